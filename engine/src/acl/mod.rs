@@ -1,0 +1,178 @@
+//! Access control lists: who may do what to a znode.
+//!
+//! A caller is a set of [`Id`]s: one of scheme `ip` from its socket, more from its auth packets. [`Authority`] holds the
+//! server's rules and answers the two questions there are: may this caller do that, and is this list fit to be stored.
+
+mod authority;
+mod digest;
+mod ip;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::jute::{Malformed, Reader, Write, wire_length};
+
+pub use authority::Authority;
+pub use digest::digest_id;
+pub use ip::id_of_address;
+
+/// The bits of a permission. Unknown bits are stored as given.
+pub mod perms {
+    pub const READ: i32 = 1;
+    pub const WRITE: i32 = 2;
+    pub const CREATE: i32 = 4;
+    pub const DELETE: i32 = 8;
+    pub const ADMIN: i32 = 16;
+    pub const ALL: i32 = 31;
+}
+
+/// An identity: of a caller, or named by an entry.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Id {
+    pub scheme: String,
+    pub id: String,
+}
+
+/// One entry: what the holders of `id` may do.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Entry {
+    pub perms: i32,
+    pub id: Id,
+}
+
+/// A znode's list. Lists are shared: many znodes have the same one.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct AclList(pub Box<[Entry]>);
+
+/// The list of a znode; `None` is the one that nearly all have, everything for `world:anyone`, which takes no memory.
+pub type Acl = Option<Arc<AclList>>;
+
+/// The entries of a list, written out for the open one.
+pub fn entries(acl: &Acl) -> Vec<Entry> {
+    match acl {
+        None => vec![Entry { perms: perms::ALL, id: Id { scheme: "world".into(), id: "anyone".into() } }],
+        Some(list) => list.0.to_vec(),
+    }
+}
+
+/// Appends the list as a jute vector.
+pub fn write(acl: &Acl, out: &mut impl Write) {
+    match acl {
+        None => {
+            out.put_i32(1);
+            write_entry(perms::ALL, "world", "anyone", out);
+        }
+        Some(list) => {
+            out.put_i32(wire_length(list.0.len()));
+            for entry in &list.0 {
+                write_entry(entry.perms, &entry.id.scheme, &entry.id.id, out);
+            }
+        }
+    }
+}
+
+fn write_entry(perms: i32, scheme: &str, id: &str, out: &mut impl Write) {
+    out.put_i32(perms);
+    out.put_string(scheme);
+    out.put_string(id);
+}
+
+/// An entry as a client sent it: either text may be null.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClaimedEntry {
+    pub perms: i32,
+    pub scheme: Option<String>,
+    pub id: Option<String>,
+}
+
+/// Reads a vector of entries. The null vector reads as an empty one: both are invalid wherever a list is asked for.
+pub fn read_claimed(reader: &mut Reader<'_>) -> Result<Vec<ClaimedEntry>, Malformed> {
+    let count = reader.count()?.unwrap_or(0);
+    let mut claimed = Vec::new();
+    for _ in 0..count {
+        claimed.push(ClaimedEntry {
+            perms: reader.i32()?,
+            scheme: reader.string()?.map(|text| text.into_owned()),
+            id: reader.string()?.map(|text| text.into_owned()),
+        });
+    }
+    Ok(claimed)
+}
+
+/// Lists in use, each once. Lists that no znode has any more are dropped when the table has doubled.
+#[derive(Debug, Default)]
+pub struct AclTable {
+    lists: HashSet<Arc<AclList>>,
+    sweep_at: usize,
+}
+
+/// The table is not swept below this size.
+const SWEEP_MIN: usize = 64;
+
+impl AclTable {
+    /// The shared form of a list.
+    pub fn intern(&mut self, entries: Vec<Entry>) -> Acl {
+        if let [Entry { perms: perms::ALL, id }] = &entries[..]
+            && id.scheme == "world"
+            && id.id == "anyone"
+        {
+            return None;
+        }
+        let list = AclList(entries.into());
+        if let Some(shared) = self.lists.get(&list) {
+            return Some(shared.clone());
+        }
+        if self.lists.len() >= self.sweep_at.max(SWEEP_MIN) {
+            self.lists.retain(|list| Arc::strong_count(list) > 1);
+            self.sweep_at = self.lists.len() * 2;
+        }
+        let shared = Arc::new(list);
+        self.lists.insert(shared.clone());
+        Some(shared)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AclTable, Entry, Id, entries, perms, read_claimed, write};
+    use crate::jute::Reader;
+
+    fn entry(perms: i32, scheme: &str, id: &str) -> Entry {
+        Entry { perms, id: Id { scheme: scheme.into(), id: id.into() } }
+    }
+
+    #[test]
+    fn the_open_list_is_none_and_others_are_shared() {
+        let mut table = AclTable::default();
+        assert!(table.intern(vec![entry(perms::ALL, "world", "anyone")]).is_none());
+        let read_only = table.intern(vec![entry(perms::READ, "world", "anyone")]);
+        let again = table.intern(vec![entry(perms::READ, "world", "anyone")]);
+        assert!(std::sync::Arc::ptr_eq(read_only.as_ref().unwrap(), again.as_ref().unwrap()));
+    }
+
+    #[test]
+    fn lists_out_of_use_are_dropped() {
+        let mut table = AclTable::default();
+        for i in 0..10_000 {
+            table.intern(vec![entry(i, "digest", "a:b")]);
+        }
+        assert!(table.lists.len() <= super::SWEEP_MIN + 1);
+    }
+
+    #[test]
+    fn a_list_survives_the_wire() {
+        let mut table = AclTable::default();
+        let acl = table.intern(vec![entry(3, "digest", "a:b"), entry(1, "ip", "10.0.0.0/8")]);
+        let mut out = Vec::new();
+        write(&acl, &mut out);
+        let claimed = read_claimed(&mut Reader::new(&out)).unwrap();
+        let read: Vec<Entry> =
+            claimed.into_iter().map(|c| entry(c.perms, &c.scheme.unwrap(), &c.id.unwrap())).collect();
+        assert_eq!(read, entries(&acl));
+    }
+
+    #[test]
+    fn a_count_that_lies_reserves_nothing() {
+        assert!(read_claimed(&mut Reader::new(&[0x7f, 255, 255, 255, 0, 0, 0, 1])).is_err());
+    }
+}

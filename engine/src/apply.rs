@@ -1,0 +1,238 @@
+//! From a transaction to a changed head.
+//!
+//! A prepared transaction always succeeds on the state it was prepared against. On replay it may meet a state that has
+//! it already (ZooKeeper's snapshots are taken while the tree changes), so every case is idempotent: what is there
+//! stays, what is gone stays gone, counters only move forward.
+
+use paddock_consensus::Zxid;
+
+use crate::acl::Acl;
+use crate::database::Database;
+use crate::error::Code;
+use crate::event::{EventKind, Events};
+use crate::jute::Write;
+use crate::path;
+use crate::request::opcode;
+use crate::stat::{CONTAINER_OWNER, Stat};
+use crate::tree::{NewZnode, ttl_owner};
+use crate::txn::{CreateKind, Txn, TxnHeader};
+
+/// What a transaction gives besides the changed state.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// For watchers; transactions append to it.
+    pub events: Events,
+    /// The body of the reply, appended to; nothing where the reply has no body.
+    pub reply: Vec<u8>,
+}
+
+/// What became of one operation.
+enum Done<'t> {
+    Created { opcode: i32, path: &'t str },
+    Deleted,
+    /// setData, setACL: the Stat of this path is the result.
+    Changed { opcode: i32, path: &'t str },
+    Checked,
+    Failed(i32),
+}
+
+impl Database {
+    /// Applies the transaction that comes after the head. `effects` is `None` on replay.
+    ///
+    /// # Panics
+    /// If the zxid does not come after the head's.
+    pub fn apply(&mut self, header: &TxnHeader, txn: &Txn<'_>, mut effects: Option<&mut Effects>) {
+        let zxid = Zxid(header.zxid);
+        assert!(zxid > self.last_zxid, "transaction {zxid} after {}", self.last_zxid);
+        self.last_zxid = zxid;
+        match txn {
+            Txn::Multi(members) => self.apply_multi(header, members, &mut effects),
+            Txn::CreateSession { timeout } => {
+                self.sessions.insert(header.client, *timeout);
+            }
+            Txn::CloseSession { ephemerals } => {
+                for path in ephemerals.iter().flatten() {
+                    self.delete(path, header.zxid, &mut effects);
+                }
+                self.close_session(header, &mut effects);
+            }
+            operation => {
+                let done = self.apply_operation(header, operation, &mut effects);
+                if let Some(effects) = &mut effects {
+                    self.write_reply(&done, &mut effects.reply);
+                }
+            }
+        }
+    }
+
+    /// Forgets the session, and deletes what it still owns where the transaction did not say.
+    fn close_session(&mut self, header: &TxnHeader, effects: &mut Option<&mut Effects>) {
+        let left: Vec<String> = self.ephemerals_of(header.client).map(str::to_owned).collect();
+        for path in left {
+            self.delete(&path, header.zxid, effects);
+        }
+        self.sessions.remove(&header.client);
+    }
+
+    fn apply_multi(&mut self, header: &TxnHeader, members: &[Txn<'_>], effects: &mut Option<&mut Effects>) {
+        let failed = members.iter().any(|member| matches!(member, Txn::Error(_)));
+        for member in members {
+            let done = match member {
+                Txn::Error(code) => Done::Failed(*code),
+                _ if failed => Done::Failed(0),
+                member => self.apply_operation(header, member, effects),
+            };
+            if let Some(effects) = effects {
+                self.write_member_result(&done, &mut effects.reply);
+            }
+        }
+        if let Some(effects) = effects {
+            write_multi_header(-1, true, -1, &mut effects.reply);
+        }
+    }
+
+    fn apply_operation<'t>(
+        &mut self,
+        header: &TxnHeader,
+        txn: &'t Txn<'_>,
+        effects: &mut Option<&mut Effects>,
+    ) -> Done<'t> {
+        match txn {
+            Txn::Create { kind, path, data, acl, parent_cversion } => {
+                let ephemeral_owner = match *kind {
+                    CreateKind::Plain { ephemeral: true, .. } => header.client,
+                    CreateKind::Plain { .. } => 0,
+                    CreateKind::Container => CONTAINER_OWNER,
+                    CreateKind::Ttl(ttl) => ttl_owner(ttl),
+                };
+                let stat = Stat {
+                    czxid: header.zxid,
+                    mzxid: header.zxid,
+                    pzxid: header.zxid,
+                    ctime: header.time,
+                    mtime: header.time,
+                    ephemeral_owner,
+                    ..Stat::default()
+                };
+                let znode = NewZnode { path, data: *data, acl: acl.clone(), stat };
+                self.create(znode, *parent_cversion, effects, txn.opcode())
+            }
+            Txn::Delete { path } | Txn::DeleteContainer { path } => self.delete(path, header.zxid, effects),
+            Txn::SetData { path, data, version } => {
+                if self.tree.get(path).is_none() {
+                    return Done::Failed(Code::NoNode.number());
+                }
+                self.tree.set_data(path, *data, *version, header.zxid, header.time);
+                self.tell(EventKind::DataChanged, header.zxid, path, effects);
+                Done::Changed { opcode: opcode::SET_DATA, path }
+            }
+            Txn::SetAcl { path, acl, version } => {
+                if self.tree.get(path).is_none() {
+                    return Done::Failed(Code::NoNode.number());
+                }
+                self.tree.set_acl(path, acl.clone(), *version);
+                Done::Changed { opcode: opcode::SET_ACL, path }
+            }
+            Txn::Check { .. } => Done::Checked,
+            Txn::Error(code) => Done::Failed(*code),
+            Txn::Multi(_) | Txn::CreateSession { .. } | Txn::CloseSession { .. } => {
+                unreachable!("decoding lets none of these be a member")
+            }
+        }
+    }
+
+    fn create<'t>(
+        &mut self,
+        znode: NewZnode<'t>,
+        parent_cversion: i32,
+        effects: &mut Option<&mut Effects>,
+        opcode: i32,
+    ) -> Done<'t> {
+        let (path, zxid, owner) = (znode.path, znode.stat.czxid, znode.stat.ephemeral_owner);
+        let Some((parent, _)) = path::split(path).filter(|(parent, _)| self.tree.get(parent).is_some()) else {
+            return Done::Failed(Code::NoNode.number());
+        };
+        if let Some(existing) = self.tree.get(path) {
+            let aversion = existing.stat().aversion;
+            self.tree.set_acl(path, znode.acl, aversion);
+            self.tree.raise_cversion(parent, parent_cversion, zxid);
+            return Done::Failed(Code::NodeExists.number());
+        }
+        self.tree.create(znode, parent_cversion);
+        if self.tree.get(path).is_some_and(|created| created.is_ephemeral()) {
+            self.add_ephemeral(owner, path);
+        }
+        self.tell(EventKind::Created, zxid, path, effects);
+        self.tell(EventKind::ChildrenChanged, zxid, parent, effects);
+        Done::Created { opcode, path }
+    }
+
+    fn delete<'t>(&mut self, path: &str, zxid: i64, effects: &mut Option<&mut Effects>) -> Done<'t> {
+        let Some((parent, _)) = path::split(path).filter(|(parent, _)| self.tree.get(parent).is_some()) else {
+            return Done::Failed(Code::NoNode.number());
+        };
+        let Some(znode) = self.tree.get(path) else {
+            self.tree.touch_pzxid(parent, zxid);
+            return Done::Failed(Code::NoNode.number());
+        };
+        if znode.num_children() > 0 {
+            return Done::Failed(Code::NotEmpty.number());
+        }
+        let owner = znode.is_ephemeral().then(|| znode.stat().ephemeral_owner);
+        self.tell(EventKind::Deleted, zxid, path, effects);
+        self.tree.delete(path, zxid);
+        if let Some(session) = owner {
+            self.remove_ephemeral(session, path);
+        }
+        self.tell(EventKind::ChildrenChanged, zxid, parent, effects);
+        Done::Deleted
+    }
+
+    fn tell(&self, kind: EventKind, zxid: i64, path: &str, effects: &mut Option<&mut Effects>) {
+        if let Some(effects) = effects {
+            let open: Acl = None;
+            let znode = self.tree.get(path);
+            effects.events.push(kind, zxid, path, znode.as_ref().map_or(&open, |znode| znode.acl()));
+        }
+    }
+
+    /// The body of a reply of its own.
+    fn write_reply(&self, done: &Done<'_>, out: &mut Vec<u8>) {
+        match done {
+            Done::Created { opcode: opcode::CREATE, path } => out.put_string(path),
+            Done::Created { path, .. } => {
+                out.put_string(path);
+                self.write_stat(path, out);
+            }
+            Done::Changed { path, .. } => self.write_stat(path, out),
+            Done::Deleted | Done::Checked | Done::Failed(_) => {}
+        }
+    }
+
+    fn write_member_result(&self, done: &Done<'_>, out: &mut Vec<u8>) {
+        let (opcode, code) = match done {
+            Done::Created { opcode: opcode::CREATE, .. } => (opcode::CREATE, 0),
+            Done::Created { .. } => (opcode::CREATE2, 0),
+            Done::Deleted => (opcode::DELETE, 0),
+            Done::Changed { opcode, .. } => (*opcode, 0),
+            Done::Checked => (opcode::CHECK, 0),
+            Done::Failed(code) => (opcode::ERROR, *code),
+        };
+        write_multi_header(opcode, false, code, out);
+        match done {
+            Done::Failed(code) => out.put_i32(*code),
+            _ => self.write_reply(done, out),
+        }
+    }
+
+    fn write_stat(&self, path: &str, out: &mut Vec<u8>) {
+        let znode = self.tree.get(path).expect("it was changed by this very operation");
+        out.extend_from_slice(znode.stat_wire());
+    }
+}
+
+fn write_multi_header(opcode: i32, done: bool, code: i32, out: &mut Vec<u8>) {
+    out.put_i32(opcode);
+    out.put_bool(done);
+    out.put_i32(code);
+}

@@ -1,0 +1,132 @@
+//! The replicated state: the tree, the sessions, and which ephemerals are whose.
+//!
+//! There is one writer. [`prepare`](crate::prepare) turns a request into a transaction against the newest state, the
+//! *head*, and [`apply`](crate::apply) changes the head by it. Both are pure: the time is an argument.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use paddock_consensus::Zxid;
+
+use crate::acl::{AclTable, Authority, Entry, Id, perms};
+use crate::stat::Stat;
+use crate::tree::{HashSeed, NewZnode, Tree};
+
+/// The znodes that cannot be deleted.
+pub const RESERVED: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
+
+/// The replicated state and the rules by which it is changed.
+pub struct Database {
+    pub(crate) tree: Tree,
+    /// Timeouts by session, ms.
+    pub(crate) sessions: BTreeMap<i64, i32>,
+    pub(crate) ephemerals: HashMap<i64, BTreeSet<Box<str>>>,
+    pub(crate) acls: AclTable,
+    pub(crate) last_zxid: Zxid,
+    pub(crate) authority: Authority,
+    /// Whether znodes may have a time to live.
+    pub(crate) extended_types: bool,
+}
+
+impl Database {
+    /// The state of a fresh server.
+    pub fn new(seed: HashSeed, authority: Authority, extended_types: bool) -> Database {
+        let mut tree = Tree::new(seed, extended_types);
+        let mut acls = AclTable::default();
+        let read_only = acls.intern(vec![Entry {
+            perms: perms::READ,
+            id: Id { scheme: "world".into(), id: "anyone".into() },
+        }]);
+        for path in RESERVED {
+            let is_config = path == "/zookeeper/config";
+            tree.install(NewZnode {
+                path,
+                data: Some(b""),
+                acl: if is_config { read_only.clone() } else { None },
+                stat: Stat { aversion: if is_config { -1 } else { 0 }, ..Stat::default() },
+            });
+        }
+        Database::assemble(tree, BTreeMap::new(), acls, Zxid::ZERO, authority, extended_types)
+    }
+
+    /// The state that a snapshot holds.
+    pub fn assemble(
+        tree: Tree,
+        sessions: BTreeMap<i64, i32>,
+        acls: AclTable,
+        last_zxid: Zxid,
+        authority: Authority,
+        extended_types: bool,
+    ) -> Database {
+        let mut database = Database {
+            tree,
+            sessions,
+            ephemerals: HashMap::new(),
+            acls,
+            last_zxid,
+            authority,
+            extended_types,
+        };
+        database.index_ephemerals();
+        database
+    }
+
+    /// The tree's newest state. Readers have their own views of it.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// For sealing and publishing versions; changes go through transactions.
+    pub fn tree_mut(&mut self) -> &mut Tree {
+        &mut self.tree
+    }
+
+    /// The newest transaction applied to the head.
+    pub fn last_zxid(&self) -> Zxid {
+        self.last_zxid
+    }
+
+    /// The timeout of a living session, ms.
+    pub fn session_timeout(&self, session: i64) -> Option<i32> {
+        self.sessions.get(&session).copied()
+    }
+
+    /// Every living session with its timeout, ms.
+    pub fn sessions(&self) -> impl ExactSizeIterator<Item = (i64, i32)> + '_ {
+        self.sessions.iter().map(|(&session, &timeout)| (session, timeout))
+    }
+
+    /// How many znodes are ephemeral.
+    pub fn ephemeral_count(&self) -> usize {
+        self.ephemerals.values().map(BTreeSet::len).sum()
+    }
+
+    /// The ephemerals of one session, in the order of their paths.
+    pub fn ephemerals_of(&self, session: i64) -> impl Iterator<Item = &str> {
+        self.ephemerals.get(&session).into_iter().flatten().map(|path| &**path)
+    }
+
+    pub(crate) fn add_ephemeral(&mut self, session: i64, path: &str) {
+        self.ephemerals.entry(session).or_default().insert(path.into());
+    }
+
+    pub(crate) fn remove_ephemeral(&mut self, session: i64, path: &str) {
+        if let Some(paths) = self.ephemerals.get_mut(&session) {
+            paths.remove(path);
+            if paths.is_empty() {
+                self.ephemerals.remove(&session);
+            }
+        }
+    }
+
+    fn index_ephemerals(&mut self) {
+        let mut found = Vec::new();
+        self.tree.for_each(|znode| {
+            if znode.is_ephemeral() {
+                found.push((znode.stat().ephemeral_owner, Box::from(znode.path())));
+            }
+        });
+        for (session, path) in found {
+            self.ephemerals.entry(session).or_default().insert(path);
+        }
+    }
+}

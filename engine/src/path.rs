@@ -1,0 +1,97 @@
+//! Paths of znodes: what is valid, and how they come apart.
+
+/// The root's path. Reads may also name it by the empty string.
+pub const ROOT: &str = "/";
+
+/// Whether a znode may have this path. The root may.
+///
+/// ZooKeeper looks at UTF-16 units, so everything above U+FFFF (two surrogates there) is invalid.
+pub fn is_valid(path: &str) -> bool {
+    if path == ROOT {
+        return true;
+    }
+    path.strip_prefix('/').is_some_and(|names| names.split('/').all(is_valid_name))
+}
+
+fn is_valid_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && name.chars().all(is_valid_char)
+}
+
+fn is_valid_char(c: char) -> bool {
+    !matches!(c,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}' | '\u{10000}'..)
+}
+
+/// Parent and name: the text before and after the last slash. The parent of a top-level path is the root; the root
+/// and a text without a slash have none.
+pub fn split(path: &str) -> Option<(&str, &str)> {
+    if path == ROOT {
+        return None;
+    }
+    let (parent, name) = path.rsplit_once('/')?;
+    Some((if parent.is_empty() { ROOT } else { parent }, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_valid, split};
+
+    #[test]
+    fn valid_paths() {
+        for path in [
+            "/",
+            "/a",
+            "/a/b",
+            "/...",
+            "/.a",
+            "/a.",
+            "/..a",
+            "/a..b",
+            "/a b",
+            "/\u{a0}",
+            "/\u{f900}",
+            "/\u{ffef}",
+            "/中",
+        ] {
+            assert!(is_valid(path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn invalid_paths() {
+        for path in [
+            "",
+            "a",
+            "/a/",
+            "//",
+            "//a",
+            "/a//b",
+            "/.",
+            "/..",
+            "/a/./b",
+            "/a/..",
+            "/\0",
+            "/\u{1}",
+            "/\u{1f}",
+            "/\u{7f}",
+            "/\u{9f}",
+            "/\u{e000}",
+            "/\u{f8ff}",
+            "/\u{fff0}",
+            "/\u{fffd}",
+            "/\u{10000}",
+        ] {
+            assert!(!is_valid(path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn splitting() {
+        assert_eq!(split("/a/b"), Some(("/a", "b")));
+        assert_eq!(split("/a"), Some(("/", "a")));
+        assert_eq!(split("/a/"), Some(("/a", "")));
+        assert_eq!(split("//"), Some(("/", "")));
+        assert_eq!(split("/"), None);
+        assert_eq!(split("a"), None);
+    }
+}

@@ -1,0 +1,341 @@
+//! From a request to a transaction.
+//!
+//! Everything that decides whether a write succeeds is decided here, once, against the head: the session, the path, the
+//! ACL, versions, existence. The order of the checks is ZooKeeper's, because clients see which of two errors they get.
+//!
+//! The head is changed only afterwards, by [`apply`](crate::apply). The members of a multi see each other through an
+//! [`Outlook`], a thin layer of changes over the head, so that a multi that fails leaves nothing to undo.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::acl::{Acl, AclTable, Authority, ClaimedEntry, Id, perms};
+use crate::database::{Database, RESERVED};
+use crate::error::Code;
+use crate::jute::Reader;
+use crate::path;
+use crate::request::{Create, Member, SetAcl, SetData, Text, Versioned, opcode, read_multi};
+use crate::stat::CONTAINER_OWNER;
+use crate::tree::{OwnerKind, TTL_MAX_MS, Tree, owner_kind, ttl_owner};
+use crate::txn::{CreateKind, Txn};
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    pub session: i64,
+    /// As they were when the request arrived: later auth packets do not help it.
+    pub ids: &'a [Id],
+}
+
+/// Why there is no transaction that does what was asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// Answered at once; takes no zxid.
+    Undecodable,
+    /// Becomes an error transaction, which takes a zxid.
+    Failed(Code),
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Refusal::Failed(code)
+    }
+}
+
+impl Database {
+    /// The transaction for a client's write. A multi that fails is a transaction too, one that changes nothing.
+    ///
+    /// # Panics
+    /// On an opcode that is not a write's.
+    pub fn prepare<'a>(&mut self, opcode: i32, body: &'a [u8], caller: Caller<'_>) -> Result<Txn<'a>, Refusal> {
+        let reader = &mut Reader::new(body);
+        let undecodable = |_| Refusal::Undecodable;
+        let mut preparer = Preparer {
+            outlook: Outlook { tree: &self.tree, extended_types: self.extended_types, changed: HashMap::new() },
+            acls: &mut self.acls,
+            authority: &self.authority,
+            session_lives: self.sessions.contains_key(&caller.session),
+            caller,
+        };
+        let txn = match opcode {
+            opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => {
+                preparer.create(Create::read(opcode, reader).map_err(undecodable)?)
+            }
+            opcode::DELETE => preparer.delete(Versioned::read(reader).map_err(undecodable)?),
+            opcode::SET_DATA => preparer.set_data(SetData::read(reader).map_err(undecodable)?),
+            opcode::SET_ACL => preparer.set_acl(SetAcl::read(reader).map_err(undecodable)?),
+            opcode::MULTI => match read_multi(reader) {
+                // Unlike single operations, a multi has its zxid before it is decoded.
+                Err(_) => Err(Code::Marshalling),
+                Ok(members) => Ok(preparer.multi(members)),
+            },
+            other => panic!("operation {other} is not a write"),
+        };
+        Ok(txn?)
+    }
+
+    /// The transaction that ends a session and takes its ephemerals along.
+    pub fn prepare_close_session(&self, session: i64) -> Txn<'static> {
+        let ephemerals = self.ephemerals_of(session).map(|path| Cow::Owned(path.to_owned())).collect();
+        Txn::CloseSession { ephemerals: Some(ephemerals) }
+    }
+}
+
+/// What the checks look at of a znode.
+#[derive(Clone)]
+struct Node {
+    version: i32,
+    cversion: i32,
+    aversion: i32,
+    owner: OwnerKind,
+    children: u32,
+    acl: Acl,
+}
+
+/// The head, and over it what earlier members of the same multi will do. `None` is a znode that they delete.
+struct Outlook<'t> {
+    tree: &'t Tree,
+    extended_types: bool,
+    changed: HashMap<String, Option<Node>>,
+}
+
+impl Outlook<'_> {
+    fn node(&self, path: &str) -> Option<Node> {
+        if !self.changed.is_empty()
+            && let Some(changed) = self.changed.get(path)
+        {
+            return changed.clone();
+        }
+        let znode = self.tree.get(path)?;
+        let stat = znode.stat();
+        Some(Node {
+            version: stat.version,
+            cversion: stat.cversion,
+            aversion: stat.aversion,
+            owner: znode.owner_kind(),
+            children: znode.num_children(),
+            acl: znode.acl().clone(),
+        })
+    }
+
+    fn existing(&self, path: &str) -> Result<Node, Code> {
+        self.node(path).ok_or(Code::NoNode)
+    }
+}
+
+struct Preparer<'d, 'c> {
+    outlook: Outlook<'d>,
+    acls: &'d mut AclTable,
+    authority: &'d Authority,
+    session_lives: bool,
+    caller: Caller<'c>,
+}
+
+/// What a create's flags ask for.
+struct Mode {
+    ephemeral: bool,
+    sequential: bool,
+    ttl: bool,
+}
+
+impl Mode {
+    fn of_flags(flags: i32) -> Result<Mode, Code> {
+        match flags {
+            0..=6 => Ok(Mode {
+                ephemeral: matches!(flags, 1 | 3),
+                sequential: matches!(flags, 2 | 3 | 6),
+                ttl: matches!(flags, 5 | 6),
+            }),
+            _ => Err(Code::BadArguments),
+        }
+    }
+}
+
+impl Preparer<'_, '_> {
+    fn check_session(&self) -> Result<(), Code> {
+        if self.session_lives { Ok(()) } else { Err(Code::SessionExpired) }
+    }
+
+    fn check_acl(&self, acl: &Acl, asked: i32) -> Result<(), Code> {
+        if self.authority.permits(acl, asked, self.caller.ids) { Ok(()) } else { Err(Code::NoAuth) }
+    }
+
+    fn fix_up(&mut self, claimed: &[ClaimedEntry]) -> Result<Acl, Code> {
+        self.authority.fix_up(claimed, self.caller.ids, self.acls)
+    }
+
+    fn create<'a>(&mut self, request: Create<'a>) -> Result<Txn<'a>, Code> {
+        let mode = Mode::of_flags(request.flags)?;
+        self.check_ttl(&mode, request.ttl)?;
+        self.check_session()?;
+        let path = request.path.ok_or(Code::Marshalling)?;
+        let parent_path = parent_of(&path)?.to_owned();
+        let acl = self.fix_up(&request.acl.unwrap_or_default())?;
+        let parent = self.outlook.existing(&parent_path)?;
+        self.check_acl(&parent.acl, perms::CREATE)?;
+        let path = if mode.sequential { Cow::Owned(format!("{path}{:010}", parent.cversion)) } else { path };
+        if !path::is_valid(&path) {
+            return Err(Code::BadArguments);
+        }
+        if self.outlook.node(&path).is_some() {
+            return Err(Code::NodeExists);
+        }
+        if parent.owner == OwnerKind::Ephemeral {
+            return Err(Code::NoChildrenForEphemerals);
+        }
+        let parent_cversion = parent.cversion.wrapping_add(1);
+        let kind = match request.opcode {
+            opcode::CREATE_CONTAINER => CreateKind::Container,
+            opcode::CREATE_TTL => CreateKind::Ttl(request.ttl),
+            opcode => CreateKind::Plain { opcode, ephemeral: mode.ephemeral },
+        };
+        Ok(Txn::Create { kind, path, data: request.data, acl, parent_cversion })
+    }
+
+    fn check_ttl(&self, mode: &Mode, ttl: i64) -> Result<(), Code> {
+        if mode.ttl && !self.outlook.extended_types {
+            return Err(Code::Unimplemented);
+        }
+        let fits = if mode.ttl { (1..=TTL_MAX_MS).contains(&ttl) } else { ttl < 0 };
+        if fits { Ok(()) } else { Err(Code::BadArguments) }
+    }
+
+    fn delete<'a>(&mut self, request: Versioned<'a>) -> Result<Txn<'a>, Code> {
+        self.check_session()?;
+        let path = request.path.ok_or(Code::Marshalling)?;
+        let parent_path = parent_of(&path)?;
+        if RESERVED.contains(&&*path) {
+            return Err(Code::BadArguments);
+        }
+        let parent = self.outlook.existing(parent_path)?;
+        self.check_acl(&parent.acl, perms::DELETE)?;
+        let node = self.outlook.existing(&path)?;
+        next_version(node.version, request.version)?;
+        if node.children > 0 {
+            return Err(Code::NotEmpty);
+        }
+        Ok(Txn::Delete { path })
+    }
+
+    fn set_data<'a>(&mut self, request: SetData<'a>) -> Result<Txn<'a>, Code> {
+        self.check_session()?;
+        let path = valid(request.path)?;
+        let node = self.outlook.existing(&path)?;
+        self.check_acl(&node.acl, perms::WRITE)?;
+        let version = next_version(node.version, request.version)?;
+        Ok(Txn::SetData { path, data: request.data, version })
+    }
+
+    fn set_acl<'a>(&mut self, request: SetAcl<'a>) -> Result<Txn<'a>, Code> {
+        self.check_session()?;
+        let path = valid(request.path)?;
+        let acl = self.fix_up(&request.acl)?;
+        let node = self.outlook.existing(&path)?;
+        self.check_acl(&node.acl, perms::ADMIN)?;
+        let version = next_version(node.aversion, request.version)?;
+        Ok(Txn::SetAcl { path, acl, version })
+    }
+
+    fn check<'a>(&mut self, request: Versioned<'a>) -> Result<Txn<'a>, Code> {
+        self.check_session()?;
+        let path = valid(request.path)?;
+        let node = self.outlook.existing(&path)?;
+        self.check_acl(&node.acl, perms::READ)?;
+        let version = next_version(node.version, request.version)?;
+        Ok(Txn::Check { path, version })
+    }
+
+    /// After the first member that fails nothing is tried any more.
+    fn multi<'a>(&mut self, members: Vec<Member<'a>>) -> Txn<'a> {
+        let mut txns = Vec::with_capacity(members.len());
+        let mut failed = false;
+        for member in members {
+            txns.push(if failed {
+                Txn::Error(Code::RuntimeInconsistency.number())
+            } else {
+                self.member(member).unwrap_or_else(|code| {
+                    failed = true;
+                    Txn::Error(code.number())
+                })
+            });
+        }
+        Txn::Multi(txns)
+    }
+
+    fn member<'a>(&mut self, member: Member<'a>) -> Result<Txn<'a>, Code> {
+        let txn = match member {
+            Member::Create(create) => self.create(create),
+            Member::Delete(delete) => self.delete(delete),
+            Member::SetData(set_data) => self.set_data(set_data),
+            Member::Check(check) => self.check(check),
+        }?;
+        self.foresee(&txn);
+        Ok(txn)
+    }
+
+    /// Lets later members see what this one will do.
+    fn foresee(&mut self, txn: &Txn<'_>) {
+        match txn {
+            Txn::Create { kind, path, acl, parent_cversion, .. } => {
+                let owner = match *kind {
+                    CreateKind::Plain { ephemeral: true, .. } => self.caller.session,
+                    CreateKind::Plain { .. } => 0,
+                    CreateKind::Container => CONTAINER_OWNER,
+                    CreateKind::Ttl(ttl) => ttl_owner(ttl),
+                };
+                let owner = owner_kind(owner, self.outlook.extended_types);
+                let node = Node { version: 0, cversion: 0, aversion: 0, owner, children: 0, acl: acl.clone() };
+                self.outlook.changed.insert(path.to_string(), Some(node));
+                self.change_parent(path, |parent| {
+                    parent.children += 1;
+                    parent.cversion = *parent_cversion;
+                });
+            }
+            Txn::Delete { path } => {
+                self.outlook.changed.insert(path.to_string(), None);
+                self.change_parent(path, |parent| parent.children -= 1);
+            }
+            Txn::SetData { path, version, .. } => self.change(path, |node| node.version = *version),
+            _ => {}
+        }
+    }
+
+    fn change_parent(&mut self, path: &str, change: impl FnOnce(&mut Node)) {
+        if let Some((parent, _)) = path::split(path) {
+            self.change(parent, change);
+        }
+    }
+
+    fn change(&mut self, path: &str, change: impl FnOnce(&mut Node)) {
+        if let Some(mut node) = self.outlook.node(path) {
+            change(&mut node);
+            self.outlook.changed.insert(path.to_owned(), Some(node));
+        }
+    }
+}
+
+/// The path of a setData, setACL or check.
+fn valid(path: Text<'_>) -> Result<Cow<'_, str>, Code> {
+    path.filter(|path| path::is_valid(path)).ok_or(Code::BadArguments)
+}
+
+/// The text before the last slash. Unlike [`path::split`], `/` has a parent here: itself.
+fn parent_of(path: &str) -> Result<&str, Code> {
+    match path.rsplit_once('/') {
+        None => Err(Code::BadArguments),
+        Some(_) if path.contains('\0') => Err(Code::BadArguments),
+        Some(("", _)) => Ok(path::ROOT),
+        Some((parent, _)) => Ok(parent),
+    }
+}
+
+/// The version after a change; -1 is never reached, because clients could not ask for it.
+fn next_version(current: i32, expected: i32) -> Result<i32, Code> {
+    if expected != -1 && expected != current {
+        return Err(Code::BadVersion);
+    }
+    Ok(match current.wrapping_add(1) {
+        -1 => 0,
+        next => next,
+    })
+}

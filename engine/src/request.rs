@@ -1,0 +1,307 @@
+//! What clients ask for: the operation records of the client port, decoded in place.
+//!
+//! Decoding follows ZooKeeper where it can be seen from outside: missing bytes are malformed, bytes too many are
+//! ignored, and a null path is an error of the operation, not of the record (see [`Text`]).
+
+use std::borrow::Cow;
+
+use crate::acl::{ClaimedEntry, read_claimed};
+use crate::jute::{Malformed, Reader};
+
+/// The numbers of the operations.
+pub mod opcode {
+    pub const ERROR: i32 = -1;
+    pub const CREATE: i32 = 1;
+    pub const DELETE: i32 = 2;
+    pub const EXISTS: i32 = 3;
+    pub const GET_DATA: i32 = 4;
+    pub const SET_DATA: i32 = 5;
+    pub const GET_ACL: i32 = 6;
+    pub const SET_ACL: i32 = 7;
+    pub const GET_CHILDREN: i32 = 8;
+    pub const SYNC: i32 = 9;
+    pub const PING: i32 = 11;
+    pub const GET_CHILDREN2: i32 = 12;
+    pub const CHECK: i32 = 13;
+    pub const MULTI: i32 = 14;
+    pub const CREATE2: i32 = 15;
+    pub const CREATE_CONTAINER: i32 = 19;
+    pub const DELETE_CONTAINER: i32 = 20;
+    pub const CREATE_TTL: i32 = 21;
+    pub const AUTH: i32 = 100;
+    pub const SET_WATCHES: i32 = 101;
+    pub const CREATE_SESSION: i32 = -10;
+    pub const CLOSE_SESSION: i32 = -11;
+}
+
+/// A text that may be null on the wire.
+pub type Text<'a> = Option<Cow<'a, str>>;
+
+/// The header in front of every request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestHeader {
+    pub xid: i32,
+    pub opcode: i32,
+}
+
+impl RequestHeader {
+    pub fn read(reader: &mut Reader<'_>) -> Result<RequestHeader, Malformed> {
+        Ok(RequestHeader { xid: reader.i32()?, opcode: reader.i32()? })
+    }
+}
+
+/// create, create2, createContainer, createTTL; `ttl` is -1 where the record has none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Create<'a> {
+    pub opcode: i32,
+    pub path: Text<'a>,
+    pub data: Option<&'a [u8]>,
+    /// The null vector reads as an empty one, but a multi tells them apart.
+    pub acl: Option<Vec<ClaimedEntry>>,
+    pub flags: i32,
+    pub ttl: i64,
+}
+
+impl<'a> Create<'a> {
+    pub fn read(opcode: i32, reader: &mut Reader<'a>) -> Result<Create<'a>, Malformed> {
+        let path = reader.string()?;
+        let data = reader.buffer()?;
+        let acl_is_null = { *reader }.count()?.is_none();
+        let acl = read_claimed(reader)?;
+        let flags = reader.i32()?;
+        let ttl = if opcode == opcode::CREATE_TTL { reader.i64()? } else { -1 };
+        Ok(Create { opcode, path, data, acl: (!acl_is_null).then_some(acl), flags, ttl })
+    }
+}
+
+/// delete; also check, which has the same fields.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Versioned<'a> {
+    pub path: Text<'a>,
+    /// -1 matches any version.
+    pub version: i32,
+}
+
+impl<'a> Versioned<'a> {
+    pub fn read(reader: &mut Reader<'a>) -> Result<Versioned<'a>, Malformed> {
+        Ok(Versioned { path: reader.string()?, version: reader.i32()? })
+    }
+}
+
+/// setData.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SetData<'a> {
+    pub path: Text<'a>,
+    pub data: Option<&'a [u8]>,
+    pub version: i32,
+}
+
+impl<'a> SetData<'a> {
+    pub fn read(reader: &mut Reader<'a>) -> Result<SetData<'a>, Malformed> {
+        Ok(SetData { path: reader.string()?, data: reader.buffer()?, version: reader.i32()? })
+    }
+}
+
+/// setACL.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SetAcl<'a> {
+    pub path: Text<'a>,
+    pub acl: Vec<ClaimedEntry>,
+    pub version: i32,
+}
+
+impl<'a> SetAcl<'a> {
+    pub fn read(reader: &mut Reader<'a>) -> Result<SetAcl<'a>, Malformed> {
+        Ok(SetAcl { path: reader.string()?, acl: read_claimed(reader)?, version: reader.i32()? })
+    }
+}
+
+/// exists, getData, getChildren, getChildren2.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watched<'a> {
+    pub path: Text<'a>,
+    pub watch: bool,
+}
+
+impl<'a> Watched<'a> {
+    pub fn read(reader: &mut Reader<'a>) -> Result<Watched<'a>, Malformed> {
+        Ok(Watched { path: reader.string()?, watch: reader.bool()? })
+    }
+}
+
+/// auth.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Auth<'a> {
+    pub scheme: Text<'a>,
+    pub credential: Option<&'a [u8]>,
+}
+
+impl<'a> Auth<'a> {
+    pub fn read(reader: &mut Reader<'a>) -> Result<Auth<'a>, Malformed> {
+        reader.i32()?;
+        Ok(Auth { scheme: reader.string()?, credential: reader.buffer()? })
+    }
+}
+
+/// setWatches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SetWatches<'a> {
+    /// The newest zxid that the client has seen.
+    pub relative_zxid: i64,
+    pub data: Vec<Cow<'a, str>>,
+    pub exist: Vec<Cow<'a, str>>,
+    pub child: Vec<Cow<'a, str>>,
+}
+
+impl<'a> SetWatches<'a> {
+    pub fn read(reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed> {
+        Ok(SetWatches {
+            relative_zxid: reader.i64()?,
+            data: read_paths(reader)?,
+            exist: read_paths(reader)?,
+            child: read_paths(reader)?,
+        })
+    }
+}
+
+fn read_paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Cow<'a, str>>, Malformed> {
+    let count = reader.count()?.unwrap_or(0);
+    let mut paths = Vec::new();
+    for _ in 0..count {
+        paths.push(reader.string()?.ok_or(Malformed)?);
+    }
+    Ok(paths)
+}
+
+/// One member of a multi.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Member<'a> {
+    Create(Create<'a>),
+    Delete(Versioned<'a>),
+    SetData(SetData<'a>),
+    Check(Versioned<'a>),
+}
+
+/// The members of a multi, or `Malformed` for anything that ZooKeeper refuses as a whole: read members, other
+/// operations, flags that name no mode, a null list or path.
+pub fn read_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<Member<'a>>, Malformed> {
+    let mut members = Vec::new();
+    loop {
+        let opcode = reader.i32()?;
+        let done = reader.bool()?;
+        reader.i32()?;
+        if done {
+            return Ok(members);
+        }
+        members.push(read_member(opcode, reader)?);
+    }
+}
+
+fn read_member<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Member<'a>, Malformed> {
+    let (member, has_path) = match opcode {
+        opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => {
+            let create = read_member_create(opcode, reader)?;
+            let has_path = create.path.is_some();
+            (Member::Create(create), has_path)
+        }
+        opcode::DELETE => {
+            let delete = Versioned::read(reader)?;
+            let has_path = delete.path.is_some();
+            (Member::Delete(delete), has_path)
+        }
+        opcode::SET_DATA => {
+            let set_data = SetData::read(reader)?;
+            let has_path = set_data.path.is_some();
+            (Member::SetData(set_data), has_path)
+        }
+        opcode::CHECK => {
+            let check = Versioned::read(reader)?;
+            let has_path = check.path.is_some();
+            (Member::Check(check), has_path)
+        }
+        _ => return Err(Malformed),
+    };
+    if has_path { Ok(member) } else { Err(Malformed) }
+}
+
+/// In a multi the flags decide the kind of create as much as the opcode: flag 4 makes 1 and 15 a container, and a
+/// createTTL whose flags name no TTL mode is a plain create.
+fn read_member_create<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Create<'a>, Malformed> {
+    let mut create = Create::read(opcode, reader)?;
+    let with_ttl = matches!(create.flags, 5 | 6);
+    if create.acl.is_none() || !(0..=6).contains(&create.flags) {
+        return Err(Malformed);
+    }
+    if opcode == opcode::CREATE_TTL {
+        if !with_ttl {
+            create.opcode = opcode::CREATE;
+            create.ttl = -1;
+        }
+    } else if with_ttl {
+        return Err(Malformed);
+    } else if create.flags == 4 {
+        create.opcode = opcode::CREATE_CONTAINER;
+    }
+    Ok(create)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Create, Member, opcode, read_multi};
+    use crate::jute::{Malformed, Reader, Write};
+
+    fn create_body(flags: i32, acl_count: i32) -> Vec<u8> {
+        let mut body = Vec::new();
+        body.put_string("/a");
+        body.put_buffer(None);
+        body.put_i32(acl_count);
+        body.put_i32(flags);
+        body
+    }
+
+    fn multi(members: &[(i32, Vec<u8>)]) -> Vec<u8> {
+        let mut body = Vec::new();
+        for (opcode, member) in members {
+            body.put_i32(*opcode);
+            body.put_bool(false);
+            body.put_i32(-1);
+            body.extend_from_slice(member);
+        }
+        body.extend_from_slice(&[255, 255, 255, 255, 1, 255, 255, 255, 255]);
+        body
+    }
+
+    #[test]
+    fn a_null_list_is_not_an_empty_one() {
+        let body = create_body(0, -1);
+        assert_eq!(Create::read(opcode::CREATE, &mut Reader::new(&body)).unwrap().acl, None);
+        let body = create_body(0, 0);
+        assert_eq!(Create::read(opcode::CREATE, &mut Reader::new(&body)).unwrap().acl, Some(vec![]));
+    }
+
+    #[test]
+    fn members_by_opcode_and_flags() {
+        let body = multi(&[(opcode::CREATE, create_body(4, 0)), (opcode::CREATE2, create_body(3, 0))]);
+        let members = read_multi(&mut Reader::new(&body)).unwrap();
+        let kinds: Vec<i32> =
+            members.iter().map(|m| if let Member::Create(create) = m { create.opcode } else { 0 }).collect();
+        assert_eq!(kinds, [opcode::CREATE_CONTAINER, opcode::CREATE2]);
+    }
+
+    #[test]
+    fn what_a_multi_refuses_as_a_whole() {
+        for member in [
+            (opcode::EXISTS, vec![0, 0, 0, 0, 0]),
+            (opcode::MULTI, vec![]),
+            (opcode::CREATE, create_body(7, 0)),
+            (opcode::CREATE, create_body(5, 0)),
+            (opcode::CREATE, create_body(0, -1)),
+            (opcode::DELETE, vec![255, 255, 255, 255, 0, 0, 0, 0]),
+            (opcode::DELETE, vec![0, 0, 0, 9]),
+        ] {
+            assert_eq!(read_multi(&mut Reader::new(&multi(&[member]))), Err(Malformed));
+        }
+        assert_eq!(read_multi(&mut Reader::new(&[])), Err(Malformed), "no end mark");
+        assert_eq!(read_multi(&mut Reader::new(&multi(&[]))), Ok(vec![]));
+    }
+}

@@ -1,0 +1,358 @@
+//! One server process under full control: its own directory and port, a zoo.cfg written from parameters, started, killed,
+//! terminated and started again on the same data. Paddock or, when asked, Debian's ZooKeeper.
+//!
+//! A server's output goes to one file for all its lives; when a test fails its end is shown.
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// A server that does not serve, or does not end, within this time has failed.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+/// Between two looks at something that gives no sign of its own (a port not yet open, a process not yet gone).
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
+/// Lines of the log shown when a test fails.
+const LOG_TAIL: usize = 60;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Paddock,
+    ZooKeeper,
+}
+
+impl Kind {
+    /// The server under test: Paddock, unless `PADDOCK_TEST_SERVER=zookeeper` asks for the tests themselves to be judged.
+    pub fn under_test() -> Kind {
+        match std::env::var("PADDOCK_TEST_SERVER").as_deref() {
+            Err(_) | Ok("paddock") => Kind::Paddock,
+            Ok("zookeeper") => Kind::ZooKeeper,
+            Ok(other) => panic!("PADDOCK_TEST_SERVER={other}: paddock or zookeeper"),
+        }
+    }
+}
+
+/// What to start. The data directory and the port are the server's own business.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub kind: Kind,
+    /// Lines of zoo.cfg besides dataDir, clientPort and clientPortAddress.
+    pub config: Vec<(String, String)>,
+    /// `-Dname=value` on the command line.
+    pub properties: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// Ticks of 2 s, every four-letter word, no limit on connections.
+    pub fn new(kind: Kind) -> Setup {
+        let setup = Setup { kind, config: Vec::new(), properties: Vec::new() };
+        setup.config("tickTime", "2000").config("maxClientCnxns", "0").config("4lw.commands.whitelist", "*")
+    }
+
+    /// Adds a line to zoo.cfg, in place of an earlier one with the same key.
+    pub fn config(mut self, key: &str, value: &str) -> Setup {
+        self.config.retain(|(known, _)| known != key);
+        self.config.push((key.into(), value.into()));
+        self
+    }
+
+    pub fn property(mut self, name: &str, value: &str) -> Setup {
+        self.properties.push((name.into(), value.into()));
+        self
+    }
+
+    /// Starts a server on an empty data directory and waits until it serves.
+    pub fn start(self) -> Server {
+        let mut server = self.prepare();
+        server.restart();
+        server
+    }
+
+    /// Everything but the process: the directory, the port and zoo.cfg.
+    pub fn prepare(self) -> Server {
+        let dir = TempDir::new("server");
+        let port = free_port();
+        let server = Server { setup: self, dir, port, process: Arc::default() };
+        fs::write(server.config_path(), server.zoo_cfg()).expect("the temporary directory is writable");
+        server
+    }
+}
+
+/// A server's directory, port and, while it runs, its process.
+#[derive(Debug)]
+pub struct Server {
+    setup: Setup,
+    dir: TempDir,
+    port: u16,
+    process: Arc<Mutex<Option<Child>>>,
+}
+
+impl Server {
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// `host:port`, as clients take it.
+    pub fn connect_string(&self) -> String {
+        self.address().to_string()
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        self.dir.path().join("zoo.cfg")
+    }
+
+    /// Starts the process without waiting for anything.
+    pub fn spawn(&self) {
+        let mut process = self.lock();
+        assert!(process.is_none(), "the server runs already");
+        let log = OpenOptions::new().create(true).append(true).open(self.log_path()).expect("the log can be opened");
+        let mut command = command(&self.setup, &self.config_path());
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a second handle")).stderr(log);
+        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        *process = Some(child);
+    }
+
+    /// Starts the process and waits until it serves.
+    pub fn restart(&mut self) {
+        self.spawn();
+        self.wait_until_serving();
+    }
+
+    /// Waits until `srvr` is answered with a mode; panics with the log when the process ends or the deadline passes.
+    pub fn wait_until_serving(&self) {
+        let serving = poll_until(DEADLINE, || {
+            if let Some(status) = self.exit_status() {
+                panic!("the server ended with {status} instead of serving; its log ends:\n{}", self.log_tail());
+            }
+            four_letter_word(self.address(), "srvr").ok().filter(|answer| answer.contains("Mode:"))
+        });
+        assert!(serving.is_some(), "the server does not serve; its log ends:\n{}", self.log_tail());
+    }
+
+    /// SIGKILL, then waits for the process to be gone.
+    pub fn kill(&self) {
+        self.killer().kill();
+    }
+
+    /// Something that any thread can kill this server with.
+    pub fn killer(&self) -> Killer {
+        Killer { process: Arc::clone(&self.process) }
+    }
+
+    /// SIGTERM, then waits for the process to end by itself.
+    pub fn terminate(&self) -> ExitStatus {
+        let pid = self.pid();
+        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().expect("sh runs");
+        assert!(sent.success(), "SIGTERM could not be sent to {pid}");
+        let status = poll_until(DEADLINE, || self.exit_status());
+        let status = status.unwrap_or_else(|| panic!("SIGTERM did not end it; its log ends:\n{}", self.log_tail()));
+        *self.lock() = None;
+        status
+    }
+
+    /// Whether the process has ended by itself, and how.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        let mut process = self.lock();
+        process.as_mut().expect("the server was started").try_wait().expect("a child can be waited for")
+    }
+
+    /// Panics with the log unless the process lives and answers a stranger.
+    pub fn assert_alive(&self) {
+        if let Some(status) = self.exit_status() {
+            panic!("the server has ended with {status}; its log ends:\n{}", self.log_tail());
+        }
+        let answer = four_letter_word(self.address(), "ruok");
+        assert_eq!(answer.ok().as_deref(), Some("imok"), "ruok; the server's log ends:\n{}", self.log_tail());
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.lock().as_ref().expect("the server was started").id()
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process lives");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux reports VmRSS");
+        let kib: u64 = line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("VmRSS: N kB");
+        kib * 1024
+    }
+
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
+    }
+
+    pub fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_TAIL)..].join("\n")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.path().join("server.log")
+    }
+
+    fn zoo_cfg(&self) -> String {
+        let mut text = String::new();
+        let data_dir = self.data_dir();
+        writeln!(text, "dataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1", data_dir.display(), self.port)
+            .expect("a String takes everything");
+        for (key, value) in &self.setup.config {
+            writeln!(text, "{key}={value}").expect("a String takes everything");
+        }
+        text
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Child>> {
+        // A panic elsewhere must not keep the process from being killed.
+        self.process.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.killer().kill();
+        if std::thread::panicking() {
+            eprintln!("--- end of the {:?} server's log ---\n{}\n---", self.setup.kind, self.log_tail());
+        }
+    }
+}
+
+/// Kills the server it was taken from; works from any thread and any number of times.
+#[derive(Debug, Clone)]
+pub struct Killer {
+    process: Arc<Mutex<Option<Child>>>,
+}
+
+impl Killer {
+    /// SIGKILL, then waits for the process to be gone.
+    pub fn kill(&self) {
+        let mut process = self.process.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(mut child) = process.take() {
+            // An error here means that it is gone already, which is what was wanted.
+            drop(child.kill());
+            child.wait().expect("a child can be waited for");
+        }
+    }
+}
+
+/// The command that serves `config`, Paddock's or ZooKeeper's.
+pub fn command(setup: &Setup, config: &Path) -> Command {
+    let properties = setup.properties.iter().map(|(name, value)| format!("-D{name}={value}"));
+    match setup.kind {
+        Kind::Paddock => {
+            let mut command = Command::new(paddock());
+            command.arg("serve").args(properties).arg(config);
+            command
+        }
+        Kind::ZooKeeper => {
+            let mut command = Command::new("java");
+            command.args(["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+            command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dzookeeper.admin.enableServer=false"]);
+            command.args(properties);
+            command.args(["-cp", "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar"]);
+            command.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(config);
+            command
+        }
+    }
+}
+
+/// The binary under test: `PADDOCK_BIN`, else the newest one that cargo has built beside this test.
+pub fn paddock() -> PathBuf {
+    if let Some(path) = std::env::var_os("PADDOCK_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let target = test.ancestors().nth(3).expect("target/<profile>/deps/<test>");
+    let built = ["release", "debug"].map(|profile| target.join(profile).join("paddock"));
+    let age = |path: &PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let newest = built.into_iter().filter(|path| age(path).is_some()).max_by_key(age);
+    newest.unwrap_or_else(|| panic!("no paddock below {}: run `cargo build --release` first", target.display()))
+}
+
+/// Sends a four-letter word and reads the answer to its end.
+pub fn four_letter_word(address: SocketAddr, word: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.write_all(word.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Asks again and again until there is an answer; `None` when the deadline has passed without one.
+pub fn poll_until<T>(deadline: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + deadline;
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if Instant::now() >= end {
+            return None;
+        }
+        std::thread::park_timeout(POLL_INTERVAL);
+    }
+}
+
+/// A port nobody listens on, below the range from which the kernel picks ports for outgoing connections: a client that
+/// tries a port of that range while the server is down can be connected to itself.
+pub fn free_port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test processes that run at the same time start far apart.
+    let start = std::process::id().wrapping_mul(97);
+    for _ in 0..COUNT {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(FIRST + start.wrapping_add(step) % COUNT).expect("below 32,000");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port between {FIRST} and {}", FIRST + COUNT);
+}
+
+/// A directory of the test's own, removed when the test succeeds and left for a look when it fails.
+#[derive(Debug)]
+pub struct TempDir {
+    path: PathBuf,
+}
+
+impl TempDir {
+    pub fn new(name: &str) -> TempDir {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("paddock-test-{}-{number}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap_or_else(|error| panic!("cannot create {}: {error}", path.display()));
+        TempDir { path }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file into the directory and returns its path.
+    pub fn write(&self, name: &str, contents: &[u8]) -> PathBuf {
+        let path = self.path.join(name);
+        File::create(&path).and_then(|mut file| file.write_all(contents)).expect("the directory is writable");
+        path
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("left for a look: {}", self.path.display());
+        } else if let Err(error) = fs::remove_dir_all(&self.path) {
+            eprintln!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
