@@ -28,10 +28,16 @@ pub struct Effects {
 
 /// What became of one operation.
 enum Done<'t> {
-    Created { opcode: i32, path: &'t str },
+    Created {
+        opcode: i32,
+        path: &'t str,
+    },
     Deleted,
     /// setData, setACL: the Stat of this path is the result.
-    Changed { opcode: i32, path: &'t str },
+    Changed {
+        opcode: i32,
+        path: &'t str,
+    },
     Checked,
     Failed(i32),
 }

@@ -32,10 +32,8 @@ impl Database {
     pub fn new(seed: HashSeed, authority: Authority, extended_types: bool) -> Database {
         let mut tree = Tree::new(seed, extended_types);
         let mut acls = AclTable::default();
-        let read_only = acls.intern(vec![Entry {
-            perms: perms::READ,
-            id: Id { scheme: "world".into(), id: "anyone".into() },
-        }]);
+        let read_only =
+            acls.intern(vec![Entry { perms: perms::READ, id: Id { scheme: "world".into(), id: "anyone".into() } }]);
         for path in RESERVED {
             let is_config = path == "/zookeeper/config";
             tree.install(NewZnode {
@@ -57,15 +55,8 @@ impl Database {
         authority: Authority,
         extended_types: bool,
     ) -> Database {
-        let mut database = Database {
-            tree,
-            sessions,
-            ephemerals: HashMap::new(),
-            acls,
-            last_zxid,
-            authority,
-            extended_types,
-        };
+        let mut database =
+            Database { tree, sessions, ephemerals: HashMap::new(), acls, last_zxid, authority, extended_types };
         database.index_ephemerals();
         database
     }

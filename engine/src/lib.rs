@@ -2,13 +2,21 @@
 //!
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`txn`], [`event`]), the state
-//! ([`tree`], [`database`], [`prepare`], [`apply`]), the disk ([`io`], [`log`]).
+//! ([`tree`], [`database`], [`prepare`], [`apply`], [`expiry`]), the disk ([`io`], [`log`], [`snapshot`]).
 
 pub mod acl;
+pub mod apply;
+pub mod database;
 pub mod error;
 pub mod event;
+pub mod expiry;
+pub mod io;
 pub mod jute;
+pub mod log;
 pub mod path;
+pub mod prepare;
 pub mod request;
+pub mod snapshot;
 pub mod stat;
+pub mod tree;
 pub mod txn;

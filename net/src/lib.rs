@@ -1,1 +1,19 @@
+//! The client port: protocol, connections, sessions, watches, and the reactors that own them.
+//!
+//! This crate decides nothing about consensus, touches no disk, and no reactor touches another's memory: what goes
+//! between a reactor and the replica goes through [`exchange`]. In reading order: the protocol ([`frame`], [`connect`],
+//! [`reply`], [`read`], [`four_letter`]), what a reactor owns ([`connection`], [`watch`]), the loop ([`reactor`],
+//! [`accept`]), and how others see it ([`exchange`], [`doorbell`], [`status`]).
 
+pub mod accept;
+pub mod connect;
+pub mod connection;
+pub mod doorbell;
+pub mod exchange;
+pub mod four_letter;
+pub mod frame;
+pub mod reactor;
+pub mod read;
+pub mod reply;
+pub mod status;
+pub mod watch;

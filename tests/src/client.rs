@@ -1,8 +1,10 @@
 //! One connection to a ZooKeeper-protocol server, with nothing hidden: no reconnecting, no watch bookkeeping, no pings of
 //! its own. Requests are queued with [`Client::queue`], sent with [`Client::flush`], and every frame that comes back is
-//! handed out by [`Client::next`] in the order of the wire. [`Client::call`] is the three together for one request.
+//! handed out by [`Client::next_frame`] in the order of the wire. [`Client::call`] is the three together for one request.
 use crate::jute::{Malformed, Reader, Writer};
-use crate::records::{Event, Reply, ReplyHeader, Request, op, read_event, read_reply, xid};
+use crate::records::{op, xid};
+use crate::reply::{Event, Reply, ReplyHeader, read_event, read_reply};
+use crate::request::Request;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,7 +12,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// A server that says nothing for this long to someone who waits for a reply has failed the test.
-pub const REPLY_DEADLINE: Duration = Duration::from_secs(60);
+pub const REPLY_DEADLINE: Duration = Duration::from_secs(20);
 /// No reply of any test is near this size, in bytes.
 const MAX_FRAME: usize = 64 << 20;
 const READ_CHUNK: usize = 64 << 10;
@@ -213,7 +215,7 @@ impl Client {
     }
 
     /// The next frame; waits for it.
-    pub fn next(&mut self) -> Result<Frame, ClientError> {
+    pub fn next_frame(&mut self) -> Result<Frame, ClientError> {
         let payload = self.next_payload()?;
         let mut reader = Reader::new(&payload);
         let header = ReplyHeader::read(&mut reader)?;
@@ -240,7 +242,7 @@ impl Client {
     /// The next reply; events before it go to [`Client::events`].
     pub fn next_reply(&mut self) -> Result<Reply, ClientError> {
         loop {
-            match self.next()? {
+            match self.next_frame()? {
                 Frame::Reply(reply) => return Ok(reply),
                 Frame::Event(event) => self.events.push_back(event),
             }
@@ -252,7 +254,7 @@ impl Client {
         if let Some(event) = self.events.pop_front() {
             return Ok(event);
         }
-        match self.next()? {
+        match self.next_frame()? {
             Frame::Event(event) => Ok(event),
             Frame::Reply(reply) => Err(ClientError::Protocol(format!("{reply:?} where an event was due"))),
         }

@@ -115,13 +115,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Text. ZooKeeper writes characters above U+FFFF as two surrogates of three bytes each, which is not UTF-8: such
+    /// text, and any other that is not, is given as its bytes in hex, so that nothing is lost in a comparison.
     pub fn string(&mut self) -> Result<Option<String>, Malformed> {
-        match self.buffer()? {
-            None => Ok(None),
-            Some(bytes) => {
-                String::from_utf8(bytes).map(Some).map_err(|_| self.malformed("a string that is not UTF-8"))
-            }
-        }
+        let text = self.buffer()?.map(|bytes| match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => format!("not UTF-8: {:02x?}", error.as_bytes()),
+        });
+        Ok(text)
     }
 
     /// A vector of `item`s; `None` is the null vector.

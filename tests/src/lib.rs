@@ -1,6 +1,6 @@
 //! What the integration tests stand on: a server process under full control, and a raw ZooKeeper client that hides nothing.
 //!
-//! Read in this order: [`jute`] (bytes), [`records`] (requests, replies, events), [`client`] (one connection),
+//! Read in this order: [`jute`] (bytes), [`records`], [`request`] and [`reply`] (values), [`client`] (one connection),
 //! [`server`] (one process, Paddock or ZooKeeper), [`random`] (seeded choices). The tests themselves are in `tests/`;
 //! the programs that drive other people's clients are in `clients/`.
 //!
@@ -9,4 +9,6 @@ pub mod client;
 pub mod jute;
 pub mod random;
 pub mod records;
+pub mod reply;
+pub mod request;
 pub mod server;

@@ -24,7 +24,7 @@ impl Random {
         (Random::new(seed), seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.state;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -35,7 +35,7 @@ impl Random {
     /// A number from 0 to `end`, `end` excluded.
     pub fn below(&mut self, end: usize) -> usize {
         assert!(end > 0, "a choice from nothing");
-        usize::try_from(self.next() % end as u64).expect("smaller than a usize")
+        usize::try_from(self.word() % end as u64).expect("smaller than a usize")
     }
 
     /// True once in `times`.
@@ -48,7 +48,7 @@ impl Random {
     }
 
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
+        (0..length).map(|_| self.word() as u8).collect()
     }
 }
 

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""Compares two servers with `paddock bench`, in the order A B B A, so that a slow drift of the machine falls on both.
+
+Each of the four runs of a row has a fresh data directory on the same disk, a fresh process, and the machine to itself:
+the other server is not running. Figures of a row are the median of its two (or, with --rounds, more) runs. The result
+goes to benches/results/NAME.md and NAME.json.
+
+A server is "paddock", "zookeeper" (Debian's package of that name), or a command with {config} (a zoo.cfg made for the
+run), {dir} (its data directory) and {port} filled in. The command must not put itself into the background: the process
+that is started is the one whose CPU time and memory are read.
+
+    benches/pair.py --name first                             Paddock against ZooKeeper, all rows, about 10 minutes
+    benches/pair.py --name reads --row read --row read-32
+    benches/pair.py --name ycsb --preset ycsb-b              a preset of the bench instead of the rows
+    benches/pair.py --name heap --a "zookeeper" --b "java -Xmx4g -cp /usr/share/java/zookeeper.jar \\
+                     org.apache.zookeeper.server.ZooKeeperServerMain {config}"
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import resource
+import shlex
+import shutil
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+JVM_HEAP = "-Xmx1g"
+
+# The Debian package brings the jar, whose manifest names the rest of its class path; without a binding of slf4j it logs
+# nothing. forceSync=yes is the default: said here because it is the point.
+ZOOKEEPER = f"java {JVM_HEAP} -Dzookeeper.forceSync=yes -cp /usr/share/java/zookeeper.jar " \
+            "org.apache.zookeeper.server.ZooKeeperServerMain {config}"
+
+# maxClientCnxns=0: no limit of connections from one address. tickTime 2000 as in ZooKeeper's sample.
+ZOO_CFG = """tickTime=2000
+dataDir={dir}
+clientPort={port}
+clientPortAddress=127.0.0.1
+maxClientCnxns=0
+admin.enableServer=false
+4lw.commands.whitelist=*
+"""
+
+# Rows of DESIGN, section 9, that concern one server: name, title, options of the bench, most server CPU per operation
+# (or other aim) that Paddock allows itself.
+ROWS = {
+    "read": ("read, 50 connections, one at a time", "--reads 100 -c 50 -p 1", "9 us CPU"),
+    "read-32": ("read, 50 connections, pipelined 32", "--reads 100 -c 50 -p 32", "1.2 us CPU"),
+    "write": ("durable write, 50 connections, one at a time", "--reads 0 -c 50 -p 1", "13 us CPU"),
+    "write-32": ("durable write, 50 connections, pipelined 32", "--reads 0 -c 50 -p 32", "3 us CPU"),
+    "write-1": ("durable write, 1 client, one at a time", "--reads 0 -c 1 -p 1", "p50 of one durable 4 KiB + 60 us"),
+    "storm": ("5,000 sessions at once", "--connect-storm 5000", "20,000/s"),
+    "watchers": ("one change told to 2,000 watchers, time to the last", "--watchers 2000", "8 ms to the last"),
+}
+# Rows that are no load have neither a warm-up nor a duration: a short load before them warms the server up.
+OF_THEIR_OWN = ("storm", "watchers")
+
+START_MAX_S = 60
+STOP_MAX_S = 30
+RUN_MAX_S = 900
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--name", required=True, help="name of the result files")
+    parser.add_argument("--a", default="paddock", help="server A (default: paddock)")
+    parser.add_argument("--b", default="zookeeper", help="server B (default: zookeeper)")
+    parser.add_argument("--a-name", help="what to call A in the table")
+    parser.add_argument("--b-name", help="what to call B in the table")
+    parser.add_argument("--paddock", default=str(HERE.parent / "target/release/paddock"),
+                        help="the binary with the bench, and the server \"paddock\"")
+    parser.add_argument("--paddock-command", default="serve {config}",
+                        help="what starts the server \"paddock\" after its binary (default: \"serve {config}\")")
+    parser.add_argument("--row", action="append", choices=list(ROWS), help="only this row; repeat it for several")
+    parser.add_argument("--preset", action="append", help="a preset of the bench instead of the rows; may be repeated")
+    parser.add_argument("--seconds", type=float, default=8, help="measured length of a load (default: 8)")
+    parser.add_argument("--warmup", type=float, default=5, help="load before it, a JVM needs it (default: 5)")
+    parser.add_argument("--rounds", type=int, default=1, help="how often A B B A (default: once)")
+    parser.add_argument("--port", type=int, default=24391, help="port of the servers (default: 24391)")
+    parser.add_argument("--dir", default="/var/tmp", help="where data directories are made: a disk, no tmpfs")
+    parser.add_argument("--bench-options", default="", help="more options for every run of the bench")
+    return parser.parse_args()
+
+
+class Server:
+    """One process with a fresh data directory; ended and removed on leaving."""
+
+    def __init__(self, command, args):
+        self.args = args
+        self.command = command
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="pair-", dir=args.dir))
+        config = self.directory / "zoo.cfg"
+        data = self.directory / "data"
+        data.mkdir()
+        config.write_text(ZOO_CFG.format(dir=data, port=args.port))
+        words = command.format(config=config, dir=data, port=args.port)
+        self.log = open(self.directory / "log", "w+b")
+        self.process = subprocess.Popen(shlex.split(words), stdin=subprocess.DEVNULL, stdout=self.log,
+                                        stderr=subprocess.STDOUT, cwd=self.directory)
+
+    def __enter__(self):
+        try:
+            self.wait_until_serving()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def wait_until_serving(self):
+        deadline = time.monotonic() + START_MAX_S
+        while not opens_session(self.args.port):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.log.seek(0)
+                text = self.log.read().decode(errors="replace")[-2000:]
+                sys.exit(f"the server does not serve: {self.command}\n{text}")
+            time.sleep(0.1)
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_MAX_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.directory)
+
+
+def opens_session(port):
+    """Whether a session can be opened; it is closed again."""
+    hello = struct.pack(">iiqiqi16s?", 45, 0, 0, 30000, 0, 16, bytes(16), False)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as stream:
+            stream.sendall(hello)
+            answer = stream.recv(64)
+            stream.sendall(struct.pack(">iii", 8, 1, -11))
+            return len(answer) >= 40 and struct.unpack(">i", answer[8:12])[0] > 0
+    except OSError:
+        return False
+
+
+def bench(args, server, options):
+    """One run of the bench: its JSON."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [args.paddock, "bench", "--server", f"127.0.0.1:{args.port}", "--pid", str(server.process.pid),
+                   "--json", file.name, *shlex.split(options), *shlex.split(args.bench_options)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=RUN_MAX_S)
+        if done.returncode != 0:
+            sys.exit(f"{shlex.join(command)} failed: {done.stderr}")
+        return json.load(open(file.name))["runs"]
+
+
+def measure(args, command, row, options):
+    """One row on one fresh server: a list of runs."""
+    with Server(command, args) as server:
+        timed = f" --duration {args.seconds} --warmup {args.warmup}"
+        if row in OF_THEIR_OWN:
+            if args.warmup > 0:
+                bench(args, server, f"--reads 50 --warmup 0 --duration {args.warmup}")
+            timed = ""
+        elif row in ("chubby-latency", "zk-latencies"):
+            timed = ""  # a number of operations of their own
+        return bench(args, server, options + timed)
+
+
+def latency(run):
+    """The histogram that stands for a run: its only class, or the one with most operations."""
+    if "latency" in run:
+        return run["latency"]
+    return max(run["classes"].values(), key=lambda one: one["count"])
+
+
+FIGURES = {
+    "ops/s": lambda run: run["ops_per_second"],
+    "p50 us": lambda run: latency(run)["p50_us"],
+    "p99 us": lambda run: latency(run)["p99_us"],
+    "p99.9 us": lambda run: latency(run)["p99_9_us"],
+    "server CPU us/op": lambda run: run["server"]["cpu_us_per_op"],
+    "RSS MiB": lambda run: run["server"]["resident_bytes"] / 2**20,
+    "client CPU us/op": lambda run: run["client"]["cpu_us_per_op"],
+    "failures": lambda run: failures(run),
+}
+
+
+def failures(run):
+    failed = run.get("failures", run.get("failed", 0))
+    return sum(failed.values()) if isinstance(failed, dict) else failed
+
+
+def medians(runs):
+    return {name: statistics.median(figure(run) for run in runs) for name, figure in FIGURES.items()}
+
+
+def number(value):
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def markdown(results, names, args):
+    """The table: for each row a line per server and the ratio A / B."""
+    head = ["work", "server", *FIGURES]
+    lines = ["| " + " | ".join(head) + " |", "|---|---|" + "--:|" * len(FIGURES)]
+    for result in results:
+        a, b = medians(result["a"]), medians(result["b"])
+        aim = f" (aim: {result['aim']})" if result["aim"] else ""
+        lines.append(f"| **{result['title']}**{aim} | {names[0]} | " + " | ".join(map(number, a.values())) + " |")
+        lines.append(f"| | {names[1]} | " + " | ".join(map(number, b.values())) + " |")
+        ratios = [f"{a[name] / b[name]:.3g}" if b[name] else "" for name in FIGURES]
+        lines.append("| | *ratio* | " + " | ".join(ratios) + " |")
+    runs = 2 * args.rounds
+    return "\n".join([
+        f"# {args.name}: {names[0]} and {names[1]}",
+        "",
+        f"Order {'A B B A ' * args.rounds}with A = {names[0]}, B = {names[1]}; medians of {runs} runs each. Fresh data directory "
+        f"and process for each run; client and server on the same machine: {machine(args.dir)}. Loads: {args.warmup:g} s of warm-up, "
+        f"{args.seconds:g} s measured. Values of 100 bytes, 10,000 keys, uniform, unless the work says otherwise.",
+        "",
+        *lines,
+        "",
+        f"- A: `{args.a}`",
+        f"- B: `{args.b}`",
+        "- zoo.cfg of both: `" + "; ".join(ZOO_CFG.strip().splitlines()) + "`",
+        "- CPU is user + system time of the server's process over the measured time (for watchers: over the changes, per "
+        "notification). Latency is that of the class (reads, writes) with most operations; for sessions the time from "
+        "connect to session; for watchers from the change to the last notification.",
+        "",
+    ])
+
+
+def machine(directory):
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "CPU")
+    disk = subprocess.run(["df", "--output=fstype", directory], capture_output=True, text=True).stdout.split()[-1]
+    return f"{os.cpu_count()} CPUs ({model}), Linux {platform.release()}, {disk}"
+
+
+def main():
+    args = arguments()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    known = {"zookeeper": ZOOKEEPER, "paddock": f"{args.paddock} {args.paddock_command}"}
+    names = (args.a_name or args.a, args.b_name or args.b)
+    args.a, args.b = known.get(args.a, args.a), known.get(args.b, args.b)
+    if args.preset:
+        rows = [(preset, preset, f"--preset {preset}", "") for preset in args.preset]
+    else:
+        rows = [(row, *ROWS[row]) for row in args.row or ROWS]
+    results = []
+    for row, title, options, aim in rows:
+        runs = {"a": [], "b": []}
+        for which in "abba" * args.rounds:
+            print(f"{title}: {names['ab'.index(which)]}", file=sys.stderr, flush=True)
+            runs[which].append(measure(args, getattr(args, which), row, options))
+        # A preset may be several runs: one row for each.
+        for n, first in enumerate(runs["a"][0]):
+            label = title if len(runs["a"][0]) == 1 else first["label"]
+            results.append({"row": row, "title": label, "aim": aim, "options": options,
+                            "a": [run[n] for run in runs["a"]], "b": [run[n] for run in runs["b"]]})
+        write(args, names, results)
+    print(markdown(results, names, args))
+
+
+def write(args, names, results):
+    """Writes what there is so far: a long comparison that is interrupted keeps its rows."""
+    directory = HERE / "results"
+    directory.mkdir(exist_ok=True)
+    (directory / f"{args.name}.md").write_text(markdown(results, names, args))
+    document = {"name": args.name, "a": {"name": names[0], "command": args.a}, "b": {"name": names[1], "command": args.b},
+                "zoo_cfg": ZOO_CFG, "seconds": args.seconds, "warmup": args.warmup, "rounds": args.rounds,
+                "machine": machine(args.dir), "load_average": os.getloadavg(), "rows": results}
+    (directory / f"{args.name}.json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+//! `paddock bench`: a load generator for any server that speaks ZooKeeper's client protocol.
+//!
+//! ```text
+//! args ──> workload ──> root: makes znodes ──> load ──> worker (one per thread) ──> report
+//!                                               │        └ lane (one per connection): what is sent, what is in flight
+//!                                               │           └ connection ── wire
+//!                                               └ pacer (open loop), process (CPU and memory of the server)
+//! storm, watch: two measurements that are no load
+//! ```
+//!
+//! It knows nothing of the server it loads but the protocol, so that any two can be compared. It must cost much less
+//! than they do: a wake-up is one read and one write for all that is due on a connection, and an operation is a copy of
+//! a template, a draw of a key and a count in a histogram; nothing is allocated.
+
+// The table is what this command is for: it goes to the standard output.
+#![allow(clippy::print_stdout)]
+
+mod args;
+mod client;
+mod connection;
+mod keys;
+mod lane;
+mod load;
+mod operation;
+mod pacer;
+mod process;
+mod progress;
+mod random;
+mod report;
+mod root;
+#[cfg(test)]
+mod standin;
+mod storm;
+mod table;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod wire;
+mod worker;
+mod workload;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signal_hook::consts::SIGINT;
+
+pub use args::BenchArgs;
+
+use load::Site;
+use progress::Progress;
+use root::{Root, RootError};
+use workload::Workload;
+
+/// Why there are no results.
+#[derive(Debug)]
+pub enum BenchError {
+    /// A server's address cannot be found.
+    Address {
+        server: String,
+        error: String,
+    },
+    /// The znodes of the run could not be made or removed.
+    Root(RootError),
+    /// The sessions could not be opened.
+    Open(String),
+    /// More connections than files this process may open.
+    Files {
+        connections: u64,
+        most: u64,
+    },
+    /// The server's processes cannot be read.
+    Process(io::Error),
+    /// The poll of the sockets failed.
+    Poll(io::Error),
+    /// Ctrl-C cannot be listened to.
+    Signal(io::Error),
+    /// The server did not answer.
+    Silent {
+        awaited: &'static str,
+        seconds: u64,
+    },
+    /// The server answered with an error code where none may be.
+    Code(i32),
+    Json {
+        file: PathBuf,
+        error: io::Error,
+    },
+}
+
+impl fmt::Display for BenchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BenchError::Address { server, error } => {
+                write!(f, "cannot find the server \"{server}\": {error} (an address is HOST:PORT)")
+            }
+            BenchError::Root(error) => write!(f, "{error}"),
+            BenchError::Open(what) => write!(
+                f,
+                "the sessions could not all be opened: {what} (ZooKeeper allows 60 connections from one address unless \
+                 maxClientCnxns says otherwise)"
+            ),
+            BenchError::Files { connections, most } => write!(
+                f,
+                "{connections} connections need more open files than the {most} allowed: raise the limit with ulimit -n"
+            ),
+            BenchError::Process(error) => write!(f, "cannot read what a process has used: {error}"),
+            BenchError::Poll(error) => write!(f, "cannot wait for sockets: {error}"),
+            BenchError::Signal(error) => write!(f, "cannot listen to Ctrl-C: {error}"),
+            BenchError::Silent { awaited, seconds } => write!(f, "waited {seconds} s in vain for {awaited}"),
+            BenchError::Code(code) => {
+                write!(f, "the server answered with an error: {} ({code})", wire::error_name(*code))
+            }
+            BenchError::Json { file, error } => write!(f, "cannot write {}: {error}", file.display()),
+        }
+    }
+}
+
+impl From<RootError> for BenchError {
+    fn from(error: RootError) -> BenchError {
+        BenchError::Root(error)
+    }
+}
+
+/// A storm that has not ended after this long has failed, unless `--duration` says otherwise.
+const STORM_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs what the command line asks for and prints the results.
+pub fn run(args: BenchArgs) -> Result<(), BenchError> {
+    let site = site(&args)?;
+    let mut results: Vec<Value> = Vec::new();
+    if let Some(sessions) = args.connect_storm {
+        let patience = args.duration.map_or(STORM_PATIENCE, Duration::from_secs_f64);
+        let storm = storm::storm(sessions, patience, &site)?;
+        print!("{}", storm.text());
+        results.push(storm.json());
+    } else if let Some(watchers) = args.watchers {
+        let value_size = args.value_size.unwrap_or(100);
+        site.root.make_watched(value_size, site.seed, &site.progress)?;
+        let watched = watch::watch(watchers, args.rounds, value_size, &site);
+        clear(&args, &site)?;
+        let watched = watched?;
+        print!("{}", watched.text());
+        results.push(watched.json());
+    } else {
+        for (i, run) in Workload::of(&args).iter().enumerate() {
+            if i > 0 {
+                println!();
+            }
+            results.push(one(run, &args, &site)?);
+            if site.is_interrupted() {
+                break;
+            }
+        }
+    }
+    write_json(&args, &results)
+}
+
+/// Makes the znodes, measures, prints, removes the znodes.
+fn one(run: &Workload, args: &BenchArgs, site: &Site) -> Result<Value, BenchError> {
+    storm::check_files(run.connections)?;
+    site.root.make(run, site.seed, &site.progress)?;
+    let measured = load::load(run, site);
+    if let Ok(measured) = &measured {
+        print!("{}", report::text(run, measured));
+    }
+    clear(args, site)?;
+    Ok(report::json(run, &measured?))
+}
+
+fn clear(args: &BenchArgs, site: &Site) -> Result<(), BenchError> {
+    if !args.keep {
+        site.root.remove(&site.progress)?;
+    }
+    Ok(())
+}
+
+fn site(args: &BenchArgs) -> Result<Site, BenchError> {
+    let servers: Vec<SocketAddr> = args.servers.iter().map(|server| address(server)).collect::<Result<_, _>>()?;
+    let root = Root { path: args.root.clone(), server: servers[0], session_timeout: args.session_timeout };
+    // A wrong --pid is better told before the run than after it.
+    process::usage(&args.pids).map_err(BenchError::Process)?;
+    Ok(Site {
+        servers,
+        pids: args.pids.clone(),
+        root,
+        threads: args.threads as usize,
+        seed: args.seed,
+        progress: Progress::new(!args.no_progress),
+        interrupt: interrupt().map_err(BenchError::Signal)?,
+    })
+}
+
+/// What the first Ctrl-C sets: the run ends early, tells what it has and removes its znodes. The second ends the process.
+fn interrupt() -> io::Result<Arc<AtomicBool>> {
+    /// What a shell calls the end by SIGINT.
+    const EXIT_INTERRUPTED: i32 = 130;
+    let flag = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register_conditional_shutdown(SIGINT, EXIT_INTERRUPTED, Arc::clone(&flag))?;
+    signal_hook::flag::register(SIGINT, Arc::clone(&flag))?;
+    Ok(flag)
+}
+
+fn address(server: &str) -> Result<SocketAddr, BenchError> {
+    let failed = |error: String| BenchError::Address { server: server.into(), error };
+    let mut addresses = server.to_socket_addrs().map_err(|error| failed(error.to_string()))?;
+    addresses.next().ok_or_else(|| failed("the name has no address".into()))
+}
+
+fn write_json(args: &BenchArgs, results: &[Value]) -> Result<(), BenchError> {
+    let Some(file) = &args.json else { return Ok(()) };
+    let json = json!({
+        "tool": "paddock bench",
+        "version": env!("CARGO_PKG_VERSION"),
+        "servers": args.servers,
+        "preset": args.preset.map(args::Preset::name),
+        "threads": args.threads,
+        "seed": args.seed,
+        "runs": results,
+    });
+    let text = format!("{json:#}\n");
+    std::fs::write(file, text).map_err(|error| BenchError::Json { file: file.clone(), error })
+}

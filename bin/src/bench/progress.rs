@@ -1,0 +1,58 @@
+//! Progress bars on the standard error, on a terminal only.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Whether and where progress is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    shown: bool,
+}
+
+/// One bar; it vanishes when dropped.
+pub struct Bar {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    pub fn new(wanted: bool) -> Progress {
+        Progress { shown: wanted && std::io::stderr().is_terminal() }
+    }
+
+    /// A bar that counts to `total`.
+    pub fn count(self, what: &str, total: u64) -> Bar {
+        self.bar(what, total, "{prefix} [{bar:30}] {human_pos}/{human_len} {msg}")
+    }
+
+    /// A bar over a length of time; [`Bar::set`] takes milliseconds.
+    pub fn time(self, what: &str, total: Duration) -> Bar {
+        self.bar(what, total.as_millis() as u64, "{prefix} [{bar:30}] {percent:>3} % {msg}")
+    }
+
+    fn bar(self, what: &str, total: u64, template: &str) -> Bar {
+        let target = if self.shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template(template).expect("the templates above are well formed");
+        let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style.progress_chars("=> "));
+        bar.set_prefix(what.to_owned());
+        Bar { bar }
+    }
+}
+
+impl Bar {
+    pub fn set(&self, done: u64) {
+        self.bar.set_position(done);
+    }
+
+    /// The text after the bar.
+    pub fn say(&self, text: String) {
+        self.bar.set_message(text);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

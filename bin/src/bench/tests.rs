@@ -1,0 +1,211 @@
+//! Whole runs against the stand-in server.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::load::{Measured, Site, load};
+use super::operation::Operation;
+use super::progress::Progress;
+use super::root::Root;
+use super::standin::{Fault, Standin};
+use super::workload::Workload;
+use super::{BenchArgs, BenchError, RootError, run, storm, watch};
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    bench: BenchArgs,
+}
+
+fn args(server: &Standin, words: &str) -> BenchArgs {
+    let line = format!("bench --server {} {words}", server.address);
+    Line::try_parse_from(line.split_whitespace()).unwrap().bench
+}
+
+fn site(server: &Standin, threads: usize) -> Site {
+    let root = Root { path: "/deep/root".into(), server: server.address, session_timeout: 30_000 };
+    Site {
+        servers: vec![server.address],
+        pids: Vec::new(),
+        root,
+        threads,
+        seed: 1,
+        progress: Progress::new(false),
+        interrupt: Arc::default(),
+    }
+}
+
+/// The first run that `words` ask for, with its znodes made and not removed.
+fn measure(server: &Standin, threads: usize, words: &str) -> Result<Measured, BenchError> {
+    let runs = Workload::of(&args(server, words));
+    let site = site(server, threads);
+    site.root.make(&runs[0], 1, &site.progress).map_err(BenchError::Root)?;
+    load(&runs[0], &site)
+}
+
+#[test]
+fn every_operation_of_a_number_is_counted_once() {
+    let server = Standin::start(Fault::None);
+    let words = "--mix get=3,exists=1,list=1,set=3,create=3,delete=1,sync=1 -n 3001 -c 7 -p 5 --keys 50";
+    let measured = measure(&server, 2, words).unwrap();
+    assert_eq!(measured.tally.successes(), 3001);
+    assert_eq!(measured.tally.failures(), 0);
+    assert!(Operation::ALL.iter().all(|operation| !measured.tally.of(*operation).is_empty()));
+    let (created, deleted) = (measured.tally.of(Operation::Create).len(), measured.tally.of(Operation::Delete).len());
+    let made = server.paths().iter().filter(|path| path.starts_with("/deep/root/made/")).count() as u64;
+    assert_eq!(made, created - deleted);
+    assert_eq!(server.sessions(), (8, 8));
+}
+
+#[test]
+fn a_load_by_time_counts_only_its_window() {
+    let server = Standin::start(Fault::None);
+    let measured = measure(&server, 1, "--reads 0 -c 3 -d 0.2 --warmup 0.2 --keys 5").unwrap();
+    assert_eq!(measured.seconds, 0.2);
+    assert_eq!(measured.tally.failures(), 0);
+    let (counted, all) = (measured.tally.successes(), server.sets());
+    assert!(counted > 10 && counted < all - all / 10, "{counted} of {all} in one half of the time");
+}
+
+/// More is due than one connection can send: the time an operation waits to be sent is part of its latency.
+#[test]
+fn latency_counts_from_when_an_operation_was_due() {
+    let server = Standin::start(Fault::None);
+    let measured = measure(&server, 1, "--reads 0 -c 1 -p 1 -d 0.3 --warmup 0 --rate 1e7 --keys 5").unwrap();
+    assert!(measured.tally.behind > 100_000, "{} behind", measured.tally.behind);
+    let late = measured.tally.lateness.value_at_quantile(0.5);
+    let median = measured.tally.of(Operation::Set).value_at_quantile(0.5);
+    assert!(late > 1_000_000 && median > late - late / 10, "{median} ns, sent {late} ns late");
+}
+
+#[test]
+fn an_open_loop_keeps_its_rate() {
+    let server = Standin::start(Fault::None);
+    let measured = measure(&server, 1, "--reads 100 -c 4 -d 0.5 --warmup 0.1 --rate 400 --keys 5").unwrap();
+    let sent = measured.tally.successes() + measured.tally.behind + measured.tally.unanswered;
+    assert!((100..=202).contains(&sent), "{sent} operations in half a second at 400 per second");
+    assert!(!measured.tally.lateness.is_empty());
+}
+
+#[test]
+fn an_interrupted_run_has_its_results() {
+    let server = Standin::start(Fault::None);
+    let site = site(&server, 1);
+    let run = &Workload::of(&args(&server, "--reads 0 -c 2 -d 3600 --warmup 0 --keys 5"))[0];
+    site.root.make(run, 1, &site.progress).unwrap();
+    let interrupt = Arc::clone(&site.interrupt);
+    let measured = std::thread::scope(|scope| {
+        let running = scope.spawn(|| load(run, &site));
+        while server.sets() < 100 {
+            std::thread::yield_now();
+        }
+        interrupt.store(true, Ordering::Release);
+        running.join().unwrap()
+    });
+    let measured = measured.unwrap();
+    assert!(measured.seconds < 600.0 && measured.tally.successes() >= 90, "{}", measured.tally.successes());
+}
+
+#[test]
+fn deletes_without_creates_end_with_the_stock() {
+    let server = Standin::start(Fault::None);
+    let measured = measure(&server, 1, "--mix delete=1 --keys 30 -c 4 -d 60").unwrap();
+    assert_eq!(measured.tally.of(Operation::Delete).len(), 32);
+    assert_eq!(measured.tally.failures(), 0);
+    assert!(measured.seconds < 30.0);
+}
+
+#[test]
+fn a_waited_create_and_its_delete_alternate() {
+    let server = Standin::start(Fault::None);
+    let measured = measure(&server, 1, "--preset chubby-latency -n 100").unwrap();
+    assert_eq!(measured.tally.of(Operation::Create).len(), 50);
+    assert_eq!(measured.tally.of(Operation::Delete).len(), 50);
+    assert_eq!(measured.tally.failures(), 0);
+}
+
+#[test]
+fn a_broken_connection_is_counted_and_opened_again() {
+    let server = Standin::start(Fault::CloseAtSet(20));
+    let measured = measure(&server, 1, "--reads 0 -c 2 -p 3 -n 200 --keys 5").unwrap();
+    assert_eq!(measured.tally.losses.values().sum::<u64>(), 1);
+    assert!((1..=3).contains(&measured.tally.lost), "{}", measured.tally.lost);
+    assert_eq!(measured.tally.successes() + measured.tally.lost, 200);
+}
+
+#[test]
+fn a_reply_out_of_order_is_an_error() {
+    let server = Standin::start(Fault::WrongXidAtSet(10));
+    let measured = measure(&server, 1, "--reads 0 -c 1 -n 50 --keys 5").unwrap();
+    let reasons: Vec<&String> = measured.tally.losses.keys().collect();
+    assert_eq!(reasons, ["a reply with xid 11 where 10 was due"]);
+}
+
+#[test]
+fn error_codes_are_counted_by_operation() {
+    let server = Standin::start(Fault::None);
+    let run = &Workload::of(&args(&server, "--mix get=1,set=1 -n 100 --keys 5"))[0];
+    let measured = load(run, &site(&server, 1)).unwrap();
+    assert_eq!(measured.tally.successes(), 0);
+    let (gets, sets) = (measured.tally.errors[&("get", -101)], measured.tally.errors[&("set", -101)]);
+    assert_eq!(gets + sets, 100);
+}
+
+#[test]
+fn a_server_that_refuses_sessions_is_told() {
+    let server = Standin::start(Fault::CloseAtHandshake);
+    let run = &Workload::of(&args(&server, "-n 1 -c 1"))[0];
+    let error = load(run, &site(&server, 1)).unwrap_err();
+    assert!(error.to_string().contains("connection 1 of 1: the server closed the connection"), "{error}");
+}
+
+#[test]
+fn all_is_removed_in_the_end_and_the_rest_is_kept() {
+    let server = Standin::start(Fault::None);
+    server.put("/other", b"");
+    run(args(&server, "--mix get=1,list=1,create=1 -n 50 --keys 700 --root /a/b")).unwrap();
+    assert_eq!(server.paths(), ["/a", "/other"]);
+}
+
+#[test]
+fn what_a_broken_run_left_is_removed_by_the_next() {
+    let server = Standin::start(Fault::None);
+    run(args(&server, "--mix get=1 -n 5 --keys 7 --keep --root /a")).unwrap();
+    assert!(server.paths().contains(&"/a/keys/0000000000000006".to_owned()));
+    run(args(&server, "--mix get=1 -n 5 --keys 3 --root /a")).unwrap();
+    assert_eq!(server.paths(), Vec::<String>::new());
+}
+
+#[test]
+fn znodes_of_others_are_not_touched() {
+    let server = Standin::start(Fault::None);
+    server.put("/a", b"precious");
+    let error = run(args(&server, "-n 1 --root /a")).unwrap_err();
+    assert!(matches!(error, BenchError::Root(RootError::Foreign(_))), "{error}");
+    assert_eq!(server.paths(), ["/a"]);
+}
+
+#[test]
+fn a_storm_counts_the_sessions_that_come() {
+    let server = Standin::start(Fault::None);
+    let came = storm::storm(40, Duration::from_secs(20), &site(&server, 2)).unwrap().json();
+    assert_eq!((came["sessions"].as_u64(), came["asked"].as_u64()), (Some(40), Some(40)));
+    let refusing = Standin::start(Fault::CloseAtHandshake);
+    let refused = storm::storm(3, Duration::from_secs(20), &site(&refusing, 1)).unwrap().json();
+    assert_eq!(refused["sessions"], 0);
+    assert_eq!(refused["failed"]["the server closed the connection"], 3);
+}
+
+#[test]
+fn every_watcher_is_heard_in_every_round() {
+    let server = Standin::start(Fault::None);
+    let site = site(&server, 1);
+    site.root.make_watched(10, 1, &site.progress).unwrap();
+    let told = watch::watch(9, 4, 10, &site).unwrap().json();
+    assert_eq!(told["each"]["count"], 36);
+    assert_eq!(told["latency"]["count"], 4);
+    assert_eq!(told["answered"]["count"], 4);
+}

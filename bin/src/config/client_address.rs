@@ -1,0 +1,272 @@
+//! The client listener: `clientPortAddress` and `clientPort`, or what the member list says about this server.
+
+use super::assembly::{Assembly, entries};
+use super::error::ConfigError;
+use super::membership::{self, Member};
+use super::place::Place;
+use super::settings::{Written, missing};
+use super::value::{Value, shown};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+/// Of a server without a file.
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const PORT: u16 = 2181;
+
+impl Assembly<'_> {
+    /// The one member of the list, from the file or the dynamic file; `None` without a list.
+    pub(super) fn member(&mut self) -> Result<Option<Member>, ConfigError> {
+        let several_addresses = self.flag("multiAddress.enabled");
+        let mut members = Vec::new();
+        for (name, setting) in self.settings.family("server.") {
+            members.push(Member::parse(&setting.place, name, &setting.text, several_addresses)?);
+        }
+        if let Some(dynamic) = self.text("dynamicConfigFile") {
+            self.refuse_static_members()?;
+            for entry in self.dynamic_entries(Path::new(&dynamic))? {
+                // Of two lines for one server the last counts, as everywhere.
+                members.retain(|member: &Member| member.key != entry.name);
+                members.push(Member::parse(&entry.place, &entry.name, &entry.value, several_addresses)?);
+            }
+        }
+        let standalone_place = self.settings.given("standaloneEnabled").map(|setting| setting.place.clone());
+        let member = membership::alone(members, self.flag("standaloneEnabled"), standalone_place.as_ref())?;
+        if let Some(member) = &member {
+            let remark = format!("{}: the only server is served standalone; its quorum ports stay closed", member.key);
+            self.settings.warn(&member.place, remark);
+            if member.secure_client {
+                self.settings.without_effect(&member.place, &member.key, missing("TLS for the secure client port"));
+            }
+        }
+        Ok(member)
+    }
+
+    fn refuse_static_members(&self) -> Result<(), ConfigError> {
+        let mut members = ["server.", "group.", "weight."].into_iter().flat_map(|prefix| self.settings.family(prefix));
+        match members.next() {
+            None => Ok(()),
+            Some((name, setting)) => Err(ConfigError::Refused {
+                place: setting.place.clone(),
+                key: name.to_owned(),
+                problem: "members belong into the file that dynamicConfigFile names; move the line there".to_owned(),
+            }),
+        }
+    }
+
+    /// The `server.N` lines of a dynamic file, which holds members and nothing else.
+    fn dynamic_entries(&self, file: &Path) -> Result<Vec<Written>, ConfigError> {
+        let mut entries = entries(file, &self.outside.bytes(file)?)?;
+        let is_member = |name: &str| ["server.", "group.", "weight."].iter().any(|prefix| name.starts_with(prefix));
+        if let Some(strange) = entries.iter().find(|entry| !is_member(&entry.name)) {
+            return Err(ConfigError::Refused {
+                place: strange.place.clone(),
+                key: shown(&strange.name),
+                problem: "a dynamic file holds only server.N, group.N and weight.N; move the line to the static file"
+                    .to_owned(),
+            });
+        }
+        entries.retain(|entry| entry.name.starts_with("server."));
+        Ok(entries)
+    }
+
+    /// `clientPort`, or the listener of the member's line; where both are there, they must agree.
+    pub(super) fn client_address(
+        &mut self,
+        member: Option<&Member>,
+        server_id: Option<i64>,
+        data_dir: &Path,
+    ) -> Result<SocketAddr, ConfigError> {
+        let fixed = self.fixed_address()?;
+        let Some((member, (host, port))) = member.and_then(|member| Some((member, member.client.as_ref()?))) else {
+            return fixed.map(|(address, _)| address).ok_or_else(|| self.missing_port());
+        };
+        if let Some(id) = server_id.filter(|id| *id != member.id) {
+            // The line is another server's.
+            let problem = format!("the server id is {id}, but the only member is {} ({})", member.key, member.place);
+            return fixed
+                .map(|(address, _)| address)
+                .ok_or_else(|| ConfigError::ServerId { file: data_dir.join("myid"), problem });
+        }
+        let ip = match host {
+            Some(host) => self.resolve(&member.place, &member.key, host)?,
+            None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        };
+        let listed = SocketAddr::new(ip, *port);
+        match fixed {
+            Some((fixed, place))
+                if fixed.port() != listed.port() || !fixed.ip().is_unspecified() && fixed != listed =>
+            {
+                let problem = format!(
+                    "the client address {fixed} is not the {listed} of {} ({}); set both alike or remove one",
+                    member.key, member.place
+                );
+                Err(ConfigError::Refused { place, key: "clientPort".to_owned(), problem })
+            }
+            _ => Ok(listed),
+        }
+    }
+
+    /// `clientPortAddress` and `clientPort`, with the place of the port; the default stands for them without a file.
+    fn fixed_address(&self) -> Result<Option<(SocketAddr, Place)>, ConfigError> {
+        let host = self.settings.given("clientPortAddress");
+        let port = self.settings.given("clientPort").cloned();
+        let (port, place) = match (port, self.file, host) {
+            (Some(setting), _, _) => (port_of(&setting.value), setting.place),
+            (None, None, _) => (PORT, Place::CommandLine),
+            (None, Some(_), None) => return Ok(None),
+            (None, Some(_), Some(host)) => {
+                return Err(ConfigError::Refused {
+                    place: host.place.clone(),
+                    key: host.spelled.clone(),
+                    problem: "clientPort is not set, so there is no port to listen on; add clientPort=2181".to_owned(),
+                });
+            }
+        };
+        let ip = match (host, self.file) {
+            (Some(setting), _) => self.resolve(&setting.place, &setting.spelled, &setting.text)?,
+            (None, None) => ADDRESS,
+            (None, Some(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        };
+        Ok(Some((SocketAddr::new(ip, port), place)))
+    }
+
+    fn resolve(&self, place: &Place, key: &str, host: &str) -> Result<IpAddr, ConfigError> {
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        if let Ok(address) = bare.parse() {
+            return Ok(address);
+        }
+        (self.outside.resolve)(bare).map_err(|source| ConfigError::Unresolved {
+            place: place.clone(),
+            key: key.to_owned(),
+            host: host.to_owned(),
+            source,
+        })
+    }
+
+    fn missing_port(&self) -> ConfigError {
+        let advice = match self.settings.given("secureClientPort") {
+            Some(_) => "this version serves no TLS yet; add clientPort=2181 for plain connections",
+            None => "add clientPort=2181, the port to which clients connect",
+        };
+        let file = self.file.expect("without a file there is a default port").to_owned();
+        ConfigError::Missing { file, key: "clientPort", advice }
+    }
+}
+
+fn port_of(value: &Value) -> u16 {
+    match value {
+        Value::Number(port) => u16::try_from(*port).expect("the kind ends at 65535"),
+        other => panic!("clientPort is a number in the table of keys, not {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assembly::tests::assemble_in;
+
+    /// `static_lines` beside `dataDir`, with a dynamic file and a `myid` where given.
+    fn serve(static_lines: &str, dynamic: Option<&str>, myid: Option<&str>) -> Result<(String, Vec<String>), String> {
+        let text = format!("dataDir=/data\n{static_lines}");
+        let mut files = vec![("zoo.cfg", text.as_str())];
+        files.extend(dynamic.map(|text| ("/etc/zoo.dynamic", text)));
+        files.extend(myid.map(|text| ("/data/myid", text)));
+        let loaded = assemble_in(&files, Some("zoo.cfg"), &[]).map_err(|error| error.to_string())?;
+        let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+        Ok((loaded.config.client_address.to_string(), warnings))
+    }
+
+    const DYNAMIC: &str = "dynamicConfigFile=/etc/zoo.dynamic";
+
+    #[test]
+    fn addresses() {
+        let alone = "server.1=h:2888:3888;2182";
+        for (lines, dynamic, myid, expected) in [
+            ("clientPort=2182", None, None, "0.0.0.0:2182"),
+            ("clientPort=0", None, None, "0.0.0.0:0"),
+            ("clientPort=2182\nclientPortAddress=127.0.0.1", None, None, "127.0.0.1:2182"),
+            ("clientPort=2182\nclientPortAddress=::1", None, None, "[::1]:2182"),
+            ("clientPort=2182\nclientPortAddress=[::1]", None, None, "[::1]:2182"),
+            ("clientPort=2182\nclientPortAddress=db.example", None, None, "10.0.0.7:2182"),
+            (alone, None, None, "0.0.0.0:2182"),
+            (alone, None, Some("1"), "0.0.0.0:2182"),
+            ("server.1=h:1:2;db.example:2182", None, None, "10.0.0.7:2182"),
+            ("clientPort=2182\nserver.1=h:1:2;[::1]:2182", None, None, "[::1]:2182"),
+            ("clientPort=2182\nserver.1=h:1:2", None, None, "0.0.0.0:2182"),
+            ("clientPort=2183\nserver.1=h:1:2;2182", None, Some("4"), "0.0.0.0:2183"),
+            (DYNAMIC, Some(alone), None, "0.0.0.0:2182"),
+            (DYNAMIC, Some("server.1=h:1:2;5\nserver.1=h:1:2;6\nweight.1=1"), None, "0.0.0.0:6"),
+        ] {
+            let (address, _) = serve(lines, dynamic, myid).unwrap_or_else(|error| panic!("{lines:?}: {error}"));
+            assert_eq!(address, expected, "{lines:?} {dynamic:?} {myid:?}");
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let two = "server.1=a:1:2;3\nserver.2=b:1:2;3";
+        for (lines, dynamic, myid, expected) in [
+            ("", None, None, "zoo.cfg: clientPort is not set; add clientPort=2181, the port to which clients connect"),
+            ("secureClientPort=1", None, None, "zoo.cfg: clientPort is not set; this version serves no TLS yet; add"),
+            ("clientPortAddress=::1", None, None, "zoo.cfg:2: clientPortAddress: clientPort is not set"),
+            (
+                "clientPort=1\nclientPortAddress=nowhere",
+                None,
+                None,
+                "zoo.cfg:3: clientPortAddress: the host \"nowhere\" has no address",
+            ),
+            ("server.1=h:1:2;nowhere:1", None, None, "zoo.cfg:2: server.1: the host \"nowhere\" has no address"),
+            (
+                two,
+                None,
+                None,
+                "zoo.cfg:2: server.1: 2 voters make an ensemble, and this version serves standalone only",
+            ),
+            (DYNAMIC, Some(two), None, "/etc/zoo.dynamic:1: server.1: 2 voters make an ensemble"),
+            (
+                "standaloneEnabled=false\nclientPort=1\nserver.1=h:1:2",
+                None,
+                None,
+                "zoo.cfg:4: server.1: standaloneEnabled=false makes this server an ensemble of one",
+            ),
+            ("standaloneEnabled=false\nclientPort=1", None, None, "zoo.cfg:2: standaloneEnabled: "),
+            (
+                "clientPort=5\nserver.1=h:1:2;6",
+                None,
+                None,
+                "zoo.cfg:2: clientPort: the client address 0.0.0.0:5 is not",
+            ),
+            (
+                "clientPort=5\nclientPortAddress=::1\nserver.1=h:1:2;5",
+                None,
+                None,
+                "zoo.cfg:2: clientPort: the client address [::1]:5 is not the 0.0.0.0:5 of server.1 (zoo.cfg:4)",
+            ),
+            ("server.1=h:1:2;6", None, Some("4"), "/data/myid: the server id is 4, but the only member is server.1"),
+            ("server.1=h:1", None, None, "zoo.cfg:2: server.1: \"h:1\" lacks a port; expected host:quorumPort"),
+            (DYNAMIC, None, None, "/etc/zoo.dynamic: the file cannot be read"),
+            (
+                "dynamicConfigFile=/etc/zoo.dynamic\nserver.1=h:1:2;5",
+                Some(""),
+                None,
+                "zoo.cfg:3: server.1: members belong into the file that dynamicConfigFile names",
+            ),
+            (DYNAMIC, Some("\ntickTime=5"), None, "/etc/zoo.dynamic:2: \"tickTime\": a dynamic file holds only"),
+            (DYNAMIC, Some(""), None, "zoo.cfg: clientPort is not set"),
+        ] {
+            let error = serve(lines, dynamic, myid).expect_err(lines);
+            assert!(error.starts_with(expected), "{lines:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_single_member_is_remarked() {
+        let (_, warnings) = serve("server.1=h:1:2;5;6", None, None).expect("well formed");
+        assert_eq!(
+            warnings,
+            [
+                "zoo.cfg:2: server.1: the only server is served standalone; its quorum ports stay closed",
+                "zoo.cfg:2: server.1: this version has no TLS for the secure client port yet, so the setting has no effect",
+            ]
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! The keys of a group of servers: members, election, learners. A standalone server reads the member list and no more.
+
+use super::super::value::Kind::{Bool, Choice, Number, Path, Port, StrictBool, Text, YesNo};
+use super::State::{self, Done, Ensemble, Java, Replaced};
+use super::{BYTES, INT, Key, MILLIS, Source, file, from, jvm, optional, property};
+
+const TURNS: State = Replaced("reads and commits are taken in turns of one loop, which has no such pool");
+
+pub(super) const KEYS: &[Key] = &[
+    optional("server.*", Source::File, Text, Done),
+    optional("group.*", Source::File, Text, Ensemble),
+    optional("weight.*", Source::File, Text, Ensemble),
+    optional("dynamicConfigFile", Source::File, Path, Done),
+    optional("initLimit", Source::File, from(0, "ticks"), Ensemble),
+    optional("syncLimit", Source::File, from(0, "ticks"), Ensemble),
+    property("connectToLearnerMasterLimit", from(0, "ticks"), "0", Ensemble),
+    file("electionAlg", Number { unit: "", min: 3, max: 3 }, "3", Ensemble),
+    file("peerType", Choice(&["participant", "observer"]), "participant", Ensemble),
+    file("standaloneEnabled", StrictBool, "true", Done),
+    file("reconfigEnabled", StrictBool, "false", Ensemble),
+    file("quorumListenOnAllIPs", StrictBool, "false", Ensemble),
+    file("syncEnabled", StrictBool, "true", Ensemble),
+    property("observer.syncEnabled", Bool, "true", Ensemble),
+    file("observerMasterPort", Port, "0", Ensemble),
+    property("observerMaster.sizeLimit", BYTES, "33554432", Ensemble),
+    property("observer.reconnectDelayMs", MILLIS, "0", Ensemble),
+    property("observer.election.DelayMs", MILLIS, "200", Ensemble),
+    property("leaderServes", YesNo { otherwise: true }, "yes", Ensemble),
+    property("leader.maxConcurrentSnapSyncs", INT, "10", Ensemble),
+    property("leader.maxConcurrentDiffSyncs", INT, "100", Ensemble),
+    property("leader.maxTimeToWaitForEpoch", MILLIS, "-1", Ensemble),
+    optional("leader.ackLoggingFrequency", Source::Property, INT, Java),
+    property("leader.closeSocketAsync", Bool, "false", Ensemble),
+    property("learner.closeSocketAsync", Bool, "false", Ensemble),
+    property("learner.asyncSending", Bool, "false", Ensemble),
+    jvm("follower.nodelay", Bool, "true", Ensemble),
+    jvm("leader.nodelay", Bool, "true", Ensemble),
+    property("leaderConnectDelayDuringRetryMs", MILLIS, "100", Ensemble),
+    property("cnxTimeout", MILLIS, "5000", Ensemble),
+    property("quorumCnxnTimeoutMs", MILLIS, "-1", Ensemble),
+    property("tcpKeepAlive", Bool, "false", Ensemble),
+    property("electionPortBindRetry", INT, "3", Ensemble),
+    property("fastleader.minNotificationInterval", MILLIS, "200", Ensemble),
+    property("fastleader.maxNotificationInterval", MILLIS, "60000", Ensemble),
+    property("multiAddress.enabled", StrictBool, "false", Done),
+    property("multiAddress.reachabilityCheckEnabled", StrictBool, "true", Ensemble),
+    property("multiAddress.reachabilityCheckTimeoutMs", MILLIS, "1000", Ensemble),
+    optional("oraclePath", Source::File, Path, Ensemble),
+    optional("quorum.cnxn.threads.size", Source::File, INT, Java),
+    property("follower.skipLearnerRequestToNextProcessor", Bool, "false", Ensemble),
+    property("forward_learner_requests_to_commit_processor_disabled", Bool, "false", Ensemble),
+    optional("commitProcessor.numWorkerThreads", Source::Property, INT, TURNS),
+    optional("commitProcessor.shutdownTimeout", Source::Property, MILLIS, TURNS),
+    optional("commitProcessor.maxReadBatchSize", Source::Property, INT, TURNS),
+    optional("commitProcessor.maxCommitBatchSize", Source::Property, INT, TURNS),
+    property("messageTracker.Enabled", Bool, "false", Ensemble),
+    property("messageTracker.BufferSize", INT, "10", Ensemble),
+];

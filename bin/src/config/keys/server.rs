@@ -1,0 +1,150 @@
+//! The keys of one server: core, clients and throttling, storage, caches and background tasks, and Paddock's own.
+
+use super::super::value::Kind::{Bool, Choice, Decimal, Host, Interval, Number, Path, Port, StrictBool, Text, YesNo};
+use super::State::{self, Client, Done, Ensemble, Java, Later, Replaced};
+use super::{BYTES, INT, KIBIBYTES, Key, MILLIS, Source, file, from, jvm, optional, property};
+
+const CONNECTION_THROTTLING: State = Later("throttling of new connections");
+const REQUEST_THROTTLING: State = Later("throttling of requests");
+const LARGE_REQUESTS: State = Later("limit for large requests");
+const TLS: State = Later("TLS");
+const TTL_NODES: State = Later("TTL znodes");
+const CONTAINERS: State = Later("container znodes");
+const LOCAL_SESSIONS: State = Later("local sessions");
+const ONE_LISTENER: State = Replaced("one native listener takes the place of ZooKeeper's NIO and Netty ones");
+const REACTORS: State = Replaced("one reactor per core does the work of these threads, see paddock.reactors");
+const FLOW_CONTROL: State = Replaced("a connection whose replies are not read is not read either, always");
+const GROUP_COMMIT: State = Replaced("what arrives while the disk is busy is written as one group, without a delay");
+const READY_REPLIES: State = Replaced("znodes are kept as their replies are sent, so there is no cache of replies");
+const WATCH_TABLES: State = Replaced("watches live in the reactors' own tables, which need no cleaner");
+const PATH_STATS: State = Later("statistics of paths");
+const LOG_FILES: State = Replaced("this server's log is not the Java server's and has settings of its own");
+
+pub(super) const KEYS: &[Key] = &[
+    // Core
+    optional("dataDir", Source::File, Path, Done),
+    optional("dataLogDir", Source::File, Path, Done),
+    optional("clientPort", Source::File, Port, Done),
+    optional("clientPortAddress", Source::File, Host, Done),
+    optional("secureClientPort", Source::File, Port, TLS),
+    optional("secureClientPortAddress", Source::File, Host, TLS),
+    file("clientPortListenBacklog", INT, "-1", Done),
+    file("tickTime", from(1, "milliseconds"), "3000", Done),
+    file("maxClientCnxns", INT, "60", Done),
+    property("maxCnxns", INT, "0", Done),
+    file("minSessionTimeout", from(-1, "milliseconds"), "-1", Done),
+    file("maxSessionTimeout", from(-1, "milliseconds"), "-1", Done),
+    file("localSessionsEnabled", StrictBool, "false", LOCAL_SESSIONS),
+    file("localSessionsUpgradingEnabled", StrictBool, "false", LOCAL_SESSIONS),
+    jvm("readonlymode.enabled", Bool, "false", Done),
+    file("autopurge.snapRetainCount", INT, "3", Done),
+    file("autopurge.purgeInterval", Interval, "0", Done),
+    jvm("jute.maxbuffer", from(1, "bytes"), "1048575", Done),
+    optional("jute.maxbuffer.extrasize", Source::Property, BYTES, Done),
+    property("extendedTypesEnabled", Bool, "false", TTL_NODES),
+    property("emulate353TTLNodes", Bool, "false", TTL_NODES),
+    optional("serverCnxnFactory", Source::Property, Text, ONE_LISTENER),
+    property("skipACL", YesNo { otherwise: false }, "no", Done),
+    property("enableEagerACLCheck", Bool, "false", Ensemble),
+    property("digest.enabled", Bool, "true", Later("switch for the tree's digest")),
+    property("snapshot.trust.empty", Bool, "false", Done),
+    property("datadir.autocreate", Bool, "true", Done),
+    property("db.autocreate", Bool, "true", Ensemble),
+    // Clients and throttling
+    property("clientTcpKeepAlive", Bool, "false", Done),
+    property("globalOutstandingLimit", INT, "1000", Done),
+    property("connection_throttle_tokens", INT, "0", CONNECTION_THROTTLING),
+    property("connection_throttle_fill_time", MILLIS, "1", CONNECTION_THROTTLING),
+    property("connection_throttle_fill_count", INT, "1", CONNECTION_THROTTLING),
+    property("connection_throttle_freeze_time", MILLIS, "-1", CONNECTION_THROTTLING),
+    property("connection_throttle_drop_increase", Decimal, "0.02", CONNECTION_THROTTLING),
+    property("connection_throttle_drop_decrease", Decimal, "0.002", CONNECTION_THROTTLING),
+    property("connection_throttle_decrease_ratio", Decimal, "0", CONNECTION_THROTTLING),
+    property("connection_throttle_weight_enabled", Bool, "false", CONNECTION_THROTTLING),
+    property("connection_throttle_global_session_weight", INT, "3", CONNECTION_THROTTLING),
+    property("connection_throttle_renew_session_weight", INT, "2", CONNECTION_THROTTLING),
+    property("connection_throttle_local_session_weight", INT, "1", CONNECTION_THROTTLING),
+    property("request_throttle_max_requests", INT, "0", REQUEST_THROTTLING),
+    property("request_throttle_stall_time", MILLIS, "100", REQUEST_THROTTLING),
+    property("request_throttle_drop_stale", Bool, "true", REQUEST_THROTTLING),
+    property("request_stale_latency_check", Bool, "false", REQUEST_THROTTLING),
+    property("request_stale_connection_check", Bool, "true", REQUEST_THROTTLING),
+    property("request_throttler.shutdownTimeout", MILLIS, "10000", REQUEST_THROTTLING),
+    property("throttled_op_wait_time", MILLIS, "0", REQUEST_THROTTLING),
+    property("largeRequestMaxBytes", BYTES, "104857600", LARGE_REQUESTS),
+    property("largeRequestThreshold", BYTES, "-1", LARGE_REQUESTS),
+    optional("nio.numSelectorThreads", Source::Property, INT, REACTORS),
+    optional("nio.numWorkerThreads", Source::Property, INT, REACTORS),
+    optional("nio.directBufferBytes", Source::Property, BYTES, Java),
+    optional("nio.shutdownTimeout", Source::Property, MILLIS, REACTORS),
+    property("nio.sessionlessCnxnTimeout", from(1, "milliseconds"), "10000", Done),
+    optional("netty.advancedFlowControl.enabled", Source::Property, Bool, FLOW_CONTROL),
+    property("netty.server.outstandingHandshake.limit", INT, "-1", TLS),
+    property("netty.server.earlyDropSecureConnectionHandshakes", Bool, "false", TLS),
+    optional("shuffleDnsResponse", Source::Property, Text, Client),
+    optional("hostProvider.dnsSrvRefreshIntervalSeconds", Source::Property, Text, Client),
+    optional("request.timeout", Source::Property, Text, Client),
+    optional("sasl.client", Source::Property, Text, Client),
+    optional("sasl.client.*", Source::Property, Text, Client),
+    optional("sasl.clientconfig", Source::Property, Text, Client),
+    optional("server.principal", Source::Property, Text, Client),
+    optional("server.realm", Source::Property, Text, Client),
+    optional("client.secure", Source::Property, Text, Client),
+    optional("clientCnxnSocket", Source::Property, Text, Client),
+    optional("disableAutoWatchReset", Source::Property, Text, Client),
+    // Storage
+    property("preAllocSize", KIBIBYTES, "65536", Done),
+    property("snapCount", INT, "100000", Done),
+    property("snapSizeLimitInKb", KIBIBYTES, "4194304", Done),
+    property("txnLogSizeLimitInKb", KIBIBYTES, "-1", Later("limit for the size of a log file")),
+    property("commitLogCount", INT, "500", Ensemble),
+    property("snapshotSizeFactor", Decimal, "0.33", Ensemble),
+    property("snapshot.compression.method", Choice(&["", "gz", "snappy"]), "", Later("compression of snapshots")),
+    property(
+        "serializeLastProcessedZxid.enabled",
+        Bool,
+        "true",
+        Replaced("a snapshot is exact at one zxid and always says which"),
+    ),
+    property("forceSync", YesNo { otherwise: true }, "yes", Done),
+    property("fsync.warningthresholdms", from(0, "milliseconds"), "1000", Done),
+    optional("flushDelay", Source::Property, MILLIS, GROUP_COMMIT),
+    optional("maxWriteQueuePollTime", Source::Property, MILLIS, GROUP_COMMIT),
+    optional("maxBatchSize", Source::Property, INT, GROUP_COMMIT),
+    property("closeSessionTxn.enabled", Bool, "true", Later("switch for the list of ephemerals in a closeSession")),
+    property("forceSnapshotSync", Bool, "false", Ensemble),
+    property("enforceQuota", Bool, "false", Later("enforcement of quotas")),
+    optional("testingonly.initialZxid", Source::Property, Text, Java),
+    optional("test.allowDiscontinuousProposals", Source::Property, Text, Java),
+    optional("intBufferStartingSizeBytes", Source::Property, from(32, "bytes"), Java),
+    // Caches, watches, background tasks
+    optional("maxResponseCacheSize", Source::Property, INT, READY_REPLIES),
+    optional("maxGetChildrenResponseCacheSize", Source::Property, INT, READY_REPLIES),
+    optional("watchManagerName", Source::Property, Text, WATCH_TABLES),
+    optional("watcherCleanThreadsNum", Source::Property, INT, WATCH_TABLES),
+    optional("watcherCleanThreshold", Source::Property, INT, WATCH_TABLES),
+    optional("watcherCleanIntervalInSeconds", Source::Property, INT, WATCH_TABLES),
+    optional("maxInProcessingDeadWatchers", Source::Property, INT, WATCH_TABLES),
+    optional("bitHashCacheSize", Source::Property, INT, WATCH_TABLES),
+    jvm("znode.container.checkIntervalMs", from(1, "milliseconds"), "60000", CONTAINERS),
+    jvm("znode.container.maxPerMinute", from(1, ""), "10000", CONTAINERS),
+    jvm("znode.container.maxNeverUsedIntervalMs", from(0, "milliseconds"), "300000", CONTAINERS),
+    property("pathStats.enabled", Bool, "false", PATH_STATS),
+    property("pathStats.slotCapacity", INT, "60", PATH_STATS),
+    property("pathStats.slotDuration", INT, "15", PATH_STATS),
+    property("pathStats.maxDepth", INT, "6", PATH_STATS),
+    property("pathStats.sampleRate", Decimal, "0.1", PATH_STATS),
+    property("pathStats.initialDelay", INT, "5", PATH_STATS),
+    property("pathStats.delay", INT, "5", PATH_STATS),
+    property("pathStats.topPathMax", INT, "20", PATH_STATS),
+    // The Java server's logging
+    optional("root.logger", Source::Property, Text, LOG_FILES),
+    optional("console.threshold", Source::Property, Text, LOG_FILES),
+    optional("log.*", Source::Property, Text, LOG_FILES),
+    optional("tracelog.*", Source::Property, Text, LOG_FILES),
+    optional("auditlog.*", Source::Property, Text, LOG_FILES),
+    // Paddock's own
+    optional("paddock.reactors", Source::Property, Number { unit: "", min: 1, max: 1024 }, Done),
+    property("paddock.io.method", Choice(&["auto", "ring", "thread"]), "auto", Done),
+    property("paddock.io.depth", Number { unit: "groups in flight", min: 1, max: 64 }, "2", Done),
+];

@@ -1,0 +1,239 @@
+//! Configuration: ZooKeeper's `zoo.cfg` and system properties, read into one typed value.
+//!
+//! ```text
+//! zoo.cfg ---properties---> name, value, line --+
+//! -Dname=value ---------------------------------+--> settings, by the table of keys --> assembly --> Config
+//! SERVER_JVMFLAGS ... ---jvm_flags--------------+                                          |
+//!                                                       dynamic file, myid, host names ----+
+//! ```
+//!
+//! What must hold: a name that nobody knows never stops the server, a value that cannot be read always does, and every
+//! message says where the setting was written. Only this file touches the outside (files, name service, environment);
+//! the modules below are pure.
+
+mod assembly;
+mod client_address;
+pub mod conf_reply;
+mod error;
+pub mod jvm_flags;
+mod keys;
+mod membership;
+mod place;
+mod properties;
+mod settings;
+mod value;
+mod whitelist;
+
+pub use error::ConfigError;
+pub use place::Warning;
+pub use whitelist::Whitelist;
+
+use std::fmt;
+use std::io::{self, Read};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Longest configuration file; real ones have a few KiB.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// What a standalone server is told. Names are those of the keys, times in the unit of the protocol or as `Duration`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// As written: relative paths are relative to the working directory.
+    pub data_dir: PathBuf,
+    pub data_log_dir: PathBuf,
+    /// false: a missing data directory is an error and is not created.
+    pub data_dir_autocreate: bool,
+    /// true: a log without a snapshot is a database, not a loss.
+    pub snapshot_trust_empty: bool,
+    /// Port 0 lets the system choose. An unspecified address is every address of the machine.
+    pub client_address: SocketAddr,
+    /// -1 leaves the backlog to the system.
+    pub listen_backlog: i32,
+    /// Milliseconds, at least 1.
+    pub tick_time: i32,
+    /// Milliseconds.
+    pub min_session_timeout: i32,
+    /// Milliseconds, not below the minimum.
+    pub max_session_timeout: i32,
+    /// Connections of one client address; 0 is no limit.
+    pub max_client_cnxns: u32,
+    /// Connections of all clients; 0 is no limit.
+    pub max_cnxns: u32,
+    pub tcp_keep_alive: bool,
+    /// A connection that has not sent its connect request by then is closed.
+    pub sessionless_cnxn_timeout: Duration,
+    /// Requests taken and not yet answered, above which no more are read; at least 1.
+    pub global_outstanding_limit: u32,
+    /// Bytes of the largest request.
+    pub jute_max_buffer: usize,
+    /// Bytes by which a record written by a server may exceed `jute_max_buffer`; at least 1024.
+    pub jute_max_buffer_extra: usize,
+    /// Transactions between snapshots, before it is randomised; at least 2.
+    pub snap_count: u32,
+    /// Bytes of log between snapshots, before it is randomised.
+    pub snap_size_limit: Option<u64>,
+    /// Bytes by which a log file grows; 0 is none.
+    pub pre_alloc_size: u64,
+    /// false: writes are acknowledged before they are durable.
+    pub force_sync: bool,
+    /// A slower sync is worth a warning.
+    pub fsync_warning_threshold: Duration,
+    pub purge: Purge,
+    /// Snapshots that the purge keeps; at least 3.
+    pub snap_retain_count: u32,
+    pub four_letter_whitelist: Whitelist,
+    pub skip_acl: bool,
+    /// The scheme digest is served.
+    pub digest_enabled: bool,
+    /// `user:base64(sha1(user:password))` of the super user.
+    pub super_digest: Option<Secret>,
+    pub extended_types_enabled: bool,
+    pub enforce_quota: bool,
+    pub container_check_interval: Duration,
+    pub container_max_per_minute: u32,
+    /// `None`: a container that never had a child is kept.
+    pub container_max_never_used: Option<Duration>,
+    /// The number in `myid`, if there is one.
+    pub server_id: Option<i64>,
+    /// The file as it was, empty without one. It may hold passwords.
+    pub initial_text: Secret,
+    /// `None`: one per core.
+    pub reactors: Option<usize>,
+    pub io_method: IoMethod,
+    /// Groups of log records in flight, at least 1.
+    pub io_depth: u32,
+}
+
+/// When old snapshots and logs are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purge {
+    Off,
+    AfterSnapshot,
+    Every(Duration),
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IoMethod {
+    /// The ring if the kernel allows it.
+    Auto,
+    /// The ring or nothing.
+    Ring,
+    /// Plain system calls on a thread.
+    Thread,
+}
+
+/// A text that no log shows.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// In the order of their places.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads the configuration.
+///
+/// `properties` are the `-D` of the command line, as [`jvm_flags::split_property`] gives them; `flags` are the
+/// variables that [`flags_of_environment`] finds. Without a file the server stands alone on 127.0.0.1:2181 with its
+/// data in `./paddock-data`, purges, and answers the four-letter words that only read; file keys may then be given by
+/// `-D`.
+pub fn load(
+    file: Option<&Path>,
+    properties: &[(String, String)],
+    flags: &[(String, String)],
+) -> Result<Loaded, ConfigError> {
+    assembly::assemble(file, properties, flags, &assembly::Outside { read: &read, resolve: &resolve })
+}
+
+/// The variables of JVM flags that are set: name and text, in the order of [`jvm_flags::VARIABLES`].
+pub fn flags_of_environment() -> Vec<(String, String)> {
+    let set = |name: &&str| std::env::var(name).ok().map(|text| ((*name).to_owned(), text));
+    jvm_flags::VARIABLES.iter().filter_map(set).collect()
+}
+
+/// At most [`MAX_FILE_BYTES`] and one more byte, which tells that there is more.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn resolve(host: &str) -> io::Result<IpAddr> {
+    let addresses: Vec<IpAddr> = (host, 0).to_socket_addrs()?.map(|address| address.ip()).collect();
+    preferred(&addresses).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name service knows no address"))
+}
+
+/// The first address of a host, IPv4 before IPv6 as in Java.
+fn preferred(addresses: &[IpAddr]) -> Option<IpAddr> {
+    addresses.iter().find(|address| address.is_ipv4()).or(addresses.first()).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn temporary(name: &str, text: &[u8]) -> PathBuf {
+        let file = std::env::temp_dir().join(format!("paddock-config-{}-{name}", std::process::id()));
+        std::fs::write(&file, text).expect("a writable temporary directory");
+        file
+    }
+
+    #[test]
+    fn a_real_file() {
+        let file = temporary("zoo.cfg", b"dataDir=/data\nclientPort=2182\nclientPortAddress=localhost\n");
+        let loaded = load(Some(&file), &[], &[]).expect("well formed");
+        assert_eq!(loaded.config.client_address, "127.0.0.1:2182".parse().expect("an address"));
+        std::fs::remove_file(file).expect("the file is ours");
+    }
+
+    #[test]
+    fn ipv4_is_preferred() {
+        let [six, four, other] =
+            ["::1", "127.0.0.1", "10.0.0.1"].map(|text| text.parse::<IpAddr>().expect("an address"));
+        for (addresses, expected) in [(&[six, four, other][..], Some(four)), (&[six], Some(six)), (&[], None)] {
+            assert_eq!(preferred(addresses), expected);
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_read() {
+        let missing = Path::new("/nonexistent/zoo.cfg");
+        let error = load(Some(missing), &[], &[]).expect_err("no file").to_string();
+        assert!(error.starts_with("/nonexistent/zoo.cfg: the file cannot be read: "), "{error}");
+
+        let long = temporary("long", &vec![b'#'; 1 + MAX_FILE_BYTES as usize]);
+        let error = load(Some(&long), &[], &[]).expect_err("too long");
+        assert!(matches!(error, ConfigError::TooLong { .. }), "{error}");
+        std::fs::remove_file(long).expect("the file is ours");
+
+        let full = temporary("full", &vec![b'#'; MAX_FILE_BYTES as usize]);
+        let error = load(Some(&full), &[], &[]).expect_err("empty");
+        assert!(matches!(error, ConfigError::Missing { .. }), "{error}");
+        std::fs::remove_file(full).expect("the file is ours");
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let properties = [("zookeeper.DigestAuthenticationProvider.superDigest".to_owned(), "super:hush".to_owned())];
+        let config = load(None, &properties, &[]).expect("well formed").config;
+        assert_eq!(config.super_digest.as_ref().map(Secret::reveal), Some("super:hush"));
+        assert!(!format!("{config:?}").contains("hush"));
+    }
+}

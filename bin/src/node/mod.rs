@@ -1,0 +1,327 @@
+//! The node: what joins state, log and client port into a running server.
+//!
+//! ```text
+//! reactor 0..R   clients            ─┐ exchanges ┌─ replica (this thread): state, log, sessions
+//! snapshotter    walks a held version ───────────┘
+//! log-preallocator (of the log)
+//! ```
+
+mod recovery;
+mod release;
+mod replica;
+mod snapshotter;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mio::Poll;
+use mio::net::TcpListener;
+use paddock_engine::acl::Authority;
+use paddock_engine::io::{DataDir, DirError, sys};
+use paddock_engine::log::{LogConfig, Method};
+use paddock_net::accept;
+use paddock_net::doorbell::Doorbell;
+use paddock_net::exchange::Exchange;
+use paddock_net::reactor::{self, Reactor};
+use paddock_net::status::{ReactorStatus, Status};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::config::{Config, IoMethod, Purge, conf_reply};
+use recovery::{Recovered, RecoveryError, recover};
+use replica::{Replica, ReplicaError};
+use snapshotter::{Snapshotter, Trigger};
+
+/// The ZooKeeper whose behaviour clients find here, as `srvr` and `mntr` tell it.
+const VERSION: &str = concat!("3.9.5-paddock-", env!("CARGO_PKG_VERSION"), ", built on 2026-11-23 00:00 UTC");
+/// More reactors than this do not help one replica.
+const REACTORS_MAX: usize = 64;
+
+/// Why a server does not start, or stops before it is told to.
+#[derive(Debug)]
+pub enum NodeError {
+    Directory(DirError),
+    Recovery(RecoveryError),
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    Setup {
+        what: &'static str,
+        source: io::Error,
+    },
+    Replica(ReplicaError),
+    /// A reactor has panicked or failed; the log says how.
+    Reactor,
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NodeError::Directory(error) => error.fmt(f),
+            NodeError::Recovery(error) => error.fmt(f),
+            NodeError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "cannot listen on {address}: the port is in use; stop what uses it or give another clientPort"
+            ),
+            NodeError::Listen { address, source } => {
+                write!(f, "cannot listen on {address}: {source}; check clientPort and clientPortAddress")
+            }
+            NodeError::Setup { what, source } => write!(f, "cannot set up {what}: {source}"),
+            NodeError::Replica(error) => error.fmt(f),
+            NodeError::Reactor => f.write_str("a reactor failed, so that its clients are not served any more"),
+        }
+    }
+}
+
+impl NodeError {
+    /// ZooKeeper's exit codes.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            NodeError::Directory(_) => 3,
+            _ => 1,
+        }
+    }
+}
+
+fn setup(what: &'static str) -> impl Fn(io::Error) -> NodeError {
+    move |source| NodeError::Setup { what, source }
+}
+
+/// Serves until the process is told to stop.
+pub fn serve(config: &Config) -> Result<(), NodeError> {
+    let began = Instant::now();
+    let signal = stop_signal().map_err(setup("the signals"))?;
+    let data_dir = DataDir::open(&config.data_dir, config.data_dir_autocreate).map_err(NodeError::Directory)?;
+    // Another directory has a lock of its own.
+    let log_dir = (config.data_log_dir != config.data_dir)
+        .then(|| DataDir::open(&config.data_log_dir, config.data_dir_autocreate).map_err(NodeError::Directory))
+        .transpose()?;
+    let address = config.client_address;
+    let listener =
+        accept::listen(address, config.listen_backlog).map_err(|source| NodeError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+
+    let authority = Authority {
+        skip_acl: config.skip_acl,
+        digest_enabled: config.digest_enabled,
+        super_digest: config.super_digest.as_ref().map(|secret| secret.reveal().to_owned()),
+    };
+    let recovered = recover(data_dir.path(), log_config(config), authority.clone(), config.extended_types_enabled)
+        .map_err(NodeError::Recovery)?;
+    report_recovery(&recovered, began);
+    tracing::info!(
+        data = %config.data_dir.display(),
+        log = %config.data_log_dir.display(),
+        "data directory"
+    );
+    tracing::info!("log writes: {}", recovered.log.method());
+
+    let outcome = run(config, address, listener, authority, recovered, signal);
+    drop(log_dir);
+    drop(data_dir);
+    outcome
+}
+
+fn run(
+    config: &Config,
+    address: SocketAddr,
+    listener: TcpListener,
+    authority: Authority,
+    recovered: Recovered,
+    signal: OwnedFd,
+) -> Result<(), NodeError> {
+    let Recovered { mut database, log, seed, found, .. } = recovered;
+    let reactors = config.reactors.unwrap_or_else(|| sys::cores().len()).clamp(1, REACTORS_MAX);
+    let status = Arc::new(status(config, address, reactors));
+    let replica_poll = Poll::new().map_err(setup("the replica's poll"))?;
+    let replica_bell =
+        Arc::new(Doorbell::new(replica_poll.registry(), replica::BELL).map_err(setup("the replica's bell"))?);
+    let mut polls = Vec::new();
+    let mut exchanges = Vec::new();
+    for _ in 0..reactors {
+        let poll = Poll::new().map_err(setup("a reactor's poll"))?;
+        let bell = Doorbell::new(poll.registry(), reactor::BELL).map_err(setup("a reactor's bell"))?;
+        exchanges.push(Arc::new(Exchange::new(bell, replica_bell.clone())));
+        polls.push(poll);
+    }
+    let exchanges: Arc<[Arc<Exchange>]> = exchanges.into();
+    let settings = Arc::new(reactor_settings(config, authority));
+    let snapshotter = Snapshotter::start(
+        snapshotter::Settings {
+            data_dir: config.data_dir.clone(),
+            seed,
+            retain: (!matches!(config.purge, Purge::Off)).then_some(config.snap_retain_count as usize),
+        },
+        replica_bell,
+    )
+    .map_err(setup("the snapshotter"))?;
+    let mut trigger = Trigger::new(u64::from(config.snap_count), config.snap_size_limit.unwrap_or(u64::MAX));
+    trigger.note_replayed(found.records);
+
+    let zxid = database.last_zxid().0;
+    let mut listener = Some(listener);
+    let mut threads = Vec::new();
+    for (index, poll) in polls.into_iter().enumerate() {
+        let parts = reactor::Parts {
+            index,
+            poll,
+            exchanges: exchanges.clone(),
+            settings: settings.clone(),
+            status: status.clone(),
+            listener: listener.take(),
+            reader: database.tree_mut().reader(),
+            zxid,
+        };
+        threads.push(start_reactor(parts).map_err(setup("a reactor"))?);
+    }
+    let replica = Replica::new(replica::Parts {
+        poll: replica_poll,
+        exchanges,
+        status,
+        signal,
+        database,
+        log,
+        tick_ms: config.tick_time.max(1) as u64,
+        server_id: config.server_id.unwrap_or(1),
+        snapshotter,
+        trigger,
+    })
+    .map_err(setup("the replica"))?;
+    tracing::info!(reactors, "listening on {address}");
+    tracing::info!("connect with: zkCli.sh -server {address}   (or any ZooKeeper client)");
+    replica.run().map_err(NodeError::Replica)?;
+    for thread in threads {
+        if !matches!(thread.join(), Ok(Ok(()))) {
+            return Err(NodeError::Reactor);
+        }
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A reactor that fails takes the process with it: its clients would wait for ever.
+fn start_reactor(parts: reactor::Parts) -> io::Result<JoinHandle<io::Result<()>>> {
+    let index = parts.index;
+    let cores = sys::cores();
+    let core = cores[index % cores.len().max(1)];
+    std::thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
+        if let Err(error) = sys::pin_to_core(core) {
+            tracing::warn!(reactor = index, core, %error, "a reactor is not bound to its core");
+        }
+        let outcome = Reactor::new(parts).and_then(Reactor::run);
+        if let Err(error) = &outcome {
+            tracing::error!(reactor = index, %error, "a reactor failed");
+            std::process::abort();
+        }
+        outcome
+    })
+}
+
+fn stop_signal() -> io::Result<OwnedFd> {
+    let (read, write) = UnixStream::pair()?;
+    read.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(SIGTERM, write.try_clone()?)?;
+    signal_hook::low_level::pipe::register(SIGINT, write)?;
+    Ok(read.into())
+}
+
+fn log_config(config: &Config) -> LogConfig {
+    LogConfig {
+        segment_bytes: config.pre_alloc_size.max(1 << 20),
+        in_flight: config.io_depth as usize,
+        sync: config.force_sync,
+        method: match config.io_method {
+            IoMethod::Auto => Method::Auto,
+            IoMethod::Ring => Method::Ring,
+            IoMethod::Thread => Method::Thread,
+        },
+        warn_after: config.fsync_warning_threshold,
+        ..LogConfig::new(&config.data_log_dir)
+    }
+}
+
+fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings {
+    reactor::Settings {
+        frame_max: config.jute_max_buffer,
+        session_timeout_min: config.min_session_timeout,
+        session_timeout_max: config.max_session_timeout,
+        connections_per_address_max: config.max_client_cnxns,
+        connections_max: config.max_cnxns,
+        handshake_deadline: config.sessionless_cnxn_timeout,
+        heard_interval: Duration::from_millis((config.tick_time.max(4) as u64 / 4).min(500)),
+        outstanding_max: config.global_outstanding_limit.max(1) as usize,
+        tcp_keep_alive: config.tcp_keep_alive,
+        authority,
+    }
+}
+
+fn report_recovery(recovered: &Recovered, began: Instant) {
+    let found = &recovered.found;
+    if let Some(torn) = &found.torn {
+        tracing::warn!("the log's end was torn by a crash and was cut: {torn:?}");
+    }
+    tracing::info!(
+        zxid = %recovered.database.last_zxid(),
+        snapshot = recovered.snapshot.map_or("none".to_owned(), |zxid| zxid.to_string()),
+        replayed = found.records,
+        znodes = recovered.database.tree().len(),
+        sessions = recovered.database.sessions().len(),
+        millis = began.elapsed().as_millis() as u64,
+        "state recovered"
+    );
+}
+
+fn status(config: &Config, address: SocketAddr, reactors: usize) -> Status {
+    let sizes = conf_reply::Sizes {
+        data_dir: directory_bytes(&config.data_dir),
+        data_log_dir: directory_bytes(&config.data_log_dir),
+    };
+    let known = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
+    let allowed = known.iter().filter(|word| config.four_letter_whitelist.allows(word));
+    Status {
+        reactors: (0..reactors).map(|_| ReactorStatus::default()).collect(),
+        replica: Default::default(),
+        peers: Default::default(),
+        version: VERSION.to_owned(),
+        configuration: conf_reply::render(config, address.port(), sizes),
+        environment: environment(),
+        allowed_words: allowed.map(|word| (*word).to_owned()).collect(),
+    }
+}
+
+fn directory_bytes(path: &Path) -> u64 {
+    let entries = std::fs::read_dir(path.join("paddock-1")).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+}
+
+/// The body of `envi`: ZooKeeper's keys; what only a JVM has is `<NA>`.
+fn environment() -> String {
+    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| "<NA>".to_owned());
+    let kernel = |file: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{file}"));
+        text.map_or_else(|_| "<NA>".to_owned(), |text| text.trim().to_owned())
+    };
+    let directory = std::env::current_dir().map_or_else(|_| "<NA>".to_owned(), |path| path.display().to_string());
+    let mut text = format!("Environment:\nzookeeper.version={VERSION}\nhost.name={}\n", kernel("hostname"));
+    for key in ["version", "vendor", "home", "class.path", "library.path", "io.tmpdir", "compiler"] {
+        text.push_str(&format!("java.{key}=<NA>\n"));
+    }
+    text.push_str(&format!(
+        "os.name=Linux\nos.arch={}\nos.version={}\nuser.name={}\nuser.home={}\nuser.dir={directory}\n",
+        std::env::consts::ARCH,
+        kernel("osrelease"),
+        variable("USER"),
+        variable("HOME"),
+    ));
+    for key in ["free", "max", "total"] {
+        text.push_str(&format!("jvm.memory.{key}=<NA>\n"));
+    }
+    text
+}

@@ -1,0 +1,551 @@
+//! The replica: the one thread that changes the state.
+//!
+//! A turn is an order, and the order is the durability:
+//!
+//! 1. *Completions.* What the log says is durable is committed: each version of those groups goes into every reactor's
+//!    queue, is made public, and only then are its answers seen. Nothing else acknowledges anything.
+//! 2. *Gather.* The reactors' submissions, in the order of their queues: each write is prepared against the head, encoded
+//!    into the group being filled, and applied to the head. While the log has no room, queues are left to fill, and a
+//!    full queue stops its reactor from reading sockets.
+//! 3. *Time.* Sessions that are due are closed, by transactions like any other.
+//! 4. *Submit.* If the log can take a group, the filled one goes; no timer holds it back. While earlier groups are in
+//!    flight the next one fills, so that groups are as large as the device is slow.
+//! 5. *Reclaim* what no reader sees any more, a bounded amount.
+//!
+//! Cost of a write: two or three look-ups, one encoding, one copy into the log's buffer, its share of a submission to the
+//! ring, and its share of a release to each reactor.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use paddock_consensus::Zxid;
+use paddock_engine::apply::Effects;
+use paddock_engine::database::Database;
+use paddock_engine::error::Code;
+use paddock_engine::expiry::ExpiryQueue;
+use paddock_engine::jute::Reader;
+use paddock_engine::log::{Log, LogError};
+use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::txn::{Txn, TxnHeader, write_digest};
+use paddock_net::exchange::{
+    Answer, AnswerKind, ConnectionId, Errand, Exchange, Heard, Request, RequestKind, Submission,
+};
+use paddock_net::status::Status;
+
+use super::release::{Commits, Draft};
+use super::snapshotter::{Snapshotter, Trigger};
+
+/// The token of the replica's bell.
+pub const BELL: Token = Token(0);
+const LOG: Token = Token(1);
+const SIGNAL: Token = Token(2);
+
+/// A group takes no more transactions beyond this, bytes.
+const GROUP_BYTES: usize = 1024 * 1024;
+/// Versions that wait for the log or for reactors; beyond, nothing is gathered.
+const VERSIONS_MAX: usize = 4096;
+/// A version takes at most so many transactions: larger ones are built no faster, and are public later.
+const VERSION_TXNS: usize = 128;
+/// Submissions taken from one reactor before the next one's turn.
+const SUBMISSIONS_PER_TURN: usize = 16;
+/// Calls of the reclaimer in one turn.
+const RECLAIMS_PER_TURN: usize = 8;
+/// Garbage above this stops the intake until readers have moved on, bytes.
+const GARBAGE_MAX: usize = 1 << 30;
+/// A reactor whose queue was full is tried again after this.
+const RETRY: Duration = Duration::from_millis(1);
+/// A close-session transaction that would be longer does not list its ephemerals, bytes; whoever applies it has them.
+const CLOSE_SESSION_BYTES: usize = 16 * 1024 * 1024;
+
+/// What ends a replica before its time.
+#[derive(Debug)]
+pub enum ReplicaError {
+    Log(LogError),
+    Poll(io::Error),
+}
+
+impl std::fmt::Display for ReplicaError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ReplicaError::Log(error) => {
+                write!(f, "the transaction log failed, so that nothing can be acknowledged any more: {error}")
+            }
+            ReplicaError::Poll(error) => write!(f, "waiting for events failed: {error}"),
+        }
+    }
+}
+
+impl From<LogError> for ReplicaError {
+    fn from(error: LogError) -> Self {
+        ReplicaError::Log(error)
+    }
+}
+
+impl From<io::Error> for ReplicaError {
+    fn from(error: io::Error) -> Self {
+        ReplicaError::Poll(error)
+    }
+}
+
+/// Where a session's connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Home {
+    reactor: usize,
+    connection: ConnectionId,
+}
+
+pub struct Replica {
+    poll: Poll,
+    exchanges: Arc<[Arc<Exchange>]>,
+    status: Arc<Status>,
+    /// A pipe that becomes readable when the process is told to stop.
+    _signal: OwnedFd,
+
+    database: Database,
+    log: Log,
+    draft: Draft,
+    effects: Effects,
+    commits: Commits,
+
+    homes: HashMap<i64, Home>,
+    sessions_by_home: HashMap<Home, i64>,
+    next_session: i64,
+    expiry: ExpiryQueue,
+    /// Up to when each reactor has reported whom it heard.
+    heard_until: Vec<Instant>,
+    epoch: Instant,
+    now: Instant,
+    wall_ms: i64,
+
+    snapshotter: Snapshotter,
+    trigger: Trigger,
+    expired: u64,
+    transactions: u64,
+    stopping: bool,
+}
+
+/// What a replica is made from.
+pub struct Parts {
+    pub poll: Poll,
+    pub exchanges: Arc<[Arc<Exchange>]>,
+    pub status: Arc<Status>,
+    pub signal: OwnedFd,
+    pub database: Database,
+    pub log: Log,
+    pub tick_ms: u64,
+    pub server_id: i64,
+    pub snapshotter: Snapshotter,
+    pub trigger: Trigger,
+}
+
+impl Replica {
+    pub fn new(parts: Parts) -> io::Result<Replica> {
+        let Parts { poll, exchanges, status, signal, database, log, tick_ms, server_id, snapshotter, trigger } = parts;
+        let registry = poll.registry();
+        registry.register(&mut SourceFd(&log.event_fd()), LOG, Interest::READABLE)?;
+        registry.register(&mut SourceFd(&signal.as_raw_fd()), SIGNAL, Interest::READABLE)?;
+        let now = Instant::now();
+        let wall_ms = wall_clock_ms();
+        // Sessions of before the restart get their whole timeout again.
+        let mut expiry = ExpiryQueue::new(tick_ms);
+        for (session, timeout) in database.sessions() {
+            expiry.arm(session, timeout.max(0) as u64, 0);
+        }
+        let reactors = exchanges.len();
+        Ok(Replica {
+            poll,
+            exchanges,
+            status,
+            _signal: signal,
+            draft: Draft::new(reactors),
+            effects: Effects::default(),
+            commits: Commits::new(reactors),
+            homes: HashMap::new(),
+            sessions_by_home: HashMap::new(),
+            next_session: first_session(server_id, wall_ms),
+            expiry,
+            heard_until: vec![now; reactors],
+            epoch: now,
+            now,
+            wall_ms,
+            snapshotter,
+            trigger,
+            expired: 0,
+            transactions: 0,
+            stopping: false,
+            database,
+            log,
+        })
+    }
+
+    /// Serves until the process is told to stop, and then closes the log.
+    pub fn run(mut self) -> Result<(), ReplicaError> {
+        let mut events = Events::with_capacity(16);
+        while !self.stopping || !self.is_idle() {
+            self.wait(&mut events)?;
+            self.now = Instant::now();
+            self.wall_ms = wall_clock_ms();
+            self.commit()?;
+            if !self.stopping {
+                self.gather();
+                self.expire_sessions();
+            }
+            self.seal();
+            self.submit()?;
+            self.reclaim();
+            self.see_to_snapshots()?;
+        }
+        self.stop_reactors();
+        self.snapshotter.stop();
+        self.log.close()?;
+        Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.commits.is_empty() && !self.log.is_filling()
+    }
+
+    fn exchange_of(&self, reactor: usize) -> &Exchange {
+        &self.exchanges[reactor]
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let bell = self.exchanges[0].replica_bell.clone();
+        bell.going_to_sleep();
+        let timeout = self.timeout();
+        let polled = self.poll.poll(events, timeout);
+        bell.awake();
+        match polled {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            polled => polled?,
+        }
+        if events.iter().any(|event| event.token() == SIGNAL) && !self.stopping {
+            tracing::info!("told to stop");
+            self.stopping = true;
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let has_submissions = self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty());
+        if (has_submissions && self.may_gather()) || self.stopping {
+            return Some(Duration::ZERO);
+        }
+        if self.commits.is_blocked() {
+            return Some(RETRY);
+        }
+        let due = self.expiry.next_due()?;
+        let until_due = Duration::from_millis(due).saturating_sub(self.now.duration_since(self.epoch));
+        // A session that is due waits for the reactors' reports, which ring.
+        Some(if until_due.is_zero() { Duration::from_millis(50) } else { until_due + Duration::from_millis(1) })
+    }
+
+    /// Whether there is room for more writes.
+    fn may_gather(&self) -> bool {
+        self.log.filling_bytes() < GROUP_BYTES
+            && self.commits.len() < VERSIONS_MAX
+            && self.database.tree().garbage_bytes() < GARBAGE_MAX
+    }
+
+    fn gather(&mut self) {
+        for reactor in 0..self.exchanges.len() {
+            for _ in 0..SUBMISSIONS_PER_TURN {
+                if !self.may_gather() {
+                    return;
+                }
+                let Some(submission) = self.exchange_of(reactor).submissions.pop() else { break };
+                self.take_submission(reactor, submission);
+            }
+        }
+    }
+
+    fn take_submission(&mut self, reactor: usize, submission: Submission) {
+        for request in &submission.requests {
+            self.take_request(reactor, request, &submission.bytes);
+        }
+        if let Some(Heard { sessions, until }) = submission.heard {
+            let until_ms = self.millis(until);
+            for session in sessions {
+                self.expiry.touch(session, until_ms);
+            }
+            self.heard_until[reactor] = until;
+        }
+    }
+
+    fn millis(&self, moment: Instant) -> u64 {
+        moment.saturating_duration_since(self.epoch).as_millis() as u64
+    }
+
+    fn take_request(&mut self, reactor: usize, request: &Request, bytes: &[u8]) {
+        if request.fence || self.draft.transactions() >= VERSION_TXNS {
+            self.seal();
+        }
+        let home = Home { reactor, connection: request.connection };
+        match &request.kind {
+            RequestKind::Write { xid, opcode, body, ids } => {
+                let caller = Caller { session: request.session, ids };
+                self.write(home, *xid, *opcode, &bytes[body.start as usize..body.end as usize], caller);
+            }
+            RequestKind::Sync { xid, body } => {
+                self.sync(home, *xid, &bytes[body.start as usize..body.end as usize]);
+            }
+            RequestKind::CloseSession { xid } => {
+                self.forget_home(request.session);
+                self.close_session(request.session, *xid);
+                self.answer(home, AnswerKind::Closed { xid: *xid });
+            }
+            RequestKind::Connect { timeout } => self.connect(home, *timeout),
+            RequestKind::Reattach { timeout, password_matches } => {
+                self.reattach(home, request.session, *timeout, *password_matches);
+            }
+            RequestKind::Disconnected => {
+                if let Some(session) = self.sessions_by_home.remove(&home) {
+                    self.homes.remove(&session);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, home: Home, xid: i32, opcode: i32, body: &[u8], caller: Caller<'_>) {
+        let (code, reply) = match self.database.prepare(opcode, body, caller) {
+            Err(Refusal::Undecodable) => (Code::Marshalling.number(), 0..0),
+            Err(Refusal::Failed(code)) => {
+                self.propose(caller.session, xid, &Txn::Error(code.number()));
+                (code.number(), 0..0)
+            }
+            Ok(txn) => {
+                self.propose(caller.session, xid, &txn);
+                (0, self.draft.append(home.reactor, &self.effects.reply))
+            }
+        };
+        self.answer(home, AnswerKind::Reply { xid, code, body: reply });
+    }
+
+    /// Gives the transaction its zxid, logs it and applies it to the head. Its reply is in `effects`.
+    fn propose(&mut self, client: i64, cxid: i32, txn: &Txn<'_>) {
+        let zxid = self.database.last_zxid().next();
+        let header = TxnHeader { client, cxid, zxid: zxid.0, time: self.wall_ms };
+        let (database, effects) = (&mut self.database, &mut self.effects);
+        effects.reply.clear();
+        let before = self.log.filling_bytes();
+        self.log.append(zxid, |out| {
+            txn.write(&header, out);
+            database.apply(&header, txn, Some(effects));
+            write_digest(database.tree().digest(), out);
+        });
+        self.draft.note_transaction();
+        self.transactions += 1;
+        self.trigger.note(self.log.filling_bytes() - before);
+    }
+
+    fn answer(&mut self, home: Home, kind: AnswerKind) {
+        let zxid = self.database.last_zxid().0;
+        self.draft.answer(home.reactor, Answer { connection: home.connection, zxid, kind });
+    }
+
+    /// Everything proposed before it is committed before it is answered: that is all a sync asks for here.
+    fn sync(&mut self, home: Home, xid: i32, body: &[u8]) {
+        let mut reader = Reader::new(body);
+        let kind = match reader.buffer() {
+            Err(_) => AnswerKind::Reply { xid, code: Code::Marshalling.number(), body: 0..0 },
+            Ok(_) => {
+                let path = &body[..body.len() - reader.rest().len()];
+                AnswerKind::Reply { xid, code: 0, body: self.draft.append(home.reactor, path) }
+            }
+        };
+        self.answer(home, kind);
+    }
+
+    fn connect(&mut self, home: Home, timeout: i32) {
+        while self.database.session_timeout(self.next_session).is_some() || self.next_session == 0 {
+            self.next_session = self.next_session.wrapping_add(1);
+        }
+        let session = self.next_session;
+        self.next_session = session.wrapping_add(1);
+        self.propose(session, 0, &Txn::CreateSession { timeout });
+        self.settle(home, session, timeout);
+    }
+
+    /// The session's connection is here from now on.
+    fn settle(&mut self, home: Home, session: i64, timeout: i32) {
+        self.expiry.arm(session, timeout.max(0) as u64, self.millis(self.now));
+        self.homes.insert(session, home);
+        self.sessions_by_home.insert(home, session);
+        self.answer(home, AnswerKind::Connected { session, timeout });
+    }
+
+    /// The session's former connection is closed before anything else is looked at, as ZooKeeper does it.
+    fn reattach(&mut self, home: Home, session: i64, timeout: i32, password_matches: bool) {
+        if let Some(former) = self.forget_home(session) {
+            self.answer(former, AnswerKind::Dropped);
+        }
+        if password_matches && self.database.session_timeout(session).is_some() {
+            self.settle(home, session, timeout);
+        } else {
+            self.answer(home, AnswerKind::Refused);
+        }
+    }
+
+    fn forget_home(&mut self, session: i64) -> Option<Home> {
+        let home = self.homes.remove(&session)?;
+        self.sessions_by_home.remove(&home);
+        Some(home)
+    }
+
+    fn close_session(&mut self, session: i64, cxid: i32) {
+        self.expiry.remove(session);
+        let mut txn = self.database.prepare_close_session(session);
+        let listed: usize = self.database.ephemerals_of(session).map(|path| path.len() + 4).sum();
+        if listed > CLOSE_SESSION_BYTES {
+            txn = Txn::CloseSession { ephemerals: None };
+        }
+        self.propose(session, cxid, &txn);
+    }
+
+    /// Closes the sessions that were due before the oldest report: whoever was heard since is in a later one.
+    fn expire_sessions(&mut self) {
+        let Some(oldest) = self.heard_until.iter().min() else { return };
+        let until = self.millis(*oldest);
+        while let Some(session) = self.expiry.pop_expired(until) {
+            if !self.may_gather() {
+                self.expiry.arm(session, 0, until);
+                return;
+            }
+            if self.draft.transactions() >= VERSION_TXNS {
+                self.seal();
+            }
+            tracing::info!(session = format_args!("0x{session:x}"), "session expired");
+            self.expired += 1;
+            let home = self.forget_home(session);
+            self.close_session(session, 0);
+            if let Some(home) = home {
+                self.answer(home, AnswerKind::Dropped);
+            }
+        }
+    }
+
+    /// Ends the version under construction.
+    fn seal(&mut self) {
+        if self.draft.is_empty() {
+            return;
+        }
+        let sealed = self.database.tree_mut().seal();
+        let zxid = self.database.last_zxid();
+        let events = std::mem::take(&mut self.effects.events);
+        self.commits.push(self.draft.finish(sealed, zxid, events));
+    }
+
+    fn submit(&mut self) -> Result<(), ReplicaError> {
+        if self.log.is_filling() {
+            if self.log.can_submit() {
+                let group = self.log.submit()?;
+                self.commits.assign(group);
+            }
+        } else {
+            // Answers without a transaction wait for nothing but what came before them.
+            self.commits.assign_to_last();
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Makes public what is durable.
+    fn commit(&mut self) -> Result<(), ReplicaError> {
+        let durable = self.log.completed()?;
+        let committed = self.commits.release(durable, self.database.tree_mut(), &self.exchanges, &self.status);
+        if let Some(zxid) = committed {
+            self.snapshotter.note_durable(zxid);
+            self.update_status(zxid);
+        }
+        Ok(())
+    }
+
+    fn update_status(&self, zxid: Zxid) {
+        let figures = &self.status.replica;
+        let tree = self.database.tree();
+        figures.zxid.store(zxid.0, Ordering::Relaxed);
+        figures.znodes.set(tree.len() as u64);
+        figures.data_bytes.set(tree.data_bytes());
+        figures.sessions.set(self.database.sessions().len() as u64);
+        figures.sessions_expired.set(self.expired);
+        figures.transactions.set(self.transactions);
+        figures.garbage_bytes.set(tree.garbage_bytes() as u64);
+        let log = self.log.stats();
+        figures.groups.set(log.groups);
+        figures.log_bytes.set(log.bytes);
+        figures.sync_micros_sum.set(log.sync_total.as_micros() as u64);
+        figures.sync_micros_max.set(log.sync_max.as_micros() as u64);
+    }
+
+    fn reclaim(&mut self) {
+        for _ in 0..RECLAIMS_PER_TURN {
+            if !self.database.tree_mut().reclaim() {
+                break;
+            }
+        }
+    }
+
+    fn see_to_snapshots(&mut self) -> Result<(), ReplicaError> {
+        if let Some(done) = self.snapshotter.poll_done() {
+            self.status.replica.snapshots.add(1);
+            self.status.replica.snapshot_millis.set(done.millis);
+            if let Some(oldest_kept) = done.oldest_kept {
+                self.log.remove_before(oldest_kept)?;
+            }
+        }
+        if self.trigger.is_due() && !self.stopping && self.snapshotter.is_idle() && self.draft.is_empty() {
+            let zxid = self.database.last_zxid();
+            if let Some(pin) = self.database.tree_mut().pin() {
+                self.status.replica.ephemerals.set(self.database.ephemeral_count() as u64);
+                let sessions = self.database.sessions().collect();
+                self.snapshotter.take(pin, zxid, sessions);
+                self.log.roll();
+                self.trigger.reset();
+            }
+        }
+        Ok(())
+    }
+
+    fn stop_reactors(&self) {
+        for exchange in self.exchanges.iter() {
+            // A queue that is full of errands is emptied before long.
+            let mut errand = Errand::Stop;
+            while let Err(back) = exchange.errands.push(errand) {
+                errand = back;
+                exchange.reactor_bell.ring();
+                std::thread::yield_now();
+            }
+            exchange.reactor_bell.ring();
+        }
+    }
+}
+
+/// The first session id after a start: the server, 40 bits of its clock, and room to count.
+fn first_session(server_id: i64, wall_ms: i64) -> i64 {
+    let start = (server_id << 56) | ((wall_ms & 0xff_ffff_ffff) << 16);
+    // That value marks containers.
+    if start == i64::MIN { start + 1 } else { start }
+}
+
+fn wall_clock_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_session;
+
+    #[test]
+    fn session_ids_start_with_the_server() {
+        let first = first_session(1, 0x1234_5678_9abc);
+        assert_eq!(first >> 56, 1);
+        assert_eq!(first & 0xffff, 0);
+        assert_eq!(first_session(128, 0), i64::MIN + 1);
+    }
+}

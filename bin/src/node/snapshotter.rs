@@ -1,0 +1,226 @@
+//! The thread that writes snapshots, and when it is asked to.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use paddock_consensus::Zxid;
+use paddock_engine::snapshot;
+use paddock_engine::tree::{HashSeed, Pin};
+use paddock_net::doorbell::Doorbell;
+
+/// Decides when it is time: after a random number of transactions between half of `snap_count` and all of it, or of bytes
+/// alike, so that the servers of an ensemble do not do it together.
+#[derive(Debug)]
+pub struct Trigger {
+    snap_count: u64,
+    size_limit: u64,
+    transactions: u64,
+    bytes: u64,
+    next_transactions: u64,
+    next_bytes: u64,
+}
+
+impl Trigger {
+    /// `size_limit` in bytes, `u64::MAX` for none.
+    pub fn new(snap_count: u64, size_limit: u64) -> Trigger {
+        let mut trigger =
+            Trigger { snap_count, size_limit, transactions: 0, bytes: 0, next_transactions: 0, next_bytes: 0 };
+        trigger.reset();
+        trigger
+    }
+
+    pub fn note(&mut self, bytes: usize) {
+        self.transactions += 1;
+        self.bytes += bytes as u64;
+    }
+
+    /// Counts transactions that were replayed at start, of which no snapshot has been taken either.
+    pub fn note_replayed(&mut self, transactions: u64) {
+        self.transactions += transactions;
+    }
+
+    pub fn is_due(&self) -> bool {
+        self.transactions > self.next_transactions || self.bytes > self.next_bytes
+    }
+
+    pub fn reset(&mut self) {
+        let random = RandomState::new().build_hasher().finish();
+        let draw = |whole: u64| whole / 2 + random % (whole / 2).max(1);
+        (self.transactions, self.bytes) = (0, 0);
+        (self.next_transactions, self.next_bytes) = (draw(self.snap_count), draw(self.size_limit));
+    }
+}
+
+/// One snapshot to be taken.
+struct Order {
+    pin: Pin,
+    zxid: Zxid,
+    sessions: Vec<(i64, i32)>,
+    /// Says that the log has everything up to `zxid`; closed if it never will.
+    durable: Receiver<()>,
+}
+
+/// A snapshot that is in place.
+#[derive(Debug)]
+pub struct Done {
+    pub millis: u64,
+    /// The log is not needed up to here any more.
+    pub oldest_kept: Option<Zxid>,
+}
+
+/// The replica's handle on the thread.
+pub struct Snapshotter {
+    orders: Option<Sender<Order>>,
+    done: Receiver<Option<Done>>,
+    /// What is being written becomes valid once this is durable, and who is to be told.
+    awaited: Option<(Zxid, Sender<()>)>,
+    busy: bool,
+    stopping: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Where and how snapshots are kept.
+pub struct Settings {
+    pub data_dir: PathBuf,
+    pub seed: HashSeed,
+    /// Snapshots kept when a new one is in place; `None` keeps all.
+    pub retain: Option<usize>,
+}
+
+impl Snapshotter {
+    /// Starts the thread. It rings `bell` when a snapshot is in place.
+    pub fn start(settings: Settings, bell: Arc<Doorbell>) -> io::Result<Snapshotter> {
+        let (orders, take_orders) = bounded::<Order>(1);
+        let (done, take_done) = bounded(1);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let worker = Worker { settings, stopping: stopping.clone() };
+        let thread = std::thread::Builder::new().name("snapshotter".into()).spawn(move || {
+            for order in take_orders {
+                let outcome = worker.take(order);
+                if done.send(outcome).is_err() {
+                    return;
+                }
+                bell.ring();
+            }
+        })?;
+        Ok(Snapshotter {
+            orders: Some(orders),
+            done: take_done,
+            awaited: None,
+            busy: false,
+            stopping,
+            thread: Some(thread),
+        })
+    }
+
+    pub fn is_idle(&self) -> bool {
+        !self.busy
+    }
+
+    /// Has the version written that `pin` holds, which is that after `zxid`.
+    pub fn take(&mut self, pin: Pin, zxid: Zxid, sessions: Vec<(i64, i32)>) {
+        assert!(!self.busy, "one snapshot at a time");
+        let orders = self.orders.as_ref().expect("no snapshot is asked for after the stop");
+        let (durable, take_durable) = bounded(1);
+        if orders.try_send(Order { pin, zxid, sessions, durable: take_durable }).is_ok() {
+            self.busy = true;
+            self.awaited = Some((zxid, durable));
+        }
+    }
+
+    /// Everything up to `zxid` is durable.
+    pub fn note_durable(&mut self, zxid: Zxid) {
+        if let Some((_, durable)) = self.awaited.take_if(|(awaited, _)| *awaited <= zxid) {
+            // A thread that has failed meanwhile does not listen any more.
+            let _ = durable.try_send(());
+        }
+    }
+
+    /// A snapshot that has come into place since the last call.
+    pub fn poll_done(&mut self) -> Option<Done> {
+        let outcome = self.done.try_recv().ok()?;
+        self.busy = false;
+        outcome
+    }
+
+    /// Gives up what is being written and ends the thread.
+    pub fn stop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.orders = None;
+        self.awaited = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the snapshotter had panicked");
+        }
+    }
+}
+
+struct Worker {
+    settings: Settings,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// A snapshot that fails is no reason to stop: the log has everything, and the next one may succeed.
+    fn take(&self, order: Order) -> Option<Done> {
+        let zxid = order.zxid;
+        match self.write(order) {
+            Ok(done) => done,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            Err(error) => {
+                let directory = snapshot::snapshot_dir(&self.settings.data_dir);
+                tracing::error!(%error, %zxid, directory = %directory.display(), "the snapshot could not be written; the log keeps growing until one can");
+                None
+            }
+        }
+    }
+
+    fn write(&self, order: Order) -> io::Result<Option<Done>> {
+        let began = Instant::now();
+        let Order { pin, zxid, sessions, durable } = order;
+        let Settings { data_dir, seed, retain } = &self.settings;
+        let mut go_on = || !self.stopping.load(Ordering::Relaxed);
+        let written = snapshot::write(data_dir, &pin.view(), zxid, seed, &sessions, &mut go_on)?;
+        drop(pin);
+        if durable.recv().is_err() {
+            return Ok(None);
+        }
+        let (znodes, bytes) = (written.znodes, written.bytes);
+        let path = written.publish()?;
+        let millis = began.elapsed().as_millis() as u64;
+        tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
+        let oldest_kept = match retain {
+            Some(retain) => snapshot::purge(data_dir, *retain, |path| snapshot::check(path).is_ok())?,
+            None => None,
+        };
+        Ok(Some(Done { millis, oldest_kept }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Trigger;
+
+    #[test]
+    fn snapshots_are_due_between_half_the_count_and_all_of_it() {
+        for _ in 0..100 {
+            let mut trigger = Trigger::new(100, u64::MAX);
+            (0..50).for_each(|_| trigger.note(1));
+            assert!(!trigger.is_due());
+            (0..50).for_each(|_| trigger.note(1));
+            assert!(trigger.is_due());
+            trigger.reset();
+            assert!(!trigger.is_due());
+        }
+        let mut by_size = Trigger::new(u64::MAX, 1000);
+        by_size.note(1000);
+        assert!(by_size.is_due());
+    }
+}

@@ -1,0 +1,49 @@
+//! `paddock serve`.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tracing_subscriber::EnvFilter;
+
+use crate::{config, fail, node};
+
+/// What ZooKeeper's exit codes call a bad configuration.
+const EXIT_CONFIG: u8 = 2;
+
+#[derive(Args)]
+pub struct ServeArgs {
+    /// A system property as ZooKeeper has it: -Dzookeeper.snapCount=5000 or -DsnapCount=5000.
+    #[arg(short = 'D', value_name = "name=value")]
+    properties: Vec<String>,
+    /// A zoo.cfg.
+    file: Option<PathBuf>,
+}
+
+pub fn run(arguments: &ServeArgs) -> ExitCode {
+    start_log();
+    let properties: Vec<_> = arguments.properties.iter().map(|text| config::jvm_flags::split_property(text)).collect();
+    let loaded = match config::load(arguments.file.as_deref(), &properties, &config::flags_of_environment()) {
+        Ok(loaded) => loaded,
+        Err(error) => return fail(&error, EXIT_CONFIG),
+    };
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    match node::serve(&loaded.config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, error.exit_code()),
+    }
+}
+
+/// One line for each event on stderr; `RUST_LOG` chooses which (default: info).
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

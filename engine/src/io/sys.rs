@@ -1,0 +1,137 @@
+//! Safe wrappers over the few calls that `std` lacks.
+#![allow(unsafe_code)] // Each is one call into libc with memory of this frame.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What one write is aligned and padded to where the file system does not say.
+pub const WRITE_UNIT: usize = 4096;
+
+/// The smallest sector of any disk.
+pub const WRITE_UNIT_MIN: usize = 512;
+
+/// Larger units are not used, even if a device asks for them; O_DIRECT is then given up.
+pub const WRITE_UNIT_MAX: usize = 65536;
+
+/// A counter that wakes an event loop: non-blocking, closed on exec.
+pub fn event_fd() -> io::Result<OwnedFd> {
+    // SAFETY: takes no pointers.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call returned a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The cores this process may run on, ascending. Never empty.
+pub fn cores() -> Vec<usize> {
+    // SAFETY: an all-zero set is a valid (empty) `cpu_set_t`.
+    let mut set: libc::cpu_set_t = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: `set` is valid for writes of the size that is passed.
+    let result = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
+    let limit = usize::try_from(libc::CPU_SETSIZE).expect("a small constant");
+    // SAFETY: `CPU_ISSET` reads bits below CPU_SETSIZE of a valid set.
+    let found: Vec<usize> = (0..limit).filter(|core| result == 0 && unsafe { libc::CPU_ISSET(*core, &set) }).collect();
+    if found.is_empty() { vec![0] } else { found }
+}
+
+/// Keeps the calling thread on one core.
+pub fn pin_to_core(core: usize) -> io::Result<()> {
+    if core >= usize::try_from(libc::CPU_SETSIZE).expect("a small constant") {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: an all-zero set is a valid (empty) `cpu_set_t`.
+    let mut set: libc::cpu_set_t = unsafe { MaybeUninit::zeroed().assume_init() };
+    // SAFETY: the core is below CPU_SETSIZE, and the set is valid.
+    unsafe { libc::CPU_SET(core, &mut set) };
+    // SAFETY: `set` is valid for reads of the size that is passed; thread 0 is the caller.
+    match unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Bytes that an unprivileged process may still write to the file system of `path`.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut stat = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends with a NUL, and `stat` is valid for writes of its type.
+    if unsafe { libc::statvfs(path.as_ptr(), stat.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so it has filled the structure.
+    let stat = unsafe { stat.assume_init() };
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// What writes to a file opened with O_DIRECT are aligned and padded to, in bytes: the larger of what the file system
+/// asks for and the device's physical block, so that no write touches a block that an earlier one made durable.
+/// `None` if the file system says that it has no direct I/O.
+pub fn write_unit(file: &File) -> Option<usize> {
+    let asked = match direct_alignment(file) {
+        Some(0) => return None,
+        Some(bytes) => bytes,
+        None => WRITE_UNIT,
+    };
+    let unit = asked.max(physical_block(file).unwrap_or(WRITE_UNIT)).max(WRITE_UNIT_MIN);
+    (unit.is_power_of_two() && unit <= WRITE_UNIT_MAX).then_some(unit)
+}
+
+/// The alignment of offset, length and memory in direct I/O; `Some(0)`: there is none; `None`: the kernel does not say.
+fn direct_alignment(file: &File) -> Option<usize> {
+    let mut stat = MaybeUninit::<libc::statx>::zeroed();
+    let (flags, mask) = (libc::AT_EMPTY_PATH, libc::STATX_DIOALIGN);
+    // SAFETY: the path is an empty C string, and `stat` is valid for writes of its type.
+    let result = unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, mask, stat.as_mut_ptr()) };
+    // SAFETY: the structure holds integers only and was zeroed, so it is valid whatever the call has filled.
+    let stat = unsafe { stat.assume_init() };
+    let told = result == 0 && stat.stx_mask & libc::STATX_DIOALIGN != 0;
+    told.then(|| stat.stx_dio_offset_align.max(stat.stx_dio_mem_align) as usize)
+}
+
+/// The physical block of the device below a file, in bytes; `None` if there is no such device.
+fn physical_block(file: &File) -> Option<usize> {
+    let device = file.metadata().ok()?.dev();
+    let node = format!("/sys/dev/block/{}:{}", libc::major(device), libc::minor(device));
+    // A partition has its queue in the directory of the whole disk, one up.
+    let texts = ["queue", "../queue"].iter().map(|queue| format!("{node}/{queue}/physical_block_size"));
+    let text = texts.into_iter().find_map(|path| std::fs::read_to_string(path).ok())?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cores, event_fd, free_bytes, pin_to_core, write_unit};
+    use std::path::Path;
+
+    #[test]
+    fn a_thread_can_be_pinned_to_each_of_its_cores() {
+        let all = cores();
+        for core in &all {
+            let core = *core;
+            std::thread::spawn(move || {
+                pin_to_core(core).unwrap();
+                assert_eq!(cores(), [core]);
+            })
+            .join()
+            .unwrap();
+        }
+        assert!(pin_to_core(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn the_file_system_answers() {
+        assert!(free_bytes(Path::new("/")).unwrap() > 0);
+        assert!(free_bytes(Path::new("/no/such/directory")).is_err());
+        let unit = write_unit(&std::fs::File::open(std::env::current_exe().unwrap()).unwrap());
+        assert!(unit.is_none_or(|unit| unit.is_power_of_two() && unit >= 512));
+        event_fd().unwrap();
+    }
+}

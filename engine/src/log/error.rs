@@ -1,0 +1,112 @@
+//! What goes wrong with a log.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use paddock_consensus::Zxid;
+
+/// Why the log cannot do what it was asked for. Cloneable, because a failed log gives the same answer for ever.
+#[derive(Clone, Debug)]
+pub enum LogError {
+    /// The file system of this directory is full, or the user's quota is.
+    NoSpace { dir: PathBuf },
+    /// The system refused an action on a file.
+    Io { action: &'static str, path: PathBuf, source: Arc<io::Error> },
+    /// The method that was asked for does not exist here.
+    Unavailable { source: Arc<io::Error> },
+    /// Something that was durable is missing or changed.
+    Damaged(Box<Damage>),
+    /// Neither the log nor the snapshot has the transactions after `have` up to and including `before`.
+    Gap { file: PathBuf, offset: u64, have: Zxid, before: Zxid },
+    /// The caller could not use a record.
+    Rejected { file: PathBuf, offset: u64, zxid: Zxid, reason: String },
+    /// A newer Paddock has written the file.
+    Version { file: PathBuf, offset: u64, version: u8 },
+}
+
+/// Where a log is damaged, and how one knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Damage {
+    /// The `dataLogDir`.
+    pub dir: PathBuf,
+    pub file: PathBuf,
+    /// Bytes from the file's start.
+    pub offset: u64,
+    /// The last good record before the damage.
+    pub after: Zxid,
+    /// What is wrong there, and what proves that it was once right.
+    pub evidence: String,
+}
+
+impl LogError {
+    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> LogError {
+        match source.raw_os_error() {
+            Some(libc::ENOSPC | libc::EDQUOT) => LogError::NoSpace { dir: path.parent().unwrap_or(path).to_owned() },
+            _ => LogError::Io { action, path: path.to_owned(), source: Arc::new(source) },
+        }
+    }
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogError::NoSpace { dir } => write!(
+                f,
+                "no space is left for the transaction log in {}; free space on that file system, \
+                 the server goes on by itself then",
+                dir.display()
+            ),
+            LogError::Io { action, path, source } => {
+                write!(f, "cannot {action} {}: {source}; check the disk and the rights of this user", path.display())
+            }
+            LogError::Unavailable { source } => {
+                write!(f, "io_uring cannot be used here: {source}; choose the method `auto` or `thread`")
+            }
+            LogError::Damaged(damage) => damage.fmt(f),
+            LogError::Gap { file, offset, have, before } => write!(
+                f,
+                "transactions after {have} up to {before} are missing: {} at offset {offset} goes on after {before}, \
+                 but the snapshot and the log before it end at {have}; bring back the snapshot or log that is missing, \
+                 or let the server take a copy from its ensemble",
+                file.display()
+            ),
+            LogError::Rejected { file, offset, zxid, reason } => write!(
+                f,
+                "transaction {zxid} in {} at offset {offset} cannot be replayed: {reason}; \
+                 `paddock log check` shows the log",
+                file.display()
+            ),
+            LogError::Version { file, offset, version } => write!(
+                f,
+                "{} at offset {offset} has log format {version}, which this version does not know; \
+                 start the newer version that wrote it",
+                file.display()
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Damage { dir, file, offset, after, evidence } = self;
+        write!(
+            f,
+            "the transaction log is damaged: {} at offset {offset}: {evidence}; the last good transaction is {after}. \
+             `paddock log check {dir}` shows the log; `paddock log cut {dir} --after {after}` drops everything later, \
+             acknowledged or not",
+            file.display(),
+            dir = dir.display(),
+        )
+    }
+}
+
+impl std::error::Error for LogError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            LogError::Io { source, .. } | LogError::Unavailable { source } => Some(source),
+            _ => None,
+        }
+    }
+}

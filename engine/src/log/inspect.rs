@@ -1,0 +1,100 @@
+//! Looking at a log without changing it.
+
+use std::path::{Path, PathBuf};
+
+use paddock_consensus::Zxid;
+
+use super::format::{self, RECORD_HEADER_BYTES};
+use super::scan::{Found, Scan, Torn};
+use super::segment::{directory, list};
+use super::{Damage, LogError};
+
+/// One thing in a log, in the order in which it stands there.
+#[derive(Clone, Debug)]
+pub enum Entry<'a> {
+    Segment {
+        file: &'a Path,
+        sequence: u64,
+        /// The size of the file.
+        bytes: u64,
+    },
+    Group {
+        file: &'a Path,
+        offset: u64,
+        /// With header and padding.
+        bytes: u64,
+        number: u64,
+        incarnation: u64,
+        /// The newest group known durable when this one was written, 0 for none.
+        durable: u64,
+        /// 0 in the seal that a clean close writes.
+        records: u32,
+        /// The last zxid before the group.
+        before: Zxid,
+    },
+    Record {
+        file: &'a Path,
+        /// Of the record's header, in bytes from the file's start.
+        offset: u64,
+        zxid: Zxid,
+        payload: &'a [u8],
+    },
+}
+
+/// What is to be thought of a log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    Sound {
+        last: Zxid,
+    },
+    /// A crash interrupted writes that nobody was told of; the next start cuts them.
+    Torn {
+        last: Zxid,
+        torn: Torn,
+    },
+    Damaged(Damage),
+}
+
+/// Shows every good segment, group and record of a `dataLogDir` up to its end or its first damage. Changes nothing.
+pub fn inspect(data_log_dir: &Path, show: &mut dyn FnMut(Entry<'_>)) -> Result<Verdict, LogError> {
+    let segments = list(&directory(data_log_dir))?;
+    let mut shown: Option<PathBuf> = None;
+    let end = Scan::new(data_log_dir, &segments, None).run(0, &mut |found| {
+        if shown.as_ref() != Some(&found.segment.path) {
+            let file = &found.segment.path;
+            let bytes = std::fs::metadata(file).map_err(|error| LogError::io("look at", file, error))?.len();
+            show(Entry::Segment { file, sequence: found.segment.sequence, bytes });
+            shown = Some(file.clone());
+        }
+        show_group(found, show);
+        Ok(())
+    });
+    match end {
+        Ok(end) => {
+            let last = end.chain.map_or(Zxid::ZERO, |chain| chain.zxid);
+            Ok(end.torn.map_or(Verdict::Sound { last }, |torn| Verdict::Torn { last, torn }))
+        }
+        Err(LogError::Damaged(damage)) => Ok(Verdict::Damaged(*damage)),
+        Err(error) => Err(error),
+    }
+}
+
+fn show_group(found: &Found<'_>, show: &mut dyn FnMut(Entry<'_>)) {
+    let file = &found.segment.path;
+    show(Entry::Group {
+        file,
+        offset: found.offset,
+        bytes: found.header.padded_length() as u64,
+        number: found.header.number,
+        incarnation: found.header.incarnation,
+        durable: found.header.durable,
+        records: found.header.records,
+        before: found.header.before,
+    });
+    let mut rest = found.body;
+    let mut offset = found.offset + format::HEADER_BYTES as u64;
+    while let Some(record) = format::read_record(&mut rest) {
+        show(Entry::Record { file, offset, zxid: record.zxid, payload: record.payload });
+        offset += (RECORD_HEADER_BYTES + record.payload.len()) as u64;
+    }
+}

@@ -1,0 +1,314 @@
+//! The next segment, zeroed before it is needed.
+//!
+//! A durable write into zeroed blocks changes data only; one that grows the file or fills blocks that were merely
+//! reserved also changes the file's metadata and waits for the file system's journal. Zeroing the *current* segment
+//! ahead of the writes would bring that back: it grows the file, and on ext4 a growing write excludes all others to the
+//! same file. So a segment has its final size when its first group is written, and only the *next* one is zeroed, by a
+//! thread, at the pace at which the current one fills:
+//!
+//! ```text
+//! current segment   |#################..........................|      written
+//!                   0           1/4                 3/4         1
+//! next segment                   |0000000000........|                  zeroed: nothing at 1/4, its target at 3/4
+//! ```
+//!
+//! An idle server therefore writes no zeros. If the current segment is full too early, the next one is taken as large as
+//! it is, [`FIRST_BYTES`] at least. Sizes begin small, so that a start is quick, and grow by [`GROWTH`].
+//!
+//! The thread also removes purged segments, because the directory's sync after a removal takes milliseconds.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::LogError;
+use super::segment::{Creator, Segment};
+use crate::io::{AlignedBuffer, remove_file};
+
+/// The size of the first segment after the log was opened, and the least that a next one has.
+pub(super) const FIRST_BYTES: u64 = 4 << 20;
+
+/// A segment is at most so many times as large as the one before.
+pub(super) const GROWTH: u64 = 4;
+
+/// How many bytes of the next segment should be zeroed when `used` of the current one's `size` are.
+pub(super) fn goal(used: u64, size: u64, target: u64) -> u64 {
+    let start = size / 4;
+    let span = (size / 2).max(1);
+    let share = used.saturating_sub(start).min(span);
+    let goal = u128::from(target) * u128::from(share) / u128::from(span);
+    u64::try_from(goal).expect("a share of the target")
+}
+
+/// Makes one segment at a time.
+pub(super) struct Preallocator {
+    shared: Arc<Shared>,
+    /// `None` once it has ended.
+    thread: Option<JoinHandle<Option<PathBuf>>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Written when a segment is ready.
+    bell: File,
+}
+
+#[derive(Default)]
+struct State {
+    /// What is being made: sequence and full size.
+    order: Option<(u64, u64)>,
+    goal: u64,
+    /// As small as allowed, as soon as possible.
+    urgent: bool,
+    /// The writer cannot go on without the segment: the next failure is the last word.
+    needed: bool,
+    ready: Option<Result<Segment, LogError>>,
+    removals: VecDeque<PathBuf>,
+    ending: bool,
+    /// The thread is gone.
+    gone: bool,
+}
+
+enum Task {
+    Remove(PathBuf),
+    Create(u64),
+    Zero(u64),
+    Publish,
+    Wait,
+    End,
+}
+
+impl State {
+    /// What the thread does next, having zeroed so much of the segment that it is making.
+    fn task(&mut self, zeroed: Option<u64>) -> Task {
+        if let Some(path) = self.removals.pop_front() {
+            return Task::Remove(path);
+        }
+        if self.ending {
+            return Task::End;
+        }
+        let wanted = self.ready.is_none() && (self.urgent || self.goal > 0);
+        let Some((sequence, target)) = self.order.filter(|_| wanted) else { return Task::Wait };
+        let Some(zeroed) = zeroed else { return Task::Create(sequence) };
+        let enough = if self.urgent { target.min(FIRST_BYTES) } else { target };
+        if zeroed >= enough {
+            Task::Publish
+        } else if self.urgent || zeroed < self.goal {
+            Task::Zero(target)
+        } else {
+            Task::Wait
+        }
+    }
+}
+
+impl Preallocator {
+    /// `bell` is written whenever a segment is ready, or has failed.
+    pub fn start(creator: Creator, bell: File) -> std::io::Result<Preallocator> {
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), bell });
+        let inside = Arc::clone(&shared);
+        let run = move || Maker { zeros: creator.zeros(), creator, making: None, shared: &inside }.run();
+        let thread = std::thread::Builder::new().name("log-preallocator".into()).spawn(run)?;
+        Ok(Preallocator { shared, thread: Some(thread) })
+    }
+
+    /// Asks for the next segment, of `target` bytes; [`pace`](Self::pace) says when to begin.
+    pub fn order(&self, sequence: u64, target: u64) {
+        let mut state = self.shared.lock();
+        assert!(state.ready.is_none(), "a segment is ordered after the last one was taken");
+        (state.order, state.goal) = (Some((sequence, target)), 0);
+        (state.urgent, state.needed) = (false, false);
+    }
+
+    /// So much should be zeroed by now.
+    pub fn pace(&self, goal: u64) {
+        self.shared.lock().goal = goal;
+        self.shared.changed.notify_all();
+    }
+
+    /// The segment is wanted soon, but the writer can go on without it. Tells whether it is ready.
+    pub fn hurry(&self) -> bool {
+        let mut state = self.shared.lock();
+        if !state.urgent {
+            state.urgent = true;
+            self.shared.changed.notify_all();
+        }
+        matches!(state.ready, Some(Ok(_)))
+    }
+
+    /// The writer cannot go on without the segment. Tells whether [`take`](Self::take) would answer at once; if not, the
+    /// bell rings when it would.
+    pub fn demand(&self) -> bool {
+        let mut state = self.shared.lock();
+        self.shared.need(&mut state);
+        state.ready.is_some() || state.gone
+    }
+
+    /// Waits until [`take`](Self::take) would answer at once.
+    pub fn wait(&self) {
+        drop(self.until_ready());
+    }
+
+    /// Takes the segment, waiting for it if need be.
+    pub fn take(&self) -> Result<Segment, LogError> {
+        let mut state = self.until_ready();
+        let gone = || {
+            let error = std::io::Error::other("the thread that prepares segments has died");
+            Err(LogError::io("prepare", Path::new("the next log segment"), error))
+        };
+        state.order = None;
+        state.ready.take().unwrap_or_else(gone)
+    }
+
+    fn until_ready(&self) -> MutexGuard<'_, State> {
+        let mut state = self.shared.lock();
+        self.shared.need(&mut state);
+        while state.ready.is_none() && !state.gone {
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state
+    }
+
+    /// Removes files, the first one first, each durably before the next.
+    pub fn remove(&self, paths: impl IntoIterator<Item = PathBuf>) {
+        self.shared.lock().removals.extend(paths);
+        self.shared.changed.notify_all();
+    }
+
+    /// Ends the thread after all removals. Returns the file of the segment that nobody took.
+    pub fn end(mut self) -> Option<PathBuf> {
+        let made = self.join();
+        let ready = self.shared.lock().ready.take();
+        made.or_else(|| ready?.ok().map(|segment| segment.path))
+    }
+
+    fn join(&mut self) -> Option<PathBuf> {
+        self.shared.lock().ending = true;
+        self.shared.changed.notify_all();
+        // A panic of the thread has been printed by then, and left nothing to tidy that the next opening does not tidy.
+        self.thread.take()?.join().ok().flatten()
+    }
+}
+
+impl Drop for Preallocator {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is one assignment, so a panic elsewhere leaves it whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A failure from the time when nobody waited yet is not the last word: it is tried again.
+    fn need(&self, state: &mut State) {
+        if !state.needed {
+            (state.urgent, state.needed) = (true, true);
+            if matches!(state.ready, Some(Err(_))) {
+                state.ready = None;
+            }
+            self.changed.notify_all();
+        }
+    }
+}
+
+/// The thread's side.
+struct Maker<'a> {
+    creator: Creator,
+    zeros: AlignedBuffer,
+    making: Option<Segment>,
+    shared: &'a Shared,
+}
+
+impl Maker<'_> {
+    fn run(mut self) -> Option<PathBuf> {
+        let _farewell = Farewell(self.shared);
+        loop {
+            let outcome = match self.next_task() {
+                Task::End => return self.making.map(|segment| segment.path),
+                Task::Wait => unreachable!("next_task waits"),
+                Task::Remove(path) => {
+                    remove(&path);
+                    Ok(())
+                }
+                Task::Create(sequence) => self.creator.create(sequence).map(|segment| self.making = Some(segment)),
+                Task::Zero(end) => self.making.as_mut().map_or(Ok(()), |segment| segment.zero(&self.zeros, end)),
+                Task::Publish => self.publish(),
+            };
+            if let Err(error) = outcome {
+                self.give_up(error);
+            }
+        }
+    }
+
+    fn next_task(&self) -> Task {
+        let mut state = self.shared.lock();
+        loop {
+            match state.task(self.making.as_ref().map(|segment| segment.size)) {
+                Task::Wait => state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                task => return task,
+            }
+        }
+    }
+
+    fn publish(&mut self) -> Result<(), LogError> {
+        if let Some(segment) = &self.making {
+            segment.sync()?;
+        }
+        let segment = self.making.take();
+        self.answer(segment.map(Ok));
+        Ok(())
+    }
+
+    /// Gives the space back that the unfinished segment took.
+    fn give_up(&mut self, error: LogError) {
+        tracing::warn!("the next log segment cannot be prepared: {error}");
+        if let Some(segment) = self.making.take() {
+            remove(&segment.path);
+        }
+        self.answer(Some(Err(error)));
+    }
+
+    fn answer(&self, ready: Option<Result<Segment, LogError>>) {
+        self.shared.lock().ready = ready;
+        self.shared.changed.notify_all();
+        // An eventfd fails only when its counter is full, and then it is readable anyhow.
+        let _ = (&self.shared.bell).write(&1u64.to_ne_bytes());
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = remove_file(path) {
+        tracing::warn!("cannot remove the log segment {}: {error}; the next start tries again", path.display());
+    }
+}
+
+/// Wakes a writer that waits for a thread that has died.
+struct Farewell<'a>(&'a Shared);
+
+impl Drop for Farewell<'_> {
+    fn drop(&mut self) {
+        self.0.lock().gone = true;
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::goal;
+
+    #[test]
+    fn the_goal_runs_from_a_quarter_to_three() {
+        assert_eq!(goal(0, 400, 1000), 0);
+        assert_eq!(goal(100, 400, 1000), 0);
+        assert_eq!(goal(200, 400, 1000), 500);
+        assert_eq!(goal(300, 400, 1000), 1000);
+        assert_eq!(goal(u64::MAX, 400, u64::MAX), u64::MAX);
+        assert_eq!(goal(5, 1, 7), 7);
+    }
+}

@@ -1,0 +1,39 @@
+//! What the log has done since it was opened.
+
+use std::time::Duration;
+
+/// Counters and times of one opened log.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LogStats {
+    /// Completed.
+    pub groups: u64,
+    pub records: u64,
+    /// Written, with headers and padding.
+    pub bytes: u64,
+    /// Files, the current one included.
+    pub segments: usize,
+    /// From the submission of a group to the sight of its completion. Zero before the first.
+    pub sync_min: Duration,
+    pub sync_max: Duration,
+    pub sync_total: Duration,
+    /// Groups that took longer than the warning threshold.
+    pub warnings: u64,
+    /// Times that a group had to wait because the next segment was not ready.
+    pub segment_waits: u64,
+}
+
+impl LogStats {
+    /// Zero before the first group.
+    pub fn sync_average(&self) -> Duration {
+        self.sync_total.checked_div(u32::try_from(self.groups).unwrap_or(u32::MAX)).unwrap_or_default()
+    }
+
+    pub(super) fn note(&mut self, records: u32, bytes: u64, time: Duration) {
+        self.sync_min = if self.groups == 0 { time } else { self.sync_min.min(time) };
+        self.sync_max = self.sync_max.max(time);
+        self.sync_total += time;
+        self.groups += 1;
+        self.records += u64::from(records);
+        self.bytes += bytes;
+    }
+}

@@ -1,0 +1,289 @@
+//! The log on a disk that completes writes when the test says so.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use paddock_consensus::Zxid;
+
+use super::recovery::recover;
+use super::segment::{Creator, directory};
+use super::{GroupNumber, Log, LogConfig, LogError, Recovery, Verdict, inspect};
+use crate::io::{Disk, Write, Written, sys};
+
+#[derive(Default)]
+struct Script {
+    under_way: Vec<(u64, Write)>,
+    written: Vec<Written>,
+}
+
+/// Shared by the log and the test.
+#[derive(Clone)]
+struct Scripted {
+    script: Arc<Mutex<Script>>,
+    event: Arc<OwnedFd>,
+}
+
+impl Scripted {
+    fn new() -> Scripted {
+        Scripted { script: Arc::default(), event: Arc::new(sys::event_fd().unwrap()) }
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap()
+    }
+
+    /// Puts a write on the disk and reports it.
+    fn complete(&self, ticket: u64) {
+        self.finish(ticket, |write| write.file.write_all_at(&write.buffer[..write.length], write.offset));
+    }
+
+    /// Puts a write on the disk, and the power goes before it is reported.
+    fn write_only(&self, ticket: u64) {
+        let mut script = self.script();
+        let place = script.under_way.iter().position(|(number, _)| *number == ticket).unwrap();
+        let (_, write) = script.under_way.remove(place);
+        write.file.write_all_at(&write.buffer[..write.length], write.offset).unwrap();
+    }
+
+    fn fail(&self, ticket: u64, errno: i32) {
+        self.finish(ticket, |_| Err(io::Error::from_raw_os_error(errno)));
+    }
+
+    fn finish(&self, ticket: u64, result: impl FnOnce(&Write) -> io::Result<()>) {
+        let mut script = self.script();
+        let place = script.under_way.iter().position(|(number, _)| *number == ticket).unwrap();
+        let (_, write) = script.under_way.remove(place);
+        let result = result(&write);
+        script.written.push(Written { ticket, buffer: write.buffer, result });
+    }
+}
+
+impl Disk for Scripted {
+    fn submit(&mut self, ticket: u64, write: Write) -> io::Result<()> {
+        self.script().under_way.push((ticket, write));
+        Ok(())
+    }
+
+    fn reap(&mut self, written: &mut Vec<Written>) -> io::Result<()> {
+        written.append(&mut self.script().written);
+        Ok(())
+    }
+
+    /// Completes the newest write first.
+    fn wait(&mut self) -> io::Result<()> {
+        let newest = self.script().under_way.last().map(|(ticket, _)| *ticket);
+        if let Some(ticket) = newest {
+            self.complete(ticket);
+        }
+        Ok(())
+    }
+
+    fn event_fd(&self) -> BorrowedFd<'_> {
+        self.event.as_fd()
+    }
+
+    fn name(&self) -> &'static str {
+        "a script"
+    }
+}
+
+/// A directory that goes with the value.
+struct Fresh(PathBuf);
+
+impl Fresh {
+    fn new(name: &str) -> Fresh {
+        let dir = std::env::temp_dir().join(format!("paddock-log-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        Fresh(dir)
+    }
+
+    fn config(&self) -> LogConfig {
+        LogConfig { segment_bytes: 64 << 10, in_flight: 3, ..LogConfig::new(&self.0) }
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Opens the log on a scripted disk; the zxids that it replays come with it.
+fn open(config: LogConfig) -> (Log, Scripted, Vec<i64>, Recovery) {
+    let mut zxids = Vec::new();
+    let replay = &mut |zxid: Zxid, _: &[u8]| {
+        zxids.push(zxid.0);
+        Ok(())
+    };
+    let (recovery, resume) = recover(&config.dir, Zxid::ZERO, replay).unwrap();
+    let (creator, mut current) = Creator::new(&directory(&config.dir), resume.next_sequence).unwrap();
+    let zeros = creator.zeros();
+    while current.size < config.segment_bytes {
+        current.zero(&zeros, config.segment_bytes).unwrap();
+    }
+    let disk = Scripted::new();
+    let log = Log::assemble(config, creator, current, Box::new(disk.clone()), resume, recovery.last).unwrap();
+    (log, disk, zxids, recovery)
+}
+
+fn submit(log: &mut Log, zxid: i64) -> u64 {
+    log.append(Zxid(zxid), |out| out.extend_from_slice(&[7; 1000]));
+    log.submit().unwrap().0
+}
+
+#[test]
+fn completions_are_told_in_order() {
+    let dir = Fresh::new("order");
+    let (mut log, disk, ..) = open(dir.config());
+    let groups: Vec<u64> = (1..=3).map(|zxid| submit(&mut log, zxid)).collect();
+    assert_eq!(groups, [1, 2, 3]);
+    assert!(!log.can_submit());
+    disk.complete(3);
+    disk.complete(2);
+    assert_eq!(log.completed().unwrap(), GroupNumber(0));
+    disk.complete(1);
+    assert_eq!(log.completed().unwrap(), GroupNumber(3));
+    assert_eq!(log.completed_zxid(), Zxid(3));
+    assert!(log.can_submit());
+}
+
+#[test]
+fn a_failed_write_is_the_last_word() {
+    let dir = Fresh::new("sticky");
+    let (mut log, disk, ..) = open(dir.config());
+    for zxid in 1..=3 {
+        submit(&mut log, zxid);
+    }
+    disk.fail(2, libc::EIO);
+    disk.complete(1);
+    let first = log.completed().unwrap_err().to_string();
+    assert!(first.contains("log.0000000000000001"), "{first}");
+    disk.complete(3);
+    log.append(Zxid(4), |out| out.extend_from_slice(b"lost"));
+    assert_eq!(log.submit().unwrap_err().to_string(), first);
+    assert_eq!(log.completed().unwrap_err().to_string(), first);
+    assert_eq!(log.remove_before(Zxid(9)).unwrap_err().to_string(), first);
+    assert_eq!(log.completed_zxid(), Zxid::ZERO);
+    assert!(log.can_submit(), "so that the caller meets the error");
+    // A failed log does not hoard what nobody will write.
+    let filled = log.filling_bytes();
+    log.append(Zxid(5), |out| out.extend_from_slice(b"lost"));
+    assert_eq!(log.filling_bytes(), filled);
+    assert_eq!(log.close().unwrap_err().to_string(), first);
+}
+
+#[test]
+fn no_space_has_its_own_error() {
+    let dir = Fresh::new("space");
+    let (mut log, disk, ..) = open(dir.config());
+    submit(&mut log, 1);
+    disk.fail(1, libc::ENOSPC);
+    let error = log.completed().unwrap_err();
+    assert!(matches!(&error, LogError::NoSpace { dir: at } if *at == directory(&dir.0)), "{error}");
+}
+
+/// Group 3 reached the disk, group 2 did not, and nobody was told of either.
+#[test]
+fn a_hole_above_every_mark_is_torn() {
+    let dir = Fresh::new("hole");
+    let (mut log, disk, ..) = open(dir.config());
+    submit(&mut log, 1);
+    disk.complete(1);
+    submit(&mut log, 2);
+    submit(&mut log, 3);
+    disk.write_only(3);
+    drop(log);
+    let verdict = inspect(&dir.0, &mut |_| {}).unwrap();
+    assert!(matches!(verdict, Verdict::Torn { last: Zxid(1), .. }), "{verdict:?}");
+
+    let (mut log, disk, replayed, recovery) = open(dir.config());
+    assert_eq!(replayed, [1]);
+    let torn = recovery.torn.unwrap();
+    assert_eq!((torn.offset, recovery.last, recovery.certain), (4096, Zxid(1), Zxid::ZERO));
+    assert_eq!(torn.file.metadata().unwrap().len(), 4096);
+    // The new group 2 is followed by nothing, although the old group 3 once stood there.
+    assert_eq!(submit(&mut log, 10), 2);
+    disk.complete(2);
+    log.completed().unwrap();
+    drop(log);
+    let (_, _, replayed, recovery) = open(dir.config());
+    assert_eq!((replayed, recovery.torn), (vec![1, 10], None));
+}
+
+/// The same files, but a later group knew that group 2 was durable.
+#[test]
+fn a_hole_below_a_mark_is_damage() {
+    let dir = Fresh::new("mark");
+    let (mut log, disk, ..) = open(dir.config());
+    for zxid in 1..=3 {
+        submit(&mut log, zxid);
+        disk.complete(zxid as u64);
+    }
+    drop(log);
+    let file = directory(&dir.0).join("log.0000000000000001");
+    File::options().write(true).open(&file).unwrap().write_all_at(&[0; 4096], 4096).unwrap();
+    let error = recover(&dir.0, Zxid::ZERO, &mut |_, _| Ok(())).err().unwrap();
+    let LogError::Damaged(damage) = error else { panic!("{error}") };
+    assert_eq!((damage.file, damage.offset, damage.after), (file, 4096, Zxid(1)));
+}
+
+/// Bytes of an earlier life that reappear behind the end, whole and at the right place, are not continued with.
+#[test]
+fn a_stale_group_is_not_resurrected() {
+    let dir = Fresh::new("stale");
+    let (mut log, disk, ..) = open(dir.config());
+    submit(&mut log, 1);
+    disk.complete(1);
+    log.close().unwrap();
+
+    let (mut log, disk, ..) = open(dir.config());
+    submit(&mut log, 2); // Group 3, behind the seal; never written.
+    submit(&mut log, 3);
+    disk.write_only(4);
+    drop(log);
+    let file = directory(&dir.0).join("log.0000000000000002");
+    let stale = std::fs::read(&file).unwrap()[4096..8192].to_vec();
+    assert!(stale.iter().any(|byte| *byte != 0));
+
+    let (mut log, disk, _, recovery) = open(dir.config());
+    assert!(recovery.torn.is_some());
+    assert_eq!(submit(&mut log, 20), 3);
+    disk.complete(3);
+    log.completed().unwrap();
+    drop(log);
+    File::options().write(true).open(&file).unwrap().write_all_at(&stale, 4096).unwrap();
+    let (_, _, replayed, recovery) = open(dir.config());
+    assert_eq!(replayed, [1, 20]);
+    assert_eq!(recovery.torn.unwrap().offset, 4096);
+}
+
+/// Everything of a segment is on the disk before the next one is begun.
+#[test]
+fn a_new_segment_waits_for_the_old_one() {
+    let dir = Fresh::new("drain");
+    let (mut log, disk, ..) = open(LogConfig { segment_bytes: 8192, ..dir.config() });
+    submit(&mut log, 1);
+    submit(&mut log, 2);
+    log.append(Zxid(3), |out| out.extend_from_slice(b"3"));
+    assert!(!log.can_submit(), "the segment is full and groups are under way");
+    disk.complete(2);
+    disk.complete(1);
+    log.completed().unwrap();
+    log.submit().unwrap();
+    assert_eq!(disk.script().under_way.len(), 1);
+    assert_eq!(disk.script().under_way[0].1.offset, 0);
+    assert_eq!(log.stats().segments, 2);
+}
+
+#[test]
+#[should_panic(expected = "comes after")]
+fn zxids_rise() {
+    let dir = Fresh::new("rise");
+    let (mut log, ..) = open(dir.config());
+    submit(&mut log, 2);
+    submit(&mut log, 2);
+}

@@ -1,0 +1,64 @@
+//! Which snapshots there are.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use paddock_consensus::Zxid;
+
+use crate::io::{remove_file, sync_dir};
+
+const PREFIX: &str = "snapshot.";
+const DIRECTORY: &str = "paddock-1";
+
+/// Where a data directory keeps its snapshots.
+pub fn snapshot_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join(DIRECTORY)
+}
+
+pub(super) fn file_name(zxid: Zxid) -> String {
+    format!("{PREFIX}{:016x}", zxid.0)
+}
+
+/// The snapshots in place, oldest first, whether they hold or not.
+pub fn list(data_dir: &Path) -> io::Result<Vec<(Zxid, PathBuf)>> {
+    let directory = snapshot_dir(data_dir);
+    if !directory.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(hex) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        if hex.len() == 16
+            && let Ok(zxid) = i64::from_str_radix(hex, 16)
+        {
+            found.push((Zxid(zxid), entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Removes all but the newest `keep` snapshots, and returns the oldest that is left. `is_valid` is asked for those to be
+/// kept: one that does not hold is not counted, and not removed.
+pub fn purge(data_dir: &Path, keep: usize, mut is_valid: impl FnMut(&Path) -> bool) -> io::Result<Option<Zxid>> {
+    let mut snapshots = list(data_dir)?;
+    let mut kept = 0;
+    let mut oldest_kept = None;
+    while kept < keep
+        && let Some((zxid, path)) = snapshots.pop()
+    {
+        if is_valid(&path) {
+            kept += 1;
+            oldest_kept = Some(zxid);
+        }
+    }
+    if kept == keep {
+        for (_, path) in &snapshots {
+            remove_file(path)?;
+        }
+        sync_dir(&snapshot_dir(data_dir))?;
+    }
+    Ok(oldest_kept)
+}

@@ -1,0 +1,71 @@
+//! The records of a snapshot file: `FORMAT.md` beside this file in code.
+
+use rkyv::{Archive, Deserialize, Serialize};
+
+pub const MAGIC: &[u8; 8] = b"PADSNAP1";
+/// Bytes in front of a block's payload.
+pub const BLOCK_HEADER: usize = 12;
+/// No block is longer, so that a damaged length reserves little.
+pub const PAYLOAD_MAX: usize = 1024 * 1024;
+/// Blocks of the stream of znodes are cut at this length.
+pub const STREAM_BLOCK: usize = 256 * 1024;
+/// Sessions or ACLs in one block.
+pub const ENTRIES_PER_BLOCK: usize = 4096;
+/// Bytes in front of a znode's path.
+pub const ZNODE_HEADER: usize = 5 * 4 + 6 * 8 + 3 * 4;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum BlockKind {
+    Header = 1,
+    Sessions = 2,
+    Acls = 3,
+    Znodes = 4,
+    Footer = 5,
+}
+
+impl BlockKind {
+    pub fn of_number(number: u32) -> Option<BlockKind> {
+        use BlockKind::{Acls, Footer, Header, Sessions, Znodes};
+        [Header, Sessions, Acls, Znodes, Footer].into_iter().find(|kind| *kind as u32 == number)
+    }
+}
+
+/// The first 12 bytes of a block.
+pub fn block_header(kind: u32, payload: &[u8]) -> [u8; BLOCK_HEADER] {
+    let mut header = [0; BLOCK_HEADER];
+    header[0..4].copy_from_slice(&kind.to_le_bytes());
+    header[4..8].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&header[0..8]), payload);
+    header[8..12].copy_from_slice(&checksum.to_le_bytes());
+    header
+}
+
+#[derive(Archive, Serialize, Deserialize, Debug, PartialEq)]
+pub struct Header {
+    pub zxid: i64,
+    pub seed: [u8; 16],
+    pub wall_ms: i64,
+}
+
+#[derive(Archive, Serialize, Deserialize, Debug, PartialEq)]
+pub struct Sessions(pub Vec<(i64, i32)>);
+
+#[derive(Archive, Serialize, Deserialize, Debug, PartialEq)]
+pub struct StoredEntry {
+    pub perms: i32,
+    pub scheme: String,
+    pub id: String,
+}
+
+#[derive(Archive, Serialize, Deserialize, Debug, PartialEq)]
+pub struct Acls(pub Vec<Vec<StoredEntry>>);
+
+#[derive(Archive, Serialize, Deserialize, Debug, PartialEq, Default)]
+pub struct Footer {
+    pub sessions: u64,
+    pub acls: u64,
+    pub znodes: u64,
+    pub stream_bytes: u64,
+    pub digest: u64,
+}

@@ -1,0 +1,123 @@
+//! What was written is what is loaded; what was damaged is not loaded.
+
+use std::path::PathBuf;
+
+use paddock_consensus::Zxid;
+
+use super::{SnapshotError, check, list, load, purge, snapshot_dir, write};
+use crate::acl::{AclTable, Entry, Id};
+use crate::stat::Stat;
+use crate::tree::{HashSeed, NewZnode, Tree, Znode};
+
+const SEED: [u8; 16] = *b"sixteen byte key";
+
+/// A directory of its own for each test, removed at its end.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let path = std::env::temp_dir().join(format!("paddock-snapshot-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(snapshot_dir(&path)).unwrap();
+        Place(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn tree() -> Tree {
+    let mut tree = Tree::new(HashSeed(SEED), false);
+    let mut acls = AclTable::default();
+    let read_only = acls.intern(vec![Entry { perms: 1, id: Id { scheme: "world".into(), id: "anyone".into() } }]);
+    tree.install(NewZnode { path: "/", data: Some(b""), acl: None, stat: Stat::default() });
+    for i in 0..5000 {
+        let stat = Stat { czxid: i, mzxid: i, pzxid: i, ctime: 7, mtime: 8, ..Stat::default() };
+        let path = format!("/znode-{i}");
+        let data = vec![i as u8; i as usize % 300];
+        let acl = if i % 3 == 0 { read_only.clone() } else { None };
+        tree.create(NewZnode { path: &path, data: (i % 7 != 0).then_some(&data[..]), acl, stat }, -1);
+    }
+    tree.set_data("/znode-1", Some(&vec![1; 600_000]), 1, 9999, 9);
+    tree
+}
+
+fn write_tree(place: &Place, tree: &mut Tree, zxid: i64) -> PathBuf {
+    let _sealed = tree.seal();
+    let pin = tree.pin().unwrap();
+    let sessions = [(5, 4000), (-6, 8000)];
+    write(&place.0, &pin.view(), Zxid(zxid), &HashSeed(SEED), &sessions, &mut || true).unwrap().publish().unwrap()
+}
+
+fn content(tree: &Tree) -> Vec<String> {
+    let mut content = Vec::new();
+    let line = |z: Znode<'_>| {
+        let mut children: Vec<&str> = z.children().collect();
+        children.sort_unstable();
+        format!("{} {:?} {:?} {:?} {children:?}", z.path(), z.data(), z.stat(), z.acl())
+    };
+    tree.for_each(|znode| content.push(line(znode)));
+    content
+}
+
+#[test]
+fn what_is_written_is_what_is_loaded() {
+    let place = Place::new("round");
+    let mut tree = tree();
+    let path = write_tree(&place, &mut tree, 77);
+    check(&path).unwrap();
+    let loaded = load(&path, false).unwrap();
+    assert_eq!(loaded.zxid, Zxid(77));
+    assert_eq!(loaded.sessions.into_iter().collect::<Vec<_>>(), [(-6, 8000), (5, 4000)]);
+    assert_eq!(loaded.tree.digest(), tree.digest());
+    assert_eq!(content(&loaded.tree), content(&tree));
+}
+
+#[test]
+fn damage_anywhere_is_found() {
+    let place = Place::new("damage");
+    let path = write_tree(&place, &mut tree(), 77);
+    let whole = std::fs::read(&path).unwrap();
+    let damaged = |bytes: &[u8], what: &str| {
+        std::fs::write(&path, bytes).unwrap();
+        assert!(matches!(check(&path), Err(SnapshotError::Damaged { .. })), "{what}: check");
+        assert!(matches!(load(&path, false), Err(SnapshotError::Damaged { .. })), "{what}: load");
+    };
+    for at in (0..whole.len()).step_by(whole.len() / 50).chain([whole.len() - 1]) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        damaged(&bytes, &format!("bit flip at {at}"));
+        damaged(&whole[..at], &format!("cut at {at}"));
+    }
+    let mut longer = whole.clone();
+    longer.push(0);
+    damaged(&longer, "a byte too many");
+}
+
+#[test]
+fn purge_keeps_so_many_that_hold() {
+    let place = Place::new("purge");
+    let mut tree = tree();
+    for zxid in 1..=6 {
+        write_tree(&place, &mut tree, zxid);
+    }
+    let newest = list(&place.0).unwrap().pop().unwrap().1;
+    std::fs::write(&newest, b"rubbish").unwrap();
+    let oldest_kept = purge(&place.0, 3, |path| check(path).is_ok()).unwrap();
+    assert_eq!(oldest_kept, Some(Zxid(3)));
+    let left: Vec<i64> = list(&place.0).unwrap().into_iter().map(|(zxid, _)| zxid.0).collect();
+    assert_eq!(left, [3, 4, 5, 6]);
+}
+
+#[test]
+fn a_snapshot_that_is_given_up_is_not_in_place() {
+    let place = Place::new("given-up");
+    let mut tree = tree();
+    let _sealed = tree.seal();
+    let pin = tree.pin().unwrap();
+    let error = write(&place.0, &pin.view(), Zxid(1), &HashSeed(SEED), &[], &mut || false).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::Interrupted);
+    assert!(list(&place.0).unwrap().is_empty());
+}

@@ -1,0 +1,216 @@
+//! Writing a snapshot, from a version that is held meanwhile.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use paddock_consensus::Zxid;
+use rkyv::rancor;
+
+use super::directory::{file_name, snapshot_dir};
+use super::format::{
+    Acls, BlockKind, ENTRIES_PER_BLOCK, Footer, Header, MAGIC, STREAM_BLOCK, Sessions, StoredEntry, ZNODE_HEADER,
+    block_header,
+};
+use crate::acl::{Acl, AclList};
+use crate::io::sync_dir;
+use crate::tree::{HashSeed, View, Znode};
+
+const TEMPORARY: &str = "snapshot.tmp";
+/// The file is synced whenever so many bytes are dirty, so that the disk is never asked for much at once while the log
+/// waits behind it.
+const SYNC_BYTES: usize = 4 * 1024 * 1024;
+
+/// A snapshot that is on disk but not in place yet.
+#[derive(Debug)]
+pub struct WrittenSnapshot {
+    directory: PathBuf,
+    zxid: Zxid,
+    pub znodes: u64,
+    pub bytes: u64,
+}
+
+/// Writes the state of `view`, which is that after `zxid`. `go_on` is asked between blocks; `false` gives up.
+///
+/// # Errors
+/// Of the file system; `Interrupted` when it was given up.
+pub fn write(
+    data_dir: &Path,
+    view: &View<'_>,
+    zxid: Zxid,
+    seed: &HashSeed,
+    sessions: &[(i64, i32)],
+    go_on: &mut dyn FnMut() -> bool,
+) -> io::Result<WrittenSnapshot> {
+    let directory = snapshot_dir(data_dir);
+    let file = File::create(directory.join(TEMPORARY))?;
+    let mut blocks = Blocks { file, dirty: 0, bytes: 0 };
+    blocks.raw(MAGIC)?;
+    let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    blocks.archive(BlockKind::Header, &archive(&Header { zxid: zxid.0, seed: seed.0, wall_ms })?)?;
+    for chunk in sessions.chunks(ENTRIES_PER_BLOCK) {
+        blocks.archive(BlockKind::Sessions, &archive(&Sessions(chunk.to_vec()))?)?;
+    }
+    let mut stream = Stream { blocks, buffer: Vec::new(), acls: AclNumbers::default(), footer: Footer::default() };
+    for znode in view.iter() {
+        stream.push(&znode, go_on)?;
+    }
+    stream.footer.sessions = sessions.len() as u64;
+    stream.footer.digest = view.digest();
+    stream.finish().map(|(znodes, bytes)| WrittenSnapshot { directory, zxid, znodes, bytes })
+}
+
+impl WrittenSnapshot {
+    /// Puts it in place. Only now does it count, so its transactions must be durable before.
+    pub fn publish(self) -> io::Result<PathBuf> {
+        let path = self.directory.join(file_name(self.zxid));
+        std::fs::rename(self.directory.join(TEMPORARY), &path)?;
+        sync_dir(&self.directory)?;
+        Ok(path)
+    }
+}
+
+fn archive<T>(value: &T) -> io::Result<rkyv::util::AlignedVec>
+where
+    T: for<'a> rkyv::Serialize<
+            rkyv::api::high::HighSerializer<
+                rkyv::util::AlignedVec,
+                rkyv::ser::allocator::ArenaHandle<'a>,
+                rancor::Error,
+            >,
+        >,
+{
+    rkyv::to_bytes::<rancor::Error>(value).map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// The file, block by block.
+struct Blocks {
+    file: File,
+    /// Bytes that were written since the last sync.
+    dirty: usize,
+    bytes: u64,
+}
+
+impl Blocks {
+    fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.bytes += bytes.len() as u64;
+        self.dirty += bytes.len();
+        if self.dirty >= SYNC_BYTES {
+            self.file.sync_data()?;
+            self.dirty = 0;
+        }
+        Ok(())
+    }
+
+    fn archive(&mut self, kind: BlockKind, payload: &[u8]) -> io::Result<()> {
+        self.raw(&block_header(kind as u32, payload))?;
+        self.raw(payload)
+    }
+}
+
+/// The numbers of lists, in the order in which they are met.
+#[derive(Default)]
+struct AclNumbers {
+    by_address: HashMap<*const AclList, u32>,
+    unwritten: Vec<Vec<StoredEntry>>,
+}
+
+impl AclNumbers {
+    fn number(&mut self, acl: &Acl) -> u32 {
+        let Some(list) = acl else { return 0 };
+        let next = self.by_address.len() as u32 + 1;
+        // The held version keeps every list where it is, so that addresses tell them apart.
+        *self.by_address.entry(Arc::as_ptr(list)).or_insert_with(|| {
+            let entry = |entry: &crate::acl::Entry| StoredEntry {
+                perms: entry.perms,
+                scheme: entry.id.scheme.clone(),
+                id: entry.id.id.clone(),
+            };
+            self.unwritten.push(list.0.iter().map(entry).collect());
+            next
+        })
+    }
+}
+
+/// The stream of znodes, cut into blocks.
+struct Stream {
+    blocks: Blocks,
+    buffer: Vec<u8>,
+    acls: AclNumbers,
+    footer: Footer,
+}
+
+impl Stream {
+    fn push(&mut self, znode: &Znode<'_>, go_on: &mut dyn FnMut() -> bool) -> io::Result<()> {
+        let acl = self.acls.number(znode.acl());
+        put_znode(znode, acl, &mut self.buffer);
+        self.footer.znodes += 1;
+        if self.buffer.len() < STREAM_BLOCK {
+            return Ok(());
+        }
+        if !go_on() {
+            return Err(io::Error::new(io::ErrorKind::Interrupted, "the snapshot was given up"));
+        }
+        self.write_acls()?;
+        let whole = self.buffer.len() / STREAM_BLOCK * STREAM_BLOCK;
+        for block in self.buffer[..whole].chunks(STREAM_BLOCK) {
+            self.blocks.archive(BlockKind::Znodes, block)?;
+        }
+        self.footer.stream_bytes += whole as u64;
+        self.buffer.drain(..whole);
+        Ok(())
+    }
+
+    /// The lists that the znodes of the buffer use and no block has yet.
+    fn write_acls(&mut self) -> io::Result<()> {
+        let unwritten = std::mem::take(&mut self.acls.unwritten);
+        let mut block = Vec::new();
+        let mut bytes = 0;
+        for list in unwritten {
+            bytes += list.iter().map(|entry| 64 + entry.scheme.len() + entry.id.len()).sum::<usize>();
+            block.push(list);
+            if bytes >= STREAM_BLOCK {
+                self.blocks.archive(BlockKind::Acls, &archive(&Acls(std::mem::take(&mut block)))?)?;
+                bytes = 0;
+            }
+        }
+        if block.is_empty() { Ok(()) } else { self.blocks.archive(BlockKind::Acls, &archive(&Acls(block))?) }
+    }
+
+    fn finish(mut self) -> io::Result<(u64, u64)> {
+        self.write_acls()?;
+        if !self.buffer.is_empty() {
+            self.blocks.archive(BlockKind::Znodes, &self.buffer)?;
+            self.footer.stream_bytes += self.buffer.len() as u64;
+        }
+        self.footer.acls = self.acls.by_address.len() as u64;
+        self.blocks.archive(BlockKind::Footer, &archive(&self.footer)?)?;
+        self.blocks.file.sync_all()?;
+        Ok((self.footer.znodes, self.blocks.bytes))
+    }
+}
+
+fn put_znode(znode: &Znode<'_>, acl: u32, out: &mut Vec<u8>) {
+    let stat = znode.stat();
+    let data_length = znode.data().map_or(-1, |data| data.len() as i32);
+    let start = out.len();
+    out.extend_from_slice(&(znode.path().len() as u32).to_le_bytes());
+    out.extend_from_slice(&data_length.to_le_bytes());
+    out.extend_from_slice(&acl.to_le_bytes());
+    out.extend_from_slice(&znode.num_children().to_le_bytes());
+    out.extend_from_slice(&(znode.children_bytes() as u32).to_le_bytes());
+    for number in [stat.czxid, stat.mzxid, stat.ctime, stat.mtime, stat.pzxid, stat.ephemeral_owner] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    for number in [stat.version, stat.cversion, stat.aversion] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    debug_assert_eq!(out.len() - start, ZNODE_HEADER);
+    out.extend_from_slice(znode.path().as_bytes());
+    out.extend_from_slice(znode.data().unwrap_or_default());
+    znode.write_children(out);
+}

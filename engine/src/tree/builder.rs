@@ -1,0 +1,124 @@
+//! Builds the index from the bottom up, from records in its own order.
+//!
+//! A record is placed when the next one is known: it belongs to the deepest node that it shares with either neighbour.
+//! Nodes that the next one does not share are complete then. One node is open at each level at most, nothing is looked up,
+//! and each node is allocated once, in its final size.
+#![allow(unsafe_code)]
+
+use super::hash::{Hasher, LEVELS, branch, common_levels};
+use super::pages;
+use super::record::{self, Draft, Record};
+use super::store::Store;
+use super::trie::{self, Slot};
+
+/// A trie under construction, and its memory.
+pub(super) struct Builder {
+    store: Store,
+    open: [OpenNode; LEVELS],
+    /// The records of the newest hash, by path.
+    last: Vec<Slot>,
+    last_hash: u64,
+    last_path: String,
+    /// Levels that the newest hash shares with the one before.
+    shared_before: Option<usize>,
+}
+
+#[derive(Default)]
+struct OpenNode {
+    bitmap: u32,
+    slots: Vec<Slot>,
+}
+
+impl Builder {
+    pub fn new() -> Builder {
+        Builder {
+            store: Store::new(),
+            open: Default::default(),
+            last: Vec::new(),
+            last_hash: 0,
+            last_path: String::new(),
+            shared_before: None,
+        }
+    }
+
+    /// Whether a path comes behind all that were pushed.
+    pub fn is_next(&self, hash: u64, path: &str) -> bool {
+        self.last.is_empty() || (self.last_hash, &*self.last_path) < (hash, path)
+    }
+
+    /// Appends a record with these names as its children.
+    ///
+    /// # Panics
+    /// Unless [`Builder::is_next`].
+    pub fn push(&mut self, hasher: &Hasher, hash: u64, mut draft: Draft<'_>, names: &[u8]) -> Record<'_> {
+        assert!(self.is_next(hash, draft.path), "records are pushed in their order");
+        if !self.last.is_empty() && self.last_hash != hash {
+            self.place(Some(common_levels(self.last_hash, hash)));
+        }
+        self.last_hash = hash;
+        self.last_path.clear();
+        self.last_path.push_str(draft.path);
+        let heap = self.store.heap_mut();
+        draft.children = pages::build(heap, hasher, names);
+        let header = record::create(heap, draft);
+        self.last.push(Slot::record(header));
+        // SAFETY: it lives until the builder is dropped, or longer.
+        unsafe { Record::live(header) }
+    }
+
+    /// The finished trie, as the head of a store.
+    pub fn finish(mut self) -> Store {
+        if !self.last.is_empty() {
+            self.place(None);
+        }
+        let root = self.last.pop().unwrap_or(Slot::EMPTY);
+        let mut store = std::mem::replace(&mut self.store, Store::new());
+        // SAFETY: everything was made in the heap of this store, and all of it hangs below this one root now.
+        unsafe { store.adopt(root) };
+        store
+    }
+
+    /// Puts the newest hash's records into their node and closes the nodes that the next hash does not share. Without a
+    /// next hash all are closed, and `last` holds the root.
+    fn place(&mut self, shared_after: Option<usize>) {
+        let heap = self.store.heap_mut();
+        let mut slot = match self.last[..] {
+            [alone] => alone,
+            _ => trie::build_twins(heap, &self.last),
+        };
+        self.last.clear();
+        if let Some(deepest) = self.shared_before.max(shared_after) {
+            let mut level = deepest;
+            loop {
+                let node = &mut self.open[level];
+                node.bitmap |= 1 << branch(self.last_hash, level);
+                node.slots.push(slot);
+                if shared_after.is_some_and(|shared| level <= shared) {
+                    break;
+                }
+                slot = trie::build_node(heap, node.bitmap, &node.slots);
+                *node = OpenNode { bitmap: 0, slots: std::mem::take(&mut node.slots) };
+                node.slots.clear();
+                if level == 0 {
+                    break;
+                }
+                level -= 1;
+            }
+        }
+        if shared_after.is_none() {
+            self.last.push(slot);
+        }
+        self.shared_before = shared_after;
+    }
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        let open = self.open.iter_mut().flat_map(|node| node.slots.drain(..));
+        for slot in open.chain(self.last.drain(..)) {
+            // SAFETY: what is open or last was made in this store's heap and hangs below nothing else. After `finish`
+            // nothing is.
+            unsafe { self.store.discard(slot) };
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The keyed hash that gives every znode its place in the tree.
+
+use siphasher::sip::SipHasher13;
+
+/// Bits of the hash that one level of a trie uses up, highest first, so that tries are in the order of their hashes.
+pub(super) const BITS_PER_LEVEL: u32 = 5;
+
+/// Levels after which all 64 bits are used up (the last has 4 of them): no two hashes that differ meet below.
+pub(super) const LEVELS: usize = 13;
+
+/// The secret that keys the hash. It is the same for as long as a snapshot shall load without sorting, and unknown to
+/// clients, who could otherwise choose paths that collide.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct HashSeed(pub [u8; 16]);
+
+impl std::fmt::Debug for HashSeed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HashSeed(secret)")
+    }
+}
+
+/// SipHash-1-3 of paths and names: the same on every machine and in every version of this software.
+#[derive(Clone, Copy)]
+pub(super) struct Hasher {
+    keyed: SipHasher13,
+    /// All ones, but for tests that want collisions.
+    mask: u64,
+}
+
+impl Hasher {
+    pub fn new(seed: HashSeed, mask: u64) -> Hasher {
+        Hasher { keyed: SipHasher13::new_with_key(&seed.0), mask }
+    }
+
+    #[inline]
+    pub fn hash(&self, text: &str) -> u64 {
+        self.keyed.hash(text.as_bytes()) & self.mask
+    }
+}
+
+/// Which of 32 branches a hash takes at a level below [`LEVELS`].
+#[inline]
+pub(super) fn branch(hash: u64, level: usize) -> u32 {
+    ((hash << (BITS_PER_LEVEL as usize * level)) >> (64 - BITS_PER_LEVEL)) as u32
+}
+
+/// Levels at which two different hashes take the same branches before they part.
+pub(super) fn common_levels(one: u64, other: u64) -> usize {
+    ((one ^ other).leading_zeros() / BITS_PER_LEVEL) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HashSeed, Hasher, LEVELS, branch, common_levels};
+
+    #[test]
+    fn branches_use_all_bits_in_order() {
+        let hash = 0x8421_0842_1084_210f;
+        let branches: Vec<u32> = (0..LEVELS).map(|level| branch(hash, level)).collect();
+        assert_eq!(branches, [16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 30]);
+        assert_eq!(common_levels(hash, hash ^ 1), 12);
+        assert_eq!(common_levels(hash, hash ^ (1 << 63)), 0);
+        assert_eq!(common_levels(hash, hash ^ (1 << 58)), 1);
+    }
+
+    /// A changed hash would make every snapshot of the field unsorted.
+    #[test]
+    fn the_hash_is_pinned() {
+        let mut seed = [0; 16];
+        for (index, byte) in seed.iter_mut().enumerate() {
+            *byte = index as u8;
+        }
+        let hasher = Hasher::new(HashSeed(seed), u64::MAX);
+        // The first published vectors of SipHash-1-3: of no byte, and of one zero byte.
+        assert_eq!(hasher.hash(""), u64::from_le_bytes([0xdc, 0xc4, 0x0f, 0x05, 0x58, 0x01, 0xac, 0xab]));
+        assert_eq!(hasher.hash("\0"), u64::from_le_bytes([0x93, 0xca, 0x57, 0x7d, 0xf3, 0x9b, 0xf4, 0xc9]));
+    }
+}

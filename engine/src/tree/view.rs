@@ -1,0 +1,90 @@
+//! A version, to be looked at.
+
+use crate::path::ROOT;
+
+use super::hash::Hasher;
+use super::trie::{GROUP, Iter, Trie};
+use super::versions::Version;
+use super::znode::Znode;
+
+/// One version of the tree. Takes no lock and no count; a copy is three pointers.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    trie: Trie<'a>,
+    version: &'a Version,
+    hasher: &'a Hasher,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(trie: Trie<'a>, version: &'a Version, hasher: &'a Hasher) -> View<'a> {
+        View { trie, version, hasher }
+    }
+
+    /// The znode of a path. The empty path names the root too.
+    #[inline]
+    pub fn get(&self, path: &str) -> Option<Znode<'a>> {
+        let path = canonical(path);
+        self.trie.find(self.hasher.hash(path), path).map(Znode)
+    }
+
+    /// Looks up paths in groups of 16, whose cache misses overlap: a third of the time that one by one takes.
+    ///
+    /// # Panics
+    /// If `out` is not as long as `paths`.
+    pub fn get_many(&self, paths: &[&str], out: &mut [Option<Znode<'a>>]) {
+        assert_eq!(paths.len(), out.len(), "one place for each path");
+        for (paths, out) in paths.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
+            let mut group = [ROOT; GROUP];
+            for (slot, path) in group.iter_mut().zip(paths) {
+                *slot = canonical(path);
+            }
+            self.trie.find_many(self.hasher, &group[..paths.len()], |index, found| out[index] = found.map(Znode));
+        }
+    }
+
+    /// Every znode, in the order of the hashes of the paths, then of the paths: that of a snapshot.
+    pub fn iter(&self) -> Znodes<'a> {
+        Znodes(self.trie.iter())
+    }
+
+    /// How many znodes there are.
+    pub fn len(&self) -> usize {
+        self.version.sums.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.version.sums.len == 0
+    }
+
+    /// ZooKeeper's digest of all znodes.
+    pub fn digest(&self) -> u64 {
+        self.version.sums.digest
+    }
+
+    /// Bytes of all paths and data.
+    pub fn data_bytes(&self) -> u64 {
+        self.version.sums.data_bytes
+    }
+
+    /// The number of the version. Numbers grow, with gaps, and mean nothing outside this process.
+    pub fn version(&self) -> u64 {
+        self.version.number
+    }
+}
+
+/// Walks the znodes of a version.
+pub struct Znodes<'a>(Iter<'a>);
+
+impl<'a> Iterator for Znodes<'a> {
+    type Item = Znode<'a>;
+
+    fn next(&mut self) -> Option<Znode<'a>> {
+        self.0.next().map(Znode)
+    }
+}
+
+/// The path under which a znode is stored.
+#[inline]
+pub(super) fn canonical(path: &str) -> &str {
+    if path.is_empty() { ROOT } else { path }
+}

@@ -1,0 +1,328 @@
+//! The log on real file systems: both methods, segments that come and go, full and failing disks.
+//!
+//! Some need a mount of their own, hence root; where that is not permitted they say so and stop.
+
+mod log_fixture;
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use log_fixture::{Fresh, Records, append, fill, groups, open, payload, settle};
+use paddock_consensus::Zxid;
+use paddock_engine::log::{GroupNumber, Log, LogConfig, LogError, Method};
+
+const METHODS: [Method; 3] = [Method::Auto, Method::Ring, Method::Thread];
+
+/// Opens, unless this kernel or sandbox has no io_uring and the method insists on it.
+fn open_by(method: Method, config: LogConfig) -> Option<(Log, Records)> {
+    match open(LogConfig { method, ..config }, 0) {
+        Ok((log, _, replayed)) => Some((log, replayed)),
+        Err(LogError::Unavailable { source }) => {
+            eprintln!("not tested: io_uring cannot be used here: {source}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn write_and_read(parent: &Path, method: Method, sync: bool) {
+    let dir = Fresh::below(parent);
+    let config = LogConfig { sync, in_flight: 2, ..dir.config() };
+    let Some((mut log, _)) = open_by(method, config.clone()) else { return };
+    let mut written = Records::new();
+    for zxid in 1..=200 {
+        let length = if zxid % 50 == 0 { 300_000 } else { zxid as usize * 7 };
+        written.push((zxid, payload(zxid, length)));
+        append(&mut log, zxid, &payload(zxid, length));
+        if log.can_submit() {
+            log.submit().unwrap();
+        }
+        log.completed().unwrap();
+    }
+    log.close().unwrap();
+    let (log, replayed) = open_by(method, config).unwrap();
+    assert_eq!(replayed, written);
+    log.close().unwrap();
+}
+
+#[test]
+fn both_methods_on_the_disk_and_in_memory() {
+    for method in METHODS {
+        for sync in [true, false] {
+            write_and_read(Path::new(env!("CARGO_TARGET_TMPDIR")), method, sync);
+            write_and_read(Path::new("/dev/shm"), method, sync);
+        }
+    }
+}
+
+#[test]
+fn the_event_descriptor_tells_of_completions() {
+    for method in METHODS {
+        let dir = Fresh::new();
+        let Some((mut log, _)) = open_by(method, dir.config()) else { continue };
+        let mut event = File::from(log.as_fd().try_clone_to_owned().unwrap());
+        append(&mut log, 1, b"one");
+        settle(&mut log).unwrap();
+        // One for the block that the opening writes to prove the method, one for the group. The bell comes after the
+        // completion is visible, so the count may lag.
+        let (mut total, mut count) = (0, [0; 8]);
+        while total < 2 {
+            match event.read_exact(&mut count) {
+                Ok(()) => total += u64::from_ne_bytes(count),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            std::thread::yield_now();
+        }
+        assert_eq!(total, 2);
+    }
+}
+
+/// More groups than a segment holds, and groups larger than a segment.
+#[test]
+fn segments_follow_each_other() {
+    for method in METHODS {
+        let dir = Fresh::new();
+        let config = LogConfig { segment_bytes: 16 << 10, ..dir.config() };
+        let Some((mut log, _)) = open_by(method, config.clone()) else { continue };
+        let written = fill(&mut log, 1, &[5000, 5000, 5000, 100_000, 10, 2_000_000, 10, 20]);
+        assert!(log.stats().segments >= 4);
+        assert_eq!(log.stats().groups, 8);
+        log.close().unwrap();
+        let (_, replayed) = open_by(method, config).unwrap();
+        assert_eq!(replayed, written);
+    }
+}
+
+#[test]
+fn a_roll_lets_the_old_segments_be_removed() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(LogConfig { segment_bytes: 1 << 20, ..dir.config() }, 0).unwrap();
+    assert_eq!(log.remove_before(Zxid(100)).unwrap(), 0, "the current segment stays");
+    let mut zxid = 0;
+    for segments in 2..=4 {
+        fill(&mut log, zxid + 1, &[10]);
+        zxid += 1;
+        log.roll();
+        // The roll happens when the next segment has been prepared, which the disk's pace decides.
+        while log.stats().segments < segments {
+            fill(&mut log, zxid + 1, &[10]);
+            zxid += 1;
+            assert!(zxid < 100_000, "the roll never happened");
+        }
+    }
+    let first_of_last =
+        groups(&dir.0).0.iter().map(|group| group.file.clone()).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(first_of_last.len(), 4);
+    assert_eq!(log.remove_before(Zxid(0)).unwrap(), 0);
+    assert_eq!(log.remove_before(Zxid(zxid)).unwrap(), 3);
+    assert_eq!(log.stats().segments, 1);
+    log.close().unwrap();
+    assert_eq!(dir.files().len(), 1, "the removals and the unused segment are done when the log is closed");
+    let newest = groups(&dir.0).0;
+    let (_, recovery, replayed) = open(dir.config(), zxid).unwrap();
+    assert!(newest.iter().all(|group| group.last >= zxid - 1));
+    assert_eq!((recovery.last, replayed.len()), (Zxid(zxid), 0));
+}
+
+#[test]
+fn opening_and_closing_leaves_nothing() {
+    let dir = Fresh::new();
+    for _ in 0..3 {
+        let (log, recovery, _) = open(dir.config(), 0).unwrap();
+        assert_eq!(recovery.segments, 0);
+        log.close().unwrap();
+        assert!(dir.files().is_empty());
+    }
+    // A crash leaves the zeroed segment; it goes when the log is opened again.
+    for _ in 0..3 {
+        drop(open(dir.config(), 0).unwrap());
+        assert_eq!(dir.files().len(), 1);
+    }
+}
+
+#[test]
+fn what_was_appended_is_submitted_by_the_close() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(dir.config(), 0).unwrap();
+    append(&mut log, 1, b"one");
+    log.submit().unwrap();
+    append(&mut log, 2, b"two");
+    log.submit().unwrap();
+    append(&mut log, 3, b"three");
+    log.close().unwrap();
+    let (log, recovery, replayed) = open(dir.config(), 0).unwrap();
+    assert_eq!(replayed, [(1, b"one".to_vec()), (2, b"two".to_vec()), (3, b"three".to_vec())]);
+    assert_eq!((recovery.last, recovery.certain), (Zxid(3), Zxid(3)));
+    assert!(log.method().contains("padded to"), "{}", log.method());
+}
+
+#[test]
+fn slow_completions_are_counted() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(LogConfig { warn_after: Duration::ZERO, ..dir.config() }, 0).unwrap();
+    fill(&mut log, 1, &[10, 10, 10]);
+    let stats = log.stats();
+    assert_eq!((stats.warnings, stats.groups, stats.records), (3, 3, 3));
+    assert!(stats.sync_min <= stats.sync_average() && stats.sync_average() <= stats.sync_max);
+}
+
+/// A file system that goes with the value.
+struct Mount {
+    at: PathBuf,
+    image: Option<PathBuf>,
+}
+
+fn run(command: &str, arguments: &[&str]) -> bool {
+    let output = Command::new(command).args(arguments).output();
+    match output {
+        Ok(output) if output.status.success() => true,
+        Ok(output) => {
+            eprintln!("{command} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            false
+        }
+        Err(error) => {
+            eprintln!("{command}: {error}");
+            false
+        }
+    }
+}
+
+impl Mount {
+    fn point(name: &str) -> PathBuf {
+        let at = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mount-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&at).unwrap();
+        at
+    }
+
+    fn tmpfs(name: &str, size: &str) -> Option<Mount> {
+        let at = Mount::point(name);
+        let mounted = run("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "paddock", at.to_str().unwrap()]);
+        mounted.then_some(Mount { at, image: None })
+    }
+
+    fn ext4(name: &str, bytes: u64) -> Option<Mount> {
+        let at = Mount::point(name);
+        let image = at.with_extension("img");
+        File::create(&image).unwrap().set_len(bytes).unwrap();
+        let mount = Mount { at, image: Some(image.clone()) };
+        (run("mkfs.ext4", &["-q", "-F", image.to_str().unwrap()]) && mount.mount()).then_some(mount)
+    }
+
+    fn mount(&self) -> bool {
+        let image = self.image.as_ref().unwrap().to_str().unwrap();
+        run("mount", &["-o", "loop", image, self.at.to_str().unwrap()])
+    }
+
+    fn unmount(&self) -> bool {
+        run("umount", &[self.at.to_str().unwrap()])
+    }
+
+    /// What a power cut does: nothing more gets to the disk, not even the journal's pending transaction.
+    fn cut_power(&self) -> bool {
+        let ioctl = "import fcntl,os,struct,sys; \
+                     fcntl.ioctl(os.open(sys.argv[1],os.O_RDONLY),0x8004587d,struct.pack('I',2))";
+        run("python3", &["-c", ioctl, self.at.to_str().unwrap()])
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        self.unmount();
+        let _ = std::fs::remove_dir(&self.at);
+        if let Some(image) = &self.image {
+            let _ = std::fs::remove_file(image);
+        }
+    }
+}
+
+/// Writes until an error. Returns the last record that was told as durable, and the error.
+fn write_until_error(log: &mut Log, zxid: &mut i64, length: usize) -> (Zxid, LogError) {
+    loop {
+        *zxid += 1;
+        assert!(*zxid < 100_000, "the disk is never full");
+        append(log, *zxid, &payload(*zxid, length));
+        if let Err(error) = settle(log) {
+            return (log.completed_zxid(), error);
+        }
+    }
+}
+
+fn check_full(mount: &Mount, method: Method) {
+    let dir = Fresh::below(&mount.at);
+    let ballast = mount.at.join("ballast");
+    std::fs::write(&ballast, vec![1; 1 << 20]).unwrap();
+    let Some((mut log, _)) = open_by(method, LogConfig { segment_bytes: 6 << 20, ..dir.config() }) else { return };
+    let mut zxid = 0;
+    let (durable, error) = write_until_error(&mut log, &mut zxid, 100_000);
+    assert!(matches!(&error, LogError::NoSpace { dir: at } if at.starts_with(&dir.0)), "{error}");
+    assert!(error.to_string().contains("free space"), "{error}");
+    assert!(log.completed().is_err() && log.submit().is_err());
+    assert_eq!(log.completed_zxid(), durable);
+    drop(log);
+    if let Err(error) = open(dir.config(), 0) {
+        assert!(matches!(error, LogError::NoSpace { .. }), "{error}");
+    }
+    std::fs::remove_file(ballast).unwrap();
+    let (mut log, _, replayed) = open(dir.config(), 0).unwrap();
+    assert_eq!(replayed.last().map(|(zxid, _)| Zxid(*zxid)), Some(durable));
+    fill(&mut log, zxid + 1, &[100]);
+    log.close().unwrap();
+}
+
+#[test]
+fn a_full_disk_is_said_and_nothing_more_is_acknowledged() {
+    for method in [Method::Ring, Method::Thread] {
+        match Mount::tmpfs(&format!("tmpfs-{method:?}"), "16m") {
+            Some(mount) => check_full(&mount, method),
+            None => eprintln!("not tested: a tmpfs cannot be mounted here"),
+        }
+        match Mount::ext4(&format!("full-{method:?}"), 32 << 20) {
+            Some(mount) => check_full(&mount, method),
+            None => eprintln!("not tested: an ext4 image cannot be mounted here"),
+        }
+    }
+}
+
+/// The power goes under load: writes fail with EIO from then on, and everything that was told as durable is there
+/// afterwards.
+#[test]
+fn a_power_cut_keeps_what_was_told_as_durable() {
+    for method in [Method::Ring, Method::Thread] {
+        let Some(mount) = Mount::ext4(&format!("power-{method:?}"), 64 << 20) else {
+            eprintln!("not tested: an ext4 image cannot be mounted here");
+            return;
+        };
+        let dir = Fresh::below(&mount.at);
+        let Some((mut log, _)) = open_by(method, LogConfig { segment_bytes: 256 << 10, ..dir.config() }) else {
+            continue;
+        };
+        let mut told = GroupNumber(0);
+        for zxid in 1..=300 {
+            append(&mut log, zxid, &payload(zxid, 3000));
+            while !log.can_submit() {
+                told = log.wait().unwrap();
+            }
+            log.submit().unwrap();
+        }
+        assert!(told > GroupNumber(0));
+        let durable = log.completed_zxid();
+        if !mount.cut_power() {
+            eprintln!("not tested: the shutdown ioctl of ext4 is not permitted here");
+            return;
+        }
+        let mut zxid = 300;
+        let (last, error) = write_until_error(&mut log, &mut zxid, 3000);
+        assert!(matches!(error, LogError::Io { .. }), "{error}");
+        assert!(last >= durable);
+        assert_eq!(log.completed().unwrap_err().to_string(), error.to_string());
+        drop(log);
+        assert!(mount.unmount() && mount.mount());
+        let (_, _, replayed) = open(dir.config(), 0).unwrap();
+        assert!(Zxid(replayed.len() as i64) >= last, "{} records, {last} were told", replayed.len());
+        assert!(replayed.iter().zip(1..).all(|((zxid, bytes), at)| *zxid == at && *bytes == payload(at, 3000)));
+    }
+}

@@ -1,0 +1,204 @@
+//! One client's connection: its stage, what it has sent and not been answered, what it has still to receive.
+//!
+//! ```text
+//! Handshake ── connect request ──► Establishing ── the replica's answer ──► Established ── close ──► Leaving
+//!     └───── four-letter word ─────────────────────────► Flushing ◄──────────────┴─── refused, bad ────┘
+//! ```
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::net::TcpStream;
+use paddock_engine::acl::Id;
+
+use crate::exchange::ConnectionId;
+
+/// Where a connection stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Nothing but the start of its first frame has come.
+    Handshake,
+    /// Waits for other reactors' answers to a four-letter word.
+    Gathering {
+        awaited: usize,
+    },
+    /// Waits for its session; what it sends meanwhile stays unread.
+    Establishing,
+    Established,
+    /// Has asked for its session's end; nothing more of it is executed.
+    Leaving,
+    /// Is closed as soon as its output is written.
+    Flushing,
+}
+
+/// Something that must be answered before what came after it.
+pub enum Pending {
+    /// The replica has it.
+    Write { opcode: i32, received: Instant },
+    /// A read behind a write, as it came, with the credentials of that moment.
+    Read { xid: i32, opcode: i32, body: Box<[u8]>, ids: Arc<[Id]>, received: Instant },
+    /// A reply that is ready but not due.
+    Ready(Box<[u8]>),
+}
+
+/// What the words `stat` and `cons` tell of a connection.
+#[derive(Debug)]
+pub struct Tally {
+    pub received: u64,
+    pub sent: u64,
+    /// Wall clock of the accept, ms.
+    pub established_ms: u64,
+    pub last_opcode: Option<i32>,
+    pub last_xid: i32,
+    pub last_zxid: i64,
+    pub last_answer: Instant,
+    pub latency_last: u64,
+    pub latency_min: u64,
+    pub latency_max: u64,
+    pub latency_sum: u64,
+    pub answered: u64,
+}
+
+impl Tally {
+    pub fn new(now: Instant, established_ms: u64) -> Tally {
+        Tally {
+            received: 0,
+            sent: 0,
+            established_ms,
+            last_opcode: None,
+            last_xid: 0,
+            last_zxid: 0,
+            last_answer: now,
+            latency_last: 0,
+            latency_min: u64::MAX,
+            latency_max: 0,
+            latency_sum: 0,
+            answered: 0,
+        }
+    }
+
+    /// Notes an answer after `millis`.
+    pub fn note_answer(&mut self, opcode: i32, xid: i32, zxid: i64, now: Instant, millis: u64) {
+        self.sent += 1;
+        self.last_opcode = Some(opcode);
+        self.last_xid = xid;
+        self.last_zxid = zxid;
+        self.last_answer = now;
+        self.latency_last = millis;
+        self.latency_min = self.latency_min.min(millis);
+        self.latency_max = self.latency_max.max(millis);
+        self.latency_sum += millis;
+        self.answered += 1;
+    }
+}
+
+pub struct Connection {
+    pub id: ConnectionId,
+    pub stream: TcpStream,
+    pub address: IpAddr,
+    pub port: u16,
+    pub stage: Stage,
+    pub session: i64,
+    /// Negotiated, ms.
+    pub timeout: i32,
+    /// Whether the handshake had the read-only flag, so that the answer must.
+    pub with_flag: bool,
+    pub ids: Arc<[Id]>,
+    /// Bytes that are not a whole frame yet, or that must wait.
+    pub input: Vec<u8>,
+    pub output: Vec<u8>,
+    /// How much of `output` has been written.
+    pub written: usize,
+    pub pending: VecDeque<Pending>,
+    /// Bytes that `pending` holds.
+    pub pending_bytes: usize,
+    /// Entries of `pending` that the replica has.
+    pub in_flight: usize,
+    pub opened: Instant,
+    /// Has sent a frame since the last report.
+    pub heard: bool,
+    /// The socket may hold bytes that no event will tell of again.
+    pub unread: bool,
+    /// The peer has closed its side.
+    pub ended: bool,
+    /// Stands in the reactor's list of those to be written to.
+    pub dirty: bool,
+    /// Stands in the reactor's list of those to be served again.
+    pub revisit: bool,
+    pub tally: Tally,
+}
+
+impl Connection {
+    /// Whether there is something to be served that had to wait.
+    pub fn has_more(&self) -> bool {
+        self.unread || !self.input.is_empty()
+    }
+
+    /// Bytes that wait to be written.
+    pub fn unwritten(&self) -> usize {
+        self.output.len() - self.written
+    }
+}
+
+/// The connections of one reactor by slot.
+#[derive(Default)]
+pub struct Connections {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    connection: Option<Box<Connection>>,
+}
+
+impl Connections {
+    /// The id that the next connection will have.
+    pub fn next_id(&mut self) -> ConnectionId {
+        if self.free.is_empty() {
+            self.free.push(u32::try_from(self.slots.len()).expect("file descriptors are fewer"));
+            self.slots.push(Slot::default());
+        }
+        let slot = *self.free.last().expect("one was pushed above");
+        ConnectionId { slot, generation: self.slots[slot as usize].generation }
+    }
+
+    /// Adds a connection whose id is [`Connections::next_id`].
+    pub fn insert(&mut self, connection: Box<Connection>) {
+        let slot = connection.id.slot;
+        assert_eq!(self.free.pop(), Some(slot), "the id was asked for");
+        self.slots[slot as usize].connection = Some(connection);
+    }
+
+    pub fn remove(&mut self, slot: u32) -> Option<Box<Connection>> {
+        let entry = self.slots.get_mut(slot as usize)?;
+        let connection = entry.connection.take()?;
+        entry.generation = entry.generation.wrapping_add(1);
+        self.free.push(slot);
+        Some(connection)
+    }
+
+    pub fn at(&mut self, slot: u32) -> Option<&mut Connection> {
+        self.slots.get_mut(slot as usize)?.connection.as_deref_mut()
+    }
+
+    /// The connection that is meant, if it is still there.
+    pub fn get(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.at(id.slot).filter(|connection| connection.id == id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.slots.iter().filter_map(|slot| slot.connection.as_deref())
+    }
+
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

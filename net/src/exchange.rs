@@ -1,0 +1,175 @@
+//! What goes between the reactors and the replica.
+//!
+//! ```text
+//! reactor ── Submission: a turn's writes ──► replica
+//! reactor ◄── Release: a version, its events, this reactor's answers ── replica
+//! ```
+//! Each direction is one bounded queue for each reactor. A reactor whose queue is full keeps the submission and stops
+//! decoding writes; a replica whose queue is full waits for that reactor before it commits more.
+//!
+//! **Order.** The replica puts a version into *every* reactor's queue before it makes it public, and a reactor looks at
+//! the public version after it has read from a socket. So whoever learnt of a write from anybody reads it here.
+
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam::queue::ArrayQueue;
+use mio::net::TcpStream;
+use paddock_engine::acl::Id;
+use paddock_engine::event::Events;
+use paddock_engine::tree::Root;
+
+use crate::doorbell::Doorbell;
+
+/// Submissions that may wait for the replica, for each reactor.
+const SUBMISSIONS_MAX: usize = 64;
+/// Releases that may wait for a reactor.
+const RELEASES_MAX: usize = 1024;
+/// Connections and inquiries that may wait for a reactor.
+const ERRANDS_MAX: usize = 1024;
+
+/// One connection of one reactor. A slot is used again, with another generation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ConnectionId {
+    pub slot: u32,
+    pub generation: u32,
+}
+
+/// What one turn of a reactor brought.
+#[derive(Default)]
+pub struct Submission {
+    /// The bodies of the writes, back to back.
+    pub bytes: Vec<u8>,
+    pub requests: Vec<Request>,
+    pub heard: Option<Heard>,
+}
+
+/// Sessions that have sent something since the last report.
+pub struct Heard {
+    pub sessions: Vec<i64>,
+    /// All that came before this is reported.
+    pub until: Instant,
+}
+
+/// One request for the replica.
+pub struct Request {
+    pub connection: ConnectionId,
+    pub session: i64,
+    /// The session asked for a read between its last write and this: what was before it must be made public by itself.
+    pub fence: bool,
+    pub kind: RequestKind,
+}
+
+pub enum RequestKind {
+    /// A write: `body` lies in the submission's bytes.
+    Write {
+        xid: i32,
+        opcode: i32,
+        body: Range<u32>,
+        ids: Arc<[Id]>,
+    },
+    /// The path to echo lies in the submission's bytes, length and all.
+    Sync {
+        xid: i32,
+        body: Range<u32>,
+    },
+    CloseSession {
+        xid: i32,
+    },
+    /// A new session with this timeout, ms.
+    Connect {
+        timeout: i32,
+    },
+    /// A session that comes back.
+    Reattach {
+        timeout: i32,
+        password_matches: bool,
+    },
+    /// The connection is gone; the session lives on.
+    Disconnected,
+}
+
+/// A version that is public, and what it brought for one reactor.
+pub struct Release {
+    pub root: Root,
+    /// The newest transaction in it.
+    pub zxid: i64,
+    /// For the watches of every reactor.
+    pub events: Arc<Events>,
+    /// In the order of their transactions.
+    pub answers: Vec<Answer>,
+    /// The bodies of the answers.
+    pub bytes: Vec<u8>,
+}
+
+/// What one connection is told.
+pub struct Answer {
+    pub connection: ConnectionId,
+    /// Comes after the events of this transaction and before those of the next.
+    pub zxid: i64,
+    pub kind: AnswerKind,
+}
+
+pub enum AnswerKind {
+    Reply {
+        xid: i32,
+        code: i32,
+        body: Range<u32>,
+    },
+    Connected {
+        session: i64,
+        timeout: i32,
+    },
+    /// The session is gone.
+    Refused,
+    /// The session's own close: answered, then closed.
+    Closed {
+        xid: i32,
+    },
+    /// The session is gone or has another connection now: closed without a word.
+    Dropped,
+}
+
+/// Small things that other threads want of a reactor.
+pub enum Errand {
+    Accepted {
+        stream: TcpStream,
+        address: IpAddr,
+        port: u16,
+    },
+    /// Asks for this reactor's connections as text, for `reactor`'s connection.
+    DescribeConnections {
+        reactor: usize,
+        connection: ConnectionId,
+        long: bool,
+    },
+    /// The answer to the above.
+    Connections {
+        connection: ConnectionId,
+        text: String,
+    },
+    Stop,
+}
+
+/// One reactor's queues, as both sides hold them.
+pub struct Exchange {
+    pub submissions: ArrayQueue<Submission>,
+    pub releases: ArrayQueue<Release>,
+    pub errands: ArrayQueue<Errand>,
+    pub reactor_bell: Doorbell,
+    pub replica_bell: Arc<Doorbell>,
+}
+
+impl Exchange {
+    pub fn new(reactor_bell: Doorbell, replica_bell: Arc<Doorbell>) -> Exchange {
+        Exchange {
+            submissions: ArrayQueue::new(SUBMISSIONS_MAX),
+            releases: ArrayQueue::new(RELEASES_MAX),
+            errands: ArrayQueue::new(ERRANDS_MAX),
+            reactor_bell,
+            replica_bell,
+        }
+    }
+}

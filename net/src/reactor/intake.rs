@@ -1,0 +1,439 @@
+//! What comes in: bytes to frames, frames to answers or to the turn's submission.
+
+use std::io::{ErrorKind, Read};
+
+use mio::event::Event;
+use paddock_engine::error::Code;
+use paddock_engine::jute::Reader;
+use paddock_engine::request::{Auth, RequestHeader, opcode};
+
+use super::Reactor;
+use crate::connect::{ConnectRequest, PASSWORD, password_of};
+use crate::connection::{Pending, Stage};
+use crate::exchange::{ConnectionId, Errand, RequestKind};
+use crate::frame::{self, BadLength};
+use crate::read::{self, ReadCaller, ReadContext};
+use crate::reply;
+use crate::{four_letter, frame::PREFIX};
+
+/// While a connection has more unwritten output than this, its requests wait.
+const OUTPUT_PAUSE: usize = 1024 * 1024;
+/// The same for what waits behind its writes.
+const PENDING_MAX: usize = 4096;
+const PENDING_BYTES_MAX: usize = 1024 * 1024;
+/// A submission with more bytes than this goes out in the middle of the turn.
+const SUBMISSION_BYTES: usize = 256 * 1024;
+/// Sockets are read this often in a row before others have their turn.
+const READS_PER_TURN: usize = 4;
+
+/// What to do with a connection after its frames were looked at.
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    Keep,
+    /// It has broken the protocol, or is refused without a word.
+    Close,
+}
+
+/// Whether the bytes that a frame needs are there.
+enum Progress {
+    /// So many bytes are done with; there may be more.
+    Consumed(usize),
+    /// The rest must wait: for more bytes, or until the connection may go on.
+    Wait,
+    Close,
+}
+
+impl Reactor {
+    pub(super) fn on_event(&mut self, event: &Event, slot: u32, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.at(slot) else { return };
+        if event.is_writable() && connection.unwritten() > 0 && !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(slot);
+        }
+        if event.is_error() {
+            return self.close(slot);
+        }
+        if event.is_readable() || event.is_read_closed() {
+            self.serve(slot, event.is_read_closed(), buffer);
+        }
+    }
+
+    /// A connection that had to wait, or was not read to its end.
+    pub(super) fn serve_again(&mut self, slot: u32, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.at(slot) else { return };
+        connection.revisit = false;
+        let ended = connection.ended;
+        self.serve(slot, ended, buffer);
+    }
+
+    pub(super) fn revisit(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.at(slot)
+            && !connection.revisit
+        {
+            connection.revisit = true;
+            self.revisit.push(slot);
+        }
+    }
+
+    /// Reads from the socket and does what the frames say. `ended`: the peer will send no more, so that the end must be
+    /// read for, whatever comes before it.
+    fn serve(&mut self, slot: u32, ended: bool, buffer: &mut [u8]) {
+        for round in 0.. {
+            if !self.process_input(slot) {
+                return;
+            }
+            let Some(connection) = self.connections.at(slot) else { return };
+            connection.ended |= ended;
+            connection.unread = true;
+            if round == READS_PER_TURN {
+                return self.revisit(slot);
+            }
+            let read = match connection.stream.read(buffer) {
+                Ok(0) => return self.close(slot),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    connection.unread = false;
+                    return;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => return self.close(slot),
+            };
+            self.figures().read_bytes.add(read as u64);
+            // What others wrote before these bytes were sent must be seen by what they ask.
+            self.catch_up();
+            let goes_on = self.take_bytes(slot, &buffer[..read]);
+            if read < buffer.len() && !ended {
+                if let Some(connection) = self.connections.at(slot) {
+                    connection.unread = false;
+                }
+                return;
+            }
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Works on bytes that came earlier. `false`: the connection is gone, or must wait before it may be read from.
+    fn process_input(&mut self, slot: u32) -> bool {
+        let Some(connection) = self.connections.at(slot) else { return false };
+        let input = std::mem::take(&mut connection.input);
+        let consumed = match self.process(slot, &input) {
+            Ok(consumed) => consumed,
+            Err(()) => {
+                self.close(slot);
+                return false;
+            }
+        };
+        self.keep_rest(slot, input, consumed)
+    }
+
+    /// Works on bytes that have just come. Returns as [`Reactor::process_input`] does.
+    fn take_bytes(&mut self, slot: u32, bytes: &[u8]) -> bool {
+        let Some(connection) = self.connections.at(slot) else { return false };
+        if !connection.input.is_empty() {
+            connection.input.extend_from_slice(bytes);
+            return self.process_input(slot);
+        }
+        match self.process(slot, bytes) {
+            Ok(consumed) if consumed == bytes.len() => self.may_read(slot),
+            Ok(consumed) => self.keep_rest(slot, bytes[consumed..].to_vec(), 0),
+            Err(()) => {
+                self.close(slot);
+                false
+            }
+        }
+    }
+
+    fn keep_rest(&mut self, slot: u32, mut input: Vec<u8>, consumed: usize) -> bool {
+        let Some(connection) = self.connections.at(slot) else { return false };
+        if consumed < input.len() {
+            input.drain(..consumed);
+            connection.input = input;
+        }
+        self.may_read(slot)
+    }
+
+    /// Whether the connection's next frame may be looked at.
+    fn may_read(&mut self, slot: u32) -> bool {
+        let submission_is_full = self.submission.bytes.len() >= SUBMISSION_BYTES;
+        let too_many_writes = self.outstanding >= self.settings.outstanding_max;
+        let Some(connection) = self.connections.at(slot) else { return false };
+        let stage_allows = matches!(connection.stage, Stage::Handshake | Stage::Established);
+        let must_wait = connection.unwritten() > OUTPUT_PAUSE
+            || connection.pending.len() >= PENDING_MAX
+            || connection.pending_bytes >= PENDING_BYTES_MAX
+            || submission_is_full
+            || (too_many_writes && connection.in_flight > 0);
+        stage_allows && !must_wait
+    }
+
+    /// Does what whole frames say, and returns how many bytes they were.
+    fn process(&mut self, slot: u32, bytes: &[u8]) -> Result<usize, ()> {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.submission.bytes.len() >= SUBMISSION_BYTES {
+                self.submit();
+            }
+            if !self.may_read(slot) {
+                if self.submission.bytes.len() >= SUBMISSION_BYTES {
+                    self.starved.push(slot);
+                }
+                break;
+            }
+            match self.step(slot, &bytes[at..]) {
+                Progress::Consumed(count) => at += count,
+                Progress::Wait => break,
+                Progress::Close => return Err(()),
+            }
+        }
+        Ok(at)
+    }
+
+    fn step(&mut self, slot: u32, bytes: &[u8]) -> Progress {
+        let Some(connection) = self.connections.at(slot) else { return Progress::Wait };
+        let in_handshake = connection.stage == Stage::Handshake;
+        if in_handshake
+            && let Some(prefix) = bytes.first_chunk::<PREFIX>()
+            && let Some(word) = four_letter::recognise(*prefix)
+        {
+            self.answer_word(slot, word);
+            return Progress::Consumed(bytes.len());
+        }
+        let payload = match frame::first(bytes, self.settings.frame_max) {
+            Ok(Some(payload)) => payload,
+            Ok(None) => return Progress::Wait,
+            Err(BadLength(length)) => {
+                let address = connection.address;
+                tracing::info!(%address, length, max = self.settings.frame_max, "a frame of this length is not taken; the connection was closed");
+                return Progress::Close;
+            }
+        };
+        let verdict = if in_handshake { self.handshake(slot, payload) } else { self.request_frame(slot, payload) };
+        match verdict {
+            Verdict::Keep => Progress::Consumed(PREFIX + payload.len()),
+            Verdict::Close => Progress::Close,
+        }
+    }
+
+    fn handshake(&mut self, slot: u32, payload: &[u8]) -> Verdict {
+        let Ok(request) = ConnectRequest::read(payload) else { return Verdict::Close };
+        let zxid = self.zxid;
+        let settings = self.settings.clone();
+        let Some(connection) = self.connections.at(slot) else { return Verdict::Close };
+        if request.last_zxid_seen > zxid {
+            tracing::info!(
+                address = %connection.address,
+                seen = format_args!("0x{:x}", request.last_zxid_seen),
+                known = format_args!("0x{zxid:x}"),
+                "a client has seen more than this server knows; it must try another"
+            );
+            return Verdict::Close;
+        }
+        let timeout = request.timeout.max(settings.session_timeout_min).min(settings.session_timeout_max);
+        connection.with_flag = request.read_only.is_some();
+        connection.timeout = timeout;
+        connection.stage = Stage::Establishing;
+        connection.tally.received += 1;
+        let id = connection.id;
+        let kind = if request.session == 0 {
+            RequestKind::Connect { timeout }
+        } else {
+            let password_matches = matches_password(request.session, request.password);
+            RequestKind::Reattach { timeout, password_matches }
+        };
+        self.request(id, request.session, false, kind);
+        Verdict::Keep
+    }
+
+    fn request_frame(&mut self, slot: u32, payload: &[u8]) -> Verdict {
+        let mut reader = Reader::new(payload);
+        let Ok(header) = RequestHeader::read(&mut reader) else { return Verdict::Close };
+        let body = reader.rest();
+        self.figures().received.add(1);
+        let Some(connection) = self.connections.at(slot) else { return Verdict::Close };
+        connection.tally.received += 1;
+        if !connection.heard {
+            connection.heard = true;
+            self.heard.push(slot);
+        }
+        match header.opcode {
+            opcode if read::is_read(opcode) => self.read(slot, header, body),
+            opcode::CREATE | opcode::CREATE2 | opcode::DELETE | opcode::SET_DATA | opcode::SET_ACL | opcode::MULTI => {
+                self.write(slot, header, body)
+            }
+            opcode::SYNC => self.sync(slot, header, body),
+            opcode::CLOSE_SESSION => self.close_session(slot, header),
+            opcode::AUTH => return self.authenticate(slot, header, body),
+            _ => self.refuse(slot, header.xid, -1, Code::Unimplemented),
+        }
+        Verdict::Keep
+    }
+
+    fn read(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
+        let Some(connection) = self.connections.at(slot) else { return };
+        if !connection.pending.is_empty() {
+            connection.pending_bytes += body.len();
+            connection.pending.push_back(Pending::Read {
+                xid: header.xid,
+                opcode: header.opcode,
+                body: body.into(),
+                ids: connection.ids.clone(),
+                received: self.now,
+            });
+            return;
+        }
+        let mut output = std::mem::take(&mut connection.output);
+        let ids = connection.ids.clone();
+        let mut context = ReadContext {
+            view: self.reader.view(),
+            zxid: self.zxid,
+            authority: &self.settings.authority,
+            watches: &mut self.watches,
+        };
+        read::answer(&mut context, ReadCaller { slot, ids: &ids }, header.xid, header.opcode, body, &mut output);
+        if let Some(connection) = self.connections.at(slot) {
+            connection.output = output;
+        }
+        self.note_answer(slot, header.opcode, header.xid, self.now);
+        self.mark_dirty(slot);
+    }
+
+    fn write(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
+        let range = self.append_body(body);
+        let Some(connection) = self.connections.at(slot) else { return };
+        let ids = connection.ids.clone();
+        let kind = RequestKind::Write { xid: header.xid, opcode: header.opcode, body: range, ids };
+        self.await_replica(slot, header.opcode, kind);
+    }
+
+    fn sync(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
+        let range = self.append_body(body);
+        self.await_replica(slot, header.opcode, RequestKind::Sync { xid: header.xid, body: range });
+    }
+
+    fn close_session(&mut self, slot: u32, header: RequestHeader) {
+        self.await_replica(slot, header.opcode, RequestKind::CloseSession { xid: header.xid });
+        if let Some(connection) = self.connections.at(slot) {
+            connection.stage = Stage::Leaving;
+        }
+    }
+
+    fn append_body(&mut self, body: &[u8]) -> std::ops::Range<u32> {
+        let bytes = &mut self.submission.bytes;
+        let start = bytes.len() as u32;
+        bytes.extend_from_slice(body);
+        start..bytes.len() as u32
+    }
+
+    fn await_replica(&mut self, slot: u32, opcode: i32, kind: RequestKind) {
+        let received = self.now;
+        let Some(connection) = self.connections.at(slot) else { return };
+        let fence = connection
+            .pending
+            .iter()
+            .rev()
+            .take_while(|entry| !matches!(entry, Pending::Write { .. }))
+            .any(|entry| matches!(entry, Pending::Read { .. }));
+        let (id, session) = (connection.id, connection.session);
+        connection.pending.push_back(Pending::Write { opcode, received });
+        connection.in_flight += 1;
+        self.outstanding += 1;
+        self.figures().outstanding.set(self.outstanding as u64);
+        self.request(id, session, fence, kind);
+    }
+
+    /// Credentials count from now on; the reply keeps its place behind what is pending.
+    fn authenticate(&mut self, slot: u32, header: RequestHeader, body: &[u8]) -> Verdict {
+        let Ok(request) = Auth::read(&mut Reader::new(body)) else { return Verdict::Close };
+        let scheme = request.scheme.unwrap_or_default();
+        let settings = self.settings.clone();
+        match settings.authority.authenticate(&scheme, request.credential) {
+            Err(code) => self.refuse(slot, header.xid, 0, code),
+            Ok(proven) => {
+                let Some(connection) = self.connections.at(slot) else { return Verdict::Close };
+                let mut ids = connection.ids.to_vec();
+                ids.extend(proven.into_iter().filter(|id| !connection.ids.contains(id)));
+                connection.ids = ids.into();
+                let mut bytes = Vec::new();
+                reply::write(header.xid, 0, 0, &[], &mut bytes);
+                if connection.pending.is_empty() {
+                    connection.output.extend_from_slice(&bytes);
+                    self.mark_dirty(slot);
+                } else {
+                    connection.pending.push_back(Pending::Ready(bytes.into()));
+                }
+                self.figures().sent.add(1);
+            }
+        }
+        Verdict::Keep
+    }
+
+    /// An error that ends the connection.
+    fn refuse(&mut self, slot: u32, xid: i32, zxid: i64, code: Code) {
+        if let Some(connection) = self.connections.at(slot) {
+            reply::write(xid, zxid, code.number(), &[], &mut connection.output);
+            connection.stage = Stage::Flushing;
+            self.mark_dirty(slot);
+        }
+    }
+
+    fn answer_word(&mut self, slot: u32, word: four_letter::Word) {
+        match four_letter::answer(word, &self.status) {
+            four_letter::Reply::Text(text) => self.say(slot, &text),
+            four_letter::Reply::Connections { long } => self.start_gathering(slot, long),
+        }
+    }
+
+    /// Plain text, and then the end.
+    fn say(&mut self, slot: u32, text: &str) {
+        if let Some(connection) = self.connections.at(slot) {
+            connection.output.extend_from_slice(text.as_bytes());
+            connection.stage = Stage::Flushing;
+            self.mark_dirty(slot);
+        }
+    }
+
+    fn start_gathering(&mut self, slot: u32, long: bool) {
+        let mut text = self.describe_connections(long);
+        let Some(connection) = self.connections.at(slot) else { return };
+        let id = connection.id;
+        let mut awaited = 0;
+        for (reactor, exchange) in self.exchanges.iter().enumerate().filter(|(reactor, _)| *reactor != self.index) {
+            tracing::trace!(reactor, "asked for its connections");
+            let errand = Errand::DescribeConnections { reactor: self.index, connection: id, long };
+            if exchange.errands.push(errand).is_ok() {
+                exchange.reactor_bell.ring();
+                awaited += 1;
+            }
+        }
+        // The lines gather where input would: the word was all there is.
+        connection.input.append(&mut std::mem::take(&mut text).into_bytes());
+        connection.with_flag = long;
+        connection.stage = Stage::Gathering { awaited };
+        self.finish_gathering(slot);
+    }
+
+    pub(super) fn gather(&mut self, id: ConnectionId, text: &str) {
+        let Some(connection) = self.connections.get(id) else { return };
+        let Stage::Gathering { awaited } = &mut connection.stage else { return };
+        *awaited -= 1;
+        connection.input.extend_from_slice(text.as_bytes());
+        self.finish_gathering(id.slot);
+    }
+
+    fn finish_gathering(&mut self, slot: u32) {
+        let Some(connection) = self.connections.at(slot) else { return };
+        if connection.stage != (Stage::Gathering { awaited: 0 }) {
+            return;
+        }
+        let lines = String::from_utf8(std::mem::take(&mut connection.input)).expect("only text was gathered");
+        let text = four_letter::with_connections(connection.with_flag, &lines, &self.status);
+        self.say(slot, &text);
+    }
+}
+
+fn matches_password(session: i64, password: Option<&[u8]>) -> bool {
+    let expected: [u8; PASSWORD] = password_of(session);
+    password.is_some_and(|password| password == expected)
+}

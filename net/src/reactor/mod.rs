@@ -1,0 +1,426 @@
+//! A reactor: one thread, one poll, its own clients, their watches, and its own view of the tree.
+//!
+//! Cost of a wake-up for one connection: one `read`, one `write`; for each request in it a look-up and one copy. No
+//! lock, and no atomic but one load of the public version after each `read`.
+//!
+//! A turn, in the order that the guarantees rest on:
+//!
+//! 1. *Poll.* Offline meanwhile, so that a sleeping reactor keeps no old version alive.
+//! 2. *Errands*: new connections, inquiries.
+//! 3. *Serve* each connection that has something: read from its socket, **then** catch up with what has become public,
+//!    then decode. Reads are answered from the view, writes go into the turn's submission. Because the view is looked
+//!    at after the bytes came, whoever heard of a write from anybody, anywhere, reads it here.
+//! 4. *Write* once to each connection that has output.
+//! 5. *Submit* the turn's writes.
+//!
+//! Catching up takes the releases one version at a time: the view moves, the version's events fire and its answers are
+//! queued in the order of their transactions, and then the reads that waited behind those answers run, on exactly that
+//! version.
+
+mod intake;
+mod output;
+mod release;
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use paddock_engine::acl::{Authority, Id, id_of_address};
+use paddock_engine::tree::Reader;
+
+use crate::accept::{Accepted, accept};
+use crate::connection::{Connection, Connections, Stage, Tally};
+use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Release, Request, RequestKind, Submission};
+use crate::four_letter;
+use crate::status::{ReactorStatus, Status};
+use crate::watch::Watches;
+
+/// The token of a reactor's bell.
+pub const BELL: Token = Token(0);
+const LISTENER: Token = Token(1);
+/// Connections' tokens begin here.
+const FIRST_CONNECTION: usize = 2;
+
+/// Bytes read from one socket at a time.
+const READ_BYTES: usize = 128 * 1024;
+/// Events taken from one poll.
+const EVENTS_PER_TURN: usize = 1024;
+/// While connections are waited on, the poll returns at least this often to see to those without a session.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// A full submission queue is tried again after this.
+const RETRY: Duration = Duration::from_millis(1);
+
+/// What the operator decides about connections.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `jute.maxbuffer`: the longest frame, bytes.
+    pub frame_max: usize,
+    /// Bounds of a session's timeout, ms.
+    pub session_timeout_min: i32,
+    pub session_timeout_max: i32,
+    /// Connections of one address, and of all; 0 is no limit.
+    pub connections_per_address_max: u32,
+    pub connections_max: u32,
+    /// A connection that has not finished its handshake by then is closed.
+    pub handshake_deadline: Duration,
+    /// How often the replica hears which sessions are alive.
+    pub heard_interval: Duration,
+    /// While so many writes are unanswered, connections that have one are not read from.
+    pub outstanding_max: usize,
+    pub tcp_keep_alive: bool,
+    pub authority: Authority,
+}
+
+/// Everything a reactor is made of.
+pub struct Reactor {
+    index: usize,
+    poll: Poll,
+    /// Every reactor's, its own at `index`.
+    exchanges: Arc<[Arc<Exchange>]>,
+    settings: Arc<Settings>,
+    status: Arc<Status>,
+    listener: Option<TcpListener>,
+    /// Connections wait at the listener although no event will tell of them.
+    accept_again: bool,
+    next_reactor: usize,
+
+    reader: Reader,
+    /// The newest transaction of the view.
+    zxid: i64,
+    /// A release that was taken from the queue before it was public.
+    held: Option<Release>,
+
+    connections: Connections,
+    watches: Watches,
+    submission: Submission,
+    /// Slots to be served again although no event will tell.
+    revisit: Vec<u32>,
+    /// Slots that wait for room in the submission.
+    starved: Vec<u32>,
+    /// Slots with output.
+    dirty: Vec<u32>,
+    /// Slots heard since the last report.
+    heard: Vec<u32>,
+    outstanding: usize,
+    now: Instant,
+    next_report: Instant,
+    next_housekeeping: Instant,
+    stopping: bool,
+}
+
+/// What a reactor is made from.
+pub struct Parts {
+    pub index: usize,
+    pub poll: Poll,
+    pub exchanges: Arc<[Arc<Exchange>]>,
+    pub settings: Arc<Settings>,
+    pub status: Arc<Status>,
+    /// One reactor accepts for all.
+    pub listener: Option<TcpListener>,
+    pub reader: Reader,
+    /// The newest transaction of the reader's view.
+    pub zxid: i64,
+}
+
+impl Reactor {
+    pub fn new(parts: Parts) -> io::Result<Reactor> {
+        let Parts { index, poll, exchanges, settings, status, mut listener, reader, zxid } = parts;
+        if let Some(listener) = &mut listener {
+            poll.registry().register(listener, LISTENER, Interest::READABLE)?;
+        }
+        let now = Instant::now();
+        Ok(Reactor {
+            index,
+            poll,
+            exchanges,
+            status,
+            accept_again: listener.is_some(),
+            listener,
+            next_reactor: 0,
+            reader,
+            zxid,
+            held: None,
+            connections: Connections::default(),
+            watches: Watches::default(),
+            submission: Submission::default(),
+            revisit: Vec::new(),
+            starved: Vec::new(),
+            dirty: Vec::new(),
+            heard: Vec::new(),
+            outstanding: 0,
+            now,
+            next_report: now + settings.heard_interval,
+            next_housekeeping: now + HOUSEKEEPING,
+            stopping: false,
+            settings,
+        })
+    }
+
+    /// Runs until it is told to stop.
+    ///
+    /// # Errors
+    /// When the poll itself fails.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        let mut buffer = vec![0; READ_BYTES].into_boxed_slice();
+        while !self.stopping {
+            self.wait(&mut events)?;
+            self.now = Instant::now();
+            self.catch_up();
+            self.run_errands();
+            for slot in std::mem::take(&mut self.revisit) {
+                self.serve_again(slot, &mut buffer);
+            }
+            for event in &events {
+                match event.token() {
+                    BELL => {}
+                    LISTENER => self.accept_again = true,
+                    Token(token) => self.on_event(event, (token - FIRST_CONNECTION) as u32, &mut buffer),
+                }
+            }
+            if self.accept_again {
+                self.accept_connections();
+            }
+            self.write_all();
+            self.report();
+            self.submit();
+            self.housekeep();
+            self.figures().watches.set(self.watches.registrations() as u64);
+        }
+        Ok(())
+    }
+
+    fn exchange(&self) -> &Exchange {
+        &self.exchanges[self.index]
+    }
+
+    fn figures(&self) -> &ReactorStatus {
+        &self.status.reactors[self.index]
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        // Reads that wait behind a write are owed exactly the version of that write.
+        if self.outstanding == 0 {
+            self.reader.sleep();
+        }
+        self.exchange().reactor_bell.going_to_sleep();
+        let timeout = self.timeout();
+        let polled = self.poll.poll(events, timeout);
+        self.exchange().reactor_bell.awake();
+        self.reader.wake();
+        match polled {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            polled => polled,
+        }
+    }
+
+    /// How long the poll may sleep; the last look at the queues.
+    fn timeout(&self) -> Option<Duration> {
+        let exchange = self.exchange();
+        if !self.revisit.is_empty()
+            || self.accept_again
+            || !exchange.errands.is_empty()
+            || !exchange.releases.is_empty()
+        {
+            return Some(Duration::ZERO);
+        }
+        if !self.submission.requests.is_empty() {
+            return Some(RETRY);
+        }
+        // A reactor without connections reports too: sessions expire only by what every reactor has said.
+        let next = self.next_housekeeping.min(self.next_report);
+        // Rounded up, so that the poll does not return a moment before it is time.
+        Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+    }
+
+    fn run_errands(&mut self) {
+        while let Some(errand) = self.exchange().errands.pop() {
+            match errand {
+                Errand::Accepted { stream, address, port } => self.open(stream, address, port),
+                Errand::DescribeConnections { reactor, connection, long } => {
+                    let text = self.describe_connections(long);
+                    let asker = &self.exchanges[reactor];
+                    // An asker whose queue is full answers with what it has when its word's connection times out.
+                    if asker.errands.push(Errand::Connections { connection, text }).is_ok() {
+                        asker.reactor_bell.ring();
+                    }
+                }
+                Errand::Connections { connection, text } => self.gather(connection, &text),
+                Errand::Stop => self.stopping = true,
+            }
+        }
+    }
+
+    fn accept_connections(&mut self) {
+        let Some(listener) = self.listener.take() else {
+            self.accept_again = false;
+            return;
+        };
+        let outcome = accept(&listener, |stream, address, port| self.place(stream, address, port));
+        self.listener = Some(listener);
+        self.accept_again = match outcome {
+            Accepted::All => false,
+            Accepted::Some => true,
+            Accepted::Failed(error) => {
+                tracing::error!(%error, "cannot accept a connection; those that wait are tried again");
+                // Housekeeping tries again, which is soon enough and not at once.
+                false
+            }
+        };
+    }
+
+    /// Gives a new connection to the reactor whose turn it is.
+    fn place(&mut self, stream: TcpStream, address: std::net::IpAddr, port: u16) {
+        let settings = &self.settings;
+        let admitted = self.status.peers.admit(address, settings.connections_per_address_max, settings.connections_max);
+        if !admitted {
+            tracing::warn!(%address, most = settings.connections_per_address_max, "too many connections from this address; one was closed");
+            return;
+        }
+        let reactor = self.next_reactor;
+        self.next_reactor = (reactor + 1) % self.exchanges.len();
+        if reactor == self.index {
+            return self.open(stream, address, port);
+        }
+        let exchange = &self.exchanges[reactor];
+        if exchange.errands.push(Errand::Accepted { stream, address, port }).is_err() {
+            tracing::warn!(%address, "a reactor has too many new connections; one was closed");
+            self.status.peers.leave(address);
+        }
+        exchange.reactor_bell.ring();
+    }
+
+    fn open(&mut self, mut stream: TcpStream, address: std::net::IpAddr, port: u16) {
+        let id = self.connections.next_id();
+        let token = Token(id.slot as usize + FIRST_CONNECTION);
+        let registered = stream
+            .set_nodelay(true)
+            .and_then(|()| self.keep_alive(&stream))
+            .and_then(|()| self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE));
+        if let Err(error) = registered {
+            tracing::debug!(%address, %error, "a connection was gone before it was served");
+            self.status.peers.leave(address);
+            return;
+        }
+        let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let ids: Arc<[Id]> = [Id { scheme: "ip".into(), id: id_of_address(address) }].into();
+        self.connections.insert(Box::new(Connection {
+            id,
+            stream,
+            address,
+            port,
+            stage: Stage::Handshake,
+            session: 0,
+            timeout: 0,
+            with_flag: false,
+            ids,
+            input: Vec::new(),
+            output: Vec::new(),
+            written: 0,
+            pending: Default::default(),
+            pending_bytes: 0,
+            in_flight: 0,
+            opened: self.now,
+            heard: false,
+            unread: false,
+            ended: false,
+            dirty: false,
+            revisit: false,
+            tally: Tally::new(self.now, wall_ms),
+        }));
+        self.figures().connections.set(self.connections.len() as u64);
+    }
+
+    fn keep_alive(&self, stream: &TcpStream) -> io::Result<()> {
+        if self.settings.tcp_keep_alive { socket2::SockRef::from(stream).set_keepalive(true) } else { Ok(()) }
+    }
+
+    /// Forgets a connection; its session lives on.
+    fn close(&mut self, slot: u32) {
+        let Some(mut connection) = self.connections.remove(slot) else { return };
+        // Its descriptor is closed right after this, which removes it from the poll in any case.
+        let _ = self.poll.registry().deregister(&mut connection.stream);
+        self.watches.forget(slot);
+        self.status.peers.leave(connection.address);
+        self.outstanding -= connection.in_flight;
+        if connection.session != 0 || connection.stage == Stage::Establishing {
+            self.request(connection.id, connection.session, false, RequestKind::Disconnected);
+        }
+        let figures = self.figures();
+        figures.connections.set(self.connections.len() as u64);
+        figures.outstanding.set(self.outstanding as u64);
+    }
+
+    /// Puts a request without a body into the turn's submission.
+    fn request(&mut self, connection: ConnectionId, session: i64, fence: bool, kind: RequestKind) {
+        self.submission.requests.push(Request { connection, session, fence, kind });
+    }
+
+    /// Hands the turn's writes over. A full queue keeps them here; no more are decoded until it has room.
+    fn submit(&mut self) {
+        if self.submission.requests.is_empty() && self.submission.heard.is_none() {
+            return;
+        }
+        let submission = std::mem::take(&mut self.submission);
+        match self.exchange().submissions.push(submission) {
+            Ok(()) => {
+                self.exchange().replica_bell.ring();
+                for slot in std::mem::take(&mut self.starved) {
+                    self.revisit(slot);
+                }
+            }
+            Err(back) => self.submission = back,
+        }
+    }
+
+    /// Tells the replica which sessions were heard of.
+    fn report(&mut self) {
+        if self.now < self.next_report {
+            return;
+        }
+        self.next_report = self.now + self.settings.heard_interval;
+        let mut sessions = Vec::with_capacity(self.heard.len());
+        for slot in std::mem::take(&mut self.heard) {
+            if let Some(connection) = self.connections.at(slot)
+                && std::mem::take(&mut connection.heard)
+            {
+                sessions.push(connection.session);
+            }
+        }
+        if let Some(unsent) = self.submission.heard.take() {
+            sessions.extend(unsent.sessions);
+        }
+        self.submission.heard = Some(Heard { sessions, until: self.now });
+    }
+
+    fn housekeep(&mut self) {
+        if self.now < self.next_housekeeping {
+            return;
+        }
+        self.next_housekeeping = self.now + HOUSEKEEPING;
+        self.accept_again = self.listener.is_some();
+        let deadline = self.settings.handshake_deadline;
+        let late: Vec<u32> = self
+            .connections
+            .iter()
+            .filter(|connection| {
+                matches!(connection.stage, Stage::Handshake | Stage::Gathering { .. } | Stage::Flushing)
+                    && self.now.duration_since(connection.opened) > deadline
+            })
+            .map(|connection| connection.id.slot)
+            .collect();
+        for slot in late {
+            self.close(slot);
+        }
+    }
+
+    fn describe_connections(&self, long: bool) -> String {
+        let mut text = String::new();
+        for connection in self.connections.iter() {
+            four_letter::describe(connection, long, self.now, &mut text);
+        }
+        text
+    }
+}

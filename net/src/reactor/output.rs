@@ -1,0 +1,63 @@
+//! What goes out: one write for each connection and turn.
+
+use std::io::{ErrorKind, Write};
+
+use super::Reactor;
+use crate::connection::Stage;
+
+/// An output buffer that has grown beyond this is given back once it is empty.
+const OUTPUT_KEEP: usize = 64 * 1024;
+
+impl Reactor {
+    pub(super) fn mark_dirty(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.at(slot)
+            && !connection.dirty
+        {
+            connection.dirty = true;
+            self.dirty.push(slot);
+        }
+    }
+
+    /// Writes to every connection that has output.
+    pub(super) fn write_all(&mut self) {
+        for slot in std::mem::take(&mut self.dirty) {
+            self.write_out(slot);
+        }
+    }
+
+    fn write_out(&mut self, slot: u32) {
+        let Some(connection) = self.connections.at(slot) else { return };
+        connection.dirty = false;
+        let mut total = 0;
+        while connection.unwritten() > 0 {
+            match connection.stream.write(&connection.output[connection.written..]) {
+                Ok(0) => return self.close(slot),
+                Ok(count) => {
+                    connection.written += count;
+                    total += count;
+                }
+                // The poll tells when there is room again.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.close(slot),
+            }
+        }
+        let all_out = connection.unwritten() == 0;
+        if all_out {
+            connection.written = 0;
+            connection.output.clear();
+            if connection.output.capacity() > OUTPUT_KEEP {
+                connection.output = Vec::new();
+            }
+        }
+        let done = all_out && connection.stage == Stage::Flushing;
+        let waits = connection.has_more() && connection.stage == Stage::Established;
+        self.figures().written_bytes.add(total as u64);
+        if done {
+            self.close(slot);
+        } else if waits && total > 0 {
+            // It may have waited for its output to go.
+            self.revisit(slot);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What the replica sends: versions with their events and answers.
+
+use std::time::Instant;
+
+use paddock_engine::event::Event;
+
+use super::Reactor;
+use crate::connect::{password_of, write_refusal, write_response};
+use crate::connection::{Pending, Stage};
+use crate::exchange::{Answer, AnswerKind, Release};
+use crate::read::{self, ReadCaller, ReadContext};
+use crate::reply;
+
+/// A connection with more unwritten output than this is cut off when still more comes that it did not ask for.
+const OUTPUT_MAX: usize = 64 * 1024 * 1024;
+
+impl Reactor {
+    /// Takes every release that is public.
+    pub(super) fn catch_up(&mut self) {
+        let public = self.reader.published();
+        if self.reader.version() == public && self.held.is_none() && self.exchange().releases.is_empty() {
+            return;
+        }
+        while let Some(release) = self.held.take().or_else(|| self.exchange().releases.pop()) {
+            if release.root.version() > public {
+                self.held = Some(release);
+                break;
+            }
+            self.take_release(release);
+        }
+        assert!(self.reader.version() >= public, "a version is queued before it is public");
+    }
+
+    fn take_release(&mut self, release: Release) {
+        // A version that was over before a wake-up has nothing that waits to be read on it: a reactor with a write under
+        // way does not let go of its versions.
+        if !self.reader.has_missed(release.root) {
+            self.reader.advance(release.root);
+            self.reader.release();
+        }
+        self.zxid = release.zxid;
+        let mut events = release.events.iter().peekable();
+        for answer in &release.answers {
+            while let Some(event) = events.next_if(|event| event.zxid <= answer.zxid) {
+                self.fire(&event);
+            }
+            self.take_answer(answer, &release.bytes);
+        }
+        events.for_each(|event| self.fire(&event));
+        // Only now: what they read is the whole version, and its events come first.
+        for answer in &release.answers {
+            self.run_reads(answer.connection.slot);
+        }
+    }
+
+    fn fire(&mut self, event: &Event<'_>) {
+        if self.watches.is_empty() {
+            return;
+        }
+        for slot in self.watches.trigger(event.kind, event.path) {
+            let Some(connection) = self.connections.at(slot) else { continue };
+            let may_read = paddock_engine::acl::perms::READ;
+            if !self.settings.authority.permits(event.acl, may_read, &connection.ids) {
+                continue;
+            }
+            if connection.unwritten() > OUTPUT_MAX {
+                tracing::warn!(address = %connection.address, session = format_args!("0x{:x}", connection.session), "a client does not read its notifications; its connection was closed");
+                self.close(slot);
+                continue;
+            }
+            reply::write_notification(event.kind, event.zxid, event.path, &mut connection.output);
+            connection.tally.sent += 1;
+            self.figures().sent.add(1);
+            self.mark_dirty(slot);
+        }
+    }
+
+    fn take_answer(&mut self, answer: &Answer, bytes: &[u8]) {
+        let Some(connection) = self.connections.get(answer.connection) else { return };
+        let slot = answer.connection.slot;
+        match &answer.kind {
+            AnswerKind::Reply { xid, code, body } => {
+                let body = &bytes[body.start as usize..body.end as usize];
+                reply::write(*xid, answer.zxid, *code, body, &mut connection.output);
+                self.settle_write(slot, *xid);
+            }
+            AnswerKind::Closed { xid } => {
+                reply::write(*xid, answer.zxid, 0, &[], &mut connection.output);
+                connection.session = 0;
+                self.settle_write(slot, *xid);
+                if let Some(connection) = self.connections.at(slot) {
+                    connection.stage = Stage::Flushing;
+                }
+            }
+            AnswerKind::Connected { session, timeout } => {
+                connection.session = *session;
+                connection.timeout = *timeout;
+                connection.stage = Stage::Established;
+                let password = password_of(*session);
+                write_response(*timeout, *session, password, connection.with_flag, &mut connection.output);
+                let zxid = self.zxid;
+                connection.tally.note_answer(
+                    paddock_engine::request::opcode::CREATE_SESSION,
+                    0,
+                    zxid,
+                    self.now,
+                    self.now.duration_since(connection.opened).as_millis() as u64,
+                );
+                self.revisit(slot);
+            }
+            AnswerKind::Refused => {
+                write_refusal(connection.with_flag, &mut connection.output);
+                connection.session = 0;
+                connection.stage = Stage::Flushing;
+            }
+            AnswerKind::Dropped => {
+                connection.session = 0;
+                return self.close(slot);
+            }
+        }
+        self.mark_dirty(slot);
+    }
+
+    /// The oldest pending entry is the write that was just answered.
+    fn settle_write(&mut self, slot: u32, xid: i32) {
+        let Some(connection) = self.connections.at(slot) else { return };
+        let Some(Pending::Write { opcode, received }) = connection.pending.pop_front() else {
+            panic!("the replica answers what it was asked, in order");
+        };
+        connection.in_flight -= 1;
+        self.outstanding -= 1;
+        self.figures().outstanding.set(self.outstanding as u64);
+        self.note_answer(slot, opcode, xid, received);
+    }
+
+    /// Runs what waited behind writes that are answered now, up to the next write.
+    fn run_reads(&mut self, slot: u32) {
+        loop {
+            let Some(connection) = self.connections.at(slot) else { return };
+            match connection.pending.front() {
+                None | Some(Pending::Write { .. }) => break,
+                Some(Pending::Read { .. } | Pending::Ready(_)) => {}
+            }
+            let mut output = std::mem::take(&mut connection.output);
+            match connection.pending.pop_front() {
+                Some(Pending::Read { xid, opcode, body, ids, received }) => {
+                    connection.pending_bytes -= body.len();
+                    let mut context = ReadContext {
+                        view: self.reader.view(),
+                        zxid: self.zxid,
+                        authority: &self.settings.authority,
+                        watches: &mut self.watches,
+                    };
+                    read::answer(&mut context, ReadCaller { slot, ids: &ids }, xid, opcode, &body, &mut output);
+                    self.note_answer(slot, opcode, xid, received);
+                }
+                Some(Pending::Ready(bytes)) => output.extend_from_slice(&bytes),
+                other => debug_assert!(other.is_none(), "a write is not taken here"),
+            }
+            if let Some(connection) = self.connections.at(slot) {
+                connection.output = output;
+            }
+            self.mark_dirty(slot);
+        }
+        // It may have had to wait for this; its next frames may be here already.
+        if self.connections.at(slot).is_some_and(|connection| connection.has_more()) {
+            self.revisit(slot);
+        }
+    }
+
+    pub(super) fn note_answer(&mut self, slot: u32, opcode: i32, xid: i32, received: Instant) {
+        let (now, zxid) = (self.now, self.zxid);
+        let latency = now.saturating_duration_since(received);
+        if let Some(connection) = self.connections.at(slot) {
+            connection.tally.note_answer(opcode, xid, zxid, now, latency.as_millis() as u64);
+        }
+        let figures = self.figures();
+        figures.sent.add(1);
+        figures.note_latency(latency.as_micros() as u64);
+    }
+}

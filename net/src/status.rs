@@ -1,0 +1,163 @@
+//! Figures of the running server, for whoever asks.
+//!
+//! Every counter has one writer, which stores plainly; readers see each a moment late and no two of one moment.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// A counter that one thread writes and any thread reads.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// For the counter's one writer.
+    pub fn add(&self, more: u64) {
+        self.set(self.get().wrapping_add(more));
+    }
+}
+
+/// What one reactor counts.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ReactorStatus {
+    pub received: Counter,
+    pub sent: Counter,
+    pub connections: Counter,
+    /// Writes that are not answered yet.
+    pub outstanding: Counter,
+    pub watches: Counter,
+    /// Requests answered, and their latencies in microseconds.
+    pub answered: Counter,
+    pub latency_sum: Counter,
+    pub latency_max: Counter,
+    /// The least latency plus one; 0 before the first answer.
+    pub latency_min_plus_one: Counter,
+    pub read_bytes: Counter,
+    pub written_bytes: Counter,
+}
+
+impl ReactorStatus {
+    /// Notes an answered request.
+    pub fn note_latency(&self, micros: u64) {
+        self.answered.add(1);
+        self.latency_sum.add(micros);
+        if micros > self.latency_max.get() {
+            self.latency_max.set(micros);
+        }
+        let min = self.latency_min_plus_one.get();
+        if min == 0 || micros + 1 < min {
+            self.latency_min_plus_one.set(micros + 1);
+        }
+    }
+}
+
+/// What the replica counts.
+#[derive(Debug, Default)]
+pub struct ReplicaStatus {
+    /// The newest public transaction.
+    pub zxid: AtomicI64,
+    pub znodes: Counter,
+    pub ephemerals: Counter,
+    pub data_bytes: Counter,
+    pub sessions: Counter,
+    pub transactions: Counter,
+    pub groups: Counter,
+    pub log_bytes: Counter,
+    pub sync_micros_sum: Counter,
+    pub sync_micros_max: Counter,
+    pub snapshots: Counter,
+    pub snapshot_millis: Counter,
+    pub sessions_expired: Counter,
+    pub garbage_bytes: Counter,
+}
+
+/// How many connections each address has, over all reactors. Taken only when one opens or closes.
+#[derive(Debug, Default)]
+pub struct Peers {
+    by_address: Mutex<HashMap<IpAddr, u32>>,
+}
+
+impl Peers {
+    /// Counts one more, unless the address has `max` (0: no limit) or all have `total_max` together.
+    pub fn admit(&self, address: IpAddr, max: u32, total_max: u32) -> bool {
+        let mut by_address = self.by_address.lock().expect("no holder of this lock panics");
+        if total_max > 0 && by_address.values().sum::<u32>() >= total_max {
+            return false;
+        }
+        let count = by_address.entry(address).or_insert(0);
+        if max > 0 && *count >= max {
+            return false;
+        }
+        *count += 1;
+        true
+    }
+
+    pub fn leave(&self, address: IpAddr) {
+        let mut by_address = self.by_address.lock().expect("no holder of this lock panics");
+        if let Some(count) = by_address.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                by_address.remove(&address);
+            }
+        }
+    }
+}
+
+/// Everything that four-letter words tell of.
+#[derive(Debug)]
+pub struct Status {
+    pub reactors: Vec<ReactorStatus>,
+    pub replica: ReplicaStatus,
+    pub peers: Peers,
+    /// `host=version` and the like, fixed at start.
+    pub version: String,
+    /// The body of `conf`, without the sizes that change.
+    pub configuration: String,
+    pub environment: String,
+    /// Which four-letter words are answered.
+    pub allowed_words: Vec<String>,
+}
+
+impl Status {
+    /// The sum of one counter over the reactors.
+    pub fn sum(&self, counter: impl Fn(&ReactorStatus) -> &Counter) -> u64 {
+        self.reactors.iter().map(|reactor| counter(reactor).get()).sum()
+    }
+
+    /// Least, mean and greatest latency, in milliseconds as ZooKeeper tells them.
+    pub fn latency_millis(&self) -> (u64, f64, u64) {
+        let least = self.reactors.iter().filter_map(|r| r.latency_min_plus_one.get().checked_sub(1)).min();
+        let most = self.reactors.iter().map(|r| r.latency_max.get()).max().unwrap_or(0);
+        let answered = self.sum(|r| &r.answered);
+        let mean = if answered == 0 { 0.0 } else { self.sum(|r| &r.latency_sum) as f64 / answered as f64 / 1000.0 };
+        (least.unwrap_or(0) / 1000, mean, most / 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Peers;
+
+    #[test]
+    fn addresses_are_limited_apart_and_together() {
+        let peers = Peers::default();
+        let (a, b) = ("1.1.1.1".parse().unwrap(), "1.1.1.2".parse().unwrap());
+        assert!(peers.admit(a, 2, 3) && peers.admit(a, 2, 3));
+        assert!(!peers.admit(a, 2, 3));
+        assert!(peers.admit(b, 2, 3));
+        assert!(!peers.admit(b, 2, 3));
+        peers.leave(a);
+        assert!(peers.admit(a, 2, 3));
+        assert!(peers.admit(a, 0, 0));
+    }
+}

@@ -1,0 +1,420 @@
+//! Runs the steps on both servers, compares what happens, and tells the story of a difference.
+use crate::generator::{Change, Generator, IDENTITIES, Step};
+use crate::lane::{Happening, Lane, Side};
+use crate::normal::Normal;
+use crate::paths::{Paths, related};
+use paddock_tests::client::Hello;
+use paddock_tests::random::Random;
+use paddock_tests::records::{Acl, xid};
+use paddock_tests::reply::{Body, Reply};
+use paddock_tests::request::Request;
+use paddock_tests::server::Server;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+
+/// Clients of this run.
+const LANES: usize = 5;
+/// Requests after which the run goes on under a new path, because ACLs have closed most of the old one.
+const ROUND: usize = 2_500;
+/// Steps that the history keeps for the story of a difference.
+const HISTORY_MAX: usize = 20_000;
+/// Steps that the story tells at most.
+const STORY_MAX: usize = 40;
+/// Bytes of a znode's data that the story shows.
+const BYTES_MAX: usize = 4;
+/// Characters of one line of the story.
+const LINE_MAX: usize = 900;
+
+pub struct Driver {
+    servers: [Server; 2],
+    normals: [Normal; 2],
+    lanes: Vec<Lane>,
+    generator: Generator,
+    seed: u64,
+    /// Requests sent so far to each server.
+    operations: usize,
+    history: VecDeque<Told>,
+    /// How often each (opcode, outcome) was answered: a run that only ever fails proves little.
+    answers: BTreeMap<(i32, i32), usize>,
+    events: usize,
+}
+
+/// One request of the past, with its answer.
+struct Told {
+    lane: usize,
+    request: Request,
+    happenings: Vec<Happening>,
+}
+
+impl Driver {
+    pub fn new(servers: [Server; 2], random: Random, seed: u64) -> Driver {
+        let generator = Generator::new(random, LANES);
+        let normals = [Normal::new(), Normal::new()];
+        let (history, answers) = (VecDeque::new(), BTreeMap::new());
+        let mut driver =
+            Driver { servers, normals, lanes: vec![], generator, seed, operations: 0, history, answers, events: 0 };
+        for identity in 0..LANES {
+            let sides = driver.connect(&Hello::new_session(120_000));
+            driver.lanes.push(Lane { sides, identity });
+            driver.authenticate(identity);
+        }
+        driver
+    }
+
+    /// Sends at least this many requests to both servers.
+    pub fn run(&mut self, operations: usize) {
+        for round in 0.. {
+            self.generator.paths = Paths::new(round);
+            let prefix = self.generator.paths.prefix().to_owned();
+            self.burst(0, &[Request::create(&prefix, b"", 0)]);
+            while self.operations < ROUND * (round + 1) && self.operations < operations {
+                let step = self.generator.step();
+                self.step(step);
+            }
+            self.reopen_shared(&prefix);
+            self.compare_trees(&prefix);
+            if self.operations >= operations {
+                return;
+            }
+        }
+    }
+
+    pub fn summary(&self) -> String {
+        let mut text =
+            format!("{} requests, {} events, no difference; replies by opcode", self.operations, self.events);
+        let mut last = None;
+        for ((opcode, err), count) in &self.answers {
+            let _ = match last == Some(*opcode) {
+                true => write!(text, ", {err}: {count}"),
+                false => write!(text, "\n  {opcode}: {err}: {count}"),
+            };
+            last = Some(*opcode);
+        }
+        text
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Burst { lane, requests } => self.burst(lane, &requests),
+            Step::Reads { bursts } => self.bursts(&bursts),
+            Step::Auth { lane, request } => self.auth(lane, request),
+            Step::Renew { lane, hello } => self.renew(lane, &hello),
+            Step::Reattach { lane, change } => self.reattach(lane, change),
+            Step::Forbidden { lane, request } => self.forbidden(lane, request),
+            Step::Broken { lane, bytes } => self.broken(lane, &bytes),
+        }
+    }
+
+    fn burst(&mut self, lane: usize, requests: &[Request]) {
+        self.bursts(&[(lane, requests.to_vec())]);
+    }
+
+    /// Sends every burst to both servers before any answer is read.
+    fn bursts(&mut self, bursts: &[(usize, Vec<Request>)]) {
+        for (lane, requests) in bursts {
+            for side in &mut self.lanes[*lane].sides {
+                side.send(requests);
+            }
+        }
+        for (lane, requests) in bursts {
+            let happenings = self.receive(*lane, requests);
+            self.note(*lane, requests, happenings);
+        }
+    }
+
+    /// What a lane's sides have got for these requests; a difference ends the run.
+    fn receive(&mut self, lane: usize, requests: &[Request]) -> Vec<Happening> {
+        let [reference, tested] = &mut self.lanes[lane].sides;
+        let [reference_normal, tested_normal] = &mut self.normals;
+        let expected = reference.receive(reference_normal);
+        let got = tested.receive(tested_normal);
+        let expected = expected.unwrap_or_else(|error| self.fail(lane, requests, &format!("ZooKeeper: {error}")));
+        let got = got.unwrap_or_else(|error| self.fail(lane, requests, &format!("server under test: {error}")));
+        if expected != got {
+            let at = expected.iter().zip(&got).take_while(|(expected, got)| expected == got).count();
+            let what = format!(
+                "they agree on {at} happenings, then\n  ZooKeeper:         {}\n  server under test: {}",
+                told(&expected[at..]),
+                told(&got[at..])
+            );
+            self.fail(lane, requests, &what);
+        }
+        expected
+    }
+
+    /// Puts what both servers agree on into the history and the books.
+    fn note(&mut self, lane: usize, requests: &[Request], happenings: Vec<Happening>) {
+        self.operations += requests.len();
+        let mut happenings = happenings.into_iter();
+        for request in requests {
+            let mut story = Vec::new();
+            for happening in happenings.by_ref() {
+                let is_reply = matches!(happening, Happening::Reply(_));
+                self.count(request, &happening);
+                story.push(happening);
+                if is_reply {
+                    break;
+                }
+            }
+            if self.history.len() == HISTORY_MAX {
+                self.history.pop_front();
+            }
+            self.history.push_back(Told { lane, request: request.clone(), happenings: story });
+        }
+    }
+
+    fn count(&mut self, request: &Request, happening: &Happening) {
+        match happening {
+            Happening::Event(_) => self.events += 1,
+            Happening::Reply(reply) => {
+                *self.answers.entry((request.opcode(), outcome(reply))).or_default() += 1;
+                self.generator.zxid = self.generator.zxid.max(reply.zxid);
+                self.remember(request, &reply.body);
+            }
+            _ => {}
+        }
+    }
+
+    /// Paths that the server chose will be used by later requests.
+    fn remember(&mut self, request: &Request, body: &Body) {
+        match (request, body) {
+            (Request::Create { path: Some(asked), .. }, Body::Path(Some(path)) | Body::PathStat(Some(path), _))
+                if asked != path =>
+            {
+                self.generator.paths.remember(path);
+            }
+            (Request::Multi { members, .. }, Body::Multi(outcomes)) => {
+                for (member, outcome) in members.iter().zip(outcomes) {
+                    self.remember(member, &outcome.body);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn auth(&mut self, lane: usize, request: Request) {
+        let requests = [request];
+        self.bursts(&[(lane, requests.to_vec())]);
+        let refused = |told: &Told| match told.happenings.last() {
+            Some(Happening::Reply(reply)) => reply.err != 0,
+            _ => true,
+        };
+        if self.history.back().is_some_and(refused) {
+            self.expect_close(lane);
+            self.come_back(lane);
+        }
+    }
+
+    fn renew(&mut self, lane: usize, hello: &Hello) {
+        // The order in which a closing session's ephemerals go is unspecified, so the events of that are put in order.
+        self.drain(false);
+        self.burst(lane, &[Request::close()]);
+        self.expect_close(lane);
+        self.lanes[lane].sides = self.connect(hello);
+        self.authenticate(lane);
+        self.drain(true);
+    }
+
+    /// Compares the events that wait on every connection.
+    fn drain(&mut self, any_order: bool) {
+        for lane in 0..self.lanes.len() {
+            for side in &mut self.lanes[lane].sides {
+                side.send(&[Request::ping()]);
+            }
+            let [reference, tested] = &mut self.lanes[lane].sides;
+            let [reference_normal, tested_normal] = &mut self.normals;
+            let mut both = [reference.receive(reference_normal), tested.receive(tested_normal)];
+            if any_order {
+                both.iter_mut().flatten().for_each(|happenings| happenings.sort_by_key(|one| format!("{one:?}")));
+            }
+            if both[0].is_err() || both[0] != both[1] {
+                let what =
+                    format!("events differ\n  ZooKeeper:         {:?}\n  server under test: {:?}", both[0], both[1]);
+                self.fail(lane, &[Request::ping()], &what);
+            }
+            let happenings = both[0].clone().expect("checked above");
+            self.note(lane, &[Request::ping()], happenings);
+        }
+    }
+
+    fn reattach(&mut self, lane: usize, change: Change) {
+        // What the old connection still had to say must not be lost in its closing.
+        self.burst(lane, &[Request::ping()]);
+        let happening = self.try_reattach(lane, change);
+        if !matches!(happening, Happening::Welcome { .. }) {
+            self.come_back(lane);
+        } else if self.generator.random.one_in(2) {
+            self.authenticate(lane);
+        }
+    }
+
+    fn come_back(&mut self, lane: usize) {
+        let happening = self.try_reattach(lane, Change::Nothing);
+        if !matches!(happening, Happening::Welcome { .. }) {
+            self.fail(lane, &[], &format!("both servers refuse a living session: {happening:?}"));
+        }
+        if !self.generator.random.one_in(4) {
+            self.authenticate(lane);
+        }
+    }
+
+    fn try_reattach(&mut self, lane: usize, change: Change) -> Happening {
+        let addresses = [self.servers[0].address(), self.servers[1].address()];
+        let zxid = self.generator.zxid;
+        let sides = self.lanes[lane].sides.iter_mut().zip(addresses);
+        let got: Vec<_> = sides.map(|(side, address)| side.reattach(address, &changed(side, change, zxid))).collect();
+        match (&got[0], &got[1]) {
+            (Ok(expected), Ok(tested)) if expected == tested => expected.clone(),
+            _ => self.fail(lane, &[], &format!("handshake with {change:?}: {got:?}")),
+        }
+    }
+
+    fn forbidden(&mut self, lane: usize, request: Request) {
+        self.burst(lane, &[request]);
+        self.expect_close(lane);
+        self.come_back(lane);
+    }
+
+    fn broken(&mut self, lane: usize, bytes: &[u8]) {
+        self.burst(lane, &[Request::ping()]);
+        for side in &mut self.lanes[lane].sides {
+            side.client.queue_raw(bytes);
+            side.send(&[]);
+        }
+        self.operations += 1;
+        self.expect_close(lane);
+        self.come_back(lane);
+    }
+
+    fn expect_close(&mut self, lane: usize) {
+        let [reference, tested] = &mut self.lanes[lane].sides;
+        let closed = [reference.receive_close(), tested.receive_close()];
+        if closed != [Ok(()), Ok(())] {
+            let last = self.history.back().map(|told| (&told.request, &told.happenings));
+            self.fail(lane, &[], &format!("{closed:?} after {last:?}"));
+        }
+    }
+
+    fn connect(&mut self, hello: &Hello) -> [Side; 2] {
+        let mut connect = |which: usize| {
+            let side = Side::connect(self.servers[which].address(), hello, &mut self.normals[which]);
+            side.unwrap_or_else(|error| panic!("server {which}, {hello:?}: {error}"))
+        };
+        let sides = [connect(0), connect(1)];
+        assert_eq!(sides[0].welcome(), sides[1].welcome(), "{hello:?}");
+        sides
+    }
+
+    /// Gives the lane its own digest identity again, as clients do after every handshake.
+    fn authenticate(&mut self, lane: usize) {
+        let credential = IDENTITIES[self.lanes[lane].identity].0;
+        self.burst(lane, &[Request::auth("digest", credential.as_bytes())]);
+    }
+
+    /// Lets everybody in again where one round's ACLs could hinder the next.
+    fn reopen_shared(&mut self, prefix: &str) {
+        let shared = ["/", "/zookeeper", "/zookeeper/quota", prefix];
+        let requests =
+            shared.map(|path| Request::SetAcl { path: Some(path.into()), acl: Some(Acl::open()), version: -1 });
+        for lane in 0..self.lanes.len() {
+            self.authenticate(lane);
+            self.burst(lane, &requests);
+        }
+    }
+
+    /// Reads everything that each lane may read below `prefix`: data, children, ACLs.
+    fn compare_trees(&mut self, prefix: &str) {
+        for lane in 0..self.lanes.len() {
+            let mut paths = vec![prefix.to_owned()];
+            while let Some(path) = paths.pop() {
+                let reads =
+                    [Request::get_data(&path, false), Request::get_acl(&path), Request::get_children2(&path, false)];
+                for side in &mut self.lanes[lane].sides {
+                    side.send(&reads);
+                }
+                let happenings = self.receive(lane, &reads);
+                if let Some(Happening::Reply(Reply { body: Body::NamesStat(Some(names), _), .. })) = happenings.last() {
+                    paths.extend(names.iter().flatten().map(|name| format!("{path}/{name}")));
+                }
+                self.note(lane, &reads, happenings);
+            }
+        }
+    }
+
+    /// Ends the run with what led to the difference.
+    fn fail(&self, lane: usize, requests: &[Request], what: &str) -> ! {
+        let mut text = format!("\nafter {} requests, lane {lane}: {what}\n", self.operations);
+        let _ = writeln!(
+            text,
+            "the burst (xids of ping {}, auth {}, setWatches {}):",
+            xid::PING,
+            xid::AUTH,
+            xid::SET_WATCHES
+        );
+        for request in requests {
+            let _ = writeln!(text, "  {}", clipped(&format!("{request:?}")));
+        }
+        let paths: Vec<&str> = requests.iter().flat_map(Request::paths).collect();
+        let touches = |told: &&Told| told.request.paths().iter().any(|path| paths.iter().any(|one| related(one, path)));
+        let mut story: Vec<&Told> = self.history.iter().rev().filter(touches).take(STORY_MAX).collect();
+        story.reverse();
+        let _ = writeln!(text, "the last requests on these paths, and what both servers answered:");
+        for told in story {
+            let _ = writeln!(text, "  lane {}: {}", told.lane, clipped(&format!("{:?}", told.request)));
+            let _ = writeln!(text, "      {}", clipped(&format!("{:?}", told.happenings)));
+        }
+        panic!("{text}\nrun it again with PADDOCK_DIFF_SEED={}", self.seed);
+    }
+}
+
+/// `zxid` is the last one that any client has seen.
+fn changed(side: &Side, change: Change, zxid: i64) -> Hello {
+    let mut hello = Hello::reattach(&side.client.session, side.client.last_zxid);
+    match change {
+        Change::Nothing => {}
+        Change::Timeout(timeout_ms) => hello.timeout_ms = timeout_ms,
+        Change::WithoutReadOnly => hello.read_only = None,
+        Change::WrongPassword => hello.password = Some(vec![1; 16]),
+        Change::NoPassword => hello.password = None,
+        Change::Ahead(by) => hello.last_zxid = zxid + by,
+        Change::UnknownSession => hello.session_id += 1 << 20,
+    }
+    hello
+}
+
+/// A reply's err, or for a multi its first member's that tells why it failed.
+fn outcome(reply: &Reply) -> i32 {
+    match &reply.body {
+        Body::Multi(outcomes) => outcomes.iter().map(|outcome| outcome.err).find(|&code| code != 0).unwrap_or(0),
+        _ => reply.err,
+    }
+}
+
+fn told(happenings: &[Happening]) -> String {
+    clipped(&format!("{:?}", happenings.first()))
+}
+
+/// Long runs of bytes say nothing in a story: `[1, 2, 3, ...]` becomes `[1, 2, 3, 4, .. 60 bytes]`; and no line is endless.
+fn clipped(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(open) = rest.find('[') {
+        let (before, list) = rest.split_at(open);
+        out.push_str(before);
+        let end =
+            list[1..].find(|c: char| !(c.is_ascii_digit() || c == ',' || c == ' ')).map_or(list.len(), |end| end + 1);
+        let numbers = list[1..end].split(", ").count();
+        if numbers > BYTES_MAX {
+            let shown = list[1..end].split(", ").take(BYTES_MAX).collect::<Vec<_>>().join(", ");
+            let _ = write!(out, "[{shown}, .. {numbers} bytes");
+        } else {
+            out.push_str(&list[..end]);
+        }
+        rest = &list[end..];
+    }
+    out.push_str(rest);
+    match out.char_indices().nth(LINE_MAX) {
+        None => out,
+        Some((end, _)) => format!("{}... (cut)", &out[..end]),
+    }
+}

@@ -1,0 +1,418 @@
+//! Random steps: mostly requests that mean something to the small universe of paths, and every kind of wrong ones.
+use crate::paths::{Paths, is_shared};
+use paddock_tests::client::{Hello, frame};
+use paddock_tests::jute::Writer;
+use paddock_tests::random::Random;
+use paddock_tests::records::{Acl, flags, op};
+use paddock_tests::request::Request;
+
+/// Digest identities: the credential, and the id that ZooKeeper makes of it (user, base64 of SHA-1 of the credential).
+pub const IDENTITIES: [(&str, &str); 5] = [
+    ("u0:p0", "u0:kn4sLJzXfp7KZRbZugmnVcIMGpM="),
+    ("u1:p1", "u1:fpT/y03U+EjItKZOSLGvjnJlyng="),
+    ("u2:p2", "u2:o9NxcCGDPOlcV7JVhmKHOf5ctVE="),
+    ("foo", "foo:C+7Hteo/D9vJXQ3UfzxbwnXaijM="),
+    ("", ":2jmj7l5rSw0yVb/vlWAYkK/YBwk="),
+];
+/// Some contain the clients' address, some do not, and an IPv6 one never contains an IPv4 address.
+const NETWORKS: [&str; 6] = ["127.0.0.0/8", "10.0.0.0/8", "127.1.2.3/9", "0.0.0.0/0", "::1", "::/0"];
+/// Requests of one burst at most.
+const BURST_MAX: usize = 16;
+/// Members of a multi at most.
+const MEMBERS_MAX: usize = 6;
+/// Paths of one list of a setWatches at most.
+const REARMED_MAX: usize = 5;
+
+/// What the driver does next. A lane is an index.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Pipelined requests of one lane.
+    Burst { lane: usize, requests: Vec<Request> },
+    /// Reads of several lanes at the same time.
+    Reads { bursts: Vec<(usize, Vec<Request>)> },
+    /// An auth packet; a refused one ends the connection, and the lane reattaches.
+    Auth { lane: usize, request: Request },
+    /// closeSession, then a new session with this handshake.
+    Renew { lane: usize, hello: Hello },
+    /// A handshake for the lane's own session, perhaps one that must not succeed, then a good one where it did not.
+    Reattach { lane: usize, change: Change },
+    /// A request that is answered and ends the connection, and the lane reattaches.
+    Forbidden { lane: usize, request: Request },
+    /// Bytes that end the connection without an answer, and the lane reattaches.
+    Broken { lane: usize, bytes: Vec<u8> },
+}
+
+/// What is different in a handshake for the lane's session.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Change {
+    Nothing,
+    Timeout(i32),
+    WithoutReadOnly,
+    WrongPassword,
+    NoPassword,
+    /// More than the last zxid by this.
+    Ahead(i64),
+    UnknownSession,
+}
+
+/// Makes steps from a seed.
+#[derive(Debug)]
+pub struct Generator {
+    pub random: Random,
+    pub paths: Paths,
+    lanes: usize,
+    /// Last zxid of an ordinary reply, kept by the driver.
+    pub zxid: i64,
+}
+
+impl Generator {
+    pub fn new(random: Random, lanes: usize) -> Generator {
+        Generator { random, paths: Paths::new(0), lanes, zxid: 0 }
+    }
+
+    pub fn step(&mut self) -> Step {
+        let lane = self.random.below(self.lanes);
+        match self.random.below(1000) {
+            0..=399 => Step::Burst { lane, requests: vec![self.request()] },
+            400..=879 => {
+                let length = 2 + self.random.below(BURST_MAX - 1);
+                Step::Burst { lane, requests: self.burst(length) }
+            }
+            880..=949 => Step::Reads { bursts: (0..self.lanes).map(|lane| (lane, self.reads())).collect() },
+            950..=969 => Step::Auth { lane, request: self.auth() },
+            970..=977 => Step::Renew { lane, hello: self.hello() },
+            978..=989 => Step::Reattach { lane, change: self.change() },
+            990..=994 => Step::Forbidden { lane, request: self.forbidden() },
+            _ => Step::Broken { lane, bytes: self.broken() },
+        }
+    }
+
+    /// Ends early behind a setACL: ZooKeeper judges pipelined writes by the ACL that was in force before a setACL that
+    /// is still on its way through the log, so what they are answered depends on how fast it goes.
+    fn burst(&mut self, length: usize) -> Vec<Request> {
+        let mut requests: Vec<Request> = (0..length).map(|_| self.request()).collect();
+        let set_acl = requests.iter().position(|request| request.opcode() == op::SET_ACL);
+        requests.truncate(set_acl.map_or(length, |place| place + 1));
+        requests
+    }
+
+    fn request(&mut self) -> Request {
+        match self.random.below(100) {
+            0..=24 => self.create(),
+            25..=34 => self.path_version(op::DELETE),
+            35..=44 => self.set_data(),
+            45..=64 => self.read(),
+            65..=69 => Request::Path { opcode: op::GET_ACL, path: self.path() },
+            70..=75 => self.set_acl(),
+            76..=78 => Request::Path { opcode: op::SYNC, path: self.path() },
+            79..=80 => Request::ping(),
+            81..=92 => self.multi(),
+            93..=95 => self.set_watches(),
+            _ => self.mangled(),
+        }
+    }
+
+    fn reads(&mut self) -> Vec<Request> {
+        (0..1 + self.random.below(BURST_MAX)).map(|_| self.read()).collect()
+    }
+
+    fn read(&mut self) -> Request {
+        let opcode = *self.random.pick(&[op::EXISTS, op::GET_DATA, op::GET_CHILDREN, op::GET_CHILDREN2]);
+        let watch = self.random.one_in(2);
+        Request::PathWatch { opcode, path: self.path(), watch }
+    }
+
+    fn path(&mut self) -> Option<String> {
+        self.paths.any(&mut self.random)
+    }
+
+    fn create(&mut self) -> Request {
+        let opcode = *self.random.pick(&[op::CREATE, op::CREATE2]);
+        let flags = match self.random.below(100) {
+            0..=54 => 0,
+            55..=67 => 1,
+            68..=81 => 2,
+            82..=91 => 3,
+            92..=93 => 4,
+            94 => 5,
+            95 => 6,
+            _ => *self.random.pick(&[7, -1, 8, i32::MAX, i32::MIN]),
+        };
+        let path = match flags {
+            2 | 3 if !self.random.one_in(4) => Some(self.paths.before_number(&mut self.random)),
+            _ if self.random.one_in(2) => Some(self.paths.plain(&mut self.random)),
+            _ => self.path(),
+        };
+        let acl = if self.random.one_in(2) { Some(Acl::open()) } else { self.acl(path.as_deref()) };
+        Request::Create { opcode, path, data: self.data(), acl, flags }
+    }
+
+    fn set_data(&mut self) -> Request {
+        Request::SetData { path: self.path(), data: self.data(), version: self.version() }
+    }
+
+    fn set_acl(&mut self) -> Request {
+        let path = self.path();
+        let acl = self.acl(path.as_deref());
+        Request::SetAcl { acl, path, version: self.version() }
+    }
+
+    fn path_version(&mut self, opcode: i32) -> Request {
+        Request::PathVersion { opcode, path: self.path(), version: self.version() }
+    }
+
+    fn multi(&mut self) -> Request {
+        if self.random.one_in(2) {
+            return Request::multi(self.chain());
+        }
+        if self.random.one_in(8) {
+            return Request::multi(vec![self.alone()]);
+        }
+        let count = self.random.below(MEMBERS_MAX + 1);
+        let members = (0..count).map(|_| self.member()).collect();
+        Request::multi(members)
+    }
+
+    /// Members that build on one another, so that many such multis succeed.
+    fn chain(&mut self) -> Vec<Request> {
+        let parent = self.paths.plain(&mut self.random);
+        let path = format!("{parent}/m{}", self.random.below(3));
+        let members = [
+            Request::check(&parent, -1),
+            Request::create2(&path, b"first", *self.random.pick(&[0, 1])),
+            Request::set_data(&path, b"second", 0),
+            Request::create(&format!("{parent}/n-"), b"", *self.random.pick(&[2, 3])),
+            Request::check(&path, 1),
+            Request::create(&format!("{path}/under"), b"", 0),
+            Request::delete(&format!("{path}/under"), 0),
+            Request::delete(&path, *self.random.pick(&[1, -1])),
+        ];
+        members.into_iter().filter(|_| !self.random.one_in(8)).collect()
+    }
+
+    /// Any create, as the only member.
+    fn alone(&mut self) -> Request {
+        loop {
+            match self.create() {
+                Request::Create { flags: 4, .. } => {}
+                create => return create,
+            }
+        }
+    }
+
+    fn member(&mut self) -> Request {
+        match self.random.below(100) {
+            0..=39 => self.created_member(),
+            40..=59 => self.path_version(op::DELETE),
+            60..=79 => self.set_data(),
+            80..=97 => self.path_version(op::CHECK),
+            98 => self.read(),
+            _ => self.set_acl(),
+        }
+    }
+
+    /// A create that can only fail in ordinary ways. Some members (TTL flags, a null ACL or id) make ZooKeeper throw in the
+    /// middle of a multi, and what the members before them were about to do is then neither done nor forgotten until the
+    /// log has moved on; they come alone. And flag 4, which makes a container of a member, belongs to other tests.
+    fn created_member(&mut self) -> Request {
+        let mut create = self.create();
+        if let Request::Create { acl, flags, .. } = &mut create {
+            *flags &= flags::EPHEMERAL_SEQUENTIAL;
+            for entry in acl.get_or_insert_default().iter_mut().filter(|entry| entry.scheme.as_deref() != Some("auth"))
+            {
+                entry.id.get_or_insert_default();
+            }
+        }
+        create
+    }
+
+    fn set_watches(&mut self) -> Request {
+        let back = *self.random.pick(&[0, 0, 1, 3, 10, 100, 100_000]);
+        Request::SetWatches {
+            relative_zxid: (self.zxid - back).max(0),
+            data: self.rearmed(),
+            exist: self.rearmed(),
+            child: self.rearmed(),
+        }
+    }
+
+    fn rearmed(&mut self) -> Vec<String> {
+        let count = self.random.below(REARMED_MAX + 1);
+        (0..count).map(|_| self.paths.plain(&mut self.random)).collect()
+    }
+
+    fn data(&mut self) -> Option<Vec<u8>> {
+        let length = match self.random.below(100) {
+            0..=4 => return None,
+            5..=14 => 0,
+            15..=89 => 1 + self.random.below(16),
+            90..=98 => 1000,
+            _ => 50_000,
+        };
+        Some(self.random.bytes(length))
+    }
+
+    fn version(&mut self) -> i32 {
+        match self.random.below(20) {
+            0..=10 => -1,
+            11..=14 => 0,
+            15..=16 => 1,
+            17..=18 => 2,
+            _ => *self.random.pick(&[-2, 3, 4, i32::MAX, i32::MIN]),
+        }
+    }
+
+    /// An ACL for a path. Where it could shut everybody out of everything, someone of this run keeps all permissions.
+    fn acl(&mut self, path: Option<&str>) -> Option<Vec<Acl>> {
+        let shared = path.is_some_and(|path| is_shared(path, self.paths.prefix()));
+        if !shared && self.random.one_in(6) {
+            return self.wrong_acl();
+        }
+        let count = if shared { 1 } else { 1 + self.random.below(4) };
+        Some((0..count).map(|_| self.entry(shared)).collect())
+    }
+
+    fn entry(&mut self, shared: bool) -> Acl {
+        let perms = match self.random.below(10) {
+            _ if shared => 31,
+            0..=4 => 31,
+            5 => 1,
+            6 => 1 << self.random.below(5),
+            7..=8 => i32::try_from(self.random.below(32)).expect("below 32"),
+            _ => *self.random.pick(&[0, 32, 63, -1, i32::MIN]),
+        };
+        let identity = self.random.pick(&IDENTITIES).1;
+        match self.random.below(if shared { 8 } else { 14 }) {
+            0..=2 => Acl::new(perms, "world", "anyone"),
+            3..=6 => Acl::new(perms, "digest", identity),
+            7 => Acl::new(perms, "ip", "127.0.0.1"),
+            8..=9 => Acl::new(perms, "auth", ""),
+            10 => Acl { perms, scheme: Some("auth".into()), id: None },
+            11 => Acl::new(perms, "digest", "nobody:here"),
+            _ => Acl::new(perms, "ip", NETWORKS[self.random.below(NETWORKS.len())]),
+        }
+    }
+
+    fn wrong_acl(&mut self) -> Option<Vec<Acl>> {
+        let null_id = |scheme: &str| Acl { perms: 31, scheme: Some(scheme.into()), id: None };
+        let wrong = match self.random.below(24) {
+            0 => return None,
+            1 => return Some(vec![]),
+            2 => Acl::new(31, "world", "someone"),
+            3 => Acl::new(31, "world", ""),
+            4 => Acl::new(31, "unheard-of", "anyone"),
+            5 => Acl::new(31, "digest", "no-colon"),
+            6 => Acl::new(31, "digest", "one:two:three"),
+            7 => Acl::new(31, "digest", "one:"),
+            8 => Acl::new(31, "digest", ":two"),
+            9 => Acl::new(31, "digest", ""),
+            10 => Acl::new(31, "ip", "127.0.0.1/33"),
+            11 => Acl::new(31, "ip", "127.0.0"),
+            12 => Acl::new(31, "ip", "127.0.0.256"),
+            13 => Acl::new(31, "ip", "127.0.0.1/-1"),
+            14 => Acl::new(31, "ip", "127.0.0.1/x"),
+            15 => Acl::new(31, "ip", "localhost"),
+            16 => Acl::new(31, "ip", "1::2::3"),
+            17 => Acl::new(31, "super", "u0"),
+            18 => null_id("world"),
+            19 => null_id("digest"),
+            20 => null_id("ip"),
+            21 => Acl { perms: 31, scheme: None, id: Some("anyone".into()) },
+            22 => Acl::new(31, "", "anyone"),
+            _ => Acl::new(31, "ip", "127.0.0.1/"),
+        };
+        Some(if self.random.one_in(2) { vec![wrong] } else { vec![Acl::new(31, "world", "anyone"), wrong] })
+    }
+
+    /// A good request of which the body was cut, lengthened or damaged.
+    fn mangled(&mut self) -> Request {
+        let good = loop {
+            match self.request() {
+                // Damage could turn members into containers, and a multi that becomes another multi tests nothing new.
+                Request::Multi { members, .. } if members.len() > 1 => {}
+                Request::Bare { .. } => {}
+                request => break request,
+            }
+        };
+        let mut body = Writer::default();
+        good.write_body(&mut body);
+        let mut body = body.bytes;
+        match self.random.below(3) {
+            0 => body.truncate(self.random.below(body.len().max(1))),
+            1 => {
+                let length = 1 + self.random.below(12);
+                body.extend_from_slice(&self.random.bytes(length));
+            }
+            // A count or a length becomes -1, -2, or far too large; or bytes of text stop being UTF-8.
+            _ if body.len() >= 4 => {
+                let damage = *self.random.pick(&[
+                    [0xff; 4],
+                    [0xff, 0xff, 0xff, 0xfe],
+                    [0x7f, 0xff, 0xff, 0xff],
+                    [0x80, 0, 0, 0],
+                    [0xc3, 0x28, 0xed, 0xa0],
+                ]);
+                let place = if self.random.one_in(2) { 0 } else { self.random.below(body.len() - 3) };
+                body[place..place + 4].copy_from_slice(&damage);
+            }
+            _ => body.clear(),
+        }
+        Request::Raw { opcode: good.opcode(), body }
+    }
+
+    fn auth(&mut self) -> Request {
+        let credential = self.random.pick(&IDENTITIES).0.as_bytes();
+        match self.random.below(12) {
+            0 => Request::auth("unheard-of", b"x"),
+            1 => Request::auth("ip", b"anything"),
+            2 => Request::Auth { scheme: Some("digest".into()), data: None },
+            3 => Request::auth("world", b"anyone"),
+            4 => Request::Auth { scheme: None, data: Some(b"x".into()) },
+            5 => Request::Raw { opcode: op::AUTH, body: self.random.bytes(7) },
+            _ => Request::auth("digest", credential),
+        }
+    }
+
+    fn hello(&mut self) -> Hello {
+        let timeout_ms = *self.random.pick(&[0, -1, 1000, 120_000, 150_000, 240_000, 240_001, i32::MAX, i32::MIN]);
+        let mut hello = Hello::new_session(timeout_ms);
+        hello.read_only = *self.random.pick(&[None, Some(false), Some(true)]);
+        hello.password = self.random.pick(&[None, Some(vec![]), Some(vec![7; 3]), Some(vec![0; 16])]).clone();
+        hello.last_zxid = *self.random.pick(&[0, 0, self.zxid]);
+        hello
+    }
+
+    fn change(&mut self) -> Change {
+        match self.random.below(12) {
+            0 => Change::WrongPassword,
+            1 => Change::NoPassword,
+            2 => Change::Ahead(1),
+            3 => Change::Ahead(i64::MAX / 2),
+            4 => Change::UnknownSession,
+            5 => Change::WithoutReadOnly,
+            6 => Change::Timeout(1),
+            7 => Change::Timeout(i32::MAX),
+            _ => Change::Nothing,
+        }
+    }
+
+    /// Opcodes that nobody knows. (Debian's 3.8.0 still takes a check outside a multi, which later versions forbid.)
+    fn forbidden(&mut self) -> Request {
+        Request::Bare { opcode: *self.random.pick(&[10, 23, 42, 99, 108, 1000, i32::MAX, 0, -1, -2, -12, i32::MIN]) }
+    }
+
+    fn broken(&mut self) -> Vec<u8> {
+        match self.random.below(6) {
+            0 => vec![0; 4],
+            1 => (-1_i32).to_be_bytes().to_vec(),
+            2 => i32::MIN.to_be_bytes().to_vec(),
+            // One more than jute.maxbuffer's default.
+            3 => 0x10_0000_i32.to_be_bytes().to_vec(),
+            4 => i32::MAX.to_be_bytes().to_vec(),
+            _ => {
+                let length = 1 + self.random.below(7);
+                frame(&self.random.bytes(length))
+            }
+        }
+    }
+}
