@@ -2,6 +2,7 @@
 
 mod bench;
 mod config;
+mod log;
 mod node;
 mod serve;
 
@@ -27,12 +28,18 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Put load on any server that speaks ZooKeeper's protocol, and measure.
     Bench(bench::BenchArgs),
+    /// Look at a transaction log, or cut it on your order.
+    Log(log::LogArgs),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Bench(arguments) => match bench::run(arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
+        Command::Log(arguments) => match log::run(&arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },

@@ -137,6 +137,26 @@ fn a_zeroed_block_between_durable_groups_is_damage() {
     }
 }
 
+/// A client's data may look like a group that vouches for others.
+#[test]
+fn planted_evidence_is_not_believed() {
+    let (elsewhere, _, foreign) = crashed();
+    let image =
+        &std::fs::read(&elsewhere.files()[0]).unwrap()[foreign[4].offset as usize..][..foreign[4].bytes as usize];
+
+    let dir = Fresh::new();
+    let (mut log, ..) = open(dir.config(), 0).unwrap();
+    let records = fill(&mut log, 1, &[100]);
+    // Headers of group and record, then as much as puts the image at a block's begin.
+    append(&mut log, 2, &[&payload(2, 4096 - 96 - 20), image, &payload(2, 5000)].concat());
+    settle(&mut log).unwrap();
+    drop(log);
+    let (groups, _) = groups(&dir.0);
+    edit(&groups[1].file, groups[1].offset + groups[1].bytes - 4096, &[0; 4096]);
+    let (_, recovery, replayed) = open(dir.config(), 0).unwrap();
+    assert_eq!((replayed, recovery.torn.map(|torn| torn.offset)), (records, Some(4096)));
+}
+
 /// A clean close vouches even for the last group.
 #[test]
 fn after_a_close_nothing_is_torn() {

@@ -245,6 +245,23 @@ impl Request {
         }
     }
 
+    /// Whether it takes a zxid when it is well formed, whatever comes of it.
+    pub fn is_write(&self) -> bool {
+        matches!(
+            self.opcode(),
+            op::CREATE
+                | op::CREATE2
+                | op::CREATE_CONTAINER
+                | op::CREATE_TTL
+                | op::DELETE
+                | op::SET_DATA
+                | op::SET_ACL
+                | op::MULTI
+                | op::RECONFIG
+                | op::CLOSE_SESSION
+        )
+    }
+
     /// The paths this request names, members of a multi included.
     pub fn paths(&self) -> Vec<&str> {
         match self {

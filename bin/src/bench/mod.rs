@@ -159,7 +159,7 @@ pub fn run(args: BenchArgs) -> Result<(), BenchError> {
             }
         }
     }
-    write_json(&args, &results)
+    write_json(&args, &site, &results)
 }
 
 /// Makes the znodes, measures, prints, removes the znodes.
@@ -213,7 +213,7 @@ fn address(server: &str) -> Result<SocketAddr, BenchError> {
     addresses.next().ok_or_else(|| failed("the name has no address".into()))
 }
 
-fn write_json(args: &BenchArgs, results: &[Value]) -> Result<(), BenchError> {
+fn write_json(args: &BenchArgs, site: &Site, results: &[Value]) -> Result<(), BenchError> {
     let Some(file) = &args.json else { return Ok(()) };
     let json = json!({
         "tool": "paddock bench",
@@ -222,6 +222,7 @@ fn write_json(args: &BenchArgs, results: &[Value]) -> Result<(), BenchError> {
         "preset": args.preset.map(args::Preset::name),
         "threads": args.threads,
         "seed": args.seed,
+        "interrupted": site.is_interrupted(),
         "runs": results,
     });
     let text = format!("{json:#}\n");

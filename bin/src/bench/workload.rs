@@ -160,6 +160,7 @@ impl Workload {
             Pattern::CreateThenDelete => "create and wait, delete without waiting".into(),
         };
         let pace = match self.pace {
+            Pace::Closed if self.pattern == Pattern::CreateThenDelete => "one create in flight each".into(),
             Pace::Closed => format!("{} in flight each", self.pipeline),
             Pace::Open { rate } => format!("{rate} per second"),
         };

@@ -62,10 +62,7 @@ impl Authority {
     /// `Code::Marshalling` is ZooKeeper's answer to a null id where it does not expect one.
     pub fn fix_up(&self, claimed: &[ClaimedEntry], caller: &[Id], table: &mut AclTable) -> Result<Acl, Code> {
         let mut fixed = Vec::new();
-        for (i, entry) in claimed.iter().enumerate() {
-            if claimed[..i].contains(entry) {
-                continue;
-            }
+        for entry in without_duplicates(claimed)? {
             self.fix_up_entry(entry, caller, &mut fixed)?;
         }
         if fixed.is_empty() {
@@ -98,6 +95,28 @@ impl Authority {
         fixed.push(Entry { perms: entry.perms, id });
         Ok(())
     }
+}
+
+/// The entries, each once. ZooKeeper's comparison trips over a null text where all before it is equal.
+fn without_duplicates(claimed: &[ClaimedEntry]) -> Result<Vec<&ClaimedEntry>, Code> {
+    let mut kept: Vec<&ClaimedEntry> = Vec::new();
+    for entry in claimed {
+        let mut is_new = true;
+        for other in kept.iter().filter(|other| other.perms == entry.perms) {
+            let scheme = entry.scheme.as_ref().ok_or(Code::Marshalling)?;
+            if other.scheme.as_ref() == Some(scheme) {
+                let id = entry.id.as_ref().ok_or(Code::Marshalling)?;
+                if other.id.as_ref() == Some(id) {
+                    is_new = false;
+                    break;
+                }
+            }
+        }
+        if is_new {
+            kept.push(entry);
+        }
+    }
+    Ok(kept)
 }
 
 /// Tells nothing of where two secrets differ by the time it takes.
@@ -153,6 +172,17 @@ mod tests {
             fixed.unwrap(),
             [Entry { perms: 1, id: id("ip", "1.1.1.1") }, Entry { perms: 1, id: id("world", "anyone") }]
         );
+    }
+
+    #[test]
+    fn null_texts_trip_the_comparison_with_equal_entries() {
+        let auth_null = ClaimedEntry { perms: 1, scheme: Some("auth".into()), id: None };
+        let caller = [id("digest", "a:x")];
+        assert_eq!(fix(&[auth_null.clone()], &caller).map(|list| list.len()), Ok(1));
+        assert_eq!(fix(&[claimed(1, "auth", ""), auth_null.clone()], &caller), Err(Code::Marshalling));
+        assert_eq!(fix(&[claimed(2, "auth", ""), auth_null], &caller).map(|list| list.len()), Ok(2));
+        let null_scheme = ClaimedEntry { perms: 1, scheme: None, id: None };
+        assert_eq!(fix(&[claimed(1, "world", "anyone"), null_scheme], &caller), Err(Code::Marshalling));
     }
 
     #[test]

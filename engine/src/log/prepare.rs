@@ -300,7 +300,11 @@ impl Drop for Farewell<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::goal;
+    use std::path::PathBuf;
+
+    use super::{FIRST_BYTES, Preallocator, goal};
+    use crate::io::sys;
+    use crate::log::segment::{Creator, SegmentPath};
 
     #[test]
     fn the_goal_runs_from_a_quarter_to_three() {
@@ -310,5 +314,50 @@ mod tests {
         assert_eq!(goal(300, 400, 1000), 1000);
         assert_eq!(goal(u64::MAX, 400, u64::MAX), u64::MAX);
         assert_eq!(goal(5, 1, 7), 7);
+    }
+
+    fn start(name: &str) -> (PathBuf, Preallocator) {
+        let dir = std::env::temp_dir().join(format!("paddock-prepare-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let (creator, _) = Creator::new(&dir, 1).unwrap();
+        let preallocator = Preallocator::start(creator, sys::event_fd().unwrap().into()).unwrap();
+        (dir, preallocator)
+    }
+
+    #[test]
+    fn who_cannot_wait_gets_a_small_segment() {
+        let (dir, preallocator) = start("urgent");
+        preallocator.order(2, 4 * FIRST_BYTES);
+        assert_eq!(preallocator.take().unwrap().size, FIRST_BYTES);
+        preallocator.order(3, 2 * FIRST_BYTES);
+        preallocator.pace(2 * FIRST_BYTES);
+        while preallocator.shared.lock().ready.is_none() {
+            std::thread::yield_now();
+        }
+        let segment = preallocator.take().unwrap();
+        assert_eq!(segment.size, 2 * FIRST_BYTES);
+        let bytes = std::fs::read(segment.path).unwrap();
+        assert!(bytes.len() as u64 == segment.size && bytes.iter().all(|byte| *byte == 0));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_failure_is_tried_again_when_the_segment_is_needed() {
+        let (dir, preallocator) = start("again");
+        let obstacle = SegmentPath::new(&dir, 2).path;
+        std::fs::write(&obstacle, b"").unwrap();
+        preallocator.order(2, 8192);
+        preallocator.pace(1);
+        while preallocator.shared.lock().ready.is_none() {
+            std::thread::yield_now();
+        }
+        assert!(!preallocator.hurry(), "a failed segment is not ready");
+        std::fs::remove_file(&obstacle).unwrap();
+        assert_eq!(preallocator.take().unwrap().sequence, 2);
+        preallocator.order(2, 8192);
+        let error = preallocator.take().unwrap_err().to_string();
+        assert!(error.contains(obstacle.to_str().unwrap()), "{error}");
+        assert_eq!(preallocator.end(), None);
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

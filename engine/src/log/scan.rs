@@ -365,3 +365,44 @@ impl<'a> Scan<'a> {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_must_follow_in_every_respect() {
+        let chain = Chain { log_id: 9, incarnation: 2, number: 6, group_crc: 77, record_crc: Some(5), zxid: Zxid(40) };
+        let next = Header {
+            unit_log2: 12,
+            body_length: 0,
+            records: 0,
+            log_id: 9,
+            incarnation: 2,
+            sequence: 3,
+            first_number: 5,
+            number: 7,
+            durable: 6,
+            before: Zxid(40),
+            first: Zxid(41),
+            previous_crc: 77,
+        };
+        let scan = Scan { chain: Some(chain), ..Scan::new(Path::new("/"), &[], Some(Zxid::ZERO)) };
+        assert_eq!(scan.follows(&next, 4096), Ok(()));
+        let first = Header { first_number: 7, incarnation: 5, ..next };
+        assert_eq!(scan.follows(&first, 0), Ok(()), "a segment may begin another life");
+        for (other, offset) in [
+            (Header { log_id: 8, ..next }, 4096),
+            (Header { number: 8, ..next }, 4096),
+            (Header { number: 6, ..next }, 4096),
+            (Header { previous_crc: 78, ..next }, 4096),
+            (Header { incarnation: 3, ..next }, 4096),
+            (Header { incarnation: 1, ..next }, 4096),
+            (Header { before: Zxid(39), ..next }, 4096),
+            (next, 0),
+            (Header { incarnation: 1, ..first }, 0),
+        ] {
+            assert!(scan.follows(&other, offset).is_err(), "{other:?} at {offset}");
+        }
+    }
+}

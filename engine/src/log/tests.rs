@@ -277,6 +277,49 @@ fn a_new_segment_waits_for_the_old_one() {
     assert_eq!(disk.script().under_way.len(), 1);
     assert_eq!(disk.script().under_way[0].1.offset, 0);
     assert_eq!(log.stats().segments, 2);
+    // Who does not ask waits.
+    submit(&mut log, 4);
+    assert_eq!(disk.script().under_way.len(), 2);
+    submit(&mut log, 5);
+    assert_eq!(log.completed_zxid(), Zxid(4));
+    assert_eq!(log.stats().segments, 3);
+}
+
+/// Groups that were under way together do not vouch for each other.
+#[test]
+fn only_marks_make_certain() {
+    let dir = Fresh::new("certain");
+    let (mut log, disk, ..) = open(dir.config());
+    for zxid in 1..=3 {
+        submit(&mut log, zxid);
+    }
+    (1..=3).for_each(|ticket| disk.write_only(ticket));
+    drop(log);
+    let (mut log, disk, _, recovery) = open(dir.config());
+    assert_eq!((recovery.last, recovery.certain), (Zxid(3), Zxid::ZERO));
+    // The new life vouches for all that it found, because it has made that durable.
+    submit(&mut log, 4);
+    disk.write_only(4);
+    drop(log);
+    let (_, _, _, recovery) = open(dir.config());
+    assert_eq!((recovery.last, recovery.certain), (Zxid(4), Zxid(3)));
+}
+
+/// A buffer is used again, and its old bytes do not get into the padding.
+#[test]
+fn the_padding_is_zero() {
+    let dir = Fresh::new("padding");
+    let (mut log, disk, ..) = open(LogConfig { in_flight: 1, ..dir.config() });
+    for (zxid, length) in (1..).zip([4000, 4000, 10, 10]) {
+        log.append(Zxid(zxid), |out| out.extend_from_slice(&vec![7; length]));
+        log.submit().unwrap();
+        disk.complete(zxid as u64);
+        log.completed().unwrap();
+    }
+    drop(log);
+    let bytes = std::fs::read(directory(&dir.0).join("log.0000000000000001")).unwrap();
+    let end = 2 * 8192 + 4096;
+    assert!(bytes[end - 3900..end].iter().all(|byte| *byte == 0));
 }
 
 #[test]

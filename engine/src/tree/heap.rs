@@ -80,14 +80,21 @@ struct GarbageList {
 }
 
 impl GarbageList {
+    /// Inlined, so that the fields go from registers into the chunk: copied whole, they would wait for the stores that
+    /// made them.
+    #[inline(always)]
     fn push(&mut self, item: Garbage) {
-        if self.chunks.back().is_none_or(|chunk| chunk.len() == CHUNK_ITEMS) {
-            let chunk = self.spare.take().unwrap_or_else(|| Vec::with_capacity(CHUNK_ITEMS));
-            self.chunks.push_back(chunk);
+        match self.chunks.back_mut() {
+            Some(chunk) if chunk.len() < CHUNK_ITEMS => chunk.push(item),
+            _ => self.push_chunk(item),
         }
-        if let Some(chunk) = self.chunks.back_mut() {
-            chunk.push(item);
-        }
+    }
+
+    #[cold]
+    fn push_chunk(&mut self, item: Garbage) {
+        let mut chunk = self.spare.take().unwrap_or_else(|| Vec::with_capacity(CHUNK_ITEMS));
+        chunk.push(item);
+        self.chunks.push_back(chunk);
     }
 
     fn front(&self) -> Option<&Garbage> {
@@ -188,6 +195,7 @@ impl Heap {
     /// # Safety
     /// The object came from [`Heap::allocate`] of this heap with this size, was born then, is retired for the first time,
     /// and is not used by the writer any more. With `owns_acl` it is a record.
+    #[inline]
     pub unsafe fn retire(&mut self, young: Young) {
         let Young { object, size, birth, owns_acl } = young;
         let item = Garbage { object, size_and_acl: size << 1 | usize::from(owns_acl), birth, died: self.building };

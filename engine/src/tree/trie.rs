@@ -33,8 +33,9 @@ pub const GROUP: usize = 16;
 /// Bytes of a record that a look-up asks for ahead: the header, the path, and what a reader copies.
 const RECORD_AHEAD: usize = 256;
 
-/// Bytes of a node that a look-up asks for ahead, before it knows the slot.
-const NODE_AHEAD: usize = 64;
+/// Bytes of a node that a look-up asks for ahead, before it knows the slot: most nodes that are not in the caches are no
+/// longer.
+const NODE_AHEAD: usize = 192;
 
 /// Records that a walk asks for before it reaches them.
 const WALK_AHEAD: usize = 4;
@@ -91,6 +92,11 @@ impl Slot {
     fn is_node(self) -> bool {
         self.0.addr() & TAGS == 0 && !self.0.is_null()
     }
+
+    #[inline]
+    fn prefetch(self) {
+        prefetch(self.0, if self.is_node() { NODE_AHEAD } else { RECORD_AHEAD });
+    }
 }
 
 /// The index of one version.
@@ -114,6 +120,7 @@ impl<'a> Trie<'a> {
         while let Kind::Node(node) = at.kind() {
             // SAFETY: the nodes of a live trie live.
             at = unsafe { follow(node, rest)?.read() };
+            at.prefetch();
             rest <<= BITS_PER_LEVEL;
         }
         // SAFETY: as above.
@@ -149,7 +156,7 @@ impl<'a> Trie<'a> {
                     // SAFETY: as above.
                     *at = unsafe { slot.read() };
                     walking |= at.is_node();
-                    prefetch(at.0, if at.is_node() { NODE_AHEAD } else { RECORD_AHEAD });
+                    at.prefetch();
                 }
             }
         }
@@ -254,6 +261,7 @@ impl Route {
                 route.depth += 1;
                 let is_there = node.as_ref().bitmap & bit != 0;
                 route.end = if is_there { slots(node).add(index as usize).read() } else { Slot::EMPTY };
+                route.end.prefetch();
             }
             rest <<= BITS_PER_LEVEL;
         }

@@ -203,11 +203,8 @@ public class Session {
         session.expect(KeeperState.Disconnected);
         session.expect(KeeperState.SyncConnected);
         check(zk.getSessionId() == id, "another session");
+        // One watcher object, so it hears of the session once, however many watches it is set on.
         armed.expect(KeeperState.Disconnected);
-        armed.expect(KeeperState.Disconnected);
-        armed.expect(KeeperState.Disconnected);
-        armed.expect(KeeperState.SyncConnected);
-        armed.expect(KeeperState.SyncConnected);
         armed.expect(KeeperState.SyncConnected);
         Stat stat = zk.exists("/java/alive", false);
         check(stat != null && stat.getEphemeralOwner() == id, stat);

@@ -11,7 +11,7 @@ const hosts = process.argv[2];
 // A client whose calls give promises; `events` collects what the watchers get.
 function connect() {
     return new Promise((resolve, reject) => {
-        const client = zookeeper.createClient(hosts, { sessionTimeout: 20000, spinDelay: 100, retries: 0 });
+        const client = zookeeper.createClient(hosts, { sessionTimeout: 20000, spinDelay: 2000, retries: 0 });
         const late = setTimeout(() => reject(new Error('not connected')), PATIENCE_MS);
         client.once('connected', () => { clearTimeout(late); resolve(client); });
         client.connect();

@@ -21,6 +21,7 @@ mod generator;
 mod lane;
 mod normal;
 mod paths;
+mod versions;
 
 use driver::Driver;
 use paddock_tests::random::{Random, number_from_env};

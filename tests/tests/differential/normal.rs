@@ -5,9 +5,10 @@
 //! | session id | number of the session in this run | top byte is the server id 1, the password is derived from it |
 //! | ctime, mtime | 0 | one transaction has one time, which lies within this run |
 //! | names of children | sorted | |
+//! | order of ACL entries that `auth` became | by id | |
 //! | zxid of an event | 0 | -1, or a transaction's, never going back on its connection |
 use paddock_tests::client::Session;
-use paddock_tests::records::Stat;
+use paddock_tests::records::{Acl, Stat};
 use paddock_tests::reply::{Body, Event, Reply};
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,7 +65,11 @@ impl Normal {
 
     fn body(&mut self, body: &mut Body) -> Result<(), String> {
         match body {
-            Body::PathStat(_, stat) | Body::Stat(stat) | Body::Data(_, stat) | Body::Acl(_, stat) => self.stat(stat),
+            Body::PathStat(_, stat) | Body::Stat(stat) | Body::Data(_, stat) => self.stat(stat),
+            Body::Acl(entries, stat) => {
+                entries.iter_mut().for_each(|entries| sort_expansions(entries));
+                self.stat(stat)
+            }
             Body::Names(names) => {
                 names.iter_mut().for_each(|names| names.sort());
                 Ok(())
@@ -97,6 +102,14 @@ impl Normal {
         }
         *time = 0;
         Ok(())
+    }
+}
+
+/// An `auth` entry becomes one entry per credential of the caller, in no particular order and with the same permissions.
+fn sort_expansions(entries: &mut [Acl]) {
+    let together = |one: &Acl, next: &Acl| one.perms == next.perms && one.scheme == next.scheme;
+    for expansion in entries.chunk_by_mut(together) {
+        expansion.sort_by(|one, other| one.id.cmp(&other.id));
     }
 }
 

@@ -1,0 +1,212 @@
+//! Other people's clients, unchanged, doing what people do with them: each program of `clients/` goes through create,
+//! read, update, delete, ephemeral and sequential znodes, watches, multi, ACLs with digest, and carries on in the same
+//! session after the server was killed and started again.
+//!
+//! A program that prints `RESTART` waits; the test kills the server (SIGKILL), starts it on the same data and port, and
+//! writes `restarted` to the program's stdin. At its end a program prints `DONE` and exits with 0. The two interactive
+//! shells are typed into instead, by the scripts `*.session`.
+//!
+//! `cargo xtask test` builds and installs the programs into the directory `PADDOCK_CLIENTS`, by default `clients` beside
+//! cargo's profile directories.
+use paddock_tests::server::{Kind, Server, Setup};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// A program that says nothing for this long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where `cargo xtask` put what the tests run.
+fn installed(name: &str) -> PathBuf {
+    let root = std::env::var_os("PADDOCK_CLIENTS").map(PathBuf::from).unwrap_or_else(|| {
+        let test = std::env::current_exe().expect("a test knows its own path");
+        test.ancestors().nth(3).expect("target/<profile>/deps/<test>").join("clients")
+    });
+    let path = root.join(name);
+    assert!(path.exists(), "{} is missing: run `cargo xtask clients` first", path.display());
+    path
+}
+
+/// A file of `tests/clients`.
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+}
+
+fn start() -> Server {
+    Setup::new(Kind::under_test()).start()
+}
+
+/// A program under the test's control, with everything it said.
+struct Program {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Program {
+    fn start(mut command: Command) -> Program {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let (sender, lines) = channel();
+        read_lines(child.stdout.take().expect("piped"), sender.clone());
+        read_lines(child.stderr.take().expect("piped"), sender);
+        let stdin = child.stdin.take().expect("piped");
+        Program { child, stdin, lines, said: Vec::new() }
+    }
+
+    /// The next line on stdout or stderr, `None` when both have ended.
+    fn line(&mut self) -> Option<String> {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => {
+                self.said.push(line.clone());
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => self.fail("it has been silent for too long"),
+        }
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        loop {
+            match self.line() {
+                Some(line) if line.contains(text) => return,
+                Some(_) => {}
+                None => self.fail(&format!("it ended and never said {text:?}")),
+            }
+        }
+    }
+
+    fn type_line(&mut self, line: &str) {
+        if let Err(error) = writeln!(self.stdin, "{line}").and_then(|()| self.stdin.flush()) {
+            self.fail(&format!("{line:?} could not be typed: {error}"));
+        }
+    }
+
+    /// Waits for the end, which must be a good one.
+    fn finish(mut self) -> Vec<String> {
+        while self.line().is_some() {}
+        let status = self.child.wait().expect("a child can be waited for");
+        if !status.success() {
+            self.fail(&format!("it ended with {status}"));
+        }
+        std::mem::take(&mut self.said)
+    }
+
+    fn fail(&mut self, what: &str) -> ! {
+        panic!("the client failed: {what}; it said:\n{}", self.said.join("\n"))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Both fail when it has ended, which is what is wanted.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn read_lines(stream: impl Read + Send + 'static, sender: Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+            // Nobody listens any more when the test is over.
+            drop(sender.send(String::from_utf8_lossy(&line).into_owned()));
+        }
+    });
+}
+
+fn crash_and_restart(server: &mut Server) {
+    server.kill();
+    server.restart();
+}
+
+/// Runs a program that follows the protocol of this directory, with at most one restart in it.
+fn run(mut command: Command, restarts: usize) {
+    let mut server = start();
+    command.arg(server.connect_string());
+    let mut program = Program::start(command);
+    for _ in 0..restarts {
+        program.wait_for("RESTART");
+        crash_and_restart(&mut server);
+        program.type_line("restarted");
+    }
+    let said = program.finish();
+    assert_eq!(said.last().map(String::as_str), Some("DONE"), "it said:\n{}", said.join("\n"));
+}
+
+/// Types a script into an interactive program: `>` a line to type, `<` text to wait for, `!` kill and restart the server.
+fn converse(mut command: Command, script: &Path) {
+    let mut server = start();
+    command.arg(server.connect_string());
+    let mut program = Program::start(command);
+    let text = std::fs::read_to_string(script).unwrap_or_else(|error| panic!("{}: {error}", script.display()));
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        match line.split_at_checked(2) {
+            Some(("> ", typed)) => program.type_line(typed),
+            Some(("< ", awaited)) => program.wait_for(awaited),
+            Some(("! ", _)) => crash_and_restart(&mut server),
+            _ => panic!("{}: what is {line:?}?", script.display()),
+        }
+    }
+    program.finish();
+}
+
+fn kazoo(script: &str) -> Command {
+    let mut command = Command::new(installed("venv/bin/python"));
+    command.arg(source(script));
+    command
+}
+
+#[test]
+fn kazoo_session() {
+    run(kazoo("kazoo/session.py"), 1);
+}
+
+#[test]
+fn kazoo_recipes() {
+    run(kazoo("kazoo/recipes.py"), 0);
+}
+
+#[test]
+fn java_session() {
+    let classes = installed("java");
+    let mut command = Command::new("java");
+    command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=off").arg("-cp");
+    command.arg(format!("{}:/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar", classes.display()));
+    command.arg("Session");
+    run(command, 1);
+}
+
+#[test]
+fn zkcli_session() {
+    let mut command = Command::new("/usr/share/zookeeper/bin/zkCli.sh");
+    command.args(["-timeout", "20000", "-server"]);
+    converse(command, &source("zkcli/zkcli.session"));
+}
+
+#[test]
+fn c_session() {
+    run(Command::new(installed("c/session")), 1);
+}
+
+#[test]
+fn cli_mt_session() {
+    // Without a terminal it would keep what it has to say until it ends.
+    let mut command = Command::new("stdbuf");
+    command.args(["--output=L", "/usr/lib/zookeeper/bin/cli_mt", "-h"]);
+    converse(command, &source("c/cli_mt.session"));
+}
+
+#[test]
+fn rust_session() {
+    run(Command::new(installed("rust/debug/paddock-test-rust-client")), 1);
+}
+
+#[test]
+fn node_session() {
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", installed("node/node_modules")).arg(source("node/session.js"));
+    run(command, 1);
+}

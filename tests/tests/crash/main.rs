@@ -1,0 +1,173 @@
+//! SIGKILL in the middle of everything, again and again: what was acknowledged is there, what was not is whole or absent.
+//!
+//! Every round, [`WRITERS`] clients write with many requests on their way, until a random number of acknowledgements has
+//! been counted; the thread that counts the last one kills the server. It is started again (at times killed again while
+//! it recovers), every session reattaches, and everything is read back and compared. Every few rounds some sessions do
+//! not come back and their ephemerals must go.
+//!
+//! `PADDOCK_CRASH_ROUNDS` sets the number of rounds, `PADDOCK_CRASH_SEED` repeats the choices of a run.
+mod model;
+mod visitors;
+mod writer;
+
+use paddock_tests::client::Client;
+use paddock_tests::random::{Random, number_from_env};
+use paddock_tests::records::Stat;
+use paddock_tests::reply::Body;
+use paddock_tests::request::Request;
+use paddock_tests::server::{Kind, Server, Setup, poll_until};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use visitors::Visitor;
+use writer::{Fate, SHARED, Writer};
+
+const DEFAULT_ROUNDS: usize = 200;
+const WRITERS: usize = 20;
+/// Acknowledgements before the kill, at most.
+const ACKNOWLEDGED_MAX: usize = 4_000;
+/// One round in this many has visitors.
+const VISITORS_EVERY: usize = 20;
+const VISITORS: usize = 3;
+/// One round in this many is killed again while it recovers, this soon after its start at most.
+const KILLED_AGAIN_ONE_IN: usize = 5;
+const RECOVERY: Duration = Duration::from_millis(60);
+
+/// Short ticks, so that expiry is exact, and snapshots often, so that crashes meet them.
+fn setup() -> Setup {
+    Setup::new(Kind::under_test())
+        .config("tickTime", "500")
+        .config("maxSessionTimeout", "60000")
+        .config("snapCount", "1000")
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    acknowledged: usize,
+    executed: usize,
+    lost: usize,
+}
+
+#[test]
+fn acknowledged_writes_survive_and_others_are_whole_or_absent() {
+    let (mut random, _) = Random::from_env("PADDOCK_CRASH_SEED");
+    let rounds = number_from_env("PADDOCK_CRASH_ROUNDS", DEFAULT_ROUNDS);
+    let server = setup().start();
+    let mut writers: Vec<Writer> = (0..WRITERS)
+        .map(|number| Writer::new(server.address(), number, random.word()).expect("a new server takes sessions"))
+        .collect();
+    create_shared(&server);
+    let mut totals = Totals::default();
+    for round in 1..=rounds {
+        let mut visitors: Vec<Visitor> = match round % VISITORS_EVERY {
+            0 => (0..VISITORS).map(|_| Visitor::new(server.address(), &mut random)).collect(),
+            _ => Vec::new(),
+        };
+        let most = if random.one_in(4) { WRITERS } else { ACKNOWLEDGED_MAX };
+        let target = 1 + random.below(most);
+        write_until_killed(&server, &mut writers, &mut visitors, target);
+        if random.one_in(KILLED_AGAIN_ONE_IN) {
+            server.spawn();
+            let soon = RECOVERY.mul_f64(random.below(100) as f64 / 100.0);
+            assert!(poll_until(soon, || server.exit_status()).is_none(), "it ended by itself: {}", server.log_tail());
+            server.kill();
+        }
+        let spawned = Instant::now();
+        server.spawn();
+        server.wait_until_serving();
+        compare(&server, &mut writers, &mut totals);
+        if !visitors.is_empty() {
+            visitors::expect_departure(server.address(), &visitors, spawned);
+        }
+    }
+    eprintln!("{rounds} rounds: {totals:?}");
+    assert!(totals.acknowledged > 0, "nothing was ever acknowledged");
+    stop_in_peace(server, &mut writers);
+}
+
+/// All writers write; the acknowledgement number `target` kills the server.
+fn write_until_killed(server: &Server, writers: &mut [Writer], visitors: &mut [Visitor], target: usize) {
+    let acknowledged = AtomicUsize::new(0);
+    let dying = AtomicBool::new(false);
+    let killer = server.killer();
+    let count = || {
+        if acknowledged.fetch_add(1, Ordering::Relaxed) + 1 == target {
+            dying.store(true, Ordering::SeqCst);
+            killer.kill();
+        }
+    };
+    let over = || assert!(dying.load(Ordering::SeqCst), "the server closed a connection and was not being killed");
+    std::thread::scope(|scope| {
+        for writer in writers {
+            scope.spawn(|| {
+                writer.write(count);
+                over();
+            });
+        }
+        for visitor in visitors {
+            scope.spawn(|| {
+                visitor.stay();
+                over();
+            });
+        }
+    });
+}
+
+/// Reattaches everybody and compares all that is there with all that was answered.
+fn compare(server: &Server, writers: &mut [Writer], totals: &mut Totals) {
+    let (data, stat) = read_shared(server);
+    compare_shared(writers, &data, stat);
+    let fates: Vec<Fate> = writers.iter_mut().map(|writer| writer.recover(server.address())).collect();
+    let mut zxids = HashSet::new();
+    let told = writers.iter().flat_map(|writer| &writer.zxids);
+    for zxid in told.chain(fates.iter().flat_map(|fate| &fate.zxids)) {
+        assert!(zxids.insert(*zxid), "zxid {zxid} was given to two transactions");
+    }
+    totals.acknowledged += writers.iter().map(|writer| writer.zxids.len()).sum::<usize>();
+    totals.executed += fates.iter().map(|fate| fate.executed).sum::<usize>();
+    totals.lost += fates.iter().map(|fate| fate.lost).sum::<usize>();
+}
+
+/// The shared znode has the last acknowledged set, or a later one that was on its way.
+fn compare_shared(writers: &[Writer], data: &[u8], stat: Stat) {
+    for set in writers.iter().flat_map(|writer| &writer.shared_sets) {
+        let (version, zxid) = (set.version, set.zxid);
+        assert!(version <= stat.version && zxid <= stat.mzxid, "version {version} of {SHARED} was undone: {stat:?}");
+        if version == stat.version {
+            assert_eq!((zxid, set.data.as_slice()), (stat.mzxid, data), "version {version} of {SHARED}");
+        }
+    }
+    let newest = writers.iter().flat_map(|writer| &writer.shared_sets).map(|set| set.version).max();
+    let on_their_way: usize = writers.iter().map(Writer::shared_sets_on_their_way).sum();
+    if let Some(newest) = newest.filter(|&newest| newest < stat.version) {
+        let more = usize::try_from(stat.version - newest).expect("not negative");
+        assert!(more <= on_their_way, "version {} of {SHARED} after {newest}", stat.version);
+        assert!(writers.iter().any(|writer| writer.may_have_set_shared(data)), "nobody wrote this to {SHARED}");
+    }
+}
+
+fn create_shared(server: &Server) {
+    let mut client = Client::connect(server.address(), 40_000).expect("a new server takes sessions");
+    let reply = client.call(&Request::create(SHARED, b"", 0)).expect("a new server answers");
+    assert_eq!(reply.err, 0, "{SHARED}");
+}
+
+fn read_shared(server: &Server) -> (Vec<u8>, Stat) {
+    let mut client = Client::connect(server.address(), 40_000).unwrap_or_else(|error| panic!("a reader: {error}"));
+    match client.call(&Request::get_data(SHARED, false)).map(|reply| reply.body) {
+        Ok(Body::Data(Some(data), stat)) => (data, stat),
+        other => panic!("{SHARED}: {other:?}"),
+    }
+}
+
+/// The same comparison after an orderly stop.
+fn stop_in_peace(mut server: Server, writers: &mut [Writer]) {
+    let status = server.terminate();
+    // Java's convention for a process ended by SIGTERM is 143.
+    assert!(status.success() || status.code() == Some(143), "SIGTERM: {status}\n{}", server.log_tail());
+    server.restart();
+    for writer in writers {
+        let fate = writer.recover(server.address());
+        assert_eq!((fate.executed, fate.lost), (0, 0));
+    }
+}
