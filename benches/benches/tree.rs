@@ -272,20 +272,19 @@ fn walks(c: &mut Criterion, tree: &Tree) {
             })
         })
     });
-    let mut names = Vec::new();
+    // One behind the other, as they come from a file.
+    let mut bytes = Vec::new();
     let records: Vec<_> = tree
         .head()
         .iter()
         .map(|znode| {
-            let start = names.len();
-            znode.write_children(&mut names);
-            (
-                znode.path().to_string(),
-                znode.data().map(<[u8]>::to_vec),
-                znode.stat(),
-                znode.num_children(),
-                start..names.len(),
-            )
+            let start = bytes.len();
+            bytes.extend_from_slice(znode.path().as_bytes());
+            let path_end = bytes.len();
+            bytes.extend_from_slice(znode.data().expect("no data is null"));
+            let data_end = bytes.len();
+            znode.write_children(&mut bytes);
+            (znode.stat(), znode.num_children(), start..path_end, path_end..data_end, data_end..bytes.len())
         })
         .collect();
     group.bench_function("load", |b| {
@@ -294,11 +293,15 @@ fn walks(c: &mut Criterion, tree: &Tree) {
             for _ in 0..count {
                 let start = Instant::now();
                 let mut loader = BulkLoader::new(SEED, false);
-                for (path, data, stat, num_children, range) in &records {
-                    let child_names = &names[range.clone()];
-                    let data = data.as_deref();
-                    let (stat, num_children) = (*stat, *num_children);
-                    let znode = LoadedZnode { path, data, acl: None, stat, num_children, child_names };
+                for (stat, num_children, path, data, child_names) in &records {
+                    let znode = LoadedZnode {
+                        path: std::str::from_utf8(&bytes[path.clone()]).expect("it was a path"),
+                        data: Some(&bytes[data.clone()]),
+                        acl: None,
+                        stat: *stat,
+                        num_children: *num_children,
+                        child_names: &bytes[child_names.clone()],
+                    };
                     loader.push(znode).expect("it was walked in order");
                 }
                 let tree = loader.finish().expect("it is linked");

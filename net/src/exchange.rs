@@ -51,6 +51,8 @@ pub struct Heard {
     pub sessions: Vec<i64>,
     /// All that came before this is reported.
     pub until: Instant,
+    /// Nothing that is reported came later.
+    pub at: Instant,
 }
 
 /// One request for the replica.

@@ -211,14 +211,11 @@ impl Assembly<'_> {
         Err(ConfigError::Refused { place, key: spelled, problem })
     }
 
+    /// On unless the operator says `0`: unlike ZooKeeper, which fills the disk where nobody has thought of it.
     fn purge(&self) -> Purge {
-        match (
-            self.settings.value("autopurge.purgeInterval"),
-            self.settings.given("autopurge.purgeInterval"),
-            self.file,
-        ) {
-            (_, None, None) => Purge::AfterSnapshot,
-            (Some(Value::Interval(period)), _, _) if !period.is_zero() => Purge::Every(period),
+        match (self.settings.given("autopurge.purgeInterval"), self.settings.value("autopurge.purgeInterval")) {
+            (None, _) => Purge::AfterSnapshot,
+            (Some(_), Some(Value::Interval(period))) if !period.is_zero() => Purge::Every(period),
             _ => Purge::Off,
         }
     }

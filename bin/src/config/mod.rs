@@ -199,7 +199,7 @@ mod tests {
     fn a_real_file() {
         let file = temporary("zoo.cfg", b"dataDir=/data\nclientPort=2182\nclientPortAddress=localhost\n");
         let loaded = load(Some(&file), &[], &[]).expect("well formed");
-        assert_eq!(loaded.config.client_address, "127.0.0.1:2182".parse().expect("an address"));
+        assert_eq!(loaded.config.client_address, "127.0.0.1:2182".parse::<SocketAddr>().expect("an address"));
         std::fs::remove_file(file).expect("the file is ours");
     }
 

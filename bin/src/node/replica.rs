@@ -269,10 +269,10 @@ impl Replica {
         for request in &submission.requests {
             self.take_request(reactor, request, &submission.bytes);
         }
-        if let Some(Heard { sessions, until }) = submission.heard {
-            let until_ms = self.millis(until);
+        if let Some(Heard { sessions, until, at }) = submission.heard {
+            let at_ms = self.millis(at);
             for session in sessions {
-                self.expiry.touch(session, until_ms);
+                self.expiry.touch(session, at_ms);
             }
             self.heard_until[reactor] = until;
         }

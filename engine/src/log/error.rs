@@ -54,8 +54,8 @@ impl fmt::Display for LogError {
         match self {
             LogError::NoSpace { dir } => write!(
                 f,
-                "no space is left for the transaction log in {}; free space on that file system, \
-                 the server goes on by itself then",
+                "no space is left for the transaction log in {}; free space on that file system \
+                 and start the server again",
                 dir.display()
             ),
             LogError::Io { action, path, source } => {

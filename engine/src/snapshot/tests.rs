@@ -46,6 +46,8 @@ fn tree() -> Tree {
 
 fn write_tree(place: &Place, tree: &mut Tree, zxid: i64) -> PathBuf {
     let _sealed = tree.seal();
+    // Notices the pins that were dropped.
+    tree.reclaim();
     let pin = tree.pin().unwrap();
     let sessions = [(5, 4000), (-6, 8000)];
     write(&place.0, &pin.view(), Zxid(zxid), &HashSeed(SEED), &sessions, &mut || true).unwrap().publish().unwrap()

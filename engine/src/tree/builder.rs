@@ -5,11 +5,11 @@
 //! and each node is allocated once, in its final size.
 #![allow(unsafe_code)]
 
+use super::children;
 use super::hash::{Hasher, LEVELS, branch, common_levels};
-use super::pages;
+use super::node::{self, Slot};
 use super::record::{self, Draft, Record};
 use super::store::Store;
-use super::trie::{self, Slot};
 
 /// A trie under construction, and its memory.
 pub(super) struct Builder {
@@ -59,7 +59,7 @@ impl Builder {
         self.last_path.clear();
         self.last_path.push_str(draft.path);
         let heap = self.store.heap_mut();
-        draft.children = pages::build(heap, hasher, names);
+        draft.children = children::build(heap, hasher, names);
         let header = record::create(heap, draft);
         self.last.push(Slot::record(header));
         // SAFETY: it lives until the builder is dropped, or longer.
@@ -84,7 +84,7 @@ impl Builder {
         let heap = self.store.heap_mut();
         let mut slot = match self.last[..] {
             [alone] => alone,
-            _ => trie::build_twins(heap, &self.last),
+            _ => node::build_twins(heap, &self.last),
         };
         self.last.clear();
         if let Some(deepest) = self.shared_before.max(shared_after) {
@@ -96,7 +96,7 @@ impl Builder {
                 if shared_after.is_some_and(|shared| level <= shared) {
                     break;
                 }
-                slot = trie::build_node(heap, node.bitmap, &node.slots);
+                slot = node::build_node(heap, node.bitmap, &node.slots);
                 *node = OpenNode { bitmap: 0, slots: std::mem::take(&mut node.slots) };
                 node.slots.clear();
                 if level == 0 {

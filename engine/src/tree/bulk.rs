@@ -11,9 +11,9 @@ use crate::path::ROOT;
 use crate::stat::Stat;
 
 use super::builder::Builder;
+use super::fork::Children;
 use super::hash::{HashSeed, Hasher};
 use super::owner::{OwnerKind, owner_kind};
-use super::pages::Children;
 use super::record::Draft;
 use super::store::Sums;
 use super::{Tree, canonical};

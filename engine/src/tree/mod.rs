@@ -18,8 +18,9 @@
 //! | loading a snapshot | [`BulkLoader`] |
 //! | versions, readers, pins: who may look at what, for how long | `versions` |
 //! | the head's index, records and names, changed together | `store`, `builder` |
-//! | the index, a hash trie over full paths | `trie`, `hash` |
-//! | records and lists of names as they go on the wire | `record`, `pages` |
+//! | the index, a hash trie over full paths | `trie`, `route`, `node`, `hash` |
+//! | records as they go on the wire | `record` |
+//! | names of children as they go on the wire | `children`, `fork`, `page` |
 //! | memory: what is free when | `heap` |
 //!
 //! # Invariants
@@ -38,12 +39,16 @@
 
 mod builder;
 mod bulk;
+mod children;
+mod fork;
 mod hash;
 mod heap;
+mod node;
 mod owner;
-mod pages;
+mod page;
 mod prefetch;
 mod record;
+mod route;
 mod store;
 mod trie;
 mod versions;
@@ -58,16 +63,16 @@ use crate::path;
 use crate::stat::Stat;
 
 pub use bulk::{BulkLoader, LoadError, LoadedZnode};
+pub use children::{ChildNames, ChildPages};
 pub use hash::HashSeed;
 pub use heap::{MAX_PINS, RECLAIM_ITEMS_MAX};
 pub use owner::{OwnerKind, TTL_MAX_MS, owner_kind, ttl_owner};
-pub use pages::{ChildNames, ChildPages};
 pub use versions::{Pin, READERS_MAX, Reader, Root, Sealed};
 pub use view::{View, Znodes};
 pub use znode::Znode;
 
+use fork::Children;
 use hash::Hasher;
-use pages::Children;
 use record::Draft;
 use store::{Editor, Store, Sums};
 use versions::{Readers, Shared, Version};

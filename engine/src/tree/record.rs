@@ -25,8 +25,9 @@ use crate::acl::Acl;
 use crate::path::ROOT;
 use crate::stat::{Stat, WIRE_LENGTH};
 
+use super::children::ChildSet;
+use super::fork::Children;
 use super::heap::{Heap, Young};
-use super::pages::{ChildSet, Children};
 
 const HEADER: usize = size_of::<Header>();
 

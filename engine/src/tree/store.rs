@@ -9,11 +9,14 @@ use std::ops::{Deref, DerefMut};
 
 use crate::acl::Acl;
 
+use super::children;
+use super::fork::Children;
 use super::hash::Hasher;
 use super::heap::{Heap, Young};
-use super::pages::{self, Children};
+use super::node::{self, Slot};
 use super::record::{self, Draft, Record, RecordMut};
-use super::trie::{self, Route, Slot, Trie};
+use super::route::Route;
+use super::trie::Trie;
 use super::versions::Version;
 
 /// The head, the versions that can still be gone back to, and their memory.
@@ -192,7 +195,7 @@ impl Store {
         // SAFETY: the head lives; what is collected is all of it that the published version does not reach, for an object
         // is born before or with what points to it.
         unsafe {
-            trie::visit_young(self.root, number + 1, &mut |object| young.push(object));
+            node::visit_young(self.root, number + 1, &mut |object| young.push(object));
             self.heap.rollback(number, young);
         }
         self.sealed.clear();
@@ -205,7 +208,7 @@ impl Store {
     /// It is of this store's heap and is the caller's alone.
     pub unsafe fn discard(&mut self, root: Slot) {
         // SAFETY: passed on.
-        unsafe { trie::visit_young(root, 0, &mut |object| self.heap.discard(object)) };
+        unsafe { node::visit_young(root, 0, &mut |object| self.heap.discard(object)) };
     }
 }
 
@@ -226,7 +229,7 @@ impl<'a> Editor<'a> {
     pub fn add_child(&mut self, hasher: &Hasher, name: &str) {
         let children = self.record.read().raw_children();
         // SAFETY: the children are of this record of the head only, which takes what replaces them.
-        let children = unsafe { pages::insert(self.heap, hasher, children, name) };
+        let children = unsafe { children::insert(self.heap, hasher, children, name) };
         self.record.set_children(children);
     }
 
@@ -237,7 +240,7 @@ impl<'a> Editor<'a> {
     pub fn remove_child(&mut self, hasher: &Hasher, name: &str) {
         let children = self.record.read().raw_children();
         // SAFETY: as in `add_child`.
-        let children = unsafe { pages::remove(self.heap, hasher, children, name) };
+        let children = unsafe { children::remove(self.heap, hasher, children, name) };
         self.record.set_children(children);
     }
 

@@ -38,8 +38,9 @@ use crossbeam::utils::CachePadded;
 
 use super::hash::Hasher;
 use super::heap::Heap;
+use super::node::Slot;
 use super::store::{Store, Sums};
-use super::trie::{Slot, Trie};
+use super::trie::Trie;
 use super::view::View;
 
 /// Readers that one tree may have at one time: far more than cores.

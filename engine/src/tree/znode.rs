@@ -3,8 +3,8 @@
 use crate::acl::Acl;
 use crate::stat::{CONTAINER_OWNER, Stat, WIRE_LENGTH};
 
+use super::children::{ChildNames, ChildPages};
 use super::owner::{OwnerKind, TTL_MAX_MS};
-use super::pages::{ChildNames, ChildPages};
 use super::record::Record;
 
 /// A znode of one version. A copy is a pointer; everything that it gives borrows from the tree.

@@ -392,7 +392,7 @@ impl Reactor {
         if let Some(unsent) = self.submission.heard.take() {
             sessions.extend(unsent.sessions);
         }
-        self.submission.heard = Some(Heard { sessions, until: self.now });
+        self.submission.heard = Some(Heard { sessions, until: self.now, at: Instant::now() });
     }
 
     fn housekeep(&mut self) {

@@ -77,6 +77,10 @@ impl Reactor {
 
     fn take_answer(&mut self, answer: &Answer, bytes: &[u8]) {
         let Some(connection) = self.connections.get(answer.connection) else { return };
+        if connection.stage == Stage::Flushing {
+            // It has been told that it is closed; nothing may follow.
+            return;
+        }
         let slot = answer.connection.slot;
         match &answer.kind {
             AnswerKind::Reply { xid, code, body } => {
@@ -137,6 +141,9 @@ impl Reactor {
     fn run_reads(&mut self, slot: u32) {
         loop {
             let Some(connection) = self.connections.at(slot) else { return };
+            if connection.stage == Stage::Flushing {
+                return;
+            }
             match connection.pending.front() {
                 None | Some(Pending::Write { .. }) => break,
                 Some(Pending::Read { .. } | Pending::Ready(_)) => {}

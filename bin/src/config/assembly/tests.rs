@@ -89,7 +89,7 @@ fn defaults_of_a_file_are_zookeepers() {
         pre_alloc_size: 64 << 20,
         force_sync: true,
         fsync_warning_threshold: Duration::from_secs(1),
-        purge: Purge::Off,
+        purge: Purge::AfterSnapshot,
         snap_retain_count: 3,
         four_letter_whitelist: Whitelist::parse(""),
         skip_acl: false,

@@ -1,0 +1,295 @@
+//! ZooKeeper's operations by their transactions: what is refused, in which order, and what is left behind. The numbers
+//! are those of the protocol reference's list of traps.
+
+use paddock_engine::acl::{Authority, Id};
+use paddock_engine::apply::Effects;
+use paddock_engine::database::Database;
+use paddock_engine::error::Code;
+use paddock_engine::event::EventKind;
+use paddock_engine::jute::{Reader, Write};
+use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::request::opcode;
+use paddock_engine::tree::HashSeed;
+use paddock_engine::txn::{Txn, TxnHeader, write_digest};
+
+const SESSION: i64 = 0x77;
+
+/// A database, and the log of what was applied to it.
+struct World {
+    database: Database,
+    log: Vec<Vec<u8>>,
+    effects: Effects,
+}
+
+fn fresh() -> Database {
+    Database::new(HashSeed(*b"sixteen byte key"), Authority::default(), false)
+}
+
+impl World {
+    fn new() -> World {
+        let mut world = World { database: fresh(), log: Vec::new(), effects: Effects::default() };
+        world.apply(SESSION, &Txn::CreateSession { timeout: 4000 });
+        world
+    }
+
+    fn apply(&mut self, client: i64, txn: &Txn<'_>) {
+        let zxid = self.database.last_zxid().next();
+        let header = TxnHeader { client, cxid: 1, zxid: zxid.0, time: 1000 + zxid.0 };
+        let mut record = Vec::new();
+        txn.write(&header, &mut record);
+        self.effects.reply.clear();
+        self.database.apply(&header, txn, Some(&mut self.effects));
+        write_digest(self.database.tree().digest(), &mut record);
+        self.log.push(record);
+    }
+
+    /// What a client gets: the body of the reply, or the error.
+    fn ask(&mut self, opcode: i32, body: &[u8]) -> Result<Vec<u8>, Code> {
+        let ids = [Id { scheme: "ip".into(), id: "127.0.0.1".into() }];
+        match self.database.prepare(opcode, body, Caller { session: SESSION, ids: &ids }) {
+            Ok(txn) => {
+                self.apply(SESSION, &txn);
+                Ok(self.effects.reply.clone())
+            }
+            Err(Refusal::Failed(code)) => {
+                self.apply(SESSION, &Txn::Error(code.number()));
+                Err(code)
+            }
+            Err(Refusal::Undecodable) => Err(Code::Marshalling),
+        }
+    }
+
+    fn create(&mut self, path: &str, flags: i32) -> Result<String, Code> {
+        let reply = self.ask(opcode::CREATE, &create(path, flags))?;
+        Ok(Reader::new(&reply).string().unwrap().unwrap().into_owned())
+    }
+
+    fn delete(&mut self, path: &str) -> Result<(), Code> {
+        self.ask(opcode::DELETE, &versioned(path, -1)).map(drop)
+    }
+
+    fn events(&mut self) -> Vec<(EventKind, String)> {
+        let events = std::mem::take(&mut self.effects.events);
+        events.iter().map(|event| (event.kind, event.path.to_owned())).collect()
+    }
+
+    /// The log gives the same state again, by the same digests.
+    fn assert_replays(&self) {
+        let mut again = fresh();
+        let mut acls = Default::default();
+        for record in &self.log {
+            let read = Txn::read(record, &mut acls).unwrap();
+            again.apply(&read.header, &read.txn, None);
+            assert_eq!(read.digest, Some(again.tree().digest()));
+        }
+        assert_eq!(again.tree().len(), self.database.tree().len());
+        assert_eq!(again.ephemeral_count(), self.database.ephemeral_count());
+    }
+}
+
+fn create(path: &str, flags: i32) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.put_string(path);
+    body.put_buffer(Some(b"x"));
+    body.put_i32(1);
+    body.put_i32(31);
+    body.put_string("world");
+    body.put_string("anyone");
+    body.put_i32(flags);
+    body
+}
+
+fn versioned(path: &str, version: i32) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.put_string(path);
+    body.put_i32(version);
+    body
+}
+
+fn multi(members: &[(i32, Vec<u8>)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (opcode, member) in members {
+        body.put_i32(*opcode);
+        body.put_bool(false);
+        body.put_i32(-1);
+        body.extend_from_slice(member);
+    }
+    body.put_i32(-1);
+    body.put_bool(true);
+    body.put_i32(-1);
+    body
+}
+
+/// The result types and codes of a multi whose results have no bodies but errors' and create's.
+fn results(mut reply: &[u8]) -> Vec<(i32, i32)> {
+    let mut found = Vec::new();
+    loop {
+        let mut reader = Reader::new(reply);
+        let (kind, done, code) = (reader.i32().unwrap(), reader.bool().unwrap(), reader.i32().unwrap());
+        if done {
+            return found;
+        }
+        found.push((kind, code));
+        match kind {
+            -1 => drop(reader.i32().unwrap()),
+            opcode::CREATE => drop(reader.string().unwrap()),
+            opcode::CREATE2 => {
+                reader.string().unwrap();
+                (0..17).for_each(|_| drop(reader.i32().unwrap()));
+            }
+            _ => {}
+        }
+        reply = reader.rest();
+    }
+}
+
+#[test]
+fn trap_24_shown_cversion_counts_creations_and_deletions() {
+    let mut world = World::new();
+    let cversion = |world: &World, path: &str| {
+        i32::from_be_bytes(world.database.tree().get(path).unwrap().stat_wire()[36..40].try_into().unwrap())
+    };
+    assert_eq!((cversion(&world, "/"), cversion(&world, "/zookeeper")), (-1, -2));
+    world.create("/a", 0).unwrap();
+    world.create("/a/b", 0).unwrap();
+    assert_eq!(cversion(&world, "/a"), 1);
+    world.delete("/a/b").unwrap();
+    assert_eq!(cversion(&world, "/a"), 2);
+    world.assert_replays();
+}
+
+#[test]
+fn trap_25_sequence_numbers_count_every_creation() {
+    let mut world = World::new();
+    world.create("/q", 0).unwrap();
+    assert_eq!(world.create("/q/a-", 2).unwrap(), "/q/a-0000000000");
+    world.create("/q/plain", 0).unwrap();
+    assert_eq!(world.create("/q/b-", 2).unwrap(), "/q/b-0000000002");
+    assert_eq!(world.create("/q/a", 9), Err(Code::BadArguments));
+    assert_eq!(world.create("/q/", 2).unwrap(), "/q/0000000003", "trap 35");
+    assert_eq!(world.create("/q/..", 2).unwrap(), "/q/..0000000004");
+}
+
+#[test]
+fn trap_30_a_failed_write_takes_a_zxid_and_an_undecodable_one_none() {
+    let mut world = World::new();
+    let before = world.database.last_zxid().0;
+    assert_eq!(world.delete("/missing"), Err(Code::NoNode));
+    assert_eq!(world.database.last_zxid().0, before + 1);
+    assert_eq!(world.ask(opcode::DELETE, &[0, 0]), Err(Code::Marshalling));
+    assert_eq!(world.database.last_zxid().0, before + 1);
+    assert_eq!(world.ask(opcode::MULTI, &[0, 0]), Err(Code::Marshalling));
+    assert_eq!(world.database.last_zxid().0, before + 2);
+}
+
+#[test]
+fn traps_34_37_38_the_order_of_errors() {
+    let mut world = World::new();
+    world.create("/e", 1).unwrap();
+    world.create("/a", 0).unwrap();
+    assert_eq!(world.create("/a//b", 0), Err(Code::NoNode));
+    assert_eq!(world.create("/missing/", 0), Err(Code::NoNode));
+    assert_eq!(world.create("/a/", 0), Err(Code::BadArguments));
+    assert_eq!(world.create("/", 0), Err(Code::NodeExists));
+    assert_eq!(world.create("", 0), Err(Code::BadArguments));
+    assert_eq!(world.create("/e/child", 0), Err(Code::NoChildrenForEphemerals));
+    assert_eq!(world.create("/a", 5), Err(Code::Unimplemented), "TTL without extended types");
+    let mut null_path = vec![255; 4];
+    null_path.extend_from_slice(&create("", 0)[4..]);
+    assert_eq!(world.ask(opcode::CREATE, &null_path), Err(Code::Marshalling));
+    for reserved in ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config", "a", ""] {
+        assert_eq!(world.delete(reserved), Err(Code::BadArguments), "{reserved}");
+    }
+    assert_eq!(world.delete("/a/"), Err(Code::NoNode));
+    assert_eq!(world.ask(opcode::DELETE, &versioned("/a", 3)), Err(Code::BadVersion));
+    assert_eq!(world.create("/zookeeper/config/x", 0), Err(Code::NoAuth));
+}
+
+#[test]
+fn traps_41_to_44_a_multi_is_whole_or_nothing() {
+    let mut world = World::new();
+    world.create("/a", 0).unwrap();
+    let length = world.database.tree().len();
+    let failing = multi(&[
+        (opcode::CREATE, create("/a/s-", 2)),
+        (opcode::DELETE, versioned("/missing", -1)),
+        (opcode::CREATE, create("/b", 0)),
+    ]);
+    let reply = world.ask(opcode::MULTI, &failing).unwrap();
+    assert_eq!(results(&reply), [(-1, 0), (-1, -101), (-1, -2)]);
+    assert_eq!(world.database.tree().len(), length);
+    assert_eq!(world.create("/a/s-", 2).unwrap(), "/a/s-0000000000", "no number is lost");
+    world.events();
+    let working = multi(&[
+        (opcode::DELETE, versioned("/a/s-0000000000", -1)),
+        (opcode::DELETE, versioned("/a", -1)),
+        (opcode::CREATE2, create("/a", 1)),
+        (opcode::CREATE, create("/c", 0)),
+        (opcode::CHECK, versioned("/c", 0)),
+    ]);
+    let reply = world.ask(opcode::MULTI, &working).unwrap();
+    let expected =
+        [(opcode::DELETE, 0), (opcode::DELETE, 0), (opcode::CREATE2, 0), (opcode::CREATE, 0), (opcode::CHECK, 0)];
+    assert_eq!(results(&reply), expected);
+    let told: Vec<String> = world.events().into_iter().map(|(kind, path)| format!("{kind:?} {path}")).collect();
+    let in_order = [
+        "Deleted /a/s-0000000000",
+        "ChildrenChanged /a",
+        "Deleted /a",
+        "ChildrenChanged /",
+        "Created /a",
+        "ChildrenChanged /",
+        "Created /c",
+        "ChildrenChanged /",
+    ];
+    assert_eq!(told, in_order);
+    assert_eq!(world.database.ephemerals_of(SESSION).collect::<Vec<_>>(), ["/a"]);
+    assert_eq!(results(&world.ask(opcode::MULTI, &multi(&[])).unwrap()), []);
+    world.assert_replays();
+}
+
+#[test]
+fn trap_82_a_session_takes_its_ephemerals_along() {
+    let mut world = World::new();
+    world.create("/e1", 1).unwrap();
+    world.create("/e2", 1).unwrap();
+    world.delete("/e1").unwrap();
+    world.create("/p", 0).unwrap();
+    let close = world.database.prepare_close_session(SESSION);
+    assert!(matches!(&close, Txn::CloseSession { ephemerals: Some(paths) } if paths == &["/e2"]));
+    world.apply(SESSION, &close);
+    assert!(world.database.tree().get("/e2").is_none() && world.database.tree().get("/p").is_some());
+    assert_eq!(world.create("/late", 1), Err(Code::SessionExpired), "trap 83");
+    assert_eq!(world.create("/late", 0), Err(Code::SessionExpired));
+    world.assert_replays();
+}
+
+/// Logs of old servers do not say which ephemerals go.
+#[test]
+fn a_close_without_a_list_takes_all() {
+    let mut world = World::new();
+    world.create("/e1", 1).unwrap();
+    world.apply(SESSION, &Txn::CloseSession { ephemerals: None });
+    assert!(world.database.tree().get("/e1").is_none());
+    world.assert_replays();
+}
+
+#[test]
+fn versions_are_checked_and_never_become_minus_one() {
+    let mut world = World::new();
+    world.create("/a", 0).unwrap();
+    let set = |version: i32| {
+        let mut body = Vec::new();
+        body.put_string("/a");
+        body.put_buffer(None);
+        body.put_i32(version);
+        body
+    };
+    world.ask(opcode::SET_DATA, &set(0)).unwrap();
+    assert_eq!(world.ask(opcode::SET_DATA, &set(0)), Err(Code::BadVersion));
+    world.ask(opcode::SET_DATA, &set(-1)).unwrap();
+    assert_eq!(world.database.tree().get("/a").unwrap().data(), None, "null is not empty");
+    world.database.tree_mut().set_data("/a", None, -2, 1, 1);
+    world.ask(opcode::SET_DATA, &set(-2)).unwrap();
+    assert_eq!(world.database.tree().get("/a").unwrap().stat().version, 0);
+}

@@ -1,0 +1,26 @@
+//! Clients that mean harm, or whose programmers slept: whatever they send, the server stays up, serves the others, keeps
+//! its memory within bounds, and answers as ZooKeeper does.
+//!
+//! Every test has a server of its own, and ends with [`wire::assert_stands`]: the process lives, its log tells of no
+//! panic, and every reactor serves reads and writes. Memory is judged by the kernel's figure (VmRSS), against bounds that
+//! are named where they are used.
+//!
+//! | module | what is wrong |
+//! |---|---|
+//! | `frames` | lengths, first frames, handshakes, single bytes, random bytes |
+//! | `bodies` | records that cannot be decoded, counts that lie, operations that do not exist, huge but lawful ones |
+//! | `burdens` | clients that do not read, too many of them, requests that cost more than they weigh |
+//! | `order` | requests whose timing is the trouble |
+//! | `start` | mistakes of the operator |
+#[path = "hostile/bodies.rs"]
+mod bodies;
+#[path = "hostile/burdens.rs"]
+mod burdens;
+#[path = "hostile/frames.rs"]
+mod frames;
+#[path = "hostile/order.rs"]
+mod order;
+#[path = "hostile/start.rs"]
+mod start;
+#[path = "hostile/wire.rs"]
+mod wire;
