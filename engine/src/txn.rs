@@ -104,6 +104,11 @@ impl Txn<'_> {
         }
     }
 
+    /// Whether a digest may follow: it would be taken for the list of a close that has none.
+    pub fn takes_digest(&self) -> bool {
+        !matches!(self, Txn::CloseSession { ephemerals: None })
+    }
+
     /// Appends header and body; the digest follows once the transaction is applied: [`write_digest`].
     pub fn write(&self, header: &TxnHeader, out: &mut impl Write) {
         out.put_i64(header.client);

@@ -337,7 +337,9 @@ impl Replica {
         self.log.append(zxid, |out| {
             txn.write(&header, out);
             database.apply(&header, txn, Some(effects));
-            write_digest(database.tree().digest(), out);
+            if txn.takes_digest() {
+                write_digest(database.tree().digest(), out);
+            }
         });
         self.draft.note_transaction();
         self.transactions += 1;

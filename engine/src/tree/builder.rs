@@ -1,13 +1,14 @@
 //! Builds the index from the bottom up, from records in its own order.
 //!
-//! A record is placed when the next one is known: it belongs to the deepest node that it shares with either neighbour.
-//! Nodes that the next one does not share are complete then. One node is open at each level at most, nothing is looked up,
-//! and each node is allocated once, in its final size.
+//! A record is placed when the next one is known: it belongs to the deepest node that it shares with either
+//! neighbour. Nodes that the next one does not share are complete then. One node is open at each level at most,
+//! nothing is looked up, and each node is allocated once, in its final size.
 #![allow(unsafe_code)]
 
 use super::children;
 use super::hash::{Hasher, LEVELS, branch, common_levels};
 use super::node::{self, Slot};
+use super::page::Names;
 use super::record::{self, Draft, Record};
 use super::store::Store;
 
@@ -50,7 +51,7 @@ impl Builder {
     ///
     /// # Panics
     /// Unless [`Builder::is_next`].
-    pub fn push(&mut self, hasher: &Hasher, hash: u64, mut draft: Draft<'_>, names: &[u8]) -> Record<'_> {
+    pub fn push(&mut self, hasher: &Hasher, hash: u64, mut draft: Draft<'_>, names: Names<'_>) -> Record<'_> {
         assert!(self.is_next(hash, draft.path), "records are pushed in their order");
         if !self.last.is_empty() && self.last_hash != hash {
             self.place(Some(common_levels(self.last_hash, hash)));

@@ -1,8 +1,8 @@
 //! Loads a tree from records in the order of its own walk, as a snapshot has them.
 //!
-//! The records may come from a damaged file: what would break the tree later, when nobody can give an error any more, is
-//! found here. That parents and children name each other is checked by sums: the hashes of all paths but the root's must
-//! add up to the hashes of all children's paths that the parents list.
+//! The records may come from a damaged file: what would break the tree later, when nobody can give an error any more,
+//! is found here. That parents and children name each other is checked by sums: the hashes of all paths but the
+//! root's must add up to the hashes of all children's paths that the parents list.
 
 use std::fmt;
 
@@ -14,6 +14,7 @@ use super::builder::Builder;
 use super::fork::Children;
 use super::hash::{HashSeed, Hasher};
 use super::owner::{OwnerKind, owner_kind};
+use super::page::Names;
 use super::record::Draft;
 use super::store::Sums;
 use super::{Tree, canonical};
@@ -116,7 +117,8 @@ impl BulkLoader {
         if !self.builder.is_next(hash, path) {
             return Err(LoadError::OutOfOrder { path: path.to_string() });
         }
-        let listed = self.unlink(path, child_names).ok_or_else(|| LoadError::BadNames { path: path.to_string() })?;
+        let bad_names = || LoadError::BadNames { path: path.to_string() };
+        let (names, listed) = self.unlink(path, child_names).ok_or_else(bad_names)?;
         if listed != num_children {
             return Err(LoadError::BadCount { path: path.to_string(), num_children, listed });
         }
@@ -125,7 +127,7 @@ impl BulkLoader {
         }
         let shows_owner = owner_kind(stat.ephemeral_owner, self.extended_types) == OwnerKind::Ephemeral;
         let draft = Draft { path, data, acl, stat, shows_owner, num_children, children: Children::NONE };
-        self.sums.add(self.builder.push(&self.hasher, hash, draft, child_names));
+        self.sums.add(self.builder.push(&self.hasher, hash, draft, names));
         Ok(())
     }
 
@@ -137,26 +139,21 @@ impl BulkLoader {
         Ok(Tree::assemble(self.builder.finish(), self.hasher, self.extended_types, self.sums))
     }
 
-    /// Subtracts the hashes of the children's paths. How many there are; `None` if the list is malformed.
-    fn unlink(&mut self, parent: &str, mut names: &[u8]) -> Option<u32> {
-        let mut listed = 0;
-        self.child_path.clear();
-        self.child_path.push_str(if parent == ROOT { "" } else { parent });
-        self.child_path.push('/');
-        let prefix = self.child_path.len();
-        while !names.is_empty() {
-            let (length, rest) = names.split_first_chunk::<4>()?;
-            let (name, rest) = rest.split_at_checked(usize::try_from(i32::from_be_bytes(*length)).ok()?)?;
-            let name = std::str::from_utf8(name).ok()?;
-            if name.is_empty() || name.contains('/') {
-                return None;
-            }
-            self.child_path.truncate(prefix);
-            self.child_path.push_str(name);
-            self.unlinked = self.unlinked.wrapping_sub(self.hasher.hash(&self.child_path));
+    /// Subtracts the hashes of the children's paths. The names and how many there are; `None` if they are malformed.
+    fn unlink<'n>(&mut self, parent: &str, child_names: &'n [u8]) -> Option<(Names<'n>, u32)> {
+        let (mut hashes, mut listed) = (0u64, 0);
+        let child_path = &mut self.child_path;
+        child_path.clear();
+        child_path.push_str(if parent == ROOT { "" } else { parent });
+        child_path.push('/');
+        let prefix = child_path.len();
+        let names = Names::parse(child_names, |name| {
+            child_path.truncate(prefix);
+            child_path.push_str(name);
+            hashes = hashes.wrapping_add(self.hasher.hash(child_path));
             listed += 1;
-            names = rest;
-        }
-        Some(listed)
+        })?;
+        self.unlinked = self.unlinked.wrapping_sub(hashes);
+        Some((names, listed))
     }
 }

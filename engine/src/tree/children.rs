@@ -8,16 +8,17 @@
 //! ```
 //!
 //! So a listing is a few copies of up to 2 KiB, and a new child copies one page and the forks above it, not the list.
-//! A page that would outgrow [`PAGE_BYTES`] becomes a fork; a fork whose names fit half a page becomes one again, and one
-//! whose last branch is a page becomes that page. Larger are only pages of one name that is longer, and pages at the
-//! bottom, whose names have one hash. Forks and pages born in the version under construction are changed in place.
+//! A page that would outgrow [`PAGE_BYTES`] becomes a fork; a fork whose names fit half a page becomes one again, and
+//! one whose last branch is a page becomes that page. Larger are only pages of one name that is longer, and pages at
+//! the bottom, whose names have one hash. Forks and pages born in the version under construction are changed in
+//! place.
 //!
 //! Names have no order within a page. That two children never have one name is the caller's business: the trie of paths
 //! knows it already.
 //!
-//! Obligations. [`Children`] is a bare pointer: the functions here that take one ask that it lives and, where they change
-//! it, that it is the head's, is put nowhere else, and is replaced by what they give back. A [`ChildSet`] is made from one
-//! that lives, unchanged, for its lifetime.
+//! Obligations. [`Children`] is a bare pointer: the functions here that take one ask that it lives and, where they
+//! change it, that it is the head's, is put nowhere else, and is replaced by what they give back. A [`ChildSet`] is
+//! made from one that lives, unchanged, for its lifetime.
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
@@ -29,7 +30,7 @@ use super::fork::{
 use super::hash::{Hasher, LEVELS, branch};
 use super::heap::Heap;
 use super::page::{
-    LENGTH, PAGE_BYTES, Page, WireNames, append, cut, exact, names_of, new_page, wire_length, young_page,
+    LENGTH, Names, PAGE_BYTES, WireNames, append, cut, exact, names_of, new_page, wire_length, young_page,
 };
 
 /// A fork with no more bytes below becomes a page.
@@ -56,8 +57,9 @@ pub(super) unsafe fn remove(heap: &mut Heap, hasher: &Hasher, children: Children
     unsafe { remove_at(heap, children, name, hasher.hash(name), 0) }
 }
 
-/// The children with these names: jute strings, one behind the other, of which the caller has checked the form.
-pub(super) fn build(heap: &mut Heap, hasher: &Hasher, wire: &[u8]) -> Children {
+/// The children with these names.
+pub(super) fn build(heap: &mut Heap, hasher: &Hasher, names: Names<'_>) -> Children {
+    let wire = names.wire();
     match wire.len() {
         0 => Children::NONE,
         1..=PAGE_BYTES => Children::page(new_page(heap, &[wire], exact(wire.len()))),
@@ -73,7 +75,7 @@ pub(super) fn build(heap: &mut Heap, hasher: &Hasher, wire: &[u8]) -> Children {
 #[derive(Clone, Copy)]
 pub(super) struct ChildSet<'a> {
     children: Children,
-    lives: PhantomData<&'a Page>,
+    lives: PhantomData<&'a Fork>,
 }
 
 impl<'a> ChildSet<'a> {
@@ -104,7 +106,7 @@ pub struct ChildPages<'a> {
     /// Forks above the next page, each with its next branch: the first `depth`.
     open: [(NonNull<Fork>, u32); LEVELS],
     depth: usize,
-    lives: PhantomData<&'a Page>,
+    lives: PhantomData<&'a Fork>,
 }
 
 impl<'a> Iterator for ChildPages<'a> {

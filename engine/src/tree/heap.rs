@@ -193,8 +193,8 @@ impl Heap {
     /// Gives up an object that the version under construction no longer reaches.
     ///
     /// # Safety
-    /// The object came from [`Heap::allocate`] of this heap with this size, was born then, is retired for the first time,
-    /// and is not used by the writer any more. With `owns_acl` it is a record.
+    /// The object came from [`Heap::allocate`] of this heap with this size, was born then, is retired for the first
+    /// time, and is not used by the writer any more. With `owns_acl` it is a record.
     #[inline]
     pub unsafe fn retire(&mut self, young: Young) {
         let Young { object, size, birth, owns_acl } = young;
@@ -287,7 +287,8 @@ impl Heap {
             Some((_, pin)) => pin.list.push(item),
             None => {
                 self.garbage_bytes -= item.size();
-                // SAFETY: nobody sees it: readers and one pin by the caller's promise, the other pins by their versions.
+                // SAFETY: nobody sees it: readers and one pin by the caller's promise, the other pins by their
+                // versions.
                 unsafe { self.free(item) };
             }
         }

@@ -1,7 +1,7 @@
 //! The versioned tree of znodes.
 //!
-//! One writer builds the next version of the tree while any number of threads read older ones, without a lock and without
-//! a count. Versions share all that did not change between them.
+//! One writer builds the next version of the tree while any number of threads read older ones, without a lock and
+//! without a count. Versions share all that did not change between them.
 //!
 //! ```text
 //!         version 7 (published)      version 8 (sealed: proposed, not committed)     9: the head, under construction
@@ -31,9 +31,9 @@
 //!
 //! # Costs
 //!
-//! With 1M znodes a look-up costs about four cache misses, a third of that in groups. A change copies the record, four or
-//! five index nodes of at most 272 bytes, and for a new child a page of at most 2 KiB; within one version each of them
-//! only once.
+//! With 1M znodes a look-up costs about four cache misses, a third of that in groups. A change copies the record,
+//! four or five index nodes of at most 272 bytes, and for a new child a page of at most 2 KiB; within one version
+//! each of them only once.
 //!
 //! Nothing here checks what a client may do. A precondition that does not hold is an error of the caller, and panics.
 
@@ -149,8 +149,8 @@ impl Tree {
         self.head.sums.data_bytes
     }
 
-    /// Puts in a znode as it is, and its name into its parent, whose Stat changes in nothing but the number of children.
-    /// For the znodes of a fresh server and for loading.
+    /// Puts in a znode as it is, and its name into its parent, whose Stat changes in nothing but the number of
+    /// children. For the znodes of a fresh server and for loading.
     ///
     /// # Panics
     /// If there is such a znode, or no parent.
@@ -166,8 +166,8 @@ impl Tree {
         }
     }
 
-    /// Creates a znode. The parent's creation count becomes `parent_cversion`, or one more than it is if that is -1; if it
-    /// rises by that, the parent's pzxid rises to the new znode's czxid.
+    /// Creates a znode. The parent's creation count becomes `parent_cversion`, or one more than it is if that is -1;
+    /// if it rises by that, the parent's pzxid rises to the new znode's czxid.
     ///
     /// # Panics
     /// If there is such a znode, or no parent.
@@ -240,8 +240,8 @@ impl Tree {
         });
     }
 
-    /// Raises a znode's creation count to `cversion` (-1: by one), and its pzxid with it: what is left of the creation of a
-    /// child that is there already.
+    /// Raises a znode's creation count to `cversion` (-1: by one), and its pzxid with it: what is left of the
+    /// creation of a child that is there already.
     ///
     /// # Panics
     /// If there is no such znode.

@@ -5,11 +5,11 @@
 //! slot = Node, Record, or Twins: records whose 64-bit hashes are equal, by path
 //! ```
 //!
-//! Twins have the form of a node whose bitmap is empty. One branch alone is allowed only if it is a node, so the shape of
-//! the index follows from the hashes.
+//! Twins have the form of a node whose bitmap is empty. One branch alone is allowed only if it is a node, so the
+//! shape of the index follows from the hashes.
 //!
-//! Obligations. A [`Slot`] is a bare pointer: the functions here ask that it lives, with all that it reaches; those that
-//! retire a node, that it is the head's and is replaced by what they give back.
+//! Obligations. A [`Slot`] is a bare pointer: the functions here ask that it lives, with all that it reaches; those
+//! that retire a node, that it is the head's and is replaced by what they give back.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
@@ -23,8 +23,8 @@ use super::record::{Header, Record};
 /// Bytes of a record that a look-up asks for ahead: the header, the path, and what a reader copies.
 const RECORD_AHEAD: usize = 256;
 
-/// Bytes of a node that a look-up asks for ahead, before it knows the slot: most nodes that are not in the caches are no
-/// longer.
+/// Bytes of a node that a look-up asks for ahead, before it knows the slot: most nodes that are not in the caches are
+/// no longer.
 const NODE_AHEAD: usize = 192;
 
 const TAGS: usize = 3;
@@ -106,8 +106,8 @@ pub(super) fn build_twins(heap: &mut Heap, parts: &[Slot]) -> Slot {
     Slot::twins(twins)
 }
 
-/// Calls `visit` with everything that the slot reaches and that was born in `from` or later, what is below before what is
-/// above.
+/// Calls `visit` with everything that the slot reaches and that was born in `from` or later, what is below before
+/// what is above.
 ///
 /// # Safety
 /// The slot lives; `visit` may free what it is given.

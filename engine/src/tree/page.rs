@@ -6,8 +6,8 @@
 //!
 //! The names are jute strings, whole, in no order. A page born in the version under construction is changed in place.
 //!
-//! Obligations. The functions that take a page ask that it lives; those that give one back for it, that it is the head's
-//! and is replaced.
+//! Obligations. The functions that take a page ask that it lives; those that give one back for it, that it is the
+//! head's and is replaced.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
@@ -25,6 +25,33 @@ pub(super) struct Page {
     pub birth: u64,
     pub used: u32,
     capacity: u32,
+}
+
+/// Names that may go into pages: whole jute strings, one behind the other.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a>(&'a [u8]);
+
+impl<'a> Names<'a> {
+    /// Checks them and calls `visit` with each. `None` if the last is cut short, or one is empty, has a slash, or is
+    /// not UTF-8.
+    pub fn parse(wire: &'a [u8], mut visit: impl FnMut(&str)) -> Option<Names<'a>> {
+        let mut rest = wire;
+        while !rest.is_empty() {
+            let (length, behind) = rest.split_first_chunk::<LENGTH>()?;
+            let (name, behind) = behind.split_at_checked(usize::try_from(i32::from_be_bytes(*length)).ok()?)?;
+            let name = std::str::from_utf8(name).ok()?;
+            if name.is_empty() || name.contains('/') {
+                return None;
+            }
+            visit(name);
+            rest = behind;
+        }
+        Some(Names(wire))
+    }
+
+    pub fn wire(self) -> &'a [u8] {
+        self.0
+    }
 }
 
 /// Cuts a page into names, each with its length before it.

@@ -6,10 +6,10 @@
 //!                                                                                         '---- getData's body ---'
 //! ```
 //!
-//! The numbers of the header are in the machine's order, the body is big-endian. `data_len` is -1 for null data, as the
-//! length of the body is. `owner` and `cversion` are the stored ones, the Stat has the shown ones (68 bytes,
-//! [`Stat::to_wire`]) and is the only place of the number of children. `prefix_crc` is the CRC-32 of path and data, which
-//! the tree digest continues over the 60 bytes of the Stat: a change of the Stat never reads the data again.
+//! The numbers of the header are in the machine's order, the body is big-endian. `data_len` is -1 for null data, as
+//! the length of the body is. `owner` and `cversion` are the stored ones, the Stat has the shown ones (68 bytes,
+//! [`Stat::to_wire`]) and is the only place of the number of children. `prefix_crc` is the CRC-32 of path and data,
+//! which the tree digest continues over the 60 bytes of the Stat: a change of the Stat never reads the data again.
 //!
 //! A path of 35 bytes and data of 100 make 255 bytes: four cache lines, one size class of the allocator. Data is copied
 //! whenever anything of the znode changes, the creation of a child included.

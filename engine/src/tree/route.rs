@@ -1,7 +1,7 @@
 //! Changes of the index: the way down to a slot, and back up.
 //!
-//! A node born in the version under construction takes a new slot in place; any other is copied, and so are the nodes above
-//! it: what is born now is only reached through what is born now.
+//! A node born in the version under construction takes a new slot in place; any other is copied, and so are the nodes
+//! above it: what is born now is only reached through what is born now.
 //!
 //! Obligations. A [`Route`] is used on the root that it was made from, which is the head's, and only as long as nothing
 //! changed; what it takes out is the caller's to give up.
@@ -78,7 +78,8 @@ impl Route {
     /// As for [`Route::write`], and that slot exists.
     unsafe fn write_from(&self, depth: usize, heap: &mut Heap, root: &mut Slot, mut new: Slot) {
         for step in self.steps[..depth].iter().rev() {
-            // SAFETY: nodes of a live route live. Only what was born now is written in place; a copy has the same slots.
+            // SAFETY: nodes of a live route live. Only what was born now is written in place; a copy has the same
+            // slots.
             unsafe {
                 let Node { birth, bitmap, count } = step.node.read();
                 if birth == heap.building() {

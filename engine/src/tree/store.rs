@@ -192,8 +192,8 @@ impl Store {
     pub fn rollback(&mut self) {
         let Version { number, root, .. } = self.published;
         let mut young: Vec<Young> = Vec::new();
-        // SAFETY: the head lives; what is collected is all of it that the published version does not reach, for an object
-        // is born before or with what points to it.
+        // SAFETY: the head lives; what is collected is all of it that the published version does not reach, for an
+        // object is born before or with what points to it.
         unsafe {
             node::visit_young(self.root, number + 1, &mut |object| young.push(object));
             self.heap.rollback(number, young);
@@ -215,8 +215,8 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         let root = std::mem::replace(&mut self.root, Slot::EMPTY);
-        // SAFETY: the store outlives all readers and pins, see `Shared`; what is dead is in the heap's lists and what lives
-        // is reached by the head, so each object is freed once.
+        // SAFETY: the store outlives all readers and pins, see `Shared`; what is dead is in the heap's lists and what
+        // lives is reached by the head, so each object is freed once.
         unsafe {
             self.discard(root);
             self.heap.finish();

@@ -5,9 +5,9 @@
 //! root Node --10110--> Node --00111--> Node --01010--> Record
 //! ```
 //!
-//! A walk meets the records in the order of hash, then path, for branches are taken by the highest bits first. With 1M
-//! znodes a look-up reads four or five nodes, of which the first three levels (0.3 MB) stay in the caches, and a record:
-//! about two cache misses for the index, two for the record, of which the second comes with the first.
+//! A walk meets the records in the order of hash, then path, for branches are taken by the highest bits first. With
+//! 1M znodes a look-up reads four or five nodes, of which the first three levels (0.3 MB) stay in the caches, and a
+//! record: about two cache misses for the index, two for the record, of which the second comes with the first.
 //! [`Trie::find_many`] has the misses of a group in flight together.
 //!
 //! Obligations. A [`Trie`] is made from a root that lives, unchanged, for its lifetime, with all that it reaches.
@@ -109,7 +109,8 @@ impl<'a> Trie<'a> {
 
 /// Walks the records of a version in the order of their hashes.
 pub(super) struct Iter<'a> {
-    /// Nodes above the next record, each with its next slot and their count: the first `depth`. Twins stand for a level.
+    /// Nodes above the next record, each with its next slot and their count: the first `depth`. Twins stand for a
+    /// level.
     open: [(NonNull<Node>, u32, u32); LEVELS + 1],
     depth: usize,
     /// The record of a trie without nodes.

@@ -1,16 +1,17 @@
 //! Versions, and who holds them.
 //!
 //! ```text
-//! Tree --seal--> Sealed --publish--> Root --(queue)--> Reader::advance      (views of committed versions, one per thread)
-//!      --pin--> Pin                                                         (a view of one version, for a snapshot)
+//! Tree --seal--> Sealed --publish--> Root --(queue)--> Reader::advance    views of committed versions, one per thread
+//!      --pin--> Pin                                                       a view of one version, for a snapshot
 //! ```
 //!
-//! Numbers only grow: a version that was rolled back is never named again, and since only publishing makes a [`Root`], no
-//! reader ever gets one that could be rolled back.
+//! Numbers only grow: a version that was rolled back is never named again, and since only publishing makes a
+//! [`Root`], no reader ever gets one that could be rolled back.
 //!
-//! A reader has a slot that says how old a version it may still look at. What died in version d is freed when the newest
-//! published version and every slot are at d or later (and no pin sees it). The slot rises when the reader says that it is
-//! done with the turn ([`Reader::release`]); it is `OFFLINE` while the reader sleeps, so that an idle core holds nothing.
+//! A reader has a slot that says how old a version it may still look at. What died in version d is freed when the
+//! newest published version and every slot are at d or later (and no pin sees it). The slot rises when the reader
+//! says that it is done with the turn ([`Reader::release`]); it is `OFFLINE` while the reader sleeps, so that an idle
+//! core holds nothing.
 //!
 //! Waking up must not race with the writer, which may just have looked at the slot and taken the reader for asleep:
 //!
@@ -18,15 +19,16 @@
 //! reader: slot = published; oldest = published       writer: published = w; look at slots; free
 //! ```
 //!
-//! All of these are sequentially consistent. If the writer looked before the slot was written, then `published = w` came
-//! before that too, so the reader's second look gave oldest >= w: what was freed had died at or before w, and no version
-//! from `oldest` on sees it. If the writer looked after, it saw the slot, which is not above `oldest`. The reader's own
-//! root may be older than `oldest`, and is then of no use until it is advanced; [`Reader::view`] asserts that.
+//! All of these are sequentially consistent. If the writer looked before the slot was written, then `published = w`
+//! came before that too, so the reader's second look gave oldest >= w: what was freed had died at or before w, and no
+//! version from `oldest` on sees it. If the writer looked after, it saw the slot, which is not above `oldest`. The
+//! reader's own root may be older than `oldest`, and is then of no use until it is advanced; [`Reader::view`] asserts
+//! that.
 //!
 //! Costs: a read touches no shared memory that is written, a turn stores one word, a wake-up is one locked store.
 //!
-//! Obligations of this file: a view is only made of a version at or above the reader's slot and `oldest`, or of a pinned one; and the
-//! store is freed with [`Shared`], which every reader and pin owns a share of.
+//! Obligations of this file: a view is only made of a version at or above the reader's slot and `oldest`, or of a
+//! pinned one; and the store is freed with [`Shared`], which every reader and pin owns a share of.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -185,8 +187,8 @@ impl Reader {
     #[inline]
     pub fn view(&self) -> View<'_> {
         assert!(self.is_usable(), "version {} is gone: a reader that slept must be advanced", self.version());
-        // SAFETY: the slot is at or below the version, so nothing that it sees is freed before the slot rises, for which
-        // this reader must not be borrowed. The share of `Shared` keeps the rest.
+        // SAFETY: the slot is at or below the version, so nothing that it sees is freed before the slot rises, for
+        // which this reader must not be borrowed. The share of `Shared` keeps the rest.
         let trie = unsafe { Trie::live(self.root.version.root) };
         View::new(trie, &self.root.version, &self.shared.hasher)
     }
@@ -275,7 +277,8 @@ impl Pin {
     }
 
     pub fn view(&self) -> View<'_> {
-        // SAFETY: the heap holds all that the version sees until `released` is set. The share of `Shared` keeps the rest.
+        // SAFETY: the heap holds all that the version sees until `released` is set. The share of `Shared` keeps the
+        // rest.
         let trie = unsafe { Trie::live(self.version.root) };
         View::new(trie, &self.version, &self.shared.hasher)
     }

@@ -76,7 +76,10 @@ impl Generator {
         let lane = self.random.below(self.lanes);
         match self.random.below(1000) {
             0..=379 => Step::Burst { lane, requests: vec![self.request()] },
-            380..=399 => Step::Damaged { lane, request: self.damaged() },
+            380..=399 => match self.damaged() {
+                Request::Raw { opcode: op::SYNC, .. } => Step::Burst { lane, requests: vec![self.sync()] },
+                request => Step::Damaged { lane, request },
+            },
             400..=879 => {
                 let length = 2 + self.random.below(BURST_MAX - 1);
                 Step::Burst { lane, requests: self.burst(length) }
@@ -112,14 +115,14 @@ impl Generator {
             45..=64 => self.read(),
             65..=69 => Request::Path { opcode: op::GET_ACL, path: self.path() },
             70..=75 => self.set_acl(),
-            76..=78 => Request::Path { opcode: op::SYNC, path: self.path() },
+            76..=78 => self.sync(),
             79..=80 => Request::ping(),
             81..=92 => self.multi(),
             93..=95 => self.set_watches(),
             _ => loop {
                 // Damaged writes have a step of their own.
                 let damaged = self.damaged();
-                if !damaged.is_write() {
+                if !damaged.is_write() && damaged.opcode() != op::SYNC {
                     break damaged;
                 }
             },
@@ -134,6 +137,15 @@ impl Generator {
         let opcode = *self.random.pick(&[op::EXISTS, op::GET_DATA, op::GET_CHILDREN, op::GET_CHILDREN2]);
         let watch = self.random.one_in(2);
         Request::PathWatch { opcode, path: self.path(), watch }
+    }
+
+    fn sync(&mut self) -> Request {
+        loop {
+            let path = self.path();
+            if path.iter().flat_map(|path| path.chars()).all(|character| character <= '\u{ffff}') {
+                return Request::Path { opcode: op::SYNC, path };
+            }
+        }
     }
 
     fn path(&mut self) -> Option<String> {
@@ -217,7 +229,9 @@ impl Generator {
     fn alone(&mut self) -> Request {
         loop {
             let create = self.create();
-            if let Request::Create { flags: 0..=3 | 5 | 6, path: Some(_), acl: Some(_), .. } = create {
+            if let Request::Create { flags: 0..=3 | 5 | 6, path: Some(_), acl: Some(acl), .. } = &create
+                && acl.iter().all(|entry| entry.id.is_some() || entry.scheme.as_deref() == Some("auth"))
+            {
                 return create;
             }
         }

@@ -12,6 +12,14 @@
 //! | `ip` ACL with an IPv6 address | InvalidACL | valid | not generated |
 //! | ACL entry with a null scheme | marshalling error | InvalidACL | not generated |
 //! | zxid in the header of a notification | -1 | the transaction's | normal form |
+//!
+//! And where Paddock differs from every ZooKeeper, none of which is generated:
+//!
+//! | request | ZooKeeper | Paddock |
+//! |---|---|---|
+//! | sync of a path with characters above U+FFFF, or that is not UTF-8 | echoes it re-encoded | echoes the same bytes |
+//! | multi in which an ACL entry of `world`, `ip` or `digest` has a null id | marshalling error | that as the member's error |
+//! | setWatches with a null path | events of the paths before it, then a marshalling error | a marshalling error |
 use crate::lane::Happening;
 use paddock_tests::records::{Stat, err, flags, op};
 use paddock_tests::reply::{Body, Outcome, Reply};

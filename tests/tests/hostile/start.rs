@@ -80,18 +80,18 @@ fn a_data_directory_of_a_running_server() {
 #[test]
 fn values_that_cannot_be() {
     let wrong = [
-        ("tickTime=soon", "tickTime"),
-        ("tickTime=-5", "tickTime"),
-        ("maxClientCnxns=99999999999999999999", "maxClientCnxns"),
-        ("minSessionTimeout=9000\nmaxSessionTimeout=8000", "SessionTimeout"),
-        ("clientPort=70000", "clientPort"),
-        ("syncEnabled=\\u00zz", "zoo.cfg"),
+        ("tickTime=soon", 4, "tickTime"),
+        ("tickTime=-5", 4, "tickTime"),
+        ("\n# a remark\nmaxClientCnxns=99999999999999999999", 6, "maxClientCnxns"),
+        ("minSessionTimeout=9000\nmaxSessionTimeout=8000", 4, "maxSessionTimeout"),
+        ("clientPort=70000", 4, "clientPort"),
+        ("syncEnabled=\\u00zz", 4, "\\u"),
     ];
-    for (line, name) in wrong {
+    for (lines, at, name) in wrong {
         let dir = TempDir::new("start");
-        let config = zoo_cfg(&dir, &dir.path().join("data"), free_port(), line);
+        let config = zoo_cfg(&dir, &dir.path().join("data"), free_port(), lines);
         let (_, said) = refused(start(&config));
-        let place = format!("{}:{}", config.display(), 3 + line.lines().count());
+        let place = format!("{}:{at}:", config.display());
         assert_sentence(&said, &[&place, name]);
     }
 }
