@@ -50,7 +50,7 @@ admin.enableServer=false
 4lw.commands.whitelist=*
 """
 
-# Rows of DESIGN, section 9, that concern one server: name, title, options of the bench, most server CPU per operation
+# The rows: name, title, options of the bench, most server CPU per operation
 # (or other aim) that Paddock allows itself.
 ROWS = {
     "read": ("read, 50 connections, one at a time", "--reads 100 -c 50 -p 1", "9 us CPU"),

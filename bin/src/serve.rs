@@ -24,6 +24,7 @@ pub struct ServeArgs {
 
 pub fn run(arguments: &ServeArgs) -> ExitCode {
     start_log();
+    stop_on_panic();
     let properties: Vec<_> = arguments.properties.iter().map(|text| config::jvm_flags::split_property(text)).collect();
     let loaded = match config::load(arguments.file.as_deref(), &properties, &config::flags_of_environment()) {
         Ok(loaded) => loaded,
@@ -36,6 +37,16 @@ pub fn run(arguments: &ServeArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, error.exit_code()),
     }
+}
+
+/// A thread that has panicked would leave its clients waiting, its versions held and its sessions unheard: the process
+/// ends instead, and the next start recovers.
+fn stop_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
 }
 
 /// One line for each event on stderr; `RUST_LOG` chooses which (default: info).

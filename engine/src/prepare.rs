@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::acl::{Acl, AclTable, Authority, ClaimedEntry, Id, perms};
+use crate::acl::{Acl, AclTable, Authority, ClaimedEntry, Id, list_bytes, perms};
 use crate::database::{Database, RESERVED};
 use crate::error::Code;
 use crate::jute::Reader;
@@ -18,6 +18,14 @@ use crate::request::{Create, Member, SetAcl, SetData, Text, Versioned, opcode, r
 use crate::stat::CONTAINER_OWNER;
 use crate::tree::{OwnerKind, TTL_MAX_MS, Tree, owner_kind, ttl_owner};
 use crate::txn::{CreateKind, Txn};
+
+/// The lists of one request have no more bytes once `auth` is replaced in all of them. Everything else in a transaction
+/// came in the request's frame, at most [`FRAME_MAX`] bytes, so that no transaction can be too long for the log.
+const REQUEST_ACL_BYTES_MAX: usize = 8 << 20;
+/// No server may take longer frames than this, whatever it is told.
+pub const FRAME_MAX: usize = 16 << 20;
+// A member of a multi has at most twice its bytes in the transaction: the digits of a sequential name, and headers.
+const _: () = assert!(2 * FRAME_MAX + REQUEST_ACL_BYTES_MAX <= crate::log::RECORD_BYTES_MAX);
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +64,7 @@ impl Database {
             authority: &self.authority,
             session_lives: self.sessions.contains_key(&caller.session),
             caller,
+            acl_bytes: 0,
         };
         let txn = match opcode {
             opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => {
@@ -129,6 +138,8 @@ struct Preparer<'d, 'c> {
     authority: &'d Authority,
     session_lives: bool,
     caller: Caller<'c>,
+    /// Of all lists of this request.
+    acl_bytes: usize,
 }
 
 /// What a create's flags ask for.
@@ -161,7 +172,9 @@ impl Preparer<'_, '_> {
     }
 
     fn fix_up(&mut self, claimed: &[ClaimedEntry]) -> Result<Acl, Code> {
-        self.authority.fix_up(claimed, self.caller.ids, self.acls)
+        let acl = self.authority.fix_up(claimed, self.caller.ids, self.acls)?;
+        self.acl_bytes += list_bytes(&acl);
+        if self.acl_bytes > REQUEST_ACL_BYTES_MAX { Err(Code::InvalidAcl) } else { Ok(acl) }
     }
 
     fn create<'a>(&mut self, request: Create<'a>) -> Result<Txn<'a>, Code> {

@@ -110,7 +110,7 @@ fn check_view(view: View<'_>, model: &Model) {
 
 fn acl(kind: u8) -> Acl {
     let entry = |perms| Entry { perms, id: Id { scheme: "world".into(), id: "anyone".into() } };
-    (kind % 3 != 0).then(|| Arc::new(AclList([entry(i32::from(kind))].into())))
+    (!kind.is_multiple_of(3)).then(|| Arc::new(AclList([entry(i32::from(kind))].into())))
 }
 
 fn data(kind: u8, stamp: u8) -> Option<Vec<u8>> {

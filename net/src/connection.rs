@@ -38,7 +38,8 @@ pub enum Pending {
     /// The replica has it.
     Write { opcode: i32, received: Instant },
     /// A read behind a write, as it came, with the credentials of that moment.
-    Read { xid: i32, opcode: i32, body: Box<[u8]>, ids: Arc<[Id]>, received: Instant },
+    /// `weight`: the bytes of the request and, about, of its reply.
+    Read { xid: i32, opcode: i32, body: Box<[u8]>, ids: Arc<[Id]>, received: Instant, weight: usize },
     /// A reply that is ready but not due.
     Ready(Box<[u8]>),
 }
@@ -112,11 +113,13 @@ pub struct Connection {
     /// How much of `output` has been written.
     pub written: usize,
     pub pending: VecDeque<Pending>,
-    /// Bytes that `pending` holds.
+    /// The weight of the reads in `pending`.
     pub pending_bytes: usize,
     /// Entries of `pending` that the replica has.
     pub in_flight: usize,
     pub opened: Instant,
+    /// When it came, or last got rid of output while it is being closed: it must not stand still for ever.
+    pub progress: Instant,
     /// Has sent a frame since the last report.
     pub heard: bool,
     /// The socket may hold bytes that no event will tell of again.

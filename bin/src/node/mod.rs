@@ -26,6 +26,7 @@ use mio::net::TcpListener;
 use paddock_engine::acl::Authority;
 use paddock_engine::io::{DataDir, DirError, sys};
 use paddock_engine::log::{LogConfig, Method};
+use paddock_engine::prepare::FRAME_MAX;
 use paddock_net::accept;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::Exchange;
@@ -113,8 +114,10 @@ pub fn serve(config: &Config) -> Result<(), NodeError> {
         digest_enabled: config.digest_enabled,
         super_digest: config.super_digest.as_ref().map(|secret| secret.reveal().to_owned()),
     };
-    let recovered = recover(data_dir.path(), log_config(config), authority.clone(), config.extended_types_enabled)
-        .map_err(NodeError::Recovery)?;
+    // Znodes with a time to live are not served yet, whatever the configuration says.
+    let extended_types = false;
+    let recovered =
+        recover(data_dir.path(), log_config(config), authority.clone(), extended_types).map_err(NodeError::Recovery)?;
     report_recovery(&recovered, began);
     tracing::info!(
         data = %config.data_dir.display(),
@@ -165,6 +168,12 @@ fn run(
     let mut trigger = Trigger::new(u64::from(config.snap_count), config.snap_size_limit.unwrap_or(u64::MAX));
     trigger.note_replayed(found.records);
 
+    if config.jute_max_buffer > FRAME_MAX {
+        tracing::warn!(
+            "jute.maxbuffer={} is more than this server takes; frames of up to {FRAME_MAX} bytes are taken",
+            config.jute_max_buffer
+        );
+    }
     let zxid = database.last_zxid().0;
     let mut listener = Some(listener);
     let mut threads = Vec::new();
@@ -249,7 +258,7 @@ fn log_config(config: &Config) -> LogConfig {
 
 fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings {
     reactor::Settings {
-        frame_max: config.jute_max_buffer,
+        frame_max: config.jute_max_buffer.min(FRAME_MAX),
         session_timeout_min: config.min_session_timeout,
         session_timeout_max: config.max_session_timeout,
         connections_per_address_max: config.max_client_cnxns,

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 use paddock_consensus::Zxid;
 use paddock_engine::event::Events;
@@ -186,8 +187,7 @@ fn deliver(
 ) -> bool {
     for reactor in version.delivered..exchanges.len() {
         let share = std::mem::take(&mut version.shares[reactor]);
-        let has_to_hear =
-            !share.answers.is_empty() || (!version.events.is_empty() && status.reactors[reactor].watches.get() > 0);
+        let has_answers = !share.answers.is_empty();
         let release = Release {
             root,
             zxid: version.zxid.0,
@@ -202,7 +202,10 @@ fn deliver(
             to_ring[reactor] = true;
             return false;
         }
-        to_ring[reactor] |= has_to_hear || queue.len() >= QUIET_RELEASES;
+        // After the push: a reactor that counts its first watch and then finds its queue empty must be seen here.
+        fence(Ordering::SeqCst);
+        let has_events = !version.events.is_empty() && status.reactors[reactor].watches.get() > 0;
+        to_ring[reactor] |= has_answers || has_events || queue.len() >= QUIET_RELEASES;
     }
     version.delivered = exchanges.len();
     true

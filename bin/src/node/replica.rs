@@ -296,7 +296,10 @@ impl Replica {
                 self.sync(home, *xid, &bytes[body.start as usize..body.end as usize]);
             }
             RequestKind::CloseSession { xid } => {
-                self.forget_home(request.session);
+                // The session may have come back on another connection meanwhile.
+                if let Some(other) = self.forget_home(request.session).filter(|other| *other != home) {
+                    self.answer(other, AnswerKind::Dropped);
+                }
                 self.close_session(request.session, *xid);
                 self.answer(home, AnswerKind::Closed { xid: *xid });
             }

@@ -1,7 +1,13 @@
 //! The server's rules of who is who and who may do what.
 
+use std::collections::HashSet;
+
 use super::{Acl, AclTable, ClaimedEntry, Entry, Id, digest, digest_id, ip};
 use crate::error::Code;
+
+/// No list has more entries or bytes once `auth` is replaced: a caller of many identities could make much of little.
+const ENTRIES_MAX: usize = 1 << 16;
+const LIST_BYTES_MAX: usize = 1 << 20;
 
 /// The schemes that are served, and the switches that operators have over them.
 #[derive(Clone, Debug)]
@@ -61,9 +67,9 @@ impl Authority {
     ///
     /// `Code::Marshalling` is ZooKeeper's answer to a null id where it does not expect one.
     pub fn fix_up(&self, claimed: &[ClaimedEntry], caller: &[Id], table: &mut AclTable) -> Result<Acl, Code> {
-        let mut fixed = Vec::new();
+        let (mut fixed, mut bytes) = (Vec::new(), 0);
         for entry in without_duplicates(claimed)? {
-            self.fix_up_entry(entry, caller, &mut fixed)?;
+            self.fix_up_entry(entry, caller, &mut fixed, &mut bytes)?;
         }
         if fixed.is_empty() {
             return Err(Code::InvalidAcl);
@@ -71,12 +77,25 @@ impl Authority {
         Ok(table.intern(fixed))
     }
 
-    fn fix_up_entry(&self, entry: &ClaimedEntry, caller: &[Id], fixed: &mut Vec<Entry>) -> Result<(), Code> {
+    /// `bytes` are those that `auth` has put into the list.
+    fn fix_up_entry(
+        &self,
+        entry: &ClaimedEntry,
+        caller: &[Id],
+        fixed: &mut Vec<Entry>,
+        bytes: &mut usize,
+    ) -> Result<(), Code> {
         let scheme = entry.scheme.as_deref().ok_or(Code::InvalidAcl)?;
         if scheme == "auth" {
             let before = fixed.len();
             let proven = caller.iter().filter(|id| id.scheme == "digest" && self.digest_enabled);
-            fixed.extend(proven.map(|id| Entry { perms: entry.perms, id: id.clone() }));
+            for id in proven {
+                *bytes += super::entry_bytes(id);
+                if fixed.len() >= ENTRIES_MAX || *bytes > LIST_BYTES_MAX {
+                    return Err(Code::InvalidAcl);
+                }
+                fixed.push(Entry { perms: entry.perms, id: id.clone() });
+            }
             return if fixed.len() > before { Ok(()) } else { Err(Code::InvalidAcl) };
         }
         let id = entry.id.as_deref();
@@ -97,22 +116,23 @@ impl Authority {
     }
 }
 
-/// The entries, each once. ZooKeeper's comparison trips over a null text where all before it is equal.
+/// The entries, each once. ZooKeeper's comparison trips over a null text where all before it is equal to an earlier
+/// entry's.
 fn without_duplicates(claimed: &[ClaimedEntry]) -> Result<Vec<&ClaimedEntry>, Code> {
-    let mut kept: Vec<&ClaimedEntry> = Vec::new();
+    let (mut perms, mut schemes, mut entries) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let mut kept = Vec::new();
     for entry in claimed {
-        let mut is_new = true;
-        for other in kept.iter().filter(|other| other.perms == entry.perms) {
-            let scheme = entry.scheme.as_ref().ok_or(Code::Marshalling)?;
-            if other.scheme.as_ref() == Some(scheme) {
-                let id = entry.id.as_ref().ok_or(Code::Marshalling)?;
-                if other.id.as_ref() == Some(id) {
-                    is_new = false;
-                    break;
-                }
-            }
+        let trips = match (&entry.scheme, &entry.id) {
+            (None, _) => perms.contains(&entry.perms),
+            (Some(scheme), None) => schemes.contains(&(entry.perms, scheme)),
+            (Some(_), Some(_)) => false,
+        };
+        if trips {
+            return Err(Code::Marshalling);
         }
-        if is_new {
+        perms.insert(entry.perms);
+        schemes.extend(entry.scheme.as_ref().map(|scheme| (entry.perms, scheme)));
+        if entries.insert(entry) {
             kept.push(entry);
         }
     }
@@ -162,6 +182,13 @@ mod tests {
         assert_eq!(fix(&[null_scheme], &[]), Err(Code::InvalidAcl));
         let null_id = ClaimedEntry { perms: 1, scheme: Some("world".into()), id: None };
         assert_eq!(fix(&[null_id], &[]), Err(Code::Marshalling));
+    }
+
+    #[test]
+    fn what_auth_makes_of_a_list_is_bounded() {
+        let caller: Vec<Id> = (0..256).map(|i| id("digest", &format!("u{i}:x"))).collect();
+        let list: Vec<ClaimedEntry> = (0..30_000).map(|perms| claimed(perms, "auth", "")).collect();
+        assert_eq!(fix(&list, &caller), Err(Code::InvalidAcl));
     }
 
     #[test]

@@ -55,6 +55,16 @@ pub fn entries(acl: &Acl) -> Vec<Entry> {
     }
 }
 
+/// Bytes of an entry as it goes on the wire.
+fn entry_bytes(id: &Id) -> usize {
+    12 + id.scheme.len() + id.id.len()
+}
+
+/// Bytes of a list as it goes on the wire, as far as it takes memory.
+pub fn list_bytes(acl: &Acl) -> usize {
+    acl.as_ref().map_or(0, |list| list.0.iter().map(|entry| entry_bytes(&entry.id)).sum())
+}
+
 /// Appends the list as a jute vector.
 pub fn write(acl: &Acl, out: &mut impl Write) {
     match acl {
@@ -78,7 +88,7 @@ fn write_entry(perms: i32, scheme: &str, id: &str, out: &mut impl Write) {
 }
 
 /// An entry as a client sent it: either text may be null.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ClaimedEntry {
     pub perms: i32,
     pub scheme: Option<String>,

@@ -150,7 +150,7 @@ impl BulkLoader {
         let names = Names::parse(child_names, |name| {
             child_path.truncate(prefix);
             child_path.push_str(name);
-            hashes = hashes.wrapping_add(self.hasher.hash(child_path));
+            hashes = hashes.wrapping_add(self.hasher.hash(&*child_path));
             listed += 1;
         })?;
         self.unlinked = self.unlinked.wrapping_sub(hashes);

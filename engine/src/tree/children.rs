@@ -27,7 +27,7 @@ use std::ptr::NonNull;
 use super::fork::{
     Children, Fork, Kind, branches, bytes_of, narrow, new_fork, own, place, visit_young, widen, young_fork,
 };
-use super::hash::{Hasher, LEVELS, branch};
+use super::hash::{BRANCHES, Hasher, LEVELS, branch};
 use super::heap::Heap;
 use super::page::{
     LENGTH, Names, PAGE_BYTES, WireNames, append, cut, exact, names_of, new_page, wire_length, young_page,
@@ -64,8 +64,7 @@ pub(super) fn build(heap: &mut Heap, hasher: &Hasher, names: Names<'_>) -> Child
         0 => Children::NONE,
         1..=PAGE_BYTES => Children::page(new_page(heap, &[wire], exact(wire.len()))),
         _ => {
-            let mut names: Vec<Hashed> = WireNames(wire).map(|wire| Hashed::new(hasher, wire)).collect();
-            names.sort_by_key(|name| name.hash);
+            let names: Vec<Hashed> = WireNames(wire).map(|wire| Hashed::new(hasher, wire)).collect();
             build_at(heap, &names, 0)
         }
     }
@@ -169,9 +168,7 @@ struct Hashed<'a> {
 
 impl<'a> Hashed<'a> {
     fn new(hasher: &Hasher, wire: &'a [u8]) -> Hashed<'a> {
-        // Only ever hashed: a name of a page is UTF-8, and so is its hash's input.
-        let name = std::str::from_utf8(&wire[LENGTH..]).expect("names are UTF-8");
-        Hashed { hash: hasher.hash(name), wire }
+        Hashed { hash: hasher.hash(&wire[LENGTH..]), wire }
     }
 }
 
@@ -196,9 +193,8 @@ unsafe fn insert_at(
                     return Children::page(append(heap, page, &[&length, name.as_bytes()]));
                 }
                 let added: Vec<u8> = [&length, name.as_bytes()].concat();
-                let mut names: Vec<Hashed> =
-                    WireNames(names_of(page)).chain([&added[..]]).map(|wire| Hashed::new(hasher, wire)).collect();
-                names.sort_by_key(|name| name.hash);
+                let names = WireNames(names_of(page)).chain([&added[..]]);
+                let names: Vec<Hashed> = names.map(|wire| Hashed::new(hasher, wire)).collect();
                 let built = build_at(heap, &names, level);
                 heap.retire(young_page(page));
                 built
@@ -272,18 +268,28 @@ unsafe fn collapse(heap: &mut Heap, fork: NonNull<Fork>) -> Children {
     }
 }
 
-/// The children with these names, in the order of their hashes, all alike above `level`.
+/// The children with these names, whose hashes are alike above `level`.
 fn build_at(heap: &mut Heap, names: &[Hashed<'_>], level: usize) -> Children {
     let bytes: usize = names.iter().map(|name| name.wire.len()).sum();
     if bytes <= PAGE_BYTES || names.len() == 1 || level == LEVELS {
         let parts: Vec<&[u8]> = names.iter().map(|name| name.wire).collect();
         return Children::page(new_page(heap, &parts, exact(bytes)));
     }
-    let groups = || names.chunk_by(|one, other| branch(one.hash, level) == branch(other.hash, level));
-    let bitmap = groups().fold(0, |bitmap, group| bitmap | 1 << branch(group[0].hash, level));
-    let fork = new_fork(heap, bytes as u64, bitmap);
-    for (index, group) in groups().enumerate() {
-        let below = build_at(heap, group, level + 1);
+    let branch_of = |name: &Hashed<'_>| branch(name.hash, level) as usize;
+    let mut counts = [0; BRANCHES];
+    names.iter().for_each(|name| counts[branch_of(name)] += 1);
+    let mut ends = counts;
+    (1..BRANCHES).for_each(|branch| ends[branch] += ends[branch - 1]);
+    let mut sorted = names.to_vec();
+    for name in names.iter().rev() {
+        ends[branch_of(name)] -= 1;
+        sorted[ends[branch_of(name)]] = *name;
+    }
+    let present = || (0..BRANCHES).filter(|&branch| counts[branch] > 0);
+    let fork = new_fork(heap, bytes as u64, present().fold(0, |bitmap, branch| bitmap | 1 << branch));
+    for (index, branch) in present().enumerate() {
+        let start = ends[branch];
+        let below = build_at(heap, &sorted[start..start + counts[branch]], level + 1);
         // SAFETY: the fork has as many branches as there are groups.
         unsafe { branches(fork).add(index).write(below) };
     }

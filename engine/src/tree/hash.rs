@@ -5,6 +5,9 @@ use siphasher::sip::SipHasher13;
 /// Bits of the hash that one level of a trie uses up, highest first, so that tries are in the order of their hashes.
 pub(super) const BITS_PER_LEVEL: u32 = 5;
 
+/// Branches of one level.
+pub(super) const BRANCHES: usize = 1 << BITS_PER_LEVEL;
+
 /// Levels after which all 64 bits are used up (the last has 4 of them): no two hashes that differ meet below.
 pub(super) const LEVELS: usize = 13;
 
@@ -33,8 +36,8 @@ impl Hasher {
     }
 
     #[inline]
-    pub fn hash(&self, text: &str) -> u64 {
-        self.keyed.hash(text.as_bytes()) & self.mask
+    pub fn hash(&self, text: impl AsRef<[u8]>) -> u64 {
+        self.keyed.hash(text.as_ref()) & self.mask
     }
 }
 

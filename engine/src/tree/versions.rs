@@ -66,7 +66,7 @@ unsafe impl Sync for Version {}
 
 /// A version that is complete and not committed yet.
 #[derive(Debug)]
-#[must_use = "a version that is never published holds back all memory"]
+#[must_use = "until it, or a later one, is published, nothing that died in it is freed"]
 pub struct Sealed {
     pub(super) tree: u64,
     pub(super) number: u64,

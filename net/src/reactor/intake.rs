@@ -6,6 +6,7 @@ use mio::event::Event;
 use paddock_engine::error::Code;
 use paddock_engine::jute::Reader;
 use paddock_engine::request::{Auth, RequestHeader, opcode};
+use paddock_engine::tree::View;
 
 use super::Reactor;
 use crate::connect::{ConnectRequest, PASSWORD, password_of};
@@ -23,6 +24,11 @@ const PENDING_MAX: usize = 4096;
 const PENDING_BYTES_MAX: usize = 1024 * 1024;
 /// A submission with more bytes than this goes out in the middle of the turn.
 const SUBMISSION_BYTES: usize = 256 * 1024;
+/// Identities that one connection may prove, and their bytes; further auth packets fail.
+const IDS_MAX: usize = 256;
+const IDS_BYTES_MAX: usize = 64 * 1024;
+/// No handshake is longer, bytes: real ones have 45.
+const HANDSHAKE_MAX: usize = 64 * 1024;
 /// Sockets are read this often in a row before others have their turn.
 const READS_PER_TURN: usize = 4;
 
@@ -54,6 +60,9 @@ impl Reactor {
             return self.close(slot);
         }
         if event.is_readable() || event.is_read_closed() {
+            // No other event will tell of these bytes: if they must wait now, it must be known later.
+            connection.unread = true;
+            connection.ended |= event.is_read_closed();
             self.serve(slot, event.is_read_closed(), buffer);
         }
     }
@@ -116,6 +125,13 @@ impl Reactor {
 
     /// Works on bytes that came earlier. `false`: the connection is gone, or must wait before it may be read from.
     fn process_input(&mut self, slot: u32) -> bool {
+        if self.submission.bytes.len() >= SUBMISSION_BYTES {
+            self.submit();
+            if self.submission.bytes.len() >= SUBMISSION_BYTES {
+                self.starved.push(slot);
+                return false;
+            }
+        }
         let Some(connection) = self.connections.at(slot) else { return false };
         let input = std::mem::take(&mut connection.input);
         let consumed = match self.process(slot, &input) {
@@ -200,12 +216,14 @@ impl Reactor {
             self.answer_word(slot, word);
             return Progress::Consumed(bytes.len());
         }
-        let payload = match frame::first(bytes, self.settings.frame_max) {
+        let length_max =
+            if in_handshake { self.settings.frame_max.min(HANDSHAKE_MAX) } else { self.settings.frame_max };
+        let payload = match frame::first(bytes, length_max) {
             Ok(Some(payload)) => payload,
             Ok(None) => return Progress::Wait,
             Err(BadLength(length)) => {
                 let address = connection.address;
-                tracing::info!(%address, length, max = self.settings.frame_max, "a frame of this length is not taken; the connection was closed");
+                tracing::info!(%address, length, max = length_max, "a frame of this length is not taken; the connection was closed");
                 return Progress::Close;
             }
         };
@@ -259,9 +277,13 @@ impl Reactor {
         }
         match header.opcode {
             opcode if read::is_read(opcode) => self.read(slot, header, body),
-            opcode::CREATE | opcode::CREATE2 | opcode::DELETE | opcode::SET_DATA | opcode::SET_ACL | opcode::MULTI => {
-                self.write(slot, header, body)
-            }
+            opcode::CREATE
+            | opcode::CREATE2
+            | opcode::CREATE_TTL
+            | opcode::DELETE
+            | opcode::SET_DATA
+            | opcode::SET_ACL
+            | opcode::MULTI => self.write(slot, header, body),
             opcode::SYNC => self.sync(slot, header, body),
             opcode::CLOSE_SESSION => self.close_session(slot, header),
             opcode::AUTH => return self.authenticate(slot, header, body),
@@ -273,8 +295,10 @@ impl Reactor {
     fn read(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
         let Some(connection) = self.connections.at(slot) else { return };
         if !connection.pending.is_empty() {
-            connection.pending_bytes += body.len();
+            let weight = body.len() + reply_bytes(self.reader.view(), body);
+            connection.pending_bytes += weight;
             connection.pending.push_back(Pending::Read {
+                weight,
                 xid: header.xid,
                 opcode: header.opcode,
                 body: body.into(),
@@ -354,6 +378,11 @@ impl Reactor {
                 let Some(connection) = self.connections.at(slot) else { return Verdict::Close };
                 let mut ids = connection.ids.to_vec();
                 ids.extend(proven.into_iter().filter(|id| !connection.ids.contains(id)));
+                let bytes: usize = ids.iter().map(|id| id.scheme.len() + id.id.len()).sum();
+                if ids.len() > IDS_MAX || bytes > IDS_BYTES_MAX {
+                    self.refuse(slot, header.xid, 0, Code::AuthFailed);
+                    return Verdict::Keep;
+                }
                 connection.ids = ids.into();
                 let mut bytes = Vec::new();
                 reply::write(header.xid, 0, 0, &[], &mut bytes);
@@ -373,8 +402,7 @@ impl Reactor {
     fn refuse(&mut self, slot: u32, xid: i32, zxid: i64, code: Code) {
         if let Some(connection) = self.connections.at(slot) {
             reply::write(xid, zxid, code.number(), &[], &mut connection.output);
-            connection.stage = Stage::Flushing;
-            self.mark_dirty(slot);
+            self.flush_and_close(slot);
         }
     }
 
@@ -389,8 +417,7 @@ impl Reactor {
     fn say(&mut self, slot: u32, text: &str) {
         if let Some(connection) = self.connections.at(slot) {
             connection.output.extend_from_slice(text.as_bytes());
-            connection.stage = Stage::Flushing;
-            self.mark_dirty(slot);
+            self.flush_and_close(slot);
         }
     }
 
@@ -431,6 +458,14 @@ impl Reactor {
         let text = four_letter::with_connections(connection.with_flag, &lines, &self.status);
         self.say(slot, &text);
     }
+}
+
+/// About how long the reply to a read will be: that of the present view. Every read but a ping or a setWatches begins with
+/// a path; of those it is wrong, and bounded by the frame.
+fn reply_bytes(view: View<'_>, body: &[u8]) -> usize {
+    let path = Reader::new(body).string();
+    let znode = path.ok().flatten().and_then(|path| view.get(&path));
+    znode.map_or(0, |znode| znode.data_and_stat().len() + znode.children_bytes())
 }
 
 fn matches_password(session: i64, password: Option<&[u8]>) -> bool {

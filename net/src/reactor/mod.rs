@@ -6,10 +6,10 @@
 //! A turn, in the order that the guarantees rest on:
 //!
 //! 1. *Poll.* Offline meanwhile, so that a sleeping reactor keeps no old version alive.
-//! 2. *Errands*: new connections, inquiries.
-//! 3. *Serve* each connection that has something: read from its socket, **then** catch up with what has become public,
+//! 2. *Serve* each connection that has something: read from its socket, **then** catch up with what has become public,
 //!    then decode. Reads are answered from the view, writes go into the turn's submission. Because the view is looked
 //!    at after the bytes came, whoever heard of a write from anybody, anywhere, reads it here.
+//! 3. *Errands*: new connections, inquiries.
 //! 4. *Write* once to each connection that has output.
 //! 5. *Submit* the turn's writes.
 //!
@@ -101,8 +101,9 @@ pub struct Reactor {
     starved: Vec<u32>,
     /// Slots with output.
     dirty: Vec<u32>,
-    /// Slots heard since the last report.
+    /// Slots heard since the last report, and sessions whose connections are gone since.
     heard: Vec<u32>,
+    heard_before_close: Vec<i64>,
     outstanding: usize,
     now: Instant,
     next_report: Instant,
@@ -149,6 +150,7 @@ impl Reactor {
             starved: Vec::new(),
             dirty: Vec::new(),
             heard: Vec::new(),
+            heard_before_close: Vec::new(),
             outstanding: 0,
             now,
             next_report: now + settings.heard_interval,
@@ -169,7 +171,6 @@ impl Reactor {
             self.wait(&mut events)?;
             self.now = Instant::now();
             self.catch_up();
-            self.run_errands();
             for slot in std::mem::take(&mut self.revisit) {
                 self.serve_again(slot, &mut buffer);
             }
@@ -180,6 +181,8 @@ impl Reactor {
                     Token(token) => self.on_event(event, (token - FIRST_CONNECTION) as u32, &mut buffer),
                 }
             }
+            // Only now may a slot be used again: an event of this turn may have meant its former connection.
+            self.run_errands();
             if self.accept_again {
                 self.accept_connections();
             }
@@ -323,6 +326,7 @@ impl Reactor {
             pending_bytes: 0,
             in_flight: 0,
             opened: self.now,
+            progress: self.now,
             heard: false,
             unread: false,
             ended: false,
@@ -345,6 +349,9 @@ impl Reactor {
         self.watches.forget(slot);
         self.status.peers.leave(connection.address);
         self.outstanding -= connection.in_flight;
+        if connection.heard && connection.session != 0 {
+            self.heard_before_close.push(connection.session);
+        }
         if connection.session != 0 || connection.stage == Stage::Establishing {
             self.request(connection.id, connection.session, false, RequestKind::Disconnected);
         }
@@ -381,7 +388,7 @@ impl Reactor {
             return;
         }
         self.next_report = self.now + self.settings.heard_interval;
-        let mut sessions = Vec::with_capacity(self.heard.len());
+        let mut sessions = std::mem::take(&mut self.heard_before_close);
         for slot in std::mem::take(&mut self.heard) {
             if let Some(connection) = self.connections.at(slot)
                 && std::mem::take(&mut connection.heard)
@@ -407,7 +414,7 @@ impl Reactor {
             .iter()
             .filter(|connection| {
                 matches!(connection.stage, Stage::Handshake | Stage::Gathering { .. } | Stage::Flushing)
-                    && self.now.duration_since(connection.opened) > deadline
+                    && self.now.duration_since(connection.progress) > deadline
             })
             .map(|connection| connection.id.slot)
             .collect();

@@ -18,6 +18,16 @@ impl Reactor {
         }
     }
 
+    /// Nothing follows what is in the output now.
+    pub(super) fn flush_and_close(&mut self, slot: u32) {
+        let now = self.now;
+        if let Some(connection) = self.connections.at(slot) {
+            connection.stage = Stage::Flushing;
+            connection.progress = now;
+        }
+        self.mark_dirty(slot);
+    }
+
     /// Writes to every connection that has output.
     pub(super) fn write_all(&mut self) {
         for slot in std::mem::take(&mut self.dirty) {
@@ -26,6 +36,7 @@ impl Reactor {
     }
 
     fn write_out(&mut self, slot: u32) {
+        let now = self.now;
         let Some(connection) = self.connections.at(slot) else { return };
         connection.dirty = false;
         let mut total = 0;
@@ -41,6 +52,9 @@ impl Reactor {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return self.close(slot),
             }
+        }
+        if total > 0 && connection.stage == Stage::Flushing {
+            connection.progress = now;
         }
         let all_out = connection.unwritten() == 0;
         if all_out {

@@ -92,9 +92,7 @@ impl Reactor {
                 reply::write(*xid, answer.zxid, 0, &[], &mut connection.output);
                 connection.session = 0;
                 self.settle_write(slot, *xid);
-                if let Some(connection) = self.connections.at(slot) {
-                    connection.stage = Stage::Flushing;
-                }
+                self.flush_and_close(slot);
             }
             AnswerKind::Connected { session, timeout } => {
                 connection.session = *session;
@@ -115,7 +113,7 @@ impl Reactor {
             AnswerKind::Refused => {
                 write_refusal(connection.with_flag, &mut connection.output);
                 connection.session = 0;
-                connection.stage = Stage::Flushing;
+                self.flush_and_close(slot);
             }
             AnswerKind::Dropped => {
                 connection.session = 0;
@@ -135,6 +133,17 @@ impl Reactor {
         self.outstanding -= 1;
         self.figures().outstanding.set(self.outstanding as u64);
         self.note_answer(slot, opcode, xid, received);
+        self.append_ready(slot);
+    }
+
+    /// Replies that were only waiting for their turn, and have it now.
+    fn append_ready(&mut self, slot: u32) {
+        let Some(connection) = self.connections.at(slot) else { return };
+        while let Some(Pending::Ready(bytes)) =
+            connection.pending.pop_front_if(|entry| matches!(entry, Pending::Ready(_)))
+        {
+            connection.output.extend_from_slice(&bytes);
+        }
     }
 
     /// Runs what waited behind writes that are answered now, up to the next write.
@@ -150,8 +159,8 @@ impl Reactor {
             }
             let mut output = std::mem::take(&mut connection.output);
             match connection.pending.pop_front() {
-                Some(Pending::Read { xid, opcode, body, ids, received }) => {
-                    connection.pending_bytes -= body.len();
+                Some(Pending::Read { xid, opcode, body, ids, received, weight }) => {
+                    connection.pending_bytes -= weight;
                     let mut context = ReadContext {
                         view: self.reader.view(),
                         zxid: self.zxid,

@@ -1,10 +1,5 @@
-//! Bad input, bad clients, bad places to start in: each is answered as it should be, everybody else is served, the
-//! server's memory stays bounded, and its process lives.
-//!
-//! [`frames`]: what comes in is not what it should be. [`slow`]: clients that do not take or give bytes as fast as others.
-//! [`crowd`]: very many connections. [`start`]: starts that cannot succeed, each with one clear sentence.
-mod crowd;
-mod frames;
+//! What [`hostile`](../hostile.rs) leaves: limits, memory that is only announced, and the operator's mistakes in full.
+mod limit;
 mod slow;
 mod start;
 

@@ -1,7 +1,6 @@
 //! Starts that cannot succeed end with one clear sentence and a non-zero exit; they are Paddock's alone.
-use paddock_tests::server::{DEADLINE, Kind, Server, Setup, command, free_port, poll_until};
+use paddock_tests::server::{DEADLINE, Kind, Server, Setup, command, poll_until};
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -46,23 +45,6 @@ fn assert_names(sentence: &str, names: &[&str]) {
     }
 }
 
-#[test]
-fn a_port_in_use() {
-    let server = setup().prepare();
-    let _taken = TcpListener::bind(server.address()).expect("the port was free");
-    let (sentence, _) = refused_server(&server);
-    assert_names(&sentence, &[&server.address().port().to_string(), "in use"]);
-}
-
-#[test]
-fn a_data_directory_that_is_a_file() {
-    let server = setup().prepare();
-    File::create(server.data_dir()).expect("the directory is writable");
-    let (sentence, code) = refused_server(&server);
-    assert_names(&sentence, &[&server.data_dir().to_string_lossy()]);
-    assert_eq!(code, 3, "the code for a data directory that cannot be used");
-}
-
 /// Root may write everywhere but where there is nothing to write to.
 #[test]
 fn a_data_directory_that_cannot_be_written() {
@@ -71,22 +53,6 @@ fn a_data_directory_that_cannot_be_written() {
     let (sentence, code) = refused_server(&server);
     assert_names(&sentence, &[&server.data_dir().to_string_lossy()]);
     assert_eq!(code, 3, "the code for a data directory that cannot be used");
-}
-
-#[test]
-fn a_data_directory_of_a_running_server() {
-    let running = setup().start();
-    let second = running.config_path().with_file_name("second.cfg");
-    let text = format!(
-        "dataDir={}\nclientPort={}\nclientPortAddress={}\n",
-        running.data_dir().display(),
-        free_port(),
-        Ipv4Addr::LOCALHOST
-    );
-    std::fs::write(&second, text).expect("the directory is writable");
-    let (sentence, _) = refused(command(&setup(), &second), &second.with_extension("log"));
-    assert_names(&sentence, &[&running.data_dir().to_string_lossy()]);
-    crate::assert_serves(&running);
 }
 
 /// A file system of 2 MB, seen by the server alone, has no room for a log.

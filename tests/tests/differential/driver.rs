@@ -1,12 +1,14 @@
 //! Runs the steps on both servers, compares what happens, and tells the story of a difference.
-use crate::generator::{Change, Generator, IDENTITIES, Step};
+use crate::acls::IDENTITIES;
+use crate::generator::{Change, Generator, Step};
 use crate::lane::{Happening, Lane, Side};
 use crate::normal::Normal;
-use crate::paths::{Paths, related};
+use crate::paths::Paths;
+use crate::story::{self, Told, told};
 use crate::versions::modernise;
 use paddock_tests::client::Hello;
 use paddock_tests::random::Random;
-use paddock_tests::records::{Acl, err, op, xid};
+use paddock_tests::records::{Acl, err, op};
 use paddock_tests::reply::{Body, Reply};
 use paddock_tests::request::Request;
 use paddock_tests::server::Server;
@@ -19,12 +21,6 @@ const LANES: usize = 5;
 const ROUND: usize = 2_500;
 /// Steps that the history keeps for the story of a difference.
 const HISTORY_MAX: usize = 20_000;
-/// Steps that the story tells at most.
-const STORY_MAX: usize = 40;
-/// Bytes of a znode's data that the story shows.
-const BYTES_MAX: usize = 4;
-/// Characters of one line of the story.
-const LINE_MAX: usize = 900;
 
 pub struct Driver {
     servers: [Server; 2],
@@ -38,13 +34,6 @@ pub struct Driver {
     /// How often each (opcode, outcome) was answered: a run that only ever fails proves little.
     answers: BTreeMap<(i32, i32), usize>,
     events: usize,
-}
-
-/// One request of the past, with its answer.
-struct Told {
-    lane: usize,
-    request: Request,
-    happenings: Vec<Happening>,
 }
 
 impl Driver {
@@ -404,27 +393,11 @@ impl Driver {
 
     /// Ends the run with what led to the difference.
     fn fail(&self, lane: usize, requests: &[Request], what: &str) -> ! {
-        let mut text = format!("\nafter {} requests, lane {lane}: {what}\n", self.operations);
-        let _ = writeln!(
-            text,
-            "the burst (xids of ping {}, auth {}, setWatches {}):",
-            xid::PING,
-            xid::AUTH,
-            xid::SET_WATCHES
+        let story = story::of(&self.history, requests);
+        panic!(
+            "\nafter {} requests, lane {lane}: {what}\n{story}\nrun it again with PADDOCK_DIFF_SEED={}",
+            self.operations, self.seed
         );
-        for request in requests {
-            let _ = writeln!(text, "  {}", clipped(&format!("{request:?}")));
-        }
-        let paths: Vec<&str> = requests.iter().flat_map(Request::paths).collect();
-        let touches = |told: &&Told| told.request.paths().iter().any(|path| paths.iter().any(|one| related(one, path)));
-        let mut story: Vec<&Told> = self.history.iter().rev().filter(touches).take(STORY_MAX).collect();
-        story.reverse();
-        let _ = writeln!(text, "the last requests on these paths, and what both servers answered:");
-        for told in story {
-            let _ = writeln!(text, "  lane {}: {}", told.lane, clipped(&format!("{:?}", told.request)));
-            let _ = writeln!(text, "      {}", clipped(&format!("{:?}", told.happenings)));
-        }
-        panic!("{text}\nrun it again with PADDOCK_DIFF_SEED={}", self.seed);
     }
 }
 
@@ -448,34 +421,5 @@ fn outcome(reply: &Reply) -> i32 {
     match &reply.body {
         Body::Multi(outcomes) => outcomes.iter().map(|outcome| outcome.err).find(|&code| code != 0).unwrap_or(0),
         _ => reply.err,
-    }
-}
-
-fn told(happenings: &[Happening]) -> String {
-    clipped(&format!("{:?}", happenings.first()))
-}
-
-/// Long runs of bytes say nothing in a story: `[1, 2, 3, ...]` becomes `[1, 2, 3, 4, .. 60 bytes]`; and no line is endless.
-fn clipped(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(open) = rest.find('[') {
-        let (before, list) = rest.split_at(open);
-        out.push_str(before);
-        let end =
-            list[1..].find(|c: char| !(c.is_ascii_digit() || c == ',' || c == ' ')).map_or(list.len(), |end| end + 1);
-        let numbers = list[1..end].split(", ").count();
-        if numbers > BYTES_MAX {
-            let shown = list[1..end].split(", ").take(BYTES_MAX).collect::<Vec<_>>().join(", ");
-            let _ = write!(out, "[{shown}, .. {numbers} bytes");
-        } else {
-            out.push_str(&list[..end]);
-        }
-        rest = &list[end..];
-    }
-    out.push_str(rest);
-    match out.char_indices().nth(LINE_MAX) {
-        None => out,
-        Some((end, _)) => format!("{}... (cut)", &out[..end]),
     }
 }

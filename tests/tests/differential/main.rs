@@ -16,11 +16,13 @@
 //!
 //! `PADDOCK_DIFF_OPS` sets the number of requests, `PADDOCK_DIFF_SEED` repeats a run, and
 //! `PADDOCK_TEST_SERVER=zookeeper` puts a second ZooKeeper in Paddock's place, which must show no difference either.
+mod acls;
 mod driver;
 mod generator;
 mod lane;
 mod normal;
 mod paths;
+mod story;
 mod versions;
 
 use driver::Driver;
