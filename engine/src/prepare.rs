@@ -76,7 +76,7 @@ impl Database {
             opcode::MULTI => match read_multi(reader) {
                 // Unlike single operations, a multi has its zxid before it is decoded.
                 Err(_) => Err(Code::Marshalling),
-                Ok(members) => Ok(preparer.multi(members)),
+                Ok(members) => preparer.multi(members),
             },
             other => panic!("operation {other} is not a write"),
         };
@@ -258,21 +258,25 @@ impl Preparer<'_, '_> {
         Ok(Txn::Check { path, version })
     }
 
-    /// After the first member that fails nothing is tried any more.
-    fn multi<'a>(&mut self, members: Vec<Member<'a>>) -> Txn<'a> {
+    /// After the first member that fails nothing is tried any more. One that cannot be understood fails all of it.
+    fn multi<'a>(&mut self, members: Vec<Member<'a>>) -> Result<Txn<'a>, Code> {
         let mut txns = Vec::with_capacity(members.len());
         let mut failed = false;
         for member in members {
-            txns.push(if failed {
-                Txn::Error(Code::RuntimeInconsistency.number())
-            } else {
-                self.member(member).unwrap_or_else(|code| {
+            if failed {
+                txns.push(Txn::Error(Code::RuntimeInconsistency.number()));
+                continue;
+            }
+            txns.push(match self.member(member) {
+                Ok(txn) => txn,
+                Err(Code::Marshalling) => return Err(Code::Marshalling),
+                Err(code) => {
                     failed = true;
                     Txn::Error(code.number())
-                })
+                }
             });
         }
-        Txn::Multi(txns)
+        Ok(Txn::Multi(txns))
     }
 
     fn member<'a>(&mut self, member: Member<'a>) -> Result<Txn<'a>, Code> {

@@ -148,9 +148,9 @@ impl<'a> Auth<'a> {
 pub struct SetWatches<'a> {
     /// The newest zxid that the client has seen.
     pub relative_zxid: i64,
-    pub data: Vec<Cow<'a, str>>,
-    pub exist: Vec<Cow<'a, str>>,
-    pub child: Vec<Cow<'a, str>>,
+    pub data: Vec<Text<'a>>,
+    pub exist: Vec<Text<'a>>,
+    pub child: Vec<Text<'a>>,
 }
 
 impl<'a> SetWatches<'a> {
@@ -164,11 +164,11 @@ impl<'a> SetWatches<'a> {
     }
 }
 
-fn read_paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Cow<'a, str>>, Malformed> {
+fn read_paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Text<'a>>, Malformed> {
     let count = reader.count()?.unwrap_or(0);
     let mut paths = Vec::new();
     for _ in 0..count {
-        paths.push(reader.string()?.ok_or(Malformed)?);
+        paths.push(reader.string()?);
     }
     Ok(paths)
 }

@@ -166,7 +166,8 @@ fn write_acl(acl: &Acl, with_hashes: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// Arms the watches of a client that comes back, or tells it at once of what it has missed.
+/// Arms the watches of a client that comes back, or tells it at once of what it has missed. A null path is an error only
+/// when it is its turn.
 fn set_watches(
     context: &mut ReadContext<'_>,
     caller: ReadCaller<'_>,
@@ -179,6 +180,7 @@ fn set_watches(
         None => context.watches.add(kind, path, caller.slot),
     };
     for path in &request.data {
+        let path = path.as_deref().ok_or(Code::Marshalling)?;
         let missed = match context.view.get(path) {
             None => Some(EventKind::Deleted),
             Some(znode) => (znode.stat().mzxid > request.relative_zxid).then_some(EventKind::DataChanged),
@@ -186,9 +188,11 @@ fn set_watches(
         arm_or_tell(Kind::Data, path, missed);
     }
     for path in &request.exist {
+        let path = path.as_deref().ok_or(Code::Marshalling)?;
         arm_or_tell(Kind::Data, path, context.view.get(path).map(|_| EventKind::Created));
     }
     for path in &request.child {
+        let path = path.as_deref().ok_or(Code::Marshalling)?;
         let missed = match context.view.get(path) {
             None => Some(EventKind::Deleted),
             Some(znode) => (znode.stat().pzxid > request.relative_zxid).then_some(EventKind::ChildrenChanged),
