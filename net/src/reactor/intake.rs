@@ -27,8 +27,6 @@ const SUBMISSION_BYTES: usize = 256 * 1024;
 /// Identities that one connection may prove, and their bytes; further auth packets fail.
 const IDS_MAX: usize = 256;
 const IDS_BYTES_MAX: usize = 64 * 1024;
-/// No handshake is longer, bytes: real ones have 45.
-const HANDSHAKE_MAX: usize = 64 * 1024;
 /// Sockets are read this often in a row before others have their turn.
 const READS_PER_TURN: usize = 4;
 
@@ -216,8 +214,7 @@ impl Reactor {
             self.answer_word(slot, word);
             return Progress::Consumed(bytes.len());
         }
-        let length_max =
-            if in_handshake { self.settings.frame_max.min(HANDSHAKE_MAX) } else { self.settings.frame_max };
+        let length_max = self.settings.frame_max;
         let payload = match frame::first(bytes, length_max) {
             Ok(Some(payload)) => payload,
             Ok(None) => return Progress::Wait,

@@ -325,6 +325,9 @@ impl Generator {
                     [0x80, 0, 0, 0],
                     [0xc3, 0x28, 0xff, 0xc0],
                 ]);
+                // See `versions` for a null path in a multi.
+                let null = [0xff; 4];
+                let damage = if good.opcode() == op::MULTI && damage == null { [0x80, 0, 0, 1] } else { damage };
                 let place = if self.random.one_in(2) { 0 } else { self.random.below(body.len() - 3) };
                 body[place..place + 4].copy_from_slice(&damage);
             }
