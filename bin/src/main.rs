@@ -27,7 +27,7 @@ enum Command {
     /// Serve clients: standalone, by a zoo.cfg or by defaults (127.0.0.1:2181, data in ./paddock-data).
     Serve(serve::ServeArgs),
     /// Put load on any server that speaks ZooKeeper's protocol, and measure.
-    Bench(bench::BenchArgs),
+    Bench(Box<bench::BenchArgs>),
     /// Look at a transaction log, or cut it on your order.
     Log(log::LogArgs),
 }
@@ -35,7 +35,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Bench(arguments) => match bench::run(arguments) {
+        Command::Bench(arguments) => match bench::run(*arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
