@@ -133,11 +133,15 @@ fn results(mut reply: &[u8]) -> Vec<(i32, i32)> {
         }
         found.push((kind, code));
         match kind {
-            -1 => drop(reader.i32().unwrap()),
+            -1 => {
+                reader.i32().unwrap();
+            }
             opcode::CREATE => drop(reader.string().unwrap()),
             opcode::CREATE2 => {
                 reader.string().unwrap();
-                (0..17).for_each(|_| drop(reader.i32().unwrap()));
+                for _ in 0..17 {
+                    reader.i32().unwrap();
+                }
             }
             _ => {}
         }

@@ -205,7 +205,7 @@ mod tests {
     fn null_texts_trip_the_comparison_with_equal_entries() {
         let auth_null = ClaimedEntry { perms: 1, scheme: Some("auth".into()), id: None };
         let caller = [id("digest", "a:x")];
-        assert_eq!(fix(&[auth_null.clone()], &caller).map(|list| list.len()), Ok(1));
+        assert_eq!(fix(std::slice::from_ref(&auth_null), &caller).map(|list| list.len()), Ok(1));
         assert_eq!(fix(&[claimed(1, "auth", ""), auth_null.clone()], &caller), Err(Code::Marshalling));
         assert_eq!(fix(&[claimed(2, "auth", ""), auth_null], &caller).map(|list| list.len()), Ok(2));
         let null_scheme = ClaimedEntry { perms: 1, scheme: None, id: None };
