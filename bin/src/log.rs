@@ -10,6 +10,7 @@ use paddock_consensus::Zxid;
 use paddock_engine::acl::AclTable;
 use paddock_engine::io::{DataDir, DirError};
 use paddock_engine::log::{self, Entry, LogError, Verdict};
+use paddock_engine::snapshot;
 use paddock_engine::txn::{ReadTxn, Txn};
 
 #[derive(Args)]
@@ -47,6 +48,11 @@ pub enum LogCommandError {
     Directory(DirError),
     NoDirectory(PathBuf),
     Damaged(String),
+    /// It has what is to be cut.
+    NewerSnapshot {
+        zxid: Zxid,
+        path: PathBuf,
+    },
     Output(io::Error),
 }
 
@@ -59,6 +65,11 @@ impl fmt::Display for LogCommandError {
                 write!(f, "{} is no directory; give the dataLogDir (or dataDir) of a server", path.display())
             }
             LogCommandError::Damaged(damage) => f.write_str(damage),
+            LogCommandError::NewerSnapshot { zxid, path } => write!(
+                f,
+                "the snapshot {} holds transactions up to {zxid}; move it away first, then cut the log",
+                path.display()
+            ),
             LogCommandError::Output(error) => write!(f, "cannot write the answer: {error}"),
         }
     }
@@ -187,6 +198,10 @@ fn cut(dir: &Path, after: Zxid) -> Result<(), LogCommandError> {
     existing(dir)?;
     // Not while a server runs on it.
     let _lock = DataDir::open(dir, false).map_err(LogCommandError::Directory)?;
+    let snapshots = snapshot::list(dir)?;
+    if let Some((zxid, path)) = snapshots.into_iter().rev().find(|(zxid, _)| *zxid > after) {
+        return Err(LogCommandError::NewerSnapshot { zxid, path });
+    }
     let removed = log::cut_after(dir, after)?;
     println!("removed {} transactions and {} whole segments after {after}", removed.records, removed.segments);
     Ok(())

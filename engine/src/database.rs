@@ -20,6 +20,7 @@ pub struct Database {
     /// Timeouts by session, ms.
     pub(crate) sessions: BTreeMap<i64, i32>,
     pub(crate) ephemerals: HashMap<i64, BTreeSet<Box<str>>>,
+    ephemeral_count: usize,
     pub(crate) acls: AclTable,
     pub(crate) last_zxid: Zxid,
     pub(crate) authority: Authority,
@@ -55,8 +56,16 @@ impl Database {
         authority: Authority,
         extended_types: bool,
     ) -> Database {
-        let mut database =
-            Database { tree, sessions, ephemerals: HashMap::new(), acls, last_zxid, authority, extended_types };
+        let mut database = Database {
+            tree,
+            sessions,
+            ephemerals: HashMap::new(),
+            ephemeral_count: 0,
+            acls,
+            last_zxid,
+            authority,
+            extended_types,
+        };
         database.index_ephemerals();
         database
     }
@@ -88,7 +97,7 @@ impl Database {
 
     /// How many znodes are ephemeral.
     pub fn ephemeral_count(&self) -> usize {
-        self.ephemerals.values().map(BTreeSet::len).sum()
+        self.ephemeral_count
     }
 
     /// The ephemerals of one session, in the order of their paths.
@@ -97,12 +106,13 @@ impl Database {
     }
 
     pub(crate) fn add_ephemeral(&mut self, session: i64, path: &str) {
-        self.ephemerals.entry(session).or_default().insert(path.into());
+        let is_new = self.ephemerals.entry(session).or_default().insert(path.into());
+        self.ephemeral_count += usize::from(is_new);
     }
 
     pub(crate) fn remove_ephemeral(&mut self, session: i64, path: &str) {
         if let Some(paths) = self.ephemerals.get_mut(&session) {
-            paths.remove(path);
+            self.ephemeral_count -= usize::from(paths.remove(path));
             if paths.is_empty() {
                 self.ephemerals.remove(&session);
             }
@@ -113,11 +123,11 @@ impl Database {
         let mut found = Vec::new();
         self.tree.for_each(|znode| {
             if znode.is_ephemeral() {
-                found.push((znode.stat().ephemeral_owner, Box::from(znode.path())));
+                found.push((znode.stat().ephemeral_owner, znode.path().to_owned()));
             }
         });
         for (session, path) in found {
-            self.ephemerals.entry(session).or_default().insert(path);
+            self.add_ephemeral(session, &path);
         }
     }
 }

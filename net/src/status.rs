@@ -121,7 +121,7 @@ pub struct Status {
     pub peers: Peers,
     /// `host=version` and the like, fixed at start.
     pub version: String,
-    /// The body of `conf`, without the sizes that change.
+    /// The body of `conf`; its sizes are those of the start.
     pub configuration: String,
     pub environment: String,
     /// Which four-letter words are answered.

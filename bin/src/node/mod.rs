@@ -40,7 +40,7 @@ use replica::{Replica, ReplicaError};
 use snapshotter::{Snapshotter, Trigger};
 
 /// The ZooKeeper whose behaviour clients find here, as `srvr` and `mntr` tell it.
-const VERSION: &str = concat!("3.9.5-paddock-", env!("CARGO_PKG_VERSION"), ", built on 2026-11-23 00:00 UTC");
+const VERSION: &str = concat!("3.9.5-paddock-", env!("CARGO_PKG_VERSION"));
 /// More reactors than this do not help one replica.
 const REACTORS_MAX: usize = 64;
 

@@ -185,6 +185,8 @@ fn deliver(
     status: &Status,
     to_ring: &mut [bool],
 ) -> bool {
+    // Those that have it already have been waiting for the rest.
+    to_ring[..version.delivered].fill(true);
     for reactor in version.delivered..exchanges.len() {
         let share = std::mem::take(&mut version.shares[reactor]);
         let has_answers = !share.answers.is_empty();

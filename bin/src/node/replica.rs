@@ -55,7 +55,7 @@ const VERSION_TXNS: usize = 128;
 /// Submissions taken from one reactor before the next one's turn.
 const SUBMISSIONS_PER_TURN: usize = 16;
 /// Calls of the reclaimer in one turn.
-const RECLAIMS_PER_TURN: usize = 8;
+const RECLAIMS_PER_TURN: usize = 4;
 /// Garbage above this stops the intake until readers have moved on, bytes.
 const GARBAGE_MAX: usize = 1 << 30;
 /// A reactor whose queue was full is tried again after this.
@@ -117,6 +117,8 @@ pub struct Replica {
     sessions_by_home: HashMap<Home, i64>,
     next_session: i64,
     expiry: ExpiryQueue,
+    /// A submission of each reactor that did not fit, and how many of its requests are taken.
+    begun: Vec<Option<(Submission, usize)>>,
     /// Up to when each reactor has reported whom it heard.
     heard_until: Vec<Instant>,
     epoch: Instant,
@@ -127,6 +129,8 @@ pub struct Replica {
     trigger: Trigger,
     expired: u64,
     transactions: u64,
+    /// Memory waits to be freed that nobody sees.
+    may_reclaim_more: bool,
     stopping: bool,
 }
 
@@ -170,6 +174,7 @@ impl Replica {
             sessions_by_home: HashMap::new(),
             next_session: first_session(server_id, wall_ms),
             expiry,
+            begun: (0..reactors).map(|_| None).collect(),
             heard_until: vec![now; reactors],
             epoch: now,
             now,
@@ -178,6 +183,7 @@ impl Replica {
             trigger,
             expired: 0,
             transactions: 0,
+            may_reclaim_more: false,
             stopping: false,
             database,
             log,
@@ -187,6 +193,8 @@ impl Replica {
     /// Serves until the process is told to stop, and then closes the log.
     pub fn run(mut self) -> Result<(), ReplicaError> {
         let mut events = Events::with_capacity(16);
+        self.update_status(self.database.last_zxid());
+        self.see_to_snapshots()?;
         while !self.stopping || !self.is_idle() {
             self.wait(&mut events)?;
             self.now = Instant::now();
@@ -233,8 +241,9 @@ impl Replica {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let has_submissions = self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty());
-        if (has_submissions && self.may_gather()) || self.stopping {
+        let has_submissions = self.begun.iter().any(Option::is_some)
+            || self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty());
+        if (has_submissions && self.may_gather()) || self.may_reclaim_more || self.stopping {
             return Some(Duration::ZERO);
         }
         if self.commits.is_blocked() {
@@ -259,14 +268,23 @@ impl Replica {
                 if !self.may_gather() {
                     return;
                 }
-                let Some(submission) = self.exchange_of(reactor).submissions.pop() else { break };
-                self.take_submission(reactor, submission);
+                let begun = self.begun[reactor].take();
+                let next =
+                    begun.or_else(|| self.exchange_of(reactor).submissions.pop().map(|submission| (submission, 0)));
+                let Some((submission, done)) = next else { break };
+                self.take_submission(reactor, submission, done);
             }
         }
     }
 
-    fn take_submission(&mut self, reactor: usize, submission: Submission) {
-        for request in &submission.requests {
+    /// Takes the requests after the first `done`. A small request can make a large transaction, so there may be no room
+    /// for all of them.
+    fn take_submission(&mut self, reactor: usize, submission: Submission, done: usize) {
+        for (index, request) in submission.requests.iter().enumerate().skip(done) {
+            if !self.may_gather() {
+                self.begun[reactor] = Some((submission, index));
+                return;
+            }
             self.take_request(reactor, request, &submission.bytes);
         }
         if let Some(Heard { sessions, until, at }) = submission.heard {
@@ -417,11 +435,8 @@ impl Replica {
     fn expire_sessions(&mut self) {
         let Some(oldest) = self.heard_until.iter().min() else { return };
         let until = self.millis(*oldest);
-        while let Some(session) = self.expiry.pop_expired(until) {
-            if !self.may_gather() {
-                self.expiry.arm(session, 0, until);
-                return;
-            }
+        while self.may_gather() {
+            let Some(session) = self.expiry.pop_expired(until) else { return };
             if self.draft.transactions() >= VERSION_TXNS {
                 self.seal();
             }
@@ -476,6 +491,7 @@ impl Replica {
         let tree = self.database.tree();
         figures.zxid.store(zxid.0, Ordering::Relaxed);
         figures.znodes.set(tree.len() as u64);
+        figures.ephemerals.set(self.database.ephemeral_count() as u64);
         figures.data_bytes.set(tree.data_bytes());
         figures.sessions.set(self.database.sessions().len() as u64);
         figures.sessions_expired.set(self.expired);
@@ -489,11 +505,7 @@ impl Replica {
     }
 
     fn reclaim(&mut self) {
-        for _ in 0..RECLAIMS_PER_TURN {
-            if !self.database.tree_mut().reclaim() {
-                break;
-            }
-        }
+        self.may_reclaim_more = (0..RECLAIMS_PER_TURN).all(|_| self.database.tree_mut().reclaim());
     }
 
     fn see_to_snapshots(&mut self) -> Result<(), ReplicaError> {
@@ -507,13 +519,14 @@ impl Replica {
         if self.trigger.is_due() && !self.stopping && self.snapshotter.is_idle() && self.draft.is_empty() {
             let zxid = self.database.last_zxid();
             if let Some(pin) = self.database.tree_mut().pin() {
-                self.status.replica.ephemerals.set(self.database.ephemeral_count() as u64);
                 let sessions = self.database.sessions().collect();
                 self.snapshotter.take(pin, zxid, sessions);
                 self.log.roll();
                 self.trigger.reset();
             }
         }
+        // What is durable already will not be told again.
+        self.snapshotter.note_durable(self.log.completed_zxid());
         Ok(())
     }
 

@@ -197,7 +197,13 @@ impl Worker {
         let millis = began.elapsed().as_millis() as u64;
         tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
         let oldest_kept = match retain {
-            Some(retain) => snapshot::purge(data_dir, *retain, |path| snapshot::check(path).is_ok())?,
+            Some(retain) => {
+                let purged = snapshot::purge(data_dir, *retain, |path| go_on() && snapshot::check(path).is_ok());
+                purged.unwrap_or_else(|error| {
+                    tracing::error!(%error, directory = %data_dir.display(), "old snapshots could not be removed");
+                    None
+                })
+            }
             None => None,
         };
         Ok(Some(Done { millis, oldest_kept }))

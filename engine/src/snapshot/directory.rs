@@ -40,7 +40,7 @@ pub fn list(data_dir: &Path) -> io::Result<Vec<(Zxid, PathBuf)>> {
     Ok(found)
 }
 
-/// Removes all but the newest `keep` snapshots, and returns the oldest that is left. `is_valid` is asked for those to be
+/// Removes all but the newest `keep` snapshots, and returns the oldest that is left; `None` while there are not so many. `is_valid` is asked for those to be
 /// kept: one that does not hold is not counted, and not removed.
 pub fn purge(data_dir: &Path, keep: usize, mut is_valid: impl FnMut(&Path) -> bool) -> io::Result<Option<Zxid>> {
     let mut snapshots = list(data_dir)?;
@@ -60,5 +60,6 @@ pub fn purge(data_dir: &Path, keep: usize, mut is_valid: impl FnMut(&Path) -> bo
         }
         sync_dir(&snapshot_dir(data_dir))?;
     }
-    Ok(oldest_kept)
+    // With fewer, the log before them is still a way to recover.
+    Ok(oldest_kept.filter(|_| kept == keep))
 }

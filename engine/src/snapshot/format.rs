@@ -5,8 +5,8 @@ use rkyv::{Archive, Deserialize, Serialize};
 pub const MAGIC: &[u8; 8] = b"PADSNAP1";
 /// Bytes in front of a block's payload.
 pub const BLOCK_HEADER: usize = 12;
-/// No block is longer, so that a damaged length reserves little.
-pub const PAYLOAD_MAX: usize = 1024 * 1024;
+/// No block is longer, so that a damaged length reserves little. The longest list of a znode fits, archived.
+pub const PAYLOAD_MAX: usize = 16 * 1024 * 1024;
 /// Blocks of the stream of znodes are cut at this length.
 pub const STREAM_BLOCK: usize = 256 * 1024;
 /// Sessions or ACLs in one block.

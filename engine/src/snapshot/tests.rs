@@ -77,6 +77,24 @@ fn what_is_written_is_what_is_loaded() {
     assert_eq!(content(&loaded.tree), content(&tree));
 }
 
+/// As long as a client can make one: the archive of it is longer than most blocks.
+#[test]
+fn the_longest_lists_are_loaded() {
+    let place = Place::new("lists");
+    let mut tree = tree();
+    let mut acls = AclTable::default();
+    for (path, count) in [("/small", 7_000), ("/large", 60_000)] {
+        let entry =
+            |perms| Entry { perms, id: Id { scheme: "digest".into(), id: format!("user-{perms}:of-a-long-name") } };
+        let acl = acls.intern((0..count).map(entry).collect());
+        tree.create(NewZnode { path, data: None, acl, stat: Stat::default() }, -1);
+    }
+    let path = write_tree(&place, &mut tree, 78);
+    check(&path).unwrap();
+    let loaded = load(&path, false).unwrap();
+    assert_eq!(content(&loaded.tree), content(&tree));
+}
+
 #[test]
 fn damage_anywhere_is_found() {
     let place = Place::new("damage");

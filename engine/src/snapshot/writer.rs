@@ -12,8 +12,8 @@ use rkyv::rancor;
 
 use super::directory::{file_name, snapshot_dir};
 use super::format::{
-    Acls, BlockKind, ENTRIES_PER_BLOCK, Footer, Header, MAGIC, STREAM_BLOCK, Sessions, StoredEntry, ZNODE_HEADER,
-    block_header,
+    Acls, BlockKind, ENTRIES_PER_BLOCK, Footer, Header, MAGIC, PAYLOAD_MAX, STREAM_BLOCK, Sessions, StoredEntry,
+    ZNODE_HEADER, block_header,
 };
 use crate::acl::{Acl, AclList};
 use crate::io::sync_dir;
@@ -107,6 +107,9 @@ impl Blocks {
     }
 
     fn archive(&mut self, kind: BlockKind, payload: &[u8]) -> io::Result<()> {
+        if payload.len() > PAYLOAD_MAX {
+            return Err(io::Error::other("a block would be longer than blocks are"));
+        }
         self.raw(&block_header(kind as u32, payload))?;
         self.raw(payload)
     }
@@ -171,12 +174,13 @@ impl Stream {
         let mut block = Vec::new();
         let mut bytes = 0;
         for list in unwritten {
-            bytes += list.iter().map(|entry| 64 + entry.scheme.len() + entry.id.len()).sum::<usize>();
-            block.push(list);
-            if bytes >= STREAM_BLOCK {
+            let size = list.iter().map(|entry| 64 + entry.scheme.len() + entry.id.len()).sum::<usize>();
+            if !block.is_empty() && bytes + size > STREAM_BLOCK {
                 self.blocks.archive(BlockKind::Acls, &archive(&Acls(std::mem::take(&mut block)))?)?;
                 bytes = 0;
             }
+            bytes += size;
+            block.push(list);
         }
         if block.is_empty() { Ok(()) } else { self.blocks.archive(BlockKind::Acls, &archive(&Acls(block))?) }
     }

@@ -10,7 +10,7 @@ use paddock_engine::tree::View;
 
 use super::Reactor;
 use crate::connect::{ConnectRequest, PASSWORD, password_of};
-use crate::connection::{Pending, Stage};
+use crate::connection::{Connection, Pending, Stage};
 use crate::exchange::{ConnectionId, Errand, RequestKind};
 use crate::frame::{self, BadLength};
 use crate::read::{self, ReadCaller, ReadContext};
@@ -304,18 +304,10 @@ impl Reactor {
             });
             return;
         }
-        let mut output = std::mem::take(&mut connection.output);
-        let ids = connection.ids.clone();
-        let mut context = ReadContext {
-            view: self.reader.view(),
-            zxid: self.zxid,
-            authority: &self.settings.authority,
-            watches: &mut self.watches,
-        };
-        read::answer(&mut context, ReadCaller { slot, ids: &ids }, header.xid, header.opcode, body, &mut output);
-        if let Some(connection) = self.connections.at(slot) {
-            connection.output = output;
-        }
+        let Reactor { connections, reader, watches, settings, zxid, .. } = self;
+        let Some(Connection { ids, output, .. }) = connections.at(slot) else { return };
+        let mut context = ReadContext { view: reader.view(), zxid: *zxid, authority: &settings.authority, watches };
+        read::answer(&mut context, ReadCaller { slot, ids }, header.xid, header.opcode, body, output);
         self.note_answer(slot, header.opcode, header.xid, self.now);
         self.mark_dirty(slot);
     }

@@ -229,7 +229,7 @@ impl Reactor {
         {
             return Some(Duration::ZERO);
         }
-        if !self.submission.requests.is_empty() {
+        if !self.submission.requests.is_empty() || self.held.is_some() {
             return Some(RETRY);
         }
         // A reactor without connections reports too: sessions expire only by what every reactor has said.
@@ -245,7 +245,7 @@ impl Reactor {
                 Errand::DescribeConnections { reactor, connection, long } => {
                     let text = self.describe_connections(long);
                     let asker = &self.exchanges[reactor];
-                    // An asker whose queue is full answers with what it has when its word's connection times out.
+                    // An asker whose queue is full closes the word's connection when it has waited too long.
                     if asker.errands.push(Errand::Connections { connection, text }).is_ok() {
                         asker.reactor_bell.ring();
                     }
@@ -279,7 +279,7 @@ impl Reactor {
         let settings = &self.settings;
         let admitted = self.status.peers.admit(address, settings.connections_per_address_max, settings.connections_max);
         if !admitted {
-            tracing::warn!(%address, most = settings.connections_per_address_max, "too many connections from this address; one was closed");
+            tracing::warn!(%address, most = settings.connections_per_address_max, "too many connections, from this address or in all; one was closed");
             return;
         }
         let reactor = self.next_reactor;
@@ -388,6 +388,7 @@ impl Reactor {
             return;
         }
         self.next_report = self.now + self.settings.heard_interval;
+        self.hear_those_who_wait();
         let mut sessions = std::mem::take(&mut self.heard_before_close);
         for slot in std::mem::take(&mut self.heard) {
             if let Some(connection) = self.connections.at(slot)
@@ -400,6 +401,24 @@ impl Reactor {
             sessions.extend(unsent.sessions);
         }
         self.submission.heard = Some(Heard { sessions, until: self.now, at: Instant::now() });
+    }
+
+    /// A client whose requests wait for the replica is alive, although nothing of it is decoded; one that waits only
+    /// because it does not read its replies has to do something itself.
+    fn hear_those_who_wait(&mut self) {
+        let waiting = self.connections.iter().filter(|connection| {
+            connection.stage == Stage::Established
+                && !connection.heard
+                && connection.in_flight > 0
+                && connection.has_more()
+        });
+        let slots: Vec<u32> = waiting.map(|connection| connection.id.slot).collect();
+        for slot in slots {
+            if let Some(connection) = self.connections.at(slot) {
+                connection.heard = true;
+                self.heard.push(slot);
+            }
+        }
     }
 
     fn housekeep(&mut self) {

@@ -25,6 +25,7 @@ impl Reactor {
             connection.stage = Stage::Flushing;
             connection.progress = now;
         }
+        self.watches.forget(slot);
         self.mark_dirty(slot);
     }
 
