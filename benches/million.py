@@ -99,7 +99,7 @@ def main():
 
 def measure(arguments, directory):
     rows = []
-    server = Server(arguments.server, directory, 300_000)
+    server = Server(arguments.server, directory, 100_000)
     server.start()
     before = server.resident()
     keys = ["--keys", str(arguments.znodes), "--value-size", "100", "--keep"]
