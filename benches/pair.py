@@ -231,8 +231,9 @@ def markdown(results, names, args):
         "",
         *lines,
         "",
-        f"- A: `{args.a}`",
-        f"- B: `{args.b}`",
+        # Without the place where this checkout happens to be.
+        f"- A: `{args.a.replace(str(HERE.parent) + '/', '')}`",
+        f"- B: `{args.b.replace(str(HERE.parent) + '/', '')}`",
         "- zoo.cfg of both: `" + "; ".join(ZOO_CFG.strip().splitlines()) + "`",
         "- CPU is user + system time of the server's process over the measured time (for watchers: over the changes, per "
         "notification). Latency is that of the class (reads, writes) with most operations; for sessions the time from "
