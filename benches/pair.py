@@ -282,7 +282,8 @@ def write(args, names, results):
     document = {"name": args.name, "a": {"name": names[0], "command": args.a}, "b": {"name": names[1], "command": args.b},
                 "zoo_cfg": ZOO_CFG, "seconds": args.seconds, "warmup": args.warmup, "rounds": args.rounds,
                 "machine": machine(args.dir), "load_average": os.getloadavg(), "rows": results}
-    (directory / f"{args.name}.json").write_text(json.dumps(document, indent=1) + "\n")
+    text = json.dumps(document, indent=1).replace(str(HERE.parent) + "/", "")
+    (directory / f"{args.name}.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":
