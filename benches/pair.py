@@ -85,6 +85,9 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=8, help="measured length of a load (default: 8)")
     parser.add_argument("--warmup", type=float, default=5, help="load before it, a JVM needs it (default: 5)")
     parser.add_argument("--rounds", type=int, default=1, help="how often A B B A (default: once)")
+    parser.add_argument("--stolen-max", type=float, default=100, metavar="PERCENT",
+                        help="repeat a run from which the host took more of the CPUs (default: 100, never)")
+    parser.add_argument("--tries", type=int, default=6, help="how often at most; the quietest try counts (default: 6)")
     parser.add_argument("--port", type=int, default=24391, help="port of the servers (default: 24391)")
     parser.add_argument("--dir", default="/var/tmp", help="where data directories are made: a disk, no tmpfs")
     parser.add_argument("--bench-options", default="", help="more options for every run of the bench")
@@ -163,6 +166,25 @@ def bench(args, server, options):
         return json.load(open(file.name))["runs"]
 
 
+def cpu_ticks():
+    """Of all CPUs since boot: what the host took away, and all."""
+    words = [int(word) for word in open("/proc/stat").readline().split()[1:9]]
+    return words[7], sum(words)
+
+
+def measure_quietly(args, command, row, options):
+    """The try with the least stolen time. A virtual machine whose host is busy measures the host: stolen time is counted
+    as the CPU time of whoever is running."""
+    best = None
+    for _ in range(args.tries):
+        runs = measure(args, command, row, options)
+        if best is None or runs[0]["stolen_percent"] < best[0]["stolen_percent"]:
+            best = runs
+        if best[0]["stolen_percent"] <= args.stolen_max:
+            break
+    return best
+
+
 def measure(args, command, row, options):
     """One row on one fresh server: a list of runs."""
     with Server(command, args) as server:
@@ -173,7 +195,12 @@ def measure(args, command, row, options):
             timed = ""
         elif row in ("chubby-latency", "zk-latencies"):
             timed = ""  # a number of operations of their own
-        return bench(args, server, options + timed)
+        stolen, total = cpu_ticks()
+        runs = bench(args, server, options + timed)
+        stolen, total = (after - before for after, before in zip(cpu_ticks(), (stolen, total)))
+        for run in runs:
+            run["stolen_percent"] = 100 * stolen / max(total, 1)
+        return runs
 
 
 def latency(run):
@@ -191,6 +218,7 @@ FIGURES = {
     "server CPU us/op": lambda run: run["server"]["cpu_us_per_op"],
     "RSS MiB": lambda run: run["server"]["resident_bytes"] / 2**20,
     "client CPU us/op": lambda run: run["client"]["cpu_us_per_op"],
+    "stolen %": lambda run: run["stolen_percent"],
     "failures": lambda run: failures(run),
 }
 
@@ -238,6 +266,8 @@ def markdown(results, names, args):
         "- CPU is user + system time of the server's process over the measured time (for watchers: over the changes, per "
         "notification). Latency is that of the class (reads, writes) with most operations; for sessions the time from "
         "connect to session; for watchers from the change to the last notification.",
+        "- Stolen: share of the machine's CPU time that its host gave to others during the run, warm-up included. Of at most "
+        f"{args.tries} tries a run is the first with at most {args.stolen_max:g} %, or else the one with the least.",
         "",
     ])
 
@@ -264,7 +294,7 @@ def main():
         runs = {"a": [], "b": []}
         for which in "abba" * args.rounds:
             print(f"{title}: {names['ab'.index(which)]}", file=sys.stderr, flush=True)
-            runs[which].append(measure(args, getattr(args, which), row, options))
+            runs[which].append(measure_quietly(args, getattr(args, which), row, options))
         # A preset may be several runs: one row for each.
         for n, first in enumerate(runs["a"][0]):
             label = title if len(runs["a"][0]) == 1 else first["label"]
