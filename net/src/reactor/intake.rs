@@ -11,7 +11,7 @@ use paddock_engine::tree::View;
 use super::Reactor;
 use crate::connect::{ConnectRequest, PASSWORD, password_of};
 use crate::connection::{Connection, Pending, Stage};
-use crate::exchange::{ConnectionId, Errand, RequestKind};
+use crate::exchange::RequestKind;
 use crate::frame::{self, BadLength};
 use crate::read::{self, ReadCaller, ReadContext};
 use crate::reply;
@@ -393,59 +393,6 @@ impl Reactor {
             reply::write(xid, zxid, code.number(), &[], &mut connection.output);
             self.flush_and_close(slot);
         }
-    }
-
-    fn answer_word(&mut self, slot: u32, word: four_letter::Word) {
-        match four_letter::answer(word, &self.status) {
-            four_letter::Reply::Text(text) => self.say(slot, &text),
-            four_letter::Reply::Connections { long } => self.start_gathering(slot, long),
-        }
-    }
-
-    /// Plain text, and then the end.
-    fn say(&mut self, slot: u32, text: &str) {
-        if let Some(connection) = self.connections.at(slot) {
-            connection.output.extend_from_slice(text.as_bytes());
-            self.flush_and_close(slot);
-        }
-    }
-
-    fn start_gathering(&mut self, slot: u32, long: bool) {
-        let mut text = self.describe_connections(long);
-        let Some(connection) = self.connections.at(slot) else { return };
-        let id = connection.id;
-        let mut awaited = 0;
-        for (reactor, exchange) in self.exchanges.iter().enumerate().filter(|(reactor, _)| *reactor != self.index) {
-            tracing::trace!(reactor, "asked for its connections");
-            let errand = Errand::DescribeConnections { reactor: self.index, connection: id, long };
-            if exchange.errands.push(errand).is_ok() {
-                exchange.reactor_bell.ring();
-                awaited += 1;
-            }
-        }
-        // The lines gather where input would: the word was all there is.
-        connection.input.append(&mut std::mem::take(&mut text).into_bytes());
-        connection.with_flag = long;
-        connection.stage = Stage::Gathering { awaited };
-        self.finish_gathering(slot);
-    }
-
-    pub(super) fn gather(&mut self, id: ConnectionId, text: &str) {
-        let Some(connection) = self.connections.get(id) else { return };
-        let Stage::Gathering { awaited } = &mut connection.stage else { return };
-        *awaited -= 1;
-        connection.input.extend_from_slice(text.as_bytes());
-        self.finish_gathering(id.slot);
-    }
-
-    fn finish_gathering(&mut self, slot: u32) {
-        let Some(connection) = self.connections.at(slot) else { return };
-        if connection.stage != (Stage::Gathering { awaited: 0 }) {
-            return;
-        }
-        let lines = String::from_utf8(std::mem::take(&mut connection.input)).expect("only text was gathered");
-        let text = four_letter::with_connections(connection.with_flag, &lines, &self.status);
-        self.say(slot, &text);
     }
 }
 

@@ -17,6 +17,7 @@
 //! queued in the order of their transactions, and then the reads that waited behind those answers run, on exactly that
 //! version.
 
+mod gather;
 mod intake;
 mod output;
 mod release;
@@ -33,7 +34,6 @@ use paddock_engine::tree::Reader;
 use crate::accept::{Accepted, accept};
 use crate::connection::{Connection, Connections, Stage, Tally};
 use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Release, Request, RequestKind, Submission};
-use crate::four_letter;
 use crate::status::{ReactorStatus, Status};
 use crate::watch::Watches;
 
@@ -440,13 +440,5 @@ impl Reactor {
         for slot in late {
             self.close(slot);
         }
-    }
-
-    fn describe_connections(&self, long: bool) -> String {
-        let mut text = String::new();
-        for connection in self.connections.iter() {
-            four_letter::describe(connection, long, self.now, &mut text);
-        }
-        text
     }
 }

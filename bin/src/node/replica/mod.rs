@@ -15,7 +15,8 @@
 //! Cost of a write: two or three look-ups, one encoding, one copy into the log's buffer, its share of a submission to the
 //! ring, and its share of a release to each reactor.
 
-use std::collections::HashMap;
+mod session;
+
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -33,11 +34,10 @@ use paddock_engine::jute::Reader;
 use paddock_engine::log::{Log, LogError};
 use paddock_engine::prepare::{Caller, Refusal};
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
-use paddock_net::exchange::{
-    Answer, AnswerKind, ConnectionId, Errand, Exchange, Heard, Request, RequestKind, Submission,
-};
+use paddock_net::exchange::{Answer, AnswerKind, Errand, Exchange, Heard, Request, RequestKind, Submission};
 use paddock_net::status::Status;
 
+use self::session::{Home, Homes, first_session};
 use super::release::{Commits, Draft};
 use super::snapshotter::{Snapshotter, Trigger};
 
@@ -60,8 +60,6 @@ const RECLAIMS_PER_TURN: usize = 4;
 const GARBAGE_MAX: usize = 1 << 30;
 /// A reactor whose queue was full is tried again after this.
 const RETRY: Duration = Duration::from_millis(1);
-/// A close-session transaction that would be longer does not list its ephemerals, bytes; whoever applies it has them.
-const CLOSE_SESSION_BYTES: usize = 16 * 1024 * 1024;
 
 /// What ends a replica before its time.
 #[derive(Debug)]
@@ -93,13 +91,6 @@ impl From<io::Error> for ReplicaError {
     }
 }
 
-/// Where a session's connection is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Home {
-    reactor: usize,
-    connection: ConnectionId,
-}
-
 pub struct Replica {
     poll: Poll,
     exchanges: Arc<[Arc<Exchange>]>,
@@ -113,8 +104,7 @@ pub struct Replica {
     effects: Effects,
     commits: Commits,
 
-    homes: HashMap<i64, Home>,
-    sessions_by_home: HashMap<Home, i64>,
+    homes: Homes,
     next_session: i64,
     expiry: ExpiryQueue,
     /// A submission of each reactor that did not fit, and how many of its requests are taken.
@@ -170,8 +160,7 @@ impl Replica {
             draft: Draft::new(reactors),
             effects: Effects::default(),
             commits: Commits::new(reactors),
-            homes: HashMap::new(),
-            sessions_by_home: HashMap::new(),
+            homes: Homes::default(),
             next_session: first_session(server_id, wall_ms),
             expiry,
             begun: (0..reactors).map(|_| None).collect(),
@@ -315,7 +304,7 @@ impl Replica {
             }
             RequestKind::CloseSession { xid } => {
                 // The session may have come back on another connection meanwhile.
-                if let Some(other) = self.forget_home(request.session).filter(|other| *other != home) {
+                if let Some(other) = self.homes.forget(request.session).filter(|other| *other != home) {
                     self.answer(other, AnswerKind::Dropped);
                 }
                 self.close_session(request.session, *xid);
@@ -325,11 +314,7 @@ impl Replica {
             RequestKind::Reattach { timeout, password_matches } => {
                 self.reattach(home, request.session, *timeout, *password_matches);
             }
-            RequestKind::Disconnected => {
-                if let Some(session) = self.sessions_by_home.remove(&home) {
-                    self.homes.remove(&session);
-                }
-            }
+            RequestKind::Disconnected => self.homes.leave(home),
         }
     }
 
@@ -383,71 +368,6 @@ impl Replica {
             }
         };
         self.answer(home, kind);
-    }
-
-    fn connect(&mut self, home: Home, timeout: i32) {
-        while self.database.session_timeout(self.next_session).is_some() || self.next_session == 0 {
-            self.next_session = self.next_session.wrapping_add(1);
-        }
-        let session = self.next_session;
-        self.next_session = session.wrapping_add(1);
-        self.propose(session, 0, &Txn::CreateSession { timeout });
-        self.settle(home, session, timeout);
-    }
-
-    /// The session's connection is here from now on.
-    fn settle(&mut self, home: Home, session: i64, timeout: i32) {
-        self.expiry.arm(session, timeout.max(0) as u64, self.millis(self.now));
-        self.homes.insert(session, home);
-        self.sessions_by_home.insert(home, session);
-        self.answer(home, AnswerKind::Connected { session, timeout });
-    }
-
-    /// The session's former connection is closed before anything else is looked at, as ZooKeeper does it.
-    fn reattach(&mut self, home: Home, session: i64, timeout: i32, password_matches: bool) {
-        if let Some(former) = self.forget_home(session) {
-            self.answer(former, AnswerKind::Dropped);
-        }
-        if password_matches && self.database.session_timeout(session).is_some() {
-            self.settle(home, session, timeout);
-        } else {
-            self.answer(home, AnswerKind::Refused);
-        }
-    }
-
-    fn forget_home(&mut self, session: i64) -> Option<Home> {
-        let home = self.homes.remove(&session)?;
-        self.sessions_by_home.remove(&home);
-        Some(home)
-    }
-
-    fn close_session(&mut self, session: i64, cxid: i32) {
-        self.expiry.remove(session);
-        let mut txn = self.database.prepare_close_session(session);
-        let listed: usize = self.database.ephemerals_of(session).map(|path| path.len() + 4).sum();
-        if listed > CLOSE_SESSION_BYTES {
-            txn = Txn::CloseSession { ephemerals: None };
-        }
-        self.propose(session, cxid, &txn);
-    }
-
-    /// Closes the sessions that were due before the oldest report: whoever was heard since is in a later one.
-    fn expire_sessions(&mut self) {
-        let Some(oldest) = self.heard_until.iter().min() else { return };
-        let until = self.millis(*oldest);
-        while self.may_gather() {
-            let Some(session) = self.expiry.pop_expired(until) else { return };
-            if self.draft.transactions() >= VERSION_TXNS {
-                self.seal();
-            }
-            tracing::info!(session = format_args!("0x{session:x}"), "session expired");
-            self.expired += 1;
-            let home = self.forget_home(session);
-            self.close_session(session, 0);
-            if let Some(home) = home {
-                self.answer(home, AnswerKind::Dropped);
-            }
-        }
     }
 
     /// Ends the version under construction.
@@ -544,26 +464,6 @@ impl Replica {
     }
 }
 
-/// The first session id after a start: the server, 40 bits of its clock, and room to count.
-fn first_session(server_id: i64, wall_ms: i64) -> i64 {
-    let start = (server_id << 56) | ((wall_ms & 0xff_ffff_ffff) << 16);
-    // That value marks containers.
-    if start == i64::MIN { start + 1 } else { start }
-}
-
 fn wall_clock_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::first_session;
-
-    #[test]
-    fn session_ids_start_with_the_server() {
-        let first = first_session(1, 0x1234_5678_9abc);
-        assert_eq!(first >> 56, 1);
-        assert_eq!(first & 0xffff, 0);
-        assert_eq!(first_session(128, 0), i64::MIN + 1);
-    }
 }
