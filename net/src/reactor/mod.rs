@@ -94,6 +94,9 @@ pub struct Reactor {
 
     connections: Connections,
     watches: Watches,
+    /// Whom an event is told, and what they are told: kept for their memory.
+    told: Vec<u32>,
+    notification: Vec<u8>,
     submission: Submission,
     /// Slots to be served again although no event will tell.
     revisit: Vec<u32>,
@@ -145,6 +148,8 @@ impl Reactor {
             held: None,
             connections: Connections::default(),
             watches: Watches::default(),
+            told: Vec::new(),
+            notification: Vec::new(),
             submission: Submission::default(),
             revisit: Vec::new(),
             starved: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use paddock_engine::acl::perms;
 use paddock_engine::event::Event;
 
 use super::Reactor;
@@ -53,26 +54,43 @@ impl Reactor {
         }
     }
 
+    /// Tells the watchers. The notification is written once, and copied to each.
     fn fire(&mut self, event: &Event<'_>) {
         if self.watches.is_empty() {
             return;
         }
-        for slot in self.watches.trigger(event.kind, event.path) {
-            let Some(connection) = self.connections.at(slot) else { continue };
-            let may_read = paddock_engine::acl::perms::READ;
-            if !self.settings.authority.permits(event.acl, may_read, &connection.ids) {
-                continue;
-            }
-            if connection.unwritten() > OUTPUT_MAX {
-                tracing::warn!(address = %connection.address, session = format_args!("0x{:x}", connection.session), "a client does not read its notifications; its connection was closed");
-                self.close(slot);
-                continue;
-            }
-            reply::write_notification(event.kind, event.zxid, event.path, &mut connection.output);
-            connection.tally.sent += 1;
-            self.figures().sent.add(1);
-            self.mark_dirty(slot);
+        let mut told = std::mem::take(&mut self.told);
+        self.watches.trigger(event.kind, event.path, &mut told);
+        if !told.is_empty() {
+            let mut notification = std::mem::take(&mut self.notification);
+            reply::write_notification(event.kind, event.zxid, event.path, &mut notification);
+            let sent = told.iter().filter(|slot| self.notify(**slot, event, &notification)).count();
+            self.figures().sent.add(sent as u64);
+            notification.clear();
+            self.notification = notification;
         }
+        self.told = told;
+    }
+
+    /// Queues a notification, unless the watcher may not read what it tells of. `false`: it was not queued.
+    fn notify(&mut self, slot: u32, event: &Event<'_>, notification: &[u8]) -> bool {
+        let Reactor { connections, settings, dirty, .. } = self;
+        let Some(connection) = connections.at(slot) else { return false };
+        if !settings.authority.permits(event.acl, perms::READ, &connection.ids) {
+            return false;
+        }
+        if connection.unwritten() > OUTPUT_MAX {
+            tracing::warn!(address = %connection.address, session = format_args!("0x{:x}", connection.session), "a client does not read its notifications; its connection was closed");
+            self.close(slot);
+            return false;
+        }
+        connection.output.extend_from_slice(notification);
+        connection.tally.sent += 1;
+        if !connection.dirty {
+            connection.dirty = true;
+            dirty.push(slot);
+        }
+        true
     }
 
     fn take_answer(&mut self, answer: &Answer, bytes: &[u8]) {
