@@ -1,8 +1,10 @@
 //! `cargo xtask test`: installs what the tests need, builds, runs every test there is, and ends in one verdict.
 //! `cargo xtask clients`: only installs, and builds the programs around other people's clients.
+//! `cargo xtask fuzz [SECONDS [TARGET...]]`: fuzzes each target so long, 600 s unless told.
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
 
 mod clients;
+mod fuzz;
 mod packages;
 mod step;
 
@@ -12,13 +14,19 @@ use std::time::Instant;
 
 use step::{Failure, TestCounts, run, run_tests, section};
 
+/// Of each target, unless told otherwise.
+const FUZZ_SECONDS: u32 = 600;
+/// Of each target in `cargo xtask test`, behind the kept corpus.
+const FUZZ_SECONDS_IN_TEST: u32 = 4;
+
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
     let outcome = match &command[..] {
         "test" => test(),
         "clients" => packages::install().and_then(|()| clients::build(&clients_dir())).map(|()| TestCounts::default()),
+        "fuzz" => fuzz_as_told().map(|()| TestCounts::default()),
         _ => {
-            eprintln!("usage: cargo xtask test | clients");
+            eprintln!("usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]]");
             return ExitCode::from(2);
         }
     };
@@ -32,6 +40,21 @@ fn main() -> ExitCode {
     }
 }
 
+/// What `cargo xtask fuzz` does with its arguments.
+fn fuzz_as_told() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    let seconds = match arguments.first() {
+        None => FUZZ_SECONDS,
+        Some(text) => text.parse().map_err(|_| Failure(format!("{text:?} is not a number of seconds")))?,
+    };
+    let named: Vec<&str> = arguments.iter().skip(1).map(|name| &name[..]).collect();
+    if let Some(unknown) = named.iter().find(|name| !fuzz::TARGETS.contains(name)) {
+        return Err(Failure(format!("there is no fuzz target {unknown}; there are {}", fuzz::TARGETS.join(", "))));
+    }
+    let targets = if named.is_empty() { &fuzz::TARGETS[..] } else { &named };
+    fuzz::fuzz(&target_dir().join("fuzz"), seconds, targets)
+}
+
 fn test() -> Result<TestCounts, Failure> {
     let began = Instant::now();
     packages::install()?;
@@ -42,6 +65,7 @@ fn test() -> Result<TestCounts, Failure> {
     section("release build");
     run(cargo().args(["build", "--release"]))?;
     clients::build(&clients_dir())?;
+    fuzz::fuzz(&target_dir().join("fuzz"), FUZZ_SECONDS_IN_TEST, &fuzz::TARGETS)?;
     section("tests");
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]);

@@ -1,0 +1,121 @@
+//! A server without sockets and disk, for the fuzz targets: what a reactor and the replica do with a request, and
+//! beside it a second database that is fed nothing but the log. The two must never differ.
+
+use paddock_engine::acl::{AclTable, Authority, Id};
+use paddock_engine::apply::Effects;
+use paddock_engine::database::Database;
+use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::tree::HashSeed;
+use paddock_engine::txn::{Txn, TxnHeader, write_digest};
+use paddock_net::read::{self, ReadCaller, ReadContext};
+use paddock_net::watch::Watches;
+
+/// The session that asks.
+pub const SESSION: i64 = 0x1000_0000_0000_0001;
+
+/// A reply may be longer than its request by what the tree holds, which all came in requests. Beyond this it is a bug.
+const REPLY_MAX: usize = 64 << 20;
+
+pub struct World {
+    database: Database,
+    replica: Database,
+    acls: AclTable,
+    authority: Authority,
+    watches: Watches,
+    effects: Effects,
+    ids: Vec<Id>,
+}
+
+impl Default for World {
+    fn default() -> World {
+        World::new()
+    }
+}
+
+impl World {
+    pub fn new() -> World {
+        let authority = Authority::default();
+        let fresh = || Database::new(HashSeed(*b"0123456789abcdef"), authority.clone(), true);
+        let mut world = World {
+            database: fresh(),
+            replica: fresh(),
+            acls: AclTable::default(),
+            watches: Watches::default(),
+            effects: Effects::default(),
+            ids: vec![Id { scheme: "ip".into(), id: "127.0.0.1".into() }],
+            authority,
+        };
+        world.commit(&Txn::CreateSession { timeout: 4000 });
+        world
+    }
+
+    /// One request, read or write, as its opcode says.
+    pub fn ask(&mut self, opcode: i32, body: &[u8]) {
+        if read::is_read(opcode) { self.read(opcode, body) } else { self.write(opcode, body) }
+    }
+
+    fn read(&mut self, opcode: i32, body: &[u8]) {
+        let mut out = Vec::new();
+        let mut context = ReadContext {
+            view: self.database.tree().head(),
+            zxid: self.database.last_zxid().0,
+            authority: &self.authority,
+            watches: &mut self.watches,
+        };
+        read::answer(&mut context, ReadCaller { slot: 1, ids: &self.ids }, 1, opcode, body, &mut out);
+        assert!(out.len() <= REPLY_MAX, "a reply of {} bytes", out.len());
+        frames_are_whole(&out);
+    }
+
+    fn write(&mut self, opcode: i32, body: &[u8]) {
+        let prepared = self.database.prepare(opcode, body, Caller { session: SESSION, ids: &self.ids });
+        match prepared {
+            Ok(txn) => self.commit(&txn),
+            Err(Refusal::Failed(code)) => self.commit(&Txn::Error(code.number())),
+            Err(Refusal::Undecodable) => {}
+        }
+    }
+
+    /// Logs and applies the transaction, and replays the log's bytes on the other side.
+    fn commit(&mut self, txn: &Txn<'_>) {
+        let zxid = self.database.last_zxid().next();
+        let header = TxnHeader { client: SESSION, cxid: 1, zxid: zxid.0, time: 1_000_000 + zxid.0 };
+        let mut logged = Vec::new();
+        txn.write(&header, &mut logged);
+        self.effects.reply.clear();
+        self.effects.events = Default::default();
+        self.database.apply(&header, txn, Some(&mut self.effects));
+        if txn.takes_digest() {
+            write_digest(self.database.tree().digest(), &mut logged);
+        }
+        for event in self.effects.events.iter() {
+            self.watches.trigger(event.kind, event.path);
+        }
+        let read = Txn::read(&logged, &mut self.acls).expect("what was written can be read");
+        self.replica.apply(&read.header, &read.txn, None);
+        assert_eq!(self.replica.tree().digest(), self.database.tree().digest(), "a replay makes another tree");
+        assert_eq!(self.replica.tree().len(), self.database.tree().len(), "a replay makes another tree");
+        assert_eq!(self.replica.ephemeral_count(), self.database.ephemeral_count(), "a replay makes other ephemerals");
+    }
+}
+
+/// Everything that is sent is a frame with at least a reply header.
+fn frames_are_whole(mut out: &[u8]) {
+    while !out.is_empty() {
+        let (length, rest) = out.split_first_chunk::<4>().expect("a frame has a length");
+        let length = i32::from_be_bytes(*length);
+        assert!(length >= 16 && length as usize <= rest.len(), "a frame of {length} bytes, {} follow", rest.len());
+        out = &rest[length as usize..];
+    }
+}
+
+/// Cuts fuzzed bytes into requests: an opcode of one byte, a length of two, the body.
+pub fn requests(mut data: &[u8]) -> impl Iterator<Item = (i32, &[u8])> {
+    std::iter::from_fn(move || {
+        let (&[opcode, high, low], rest) = data.split_first_chunk::<3>()?;
+        let length = usize::from(u16::from_be_bytes([high, low])).min(rest.len());
+        let (body, rest) = rest.split_at(length);
+        data = rest;
+        Some((i32::from(opcode), body))
+    })
+}
