@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use paddock_engine::stat::Stat;
-use paddock_engine::tree::{BulkLoader, HashSeed, LoadedZnode, NewZnode, Reader, Tree};
+use paddock_engine::tree::{BulkLoader, ExtendedTypes, HashSeed, LoadedZnode, NewZnode, Reader, Tree};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -74,7 +74,7 @@ fn resident_bytes() -> usize {
 /// A published tree with a reader.
 fn full_tree() -> (Tree, Reader) {
     let before = resident_bytes();
-    let mut tree = Tree::new(SEED, false);
+    let mut tree = Tree::new(SEED, ExtendedTypes::Off);
     tree.install(plain("/", b""));
     let mut reader = tree.reader();
     for parent in 0..PARENTS {
@@ -292,7 +292,7 @@ fn walks(c: &mut Criterion, tree: &Tree) {
             let mut took = Duration::ZERO;
             for _ in 0..count {
                 let start = Instant::now();
-                let mut loader = BulkLoader::new(SEED, false);
+                let mut loader = BulkLoader::new(SEED, ExtendedTypes::Off);
                 for (stat, num_children, path, data, child_names) in &records {
                     let znode = LoadedZnode {
                         path: std::str::from_utf8(&bytes[path.clone()]).expect("it was a path"),

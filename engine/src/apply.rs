@@ -14,7 +14,7 @@ use crate::jute::Write;
 use crate::path;
 use crate::request::opcode;
 use crate::stat::{CONTAINER_OWNER, Stat};
-use crate::tree::{NewZnode, ttl_owner};
+use crate::tree::{NewZnode, OwnerKind, owner_kind, ttl_owner};
 use crate::txn::{CreateKind, Txn, TxnHeader};
 
 /// What a transaction gives besides the changed state.
@@ -165,8 +165,9 @@ impl Database {
             return Done::Failed(Code::NodeExists.number());
         }
         self.tree.create(znode, parent_cversion);
-        if self.tree.get(path).is_some_and(|created| created.is_ephemeral()) {
-            self.add_ephemeral(owner, path);
+        match owner_kind(owner, self.rules.extended_types) {
+            OwnerKind::Ephemeral => self.add_ephemeral(owner, path),
+            kind => self.containers.note(kind, path),
         }
         self.tell(EventKind::Created, zxid, path, effects);
         self.tell(EventKind::ChildrenChanged, zxid, parent, effects);
@@ -184,11 +185,12 @@ impl Database {
         if znode.num_children() > 0 {
             return Done::Failed(Code::NotEmpty.number());
         }
-        let owner = znode.is_ephemeral().then(|| znode.stat().ephemeral_owner);
+        let (kind, owner) = (znode.owner_kind(), znode.stat().ephemeral_owner);
         self.tell(EventKind::Deleted, zxid, path, effects);
         self.tree.delete(path, zxid);
-        if let Some(session) = owner {
-            self.remove_ephemeral(session, path);
+        match kind {
+            OwnerKind::Ephemeral => self.remove_ephemeral(owner, path),
+            kind => self.containers.forget(kind, path),
         }
         self.tell(EventKind::ChildrenChanged, zxid, parent, effects);
         Done::Deleted

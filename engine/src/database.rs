@@ -8,11 +8,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use paddock_consensus::Zxid;
 
 use crate::acl::{AclTable, Authority, Entry, Id, perms};
+use crate::container::ContainerIndex;
 use crate::stat::Stat;
-use crate::tree::{HashSeed, NewZnode, Tree};
+use crate::tree::{ExtendedTypes, HashSeed, NewZnode, OwnerKind, Tree};
 
 /// The znodes that cannot be deleted.
 pub const RESERVED: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
+
+/// What the configuration says about writes.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    pub authority: Authority,
+    /// Whether and how znodes may have a time to live.
+    pub extended_types: ExtendedTypes,
+}
 
 /// The replicated state and the rules by which it is changed.
 pub struct Database {
@@ -21,17 +30,16 @@ pub struct Database {
     pub(crate) sessions: BTreeMap<i64, i32>,
     pub(crate) ephemerals: HashMap<i64, BTreeSet<Box<str>>>,
     ephemeral_count: usize,
+    pub(crate) containers: ContainerIndex,
     pub(crate) acls: AclTable,
     pub(crate) last_zxid: Zxid,
-    pub(crate) authority: Authority,
-    /// Whether znodes may have a time to live.
-    pub(crate) extended_types: bool,
+    pub(crate) rules: Rules,
 }
 
 impl Database {
     /// The state of a fresh server.
-    pub fn new(seed: HashSeed, authority: Authority, extended_types: bool) -> Database {
-        let mut tree = Tree::new(seed, extended_types);
+    pub fn new(seed: HashSeed, rules: Rules) -> Database {
+        let mut tree = Tree::new(seed, rules.extended_types);
         let mut acls = AclTable::default();
         let read_only =
             acls.intern(vec![Entry { perms: perms::READ, id: Id { scheme: "world".into(), id: "anyone".into() } }]);
@@ -44,7 +52,7 @@ impl Database {
                 stat: Stat { aversion: if is_config { -1 } else { 0 }, ..Stat::default() },
             });
         }
-        Database::assemble(tree, BTreeMap::new(), acls, Zxid::ZERO, authority, extended_types)
+        Database::assemble(tree, BTreeMap::new(), acls, Zxid::ZERO, rules)
     }
 
     /// The state that a snapshot holds.
@@ -53,20 +61,19 @@ impl Database {
         sessions: BTreeMap<i64, i32>,
         acls: AclTable,
         last_zxid: Zxid,
-        authority: Authority,
-        extended_types: bool,
+        rules: Rules,
     ) -> Database {
         let mut database = Database {
             tree,
             sessions,
             ephemerals: HashMap::new(),
             ephemeral_count: 0,
+            containers: ContainerIndex::default(),
             acls,
             last_zxid,
-            authority,
-            extended_types,
+            rules,
         };
-        database.index_ephemerals();
+        database.index_owners();
         database
     }
 
@@ -119,12 +126,13 @@ impl Database {
         }
     }
 
-    fn index_ephemerals(&mut self) {
+    fn index_owners(&mut self) {
         let mut found = Vec::new();
-        self.tree.for_each(|znode| {
-            if znode.is_ephemeral() {
-                found.push((znode.stat().ephemeral_owner, znode.path().to_owned()));
-            }
+        let containers = &mut self.containers;
+        self.tree.for_each(|znode| match znode.owner_kind() {
+            OwnerKind::Persistent => {}
+            OwnerKind::Ephemeral => found.push((znode.stat().ephemeral_owner, znode.path().to_owned())),
+            kind => containers.note(kind, znode.path()),
         });
         for (session, path) in found {
             self.add_ephemeral(session, &path);

@@ -16,7 +16,7 @@ use crate::jute::Reader;
 use crate::path;
 use crate::request::{Create, Member, SetAcl, SetData, Text, Versioned, opcode, read_multi};
 use crate::stat::CONTAINER_OWNER;
-use crate::tree::{OwnerKind, TTL_MAX_MS, Tree, owner_kind, ttl_owner};
+use crate::tree::{ExtendedTypes, OwnerKind, TTL_MAX_MS, Tree, owner_kind, ttl_owner};
 use crate::txn::{CreateKind, Txn};
 
 /// The lists of one request have no more bytes once `auth` is replaced in all of them. Everything else in a transaction
@@ -59,9 +59,9 @@ impl Database {
         let reader = &mut Reader::new(body);
         let undecodable = |_| Refusal::Undecodable;
         let mut preparer = Preparer {
-            outlook: Outlook { tree: &self.tree, extended_types: self.extended_types, changed: HashMap::new() },
+            outlook: Outlook { tree: &self.tree, extended_types: self.rules.extended_types, changed: HashMap::new() },
             acls: &mut self.acls,
-            authority: &self.authority,
+            authority: &self.rules.authority,
             session_lives: self.sessions.contains_key(&caller.session),
             caller,
             acl_bytes: 0,
@@ -104,7 +104,7 @@ struct Node {
 /// The head, and over it what earlier members of the same multi will do. `None` is a znode that they delete.
 struct Outlook<'t> {
     tree: &'t Tree,
-    extended_types: bool,
+    extended_types: ExtendedTypes,
     changed: HashMap<String, Option<Node>>,
 }
 
@@ -179,7 +179,7 @@ impl Preparer<'_, '_> {
 
     fn create<'a>(&mut self, request: Create<'a>) -> Result<Txn<'a>, Code> {
         let mode = Mode::of_flags(request.flags)?;
-        self.check_ttl(&mode, request.ttl)?;
+        self.check_ttl(&mode, &request)?;
         self.check_session()?;
         let path = request.path.ok_or(Code::Marshalling)?;
         let parent_path = parent_of(&path)?.to_owned();
@@ -205,11 +205,15 @@ impl Preparer<'_, '_> {
         Ok(Txn::Create { kind, path, data: request.data, acl, parent_cversion })
     }
 
-    fn check_ttl(&self, mode: &Mode, ttl: i64) -> Result<(), Code> {
-        if mode.ttl && !self.outlook.extended_types {
+    /// A createTTL whose flags name no TTL mode passes ZooKeeper's check with a negative time, and breaks it later.
+    fn check_ttl(&self, mode: &Mode, request: &Create<'_>) -> Result<(), Code> {
+        if mode.ttl && self.outlook.extended_types == ExtendedTypes::Off {
             return Err(Code::Unimplemented);
         }
-        let fits = if mode.ttl { (1..=TTL_MAX_MS).contains(&ttl) } else { ttl < 0 };
+        let fits = match mode.ttl {
+            true => (1..=TTL_MAX_MS).contains(&request.ttl),
+            false => request.ttl < 0 && request.opcode != opcode::CREATE_TTL,
+        };
         if fits { Ok(()) } else { Err(Code::BadArguments) }
     }
 

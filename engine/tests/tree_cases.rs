@@ -11,8 +11,8 @@ use std::thread;
 use paddock_engine::acl::{AclList, Entry, Id};
 use paddock_engine::stat::Stat;
 use paddock_engine::tree::{
-    BulkLoader, HashSeed, LoadError, LoadedZnode, MAX_PINS, NewZnode, Pin, RECLAIM_ITEMS_MAX, Reader, Root, Tree, View,
-    Znode,
+    BulkLoader, ExtendedTypes, HashSeed, LoadError, LoadedZnode, MAX_PINS, NewZnode, Pin, RECLAIM_ITEMS_MAX, Reader,
+    Root, Tree, View, Znode,
 };
 
 const SEED: HashSeed = HashSeed(*b"a secret of test");
@@ -22,7 +22,7 @@ fn plain(path: &str) -> NewZnode<'_> {
 }
 
 fn fresh_tree() -> Tree {
-    let mut tree = Tree::new(SEED, false);
+    let mut tree = Tree::new(SEED, ExtendedTypes::Off);
     tree.install(plain("/"));
     tree
 }
@@ -61,7 +61,7 @@ fn damaged_records_are_refused() {
     ["/a", "/b", "/a/c"].iter().for_each(|path| tree.install(plain(path)));
     let znodes: Vec<Znode<'_>> = tree.head().iter().collect();
     let check = |order: &[usize], change: &dyn Fn(&mut LoadedZnode<'_>), expected: &dyn Fn(&LoadError) -> bool| {
-        let mut loader = BulkLoader::new(SEED, false);
+        let mut loader = BulkLoader::new(SEED, ExtendedTypes::Off);
         let mut result = Ok(());
         for &index in order {
             let (znode, mut names) = (znodes[index], Vec::new());

@@ -15,8 +15,8 @@ use paddock_engine::acl::{Acl, AclList, Entry, Id};
 use paddock_engine::path;
 use paddock_engine::stat::{CONTAINER_OWNER, Stat};
 use paddock_engine::tree::{
-    BulkLoader, HashSeed, LoadError, LoadedZnode, MAX_PINS, NewZnode, OwnerKind, Pin, Reader, Root, Sealed, Tree, View,
-    Znode, owner_kind, ttl_owner,
+    BulkLoader, ExtendedTypes, HashSeed, LoadError, LoadedZnode, MAX_PINS, NewZnode, OwnerKind, Pin, Reader, Root,
+    Sealed, Tree, View, Znode, owner_kind, ttl_owner,
 };
 use proptest::prelude::*;
 
@@ -61,7 +61,7 @@ fn names_on_wire(wire: &[u8]) -> Vec<String> {
 
 fn check_znode(znode: Znode<'_>, path: &str, model: &ModelZnode) {
     let children = model.children.len() as u32;
-    let is_ephemeral = owner_kind(model.stat.ephemeral_owner, true) == OwnerKind::Ephemeral;
+    let is_ephemeral = owner_kind(model.stat.ephemeral_owner, ExtendedTypes::On) == OwnerKind::Ephemeral;
     let length = model.data.as_ref().map_or(0, Vec::len);
     let stat_wire = model.stat.to_wire(length, children, is_ephemeral);
     assert_eq!(znode.path(), path);
@@ -75,7 +75,7 @@ fn check_znode(znode: Znode<'_>, path: &str, model: &ModelZnode) {
     assert_eq!(znode.acl(), &model.acl);
     assert_eq!(znode.num_children(), children);
     assert_eq!(znode.is_ephemeral(), is_ephemeral);
-    assert_eq!(znode.owner_kind(), owner_kind(model.stat.ephemeral_owner, true));
+    assert_eq!(znode.owner_kind(), owner_kind(model.stat.ephemeral_owner, ExtendedTypes::On));
     let mut wire = Vec::new();
     znode.write_children(&mut wire);
     assert_eq!(wire.len(), znode.children_bytes());
@@ -212,7 +212,7 @@ struct World {
 
 impl World {
     fn new(mask: u64) -> World {
-        let mut tree = Tree::with_hash_mask(SEED, true, mask);
+        let mut tree = Tree::with_hash_mask(SEED, ExtendedTypes::On, mask);
         let root = tree.root();
         let mut head = Model::new();
         for path in ["/", "/a", "/b", "/a/c", "/zookeeper", "/zookeeper/quota"] {
@@ -486,7 +486,7 @@ proptest! {
         quiet_panics();
         let mut world = World::new(MASKS[mask]);
         steps.iter().filter(|step| !matches!(step, Step::Rollback)).for_each(|step| world.change(step));
-        let mut loader = BulkLoader::with_hash_mask(SEED, true, MASKS[mask]);
+        let mut loader = BulkLoader::with_hash_mask(SEED, ExtendedTypes::On, MASKS[mask]);
         for znode in world.tree.head().iter() {
             load(&mut loader, znode).unwrap();
         }

@@ -122,6 +122,7 @@ impl Assembly<'_> {
             digest_enabled: self.flag("DigestAuthenticationProvider.enabled"),
             super_digest: self.text("DigestAuthenticationProvider.superDigest").map(Secret),
             extended_types_enabled: self.flag("extendedTypesEnabled"),
+            emulate_353_ttl_nodes: self.flag("emulate353TTLNodes"),
             enforce_quota: self.flag("enforceQuota"),
             container_check_interval: self.millis("znode.container.checkIntervalMs"),
             container_max_per_minute: count(self.number("znode.container.maxPerMinute")),

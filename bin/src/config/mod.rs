@@ -89,7 +89,10 @@ pub struct Config {
     pub digest_enabled: bool,
     /// `user:base64(sha1(user:password))` of the super user.
     pub super_digest: Option<Secret>,
+    /// Znodes may have a time to live.
     pub extended_types_enabled: bool,
+    /// They may be as ZooKeeper 3.5.3 wrote them.
+    pub emulate_353_ttl_nodes: bool,
     pub enforce_quota: bool,
     pub container_check_interval: Duration,
     pub container_max_per_minute: u32,

@@ -24,9 +24,12 @@ use std::time::{Duration, Instant};
 use mio::Poll;
 use mio::net::TcpListener;
 use paddock_engine::acl::Authority;
+use paddock_engine::container::ContainerSettings;
+use paddock_engine::database::Rules;
 use paddock_engine::io::{DataDir, DirError, sys};
 use paddock_engine::log::{LogConfig, Method};
 use paddock_engine::prepare::FRAME_MAX;
+use paddock_engine::tree::ExtendedTypes;
 use paddock_net::accept;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::Exchange;
@@ -114,10 +117,8 @@ pub fn serve(config: &Config) -> Result<(), NodeError> {
         digest_enabled: config.digest_enabled,
         super_digest: config.super_digest.as_ref().map(|secret| secret.reveal().to_owned()),
     };
-    // Znodes with a time to live are not served yet, whatever the configuration says.
-    let extended_types = false;
     let recovered =
-        recover(data_dir.path(), log_config(config), authority.clone(), extended_types).map_err(NodeError::Recovery)?;
+        recover(data_dir.path(), log_config(config), rules(config, authority.clone())).map_err(NodeError::Recovery)?;
     report_recovery(&recovered, began);
     tracing::info!(
         data = %config.data_dir.display(),
@@ -198,6 +199,7 @@ fn run(
         signal,
         database,
         log,
+        containers: container_settings(config),
         tick_ms: config.tick_time.max(1) as u64,
         server_id: config.server_id.unwrap_or(1),
         snapshotter,
@@ -254,6 +256,24 @@ fn log_config(config: &Config) -> LogConfig {
         },
         warn_after: config.fsync_warning_threshold,
         ..LogConfig::new(&config.data_log_dir)
+    }
+}
+
+fn rules(config: &Config, authority: Authority) -> Rules {
+    let extended_types = match (config.extended_types_enabled, config.emulate_353_ttl_nodes) {
+        (false, _) => ExtendedTypes::Off,
+        (true, false) => ExtendedTypes::On,
+        (true, true) => ExtendedTypes::Emulate353,
+    };
+    Rules { authority, extended_types }
+}
+
+fn container_settings(config: &Config) -> ContainerSettings {
+    let millis = |interval: Duration| u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+    ContainerSettings {
+        check_interval_ms: millis(config.container_check_interval),
+        max_per_minute: config.container_max_per_minute,
+        max_never_used_ms: config.container_max_never_used.map(|age| i64::try_from(millis(age)).unwrap_or(i64::MAX)),
     }
 }
 

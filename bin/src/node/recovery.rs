@@ -5,12 +5,12 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
-use paddock_engine::acl::{AclTable, Authority};
-use paddock_engine::database::Database;
+use paddock_engine::acl::AclTable;
+use paddock_engine::database::{Database, Rules};
 use paddock_engine::io::create_dir;
 use paddock_engine::log::{Log, LogConfig, LogError, Recovery};
 use paddock_engine::snapshot;
-use paddock_engine::tree::HashSeed;
+use paddock_engine::tree::{ExtendedTypes, HashSeed};
 use paddock_engine::txn::Txn;
 
 /// Why the state cannot be had from the files.
@@ -65,12 +65,7 @@ pub struct Recovered {
 }
 
 /// Recovers the state. Nothing is served before all of it is there.
-pub fn recover(
-    data_dir: &Path,
-    log_config: LogConfig,
-    authority: Authority,
-    extended_types: bool,
-) -> Result<Recovered, RecoveryError> {
+pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<Recovered, RecoveryError> {
     let directory = snapshot::snapshot_dir(data_dir);
     refuse_foreign_data(data_dir, &directory)?;
     refuse_foreign_data(&log_config.dir, &snapshot::snapshot_dir(&log_config.dir))?;
@@ -79,16 +74,16 @@ pub fn recover(
         path: directory.clone(),
         source,
     })?;
-    let loaded = load_newest(data_dir, &directory, extended_types)?;
+    let loaded = load_newest(data_dir, &directory, rules.extended_types)?;
     let snapshot = loaded.as_ref().map(|(zxid, _, _)| *zxid);
     let (mut database, seed) = match loaded {
         Some((zxid, loaded, seed)) => {
             let snapshot::LoadedSnapshot { tree, sessions, acls, .. } = loaded;
-            (Database::assemble(tree, sessions, acls, zxid, authority, extended_types), seed)
+            (Database::assemble(tree, sessions, acls, zxid, rules), seed)
         }
         None => {
             let seed = random_seed();
-            (Database::new(HashSeed(seed.0), authority, extended_types), seed)
+            (Database::new(HashSeed(seed.0), rules), seed)
         }
     };
     let after = database.last_zxid();
@@ -115,7 +110,11 @@ fn refuse_foreign_data(directory: &Path, ours: &Path) -> Result<(), RecoveryErro
 
 type Loaded = (Zxid, snapshot::LoadedSnapshot, HashSeed);
 
-fn load_newest(data_dir: &Path, directory: &Path, extended_types: bool) -> Result<Option<Loaded>, RecoveryError> {
+fn load_newest(
+    data_dir: &Path,
+    directory: &Path,
+    extended_types: ExtendedTypes,
+) -> Result<Option<Loaded>, RecoveryError> {
     let snapshots = snapshot::list(data_dir).map_err(|source| RecoveryError::Io {
         action: "list the snapshots in",
         path: directory.to_owned(),

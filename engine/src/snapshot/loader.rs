@@ -16,7 +16,7 @@ use super::format::{
 };
 use crate::acl::{Acl, AclTable, Entry, Id};
 use crate::stat::Stat;
-use crate::tree::{BulkLoader, HashSeed, LoadError, LoadedZnode, Tree};
+use crate::tree::{BulkLoader, ExtendedTypes, HashSeed, LoadError, LoadedZnode, Tree};
 
 /// What a snapshot holds.
 pub struct LoadedSnapshot {
@@ -51,7 +51,7 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 /// Loads a snapshot whole, or not at all.
-pub fn load(path: &Path, extended_types: bool) -> Result<LoadedSnapshot, SnapshotError> {
+pub fn load(path: &Path, extended_types: ExtendedTypes) -> Result<LoadedSnapshot, SnapshotError> {
     let mut blocks = Blocks::open(path)?;
     let Some((BlockKind::Header, payload)) = blocks.next()? else { return Err(blocks.damaged("it has no header")) };
     let header = blocks.access::<ArchivedHeader>(&payload)?;

@@ -7,7 +7,7 @@ use paddock_consensus::Zxid;
 use super::{SnapshotError, check, list, load, purge, snapshot_dir, write};
 use crate::acl::{AclTable, Entry, Id};
 use crate::stat::Stat;
-use crate::tree::{HashSeed, NewZnode, Tree, Znode};
+use crate::tree::{ExtendedTypes, HashSeed, NewZnode, Tree, Znode};
 
 const SEED: [u8; 16] = *b"sixteen byte key";
 
@@ -29,7 +29,7 @@ impl Drop for Place {
 }
 
 fn tree() -> Tree {
-    let mut tree = Tree::new(HashSeed(SEED), false);
+    let mut tree = Tree::new(HashSeed(SEED), ExtendedTypes::Off);
     let mut acls = AclTable::default();
     let read_only = acls.intern(vec![Entry { perms: 1, id: Id { scheme: "world".into(), id: "anyone".into() } }]);
     tree.install(NewZnode { path: "/", data: Some(b""), acl: None, stat: Stat::default() });
@@ -70,7 +70,7 @@ fn what_is_written_is_what_is_loaded() {
     let mut tree = tree();
     let path = write_tree(&place, &mut tree, 77);
     check(&path).unwrap();
-    let loaded = load(&path, false).unwrap();
+    let loaded = load(&path, ExtendedTypes::Off).unwrap();
     assert_eq!(loaded.zxid, Zxid(77));
     assert_eq!(loaded.sessions.into_iter().collect::<Vec<_>>(), [(-6, 8000), (5, 4000)]);
     assert_eq!(loaded.tree.digest(), tree.digest());
@@ -91,7 +91,7 @@ fn the_longest_lists_are_loaded() {
     }
     let path = write_tree(&place, &mut tree, 78);
     check(&path).unwrap();
-    let loaded = load(&path, false).unwrap();
+    let loaded = load(&path, ExtendedTypes::Off).unwrap();
     assert_eq!(content(&loaded.tree), content(&tree));
 }
 
@@ -103,7 +103,7 @@ fn damage_anywhere_is_found() {
     let damaged = |bytes: &[u8], what: &str| {
         std::fs::write(&path, bytes).unwrap();
         assert!(matches!(check(&path), Err(SnapshotError::Damaged { .. })), "{what}: check");
-        assert!(matches!(load(&path, false), Err(SnapshotError::Damaged { .. })), "{what}: load");
+        assert!(matches!(load(&path, ExtendedTypes::Off), Err(SnapshotError::Damaged { .. })), "{what}: load");
     };
     for at in (0..whole.len()).step_by(whole.len() / 50).chain([whole.len() - 1]) {
         let mut bytes = whole.clone();

@@ -13,7 +13,7 @@ use crate::stat::Stat;
 use super::builder::Builder;
 use super::fork::Children;
 use super::hash::{HashSeed, Hasher};
-use super::owner::{OwnerKind, owner_kind};
+use super::owner::{ExtendedTypes, OwnerKind, owner_kind};
 use super::page::Names;
 use super::record::Draft;
 use super::store::Sums;
@@ -79,7 +79,7 @@ impl std::error::Error for LoadError {}
 pub struct BulkLoader {
     builder: Builder,
     hasher: Hasher,
-    extended_types: bool,
+    extended_types: ExtendedTypes,
     sums: Sums,
     /// The hashes of the znodes less those of the children that are listed; 0 when all are linked.
     unlinked: u64,
@@ -89,13 +89,13 @@ pub struct BulkLoader {
 
 impl BulkLoader {
     /// For records that a tree of the same seed walked over.
-    pub fn new(seed: HashSeed, extended_types: bool) -> BulkLoader {
+    pub fn new(seed: HashSeed, extended_types: ExtendedTypes) -> BulkLoader {
         BulkLoader::with_hash_mask(seed, extended_types, u64::MAX)
     }
 
     /// Keeps only some bits of each hash, so that hashes collide.
     #[doc(hidden)]
-    pub fn with_hash_mask(seed: HashSeed, extended_types: bool, mask: u64) -> BulkLoader {
+    pub fn with_hash_mask(seed: HashSeed, extended_types: ExtendedTypes, mask: u64) -> BulkLoader {
         BulkLoader {
             builder: Builder::new(),
             hasher: Hasher::new(seed, mask),

@@ -66,7 +66,7 @@ pub use bulk::{BulkLoader, LoadError, LoadedZnode};
 pub use children::{ChildNames, ChildPages};
 pub use hash::HashSeed;
 pub use heap::{MAX_PINS, RECLAIM_ITEMS_MAX};
-pub use owner::{OwnerKind, TTL_MAX_MS, owner_kind, ttl_owner};
+pub use owner::{ExtendedTypes, OwnerKind, TTL_MAX_MS, owner_kind, ttl_owner};
 pub use versions::{Pin, READERS_MAX, Reader, Root, Sealed};
 pub use view::{View, Znodes};
 pub use znode::Znode;
@@ -93,24 +93,24 @@ pub struct Tree {
     store: Store,
     shared: Arc<Shared>,
     readers: Readers,
-    extended_types: bool,
+    extended_types: ExtendedTypes,
     /// The head's number and sums; its root is in the store.
     head: Version,
 }
 
 impl Tree {
     /// A tree without znodes, published as version 0. `extended_types` says whether owners can mean a time to live.
-    pub fn new(seed: HashSeed, extended_types: bool) -> Tree {
+    pub fn new(seed: HashSeed, extended_types: ExtendedTypes) -> Tree {
         Tree::with_hash_mask(seed, extended_types, u64::MAX)
     }
 
     /// Keeps only some bits of each hash, so that hashes collide.
     #[doc(hidden)]
-    pub fn with_hash_mask(seed: HashSeed, extended_types: bool, mask: u64) -> Tree {
+    pub fn with_hash_mask(seed: HashSeed, extended_types: ExtendedTypes, mask: u64) -> Tree {
         Tree::assemble(Store::new(), Hasher::new(seed, mask), extended_types, Sums::default())
     }
 
-    fn assemble(store: Store, hasher: Hasher, extended_types: bool, sums: Sums) -> Tree {
+    fn assemble(store: Store, hasher: Hasher, extended_types: ExtendedTypes, sums: Sums) -> Tree {
         let head = Version { number: store.heap().building(), sums, ..*store.published() };
         Tree { store, shared: Arc::new(Shared::new(hasher)), readers: Readers::new(), extended_types, head }
     }

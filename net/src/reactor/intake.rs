@@ -276,6 +276,7 @@ impl Reactor {
             opcode if read::is_read(opcode) => self.read(slot, header, body),
             opcode::CREATE
             | opcode::CREATE2
+            | opcode::CREATE_CONTAINER
             | opcode::CREATE_TTL
             | opcode::DELETE
             | opcode::SET_DATA

@@ -96,10 +96,11 @@ fn defaults_of_a_file_are_zookeepers() {
         digest_enabled: true,
         super_digest: None,
         extended_types_enabled: false,
+        emulate_353_ttl_nodes: false,
         enforce_quota: false,
         container_check_interval: Duration::from_secs(60),
         container_max_per_minute: 10_000,
-        container_max_never_used: Some(Duration::from_secs(300)),
+        container_max_never_used: None,
         server_id: None,
         initial_text: Secret("dataDir=/data\nclientPort=2181\n".to_owned()),
         reactors: None,
@@ -146,10 +147,11 @@ fn every_key_reaches_its_field() {
     let digest = |c: &Config| c.super_digest.as_ref().map_or("none", Secret::reveal).to_owned();
     differs("DigestAuthenticationProvider.superDigest=super:a=", &digest, "super:a=");
     differs("extendedTypesEnabled=true", &|c| c.extended_types_enabled.to_string(), "true");
+    differs("emulate353TTLNodes=true", &|c| c.emulate_353_ttl_nodes.to_string(), "true");
     differs("enforceQuota=true", &|c| c.enforce_quota.to_string(), "true");
     differs("znode.container.checkIntervalMs=5", &|c| format!("{:?}", c.container_check_interval), "5ms");
     differs("znode.container.maxPerMinute=5", &|c| c.container_max_per_minute.to_string(), "5");
-    differs("znode.container.maxNeverUsedIntervalMs=0", &|c| format!("{:?}", c.container_max_never_used), "None");
+    differs("znode.container.maxNeverUsedIntervalMs=5", &|c| format!("{:?}", c.container_max_never_used), "Some(5ms)");
     differs("paddock.reactors=3", &|c| format!("{:?}", c.reactors), "Some(3)");
     differs("paddock.io.method=Ring", &|c| format!("{:?}", c.io_method), "Ring");
     differs("paddock.io.method=thread", &|c| format!("{:?}", c.io_method), "Thread");

@@ -8,8 +8,6 @@ const CONNECTION_THROTTLING: State = Later("throttling of new connections");
 const REQUEST_THROTTLING: State = Later("throttling of requests");
 const LARGE_REQUESTS: State = Later("limit for large requests");
 const TLS: State = Later("TLS");
-const TTL_NODES: State = Later("TTL znodes");
-const CONTAINERS: State = Later("container znodes");
 const LOCAL_SESSIONS: State = Later("local sessions");
 const ONE_LISTENER: State = Replaced("one native listener takes the place of ZooKeeper's NIO and Netty ones");
 const REACTORS: State = Replaced("one reactor per core does the work of these threads, see paddock.reactors");
@@ -41,8 +39,8 @@ pub(super) const KEYS: &[Key] = &[
     file("autopurge.purgeInterval", Interval, "0", Done),
     jvm("jute.maxbuffer", from(1, "bytes"), "1048575", Done),
     optional("jute.maxbuffer.extrasize", Source::Property, BYTES, Done),
-    property("extendedTypesEnabled", Bool, "false", TTL_NODES),
-    property("emulate353TTLNodes", Bool, "false", TTL_NODES),
+    property("extendedTypesEnabled", Bool, "false", Done),
+    property("emulate353TTLNodes", Bool, "false", Done),
     optional("serverCnxnFactory", Source::Property, Text, ONE_LISTENER),
     property("skipACL", YesNo { otherwise: false }, "no", Done),
     property("enableEagerACLCheck", Bool, "false", Ensemble),
@@ -126,9 +124,9 @@ pub(super) const KEYS: &[Key] = &[
     optional("watcherCleanIntervalInSeconds", Source::Property, INT, WATCH_TABLES),
     optional("maxInProcessingDeadWatchers", Source::Property, INT, WATCH_TABLES),
     optional("bitHashCacheSize", Source::Property, INT, WATCH_TABLES),
-    jvm("znode.container.checkIntervalMs", from(1, "milliseconds"), "60000", CONTAINERS),
-    jvm("znode.container.maxPerMinute", from(1, ""), "10000", CONTAINERS),
-    jvm("znode.container.maxNeverUsedIntervalMs", from(0, "milliseconds"), "300000", CONTAINERS),
+    jvm("znode.container.checkIntervalMs", from(1, "milliseconds"), "60000", Done),
+    jvm("znode.container.maxPerMinute", from(1, ""), "10000", Done),
+    jvm("znode.container.maxNeverUsedIntervalMs", from(0, "milliseconds"), "0", Done),
     property("pathStats.enabled", Bool, "false", PATH_STATS),
     property("pathStats.slotCapacity", INT, "60", PATH_STATS),
     property("pathStats.slotDuration", INT, "15", PATH_STATS),

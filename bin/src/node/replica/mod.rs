@@ -7,7 +7,7 @@
 //! 2. *Gather.* The reactors' submissions, in the order of their queues: each write is prepared against the head, encoded
 //!    into the group being filled, and applied to the head. While the log has no room, queues are left to fill, and a
 //!    full queue stops its reactor from reading sockets.
-//! 3. *Time.* Sessions that are due are closed, by transactions like any other.
+//! 3. *Time.* Sessions that are due are closed, and containers and TTL znodes deleted, by transactions like any other.
 //! 4. *Submit.* If the log can take a group, the filled one goes; no timer holds it back. While earlier groups are in
 //!    flight the next one fills, so that groups are as large as the device is slow.
 //! 5. *Reclaim* what no reader sees any more, a bounded amount.
@@ -27,6 +27,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use paddock_consensus::Zxid;
 use paddock_engine::apply::Effects;
+use paddock_engine::container::{ContainerManager, ContainerSettings, LOOKS_PER_TURN};
 use paddock_engine::database::Database;
 use paddock_engine::error::Code;
 use paddock_engine::expiry::ExpiryQueue;
@@ -107,6 +108,7 @@ pub struct Replica {
     homes: Homes,
     next_session: i64,
     expiry: ExpiryQueue,
+    containers: ContainerManager,
     /// A submission of each reactor that did not fit, and how many of its requests are taken.
     begun: Vec<Option<(Submission, usize)>>,
     /// Up to when each reactor has reported whom it heard.
@@ -132,6 +134,7 @@ pub struct Parts {
     pub signal: OwnedFd,
     pub database: Database,
     pub log: Log,
+    pub containers: ContainerSettings,
     pub tick_ms: u64,
     pub server_id: i64,
     pub snapshotter: Snapshotter,
@@ -140,7 +143,19 @@ pub struct Parts {
 
 impl Replica {
     pub fn new(parts: Parts) -> io::Result<Replica> {
-        let Parts { poll, exchanges, status, signal, database, log, tick_ms, server_id, snapshotter, trigger } = parts;
+        let Parts {
+            poll,
+            exchanges,
+            status,
+            signal,
+            database,
+            log,
+            containers,
+            tick_ms,
+            server_id,
+            snapshotter,
+            trigger,
+        } = parts;
         let registry = poll.registry();
         registry.register(&mut SourceFd(&log.event_fd()), LOG, Interest::READABLE)?;
         registry.register(&mut SourceFd(&signal.as_raw_fd()), SIGNAL, Interest::READABLE)?;
@@ -163,6 +178,7 @@ impl Replica {
             homes: Homes::default(),
             next_session: first_session(server_id, wall_ms),
             expiry,
+            containers: ContainerManager::new(containers, 0),
             begun: (0..reactors).map(|_| None).collect(),
             heard_until: vec![now; reactors],
             epoch: now,
@@ -192,6 +208,7 @@ impl Replica {
             if !self.stopping {
                 self.gather();
                 self.expire_sessions();
+                self.reap_containers();
             }
             self.seal();
             self.submit()?;
@@ -238,10 +255,19 @@ impl Replica {
         if self.commits.is_blocked() {
             return Some(RETRY);
         }
-        let due = self.expiry.next_due()?;
-        let until_due = Duration::from_millis(due).saturating_sub(self.now.duration_since(self.epoch));
-        // A session that is due waits for the reactors' reports, which ring.
-        Some(if until_due.is_zero() { Duration::from_millis(50) } else { until_due + Duration::from_millis(1) })
+        let since_start = self.now.duration_since(self.epoch);
+        let until = |due: u64| Duration::from_millis(due).saturating_sub(since_start);
+        let until_reaping = until(self.containers.next_due());
+        let until_expiry = self.expiry.next_due().map(until).map(|until| match until {
+            // A session that is due waits for the reactors' reports, which ring.
+            Duration::ZERO => Duration::from_millis(50),
+            until => until + Duration::from_millis(1),
+        });
+        // What may not be gathered may not be reaped either; completions wake.
+        if !self.may_gather() {
+            return until_expiry;
+        }
+        Some(until_expiry.map_or(until_reaping, |until| until.min(until_reaping)))
     }
 
     /// Whether there is room for more writes.
@@ -368,6 +394,18 @@ impl Replica {
             }
         };
         self.answer(home, kind);
+    }
+
+    /// Deletes containers and TTL znodes that are due, as many as the manager's pace allows.
+    fn reap_containers(&mut self) {
+        let (now, mut looks) = (self.millis(self.now), LOOKS_PER_TURN);
+        while self.may_gather() {
+            let Some(txn) = self.containers.next(&self.database, now, self.wall_ms, &mut looks) else { return };
+            if self.draft.transactions() >= VERSION_TXNS {
+                self.seal();
+            }
+            self.propose(0, 0, &txn);
+        }
     }
 
     /// Ends the version under construction.

@@ -1,0 +1,6 @@
+//! ZooKeeper's operations by their transactions: what is refused, in which order, and what is left behind. The numbers
+//! are those of the protocol reference's list of traps.
+
+mod containers;
+mod world;
+mod writes;

@@ -1,0 +1,154 @@
+//! A database with one session, and the records that clients send.
+
+use paddock_engine::acl::Id;
+use paddock_engine::apply::Effects;
+use paddock_engine::database::{Database, Rules};
+use paddock_engine::error::Code;
+use paddock_engine::event::EventKind;
+use paddock_engine::jute::{Reader, Write};
+use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::request::opcode;
+use paddock_engine::tree::HashSeed;
+use paddock_engine::txn::{Txn, TxnHeader, write_digest};
+
+pub const SESSION: i64 = 0x77;
+
+/// A database, and the log of what was applied to it.
+pub struct World {
+    pub database: Database,
+    log: Vec<Vec<u8>>,
+    effects: Effects,
+    rules: Rules,
+}
+
+fn fresh(rules: &Rules) -> Database {
+    Database::new(HashSeed(*b"sixteen byte key"), rules.clone())
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with(Rules::default())
+    }
+
+    pub fn with(rules: Rules) -> World {
+        let mut world = World { database: fresh(&rules), log: Vec::new(), effects: Effects::default(), rules };
+        world.apply(SESSION, &Txn::CreateSession { timeout: 4000 });
+        world
+    }
+
+    pub fn apply(&mut self, client: i64, txn: &Txn<'_>) {
+        let zxid = self.database.last_zxid().next();
+        let header = TxnHeader { client, cxid: 1, zxid: zxid.0, time: 1000 + zxid.0 };
+        let mut record = Vec::new();
+        txn.write(&header, &mut record);
+        self.effects.reply.clear();
+        self.database.apply(&header, txn, Some(&mut self.effects));
+        if txn.takes_digest() {
+            write_digest(self.database.tree().digest(), &mut record);
+        }
+        self.log.push(record);
+    }
+
+    /// What a client gets: the body of the reply, or the error.
+    pub fn ask(&mut self, opcode: i32, body: &[u8]) -> Result<Vec<u8>, Code> {
+        let ids = [Id { scheme: "ip".into(), id: "127.0.0.1".into() }];
+        match self.database.prepare(opcode, body, Caller { session: SESSION, ids: &ids }) {
+            Ok(txn) => {
+                self.apply(SESSION, &txn);
+                Ok(self.effects.reply.clone())
+            }
+            Err(Refusal::Failed(code)) => {
+                self.apply(SESSION, &Txn::Error(code.number()));
+                Err(code)
+            }
+            Err(Refusal::Undecodable) => Err(Code::Marshalling),
+        }
+    }
+
+    pub fn create(&mut self, path: &str, flags: i32) -> Result<String, Code> {
+        let reply = self.ask(opcode::CREATE, &create(path, flags))?;
+        Ok(Reader::new(&reply).string().unwrap().unwrap().into_owned())
+    }
+
+    pub fn delete(&mut self, path: &str) -> Result<(), Code> {
+        self.ask(opcode::DELETE, &versioned(path, -1)).map(drop)
+    }
+
+    pub fn events(&mut self) -> Vec<(EventKind, String)> {
+        let events = std::mem::take(&mut self.effects.events);
+        events.iter().map(|event| (event.kind, event.path.to_owned())).collect()
+    }
+
+    /// The log gives the same state again, by the same digests.
+    pub fn assert_replays(&self) {
+        let mut again = fresh(&self.rules);
+        let mut acls = Default::default();
+        for record in &self.log {
+            let read = Txn::read(record, &mut acls).unwrap();
+            again.apply(&read.header, &read.txn, None);
+            assert_eq!(read.digest, read.txn.takes_digest().then(|| again.tree().digest()));
+        }
+        assert_eq!(again.tree().len(), self.database.tree().len());
+        assert_eq!(again.ephemeral_count(), self.database.ephemeral_count());
+    }
+}
+
+pub fn create(path: &str, flags: i32) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.put_string(path);
+    body.put_buffer(Some(b"x"));
+    body.put_i32(1);
+    body.put_i32(31);
+    body.put_string("world");
+    body.put_string("anyone");
+    body.put_i32(flags);
+    body
+}
+
+pub fn versioned(path: &str, version: i32) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.put_string(path);
+    body.put_i32(version);
+    body
+}
+
+pub fn multi(members: &[(i32, Vec<u8>)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (opcode, member) in members {
+        body.put_i32(*opcode);
+        body.put_bool(false);
+        body.put_i32(-1);
+        body.extend_from_slice(member);
+    }
+    body.put_i32(-1);
+    body.put_bool(true);
+    body.put_i32(-1);
+    body
+}
+
+/// The result types and codes of a multi whose results have no bodies but errors' and create's.
+pub fn results(mut reply: &[u8]) -> Vec<(i32, i32)> {
+    let mut found = Vec::new();
+    loop {
+        let mut reader = Reader::new(reply);
+        let (kind, done, code) = (reader.i32().unwrap(), reader.bool().unwrap(), reader.i32().unwrap());
+        if done {
+            return found;
+        }
+        found.push((kind, code));
+        match kind {
+            -1 => {
+                reader.i32().unwrap();
+            }
+            opcode::CREATE => drop(reader.string().unwrap()),
+            opcode::CREATE2 => {
+                reader.string().unwrap();
+                for _ in 0..17 {
+                    reader.i32().unwrap();
+                }
+            }
+            _ => {}
+        }
+        reply = reader.rest();
+    }
+}

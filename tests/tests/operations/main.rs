@@ -1,0 +1,4 @@
+//! Operations as a client sees them, where more than one request or more than the tree has a part in it.
+
+mod containers;
+mod wire;
