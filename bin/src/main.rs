@@ -8,11 +8,15 @@ mod serve;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 /// Freed memory of the tree goes back in many sizes; this allocator keeps it together.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Arguments that cannot be understood.
+const EXIT_USAGE: u8 = 2;
 
 /// A coordination server for every ZooKeeper client.
 #[derive(Parser)]
@@ -33,7 +37,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Bench(arguments) => match bench::run(*arguments) {
             Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +52,21 @@ fn main() -> ExitCode {
             Err(error) => fail(&error, 1),
         },
     }
+}
+
+/// Help and version are answers; a mistake in the arguments is one sentence, and where there is more.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return fail(&"a command is missing; see paddock --help", EXIT_USAGE);
+    }
+    let text = error.render().to_string();
+    // What is wrong is the first paragraph; advice and usage follow it.
+    let wrong: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    let wrong = wrong.join(" ");
+    fail(&format_args!("{}; see paddock --help", wrong.trim_start_matches("error: ")), EXIT_USAGE)
 }
 
 /// One sentence on stderr, and the code.

@@ -33,6 +33,8 @@ pub struct Caller<'a> {
     pub session: i64,
     /// As they were when the request arrived: later auth packets do not help it.
     pub ids: &'a [Id],
+    /// The session is one of this server's alone, which no transaction has made.
+    pub is_local: bool,
 }
 
 /// Why there is no transaction that does what was asked.
@@ -62,7 +64,7 @@ impl Database {
             outlook: Outlook { tree: &self.tree, extended_types: self.rules.extended_types, changed: HashMap::new() },
             acls: &mut self.acls,
             authority: &self.rules.authority,
-            session_lives: self.sessions.contains_key(&caller.session),
+            is_global: self.sessions.contains_key(&caller.session),
             caller,
             acl_bytes: 0,
         };
@@ -136,7 +138,7 @@ struct Preparer<'d, 'c> {
     outlook: Outlook<'d>,
     acls: &'d mut AclTable,
     authority: &'d Authority,
-    session_lives: bool,
+    is_global: bool,
     caller: Caller<'c>,
     /// Of all lists of this request.
     acl_bytes: usize,
@@ -164,7 +166,16 @@ impl Mode {
 
 impl Preparer<'_, '_> {
     fn check_session(&self) -> Result<(), Code> {
-        if self.session_lives { Ok(()) } else { Err(Code::SessionExpired) }
+        if self.is_global || self.caller.is_local { Ok(()) } else { Err(Code::SessionExpired) }
+    }
+
+    /// An ephemeral has an owner that every server knows.
+    fn check_owner(&self) -> Result<(), Code> {
+        match (self.is_global, self.caller.is_local) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Code::EphemeralOnLocalSession),
+            (false, false) => Err(Code::SessionExpired),
+        }
     }
 
     fn check_acl(&self, acl: &Acl, asked: i32) -> Result<(), Code> {
@@ -180,7 +191,11 @@ impl Preparer<'_, '_> {
     fn create<'a>(&mut self, request: Create<'a>) -> Result<Txn<'a>, Code> {
         let mode = Mode::of_flags(request.flags)?;
         self.check_ttl(&mode, &request)?;
-        self.check_session()?;
+        if mode.ephemeral {
+            self.check_owner()?
+        } else {
+            self.check_session()?
+        }
         let path = request.path.ok_or(Code::Marshalling)?;
         let parent_path = parent_of(&path)?.to_owned();
         let acl = self.fix_up(&request.acl.unwrap_or_default())?;

@@ -30,6 +30,7 @@ pub mod opcode {
     pub const CREATE_TTL: i32 = 21;
     pub const AUTH: i32 = 100;
     pub const SET_WATCHES: i32 = 101;
+    pub const SASL: i32 = 102;
     pub const CREATE_SESSION: i32 = -10;
     pub const CLOSE_SESSION: i32 = -11;
 }
@@ -245,9 +246,24 @@ fn read_member_create<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Create
     Ok(create)
 }
 
+/// Whether this request would create an ephemeral, if it were to succeed: a session must be known everywhere before.
+pub fn asks_for_ephemeral(opcode: i32, body: &[u8]) -> bool {
+    let reader = &mut Reader::new(body);
+    let is_ephemeral = |create: &Create<'_>| {
+        matches!(create.opcode, opcode::CREATE | opcode::CREATE2) && matches!(create.flags, 1 | 3)
+    };
+    match opcode {
+        opcode::CREATE | opcode::CREATE2 => Create::read(opcode, reader).is_ok_and(|create| is_ephemeral(&create)),
+        opcode::MULTI => read_multi(reader).is_ok_and(|members| {
+            members.iter().any(|member| matches!(member, Member::Create(create) if is_ephemeral(create)))
+        }),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Create, Member, opcode, read_multi};
+    use super::{Create, Member, asks_for_ephemeral, opcode, read_multi};
     use crate::jute::{Malformed, Reader, Write};
 
     fn create_body(flags: i32, acl_count: i32) -> Vec<u8> {
@@ -286,6 +302,23 @@ mod tests {
         let kinds: Vec<i32> =
             members.iter().map(|m| if let Member::Create(create) = m { create.opcode } else { 0 }).collect();
         assert_eq!(kinds, [opcode::CREATE_CONTAINER, opcode::CREATE2]);
+    }
+
+    #[test]
+    fn requests_that_ask_for_an_ephemeral() {
+        let ephemeral = create_body(1, 0);
+        for (opcode, body, asks) in [
+            (opcode::CREATE, ephemeral.clone(), true),
+            (opcode::CREATE2, create_body(3, 0), true),
+            (opcode::CREATE, create_body(2, 0), false),
+            (opcode::CREATE_CONTAINER, create_body(4, 0), false),
+            (opcode::CREATE, ephemeral[..9].to_vec(), false),
+            (opcode::SET_DATA, ephemeral.clone(), false),
+            (opcode::MULTI, multi(&[(opcode::CREATE, create_body(0, 0)), (opcode::CREATE2, ephemeral.clone())]), true),
+            (opcode::MULTI, multi(&[(opcode::CREATE, create_body(0, 0))]), false),
+        ] {
+            assert_eq!(asks_for_ephemeral(opcode, &body), asks, "{opcode} {body:?}");
+        }
     }
 
     #[test]

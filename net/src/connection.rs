@@ -33,15 +33,25 @@ pub enum Stage {
     Flushing,
 }
 
-/// Something that must be answered before what came after it.
+/// Something that must be answered before what came after it. `large`: its share of the limit for large requests, bytes.
 pub enum Pending {
     /// The replica has it.
-    Write { opcode: i32, received: Instant },
+    Write { opcode: i32, received: Instant, large: usize },
     /// A read behind a write, as it came, with the credentials of that moment.
     /// `weight`: the bytes of the request and, about, of its reply.
-    Read { xid: i32, opcode: i32, body: Box<[u8]>, ids: Arc<[Id]>, received: Instant, weight: usize },
+    Read { xid: i32, opcode: i32, body: Box<[u8]>, ids: Arc<[Id]>, received: Instant, weight: usize, large: usize },
     /// A reply that is ready but not due.
     Ready(Box<[u8]>),
+}
+
+impl Pending {
+    /// Its share of the limit for large requests, bytes.
+    pub fn large(&self) -> usize {
+        match self {
+            Pending::Write { large, .. } | Pending::Read { large, .. } => *large,
+            Pending::Ready(_) => 0,
+        }
+    }
 }
 
 /// What the words `stat` and `cons` tell of a connection.

@@ -29,6 +29,8 @@ const SUBMISSIONS_MAX: usize = 64;
 const RELEASES_MAX: usize = 1024;
 /// Connections and inquiries that may wait for a reactor.
 const ERRANDS_MAX: usize = 1024;
+/// Closed connections of which the replica may be told ahead of their turn.
+const GONE_MAX: usize = 1024;
 
 /// One connection of one reactor. A slot is used again, with another generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -61,6 +63,8 @@ pub struct Request {
     pub session: i64,
     /// The session asked for a read between its last write and this: what was before it must be made public by itself.
     pub fence: bool,
+    /// When the reactor took it up.
+    pub received: Instant,
     pub kind: RequestKind,
 }
 
@@ -132,6 +136,9 @@ pub enum AnswerKind {
     },
     /// The session is gone or has another connection now: closed without a word.
     Dropped,
+    /// A request was thrown away, so that none of the later ones may be executed: closed without a word, and the session
+    /// lives on.
+    Cut,
 }
 
 /// Small things that other threads want of a reactor.
@@ -160,6 +167,9 @@ pub struct Exchange {
     pub submissions: ArrayQueue<Submission>,
     pub releases: ArrayQueue<Release>,
     pub errands: ArrayQueue<Errand>,
+    /// Connections that have closed, ahead of the same news in `submissions`: a replica that throttles need not execute
+    /// what it still has of them. One that finds no room here is told of in its turn.
+    pub gone: ArrayQueue<ConnectionId>,
     pub reactor_bell: Doorbell,
     pub replica_bell: Arc<Doorbell>,
 }
@@ -170,6 +180,7 @@ impl Exchange {
             submissions: ArrayQueue::new(SUBMISSIONS_MAX),
             releases: ArrayQueue::new(RELEASES_MAX),
             errands: ArrayQueue::new(ERRANDS_MAX),
+            gone: ArrayQueue::new(GONE_MAX),
             reactor_bell,
             replica_bell,
         }

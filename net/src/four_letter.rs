@@ -66,7 +66,7 @@ pub fn answer(word: Word, status: &Status) -> Reply {
     match word {
         "ruok" => Reply::Text("imok".into()),
         "isro" => Reply::Text("rw".into()),
-        "conf" => Reply::Text(status.configuration.clone()),
+        "conf" => Reply::Text(status.configuration.now()),
         "envi" => Reply::Text(status.environment.clone()),
         "srvr" => Reply::Text(format!("Zookeeper version: {}\n{}", status.version, server_lines(status))),
         "mntr" => Reply::Text(monitor(status)),
@@ -207,7 +207,7 @@ fn operation_name(opcode: i32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::{Reply, answer, recognise};
-    use crate::status::Status;
+    use crate::status::{Status, Text};
 
     fn status(allowed: &[&str]) -> Status {
         Status {
@@ -215,7 +215,7 @@ mod tests {
             replica: Default::default(),
             peers: Default::default(),
             version: "3.9.5-paddock".into(),
-            configuration: "clientPort=2181\n".into(),
+            configuration: Text::new(|| "clientPort=2181\n".into()),
             environment: String::new(),
             allowed_words: allowed.iter().map(|word| (*word).to_owned()).collect(),
         }

@@ -19,6 +19,11 @@ pub fn first(bytes: &[u8], length_max: usize) -> Result<Option<&[u8]>, BadLength
     }
 }
 
+/// The length that a frame of which only a part has come says it will have; 0 while even that is not there.
+pub fn announced(bytes: &[u8]) -> usize {
+    bytes.first_chunk::<PREFIX>().and_then(|prefix| usize::try_from(i32::from_be_bytes(*prefix)).ok()).unwrap_or(0)
+}
+
 /// Begins a frame at the end of `out`: room for the length, which [`end`] fills in. Returns what [`end`] wants.
 pub fn begin(out: &mut Vec<u8>) -> usize {
     out.extend_from_slice(&[0; PREFIX]);
@@ -33,7 +38,7 @@ pub fn end(out: &mut [u8], start: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadLength, begin, end, first};
+    use super::{BadLength, announced, begin, end, first};
 
     #[test]
     fn frames_are_whole_or_not_there() {
@@ -41,6 +46,11 @@ mod tests {
         assert_eq!(first(&[0, 0, 0, 2, 7], 10), Ok(None));
         assert_eq!(first(&[0, 0, 0, 2, 7, 8, 9], 10), Ok(Some(&[7, 8][..])));
         assert_eq!(first(&[0, 0, 0, 0], 10), Ok(Some(&[][..])));
+    }
+
+    #[test]
+    fn a_part_of_a_frame_announces_the_whole() {
+        assert_eq!([announced(&[0, 0, 1]), announced(&[0, 0, 1, 2]), announced(&[255; 9])], [0, 258, 0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! This crate decides nothing about consensus, touches no disk, and no reactor touches another's memory: what goes
 //! between a reactor and the replica goes through [`exchange`]. In reading order: the protocol ([`frame`], [`connect`],
 //! [`reply`], [`read`], [`four_letter`]), what a reactor owns ([`connection`], [`watch`]), the loop ([`reactor`],
-//! [`accept`]), and how others see it ([`exchange`], [`doorbell`], [`status`]).
+//! [`accept`]), what reactors share ([`limits`], [`throttle`]), and how others see it ([`exchange`], [`doorbell`], [`status`]).
 
 pub mod accept;
 pub mod connect;
@@ -12,8 +12,10 @@ pub mod doorbell;
 pub mod exchange;
 pub mod four_letter;
 pub mod frame;
+pub mod limits;
 pub mod reactor;
 pub mod read;
 pub mod reply;
 pub mod status;
+pub mod throttle;
 pub mod watch;

@@ -113,6 +113,25 @@ impl Peers {
     }
 }
 
+/// A text that is made when somebody asks for it.
+pub struct Text(Box<dyn Fn() -> String + Send + Sync>);
+
+impl Text {
+    pub fn new(make: impl Fn() -> String + Send + Sync + 'static) -> Text {
+        Text(Box::new(make))
+    }
+
+    pub fn now(&self) -> String {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Text")
+    }
+}
+
 /// Everything that four-letter words tell of.
 #[derive(Debug)]
 pub struct Status {
@@ -121,8 +140,8 @@ pub struct Status {
     pub peers: Peers,
     /// `host=version` and the like, fixed at start.
     pub version: String,
-    /// The body of `conf`; its sizes are those of the start.
-    pub configuration: String,
+    /// The body of `conf`.
+    pub configuration: Text,
     pub environment: String,
     /// Which four-letter words are answered.
     pub allowed_words: Vec<String>,

@@ -105,6 +105,11 @@ impl Assembly<'_> {
             tcp_keep_alive: self.flag("clientTcpKeepAlive"),
             sessionless_cnxn_timeout: self.millis("nio.sessionlessCnxnTimeout"),
             global_outstanding_limit: count(self.at_least("globalOutstandingLimit", 1)),
+            connection_throttle: self.connection_throttle(),
+            request_throttle: self.request_throttle(),
+            large_request_threshold: self.large_request_threshold(),
+            large_request_max_bytes: self.large_request_max_bytes(),
+            new_sessions: self.new_sessions(),
             jute_max_buffer: size(jute_max_buffer),
             jute_max_buffer_extra: match self.settings.given("jute.maxbuffer.extrasize") {
                 Some(_) => size(self.at_least("jute.maxbuffer.extrasize", LEAST_EXTRA)),
@@ -121,6 +126,8 @@ impl Assembly<'_> {
             skip_acl: self.flag("skipACL"),
             digest_enabled: self.flag("DigestAuthenticationProvider.enabled"),
             super_digest: self.text("DigestAuthenticationProvider.superDigest").map(Secret),
+            digest_algorithm: self.digest_algorithm(),
+            enforced_schemes: self.enforced_schemes()?,
             extended_types_enabled: self.flag("extendedTypesEnabled"),
             emulate_353_ttl_nodes: self.flag("emulate353TTLNodes"),
             enforce_quota: self.flag("enforceQuota"),
@@ -299,7 +306,7 @@ impl Assembly<'_> {
         }
     }
 
-    fn millis(&self, key: &str) -> Duration {
+    pub(super) fn millis(&self, key: &str) -> Duration {
         Duration::from_millis(u64::try_from(self.number(key)).expect("the kind of a period starts at 0 or 1"))
     }
 
@@ -314,11 +321,11 @@ fn narrow(number: i64) -> i32 {
 }
 
 /// A number where every negative one means none.
-fn count(number: i64) -> u32 {
+pub(super) fn count(number: i64) -> u32 {
     u32::try_from(number.max(0)).expect("the kind is within 32 bits")
 }
 
-fn size(number: i64) -> usize {
+pub(super) fn size(number: i64) -> usize {
     count(number) as usize
 }
 

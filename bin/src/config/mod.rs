@@ -13,6 +13,7 @@
 
 mod assembly;
 mod client_address;
+mod clients;
 pub mod conf_reply;
 mod error;
 pub mod jvm_flags;
@@ -28,6 +29,10 @@ pub use error::ConfigError;
 pub use place::Warning;
 pub use whitelist::Whitelist;
 
+use paddock_engine::acl::DigestAlgorithm;
+use paddock_net::throttle::ThrottleSettings as ConnectionThrottleSettings;
+
+use crate::node::{NewSessions, RequestThrottleSettings};
 use std::fmt;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -66,6 +71,14 @@ pub struct Config {
     pub sessionless_cnxn_timeout: Duration,
     /// Requests taken and not yet answered, above which no more are read; at least 1.
     pub global_outstanding_limit: u32,
+    pub connection_throttle: ConnectionThrottleSettings,
+    pub request_throttle: RequestThrottleSettings,
+    /// Bytes from which a request counts as large, if any does.
+    pub large_request_threshold: Option<usize>,
+    /// Bytes of all large requests that are worked on.
+    pub large_request_max_bytes: u64,
+    /// What sessions begin as.
+    pub new_sessions: NewSessions,
     /// Bytes of the largest request.
     pub jute_max_buffer: usize,
     /// Bytes by which a record written by a server may exceed `jute_max_buffer`; at least 1024.
@@ -89,6 +102,10 @@ pub struct Config {
     pub digest_enabled: bool,
     /// `user:base64(sha1(user:password))` of the super user.
     pub super_digest: Option<Secret>,
+    /// The hash of the scheme digest.
+    pub digest_algorithm: DigestAlgorithm,
+    /// Where authentication is enforced: a client needs an identity of one of these schemes. Empty: anybody may come.
+    pub enforced_schemes: Vec<String>,
     /// Znodes may have a time to live.
     pub extended_types_enabled: bool,
     /// They may be as ZooKeeper 3.5.3 wrote them.

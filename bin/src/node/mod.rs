@@ -18,6 +18,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -33,12 +34,14 @@ use paddock_engine::tree::ExtendedTypes;
 use paddock_net::accept;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::Exchange;
+use paddock_net::limits::{LargeRequests, Limits};
 use paddock_net::reactor::{self, Reactor};
-use paddock_net::status::{ReactorStatus, Status};
+use paddock_net::status::{ReactorStatus, Status, Text};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::{Config, IoMethod, Purge, conf_reply};
 use recovery::{Recovered, RecoveryError, recover};
+pub use replica::{NewSessions, ThrottleSettings as RequestThrottleSettings};
 use replica::{Replica, ReplicaError};
 use snapshotter::{Snapshotter, Trigger};
 
@@ -46,6 +49,8 @@ use snapshotter::{Snapshotter, Trigger};
 const VERSION: &str = concat!("3.9.5-paddock-", env!("CARGO_PKG_VERSION"));
 /// More reactors than this do not help one replica.
 const REACTORS_MAX: usize = 64;
+/// The server in the session ids of one that stands alone, whatever its `myid` says.
+const STANDALONE_ID: i64 = 1;
 
 /// Why a server does not start, or stops before it is told to.
 #[derive(Debug)]
@@ -101,7 +106,7 @@ fn setup(what: &'static str) -> impl Fn(io::Error) -> NodeError {
 /// Serves until the process is told to stop.
 pub fn serve(config: &Config) -> Result<(), NodeError> {
     let began = Instant::now();
-    let signal = stop_signal().map_err(setup("the signals"))?;
+    let early_stop = stop_at_once().map_err(setup("the signals"))?;
     let data_dir = DataDir::open(&config.data_dir, config.data_dir_autocreate).map_err(NodeError::Directory)?;
     // Another directory has a lock of its own.
     let log_dir = (config.data_log_dir != config.data_dir)
@@ -115,10 +120,13 @@ pub fn serve(config: &Config) -> Result<(), NodeError> {
     let authority = Authority {
         skip_acl: config.skip_acl,
         digest_enabled: config.digest_enabled,
+        digest_algorithm: config.digest_algorithm,
         super_digest: config.super_digest.as_ref().map(|secret| secret.reveal().to_owned()),
     };
     let recovered =
         recover(data_dir.path(), log_config(config), rules(config, authority.clone())).map_err(NodeError::Recovery)?;
+    let signal = stop_signal().map_err(setup("the signals"))?;
+    early_stop.store(false, Ordering::SeqCst);
     report_recovery(&recovered, began);
     tracing::info!(
         data = %config.data_dir.display(),
@@ -158,6 +166,8 @@ fn run(
     }
     let exchanges: Arc<[Arc<Exchange>]> = exchanges.into();
     let settings = Arc::new(reactor_settings(config, authority));
+    let large = LargeRequests::new(config.large_request_threshold, config.large_request_max_bytes);
+    let limits = Arc::new(Limits::new(config.connection_throttle, large));
     let snapshotter = Snapshotter::start(
         snapshotter::Settings {
             data_dir: config.data_dir.clone(),
@@ -185,6 +195,7 @@ fn run(
             poll,
             exchanges: exchanges.clone(),
             settings: settings.clone(),
+            limits: limits.clone(),
             status: status.clone(),
             listener: listener.take(),
             reader: database.tree_mut().reader(),
@@ -201,7 +212,9 @@ fn run(
         log,
         containers: container_settings(config),
         tick_ms: config.tick_time.max(1) as u64,
-        server_id: config.server_id.unwrap_or(1),
+        server_id: STANDALONE_ID,
+        new_sessions: config.new_sessions,
+        throttle: config.request_throttle,
         snapshotter,
         trigger,
     })
@@ -236,6 +249,17 @@ fn start_reactor(parts: reactor::Parts) -> io::Result<JoinHandle<io::Result<()>>
     })
 }
 
+/// While nothing is served, a signal ends the process where it stands: recovery may take long, and is as safe from that as
+/// from a crash. This holds until `false` is stored.
+fn stop_at_once() -> io::Result<Arc<AtomicBool>> {
+    let holds = Arc::new(AtomicBool::new(true));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register_conditional_shutdown(signal, 0, holds.clone())?;
+    }
+    Ok(holds)
+}
+
+/// Becomes readable when the process is told to stop.
 fn stop_signal() -> io::Result<OwnedFd> {
     let (read, write) = UnixStream::pair()?;
     read.set_nonblocking(true)?;
@@ -286,9 +310,12 @@ fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings 
         connections_max: config.max_cnxns,
         handshake_deadline: config.sessionless_cnxn_timeout,
         heard_interval: Duration::from_millis((config.tick_time.max(4) as u64 / 4).min(500)),
-        outstanding_max: config.global_outstanding_limit.max(1) as usize,
+        outstanding_max: u64::from(config.global_outstanding_limit),
         tcp_keep_alive: config.tcp_keep_alive,
         authority,
+        enforced_schemes: config.enforced_schemes.clone(),
+        local_sessions: config.new_sessions != NewSessions::Global,
+        tells_gone: config.request_throttle.wants_gone(),
     }
 }
 
@@ -309,10 +336,6 @@ fn report_recovery(recovered: &Recovered, began: Instant) {
 }
 
 fn status(config: &Config, address: SocketAddr, reactors: usize) -> Status {
-    let sizes = conf_reply::Sizes {
-        data_dir: directory_bytes(&config.data_dir),
-        data_log_dir: directory_bytes(&config.data_log_dir),
-    };
     let known = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
     let allowed = known.iter().filter(|word| config.four_letter_whitelist.allows(word));
     Status {
@@ -320,10 +343,21 @@ fn status(config: &Config, address: SocketAddr, reactors: usize) -> Status {
         replica: Default::default(),
         peers: Default::default(),
         version: VERSION.to_owned(),
-        configuration: conf_reply::render(config, address.port(), sizes),
+        configuration: configuration(config.clone(), address.port()),
         environment: environment(),
         allowed_words: allowed.map(|word| (*word).to_owned()).collect(),
     }
+}
+
+/// The body of `conf`, with the sizes of the moment.
+fn configuration(config: Config, port: u16) -> Text {
+    Text::new(move || {
+        let sizes = conf_reply::Sizes {
+            data_dir: directory_bytes(&config.data_dir),
+            data_log_dir: directory_bytes(&config.data_log_dir),
+        };
+        conf_reply::render(&config, port, sizes)
+    })
 }
 
 fn directory_bytes(path: &Path) -> u64 {

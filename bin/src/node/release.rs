@@ -46,6 +46,10 @@ impl Draft {
         self.transactions == 0 && self.answers == 0
     }
 
+    pub fn answers(&self) -> usize {
+        self.answers
+    }
+
     pub fn note_transaction(&mut self) {
         self.transactions += 1;
     }
@@ -70,8 +74,9 @@ impl Draft {
             std::mem::replace(&mut self.per_reactor, empty)
         };
         self.transactions = 0;
-        self.answers = 0;
-        Version { group: None, sealed: Some(sealed), root: None, zxid, events: Arc::new(events), shares, delivered: 0 }
+        let answers = std::mem::take(&mut self.answers);
+        let events = Arc::new(events);
+        Version { group: None, sealed: Some(sealed), root: None, zxid, events, shares, delivered: 0, answers }
     }
 }
 
@@ -91,11 +96,14 @@ pub struct Version {
     shares: Vec<Share>,
     /// Reactors that have it in their queues.
     delivered: usize,
+    answers: usize,
 }
 
 /// The versions that are not public yet, oldest first.
 pub struct Commits {
     versions: VecDeque<Version>,
+    /// In all of them.
+    answers: usize,
     last_group: Option<GroupNumber>,
     /// A reactor's queue was full.
     blocked: bool,
@@ -105,7 +113,13 @@ pub struct Commits {
 
 impl Commits {
     pub fn new(reactors: usize) -> Commits {
-        Commits { versions: VecDeque::new(), last_group: None, blocked: false, to_ring: vec![false; reactors] }
+        Commits {
+            versions: VecDeque::new(),
+            answers: 0,
+            last_group: None,
+            blocked: false,
+            to_ring: vec![false; reactors],
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -120,7 +134,13 @@ impl Commits {
         self.blocked
     }
 
+    /// Answers that no reactor has yet.
+    pub fn answers(&self) -> usize {
+        self.answers
+    }
+
     pub fn push(&mut self, version: Version) {
+        self.answers += version.answers;
         self.versions.push_back(version);
     }
 
@@ -166,6 +186,7 @@ impl Commits {
             }
             tree.announce(root);
             committed = Some(version.zxid);
+            self.answers -= version.answers;
             self.versions.pop_front();
         }
         for (exchange, ring) in exchanges.iter().zip(&mut self.to_ring) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Acl, AclTable, ClaimedEntry, Entry, Id, digest, digest_id, ip};
+use super::{Acl, AclTable, ClaimedEntry, DigestAlgorithm, Entry, Id, digest, ip};
 use crate::error::Code;
 
 /// No list has more entries or bytes once `auth` is replaced: a caller of many identities could make much of little.
@@ -16,13 +16,19 @@ pub struct Authority {
     pub skip_acl: bool,
     /// Whether the scheme `digest` is served.
     pub digest_enabled: bool,
+    pub digest_algorithm: DigestAlgorithm,
     /// The digest id whose holder is `super`.
     pub super_digest: Option<String>,
 }
 
 impl Default for Authority {
     fn default() -> Self {
-        Authority { skip_acl: false, digest_enabled: true, super_digest: None }
+        Authority {
+            skip_acl: false,
+            digest_enabled: true,
+            digest_algorithm: DigestAlgorithm::default(),
+            super_digest: None,
+        }
     }
 }
 
@@ -33,7 +39,7 @@ impl Authority {
             // The address was noted when the connection was accepted; the packet adds nothing.
             ("ip", _) => Ok(Vec::new()),
             ("digest", Some(credential)) if self.digest_enabled => {
-                let id = digest_id(credential);
+                let id = self.digest_algorithm.id_of(credential);
                 let mut ids = Vec::new();
                 if self.super_digest.as_ref().is_some_and(|super_digest| equal_in_constant_time(super_digest, &id)) {
                     ids.push(Id { scheme: "super".into(), id: String::new() });
@@ -225,6 +231,29 @@ mod tests {
         assert!(authority.permits(&acl, perms::WRITE | perms::ADMIN, &[id("digest", "a:x")]));
         assert!(authority.permits(&acl, perms::ADMIN, &[id("super", "")]));
         assert!(Authority { skip_acl: true, ..authority }.permits(&acl, perms::ADMIN, &[]));
+    }
+
+    #[test]
+    fn without_the_scheme_digest_nobody_holds_its_ids() {
+        let authority = Authority { digest_enabled: false, ..Authority::default() };
+        let mut table = AclTable::default();
+        let acl = table.intern(vec![Entry { perms: perms::ALL, id: id("digest", "a:x") }]);
+        assert!(!authority.permits(&acl, perms::READ, &[id("digest", "a:x")]));
+        assert_eq!(authority.authenticate("digest", Some(b"a:b")), Err(Code::AuthFailed));
+        for scheme in ["digest", "auth"] {
+            let fixed = authority.fix_up(&[claimed(1, scheme, "a:x")], &[id("digest", "a:x")], &mut table);
+            assert_eq!(fixed, Err(Code::InvalidAcl), "{scheme}");
+        }
+    }
+
+    #[test]
+    fn the_algorithm_of_the_scheme_makes_super_too() {
+        let digest_algorithm = crate::acl::DigestAlgorithm::named("SHA-256").unwrap();
+        let super_digest = Some(digest_algorithm.id_of(b"super:test"));
+        let authority = Authority { digest_algorithm, super_digest, ..Authority::default() };
+        assert_eq!(authority.authenticate("digest", Some(b"super:test")).unwrap()[0].scheme, "super");
+        let other = Authority { digest_algorithm: Default::default(), ..authority };
+        assert_eq!(other.authenticate("digest", Some(b"super:test")).unwrap().len(), 1);
     }
 
     #[test]

@@ -3,13 +3,81 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
+use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
+use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
 
-/// The id that a credential `user:password` stands for: the user, and the Base64 of the SHA-1 of the whole credential.
-/// Without a colon the whole text is the user.
-pub fn digest_id(credential: &[u8]) -> String {
-    let user = credential.split(|&byte| byte == b':').next().unwrap_or_default();
-    let hash = STANDARD.encode(Sha1::digest(credential));
-    format!("{}:{hash}", String::from_utf8_lossy(user))
+/// A hash of credentials. All servers of an ensemble have the same; lists made with another one match nobody.
+#[derive(Clone, Copy)]
+pub struct DigestAlgorithm {
+    name: &'static str,
+    hash: fn(&[u8]) -> Vec<u8>,
+}
+
+impl PartialEq for DigestAlgorithm {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl std::fmt::Debug for DigestAlgorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Default for DigestAlgorithm {
+    fn default() -> Self {
+        ALGORITHMS[0]
+    }
+}
+
+fn hash<D: Digest>(credential: &[u8]) -> Vec<u8> {
+    D::digest(credential).to_vec()
+}
+
+const fn algorithm<D: Digest>(name: &'static str) -> DigestAlgorithm {
+    DigestAlgorithm { name, hash: hash::<D> }
+}
+
+/// By the names that Java knows them by. MD2 and MD5, which a JVM has too, are broken and not here.
+const ALGORITHMS: [DigestAlgorithm; 13] = [
+    algorithm::<Sha1>("SHA1"),
+    algorithm::<Sha1>("SHA-1"),
+    algorithm::<Sha1>("SHA"),
+    algorithm::<Sha224>("SHA-224"),
+    algorithm::<Sha256>("SHA-256"),
+    algorithm::<Sha384>("SHA-384"),
+    algorithm::<Sha512>("SHA-512"),
+    algorithm::<Sha512_224>("SHA-512/224"),
+    algorithm::<Sha512_256>("SHA-512/256"),
+    algorithm::<Sha3_224>("SHA3-224"),
+    algorithm::<Sha3_256>("SHA3-256"),
+    algorithm::<Sha3_384>("SHA3-384"),
+    algorithm::<Sha3_512>("SHA3-512"),
+];
+
+impl DigestAlgorithm {
+    pub const NAMES: [&'static str; ALGORITHMS.len()] = {
+        let mut names = [""; ALGORITHMS.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = ALGORITHMS[at].name;
+            at += 1;
+        }
+        names
+    };
+
+    /// The algorithm of a name, in any case.
+    pub fn named(name: &str) -> Option<DigestAlgorithm> {
+        ALGORITHMS.into_iter().find(|algorithm| algorithm.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The id that a credential `user:password` stands for: the user, and the Base64 of the hash of the whole credential.
+    /// Without a colon the whole text is the user.
+    pub fn id_of(self, credential: &[u8]) -> String {
+        let user = credential.split(|&byte| byte == b':').next().unwrap_or_default();
+        format!("{}:{}", String::from_utf8_lossy(user), STANDARD.encode((self.hash)(credential)))
+    }
 }
 
 /// Whether an entry may name this id: exactly two parts at colons, empty ones at the end not counted.
@@ -19,14 +87,32 @@ pub(super) fn is_valid(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{digest_id, is_valid};
+    use super::{DigestAlgorithm, is_valid};
 
     #[test]
     fn ids_of_credentials() {
-        assert_eq!(digest_id(b"super:test"), "super:D/InIHSb7yEEbrWz8b9l71RjZJU=");
-        assert_eq!(digest_id(b"pat:passwd"), "pat:SYIOH1LKU7GTQz5fhafPZCTNyNQ=");
-        assert_eq!(digest_id(b""), ":2jmj7l5rSw0yVb/vlWAYkK/YBwk=");
-        assert_eq!(digest_id(b"foo"), "foo:C+7Hteo/D9vJXQ3UfzxbwnXaijM=");
+        let sha1 = DigestAlgorithm::default();
+        assert_eq!(sha1.id_of(b"super:test"), "super:D/InIHSb7yEEbrWz8b9l71RjZJU=");
+        assert_eq!(sha1.id_of(b"super:admin"), "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
+        assert_eq!(sha1.id_of(b"pat:passwd"), "pat:SYIOH1LKU7GTQz5fhafPZCTNyNQ=");
+        assert_eq!(sha1.id_of(b""), ":2jmj7l5rSw0yVb/vlWAYkK/YBwk=");
+        assert_eq!(sha1.id_of(b"foo"), "foo:C+7Hteo/D9vJXQ3UfzxbwnXaijM=");
+    }
+
+    #[test]
+    fn ids_by_other_algorithms() {
+        for (name, id) in [
+            ("sha-1", "super:D/InIHSb7yEEbrWz8b9l71RjZJU="),
+            ("SHA-256", "super:wjySwxg860UATFtciuZ1lpzrCHrPeov6SPu/ZD56uig="),
+            ("SHA3-256", "super:cRy/KPYuDpW/dtsepniTMpuiuupnWgdU9txltIfv3hA="),
+        ] {
+            assert_eq!(
+                DigestAlgorithm::named(name).map(|algorithm| algorithm.id_of(b"super:test")).as_deref(),
+                Some(id)
+            );
+        }
+        assert_eq!(DigestAlgorithm::named("MD5"), None);
+        assert!(DigestAlgorithm::NAMES.into_iter().all(|name| DigestAlgorithm::named(name).is_some()));
     }
 
     #[test]

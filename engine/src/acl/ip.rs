@@ -35,8 +35,19 @@ fn parse_address(text: &str) -> Option<IpAddr> {
         }
         text.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
     } else {
-        text.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+        parse_quad(text).map(IpAddr::V4)
     }
+}
+
+/// Four decimal numbers, each written as Java reads a whole number: leading zeros and a plus are no fault.
+fn parse_quad(text: &str) -> Option<Ipv4Addr> {
+    let mut parts = text.split('.');
+    let mut octets = [0; 4];
+    for octet in &mut octets {
+        let number: i32 = parts.next()?.parse().ok()?;
+        *octet = u8::try_from(number).ok()?;
+    }
+    parts.next().is_none().then(|| octets.into())
 }
 
 /// Whether an entry may name this.
@@ -65,14 +76,14 @@ mod tests {
     use super::{id_of_address, is_valid, matches};
 
     #[test]
-    fn addresses_as_text() {
+    fn trap_70_addresses_as_text() {
         assert_eq!(id_of_address("::1".parse().unwrap()), "0:0:0:0:0:0:0:1");
         assert_eq!(id_of_address("::ffff:1.2.3.4".parse().unwrap()), "1.2.3.4");
     }
 
     #[test]
     fn validity() {
-        for id in ["1.2.3.4", "127.0.0.1/8", "0.0.0.0/0", "::1", "fe80::/10", "0:0:0:0:0:0:0:1/128"] {
+        for id in ["1.2.3.4", "127.000.0.+1", "127.0.0.1/8", "0.0.0.0/0", "::1", "fe80::/10", "0:0:0:0:0:0:0:1/128"] {
             assert!(is_valid(id), "{id:?}");
         }
         for id in
@@ -83,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn matching() {
+    fn trap_71_an_entry_of_one_family_matches_no_address_of_the_other() {
         assert!(matches("127.0.0.1", "127.255.3.4/8"));
         assert!(matches("10.1.2.3", "0.0.0.0/0"));
         assert!(!matches("10.1.2.3", "10.1.2.4"));

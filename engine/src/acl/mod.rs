@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::jute::{Malformed, Reader, Write, wire_length};
 
 pub use authority::Authority;
-pub use digest::digest_id;
+pub use digest::DigestAlgorithm;
 pub use ip::id_of_address;
 
 /// The bits of a permission. Unknown bits are stored as given.

@@ -52,7 +52,7 @@ impl World {
     /// What a client gets: the body of the reply, or the error.
     pub fn ask(&mut self, opcode: i32, body: &[u8]) -> Result<Vec<u8>, Code> {
         let ids = [Id { scheme: "ip".into(), id: "127.0.0.1".into() }];
-        match self.database.prepare(opcode, body, Caller { session: SESSION, ids: &ids }) {
+        match self.database.prepare(opcode, body, Caller { session: SESSION, ids: &ids, is_local: false }) {
             Ok(txn) => {
                 self.apply(SESSION, &txn);
                 Ok(self.effects.reply.clone())

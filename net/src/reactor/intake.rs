@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use mio::event::Event;
 use paddock_engine::error::Code;
-use paddock_engine::jute::Reader;
+use paddock_engine::jute::{Reader, Write};
 use paddock_engine::request::{Auth, RequestHeader, opcode};
 use paddock_engine::tree::View;
 
@@ -13,8 +13,10 @@ use crate::connect::{ConnectRequest, PASSWORD, password_of};
 use crate::connection::{Connection, Pending, Stage};
 use crate::exchange::RequestKind;
 use crate::frame::{self, BadLength};
+use crate::limits::NoRoom;
 use crate::read::{self, ReadCaller, ReadContext};
 use crate::reply;
+use crate::throttle::Handshake;
 use crate::{four_letter, frame::PREFIX};
 
 /// While a connection has more unwritten output than this, its requests wait.
@@ -171,7 +173,7 @@ impl Reactor {
     /// Whether the connection's next frame may be looked at.
     fn may_read(&mut self, slot: u32) -> bool {
         let submission_is_full = self.submission.bytes.len() >= SUBMISSION_BYTES;
-        let too_many_writes = self.outstanding >= self.settings.outstanding_max;
+        let too_many_writes = self.outstanding as u64 + self.outstanding_elsewhere > self.settings.outstanding_max;
         let Some(connection) = self.connections.at(slot) else { return false };
         let stage_allows = matches!(connection.stage, Stage::Handshake | Stage::Established);
         let must_wait = connection.unwritten() > OUTPUT_PAUSE
@@ -217,7 +219,10 @@ impl Reactor {
         let length_max = self.settings.frame_max;
         let payload = match frame::first(bytes, length_max) {
             Ok(Some(payload)) => payload,
-            Ok(None) => return Progress::Wait,
+            Ok(None) => match self.limits.large.foresee(frame::announced(bytes)) {
+                Ok(()) => return Progress::Wait,
+                Err(NoRoom) => return Progress::Close,
+            },
             Err(BadLength(length)) => {
                 let address = connection.address;
                 tracing::info!(%address, length, max = length_max, "a frame of this length is not taken; the connection was closed");
@@ -236,6 +241,15 @@ impl Reactor {
         let zxid = self.zxid;
         let settings = self.settings.clone();
         let Some(connection) = self.connections.at(slot) else { return Verdict::Close };
+        let handshake = match request.session {
+            0 if settings.local_sessions => Handshake::Local,
+            0 => Handshake::Global,
+            _ => Handshake::Renew,
+        };
+        if !self.limits.admits(handshake, self.now) {
+            tracing::debug!(address = %connection.address, "too many handshakes in this time; a connection was closed");
+            return Verdict::Close;
+        }
         if request.last_zxid_seen > zxid {
             tracing::info!(
                 address = %connection.address,
@@ -272,6 +286,38 @@ impl Reactor {
             connection.heard = true;
             self.heard.push(slot);
         }
+        if !self.may_ask(slot, header.opcode) {
+            self.refuse(slot, header.xid, 0, Code::SessionClosedRequireAuth);
+            return Verdict::Keep;
+        }
+        let Ok(large) = self.limits.large.take(payload.len()) else { return Verdict::Close };
+        let verdict = self.dispatch(slot, header, body);
+        if large > 0 {
+            self.hold_large(slot, large);
+        }
+        verdict
+    }
+
+    /// Where authentication is enforced, whoever has not proven who it is may do nothing else.
+    fn may_ask(&mut self, slot: u32, opcode: i32) -> bool {
+        let schemes = &self.settings.enforced_schemes;
+        if schemes.is_empty() || matches!(opcode, opcode::AUTH | opcode::SASL) {
+            return true;
+        }
+        let connection = self.connections.at(slot);
+        connection.is_some_and(|connection| connection.ids.iter().any(|id| schemes.contains(&id.scheme)))
+    }
+
+    /// The request that has just been dispatched has a share of the limit, for as long as it waits.
+    fn hold_large(&mut self, slot: u32, taken: usize) {
+        let last = self.connections.at(slot).and_then(|connection| connection.pending.back_mut());
+        match last {
+            Some(Pending::Write { large, .. } | Pending::Read { large, .. }) if *large == 0 => *large = taken,
+            _ => self.limits.large.release(taken),
+        }
+    }
+
+    fn dispatch(&mut self, slot: u32, header: RequestHeader, body: &[u8]) -> Verdict {
         match header.opcode {
             opcode if read::is_read(opcode) => self.read(slot, header, body),
             opcode::CREATE
@@ -285,6 +331,7 @@ impl Reactor {
             opcode::SYNC => self.sync(slot, header, body),
             opcode::CLOSE_SESSION => self.close_session(slot, header),
             opcode::AUTH => return self.authenticate(slot, header, body),
+            opcode::SASL => return self.negotiate(slot, header, body),
             _ => self.refuse(slot, header.xid, -1, Code::Unimplemented),
         }
         Verdict::Keep
@@ -302,6 +349,7 @@ impl Reactor {
                 body: body.into(),
                 ids: connection.ids.clone(),
                 received: self.now,
+                large: 0,
             });
             return;
         }
@@ -350,7 +398,7 @@ impl Reactor {
             .take_while(|entry| !matches!(entry, Pending::Write { .. }))
             .any(|entry| matches!(entry, Pending::Read { .. }));
         let (id, session) = (connection.id, connection.session);
-        connection.pending.push_back(Pending::Write { opcode, received });
+        connection.pending.push_back(Pending::Write { opcode, received, large: 0 });
         connection.in_flight += 1;
         self.outstanding += 1;
         self.figures().outstanding.set(self.outstanding as u64);
@@ -374,18 +422,33 @@ impl Reactor {
                     return Verdict::Keep;
                 }
                 connection.ids = ids.into();
-                let mut bytes = Vec::new();
-                reply::write(header.xid, 0, 0, &[], &mut bytes);
-                if connection.pending.is_empty() {
-                    connection.output.extend_from_slice(&bytes);
-                    self.mark_dirty(slot);
-                } else {
-                    connection.pending.push_back(Pending::Ready(bytes.into()));
-                }
-                self.figures().sent.add(1);
+                self.answer_in_turn(slot, header.xid, &[]);
             }
         }
         Verdict::Keep
+    }
+
+    /// SASL is not set up, and ZooKeeper says so with a token that is null, whatever the client's was.
+    fn negotiate(&mut self, slot: u32, header: RequestHeader, body: &[u8]) -> Verdict {
+        let Ok(Some(_)) = Reader::new(body).buffer() else { return Verdict::Close };
+        let mut token = Vec::new();
+        token.put_buffer(None);
+        self.answer_in_turn(slot, header.xid, &token);
+        Verdict::Keep
+    }
+
+    /// A reply without a transaction or a view, behind those to what came before it.
+    fn answer_in_turn(&mut self, slot: u32, xid: i32, body: &[u8]) {
+        let Some(connection) = self.connections.at(slot) else { return };
+        let mut bytes = Vec::new();
+        reply::write(xid, 0, 0, body, &mut bytes);
+        if connection.pending.is_empty() {
+            connection.output.extend_from_slice(&bytes);
+            self.mark_dirty(slot);
+        } else {
+            connection.pending.push_back(Pending::Ready(bytes.into()));
+        }
+        self.figures().sent.add(1);
     }
 
     /// An error that ends the connection.

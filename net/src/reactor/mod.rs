@@ -32,8 +32,9 @@ use paddock_engine::acl::{Authority, Id, id_of_address};
 use paddock_engine::tree::Reader;
 
 use crate::accept::{Accepted, accept};
-use crate::connection::{Connection, Connections, Stage, Tally};
+use crate::connection::{Connection, Connections, Pending, Stage, Tally};
 use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Release, Request, RequestKind, Submission};
+use crate::limits::Limits;
 use crate::status::{ReactorStatus, Status};
 use crate::watch::Watches;
 
@@ -67,10 +68,16 @@ pub struct Settings {
     pub handshake_deadline: Duration,
     /// How often the replica hears which sessions are alive.
     pub heard_interval: Duration,
-    /// While so many writes are unanswered, connections that have one are not read from.
-    pub outstanding_max: usize,
+    /// While more writes than this are unanswered, connections that have one are not read from.
+    pub outstanding_max: u64,
     pub tcp_keep_alive: bool,
     pub authority: Authority,
+    /// A connection that holds no identity of these schemes may do nothing but prove one; empty: whoever comes is served.
+    pub enforced_schemes: Vec<String>,
+    /// Whether new sessions are local.
+    pub local_sessions: bool,
+    /// Whether the replica wants to hear early which connections are gone.
+    pub tells_gone: bool,
 }
 
 /// Everything a reactor is made of.
@@ -80,6 +87,7 @@ pub struct Reactor {
     /// Every reactor's, its own at `index`.
     exchanges: Arc<[Arc<Exchange>]>,
     settings: Arc<Settings>,
+    limits: Arc<Limits>,
     status: Arc<Status>,
     listener: Option<TcpListener>,
     /// Connections wait at the listener although no event will tell of them.
@@ -108,6 +116,8 @@ pub struct Reactor {
     heard: Vec<u32>,
     heard_before_close: Vec<i64>,
     outstanding: usize,
+    /// Of the other reactors, as it was at the beginning of the turn.
+    outstanding_elsewhere: u64,
     now: Instant,
     next_report: Instant,
     next_housekeeping: Instant,
@@ -120,6 +130,7 @@ pub struct Parts {
     pub poll: Poll,
     pub exchanges: Arc<[Arc<Exchange>]>,
     pub settings: Arc<Settings>,
+    pub limits: Arc<Limits>,
     pub status: Arc<Status>,
     /// One reactor accepts for all.
     pub listener: Option<TcpListener>,
@@ -130,7 +141,7 @@ pub struct Parts {
 
 impl Reactor {
     pub fn new(parts: Parts) -> io::Result<Reactor> {
-        let Parts { index, poll, exchanges, settings, status, mut listener, reader, zxid } = parts;
+        let Parts { index, poll, exchanges, settings, limits, status, mut listener, reader, zxid } = parts;
         if let Some(listener) = &mut listener {
             poll.registry().register(listener, LISTENER, Interest::READABLE)?;
         }
@@ -139,6 +150,7 @@ impl Reactor {
             index,
             poll,
             exchanges,
+            limits,
             status,
             accept_again: listener.is_some(),
             listener,
@@ -157,6 +169,7 @@ impl Reactor {
             heard: Vec::new(),
             heard_before_close: Vec::new(),
             outstanding: 0,
+            outstanding_elsewhere: 0,
             now,
             next_report: now + settings.heard_interval,
             next_housekeeping: now + HOUSEKEEPING,
@@ -175,6 +188,7 @@ impl Reactor {
         while !self.stopping {
             self.wait(&mut events)?;
             self.now = Instant::now();
+            self.outstanding_elsewhere = self.count_elsewhere();
             self.catch_up();
             for slot in std::mem::take(&mut self.revisit) {
                 self.serve_again(slot, &mut buffer);
@@ -206,6 +220,12 @@ impl Reactor {
 
     fn figures(&self) -> &ReactorStatus {
         &self.status.reactors[self.index]
+    }
+
+    /// The unanswered writes of the other reactors.
+    fn count_elsewhere(&self) -> u64 {
+        let others = self.status.reactors.iter().enumerate().filter(|(reactor, _)| *reactor != self.index);
+        others.map(|(_, figures)| figures.outstanding.get()).sum()
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
@@ -285,7 +305,7 @@ impl Reactor {
         let admitted = self.status.peers.admit(address, settings.connections_per_address_max, settings.connections_max);
         if !admitted {
             tracing::warn!(%address, most = settings.connections_per_address_max, "too many connections, from this address or in all; one was closed");
-            return;
+            return reset(stream);
         }
         let reactor = self.next_reactor;
         self.next_reactor = (reactor + 1) % self.exchanges.len();
@@ -354,10 +374,15 @@ impl Reactor {
         self.watches.forget(slot);
         self.status.peers.leave(connection.address);
         self.outstanding -= connection.in_flight;
+        self.limits.large.release(connection.pending.iter().map(Pending::large).sum());
         if connection.heard && connection.session != 0 {
             self.heard_before_close.push(connection.session);
         }
         if connection.session != 0 || connection.stage == Stage::Establishing {
+            if self.settings.tells_gone {
+                // Where there is no room, the replica hears of it in its turn.
+                let _ = self.exchange().gone.push(connection.id);
+            }
             self.request(connection.id, connection.session, false, RequestKind::Disconnected);
         }
         let figures = self.figures();
@@ -367,7 +392,7 @@ impl Reactor {
 
     /// Puts a request without a body into the turn's submission.
     fn request(&mut self, connection: ConnectionId, session: i64, fence: bool, kind: RequestKind) {
-        self.submission.requests.push(Request { connection, session, fence, kind });
+        self.submission.requests.push(Request { connection, session, fence, received: self.now, kind });
     }
 
     /// Hands the turn's writes over. A full queue keeps them here; no more are decoded until it has room.
@@ -445,5 +470,12 @@ impl Reactor {
         for slot in late {
             self.close(slot);
         }
+    }
+}
+
+/// Closes a connection that is one too many, so that its peer finds it refused and not merely quiet.
+fn reset(stream: TcpStream) {
+    if let Err(error) = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)) {
+        tracing::debug!(%error, "a connection that is one too many is closed and not reset");
     }
 }

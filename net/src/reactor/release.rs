@@ -137,6 +137,7 @@ impl Reactor {
                 connection.session = 0;
                 return self.close(slot);
             }
+            AnswerKind::Cut => return self.close(slot),
         }
         self.mark_dirty(slot);
     }
@@ -144,11 +145,12 @@ impl Reactor {
     /// The oldest pending entry is the write that was just answered.
     fn settle_write(&mut self, slot: u32, xid: i32) {
         let Some(connection) = self.connections.at(slot) else { return };
-        let Some(Pending::Write { opcode, received }) = connection.pending.pop_front() else {
+        let Some(Pending::Write { opcode, received, large }) = connection.pending.pop_front() else {
             panic!("the replica answers what it was asked, in order");
         };
         connection.in_flight -= 1;
         self.outstanding -= 1;
+        self.limits.large.release(large);
         self.figures().outstanding.set(self.outstanding as u64);
         self.note_answer(slot, opcode, xid, received);
         self.append_ready(slot);
@@ -177,8 +179,9 @@ impl Reactor {
             }
             let mut output = std::mem::take(&mut connection.output);
             match connection.pending.pop_front() {
-                Some(Pending::Read { xid, opcode, body, ids, received, weight }) => {
+                Some(Pending::Read { xid, opcode, body, ids, received, weight, large }) => {
                     connection.pending_bytes -= weight;
+                    self.limits.large.release(large);
                     let mut context = ReadContext {
                         view: self.reader.view(),
                         zxid: self.zxid,

@@ -68,7 +68,7 @@ impl World {
     }
 
     fn write(&mut self, opcode: i32, body: &[u8]) {
-        let prepared = self.database.prepare(opcode, body, Caller { session: SESSION, ids: &self.ids });
+        let prepared = self.database.prepare(opcode, body, Caller { session: SESSION, ids: &self.ids, is_local: false });
         match prepared {
             Ok(txn) => self.commit(&txn),
             Err(Refusal::Failed(code)) => self.commit(&Txn::Error(code.number())),

@@ -1,4 +1,6 @@
 use super::*;
+use crate::config::{ConnectionThrottleSettings, NewSessions, RequestThrottleSettings};
+use paddock_engine::acl::DigestAlgorithm;
 
 /// A world of files; only the host `db.example` has an address.
 pub fn assemble_in(
@@ -82,6 +84,26 @@ fn defaults_of_a_file_are_zookeepers() {
         tcp_keep_alive: false,
         sessionless_cnxn_timeout: Duration::from_secs(10),
         global_outstanding_limit: 1000,
+        connection_throttle: ConnectionThrottleSettings {
+            tokens: 0,
+            fill_count: 1,
+            fill_time_ms: 1,
+            freeze_time_ms: None,
+            drop_increase: 0.02,
+            drop_decrease: 0.002,
+            decrease_ratio: 0.0,
+            weights: None,
+        },
+        request_throttle: RequestThrottleSettings {
+            requests_max: None,
+            drops_stale: true,
+            checks_connection: true,
+            checks_latency: false,
+            wait_max: None,
+        },
+        large_request_threshold: None,
+        large_request_max_bytes: 100 << 20,
+        new_sessions: NewSessions::Global,
         jute_max_buffer: 1_048_575,
         jute_max_buffer_extra: 1_048_575,
         snap_count: 100_000,
@@ -95,6 +117,8 @@ fn defaults_of_a_file_are_zookeepers() {
         skip_acl: false,
         digest_enabled: true,
         super_digest: None,
+        digest_algorithm: DigestAlgorithm::default(),
+        enforced_schemes: Vec::new(),
         extended_types_enabled: false,
         emulate_353_ttl_nodes: false,
         enforce_quota: false,

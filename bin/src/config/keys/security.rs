@@ -1,5 +1,7 @@
 //! The keys of authentication, access control, TLS, administration, metrics and auditing.
 
+use paddock_engine::acl::DigestAlgorithm;
+
 use super::super::value::Kind::{Bool, Choice, Host, Path, Port, StrictBool, Text};
 use super::State::{self, Done, Ensemble, Java, Later, Replaced, Unsafe};
 use super::{Key, MILLIS, Source, file, from, optional, property};
@@ -14,7 +16,7 @@ pub(super) const KEYS: &[Key] = &[
     optional("authProvider.*", Source::Property, Text, Done),
     property("ssl.authProvider", Text, "x509", TLS),
     property("DigestAuthenticationProvider.enabled", Bool, "true", Done),
-    property("DigestAuthenticationProvider.digestAlg", Text, "SHA1", Unsafe("other digest algorithm")),
+    property("DigestAuthenticationProvider.digestAlg", Choice(&DigestAlgorithm::NAMES), "SHA1", Done),
     optional("DigestAuthenticationProvider.superDigest", Source::Property, Text, Done),
     optional("X509AuthenticationProvider.superUser", Source::Property, Text, TLS),
     optional("superUser", Source::Property, Text, SASL),
@@ -22,8 +24,8 @@ pub(super) const KEYS: &[Key] = &[
     optional("SASLAuthenticationProvider.superPassword", Source::Property, Text, SASL),
     property("IPAuthenticationProvider.usexforwardedfor", Bool, "false", ADMIN_SERVER),
     optional("ensembleAuthName", Source::Property, Text, Later("scheme ensemble")),
-    property("enforce.auth.enabled", Bool, "false", Unsafe("enforced authentication")),
-    optional("enforce.auth.schemes", Source::Property, Text, Later("enforced authentication")),
+    property("enforce.auth.enabled", Bool, "false", Done),
+    optional("enforce.auth.schemes", Source::Property, Text, Done),
     property("sessionRequireClientSASLAuth", Bool, "false", Unsafe("SASL")),
     property("allowSaslFailedClients", Bool, "false", SASL),
     optional("letAnySaslUserDoX", Source::Property, Text, SASL),

@@ -4,11 +4,8 @@ use super::super::value::Kind::{Bool, Choice, Decimal, Host, Interval, Number, P
 use super::State::{self, Client, Done, Ensemble, Java, Later, Replaced};
 use super::{BYTES, INT, KIBIBYTES, Key, MILLIS, Source, file, from, jvm, optional, property};
 
-const CONNECTION_THROTTLING: State = Later("throttling of new connections");
-const REQUEST_THROTTLING: State = Later("throttling of requests");
-const LARGE_REQUESTS: State = Later("limit for large requests");
+const STALLING: State = Replaced("a server that throttles requests goes on as soon as one is answered");
 const TLS: State = Later("TLS");
-const LOCAL_SESSIONS: State = Later("local sessions");
 const ONE_LISTENER: State = Replaced("one native listener takes the place of ZooKeeper's NIO and Netty ones");
 const REACTORS: State = Replaced("one reactor per core does the work of these threads, see paddock.reactors");
 const FLOW_CONTROL: State = Replaced("a connection whose replies are not read is not read either, always");
@@ -32,8 +29,8 @@ pub(super) const KEYS: &[Key] = &[
     property("maxCnxns", INT, "0", Done),
     file("minSessionTimeout", from(-1, "milliseconds"), "-1", Done),
     file("maxSessionTimeout", from(-1, "milliseconds"), "-1", Done),
-    file("localSessionsEnabled", StrictBool, "false", LOCAL_SESSIONS),
-    file("localSessionsUpgradingEnabled", StrictBool, "false", LOCAL_SESSIONS),
+    file("localSessionsEnabled", StrictBool, "false", Done),
+    file("localSessionsUpgradingEnabled", StrictBool, "false", Done),
     jvm("readonlymode.enabled", Bool, "false", Done),
     file("autopurge.snapRetainCount", INT, "3", Done),
     file("autopurge.purgeInterval", Interval, "0", Done),
@@ -51,26 +48,26 @@ pub(super) const KEYS: &[Key] = &[
     // Clients and throttling
     property("clientTcpKeepAlive", Bool, "false", Done),
     property("globalOutstandingLimit", INT, "1000", Done),
-    property("connection_throttle_tokens", INT, "0", CONNECTION_THROTTLING),
-    property("connection_throttle_fill_time", MILLIS, "1", CONNECTION_THROTTLING),
-    property("connection_throttle_fill_count", INT, "1", CONNECTION_THROTTLING),
-    property("connection_throttle_freeze_time", MILLIS, "-1", CONNECTION_THROTTLING),
-    property("connection_throttle_drop_increase", Decimal, "0.02", CONNECTION_THROTTLING),
-    property("connection_throttle_drop_decrease", Decimal, "0.002", CONNECTION_THROTTLING),
-    property("connection_throttle_decrease_ratio", Decimal, "0", CONNECTION_THROTTLING),
-    property("connection_throttle_weight_enabled", Bool, "false", CONNECTION_THROTTLING),
-    property("connection_throttle_global_session_weight", INT, "3", CONNECTION_THROTTLING),
-    property("connection_throttle_renew_session_weight", INT, "2", CONNECTION_THROTTLING),
-    property("connection_throttle_local_session_weight", INT, "1", CONNECTION_THROTTLING),
-    property("request_throttle_max_requests", INT, "0", REQUEST_THROTTLING),
-    property("request_throttle_stall_time", MILLIS, "100", REQUEST_THROTTLING),
-    property("request_throttle_drop_stale", Bool, "true", REQUEST_THROTTLING),
-    property("request_stale_latency_check", Bool, "false", REQUEST_THROTTLING),
-    property("request_stale_connection_check", Bool, "true", REQUEST_THROTTLING),
-    property("request_throttler.shutdownTimeout", MILLIS, "10000", REQUEST_THROTTLING),
-    property("throttled_op_wait_time", MILLIS, "0", REQUEST_THROTTLING),
-    property("largeRequestMaxBytes", BYTES, "104857600", LARGE_REQUESTS),
-    property("largeRequestThreshold", BYTES, "-1", LARGE_REQUESTS),
+    property("connection_throttle_tokens", from(0, ""), "0", Done),
+    property("connection_throttle_fill_time", from(1, "milliseconds"), "1", Done),
+    property("connection_throttle_fill_count", from(0, ""), "1", Done),
+    property("connection_throttle_freeze_time", from(-1, "milliseconds"), "-1", Done),
+    property("connection_throttle_drop_increase", Decimal, "0.02", Done),
+    property("connection_throttle_drop_decrease", Decimal, "0.002", Done),
+    property("connection_throttle_decrease_ratio", Decimal, "0", Done),
+    property("connection_throttle_weight_enabled", Bool, "false", Done),
+    property("connection_throttle_global_session_weight", INT, "3", Done),
+    property("connection_throttle_renew_session_weight", INT, "2", Done),
+    property("connection_throttle_local_session_weight", INT, "1", Done),
+    property("request_throttle_max_requests", INT, "0", Done),
+    property("request_throttle_stall_time", MILLIS, "100", STALLING),
+    property("request_throttle_drop_stale", Bool, "true", Done),
+    property("request_stale_latency_check", Bool, "false", Done),
+    property("request_stale_connection_check", Bool, "true", Done),
+    property("request_throttler.shutdownTimeout", MILLIS, "10000", STALLING),
+    property("throttled_op_wait_time", MILLIS, "0", Done),
+    property("largeRequestMaxBytes", BYTES, "104857600", Done),
+    property("largeRequestThreshold", BYTES, "-1", Done),
     optional("nio.numSelectorThreads", Source::Property, INT, REACTORS),
     optional("nio.numWorkerThreads", Source::Property, INT, REACTORS),
     optional("nio.directBufferBytes", Source::Property, BYTES, Java),
@@ -142,6 +139,7 @@ pub(super) const KEYS: &[Key] = &[
     optional("tracelog.*", Source::Property, Text, LOG_FILES),
     optional("auditlog.*", Source::Property, Text, LOG_FILES),
     // Paddock's own
+    property("paddock.standalone.localSessions", Bool, "false", Done),
     optional("paddock.reactors", Source::Property, Number { unit: "", min: 1, max: 1024 }, Done),
     property("paddock.io.method", Choice(&["auto", "ring", "thread"]), "auto", Done),
     property("paddock.io.depth", Number { unit: "groups in flight", min: 1, max: 64 }, "2", Done),

@@ -16,6 +16,10 @@
 //! ring, and its share of a release to each reactor.
 
 mod session;
+mod throttle;
+
+pub use self::session::NewSessions;
+pub use self::throttle::ThrottleSettings;
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -38,7 +42,8 @@ use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 use paddock_net::exchange::{Answer, AnswerKind, Errand, Exchange, Heard, Request, RequestKind, Submission};
 use paddock_net::status::Status;
 
-use self::session::{Home, Homes, first_session};
+use self::session::{Home, Homes, LocalSessions, first_session};
+use self::throttle::{Judgement, RequestThrottle};
 use super::release::{Commits, Draft};
 use super::snapshotter::{Snapshotter, Trigger};
 
@@ -106,6 +111,8 @@ pub struct Replica {
     commits: Commits,
 
     homes: Homes,
+    local: LocalSessions,
+    throttle: RequestThrottle,
     next_session: i64,
     expiry: ExpiryQueue,
     containers: ContainerManager,
@@ -137,6 +144,8 @@ pub struct Parts {
     pub containers: ContainerSettings,
     pub tick_ms: u64,
     pub server_id: i64,
+    pub new_sessions: NewSessions,
+    pub throttle: ThrottleSettings,
     pub snapshotter: Snapshotter,
     pub trigger: Trigger,
 }
@@ -153,6 +162,8 @@ impl Replica {
             containers,
             tick_ms,
             server_id,
+            new_sessions,
+            throttle,
             snapshotter,
             trigger,
         } = parts;
@@ -176,7 +187,9 @@ impl Replica {
             effects: Effects::default(),
             commits: Commits::new(reactors),
             homes: Homes::default(),
-            next_session: first_session(server_id, wall_ms),
+            local: LocalSessions::new(new_sessions),
+            throttle: RequestThrottle::new(throttle),
+            next_session: first_session(server_id, wall_ms, database.sessions().map(|(session, _)| session)),
             expiry,
             containers: ContainerManager::new(containers, 0),
             begun: (0..reactors).map(|_| None).collect(),
@@ -201,24 +214,28 @@ impl Replica {
         self.update_status(self.database.last_zxid());
         self.see_to_snapshots()?;
         while !self.stopping || !self.is_idle() {
-            self.wait(&mut events)?;
-            self.now = Instant::now();
-            self.wall_ms = wall_clock_ms();
-            self.commit()?;
-            if !self.stopping {
-                self.gather();
-                self.expire_sessions();
-                self.reap_containers();
-            }
-            self.seal();
-            self.submit()?;
-            self.reclaim();
-            self.see_to_snapshots()?;
+            self.turn(&mut events)?;
         }
         self.stop_reactors();
         self.snapshotter.stop();
         self.log.close()?;
         Ok(())
+    }
+
+    fn turn(&mut self, events: &mut Events) -> Result<(), ReplicaError> {
+        self.wait(events)?;
+        self.now = Instant::now();
+        self.wall_ms = wall_clock_ms();
+        self.commit()?;
+        if !self.stopping {
+            self.gather();
+            self.expire_sessions();
+            self.reap_containers();
+        }
+        self.seal();
+        self.submit()?;
+        self.reclaim();
+        self.see_to_snapshots()
     }
 
     fn is_idle(&self) -> bool {
@@ -249,7 +266,7 @@ impl Replica {
     fn timeout(&self) -> Option<Duration> {
         let has_submissions = self.begun.iter().any(Option::is_some)
             || self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty());
-        if (has_submissions && self.may_gather()) || self.may_reclaim_more || self.stopping {
+        if (has_submissions && self.may_take()) || self.may_reclaim_more || self.stopping {
             return Some(Duration::ZERO);
         }
         if self.commits.is_blocked() {
@@ -277,18 +294,31 @@ impl Replica {
             && self.database.tree().garbage_bytes() < GARBAGE_MAX
     }
 
+    /// Whether there is room for more requests.
+    fn may_take(&self) -> bool {
+        self.may_gather() && self.throttle.has_room(self.draft.answers() + self.commits.answers())
+    }
+
     fn gather(&mut self) {
         for reactor in 0..self.exchanges.len() {
             for _ in 0..SUBMISSIONS_PER_TURN {
-                if !self.may_gather() {
+                if !self.may_take() {
                     return;
                 }
                 let begun = self.begun[reactor].take();
                 let next =
                     begun.or_else(|| self.exchange_of(reactor).submissions.pop().map(|submission| (submission, 0)));
                 let Some((submission, done)) = next else { break };
+                self.hear_of_the_gone(reactor);
                 self.take_submission(reactor, submission, done);
             }
+        }
+    }
+
+    /// Before a submission is looked at: what it says of a closed connection comes later.
+    fn hear_of_the_gone(&mut self, reactor: usize) {
+        while let Some(connection) = self.exchanges[reactor].gone.pop() {
+            self.throttle.note_closed(Home { reactor, connection });
         }
     }
 
@@ -296,11 +326,16 @@ impl Replica {
     /// for all of them.
     fn take_submission(&mut self, reactor: usize, submission: Submission, done: usize) {
         for (index, request) in submission.requests.iter().enumerate().skip(done) {
-            if !self.may_gather() {
+            if !self.may_take() {
                 self.begun[reactor] = Some((submission, index));
                 return;
             }
-            self.take_request(reactor, request, &submission.bytes);
+            let home = Home { reactor, connection: request.connection };
+            match self.judge(home, request) {
+                Judgement::Execute => self.take_request(home, request, &submission.bytes),
+                Judgement::Drop => self.answer(home, AnswerKind::Cut),
+                Judgement::Refuse => self.refuse(home, request),
+            }
         }
         if let Some(Heard { sessions, until, at }) = submission.heard {
             let at_ms = self.millis(at);
@@ -315,32 +350,48 @@ impl Replica {
         moment.saturating_duration_since(self.epoch).as_millis() as u64
     }
 
-    fn take_request(&mut self, reactor: usize, request: &Request, bytes: &[u8]) {
+    fn judge(&mut self, home: Home, request: &Request) -> Judgement {
+        if self.throttle.is_off() {
+            return Judgement::Execute;
+        }
+        let timeout = match request.kind {
+            RequestKind::Connect { timeout } | RequestKind::Reattach { timeout, .. } => timeout,
+            _ => self.session_timeout(request.session).unwrap_or(0),
+        };
+        self.throttle.judge(home, request, timeout, self.now)
+    }
+
+    /// It has waited too long to be executed.
+    fn refuse(&mut self, home: Home, request: &Request) {
+        let (RequestKind::Write { xid, .. } | RequestKind::Sync { xid, .. }) = request.kind else {
+            panic!("only writes and syncs wait too long");
+        };
+        self.answer(home, AnswerKind::Reply { xid, code: Code::Throttled.number(), body: 0..0 });
+    }
+
+    fn take_request(&mut self, home: Home, request: &Request, bytes: &[u8]) {
         if request.fence || self.draft.transactions() >= VERSION_TXNS {
             self.seal();
         }
-        let home = Home { reactor, connection: request.connection };
         match &request.kind {
             RequestKind::Write { xid, opcode, body, ids } => {
-                let caller = Caller { session: request.session, ids };
-                self.write(home, *xid, *opcode, &bytes[body.start as usize..body.end as usize], caller);
+                let body = &bytes[body.start as usize..body.end as usize];
+                self.upgrade_for(request.session, *opcode, body);
+                let is_local = self.local.contains(request.session);
+                self.write(home, *xid, *opcode, body, Caller { session: request.session, ids, is_local });
             }
             RequestKind::Sync { xid, body } => {
                 self.sync(home, *xid, &bytes[body.start as usize..body.end as usize]);
             }
-            RequestKind::CloseSession { xid } => {
-                // The session may have come back on another connection meanwhile.
-                if let Some(other) = self.homes.forget(request.session).filter(|other| *other != home) {
-                    self.answer(other, AnswerKind::Dropped);
-                }
-                self.close_session(request.session, *xid);
-                self.answer(home, AnswerKind::Closed { xid: *xid });
-            }
+            RequestKind::CloseSession { xid } => self.close_for(home, request.session, *xid),
             RequestKind::Connect { timeout } => self.connect(home, *timeout),
             RequestKind::Reattach { timeout, password_matches } => {
                 self.reattach(home, request.session, *timeout, *password_matches);
             }
-            RequestKind::Disconnected => self.homes.leave(home),
+            RequestKind::Disconnected => {
+                self.homes.leave(home);
+                self.throttle.forget(home);
+            }
         }
     }
 

@@ -1,7 +1,13 @@
 //! Sessions: how one begins, comes back on another connection, ends, and which connection it has.
+//!
+//! A *global* session begins and ends by transactions, so that every server knows it and it outlives a restart. A *local*
+//! one is this server's alone: it takes no zxid and is in no log and no snapshot. Only a global session may own an
+//! ephemeral; a local one that asks for its first is made global before, by a transaction that keeps its id, where the
+//! operator allows it.
 
 use std::collections::HashMap;
 
+use paddock_engine::request::asks_for_ephemeral;
 use paddock_engine::txn::Txn;
 use paddock_net::exchange::{AnswerKind, ConnectionId};
 
@@ -46,15 +52,60 @@ impl Homes {
     }
 }
 
+/// What kind of session a new one is, and whether it may become another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NewSessions {
+    Global,
+    Local { may_upgrade: bool },
+}
+
+/// The sessions of this server alone.
+pub struct LocalSessions {
+    new_sessions: NewSessions,
+    /// Timeouts by session, ms.
+    timeouts: HashMap<i64, i32>,
+}
+
+impl LocalSessions {
+    pub fn new(new_sessions: NewSessions) -> LocalSessions {
+        LocalSessions { new_sessions, timeouts: HashMap::new() }
+    }
+
+    pub fn contains(&self, session: i64) -> bool {
+        self.timeouts.contains_key(&session)
+    }
+
+    /// The session's timeout, if it is a local one and may become global; it is none of these from then on.
+    fn take_for_upgrade(&mut self, session: i64) -> Option<i32> {
+        let may_upgrade = self.new_sessions == NewSessions::Local { may_upgrade: true };
+        if may_upgrade { self.timeouts.remove(&session) } else { None }
+    }
+}
+
 impl Replica {
     pub(super) fn connect(&mut self, home: Home, timeout: i32) {
-        while self.database.session_timeout(self.next_session).is_some() || self.next_session == 0 {
+        while self.lives(self.next_session) || self.next_session == 0 {
             self.next_session = self.next_session.wrapping_add(1);
         }
         let session = self.next_session;
         self.next_session = session.wrapping_add(1);
-        self.propose(session, 0, &Txn::CreateSession { timeout });
+        match self.local.new_sessions {
+            NewSessions::Global => self.propose(session, 0, &Txn::CreateSession { timeout }),
+            NewSessions::Local { .. } => {
+                self.local.timeouts.insert(session, timeout);
+            }
+        }
         self.settle(home, session, timeout);
+    }
+
+    /// Whether the session is there, local or global.
+    fn lives(&self, session: i64) -> bool {
+        self.session_timeout(session).is_some()
+    }
+
+    /// The timeout that the session began with, ms.
+    pub(super) fn session_timeout(&self, session: i64) -> Option<i32> {
+        self.database.session_timeout(session).or_else(|| self.local.timeouts.get(&session).copied())
     }
 
     /// The session's connection is here from now on.
@@ -69,21 +120,49 @@ impl Replica {
         if let Some(former) = self.homes.forget(session) {
             self.answer(former, AnswerKind::Dropped);
         }
-        if password_matches && self.database.session_timeout(session).is_some() {
+        if password_matches && self.lives(session) {
             self.settle(home, session, timeout);
         } else {
             self.answer(home, AnswerKind::Refused);
         }
     }
 
-    pub(super) fn close_session(&mut self, session: i64, cxid: i32) {
+    /// A client asks for its session's end. One that is over already has nothing to be told of.
+    pub(super) fn close_for(&mut self, home: Home, session: i64, xid: i32) {
+        // It may have come back on another connection meanwhile.
+        if let Some(other) = self.homes.forget(session).filter(|other| *other != home) {
+            self.answer(other, AnswerKind::Dropped);
+        }
+        if self.lives(session) {
+            self.close_session(session, xid);
+            self.answer(home, AnswerKind::Closed { xid });
+        } else {
+            self.answer(home, AnswerKind::Dropped);
+        }
+    }
+
+    fn close_session(&mut self, session: i64, cxid: i32) {
         self.expiry.remove(session);
+        if self.local.timeouts.remove(&session).is_some() {
+            return;
+        }
         let mut txn = self.database.prepare_close_session(session);
         let listed: usize = self.database.ephemerals_of(session).map(|path| path.len() + 4).sum();
         if listed > CLOSE_SESSION_BYTES {
             txn = Txn::CloseSession { ephemerals: None };
         }
         self.propose(session, cxid, &txn);
+    }
+
+    /// Makes a local session global before it asks for an ephemeral. Its id, timeout and connection stay.
+    pub(super) fn upgrade_for(&mut self, session: i64, opcode: i32, body: &[u8]) {
+        if self.local.contains(session)
+            && asks_for_ephemeral(opcode, body)
+            && let Some(timeout) = self.local.take_for_upgrade(session)
+        {
+            tracing::debug!(session = format_args!("0x{session:x}"), "a local session becomes global");
+            self.propose(session, 0, &Txn::CreateSession { timeout });
+        }
     }
 
     /// Closes the sessions that were due before the oldest report: whoever was heard since is in a later one.
@@ -106,22 +185,43 @@ impl Replica {
     }
 }
 
-/// The first session id after a start: the server, 40 bits of its clock, and room to count.
-pub fn first_session(server_id: i64, wall_ms: i64) -> i64 {
+/// The first session id after a start: the server, 40 bits of its clock, and room to count. Where the clock has gone back,
+/// the ids go on after those of the `living` sessions.
+pub fn first_session(server_id: i64, wall_ms: i64, living: impl Iterator<Item = i64>) -> i64 {
     let start = (server_id << 56) | ((wall_ms & 0xff_ffff_ffff) << 16);
     // That value marks containers.
-    if start == i64::MIN { start + 1 } else { start }
+    let start = if start == i64::MIN { start + 1 } else { start };
+    let newest = living.filter(|session| session >> 56 == start >> 56).max();
+    newest.map_or(start, |newest| start.max(newest.wrapping_add(1)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::first_session;
 
+    fn first(server_id: i64, wall_ms: i64) -> i64 {
+        first_session(server_id, wall_ms, std::iter::empty())
+    }
+
     #[test]
     fn session_ids_start_with_the_server() {
-        let first = first_session(1, 0x1234_5678_9abc);
-        assert_eq!(first >> 56, 1);
-        assert_eq!(first & 0xffff, 0);
-        assert_eq!(first_session(128, 0), i64::MIN + 1);
+        let id = first(1, 0x1234_5678_9abc);
+        assert_eq!((id >> 56, id & 0xffff, (id >> 16) & 0xff_ffff_ffff), (1, 0, 0x34_5678_9abc));
+    }
+
+    #[test]
+    fn trap_84_servers_from_128_have_negative_ids_and_none_marks_a_container() {
+        assert_eq!(first(128, 0), i64::MIN + 1);
+        assert!(first(200, 5) < 0);
+        assert_eq!(first(200, 5) as u64 >> 56, 200);
+    }
+
+    #[test]
+    fn ids_go_on_where_the_clock_has_gone_back() {
+        let before = first(1, 5000) + 3;
+        assert_eq!(first_session(1, 4000, [before, first(2, 9000)].into_iter()), before + 1);
+        assert_eq!(first_session(1, 6000, [before].into_iter()), first(1, 6000));
+        let negative = first(200, 5000);
+        assert_eq!(first_session(200, 4000, [negative].into_iter()), negative + 1);
     }
 }

@@ -1,0 +1,117 @@
+//! What the connections of all reactors together may take: handshakes in a time, bytes of large requests.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::throttle::{ConnectionThrottle, Handshake, ThrottleSettings};
+
+/// The limits that the reactors share.
+#[derive(Debug)]
+pub struct Limits {
+    since: Instant,
+    /// Asked once for each handshake, where the operator wants it.
+    throttle: Option<Mutex<ConnectionThrottle>>,
+    pub large: LargeRequests,
+}
+
+impl Limits {
+    pub fn new(throttle: ThrottleSettings, large: LargeRequests) -> Limits {
+        let throttle = (throttle.tokens > 0).then(|| Mutex::new(ConnectionThrottle::new(throttle, 0)));
+        Limits { since: Instant::now(), throttle, large }
+    }
+
+    /// Whether the throttle lets this handshake go on.
+    pub fn admits(&self, handshake: Handshake, now: Instant) -> bool {
+        let Some(throttle) = &self.throttle else { return true };
+        let now_ms = now.saturating_duration_since(self.since).as_millis() as u64;
+        throttle.lock().expect("no holder of this lock panics").admits(handshake, now_ms, dice())
+    }
+}
+
+/// From 0 to just below 1. The standard library keys each of these hashers anew; there is nothing to guess here that
+/// would help anybody.
+fn dice() -> f64 {
+    const BITS: u32 = 53;
+    let random = RandomState::new().build_hasher().finish() >> (u64::BITS - BITS);
+    random as f64 / (1_u64 << BITS) as f64
+}
+
+/// Requests longer than a threshold, which together may be no more than so many bytes while they are worked on.
+#[derive(Debug)]
+pub struct LargeRequests {
+    /// `None` counts nothing.
+    threshold: Option<usize>,
+    bytes_max: u64,
+    bytes: AtomicU64,
+}
+
+/// A large request that finds no room: its connection must be closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoRoom;
+
+impl LargeRequests {
+    pub fn new(threshold: Option<usize>, bytes_max: u64) -> LargeRequests {
+        LargeRequests { threshold, bytes_max, bytes: AtomicU64::new(0) }
+    }
+
+    fn is_large(&self, length: usize) -> bool {
+        self.threshold.is_some_and(|threshold| length > threshold)
+    }
+
+    /// Whether a frame of which only the length has come would find room now.
+    pub fn foresee(&self, length: usize) -> Result<(), NoRoom> {
+        let fits = self.bytes.load(Ordering::Relaxed) + length as u64 <= self.bytes_max;
+        if fits || !self.is_large(length) { Ok(()) } else { Err(NoRoom) }
+    }
+
+    /// Counts a request in; returns the bytes to be given to [`LargeRequests::release`] when it is over.
+    pub fn take(&self, length: usize) -> Result<usize, NoRoom> {
+        if !self.is_large(length) {
+            return Ok(0);
+        }
+        let before = self.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        if before + length as u64 > self.bytes_max {
+            self.release(length);
+            return Err(NoRoom);
+        }
+        Ok(length)
+    }
+
+    pub fn release(&self, taken: usize) {
+        if taken > 0 {
+            self.bytes.fetch_sub(taken as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LargeRequests, NoRoom, dice};
+
+    #[test]
+    fn only_what_is_longer_than_the_threshold_counts() {
+        let large = LargeRequests::new(Some(10), 25);
+        assert_eq!(large.take(10), Ok(0));
+        assert_eq!(large.take(11), Ok(11));
+        assert_eq!((large.foresee(14), large.take(14)), (Ok(()), Ok(14)));
+        assert_eq!((large.foresee(11), large.take(11)), (Err(NoRoom), Err(NoRoom)));
+        assert_eq!((large.foresee(10), large.take(10)), (Ok(()), Ok(0)));
+        large.release(11);
+        assert_eq!(large.take(11), Ok(11), "one that was refused has taken nothing");
+    }
+
+    #[test]
+    fn without_a_threshold_nothing_counts() {
+        let large = LargeRequests::new(None, 1);
+        assert_eq!((large.foresee(1 << 20), large.take(1 << 20)), (Ok(()), Ok(0)));
+    }
+
+    #[test]
+    fn dice_fall_within_their_range_and_differ() {
+        let thrown: Vec<f64> = (0..100).map(|_| dice()).collect();
+        assert!(thrown.iter().all(|value| (0.0..1.0).contains(value)));
+        assert!(thrown.iter().any(|value| *value != thrown[0]));
+    }
+}

@@ -1,0 +1,206 @@
+//! The throttle of new connections: a bucket of tokens, and before it a chance of being turned away at random.
+//!
+//! Every handshake takes tokens, which come back with time; one that finds too few is dropped. The chance smooths what
+//! the bucket cuts off hard: it rises while the bucket is found empty and falls when it has recovered, each at most once
+//! in a *freeze time*, so that under a steady overload about as many are turned away as the bucket lacks.
+//!
+//! Pure: the clock and the dice are the caller's.
+
+/// What the operator decides. Of the defaults only `tokens` turns the throttle on.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ThrottleSettings {
+    /// The size of the bucket; 0 turns the throttle off.
+    pub tokens: u64,
+    /// So many tokens come back in each `fill_time_ms`, which is at least 1.
+    pub fill_count: u64,
+    pub fill_time_ms: u64,
+    /// Between two changes of the chance; `None` leaves it at 0.
+    pub freeze_time_ms: Option<u64>,
+    pub drop_increase: f64,
+    pub drop_decrease: f64,
+    /// The chance falls while no more than this share of the bucket is missing.
+    pub decrease_ratio: f64,
+    /// What a handshake costs by its kind; `None` is one token each.
+    pub weights: Option<Weights>,
+}
+
+/// Tokens for each kind of handshake. With weights, the bucket and what comes back are multiplied by `global`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Weights {
+    pub global: u64,
+    pub local: u64,
+    pub renew: u64,
+}
+
+/// What a connection asks for in its handshake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Handshake {
+    Global,
+    Local,
+    Renew,
+}
+
+#[derive(Debug)]
+pub struct ConnectionThrottle {
+    settings: ThrottleSettings,
+    tokens_max: u64,
+    fill_count: u64,
+    tokens: u64,
+    filled_ms: u64,
+    /// The chance of being turned away, 0 to 1.
+    drop_chance: f64,
+    frozen_ms: u64,
+}
+
+impl ConnectionThrottle {
+    pub fn new(settings: ThrottleSettings, now_ms: u64) -> ConnectionThrottle {
+        let scale = settings.weights.map_or(1, |weights| weights.global);
+        let tokens_max = settings.tokens.saturating_mul(scale);
+        ConnectionThrottle {
+            settings,
+            tokens_max,
+            fill_count: settings.fill_count.saturating_mul(scale),
+            tokens: tokens_max,
+            filled_ms: now_ms,
+            drop_chance: 0.0,
+            frozen_ms: now_ms,
+        }
+    }
+
+    /// Whether a handshake may go on; it takes its tokens then. `dice` is at least 0 and below 1.
+    pub fn admits(&mut self, handshake: Handshake, now_ms: u64, dice: f64) -> bool {
+        if self.tokens_max == 0 {
+            return true;
+        }
+        self.fill(now_ms);
+        self.change_chance(now_ms);
+        let cost = self.cost(handshake);
+        if dice < self.drop_chance || self.tokens < cost {
+            return false;
+        }
+        self.tokens -= cost;
+        true
+    }
+
+    fn cost(&self, handshake: Handshake) -> u64 {
+        self.settings.weights.map_or(1, |weights| match handshake {
+            Handshake::Global => weights.global,
+            Handshake::Local => weights.local,
+            Handshake::Renew => weights.renew,
+        })
+    }
+
+    fn fill(&mut self, now_ms: u64) {
+        let passed = now_ms.saturating_sub(self.filled_ms);
+        if passed > self.settings.fill_time_ms {
+            let back = passed.saturating_mul(self.fill_count) / self.settings.fill_time_ms.max(1);
+            self.tokens = self.tokens.saturating_add(back).min(self.tokens_max);
+            self.filled_ms = now_ms;
+        }
+    }
+
+    fn change_chance(&mut self, now_ms: u64) {
+        let Some(freeze_time) = self.settings.freeze_time_ms else { return };
+        if now_ms.saturating_sub(self.frozen_ms) <= freeze_time {
+            return;
+        }
+        let missing = self.tokens_max - self.tokens;
+        let recovered = (self.tokens_max as f64 * self.settings.decrease_ratio).round();
+        if missing == self.tokens_max {
+            self.drop_chance = (self.drop_chance + self.settings.drop_increase).min(1.0);
+        } else if missing as f64 <= recovered {
+            self.drop_chance = (self.drop_chance - self.settings.drop_decrease).max(0.0);
+        }
+        self.frozen_ms = now_ms;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConnectionThrottle, Handshake, ThrottleSettings, Weights};
+
+    fn settings(tokens: u64) -> ThrottleSettings {
+        ThrottleSettings {
+            tokens,
+            fill_count: 1,
+            fill_time_ms: 10,
+            freeze_time_ms: None,
+            drop_increase: 0.25,
+            drop_decrease: 0.125,
+            decrease_ratio: 0.0,
+            weights: None,
+        }
+    }
+
+    fn admitted(throttle: &mut ConnectionThrottle, tries: u32, now_ms: u64) -> u32 {
+        (0..tries).map(|_| u32::from(throttle.admits(Handshake::Global, now_ms, 0.0))).sum()
+    }
+
+    #[test]
+    fn off_without_tokens() {
+        let mut throttle = ConnectionThrottle::new(settings(0), 0);
+        assert_eq!(admitted(&mut throttle, 1000, 0), 1000);
+    }
+
+    #[test]
+    fn a_bucket_empties_and_fills_with_time() {
+        let mut throttle = ConnectionThrottle::new(settings(3), 100);
+        assert_eq!(admitted(&mut throttle, 5, 100), 3);
+        assert_eq!(admitted(&mut throttle, 5, 110), 0, "not before more than the fill time has passed");
+        assert_eq!(admitted(&mut throttle, 5, 120), 2);
+        assert_eq!(admitted(&mut throttle, 5, 10_000), 3, "no more than the bucket holds");
+    }
+
+    #[test]
+    fn kinds_have_their_weights() {
+        let weights = Weights { global: 3, local: 1, renew: 2 };
+        let mut throttle = ConnectionThrottle::new(ThrottleSettings { weights: Some(weights), ..settings(2) }, 0);
+        // Six tokens: the bucket is for two global sessions.
+        for (handshake, admitted) in [
+            (Handshake::Renew, true),
+            (Handshake::Global, true),
+            (Handshake::Renew, false),
+            (Handshake::Local, true),
+            (Handshake::Local, false),
+        ] {
+            assert_eq!(throttle.admits(handshake, 0, 0.5), admitted, "{handshake:?}");
+        }
+        assert!(throttle.admits(Handshake::Global, 11, 0.5), "what comes back is multiplied too");
+    }
+
+    #[test]
+    fn the_chance_rises_while_the_bucket_is_empty_and_falls_when_it_is_full() {
+        let settings = ThrottleSettings { freeze_time_ms: Some(0), fill_count: 0, ..settings(1) };
+        let mut throttle = ConnectionThrottle::new(settings, 0);
+        assert!(throttle.admits(Handshake::Global, 0, 0.9));
+        for now in 1..=2 {
+            assert!(!throttle.admits(Handshake::Global, now, 0.9));
+        }
+        assert_eq!(throttle.drop_chance, 0.5);
+        throttle.tokens = 1;
+        assert!(!throttle.admits(Handshake::Global, 3, 0.37), "the dice are against it");
+        assert_eq!((throttle.drop_chance, throttle.tokens), (0.375, 1), "who is turned away takes no token");
+        assert!(throttle.admits(Handshake::Global, 4, 0.3));
+        assert_eq!(throttle.drop_chance, 0.25);
+    }
+
+    #[test]
+    fn the_chance_stays_within_its_bounds_and_within_its_freeze_time() {
+        let settings = ThrottleSettings { freeze_time_ms: Some(5), drop_increase: 0.75, fill_count: 0, ..settings(1) };
+        let mut throttle = ConnectionThrottle::new(settings, 0);
+        throttle.tokens = 0;
+        let chances = [0, 5, 6, 7, 12, 18].map(|now| {
+            throttle.admits(Handshake::Global, now, 0.0);
+            throttle.drop_chance
+        });
+        assert_eq!(chances, [0.0, 0.0, 0.75, 0.75, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn insane_numbers_overflow_nothing() {
+        let settings = ThrottleSettings { fill_count: u64::MAX, fill_time_ms: 0, ..settings(u64::MAX) };
+        let mut throttle = ConnectionThrottle::new(settings, 0);
+        assert!(throttle.admits(Handshake::Global, u64::MAX, 0.0));
+        assert!(throttle.admits(Handshake::Global, 0, 0.0), "a clock that goes back");
+    }
+}
