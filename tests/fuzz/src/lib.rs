@@ -3,9 +3,9 @@
 
 use paddock_engine::acl::{AclTable, Authority, Id};
 use paddock_engine::apply::Effects;
-use paddock_engine::database::Database;
+use paddock_engine::database::{Database, Rules};
 use paddock_engine::prepare::{Caller, Refusal};
-use paddock_engine::tree::HashSeed;
+use paddock_engine::tree::{ExtendedTypes, HashSeed};
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 use paddock_net::read::{self, ReadCaller, ReadContext};
 use paddock_net::watch::Watches;
@@ -23,6 +23,7 @@ pub struct World {
     authority: Authority,
     watches: Watches,
     effects: Effects,
+    told: Vec<u32>,
     ids: Vec<Id>,
 }
 
@@ -35,13 +36,17 @@ impl Default for World {
 impl World {
     pub fn new() -> World {
         let authority = Authority::default();
-        let fresh = || Database::new(HashSeed(*b"0123456789abcdef"), authority.clone(), true);
+        let fresh = || {
+            let rules = Rules { authority: authority.clone(), extended_types: ExtendedTypes::On, ..Rules::default() };
+            Database::new(HashSeed(*b"0123456789abcdef"), rules)
+        };
         let mut world = World {
             database: fresh(),
             replica: fresh(),
             acls: AclTable::default(),
             watches: Watches::default(),
             effects: Effects::default(),
+            told: Vec::new(),
             ids: vec![Id { scheme: "ip".into(), id: "127.0.0.1".into() }],
             authority,
         };
@@ -68,7 +73,8 @@ impl World {
     }
 
     fn write(&mut self, opcode: i32, body: &[u8]) {
-        let prepared = self.database.prepare(opcode, body, Caller { session: SESSION, ids: &self.ids, is_local: false });
+        let prepared =
+            self.database.prepare(opcode, body, Caller { session: SESSION, ids: &self.ids, is_local: false });
         match prepared {
             Ok(txn) => self.commit(&txn),
             Err(Refusal::Failed(code)) => self.commit(&Txn::Error(code.number())),
@@ -89,7 +95,7 @@ impl World {
             write_digest(self.database.tree().digest(), &mut logged);
         }
         for event in self.effects.events.iter() {
-            self.watches.trigger(event.kind, event.path);
+            self.watches.trigger(event.kind, event.path, &mut self.told);
         }
         let read = Txn::read(&logged, &mut self.acls).expect("what was written can be read");
         self.replica.apply(&read.header, &read.txn, None);
