@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_92_a_container_that_never_had_a_child_is_spared() {
+    fn trap_092_a_container_that_never_had_a_child_is_spared() {
         let mut world = World::new();
         world.create("/unused", CreateKind::Container);
         world.used_container("/used");
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_91_age_counts_from_the_last_write_of_data() {
+    fn trap_091_age_counts_from_the_last_write_of_data() {
         let mut world = World::new();
         world.create("/t", CreateKind::Ttl(50));
         let mut manager = ContainerManager::new(SETTINGS, 0);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_93_a_child_created_in_between_saves_the_container() {
+    fn trap_093_a_child_created_in_between_saves_the_container() {
         let mut world = World::new();
         world.used_container("/a");
         world.used_container("/b");

@@ -75,7 +75,7 @@ mod tests {
     use super::ExpiryQueue;
 
     #[test]
-    fn trap_80_never_early_and_at_most_a_tick_late() {
+    fn trap_080_never_early_and_at_most_a_tick_late() {
         for heard in [0, 1, 999, 1000, 1001] {
             let mut queue = ExpiryQueue::new(1000);
             queue.arm(1, 4000, heard);

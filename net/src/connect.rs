@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_7_passwords_follow_from_the_low_48_bits() {
+    fn trap_007_passwords_follow_from_the_low_48_bits() {
         assert_eq!(hex(&password_of(0x0000000000000001)), "054cc74a37327db215e702e20c73f005");
         assert_eq!(password_of(0x0100000000000001), password_of(1));
         assert_eq!(hex(&password_of(0x0100012345670000)), "4be494d27cc739baa123244a251a7415");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_3_the_flag_is_answered_only_if_it_was_sent() {
+    fn trap_003_the_flag_is_answered_only_if_it_was_sent() {
         let mut out = Vec::new();
         write_response(1, 2, [0; 16], false, &mut out);
         assert_eq!(out.len(), 40);

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_9_isro_has_no_newline() {
+    fn trap_009_isro_has_no_newline() {
         let word = recognise(*b"isro").unwrap();
         assert_eq!(answer(word, &status(&["isro"])), Reply::Text("rw".into()));
         assert_eq!(answer(word, &status(&["*"])), Reply::Text("rw".into()));

@@ -27,6 +27,20 @@ pub struct Session {
     pub timeout_ms: i32,
 }
 
+impl Session {
+    /// What every ZooKeeper server derives from a session id: java.util.Random, seeded, 16 bytes.
+    pub fn expected_password(&self) -> Vec<u8> {
+        const MULTIPLIER: u64 = 0x5_DEEC_E66D;
+        const MASK: u64 = (1 << 48) - 1;
+        let mut state = (self.id as u64 ^ 0xB341_5C00 ^ MULTIPLIER) & MASK;
+        let mut word = || {
+            state = state.wrapping_mul(MULTIPLIER).wrapping_add(0xB) & MASK;
+            ((state >> 16) as u32).to_le_bytes()
+        };
+        [word(), word(), word(), word()].concat()
+    }
+}
+
 /// The handshake that a client sends.
 #[derive(Debug, Clone)]
 pub struct Hello {
@@ -239,6 +253,20 @@ impl Client {
         self.next_reply()
     }
 
+    /// The reply to a request that must succeed.
+    #[track_caller]
+    pub fn ok(&mut self, request: &Request) -> Reply {
+        let reply = self.call(request).unwrap_or_else(|error| panic!("{request:?}: {error}"));
+        assert_eq!(reply.err, 0, "{request:?}");
+        reply
+    }
+
+    /// The code that one request is answered with.
+    #[track_caller]
+    pub fn code(&mut self, request: &Request) -> i32 {
+        self.call(request).unwrap_or_else(|error| panic!("{request:?}: {error}")).err
+    }
+
     /// The next reply; events before it go to [`Client::events`].
     pub fn next_reply(&mut self) -> Result<Reply, ClientError> {
         loop {
@@ -286,7 +314,8 @@ impl Client {
         })
     }
 
-    fn next_payload(&mut self) -> Result<Vec<u8>, ClientError> {
+    /// The next frame without its length, whatever it says.
+    pub fn next_payload(&mut self) -> Result<Vec<u8>, ClientError> {
         loop {
             if let Some(payload) = self.take_payload()? {
                 return Ok(payload);

@@ -13,11 +13,49 @@ pub mod err {
     pub const NO_NODE: i32 = -101;
     pub const NO_AUTH: i32 = -102;
     pub const BAD_VERSION: i32 = -103;
+    pub const NO_CHILDREN_FOR_EPHEMERALS: i32 = -108;
     pub const NODE_EXISTS: i32 = -110;
     pub const NOT_EMPTY: i32 = -111;
     pub const SESSION_EXPIRED: i32 = -112;
     pub const INVALID_ACL: i32 = -114;
     pub const AUTH_FAILED: i32 = -115;
+    pub const NO_WATCHER: i32 = -121;
+    pub const RECONFIG_DISABLED: i32 = -123;
+    pub const SESSION_CLOSED_REQUIRE_AUTH: i32 = -124;
+    pub const QUOTA_EXCEEDED: i32 = -125;
+}
+
+/// What a watch event tells of.
+pub mod event {
+    pub const CREATED: i32 = 1;
+    pub const DELETED: i32 = 2;
+    pub const DATA_CHANGED: i32 = 3;
+    pub const CHILDREN_CHANGED: i32 = 4;
+}
+
+/// Modes of addWatch.
+pub mod mode {
+    pub const PERSISTENT: i32 = 0;
+    pub const PERSISTENT_RECURSIVE: i32 = 1;
+}
+
+/// Types of checkWatches and removeWatches.
+pub mod watcher {
+    pub const CHILDREN: i32 = 1;
+    pub const DATA: i32 = 2;
+    pub const ANY: i32 = 3;
+    pub const PERSISTENT: i32 = 4;
+    pub const PERSISTENT_RECURSIVE: i32 = 5;
+}
+
+/// Permissions of an ACL entry, one bit each.
+pub mod perms {
+    pub const READ: i32 = 1;
+    pub const WRITE: i32 = 2;
+    pub const CREATE: i32 = 4;
+    pub const DELETE: i32 = 8;
+    pub const ADMIN: i32 = 16;
+    pub const ALL: i32 = 31;
 }
 
 /// Opcodes, under ZooKeeper's names.
@@ -40,6 +78,7 @@ pub mod op {
     pub const CHECK_WATCHES: i32 = 17;
     pub const REMOVE_WATCHES: i32 = 18;
     pub const CREATE_CONTAINER: i32 = 19;
+    pub const DELETE_CONTAINER: i32 = 20;
     pub const CREATE_TTL: i32 = 21;
     pub const MULTI_READ: i32 = 22;
     pub const AUTH: i32 = 100;
@@ -50,6 +89,7 @@ pub mod op {
     pub const SET_WATCHES2: i32 = 105;
     pub const ADD_WATCH: i32 = 106;
     pub const WHO_AM_I: i32 = 107;
+    pub const CREATE_SESSION: i32 = -10;
     pub const CLOSE_SESSION: i32 = -11;
     pub const ERROR: i32 = -1;
 }
@@ -62,12 +102,15 @@ pub mod xid {
     pub const SET_WATCHES: i32 = -8;
 }
 
-/// Flags of create: bit 0 ephemeral, bit 1 sequential.
+/// Flags of create.
 pub mod flags {
     pub const PERSISTENT: i32 = 0;
     pub const EPHEMERAL: i32 = 1;
     pub const SEQUENTIAL: i32 = 2;
     pub const EPHEMERAL_SEQUENTIAL: i32 = 3;
+    pub const CONTAINER: i32 = 4;
+    pub const TTL: i32 = 5;
+    pub const SEQUENTIAL_TTL: i32 = 6;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,6 +37,69 @@ pub struct Reply {
     pub body: Body,
 }
 
+/// The one thing in a reply that a test asks for; panics when the reply holds something else.
+impl Reply {
+    #[track_caller]
+    pub fn stat(&self) -> Stat {
+        match &self.body {
+            Body::Stat(stat) | Body::PathStat(_, stat) | Body::Data(_, stat) => *stat,
+            Body::Acl(_, stat) | Body::NamesStat(_, stat) => *stat,
+            other => panic!("no Stat in {other:?}, err {}", self.err),
+        }
+    }
+
+    #[track_caller]
+    pub fn path(&self) -> &str {
+        match &self.body {
+            Body::Path(Some(path)) | Body::PathStat(Some(path), _) => path,
+            other => panic!("no path in {other:?}, err {}", self.err),
+        }
+    }
+
+    #[track_caller]
+    pub fn data(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Data(data, _) => data.as_deref(),
+            other => panic!("no data in {other:?}, err {}", self.err),
+        }
+    }
+
+    #[track_caller]
+    pub fn acl(&self) -> &[Acl] {
+        match &self.body {
+            Body::Acl(Some(acl), _) => acl,
+            other => panic!("no ACL in {other:?}, err {}", self.err),
+        }
+    }
+
+    /// In the order of the wire.
+    #[track_caller]
+    pub fn names(&self) -> Vec<&str> {
+        match &self.body {
+            Body::Names(Some(names)) | Body::NamesStat(Some(names), _) => {
+                names.iter().flatten().map(|s| &**s).collect()
+            }
+            other => panic!("no names in {other:?}, err {}", self.err),
+        }
+    }
+
+    #[track_caller]
+    pub fn outcomes(&self) -> &[Outcome] {
+        match &self.body {
+            Body::Multi(outcomes) => outcomes,
+            other => panic!("no results in {other:?}, err {}", self.err),
+        }
+    }
+
+    #[track_caller]
+    pub fn number(&self) -> i32 {
+        match &self.body {
+            Body::Number(number) => *number,
+            other => panic!("no number in {other:?}, err {}", self.err),
+        }
+    }
+}
+
 /// A watch event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

@@ -1,6 +1,6 @@
 //! Requests as plain values, with their jute form. Anything can be written, wrong things too.
 use crate::jute::Writer;
-use crate::records::{Acl, op, write_acl};
+use crate::records::{Acl, flags, op, write_acl};
 
 /// A request, or a member of a multi. The comment tells the opcodes that share a form.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,6 +108,24 @@ impl Request {
         }
     }
 
+    pub fn create_with_acl(path: &str, acl: Vec<Acl>, flags: i32) -> Request {
+        Request::Create { opcode: op::CREATE, path: Some(path.into()), data: Some(vec![]), acl: Some(acl), flags }
+    }
+
+    pub fn create_container(path: &str) -> Request {
+        Request::Create {
+            opcode: op::CREATE_CONTAINER,
+            path: Some(path.into()),
+            data: Some(vec![]),
+            acl: Some(Acl::open()),
+            flags: flags::CONTAINER,
+        }
+    }
+
+    pub fn create_ttl(path: &str, flags: i32, ttl: i64) -> Request {
+        Request::CreateTtl { path: Some(path.into()), data: Some(vec![]), acl: Some(Acl::open()), flags, ttl }
+    }
+
     pub fn create2(path: &str, data: &[u8], flags: i32) -> Request {
         Request::Create {
             opcode: op::CREATE2,
@@ -144,6 +162,38 @@ impl Request {
 
     pub fn get_acl(path: &str) -> Request {
         Request::Path { opcode: op::GET_ACL, path: Some(path.into()) }
+    }
+
+    pub fn set_acl(path: &str, acl: Vec<Acl>, version: i32) -> Request {
+        Request::SetAcl { path: Some(path.into()), acl: Some(acl), version }
+    }
+
+    pub fn get_all_children_number(path: &str) -> Request {
+        Request::Path { opcode: op::GET_ALL_CHILDREN_NUMBER, path: Some(path.into()) }
+    }
+
+    pub fn get_ephemerals(prefix: &str) -> Request {
+        Request::Path { opcode: op::GET_EPHEMERALS, path: Some(prefix.into()) }
+    }
+
+    pub fn add_watch(path: &str, mode: i32) -> Request {
+        Request::PathNumber { opcode: op::ADD_WATCH, path: Some(path.into()), number: mode }
+    }
+
+    pub fn check_watches(path: &str, kind: i32) -> Request {
+        Request::PathNumber { opcode: op::CHECK_WATCHES, path: Some(path.into()), number: kind }
+    }
+
+    pub fn remove_watches(path: &str, kind: i32) -> Request {
+        Request::PathNumber { opcode: op::REMOVE_WATCHES, path: Some(path.into()), number: kind }
+    }
+
+    pub fn multi_read(members: Vec<Request>) -> Request {
+        Request::Multi { opcode: op::MULTI_READ, members }
+    }
+
+    pub fn who_am_i() -> Request {
+        Request::Bare { opcode: op::WHO_AM_I }
     }
 
     pub fn sync(path: &str) -> Request {

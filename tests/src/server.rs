@@ -42,17 +42,18 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub kind: Kind,
-    /// Lines of zoo.cfg besides dataDir, clientPort and clientPortAddress.
+    /// Lines of zoo.cfg besides dataDir and clientPort.
     pub config: Vec<(String, String)>,
     /// `-Dname=value` on the command line.
     pub properties: Vec<(String, String)>,
 }
 
 impl Setup {
-    /// Ticks of 2 s, every four-letter word, no limit on connections.
+    /// On 127.0.0.1, with ticks of 2 s, every four-letter word, and no limit on connections.
     pub fn new(kind: Kind) -> Setup {
         let setup = Setup { kind, config: Vec::new(), properties: Vec::new() };
-        setup.config("tickTime", "2000").config("maxClientCnxns", "0").config("4lw.commands.whitelist", "*")
+        let setup = setup.config("clientPortAddress", "127.0.0.1").config("tickTime", "2000");
+        setup.config("maxClientCnxns", "0").config("4lw.commands.whitelist", "*")
     }
 
     /// Adds a line to zoo.cfg, in place of an earlier one with the same key.
@@ -205,8 +206,7 @@ impl Server {
     fn zoo_cfg(&self) -> String {
         let mut text = String::new();
         let data_dir = self.data_dir();
-        writeln!(text, "dataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1", data_dir.display(), self.port)
-            .expect("a String takes everything");
+        writeln!(text, "dataDir={}\nclientPort={}", data_dir.display(), self.port).expect("a String takes everything");
         for (key, value) in &self.setup.config {
             writeln!(text, "{key}={value}").expect("a String takes everything");
         }

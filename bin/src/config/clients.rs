@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_73_enforced_schemes_must_be_served() {
+    fn trap_073_enforced_schemes_must_be_served() {
         assert_eq!(config("enforce.auth.schemes=digest").enforced_schemes, Vec::<String>::new());
         let on = "enforce.auth.enabled=true\nenforce.auth.schemes=";
         assert_eq!(config(&format!("{on}digest, ip")).enforced_schemes, ["digest", "ip"]);

@@ -76,7 +76,7 @@ mod tests {
     use super::{id_of_address, is_valid, matches};
 
     #[test]
-    fn trap_70_addresses_as_text() {
+    fn trap_070_addresses_as_text() {
         assert_eq!(id_of_address("::1".parse().unwrap()), "0:0:0:0:0:0:0:1");
         assert_eq!(id_of_address("::ffff:1.2.3.4".parse().unwrap()), "1.2.3.4");
     }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_71_an_entry_of_one_family_matches_no_address_of_the_other() {
+    fn trap_071_an_entry_of_one_family_matches_no_address_of_the_other() {
         assert!(matches("127.0.0.1", "127.255.3.4/8"));
         assert!(matches("10.1.2.3", "0.0.0.0/0"));
         assert!(!matches("10.1.2.3", "10.1.2.4"));

@@ -33,7 +33,7 @@ fn path_and_owner(reply: &[u8]) -> (String, i64) {
 }
 
 #[test]
-fn trap_15_a_ttl_where_it_is_disabled_is_unimplemented() {
+fn trap_015_a_ttl_where_it_is_disabled_is_unimplemented() {
     let mut world = World::new();
     assert_eq!(world.ask(opcode::CREATE_TTL, &create_ttl("/t", 5, 10)), Err(Code::Unimplemented));
     assert_eq!(world.ask(opcode::CREATE_TTL, &create_ttl("/t", 6, 0)), Err(Code::Unimplemented), "before its value");
@@ -62,7 +62,7 @@ fn traps_21_31_containers_and_ttl_znodes_answer_with_a_stat_that_shows_no_owner(
 }
 
 #[test]
-fn trap_99_a_ttl_must_fit_its_mode() {
+fn trap_099_a_ttl_must_fit_its_mode() {
     let mut world = with_ttl();
     for ttl in [0, -1, i64::MIN, TTL_MAX_MS + 1] {
         assert_eq!(world.ask(opcode::CREATE_TTL, &create_ttl("/t", 5, ttl)), Err(Code::BadArguments), "{ttl}");

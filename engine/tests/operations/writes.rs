@@ -8,7 +8,7 @@ use paddock_engine::txn::Txn;
 use crate::world::{SESSION, World, create, multi, results, versioned};
 
 #[test]
-fn trap_24_shown_cversion_counts_creations_and_deletions() {
+fn trap_024_shown_cversion_counts_creations_and_deletions() {
     let mut world = World::new();
     let cversion = |world: &World, path: &str| {
         i32::from_be_bytes(world.database.tree().get(path).unwrap().stat_wire()[36..40].try_into().unwrap())
@@ -23,7 +23,7 @@ fn trap_24_shown_cversion_counts_creations_and_deletions() {
 }
 
 #[test]
-fn trap_25_sequence_numbers_count_every_creation() {
+fn trap_025_sequence_numbers_count_every_creation() {
     let mut world = World::new();
     world.create("/q", 0).unwrap();
     assert_eq!(world.create("/q/a-", 2).unwrap(), "/q/a-0000000000");
@@ -35,7 +35,7 @@ fn trap_25_sequence_numbers_count_every_creation() {
 }
 
 #[test]
-fn trap_30_a_failed_write_takes_a_zxid_and_an_undecodable_one_none() {
+fn trap_030_a_failed_write_takes_a_zxid_and_an_undecodable_one_none() {
     let mut world = World::new();
     let before = world.database.last_zxid().0;
     assert_eq!(world.delete("/missing"), Err(Code::NoNode));
@@ -113,7 +113,7 @@ fn traps_41_to_44_a_multi_is_whole_or_nothing() {
 }
 
 #[test]
-fn trap_82_a_session_takes_its_ephemerals_along() {
+fn trap_082_a_session_takes_its_ephemerals_along() {
     let mut world = World::new();
     world.create("/e1", 1).unwrap();
     world.create("/e2", 1).unwrap();

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_48_a_deletion_tells_each_connection_once() {
+    fn trap_048_a_deletion_tells_each_connection_once() {
         let mut watches = Watches::default();
         watches.add(Kind::Data, "/a", 1);
         watches.add(Kind::Child, "/a", 1);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_52_recursive_watches_hear_of_no_children() {
+    fn trap_052_recursive_watches_hear_of_no_children() {
         let mut watches = Watches::default();
         watches.add(Kind::Recursive, "/a", 1);
         watches.add(Kind::Recursive, "/", 2);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_53_a_persistent_watch_hears_of_everything_at_its_path() {
+    fn trap_053_a_persistent_watch_hears_of_everything_at_its_path() {
         let mut watches = Watches::default();
         watches.add(Kind::Persistent, "/a", 1);
         assert_eq!(watches.registrations(), 2);
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_58_registrations_of_one_connection_collapse() {
+    fn trap_058_registrations_of_one_connection_collapse() {
         let mut watches = Watches::default();
         watches.add(Kind::Data, "/a", 1);
         watches.add(Kind::Data, "/a", 1);
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_59_removal_goes_by_exact_path_and_kind() {
+    fn trap_059_removal_goes_by_exact_path_and_kind() {
         let mut watches = Watches::default();
         watches.add(Kind::Data, "/a", 1);
         watches.add(Kind::Persistent, "/a", 1);

@@ -37,7 +37,7 @@ impl Normal {
         if session.id >> 56 != STANDALONE_ID {
             return Err(format!("session id {:#x} does not begin with server id {STANDALONE_ID}", session.id));
         }
-        if session.password != password(session.id) {
+        if session.password != session.expected_password() {
             return Err(format!("session {:#x} came with password {:02x?}", session.id, session.password));
         }
         let number = i64::try_from(self.sessions.len() + 1).expect("few sessions");
@@ -116,23 +116,4 @@ fn sort_expansions(entries: &mut [Acl]) {
 fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock stands after 1970");
     i64::try_from(now.as_millis()).expect("within the next 292 million years")
-}
-
-/// The password that every ZooKeeper server derives from a session id: java.util.Random, seeded, 16 bytes.
-fn password(id: i64) -> Vec<u8> {
-    const MULTIPLIER: u64 = 0x5_DEEC_E66D;
-    const MASK: u64 = (1 << 48) - 1;
-    let mut state = (id as u64 ^ 0xB341_5C00 ^ MULTIPLIER) & MASK;
-    let mut word = || {
-        state = state.wrapping_mul(MULTIPLIER).wrapping_add(0xB) & MASK;
-        ((state >> 16) as u32).to_le_bytes()
-    };
-    [word(), word(), word(), word()].concat()
-}
-
-#[test]
-fn passwords_are_those_of_the_reference() {
-    let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(hex(password(1)), "054cc74a37327db215e702e20c73f005");
-    assert_eq!(hex(password(0x0100_0123_4567_0000)), "4be494d27cc739baa123244a251a7415");
 }

@@ -1,11 +1,10 @@
-//! What all these tests use: a connection without manners, and the question whether the server still stands.
-use paddock_tests::client::{Client, Hello, REPLY_DEADLINE};
-use paddock_tests::jute::Writer;
+//! What all these tests use: servers, clients, and the question whether the server still stands.
+use paddock_tests::client::{Client, Hello};
 use paddock_tests::records::err;
 use paddock_tests::request::Request;
 use paddock_tests::server::{Kind, Server, Setup};
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+
+pub use paddock_tests::wire::{Wire, record, request};
 
 /// `jute.maxbuffer` where nobody sets it, bytes; a frame may be as long as this.
 pub const FRAME_MAX: usize = 0xf_ffff;
@@ -45,64 +44,6 @@ pub fn assert_stands(server: &Server) {
     assert!(!server.log().contains("panicked"), "a thread of the server has panicked");
 }
 
-/// A connection that sends bytes and nothing else.
-pub struct Wire {
-    pub stream: TcpStream,
-}
-
-impl Wire {
-    pub fn open(address: SocketAddr) -> Wire {
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_nodelay(true).expect("a socket takes its options");
-        stream.set_read_timeout(Some(REPLY_DEADLINE)).expect("a socket takes its options");
-        stream.set_write_timeout(Some(REPLY_DEADLINE)).expect("a socket takes its options");
-        Wire { stream }
-    }
-
-    /// Sends, unless the server has closed meanwhile, which it may.
-    pub fn send(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.stream.write_all(bytes) {
-            assert!(is_close(error.kind()), "sending: {error}");
-        }
-    }
-
-    /// Everything until the server closes the connection, which it must.
-    pub fn read_to_close(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        match self.stream.read_to_end(&mut bytes) {
-            Ok(_) => {}
-            Err(error) if is_close(error.kind()) => {}
-            Err(error) => panic!("the server does not close the connection: {error}; it said {} bytes", bytes.len()),
-        }
-        bytes
-    }
-
-    /// Sends no more; the server sees the end.
-    pub fn end(&mut self) {
-        // A connection that the server has reset is ended already.
-        let _ = self.stream.shutdown(Shutdown::Write);
-    }
-}
-
-fn is_close(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted)
-}
-
 pub fn hello() -> Vec<u8> {
     Hello::new_session(TIMEOUT_MS).frame()
-}
-
-/// A request as it goes on the wire.
-pub fn request(xid: i32, request: &Request) -> Vec<u8> {
-    let mut payload = Writer::default();
-    payload.i32(xid).i32(request.opcode());
-    request.write_body(&mut payload);
-    paddock_tests::client::frame(&payload.bytes)
-}
-
-/// A record written field by field.
-pub fn record(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut out = Writer::default();
-    write(&mut out);
-    out.bytes
 }

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_84_servers_from_128_have_negative_ids_and_none_marks_a_container() {
+    fn trap_084_servers_from_128_have_negative_ids_and_none_marks_a_container() {
         assert_eq!(first(128, 0), i64::MIN + 1);
         assert!(first(200, 5) < 0);
         assert_eq!(first(200, 5) as u64 >> 56, 200);
