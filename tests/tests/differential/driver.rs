@@ -3,7 +3,6 @@ use crate::acls::IDENTITIES;
 use crate::generator::{Change, Generator, Step};
 use crate::lane::{Happening, Lane, Side};
 use crate::normal::Normal;
-use crate::paths::Paths;
 use crate::story::{self, Told, told};
 use crate::versions::modernise;
 use paddock_tests::client::Hello;
@@ -54,7 +53,7 @@ impl Driver {
     /// Sends at least this many requests to both servers.
     pub fn run(&mut self, operations: usize) {
         for round in 0.. {
-            self.generator.paths = Paths::new(round);
+            self.generator.begin_round(round);
             let prefix = self.generator.paths.prefix().to_owned();
             self.burst(0, &[Request::create(&prefix, b"", 0)]);
             while self.operations < ROUND * (round + 1) && self.operations < operations {
@@ -63,6 +62,7 @@ impl Driver {
             }
             self.reopen_shared(&prefix);
             self.compare_trees(&prefix);
+            self.compare_trees(&format!("/zookeeper/quota{prefix}"));
             if self.operations >= operations {
                 return;
             }
@@ -193,9 +193,10 @@ impl Driver {
     /// Paths that the server chose will be used by later requests.
     fn remember(&mut self, request: &Request, body: &Body) {
         match (request, body) {
-            (Request::Create { path: Some(asked), .. }, Body::Path(Some(path)) | Body::PathStat(Some(path), _))
-                if asked != path =>
-            {
+            (
+                Request::Create { path: Some(asked), .. } | Request::CreateTtl { path: Some(asked), .. },
+                Body::Path(Some(path)) | Body::PathStat(Some(path), _),
+            ) if asked != path => {
                 self.generator.paths.remember(path);
             }
             (Request::Multi { members, .. }, Body::Multi(outcomes)) => {

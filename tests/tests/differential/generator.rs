@@ -1,19 +1,22 @@
 //! Random steps: mostly requests that mean something to the small universe of paths, and every kind of wrong ones.
+//! Requests of some families are made in `multis`, `watching`, `quotas` and `damage`.
 use crate::acls;
 use crate::acls::IDENTITIES;
 use crate::paths::{Paths, is_shared};
 use paddock_tests::client::{Hello, frame};
-use paddock_tests::jute::Writer;
 use paddock_tests::random::Random;
-use paddock_tests::records::{Acl, flags, op};
+use paddock_tests::records::{Acl, op};
 use paddock_tests::request::Request;
+use std::collections::VecDeque;
 
 /// Requests of one burst at most.
 const BURST_MAX: usize = 16;
-/// Members of a multi at most.
-const MEMBERS_MAX: usize = 6;
-/// Paths of one list of a setWatches at most.
-const REARMED_MAX: usize = 5;
+/// Times to live of which none passes while this runs, and wrong ones; in ms.
+pub const TTLS: [i64; 7] = [3_600_000, 3_600_000, 0xff_ffff_ffff, 0x100_0000_0000, 0, -1, i64::MIN];
+/// The digest id of this credential is the superuser's on both servers.
+pub const SUPER: &[u8] = b"super:test";
+/// One round in so many has quotas.
+const QUOTA_ROUNDS: usize = 3;
 
 /// What the driver does next. A lane is an index.
 #[derive(Debug, Clone)]
@@ -55,19 +58,41 @@ pub struct Generator {
     pub random: Random,
     pub paths: Paths,
     lanes: usize,
+    /// Whose request is being made.
+    pub lane: usize,
     /// Last zxid of an ordinary reply, kept by the driver.
     pub zxid: i64,
+    /// Whether this round has quotas.
+    has_quotas: bool,
+    /// Steps that follow without others between them.
+    planned: VecDeque<Step>,
 }
 
 impl Generator {
     pub fn new(random: Random, lanes: usize) -> Generator {
-        Generator { random, paths: Paths::new(0), lanes, zxid: 0 }
+        let (paths, planned) = (Paths::new(0), VecDeque::new());
+        Generator { random, paths, lanes, lane: 0, zxid: 0, has_quotas: false, planned }
+    }
+
+    pub fn begin_round(&mut self, round: usize) {
+        self.paths = Paths::new(round);
+        self.has_quotas = round % QUOTA_ROUNDS == QUOTA_ROUNDS - 1;
+        self.planned.clear();
     }
 
     pub fn step(&mut self) -> Step {
+        if let Some(step) = self.planned.pop_front() {
+            return step;
+        }
         let lane = self.random.below(self.lanes);
+        self.lane = lane;
         match self.random.below(1000) {
-            0..=379 => Step::Burst { lane, requests: vec![self.request()] },
+            0..=49 if self.has_quotas => {
+                self.planned = self.about_quotas(lane);
+                self.step()
+            }
+            0..=374 => Step::Burst { lane, requests: self.requests() },
+            375..=379 => Step::Burst { lane, requests: vec![self.sasl()] },
             380..=399 => match self.damaged() {
                 Request::Raw { opcode: op::SYNC, .. } => Step::Burst { lane, requests: vec![self.sync()] },
                 request => Step::Damaged { lane, request },
@@ -76,7 +101,7 @@ impl Generator {
                 let length = 2 + self.random.below(BURST_MAX - 1);
                 Step::Burst { lane, requests: self.burst(length) }
             }
-            880..=949 => Step::Reads { bursts: (0..self.lanes).map(|lane| (lane, self.reads())).collect() },
+            880..=949 => Step::Reads { bursts: (0..self.lanes).map(|lane| (lane, self.reads_of(lane))).collect() },
             950..=969 => Step::Auth { lane, request: self.auth() },
             970..=977 => Step::Renew { lane, hello: self.hello() },
             978..=989 => Step::Reattach { lane, change: self.change() },
@@ -85,32 +110,45 @@ impl Generator {
         }
     }
 
-    /// Ends early behind two requests. ZooKeeper judges pipelined writes by the ACL that was in force before a setACL
-    /// that is still on its way through the log, so what they are answered depends on how fast it goes. And an exists
-    /// that 3.8 grants and later versions do not must not have set a watch before anything else happens.
+    /// Ends early behind some requests. ZooKeeper judges pipelined writes by the ACL that was in force before a setACL
+    /// that is still on its way through the log, so what they are answered depends on how fast it goes; the same is true
+    /// of the kind of znode that a createContainer with the flags of an ephemeral makes, and of quotas. And an exists that
+    /// 3.8 grants and later versions do not must not have set a watch before anything else happens.
     fn burst(&mut self, length: usize) -> Vec<Request> {
-        let mut requests: Vec<Request> = (0..length).map(|_| self.request()).collect();
+        let mut requests: Vec<Request> = (0..length).flat_map(|_| self.requests()).collect();
         let ends = |request: &Request| match request {
             Request::PathWatch { opcode: op::EXISTS, watch, .. } => *watch,
-            request => request.opcode() == op::SET_ACL,
+            Request::Create { opcode: op::CREATE_CONTAINER, flags: 1 | 3, .. } => true,
+            request => request.opcode() == op::SET_ACL || (self.has_quotas && request.is_write()),
         };
         let end = requests.iter().position(ends);
-        requests.truncate(end.map_or(length, |place| place + 1));
+        requests.truncate(end.map_or(requests.len(), |place| place + 1));
         requests
     }
 
-    fn request(&mut self) -> Request {
+    /// One request, or some that belong together.
+    fn requests(&mut self) -> Vec<Request> {
+        if self.random.one_in(25) { self.remove_watches() } else { vec![self.request()] }
+    }
+
+    pub fn request(&mut self) -> Request {
         match self.random.below(100) {
-            0..=24 => self.create(),
-            25..=34 => self.path_version(op::DELETE),
-            35..=44 => self.set_data(),
-            45..=64 => self.read(),
-            65..=69 => Request::Path { opcode: op::GET_ACL, path: self.path() },
-            70..=75 => self.set_acl(),
-            76..=78 => self.sync(),
-            79..=80 => Request::ping(),
-            81..=92 => self.multi(),
-            93..=95 => self.set_watches(),
+            0..=22 => self.create(),
+            23..=31 => self.path_version(op::DELETE),
+            32..=40 => self.set_data(),
+            41..=56 => self.read(),
+            57..=60 => Request::Path { opcode: op::GET_ACL, path: self.path() },
+            61..=65 => self.set_acl(),
+            66..=67 => self.sync(),
+            68 => Request::ping(),
+            69..=79 => self.multi(),
+            80..=83 => self.multi_read(),
+            84..=86 => self.set_watches(),
+            87..=89 => self.add_watch(),
+            90 => Request::Path { opcode: op::GET_ALL_CHILDREN_NUMBER, path: self.path() },
+            91 => Request::Path { opcode: op::GET_EPHEMERALS, path: self.path() },
+            92 => Request::who_am_i(),
+            93 => self.reconfig(),
             _ => loop {
                 // Damaged writes have a step of their own.
                 let damaged = self.damaged();
@@ -121,14 +159,36 @@ impl Generator {
         }
     }
 
-    fn reads(&mut self) -> Vec<Request> {
+    fn reads_of(&mut self, lane: usize) -> Vec<Request> {
+        self.lane = lane;
         (0..1 + self.random.below(BURST_MAX)).map(|_| self.read()).collect()
     }
 
     fn read(&mut self) -> Request {
+        let mut read = self.plain_read();
+        if let Request::PathWatch { path, watch, .. } = &mut read {
+            *watch &= self.is_standard(path.as_deref());
+        }
+        read
+    }
+
+    /// One whose watch flag nobody looks at, or that is changed.
+    pub fn plain_read(&mut self) -> Request {
         let opcode = *self.random.pick(&[op::EXISTS, op::GET_DATA, op::GET_CHILDREN, op::GET_CHILDREN2]);
         let watch = self.random.one_in(2);
         Request::PathWatch { opcode, path: self.path(), watch }
+    }
+
+    fn reconfig(&mut self) -> Request {
+        let text =
+            |random: &mut Random| random.pick(&[None, Some("server.2=h:1:2:participant;3"), Some("")]).map(Into::into);
+        let (joining, leaving) = (text(&mut self.random), text(&mut self.random));
+        Request::Reconfig { joining, leaving, members: text(&mut self.random), config_id: -1 }
+    }
+
+    /// Neither server knows SASL. It is answered at once, perhaps before others, and so it comes alone.
+    fn sasl(&mut self) -> Request {
+        Request::Sasl { token: self.random.pick(&[None, Some(vec![]), Some(b"token".to_vec())]).clone() }
     }
 
     fn sync(&mut self) -> Request {
@@ -140,12 +200,12 @@ impl Generator {
         }
     }
 
-    fn path(&mut self) -> Option<String> {
+    pub fn path(&mut self) -> Option<String> {
         self.paths.any(&mut self.random)
     }
 
-    fn create(&mut self) -> Request {
-        let opcode = *self.random.pick(&[op::CREATE, op::CREATE2]);
+    pub fn create(&mut self) -> Request {
+        let opcode = *self.random.pick(&[op::CREATE, op::CREATE, op::CREATE2, op::CREATE2, op::CREATE_CONTAINER]);
         let flags = match self.random.below(100) {
             0..=54 => 0,
             55..=67 => 1,
@@ -157,117 +217,37 @@ impl Generator {
             _ => *self.random.pick(&[7, -1, 8, i32::MAX, i32::MIN]),
         };
         let path = match flags {
-            2 | 3 if !self.random.one_in(4) => Some(self.paths.before_number(&mut self.random)),
+            2 | 3 | 6 if !self.random.one_in(4) => Some(self.paths.before_number(&mut self.random)),
             _ if self.random.one_in(2) => Some(self.paths.plain(&mut self.random)),
             _ => self.path(),
         };
         let acl = if self.random.one_in(2) { Some(Acl::open()) } else { self.acl(path.as_deref()) };
+        if self.random.one_in(8) {
+            return self.create_ttl(path, acl);
+        }
         Request::Create { opcode, path, data: self.data(), acl, flags }
     }
 
-    fn set_data(&mut self) -> Request {
+    /// Other flags with a negative time to live make ZooKeeper fail while it applies the transaction.
+    fn create_ttl(&mut self, path: Option<String>, acl: Option<Vec<Acl>>) -> Request {
+        let flags = *self.random.pick(&[5, 5, 5, 6, 6, 0, 3, 4, 7, -1]);
+        let ttl = *self.random.pick(&TTLS);
+        let ttl = if (0..=4).contains(&flags) { ttl.max(1) } else { ttl };
+        Request::CreateTtl { path, data: self.data(), acl, flags, ttl }
+    }
+
+    pub fn set_data(&mut self) -> Request {
         Request::SetData { path: self.path(), data: self.data(), version: self.version() }
     }
 
-    fn set_acl(&mut self) -> Request {
+    pub fn set_acl(&mut self) -> Request {
         let path = self.path();
         let acl = self.acl(path.as_deref());
         Request::SetAcl { acl, path, version: self.version() }
     }
 
-    fn path_version(&mut self, opcode: i32) -> Request {
+    pub fn path_version(&mut self, opcode: i32) -> Request {
         Request::PathVersion { opcode, path: self.path(), version: self.version() }
-    }
-
-    fn multi(&mut self) -> Request {
-        if self.random.one_in(2) {
-            return Request::multi(self.chain());
-        }
-        if self.random.one_in(8) {
-            return Request::multi(vec![self.alone()]);
-        }
-        let count = self.random.below(MEMBERS_MAX + 1);
-        let members = (0..count).map(|_| self.member_with_path()).collect();
-        Request::multi(members)
-    }
-
-    /// Members that build on one another, so that many such multis succeed.
-    fn chain(&mut self) -> Vec<Request> {
-        let parent = self.paths.plain(&mut self.random);
-        let path = format!("{parent}/m{}", self.random.below(3));
-        let members = [
-            Request::check(&parent, -1),
-            Request::create2(&path, b"first", *self.random.pick(&[0, 1])),
-            Request::set_data(&path, b"second", 0),
-            Request::create(&format!("{parent}/n-"), b"", *self.random.pick(&[2, 3])),
-            Request::check(&path, 1),
-            Request::create(&format!("{path}/under"), b"", 0),
-            Request::delete(&format!("{path}/under"), 0),
-            Request::delete(&path, *self.random.pick(&[1, -1])),
-        ];
-        members.into_iter().filter(|_| !self.random.one_in(8)).collect()
-    }
-
-    fn member_with_path(&mut self) -> Request {
-        loop {
-            let member = self.member();
-            if !member.paths().is_empty() {
-                return member;
-            }
-        }
-    }
-
-    /// Almost any create, as the only member.
-    fn alone(&mut self) -> Request {
-        loop {
-            let create = self.create();
-            if let Request::Create { flags: 0..=3 | 5 | 6, path: Some(_), acl: Some(acl), .. } = &create
-                && acl.iter().all(|entry| entry.id.is_some() || entry.scheme.as_deref() == Some("auth"))
-            {
-                return create;
-            }
-        }
-    }
-
-    fn member(&mut self) -> Request {
-        match self.random.below(100) {
-            0..=39 => self.created_member(),
-            40..=59 => self.path_version(op::DELETE),
-            60..=79 => self.set_data(),
-            80..=97 => self.path_version(op::CHECK),
-            98 => self.read(),
-            _ => self.set_acl(),
-        }
-    }
-
-    /// A create that can only fail in ordinary ways. Some members (TTL flags, a null ACL or id) make ZooKeeper throw in the
-    /// middle of a multi, and what the members before them were about to do is then neither done nor forgotten until the
-    /// log has moved on; they come alone. And flag 4, which makes a container of a member, belongs to other tests.
-    fn created_member(&mut self) -> Request {
-        let mut create = self.create();
-        if let Request::Create { acl, flags, .. } = &mut create {
-            *flags &= flags::EPHEMERAL_SEQUENTIAL;
-            for entry in acl.get_or_insert_default().iter_mut().filter(|entry| entry.scheme.as_deref() != Some("auth"))
-            {
-                entry.id.get_or_insert_default();
-            }
-        }
-        create
-    }
-
-    fn set_watches(&mut self) -> Request {
-        let back = *self.random.pick(&[0, 0, 1, 3, 10, 100, 100_000]);
-        Request::SetWatches {
-            relative_zxid: (self.zxid - back).max(0),
-            data: self.rearmed(),
-            exist: self.rearmed(),
-            child: self.rearmed(),
-        }
-    }
-
-    fn rearmed(&mut self) -> Vec<String> {
-        let count = self.random.below(REARMED_MAX + 1);
-        (0..count).map(|_| self.paths.plain(&mut self.random)).collect()
     }
 
     fn data(&mut self) -> Option<Vec<u8>> {
@@ -296,55 +276,17 @@ impl Generator {
         acls::any(&mut self.random, shared)
     }
 
-    /// A good request of which the body was cut, lengthened or spoilt.
-    fn damaged(&mut self) -> Request {
-        let good = loop {
-            match self.request() {
-                // Damage could turn members into containers; and see `versions` for create2 in a multi.
-                Request::Multi { members, .. } if members.len() > 1 || members.iter().any(is_create2) => {}
-                Request::Bare { .. } | Request::PathWatch { opcode: op::EXISTS, .. } => {}
-                request => break request,
-            }
-        };
-        let mut body = Writer::default();
-        good.write_body(&mut body);
-        let mut body = body.bytes;
-        match self.random.below(3) {
-            0 => body.truncate(self.random.below(body.len().max(1))),
-            1 => {
-                let length = 1 + self.random.below(12);
-                body.extend_from_slice(&self.random.bytes(length));
-            }
-            // A count or a length becomes -1, -2, or far too large; or bytes of text stop being UTF-8.
-            // Not of setWatches: ZooKeeper throws at a null path after it has told the events of the paths before it.
-            _ if body.len() >= 4 && good.opcode() != op::SET_WATCHES => {
-                let damage = *self.random.pick(&[
-                    [0xff; 4],
-                    [0xff, 0xff, 0xff, 0xfe],
-                    [0x7f, 0xff, 0xff, 0xff],
-                    [0x80, 0, 0, 0],
-                    [0xc3, 0x28, 0xff, 0xc0],
-                ]);
-                // See `versions` for a null path in a multi.
-                let null = [0xff; 4];
-                let damage = if good.opcode() == op::MULTI && damage == null { [0x80, 0, 0, 1] } else { damage };
-                let place = if self.random.one_in(2) { 0 } else { self.random.below(body.len() - 3) };
-                body[place..place + 4].copy_from_slice(&damage);
-            }
-            _ => body.clear(),
-        }
-        Request::Raw { opcode: good.opcode(), body }
-    }
-
     fn auth(&mut self) -> Request {
         let credential = self.random.pick(&IDENTITIES).0.as_bytes();
-        match self.random.below(12) {
+        match self.random.below(14) {
             0 => Request::auth("unheard-of", b"x"),
             1 => Request::auth("ip", b"anything"),
             2 => Request::Auth { scheme: Some("digest".into()), data: None },
             3 => Request::auth("world", b"anyone"),
             4 => Request::Auth { scheme: None, data: Some(b"x".into()) },
             5 => Request::Raw { opcode: op::AUTH, body: self.random.bytes(7) },
+            6 => Request::auth("digest", SUPER),
+            7 => Request::auth("sasl", b"x"),
             _ => Request::auth("digest", credential),
         }
     }
@@ -391,8 +333,4 @@ impl Generator {
             }
         }
     }
-}
-
-fn is_create2(member: &Request) -> bool {
-    member.opcode() == op::CREATE2
 }

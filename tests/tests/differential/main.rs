@@ -17,13 +17,17 @@
 //! `PADDOCK_DIFF_OPS` sets the number of requests, `PADDOCK_DIFF_SEED` repeats a run, and
 //! `PADDOCK_TEST_SERVER=zookeeper` puts a second ZooKeeper in Paddock's place, which must show no difference either.
 mod acls;
+mod damage;
 mod driver;
 mod generator;
 mod lane;
+mod multis;
 mod normal;
 mod paths;
+mod quotas;
 mod story;
 mod versions;
+mod watching;
 
 use driver::Driver;
 use paddock_tests::random::{Random, number_from_env};
@@ -43,7 +47,11 @@ fn setup(kind: Kind) -> Setup {
         .config("minSessionTimeout", "120000")
         .config("maxSessionTimeout", "240000")
         .config("forceSync", "no")
+        .config("reconfigEnabled", "true")
         .property("znode.container.checkIntervalMs", "100000000")
+        .property("zookeeper.extendedTypesEnabled", "true")
+        .property("zookeeper.enforceQuota", "true")
+        .property("zookeeper.DigestAuthenticationProvider.superDigest", "super:D/InIHSb7yEEbrWz8b9l71RjZJU=")
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | session id | number of the session in this run | top byte is the server id 1, the password is derived from it |
 //! | ctime, mtime | 0 | one transaction has one time, which lies within this run |
-//! | names of children | sorted | |
+//! | names of children, paths of ephemerals, entries of whoAmI | sorted | |
 //! | order of ACL entries that `auth` became | by id | |
 //! | zxid of an event | 0 | -1, or a transaction's, never going back on its connection |
 use paddock_tests::client::Session;
@@ -79,7 +79,11 @@ impl Normal {
                 self.stat(stat)
             }
             Body::Multi(outcomes) => outcomes.iter_mut().try_for_each(|outcome| self.body(&mut outcome.body)),
-            Body::None | Body::Path(_) | Body::Number(_) | Body::Clients(_) | Body::Token(_) => Ok(()),
+            Body::Clients(clients) => {
+                clients.iter_mut().for_each(|clients| clients.sort());
+                Ok(())
+            }
+            Body::None | Body::Path(_) | Body::Number(_) | Body::Token(_) => Ok(()),
         }
     }
 

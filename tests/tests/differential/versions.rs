@@ -6,11 +6,16 @@
 //! | exists of a znode without READ | Stat, watch set | NoAuth | here; the driver sets the watch on the other side too |
 //! | create2 in a multi | result type 1, path | result type 15, path and Stat | here; the whole Stat is expected |
 //! | write that cannot be decoded | takes a zxid | takes none | the driver lets the other side catch up |
+//! | checkWatches of a path that only others watch | found | NoWatcher | here; a removal follows, which must say the same |
 //! | check outside a multi | executed | Unimplemented, connection closed | not generated |
 //! | multi with a null path | last zxid applied, though one is taken | the zxid taken | not generated |
 //! | multi with unknown create flags or a null ACL | error of the member | marshalling error | not generated |
 //! | `ip` ACL with an IPv6 address | InvalidACL | valid | not generated |
 //! | ACL entry with a null scheme | marshalling error | InvalidACL | not generated |
+//! | watches of two kinds of one connection on one path | the later one replaces the other | side by side | not generated |
+//! | removeWatches, types 1 and 2, of a persistent watch | removed | NoWatcher | not generated |
+//! | checkWatches, removeWatches, types 4 and 5 | marshalling error | by their meaning | not generated |
+//! | createContainer in a multi without flag 4 | a plain create, result type 1 | a container, 15 | not generated |
 //! | zxid in the header of a notification | -1 | the transaction's | normal form |
 //!
 //! And where Paddock differs from every ZooKeeper, none of which is generated:
@@ -19,19 +24,32 @@
 //! |---|---|---|
 //! | sync of a path with characters above U+FFFF, or that is not UTF-8 | echoes it re-encoded | echoes the same bytes |
 //! | multi in which an ACL entry of `world`, `ip` or `digest` has a null id | marshalling error | that as the member's error |
+//! | createTTL with flags of another mode and a negative ttl | breaks when it is applied | BadArguments |
+//! | deleteContainer from a client | deletes, whatever the ACL | Unimplemented, connection closed |
+//! | createSession from a client | a second welcome | Unimplemented, connection closed |
 //! | setWatches with a null path | events of the paths before it, then a marshalling error | a marshalling error |
 use crate::lane::Happening;
 use paddock_tests::records::{Stat, err, flags, op};
 use paddock_tests::reply::{Body, Outcome, Reply};
 use paddock_tests::request::Request;
 
-/// Changes `expected` for the first two rows of the table. Returned are the paths of which only ZooKeeper has set a
+/// Changes `expected` for the rows of the table that are handled here. Returned are the paths of which only ZooKeeper has set a
 /// watch. `session` is the number of the lane's session.
 pub fn modernise(requests: &[Request], expected: &mut [Happening], got: &[Happening], session: i64) -> Vec<String> {
     let replies = expected.iter_mut().zip(got).filter_map(|pair| match pair {
         (Happening::Reply(expected), Happening::Reply(got)) => Some((expected, got)),
         _ => None,
     });
+    let mut replies: Vec<(&mut Reply, &Reply)> = replies.collect();
+    let starts = 0..replies.len().saturating_sub(1);
+    for (pair, start) in requests.windows(2).zip(starts) {
+        if let [(check, got), (removal, _)] = &mut replies[start..start + 2]
+            && is_check_and_removal(pair)
+            && (check.err, got.err, removal.err) == (err::OK, err::NO_WATCHER, err::NO_WATCHER)
+        {
+            check.err = err::NO_WATCHER;
+        }
+    }
     let mut unwatched = Vec::new();
     for (request, (expected, got)) in requests.iter().zip(replies) {
         match request {
@@ -50,6 +68,16 @@ pub fn modernise(requests: &[Request], expected: &mut [Happening], got: &[Happen
         }
     }
     unwatched
+}
+
+fn is_check_and_removal(pair: &[Request]) -> bool {
+    match pair {
+        [
+            Request::PathNumber { opcode: op::CHECK_WATCHES, path, number },
+            Request::PathNumber { opcode: op::REMOVE_WATCHES, path: removed, number: kind },
+        ] => (path, number) == (removed, kind),
+        _ => false,
+    }
 }
 
 /// Gives the results of create2 members the Stat that the new znode must have.
