@@ -12,7 +12,7 @@ use crate::error::Code;
 use crate::event::{EventKind, Events};
 use crate::jute::Write;
 use crate::path;
-use crate::request::opcode;
+use crate::request::{opcode, write_multi_header};
 use crate::stat::{CONTAINER_OWNER, Stat};
 use crate::tree::{NewZnode, OwnerKind, owner_kind, ttl_owner};
 use crate::txn::{CreateKind, Txn, TxnHeader};
@@ -237,10 +237,4 @@ impl Database {
         let znode = self.tree.get(path).expect("it was changed by this very operation");
         out.extend_from_slice(znode.stat_wire());
     }
-}
-
-fn write_multi_header(opcode: i32, done: bool, code: i32, out: &mut Vec<u8>) {
-    out.put_i32(opcode);
-    out.put_bool(done);
-    out.put_i32(code);
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::acl::{ClaimedEntry, read_claimed};
-use crate::jute::{Malformed, Reader};
+use crate::jute::{Malformed, Reader, Write};
 
 /// The numbers of the operations.
 pub mod opcode {
@@ -25,12 +25,19 @@ pub mod opcode {
     pub const CHECK: i32 = 13;
     pub const MULTI: i32 = 14;
     pub const CREATE2: i32 = 15;
+    pub const CHECK_WATCHES: i32 = 17;
+    pub const REMOVE_WATCHES: i32 = 18;
     pub const CREATE_CONTAINER: i32 = 19;
     pub const DELETE_CONTAINER: i32 = 20;
     pub const CREATE_TTL: i32 = 21;
+    pub const MULTI_READ: i32 = 22;
     pub const AUTH: i32 = 100;
     pub const SET_WATCHES: i32 = 101;
     pub const SASL: i32 = 102;
+    pub const GET_ALL_CHILDREN_NUMBER: i32 = 104;
+    pub const SET_WATCHES2: i32 = 105;
+    pub const ADD_WATCH: i32 = 106;
+    pub const WHO_AM_I: i32 = 107;
     pub const CREATE_SESSION: i32 = -10;
     pub const CLOSE_SESSION: i32 = -11;
 }
@@ -144,34 +151,85 @@ impl<'a> Auth<'a> {
     }
 }
 
-/// setWatches.
+/// addWatch, whose number is a mode; checkWatches and removeWatches, whose number is a type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Numbered<'a> {
+    pub path: Text<'a>,
+    pub number: i32,
+}
+
+impl<'a> Numbered<'a> {
+    pub fn read(reader: &mut Reader<'a>) -> Result<Numbered<'a>, Malformed> {
+        Ok(Numbered { path: reader.string()?, number: reader.i32()? })
+    }
+}
+
+/// setWatches and setWatches2. A null list is an error of the operation when it is its turn.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SetWatches<'a> {
     /// The newest zxid that the client has seen.
     pub relative_zxid: i64,
-    pub data: Vec<Text<'a>>,
-    pub exist: Vec<Text<'a>>,
-    pub child: Vec<Text<'a>>,
+    pub data: Option<Vec<Text<'a>>>,
+    pub exist: Option<Vec<Text<'a>>>,
+    pub child: Option<Vec<Text<'a>>>,
+    /// These two are empty where the record has none.
+    pub persistent: Option<Vec<Text<'a>>>,
+    pub recursive: Option<Vec<Text<'a>>>,
 }
 
 impl<'a> SetWatches<'a> {
-    pub fn read(reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed> {
-        Ok(SetWatches {
-            relative_zxid: reader.i64()?,
-            data: read_paths(reader)?,
-            exist: read_paths(reader)?,
-            child: read_paths(reader)?,
-        })
+    pub fn read(opcode: i32, reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed> {
+        let relative_zxid = reader.i64()?;
+        let (data, exist, child) = (read_paths(reader)?, read_paths(reader)?, read_paths(reader)?);
+        let (persistent, recursive) = match opcode {
+            opcode::SET_WATCHES2 => (read_paths(reader)?, read_paths(reader)?),
+            _ => (Some(Vec::new()), Some(Vec::new())),
+        };
+        Ok(SetWatches { relative_zxid, data, exist, child, persistent, recursive })
     }
 }
 
-fn read_paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Text<'a>>, Malformed> {
-    let count = reader.count()?.unwrap_or(0);
+fn read_paths<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<Text<'a>>>, Malformed> {
+    let Some(count) = reader.count()? else { return Ok(None) };
     let mut paths = Vec::new();
     for _ in 0..count {
         paths.push(reader.string()?);
     }
-    Ok(paths)
+    Ok(Some(paths))
+}
+
+/// Appends what stands before each result of a multi and a multiRead, and at their end.
+pub fn write_multi_header(opcode: i32, done: bool, code: i32, out: &mut Vec<u8>) {
+    out.put_i32(opcode);
+    out.put_bool(done);
+    out.put_i32(code);
+}
+
+/// One member of a multiRead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReadMember<'a> {
+    /// getData or getChildren.
+    pub opcode: i32,
+    pub path: Cow<'a, str>,
+}
+
+/// The members of a multiRead, or `Malformed` for anything that ZooKeeper refuses as a whole: other operations than
+/// getData and getChildren, a null path. Their watch flags mean nothing.
+pub fn read_multi_read<'a>(reader: &mut Reader<'a>) -> Result<Vec<ReadMember<'a>>, Malformed> {
+    let mut members = Vec::new();
+    loop {
+        let opcode = reader.i32()?;
+        let done = reader.bool()?;
+        reader.i32()?;
+        if done {
+            return Ok(members);
+        }
+        if !matches!(opcode, opcode::GET_DATA | opcode::GET_CHILDREN) {
+            return Err(Malformed);
+        }
+        let path = Watched::read(reader)?.path.ok_or(Malformed)?;
+        members.push(ReadMember { opcode, path });
+    }
 }
 
 /// One member of a multi.
@@ -263,7 +321,7 @@ pub fn asks_for_ephemeral(opcode: i32, body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Create, Member, asks_for_ephemeral, opcode, read_multi};
+    use super::{Create, Member, SetWatches, asks_for_ephemeral, opcode, read_multi, read_multi_read};
     use crate::jute::{Malformed, Reader, Write};
 
     fn create_body(flags: i32, acl_count: i32) -> Vec<u8> {
@@ -319,6 +377,43 @@ mod tests {
         ] {
             assert_eq!(asks_for_ephemeral(opcode, &body), asks, "{opcode} {body:?}");
         }
+    }
+
+    #[test]
+    fn what_a_multi_read_refuses_as_a_whole() {
+        let watched = |path: &[u8]| [&(path.len() as i32).to_be_bytes()[..], path, &[1]].concat();
+        let body = multi(&[(opcode::GET_DATA, watched(b"/a")), (opcode::GET_CHILDREN, watched(b""))]);
+        let members = read_multi_read(&mut Reader::new(&body)).unwrap();
+        let seen: Vec<(i32, &str)> = members.iter().map(|member| (member.opcode, &*member.path)).collect();
+        assert_eq!(seen, [(opcode::GET_DATA, "/a"), (opcode::GET_CHILDREN, "")]);
+        for member in [
+            (opcode::EXISTS, watched(b"/a")),
+            (opcode::GET_CHILDREN2, watched(b"/a")),
+            (opcode::DELETE, vec![0, 0, 0, 0, 0, 0, 0, 0]),
+            (opcode::GET_DATA, vec![255, 255, 255, 255, 0]),
+            (opcode::GET_DATA, vec![0, 0, 0, 9]),
+        ] {
+            assert_eq!(read_multi_read(&mut Reader::new(&multi(&[member]))), Err(Malformed));
+        }
+        assert_eq!(read_multi_read(&mut Reader::new(&multi(&[]))), Ok(vec![]));
+    }
+
+    #[test]
+    fn the_five_lists_of_set_watches() {
+        let mut body = Vec::new();
+        body.put_i64(7);
+        for list in ["/d", "/e", "/c", "/p"] {
+            body.put_i32(1);
+            body.put_string(list);
+        }
+        body.put_i32(-1);
+        let path = |text: &'static str| Some(vec![Some(text.into())]);
+        let read = |opcode| SetWatches::read(opcode, &mut Reader::new(&body)).unwrap();
+        let request = read(opcode::SET_WATCHES2);
+        assert_eq!((request.relative_zxid, request.data, request.exist), (7, path("/d"), path("/e")));
+        assert_eq!((request.child, request.persistent, request.recursive), (path("/c"), path("/p"), None));
+        let request = read(opcode::SET_WATCHES);
+        assert_eq!((request.persistent, request.recursive), (Some(vec![]), Some(vec![])));
     }
 
     #[test]

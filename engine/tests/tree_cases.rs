@@ -12,7 +12,7 @@ use paddock_engine::acl::{AclList, Entry, Id};
 use paddock_engine::stat::Stat;
 use paddock_engine::tree::{
     BulkLoader, ExtendedTypes, HashSeed, LoadError, LoadedZnode, MAX_PINS, NewZnode, Pin, RECLAIM_ITEMS_MAX, Reader,
-    Root, Tree, View, Znode,
+    Root, Tree, View, WALK_START, Znode,
 };
 
 const SEED: HashSeed = HashSeed(*b"a secret of test");
@@ -387,4 +387,36 @@ fn threads_read_while_the_writer_writes() {
     drop(tree);
     assert!(witness.upgrade().is_none());
     assert_eq!(Arc::strong_count(&acl), 1, "each record gave up its share");
+}
+
+/// Slices of every size meet every znode once, also where many share a place.
+#[test]
+fn a_walk_in_slices_meets_every_znode_once() {
+    let all = |tree: &Tree, slice: usize| {
+        let (mut met, mut from, mut slices) = (Vec::new(), WALK_START, 0);
+        loop {
+            let before = met.len();
+            let next = tree.head().walk(from, slice, |znode| met.push(znode.path().to_owned()));
+            slices += 1;
+            match next {
+                Some(place) => {
+                    assert!(met.len() >= before + slice, "a slice is no smaller than asked for");
+                    from = place;
+                }
+                None => return (met, slices),
+            }
+        }
+    };
+    for (mask, most_slices) in [(u64::MAX, 2001), (0xffff_0000_0000_0000, 2001), (0xf000_0000_0000_0001, 32), (0, 1)] {
+        let mut tree = Tree::with_hash_mask(SEED, ExtendedTypes::Off, mask);
+        tree.install(plain("/"));
+        assert_eq!(all(&tree, 1), (vec!["/".to_owned()], 1));
+        (0..2000).for_each(|index| tree.install(plain(&format!("/{index}"))));
+        let expected: Vec<String> = tree.head().iter().map(|znode| znode.path().to_owned()).collect();
+        for slice in [1, 2, 7, 100, 5000] {
+            let (met, slices) = all(&tree, slice);
+            assert_eq!(met, expected, "mask {mask:x}, slices of {slice}");
+            assert!(slices <= most_slices);
+        }
+    }
 }

@@ -13,7 +13,9 @@ use std::time::Instant;
 use mio::net::TcpStream;
 use paddock_engine::acl::Id;
 
+use crate::bodies::Bodies;
 use crate::exchange::ConnectionId;
+use crate::read::count::Count;
 
 /// Where a connection stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,9 +39,12 @@ pub enum Stage {
 pub enum Pending {
     /// The replica has it.
     Write { opcode: i32, received: Instant, large: usize },
-    /// A read behind a write, as it came, with the credentials of that moment.
+    /// A read behind a write, as it came, with the credentials of that moment. The body is the first of the
+    /// connection's `bodies` when it is its turn, and so long.
     /// `weight`: the bytes of the request and, about, of its reply.
-    Read { xid: i32, opcode: i32, body: Box<[u8]>, ids: Arc<[Id]>, received: Instant, weight: usize, large: usize },
+    Read { xid: i32, opcode: i32, body: usize, ids: Arc<[Id]>, received: Instant, weight: usize, large: usize },
+    /// Znodes are being counted for it.
+    Count { xid: i32, count: Count, received: Instant },
     /// A reply that is ready but not due.
     Ready(Box<[u8]>),
 }
@@ -123,10 +128,14 @@ pub struct Connection {
     /// How much of `output` has been written.
     pub written: usize,
     pub pending: VecDeque<Pending>,
+    /// Of the reads in `pending`.
+    pub bodies: Bodies,
     /// The weight of the reads in `pending`.
     pub pending_bytes: usize,
     /// Entries of `pending` that the replica has.
     pub in_flight: usize,
+    /// Has asked for a count and not been answered; it is not read from.
+    pub counts: bool,
     pub opened: Instant,
     /// When it came, or last got rid of output while it is being closed: it must not stand still for ever.
     pub progress: Instant,

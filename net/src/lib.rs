@@ -6,6 +6,7 @@
 //! [`accept`]), what reactors share ([`limits`], [`throttle`]), and how others see it ([`exchange`], [`doorbell`], [`status`]).
 
 pub mod accept;
+pub mod bodies;
 pub mod connect;
 pub mod connection;
 pub mod doorbell;

@@ -97,6 +97,28 @@ pub struct BenchArgs {
     #[arg(conflicts_with_all = ["preset", "mix", "reads", "connections", "rate", "ops", "duration"])]
     pub watchers: Option<u64>,
 
+    /// Of the --watchers so many that watch for good and never read
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "watchers")]
+    pub silent: u64,
+
+    /// Instead of a load: this many sessions set watches; tell what each costs the server (--pid) and how fast they are set
+    #[arg(long, value_name = "SESSIONS", value_parser = clap::value_parser!(u64).range(1..=STORM_MAX))]
+    #[arg(conflicts_with_all = ["preset", "mix", "reads", "connections", "rate", "ops", "duration", "watchers", "connect_storm"])]
+    pub watch_scale: Option<u64>,
+
+    /// One-shot watches of --watch-scale, of all sessions together
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(0..=KEYS_MAX))]
+    pub one_shot: u64,
+
+    /// Persistent watches of --watch-scale, of all sessions together (ZooKeeper has them since 3.6)
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(0..=KEYS_MAX))]
+    pub persistent: u64,
+
+    /// A command for the shell that --watch-scale runs before it reads the server's memory: for a server with a garbage
+    /// collector one that runs it, like "jcmd PID GC.run"
+    #[arg(long, value_name = "COMMAND")]
+    pub before_memory: Option<String>,
+
     /// Changes that are told to the watchers, one after the other
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub rounds: u64,
@@ -278,6 +300,8 @@ mod tests {
             ("--duration 1 --ops 1", "cannot be used with"),
             ("--connect-storm 5 --preset ycsb-b", "cannot be used with"),
             ("--watchers 5 --connect-storm 5", "cannot be used with"),
+            ("--watchers 5 --watch-scale 5", "cannot be used with"),
+            ("--silent 5", "required"),
             ("--connections 0", "0 is not in"),
         ] {
             let refusal = parse(words).unwrap_err();

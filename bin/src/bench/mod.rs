@@ -5,7 +5,8 @@
 //!                                               │        └ lane (one per connection): what is sent, what is in flight
 //!                                               │           └ connection ── wire
 //!                                               └ pacer (open loop), process (CPU and memory of the server)
-//! storm, watch: two measurements that are no load
+//! storm, watch, registration: measurements that are no load
+//!   └ crowd, silent: many sessions that do the same
 //! ```
 //!
 //! It knows nothing of the server it loads but the protocol, so that any two can be compared. It must cost much less
@@ -18,6 +19,7 @@
 mod args;
 mod client;
 mod connection;
+mod crowd;
 mod keys;
 mod lane;
 mod load;
@@ -26,8 +28,10 @@ mod pacer;
 mod process;
 mod progress;
 mod random;
+mod registration;
 mod report;
 mod root;
+mod silent;
 #[cfg(test)]
 mod standin;
 mod storm;
@@ -88,6 +92,11 @@ pub enum BenchError {
     },
     /// The server answered with an error code where none may be.
     Code(i32),
+    /// A command of the command line failed.
+    Command {
+        command: String,
+        error: String,
+    },
     Json {
         file: PathBuf,
         error: io::Error,
@@ -117,6 +126,7 @@ impl fmt::Display for BenchError {
             BenchError::Code(code) => {
                 write!(f, "the server answered with an error: {} ({code})", wire::error_name(*code))
             }
+            BenchError::Command { command, error } => write!(f, "the command \"{command}\" failed: {error}"),
             BenchError::Json { file, error } => write!(f, "cannot write {}: {error}", file.display()),
         }
     }
@@ -143,11 +153,25 @@ pub fn run(args: BenchArgs) -> Result<(), BenchError> {
     } else if let Some(watchers) = args.watchers {
         let value_size = args.value_size.unwrap_or(100);
         site.root.make_watched(value_size, site.seed, &site.progress)?;
-        let watched = watch::watch(watchers, args.rounds, value_size, &site);
+        let audience = watch::Audience { watchers, silent: args.silent, rounds: args.rounds, value_size };
+        let watched = watch::watch(audience, &site);
         clear(&args, &site)?;
         let watched = watched?;
         print!("{}", watched.text());
         results.push(watched.json());
+    } else if let Some(sessions) = args.watch_scale {
+        site.root.make_watched(0, site.seed, &site.progress)?;
+        let plan = registration::Plan {
+            sessions,
+            one_shot: args.one_shot,
+            persistent: args.persistent,
+            before_memory: args.before_memory.as_deref(),
+        };
+        let registered = registration::register(plan, &site);
+        clear(&args, &site)?;
+        let registered = registered?;
+        print!("{}", registered.text());
+        results.push(registered.json());
     } else {
         for (i, run) in Workload::of(&args).iter().enumerate() {
             if i > 0 {

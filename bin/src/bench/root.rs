@@ -6,6 +6,7 @@
 //!     list/<name>       what list reads
 //!     made/<name>       what create makes and delete removes
 //!     watched           what --watchers watches
+//!     filler            what fills the sockets of those who do not read
 //! ```
 
 use std::fmt;
@@ -19,6 +20,8 @@ use super::wire;
 use super::workload::Workload;
 
 const MARK: &[u8] = b"paddock bench";
+/// Of the znode that fills sockets.
+const FILLER_BYTES: u64 = 100_000;
 
 /// Where the znodes are.
 #[derive(Clone, Debug)]
@@ -70,6 +73,10 @@ impl Root {
         format!("{}/watched", self.path)
     }
 
+    pub fn filler(&self) -> String {
+        format!("{}/filler", self.path)
+    }
+
     /// Makes the root anew, and under it what `run` needs.
     pub fn make(&self, run: &Workload, seed: u64, progress: &Progress) -> Result<(), RootError> {
         let mut client = self.make_empty(progress)?;
@@ -86,10 +93,11 @@ impl Root {
         Ok(())
     }
 
-    /// Makes the root anew with the one znode that is watched.
+    /// Makes the root anew with the one znode that is watched, and a large one for those who do not read.
     pub fn make_watched(&self, value_size: u64, seed: u64, progress: &Progress) -> Result<(), RootError> {
         let mut client = self.make_empty(progress)?;
         client.create(&self.watched(), &value(value_size, seed))?;
+        client.create(&self.filler(), &value(FILLER_BYTES, seed))?;
         client.close();
         Ok(())
     }

@@ -34,6 +34,7 @@ struct State {
     sets: AtomicU64,
     sessions: AtomicU64,
     closed: AtomicU64,
+    watches: AtomicU64,
 }
 
 impl Standin {
@@ -47,6 +48,7 @@ impl Standin {
             sets: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
             closed: AtomicU64::new(0),
+            watches: AtomicU64::new(0),
         });
         let shared = Arc::clone(&state);
         thread::spawn(move || {
@@ -70,6 +72,11 @@ impl Standin {
     /// setData requests so far.
     pub fn sets(&self) -> u64 {
         self.state.sets.load(Ordering::SeqCst)
+    }
+
+    /// Watches that exists and addWatch have set so far. They are counted and never fire.
+    pub fn watches(&self) -> u64 {
+        self.state.watches.load(Ordering::SeqCst)
     }
 
     /// Sessions opened and closed so far.
@@ -121,7 +128,11 @@ impl State {
         let mut znodes = self.znodes.lock().unwrap();
         let is_there = znodes.contains_key(&path);
         let stat = vec![0; 68];
+        if code == opcode::ADD_WATCH || code == opcode::EXISTS && rest[0] == 1 {
+            self.watches.fetch_add(1, Ordering::SeqCst);
+        }
         Ok(match code {
+            opcode::ADD_WATCH => (0, vec![0; 4]),
             opcode::SYNC => (0, buffer(path.as_bytes())),
             opcode::CREATE if is_there => (NODE_EXISTS, Vec::new()),
             opcode::CREATE => {

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::root::Root;
 use super::standin::{Fault, Standin};
 use super::workload::Workload;
-use super::{BenchArgs, BenchError, RootError, run, storm, watch};
+use super::{BenchArgs, BenchError, RootError, registration, run, storm, watch};
 
 #[derive(Parser)]
 struct Line {
@@ -204,8 +204,22 @@ fn every_watcher_is_heard_in_every_round() {
     let server = Standin::start(Fault::None);
     let site = site(&server, 1);
     site.root.make_watched(10, 1, &site.progress).unwrap();
-    let told = watch::watch(9, 4, 10, &site).unwrap().json();
-    assert_eq!(told["each"]["count"], 36);
+    let audience = watch::Audience { watchers: 9, silent: 2, rounds: 4, value_size: 10 };
+    let told = watch::watch(audience, &site).unwrap().json();
+    assert_eq!(told["each"]["count"], 28);
     assert_eq!(told["latency"]["count"], 4);
     assert_eq!(told["answered"]["count"], 4);
+}
+
+#[test]
+fn watches_are_set_by_all_sessions_and_counted() {
+    let server = Standin::start(Fault::None);
+    let site = site(&server, 1);
+    let plan = registration::Plan { sessions: 7, one_shot: 100, persistent: 30, before_memory: Some("true") };
+    let json = registration::register(plan, &site).unwrap().json();
+    let set: Vec<u64> = (0..3).map(|step| json["steps"][step]["watches"].as_u64().unwrap()).collect();
+    assert_eq!(set, [100, 30, 7]);
+    assert_eq!(server.watches(), 137);
+    let failing = registration::Plan { before_memory: Some("false"), ..plan };
+    assert!(matches!(registration::register(failing, &site), Err(BenchError::Command { .. })));
 }

@@ -23,6 +23,7 @@ pub mod opcode {
     pub const GET_CHILDREN: i32 = 8;
     pub const SYNC: i32 = 9;
     pub const PING: i32 = 11;
+    pub const ADD_WATCH: i32 = 106;
     pub const CLOSE_SESSION: i32 = -11;
 }
 
@@ -161,6 +162,14 @@ pub fn set_request(path: &str, value: &[u8]) -> Vec<u8> {
 
 pub fn get_request(path: &str, watch: bool) -> Vec<u8> {
     request(opcode::GET_DATA, path, |bytes| bytes.push(u8::from(watch)))
+}
+
+pub fn exists_request(path: &str, watch: bool) -> Vec<u8> {
+    request(opcode::EXISTS, path, |bytes| bytes.push(u8::from(watch)))
+}
+
+pub fn add_watch_request(path: &str, mode: i32) -> Vec<u8> {
+    request(opcode::ADD_WATCH, path, |bytes| bytes.extend(mode.to_be_bytes()))
 }
 
 pub fn list_request(path: &str) -> Vec<u8> {

@@ -33,6 +33,18 @@ pub struct Id {
     pub id: String,
 }
 
+impl Id {
+    /// Whom it names, for people: of a digest the user without the hash, of schemes that prove nothing by themselves
+    /// nobody.
+    pub fn user(&self) -> &str {
+        match &self.scheme[..] {
+            "digest" => self.id.split(':').next().unwrap_or_default(),
+            "super" => "",
+            _ => &self.id,
+        }
+    }
+}
+
 /// One entry: what the holders of `id` may do.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Entry {
@@ -77,6 +89,25 @@ pub fn write(acl: &Acl, out: &mut impl Write) {
             for entry in &list.0 {
                 write_entry(entry.perms, &entry.id.scheme, &entry.id.id, out);
             }
+        }
+    }
+}
+
+/// The same for those who may not change the list: they do not see the hashes in it.
+pub fn write_masked(acl: &Acl, out: &mut Vec<u8>) {
+    const MASK: &str = ":x";
+    let Some(list) = acl else { return write(acl, out) };
+    out.put_i32(wire_length(list.0.len()));
+    for Entry { perms, id } in &list.0 {
+        match id.id.split_once(':') {
+            Some((user, _)) if id.scheme == "digest" => {
+                out.put_i32(*perms);
+                out.put_string(&id.scheme);
+                out.put_i32(wire_length(user.len() + MASK.len()));
+                out.extend_from_slice(user.as_bytes());
+                out.extend_from_slice(MASK.as_bytes());
+            }
+            _ => write_entry(*perms, &id.scheme, &id.id, out),
         }
     }
 }
@@ -144,7 +175,7 @@ impl AclTable {
 
 #[cfg(test)]
 mod tests {
-    use super::{AclTable, Entry, Id, entries, perms, read_claimed, write};
+    use super::{AclTable, Entry, Id, entries, perms, read_claimed, write, write_masked};
     use crate::jute::Reader;
 
     fn entry(perms: i32, scheme: &str, id: &str) -> Entry {
@@ -179,6 +210,31 @@ mod tests {
         let read: Vec<Entry> =
             claimed.into_iter().map(|c| entry(c.perms, &c.scheme.unwrap(), &c.id.unwrap())).collect();
         assert_eq!(read, entries(&acl));
+    }
+
+    #[test]
+    fn trap_068_masks_go_by_entry_and_keep_the_order() {
+        let mut table = AclTable::default();
+        let hidden = [entry(1, "digest", "a:hash"), entry(2, "ip", "10.0.0.0/8"), entry(4, "digest", "b:hash")];
+        let shown = [entry(1, "digest", "a:x"), entry(2, "ip", "10.0.0.0/8"), entry(4, "digest", "b:x")];
+        let (mut masked, mut expected) = (Vec::new(), Vec::new());
+        write_masked(&table.intern(hidden.to_vec()), &mut masked);
+        write(&table.intern(shown.to_vec()), &mut expected);
+        assert_eq!(masked, expected);
+        masked.clear();
+        expected.clear();
+        write_masked(&None, &mut masked);
+        write(&None, &mut expected);
+        assert_eq!(masked, expected);
+    }
+
+    #[test]
+    fn users_are_named_without_their_secrets() {
+        let user = |scheme, id| entry(1, scheme, id).id.user().to_owned();
+        assert_eq!(user("digest", "pat:SYIOH1LK="), "pat");
+        assert_eq!(user("digest", ":2jmj7l5r="), "");
+        assert_eq!(user("ip", "0:0:0:0:0:0:0:1"), "0:0:0:0:0:0:0:1");
+        assert_eq!(user("super", ""), "");
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub use hash::HashSeed;
 pub use heap::{MAX_PINS, RECLAIM_ITEMS_MAX};
 pub use owner::{ExtendedTypes, OwnerKind, TTL_MAX_MS, owner_kind, ttl_owner};
 pub use versions::{Pin, READERS_MAX, Reader, Root, Sealed};
-pub use view::{View, Znodes};
+pub use view::{View, WALK_START, Znodes};
 pub use znode::Znode;
 
 use fork::Children;

@@ -17,7 +17,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::hash::{BITS_PER_LEVEL, Hasher, LEVELS};
-use super::node::{Kind, Node, Slot, follow, record_in, slots};
+use super::node::{Kind, Node, Slot, follow, place, record_in, slots};
 use super::prefetch::prefetch;
 use super::record::{Header, Record};
 
@@ -102,6 +102,24 @@ impl<'a> Trie<'a> {
             Kind::Empty => {}
             Kind::Record(record) => iter.only = Some(record),
             Kind::Node(node) | Kind::Twins(node) => iter.enter(node),
+        }
+        iter
+    }
+
+    /// The records whose hashes are not below this one, and before them perhaps a few whose are.
+    pub fn iter_from(self, hash: u64) -> Iter<'a> {
+        let mut iter = self.iter();
+        let (mut at, mut rest) = (self.root, hash);
+        while let Kind::Node(node) = at.kind() {
+            // SAFETY: the nodes of a live trie live.
+            let (index, below) = unsafe { (place(node, rest).1, follow(node, rest).map(|slot| slot.read())) };
+            let open = iter.depth - 1;
+            iter.open[open].1 = index;
+            let Some(Kind::Node(next)) = below.map(Slot::kind) else { break };
+            iter.open[open].1 += 1;
+            iter.enter(next);
+            at = Slot::node(next);
+            rest <<= BITS_PER_LEVEL;
         }
         iter
     }

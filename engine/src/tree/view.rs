@@ -3,9 +3,13 @@
 use crate::path::ROOT;
 
 use super::hash::Hasher;
+use super::record::Record;
 use super::trie::{GROUP, Iter, Trie};
 use super::versions::Version;
 use super::znode::Znode;
+
+/// Where [`View::walk`] begins.
+pub const WALK_START: u64 = 0;
 
 /// One version of the tree. Takes no lock and no count; a copy is three pointers.
 #[derive(Clone, Copy)]
@@ -45,6 +49,26 @@ impl<'a> View<'a> {
     /// Every znode, in the order of the hashes of the paths, then of the paths: that of a snapshot.
     pub fn iter(&self) -> Znodes<'a> {
         Znodes(self.trie.iter())
+    }
+
+    /// Calls with about so many znodes in the order of [`View::iter`], from a place on; returns the place of the next,
+    /// if there is one. A place means the same in every version, so that a walk can be spread over several: it meets
+    /// each znode once that is in all of them.
+    pub fn walk(&self, from: u64, count: usize, mut each: impl FnMut(Znode<'a>)) -> Option<u64> {
+        let place = |record: &Record<'_>| self.hasher.hash(record.path());
+        let mut last = None;
+        let records = self.trie.iter_from(from).skip_while(|record| place(record) < from);
+        for (index, record) in records.enumerate() {
+            if index + 1 >= count {
+                // Those of one place are not parted.
+                let here = place(&record);
+                if last.replace(here).is_some_and(|last| last != here) {
+                    return Some(here);
+                }
+            }
+            each(Znode(record));
+        }
+        None
     }
 
     /// How many znodes there are.

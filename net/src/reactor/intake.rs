@@ -1,12 +1,12 @@
 //! What comes in: bytes to frames, frames to answers or to the turn's submission.
 
 use std::io::{ErrorKind, Read};
+use std::ops::ControlFlow;
 
 use mio::event::Event;
 use paddock_engine::error::Code;
 use paddock_engine::jute::{Reader, Write};
 use paddock_engine::request::{Auth, RequestHeader, opcode};
-use paddock_engine::tree::View;
 
 use super::Reactor;
 use crate::connect::{ConnectRequest, PASSWORD, password_of};
@@ -176,7 +176,8 @@ impl Reactor {
         let too_many_writes = self.outstanding as u64 + self.outstanding_elsewhere > self.settings.outstanding_max;
         let Some(connection) = self.connections.at(slot) else { return false };
         let stage_allows = matches!(connection.stage, Stage::Handshake | Stage::Established);
-        let must_wait = connection.unwritten() > OUTPUT_PAUSE
+        let must_wait = connection.counts
+            || connection.unwritten() > OUTPUT_PAUSE
             || connection.pending.len() >= PENDING_MAX
             || connection.pending_bytes >= PENDING_BYTES_MAX
             || submission_is_full
@@ -338,27 +339,40 @@ impl Reactor {
     }
 
     fn read(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
-        let Some(connection) = self.connections.at(slot) else { return };
+        let Reactor { connections, reader, watches, settings, zxid, now, .. } = self;
+        let Some(connection) = connections.at(slot) else { return };
+        let RequestHeader { xid, opcode } = header;
         if !connection.pending.is_empty() {
-            let weight = body.len() + reply_bytes(self.reader.view(), body);
+            let weight = read::weight(reader.view(), opcode, body);
             connection.pending_bytes += weight;
+            connection.counts = opcode == opcode::GET_ALL_CHILDREN_NUMBER;
+            connection.bodies.push(body);
             connection.pending.push_back(Pending::Read {
                 weight,
-                xid: header.xid,
-                opcode: header.opcode,
-                body: body.into(),
+                xid,
+                opcode,
+                body: body.len(),
                 ids: connection.ids.clone(),
-                received: self.now,
+                received: *now,
                 large: 0,
             });
             return;
         }
-        let Reactor { connections, reader, watches, settings, zxid, .. } = self;
-        let Some(Connection { ids, output, .. }) = connections.at(slot) else { return };
-        let mut context = ReadContext { view: reader.view(), zxid: *zxid, authority: &settings.authority, watches };
-        read::answer(&mut context, ReadCaller { slot, ids }, header.xid, header.opcode, body, output);
-        self.note_answer(slot, header.opcode, header.xid, self.now);
-        self.mark_dirty(slot);
+        let Connection { ids, output, .. } = connection;
+        let mut context = ReadContext {
+            view: reader.view(),
+            zxid: *zxid,
+            authority: &settings.authority,
+            watches,
+            frame_max: settings.frame_max,
+        };
+        match read::answer(&mut context, ReadCaller { slot, ids }, xid, opcode, body, output) {
+            ControlFlow::Break(count) => self.postpone_count(slot, xid, count, self.now),
+            ControlFlow::Continue(()) => {
+                self.note_answer(slot, opcode, xid, self.now);
+                self.mark_dirty(slot);
+            }
+        }
     }
 
     fn write(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
@@ -458,14 +472,6 @@ impl Reactor {
             self.flush_and_close(slot);
         }
     }
-}
-
-/// About how long the reply to a read will be: that of the present view. Every read but a ping or a setWatches begins with
-/// a path; of those it is wrong, and bounded by the frame.
-fn reply_bytes(view: View<'_>, body: &[u8]) -> usize {
-    let path = Reader::new(body).string();
-    let znode = path.ok().flatten().and_then(|path| view.get(&path));
-    znode.map_or(0, |znode| znode.data_and_stat().len() + znode.children_bytes())
 }
 
 fn matches_password(session: i64, password: Option<&[u8]>) -> bool {

@@ -17,11 +17,13 @@
 //! queued in the order of their transactions, and then the reads that waited behind those answers run, on exactly that
 //! version.
 
+mod counting;
 mod gather;
 mod intake;
 mod output;
 mod release;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -32,6 +34,7 @@ use paddock_engine::acl::{Authority, Id, id_of_address};
 use paddock_engine::tree::Reader;
 
 use crate::accept::{Accepted, accept};
+use crate::bodies::Bodies;
 use crate::connection::{Connection, Connections, Pending, Stage, Tally};
 use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Release, Request, RequestKind, Submission};
 use crate::limits::Limits;
@@ -110,6 +113,8 @@ pub struct Reactor {
     revisit: Vec<u32>,
     /// Slots that wait for room in the submission.
     starved: Vec<u32>,
+    /// Connections whose counts are under way.
+    counting: VecDeque<ConnectionId>,
     /// Slots with output.
     dirty: Vec<u32>,
     /// Slots heard since the last report, and sessions whose connections are gone since.
@@ -165,6 +170,7 @@ impl Reactor {
             submission: Submission::default(),
             revisit: Vec::new(),
             starved: Vec::new(),
+            counting: VecDeque::new(),
             dirty: Vec::new(),
             heard: Vec::new(),
             heard_before_close: Vec::new(),
@@ -200,6 +206,7 @@ impl Reactor {
                     Token(token) => self.on_event(event, (token - FIRST_CONNECTION) as u32, &mut buffer),
                 }
             }
+            self.count_on();
             // Only now may a slot be used again: an event of this turn may have meant its former connection.
             self.run_errands();
             if self.accept_again {
@@ -248,6 +255,7 @@ impl Reactor {
     fn timeout(&self) -> Option<Duration> {
         let exchange = self.exchange();
         if !self.revisit.is_empty()
+            || !self.counting.is_empty()
             || self.accept_again
             || !exchange.errands.is_empty()
             || !exchange.releases.is_empty()
@@ -348,8 +356,10 @@ impl Reactor {
             output: Vec::new(),
             written: 0,
             pending: Default::default(),
+            bodies: Bodies::default(),
             pending_bytes: 0,
             in_flight: 0,
+            counts: false,
             opened: self.now,
             progress: self.now,
             heard: false,
@@ -433,13 +443,13 @@ impl Reactor {
         self.submission.heard = Some(Heard { sessions, until: self.now, at: Instant::now() });
     }
 
-    /// A client whose requests wait for the replica is alive, although nothing of it is decoded; one that waits only
+    /// A client whose requests wait for the replica or for a count is alive, although nothing of it is decoded; one that waits only
     /// because it does not read its replies has to do something itself.
     fn hear_those_who_wait(&mut self) {
         let waiting = self.connections.iter().filter(|connection| {
             connection.stage == Stage::Established
                 && !connection.heard
-                && connection.in_flight > 0
+                && (connection.in_flight > 0 || connection.counts)
                 && connection.has_more()
         });
         let slots: Vec<u32> = waiting.map(|connection| connection.id.slot).collect();

@@ -7,6 +7,9 @@ use crate::connection::Stage;
 
 /// An output buffer that has grown beyond this is given back once it is empty.
 const OUTPUT_KEEP: usize = 64 * 1024;
+/// Written bytes are cut off in front of what is unwritten when they are this many and half of all: a client that reads
+/// slowly, and never everything, must not have all kept that it has ever been sent.
+const OUTPUT_CUT: usize = 1024 * 1024;
 
 impl Reactor {
     pub(super) fn mark_dirty(&mut self, slot: u32) {
@@ -64,6 +67,10 @@ impl Reactor {
             if connection.output.capacity() > OUTPUT_KEEP {
                 connection.output = Vec::new();
             }
+        }
+        if connection.written >= OUTPUT_CUT && connection.written >= connection.output.len() / 2 {
+            connection.output.drain(..connection.written);
+            connection.written = 0;
         }
         let done = all_out && connection.stage == Stage::Flushing;
         let waits = connection.has_more() && connection.stage == Stage::Established;

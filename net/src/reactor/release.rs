@@ -1,9 +1,11 @@
 //! What the replica sends: versions with their events and answers.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use paddock_engine::acl::perms;
 use paddock_engine::event::Event;
+use paddock_engine::request::opcode;
 
 use super::Reactor;
 use crate::connect::{password_of, write_refusal, write_response};
@@ -166,36 +168,39 @@ impl Reactor {
         }
     }
 
-    /// Runs what waited behind writes that are answered now, up to the next write.
+    /// Runs what waited behind writes that are answered now, up to the next write or a count that takes its time.
     fn run_reads(&mut self, slot: u32) {
         loop {
-            let Some(connection) = self.connections.at(slot) else { return };
+            let Reactor { connections, reader, watches, settings, limits, zxid, .. } = self;
+            let Some(connection) = connections.at(slot) else { return };
             if connection.stage == Stage::Flushing {
                 return;
             }
-            match connection.pending.front() {
-                None | Some(Pending::Write { .. }) => break,
-                Some(Pending::Read { .. } | Pending::Ready(_)) => {}
-            }
-            let mut output = std::mem::take(&mut connection.output);
-            match connection.pending.pop_front() {
+            match connection.pending.pop_front_if(|entry| matches!(entry, Pending::Read { .. } | Pending::Ready(_))) {
                 Some(Pending::Read { xid, opcode, body, ids, received, weight, large }) => {
                     connection.pending_bytes -= weight;
-                    self.limits.large.release(large);
+                    limits.large.release(large);
                     let mut context = ReadContext {
-                        view: self.reader.view(),
-                        zxid: self.zxid,
-                        authority: &self.settings.authority,
-                        watches: &mut self.watches,
+                        view: reader.view(),
+                        zxid: *zxid,
+                        authority: &settings.authority,
+                        watches,
+                        frame_max: settings.frame_max,
                     };
-                    read::answer(&mut context, ReadCaller { slot, ids: &ids }, xid, opcode, &body, &mut output);
-                    self.note_answer(slot, opcode, xid, received);
+                    let caller = ReadCaller { slot, ids: &ids };
+                    let bytes = connection.bodies.first(body);
+                    let answered = read::answer(&mut context, caller, xid, opcode, bytes, &mut connection.output);
+                    connection.bodies.pop(body);
+                    match answered {
+                        ControlFlow::Break(count) => self.postpone_count(slot, xid, count, received),
+                        ControlFlow::Continue(()) => {
+                            connection.counts &= opcode != opcode::GET_ALL_CHILDREN_NUMBER;
+                            self.note_answer(slot, opcode, xid, received);
+                        }
+                    }
                 }
-                Some(Pending::Ready(bytes)) => output.extend_from_slice(&bytes),
-                other => debug_assert!(other.is_none(), "a write is not taken here"),
-            }
-            if let Some(connection) = self.connections.at(slot) {
-                connection.output = output;
+                Some(Pending::Ready(bytes)) => connection.output.extend_from_slice(&bytes),
+                _ => break,
             }
             self.mark_dirty(slot);
         }

@@ -1,6 +1,8 @@
 //! A server without sockets and disk, for the fuzz targets: what a reactor and the replica do with a request, and
 //! beside it a second database that is fed nothing but the log. The two must never differ.
 
+use std::ops::ControlFlow;
+
 use paddock_engine::acl::{AclTable, Authority, Id};
 use paddock_engine::apply::Effects;
 use paddock_engine::database::{Database, Rules};
@@ -15,6 +17,9 @@ pub const SESSION: i64 = 0x1000_0000_0000_0001;
 
 /// A reply may be longer than its request by what the tree holds, which all came in requests. Beyond this it is a bug.
 const REPLY_MAX: usize = 64 << 20;
+
+/// The longest frame, bytes.
+const FRAME_MAX: usize = 0xf_ffff;
 
 pub struct World {
     database: Database,
@@ -66,8 +71,13 @@ impl World {
             zxid: self.database.last_zxid().0,
             authority: &self.authority,
             watches: &mut self.watches,
+            frame_max: FRAME_MAX,
         };
-        read::answer(&mut context, ReadCaller { slot: 1, ids: &self.ids }, 1, opcode, body, &mut out);
+        let caller = ReadCaller { slot: 1, ids: &self.ids };
+        let mut answered = read::answer(&mut context, caller, 1, opcode, body, &mut out).map_continue(|()| 0);
+        while let ControlFlow::Break(count) = answered {
+            answered = count.go_on(self.database.tree().head());
+        }
         assert!(out.len() <= REPLY_MAX, "a reply of {} bytes", out.len());
         frames_are_whole(&out);
     }

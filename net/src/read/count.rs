@@ -1,0 +1,86 @@
+//! getAllChildrenNumber: how many znodes there are below one.
+//!
+//! A small subtree is counted at once, from parents to children. When it turns out not to be small, every znode of the
+//! tree is looked at, as ZooKeeper does it, but a slice at a time: each turn of the reactor goes on from where the last
+//! one stopped, on the version of that turn. The place in the tree's own order is all that is kept meanwhile, however
+//! large the subtree is. A znode that is there all the time is counted once, one that comes or goes may be counted or
+//! not.
+
+use std::ops::ControlFlow;
+
+use paddock_engine::acl::perms;
+use paddock_engine::error::Code;
+use paddock_engine::jute::Reader;
+use paddock_engine::tree::{View, WALK_START, Znode};
+
+use super::{ReadCaller, ReadContext, malformed, permitted};
+
+/// A subtree of no more znodes is counted at once.
+const AT_ONCE: usize = 512;
+/// Znodes that one slice looks at: a fraction of a millisecond.
+const SLICE: usize = 2048;
+
+/// A count that is under way.
+pub struct Count {
+    /// What the paths below the znode begin with.
+    prefix: Box<str>,
+    /// The first place of the tree that was not looked at yet.
+    place: u64,
+    counted: usize,
+}
+
+/// Counts the znodes below the one that the request names, or begins to.
+pub fn begin(context: &ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]) -> Result<ControlFlow<Count, i32>, Code> {
+    let path = Reader::new(body).string().map_err(malformed)?.ok_or(Code::Marshalling)?;
+    let znode = permitted(context, caller, &path, perms::READ)?;
+    let counted = match &path[..] {
+        "/" => Some(context.view.len() - 1),
+        // ZooKeeper's other name of the root, below which there is the root too.
+        "" => Some(context.view.len()),
+        _ => count_few(context.view, znode),
+    };
+    Ok(match counted {
+        Some(counted) => ControlFlow::Continue(number(counted)),
+        None => ControlFlow::Break(Count { prefix: format!("{path}/").into(), place: WALK_START, counted: 0 }),
+    })
+}
+
+impl Count {
+    /// Counts one slice more.
+    pub fn go_on(mut self, view: View<'_>) -> ControlFlow<Count, i32> {
+        let counted = &mut self.counted;
+        let next =
+            view.walk(self.place, SLICE, |znode| *counted += usize::from(znode.path().starts_with(&*self.prefix)));
+        match next {
+            None => ControlFlow::Continue(number(self.counted)),
+            Some(place) => ControlFlow::Break(Count { place, ..self }),
+        }
+    }
+}
+
+/// The znodes below this one, unless they are more than [`AT_ONCE`].
+fn count_few(view: View<'_>, top: Znode<'_>) -> Option<usize> {
+    let mut counted = 0;
+    let mut path = String::new();
+    let mut parents = vec![top];
+    while let Some(parent) = parents.pop() {
+        counted += parent.num_children() as usize;
+        if counted > AT_ONCE {
+            return None;
+        }
+        for name in parent.children() {
+            path.clear();
+            path.extend([parent.path(), "/", name]);
+            let child = view.get(&path).expect("a version has the children that its lists name");
+            if child.num_children() > 0 {
+                parents.push(child);
+            }
+        }
+    }
+    Some(counted)
+}
+
+/// As the wire has it.
+fn number(counted: usize) -> i32 {
+    i32::try_from(counted).unwrap_or(i32::MAX)
+}

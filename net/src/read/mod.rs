@@ -1,0 +1,384 @@
+//! Reads: answered by the reactor itself, from its own view.
+//!
+//! A read takes no lock and touches no atomic. It decodes in place, looks one znode up, and copies what is already in
+//! wire format behind a reply header. Only [`count`] may take longer than a reactor should go without looking at its
+//! other connections, and so comes in slices.
+
+pub mod count;
+mod multi;
+mod watches;
+
+use std::ops::ControlFlow;
+
+use paddock_engine::acl::{self, Authority, Id, perms};
+use paddock_engine::error::Code;
+use paddock_engine::jute::{Malformed, Reader, Write, wire_length};
+use paddock_engine::request::{Watched, opcode};
+use paddock_engine::tree::{View, Znode};
+
+use crate::frame;
+use crate::reply;
+use crate::watch::{Kind, Watches};
+
+use count::Count;
+
+/// Longer lists of children are refused, so that the length of the reply fits the 31 bits that a frame has for it.
+const LISTING_MAX: usize = i32::MAX as usize - 1024;
+
+/// What a read may look at.
+pub struct ReadContext<'a> {
+    pub view: View<'a>,
+    /// The newest transaction in the view.
+    pub zxid: i64,
+    pub authority: &'a Authority,
+    pub watches: &'a mut Watches,
+    /// The longest frame that clients may send, bytes.
+    pub frame_max: usize,
+}
+
+/// Who reads.
+#[derive(Clone, Copy)]
+pub struct ReadCaller<'a> {
+    pub slot: u32,
+    pub ids: &'a [Id],
+}
+
+/// Whether [`answer`] serves this operation.
+pub fn is_read(opcode: i32) -> bool {
+    matches!(
+        opcode,
+        opcode::EXISTS
+            | opcode::GET_DATA
+            | opcode::GET_ACL
+            | opcode::GET_CHILDREN
+            | opcode::GET_CHILDREN2
+            | opcode::PING
+            | opcode::CHECK_WATCHES
+            | opcode::REMOVE_WATCHES
+            | opcode::MULTI_READ
+            | opcode::SET_WATCHES
+            | opcode::GET_ALL_CHILDREN_NUMBER
+            | opcode::SET_WATCHES2
+            | opcode::ADD_WATCH
+            | opcode::WHO_AM_I
+    )
+}
+
+/// Appends the reply to a read, or gives a count that has to be gone on with before there is one.
+///
+/// # Panics
+/// On an operation that is not a read.
+pub fn answer(
+    context: &mut ReadContext<'_>,
+    caller: ReadCaller<'_>,
+    xid: i32,
+    opcode: i32,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) -> ControlFlow<Count> {
+    let xid = if opcode == opcode::PING { reply::XID_PING } else { xid };
+    if matches!(opcode, opcode::SET_WATCHES | opcode::SET_WATCHES2) {
+        // Its notifications come before its reply, and stay although it fails.
+        let outcome = watches::set_again(context, caller, opcode, body, out);
+        reply::write(xid, context.zxid, outcome.err().map_or(0, Code::number), &[], out);
+        return ControlFlow::Continue(());
+    }
+    let unwind = out.len();
+    let start = reply::begin(xid, context.zxid, 0, out);
+    let outcome = match opcode {
+        opcode::PING => Ok(()),
+        opcode::EXISTS => exists(context, caller, body, out),
+        opcode::GET_DATA => get_data(context, caller, body, out),
+        opcode::GET_ACL => get_acl(context, caller, body, out),
+        opcode::GET_CHILDREN => get_children(context, caller, body, false, out),
+        opcode::GET_CHILDREN2 => get_children(context, caller, body, true, out),
+        opcode::MULTI_READ => multi::multi_read(context, caller, body, out),
+        opcode::ADD_WATCH => watches::add(context, caller, body, out),
+        opcode::CHECK_WATCHES => watches::check(context, caller, body),
+        opcode::REMOVE_WATCHES => watches::remove(context, caller, body),
+        opcode::WHO_AM_I => {
+            who_am_i(caller, out);
+            Ok(())
+        }
+        opcode::GET_ALL_CHILDREN_NUMBER => match count::begin(context, caller, body) {
+            Ok(ControlFlow::Continue(number)) => {
+                out.put_i32(number);
+                Ok(())
+            }
+            Ok(ControlFlow::Break(count)) => {
+                out.truncate(unwind);
+                return ControlFlow::Break(count);
+            }
+            Err(code) => Err(code),
+        },
+        other => panic!("operation {other} is not a read"),
+    };
+    match outcome {
+        Ok(()) => frame::end(out, start),
+        Err(code) => {
+            out.truncate(unwind);
+            reply::write(xid, context.zxid, code.number(), &[], out);
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// About how much a read that waits behind a write holds, bytes: its request, and its reply by the present view.
+pub fn weight(view: View<'_>, opcode: i32, body: &[u8]) -> usize {
+    let reply = match opcode {
+        opcode::EXISTS | opcode::GET_DATA | opcode::GET_ACL | opcode::GET_CHILDREN | opcode::GET_CHILDREN2 => {
+            let path = Reader::new(body).string();
+            let znode = path.ok().flatten().and_then(|path| view.get(&path));
+            znode.map_or(0, |znode| znode.data_and_stat().len() + znode.children_bytes())
+        }
+        opcode::MULTI_READ => multi::reply_bytes(view, body),
+        // No longer than the request, or a few bytes.
+        _ => 0,
+    };
+    body.len() + reply
+}
+
+fn malformed(_: Malformed) -> Code {
+    Code::Marshalling
+}
+
+/// The znode, if it is there and the caller has one of the asked permissions.
+fn permitted<'v>(context: &ReadContext<'v>, caller: ReadCaller<'_>, path: &str, asked: i32) -> Result<Znode<'v>, Code> {
+    let znode = context.view.get(path).ok_or(Code::NoNode)?;
+    if context.authority.permits(znode.acl(), asked, caller.ids) { Ok(znode) } else { Err(Code::NoAuth) }
+}
+
+fn exists(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+    let request = Watched::read(&mut Reader::new(body)).map_err(malformed)?;
+    let path = request.path.ok_or(Code::Marshalling)?;
+    if path.contains('\0') {
+        return Err(Code::BadArguments);
+    }
+    let found = permitted(context, caller, &path, perms::READ);
+    // A watch on what does not exist tells of its creation.
+    if request.watch && !matches!(found, Err(Code::NoAuth)) {
+        context.watches.add(Kind::Data, &path, caller.slot);
+    }
+    out.extend_from_slice(found?.stat_wire());
+    Ok(())
+}
+
+fn get_data(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+    let request = Watched::read(&mut Reader::new(body)).map_err(malformed)?;
+    let path = request.path.ok_or(Code::Marshalling)?;
+    let znode = permitted(context, caller, &path, perms::READ)?;
+    if request.watch {
+        context.watches.add(Kind::Data, &path, caller.slot);
+    }
+    out.extend_from_slice(znode.data_and_stat());
+    Ok(())
+}
+
+fn get_children(
+    context: &mut ReadContext<'_>,
+    caller: ReadCaller<'_>,
+    body: &[u8],
+    with_stat: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), Code> {
+    let request = Watched::read(&mut Reader::new(body)).map_err(malformed)?;
+    let path = request.path.ok_or(Code::Marshalling)?;
+    let znode = permitted(context, caller, &path, perms::READ)?;
+    if znode.children_bytes() > LISTING_MAX {
+        return Err(Code::Marshalling);
+    }
+    if request.watch {
+        context.watches.add(Kind::Child, &path, caller.slot);
+    }
+    write_children(znode, out);
+    if with_stat {
+        out.extend_from_slice(znode.stat_wire());
+    }
+    Ok(())
+}
+
+fn write_children(znode: Znode<'_>, out: &mut Vec<u8>) {
+    out.put_i32(wire_length(znode.num_children() as usize));
+    znode.write_children(out);
+}
+
+fn get_acl(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+    let path = Reader::new(body).string().map_err(malformed)?.ok_or(Code::Marshalling)?;
+    let znode = permitted(context, caller, &path, perms::READ | perms::ADMIN)?;
+    if context.authority.permits(znode.acl(), perms::ADMIN, caller.ids) {
+        acl::write(znode.acl(), out);
+    } else {
+        acl::write_masked(znode.acl(), out);
+    }
+    out.extend_from_slice(znode.stat_wire());
+    Ok(())
+}
+
+/// Schemes and users of the caller's identities: of a digest what stands before the hash, of `super` nothing.
+fn who_am_i(caller: ReadCaller<'_>, out: &mut Vec<u8>) {
+    out.put_i32(wire_length(caller.ids.len()));
+    for id in caller.ids {
+        out.put_string(&id.scheme);
+        out.put_string(id.user());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use paddock_engine::acl::{Authority, Id};
+    use paddock_engine::error::Code;
+    use paddock_engine::jute::{Reader, Write};
+    use paddock_engine::request::{opcode, write_multi_header};
+    use paddock_engine::stat::Stat;
+    use paddock_engine::tree::{ExtendedTypes, HashSeed, NewZnode, Tree};
+
+    use super::{Count, ReadCaller, ReadContext, answer, weight};
+    use crate::watch::Watches;
+
+    /// Bytes before the body of a reply: the frame's length and the header.
+    const HEAD: usize = 20;
+
+    struct Room {
+        tree: Tree,
+        watches: Watches,
+        out: Vec<u8>,
+    }
+
+    impl Room {
+        fn with(paths: &[&str]) -> Room {
+            let mut tree = Tree::new(HashSeed([1; 16]), ExtendedTypes::Off);
+            for path in ["/"].iter().chain(paths) {
+                tree.install(NewZnode { path, data: Some(b"data"), acl: None, stat: Stat::default() });
+            }
+            Room { tree, watches: Watches::default(), out: Vec::new() }
+        }
+
+        fn ask(&mut self, ids: &[Id], opcode: i32, body: &[u8]) -> ControlFlow<Count> {
+            self.out.clear();
+            let mut context = ReadContext {
+                view: self.tree.head(),
+                zxid: 5,
+                authority: &Authority::default(),
+                watches: &mut self.watches,
+                frame_max: 100,
+            };
+            answer(&mut context, ReadCaller { slot: 0, ids }, 3, opcode, body, &mut self.out)
+        }
+
+        /// The code of the reply, and its body.
+        fn answer(&mut self, opcode: i32, body: &[u8]) -> (i32, &[u8]) {
+            assert!(self.ask(&[], opcode, body).is_continue());
+            let (head, body) = self.out.split_at(HEAD);
+            (i32::from_be_bytes(head[16..].try_into().unwrap()), body)
+        }
+    }
+
+    fn path_and(path: &str, number: i32) -> Vec<u8> {
+        let mut body = Vec::new();
+        body.put_string(path);
+        body.put_i32(number);
+        body
+    }
+
+    fn multi_read(members: &[(i32, &str)]) -> Vec<u8> {
+        let mut body = Vec::new();
+        for (opcode, path) in members {
+            write_multi_header(*opcode, false, -1, &mut body);
+            body.put_string(path);
+            body.put_bool(true);
+        }
+        write_multi_header(-1, true, -1, &mut body);
+        body
+    }
+
+    #[test]
+    fn trap_020_add_watch_has_a_body_and_remove_watches_has_none() {
+        let mut room = Room::with(&[]);
+        assert_eq!(room.answer(opcode::ADD_WATCH, &path_and("/a", 0)), (0, &[0; 4][..]));
+        assert_eq!(room.answer(opcode::ADD_WATCH, &path_and("/a", 2)), (Code::Marshalling.number(), &[][..]));
+        assert_eq!(room.answer(opcode::ADD_WATCH, &[0, 0]), (Code::Marshalling.number(), &[][..]));
+        assert_eq!(room.answer(opcode::CHECK_WATCHES, &path_and("/a", 4)), (0, &[][..]));
+        assert_eq!(room.answer(opcode::CHECK_WATCHES, &path_and("/a", 6)), (Code::Marshalling.number(), &[][..]));
+        assert_eq!(room.answer(opcode::REMOVE_WATCHES, &path_and("/a", 3)), (0, &[][..]));
+        assert_eq!(room.answer(opcode::REMOVE_WATCHES, &path_and("/a", 3)), (Code::NoWatcher.number(), &[][..]));
+    }
+
+    #[test]
+    fn trap_045_members_of_a_multi_read_are_apart_and_set_no_watch() {
+        let mut room = Room::with(&["/a"]);
+        let body = multi_read(&[(opcode::GET_CHILDREN, "/"), (opcode::GET_DATA, "/b"), (opcode::GET_DATA, "/a")]);
+        let mut expected = Vec::new();
+        write_multi_header(opcode::GET_CHILDREN, false, 0, &mut expected);
+        expected.put_i32(1);
+        expected.put_string("a");
+        write_multi_header(opcode::ERROR, false, -101, &mut expected);
+        expected.put_i32(-101);
+        write_multi_header(opcode::GET_DATA, false, 0, &mut expected);
+        expected.extend_from_slice(room.tree.get("/a").unwrap().data_and_stat());
+        write_multi_header(-1, true, -1, &mut expected);
+        assert_eq!(room.answer(opcode::MULTI_READ, &body), (0, &expected[..]));
+        assert!(room.watches.is_empty());
+    }
+
+    /// Sixteen frames of 100 bytes hold 18 results of 85 bytes, and not one more.
+    #[test]
+    fn a_multi_read_cannot_make_much_of_little() {
+        let mut room = Room::with(&["/a"]);
+        let (code, body) = room.answer(opcode::MULTI_READ, &multi_read(&[(opcode::GET_DATA, "/a"); 18]));
+        assert_eq!((code, body.len()), (0, 18 * (9 + 4 + 4 + 68) + 9));
+        let too_many = multi_read(&[(opcode::GET_DATA, "/a"); 19]);
+        assert_eq!(room.answer(opcode::MULTI_READ, &too_many), (Code::Marshalling.number(), &[][..]));
+        assert!(weight(room.tree.head(), opcode::MULTI_READ, &too_many) > too_many.len() + 19 * (4 + 4 + 68));
+    }
+
+    #[test]
+    fn trap_100_who_am_i_tells_no_secrets() {
+        let mut room = Room::with(&[]);
+        let id = |scheme: &str, id: &str| Id { scheme: scheme.into(), id: id.into() };
+        let ids = [id("ip", "127.0.0.1"), id("super", ""), id("digest", "pat:SYIOH1LK=")];
+        assert!(room.ask(&ids, opcode::WHO_AM_I, &[]).is_continue());
+        let mut reader = Reader::new(&room.out[HEAD..]);
+        assert_eq!(reader.i32(), Ok(3));
+        for expected in ["ip", "127.0.0.1", "super", "", "digest", "pat"] {
+            assert_eq!(reader.string().unwrap().unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn trap_089_what_is_below_is_counted_at_any_depth() {
+        let mut room = Room::with(&["/zookeeper", "/zookeeper/config", "/zookeeper/quota", "/a", "/ab"]);
+        let mut count = |path: &str| {
+            let (code, body) = room.answer(opcode::GET_ALL_CHILDREN_NUMBER, &path_and(path, 0));
+            if code == 0 { Ok(i32::from_be_bytes(body.try_into().unwrap())) } else { Err(code) }
+        };
+        assert_eq!(count("/"), Ok(5));
+        assert_eq!(count(""), Ok(6), "the root's other name");
+        assert_eq!(count("/zookeeper"), Ok(2));
+        assert_eq!(count("/a"), Ok(0));
+        assert_eq!(count("/b"), Err(Code::NoNode.number()));
+    }
+
+    #[test]
+    fn a_large_subtree_is_counted_in_slices() {
+        let paths: Vec<String> = (0..5000).map(|i| if i == 0 { "/t".into() } else { format!("/t/{i}") }).collect();
+        let mut paths: Vec<&str> = paths.iter().map(|path| &path[..]).collect();
+        let others: Vec<String> = (0..5000).map(|i| format!("/to{i}")).collect();
+        paths.extend(others.iter().map(|path| &path[..]));
+        let mut room = Room::with(&paths);
+        let ControlFlow::Break(mut count) = room.ask(&[], opcode::GET_ALL_CHILDREN_NUMBER, &path_and("/t", 0)) else {
+            panic!("it is not small");
+        };
+        assert!(room.out.is_empty(), "there is no reply yet");
+        let mut slices = 1;
+        let counted = loop {
+            match count.go_on(room.tree.head()) {
+                ControlFlow::Continue(counted) => break counted,
+                ControlFlow::Break(rest) => count = rest,
+            }
+            slices += 1;
+        };
+        assert_eq!((counted, slices), (4999, 5));
+    }
+}

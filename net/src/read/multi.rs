@@ -1,0 +1,67 @@
+//! multiRead: several getData and getChildren in one request, each with its own outcome.
+//!
+//! ZooKeeper bounds the request and not the reply, so that a request of one frame can ask for the longest list of the
+//! tree tens of thousands of times. Here the reply has at most [`REPLY_FRAMES_MAX`] times the bytes of the longest frame
+//! that a client may send (16 MiB unless `jute.maxbuffer` says otherwise). That is far more than Java's client takes,
+//! the only one that sends this operation, which refuses replies above its own `jute.maxbuffer`. A request that asks for
+//! more fails as a whole with the error of a body that cannot be marshalled.
+
+use paddock_engine::acl::perms;
+use paddock_engine::error::Code;
+use paddock_engine::jute::{Reader, Write};
+use paddock_engine::request::{ReadMember, opcode, read_multi_read, write_multi_header};
+use paddock_engine::tree::{View, Znode};
+
+use super::{ReadCaller, ReadContext, malformed, permitted, write_children};
+
+/// The longest reply, in longest frames.
+const REPLY_FRAMES_MAX: usize = 16;
+/// Bytes of a result beside what it holds: its header, and a count.
+const RESULT_BYTES: usize = 16;
+
+pub fn multi_read(
+    context: &mut ReadContext<'_>,
+    caller: ReadCaller<'_>,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Code> {
+    let members = read_multi_read(&mut Reader::new(body)).map_err(malformed)?;
+    let room = REPLY_FRAMES_MAX * context.frame_max;
+    let start = out.len();
+    for member in &members {
+        let znode = permitted(context, caller, &member.path, perms::READ);
+        let bytes = znode.as_ref().map_or(0, |znode| result_bytes(member, *znode));
+        if bytes + RESULT_BYTES > room.saturating_sub(out.len() - start) {
+            return Err(Code::Marshalling);
+        }
+        match znode {
+            Ok(znode) => {
+                write_multi_header(member.opcode, false, 0, out);
+                match member.opcode {
+                    opcode::GET_DATA => out.extend_from_slice(znode.data_and_stat()),
+                    _ => write_children(znode, out),
+                }
+            }
+            Err(code) => {
+                write_multi_header(opcode::ERROR, false, code.number(), out);
+                out.put_i32(code.number());
+            }
+        }
+    }
+    write_multi_header(-1, true, -1, out);
+    Ok(())
+}
+
+/// About how long the reply would be by this view.
+pub fn reply_bytes(view: View<'_>, body: &[u8]) -> usize {
+    let Ok(members) = read_multi_read(&mut Reader::new(body)) else { return 0 };
+    let of = |member: &ReadMember<'_>| view.get(&member.path).map_or(0, |znode| result_bytes(member, znode));
+    members.iter().map(|member| RESULT_BYTES + of(member)).sum()
+}
+
+fn result_bytes(member: &ReadMember<'_>, znode: Znode<'_>) -> usize {
+    match member.opcode {
+        opcode::GET_DATA => znode.data_and_stat().len(),
+        _ => znode.children_bytes(),
+    }
+}

@@ -1,0 +1,96 @@
+//! The operations whose business is watches alone: addWatch, checkWatches, removeWatches, setWatches, setWatches2.
+//!
+//! None of them looks at an access control list: events are filtered when they are told. What setWatches makes up for
+//! is told unfiltered, as by ZooKeeper.
+
+use std::borrow::Cow;
+
+use paddock_engine::error::Code;
+use paddock_engine::event::EventKind;
+use paddock_engine::jute::{Reader, Write};
+use paddock_engine::request::{Numbered, SetWatches, Text};
+
+use super::{ReadCaller, ReadContext, malformed};
+use crate::reply;
+use crate::watch::Kind;
+
+/// The zxid of notifications that make up for missed ones.
+const ZXID_MADE_UP: i64 = -1;
+
+/// addWatch. Its reply has a body, an error code of its own.
+pub fn add(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+    let request = Numbered::read(&mut Reader::new(body)).map_err(malformed)?;
+    let kind = Kind::of_mode(request.number).ok_or(Code::Marshalling)?;
+    context.watches.add(kind, path_of(&request.path), caller.slot);
+    out.put_i32(0);
+    Ok(())
+}
+
+/// checkWatches: whether there is a watch of this type.
+pub fn check(context: &ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]) -> Result<(), Code> {
+    let request = Numbered::read(&mut Reader::new(body)).map_err(malformed)?;
+    let kinds = Kind::of_type(request.number).ok_or(Code::Marshalling)?;
+    let found = context.watches.contains(kinds, path_of(&request.path), caller.slot);
+    found.then_some(()).ok_or(Code::NoWatcher)
+}
+
+/// removeWatches.
+pub fn remove(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]) -> Result<(), Code> {
+    let request = Numbered::read(&mut Reader::new(body)).map_err(malformed)?;
+    let kinds = Kind::of_type(request.number).ok_or(Code::Marshalling)?;
+    let removed = context.watches.remove(kinds, path_of(&request.path), caller.slot);
+    removed.then_some(()).ok_or(Code::NoWatcher)
+}
+
+/// A watch on the null path is one that never fires, as is one on the empty path, which some clients send as null.
+fn path_of<'t>(path: &'t Text<'_>) -> &'t str {
+    path.as_deref().unwrap_or_default()
+}
+
+/// setWatches and setWatches2: sets the watches of a client that comes back, or tells it at once of what it has missed.
+/// Persistent watches are only set. A null list or path is an error only when it is its turn.
+pub fn set_again(
+    context: &mut ReadContext<'_>,
+    caller: ReadCaller<'_>,
+    opcode: i32,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Code> {
+    let request = SetWatches::read(opcode, &mut Reader::new(body)).map_err(malformed)?;
+    let since = request.relative_zxid;
+    let mut set_or_tell = |kind, path: &str, missed: Option<EventKind>| match missed {
+        Some(event) => reply::write_notification(event, ZXID_MADE_UP, path, out),
+        None => context.watches.add(kind, path, caller.slot),
+    };
+    for path in texts(&request.data)? {
+        let path = path.as_deref().ok_or(Code::Marshalling)?;
+        let missed = match context.view.get(path) {
+            None => Some(EventKind::Deleted),
+            Some(znode) => (znode.stat().mzxid > since).then_some(EventKind::DataChanged),
+        };
+        set_or_tell(Kind::Data, path, missed);
+    }
+    for path in texts(&request.exist)? {
+        let path = path.as_deref().ok_or(Code::Marshalling)?;
+        set_or_tell(Kind::Data, path, context.view.get(path).map(|_| EventKind::Created));
+    }
+    for path in texts(&request.child)? {
+        let path = path.as_deref().ok_or(Code::Marshalling)?;
+        let missed = match context.view.get(path) {
+            None => Some(EventKind::Deleted),
+            Some(znode) => (znode.stat().pzxid > since).then_some(EventKind::ChildrenChanged),
+        };
+        set_or_tell(Kind::Child, path, missed);
+    }
+    for path in texts(&request.persistent)? {
+        set_or_tell(Kind::Persistent, path_of(path), None);
+    }
+    for path in texts(&request.recursive)? {
+        set_or_tell(Kind::Recursive, path_of(path), None);
+    }
+    Ok(())
+}
+
+fn texts<'t>(list: &'t Option<Vec<Option<Cow<'t, str>>>>) -> Result<&'t [Text<'t>], Code> {
+    list.as_deref().ok_or(Code::Marshalling)
+}
