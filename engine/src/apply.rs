@@ -12,6 +12,7 @@ use crate::error::Code;
 use crate::event::{EventKind, Events};
 use crate::jute::Write;
 use crate::path;
+use crate::quota::Difference;
 use crate::request::{opcode, write_multi_header};
 use crate::stat::{CONTAINER_OWNER, Stat};
 use crate::tree::{NewZnode, OwnerKind, owner_kind, ttl_owner};
@@ -125,10 +126,10 @@ impl Database {
             }
             Txn::Delete { path } | Txn::DeleteContainer { path } => self.delete(path, header.zxid, effects),
             Txn::SetData { path, data, version } => {
-                if self.tree.get(path).is_none() {
-                    return Done::Failed(Code::NoNode.number());
-                }
+                let Some(znode) = self.tree.get(path) else { return Done::Failed(Code::NoNode.number()) };
+                let before = znode.data().map_or(0, <[u8]>::len);
                 self.tree.set_data(path, *data, *version, header.zxid, header.time);
+                self.charge(path, Difference::rewriting(before, data.map_or(0, <[u8]>::len)));
                 self.tell(EventKind::DataChanged, header.zxid, path, effects);
                 Done::Changed { opcode: opcode::SET_DATA, path }
             }
@@ -155,6 +156,7 @@ impl Database {
         opcode: i32,
     ) -> Done<'t> {
         let (path, zxid, owner) = (znode.path, znode.stat.czxid, znode.stat.ephemeral_owner);
+        let bytes = znode.data.map_or(0, <[u8]>::len);
         let Some((parent, _)) = path::split(path).filter(|(parent, _)| self.tree.get(parent).is_some()) else {
             return Done::Failed(Code::NoNode.number());
         };
@@ -169,6 +171,7 @@ impl Database {
             OwnerKind::Ephemeral => self.add_ephemeral(owner, path),
             kind => self.containers.note(kind, path),
         }
+        self.charge_creation(path, bytes);
         self.tell(EventKind::Created, zxid, path, effects);
         self.tell(EventKind::ChildrenChanged, zxid, parent, effects);
         Done::Created { opcode, path }
@@ -186,12 +189,14 @@ impl Database {
             return Done::Failed(Code::NotEmpty.number());
         }
         let (kind, owner) = (znode.owner_kind(), znode.stat().ephemeral_owner);
+        let bytes = znode.data().map_or(0, <[u8]>::len);
         self.tell(EventKind::Deleted, zxid, path, effects);
         self.tree.delete(path, zxid);
         match kind {
             OwnerKind::Ephemeral => self.remove_ephemeral(owner, path),
             kind => self.containers.forget(kind, path),
         }
+        self.charge_deletion(path, bytes);
         self.tell(EventKind::ChildrenChanged, zxid, parent, effects);
         Done::Deleted
     }

@@ -9,6 +9,7 @@ use paddock_consensus::Zxid;
 
 use crate::acl::{AclTable, Authority, Entry, Id, perms};
 use crate::container::ContainerIndex;
+use crate::quota::{ExceededQuota, QuotaIndex};
 use crate::stat::Stat;
 use crate::tree::{ExtendedTypes, HashSeed, NewZnode, OwnerKind, Tree};
 
@@ -21,6 +22,8 @@ pub struct Rules {
     pub authority: Authority,
     /// Whether and how znodes may have a time to live.
     pub extended_types: ExtendedTypes,
+    /// Whether writes that exceed a hard quota are refused.
+    pub enforce_quota: bool,
 }
 
 /// The replicated state and the rules by which it is changed.
@@ -31,6 +34,8 @@ pub struct Database {
     pub(crate) ephemerals: HashMap<i64, BTreeSet<Box<str>>>,
     ephemeral_count: usize,
     pub(crate) containers: ContainerIndex,
+    pub(crate) quotas: QuotaIndex,
+    pub(crate) exceeded_quota: Option<ExceededQuota>,
     pub(crate) acls: AclTable,
     pub(crate) last_zxid: Zxid,
     pub(crate) rules: Rules,
@@ -63,12 +68,15 @@ impl Database {
         last_zxid: Zxid,
         rules: Rules,
     ) -> Database {
+        let quotas = QuotaIndex::of(&tree);
         let mut database = Database {
             tree,
             sessions,
             ephemerals: HashMap::new(),
             ephemeral_count: 0,
             containers: ContainerIndex::default(),
+            quotas,
+            exceeded_quota: None,
             acls,
             last_zxid,
             rules,

@@ -14,6 +14,7 @@ use crate::database::{Database, RESERVED};
 use crate::error::Code;
 use crate::jute::Reader;
 use crate::path;
+use crate::quota::{Difference, QuotaCheck};
 use crate::request::{Create, Member, SetAcl, SetData, Text, Versioned, opcode, read_multi};
 use crate::stat::CONTAINER_OWNER;
 use crate::tree::{ExtendedTypes, OwnerKind, TTL_MAX_MS, Tree, owner_kind, ttl_owner};
@@ -65,6 +66,13 @@ impl Database {
             acls: &mut self.acls,
             authority: &self.rules.authority,
             is_global: self.sessions.contains_key(&caller.session),
+            quota: QuotaCheck {
+                enforced: self.rules.enforce_quota,
+                tree: &self.tree,
+                quotas: &self.quotas,
+                exceeded: &mut self.exceeded_quota,
+                ahead: HashMap::new(),
+            },
             caller,
             acl_bytes: 0,
         };
@@ -100,6 +108,7 @@ struct Node {
     aversion: i32,
     owner: OwnerKind,
     children: u32,
+    data_bytes: usize,
     acl: Acl,
 }
 
@@ -125,6 +134,7 @@ impl Outlook<'_> {
             aversion: stat.aversion,
             owner: znode.owner_kind(),
             children: znode.num_children(),
+            data_bytes: znode.data().map_or(0, <[u8]>::len),
             acl: znode.acl().clone(),
         })
     }
@@ -139,6 +149,7 @@ struct Preparer<'d, 'c> {
     acls: &'d mut AclTable,
     authority: &'d Authority,
     is_global: bool,
+    quota: QuotaCheck<'d>,
     caller: Caller<'c>,
     /// Of all lists of this request.
     acl_bytes: usize,
@@ -211,6 +222,7 @@ impl Preparer<'_, '_> {
         if parent.owner == OwnerKind::Ephemeral {
             return Err(Code::NoChildrenForEphemerals);
         }
+        self.quota.check(&path, Difference::creation(request.data.map_or(0, <[u8]>::len)))?;
         let parent_cversion = parent.cversion.wrapping_add(1);
         let kind = match request.opcode {
             opcode::CREATE_CONTAINER => CreateKind::Container,
@@ -254,6 +266,8 @@ impl Preparer<'_, '_> {
         let path = valid(request.path)?;
         let node = self.outlook.existing(&path)?;
         self.check_acl(&node.acl, perms::WRITE)?;
+        let difference = Difference::rewriting(node.data_bytes, request.data.map_or(0, <[u8]>::len));
+        self.quota.check(&path, difference)?;
         let version = next_version(node.version, request.version)?;
         Ok(Txn::SetData { path, data: request.data, version })
     }
@@ -312,7 +326,9 @@ impl Preparer<'_, '_> {
     /// Lets later members see what this one will do.
     fn foresee(&mut self, txn: &Txn<'_>) {
         match txn {
-            Txn::Create { kind, path, acl, parent_cversion, .. } => {
+            Txn::Create { kind, path, data, acl, parent_cversion } => {
+                let data_bytes = data.map_or(0, <[u8]>::len);
+                self.quota.foresee(path, Difference::creation(data_bytes));
                 let owner = match *kind {
                     CreateKind::Plain { ephemeral: true, .. } => self.caller.session,
                     CreateKind::Plain { .. } => 0,
@@ -320,7 +336,8 @@ impl Preparer<'_, '_> {
                     CreateKind::Ttl(ttl) => ttl_owner(ttl),
                 };
                 let owner = owner_kind(owner, self.outlook.extended_types);
-                let node = Node { version: 0, cversion: 0, aversion: 0, owner, children: 0, acl: acl.clone() };
+                let node =
+                    Node { version: 0, cversion: 0, aversion: 0, owner, children: 0, data_bytes, acl: acl.clone() };
                 self.outlook.changed.insert(path.to_string(), Some(node));
                 self.change_parent(path, |parent| {
                     parent.children += 1;
@@ -328,10 +345,17 @@ impl Preparer<'_, '_> {
                 });
             }
             Txn::Delete { path } => {
+                let bytes = self.outlook.node(path).map_or(0, |node| node.data_bytes);
+                self.quota.foresee(path, Difference::deletion(bytes));
                 self.outlook.changed.insert(path.to_string(), None);
                 self.change_parent(path, |parent| parent.children -= 1);
             }
-            Txn::SetData { path, version, .. } => self.change(path, |node| node.version = *version),
+            Txn::SetData { path, data, version } => {
+                let after = data.map_or(0, <[u8]>::len);
+                let before = self.outlook.node(path).map_or(0, |node| node.data_bytes);
+                self.quota.foresee(path, Difference::rewriting(before, after));
+                self.change(path, |node| (node.version, node.data_bytes) = (*version, after));
+            }
             _ => {}
         }
     }

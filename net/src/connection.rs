@@ -54,7 +54,7 @@ impl Pending {
     pub fn large(&self) -> usize {
         match self {
             Pending::Write { large, .. } | Pending::Read { large, .. } => *large,
-            Pending::Ready(_) => 0,
+            Pending::Count { .. } | Pending::Ready(_) => 0,
         }
     }
 }

@@ -2,5 +2,6 @@
 //! are those of the protocol reference's list of traps.
 
 mod containers;
+mod quotas;
 mod world;
 mod writes;

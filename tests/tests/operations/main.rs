@@ -1,4 +1,5 @@
 //! Operations as a client sees them, where more than one request or more than the tree has a part in it.
 
 mod containers;
+mod quotas;
 mod wire;

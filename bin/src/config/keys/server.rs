@@ -108,7 +108,7 @@ pub(super) const KEYS: &[Key] = &[
     optional("maxBatchSize", Source::Property, INT, GROUP_COMMIT),
     property("closeSessionTxn.enabled", Bool, "true", Later("switch for the list of ephemerals in a closeSession")),
     property("forceSnapshotSync", Bool, "false", Ensemble),
-    property("enforceQuota", Bool, "false", Later("enforcement of quotas")),
+    property("enforceQuota", Bool, "false", Done),
     optional("testingonly.initialZxid", Source::Property, Text, Java),
     optional("test.allowDiscontinuousProposals", Source::Property, Text, Java),
     optional("intBufferStartingSizeBytes", Source::Property, from(32, "bytes"), Java),

@@ -15,6 +15,7 @@
 //! Cost of a write: two or three look-ups, one encoding, one copy into the log's buffer, its share of a submission to the
 //! ring, and its share of a release to each reactor.
 
+mod background;
 mod session;
 mod throttle;
 
@@ -31,7 +32,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use paddock_consensus::Zxid;
 use paddock_engine::apply::Effects;
-use paddock_engine::container::{ContainerManager, ContainerSettings, LOOKS_PER_TURN};
+use paddock_engine::container::{ContainerManager, ContainerSettings};
 use paddock_engine::database::Database;
 use paddock_engine::error::Code;
 use paddock_engine::expiry::ExpiryQueue;
@@ -116,6 +117,7 @@ pub struct Replica {
     next_session: i64,
     expiry: ExpiryQueue,
     containers: ContainerManager,
+    next_quota_warning: Instant,
     /// A submission of each reactor that did not fit, and how many of its requests are taken.
     begun: Vec<Option<(Submission, usize)>>,
     /// Up to when each reactor has reported whom it heard.
@@ -192,6 +194,7 @@ impl Replica {
             next_session: first_session(server_id, wall_ms, database.sessions().map(|(session, _)| session)),
             expiry,
             containers: ContainerManager::new(containers, 0),
+            next_quota_warning: now,
             begun: (0..reactors).map(|_| None).collect(),
             heard_until: vec![now; reactors],
             epoch: now,
@@ -231,6 +234,7 @@ impl Replica {
             self.gather();
             self.expire_sessions();
             self.reap_containers();
+            self.warn_of_quotas();
         }
         self.seal();
         self.submit()?;
@@ -445,18 +449,6 @@ impl Replica {
             }
         };
         self.answer(home, kind);
-    }
-
-    /// Deletes containers and TTL znodes that are due, as many as the manager's pace allows.
-    fn reap_containers(&mut self) {
-        let (now, mut looks) = (self.millis(self.now), LOOKS_PER_TURN);
-        while self.may_gather() {
-            let Some(txn) = self.containers.next(&self.database, now, self.wall_ms, &mut looks) else { return };
-            if self.draft.transactions() >= VERSION_TXNS {
-                self.seal();
-            }
-            self.propose(0, 0, &txn);
-        }
     }
 
     /// Ends the version under construction.

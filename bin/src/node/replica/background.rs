@@ -1,0 +1,37 @@
+//! What the replica does without being asked: it deletes containers and TTL znodes, and tells of exceeded quotas.
+
+use std::time::Duration;
+
+use paddock_engine::container::LOOKS_PER_TURN;
+use paddock_engine::quota::ExceededQuota;
+
+use super::{Replica, VERSION_TXNS};
+
+/// Exceeded quotas are told in the log no more often than this.
+const QUOTA_WARNINGS_APART: Duration = Duration::from_secs(1);
+
+impl Replica {
+    /// Deletes containers and TTL znodes that are due, as many as the manager's pace allows.
+    pub(super) fn reap_containers(&mut self) {
+        let (now, mut looks) = (self.millis(self.now), LOOKS_PER_TURN);
+        while self.may_gather() {
+            let Some(txn) = self.containers.next(&self.database, now, self.wall_ms, &mut looks) else { return };
+            if self.draft.transactions() >= VERSION_TXNS {
+                self.seal();
+            }
+            self.propose(0, 0, &txn);
+        }
+    }
+
+    /// Says that a quota is exceeded: one of all in [`QUOTA_WARNINGS_APART`].
+    pub(super) fn warn_of_quotas(&mut self) {
+        if self.now < self.next_quota_warning {
+            return;
+        }
+        if let Some(ExceededQuota { prefix, what, usage, limit, is_hard }) = self.database.take_exceeded_quota() {
+            self.next_quota_warning = self.now + QUOTA_WARNINGS_APART;
+            let outcome = if is_hard { "the write was refused" } else { "it is a soft limit" };
+            tracing::warn!(path = prefix, what, usage, limit, "a quota is exceeded; {outcome}");
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Quotas: how many znodes and how many bytes of data there may be below a path.
+//!
+//! A quota on `/p` is two znodes below `/zookeeper/quota/p`: `zookeeper_limits`, which an operator writes, and
+//! `zookeeper_stats`, whose data the server keeps at the present usage. Both hold a text, [`Usage`]. There is a quota as
+//! long as there is a limits znode.
+//!
+//! **Accounting** is a part of applying a transaction, the same everywhere: creations, deletions and changes of data are
+//! added to the stats of the deepest quota above the path, and to no other. A stats znode that is created starts with
+//! the usage counted anew, of the whole subtree. Stats change without a zxid, version or event of their own, and the
+//! tree's digest leaves out everything below `/zookeeper`.
+//!
+//! **Enforcement** is a part of preparing a write, and only where `zookeeper.enforceQuota` says so. It looks at the
+//! head, and in a multi also at what earlier members will use.
+//!
+//! Costs: nothing while there is no quota. With quotas, a search in an ordered set for each level of the path that
+//! another quota lies beside, and for a write below a quota the change of one more znode. The creation of a stats znode
+//! visits the whole subtree at once.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::ops::Bound;
+
+use crate::database::Database;
+use crate::error::Code;
+use crate::path::ROOT;
+use crate::tree::{Tree, View, Znode};
+
+const QUOTAS: &str = "/zookeeper/quota";
+const LIMITS: &str = "/zookeeper_limits";
+const STATS: &str = "/zookeeper_stats";
+/// Longer texts mean nothing, bytes: no client's tool writes one, and each write below a quota reads it.
+const TEXT_MAX: usize = 1024;
+/// What is kept of a path for a log line, bytes.
+const SHOWN_PATH_MAX: usize = 256;
+
+/// What the znodes of a quota say. -1 is what is not said: no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Usage {
+    count: i64,
+    bytes: i64,
+    count_hard_limit: Option<i64>,
+    byte_hard_limit: Option<i64>,
+}
+
+impl Usage {
+    fn new(count: i64, bytes: i64) -> Usage {
+        Usage { count, bytes, count_hard_limit: None, byte_hard_limit: None }
+    }
+
+    /// Whatever cannot be understood is not said.
+    fn of(znode: Znode<'_>) -> Usage {
+        let data = znode.data().filter(|data| data.len() <= TEXT_MAX);
+        Usage::parse(data.and_then(|data| std::str::from_utf8(data).ok()).unwrap_or_default())
+    }
+
+    fn parse(text: &str) -> Usage {
+        let mut usage = Usage::new(-1, -1);
+        for pair in text.split([',', ';']) {
+            let mut parts = pair.split('=');
+            let (Some(key), Some(value)) = (parts.next(), parts.next()) else { continue };
+            let value = if value.is_empty() { Ok(-1) } else { value.parse() };
+            match (key, value) {
+                ("count", Ok(value)) => usage.count = value,
+                ("bytes", Ok(value)) => usage.bytes = value,
+                ("countHardLimit", Ok(value)) => usage.count_hard_limit = Some(value),
+                ("byteHardLimit", Ok(value)) => usage.byte_hard_limit = Some(value),
+                _ => {}
+            }
+        }
+        usage
+    }
+
+    /// The form that ZooKeeper's oldest parser can read too: hence the odd `=` before further keys.
+    fn text(&self) -> String {
+        let mut text = format!("count={},bytes={}", self.count, self.bytes);
+        let further = [("byteHardLimit", self.byte_hard_limit), ("countHardLimit", self.count_hard_limit)];
+        if further.iter().any(|(_, value)| value.is_some()) {
+            text.push('=');
+        }
+        for (key, value) in further {
+            if let Some(value) = value {
+                write!(text, ";{key}={value}").expect("a String takes everything");
+            }
+        }
+        text
+    }
+
+    fn plus(self, difference: Difference) -> Usage {
+        Usage {
+            count: self.count.wrapping_add(difference.count),
+            bytes: self.bytes.wrapping_add(difference.bytes),
+            ..self
+        }
+    }
+}
+
+/// What a write adds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Difference {
+    pub(crate) count: i64,
+    pub(crate) bytes: i64,
+}
+
+impl Difference {
+    pub(crate) fn creation(bytes: usize) -> Difference {
+        Difference { count: 1, bytes: bytes as i64 }
+    }
+
+    pub(crate) fn deletion(bytes: usize) -> Difference {
+        Difference { count: -1, bytes: -(bytes as i64) }
+    }
+
+    pub(crate) fn rewriting(before: usize, after: usize) -> Difference {
+        Difference { count: 0, bytes: after as i64 - before as i64 }
+    }
+
+    pub(crate) fn add(&mut self, other: Difference) {
+        self.count += other.count;
+        self.bytes += other.bytes;
+    }
+}
+
+/// The paths that have a quota: `/p` for each znode `/zookeeper/quota/p/zookeeper_limits`.
+#[derive(Debug, Default)]
+pub(crate) struct QuotaIndex {
+    prefixes: BTreeSet<Box<str>>,
+}
+
+impl QuotaIndex {
+    /// The deepest quota on the path or above it.
+    ///
+    /// In the order of bytes, whatever lies between a prefix of a text and the text begins with that prefix. So if the
+    /// greatest quota that is not behind the path is none above it, any that is above it is among the levels that the
+    /// two have in common.
+    pub(crate) fn deepest(&self, path: &str) -> Option<&str> {
+        let mut end = path;
+        while !end.is_empty() {
+            let found = self.prefixes.range::<str, _>((Bound::Unbounded, Bound::Included(end))).next_back()?;
+            let common = common_level(end, found);
+            if common == found.len() {
+                return Some(found);
+            }
+            end = &end[..common];
+        }
+        None
+    }
+
+    /// All limits znodes, from the tree.
+    pub(crate) fn of(tree: &Tree) -> QuotaIndex {
+        let mut index = QuotaIndex::default();
+        visit_subtree(tree.head(), QUOTAS, |znode| index.note(znode.path()));
+        index
+    }
+
+    fn note(&mut self, path: &str) {
+        if let Some(prefix) = prefix_of(path, LIMITS) {
+            self.prefixes.insert(prefix.into());
+        }
+    }
+
+    fn forget(&mut self, path: &str) {
+        if let Some(prefix) = prefix_of(path, LIMITS) {
+            self.prefixes.remove(prefix);
+        }
+    }
+}
+
+/// Bytes of the deepest of `path` and the paths above it with which `other` begins.
+fn common_level(path: &str, other: &str) -> usize {
+    let common = path.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let is_level = matches!(path.as_bytes().get(common), None | Some(b'/'));
+    // A slash is no part of a longer character, so that this cut is one between characters too.
+    if is_level { common } else { path.as_bytes()[..common].iter().rposition(|byte| *byte == b'/').unwrap_or(0) }
+}
+
+/// The path that the znode of a quota is about. There is no quota on the root.
+fn prefix_of<'p>(path: &'p str, name: &str) -> Option<&'p str> {
+    path.strip_prefix(QUOTAS)?.strip_suffix(name).filter(|prefix| prefix.starts_with('/'))
+}
+
+fn usage_at(tree: &Tree, prefix: &str, name: &str) -> Option<Usage> {
+    tree.get(&format!("{QUOTAS}{prefix}{name}")).map(Usage::of)
+}
+
+/// Calls `visit` with the znode and all below it.
+fn visit_subtree<'t>(view: View<'t>, top: &str, mut visit: impl FnMut(Znode<'t>)) {
+    let mut parents: Vec<Znode<'t>> = view.get(top).into_iter().collect();
+    parents.iter().for_each(|top| visit(*top));
+    let mut path = String::new();
+    while let Some(parent) = parents.pop() {
+        path.clear();
+        path.push_str(if parent.path() == ROOT { "" } else { parent.path() });
+        path.push('/');
+        let length = path.len();
+        for name in parent.children() {
+            path.truncate(length);
+            path.push_str(name);
+            let child = view.get(&path).expect("every listed child is in the tree");
+            visit(child);
+            if child.num_children() > 0 {
+                parents.push(child);
+            }
+        }
+    }
+}
+
+impl Database {
+    /// Accounts for a znode that was just created.
+    pub(crate) fn charge_creation(&mut self, path: &str, bytes: usize) {
+        self.quotas.note(path);
+        if let Some(prefix) = prefix_of(path, STATS) {
+            let mut usage = Usage::new(0, 0);
+            let data_bytes = |znode: Znode<'_>| znode.data().map_or(0, <[u8]>::len);
+            visit_subtree(self.tree.head(), prefix, |znode| {
+                usage = usage.plus(Difference::creation(data_bytes(znode)));
+            });
+            self.tree.rewrite_data(path, Some(usage.text().as_bytes()));
+        }
+        self.charge(path, Difference::creation(bytes));
+    }
+
+    /// Accounts for a znode that was just deleted.
+    pub(crate) fn charge_deletion(&mut self, path: &str, bytes: usize) {
+        self.quotas.forget(path);
+        self.charge(path, Difference::deletion(bytes));
+    }
+
+    /// Adds to the stats of the quota that the path is under. Where they are missing, nothing is counted.
+    pub(crate) fn charge(&mut self, path: &str, difference: Difference) {
+        let Some(prefix) = self.quotas.deepest(path) else { return };
+        let stats = format!("{QUOTAS}{prefix}{STATS}");
+        if let Some(znode) = self.tree.get(&stats) {
+            let text = Usage::of(znode).plus(difference).text();
+            self.tree.rewrite_data(&stats, Some(text.as_bytes()));
+        }
+    }
+
+    /// A limit that a write has met since this was asked last. Others met meanwhile are not told.
+    pub fn take_exceeded_quota(&mut self) -> Option<ExceededQuota> {
+        self.exceeded_quota.take()
+    }
+}
+
+/// What a write would make of a quota.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExceededQuota {
+    /// The path with the quota, cut if it is long.
+    pub prefix: String,
+    /// `count` or `bytes`.
+    pub what: &'static str,
+    pub usage: i64,
+    pub limit: i64,
+    /// The write was refused.
+    pub is_hard: bool,
+}
+
+/// Holds writes against the quotas of the head.
+pub(crate) struct QuotaCheck<'d> {
+    pub(crate) enforced: bool,
+    pub(crate) tree: &'d Tree,
+    pub(crate) quotas: &'d QuotaIndex,
+    pub(crate) exceeded: &'d mut Option<ExceededQuota>,
+    /// What earlier members of the same multi will add, by prefix.
+    pub(crate) ahead: HashMap<&'d str, Difference>,
+}
+
+impl QuotaCheck<'_> {
+    /// `Err` where a hard limit would be exceeded. A hard limit replaces the soft one of its kind.
+    pub(crate) fn check(&mut self, path: &str, difference: Difference) -> Result<(), Code> {
+        if !self.enforced {
+            return Ok(());
+        }
+        let Some(prefix) = self.quotas.deepest(path) else { return Ok(()) };
+        let limits = usage_at(self.tree, prefix, LIMITS);
+        let (Some(limits), Some(used)) = (limits, usage_at(self.tree, prefix, STATS)) else { return Ok(()) };
+        let used = used.plus(self.ahead.get(prefix).copied().unwrap_or_default()).plus(difference);
+        let kinds = [
+            ("count", difference.count, used.count, limits.count_hard_limit, limits.count),
+            ("bytes", difference.bytes, used.bytes, limits.byte_hard_limit, limits.bytes),
+        ];
+        for (what, difference, usage, hard, soft) in kinds {
+            let hard = hard.filter(|limit| *limit > -1);
+            let limit = hard.unwrap_or(soft);
+            if difference == 0 || limit < 0 || usage <= limit {
+                continue;
+            }
+            let is_hard = hard.is_some();
+            self.exceeded.get_or_insert_with(|| {
+                let cut = prefix.floor_char_boundary(SHOWN_PATH_MAX);
+                ExceededQuota { prefix: prefix[..cut].to_owned(), what, usage, limit, is_hard }
+            });
+            if is_hard {
+                return Err(Code::QuotaExceeded);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets later members of a multi see what this one will use.
+    pub(crate) fn foresee(&mut self, path: &str, difference: Difference) {
+        if self.enforced
+            && let Some(prefix) = self.quotas.deepest(path)
+        {
+            self.ahead.entry(prefix).or_default().add(difference);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{QuotaIndex, Usage, common_level};
+
+    #[test]
+    fn texts_are_read_and_written_as_zookeeper_does() {
+        for text in [
+            "count=4,bytes=5",
+            "count=-1,bytes=7=;byteHardLimit=9",
+            "count=4,bytes=5=;byteHardLimit=-1;countHardLimit=10",
+        ] {
+            assert_eq!(Usage::parse(text).text(), text);
+        }
+        assert_eq!(Usage::parse("count=4;;bytes=5=,countHardLimit=6").text(), "count=4,bytes=5=;countHardLimit=6");
+        assert_eq!(Usage::parse("count==,bytes=x,other=3"), Usage::new(-1, -1));
+        assert_eq!(Usage::parse(""), Usage::new(-1, -1));
+    }
+
+    #[test]
+    fn levels_in_common() {
+        for (path, other, common) in [
+            ("/a/b", "/a/b", "/a/b"),
+            ("/a/b", "/a", "/a"),
+            ("/a/b", "/a-b", "/a"),
+            ("/ab", "/ac", ""),
+            ("/ab", "/a", ""),
+            ("/é", "/è", ""),
+            ("/a/é", "/a/è/b", "/a"),
+        ] {
+            assert_eq!(&path[..common_level(path, other)], common, "{path} {other}");
+        }
+    }
+
+    #[test]
+    fn the_deepest_quota_is_found_among_its_neighbours() {
+        let mut index = QuotaIndex::default();
+        assert_eq!(index.deepest("/a"), None);
+        for prefix in ["/a", "/a/b/c", "/a-b", "/a/b/a", "/a/b0", "/ab", "/x/y"] {
+            index.note(&format!("/zookeeper/quota{prefix}/zookeeper_limits"));
+        }
+        for inert in ["/zookeeper/quota/zookeeper_limits", "/zookeeper/quotaz/zookeeper_limits", "/q/zookeeper_limits"]
+        {
+            index.note(inert);
+        }
+        for (path, quota) in [
+            ("/a", Some("/a")),
+            ("/a/b", Some("/a")),
+            ("/a/b/z", Some("/a")),
+            ("/a/b/c", Some("/a/b/c")),
+            ("/a/b/c/d/e", Some("/a/b/c")),
+            ("/a/b/cd", Some("/a")),
+            ("/a-b/c", Some("/a-b")),
+            ("/a0", None),
+            ("/", None),
+            ("/x", None),
+            ("/x/y/z", Some("/x/y")),
+            ("/z", None),
+        ] {
+            assert_eq!(index.deepest(path), quota, "{path}");
+        }
+        index.forget("/zookeeper/quota/a/b/c/zookeeper_limits");
+        assert_eq!(index.deepest("/a/b/c/d"), Some("/a"));
+    }
+}
