@@ -22,6 +22,8 @@ pub struct Rules {
     pub authority: Authority,
     /// Whether and how znodes may have a time to live.
     pub extended_types: ExtendedTypes,
+    /// Whether clients may change the ensemble.
+    pub reconfig_enabled: bool,
     /// Whether writes that exceed a hard quota are refused.
     pub enforce_quota: bool,
 }
@@ -118,6 +120,12 @@ impl Database {
     /// The ephemerals of one session, in the order of their paths.
     pub fn ephemerals_of(&self, session: i64) -> impl Iterator<Item = &str> {
         self.ephemerals.get(&session).into_iter().flatten().map(|path| &**path)
+    }
+
+    /// Those of them whose paths begin with this text; all for a blank one or the root.
+    pub fn ephemerals_with_prefix<'d>(&'d self, session: i64, prefix: &'d str) -> impl Iterator<Item = &'d str> {
+        let is_blank = matches!(prefix.trim_matches(|c| c <= ' '), "" | "/");
+        self.ephemerals_of(session).filter(move |path| is_blank || path.starts_with(prefix))
     }
 
     pub(crate) fn add_ephemeral(&mut self, session: i64, path: &str) {

@@ -15,7 +15,7 @@ use crate::error::Code;
 use crate::jute::Reader;
 use crate::path;
 use crate::quota::{Difference, QuotaCheck};
-use crate::request::{Create, Member, SetAcl, SetData, Text, Versioned, opcode, read_multi};
+use crate::request::{Create, Member, Reconfig, SetAcl, SetData, Text, Versioned, opcode, read_multi};
 use crate::stat::CONTAINER_OWNER;
 use crate::tree::{ExtendedTypes, OwnerKind, TTL_MAX_MS, Tree, owner_kind, ttl_owner};
 use crate::txn::{CreateKind, Txn};
@@ -83,6 +83,10 @@ impl Database {
             opcode::DELETE => preparer.delete(Versioned::read(reader).map_err(undecodable)?),
             opcode::SET_DATA => preparer.set_data(SetData::read(reader).map_err(undecodable)?),
             opcode::SET_ACL => preparer.set_acl(SetAcl::read(reader).map_err(undecodable)?),
+            opcode::RECONFIG => {
+                Reconfig::read(reader).map_err(undecodable)?;
+                preparer.reconfig(self.rules.reconfig_enabled)
+            }
             opcode::MULTI => match read_multi(reader) {
                 // Unlike single operations, a multi has its zxid before it is decoded.
                 Err(_) => Err(Code::Marshalling),
@@ -280,6 +284,15 @@ impl Preparer<'_, '_> {
         self.check_acl(&node.acl, perms::ADMIN)?;
         let version = next_version(node.aversion, request.version)?;
         Ok(Txn::SetAcl { path, acl, version })
+    }
+
+    /// A server alone has no ensemble that could be changed.
+    fn reconfig<'a>(&self, enabled: bool) -> Result<Txn<'a>, Code> {
+        if !enabled {
+            return Err(Code::ReconfigDisabled);
+        }
+        self.check_session()?;
+        Err(Code::Unimplemented)
     }
 
     fn check<'a>(&mut self, request: Versioned<'a>) -> Result<Txn<'a>, Code> {

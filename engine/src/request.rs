@@ -25,6 +25,7 @@ pub mod opcode {
     pub const CHECK: i32 = 13;
     pub const MULTI: i32 = 14;
     pub const CREATE2: i32 = 15;
+    pub const RECONFIG: i32 = 16;
     pub const CHECK_WATCHES: i32 = 17;
     pub const REMOVE_WATCHES: i32 = 18;
     pub const CREATE_CONTAINER: i32 = 19;
@@ -34,6 +35,7 @@ pub mod opcode {
     pub const AUTH: i32 = 100;
     pub const SET_WATCHES: i32 = 101;
     pub const SASL: i32 = 102;
+    pub const GET_EPHEMERALS: i32 = 103;
     pub const GET_ALL_CHILDREN_NUMBER: i32 = 104;
     pub const SET_WATCHES2: i32 = 105;
     pub const ADD_WATCH: i32 = 106;
@@ -134,6 +136,27 @@ pub struct Watched<'a> {
 impl<'a> Watched<'a> {
     pub fn read(reader: &mut Reader<'a>) -> Result<Watched<'a>, Malformed> {
         Ok(Watched { path: reader.string()?, watch: reader.bool()? })
+    }
+}
+
+/// reconfig. A server alone refuses it, whatever it asks for, but only as a whole record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reconfig<'a> {
+    pub joining: Text<'a>,
+    pub leaving: Text<'a>,
+    pub members: Text<'a>,
+    /// Of the configuration that it starts from; -1 is any.
+    pub config_id: i64,
+}
+
+impl<'a> Reconfig<'a> {
+    pub fn read(reader: &mut Reader<'a>) -> Result<Reconfig<'a>, Malformed> {
+        Ok(Reconfig {
+            joining: reader.string()?,
+            leaving: reader.string()?,
+            members: reader.string()?,
+            config_id: reader.i64()?,
+        })
     }
 }
 

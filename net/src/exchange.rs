@@ -81,6 +81,11 @@ pub enum RequestKind {
         xid: i32,
         body: Range<u32>,
     },
+    /// The prefix of the ephemerals that are asked for lies in the submission's bytes.
+    Ephemerals {
+        xid: i32,
+        body: Range<u32>,
+    },
     CloseSession {
         xid: i32,
     },

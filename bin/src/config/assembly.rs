@@ -131,6 +131,7 @@ impl Assembly<'_> {
             extended_types_enabled: self.flag("extendedTypesEnabled"),
             emulate_353_ttl_nodes: self.flag("emulate353TTLNodes"),
             enforce_quota: self.flag("enforceQuota"),
+            reconfig_enabled: self.flag("reconfigEnabled"),
             container_check_interval: self.millis("znode.container.checkIntervalMs"),
             container_max_per_minute: count(self.number("znode.container.maxPerMinute")),
             container_max_never_used: Some(self.millis("znode.container.maxNeverUsedIntervalMs"))

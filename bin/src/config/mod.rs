@@ -111,6 +111,8 @@ pub struct Config {
     /// They may be as ZooKeeper 3.5.3 wrote them.
     pub emulate_353_ttl_nodes: bool,
     pub enforce_quota: bool,
+    /// Clients may change the ensemble.
+    pub reconfig_enabled: bool,
     pub container_check_interval: Duration,
     pub container_max_per_minute: u32,
     /// `None`: a container that never had a child is kept.

@@ -289,7 +289,7 @@ fn rules(config: &Config, authority: Authority) -> Rules {
         (true, false) => ExtendedTypes::On,
         (true, true) => ExtendedTypes::Emulate353,
     };
-    Rules { authority, extended_types, enforce_quota: config.enforce_quota }
+    Rules { authority, extended_types, reconfig_enabled: config.reconfig_enabled, enforce_quota: config.enforce_quota }
 }
 
 fn container_settings(config: &Config) -> ContainerSettings {

@@ -3,5 +3,6 @@
 
 mod containers;
 mod quotas;
+mod reconfig;
 mod world;
 mod writes;

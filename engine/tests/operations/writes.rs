@@ -128,6 +128,22 @@ fn trap_082_a_session_takes_its_ephemerals_along() {
     world.assert_replays();
 }
 
+#[test]
+fn trap_90_the_prefix_of_ephemerals_is_a_text() {
+    let mut world = World::new();
+    for (path, flags) in [("/a", 0), ("/a/e", 1), ("/ab", 1), ("/b", 1), ("/p", 0)] {
+        world.create(path, flags).unwrap();
+    }
+    let found = |prefix| world.database.ephemerals_with_prefix(SESSION, prefix).collect::<Vec<_>>();
+    for all in ["", "/", " ", " /\t"] {
+        assert_eq!(found(all), ["/a/e", "/ab", "/b"], "{all:?}");
+    }
+    assert_eq!(found("/a"), ["/a/e", "/ab"]);
+    assert_eq!(found("/a/"), ["/a/e"]);
+    assert_eq!(found(" /a"), [""; 0]);
+    assert_eq!(world.database.ephemerals_with_prefix(SESSION + 1, "/").count(), 0);
+}
+
 /// Logs of old servers do not say which ephemerals go.
 #[test]
 fn a_close_without_a_list_takes_all() {

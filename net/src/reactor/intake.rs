@@ -328,8 +328,10 @@ impl Reactor {
             | opcode::DELETE
             | opcode::SET_DATA
             | opcode::SET_ACL
+            | opcode::RECONFIG
             | opcode::MULTI => self.write(slot, header, body),
             opcode::SYNC => self.sync(slot, header, body),
+            opcode::GET_EPHEMERALS => self.get_ephemerals(slot, header, body),
             opcode::CLOSE_SESSION => self.close_session(slot, header),
             opcode::AUTH => return self.authenticate(slot, header, body),
             opcode::SASL => return self.negotiate(slot, header, body),
@@ -386,6 +388,12 @@ impl Reactor {
     fn sync(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
         let range = self.append_body(body);
         self.await_replica(slot, header.opcode, RequestKind::Sync { xid: header.xid, body: range });
+    }
+
+    /// Whose an ephemeral is, the replica knows, and no version of the tree tells quickly.
+    fn get_ephemerals(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
+        let range = self.append_body(body);
+        self.await_replica(slot, header.opcode, RequestKind::Ephemerals { xid: header.xid, body: range });
     }
 
     fn close_session(&mut self, slot: u32, header: RequestHeader) {

@@ -19,6 +19,7 @@ fn is_write(opcode: i32) -> bool {
             | opcode::DELETE
             | opcode::SET_DATA
             | opcode::SET_ACL
+            | opcode::RECONFIG
             | opcode::MULTI
     )
 }

@@ -41,10 +41,8 @@ impl Default for World {
 impl World {
     pub fn new() -> World {
         let authority = Authority::default();
-        let fresh = || {
-            let rules = Rules { authority: authority.clone(), extended_types: ExtendedTypes::On, ..Rules::default() };
-            Database::new(HashSeed(*b"0123456789abcdef"), rules)
-        };
+        let rules = Rules { extended_types: ExtendedTypes::On, enforce_quota: true, ..Rules::default() };
+        let fresh = || Database::new(HashSeed(*b"0123456789abcdef"), rules.clone());
         let mut world = World {
             database: fresh(),
             replica: fresh(),

@@ -1,5 +1,7 @@
 //! Operations as a client sees them, where more than one request or more than the tree has a part in it.
 
 mod containers;
+mod ephemerals;
 mod quotas;
+mod reconfig;
 mod wire;

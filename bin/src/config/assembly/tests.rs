@@ -122,6 +122,7 @@ fn defaults_of_a_file_are_zookeepers() {
         extended_types_enabled: false,
         emulate_353_ttl_nodes: false,
         enforce_quota: false,
+        reconfig_enabled: false,
         container_check_interval: Duration::from_secs(60),
         container_max_per_minute: 10_000,
         container_max_never_used: None,
@@ -172,6 +173,7 @@ fn every_key_reaches_its_field() {
     differs("DigestAuthenticationProvider.superDigest=super:a=", &digest, "super:a=");
     differs("extendedTypesEnabled=true", &|c| c.extended_types_enabled.to_string(), "true");
     differs("emulate353TTLNodes=true", &|c| c.emulate_353_ttl_nodes.to_string(), "true");
+    differs("reconfigEnabled=true", &|c| c.reconfig_enabled.to_string(), "true");
     differs("enforceQuota=true", &|c| c.enforce_quota.to_string(), "true");
     differs("znode.container.checkIntervalMs=5", &|c| format!("{:?}", c.container_check_interval), "5ms");
     differs("znode.container.maxPerMinute=5", &|c| c.container_max_per_minute.to_string(), "5");

@@ -17,7 +17,7 @@ pub(super) const KEYS: &[Key] = &[
     file("electionAlg", Number { unit: "", min: 3, max: 3 }, "3", Ensemble),
     file("peerType", Choice(&["participant", "observer"]), "participant", Ensemble),
     file("standaloneEnabled", StrictBool, "true", Done),
-    file("reconfigEnabled", StrictBool, "false", Ensemble),
+    file("reconfigEnabled", StrictBool, "false", Done),
     file("quorumListenOnAllIPs", StrictBool, "false", Ensemble),
     file("syncEnabled", StrictBool, "true", Ensemble),
     property("observer.syncEnabled", Bool, "true", Ensemble),

@@ -36,7 +36,7 @@ use paddock_engine::container::{ContainerManager, ContainerSettings};
 use paddock_engine::database::Database;
 use paddock_engine::error::Code;
 use paddock_engine::expiry::ExpiryQueue;
-use paddock_engine::jute::Reader;
+use paddock_engine::jute::{Reader, Write, wire_length};
 use paddock_engine::log::{Log, LogError};
 use paddock_engine::prepare::{Caller, Refusal};
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
@@ -387,6 +387,9 @@ impl Replica {
             RequestKind::Sync { xid, body } => {
                 self.sync(home, *xid, &bytes[body.start as usize..body.end as usize]);
             }
+            RequestKind::Ephemerals { xid, body } => {
+                self.list_ephemerals(home, request.session, *xid, &bytes[body.start as usize..body.end as usize]);
+            }
             RequestKind::CloseSession { xid } => self.close_for(home, request.session, *xid),
             RequestKind::Connect { timeout } => self.connect(home, *timeout),
             RequestKind::Reattach { timeout, password_matches } => {
@@ -446,6 +449,25 @@ impl Replica {
             Ok(_) => {
                 let path = &body[..body.len() - reader.rest().len()];
                 AnswerKind::Reply { xid, code: 0, body: self.draft.append(home.reactor, path) }
+            }
+        };
+        self.answer(home, kind);
+    }
+
+    /// The session's own, as the head has them: answered when that is public.
+    fn list_ephemerals(&mut self, home: Home, session: i64, xid: i32, body: &[u8]) {
+        let kind = match Reader::new(body).string() {
+            Err(_) => AnswerKind::Reply { xid, code: Code::Marshalling.number(), body: 0..0 },
+            Ok(prefix) => {
+                let prefix = prefix.unwrap_or_default();
+                let mut list = vec![0; 4];
+                let mut count = 0;
+                for path in self.database.ephemerals_with_prefix(session, &prefix) {
+                    list.put_string(path);
+                    count += 1;
+                }
+                list[..4].copy_from_slice(&wire_length(count).to_be_bytes());
+                AnswerKind::Reply { xid, code: 0, body: self.draft.append(home.reactor, &list) }
             }
         };
         self.answer(home, kind);
