@@ -378,9 +378,9 @@ mod tests {
                  number from 1 to 2147483647",
             ),
             (
-                line(9, "enforce.auth.enabled", "true"),
-                "zoo.cfg:9: enforce.auth.enabled: this version has no enforced authentication yet, and without it the \
-                 wrong clients would be let in or kept out; set it to false to serve without",
+                line(9, "sessionRequireClientSASLAuth", "true"),
+                "zoo.cfg:9: sessionRequireClientSASLAuth: this version has no SASL yet, and without it the wrong clients \
+                 would be let in or kept out; set it to false to serve without",
             ),
         ] {
             let error = Settings::gather([written], true).expect_err(expected);

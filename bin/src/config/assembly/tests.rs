@@ -206,7 +206,7 @@ fn refusals() {
         ("authProvider.1=my.Provider", "zoo.cfg:3: authProvider.1: a server without a JVM cannot load the class"),
         ("metricsProvider.className=my.Metrics", "zoo.cfg:3: metricsProvider.className: a server without a JVM"),
         ("sessionRequireClientSASLAuth=true", "zoo.cfg:3: sessionRequireClientSASLAuth: this version has no SASL yet"),
-        ("DigestAuthenticationProvider.digestAlg=SHA-256", "zoo.cfg:3: DigestAuthenticationProvider.digestAlg: "),
+        ("DigestAuthenticationProvider.digestAlg=MD5", "zoo.cfg:3: DigestAuthenticationProvider.digestAlg: "),
         ("x=\\u12", "zoo.cfg:3: \"\\u\" must be followed by four hexadecimal digits"),
     ] {
         let found = refused(lines);
