@@ -51,11 +51,13 @@ fn prepare(server: &mut Client, acl: &[Acl]) {
 
 /// A request about `/z` and `/z/c`, the permissions of which one is needed, and whether it may be in a multi.
 fn operations() -> Vec<(Request, i32, bool)> {
+    let path = |opcode, path: &str| Request::Path { opcode, path: Some(path.into()) };
     vec![
         (Request::get_data("/z", false), READ, false),
         (Request::exists("/z", false), if Kind::under_test() == Kind::Paddock { READ } else { 31 }, false),
         (Request::get_children("/z", false), READ, false),
         (Request::get_children2("/z", false), READ, false),
+        (path(op::GET_ALL_CHILDREN_NUMBER, "/z"), READ, false),
         (Request::get_acl("/z"), READ | ADMIN, false),
         (Request::set_data("/z", b"y", -1), WRITE, true),
         (set_acl("/z", Acl::open()), ADMIN, false),
@@ -128,6 +130,24 @@ fn x1_members_of_a_multi_are_judged_by_what_earlier_members_did() {
     };
     assert_eq!(outcomes[1].body, Body::Number(err::NO_AUTH));
     assert_eq!(ask(&mut client, Request::exists("/m", false)).err, err::NO_NODE);
+}
+
+#[test]
+fn x1_a_multi_read_judges_each_member() {
+    let server = with_super(setup()).start();
+    let mut maker = superuser(&server);
+    prepare(&mut maker, &[Acl::new(READ, "digest", PAT)]);
+    let mut stranger = client(&server);
+    let members = vec![
+        Request::get_data("/z", false),
+        Request::get_children("/z", false),
+        Request::get_children("/zookeeper", false),
+        Request::get_data("/z/c", false),
+    ];
+    let reply = done(&mut stranger, Request::Multi { opcode: op::MULTI_READ, members });
+    let Body::Multi(outcomes) = reply.body else { panic!("the results of a multi") };
+    let errors: Vec<bool> = outcomes.iter().map(|outcome| outcome.body == Body::Number(err::NO_AUTH)).collect();
+    assert_eq!(errors, [true, true, false, true]);
 }
 
 #[test]

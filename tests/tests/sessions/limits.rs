@@ -8,6 +8,8 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 
 const THROTTLED: i32 = -127;
+/// Tries of what depends on the machine's load.
+const ROUNDS: u32 = 30;
 
 /// Sets a key both ways, because Debian's 3.8.0 reads some as properties only.
 fn with(setup: Setup, key: &str, value: &str) -> Setup {
@@ -141,25 +143,41 @@ fn requests_of_a_closed_connection_are_dropped_while_the_throttle_stalls() {
 #[test]
 fn requests_that_have_waited_too_long_are_answered_and_not_executed() {
     let setup = with(setup(), "request_throttle_max_requests", "1");
-    let server = with(setup, "throttled_op_wait_time", "1").start();
+    let server = with(setup, "throttled_op_wait_time", "10").start();
     let mut client = client(&server);
-    for number in 0..1000 {
-        client.queue(&Request::create(&format!("/n-{number}"), b"", 0));
+    let mut counts = (0, 0);
+    // How many are late is a matter of the machine's load; that it is all of them, or none, cannot go on.
+    for round in 0..ROUNDS {
+        let (executed, throttled) = flood_and_check(&mut client, round);
+        counts = (counts.0 + executed, counts.1 + throttled);
+        if counts.0 > 0 && counts.1 > 0 {
+            done(&mut client, Request::close());
+            return;
+        }
+    }
+    panic!("{} executed, {} throttled", counts.0, counts.1);
+}
+
+/// Creates many znodes at once; what was answered with success is there, and nothing else. Returned are how many were
+/// executed and how many throttled.
+fn flood_and_check(client: &mut Client, round: u32) -> (u32, u32) {
+    let paths: Vec<String> = (0..2000).map(|number| format!("/n-{round}-{number}")).collect();
+    for path in &paths {
+        client.queue(&Request::create(path, b"", 0));
     }
     client.flush().expect("the server reads on");
-    let replies: Vec<_> = (0..1000).map(|_| client.next_reply().expect("every request is answered")).collect();
+    let replies: Vec<_> = paths.iter().map(|_| client.next_reply().expect("every request is answered")).collect();
     let (mut executed, mut throttled) = (0, 0);
-    for (number, reply) in replies.iter().enumerate() {
-        let there = ask(&mut client, Request::exists(&format!("/n-{number}"), false)).err == err::OK;
+    for (path, reply) in paths.iter().zip(replies) {
         match reply.err {
             err::OK => executed += 1,
             THROTTLED => throttled += 1,
-            other => panic!("{other}"),
+            other => panic!("{path}: {other}"),
         }
-        assert_eq!(there, reply.err == err::OK, "{number}");
+        let there = ask(client, Request::exists(path, false)).err == err::OK;
+        assert_eq!(there, reply.err == err::OK, "{path}");
     }
-    assert!(executed > 0 && throttled > 0, "{executed} executed, {throttled} throttled");
-    done(&mut client, Request::close());
+    (executed, throttled)
 }
 
 /// A handshake and the beginning of a frame of this length.
