@@ -1,5 +1,6 @@
 //! `paddock`: the server and its commands.
 
+mod allocator;
 mod bench;
 mod config;
 mod log;
@@ -10,10 +11,6 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-
-/// Freed memory of the tree goes back in many sizes; this allocator keeps it together.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Arguments that cannot be understood.
 const EXIT_USAGE: u8 = 2;

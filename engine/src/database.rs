@@ -11,7 +11,7 @@ use crate::acl::{AclTable, Authority, Entry, Id, perms};
 use crate::container::ContainerIndex;
 use crate::quota::{ExceededQuota, QuotaIndex};
 use crate::stat::Stat;
-use crate::tree::{ExtendedTypes, HashSeed, NewZnode, OwnerKind, Tree};
+use crate::tree::{ExtendedTypes, HashSeed, NewZnode, OwnerKind, Tree, owner_kind};
 
 /// The znodes that cannot be deleted.
 pub const RESERVED: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
@@ -59,18 +59,20 @@ impl Database {
                 stat: Stat { aversion: if is_config { -1 } else { 0 }, ..Stat::default() },
             });
         }
-        Database::assemble(tree, BTreeMap::new(), acls, Zxid::ZERO, rules)
+        Database::assemble(tree, BTreeMap::new(), Vec::new(), acls, Zxid::ZERO, rules)
     }
 
-    /// The state that a snapshot holds.
+    /// The state that a snapshot holds; `owners` are those of all znodes that have one, with their paths.
     pub fn assemble(
         tree: Tree,
         sessions: BTreeMap<i64, i32>,
+        owners: Vec<(i64, String)>,
         acls: AclTable,
         last_zxid: Zxid,
         rules: Rules,
     ) -> Database {
         let quotas = QuotaIndex::of(&tree);
+        let extended_types = rules.extended_types;
         let mut database = Database {
             tree,
             sessions,
@@ -83,7 +85,13 @@ impl Database {
             last_zxid,
             rules,
         };
-        database.index_owners();
+        for (owner, path) in owners {
+            match owner_kind(owner, extended_types) {
+                OwnerKind::Persistent => {}
+                OwnerKind::Ephemeral => database.add_ephemeral(owner, &path),
+                kind => database.containers.note(kind, &path),
+            }
+        }
         database
     }
 
@@ -139,19 +147,6 @@ impl Database {
             if paths.is_empty() {
                 self.ephemerals.remove(&session);
             }
-        }
-    }
-
-    fn index_owners(&mut self) {
-        let mut found = Vec::new();
-        let containers = &mut self.containers;
-        self.tree.for_each(|znode| match znode.owner_kind() {
-            OwnerKind::Persistent => {}
-            OwnerKind::Ephemeral => found.push((znode.stat().ephemeral_owner, znode.path().to_owned())),
-            kind => containers.note(kind, znode.path()),
-        });
-        for (session, path) in found {
-            self.add_ephemeral(session, &path);
         }
     }
 }

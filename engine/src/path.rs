@@ -10,11 +10,11 @@ pub fn is_valid(path: &str) -> bool {
     if path == ROOT {
         return true;
     }
-    path.strip_prefix('/').is_some_and(|names| names.split('/').all(is_valid_name))
-}
-
-fn is_valid_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && name.chars().all(is_valid_char)
+    let Some(names) = path.strip_prefix('/') else { return false };
+    let names_are_valid = names.split('/').all(|name| !matches!(name, "" | "." | ".."));
+    // Without a branch for each byte; nearly every path is of printable ASCII.
+    let is_plain = path.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
+    names_are_valid && (is_plain || path.chars().all(is_valid_char))
 }
 
 fn is_valid_char(c: char) -> bool {

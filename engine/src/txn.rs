@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::acl::{Acl, AclTable, Entry, Id, read_claimed};
+use crate::acl::{Acl, AclTable, Entry, Id, read_claimed, read_open};
 use crate::jute::{Malformed, Reader, Write, wire_length};
 use crate::request::opcode;
 
@@ -170,6 +170,20 @@ impl Txn<'_> {
         }
     }
 
+    /// The path that an encoded transaction is about, and whether it changes the parent's children too; `None` for those
+    /// that have no path, or several, and where it cannot be read. For looking ahead, not for applying.
+    pub fn path_ahead(bytes: &[u8]) -> Option<(&str, bool)> {
+        const OPCODE_AT: usize = 28;
+        let mut reader = Reader::new(bytes.get(OPCODE_AT..)?);
+        let in_parent = match reader.i32().ok()? {
+            opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => true,
+            opcode::DELETE | opcode::DELETE_CONTAINER => true,
+            opcode::SET_DATA | opcode::SET_ACL => false,
+            _ => return None,
+        };
+        Some((std::str::from_utf8(reader.buffer().ok()??).ok()?, in_parent))
+    }
+
     /// Reads a whole transaction and, where there is one, its digest.
     pub fn read<'a>(bytes: &'a [u8], acls: &mut AclTable) -> Result<ReadTxn<'a>, Malformed> {
         let mut reader = Reader::new(bytes);
@@ -234,6 +248,9 @@ pub fn write_digest(digest: u64, out: &mut impl Write) {
 }
 
 fn read_acl(reader: &mut Reader<'_>, acls: &mut AclTable) -> Result<Acl, Malformed> {
+    if read_open(reader) {
+        return Ok(None);
+    }
     let mut entries = Vec::new();
     for claimed in read_claimed(reader)? {
         let (Some(scheme), Some(id)) = (claimed.scheme, claimed.id) else { return Err(Malformed) };
@@ -286,9 +303,16 @@ mod tests {
         assert_eq!(header, HEADER);
         assert_eq!(format!("{read:?}"), format!("{txn:?}"));
         assert_eq!(digest, Some(42));
+        let (path, in_parent) = match txn {
+            Txn::Create { path, .. } | Txn::Delete { path } | Txn::DeleteContainer { path } => (Some(&**path), true),
+            Txn::SetData { path, .. } | Txn::SetAcl { path, .. } => (Some(&**path), false),
+            _ => (None, false),
+        };
+        assert_eq!(Txn::path_ahead(&out), path.map(|path| (path, in_parent)));
         for length in 0..out.len() {
             // Any result will do, a panic will not.
             let _ = Txn::read(&out[..length], &mut acls);
+            let _ = Txn::path_ahead(&out[..length]);
         }
     }
 

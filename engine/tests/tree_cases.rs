@@ -104,6 +104,65 @@ fn damaged_records_are_refused() {
     check(&[0, 1, 2, 3], &renamed, &|error| *error == LoadError::Unlinked);
 }
 
+/// Whatever is expected, nothing changes: it may be there or not, long or short, the root or no path at all.
+#[test]
+fn looking_ahead_changes_nothing() {
+    let mut tree = fresh_tree();
+    tree.install(plain("/a"));
+    (0..1000).for_each(|index| tree.install(plain(&format!("/a/child-{index:04}"))));
+    let digest = tree.digest();
+    let mut paths: Vec<String> = (0..50).map(|index| format!("/a/child-{:04}", index * 40)).collect();
+    paths.extend(["/", "", "/a", "/b", "/b/c", "a", "//", "/a/", "/a/child-0000/x"].map(str::to_owned));
+    for in_parent in [false, true] {
+        let expected: Vec<(&str, bool)> = paths.iter().map(|path| (&**path, in_parent)).collect();
+        tree.expect(&expected);
+        tree.expect(&expected[..1]);
+        tree.expect(&[]);
+    }
+    assert_eq!((tree.digest(), tree.len()), (digest, 1002));
+    Tree::new(SEED, ExtendedTypes::Off).expect(&[("/", true), ("/a", true)]);
+}
+
+/// A list of more than 64 KiB goes a way of its own.
+#[test]
+fn damaged_long_lists_are_refused() {
+    let mut tree = fresh_tree();
+    tree.install(plain("/a"));
+    (0..10_000).for_each(|index| tree.install(plain(&format!("/a/child-{index:04}"))));
+    let load = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut loader = BulkLoader::new(SEED, ExtendedTypes::Off);
+        for znode in tree.head().iter() {
+            let mut names = Vec::new();
+            znode.write_children(&mut names);
+            if znode.path() == "/a" {
+                change(&mut names);
+            }
+            loader.push(LoadedZnode {
+                path: znode.path(),
+                data: znode.data(),
+                acl: None,
+                stat: znode.stat(),
+                num_children: znode.num_children(),
+                child_names: &names,
+            })?;
+        }
+        loader.finish()
+    };
+    let loaded = load(&|_| {}).unwrap();
+    let children = |tree: &Tree| {
+        let mut children: Vec<String> = tree.get("/a").unwrap().children().map(str::to_owned).collect();
+        children.sort_unstable();
+        children
+    };
+    assert_eq!(children(&loaded), children(&tree));
+    let error = load(&|names| names.truncate(names.len() - 14)).err().unwrap();
+    assert_eq!(error, LoadError::BadCount { path: "/a".into(), num_children: 10_000, listed: 9_999 });
+    let error = load(&|names| *names.last_mut().unwrap() = b'x').err().unwrap();
+    assert_eq!(error, LoadError::Unlinked);
+    let error = load(&|names| *names.last_mut().unwrap() = b'/').err().unwrap();
+    assert_eq!(error, LoadError::BadNames { path: "/a".into() });
+}
+
 #[test]
 fn roots_of_another_tree_are_refused() {
     quiet_panics();

@@ -43,8 +43,8 @@ fn unsafe_code_is_where_the_architecture_says() {
     assert!(files.len() > 50, "the sources were found");
     for file in files {
         let text = std::fs::read_to_string(&file).expect("sources are text");
-        let is_named =
-            file.starts_with(root().join("engine/src/tree")) || file.starts_with(root().join("engine/src/io"));
+        let named = ["engine/src/tree", "engine/src/io", "bin/src/allocator.rs"];
+        let is_named = named.iter().any(|place| file.starts_with(root().join(place)));
         assert!(is_named || !text.contains("allow(unsafe_code)"), "{} is not among the unsafe modules", file.display());
     }
 }

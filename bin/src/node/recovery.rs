@@ -1,5 +1,6 @@
 //! From the files to the state: the newest snapshot that holds, and the log after it.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -78,8 +79,8 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
     let snapshot = loaded.as_ref().map(|(zxid, _, _)| *zxid);
     let (mut database, seed) = match loaded {
         Some((zxid, loaded, seed)) => {
-            let snapshot::LoadedSnapshot { tree, sessions, acls, .. } = loaded;
-            (Database::assemble(tree, sessions, acls, zxid, rules), seed)
+            let snapshot::LoadedSnapshot { tree, sessions, owners, acls, .. } = loaded;
+            (Database::assemble(tree, sessions, owners, acls, zxid, rules), seed)
         }
         None => {
             let seed = random_seed();
@@ -88,8 +89,13 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
     };
     let after = database.last_zxid();
     let mut acls = AclTable::default();
-    let (log, found) = Log::open(log_config, after, &mut |zxid, bytes| replay(&mut database, &mut acls, zxid, bytes))
-        .map_err(RecoveryError::Log)?;
+    let replayed = RefCell::new(&mut database);
+    let ahead = &mut |records: &[&[u8]]| {
+        let paths: Vec<(&str, bool)> = records.iter().filter_map(|bytes| Txn::path_ahead(bytes)).collect();
+        replayed.borrow().tree().expect(&paths);
+    };
+    let visit = &mut |zxid: Zxid, bytes: &[u8]| replay(&mut replayed.borrow_mut(), &mut acls, zxid, bytes);
+    let (log, found) = Log::open_ahead(log_config, after, ahead, visit).map_err(RecoveryError::Log)?;
     let sealed = database.tree_mut().seal();
     database.tree_mut().publish(sealed);
     Ok(Recovered { database, log, seed, found, snapshot })

@@ -118,6 +118,16 @@ fn write_entry(perms: i32, scheme: &str, id: &str, out: &mut impl Write) {
     out.put_string(id);
 }
 
+/// The open list as [`write`] has it.
+const OPEN_WIRE: &[u8] = b"\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone";
+
+/// Reads the open list, if it is what comes next: the usual case, without the texts and sets that others need.
+pub fn read_open(reader: &mut Reader<'_>) -> bool {
+    let Some(rest) = reader.rest().strip_prefix(OPEN_WIRE) else { return false };
+    *reader = Reader::new(rest);
+    true
+}
+
 /// An entry as a client sent it: either text may be null.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ClaimedEntry {
@@ -175,8 +185,25 @@ impl AclTable {
 
 #[cfg(test)]
 mod tests {
-    use super::{AclTable, Entry, Id, entries, perms, read_claimed, write, write_masked};
+    use super::{AclTable, Entry, Id, entries, perms, read_claimed, read_open, write, write_masked};
     use crate::jute::Reader;
+
+    #[test]
+    fn the_open_list_is_read_at_once() {
+        let mut wire = Vec::new();
+        write(&None, &mut wire);
+        wire.push(7);
+        let mut reader = Reader::new(&wire);
+        assert!(read_open(&mut reader));
+        assert_eq!(reader.rest(), [7]);
+        for length in 0..wire.len() - 1 {
+            assert!(!read_open(&mut Reader::new(&wire[..length])));
+        }
+        wire[7] = 30;
+        let mut reader = Reader::new(&wire);
+        assert!(!read_open(&mut reader));
+        assert_eq!(read_claimed(&mut reader).unwrap()[0].perms, 30);
+    }
 
     fn entry(perms: i32, scheme: &str, id: &str) -> Entry {
         Entry { perms, id: Id { scheme: scheme.into(), id: id.into() } }

@@ -50,7 +50,8 @@ pub trait Disk: Send {
     /// Waits until [`reap`](Disk::reap) has something to say. Returns at once if nothing is under way.
     fn wait(&mut self) -> io::Result<()>;
 
-    /// An eventfd that is written at each completion. Watch it edge-triggered (as mio does): nobody reads it empty.
+    /// Readable after each completion, at the latest until it is reaped. Watch it edge-triggered (as mio does): nobody
+    /// reads it empty.
     fn event_fd(&self) -> BorrowedFd<'_>;
 
     /// For people.

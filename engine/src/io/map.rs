@@ -5,16 +5,19 @@
 //! windows, which is also faster than a fault for each page) and reports the offset that cannot be read.
 #![allow(unsafe_code)] // Mapping a file is a promise about other processes.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 
 /// So much is brought in at a time.
 const WINDOW_BYTES: usize = 1 << 20;
+
+/// So far ahead of it the disk is asked to read meanwhile.
+const AHEAD_BYTES: usize = 4 << 20;
 
 /// Smaller than or equal to every page size of Linux.
 const PAGE_BYTES: usize = 4096;
@@ -24,7 +27,7 @@ pub struct Map {
     /// `None` for an empty file, which cannot be mapped.
     map: Option<Mmap>,
     /// All below this offset has been brought in.
-    present: Cell<usize>,
+    present: AtomicUsize,
 }
 
 /// The device cannot read the page at this offset.
@@ -44,7 +47,7 @@ impl Map {
             // that breaks the rule can make reads fault or change under us; every byte read is checked by a CRC.
             Some(unsafe { Mmap::map(&file) }?)
         };
-        Ok(Map { map, present: Cell::new(0) })
+        Ok(Map { map, present: AtomicUsize::new(0) })
     }
 
     /// In bytes.
@@ -60,15 +63,17 @@ impl Map {
     pub fn read(&self, range: Range<usize>) -> Result<&[u8], Unreadable> {
         let end = range.end.min(self.len());
         let start = range.start.min(end);
-        while self.present.get() < end {
+        // A second thread that comes here brings in the same pages again, which does no harm.
+        while self.present.load(Ordering::Relaxed) < end {
             self.bring_in_window()?;
         }
         Ok(self.map.as_ref().map_or(&[], |map| &map[start..end]))
     }
 
     fn bring_in_window(&self) -> Result<(), Unreadable> {
-        let start = self.present.get();
+        let start = self.present.load(Ordering::Relaxed);
         let end = (start + WINDOW_BYTES).min(self.len());
+        self.ask_for((start + AHEAD_BYTES).min(self.len())..(end + AHEAD_BYTES).min(self.len()));
         if !self.is_readable(start..end) {
             let pages = (start..end).step_by(PAGE_BYTES);
             let bad = pages.into_iter().find(|at| !self.is_readable(*at..(*at + PAGE_BYTES).min(end)));
@@ -76,8 +81,25 @@ impl Map {
                 return Err(Unreadable { offset });
             }
         }
-        self.present.set(end);
+        self.present.fetch_max(end, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Takes the whole pages of a range out of this process's memory, for a reader that goes through a file once. What is
+    /// read of them again comes in by faults, so it must not be.
+    pub fn forget(&self, range: Range<usize>) {
+        let (start, end) = (range.start.next_multiple_of(PAGE_BYTES), range.end / PAGE_BYTES * PAGE_BYTES);
+        if let Some(map) = self.map.as_ref().filter(|map| start < end && end <= map.len()) {
+            // SAFETY: the map is read-only and of a file, so dropped pages come back with the same bytes.
+            let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
+        }
+    }
+
+    /// Has the disk read a range without waiting for it. A hint: where it fails, the pages come later.
+    fn ask_for(&self, range: Range<usize>) {
+        if let Some(map) = self.map.as_ref().filter(|_| !range.is_empty()) {
+            let _ = map.advise_range(Advice::WillNeed, range.start, range.len());
+        }
     }
 
     fn is_readable(&self, range: Range<usize>) -> bool {

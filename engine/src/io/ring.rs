@@ -2,8 +2,12 @@
 //!
 //! ```text
 //! submit   slot <- (file, buffer)      SQE ---- io_uring_enter ----> kernel: O_DIRECT write with RWF_DSYNC
-//! reap     slot -> (buffer, result)    CQE <---- shared memory ----- and one to the eventfd
+//! reap     slot -> (buffer, result)    CQE <---- shared memory ----- and the ring's file is readable
 //! ```
+//!
+//! Who sleeps in `epoll_wait` is woken by the ring's own file. It tells nothing once the CQEs are taken, so that a
+//! completion that was seen in passing costs no turn of its own, as it would with an eventfd. Completions do not
+//! interrupt the thread that submits while it runs (`COOP_TASKRUN`): they come in with its next system call.
 //!
 //! The invariant behind every `unsafe` here: **a slot is full from before its SQE is pushed until its CQE is seen**, and
 //! a full slot keeps its buffer (whose address does not change) and its file open. A ring that is dropped waits for its
@@ -11,12 +15,12 @@
 #![allow(unsafe_code)] // The kernel reads memory behind the compiler's back.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use io_uring::{IoUring, opcode, types};
 
 use super::disk::{IN_FLIGHT_MAX, Progress, Step, is_passing};
-use super::{Disk, Write, Written, sys};
+use super::{Disk, Write, Written};
 
 /// Refusals of `io_uring_enter` in a row before the ring gives up.
 const ENTER_TRIES_MAX: u32 = 1000;
@@ -30,7 +34,6 @@ struct Slot {
 /// See the module.
 pub struct Ring {
     ring: IoUring,
-    event: OwnedFd,
     slots: Vec<Option<Slot>>,
 }
 
@@ -41,10 +44,12 @@ impl Ring {
     /// If `in_flight` is 0 or above [`IN_FLIGHT_MAX`].
     pub fn new(in_flight: usize) -> io::Result<Ring> {
         assert!((1..=IN_FLIGHT_MAX).contains(&in_flight), "a ring carries 1 to {IN_FLIGHT_MAX} writes");
-        let ring = IoUring::new(in_flight as u32)?;
-        let event = sys::event_fd()?;
-        ring.submitter().register_eventfd(event.as_raw_fd())?;
-        Ok(Ring { ring, event, slots: (0..in_flight).map(|_| None).collect() })
+        // Linux before 5.19 knows no such flag.
+        let ring = match IoUring::builder().setup_coop_taskrun().build(in_flight as u32) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => IoUring::new(in_flight as u32)?,
+            built => built?,
+        };
+        Ok(Ring { ring, slots: (0..in_flight).map(|_| None).collect() })
     }
 
     /// Queues what is left of the write in a slot, without telling the kernel.
@@ -129,7 +134,8 @@ impl Disk for Ring {
     }
 
     fn event_fd(&self) -> BorrowedFd<'_> {
-        self.event.as_fd()
+        // SAFETY: the ring keeps its file open for as long as it is borrowed.
+        unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }
     }
 
     fn name(&self) -> &'static str {

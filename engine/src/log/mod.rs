@@ -48,7 +48,7 @@ pub use format::{GROUP_BYTES_MAX, RECORD_BYTES_MAX};
 pub use group::GroupBuffer;
 pub use inspect::{Entry, Verdict, inspect};
 pub use method::Method;
-pub use recovery::{Recovery, Visit};
+pub use recovery::{AHEAD_MAX, Ahead, Recovery, Visit};
 pub use scan::Torn;
 pub use stats::LogStats;
 pub use writer::Log;

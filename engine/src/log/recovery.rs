@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
+use super::LogError;
 use super::cut::remove_leftovers;
+use super::format::{self, Record};
 use super::scan::{Chain, End, Found, Scan, Torn};
 use super::segment::{SegmentPath, directory, list};
-use super::{LogError, format};
 use crate::io::remove_file;
 
 /// What the opening found.
@@ -47,13 +48,18 @@ pub(super) struct Resume {
 }
 
 /// Replays the log of a `dataLogDir` and cuts it at the end of its last good group.
-pub(super) fn recover(data_log_dir: &Path, after: Zxid, visit: &mut Visit<'_>) -> Result<(Recovery, Resume), LogError> {
+pub(super) fn recover(
+    data_log_dir: &Path,
+    after: Zxid,
+    ahead: &mut Ahead<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<(Recovery, Resume), LogError> {
     let directory = directory(data_log_dir);
     remove_leftovers(&directory)?;
     let segments = list(&directory)?;
     let scan = Scan::new(data_log_dir, &segments, Some(after));
     let start = scan.start()?;
-    let mut replay = Replay { after, records: 0, certain: Certain::default(), kept: Vec::new(), visit };
+    let mut replay = Replay { after, records: 0, certain: Certain::default(), kept: Vec::new(), ahead, visit };
     let end = scan.run(start, &mut |found| replay.group(found))?;
     cut(&segments, &end)?;
 
@@ -78,12 +84,19 @@ pub(super) fn recover(data_log_dir: &Path, after: Zxid, visit: &mut Visit<'_>) -
 /// Takes a record's zxid and payload. An error says why the record cannot be replayed, and ends the opening.
 pub type Visit<'v> = dyn FnMut(Zxid, &[u8]) -> Result<(), String> + 'v;
 
-struct Replay<'v> {
+/// Takes the payloads of the records that come next, at most [`AHEAD_MAX`], so that what they need can be looked up together.
+pub type Ahead<'v> = dyn FnMut(&[&[u8]]) + 'v;
+
+/// Records that are shown ahead.
+pub const AHEAD_MAX: usize = 16;
+
+struct Replay<'v, 'a> {
     after: Zxid,
     records: u64,
     certain: Certain,
     kept: Vec<Seen>,
-    visit: &'v mut Visit<'v>,
+    ahead: &'a mut Ahead<'v>,
+    visit: &'a mut Visit<'v>,
 }
 
 struct Seen {
@@ -100,20 +113,19 @@ struct Certain {
     open: std::collections::VecDeque<(u64, Zxid)>,
 }
 
-impl Replay<'_> {
+impl Replay<'_, '_> {
     fn group(&mut self, found: &Found<'_>) -> Result<(), LogError> {
         let mut last = found.header.before;
-        let mut rest = found.body;
-        while let Some(record) = format::read_record(&mut rest) {
-            last = record.zxid;
-            if record.zxid > self.after {
-                (self.visit)(record.zxid, record.payload).map_err(|reason| LogError::Rejected {
-                    file: found.segment.path.clone(),
-                    offset: found.offset,
-                    zxid: record.zxid,
-                    reason,
-                })?;
-                self.records += 1;
+        let (mut rest, mut records) = (found.body, Vec::with_capacity(AHEAD_MAX));
+        loop {
+            records.extend(std::iter::from_fn(|| format::read_record(&mut rest)).take(AHEAD_MAX));
+            let Some(newest) = records.last() else { break };
+            last = newest.zxid;
+            records.retain(|record| record.zxid > self.after);
+            let payloads: Vec<&[u8]> = records.iter().map(|record| record.payload).collect();
+            (self.ahead)(&payloads);
+            for record in records.drain(..) {
+                self.record(found, &record)?;
             }
         }
         if found.offset == 0 {
@@ -122,6 +134,17 @@ impl Replay<'_> {
         }
         self.kept.last_mut().expect("the first group of a segment is at offset 0").last = last;
         self.certain.note(found.header.number, found.header.durable, found.offset == 0, last);
+        Ok(())
+    }
+
+    fn record(&mut self, found: &Found<'_>, record: &Record<'_>) -> Result<(), LogError> {
+        (self.visit)(record.zxid, record.payload).map_err(|reason| LogError::Rejected {
+            file: found.segment.path.clone(),
+            offset: found.offset,
+            zxid: record.zxid,
+            reason,
+        })?;
+        self.records += 1;
         Ok(())
     }
 }

@@ -344,7 +344,9 @@ impl<'a> Scan<'a> {
             let piece = map.read(start..start + PIECE_BYTES).map_err(|unreadable| {
                 self.damage(&self.segments[at], unreadable.offset as u64, "the disk cannot read it".to_owned())
             })?;
-            last = piece.iter().rposition(|byte| *byte != 0).map(|place| start + place).or(last);
+            if !is_zero(piece) {
+                last = piece.iter().rposition(|byte| *byte != 0).map(|place| start + place);
+            }
         }
         let bytes = |last: usize| (last + 1 - offset) as u64;
         let file = &self.segments[at].path;
@@ -366,9 +368,25 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// Whether all bytes are zero. Lines are looked at whole, without a branch for each byte.
+fn is_zero(piece: &[u8]) -> bool {
+    piece.chunks(64).all(|line| line.iter().fold(0, |all, byte| all | byte) == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_bit_is_not_zero() {
+        let mut piece = vec![0; 1000];
+        assert!(is_zero(&piece) && is_zero(&[]));
+        for at in [0, 1, 63, 64, 500, 999] {
+            piece[at] = 1;
+            assert!(!is_zero(&piece), "{at}");
+            piece[at] = 0;
+        }
+    }
 
     #[test]
     fn a_group_must_follow_in_every_respect() {

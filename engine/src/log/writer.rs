@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,10 +14,10 @@ use super::completion::UnderWay;
 use super::format::Header;
 use super::method::start_disk;
 use super::prepare::{FIRST_BYTES, GROWTH, Preallocator, goal};
-use super::recovery::{Kept, Recovery, Resume, Visit, recover, truncate};
+use super::recovery::{Ahead, Kept, Recovery, Resume, Visit, recover, truncate};
 use super::segment::{Creator, Segment, ZERO_BYTES, directory};
 use super::{GroupBuffer, GroupNumber, LogConfig, LogError, LogStats};
-use crate::io::{AlignedBuffer, Disk, IN_FLIGHT_MAX, Write, Written, remove_file};
+use crate::io::{AlignedBuffer, Disk, IN_FLIGHT_MAX, Write, Written, remove_file, sys};
 
 /// The transaction log, opened for appending. See the [module](super).
 ///
@@ -25,6 +25,8 @@ use crate::io::{AlignedBuffer, Disk, IN_FLIGHT_MAX, Write, Written, remove_file}
 pub struct Log {
     pub(super) config: LogConfig,
     pub(super) disk: Box<dyn Disk>,
+    /// Written when a segment is ready.
+    bell: OwnedFd,
     pub(super) preallocator: Preallocator,
     pub(super) unit: usize,
     pub(super) direct: bool,
@@ -72,9 +74,22 @@ impl Log {
     /// # Panics
     /// If `in_flight` or `segment_bytes` is out of range.
     pub fn open(config: LogConfig, after: Zxid, visit: &mut Visit<'_>) -> Result<(Log, Recovery), LogError> {
+        Log::open_ahead(config, after, &mut |_| {}, visit)
+    }
+
+    /// [`open`](Log::open) that shows records some at a time to `ahead` before it visits them.
+    ///
+    /// # Panics
+    /// As [`open`](Log::open).
+    pub fn open_ahead(
+        config: LogConfig,
+        after: Zxid,
+        ahead: &mut Ahead<'_>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(Log, Recovery), LogError> {
         assert!((1..=IN_FLIGHT_MAX).contains(&config.in_flight), "1 to {IN_FLIGHT_MAX} groups can be under way");
         assert!(config.segment_bytes > 0, "a segment has a size");
-        let (recovery, resume) = recover(&config.dir, after, visit)?;
+        let (recovery, resume) = recover(&config.dir, after, ahead, visit)?;
         let (creator, current) = Creator::new(&directory(&config.dir), resume.next_sequence)?;
         let path = current.path.clone();
         let opened = Log::begin(config, creator, current, resume, recovery.last);
@@ -111,13 +126,15 @@ impl Log {
         last: Zxid,
     ) -> Result<Log, LogError> {
         let failed = |error| LogError::io("start a thread for", &config.dir, error);
-        let bell = File::from(disk.event_fd().try_clone_to_owned().map_err(failed)?);
+        let bell = sys::event_fd().map_err(failed)?;
+        let rung = File::from(bell.try_clone().map_err(failed)?);
         let (unit, direct) = (creator.unit(), creator.is_direct());
         let chain = resume.chain;
         let number = chain.map_or(0, |chain| chain.number);
         let log = Log {
-            preallocator: Preallocator::start(creator, bell).map_err(failed)?,
+            preallocator: Preallocator::start(creator, rung).map_err(failed)?,
             disk,
+            bell,
             unit,
             direct,
             current,
@@ -269,9 +286,10 @@ impl Log {
         if end == 0 { remove(current.path) } else { truncate(&current.path, end) }
     }
 
-    /// Written at each completion. Watch it edge-triggered, as mio does; nobody reads it empty.
-    pub fn event_fd(&self) -> RawFd {
-        self.disk.event_fd().as_raw_fd()
+    /// Readable when there are completions, and when a segment is ready. Watch them edge-triggered, as mio does; nobody
+    /// reads them empty.
+    pub fn event_fds(&self) -> [RawFd; 2] {
+        [self.disk.event_fd().as_raw_fd(), self.bell.as_raw_fd()]
     }
 
     /// For the start's report: how groups get to the disk.
@@ -395,18 +413,6 @@ impl Log {
             self.paced = goal;
             self.preallocator.pace(goal);
         }
-    }
-}
-
-impl AsFd for Log {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.disk.event_fd()
-    }
-}
-
-impl AsRawFd for Log {
-    fn as_raw_fd(&self) -> RawFd {
-        self.event_fd()
     }
 }
 

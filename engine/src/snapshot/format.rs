@@ -2,13 +2,11 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
-pub const MAGIC: &[u8; 8] = b"PADSNAP1";
+pub const MAGIC: &[u8; 8] = b"PADSNAP2";
 /// Bytes in front of a block's payload.
-pub const BLOCK_HEADER: usize = 12;
-/// No block is longer, so that a damaged length reserves little. The longest list of a znode fits, archived.
-pub const PAYLOAD_MAX: usize = 16 * 1024 * 1024;
-/// Blocks of the stream of znodes are cut at this length.
-pub const STREAM_BLOCK: usize = 256 * 1024;
+pub const BLOCK_HEADER: usize = 16;
+/// A block of znodes ends with the first znode that makes it so long.
+pub const ZNODE_BLOCK: usize = 256 * 1024;
 /// Sessions or ACLs in one block.
 pub const ENTRIES_PER_BLOCK: usize = 4096;
 /// Bytes in front of a znode's path.
@@ -31,13 +29,13 @@ impl BlockKind {
     }
 }
 
-/// The first 12 bytes of a block.
+/// The first 16 bytes of a block.
 pub fn block_header(kind: u32, payload: &[u8]) -> [u8; BLOCK_HEADER] {
     let mut header = [0; BLOCK_HEADER];
     header[0..4].copy_from_slice(&kind.to_le_bytes());
-    header[4..8].copy_from_slice(&(payload.len() as u32).to_le_bytes());
-    let checksum = crc32c::crc32c_append(crc32c::crc32c(&header[0..8]), payload);
-    header[8..12].copy_from_slice(&checksum.to_le_bytes());
+    header[8..16].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&header), payload);
+    header[4..8].copy_from_slice(&checksum.to_le_bytes());
     header
 }
 
@@ -66,6 +64,6 @@ pub struct Footer {
     pub sessions: u64,
     pub acls: u64,
     pub znodes: u64,
-    pub stream_bytes: u64,
+    pub znode_bytes: u64,
     pub digest: u64,
 }

@@ -1,28 +1,49 @@
 //! Reading a snapshot. Nothing in the file is trusted: not a length, not a count, not an archive.
+//!
+//! ```text
+//! snapshot-decoder   file -> blocks, checked -> znodes, examined --parts--> this thread: records, names and index
+//!                                      '-- long lists of children --.  |
+//! snapshot-lister                            examined, hashed <------'--'
+//! ```
+//!
+//! Decoder and builder have about half of the work each. A long list would make each wait for the other in turn, so it goes
+//! by a way of its own and is put into its record later. The file is mapped, so that a znode is copied once, to where it
+//! will be served from.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::ScopedJoinHandle;
 
 use paddock_consensus::Zxid;
-use rkyv::rancor;
-use rkyv::util::AlignedVec;
 
-use super::format::{
-    ArchivedAcls, ArchivedFooter, ArchivedHeader, ArchivedSessions, BLOCK_HEADER, BlockKind, Footer, MAGIC,
-    PAYLOAD_MAX, ZNODE_HEADER, block_header,
-};
+use super::blocks::{Blocks, Fields};
+use super::format::{ArchivedAcls, ArchivedFooter, ArchivedHeader, ArchivedSessions, BlockKind, Footer, ZNODE_HEADER};
 use crate::acl::{Acl, AclTable, Entry, Id};
+use crate::io::Map;
 use crate::stat::Stat;
-use crate::tree::{BulkLoader, ExtendedTypes, HashSeed, LoadError, LoadedZnode, Tree};
+use crate::tree::{
+    BulkLoader, Examined, Examiner, ExtendedTypes, HashSeed, Listed, LoadError, LoadedZnode, LongList, Tree,
+};
+
+/// Blocks of znodes that are decoded ahead of the tree, 200 KiB each.
+const PARTS_AHEAD: usize = 16;
+
+/// Long lists that wait for the lister.
+const LISTS_AHEAD: usize = 16;
+
+/// Smaller than or equal to every page size of Linux.
+const PAGE_BYTES: usize = 4096;
 
 /// What a snapshot holds.
 pub struct LoadedSnapshot {
     pub zxid: Zxid,
     pub tree: Tree,
     pub sessions: BTreeMap<i64, i32>,
+    /// The owner and path of every znode that has one.
+    pub owners: Vec<(i64, String)>,
     pub acls: AclTable,
     /// Of the tree's hash.
     pub seed: HashSeed,
@@ -52,104 +73,186 @@ impl std::error::Error for SnapshotError {}
 
 /// Loads a snapshot whole, or not at all.
 pub fn load(path: &Path, extended_types: ExtendedTypes) -> Result<LoadedSnapshot, SnapshotError> {
-    let mut blocks = Blocks::open(path)?;
+    let map = Map::open(path).map_err(SnapshotError::Io)?;
+    let mut blocks = Blocks::begin(&map)?;
     let Some((BlockKind::Header, payload)) = blocks.next()? else { return Err(blocks.damaged("it has no header")) };
-    let header = blocks.access::<ArchivedHeader>(&payload)?;
-    let (zxid, seed) = (Zxid(header.zxid.to_native()), header.seed);
-    let mut loading = Loading {
-        sessions: BTreeMap::new(),
-        acls: AclTable::default(),
-        numbered: Vec::new(),
-        loader: BulkLoader::new(HashSeed(seed), extended_types),
-        rest: Vec::new(),
-        footer: Footer::default(),
-    };
-    loop {
-        match blocks.next()? {
-            Some((BlockKind::Sessions, payload)) => loading.take_sessions(blocks.access::<ArchivedSessions>(&payload)?),
-            Some((BlockKind::Acls, payload)) => loading.take_acls(blocks.access::<ArchivedAcls>(&payload)?),
-            Some((BlockKind::Znodes, payload)) => {
-                loading.take_znodes(&payload).map_err(|what| blocks.damaged(&what))?;
-            }
-            Some((BlockKind::Footer, payload)) => {
-                let footer = blocks.access::<ArchivedFooter>(&payload)?;
-                let claimed = Footer {
-                    sessions: footer.sessions.to_native(),
-                    acls: footer.acls.to_native(),
-                    znodes: footer.znodes.to_native(),
-                    stream_bytes: footer.stream_bytes.to_native(),
-                    digest: footer.digest.to_native(),
-                };
-                blocks.expect_end()?;
-                return loading.finish(zxid, HashSeed(seed), &claimed).map_err(|what| blocks.damaged(&what));
-            }
-            Some((BlockKind::Header, _)) => return Err(blocks.damaged("it has a second header")),
-            None => return Err(blocks.damaged("it ends without a footer")),
-        }
+    let (zxid, seed) = blocks.access::<ArchivedHeader, _>(payload, |header| (header.zxid.to_native(), header.seed))?;
+    let mut loader = BulkLoader::new(HashSeed(seed), extended_types);
+    let examiner = loader.examiner();
+    let decoder = Decoder::new(blocks, examiner);
+    let (built, listed, decoded) = std::thread::scope(|scope| {
+        let (parts, take_parts) = sync_channel(PARTS_AHEAD);
+        let (lists, take_lists) = sync_channel(LISTS_AHEAD);
+        let list_parts = parts.clone();
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let lister = thread("snapshot-lister").spawn_scoped(scope, move || list(&examiner, take_lists, &list_parts))?;
+        let decoder = thread("snapshot-decoder").spawn_scoped(scope, move || decoder.run(&parts, &lists))?;
+        let built = build(&mut loader, take_parts);
+        Ok::<_, io::Error>((built, join(lister), join(decoder)))
+    })
+    .map_err(SnapshotError::Io)?;
+    // Who found its receiver gone has nothing to say of its own.
+    built?;
+    listed?;
+    let decoded = decoded?;
+    let Decoded { sessions, owners, acls, mut counted, claimed, offset } = decoded;
+    let damaged = |what: String| SnapshotError::Damaged { offset, what };
+    let tree = loader.finish().map_err(|error| damaged(error.to_string()))?;
+    counted.digest = tree.digest();
+    if counted != claimed {
+        return Err(damaged(format!("its content is {counted:?}, but its footer says {claimed:?}")));
     }
+    Ok(LoadedSnapshot { zxid: Zxid(zxid), tree, sessions, owners, acls, seed: HashSeed(seed) })
 }
 
 /// Whether every block of the file is as it was written, without building anything of it.
 pub fn check(path: &Path) -> Result<(), SnapshotError> {
-    let mut blocks = Blocks::open(path)?;
+    let map = Map::open(path).map_err(SnapshotError::Io)?;
+    let mut blocks = Blocks::begin(&map)?;
+    let mut done = 0;
     while let Some((kind, _)) = blocks.next()? {
         if kind == BlockKind::Footer {
             return blocks.expect_end();
         }
+        // A page that the next block begins in goes with that block.
+        map.forget(done..blocks.offset);
+        done = blocks.offset / PAGE_BYTES * PAGE_BYTES;
     }
     Err(blocks.damaged("it ends without a footer"))
 }
 
-struct Loading {
+/// What the builder is sent, each with where in the file it was found.
+enum Part<'m> {
+    Znodes(u64, Vec<Examined<'m>>),
+    List(u64, Listed<'m>),
+}
+
+/// Puts into the loader what it is sent, until the senders have ended.
+fn build(loader: &mut BulkLoader, parts: Receiver<Part<'_>>) -> Result<(), SnapshotError> {
+    let at = |offset| move |error: LoadError| SnapshotError::Damaged { offset, what: error.to_string() };
+    for part in parts {
+        match part {
+            Part::Znodes(offset, znodes) => {
+                znodes.iter().try_for_each(|znode| loader.push_examined(znode)).map_err(at(offset))?;
+            }
+            Part::List(offset, listed) => loader.attach(&listed).map_err(at(offset))?,
+        }
+    }
+    Ok(())
+}
+
+/// Examines the long lists.
+fn list<'m>(
+    examiner: &Examiner,
+    lists: Receiver<(u64, LongList<'m>)>,
+    parts: &SyncSender<Part<'m>>,
+) -> Result<(), SnapshotError> {
+    for (offset, list) in lists {
+        let listed = examiner.examine_list(&list);
+        let listed = listed.map_err(|error| SnapshotError::Damaged { offset, what: error.to_string() })?;
+        if parts.send(Part::List(offset, listed)).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// All that a snapshot holds beside the tree.
+struct Decoded {
     sessions: BTreeMap<i64, i32>,
+    owners: Vec<(i64, String)>,
+    acls: AclTable,
+    /// What was found, without the digest, and what the footer says.
+    counted: Footer,
+    claimed: Footer,
+    offset: u64,
+}
+
+struct Decoder<'m> {
+    blocks: Blocks<'m>,
+    examiner: Examiner,
+    sessions: BTreeMap<i64, i32>,
+    owners: Vec<(i64, String)>,
     acls: AclTable,
     /// The lists by their numbers less one.
     numbered: Vec<Acl>,
-    loader: BulkLoader,
-    /// The start of a znode whose end is in the next block.
-    rest: Vec<u8>,
-    footer: Footer,
+    counted: Footer,
 }
 
-impl Loading {
-    fn take_sessions(&mut self, sessions: &ArchivedSessions) {
-        for pair in sessions.0.iter() {
-            self.sessions.insert(pair.0.to_native(), pair.1.to_native());
+impl<'m> Decoder<'m> {
+    fn new(blocks: Blocks<'m>, examiner: Examiner) -> Decoder<'m> {
+        Decoder {
+            blocks,
+            examiner,
+            sessions: BTreeMap::new(),
+            owners: Vec::new(),
+            acls: AclTable::default(),
+            numbered: Vec::new(),
+            counted: Footer::default(),
         }
     }
 
-    fn take_acls(&mut self, acls: &ArchivedAcls) {
-        for list in acls.0.iter() {
-            let entries = list
-                .iter()
-                .map(|entry| Entry {
-                    perms: entry.perms.to_native(),
-                    id: Id { scheme: entry.scheme.to_string(), id: entry.id.to_string() },
-                })
-                .collect();
-            self.numbered.push(self.acls.intern(entries));
+    /// Decodes all blocks behind the header.
+    fn run(
+        mut self,
+        parts: &SyncSender<Part<'m>>,
+        lists: &SyncSender<(u64, LongList<'m>)>,
+    ) -> Result<Decoded, SnapshotError> {
+        loop {
+            match self.blocks.next()? {
+                Some((BlockKind::Sessions, payload)) => self.take_sessions(payload)?,
+                Some((BlockKind::Acls, payload)) => self.take_acls(payload)?,
+                Some((BlockKind::Znodes, payload)) => {
+                    let znodes = self.examine(payload).map_err(|what| self.blocks.damaged(&what))?;
+                    let offset = self.blocks.offset as u64;
+                    let long: Vec<LongList<'m>> = znodes.iter().filter_map(Examined::long_list).collect();
+                    // The records come before their lists.
+                    let sent = parts.send(Part::Znodes(offset, znodes)).is_ok();
+                    if !sent || long.into_iter().any(|list| lists.send((offset, list)).is_err()) {
+                        return Err(self.blocks.damaged("the znodes before this are no tree"));
+                    }
+                }
+                Some((BlockKind::Footer, payload)) => return self.finish(payload),
+                Some((BlockKind::Header, _)) => return Err(self.blocks.damaged("it has a second header")),
+                None => return Err(self.blocks.damaged("it ends without a footer")),
+            }
         }
     }
 
-    fn take_znodes(&mut self, block: &[u8]) -> Result<(), String> {
-        self.footer.stream_bytes += block.len() as u64;
-        if self.rest.is_empty() {
-            let used = self.take_stream(block)?;
-            self.rest.extend_from_slice(&block[used..]);
-            return Ok(());
-        }
-        let mut stream = std::mem::take(&mut self.rest);
-        stream.extend_from_slice(block);
-        let used = self.take_stream(&stream)?;
-        stream.drain(..used);
-        self.rest = stream;
-        Ok(())
+    fn take_sessions(&mut self, payload: &[u8]) -> Result<(), SnapshotError> {
+        let sessions = &mut self.sessions;
+        self.blocks.access::<ArchivedSessions, _>(payload, |stored| {
+            sessions.extend(stored.0.iter().map(|pair| (pair.0.to_native(), pair.1.to_native())));
+        })
     }
 
-    /// Takes the whole znodes at the start of `stream`, and returns how many bytes they were.
-    fn take_stream(&mut self, stream: &[u8]) -> Result<usize, String> {
-        let mut at = 0;
-        while let Some(image) = Image::first(&stream[at..])? {
+    fn take_acls(&mut self, payload: &[u8]) -> Result<(), SnapshotError> {
+        let Decoder { blocks, acls, numbered, .. } = self;
+        blocks.access::<ArchivedAcls, _>(payload, |stored| {
+            for list in stored.0.iter() {
+                let entries = list
+                    .iter()
+                    .map(|entry| Entry {
+                        perms: entry.perms.to_native(),
+                        id: Id { scheme: entry.scheme.to_string(), id: entry.id.to_string() },
+                    })
+                    .collect();
+                numbered.push(acls.intern(entries));
+            }
+        })
+    }
+
+    fn examine(&mut self, block: &'m [u8]) -> Result<Vec<Examined<'m>>, String> {
+        self.counted.znode_bytes += block.len() as u64;
+        let mut examined = Vec::with_capacity(block.len() / ZNODE_HEADER);
+        let mut rest = block;
+        while !rest.is_empty() {
+            let (image, behind) = Image::first(rest)?;
+            rest = behind;
             let acl = match image.acl {
                 0 => None,
                 number => {
@@ -158,40 +261,36 @@ impl Loading {
                 }
             };
             let path = std::str::from_utf8(image.path).map_err(|_| "a path is not UTF-8".to_owned())?;
-            let znode = LoadedZnode {
-                path,
-                data: image.data,
-                acl,
-                stat: image.stat,
-                num_children: image.num_children,
-                child_names: image.child_names,
-            };
-            self.loader.push(znode).map_err(|error: LoadError| error.to_string())?;
-            self.footer.znodes += 1;
-            at += image.length;
+            let Image { path_and_data, data, stat, num_children, child_names, .. } = image;
+            let znode = LoadedZnode { path, data, acl, stat, num_children, child_names };
+            let znode = self.examiner.examine(znode, path_and_data).map_err(|error| error.to_string())?;
+            self.owners.extend(znode.owner().map(|owner| (owner, path.to_owned())));
+            examined.push(znode);
         }
-        Ok(at)
+        self.counted.znodes += examined.len() as u64;
+        Ok(examined)
     }
 
-    fn finish(mut self, zxid: Zxid, seed: HashSeed, claimed: &Footer) -> Result<LoadedSnapshot, String> {
-        if !self.rest.is_empty() {
-            return Err("its last znode is cut short".into());
-        }
-        self.footer.sessions = self.sessions.len() as u64;
-        self.footer.acls = self.numbered.len() as u64;
-        let tree = self.loader.finish().map_err(|error| error.to_string())?;
-        self.footer.digest = tree.digest();
-        if self.footer != *claimed {
-            return Err(format!("its content is {:?}, but its footer says {claimed:?}", self.footer));
-        }
-        Ok(LoadedSnapshot { zxid, tree, sessions: self.sessions, acls: self.acls, seed })
+    fn finish(mut self, payload: &[u8]) -> Result<Decoded, SnapshotError> {
+        let claimed = self.blocks.access::<ArchivedFooter, _>(payload, |footer| Footer {
+            sessions: footer.sessions.to_native(),
+            acls: footer.acls.to_native(),
+            znodes: footer.znodes.to_native(),
+            znode_bytes: footer.znode_bytes.to_native(),
+            digest: footer.digest.to_native(),
+        })?;
+        self.blocks.expect_end()?;
+        self.counted.sessions = self.sessions.len() as u64;
+        self.counted.acls = self.numbered.len() as u64;
+        let Decoder { sessions, owners, acls, counted, blocks, .. } = self;
+        Ok(Decoded { sessions, owners, acls, counted, claimed, offset: blocks.offset as u64 })
     }
 }
 
-/// One znode of the stream.
+/// One znode of a block.
 struct Image<'a> {
-    length: usize,
     path: &'a [u8],
+    path_and_data: &'a [u8],
     data: Option<&'a [u8]>,
     acl: u32,
     stat: Stat,
@@ -200,9 +299,10 @@ struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// The znode at the start, or `None` while its end is missing.
-    fn first(stream: &'a [u8]) -> Result<Option<Image<'a>>, String> {
-        let Some(header) = stream.get(..ZNODE_HEADER) else { return Ok(None) };
+    /// The first znode of a block, and the others.
+    fn first(block: &'a [u8]) -> Result<(Image<'a>, &'a [u8]), String> {
+        let cut_short = || "a znode is cut short".to_owned();
+        let (header, body) = block.split_at_checked(ZNODE_HEADER).ok_or_else(cut_short)?;
         let mut fields = Fields(header);
         let path_length = fields.u32() as usize;
         let data_length = fields.u32() as i32;
@@ -223,104 +323,11 @@ impl<'a> Image<'a> {
         if data_length < -1 {
             return Err(format!("a znode has data of {data_length} bytes"));
         }
-        let data_bytes = data_length.max(0) as usize;
-        let length = ZNODE_HEADER + path_length + data_bytes + names_length;
-        let Some(body) = stream.get(ZNODE_HEADER..length) else { return Ok(None) };
-        let (path, body) = body.split_at(path_length);
-        let (data, child_names) = body.split_at(data_bytes);
+        let both = path_length + data_length.max(0) as usize;
+        let (path_and_data, body) = body.split_at_checked(both).ok_or_else(cut_short)?;
+        let (path, data) = path_and_data.split_at(path_length);
+        let (child_names, rest) = body.split_at_checked(names_length).ok_or_else(cut_short)?;
         let data = (data_length >= 0).then_some(data);
-        Ok(Some(Image { length, path, data, acl, stat, num_children, child_names }))
-    }
-}
-
-/// Reads numbers off a header that is long enough for all of them.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn array<const N: usize>(&mut self) -> [u8; N] {
-        let (first, rest) = self.0.split_first_chunk::<N>().expect("the header's length is that of its fields");
-        self.0 = rest;
-        *first
-    }
-
-    fn u32(&mut self) -> u32 {
-        u32::from_le_bytes(self.array())
-    }
-
-    fn i64(&mut self) -> i64 {
-        i64::from_le_bytes(self.array())
-    }
-}
-
-/// The file, block by block, each checked before it is given out.
-struct Blocks {
-    file: File,
-    offset: u64,
-}
-
-impl Blocks {
-    fn open(path: &Path) -> Result<Blocks, SnapshotError> {
-        let file = File::open(path).map_err(SnapshotError::Io)?;
-        let mut blocks = Blocks { file, offset: 0 };
-        let mut magic = [0; MAGIC.len()];
-        if blocks.read(&mut magic)? != magic.len() || magic != *MAGIC {
-            return Err(blocks.damaged("it does not begin as a snapshot of this format"));
-        }
-        Ok(blocks)
-    }
-
-    /// Fills as much of the buffer as the file has.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, SnapshotError> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.file.read(&mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(SnapshotError::Io(error)),
-            }
-        }
-        self.offset += filled as u64;
-        Ok(filled)
-    }
-
-    /// The next block; `None` at the end of the file.
-    fn next(&mut self) -> Result<Option<(BlockKind, AlignedVec)>, SnapshotError> {
-        let mut header = [0; BLOCK_HEADER];
-        match self.read(&mut header)? {
-            0 => return Ok(None),
-            BLOCK_HEADER => {}
-            _ => return Err(self.damaged("a block is cut short")),
-        }
-        let mut fields = Fields(&header);
-        let (number, length) = (fields.u32(), fields.u32() as usize);
-        if length > PAYLOAD_MAX {
-            return Err(self.damaged("a block is longer than blocks are"));
-        }
-        let mut payload = AlignedVec::with_capacity(length);
-        payload.resize(length, 0);
-        if self.read(&mut payload)? != length {
-            return Err(self.damaged("a block is cut short"));
-        }
-        if block_header(number, &payload) != header {
-            return Err(self.damaged("the checksum of the block before this does not match"));
-        }
-        let kind = BlockKind::of_number(number).ok_or_else(|| self.damaged("a block is of no known kind"))?;
-        Ok(Some((kind, payload)))
-    }
-
-    fn access<'a, T>(&self, payload: &'a AlignedVec) -> Result<&'a T, SnapshotError>
-    where
-        T: rkyv::Portable + for<'b> rkyv::bytecheck::CheckBytes<rkyv::api::high::HighValidator<'b, rancor::Error>>,
-    {
-        rkyv::access::<T, rancor::Error>(payload).map_err(|error| self.damaged(&error.to_string()))
-    }
-
-    fn expect_end(&mut self) -> Result<(), SnapshotError> {
-        if self.read(&mut [0])? == 0 { Ok(()) } else { Err(self.damaged("it goes on behind its footer")) }
-    }
-
-    fn damaged(&self, what: &str) -> SnapshotError {
-        SnapshotError::Damaged { offset: self.offset, what: what.to_owned() }
+        Ok((Image { path, path_and_data, data, acl, stat, num_children, child_names }, rest))
     }
 }

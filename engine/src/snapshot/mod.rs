@@ -3,9 +3,10 @@
 //! A snapshot is written from a version of the tree that is held meanwhile, so that nothing stalls and the file is of one
 //! moment. It never counts before it is complete, synced and in place. `FORMAT.md` has the bytes.
 //!
-//! Cost: writing is one walk over the tree and one copy of each znode, in blocks of 256 KiB; loading reads each byte once,
-//! checks it in the same pass, and builds the index from the bottom up.
+//! Cost: writing is one walk over the tree and one copy of each znode, in blocks of 256 KiB; loading checks what it has
+//! mapped on one thread and builds the tree from the bottom up on another.
 
+mod blocks;
 mod directory;
 mod format;
 mod loader;

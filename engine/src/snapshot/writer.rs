@@ -12,8 +12,8 @@ use rkyv::rancor;
 
 use super::directory::{file_name, snapshot_dir};
 use super::format::{
-    Acls, BlockKind, ENTRIES_PER_BLOCK, Footer, Header, MAGIC, PAYLOAD_MAX, STREAM_BLOCK, Sessions, StoredEntry,
-    ZNODE_HEADER, block_header,
+    Acls, BlockKind, ENTRIES_PER_BLOCK, Footer, Header, MAGIC, Sessions, StoredEntry, ZNODE_BLOCK, ZNODE_HEADER,
+    block_header,
 };
 use crate::acl::{Acl, AclList};
 use crate::io::sync_dir;
@@ -96,20 +96,19 @@ struct Blocks {
 
 impl Blocks {
     fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.bytes += bytes.len() as u64;
-        self.dirty += bytes.len();
-        if self.dirty >= SYNC_BYTES {
-            self.file.sync_data()?;
-            self.dirty = 0;
+        for piece in bytes.chunks(SYNC_BYTES) {
+            self.file.write_all(piece)?;
+            self.bytes += piece.len() as u64;
+            self.dirty += piece.len();
+            if self.dirty >= SYNC_BYTES {
+                self.file.sync_data()?;
+                self.dirty = 0;
+            }
         }
         Ok(())
     }
 
     fn archive(&mut self, kind: BlockKind, payload: &[u8]) -> io::Result<()> {
-        if payload.len() > PAYLOAD_MAX {
-            return Err(io::Error::other("a block would be longer than blocks are"));
-        }
         self.raw(&block_header(kind as u32, payload))?;
         self.raw(payload)
     }
@@ -139,7 +138,7 @@ impl AclNumbers {
     }
 }
 
-/// The stream of znodes, cut into blocks.
+/// The znodes, gathered into blocks.
 struct Stream {
     blocks: Blocks,
     buffer: Vec<u8>,
@@ -150,21 +149,25 @@ struct Stream {
 impl Stream {
     fn push(&mut self, znode: &Znode<'_>, go_on: &mut dyn FnMut() -> bool) -> io::Result<()> {
         let acl = self.acls.number(znode.acl());
-        put_znode(znode, acl, &mut self.buffer);
+        put_znode(znode, acl, &mut self.buffer)?;
         self.footer.znodes += 1;
-        if self.buffer.len() < STREAM_BLOCK {
+        if self.buffer.len() < ZNODE_BLOCK {
             return Ok(());
         }
         if !go_on() {
             return Err(io::Error::new(io::ErrorKind::Interrupted, "the snapshot was given up"));
         }
+        self.write_block()?;
+        // A znode of many children is no reason to keep so much memory.
+        self.buffer.shrink_to(2 * ZNODE_BLOCK);
+        Ok(())
+    }
+
+    fn write_block(&mut self) -> io::Result<()> {
         self.write_acls()?;
-        let whole = self.buffer.len() / STREAM_BLOCK * STREAM_BLOCK;
-        for block in self.buffer[..whole].chunks(STREAM_BLOCK) {
-            self.blocks.archive(BlockKind::Znodes, block)?;
-        }
-        self.footer.stream_bytes += whole as u64;
-        self.buffer.drain(..whole);
+        self.blocks.archive(BlockKind::Znodes, &self.buffer)?;
+        self.footer.znode_bytes += self.buffer.len() as u64;
+        self.buffer.clear();
         Ok(())
     }
 
@@ -175,7 +178,7 @@ impl Stream {
         let mut bytes = 0;
         for list in unwritten {
             let size = list.iter().map(|entry| 64 + entry.scheme.len() + entry.id.len()).sum::<usize>();
-            if !block.is_empty() && bytes + size > STREAM_BLOCK {
+            if !block.is_empty() && bytes + size > ZNODE_BLOCK {
                 self.blocks.archive(BlockKind::Acls, &archive(&Acls(std::mem::take(&mut block)))?)?;
                 bytes = 0;
             }
@@ -186,10 +189,8 @@ impl Stream {
     }
 
     fn finish(mut self) -> io::Result<(u64, u64)> {
-        self.write_acls()?;
         if !self.buffer.is_empty() {
-            self.blocks.archive(BlockKind::Znodes, &self.buffer)?;
-            self.footer.stream_bytes += self.buffer.len() as u64;
+            self.write_block()?;
         }
         self.footer.acls = self.acls.by_address.len() as u64;
         self.blocks.archive(BlockKind::Footer, &archive(&self.footer)?)?;
@@ -198,7 +199,9 @@ impl Stream {
     }
 }
 
-fn put_znode(znode: &Znode<'_>, acl: u32, out: &mut Vec<u8>) {
+fn put_znode(znode: &Znode<'_>, acl: u32, out: &mut Vec<u8>) -> io::Result<()> {
+    let too_long = |_| io::Error::other("a znode has 4 GiB of children's names, which a snapshot cannot hold");
+    let names_length = u32::try_from(znode.children_bytes()).map_err(too_long)?;
     let stat = znode.stat();
     let data_length = znode.data().map_or(-1, |data| data.len() as i32);
     let start = out.len();
@@ -206,7 +209,7 @@ fn put_znode(znode: &Znode<'_>, acl: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(&data_length.to_le_bytes());
     out.extend_from_slice(&acl.to_le_bytes());
     out.extend_from_slice(&znode.num_children().to_le_bytes());
-    out.extend_from_slice(&(znode.children_bytes() as u32).to_le_bytes());
+    out.extend_from_slice(&names_length.to_le_bytes());
     for number in [stat.czxid, stat.mzxid, stat.ctime, stat.mtime, stat.pzxid, stat.ephemeral_owner] {
         out.extend_from_slice(&number.to_le_bytes());
     }
@@ -217,4 +220,5 @@ fn put_znode(znode: &Znode<'_>, acl: u32, out: &mut Vec<u8>) {
     out.extend_from_slice(znode.path().as_bytes());
     out.extend_from_slice(znode.data().unwrap_or_default());
     znode.write_children(out);
+    Ok(())
 }

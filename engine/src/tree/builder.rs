@@ -5,11 +5,13 @@
 //! nothing is looked up, and each node is allocated once, in its final size.
 #![allow(unsafe_code)]
 
-use super::children;
+use std::collections::VecDeque;
+
+use super::children::{self, Hashed};
 use super::hash::{Hasher, LEVELS, branch, common_levels};
-use super::node::{self, Slot};
+use super::node::{self, Kind, Slot};
 use super::page::Names;
-use super::record::{self, Draft, Record};
+use super::record::{self, Draft, RecordMut};
 use super::store::Store;
 
 /// A trie under construction, and its memory.
@@ -19,7 +21,8 @@ pub(super) struct Builder {
     /// The records of the newest hash, by path.
     last: Vec<Slot>,
     last_hash: u64,
-    last_path: String,
+    /// Records whose children follow, in their order.
+    childless: VecDeque<Slot>,
     /// Levels that the newest hash shares with the one before.
     shared_before: Option<usize>,
 }
@@ -37,34 +40,61 @@ impl Builder {
             open: Default::default(),
             last: Vec::new(),
             last_hash: 0,
-            last_path: String::new(),
+            childless: VecDeque::new(),
             shared_before: None,
         }
     }
 
     /// Whether a path comes behind all that were pushed.
     pub fn is_next(&self, hash: u64, path: &str) -> bool {
-        self.last.is_empty() || (self.last_hash, &*self.last_path) < (hash, path)
+        match self.last.last() {
+            Some(last) if self.last_hash == hash => {
+                // SAFETY: what was pushed last lives, and is a record.
+                unsafe { node::path_of(*last) < path.as_bytes() }
+            }
+            Some(_) => self.last_hash < hash,
+            None => true,
+        }
     }
 
-    /// Appends a record with these names as its children.
+    /// Appends a record with these names as its children, and its [`record::prefix_crc`] and [`record::digest`].
     ///
     /// # Panics
     /// Unless [`Builder::is_next`].
-    pub fn push(&mut self, hasher: &Hasher, hash: u64, mut draft: Draft<'_>, names: Names<'_>) -> Record<'_> {
+    pub fn push(&mut self, hasher: &Hasher, hash: u64, mut draft: Draft<'_>, names: Names<'_>, sums: (u32, u32)) {
         assert!(self.is_next(hash, draft.path), "records are pushed in their order");
         if !self.last.is_empty() && self.last_hash != hash {
             self.place(Some(common_levels(self.last_hash, hash)));
         }
         self.last_hash = hash;
-        self.last_path.clear();
-        self.last_path.push_str(draft.path);
         let heap = self.store.heap_mut();
         draft.children = children::build(heap, hasher, names);
-        let header = record::create(heap, draft);
-        self.last.push(Slot::record(header));
-        // SAFETY: it lives until the builder is dropped, or longer.
-        unsafe { Record::live(header) }
+        self.last.push(Slot::record(record::create_with(heap, draft, sums.0, sums.1)));
+    }
+
+    /// Says that the children of the record that was pushed last follow.
+    pub fn await_children(&mut self) {
+        self.childless.extend(self.last.last());
+    }
+
+    /// How many records wait for their children.
+    pub fn awaited(&self) -> usize {
+        self.childless.len()
+    }
+
+    /// Gives their children to the record that has waited longest. Whether it is the one of this path.
+    pub fn attach(&mut self, path: &str, names: &[Hashed<'_>]) -> bool {
+        let Some(slot) = self.childless.pop_front() else { return false };
+        // SAFETY: it lives until the builder is dropped.
+        if unsafe { node::path_of(slot) } != path.as_bytes() {
+            return false;
+        }
+        let children = children::build_hashed(self.store.heap_mut(), names);
+        if let Kind::Record(header) = slot.kind() {
+            // SAFETY: it was born in the version under construction, which only this builder knows, and had no children.
+            unsafe { RecordMut::own(header) }.set_children(children);
+        }
+        true
     }
 
     /// The finished trie, as the head of a store.
@@ -98,7 +128,7 @@ impl Builder {
                     break;
                 }
                 slot = node::build_node(heap, node.bitmap, &node.slots);
-                *node = OpenNode { bitmap: 0, slots: std::mem::take(&mut node.slots) };
+                node.bitmap = 0;
                 node.slots.clear();
                 if level == 0 {
                     break;

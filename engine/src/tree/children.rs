@@ -27,11 +27,12 @@ use std::ptr::NonNull;
 use super::fork::{
     Children, Fork, Kind, branches, bytes_of, narrow, new_fork, own, place, visit_young, widen, young_fork,
 };
-use super::hash::{BRANCHES, Hasher, LEVELS, branch};
+use super::hash::{Hasher, LEVELS, branch};
 use super::heap::Heap;
 use super::page::{
-    LENGTH, Names, PAGE_BYTES, WireNames, append, cut, exact, names_of, new_page, wire_length, young_page,
+    LENGTH, Names, PAGE_BYTES, Page, WireNames, append, cut, exact, names_of, new_page, wire_length, young_page,
 };
+use super::prefetch::prefetch;
 
 /// A fork with no more bytes below becomes a page.
 const COLLAPSE_BYTES: usize = PAGE_BYTES / 2;
@@ -63,11 +64,18 @@ pub(super) fn build(heap: &mut Heap, hasher: &Hasher, names: Names<'_>) -> Child
     match wire.len() {
         0 => Children::NONE,
         1..=PAGE_BYTES => Children::page(new_page(heap, &[wire], exact(wire.len()))),
-        _ => {
-            let names: Vec<Hashed> = WireNames(wire).map(|wire| Hashed::new(hasher, wire)).collect();
-            build_at(heap, &names, 0)
-        }
+        _ => build_hashed(heap, &hash_all(hasher, names)),
     }
+}
+
+/// [`build`] from names that are hashed already, one at least.
+pub(super) fn build_hashed(heap: &mut Heap, names: &[Hashed<'_>]) -> Children {
+    build_at(heap, names, 0)
+}
+
+/// The names with their hashes.
+pub(super) fn hash_all<'a>(hasher: &Hasher, names: Names<'a>) -> Vec<Hashed<'a>> {
+    WireNames(names.wire()).map(|wire| Hashed::new(hasher, wire)).collect()
 }
 
 /// The children of a live record.
@@ -94,8 +102,49 @@ impl<'a> ChildSet<'a> {
         ChildPages { next: self.children, open: [(NonNull::dangling(), 0); LEVELS], depth: 0, lives: PhantomData }
     }
 
+    /// The page where a name is or would be, asked for and not looked at.
+    pub fn page_of(self, hasher: &Hasher, name: &str) -> Option<ChildPage<'a>> {
+        let mut at = self.children;
+        let (mut hash, mut level) = (None, 0);
+        loop {
+            match at.kind() {
+                Kind::None => return None,
+                Kind::Page(page) => {
+                    at.prefetch();
+                    return Some(ChildPage { page, lives: PhantomData });
+                }
+                Kind::Fork(fork) => {
+                    let hash = *hash.get_or_insert_with(|| hasher.hash(name));
+                    // SAFETY: the forks of a live child set live, and the index is that of a branch that is there.
+                    unsafe {
+                        let bitmap = fork.as_ref().bitmap;
+                        let (bit, index) = place(bitmap, hash, level);
+                        at = if bitmap & bit == 0 { return None } else { branches(fork).add(index).read() };
+                    }
+                    level += 1;
+                }
+            }
+        }
+    }
+
     pub fn names(self) -> ChildNames<'a> {
         ChildNames { pages: self.pages(), page: WireNames(&[]) }
+    }
+}
+
+/// A page of a live child set.
+#[derive(Clone, Copy)]
+pub(super) struct ChildPage<'a> {
+    page: NonNull<Page>,
+    lives: PhantomData<&'a Fork>,
+}
+
+impl ChildPage<'_> {
+    /// Asks for the place behind the last name.
+    pub fn prefetch_end(&self) {
+        // SAFETY: the pages of a live child set live.
+        let names = unsafe { names_of(self.page) };
+        prefetch(names.as_ptr_range().end, 1);
     }
 }
 
@@ -160,8 +209,9 @@ impl<'a> Iterator for ChildNames<'a> {
     }
 }
 
+/// A name with the length before it, and the hash that gives it its place.
 #[derive(Clone, Copy)]
-struct Hashed<'a> {
+pub(super) struct Hashed<'a> {
     hash: u64,
     wire: &'a [u8],
 }
@@ -275,21 +325,22 @@ fn build_at(heap: &mut Heap, names: &[Hashed<'_>], level: usize) -> Children {
         let parts: Vec<&[u8]> = names.iter().map(|name| name.wire).collect();
         return Children::page(new_page(heap, &parts, exact(bytes)));
     }
-    let branch_of = |name: &Hashed<'_>| branch(name.hash, level) as usize;
-    let mut counts = [0; BRANCHES];
-    names.iter().for_each(|name| counts[branch_of(name)] += 1);
-    let mut ends = counts;
-    (1..BRANCHES).for_each(|branch| ends[branch] += ends[branch - 1]);
-    let mut sorted = names.to_vec();
-    for name in names.iter().rev() {
-        ends[branch_of(name)] -= 1;
-        sorted[ends[branch_of(name)]] = *name;
+    // A list that was walked comes in this order.
+    if names.is_sorted_by_key(|name| branch(name.hash, level)) {
+        return build_fork(heap, names, bytes, level);
     }
-    let present = || (0..BRANCHES).filter(|&branch| counts[branch] > 0);
-    let fork = new_fork(heap, bytes as u64, present().fold(0, |bitmap, branch| bitmap | 1 << branch));
-    for (index, branch) in present().enumerate() {
-        let start = ends[branch];
-        let below = build_at(heap, &sorted[start..start + counts[branch]], level + 1);
+    let mut sorted = names.to_vec();
+    sorted.sort_by_key(|name| branch(name.hash, level));
+    build_fork(heap, &sorted, bytes, level)
+}
+
+/// A fork over names in the order of their branches, which have so many bytes.
+fn build_fork(heap: &mut Heap, names: &[Hashed<'_>], bytes: usize, level: usize) -> Children {
+    let groups = || names.chunk_by(|one, other| branch(one.hash, level) == branch(other.hash, level));
+    let bitmap = groups().fold(0, |bitmap, group| bitmap | 1 << branch(group[0].hash, level));
+    let fork = new_fork(heap, bytes as u64, bitmap);
+    for (index, group) in groups().enumerate() {
+        let below = build_at(heap, group, level + 1);
         // SAFETY: the fork has as many branches as there are groups.
         unsafe { branches(fork).add(index).write(below) };
     }

@@ -1,15 +1,17 @@
 //! The keyed hash that gives every znode its place in the tree.
 
+use std::cell::RefCell;
+
 use siphasher::sip::SipHasher13;
 
 /// Bits of the hash that one level of a trie uses up, highest first, so that tries are in the order of their hashes.
 pub(super) const BITS_PER_LEVEL: u32 = 5;
 
-/// Branches of one level.
-pub(super) const BRANCHES: usize = 1 << BITS_PER_LEVEL;
-
 /// Levels after which all 64 bits are used up (the last has 4 of them): no two hashes that differ meet below.
 pub(super) const LEVELS: usize = 13;
+
+/// Longer paths are not remembered.
+const MEMO_BYTES: usize = 1024;
 
 /// The secret that keys the hash. It is the same for as long as a snapshot shall load without sorting, and unknown to
 /// clients, who could otherwise choose paths that collide.
@@ -41,6 +43,42 @@ impl Hasher {
     }
 }
 
+/// The hashes of the last two paths, for the writer: a write asks four or five times for that of its path, and a create
+/// or delete as often for that of the parent.
+#[derive(Default)]
+pub(super) struct Memo(RefCell<Recent>);
+
+#[derive(Default)]
+struct Recent {
+    paths: [Vec<u8>; 2],
+    hashes: [u64; 2],
+    newest: usize,
+}
+
+impl Memo {
+    /// What `hasher`, always the same, makes of a path. No empty path is asked for.
+    #[inline]
+    pub fn hash(&self, hasher: &Hasher, path: &str) -> u64 {
+        let mut recent = self.0.borrow_mut();
+        let newest = recent.newest;
+        for slot in [newest, 1 - newest] {
+            if recent.paths[slot] == path.as_bytes() {
+                recent.newest = slot;
+                return recent.hashes[slot];
+            }
+        }
+        let hash = hasher.hash(path);
+        // A long path costs more than the copy of it, but its memory would stay.
+        if path.len() <= MEMO_BYTES {
+            let slot = 1 - newest;
+            recent.paths[slot].clear();
+            recent.paths[slot].extend_from_slice(path.as_bytes());
+            (recent.hashes[slot], recent.newest) = (hash, slot);
+        }
+        hash
+    }
+}
+
 /// Which of 32 branches a hash takes at a level below [`LEVELS`].
 #[inline]
 pub(super) fn branch(hash: u64, level: usize) -> u32 {
@@ -54,7 +92,16 @@ pub(super) fn common_levels(one: u64, other: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{HashSeed, Hasher, LEVELS, branch, common_levels};
+    use super::{HashSeed, Hasher, LEVELS, MEMO_BYTES, Memo, branch, common_levels};
+
+    #[test]
+    fn what_is_remembered_is_the_hash() {
+        let (hasher, memo) = (Hasher::new(HashSeed([3; 16]), u64::MAX), Memo::default());
+        let long = "/x".repeat(MEMO_BYTES);
+        for path in ["/a", "/a/b", "/a", "/a/b", "/a/b", "/c", &long, "/a", "/c", &long, "/"] {
+            assert_eq!(memo.hash(&hasher, path), hasher.hash(path), "{path}");
+        }
+    }
 
     #[test]
     fn branches_use_all_bits_in_order() {

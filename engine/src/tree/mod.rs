@@ -16,6 +16,7 @@
 //! | what may be done to the tree, in ZooKeeper's terms: this file | `mod` |
 //! | what readers see | [`View`], [`Znode`] |
 //! | loading a snapshot | [`BulkLoader`] |
+//! | bringing into the caches what several changes will need | `ahead` |
 //! | versions, readers, pins: who may look at what, for how long | `versions` |
 //! | the head's index, records and names, changed together | `store`, `builder` |
 //! | the index, a hash trie over full paths | `trie`, `route`, `node`, `hash` |
@@ -37,6 +38,7 @@
 //!
 //! Nothing here checks what a client may do. A precondition that does not hold is an error of the caller, and panics.
 
+mod ahead;
 mod builder;
 mod bulk;
 mod children;
@@ -62,7 +64,7 @@ use crate::acl::Acl;
 use crate::path;
 use crate::stat::Stat;
 
-pub use bulk::{BulkLoader, LoadError, LoadedZnode};
+pub use bulk::{BulkLoader, Examined, Examiner, Listed, LoadError, LoadedZnode, LongList};
 pub use children::{ChildNames, ChildPages};
 pub use hash::HashSeed;
 pub use heap::{MAX_PINS, RECLAIM_ITEMS_MAX};
@@ -72,7 +74,7 @@ pub use view::{View, WALK_START, Znodes};
 pub use znode::Znode;
 
 use fork::Children;
-use hash::Hasher;
+use hash::{Hasher, Memo};
 use record::Draft;
 use store::{Editor, Store, Sums};
 use versions::{Readers, Shared, Version};
@@ -96,6 +98,7 @@ pub struct Tree {
     extended_types: ExtendedTypes,
     /// The head's number and sums; its root is in the store.
     head: Version,
+    memo: Memo,
 }
 
 impl Tree {
@@ -112,7 +115,14 @@ impl Tree {
 
     fn assemble(store: Store, hasher: Hasher, extended_types: ExtendedTypes, sums: Sums) -> Tree {
         let head = Version { number: store.heap().building(), sums, ..*store.published() };
-        Tree { store, shared: Arc::new(Shared::new(hasher)), readers: Readers::new(), extended_types, head }
+        Tree {
+            store,
+            shared: Arc::new(Shared::new(hasher)),
+            readers: Readers::new(),
+            extended_types,
+            head,
+            memo: Memo::default(),
+        }
     }
 
     /// The head. It shows each change as soon as it is made.
@@ -122,7 +132,8 @@ impl Tree {
 
     /// A znode of the head. The empty path names the root too.
     pub fn get(&self, path: &str) -> Option<Znode<'_>> {
-        self.head().get(path)
+        let path = canonical(path);
+        self.store.trie().find(self.hash(path), path).map(Znode)
     }
 
     /// Calls `visit` with every znode of the head.
@@ -186,7 +197,7 @@ impl Tree {
     /// # Panics
     /// If there is no such znode, it has children, or it is the root.
     pub fn delete(&mut self, path: &str, zxid: i64) {
-        let hash = self.shared.hasher.hash(path);
+        let hash = self.hash(path);
         let record = self.store.trie().find(hash, path).unwrap_or_else(|| panic!("there is no znode {path}"));
         self.head.sums.subtract(record);
         self.store.remove(hash, path);
@@ -339,9 +350,13 @@ impl Tree {
         witness
     }
 
+    fn hash(&self, path: &str) -> u64 {
+        self.memo.hash(&self.shared.hasher, path)
+    }
+
     fn insert(&mut self, znode: NewZnode<'_>) {
         let NewZnode { path, data, acl, stat } = znode;
-        let hash = self.shared.hasher.hash(path);
+        let hash = self.hash(path);
         let shows_owner = owner_kind(stat.ephemeral_owner, self.extended_types) == OwnerKind::Ephemeral;
         let draft = Draft { path, data, acl, stat, shows_owner, num_children: 0, children: Children::NONE };
         self.head.sums.add(self.store.insert(&self.shared.hasher, hash, draft));
@@ -350,8 +365,9 @@ impl Tree {
     /// Changes the Stat, names or ACL of a znode; `change` gets its Stat and number of children and gives the new ones.
     fn change(&mut self, path: &str, change: impl FnOnce(&mut Editor<'_>, &Hasher, Stat, u32) -> (Stat, u32)) {
         let path = canonical(path);
+        let hash = self.hash(path);
         let hasher = &self.shared.hasher;
-        let Some(mut editor) = self.store.edit(hasher.hash(path), path) else { panic!("there is no znode {path}") };
+        let Some(mut editor) = self.store.edit(hash, path) else { panic!("there is no znode {path}") };
         self.head.sums.subtract(editor.read());
         let (stat, children) = (editor.read().stat(), editor.read().num_children());
         let (stat, children) = change(&mut editor, hasher, stat, children);
@@ -370,8 +386,9 @@ impl Tree {
 
     fn change_data(&mut self, path: &str, data: Option<&[u8]>, change: impl FnOnce(&mut Stat)) {
         let path = canonical(path);
+        let hash = self.hash(path);
         let sums = &mut self.head.sums;
-        let changed = self.store.replace(self.shared.hasher.hash(path), path, |old| {
+        let changed = self.store.replace(hash, path, |old| {
             sums.subtract(old);
             let mut stat = old.stat();
             change(&mut stat);

@@ -189,6 +189,21 @@ pub(super) unsafe fn hash_of(hasher: &Hasher, slot: Slot) -> Option<u64> {
     }
 }
 
+/// The path of the record in a slot.
+///
+/// # Panics
+/// If there is no single record.
+///
+/// # Safety
+/// The slot lives, unchanged, for `'a`.
+pub(super) unsafe fn path_of<'a>(slot: Slot) -> &'a [u8] {
+    match slot.kind() {
+        // SAFETY: it lives.
+        Kind::Record(record) => unsafe { Record::live(record) }.path_bytes(),
+        _ => unreachable!("only records have paths"),
+    }
+}
+
 /// Twins of what is in a slot and one record more.
 ///
 /// # Safety
@@ -201,11 +216,7 @@ pub(super) unsafe fn add_twin(heap: &mut Heap, slot: Slot, record: NonNull<Heade
             _ => vec![slot],
         };
         let path = Record::live(record).path_bytes();
-        let path_of = |slot: &Slot| match slot.kind() {
-            Kind::Record(record) => Record::live(record).path_bytes(),
-            _ => unreachable!("twins hold records"),
-        };
-        let index = parts.partition_point(|part| path_of(part) < path);
+        let index = parts.partition_point(|part| path_of(*part) < path);
         parts.insert(index, Slot::record(record));
         let built = build_twins(heap, &parts);
         if let Kind::Twins(twins) = slot.kind() {

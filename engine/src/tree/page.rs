@@ -32,6 +32,8 @@ pub(super) struct Page {
 pub(super) struct Names<'a>(&'a [u8]);
 
 impl<'a> Names<'a> {
+    pub const NONE: Names<'static> = Names(&[]);
+
     /// Checks them and calls `visit` with each. `None` if the last is cut short, or one is empty, has a slash, or is
     /// not UTF-8.
     pub fn parse(wire: &'a [u8], mut visit: impl FnMut(&str)) -> Option<Names<'a>> {

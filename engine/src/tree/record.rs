@@ -1,15 +1,16 @@
 //! The record of a znode: one allocation, with data and Stat as they go on the wire.
 //!
 //! ```text
-//! 0        8     16          24      32         36         40         44           48
-//! | birth  | acl | children  | owner | path_len | data_len | cversion | prefix_crc | path | i32 length | data | Stat |
-//!                                                                                         '---- getData's body ---'
+//! 0        8     16          24      32         36         40           44       48
+//! | birth  | acl | children  | owner | path_len | cversion | prefix_crc | digest | path | i32 length | data | Stat |
+//!                                                                                       '---- getData's body ----'
 //! ```
 //!
-//! The numbers of the header are in the machine's order, the body is big-endian. `data_len` is -1 for null data, as
-//! the length of the body is. `owner` and `cversion` are the stored ones, the Stat has the shown ones (68 bytes,
-//! [`Stat::to_wire`]) and is the only place of the number of children. `prefix_crc` is the CRC-32 of path and data,
-//! which the tree digest continues over the 60 bytes of the Stat: a change of the Stat never reads the data again.
+//! The numbers of the header are in the machine's order, the body is big-endian; its length is -1 for null data. `owner`
+//! and `cversion` are the stored ones, the Stat has the shown ones (68 bytes, [`Stat::to_wire`]) and is the only place of
+//! the number of children. `prefix_crc` is the CRC-32 of path and data, which the tree digest continues over the 60 bytes
+//! of the Stat: a change of the Stat never reads the data again, and a change of anything never computes what the record
+//! had added to the sum.
 //!
 //! A path of 35 bytes and data of 100 make 255 bytes: four cache lines, one size class of the allocator. Data is copied
 //! whenever anything of the znode changes, the creation of a child included.
@@ -40,6 +41,10 @@ const NUM_CHILDREN_AT: usize = 56;
 /// Where the owner stands in a shown Stat.
 const OWNER_AT: usize = 44;
 
+/// Path and data up to this length are copied together before their CRC-32 is computed: from 128 bytes on it goes four
+/// times as fast.
+const JOINED_BYTES: usize = 256;
+
 /// Znodes below this have no part in the tree digest: each server writes quotas by itself.
 const NO_DIGEST: &str = "/zookeeper/";
 
@@ -50,9 +55,9 @@ pub(super) struct Header {
     children: Children,
     owner: i64,
     path_len: u32,
-    data_len: i32,
     cversion: i32,
     prefix_crc: u32,
+    digest: u32,
 }
 
 const _: () = assert!(HEADER == 48 && HEADER + 35 + LENGTH + 100 + WIRE_LENGTH <= 256);
@@ -87,19 +92,25 @@ pub(super) struct RecordMut<'a> {
 /// # Panics
 /// If path or data are longer than 2^31 - 1 bytes.
 pub(super) fn create(heap: &mut Heap, draft: Draft<'_>) -> NonNull<Header> {
+    let prefix_crc = prefix_crc(draft.path, draft.data.unwrap_or_default());
+    let digest = digest(draft.path, prefix_crc, &draft.stat);
+    create_with(heap, draft, prefix_crc, digest)
+}
+
+/// [`create`] with [`prefix_crc`] and [`digest`] that are known already.
+pub(super) fn create_with(heap: &mut Heap, draft: Draft<'_>, prefix_crc: u32, digest: u32) -> NonNull<Header> {
     let Draft { path, data, acl, stat, shows_owner, num_children, children } = draft;
     let path_len = i32::try_from(path.len()).expect("a path fits a frame") as u32;
     let data_len = data.map_or(-1, |data| i32::try_from(data.len()).expect("data fits a frame"));
     let bytes = data.unwrap_or_default();
     let header = heap.allocate(size_of_record(path.len(), bytes.len())).cast::<Header>();
-    let prefix_crc = prefix_crc(path, bytes);
     let wire = stat.to_wire(bytes.len(), num_children, shows_owner);
     let birth = heap.building();
     let (owner, cversion) = (stat.ephemeral_owner, stat.cversion);
     // SAFETY: the allocation is as long as header, path and body together, aligned for the header, and ours alone;
     // nothing is read before it is written.
     unsafe {
-        header.write(Header { birth, acl, children, owner, path_len, data_len, cversion, prefix_crc });
+        header.write(Header { birth, acl, children, owner, path_len, cversion, prefix_crc, digest });
         let mut at = header.cast::<u8>().add(HEADER);
         for part in [path.as_bytes(), &data_len.to_be_bytes(), bytes, &wire] {
             at.copy_from_nonoverlapping(NonNull::from(part).cast(), part.len());
@@ -179,9 +190,17 @@ impl<'a> Record<'a> {
         self.header().path_len as usize
     }
 
+    /// The length of the body: -1 for null data.
+    #[inline]
+    fn wire_length(self) -> i32 {
+        // SAFETY: the length follows the path.
+        let length = unsafe { self.bytes(self.path_len(), LENGTH) };
+        i32::from_be_bytes(*length.first_chunk().expect("a length has four bytes"))
+    }
+
     #[inline]
     fn data_len(self) -> usize {
-        usize::try_from(self.header().data_len).unwrap_or(0)
+        usize::try_from(self.wire_length()).unwrap_or(0)
     }
 
     pub fn size(self) -> usize {
@@ -233,7 +252,7 @@ impl<'a> Record<'a> {
     }
 
     pub fn data(self) -> Option<&'a [u8]> {
-        (self.header().data_len >= 0).then(|| &self.body()[LENGTH..LENGTH + self.data_len()])
+        (self.wire_length() >= 0).then(|| &self.body()[LENGTH..LENGTH + self.data_len()])
     }
 
     /// The shown Stat.
@@ -276,12 +295,7 @@ impl<'a> Record<'a> {
 
     /// The part of the znode in the tree digest.
     pub fn digest(self) -> u64 {
-        if self.path().starts_with(NO_DIGEST) {
-            return 0;
-        }
-        let mut crc = crc32fast::Hasher::new_with_initial(self.header().prefix_crc);
-        crc.update(&self.stat().to_digest_input());
-        u64::from(crc.finalize())
+        u64::from(self.header().digest)
     }
 
     /// Bytes of path and data.
@@ -324,7 +338,9 @@ impl<'a> RecordMut<'a> {
         let record = self.read();
         assert_eq!(record.owner(), stat.ephemeral_owner, "the owner of a znode never changes");
         let wire = stat.to_wire(record.data_len(), num_children, record.shows_owner());
-        self.header_mut().cversion = stat.cversion;
+        let digest = digest(record.path(), record.header().prefix_crc, stat);
+        let header = self.header_mut();
+        (header.cversion, header.digest) = (stat.cversion, digest);
         let body = self.body_mut();
         let at = body.len() - WIRE_LENGTH;
         body[at..].copy_from_slice(&wire);
@@ -343,13 +359,31 @@ fn size_of_record(path_len: usize, data_len: usize) -> usize {
     HEADER + path_len + LENGTH + data_len + WIRE_LENGTH
 }
 
-/// The digest names the root by the empty path.
-fn prefix_crc(path: &str, data: &[u8]) -> u32 {
+/// The CRC-32 of path and data, with which a digest begins. It names the root by the empty path.
+pub(super) fn prefix_crc(path: &str, data: &[u8]) -> u32 {
+    if path == ROOT {
+        return crc32fast::hash(data);
+    }
+    let mut joined = [0; JOINED_BYTES];
+    if let Some(joined) = joined.get_mut(..path.len() + data.len()) {
+        joined[..path.len()].copy_from_slice(path.as_bytes());
+        joined[path.len()..].copy_from_slice(data);
+        return prefix_crc_of(path, joined);
+    }
+    prefix_crc_of(path, &[path.as_bytes(), data].concat())
+}
+
+/// [`prefix_crc`] of a path, not the root's, and of data that stands behind it in one piece.
+pub(super) fn prefix_crc_of(path: &str, path_and_data: &[u8]) -> u32 {
+    if path.starts_with(NO_DIGEST) { 0 } else { crc32fast::hash(path_and_data) }
+}
+
+/// The part of a znode in the tree digest.
+pub(super) fn digest(path: &str, prefix_crc: u32, stat: &Stat) -> u32 {
     if path.starts_with(NO_DIGEST) {
         return 0;
     }
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(if path == ROOT { b"" } else { path.as_bytes() });
-    crc.update(data);
+    let mut crc = crc32fast::Hasher::new_with_initial(prefix_crc);
+    crc.update(&stat.to_digest_input());
     crc.finalize()
 }

@@ -45,9 +45,14 @@ pub(super) struct Sums {
 impl Sums {
     /// Counts a znode in.
     pub fn add(&mut self, record: Record<'_>) {
+        self.count_in(record.digest(), record.payload());
+    }
+
+    /// Counts in a znode of this digest and so many bytes of path and data.
+    pub fn count_in(&mut self, digest: u64, payload: usize) {
         self.len += 1;
-        self.digest = self.digest.wrapping_add(record.digest());
-        self.data_bytes += record.payload() as u64;
+        self.digest = self.digest.wrapping_add(digest);
+        self.data_bytes += payload as u64;
     }
 
     /// Counts a znode out.

@@ -170,7 +170,9 @@ impl Replica {
             trigger,
         } = parts;
         let registry = poll.registry();
-        registry.register(&mut SourceFd(&log.event_fd()), LOG, Interest::READABLE)?;
+        for fd in log.event_fds() {
+            registry.register(&mut SourceFd(&fd), LOG, Interest::READABLE)?;
+        }
         registry.register(&mut SourceFd(&signal.as_raw_fd()), SIGNAL, Interest::READABLE)?;
         let now = Instant::now();
         let wall_ms = wall_clock_ms();

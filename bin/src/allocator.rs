@@ -1,0 +1,21 @@
+//! Where memory comes from.
+#![allow(unsafe_code)] // The allocator finds its settings by the name of a symbol.
+
+use std::ffi::c_char;
+
+/// Freed memory of the tree goes back in many sizes; this allocator keeps it together.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// A C string, as the allocator reads it before `main`.
+#[repr(transparent)]
+struct Settings(*const c_char);
+
+// SAFETY: it points to a constant.
+unsafe impl Sync for Settings {}
+
+/// Huge pages: a start faults in a tenth of the pages, and look-ups miss the TLB less. A thread of its own gives back what
+/// is free, also what a thread that sleeps or has ended has left. The environment's `_RJEM_MALLOC_CONF` comes after this.
+// SAFETY: nothing else has this name but the allocator's weak default, which is of the same type.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static SETTINGS: Settings = Settings(c"thp:always,metadata_thp:auto,background_thread:true".as_ptr());
