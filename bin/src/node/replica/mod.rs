@@ -44,7 +44,7 @@ use paddock_net::exchange::{Answer, AnswerKind, Errand, Exchange, Heard, Request
 use paddock_net::status::Status;
 
 use self::session::{Home, Homes, LocalSessions, first_session};
-use self::throttle::{Judgement, RequestThrottle};
+use self::throttle::{Judgement, RequestThrottle, refusable_xid};
 use super::release::{Commits, Draft};
 use super::snapshotter::{Snapshotter, Trigger};
 
@@ -369,9 +369,7 @@ impl Replica {
 
     /// It has waited too long to be executed.
     fn refuse(&mut self, home: Home, request: &Request) {
-        let (RequestKind::Write { xid, .. } | RequestKind::Sync { xid, .. }) = request.kind else {
-            panic!("only writes and syncs wait too long");
-        };
+        let xid = refusable_xid(&request.kind).expect("the throttle refuses no others");
         self.answer(home, AnswerKind::Reply { xid, code: Code::Throttled.number(), body: 0..0 });
     }
 

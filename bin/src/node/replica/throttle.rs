@@ -95,7 +95,7 @@ impl RequestThrottle {
             self.gone.insert(home, Gone::Cut);
             return Judgement::Drop;
         }
-        let may_be_refused = matches!(request.kind, RequestKind::Write { .. } | RequestKind::Sync { .. });
+        let may_be_refused = refusable_xid(&request.kind).is_some();
         let is_late = self.settings.wait_max.is_some_and(|max| waited > max);
         if may_be_refused && is_late { Judgement::Refuse } else { Judgement::Execute }
     }
@@ -114,6 +114,16 @@ impl RequestThrottle {
         }
         let timeout = Duration::from_millis(timeout_ms.max(0).unsigned_abs().into());
         (self.settings.checks_connection && gone.is_some()) || (self.settings.checks_latency && waited > timeout)
+    }
+}
+
+/// The xid of a request that may be refused for having waited; the begin and the end of a session never are.
+pub fn refusable_xid(kind: &RequestKind) -> Option<i32> {
+    match *kind {
+        RequestKind::Write { xid, .. } | RequestKind::Sync { xid, .. } | RequestKind::Ephemerals { xid, .. } => {
+            Some(xid)
+        }
+        _ => None,
     }
 }
 
