@@ -306,22 +306,21 @@ fn read_member<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Member<'a>, M
     if has_path { Ok(member) } else { Err(Malformed) }
 }
 
-/// In a multi the flags decide the kind of create as much as the opcode: flag 4 makes 1 and 15 a container, and a
-/// createTTL whose flags name no TTL mode is a plain create.
+/// In a multi the flags decide the kind of create as much as the opcode: flag 4 makes a container of each, and a createTTL
+/// whose flags name no TTL mode is a plain create. What a createTTL has wrong is the error of the member.
 fn read_member_create<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Create<'a>, Malformed> {
     let mut create = Create::read(opcode, reader)?;
     let with_ttl = matches!(create.flags, 5 | 6);
-    if create.acl.is_none() || !(0..=6).contains(&create.flags) {
+    if opcode == opcode::CREATE_TTL {
+        if with_ttl {
+            return Ok(create);
+        }
+        create.opcode = opcode::CREATE;
+        create.ttl = -1;
+    } else if create.acl.is_none() || with_ttl || !(0..=4).contains(&create.flags) {
         return Err(Malformed);
     }
-    if opcode == opcode::CREATE_TTL {
-        if !with_ttl {
-            create.opcode = opcode::CREATE;
-            create.ttl = -1;
-        }
-    } else if with_ttl {
-        return Err(Malformed);
-    } else if create.flags == 4 {
+    if create.flags == 4 {
         create.opcode = opcode::CREATE_CONTAINER;
     }
     Ok(create)
@@ -437,6 +436,21 @@ mod tests {
         assert_eq!((request.child, request.persistent, request.recursive), (path("/c"), path("/p"), None));
         let request = read(opcode::SET_WATCHES);
         assert_eq!((request.persistent, request.recursive), (Some(vec![]), Some(vec![])));
+    }
+
+    #[test]
+    fn a_create_with_ttl_goes_by_its_flags() {
+        let member = |flags, acl_count| {
+            let mut body = create_body(flags, acl_count);
+            body.put_i64(7);
+            let Ok(members) = read_multi(&mut Reader::new(&multi(&[(opcode::CREATE_TTL, body)]))) else { panic!() };
+            let [Member::Create(create)] = &members[..] else { panic!("{members:?}") };
+            (create.opcode, create.flags, create.ttl, create.acl.is_some())
+        };
+        assert_eq!(member(5, 0), (opcode::CREATE_TTL, 5, 7, true));
+        assert_eq!(member(2, 0), (opcode::CREATE, 2, -1, true));
+        assert_eq!(member(4, 0), (opcode::CREATE_CONTAINER, 4, -1, true));
+        assert_eq!(member(7, -1), (opcode::CREATE, 7, -1, false), "errors of the member");
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Generator {
     pub fn begin_round(&mut self, round: usize) {
         self.paths = Paths::new(round);
         self.has_quotas = round % QUOTA_ROUNDS == QUOTA_ROUNDS - 1;
-        self.planned.clear();
+        self.planned = if self.has_quotas { self.quota_of_round() } else { VecDeque::new() };
     }
 
     pub fn step(&mut self) -> Step {

@@ -117,7 +117,13 @@ impl Generator {
 
     fn created_ttl_member(&mut self) -> Request {
         let path = self.paths.plain(&mut self.random);
-        let ttl = *self.random.pick(&TTLS);
-        Request::create_ttl(&path, *self.random.pick(&[5, 5, 6]), ttl)
+        let (flags, ttl) = (*self.random.pick(&[5, 5, 5, 6, 6, 0, 1, 2, 3, 4, 7, -1]), *self.random.pick(&TTLS));
+        let mut create = Request::create_ttl(&path, flags, ttl);
+        if let Request::CreateTtl { acl, .. } = &mut create
+            && self.random.one_in(8)
+        {
+            *acl = None;
+        }
+        create
     }
 }

@@ -17,6 +17,8 @@ const LIMITS: [&str; 8] = [
     "countHardLimit=6",
     "byteHardLimit=0,count=100",
 ];
+/// Of a whole round: some of its creates and writes fit, some do not.
+const ROUND_LIMITS: &str = "count=-1,bytes=-1=;byteHardLimit=4000;countHardLimit=14";
 const USAGES: [&str; 4] = ["", "count=0,bytes=0", "count=7,bytes=-3", "bytes=11,count=2"];
 
 /// What is done about the quota of `path`, one request after the other.
@@ -30,21 +32,25 @@ fn requests(random: &mut Random, path: &str) -> Vec<Request> {
         2 => vec![Request::set_data(&limits, text, -1)],
         3 => vec![Request::set_data(&stats, random.pick(&USAGES).as_bytes(), -1)],
         4 => vec![Request::get_data(&stats, false), Request::get_data(&limits, false)],
-        _ => {
-            let mut at = String::from("/zookeeper/quota");
-            let mut requests = Vec::new();
-            for component in path.split('/').skip(1) {
-                at = format!("{at}/{component}");
-                requests.push(Request::create(&at, b"", 0));
-            }
-            let mut pair = [Request::create(&limits, text, 0), Request::create(&stats, b"", 0)];
-            if random.one_in(3) {
-                pair.swap(0, 1);
-            }
-            requests.extend(pair);
-            requests
-        }
+        _ => creation(path, text, random.one_in(3)),
     }
+}
+
+fn creation(path: &str, limits: &[u8], stats_first: bool) -> Vec<Request> {
+    let mut at = String::from("/zookeeper/quota");
+    let mut requests = Vec::new();
+    for component in path.split('/').skip(1) {
+        at = format!("{at}/{component}");
+        requests.push(Request::create(&at, b"", 0));
+    }
+    let limits = Request::create(&format!("{at}/zookeeper_limits"), limits, 0);
+    let stats = Request::create(&format!("{at}/zookeeper_stats"), b"", 0);
+    requests.extend(if stats_first { [stats, limits] } else { [limits, stats] });
+    requests
+}
+
+fn one_by_one(lane: usize, requests: Vec<Request>) -> VecDeque<Step> {
+    requests.into_iter().map(|request| Step::Burst { lane, requests: vec![request] }).collect()
 }
 
 impl Generator {
@@ -52,6 +58,11 @@ impl Generator {
     pub fn about_quotas(&mut self, lane: usize) -> VecDeque<Step> {
         let path = self.paths.plain(&mut self.random);
         let requests = requests(&mut self.random, &path);
-        requests.into_iter().map(|request| Step::Burst { lane, requests: vec![request] }).collect()
+        one_by_one(lane, requests)
+    }
+
+    /// The quota of all of this round.
+    pub fn quota_of_round(&self) -> VecDeque<Step> {
+        one_by_one(0, creation(self.paths.prefix(), ROUND_LIMITS.as_bytes(), false))
     }
 }

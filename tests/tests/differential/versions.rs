@@ -7,6 +7,7 @@
 //! | create2 in a multi | result type 1, path | result type 15, path and Stat | here; the whole Stat is expected |
 //! | write that cannot be decoded | takes a zxid | takes none | the driver lets the other side catch up |
 //! | checkWatches of a path that only others watch | found | NoWatcher | here; a removal follows, which must say the same |
+//! | checkWatches of a path without a slash | marshalling error | NoWatcher | not generated |
 //! | check outside a multi | executed | Unimplemented, connection closed | not generated |
 //! | multi with a null path | last zxid applied, though one is taken | the zxid taken | not generated |
 //! | multi with unknown create flags or a null ACL | error of the member | marshalling error | not generated |

@@ -60,7 +60,8 @@ impl Generator {
             _ => watcher::ANY,
         };
         let removal = Request::remove_watches(&path, number);
-        if self.random.one_in(2) { vec![removal] } else { vec![Request::check_watches(&path, number), removal] }
+        let alone = self.random.one_in(2) || !path.starts_with('/');
+        if alone { vec![removal] } else { vec![Request::check_watches(&path, number), removal] }
     }
 
     pub fn set_watches(&mut self) -> Request {

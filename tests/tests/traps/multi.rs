@@ -90,6 +90,23 @@ fn trap_043_results_of_creates_by_opcode() {
     }
 }
 
+/// What of a createTTL the flags make in a multi, and that its mistakes are the member's.
+#[test]
+fn trap_043_a_create_with_ttl_goes_by_its_flags() {
+    let place = Place::new("trap_043_ttl");
+    let mut client = place.client();
+    let mut one = |flags, ttl| {
+        let member = Request::create_ttl(&place.path(&format!("/{flags}-")), flags, ttl);
+        let outcome = client.ok(&Request::multi(vec![member])).outcomes()[0].clone();
+        (outcome.kind, outcome.err)
+    };
+    assert_eq!(one(flags::PERSISTENT, 1), (op::CREATE, err::OK));
+    assert_eq!(one(flags::CONTAINER, -1), (op::CREATE2, err::OK));
+    assert_eq!(one(flags::TTL, 3_600_000), (op::CREATE2, err::OK));
+    assert_eq!(one(flags::TTL, -1), (op::ERROR, err::BAD_ARGUMENTS));
+    assert_eq!(one(7, 1), (op::ERROR, err::BAD_ARGUMENTS));
+}
+
 #[test]
 fn trap_044_members_see_each_other() {
     let place = Place::new("trap_044");
