@@ -2,7 +2,7 @@
 //!
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`txn`], [`event`]), the state
-//! ([`tree`], [`database`], [`prepare`], [`apply`], [`container`], [`quota`], [`expiry`]), the disk ([`io`], [`log`], [`snapshot`]).
+//! ([`tree`], [`database`], [`prepare`], [`apply`], [`container`], [`quota`], [`keeper`], [`expiry`]), the disk ([`io`], [`log`], [`snapshot`]).
 
 pub mod acl;
 pub mod apply;
@@ -13,6 +13,7 @@ pub mod event;
 pub mod expiry;
 pub mod io;
 pub mod jute;
+pub mod keeper;
 pub mod log;
 pub mod path;
 pub mod prepare;

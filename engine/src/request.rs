@@ -279,7 +279,7 @@ pub fn read_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<Member<'a>>, Malfor
     }
 }
 
-fn read_member<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Member<'a>, Malformed> {
+pub(crate) fn read_member<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Member<'a>, Malformed> {
     let (member, has_path) = match opcode {
         opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => {
             let create = read_member_create(opcode, reader)?;

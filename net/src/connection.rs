@@ -122,6 +122,8 @@ pub struct Connection {
     /// Whether the handshake had the read-only flag, so that the answer must.
     pub with_flag: bool,
     pub ids: Arc<[Id]>,
+    /// Has asked what Keeper's operations there are, and may use them.
+    pub keeper: bool,
     /// Bytes that are not a whole frame yet, or that must wait.
     pub input: Vec<u8>,
     pub output: Vec<u8>,

@@ -75,6 +75,8 @@ pub enum RequestKind {
         opcode: i32,
         body: Range<u32>,
         ids: Arc<[Id]>,
+        /// The connection may ask for Keeper's operations.
+        keeper: bool,
     },
     /// The path to echo lies in the submission's bytes, length and all.
     Sync {

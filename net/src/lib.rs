@@ -2,7 +2,7 @@
 //!
 //! This crate decides nothing about consensus, touches no disk, and no reactor touches another's memory: what goes
 //! between a reactor and the replica goes through [`exchange`]. In reading order: the protocol ([`frame`], [`connect`],
-//! [`reply`], [`read`], [`four_letter`]), what a reactor owns ([`connection`], [`watch`]), the loop ([`reactor`],
+//! [`reply`], [`read`], [`keeper`], [`four_letter`]), what a reactor owns ([`connection`], [`watch`]), the loop ([`reactor`],
 //! [`accept`]), what reactors share ([`limits`], [`throttle`]), and how others see it ([`exchange`], [`doorbell`], [`status`]).
 
 pub mod accept;
@@ -13,6 +13,7 @@ pub mod doorbell;
 pub mod exchange;
 pub mod four_letter;
 pub mod frame;
+pub mod keeper;
 pub mod limits;
 pub mod reactor;
 pub mod read;

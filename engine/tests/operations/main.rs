@@ -2,6 +2,7 @@
 //! are those of the protocol reference's list of traps.
 
 mod containers;
+mod keeper;
 mod quotas;
 mod reconfig;
 mod world;

@@ -65,6 +65,11 @@ impl World {
         }
     }
 
+    /// The body of the last reply.
+    pub fn reply(&self) -> &[u8] {
+        &self.effects.reply
+    }
+
     pub fn create(&mut self, path: &str, flags: i32) -> Result<String, Code> {
         let reply = self.ask(opcode::CREATE, &create(path, flags))?;
         Ok(Reader::new(&reply).string().unwrap().unwrap().into_owned())

@@ -13,6 +13,7 @@ use crate::connect::{ConnectRequest, PASSWORD, password_of};
 use crate::connection::{Connection, Pending, Stage};
 use crate::exchange::RequestKind;
 use crate::frame::{self, BadLength};
+use crate::keeper;
 use crate::limits::NoRoom;
 use crate::read::{self, ReadCaller, ReadContext};
 use crate::reply;
@@ -319,8 +320,13 @@ impl Reactor {
     }
 
     fn dispatch(&mut self, slot: u32, header: RequestHeader, body: &[u8]) -> Verdict {
+        let Some(connection) = self.connections.at(slot) else { return Verdict::Keep };
+        // From here on, not from the answer on: what comes behind it in one piece is asked for already.
+        connection.keeper |= keeper::asks(header.opcode, body);
+        let keeper = connection.keeper;
         match header.opcode {
-            opcode if read::is_read(opcode) => self.read(slot, header, body),
+            opcode if read::is_read(opcode) || (keeper && keeper::is_read(opcode)) => self.read(slot, header, body),
+            opcode if keeper && keeper::is_write(opcode) => self.write(slot, header, body),
             opcode::CREATE
             | opcode::CREATE2
             | opcode::CREATE_CONTAINER
@@ -360,7 +366,7 @@ impl Reactor {
             });
             return;
         }
-        let Connection { ids, output, .. } = connection;
+        let Connection { ids, output, keeper, .. } = connection;
         let mut context = ReadContext {
             view: reader.view(),
             zxid: *zxid,
@@ -368,7 +374,7 @@ impl Reactor {
             watches,
             frame_max: settings.frame_max,
         };
-        match read::answer(&mut context, ReadCaller { slot, ids }, xid, opcode, body, output) {
+        match read::answer(&mut context, ReadCaller { slot, ids, keeper: *keeper }, xid, opcode, body, output) {
             ControlFlow::Break(count) => self.postpone_count(slot, xid, count, self.now),
             ControlFlow::Continue(()) => {
                 self.note_answer(slot, opcode, xid, self.now);
@@ -380,8 +386,8 @@ impl Reactor {
     fn write(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
         let range = self.append_body(body);
         let Some(connection) = self.connections.at(slot) else { return };
-        let ids = connection.ids.clone();
-        let kind = RequestKind::Write { xid: header.xid, opcode: header.opcode, body: range, ids };
+        let (ids, keeper) = (connection.ids.clone(), connection.keeper);
+        let kind = RequestKind::Write { xid: header.xid, opcode: header.opcode, body: range, ids, keeper };
         self.await_replica(slot, header.opcode, kind);
     }
 

@@ -352,6 +352,7 @@ impl Reactor {
             timeout: 0,
             with_flag: false,
             ids,
+            keeper: false,
             input: Vec::new(),
             output: Vec::new(),
             written: 0,

@@ -187,7 +187,7 @@ impl Reactor {
                         watches,
                         frame_max: settings.frame_max,
                     };
-                    let caller = ReadCaller { slot, ids: &ids };
+                    let caller = ReadCaller { slot, ids: &ids, keeper: connection.keeper };
                     let bytes = connection.bodies.first(body);
                     let answered = read::answer(&mut context, caller, xid, opcode, bytes, &mut connection.output);
                     connection.bodies.pop(body);

@@ -17,6 +17,7 @@ use paddock_engine::request::{Watched, opcode};
 use paddock_engine::tree::{View, Znode};
 
 use crate::frame;
+use crate::keeper;
 use crate::reply;
 use crate::watch::{Kind, Watches};
 
@@ -41,6 +42,8 @@ pub struct ReadContext<'a> {
 pub struct ReadCaller<'a> {
     pub slot: u32,
     pub ids: &'a [Id],
+    /// It may ask for Keeper's operations.
+    pub keeper: bool,
 }
 
 /// Whether [`answer`] serves this operation.
@@ -86,6 +89,7 @@ pub fn answer(
     let unwind = out.len();
     let start = reply::begin(xid, context.zxid, 0, out);
     let outcome = match opcode {
+        opcode if caller.keeper && keeper::is_read(opcode) => keeper::answer(context, caller, opcode, body, out),
         opcode::PING => Ok(()),
         opcode::EXISTS => exists(context, caller, body, out),
         opcode::GET_DATA => get_data(context, caller, body, out),
@@ -132,23 +136,34 @@ pub fn weight(view: View<'_>, opcode: i32, body: &[u8]) -> usize {
             znode.map_or(0, |znode| znode.data_and_stat().len() + znode.children_bytes())
         }
         opcode::MULTI_READ => multi::reply_bytes(view, body),
+        opcode if keeper::is_read(opcode) => keeper::reply_bytes(view, body),
         // No longer than the request, or a few bytes.
         _ => 0,
     };
     body.len() + reply
 }
 
-fn malformed(_: Malformed) -> Code {
+pub(crate) fn malformed(_: Malformed) -> Code {
     Code::Marshalling
 }
 
 /// The znode, if it is there and the caller has one of the asked permissions.
-fn permitted<'v>(context: &ReadContext<'v>, caller: ReadCaller<'_>, path: &str, asked: i32) -> Result<Znode<'v>, Code> {
+pub(crate) fn permitted<'v>(
+    context: &ReadContext<'v>,
+    caller: ReadCaller<'_>,
+    path: &str,
+    asked: i32,
+) -> Result<Znode<'v>, Code> {
     let znode = context.view.get(path).ok_or(Code::NoNode)?;
     if context.authority.permits(znode.acl(), asked, caller.ids) { Ok(znode) } else { Err(Code::NoAuth) }
 }
 
-fn exists(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+pub(crate) fn exists(
+    context: &mut ReadContext<'_>,
+    caller: ReadCaller<'_>,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Code> {
     let request = Watched::read(&mut Reader::new(body)).map_err(malformed)?;
     let path = request.path.ok_or(Code::Marshalling)?;
     if path.contains('\0') {
@@ -163,10 +178,21 @@ fn exists(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], ou
     Ok(())
 }
 
-fn get_data(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
+pub(crate) fn get_data(
+    context: &mut ReadContext<'_>,
+    caller: ReadCaller<'_>,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Code> {
     let request = Watched::read(&mut Reader::new(body)).map_err(malformed)?;
     let path = request.path.ok_or(Code::Marshalling)?;
-    let znode = permitted(context, caller, &path, perms::READ)?;
+    let znode = match permitted(context, caller, &path, perms::READ) {
+        Err(Code::NoNode) if let Some(data) = keeper::virtual_data(&path) => {
+            keeper::write_virtual(data, out);
+            return Ok(());
+        }
+        found => found?,
+    };
     if request.watch {
         context.watches.add(Kind::Data, &path, caller.slot);
     }
@@ -174,7 +200,7 @@ fn get_data(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], 
     Ok(())
 }
 
-fn get_children(
+pub(crate) fn get_children(
     context: &mut ReadContext<'_>,
     caller: ReadCaller<'_>,
     body: &[u8],
@@ -264,7 +290,7 @@ mod tests {
                 watches: &mut self.watches,
                 frame_max: 100,
             };
-            answer(&mut context, ReadCaller { slot: 0, ids }, 3, opcode, body, &mut self.out)
+            answer(&mut context, ReadCaller { slot: 0, ids, keeper: false }, 3, opcode, body, &mut self.out)
         }
 
         /// The code of the reply, and its body.

@@ -71,7 +71,7 @@ impl World {
             watches: &mut self.watches,
             frame_max: FRAME_MAX,
         };
-        let caller = ReadCaller { slot: 1, ids: &self.ids };
+        let caller = ReadCaller { slot: 1, ids: &self.ids, keeper: true };
         let mut answered = read::answer(&mut context, caller, 1, opcode, body, &mut out).map_continue(|()| 0);
         while let ControlFlow::Break(count) = answered {
             answered = count.go_on(self.database.tree().head());

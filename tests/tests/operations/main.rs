@@ -2,6 +2,7 @@
 
 mod containers;
 mod ephemerals;
+mod keeper;
 mod quotas;
 mod reconfig;
 mod wire;

@@ -37,8 +37,10 @@ use paddock_engine::database::Database;
 use paddock_engine::error::Code;
 use paddock_engine::expiry::ExpiryQueue;
 use paddock_engine::jute::{Reader, Write, wire_length};
+use paddock_engine::keeper::Prepared;
 use paddock_engine::log::{Log, LogError};
 use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::request::opcode;
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 use paddock_net::exchange::{Answer, AnswerKind, Errand, Exchange, Heard, Request, RequestKind, Submission};
 use paddock_net::status::Status;
@@ -378,11 +380,17 @@ impl Replica {
             self.seal();
         }
         match &request.kind {
-            RequestKind::Write { xid, opcode, body, ids } => {
+            RequestKind::Write { xid, opcode, body, ids, keeper } => {
                 let body = &bytes[body.start as usize..body.end as usize];
-                self.upgrade_for(request.session, *opcode, body);
+                self.upgrade_for(request.session, *opcode, body, *keeper);
                 let is_local = self.local.contains(request.session);
-                self.write(home, *xid, *opcode, body, Caller { session: request.session, ids, is_local });
+                let caller = Caller { session: request.session, ids, is_local };
+                let is_keepers = *keeper && (*opcode == opcode::MULTI || paddock_net::keeper::is_write(*opcode));
+                let prepared = match is_keepers {
+                    true => self.database.prepare_keeper(*opcode, body, caller),
+                    false => self.database.prepare(*opcode, body, caller).map(Prepared::from),
+                };
+                self.write(home, request.session, *xid, prepared);
             }
             RequestKind::Sync { xid, body } => {
                 self.sync(home, *xid, &bytes[body.start as usize..body.end as usize]);
@@ -402,16 +410,17 @@ impl Replica {
         }
     }
 
-    fn write(&mut self, home: Home, xid: i32, opcode: i32, body: &[u8], caller: Caller<'_>) {
-        let (code, reply) = match self.database.prepare(opcode, body, caller) {
+    fn write(&mut self, home: Home, session: i64, xid: i32, prepared: Result<Prepared<'_>, Refusal>) {
+        let (code, reply) = match prepared {
             Err(Refusal::Undecodable) => (Code::Marshalling.number(), 0..0),
             Err(Refusal::Failed(code)) => {
-                self.propose(caller.session, xid, &Txn::Error(code.number()));
+                self.propose(session, xid, &Txn::Error(code.number()));
                 (code.number(), 0..0)
             }
-            Ok(txn) => {
-                self.propose(caller.session, xid, &txn);
-                (0, self.draft.append(home.reactor, &self.effects.reply))
+            Ok(Prepared { txn, reply }) => {
+                self.effects.reply.clear();
+                txn.iter().for_each(|txn| self.propose(session, xid, txn));
+                (0, self.draft.append(home.reactor, &reply.body(&self.effects.reply)))
             }
         };
         self.answer(home, AnswerKind::Reply { xid, code, body: reply });

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use paddock_engine::keeper;
 use paddock_engine::request::asks_for_ephemeral;
 use paddock_engine::txn::Txn;
 use paddock_net::exchange::{AnswerKind, ConnectionId};
@@ -155,9 +156,10 @@ impl Replica {
     }
 
     /// Makes a local session global before it asks for an ephemeral. Its id, timeout and connection stay.
-    pub(super) fn upgrade_for(&mut self, session: i64, opcode: i32, body: &[u8]) {
+    pub(super) fn upgrade_for(&mut self, session: i64, opcode: i32, body: &[u8], keeper: bool) {
+        let asks = if keeper { keeper::asks_for_ephemeral } else { asks_for_ephemeral };
         if self.local.contains(session)
-            && asks_for_ephemeral(opcode, body)
+            && asks(opcode, body)
             && let Some(timeout) = self.local.take_for_upgrade(session)
         {
             tracing::debug!(session = format_args!("0x{session:x}"), "a local session becomes global");

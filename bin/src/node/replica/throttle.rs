@@ -146,7 +146,7 @@ mod tests {
     };
 
     fn write() -> RequestKind {
-        RequestKind::Write { xid: 1, opcode: 5, body: 0..0, ids: [].into() }
+        RequestKind::Write { xid: 1, opcode: 5, body: 0..0, ids: [].into(), keeper: false }
     }
 
     /// Judges a request that has waited so many milliseconds, of a session with a timeout of a second.

@@ -6,6 +6,9 @@
 //! The head is changed only afterwards, by [`apply`](crate::apply). The members of a multi see each other through an
 //! [`Outlook`], a thin layer of changes over the head, so that a multi that fails leaves nothing to undo.
 
+mod keeper;
+mod outlook;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -16,9 +19,10 @@ use crate::jute::Reader;
 use crate::path;
 use crate::quota::{Difference, QuotaCheck};
 use crate::request::{Create, Member, Reconfig, SetAcl, SetData, Text, Versioned, opcode, read_multi};
-use crate::stat::CONTAINER_OWNER;
-use crate::tree::{ExtendedTypes, OwnerKind, TTL_MAX_MS, Tree, owner_kind, ttl_owner};
+use crate::tree::{ExtendedTypes, OwnerKind, TTL_MAX_MS};
 use crate::txn::{CreateKind, Txn};
+
+use outlook::Outlook;
 
 /// The lists of one request have no more bytes once `auth` is replaced in all of them. Everything else in a transaction
 /// came in the request's frame, at most [`FRAME_MAX`] bytes, so that no transaction can be too long for the log.
@@ -26,7 +30,8 @@ const REQUEST_ACL_BYTES_MAX: usize = 8 << 20;
 /// No server may take longer frames than this, whatever it is told.
 pub const FRAME_MAX: usize = 16 << 20;
 // A member of a multi has at most twice its bytes in the transaction: the digits of a sequential name, and headers.
-const _: () = assert!(2 * FRAME_MAX + REQUEST_ACL_BYTES_MAX <= crate::log::RECORD_BYTES_MAX);
+const _: () =
+    assert!(2 * FRAME_MAX + REQUEST_ACL_BYTES_MAX + keeper::REMOVED_BYTES_MAX <= crate::log::RECORD_BYTES_MAX);
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -61,21 +66,7 @@ impl Database {
     pub fn prepare<'a>(&mut self, opcode: i32, body: &'a [u8], caller: Caller<'_>) -> Result<Txn<'a>, Refusal> {
         let reader = &mut Reader::new(body);
         let undecodable = |_| Refusal::Undecodable;
-        let mut preparer = Preparer {
-            outlook: Outlook { tree: &self.tree, extended_types: self.rules.extended_types, changed: HashMap::new() },
-            acls: &mut self.acls,
-            authority: &self.rules.authority,
-            is_global: self.sessions.contains_key(&caller.session),
-            quota: QuotaCheck {
-                enforced: self.rules.enforce_quota,
-                tree: &self.tree,
-                quotas: &self.quotas,
-                exceeded: &mut self.exceeded_quota,
-                ahead: HashMap::new(),
-            },
-            caller,
-            acl_bytes: 0,
-        };
+        let mut preparer = self.preparer(caller);
         let txn = match opcode {
             opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => {
                 preparer.create(Create::read(opcode, reader).map_err(undecodable)?)
@@ -85,7 +76,7 @@ impl Database {
             opcode::SET_ACL => preparer.set_acl(SetAcl::read(reader).map_err(undecodable)?),
             opcode::RECONFIG => {
                 Reconfig::read(reader).map_err(undecodable)?;
-                preparer.reconfig(self.rules.reconfig_enabled)
+                preparer.reconfig()
             }
             opcode::MULTI => match read_multi(reader) {
                 // Unlike single operations, a multi has its zxid before it is decoded.
@@ -97,54 +88,35 @@ impl Database {
         Ok(txn?)
     }
 
+    fn preparer<'d, 'c>(&'d mut self, caller: Caller<'c>) -> Preparer<'d, 'c> {
+        Preparer {
+            outlook: Outlook {
+                tree: &self.tree,
+                extended_types: self.rules.extended_types,
+                zxid: self.last_zxid.next().0,
+                changed: HashMap::new(),
+            },
+            acls: &mut self.acls,
+            authority: &self.rules.authority,
+            quota: QuotaCheck {
+                enforced: self.rules.enforce_quota,
+                tree: &self.tree,
+                quotas: &self.quotas,
+                exceeded: &mut self.exceeded_quota,
+                ahead: HashMap::new(),
+            },
+            reconfig_enabled: self.rules.reconfig_enabled,
+            is_global: self.sessions.contains_key(&caller.session),
+            caller,
+            acl_bytes: 0,
+            removed_bytes: 0,
+        }
+    }
+
     /// The transaction that ends a session and takes its ephemerals along.
     pub fn prepare_close_session(&self, session: i64) -> Txn<'static> {
         let ephemerals = self.ephemerals_of(session).map(|path| Cow::Owned(path.to_owned())).collect();
         Txn::CloseSession { ephemerals: Some(ephemerals) }
-    }
-}
-
-/// What the checks look at of a znode.
-#[derive(Clone)]
-struct Node {
-    version: i32,
-    cversion: i32,
-    aversion: i32,
-    owner: OwnerKind,
-    children: u32,
-    data_bytes: usize,
-    acl: Acl,
-}
-
-/// The head, and over it what earlier members of the same multi will do. `None` is a znode that they delete.
-struct Outlook<'t> {
-    tree: &'t Tree,
-    extended_types: ExtendedTypes,
-    changed: HashMap<String, Option<Node>>,
-}
-
-impl Outlook<'_> {
-    fn node(&self, path: &str) -> Option<Node> {
-        if !self.changed.is_empty()
-            && let Some(changed) = self.changed.get(path)
-        {
-            return changed.clone();
-        }
-        let znode = self.tree.get(path)?;
-        let stat = znode.stat();
-        Some(Node {
-            version: stat.version,
-            cversion: stat.cversion,
-            aversion: stat.aversion,
-            owner: znode.owner_kind(),
-            children: znode.num_children(),
-            data_bytes: znode.data().map_or(0, <[u8]>::len),
-            acl: znode.acl().clone(),
-        })
-    }
-
-    fn existing(&self, path: &str) -> Result<Node, Code> {
-        self.node(path).ok_or(Code::NoNode)
     }
 }
 
@@ -154,9 +126,12 @@ struct Preparer<'d, 'c> {
     authority: &'d Authority,
     is_global: bool,
     quota: QuotaCheck<'d>,
+    reconfig_enabled: bool,
     caller: Caller<'c>,
     /// Of all lists of this request.
     acl_bytes: usize,
+    /// Of all deletions that remove-recursive makes of this request.
+    removed_bytes: usize,
 }
 
 /// What a create's flags ask for.
@@ -216,7 +191,7 @@ impl Preparer<'_, '_> {
         let acl = self.fix_up(&request.acl.unwrap_or_default())?;
         let parent = self.outlook.existing(&parent_path)?;
         self.check_acl(&parent.acl, perms::CREATE)?;
-        let path = if mode.sequential { Cow::Owned(format!("{path}{:010}", parent.cversion)) } else { path };
+        let path = if mode.sequential { Cow::Owned(format!("{path}{:010}", parent.stat.cversion)) } else { path };
         if !path::is_valid(&path) {
             return Err(Code::BadArguments);
         }
@@ -227,7 +202,7 @@ impl Preparer<'_, '_> {
             return Err(Code::NoChildrenForEphemerals);
         }
         self.quota.check(&path, Difference::creation(request.data.map_or(0, <[u8]>::len)))?;
-        let parent_cversion = parent.cversion.wrapping_add(1);
+        let parent_cversion = parent.stat.cversion.wrapping_add(1);
         let kind = match request.opcode {
             opcode::CREATE_CONTAINER => CreateKind::Container,
             opcode::CREATE_TTL => CreateKind::Ttl(request.ttl),
@@ -258,7 +233,7 @@ impl Preparer<'_, '_> {
         let parent = self.outlook.existing(parent_path)?;
         self.check_acl(&parent.acl, perms::DELETE)?;
         let node = self.outlook.existing(&path)?;
-        next_version(node.version, request.version)?;
+        next_version(node.stat.version, request.version)?;
         if node.children > 0 {
             return Err(Code::NotEmpty);
         }
@@ -272,7 +247,7 @@ impl Preparer<'_, '_> {
         self.check_acl(&node.acl, perms::WRITE)?;
         let difference = Difference::rewriting(node.data_bytes, request.data.map_or(0, <[u8]>::len));
         self.quota.check(&path, difference)?;
-        let version = next_version(node.version, request.version)?;
+        let version = next_version(node.stat.version, request.version)?;
         Ok(Txn::SetData { path, data: request.data, version })
     }
 
@@ -282,13 +257,13 @@ impl Preparer<'_, '_> {
         let acl = self.fix_up(&request.acl)?;
         let node = self.outlook.existing(&path)?;
         self.check_acl(&node.acl, perms::ADMIN)?;
-        let version = next_version(node.aversion, request.version)?;
+        let version = next_version(node.stat.aversion, request.version)?;
         Ok(Txn::SetAcl { path, acl, version })
     }
 
     /// A server alone has no ensemble that could be changed.
-    fn reconfig<'a>(&self, enabled: bool) -> Result<Txn<'a>, Code> {
-        if !enabled {
+    fn reconfig<'a>(&self) -> Result<Txn<'a>, Code> {
+        if !self.reconfig_enabled {
             return Err(Code::ReconfigDisabled);
         }
         self.check_session()?;
@@ -300,7 +275,7 @@ impl Preparer<'_, '_> {
         let path = valid(request.path)?;
         let node = self.outlook.existing(&path)?;
         self.check_acl(&node.acl, perms::READ)?;
-        let version = next_version(node.version, request.version)?;
+        let version = next_version(node.stat.version, request.version)?;
         Ok(Txn::Check { path, version })
     }
 
@@ -326,63 +301,17 @@ impl Preparer<'_, '_> {
     }
 
     fn member<'a>(&mut self, member: Member<'a>) -> Result<Txn<'a>, Code> {
-        let txn = match member {
-            Member::Create(create) => self.create(create),
-            Member::Delete(delete) => self.delete(delete),
-            Member::SetData(set_data) => self.set_data(set_data),
-            Member::Check(check) => self.check(check),
-        }?;
+        let txn = self.operation(member)?;
         self.foresee(&txn);
         Ok(txn)
     }
 
-    /// Lets later members see what this one will do.
-    fn foresee(&mut self, txn: &Txn<'_>) {
-        match txn {
-            Txn::Create { kind, path, data, acl, parent_cversion } => {
-                let data_bytes = data.map_or(0, <[u8]>::len);
-                self.quota.foresee(path, Difference::creation(data_bytes));
-                let owner = match *kind {
-                    CreateKind::Plain { ephemeral: true, .. } => self.caller.session,
-                    CreateKind::Plain { .. } => 0,
-                    CreateKind::Container => CONTAINER_OWNER,
-                    CreateKind::Ttl(ttl) => ttl_owner(ttl),
-                };
-                let owner = owner_kind(owner, self.outlook.extended_types);
-                let node =
-                    Node { version: 0, cversion: 0, aversion: 0, owner, children: 0, data_bytes, acl: acl.clone() };
-                self.outlook.changed.insert(path.to_string(), Some(node));
-                self.change_parent(path, |parent| {
-                    parent.children += 1;
-                    parent.cversion = *parent_cversion;
-                });
-            }
-            Txn::Delete { path } => {
-                let bytes = self.outlook.node(path).map_or(0, |node| node.data_bytes);
-                self.quota.foresee(path, Difference::deletion(bytes));
-                self.outlook.changed.insert(path.to_string(), None);
-                self.change_parent(path, |parent| parent.children -= 1);
-            }
-            Txn::SetData { path, data, version } => {
-                let after = data.map_or(0, <[u8]>::len);
-                let before = self.outlook.node(path).map_or(0, |node| node.data_bytes);
-                self.quota.foresee(path, Difference::rewriting(before, after));
-                self.change(path, |node| (node.version, node.data_bytes) = (*version, after));
-            }
-            _ => {}
-        }
-    }
-
-    fn change_parent(&mut self, path: &str, change: impl FnOnce(&mut Node)) {
-        if let Some((parent, _)) = path::split(path) {
-            self.change(parent, change);
-        }
-    }
-
-    fn change(&mut self, path: &str, change: impl FnOnce(&mut Node)) {
-        if let Some(mut node) = self.outlook.node(path) {
-            change(&mut node);
-            self.outlook.changed.insert(path.to_owned(), Some(node));
+    fn operation<'a>(&mut self, member: Member<'a>) -> Result<Txn<'a>, Code> {
+        match member {
+            Member::Create(create) => self.create(create),
+            Member::Delete(delete) => self.delete(delete),
+            Member::SetData(set_data) => self.set_data(set_data),
+            Member::Check(check) => self.check(check),
         }
     }
 }
