@@ -147,6 +147,8 @@ fn trap_054_055_056_057_watches_are_set_again_after_a_move() {
         done(&mut first, &Request::get_data(path, true));
     }
     done(&mut first, &add_watch("/same", 0));
+    // What has the very zxid that was seen last has not changed since.
+    create(&mut first, "/last");
     let seen = first.last_zxid;
     let session = first.session.clone();
     let mut second = Client::reattach(server.address(), &session, seen).expect("the session moves");
@@ -158,9 +160,9 @@ fn trap_054_055_056_057_watches_are_set_again_after_a_move() {
     let texts = |list: &[&str]| list.iter().map(|path| (*path).to_owned()).collect();
     let request = Request::SetWatches2 {
         relative_zxid: seen,
-        data: texts(&["/gone", "/same", "/changed"]),
+        data: texts(&["/gone", "/same", "/last", "/changed"]),
         exist: texts(&["/made", "/missing"]),
-        child: texts(&["/list", "/same", "/gone"]),
+        child: texts(&["/list", "/same", "/last", "/gone"]),
         persistent: texts(&["/changed"]),
         recursive: texts(&["/list"]),
     };
