@@ -29,9 +29,9 @@ impl Generator {
             // ZooKeeper throws at a null path of setWatches after it has told the events of the paths before it.
             _ if body.len() >= 4 && !matches!(opcode, op::SET_WATCHES | op::SET_WATCHES2 | op::CHECK_WATCHES) => {
                 let damage = *self.random.pick(&DAMAGES);
-                // See `versions` for a null path in a multi.
-                let null = [0xff; 4];
-                let damage = if opcode == op::MULTI && damage == null { [0x80, 0, 0, 1] } else { damage };
+                // See `versions` for a null path in a multi, and in addWatch.
+                let is_null = damage == [0xff; 4] && matches!(opcode, op::MULTI | op::ADD_WATCH);
+                let damage = if is_null { [0x80, 0, 0, 1] } else { damage };
                 let place = if self.random.one_in(2) { 0 } else { self.random.below(body.len() - 3) };
                 body[place..place + 4].copy_from_slice(&damage);
             }

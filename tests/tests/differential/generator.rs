@@ -63,7 +63,7 @@ pub struct Generator {
     /// Last zxid of an ordinary reply, kept by the driver.
     pub zxid: i64,
     /// Whether this round has quotas.
-    has_quotas: bool,
+    pub has_quotas: bool,
     /// Steps that follow without others between them.
     planned: VecDeque<Step>,
 }

@@ -7,7 +7,18 @@ use paddock_tests::request::Request;
 const MEMBERS_MAX: usize = 6;
 
 impl Generator {
+    /// Of one member where there are quotas, see `versions`.
     pub fn multi(&mut self) -> Request {
+        let mut multi = self.multi_of_any_length();
+        if let Request::Multi { members, .. } = &mut multi
+            && self.has_quotas
+        {
+            members.truncate(1);
+        }
+        multi
+    }
+
+    fn multi_of_any_length(&mut self) -> Request {
         if self.random.one_in(2) {
             return Request::multi(self.chain());
         }
