@@ -443,7 +443,8 @@ mod tests {
         let member = |flags, acl_count| {
             let mut body = create_body(flags, acl_count);
             body.put_i64(7);
-            let Ok(members) = read_multi(&mut Reader::new(&multi(&[(opcode::CREATE_TTL, body)]))) else { panic!() };
+            let body = multi(&[(opcode::CREATE_TTL, body)]);
+            let Ok(members) = read_multi(&mut Reader::new(&body)) else { panic!() };
             let [Member::Create(create)] = &members[..] else { panic!("{members:?}") };
             (create.opcode, create.flags, create.ttl, create.acl.is_some())
         };
