@@ -12,7 +12,8 @@ use std::collections::VecDeque;
 /// Requests of one burst at most.
 const BURST_MAX: usize = 16;
 /// Times to live of which none passes while this runs, and wrong ones; in ms.
-pub const TTLS: [i64; 7] = [3_600_000, 3_600_000, 0xff_ffff_ffff, 0x100_0000_0000, 0, -1, i64::MIN];
+pub const TTLS: [i64; 9] =
+    [3_600_000, 3_600_000, 3_600_000, 0xff_ffff_ffff, 0xff_ffff_ffff, 0x100_0000_0000, 0, -1, i64::MIN];
 /// The digest id of this credential is the superuser's on both servers.
 pub const SUPER: &[u8] = b"super:test";
 /// One round in so many has quotas.
@@ -221,8 +222,8 @@ impl Generator {
             _ if self.random.one_in(2) => Some(self.paths.plain(&mut self.random)),
             _ => self.path(),
         };
-        let acl = if self.random.one_in(2) { Some(Acl::open()) } else { self.acl(path.as_deref()) };
-        if self.random.one_in(8) {
+        let acl = if self.random.one_in(3) { self.acl(path.as_deref()) } else { Some(Acl::open()) };
+        if self.random.one_in(6) {
             return self.create_ttl(path, acl);
         }
         Request::Create { opcode, path, data: self.data(), acl, flags }
@@ -230,7 +231,7 @@ impl Generator {
 
     /// Other flags with a negative time to live make ZooKeeper fail while it applies the transaction.
     fn create_ttl(&mut self, path: Option<String>, acl: Option<Vec<Acl>>) -> Request {
-        let flags = *self.random.pick(&[5, 5, 5, 6, 6, 0, 3, 4, 7, -1]);
+        let flags = *self.random.pick(&[5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 0, 3, 4, 7, -1]);
         let ttl = *self.random.pick(&TTLS);
         let ttl = if (0..=4).contains(&flags) { ttl.max(1) } else { ttl };
         Request::CreateTtl { path, data: self.data(), acl, flags, ttl }
