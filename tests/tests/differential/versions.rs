@@ -25,7 +25,7 @@
 //! | request | ZooKeeper | Paddock |
 //! |---|---|---|
 //! | sync of a path with characters above U+FFFF, or that is not UTF-8 | echoes it re-encoded | echoes the same bytes |
-//! | multi in which an ACL entry of `world`, `ip` or `digest` has a null id | marshalling error | that as the member's error |
+//! | multi in which an ACL entry of `world`, `ip` or `digest` has a null id | marshalling error, and what the members before it were about to do is seen by the next writes | marshalling error, no trace |
 //! | createTTL with flags of another mode and a negative ttl | breaks when it is applied | BadArguments |
 //! | deleteContainer from a client | deletes, whatever the ACL | Unimplemented, connection closed |
 //! | createSession from a client | a second welcome | Unimplemented, connection closed |
@@ -36,8 +36,8 @@ use paddock_tests::records::{Stat, err, flags, op};
 use paddock_tests::reply::{Body, Outcome, Reply};
 use paddock_tests::request::Request;
 
-/// Changes `expected` for the rows of the table that are handled here. Returned are the paths of which only ZooKeeper has set a
-/// watch. `session` is the number of the lane's session.
+/// Changes `expected` for the rows of the table that are handled here. Returned are the paths of which only ZooKeeper has
+/// set a watch. `session` is the number of the lane's session.
 pub fn modernise(requests: &[Request], expected: &mut [Happening], got: &[Happening], session: i64) -> Vec<String> {
     let replies = expected.iter_mut().zip(got).filter_map(|pair| match pair {
         (Happening::Reply(expected), Happening::Reply(got)) => Some((expected, got)),
