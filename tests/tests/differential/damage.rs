@@ -26,11 +26,10 @@ impl Generator {
                 let length = 1 + self.random.below(12);
                 body.extend_from_slice(&self.random.bytes(length));
             }
-            // ZooKeeper throws at a null path of setWatches after it has told the events of the paths before it.
-            _ if body.len() >= 4 && !matches!(opcode, op::SET_WATCHES | op::SET_WATCHES2 | op::CHECK_WATCHES) => {
+            _ if body.len() >= 4 && opcode != op::CHECK_WATCHES => {
                 let damage = *self.random.pick(&DAMAGES);
-                // See `versions` for a null path in a multi, and in addWatch.
-                let is_null = damage == [0xff; 4] && matches!(opcode, op::MULTI | op::ADD_WATCH);
+                // See `versions` for a null path in a multi, and of a persistent watch.
+                let is_null = damage == [0xff; 4] && matches!(opcode, op::MULTI | op::ADD_WATCH | op::SET_WATCHES2);
                 let damage = if is_null { [0x80, 0, 0, 1] } else { damage };
                 let place = if self.random.one_in(2) { 0 } else { self.random.below(body.len() - 3) };
                 body[place..place + 4].copy_from_slice(&damage);

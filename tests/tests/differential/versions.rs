@@ -8,7 +8,7 @@
 //! | write that cannot be decoded | takes a zxid | takes none | the driver lets the other side catch up |
 //! | checkWatches of a path that only others watch | found | NoWatcher | here; a removal follows, which must say the same |
 //! | checkWatches of a path without a slash | marshalling error | NoWatcher | not generated |
-//! | addWatch of a null path, again | marshalling error | OK | not generated |
+//! | addWatch (or setWatches2) of a null path, again | marshalling error | OK | not generated |
 //! | check outside a multi | executed | Unimplemented, connection closed | not generated |
 //! | multi with a null path | last zxid applied, though one is taken | the zxid taken | not generated |
 //! | multi with unknown create flags or a null ACL | error of the member | marshalling error | not generated |
@@ -30,7 +30,6 @@
 //! | deleteContainer from a client | deletes, whatever the ACL | Unimplemented, connection closed |
 //! | createSession from a client | a second welcome | Unimplemented, connection closed |
 //! | multi below a hard quota | each member is held against the usage before the multi | earlier members count |
-//! | setWatches with a null path | events of the paths before it, then a marshalling error | a marshalling error |
 use crate::lane::Happening;
 use paddock_tests::records::{Stat, err, flags, op};
 use paddock_tests::reply::{Body, Outcome, Reply};
