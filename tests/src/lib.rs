@@ -1,11 +1,13 @@
 //! What the integration tests stand on: a server process under full control, and a raw ZooKeeper client that hides nothing.
 //!
 //! Read in this order: [`jute`] (bytes), [`records`], [`request`] and [`reply`] (values), [`client`] (one connection),
-//! [`wire`] (one without manners), [`server`] (one process, Paddock or ZooKeeper), [`random`] (seeded choices). The tests themselves are in `tests/`;
+//! [`wire`] (one without manners), [`server`] (one process, Paddock or ZooKeeper), [`random`] (seeded choices),
+//! [`installed`] (what `cargo xtask` has put there). The tests themselves are in `tests/`;
 //! the programs that drive other people's clients are in `clients/`.
 //!
 //! Nothing here uses the server's own crates: a mistake made on both sides of the wire would otherwise go unseen.
 pub mod client;
+pub mod installed;
 pub mod jute;
 pub mod random;
 pub mod records;

@@ -8,6 +8,7 @@
 //!
 //! `cargo xtask test` builds and installs the programs into the directory `PADDOCK_CLIENTS`, by default `clients` beside
 //! cargo's profile directories.
+use paddock_tests::installed::{class_path, installed, source};
 use paddock_tests::server::{Kind, Server, Setup};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -18,20 +19,9 @@ use std::time::Duration;
 /// A program that says nothing for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where `cargo xtask` put what the tests run.
-fn installed(name: &str) -> PathBuf {
-    let root = std::env::var_os("PADDOCK_CLIENTS").map(PathBuf::from).unwrap_or_else(|| {
-        let test = std::env::current_exe().expect("a test knows its own path");
-        test.ancestors().nth(3).expect("target/<profile>/deps/<test>").join("clients")
-    });
-    let path = root.join(name);
-    assert!(path.exists(), "{} is missing: run `cargo xtask clients` first", path.display());
-    path
-}
-
 /// A file of `tests/clients`.
-fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+fn client(name: &str) -> PathBuf {
+    source("clients").join(name)
 }
 
 fn start() -> Server {
@@ -122,9 +112,12 @@ fn crash_and_restart(server: &mut Server) {
     server.restart();
 }
 
-/// Runs a program that follows the protocol of this directory, with at most one restart in it.
-fn run(mut command: Command, restarts: usize) {
-    let mut server = start();
+/// Runs a program that follows the protocol of this directory, with so many restarts in it.
+fn run(command: Command, restarts: usize) {
+    run_on(start(), command, restarts);
+}
+
+fn run_on(mut server: Server, mut command: Command, restarts: usize) {
     command.arg(server.connect_string());
     let mut program = Program::start(command);
     for _ in 0..restarts {
@@ -155,7 +148,7 @@ fn converse(mut command: Command, script: &Path) {
 
 fn kazoo(script: &str) -> Command {
     let mut command = Command::new(installed("venv/bin/python"));
-    command.arg(source(script));
+    command.arg(client(script));
     command
 }
 
@@ -169,21 +162,40 @@ fn kazoo_recipes() {
     run(kazoo("kazoo/recipes.py"), 0);
 }
 
+/// A program of Debian's java with Debian's jars.
+fn java(main: &str, classes: &str, jars: &[&str]) -> Command {
+    let mut command = Command::new("java");
+    command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off"]);
+    command.arg("-cp").arg(format!("{}:{}", installed(classes).display(), class_path(jars))).arg(main);
+    command
+}
+
 #[test]
 fn java_session() {
-    let classes = installed("java");
-    let mut command = Command::new("java");
-    command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=off").arg("-cp");
-    command.arg(format!("{}:/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar", classes.display()));
-    command.arg("Session");
-    run(command, 1);
+    run(java("Session", "java", &["zookeeper", "slf4j-simple"]), 1);
+}
+
+/// The recipes that come with ZooKeeper.
+#[test]
+fn zookeeper_recipes() {
+    let recipes = ["zookeeper-recipes-lock", "zookeeper-recipes-queue", "zookeeper-recipes-election"];
+    run(java("Recipes", "java", &[&recipes[..], &["zookeeper", "slf4j-simple"]].concat()), 1);
+}
+
+/// Curator's recipes; those with TTL znodes and containers want extended types, and their removal within the test.
+#[test]
+fn curator_recipes() {
+    let jars = ["curator-recipes", "curator-framework", "curator-client", "guava", "jackson-core", "jackson-databind"];
+    let command = java("Curator", "java/curator", &[&jars[..], &["zookeeper", "slf4j-simple"]].concat());
+    let setup = Setup::new(Kind::under_test()).property("zookeeper.extendedTypesEnabled", "true");
+    run_on(setup.property("znode.container.checkIntervalMs", "500").start(), command, 9);
 }
 
 #[test]
 fn zkcli_session() {
     let mut command = Command::new("/usr/share/zookeeper/bin/zkCli.sh");
     command.args(["-timeout", "20000", "-server"]);
-    converse(command, &source("zkcli/zkcli.session"));
+    converse(command, &client("zkcli/zkcli.session"));
 }
 
 #[test]
@@ -196,7 +208,7 @@ fn cli_mt_session() {
     // Without a terminal it would keep what it has to say until it ends.
     let mut command = Command::new("stdbuf");
     command.args(["--output=L", "/usr/lib/zookeeper/bin/cli_mt", "-h"]);
-    converse(command, &source("c/cli_mt.session"));
+    converse(command, &client("c/cli_mt.session"));
 }
 
 #[test]
@@ -207,6 +219,6 @@ fn rust_session() {
 #[test]
 fn node_session() {
     let mut command = Command::new("node");
-    command.env("NODE_PATH", installed("node/node_modules")).arg(source("node/session.js"));
+    command.env("NODE_PATH", installed("node/node_modules")).arg(client("node/session.js"));
     run(command, 1);
 }

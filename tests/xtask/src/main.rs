@@ -7,6 +7,7 @@ mod clients;
 mod fuzz;
 mod packages;
 mod step;
+mod suites;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

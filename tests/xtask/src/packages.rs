@@ -5,15 +5,21 @@ use std::process::{Command, Stdio};
 use crate::step::{Failure, run, section};
 
 /// Package, and the program or file that shows that it is there.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 14] = [
     ("zookeeper", "/usr/share/java/zookeeper.jar"),
     ("zookeeper-bin", "/usr/lib/zookeeper/bin/cli_mt"),
     ("libzookeeper-mt-dev", "/usr/include/zookeeper/zookeeper.h"),
     ("default-jdk-headless", "/usr/bin/javac"),
+    ("libcurator-recipes-java", "/usr/share/java/curator-recipes.jar"),
+    ("libnetty-java", "/usr/share/java/netty-codec.jar"),
     ("gcc", "/usr/bin/gcc"),
+    ("g++", "/usr/bin/g++"),
+    ("make", "make"),
+    ("iproute2", "ip"),
     ("nodejs", "node"),
     ("npm", "npm"),
     ("python3-venv", "python3"),
+    ("python3-dev", "python3-config"),
 ];
 
 /// Installs what is missing.

@@ -1,0 +1,191 @@
+//! The test suites that other clients ship, unchanged, on this server. `tests/SUITES.md` has the table.
+//!
+//! Suites that start ZooKeeper themselves do it with `java`; `tests/standin/java` is first on their PATH. The others get
+//! a server of their own. What does not pass is in `tests/clients/suites/<suite>.expected`, with its reason.
+//! `PADDOCK_TEST_SERVER=zookeeper` runs the suites on Debian's ZooKeeper.
+mod expected;
+mod outcome;
+mod process;
+
+use expected::{hanging, judge};
+use outcome::{of_junit, of_libtest, of_tap};
+use paddock_tests::installed::installed;
+use paddock_tests::server::{Kind, Setup, free_port};
+use process::{Workplace, starts_servers, tail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A test that takes longer hangs.
+const TEST_LIMIT_S: &str = "120";
+
+/// pytest on a package's own tests, with the report going to `report.xml`.
+fn pytest(workplace: &Workplace, tests: &Path) -> Command {
+    let mut command = Command::new(installed("venv/bin/python"));
+    command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "--timeout", TEST_LIMIT_S]);
+    command.arg("--junitxml").arg(workplace.path("report.xml")).arg("--rootdir").arg(tests);
+    command.current_dir(workplace.path("."));
+    command
+}
+
+fn judge_pytest(suite: &str, kind: Kind, workplace: &Workplace, command: &mut Command) {
+    let said = workplace.run(command);
+    let report = std::fs::read_to_string(workplace.path("report.xml"));
+    let report = report.unwrap_or_else(|error| panic!("no report: {error}; pytest said:\n{}", tail(&said)));
+    judge(suite, kind, &of_junit(&report), &tail(&said));
+}
+
+/// A directory of a package in the virtual environment.
+fn package(name: &str) -> PathBuf {
+    let library = installed("venv/lib");
+    let versions = std::fs::read_dir(&library).expect("it was just found");
+    let python = versions.map_while(Result::ok).find(|entry| entry.file_name().to_string_lossy().starts_with("python"));
+    let path = python.expect("a virtual environment has one python").path().join("site-packages").join(name);
+    assert!(path.exists(), "{} is missing: run `cargo xtask clients` first", path.display());
+    path
+}
+
+/// The harness of kazoo, which zk-shell uses too: one server, started with `java`.
+fn kazoo_harness(command: &mut Command, kind: Kind) {
+    let version = match kind {
+        Kind::Paddock => "3.9.5",
+        Kind::ZooKeeper => "3.8.0",
+    };
+    starts_servers(command, kind);
+    // What they call CI is where the version is known beforehand, and checked.
+    command.env("CI", "true").env("ZOOKEEPER_VERSION", version).env("ZOOKEEPER_CLUSTER_SIZE", "1");
+    command.env("ZOOKEEPER_PORT_OFFSET", free_port().to_string());
+}
+
+/// kazoo's recipes, and its handlers, which do once more with eventlet and gevent what the others do with threads: parts
+/// of the suite that run beside each other.
+const KAZOO_RECIPES: [&str; 10] = [
+    "test_barrier.py",
+    "test_cache.py",
+    "test_counter.py",
+    "test_election.py",
+    "test_lease.py",
+    "test_lock.py",
+    "test_partitioner.py",
+    "test_party.py",
+    "test_queue.py",
+    "test_watchers.py",
+];
+const KAZOO_HANDLERS: [&str; 2] = ["test_eventlet_handler.py", "test_gevent_handler.py"];
+
+/// Runs one part of kazoo's suite; what none of the others has is the part `kazoo`.
+fn kazoo_part(part: &str, files: &[&str]) {
+    let (kind, workplace) = (Kind::under_test(), Workplace::new(part));
+    let tests = package("kazoo/tests");
+    let mut command = pytest(&workplace, &tests);
+    if files.is_empty() {
+        command.arg(&tests);
+        for file in KAZOO_RECIPES.iter().chain(&KAZOO_HANDLERS) {
+            command.arg("--ignore").arg(tests.join(file));
+        }
+    }
+    command.args(files.iter().map(|file| tests.join(file)));
+    for test in hanging(part, kind) {
+        // `module.Class::test`, and pytest calls it `module.py::Class::test`.
+        command.arg("--deselect").arg(test.replacen('.', ".py::", 1));
+    }
+    kazoo_harness(&mut command, kind);
+    judge_pytest(part, kind, &workplace, &mut command);
+}
+
+#[test]
+fn kazoo() {
+    kazoo_part("kazoo", &[]);
+}
+
+#[test]
+fn kazoo_recipes() {
+    kazoo_part("kazoo_recipes", &KAZOO_RECIPES);
+}
+
+#[test]
+fn kazoo_handlers() {
+    kazoo_part("kazoo_handlers", &KAZOO_HANDLERS);
+}
+
+#[test]
+fn zk_shell() {
+    let (kind, workplace) = (Kind::under_test(), Workplace::new("zk_shell"));
+    let tests = package("zk_shell/tests");
+    let mut command = pytest(&workplace, &tests);
+    command.arg(&tests);
+    kazoo_harness(&mut command, kind);
+    judge_pytest("zk_shell", kind, &workplace, &mut command);
+}
+
+#[test]
+fn aiozk() {
+    let (kind, workplace) = (Kind::under_test(), Workplace::new("aiozk"));
+    // As in its own docker/zoo.cfg.
+    let server = Setup::new(kind).config("skipACL", "yes").start();
+    let tests = package("aiozk/test");
+    let mut command = pytest(&workplace, &tests);
+    command.arg(&tests).args(["-o", "asyncio_mode=auto"]);
+    command.env("ZK_HOST", "127.0.0.1").env("ZK_PORT", server.address().port().to_string());
+    judge_pytest("aiozk", kind, &workplace, &mut command);
+}
+
+/// The package zookeeper of npm: the C client, and everything it does with a server.
+#[test]
+fn node_zookeeper() {
+    let (kind, workplace) = (Kind::under_test(), Workplace::new("node_zookeeper"));
+    let server = Setup::new(kind).start();
+    let directory = installed("suites/node/zookeeper");
+    let mut command = Command::new(installed("suites/node/node_modules/.bin/ava"));
+    // One file at a time: they share paths.
+    command.args(["--tap", "--concurrency=1", "./tests/unit/**/*.js", "./tests/integration/*.js", "--"]);
+    command.arg(server.connect_string()).current_dir(directory).env("CI", "true");
+    let said = workplace.run(&mut command);
+    judge("node_zookeeper", kind, &of_tap(&said), &tail(&said));
+}
+
+/// Its tests start each server in a container, for which `tests/standin/testcontainers` stands in.
+#[test]
+fn zookeeper_client() {
+    let (kind, workplace) = (Kind::under_test(), Workplace::new("zookeeper_client"));
+    let mut command = Command::new(installed("suites/rust/zookeeper-client-tests"));
+    command.arg("--test-threads=4").current_dir(workplace.path("."));
+    let said = workplace.run(starts_servers(&mut command, kind));
+    judge("zookeeper_client", kind, &of_libtest(&said), &tail(&said));
+}
+
+/// Its tests are in the library, and know one address only: 127.0.0.1:2181, which a network of its own has free.
+#[test]
+fn tokio_zookeeper() {
+    let (kind, workplace) = (Kind::under_test(), Workplace::new("tokio_zookeeper"));
+    let config = workplace.path("zoo.cfg");
+    let data = workplace.path("data");
+    let text = format!("dataDir={}\nclientPort=2181\nclientPortAddress=127.0.0.1\n", data.display());
+    std::fs::write(&config, text + "4lw.commands.whitelist=*\nadmin.enableServer=false\n").expect("it is writable");
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", "sh", "-c", TOKIO_ZOOKEEPER, "sh"]);
+    command.arg(&config).arg(installed("suites/rust/tokio-zookeeper-tests"));
+    let said = workplace.run(starts_servers(&mut command, kind));
+    judge("tokio_zookeeper", kind, &of_libtest(&said), &tail(&said));
+}
+
+/// Starts the server with the configuration `$1`, waits until it answers, and runs the program `$2`, which starts each
+/// test with an empty tree and so cannot run two at the same time.
+const TOKIO_ZOOKEEPER: &str = r#"
+set -eu
+ip link set lo up
+java -cp "$ZOOKEEPER_CLASSPATH" org.apache.zookeeper.server.quorum.QuorumPeerMain "$1" >"$1.log" 2>&1 &
+python3 -c '
+import socket, time
+end = time.monotonic() + 60
+def serves():
+    try:
+        asked = socket.create_connection(("127.0.0.1", 2181), timeout=0.5)
+        asked.send(b"srvr")
+        return b"Mode:" in asked.makefile("rb").read()
+    except OSError:
+        return False
+while not serves():
+    assert time.monotonic() < end, "the server does not serve"
+'
+"$2" --test-threads=1
+"#;

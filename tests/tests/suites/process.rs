@@ -1,0 +1,67 @@
+//! A suite's own runner as a process with a time limit, which takes everything it started with it when it ends.
+use paddock_tests::installed::{class_path, source};
+use paddock_tests::server::{Kind, TempDir, paddock, poll_until};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// The longest suite takes three minutes on two cores.
+const LIMIT: Duration = Duration::from_secs(600);
+/// Jars of a ZooKeeper with TLS, beside those that its own manifest names.
+const SERVER_JARS: [&str; 5] =
+    ["zookeeper", "netty-codec", "netty-resolver", "netty-transport-native-unix-common", "slf4j-simple"];
+
+/// The environment in which somebody's tests start servers: where they say `java`, the server under test starts.
+pub fn starts_servers(command: &mut Command, kind: Kind) -> &mut Command {
+    command.env("ZOOKEEPER_CLASSPATH", class_path(&SERVER_JARS));
+    if kind == Kind::Paddock {
+        let mut path = OsString::from(source("standin"));
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        command.env("PATH", path).env("PADDOCK_BIN", paddock());
+    }
+    command
+}
+
+/// Where a suite runs, with everything it leaves behind.
+pub struct Workplace {
+    directory: TempDir,
+}
+
+impl Workplace {
+    pub fn new(suite: &str) -> Workplace {
+        Workplace { directory: TempDir::new(suite) }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Runs the command to its end, however it ends, and returns what it said.
+    pub fn run(&self, command: &mut Command) -> String {
+        let log = self.path("log");
+        let file = File::create(&log).expect("the temporary directory is writable");
+        command.env("TMPDIR", self.directory.path()).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);
+        let mut child = command.process_group(0).spawn();
+        let child = child.as_mut().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let status = poll_until(LIMIT, || child.try_wait().expect("a child can be waited for"));
+        let group = format!("kill -KILL -{} 2>/dev/null", child.id());
+        // Nothing is left in the group when the suite has ended well.
+        drop(Command::new("sh").args(["-c", &group]).status());
+        let said = fs::read(&log).expect("it was written above");
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(status.is_some(), "{command:?} did not end in {LIMIT:?}; it said:\n{}", tail(&said));
+        said
+    }
+}
+
+/// The end of an output, as much as one reads.
+pub fn tail(text: &str) -> String {
+    const LINES: usize = 300;
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}
