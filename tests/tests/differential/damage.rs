@@ -26,7 +26,7 @@ impl Generator {
                 let length = 1 + self.random.below(12);
                 body.extend_from_slice(&self.random.bytes(length));
             }
-            _ if body.len() >= 4 && opcode != op::CHECK_WATCHES => {
+            _ if body.len() >= 4 && may_be_overwritten(&good) => {
                 let damage = *self.random.pick(&DAMAGES);
                 // See `versions` for a null path in a multi, and of a persistent watch.
                 let is_null = damage == [0xff; 4] && matches!(opcode, op::MULTI | op::ADD_WATCH | op::SET_WATCHES2);
@@ -48,5 +48,13 @@ impl Generator {
             Request::PathWatch { path, .. } => self.is_standard(path.as_deref()),
             _ => true,
         }
+    }
+}
+
+/// See `versions` for the flags of a create in a multi, and for checkWatches.
+fn may_be_overwritten(request: &Request) -> bool {
+    match request {
+        Request::Multi { members, .. } => !members.iter().any(|member| matches!(member, Request::Create { .. })),
+        request => request.opcode() != op::CHECK_WATCHES,
     }
 }

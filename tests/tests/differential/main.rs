@@ -33,7 +33,7 @@ use driver::Driver;
 use paddock_tests::random::{Random, number_from_env};
 use paddock_tests::server::{Kind, Setup};
 
-const DEFAULT_OPERATIONS: usize = 100_000;
+const DEFAULT_OPERATIONS: usize = 300_000;
 
 /// Sessions must not expire by the clock, containers must not be removed by it, and nothing is killed here, so that no
 /// transaction has another cause than a request, and no write needs to wait for the disk.
