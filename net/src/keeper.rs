@@ -28,6 +28,8 @@ const FEATURES: &[u8] = &[0b1111_1111, 0b1110_0000, 0];
 /// What clients from before the flags understand: everything up to check-not-exists.
 const VERSION: &[u8] = b"3";
 
+/// Children that one request may look at; getChildren does not look at them.
+const LOOKED_AT_MAX: usize = 200_000;
 /// The longest reply, in longest frames.
 const REPLY_FRAMES_MAX: usize = 16;
 /// The bytes after the path and the watch of a filtered list, and of one with Stats and data.
@@ -88,10 +90,11 @@ pub fn answer(
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
+    let mut may_look_at = LOOKED_AT_MAX;
     match opcode {
         opcode::MULTI_READ => multi_read(context, caller, body, out),
         keeper::FILTERED_LIST | keeper::FILTERED_LIST_WITH_STATS_AND_DATA => {
-            filtered_list(context, caller, opcode, body, out)
+            filtered_list(context, caller, opcode, body, &mut may_look_at, out)
         }
         keeper::CHECK_NOT_EXISTS => check_not_exists(context, caller, body),
         keeper::CHECK_STAT => check_stat(context, caller, body),
@@ -166,6 +169,7 @@ fn filtered_list(
     caller: ReadCaller<'_>,
     opcode: i32,
     body: &[u8],
+    may_look_at: &mut usize,
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
     let request = FilteredList::read(opcode, &mut Reader::new(body)).map_err(malformed)?;
@@ -173,6 +177,14 @@ fn filtered_list(
     let znode = permitted(context, caller, &path, perms::READ)?;
     let (with_stat, with_data) = request.content.unwrap_or_default();
     let room = REPLY_FRAMES_MAX * context.frame_max;
+    let is_plain = request.filter == Filter::All && !with_stat && !with_data;
+    if znode.children_bytes() > room {
+        return Err(Code::Marshalling);
+    }
+    if !is_plain {
+        let children = znode.num_children() as usize;
+        *may_look_at = may_look_at.checked_sub(children).ok_or(Code::Marshalling)?;
+    }
     let mut lists = [List::new(), List::new(), List::new()];
     let [names, stats, data] = &mut lists;
     let mut child_path = path.trim_end_matches('/').to_owned() + "/";
@@ -180,7 +192,6 @@ fn filtered_list(
     for name in znode.children() {
         child_path.truncate(prefix);
         child_path.push_str(name);
-        let is_plain = request.filter == Filter::All && !with_stat && !with_data;
         if is_plain {
             names.push(|out| out.put_string(name));
             continue;
@@ -243,6 +254,7 @@ fn multi_read(
 ) -> Result<(), Code> {
     let members = read_members(&mut Reader::new(body)).map_err(malformed)?;
     let (start, room) = (out.len(), REPLY_FRAMES_MAX * context.frame_max);
+    let mut may_look_at = LOOKED_AT_MAX;
     for (opcode, record) in members {
         let unwind = out.len();
         // Keeper shows a filtered list as what getChildren2 gives.
@@ -252,7 +264,7 @@ fn multi_read(
             opcode::GET_DATA => get_data(context, caller, record, out),
             opcode::GET_CHILDREN => get_children(context, caller, record, false, out),
             opcode::GET_CHILDREN2 => get_children(context, caller, record, true, out),
-            opcode => filtered_list(context, caller, opcode, record, out),
+            opcode => filtered_list(context, caller, opcode, record, &mut may_look_at, out),
         };
         if let Err(code) = outcome {
             out.truncate(unwind);

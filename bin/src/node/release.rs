@@ -23,6 +23,8 @@ const QUIET_RELEASES: usize = 128;
 pub struct Draft {
     transactions: usize,
     answers: usize,
+    /// Of all answers' bodies.
+    bytes: usize,
     per_reactor: Vec<Share>,
 }
 
@@ -35,7 +37,7 @@ struct Share {
 
 impl Draft {
     pub fn new(reactors: usize) -> Draft {
-        Draft { transactions: 0, answers: 0, per_reactor: shares(reactors) }
+        Draft { transactions: 0, answers: 0, bytes: 0, per_reactor: shares(reactors) }
     }
 
     pub fn transactions(&self) -> usize {
@@ -50,6 +52,11 @@ impl Draft {
         self.answers
     }
 
+    /// Of the answers' bodies.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub fn note_transaction(&mut self) {
         self.transactions += 1;
     }
@@ -57,9 +64,11 @@ impl Draft {
     /// Keeps the body of an answer.
     pub fn append(&mut self, reactor: usize, body: &[u8]) -> Range<u32> {
         let bytes = &mut self.per_reactor[reactor].bytes;
-        let start = bytes.len() as u32;
+        let start = bytes.len();
         bytes.extend_from_slice(body);
-        start..bytes.len() as u32
+        self.bytes += body.len();
+        let place = |at: usize| u32::try_from(at).expect("a version is sealed long before its answers have 4 GiB");
+        place(start)..place(bytes.len())
     }
 
     pub fn answer(&mut self, reactor: usize, answer: Answer) {
@@ -75,8 +84,9 @@ impl Draft {
         };
         self.transactions = 0;
         let answers = std::mem::take(&mut self.answers);
+        let bytes = std::mem::take(&mut self.bytes);
         let events = Arc::new(events);
-        Version { group: None, sealed: Some(sealed), root: None, zxid, events, shares, delivered: 0, answers }
+        Version { group: None, sealed: Some(sealed), root: None, zxid, events, shares, delivered: 0, answers, bytes }
     }
 }
 
@@ -97,13 +107,15 @@ pub struct Version {
     /// Reactors that have it in their queues.
     delivered: usize,
     answers: usize,
+    bytes: usize,
 }
 
 /// The versions that are not public yet, oldest first.
 pub struct Commits {
     versions: VecDeque<Version>,
-    /// In all of them.
+    /// In all of them, and the bytes of their bodies.
     answers: usize,
+    bytes: usize,
     last_group: Option<GroupNumber>,
     /// A reactor's queue was full.
     blocked: bool,
@@ -116,6 +128,7 @@ impl Commits {
         Commits {
             versions: VecDeque::new(),
             answers: 0,
+            bytes: 0,
             last_group: None,
             blocked: false,
             to_ring: vec![false; reactors],
@@ -139,8 +152,14 @@ impl Commits {
         self.answers
     }
 
+    /// The bytes of their bodies.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub fn push(&mut self, version: Version) {
         self.answers += version.answers;
+        self.bytes += version.bytes;
         self.versions.push_back(version);
     }
 
@@ -187,6 +206,7 @@ impl Commits {
             tree.announce(root);
             committed = Some(version.zxid);
             self.answers -= version.answers;
+            self.bytes -= version.bytes;
             self.versions.pop_front();
         }
         for (exchange, ring) in exchanges.iter().zip(&mut self.to_ring) {

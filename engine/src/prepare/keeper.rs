@@ -17,6 +17,8 @@ use crate::txn::Txn;
 
 /// Znodes that one remove-recursive may remove, whatever limit it gives.
 const REMOVED_MAX: usize = 100_000;
+/// Znodes, and changes of earlier members, that one request's remove-recursives may look at.
+const LOOKED_AT_MAX: usize = 1_000_000;
 /// Bytes of all deletions that one request's remove-recursives become; of more nothing is removed.
 pub(super) const REMOVED_BYTES_MAX: usize = 8 << 20;
 /// Of one deletion in a multi, besides its path.
@@ -92,7 +94,12 @@ impl Preparer<'_, '_> {
         let limit = usize::try_from(request.limit).map_or(REMOVED_MAX, |limit| limit.min(REMOVED_MAX));
         let parent = self.outlook.node(parent_of(&top)?);
         parent.map_or(Ok(()), |parent| self.check_acl(&parent.acl, perms::DELETE))?;
+        self.looked_at += self.outlook.changed.len() + 1;
+        if self.looked_at > LOOKED_AT_MAX {
+            return Err(Code::NotEmpty);
+        }
         let paths = self.outlook.subtree(&top, limit).ok_or(Code::NotEmpty)?;
+        self.looked_at += paths.len();
         self.removed_bytes += paths.iter().map(|path| path.len() + DELETION_BYTES).sum::<usize>();
         if self.removed_bytes > REMOVED_BYTES_MAX {
             return Err(Code::NotEmpty);

@@ -110,6 +110,7 @@ impl Database {
             caller,
             acl_bytes: 0,
             removed_bytes: 0,
+            looked_at: 0,
         }
     }
 
@@ -132,6 +133,8 @@ struct Preparer<'d, 'c> {
     acl_bytes: usize,
     /// Of all deletions that remove-recursive makes of this request.
     removed_bytes: usize,
+    /// Znodes that this request's remove-recursives looked at.
+    looked_at: usize,
 }
 
 /// What a create's flags ask for.

@@ -389,7 +389,7 @@ impl Reactor {
         if connection.heard && connection.session != 0 {
             self.heard_before_close.push(connection.session);
         }
-        if connection.session != 0 || connection.stage == Stage::Establishing {
+        if connection.session != 0 || connection.stage == Stage::Establishing || self.settings.tells_gone {
             if self.settings.tells_gone {
                 // Where there is no room, the replica hears of it in its turn.
                 let _ = self.exchange().gone.push(connection.id);

@@ -14,7 +14,8 @@ use crate::exchange::{Answer, AnswerKind, Release};
 use crate::read::{self, ReadCaller, ReadContext};
 use crate::reply;
 
-/// A connection with more unwritten output than this is cut off when still more comes that it did not ask for.
+/// A connection with more unwritten output than this is cut off when still more comes that it did not ask for, or
+/// of reads that waited for a write.
 const OUTPUT_MAX: usize = 64 * 1024 * 1024;
 
 impl Reactor {
@@ -105,6 +106,10 @@ impl Reactor {
         match &answer.kind {
             AnswerKind::Reply { xid, code, body } => {
                 let body = &bytes[body.start as usize..body.end as usize];
+                if connection.unwritten() > OUTPUT_MAX {
+                    tracing::warn!(address = %connection.address, session = format_args!("0x{:x}", connection.session), "a client asked for far more than it could read; its connection was closed");
+                    return self.close(slot);
+                }
                 reply::write(*xid, answer.zxid, *code, body, &mut connection.output);
                 self.settle_write(slot, *xid);
             }
@@ -175,6 +180,11 @@ impl Reactor {
             let Some(connection) = connections.at(slot) else { return };
             if connection.stage == Stage::Flushing {
                 return;
+            }
+            // Reads are let wait by about how long their replies will be, which the write before them can make wrong.
+            if connection.unwritten() > OUTPUT_MAX {
+                tracing::warn!(address = %connection.address, session = format_args!("0x{:x}", connection.session), "a client asked for far more than it could read; its connection was closed");
+                return self.close(slot);
             }
             match connection.pending.pop_front_if(|entry| matches!(entry, Pending::Read { .. } | Pending::Ready(_))) {
                 Some(Pending::Read { xid, opcode, body, ids, received, weight, large }) => {

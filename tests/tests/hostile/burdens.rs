@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What one client that does not read may make the server's memory grow by, bytes: room for a few dozen big replies.
+/// Several times that where a connection is only closed once it has too much: buffers double, and are freed later.
 const UNREAD_BYTES: u64 = 96 << 20;
 const UNREAD_REPLIES: usize = 1_000;
 /// What the credentials of one connection may take, bytes.
@@ -66,6 +67,47 @@ fn replies_behind_a_write_that_nobody_reads_do_not_gather() {
     // A round on every reactor: what followed from the write has happened after it.
     assert_stands(&server);
     assert_grown_less(&server, before, UNREAD_BYTES);
+}
+
+/// What a read behind a write will weigh is not known before the write is done.
+#[test]
+fn replies_that_a_write_makes_long_do_not_gather() {
+    let server = server();
+    let mut greedy = client(&server);
+    greedy.call(&Request::create("/grows", b"", flags::PERSISTENT)).expect("a reply");
+    let mut witness = client(&server);
+    witness.call(&Request::get_data("/grows", true)).expect("a reply");
+    let before = server.resident_bytes();
+    greedy.queue(&Request::set_data("/grows", &vec![7; BIG], -1));
+    for _ in 0..UNREAD_REPLIES {
+        greedy.queue(&Request::get_data("/grows", false));
+    }
+    greedy.flush().expect("small requests are taken");
+    witness.next_event().expect("the write is done");
+    assert_stands(&server);
+    assert_grown_less(&server, before, 3 * UNREAD_BYTES);
+}
+
+/// A list of ephemerals comes from the replica, and is long where a session has many.
+#[test]
+fn lists_of_ephemerals_that_nobody_reads_do_not_gather() {
+    let server = server();
+    let mut greedy = client(&server);
+    for number in 0..1_000 {
+        greedy.queue(&Request::create(&format!("/{number}{}", "n".repeat(1_000)), b"", flags::EPHEMERAL));
+    }
+    greedy.flush().expect("small requests are taken");
+    for _ in 0..1_000 {
+        assert_eq!(greedy.next_reply().expect("a reply").err, err::OK);
+    }
+    let before = server.resident_bytes();
+    for _ in 0..UNREAD_REPLIES {
+        greedy.queue(&Request::get_ephemerals("/"));
+    }
+    // The server may have closed the connection by then.
+    let _ = greedy.flush();
+    assert_stands(&server);
+    assert_grown_less(&server, before, 6 * UNREAD_BYTES);
 }
 
 #[test]

@@ -251,6 +251,25 @@ fn pings_are_answered_while_others_writes_are_under_way() {
     }
 }
 
+/// A read waits for the write before it, and comes before the one after it, also where both are refused.
+#[test]
+fn reads_between_refused_writes_have_their_turn() {
+    const BURST: usize = 500;
+    let setup = with(setup(), "request_throttle_max_requests", "2");
+    let server = with(setup, "throttled_op_wait_time", "1").start();
+    let mut client = client(&server);
+    for _ in 0..BURST {
+        client.queue(&Request::set_data("/zookeeper/quota", b"", -1));
+        client.queue(&Request::get_data("/zookeeper/quota", false));
+    }
+    client.flush().expect("small requests are taken");
+    for _ in 0..BURST {
+        let write = client.next_reply().expect("a reply").err;
+        assert!([err::OK, THROTTLED].contains(&write), "{write}");
+        assert_eq!(client.next_reply().expect("a reply").err, err::OK);
+    }
+}
+
 #[test]
 fn a_pipelined_ping_and_close_pass_the_throttles() {
     let setup = with(setup(), "request_throttle_max_requests", "1");

@@ -61,6 +61,12 @@ const GROUP_BYTES: usize = 1024 * 1024;
 const VERSIONS_MAX: usize = 4096;
 /// A version takes at most so many transactions: larger ones are built no faster, and are public later.
 const VERSION_TXNS: usize = 128;
+/// Nor does it take more once its answers have so many bytes.
+const VERSION_BYTES: usize = 16 << 20;
+/// Answers that wait for the log or for reactors; beyond, nothing is gathered, bytes.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// A session's ephemerals are not told in more bytes than this.
+const EPHEMERALS_BYTES_MAX: usize = 256 << 20;
 /// Submissions taken from one reactor before the next one's turn.
 const SUBMISSIONS_PER_TURN: usize = 16;
 /// Calls of the reclaimer in one turn.
@@ -122,6 +128,8 @@ pub struct Replica {
     next_quota_warning: Instant,
     /// A submission of each reactor that did not fit, and how many of its requests are taken.
     begun: Vec<Option<(Submission, usize)>>,
+    /// The reactor whose submissions were first in the last turn.
+    gathers_first: usize,
     /// Up to when each reactor has reported whom it heard.
     heard_until: Vec<Instant>,
     epoch: Instant,
@@ -200,6 +208,7 @@ impl Replica {
             containers: ContainerManager::new(containers, 0),
             next_quota_warning: now,
             begun: (0..reactors).map(|_| None).collect(),
+            gathers_first: 0,
             heard_until: vec![now; reactors],
             epoch: now,
             now,
@@ -304,11 +313,17 @@ impl Replica {
 
     /// Whether there is room for more requests.
     fn may_take(&self) -> bool {
-        self.may_gather() && self.throttle.has_room(self.draft.answers() + self.commits.answers())
+        self.may_gather()
+            && self.draft.bytes() + self.commits.bytes() < ANSWER_BYTES_MAX
+            && self.throttle.has_room(self.draft.answers() + self.commits.answers())
     }
 
+    /// Each turn begins with another reactor, so that none is left out where there is room for one only.
     fn gather(&mut self) {
-        for reactor in 0..self.exchanges.len() {
+        let reactors = self.exchanges.len();
+        let first = (self.gathers_first + 1) % reactors;
+        self.gathers_first = first;
+        for reactor in (first..reactors).chain(0..first) {
             for _ in 0..SUBMISSIONS_PER_TURN {
                 if !self.may_take() {
                     return;
@@ -337,6 +352,10 @@ impl Replica {
             if !self.may_take() {
                 self.begun[reactor] = Some((submission, index));
                 return;
+            }
+            // Whatever becomes of the request: a read of its connection waits for the version before it.
+            if request.fence || self.draft.transactions() >= VERSION_TXNS || self.draft.bytes() >= VERSION_BYTES {
+                self.seal();
             }
             let home = Home { reactor, connection: request.connection };
             match self.judge(home, request) {
@@ -376,9 +395,6 @@ impl Replica {
     }
 
     fn take_request(&mut self, home: Home, request: &Request, bytes: &[u8]) {
-        if request.fence || self.draft.transactions() >= VERSION_TXNS {
-            self.seal();
-        }
         match &request.kind {
             RequestKind::Write { xid, opcode, body, ids, keeper } => {
                 let body = &bytes[body.start as usize..body.end as usize];
@@ -474,9 +490,16 @@ impl Replica {
                 for path in self.database.ephemerals_with_prefix(session, &prefix) {
                     list.put_string(path);
                     count += 1;
+                    if list.len() > EPHEMERALS_BYTES_MAX {
+                        break;
+                    }
                 }
                 list[..4].copy_from_slice(&wire_length(count).to_be_bytes());
-                AnswerKind::Reply { xid, code: 0, body: self.draft.append(home.reactor, &list) }
+                if list.len() > EPHEMERALS_BYTES_MAX {
+                    AnswerKind::Reply { xid, code: Code::Marshalling.number(), body: 0..0 }
+                } else {
+                    AnswerKind::Reply { xid, code: 0, body: self.draft.append(home.reactor, &list) }
+                }
             }
         };
         self.answer(home, kind);

@@ -28,7 +28,7 @@ pub struct ThrottleSettings {
 impl ThrottleSettings {
     /// Whether it matters which connections are closed.
     pub fn wants_gone(&self) -> bool {
-        self.requests_max.is_some() && self.drops_stale && self.checks_connection
+        self.requests_max.is_some() && self.drops_stale && (self.checks_connection || self.checks_latency)
     }
 }
 
