@@ -60,8 +60,11 @@ pub fn answer(word: Word, status: &Status) -> Reply {
     if word == "telnet close" {
         return Reply::Text(String::new());
     }
-    if !SERVED.contains(&word) || !status.allowed_words.iter().any(|allowed| allowed == word || allowed == "*") {
+    if !status.allowed_words.iter().any(|allowed| allowed == word || allowed == "*") {
         return Reply::Text(format!("{word} is not executed because it is not in the whitelist.\n"));
+    }
+    if !SERVED.contains(&word) {
+        return Reply::Text(format!("{word} is not executed because this server does not have it.\n"));
     }
     match word {
         "ruok" => Reply::Text("imok".into()),
@@ -227,6 +230,8 @@ mod tests {
         let dump = recognise(*b"dump").unwrap();
         let refusal = "dump is not executed because it is not in the whitelist.\n";
         assert_eq!(answer(dump, &status(&["srvr"])), Reply::Text(refusal.into()));
+        let missing = "dump is not executed because this server does not have it.\n";
+        assert_eq!(answer(dump, &status(&["*"])), Reply::Text(missing.into()), "the operator has allowed it");
     }
 
     #[test]
