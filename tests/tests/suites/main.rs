@@ -11,7 +11,7 @@ use expected::{hanging, judge};
 use outcome::{of_junit, of_libtest, of_tap};
 use paddock_tests::installed::installed;
 use paddock_tests::server::{Kind, Setup, free_port};
-use process::{Workplace, starts_servers, tail};
+use process::{Workplace, starts_servers};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,8 +30,8 @@ fn pytest(workplace: &Workplace, tests: &Path) -> Command {
 fn judge_pytest(suite: &str, kind: Kind, workplace: &Workplace, command: &mut Command) {
     let said = workplace.run(command);
     let report = std::fs::read_to_string(workplace.path("report.xml"));
-    let report = report.unwrap_or_else(|error| panic!("no report: {error}; pytest said:\n{}", tail(&said)));
-    judge(suite, kind, &of_junit(&report), &tail(&said));
+    let report = report.unwrap_or_else(|error| panic!("no report: {error}; pytest said:\n{}", said.tail()));
+    judge(suite, kind, &of_junit(&report), &said.tail());
 }
 
 /// A directory of a package in the virtual environment.
@@ -140,7 +140,7 @@ fn node_zookeeper() {
     command.args(["--tap", "--concurrency=1", "./tests/unit/**/*.js", "./tests/integration/*.js", "--"]);
     command.arg(server.connect_string()).current_dir(directory).env("CI", "true");
     let said = workplace.run(&mut command);
-    judge("node_zookeeper", kind, &of_tap(&said), &tail(&said));
+    judge("node_zookeeper", kind, &of_tap(&said.stdout), &said.tail());
 }
 
 /// Its tests start each server in a container, for which `tests/standin/testcontainers` stands in.
@@ -150,7 +150,7 @@ fn zookeeper_client() {
     let mut command = Command::new(installed("suites/rust/zookeeper-client-tests"));
     command.arg("--test-threads=4").current_dir(workplace.path("."));
     let said = workplace.run(starts_servers(&mut command, kind));
-    judge("zookeeper_client", kind, &of_libtest(&said), &tail(&said));
+    judge("zookeeper_client", kind, &of_libtest(&said.stdout), &said.tail());
 }
 
 /// Its tests are in the library, and know one address only: 127.0.0.1:2181, which a network of its own has free.
@@ -165,7 +165,7 @@ fn tokio_zookeeper() {
     command.args(["--user", "--map-root-user", "--net", "sh", "-c", TOKIO_ZOOKEEPER, "sh"]);
     command.arg(&config).arg(installed("suites/rust/tokio-zookeeper-tests"));
     let said = workplace.run(starts_servers(&mut command, kind));
-    judge("tokio_zookeeper", kind, &of_libtest(&said), &tail(&said));
+    judge("tokio_zookeeper", kind, &of_libtest(&said.stdout), &said.tail());
 }
 
 /// Starts the server with the configuration `$1`, waits until it answers, and runs the program `$2`, which starts each

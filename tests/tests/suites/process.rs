@@ -4,7 +4,7 @@ use paddock_tests::server::{Kind, TempDir, paddock, poll_until};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -41,26 +41,39 @@ impl Workplace {
     }
 
     /// Runs the command to its end, however it ends, and returns what it said.
-    pub fn run(&self, command: &mut Command) -> String {
-        let log = self.path("log");
-        let file = File::create(&log).expect("the temporary directory is writable");
+    pub fn run(&self, command: &mut Command) -> Said {
+        let create = |path: &Path| File::create(path).expect("the temporary directory is writable");
+        let (stdout, stderr) = (self.path("stdout"), self.path("stderr"));
         command.env("TMPDIR", self.directory.path()).env("PYTHONDONTWRITEBYTECODE", "1");
-        command.stdin(Stdio::null()).stdout(file.try_clone().expect("a second handle")).stderr(file);
+        command.stdin(Stdio::null()).stdout(create(&stdout)).stderr(create(&stderr));
         let mut child = command.process_group(0).spawn();
         let child = child.as_mut().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let status = poll_until(LIMIT, || child.try_wait().expect("a child can be waited for"));
         let group = format!("kill -KILL -{} 2>/dev/null", child.id());
         // Nothing is left in the group when the suite has ended well.
         drop(Command::new("sh").args(["-c", &group]).status());
-        let said = fs::read(&log).expect("it was written above");
-        let said = String::from_utf8_lossy(&said).into_owned();
-        assert!(status.is_some(), "{command:?} did not end in {LIMIT:?}; it said:\n{}", tail(&said));
+        let read = |path| String::from_utf8_lossy(&fs::read(path).expect("it was created above")).into_owned();
+        let said = Said { stdout: read(&stdout), stderr: read(&stderr) };
+        assert!(status.is_some(), "{command:?} did not end in {LIMIT:?}; it said:\n{}", said.tail());
         said
     }
 }
 
-/// The end of an output, as much as one reads.
-pub fn tail(text: &str) -> String {
+/// What a runner wrote. Apart, for a client's log on standard error may end in the middle of a line, and the report on
+/// standard output would go on there.
+pub struct Said {
+    pub stdout: String,
+    stderr: String,
+}
+
+impl Said {
+    /// The ends of both, as much as one reads.
+    pub fn tail(&self) -> String {
+        format!("{}\n--- its standard error:\n{}", tail(&self.stdout), tail(&self.stderr))
+    }
+}
+
+fn tail(text: &str) -> String {
     const LINES: usize = 300;
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(LINES)..].join("\n")
