@@ -148,7 +148,9 @@ fn sets(c: &mut Criterion, tree: &mut Tree, reader: &mut Reader) {
                 let mut texts: [PathText; 10] = std::array::from_fn(|_| PathText::new());
                 let paths = texts.each_mut().map(|text| text.of(random.next() % ZNODES));
                 tree.head().get_many(&paths, &mut [None; 10]);
-                paths.iter().for_each(|path| tree.set_data(path, Some(&DATA), 1, 2, 3));
+                for path in paths {
+                    tree.set_data(path, Some(&DATA), 1, 2, 3);
+                }
                 commit(tree, reader);
             }
             start.elapsed()
@@ -186,7 +188,9 @@ fn reclaims(c: &mut Criterion, tree: &mut Tree, reader: &mut Reader) {
         b.iter_custom(|count| {
             let mut took = Duration::ZERO;
             for _ in 0..count {
-                (0..100).for_each(|_| tree.set_data(path.of(random.next() % ZNODES), Some(&DATA), 1, 2, 3));
+                for _ in 0..100 {
+                    tree.set_data(path.of(random.next() % ZNODES), Some(&DATA), 1, 2, 3);
+                }
                 let sealed = tree.seal();
                 reader.advance(tree.publish(sealed));
                 reader.release();

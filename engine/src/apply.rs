@@ -14,7 +14,7 @@ use crate::jute::Write;
 use crate::path;
 use crate::quota::Difference;
 use crate::request::{opcode, write_multi_header};
-use crate::stat::{CONTAINER_OWNER, Stat};
+use crate::stat::{CONTAINER_OWNER, Stat, WIRE_LENGTH};
 use crate::tree::{NewZnode, OwnerKind, owner_kind, ttl_owner};
 use crate::txn::{CreateKind, Txn, TxnHeader};
 
@@ -34,10 +34,10 @@ enum Done<'t> {
         path: &'t str,
     },
     Deleted,
-    /// setData, setACL: the Stat of this path is the result.
+    /// setData, setACL: the Stat is the result.
     Changed {
         opcode: i32,
-        path: &'t str,
+        stat: [u8; WIRE_LENGTH],
     },
     Checked,
     Failed(i32),
@@ -128,17 +128,20 @@ impl Database {
             Txn::SetData { path, data, version } => {
                 let Some(znode) = self.tree.get(path) else { return Done::Failed(Code::NoNode.number()) };
                 let before = znode.data().map_or(0, <[u8]>::len);
-                self.tree.set_data(path, *data, *version, header.zxid, header.time);
+                let znode = self.tree.set_data(path, *data, *version, header.zxid, header.time);
+                if let Some(effects) = effects {
+                    effects.events.push(EventKind::DataChanged, header.zxid, path, znode.acl());
+                }
+                let stat = *znode.stat_wire();
                 self.charge(path, Difference::rewriting(before, data.map_or(0, <[u8]>::len)));
-                self.tell(EventKind::DataChanged, header.zxid, path, effects);
-                Done::Changed { opcode: opcode::SET_DATA, path }
+                Done::Changed { opcode: opcode::SET_DATA, stat }
             }
             Txn::SetAcl { path, acl, version } => {
                 if self.tree.get(path).is_none() {
                     return Done::Failed(Code::NoNode.number());
                 }
-                self.tree.set_acl(path, acl.clone(), *version);
-                Done::Changed { opcode: opcode::SET_ACL, path }
+                let stat = *self.tree.set_acl(path, acl.clone(), *version).stat_wire();
+                Done::Changed { opcode: opcode::SET_ACL, stat }
             }
             Txn::Check { .. } => Done::Checked,
             Txn::Error(code) => Done::Failed(*code),
@@ -217,7 +220,7 @@ impl Database {
                 out.put_string(path);
                 self.write_stat(path, out);
             }
-            Done::Changed { path, .. } => self.write_stat(path, out),
+            Done::Changed { stat, .. } => out.extend_from_slice(stat),
             Done::Deleted | Done::Checked | Done::Failed(_) => {}
         }
     }

@@ -44,6 +44,18 @@ pub mod opcode {
     pub const CLOSE_SESSION: i32 = -11;
 }
 
+/// The path that a write is about, and whether it changes the parent's children too; `None` for those that have no path,
+/// or several, and where it cannot be read. Requests and transactions begin alike. For looking ahead, not for doing.
+pub fn path_ahead(opcode: i32, body: &[u8]) -> Option<(&str, bool)> {
+    let in_parent = match opcode {
+        opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => true,
+        opcode::DELETE | opcode::DELETE_CONTAINER => true,
+        opcode::SET_DATA | opcode::SET_ACL => false,
+        _ => return None,
+    };
+    Some((std::str::from_utf8(Reader::new(body).buffer().ok()??).ok()?, in_parent))
+}
+
 /// A text that may be null on the wire.
 pub type Text<'a> = Option<Cow<'a, str>>;
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use crate::acl::{Acl, AclTable, Entry, Id, read_claimed, read_open};
 use crate::jute::{Malformed, Reader, Write, wire_length};
-use crate::request::opcode;
+use crate::request::{self, opcode};
 
 /// The version of the tree digest that is written.
 pub const DIGEST_VERSION: i32 = 2;
@@ -175,13 +175,7 @@ impl Txn<'_> {
     pub fn path_ahead(bytes: &[u8]) -> Option<(&str, bool)> {
         const OPCODE_AT: usize = 28;
         let mut reader = Reader::new(bytes.get(OPCODE_AT..)?);
-        let in_parent = match reader.i32().ok()? {
-            opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => true,
-            opcode::DELETE | opcode::DELETE_CONTAINER => true,
-            opcode::SET_DATA | opcode::SET_ACL => false,
-            _ => return None,
-        };
-        Some((std::str::from_utf8(reader.buffer().ok()??).ok()?, in_parent))
+        request::path_ahead(reader.i32().ok()?, reader.rest())
     }
 
     /// Reads a whole transaction and, where there is one, its digest.

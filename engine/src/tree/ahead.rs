@@ -7,7 +7,7 @@ use crate::path;
 
 use super::Tree;
 use super::children::ChildPage;
-use super::trie::GROUP;
+pub use super::trie::GROUP;
 use super::view::canonical;
 
 impl Tree {

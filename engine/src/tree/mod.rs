@@ -64,6 +64,7 @@ use crate::acl::Acl;
 use crate::path;
 use crate::stat::Stat;
 
+pub use ahead::GROUP;
 pub use bulk::{BulkLoader, Examined, Examiner, Listed, LoadError, LoadedZnode, LongList};
 pub use children::{ChildNames, ChildPages};
 pub use hash::HashSeed;
@@ -212,12 +213,12 @@ impl Tree {
     ///
     /// # Panics
     /// If there is no such znode.
-    pub fn set_data(&mut self, path: &str, data: Option<&[u8]>, version: i32, zxid: i64, time: i64) {
+    pub fn set_data(&mut self, path: &str, data: Option<&[u8]>, version: i32, zxid: i64, time: i64) -> Znode<'_> {
         self.change_data(path, data, |stat| {
             stat.version = version;
             stat.mzxid = zxid;
             stat.mtime = time;
-        });
+        })
     }
 
     /// Gives a znode other data of which its Stat shows nothing but the length: the bookkeeping of quotas.
@@ -232,12 +233,12 @@ impl Tree {
     ///
     /// # Panics
     /// If there is no such znode.
-    pub fn set_acl(&mut self, path: &str, acl: Acl, aversion: i32) {
+    pub fn set_acl(&mut self, path: &str, acl: Acl, aversion: i32) -> Znode<'_> {
         self.change(path, |editor, _, mut stat, children| {
             editor.set_acl(acl);
             stat.aversion = aversion;
             (stat, children)
-        });
+        })
     }
 
     /// Raises a znode's pzxid to `zxid`: what is left of the deletion of a child that is gone already.
@@ -363,7 +364,11 @@ impl Tree {
     }
 
     /// Changes the Stat, names or ACL of a znode; `change` gets its Stat and number of children and gives the new ones.
-    fn change(&mut self, path: &str, change: impl FnOnce(&mut Editor<'_>, &Hasher, Stat, u32) -> (Stat, u32)) {
+    fn change(
+        &mut self,
+        path: &str,
+        change: impl FnOnce(&mut Editor<'_>, &Hasher, Stat, u32) -> (Stat, u32),
+    ) -> Znode<'_> {
         let path = canonical(path);
         let hash = self.hash(path);
         let hasher = &self.shared.hasher;
@@ -373,6 +378,7 @@ impl Tree {
         let (stat, children) = change(&mut editor, hasher, stat, children);
         editor.set_stat(&stat, children);
         self.head.sums.add(editor.read());
+        Znode(editor.finish())
     }
 
     fn change_parent(
@@ -384,7 +390,7 @@ impl Tree {
         self.change(parent, |editor, hasher, stat, children| change(editor, hasher, name, stat, children));
     }
 
-    fn change_data(&mut self, path: &str, data: Option<&[u8]>, change: impl FnOnce(&mut Stat)) {
+    fn change_data(&mut self, path: &str, data: Option<&[u8]>, change: impl FnOnce(&mut Stat)) -> Znode<'_> {
         let path = canonical(path);
         let hash = self.hash(path);
         let sums = &mut self.head.sums;
@@ -396,6 +402,7 @@ impl Tree {
             Draft { path, data, acl: old.acl().clone(), stat, shows_owner: old.shows_owner(), num_children, children }
         });
         sums.add(changed);
+        Znode(changed)
     }
 }
 

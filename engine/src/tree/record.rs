@@ -322,6 +322,12 @@ impl<'a> RecordMut<'a> {
         unsafe { Record::live(self.header) }
     }
 
+    /// The end of its changes.
+    pub fn finish(self) -> Record<'a> {
+        // SAFETY: nobody can change it any more before `'a` ends.
+        unsafe { Record::live(self.header) }
+    }
+
     fn body_mut(&mut self) -> &mut [u8] {
         let (at, count) = (HEADER + self.read().path_len(), self.read().body().len());
         // SAFETY: inside the record, which `&mut self` has for itself.

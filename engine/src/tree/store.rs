@@ -252,6 +252,11 @@ impl<'a> Editor<'a> {
     pub fn set_acl(&mut self, acl: Acl) {
         self.record.set_acl(acl);
     }
+
+    /// The record as it is now, for as long as the store stays as it is.
+    pub fn finish(self) -> Record<'a> {
+        self.record.finish()
+    }
 }
 
 impl<'a> Deref for Editor<'a> {

@@ -39,8 +39,10 @@ use paddock_engine::expiry::ExpiryQueue;
 use paddock_engine::jute::{Reader, Write, wire_length};
 use paddock_engine::keeper::Prepared;
 use paddock_engine::log::{Log, LogError};
+use paddock_engine::path;
 use paddock_engine::prepare::{Caller, Refusal};
-use paddock_engine::request::opcode;
+use paddock_engine::request::{opcode, path_ahead};
+use paddock_engine::tree;
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 use paddock_net::exchange::{Answer, AnswerKind, Errand, Exchange, Heard, Request, RequestKind, Submission};
 use paddock_net::status::Status;
@@ -73,6 +75,8 @@ const SUBMISSIONS_PER_TURN: usize = 16;
 const RECLAIMS_PER_TURN: usize = 4;
 /// Garbage above this stops the intake until readers have moved on, bytes.
 const GARBAGE_MAX: usize = 1 << 30;
+/// Longer paths are not looked up ahead, bytes: to hash one is more than the caches give back.
+const PATH_AHEAD_MAX: usize = 1024;
 /// A reactor whose queue was full is tried again after this.
 const RETRY: Duration = Duration::from_millis(1);
 
@@ -349,6 +353,9 @@ impl Replica {
     /// for all of them.
     fn take_submission(&mut self, reactor: usize, submission: Submission, done: usize) {
         for (index, request) in submission.requests.iter().enumerate().skip(done) {
+            if (index - done).is_multiple_of(tree::GROUP) {
+                self.look_ahead(&submission, index);
+            }
             if !self.may_take() {
                 self.begun[reactor] = Some((submission, index));
                 return;
@@ -371,6 +378,26 @@ impl Replica {
             }
             self.heard_until[reactor] = until;
         }
+    }
+
+    /// Has what the next writes will read on its way into the caches. Alone, a write has nobody to wait with.
+    fn look_ahead(&self, submission: &Submission, from: usize) {
+        let to = submission.requests.len().min(from + tree::GROUP);
+        if to - from < 2 {
+            return;
+        }
+        let mut paths = [(path::ROOT, false); tree::GROUP];
+        let mut count = 0;
+        for request in &submission.requests[from..to] {
+            if let RequestKind::Write { opcode, body, .. } = &request.kind
+                && let Some(ahead) = path_ahead(*opcode, &submission.bytes[body.start as usize..body.end as usize])
+                && ahead.0.len() <= PATH_AHEAD_MAX
+            {
+                paths[count] = ahead;
+                count += 1;
+            }
+        }
+        self.database.tree().expect(&paths[..count]);
     }
 
     fn millis(&self, moment: Instant) -> u64 {
