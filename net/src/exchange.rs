@@ -177,12 +177,12 @@ pub struct Exchange {
     /// Connections that have closed, ahead of the same news in `submissions`: a replica that throttles need not execute
     /// what it still has of them. One that finds no room here is told of in its turn.
     pub gone: ArrayQueue<ConnectionId>,
-    pub reactor_bell: Doorbell,
+    pub reactor_bell: Arc<Doorbell>,
     pub replica_bell: Arc<Doorbell>,
 }
 
 impl Exchange {
-    pub fn new(reactor_bell: Doorbell, replica_bell: Arc<Doorbell>) -> Exchange {
+    pub fn new(reactor_bell: Arc<Doorbell>, replica_bell: Arc<Doorbell>) -> Exchange {
         Exchange {
             submissions: ArrayQueue::new(SUBMISSIONS_MAX),
             releases: ArrayQueue::new(RELEASES_MAX),

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 /// ZooKeeper leaves a connection that asks in the wrong moment of its start without answer or end; ask anew after this.
 const STARTING_PATIENCE: Duration = Duration::from_millis(500);
+/// Numbers of reactors, one for each start of a server that was not told how many: in the replica's thread, and two in
+/// their own. With which one a server begins follows from the test's name, so that a test that fails does it again.
+const REACTORS: [&str; 2] = ["0", "2"];
 /// Lines of the log shown when a test fails.
 const LOG_TAIL: usize = 60;
 
@@ -79,7 +82,7 @@ impl Setup {
     pub fn prepare(self) -> Server {
         let dir = TempDir::new("server");
         let port = free_port();
-        let server = Server { setup: self, dir, port, process: Arc::default() };
+        let server = Server { setup: self, dir, port, process: Arc::default(), starts: AtomicUsize::new(name_sum()) };
         fs::write(server.config_path(), server.zoo_cfg()).expect("the temporary directory is writable");
         server
     }
@@ -92,6 +95,7 @@ pub struct Server {
     dir: TempDir,
     port: u16,
     process: Arc<Mutex<Option<Child>>>,
+    starts: AtomicUsize,
 }
 
 impl Server {
@@ -117,7 +121,12 @@ impl Server {
         let mut process = self.lock();
         assert!(process.is_none(), "the server runs already");
         let log = OpenOptions::new().create(true).append(true).open(self.log_path()).expect("the log can be opened");
-        let mut command = command(&self.setup, &self.config_path());
+        let mut setup = self.setup.clone();
+        let start = self.starts.fetch_add(1, Ordering::Relaxed);
+        if setup.kind == Kind::Paddock && !setup.properties.iter().any(|(name, _)| name == "paddock.reactors") {
+            setup = setup.property("paddock.reactors", REACTORS[start % REACTORS.len()]);
+        }
+        let mut command = command(&setup, &self.config_path());
         command.current_dir(self.dir.path()).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a second handle")).stderr(log);
         let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
@@ -357,4 +366,9 @@ impl Drop for TempDir {
             eprintln!("cannot remove {}: {error}", self.path.display());
         }
     }
+}
+
+/// Something that differs from test to test and is the same in each run: tests run in threads that have their names.
+fn name_sum() -> usize {
+    std::thread::current().name().unwrap_or_default().bytes().map(usize::from).sum()
 }

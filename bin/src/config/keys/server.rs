@@ -140,7 +140,7 @@ pub(super) const KEYS: &[Key] = &[
     optional("auditlog.*", Source::Property, Text, LOG_FILES),
     // Paddock's own
     property("paddock.standalone.localSessions", Bool, "false", Done),
-    optional("paddock.reactors", Source::Property, Number { unit: "", min: 1, max: 1024 }, Done),
+    optional("paddock.reactors", Source::Property, Number { unit: "", min: 0, max: 1024 }, Done),
     property("paddock.io.method", Choice(&["auto", "ring", "thread"]), "auto", Done),
     property("paddock.io.depth", Number { unit: "groups in flight", min: 1, max: 64 }, "2", Done),
 ];

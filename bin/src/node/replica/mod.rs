@@ -29,7 +29,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Registry, Token};
 use paddock_consensus::Zxid;
 use paddock_engine::apply::Effects;
 use paddock_engine::container::{ContainerManager, ContainerSettings};
@@ -45,6 +45,7 @@ use paddock_engine::request::{opcode, path_ahead};
 use paddock_engine::tree;
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 use paddock_net::exchange::{Answer, AnswerKind, Errand, Exchange, Heard, Request, RequestKind, Submission};
+use paddock_net::reactor::FOREIGN;
 use paddock_net::status::Status;
 
 use self::session::{Home, Homes, LocalSessions, first_session};
@@ -53,9 +54,11 @@ use super::release::{Commits, Draft};
 use super::snapshotter::{Snapshotter, Trigger};
 
 /// The token of the replica's bell.
-pub const BELL: Token = Token(0);
-const LOG: Token = Token(1);
-const SIGNAL: Token = Token(2);
+pub const BELL: Token = Token(FOREIGN);
+const LOG: Token = Token(FOREIGN + 1);
+const SIGNAL: Token = Token(FOREIGN + 2);
+/// Events taken from a poll of its own.
+const EVENTS_PER_TURN: usize = 16;
 
 /// A group takes no more transactions beyond this, bytes.
 const GROUP_BYTES: usize = 1024 * 1024;
@@ -111,7 +114,6 @@ impl From<io::Error> for ReplicaError {
 }
 
 pub struct Replica {
-    poll: Poll,
     exchanges: Arc<[Arc<Exchange>]>,
     status: Arc<Status>,
     /// A pipe that becomes readable when the process is told to stop.
@@ -151,7 +153,8 @@ pub struct Replica {
 
 /// What a replica is made from.
 pub struct Parts {
-    pub poll: Poll,
+    /// Of the poll that wakes the replica.
+    pub registry: Registry,
     pub exchanges: Arc<[Arc<Exchange>]>,
     pub status: Arc<Status>,
     pub signal: OwnedFd,
@@ -169,7 +172,7 @@ pub struct Parts {
 impl Replica {
     pub fn new(parts: Parts) -> io::Result<Replica> {
         let Parts {
-            poll,
+            registry,
             exchanges,
             status,
             signal,
@@ -183,7 +186,6 @@ impl Replica {
             snapshotter,
             trigger,
         } = parts;
-        let registry = poll.registry();
         for fd in log.event_fds() {
             registry.register(&mut SourceFd(&fd), LOG, Interest::READABLE)?;
         }
@@ -197,7 +199,6 @@ impl Replica {
         }
         let reactors = exchanges.len();
         Ok(Replica {
-            poll,
             exchanges,
             status,
             _signal: signal,
@@ -228,22 +229,55 @@ impl Replica {
         })
     }
 
-    /// Serves until the process is told to stop, and then closes the log.
-    pub fn run(mut self) -> Result<(), ReplicaError> {
-        let mut events = Events::with_capacity(16);
-        self.update_status(self.database.last_zxid());
-        self.see_to_snapshots()?;
-        while !self.stopping || !self.is_idle() {
-            self.turn(&mut events)?;
+    /// Serves in a thread of its own until the process is told to stop, and then closes the log.
+    pub fn run(mut self, mut poll: Poll) -> Result<(), ReplicaError> {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        let bell = self.exchanges[0].replica_bell.clone();
+        self.begin()?;
+        while !self.has_stopped() {
+            bell.going_to_sleep();
+            let timeout = self.timeout();
+            let polled = poll.poll(&mut events, timeout);
+            bell.awake();
+            match polled {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                polled => polled?,
+            }
+            self.heed(&events);
+            self.turn()?;
         }
         self.stop_reactors();
+        self.end()
+    }
+
+    /// Before the first turn.
+    pub fn begin(&mut self) -> Result<(), ReplicaError> {
+        self.update_status(self.database.last_zxid());
+        self.see_to_snapshots()
+    }
+
+    /// After the last turn.
+    pub fn end(mut self) -> Result<(), ReplicaError> {
         self.snapshotter.stop();
         self.log.close()?;
         Ok(())
     }
 
-    fn turn(&mut self, events: &mut Events) -> Result<(), ReplicaError> {
-        self.wait(events)?;
+    /// The process was told to stop, and all that was taken is answered.
+    pub fn has_stopped(&self) -> bool {
+        self.stopping && self.is_idle()
+    }
+
+    /// Looks for a signal among the events.
+    pub fn heed(&mut self, events: &Events) {
+        if events.iter().any(|event| event.token() == SIGNAL) && !self.stopping {
+            tracing::info!("told to stop");
+            self.stopping = true;
+        }
+    }
+
+    /// A turn: see the module.
+    pub fn turn(&mut self) -> Result<(), ReplicaError> {
         self.now = Instant::now();
         self.wall_ms = wall_clock_ms();
         self.commit()?;
@@ -267,24 +301,8 @@ impl Replica {
         &self.exchanges[reactor]
     }
 
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let bell = self.exchanges[0].replica_bell.clone();
-        bell.going_to_sleep();
-        let timeout = self.timeout();
-        let polled = self.poll.poll(events, timeout);
-        bell.awake();
-        match polled {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            polled => polled?,
-        }
-        if events.iter().any(|event| event.token() == SIGNAL) && !self.stopping {
-            tracing::info!("told to stop");
-            self.stopping = true;
-        }
-        Ok(())
-    }
-
-    fn timeout(&self) -> Option<Duration> {
+    /// How long the poll may sleep; the last look at the queues.
+    pub fn timeout(&self) -> Option<Duration> {
         let has_submissions = self.begun.iter().any(Option::is_some)
             || self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty());
         if (has_submissions && self.may_take()) || self.may_reclaim_more || self.stopping {

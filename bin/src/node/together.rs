@@ -1,0 +1,47 @@
+//! The replica and the only reactor in one thread, with one poll.
+//!
+//! A write that finds the server idle wakes two threads twice where they are apart: the reactor for the request, the
+//! replica for the submission, the replica for the completion, the reactor for the release. Together it is two wake-ups
+//! of one thread, and each costs a machine with few cores more than the write itself. The price is that reads wait while
+//! writes are prepared and applied, so that a machine with cores to spare keeps them apart.
+//!
+//! Neither side knows: the queues between them are the same, and since their one bell is never asleep while either works,
+//! it is never rung from within.
+
+use std::io;
+use std::time::Duration;
+
+use mio::{Events, Poll};
+use paddock_net::doorbell::Doorbell;
+use paddock_net::reactor::{EVENTS_PER_TURN, Reactor};
+
+use super::replica::{Replica, ReplicaError};
+
+/// Serves until the process is told to stop, and then closes the log. `bell` is that of both.
+pub fn run(mut replica: Replica, mut reactor: Reactor, mut poll: Poll, bell: &Doorbell) -> Result<(), ReplicaError> {
+    let mut events = Events::with_capacity(EVENTS_PER_TURN);
+    replica.begin()?;
+    while !replica.has_stopped() {
+        bell.going_to_sleep();
+        let timeout = shorter(reactor.rest(), replica.timeout());
+        let polled = poll.poll(&mut events, timeout);
+        bell.awake();
+        reactor.rise();
+        match polled {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            polled => polled?,
+        }
+        replica.heed(&events);
+        reactor.take_in(&events);
+        replica.turn()?;
+        reactor.give_out();
+    }
+    replica.end()
+}
+
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
