@@ -2,6 +2,7 @@
 //! terminated and started again on the same data. Paddock or, when asked, Debian's ZooKeeper.
 //!
 //! A server's output goes to one file for all its lives; when a test fails its end is shown.
+use crate::installed::class_path;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -38,6 +39,11 @@ impl Kind {
             Ok("zookeeper") => Kind::ZooKeeper,
             Ok(other) => panic!("PADDOCK_TEST_SERVER={other}: paddock or zookeeper"),
         }
+    }
+
+    /// Whether the server behaves as ZooKeeper 3.9 does: Debian's, which is 3.8.0, does not.
+    pub fn is_current(self) -> bool {
+        self == Kind::Paddock || other_zookeeper().is_some()
     }
 }
 
@@ -269,11 +275,17 @@ pub fn command(setup: &Setup, config: &Path) -> Command {
             command.args(["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
             command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dzookeeper.admin.enableServer=false"]);
             command.args(properties);
-            command.args(["-cp", "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar"]);
+            let debians = || class_path(&["zookeeper", "slf4j-simple"]);
+            command.arg("-cp").arg(other_zookeeper().unwrap_or_else(debians));
             command.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(config);
             command
         }
     }
+}
+
+/// The class path of a ZooKeeper 3.9 that stands in for Debian's 3.8.0, from `PADDOCK_TEST_ZOOKEEPER`.
+fn other_zookeeper() -> Option<String> {
+    std::env::var("PADDOCK_TEST_ZOOKEEPER").ok()
 }
 
 /// The binary under test: `PADDOCK_BIN`, else the newest one that cargo has built beside this test.

@@ -10,13 +10,36 @@ pub const IDENTITIES: [(&str, &str); 5] = [
     ("foo", "foo:C+7Hteo/D9vJXQ3UfzxbwnXaijM="),
     ("", ":2jmj7l5rSw0yVb/vlWAYkK/YBwk="),
 ];
-/// Some contain the clients' address, some do not. (Debian's 3.8.0 knows no IPv6 here.)
+/// What 3.9 knows and 3.8 does not, or what looks like it.
+const CURRENT: [&str; 16] = [
+    "::1",
+    "::/0",
+    "::1/128",
+    "::1/129",
+    "1::2/64",
+    "::ffff:127.0.0.1",
+    "::ffff:127.0.0.0/104",
+    "1::2::3/8",
+    "fe80::1%lo",
+    "::",
+    "1:2:3:4:5:6:7:8",
+    "1:2:3:4:5:6:7:8:9",
+    "::1/",
+    "/64",
+    "::1/-1",
+    "[::1]",
+];
+/// Some contain the clients' address, some do not. Debian's 3.8.0 knows no IPv6 here.
 const NETWORKS: [&str; 4] = ["127.0.0.0/8", "10.0.0.0/8", "127.1.2.3/9", "0.0.0.0/0"];
 
 /// An ACL. Where it could shut everybody out of everything (`shared`), someone of this run keeps all permissions.
-pub fn any(random: &mut Random, shared: bool) -> Option<Vec<Acl>> {
+pub fn any(random: &mut Random, shared: bool, current: bool) -> Option<Vec<Acl>> {
     if !shared && random.one_in(6) {
         return wrong(random);
+    }
+    if current && !shared && random.one_in(12) {
+        let scheme = (!random.one_in(8)).then(|| "ip".to_owned());
+        return Some(vec![Acl { perms: 31, scheme, id: Some((*random.pick(&CURRENT)).into()) }]);
     }
     let count = if shared { 1 } else { 1 + random.below(4) };
     let mut entries: Vec<Acl> = (0..count).map(|_| entry(random, shared)).collect();

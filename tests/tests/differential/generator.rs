@@ -65,14 +65,17 @@ pub struct Generator {
     pub zxid: i64,
     /// Whether this round has quotas.
     pub has_quotas: bool,
+    /// Whether the ZooKeeper is a 3.9.
+    pub current: bool,
     /// Steps that follow without others between them.
     planned: VecDeque<Step>,
 }
 
 impl Generator {
-    pub fn new(random: Random, lanes: usize) -> Generator {
+    /// `current` says that the ZooKeeper is a 3.9, so that nothing needs to be left out for 3.8.
+    pub fn new(random: Random, lanes: usize, current: bool) -> Generator {
         let (paths, planned) = (Paths::new(0), VecDeque::new());
-        Generator { random, paths, lanes, lane: 0, zxid: 0, has_quotas: false, planned }
+        Generator { random, paths, lanes, lane: 0, zxid: 0, has_quotas: false, current, planned }
     }
 
     pub fn begin_round(&mut self, round: usize) {
@@ -274,7 +277,7 @@ impl Generator {
 
     fn acl(&mut self, path: Option<&str>) -> Option<Vec<Acl>> {
         let shared = path.is_some_and(|path| is_shared(path, self.paths.prefix()));
-        acls::any(&mut self.random, shared)
+        acls::any(&mut self.random, shared, self.current)
     }
 
     fn auth(&mut self) -> Request {
@@ -315,8 +318,11 @@ impl Generator {
         }
     }
 
-    /// Opcodes that nobody knows. (Debian's 3.8.0 still takes a check outside a multi, which later versions forbid.)
+    /// Opcodes that nobody knows. Debian's 3.8.0 still takes a check outside a multi, which later versions forbid.
     fn forbidden(&mut self) -> Request {
+        if self.current && self.random.one_in(4) {
+            return self.path_version(op::CHECK);
+        }
         Request::Bare { opcode: *self.random.pick(&[10, 23, 42, 99, 108, 1000, i32::MAX, 0, -1, -2, -12, i32::MIN]) }
     }
 

@@ -85,7 +85,7 @@ impl Generator {
             let create = self.create();
             if let Request::Create { flags, path: Some(_), acl: Some(acl), opcode, .. } = &create
                 && acl.iter().all(|entry| entry.id.is_some() || entry.scheme.as_deref() == Some("auth"))
-                && if *opcode == op::CREATE_CONTAINER { *flags == 4 } else { (0..=6).contains(flags) }
+                && (self.current || if *opcode == op::CREATE_CONTAINER { *flags == 4 } else { (0..=6).contains(flags) })
             {
                 return create;
             }
@@ -113,8 +113,9 @@ impl Generator {
     fn created_member(&mut self) -> Request {
         let mut create = self.create();
         if let Request::Create { acl, flags, opcode, .. } = &mut create {
-            match opcode {
-                &mut op::CREATE_CONTAINER => *flags = flags::CONTAINER,
+            match *opcode {
+                op::CREATE_CONTAINER if self.current => *flags &= flags::EPHEMERAL_SEQUENTIAL,
+                op::CREATE_CONTAINER => *flags = flags::CONTAINER,
                 _ if *flags != flags::CONTAINER => *flags &= flags::EPHEMERAL_SEQUENTIAL,
                 _ => {}
             }

@@ -1,6 +1,6 @@
 //! Watches of all kinds. Debian's ZooKeeper (3.8) keeps one kind for each connection and path: registering another one
 //! replaces it, and a child watch beside a recursive one is lost. Later versions keep them side by side. So that the two
-//! can be compared, every client uses one kind only on each path, which follows from the two.
+//! can be compared, every client uses one kind only on each path, which follows from the two; beside a 3.9, any.
 use crate::generator::Generator;
 use paddock_tests::records::{mode, op, watcher};
 use paddock_tests::request::Request;
@@ -28,12 +28,16 @@ pub fn kind(lane: usize, path: &str) -> Kind {
 }
 
 impl Generator {
-    pub fn kind(&self, path: &str) -> Kind {
+    /// The kind of a watch on this path: any where they may stand side by side.
+    fn kind(&mut self, path: &str) -> Kind {
+        if self.current {
+            return *self.random.pick(&[Kind::Standard, Kind::Persistent, Kind::Recursive]);
+        }
         kind(self.lane, path)
     }
 
     pub fn is_standard(&self, path: Option<&str>) -> bool {
-        path.is_none_or(|path| self.kind(path) == Kind::Standard)
+        self.current || path.is_none_or(|path| kind(self.lane, path) == Kind::Standard)
     }
 
     pub fn add_watch(&mut self) -> Request {
@@ -56,6 +60,7 @@ impl Generator {
         let path = self.path().unwrap_or_default();
         let number = match self.kind(&path) {
             _ if self.random.one_in(12) => *self.random.pick(&[0, 6, -1, i32::MAX, i32::MIN]),
+            _ if self.current => *self.random.pick(&[1, 2, 3, 4, 5]),
             Kind::Standard => *self.random.pick(&[watcher::CHILDREN, watcher::DATA, watcher::ANY]),
             _ => watcher::ANY,
         };
@@ -79,7 +84,8 @@ impl Generator {
     fn rearmed(&mut self, kind: Kind) -> Vec<String> {
         let count = self.random.below(REARMED_MAX + 1);
         let mut paths: Vec<String> = (0..count).map(|_| self.paths.plain(&mut self.random)).collect();
-        paths.retain(|path| self.kind(path) == kind);
+        let (current, lane) = (self.current, self.lane);
+        paths.retain(|path| current || self::kind(lane, path) == kind);
         paths
     }
 }

@@ -16,8 +16,9 @@ fn unknown() -> impl Iterator<Item = i32> {
 fn trap_14_unknown_opcodes_are_answered_and_then_the_connection_is_closed() {
     let server = setup().start();
     for opcode in unknown() {
-        // Debian's 3.8.0 executes a check, a createSession and a deleteContainer that a client asks for.
-        if Kind::under_test() == Kind::ZooKeeper && [op::CHECK, -10, 20].contains(&opcode) {
+        // ZooKeeper executes a createSession and a deleteContainer that a client asks for, Debian's 3.8.0 a check too.
+        let kind = Kind::under_test();
+        if kind == Kind::ZooKeeper && ([-10, 20].contains(&opcode) || opcode == op::CHECK && !kind.is_current()) {
             continue;
         }
         let mut client = client(&server);

@@ -1,5 +1,5 @@
 //! Order, and what the server takes away by itself.
-use crate::ground::{Place, assert_closed, client, is_current, setup};
+use crate::ground::{Place, assert_closed, client, is_paddock, setup};
 use paddock_tests::client::Client;
 use paddock_tests::records::{Acl, err, event, flags, op};
 use paddock_tests::reply::Body;
@@ -265,8 +265,8 @@ fn trap_098_a_client_cannot_delete_by_the_container_s_way() {
     let mut client = place.client();
     let path = place.path("/c");
     client.ok(&Request::create_container(&path));
-    // The reference deletes, with no look at ACLs.
-    if is_current() {
+    // ZooKeeper deletes, with no look at ACLs.
+    if is_paddock() {
         let mut body = i32::try_from(path.len()).expect("short").to_be_bytes().to_vec();
         body.extend_from_slice(path.as_bytes());
         let reply = client.call(&Request::Raw { opcode: op::DELETE_CONTAINER, body }).expect("a reply");
@@ -282,8 +282,8 @@ fn trap_099_a_ttl_create_needs_flags_and_a_ttl_that_fit() {
     let mut client = place.client();
     let path = place.path("/t");
     let mut wrong = vec![(flags::TTL, 0), (flags::TTL, -1), (flags::TTL, 0x100_0000_0000), (0, 1), (7, 1), (-1, 1)];
-    // The reference passes these and breaks when it applies them.
-    if is_current() {
+    // ZooKeeper passes these and breaks when it applies them.
+    if is_paddock() {
         wrong.extend([(0, -1), (flags::EPHEMERAL, -1), (flags::SEQUENTIAL, -1), (flags::CONTAINER, -1)]);
     }
     for (flags, ttl) in wrong {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use paddock_engine::container::LOOKS_PER_TURN;
 use paddock_engine::quota::ExceededQuota;
 
-use super::{Replica, VERSION_TXNS};
+use super::Replica;
+use super::gather::VERSION_TXNS;
 
 /// Exceeded quotas are told in the log no more often than this.
 const QUOTA_WARNINGS_APART: Duration = Duration::from_secs(1);

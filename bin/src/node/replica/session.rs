@@ -12,7 +12,8 @@ use paddock_engine::request::asks_for_ephemeral;
 use paddock_engine::txn::Txn;
 use paddock_net::exchange::{AnswerKind, ConnectionId};
 
-use super::{Replica, VERSION_TXNS};
+use super::Replica;
+use super::gather::VERSION_TXNS;
 
 /// A close-session transaction that would be longer does not list its ephemerals, bytes; whoever applies it has them.
 const CLOSE_SESSION_BYTES: usize = 16 * 1024 * 1024;
