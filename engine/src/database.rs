@@ -130,6 +130,11 @@ impl Database {
         self.ephemerals.get(&session).into_iter().flatten().map(|path| &**path)
     }
 
+    /// How many they are.
+    pub fn ephemeral_count_of(&self, session: i64) -> usize {
+        self.ephemerals.get(&session).map_or(0, |paths| paths.len())
+    }
+
     /// Those of them whose paths begin with this text; all for a blank one or the root.
     pub fn ephemerals_with_prefix<'d>(&'d self, session: i64, prefix: &'d str) -> impl Iterator<Item = &'d str> {
         let is_blank = matches!(prefix.trim_matches(|c| c <= ' '), "" | "/");

@@ -36,6 +36,8 @@ pub fn run(mut replica: Replica, mut reactor: Reactor, mut poll: Poll, bell: &Do
         replica.turn()?;
         reactor.give_out();
     }
+    // Clients see the end now, and not when the log is closed.
+    drop(reactor);
     replica.end()
 }
 

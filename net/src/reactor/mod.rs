@@ -129,6 +129,8 @@ pub struct Reactor {
     /// What is read from a socket, on its way to the decoder.
     buffer: Box<[u8]>,
     now: Instant,
+    /// Whatever came before this has been read, as far as connections are read from.
+    read_until: Instant,
     next_report: Instant,
     next_housekeeping: Instant,
     stopping: bool,
@@ -184,6 +186,7 @@ impl Reactor {
             outstanding_elsewhere: 0,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             now,
+            read_until: now,
             next_report: now + settings.heard_interval,
             next_housekeeping: now + HOUSEKEEPING,
             stopping: false,
@@ -222,7 +225,9 @@ impl Reactor {
         for slot in std::mem::take(&mut self.revisit) {
             self.serve_again(slot, &mut buffer);
         }
+        let mut seen = 0;
         for event in events {
+            seen += 1;
             match event.token() {
                 BELL => {}
                 LISTENER => self.accept_again = true,
@@ -231,6 +236,10 @@ impl Reactor {
             }
         }
         self.buffer = buffer;
+        // A full list is not all that the sockets had to tell.
+        if seen < EVENTS_PER_TURN {
+            self.read_until = self.now;
+        }
         self.count_on();
         // Only now may a slot be used again: an event of this turn may have meant its former connection.
         self.run_errands();
@@ -243,6 +252,7 @@ impl Reactor {
 
     /// The second half: what has become public meanwhile, and a write to each connection that has output.
     pub fn give_out(&mut self) {
+        self.now = Instant::now();
         self.catch_up();
         self.write_all();
         self.housekeep();
@@ -469,7 +479,7 @@ impl Reactor {
         if let Some(unsent) = self.submission.heard.take() {
             sessions.extend(unsent.sessions);
         }
-        self.submission.heard = Some(Heard { sessions, until: self.now, at: Instant::now() });
+        self.submission.heard = Some(Heard { sessions, until: self.read_until, at: Instant::now() });
     }
 
     /// A client whose requests wait for the replica or for a count is alive, although nothing of it is decoded; one that waits only

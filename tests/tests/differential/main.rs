@@ -33,7 +33,8 @@ use driver::Driver;
 use paddock_tests::random::{Random, number_from_env};
 use paddock_tests::server::{Kind, Setup};
 
-const DEFAULT_OPERATIONS: usize = 300_000;
+/// Of each of the two runs.
+const DEFAULT_OPERATIONS: usize = 75_000;
 
 /// Sessions must not expire by the clock, containers must not be removed by it, and nothing is killed here, so that no
 /// transaction has another cause than a request, and no write needs to wait for the disk.
@@ -56,9 +57,19 @@ fn setup(kind: Kind) -> Setup {
 
 #[test]
 fn replies_and_events_are_those_of_zookeeper() {
+    compare("0");
+}
+
+#[test]
+fn replies_and_events_of_two_reactors_are_those_of_zookeeper() {
+    compare("2");
+}
+
+fn compare(reactors: &str) {
     let (random, seed) = Random::from_env("PADDOCK_DIFF_SEED");
     let operations = number_from_env("PADDOCK_DIFF_OPS", DEFAULT_OPERATIONS);
-    let servers = [setup(Kind::ZooKeeper).start(), setup(Kind::under_test()).start()];
+    let tested = setup(Kind::under_test()).property("paddock.reactors", reactors);
+    let servers = [setup(Kind::ZooKeeper).start(), tested.start()];
     let mut driver = Driver::new(servers, random, seed);
     driver.run(operations);
     eprintln!("{}", driver.summary());

@@ -3,6 +3,7 @@ use crate::wire::{BIG, TIMEOUT_MS, Wire, assert_stands, client, server, setup};
 use paddock_tests::client::{Client, ClientError, Frame, Hello};
 use paddock_tests::records::{err, flags};
 use paddock_tests::request::Request;
+use paddock_tests::server::Server;
 use std::time::{Duration, Instant};
 
 /// Big replies that are asked for one by one and not read, more than the sockets of both sides hold.
@@ -65,8 +66,13 @@ fn requests_that_came_while_output_was_full_are_served_later() {
 /// A submission that is full stops a reactor from decoding; whoever came in that turn must not be forgotten.
 #[test]
 fn a_read_that_meets_a_large_write_is_answered() {
-    let server = setup().property("paddock.reactors", "1").start();
-    let (mut writer, mut reader) = (client(&server), client(&server));
+    for reactors in ["0", "1"] {
+        reads_meet_large_writes(&setup().property("paddock.reactors", reactors).start());
+    }
+}
+
+fn reads_meet_large_writes(server: &Server) {
+    let (mut writer, mut reader) = (client(server), client(server));
     writer.call(&Request::create("/w", b"", flags::PERSISTENT)).expect("a reply");
     let large = vec![1; 300_000];
     for meeting in 0..MEETINGS {
@@ -77,7 +83,7 @@ fn a_read_that_meets_a_large_write_is_answered() {
         reader.next_reply().unwrap_or_else(|error| panic!("the read of meeting {meeting}: {error}"));
         writer.next_reply().unwrap_or_else(|error| panic!("the write of meeting {meeting}: {error}"));
     }
-    assert_stands(&server);
+    assert_stands(server);
 }
 
 /// The old connection closes the session just as a new one takes it over. Whichever wins, the new one either works or is

@@ -20,6 +20,9 @@ const FUZZ_SECONDS: u32 = 600;
 /// Of each target in `cargo xtask test`, behind the kept corpus.
 const FUZZ_SECONDS_IN_TEST: u32 = 4;
 
+/// Tests whose servers serve clients once in the replica's thread and once in threads of their own.
+const BOTH_WAYS: [&str; 5] = ["hostile", "sessions", "operations", "watches", "traps"];
+
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
     let outcome = match &command[..] {
@@ -68,14 +71,24 @@ fn test() -> Result<TestCounts, Failure> {
     clients::build(&clients_dir())?;
     fuzz::fuzz(&target_dir().join("fuzz"), FUZZ_SECONDS_IN_TEST, &fuzz::TARGETS)?;
     section("tests");
-    let mut tests = cargo();
-    tests.args(["test", "--workspace", "--no-fail-fast"]);
-    tests.env("PADDOCK_BIN", target_dir().join("release/paddock")).env("PADDOCK_CLIENTS", clients_dir());
-    let counts = run_tests(&mut tests)?;
+    let mut counts = run_tests(tests().args(["--workspace"]))?;
+    section("tests of one server, with the other number of reactors");
+    let again = BOTH_WAYS.iter().flat_map(|name| ["--test", name]);
+    let other =
+        run_tests(tests().args(["--package", "paddock-tests"]).args(again).env("PADDOCK_TEST_REACTORS", "other"))?;
+    counts.passed += other.passed;
+    counts.failed += other.failed;
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     let verdict = if counts.failed == 0 { "ALL GOOD" } else { "FAILED: the tests named above" };
     println!("\n{verdict} after {minutes:.1} minutes\n{} passed, {} failed", counts.passed, counts.failed);
     Ok(counts)
+}
+
+fn tests() -> Command {
+    let mut tests = cargo();
+    tests.args(["test", "--no-fail-fast"]);
+    tests.env("PADDOCK_BIN", target_dir().join("release/paddock")).env("PADDOCK_CLIENTS", clients_dir());
+    tests
 }
 
 /// The cargo that runs this.

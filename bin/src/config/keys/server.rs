@@ -7,7 +7,7 @@ use super::{BYTES, INT, KIBIBYTES, Key, MILLIS, Source, file, from, jvm, optiona
 const STALLING: State = Replaced("a server that throttles requests goes on as soon as one is answered");
 const TLS: State = Later("TLS");
 const ONE_LISTENER: State = Replaced("one native listener takes the place of ZooKeeper's NIO and Netty ones");
-const REACTORS: State = Replaced("one reactor per core does the work of these threads, see paddock.reactors");
+const REACTORS: State = Replaced("reactors, one per core but one, do the work of these threads, see paddock.reactors");
 const FLOW_CONTROL: State = Replaced("a connection whose replies are not read is not read either, always");
 const GROUP_COMMIT: State = Replaced("what arrives while the disk is busy is written as one group, without a delay");
 const READY_REPLIES: State = Replaced("znodes are kept as their replies are sent, so there is no cache of replies");

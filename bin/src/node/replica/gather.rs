@@ -28,6 +28,8 @@ const VERSION_BYTES: usize = 16 << 20;
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// A session's ephemerals are not told in more bytes than this.
 const EPHEMERALS_BYTES_MAX: usize = 256 << 20;
+/// Ephemerals that clients have listed in one turn; beyond, the next request waits for the next turn.
+const LOOKS_PER_TURN: usize = 100_000;
 /// Submissions taken from one reactor before the next one's turn.
 const SUBMISSIONS_PER_TURN: usize = 16;
 /// Garbage above this stops the intake until readers have moved on, bytes.
@@ -55,9 +57,10 @@ impl Replica {
         let reactors = self.exchanges.len();
         let first = (self.gathers_first + 1) % reactors;
         self.gathers_first = first;
+        self.looked_at = 0;
         for reactor in (first..reactors).chain(0..first) {
             for _ in 0..SUBMISSIONS_PER_TURN {
-                if !self.may_take() {
+                if !self.may_take() || self.looked_at > LOOKS_PER_TURN {
                     return;
                 }
                 let begun = self.begun[reactor].take();
@@ -84,7 +87,7 @@ impl Replica {
             if (index - done).is_multiple_of(tree::GROUP) {
                 self.look_ahead(&submission, index);
             }
-            if !self.may_take() {
+            if !self.may_take() || self.looked_at > LOOKS_PER_TURN {
                 self.begun[reactor] = Some((submission, index));
                 return;
             }
@@ -240,6 +243,7 @@ impl Replica {
             Err(_) => AnswerKind::Reply { xid, code: Code::Marshalling.number(), body: 0..0 },
             Ok(prefix) => {
                 let prefix = prefix.unwrap_or_default();
+                self.looked_at += self.database.ephemeral_count_of(session);
                 let mut list = vec![0; 4];
                 let mut count = 0;
                 for path in self.database.ephemerals_with_prefix(session, &prefix) {

@@ -53,8 +53,10 @@ const SIGNAL: Token = Token(FOREIGN + 2);
 /// Events taken from a poll of its own.
 const EVENTS_PER_TURN: usize = 16;
 
-/// Calls of the reclaimer in one turn.
-const RECLAIMS_PER_TURN: usize = 4;
+/// Calls of the reclaimer in one turn, at least.
+const RECLAIMS_MIN: u64 = 4;
+/// A call frees more than so many transactions replace, which is five to ten objects each.
+const TRANSACTIONS_PER_RECLAIM: u64 = 64;
 /// A reactor whose queue was full is tried again after this.
 const RETRY: Duration = Duration::from_millis(1);
 
@@ -121,6 +123,10 @@ pub struct Replica {
     trigger: Trigger,
     expired: u64,
     transactions: u64,
+    /// `transactions` at the last call of the reclaimer.
+    reclaimed_at: u64,
+    /// Ephemerals that this turn has looked at for clients who list them.
+    looked_at: usize,
     /// Memory waits to be freed that nobody sees.
     may_reclaim_more: bool,
     stopping: bool,
@@ -197,6 +203,8 @@ impl Replica {
             trigger,
             expired: 0,
             transactions: 0,
+            reclaimed_at: 0,
+            looked_at: 0,
             may_reclaim_more: false,
             stopping: false,
             database,
@@ -306,6 +314,8 @@ impl Replica {
             if self.log.can_submit() {
                 let group = self.log.submit()?;
                 self.commits.assign(group);
+                // The log may have seen the completion of an earlier group, of which nothing will tell again.
+                self.commit()?;
             }
         } else {
             // Answers without a transaction wait for nothing but what came before them.
@@ -345,7 +355,9 @@ impl Replica {
     }
 
     fn reclaim(&mut self) {
-        self.may_reclaim_more = (0..RECLAIMS_PER_TURN).all(|_| self.database.tree_mut().reclaim());
+        let written = self.transactions - std::mem::replace(&mut self.reclaimed_at, self.transactions);
+        let calls = RECLAIMS_MIN.max(written / TRANSACTIONS_PER_RECLAIM);
+        self.may_reclaim_more = (0..calls).all(|_| self.database.tree_mut().reclaim());
     }
 
     fn see_to_snapshots(&mut self) -> Result<(), ReplicaError> {
