@@ -5,9 +5,9 @@ Each of the four runs of a row has a fresh data directory on the same disk, a fr
 the other server is not running. Figures of a row are the median of its two (or, with --rounds, more) runs. The result
 goes to benches/results/NAME.md and NAME.json.
 
-A server is "paddock", "zookeeper" (Debian's package of that name), or a command with {config} (a zoo.cfg made for the
-run), {dir} (its data directory) and {port} filled in. The command must not put itself into the background: the process
-that is started is the one whose CPU time and memory are read.
+A server is "paddock", "zookeeper" (Debian's package of that name, or the one whose class path is in ZOOKEEPER_CLASSPATH),
+or a command with {config} (a zoo.cfg made for the run), {dir} (its data directory) and {port} filled in. The command must
+not put itself into the background: the process that is started is the one whose CPU time and memory are read.
 
     benches/pair.py --name first                             Paddock against ZooKeeper, all rows, about 10 minutes
     benches/pair.py --name reads --row read --row read-32
@@ -37,7 +37,8 @@ JVM_HEAP = "-Xmx1g"
 
 # The Debian package brings the jar, whose manifest names the rest of its class path; without a binding of slf4j it logs
 # nothing. forceSync=yes is the default: said here because it is the point.
-ZOOKEEPER = f"java {JVM_HEAP} -Dzookeeper.forceSync=yes -cp /usr/share/java/zookeeper.jar " \
+DEBIANS = "/usr/share/java/zookeeper.jar"
+ZOOKEEPER = f"java {JVM_HEAP} -Dzookeeper.forceSync=yes -cp {{classpath}} " \
             "org.apache.zookeeper.server.ZooKeeperServerMain {config}"
 
 # maxClientCnxns=0: no limit of connections from one address. tickTime 2000 as in ZooKeeper's sample.
@@ -107,7 +108,8 @@ class Server:
         data = self.directory / "data"
         data.mkdir()
         config.write_text(ZOO_CFG.format(dir=data, port=args.port))
-        words = command.format(config=config, dir=data, port=args.port)
+        classpath = os.environ.get("ZOOKEEPER_CLASSPATH", DEBIANS)
+        words = command.format(config=config, dir=data, port=args.port, classpath=classpath)
         self.log = open(self.directory / "log", "w+b")
         self.process = subprocess.Popen(shlex.split(words), stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=subprocess.STDOUT, cwd=self.directory)

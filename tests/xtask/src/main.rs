@@ -62,13 +62,12 @@ fn fuzz_as_told() -> Result<(), Failure> {
 fn test() -> Result<TestCounts, Failure> {
     let began = Instant::now();
     packages::install()?;
-    section("format");
-    run(cargo().args(["fmt", "--all", "--", "--check"]))?;
-    section("lints");
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    section("release build");
-    run(cargo().args(["build", "--release"]))?;
-    clients::build(&clients_dir())?;
+    // The clients wait for downloads, and for compilers that use one core.
+    std::thread::scope(|scope| {
+        let clients = scope.spawn(|| clients::build(&clients_dir()));
+        lint_and_build()?;
+        clients.join().expect("building the clients does not panic")
+    })?;
     fuzz::fuzz(&target_dir().join("fuzz"), FUZZ_SECONDS_IN_TEST, &fuzz::TARGETS)?;
     section("tests");
     let mut counts = run_tests(tests().args(["--workspace"]))?;
@@ -82,6 +81,15 @@ fn test() -> Result<TestCounts, Failure> {
     let verdict = if counts.failed == 0 { "ALL GOOD" } else { "FAILED: the tests named above" };
     println!("\n{verdict} after {minutes:.1} minutes\n{} passed, {} failed", counts.passed, counts.failed);
     Ok(counts)
+}
+
+fn lint_and_build() -> Result<(), Failure> {
+    section("format");
+    run(cargo().args(["fmt", "--all", "--", "--check"]))?;
+    section("lints");
+    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    section("release build");
+    run(cargo().args(["build", "--release"]))
 }
 
 fn tests() -> Command {
