@@ -150,6 +150,41 @@ fn a_list_of_many_entries_keeps_nobody_waiting() {
     assert_stands(&server);
 }
 
+/// Lists of ephemerals that all but nothing is found in: small requests, small replies, and long looks between them. Where
+/// the replica serves the clients itself it has to look up from them.
+#[test]
+fn long_looks_at_ephemerals_leave_others_their_turns() {
+    const EPHEMERALS: usize = 30_000;
+    const LISTS: usize = 1_000;
+    const ANSWERED_MEANWHILE: usize = 20;
+    let server = setup().config("forceSync", "no").property("paddock.reactors", "0").start();
+    let (mut owner, mut other) = (client(&server), client(&server));
+    for number in 0..EPHEMERALS {
+        owner.queue(&Request::create(&format!("/ephemeral-{number}"), b"", flags::EPHEMERAL));
+    }
+    owner.flush().expect("the creates are taken");
+    for _ in 0..EPHEMERALS {
+        assert_eq!(owner.next_reply().expect("a reply").err, err::OK);
+    }
+    for _ in 0..LISTS {
+        owner.queue(&Request::get_ephemerals("/ephemeral-none"));
+    }
+    owner.flush().expect("the lists are asked for");
+    let listing = std::thread::spawn(move || {
+        for _ in 0..LISTS {
+            assert_eq!(owner.next_reply().expect("a list").err, err::OK);
+        }
+    });
+    let mut answered = 0;
+    while !listing.is_finished() {
+        other.call(&Request::exists("/", false)).expect("a reply");
+        answered += 1;
+    }
+    listing.join().expect("every list is told");
+    assert!(answered >= ANSWERED_MEANWHILE, "{answered} reads were answered while {LISTS} lists were looked for");
+    assert_stands(&server);
+}
+
 /// Each `auth` entry becomes one entry for each identity of the caller: 100 KB of request, 100 MB of transaction.
 #[test]
 fn a_list_that_unfolds_does_not_end_the_server() {
