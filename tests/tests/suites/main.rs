@@ -56,20 +56,19 @@ fn kazoo_harness(command: &mut Command, kind: Kind) {
     command.env("ZOOKEEPER_PORT_OFFSET", free_port().to_string());
 }
 
-/// kazoo's recipes, and its handlers, which do once more with eventlet and gevent what the others do with threads: parts
+/// kazoo's recipes, its locks, and its handlers, which do once more with eventlet and gevent what the others do with threads: parts
 /// of the suite that run beside each other.
-const KAZOO_RECIPES: [&str; 10] = [
+const KAZOO_RECIPES: [&str; 8] = [
     "test_barrier.py",
     "test_cache.py",
     "test_counter.py",
     "test_election.py",
-    "test_lease.py",
-    "test_lock.py",
     "test_partitioner.py",
     "test_party.py",
     "test_queue.py",
     "test_watchers.py",
 ];
+const KAZOO_LOCKS: [&str; 2] = ["test_lease.py", "test_lock.py"];
 const KAZOO_HANDLERS: [&str; 2] = ["test_eventlet_handler.py", "test_gevent_handler.py"];
 
 /// Runs one part of kazoo's suite; what none of the others has is the part `kazoo`.
@@ -79,7 +78,7 @@ fn kazoo_part(part: &str, files: &[&str]) {
     let mut command = pytest(&workplace, &tests);
     if files.is_empty() {
         command.arg(&tests);
-        for file in KAZOO_RECIPES.iter().chain(&KAZOO_HANDLERS) {
+        for file in KAZOO_RECIPES.iter().chain(&KAZOO_LOCKS).chain(&KAZOO_HANDLERS) {
             command.arg("--ignore").arg(tests.join(file));
         }
     }
@@ -100,6 +99,11 @@ fn kazoo() {
 #[test]
 fn kazoo_recipes() {
     kazoo_part("kazoo_recipes", &KAZOO_RECIPES);
+}
+
+#[test]
+fn kazoo_locks() {
+    kazoo_part("kazoo_locks", &KAZOO_LOCKS);
 }
 
 #[test]
