@@ -11,7 +11,7 @@
 //!    then decode. Reads are answered from the view, writes go into the turn's submission. Because the view is looked
 //!    at after the bytes came, whoever heard of a write from anybody, anywhere, reads it here.
 //! 3. *Errands*: new connections, inquiries.
-//! 4. *Submit* the turn's writes: the replica works on them while this goes on.
+//! 4. *Submit* the turn's writes. A replica that shares the thread has its turn now; another works beside what follows.
 //! 5. *Write* once to each connection that has output.
 //!
 //! Catching up takes the releases one version at a time: the view moves, the version's events fire and its answers are
