@@ -287,6 +287,21 @@ fn a_new_segment_waits_for_the_old_one() {
 
 /// Groups that were under way together do not vouch for each other.
 #[test]
+fn segments_are_made_for_the_distance_between_rolls() {
+    let dir = Fresh::new("distance");
+    let (mut log, disk, ..) = open(LogConfig { segment_bytes: 16 << 20, ..dir.config() });
+    log.append(Zxid(1), |out| out.extend_from_slice(&vec![7; 5 << 20]));
+    let group = log.submit().unwrap().0;
+    disk.complete(group);
+    assert_eq!(log.next_size(), 16 << 20);
+    log.roll();
+    log.preallocator.wait();
+    submit(&mut log, 2);
+    assert_eq!(log.stats().segments, 2);
+    assert_eq!(log.next_size(), (6 << 20) + (512 << 10), "5 MiB and a quarter, in whole pieces of zeros");
+}
+
+#[test]
 fn only_marks_make_certain() {
     let dir = Fresh::new("certain");
     let (mut log, disk, ..) = open(dir.config());

@@ -13,7 +13,7 @@ use paddock_consensus::Zxid;
 use super::completion::UnderWay;
 use super::format::Header;
 use super::method::start_disk;
-use super::prepare::{FIRST_BYTES, GROWTH, Preallocator, goal};
+use super::prepare::{FIRST_BYTES, Preallocator, Rolls, goal};
 use super::recovery::{Ahead, Kept, Recovery, Resume, Visit, recover, truncate};
 use super::segment::{Creator, Segment, ZERO_BYTES, directory};
 use super::{GroupBuffer, GroupNumber, LogConfig, LogError, LogStats};
@@ -37,6 +37,7 @@ pub struct Log {
     /// Of the current segment's first group; meaningless while `end` is 0.
     pub(super) first_number: u64,
     pub(super) rolling: bool,
+    pub(super) rolls: Rolls,
     /// What the preallocator has been told last.
     pub(super) paced: u64,
     /// Older segments, the oldest first.
@@ -141,6 +142,7 @@ impl Log {
             end: 0,
             first_number: 0,
             rolling: false,
+            rolls: Rolls::default(),
             paced: 0,
             kept: resume.kept.into(),
             log_id: chain.map_or_else(random, |chain| chain.log_id),
@@ -213,7 +215,7 @@ impl Log {
         if !self.fits(self.filling_length()) {
             return self.preallocator.demand() && self.under_way.is_empty();
         }
-        !self.rolls() || self.under_way.is_empty()
+        !self.is_roll_due() || self.under_way.is_empty()
     }
 
     /// Starts the write of what has been appended. Waits only where [`can_submit`](Log::can_submit) says no.
@@ -307,9 +309,9 @@ impl Log {
         self.preallocator.order(self.current.sequence + 1, self.next_size());
     }
 
-    fn next_size(&self) -> u64 {
+    pub(super) fn next_size(&self) -> u64 {
         let limit = self.config.segment_bytes.next_multiple_of(self.unit as u64);
-        limit.min(self.current.size.saturating_mul(GROWTH))
+        self.rolls.next_size(self.current.size, limit)
     }
 
     /// A segment that is still empty takes a group of any size.
@@ -318,7 +320,7 @@ impl Log {
     }
 
     /// The next group begins a new segment although it would fit.
-    fn rolls(&self) -> bool {
+    fn is_roll_due(&self) -> bool {
         self.rolling && self.end > 0 && self.preallocator.hurry()
     }
 
@@ -375,7 +377,7 @@ impl Log {
     /// Moves to the next segment if the group does not fit or a roll is due.
     fn place(&mut self) -> Result<(), LogError> {
         let full = !self.fits(self.filling_length());
-        if !full && !self.rolls() {
+        if !full && !self.is_roll_due() {
             return Ok(());
         }
         if full && !self.preallocator.demand() {
@@ -389,6 +391,8 @@ impl Log {
         };
         let old = std::mem::replace(&mut self.current, next);
         self.kept.push_back(Kept { path: old.path, last: self.submitted });
+
+        self.rolls.leave(self.end, self.rolling);
         (self.end, self.rolling, self.paced) = (0, false, 0);
         self.order_next();
         Ok(())
