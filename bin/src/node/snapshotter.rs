@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -186,8 +186,8 @@ impl Worker {
         let began = Instant::now();
         let Order { pin, zxid, sessions, durable } = order;
         let Settings { data_dir, seed, retain } = &self.settings;
-        let mut go_on = || !self.stopping.load(Ordering::Relaxed);
-        let written = snapshot::write(data_dir, &pin.view(), zxid, seed, &sessions, &mut go_on)?;
+        let go_on = || !self.stopping.load(Ordering::Relaxed);
+        let written = snapshot::write(data_dir, &pin.view(), zxid, seed, &sessions, &mut { go_on })?;
         drop(pin);
         if durable.recv().is_err() {
             return Ok(None);
@@ -198,7 +198,8 @@ impl Worker {
         tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
         let oldest_kept = match retain {
             Some(retain) => {
-                let purged = snapshot::purge(data_dir, *retain, |path| go_on() && snapshot::check(path).is_ok());
+                let is_valid = |path: &Path| go_on() && snapshot::check(path).is_ok();
+                let purged = snapshot::purge(data_dir, *retain, is_valid, go_on);
                 purged.unwrap_or_else(|error| {
                     tracing::error!(%error, directory = %data_dir.display(), "old snapshots could not be removed");
                     None

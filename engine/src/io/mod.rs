@@ -8,6 +8,7 @@
 //! | `buffer` | [`AlignedBuffer`]: memory that O_DIRECT accepts |
 //! | `map` | [`Map`]: a file as bytes, with I/O errors as errors |
 //! | `directory` | [`DataDir`], the directory's sync, the atomic replacement of a file |
+//! | `removal` | [`Removed`]: a large file that goes a piece at a time |
 //! | `sys` | safe wrappers over the few calls that `std` lacks |
 //!
 //! Memory is handed to the kernel in one way only: a [`Disk`] owns buffer and file of each write from submission to
@@ -17,6 +18,7 @@ mod buffer;
 mod directory;
 mod disk;
 mod map;
+mod removal;
 mod ring;
 pub mod sys;
 mod thread;
@@ -26,5 +28,6 @@ pub use directory::{DataDir, DirError, create_dir, remove_file, sync_dir, write_
 pub(crate) use disk::write_fully;
 pub use disk::{Disk, IN_FLIGHT_MAX, Write, Written};
 pub use map::{Map, Unreadable};
+pub use removal::Removed;
 pub use ring::Ring;
 pub use thread::WriteThread;

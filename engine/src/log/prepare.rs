@@ -17,7 +17,8 @@
 //! (at every snapshot) leaves the rest of a segment unused, so segments are not made much larger than what was written
 //! between rolls: with 64 MiB segments and a roll each 25 MiB, four times as many zeros went to the disk as transactions.
 //!
-//! The thread also removes purged segments, because the directory's sync after a removal takes milliseconds.
+//! The thread also removes purged segments, because the directory's sync after a removal takes milliseconds, and gives
+//! their blocks back by and by ([`Removed`]).
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -28,7 +29,7 @@ use std::thread::JoinHandle;
 
 use super::LogError;
 use super::segment::{Creator, Segment, ZERO_BYTES};
-use crate::io::{AlignedBuffer, remove_file};
+use crate::io::{AlignedBuffer, Removed, remove_file};
 
 /// The size of the first segment after the log was opened, and the least that a next one has.
 pub(super) const FIRST_BYTES: u64 = 4 << 20;
@@ -105,6 +106,7 @@ struct State {
 
 enum Task {
     Remove(PathBuf),
+    Shrink,
     Create(u64),
     Zero(u64),
     Publish,
@@ -113,14 +115,20 @@ enum Task {
 }
 
 impl State {
-    /// What the thread does next, having zeroed so much of the segment that it is making.
-    fn task(&mut self, zeroed: Option<u64>) -> Task {
-        if let Some(path) = self.removals.pop_front() {
-            return Task::Remove(path);
-        }
+    /// What the thread does next, having zeroed so much of the segment that it is making. Removals wait for that segment,
+    /// which the writer may need soon.
+    fn task(&mut self, zeroed: Option<u64>, is_shrinking: bool) -> Task {
         if self.ending {
-            return Task::End;
+            return self.removals.pop_front().map_or(Task::End, Task::Remove);
         }
+        match self.segment_task(zeroed) {
+            Task::Wait if is_shrinking => Task::Shrink,
+            Task::Wait => self.removals.pop_front().map_or(Task::Wait, Task::Remove),
+            task => task,
+        }
+    }
+
+    fn segment_task(&self, zeroed: Option<u64>) -> Task {
         let wanted = self.ready.is_none() && (self.urgent || self.goal > 0);
         let Some((sequence, target)) = self.order.filter(|_| wanted) else { return Task::Wait };
         let Some(zeroed) = zeroed else { return Task::Create(sequence) };
@@ -140,7 +148,7 @@ impl Preallocator {
     pub fn start(creator: Creator, bell: File) -> std::io::Result<Preallocator> {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), bell });
         let inside = Arc::clone(&shared);
-        let run = move || Maker { zeros: creator.zeros(), creator, making: None, shared: &inside }.run();
+        let run = move || Maker { zeros: creator.zeros(), creator, making: None, removed: None, shared: &inside }.run();
         let thread = std::thread::Builder::new().name("log-preallocator".into()).spawn(run)?;
         Ok(Preallocator { shared, thread: Some(thread) })
     }
@@ -252,6 +260,8 @@ struct Maker<'a> {
     creator: Creator,
     zeros: AlignedBuffer,
     making: Option<Segment>,
+    /// An old segment that is being given back.
+    removed: Option<Removed>,
     shared: &'a Shared,
 }
 
@@ -263,7 +273,11 @@ impl Maker<'_> {
                 Task::End => return self.making.map(|segment| segment.path),
                 Task::Wait => unreachable!("next_task waits"),
                 Task::Remove(path) => {
-                    remove(&path);
+                    self.remove(&path);
+                    Ok(())
+                }
+                Task::Shrink => {
+                    self.shrink();
                     Ok(())
                 }
                 Task::Create(sequence) => self.creator.create(sequence).map(|segment| self.making = Some(segment)),
@@ -279,7 +293,7 @@ impl Maker<'_> {
     fn next_task(&self) -> Task {
         let mut state = self.shared.lock();
         loop {
-            match state.task(self.making.as_ref().map(|segment| segment.size)) {
+            match state.task(self.making.as_ref().map(|segment| segment.size), self.removed.is_some()) {
                 Task::Wait => state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 task => return task,
             }
@@ -298,10 +312,27 @@ impl Maker<'_> {
     /// Gives the space back that the unfinished segment took.
     fn give_up(&mut self, error: LogError) {
         tracing::warn!("the next log segment cannot be prepared: {error}");
-        if let Some(segment) = self.making.take() {
-            remove(&segment.path);
+        if let Some(segment) = self.making.take()
+            && let Err(error) = remove_file(&segment.path)
+        {
+            not_removed(&segment.path, &error);
         }
         self.answer(Some(Err(error)));
+    }
+
+    fn remove(&mut self, path: &Path) {
+        match Removed::begin(path) {
+            Ok(removed) => self.removed = Some(removed),
+            Err(error) => not_removed(path, &error),
+        }
+    }
+
+    /// What cannot be given back by and by goes at once, with the descriptor.
+    fn shrink(&mut self) {
+        let more = self.removed.as_mut().is_some_and(|removed| removed.shrink().unwrap_or(false));
+        if !more {
+            self.removed = None;
+        }
     }
 
     fn answer(&self, ready: Option<Result<Segment, LogError>>) {
@@ -312,10 +343,8 @@ impl Maker<'_> {
     }
 }
 
-fn remove(path: &Path) {
-    if let Err(error) = remove_file(path) {
-        tracing::warn!("cannot remove the log segment {}: {error}; the next start tries again", path.display());
-    }
+fn not_removed(path: &Path, error: &std::io::Error) {
+    tracing::warn!("cannot remove the log segment {}: {error}; the next start tries again", path.display());
 }
 
 /// Wakes a writer that waits for a thread that has died.
@@ -332,7 +361,7 @@ impl Drop for Farewell<'_> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{FIRST_BYTES, Preallocator, Rolls, goal};
+    use super::{FIRST_BYTES, Preallocator, Rolls, State, Task, goal};
     use crate::io::sys;
     use crate::log::segment::{Creator, SegmentPath};
 
@@ -344,6 +373,21 @@ mod tests {
         assert_eq!(goal(300, 400, 1000), 1000);
         assert_eq!(goal(u64::MAX, 400, u64::MAX), u64::MAX);
         assert_eq!(goal(5, 1, 7), 7);
+    }
+
+    #[test]
+    fn removals_wait_for_the_segment_that_is_made() {
+        let mut state = State { order: Some((2, 100)), goal: 50, ..State::default() };
+        state.removals.extend([PathBuf::from("a"), PathBuf::from("b")]);
+        assert!(matches!(state.task(None, false), Task::Create(2)));
+        assert!(matches!(state.task(Some(0), true), Task::Zero(100)));
+        assert!(matches!(state.task(Some(50), true), Task::Shrink));
+        assert!(matches!(state.task(Some(50), false), Task::Remove(path) if path.ends_with("a")));
+        state.goal = 100;
+        assert!(matches!(state.task(Some(100), false), Task::Publish));
+        state.ending = true;
+        assert!(matches!(state.task(Some(100), true), Task::Remove(path) if path.ends_with("b")));
+        assert!(matches!(state.task(Some(100), true), Task::End));
     }
 
     #[test]

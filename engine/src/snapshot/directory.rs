@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
-use crate::io::{remove_file, sync_dir};
+use crate::io::{Removed, sync_dir};
 
 const PREFIX: &str = "snapshot.";
 const DIRECTORY: &str = "paddock-1";
@@ -40,9 +40,15 @@ pub fn list(data_dir: &Path) -> io::Result<Vec<(Zxid, PathBuf)>> {
     Ok(found)
 }
 
-/// Removes all but the newest `keep` snapshots, and returns the oldest that is left; `None` while there are not so many. `is_valid` is asked for those to be
-/// kept: one that does not hold is not counted, and not removed.
-pub fn purge(data_dir: &Path, keep: usize, mut is_valid: impl FnMut(&Path) -> bool) -> io::Result<Option<Zxid>> {
+/// Removes all but the newest `keep` snapshots, and returns the oldest that is left; `None` while there are not so many.
+/// `is_valid` is asked for those to be kept: one that does not hold is not counted, and not removed. When `go_on` says no,
+/// the rest is removed with less regard for who else uses the disk.
+pub fn purge(
+    data_dir: &Path,
+    keep: usize,
+    mut is_valid: impl FnMut(&Path) -> bool,
+    go_on: impl Fn() -> bool,
+) -> io::Result<Option<Zxid>> {
     let mut snapshots = list(data_dir)?;
     let mut kept = 0;
     let mut oldest_kept = None;
@@ -56,7 +62,8 @@ pub fn purge(data_dir: &Path, keep: usize, mut is_valid: impl FnMut(&Path) -> bo
     }
     if kept == keep {
         for (_, path) in &snapshots {
-            remove_file(path)?;
+            let mut removed = Removed::begin(path)?;
+            while go_on() && removed.shrink()? {}
         }
         sync_dir(&snapshot_dir(data_dir))?;
     }

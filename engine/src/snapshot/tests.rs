@@ -125,7 +125,7 @@ fn purge_keeps_so_many_that_hold() {
     }
     let newest = list(&place.0).unwrap().pop().unwrap().1;
     std::fs::write(&newest, b"rubbish").unwrap();
-    let oldest_kept = purge(&place.0, 3, |path| check(path).is_ok()).unwrap();
+    let oldest_kept = purge(&place.0, 3, |path| check(path).is_ok(), || true).unwrap();
     assert_eq!(oldest_kept, Some(Zxid(3)));
     let left: Vec<i64> = list(&place.0).unwrap().into_iter().map(|(zxid, _)| zxid.0).collect();
     assert_eq!(left, [3, 4, 5, 6]);
