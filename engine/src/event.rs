@@ -39,7 +39,18 @@ struct Stored {
     acl: Acl,
 }
 
+/// Room that is made ahead, events and bytes of their paths.
+const ROOM: usize = 256;
+const ROOM_BYTES: usize = 16 << 10;
+
 impl Events {
+    /// Takes what there is, and makes room for as many again at once, since one turn is much like the next.
+    pub fn take(&mut self) -> Events {
+        let paths = String::with_capacity(self.paths.len().min(ROOM_BYTES));
+        let list = Vec::with_capacity(self.list.len().min(ROOM));
+        std::mem::replace(self, Events { paths, list })
+    }
+
     pub fn push(&mut self, kind: EventKind, zxid: i64, path: &str, acl: &Acl) {
         self.paths.push_str(path);
         self.list.push(Stored { kind, zxid, path_end: self.paths.len(), acl: acl.clone() });

@@ -48,6 +48,19 @@ pub struct Submission {
     pub heard: Option<Heard>,
 }
 
+/// Room that is made ahead, requests and bytes of their bodies.
+const ROOM: usize = 256;
+const ROOM_BYTES: usize = 64 << 10;
+
+impl Submission {
+    /// Takes what there is, and makes room for as much again at once, since one turn is much like the next.
+    pub fn take(&mut self) -> Submission {
+        let bytes = Vec::with_capacity(self.bytes.len().min(ROOM_BYTES));
+        let requests = Vec::with_capacity(self.requests.len().min(ROOM));
+        std::mem::replace(self, Submission { bytes, requests, heard: None })
+    }
+}
+
 /// Sessions that have sent something since the last report.
 pub struct Heard {
     pub sessions: Vec<i64>,

@@ -35,9 +35,21 @@ struct Share {
     bytes: Vec<u8>,
 }
 
+/// Room that is made ahead, answers and bytes of their bodies.
+const ROOM: usize = 256;
+const ROOM_BYTES: usize = 64 << 10;
+
+impl Share {
+    /// An empty one: one version is much like the next.
+    fn with_as_much_room(&self) -> Share {
+        let answers = Vec::with_capacity(self.answers.len().min(ROOM));
+        Share { answers, bytes: Vec::with_capacity(self.bytes.len().min(ROOM_BYTES)) }
+    }
+}
+
 impl Draft {
     pub fn new(reactors: usize) -> Draft {
-        Draft { transactions: 0, answers: 0, bytes: 0, per_reactor: shares(reactors) }
+        Draft { transactions: 0, answers: 0, bytes: 0, per_reactor: (0..reactors).map(|_| Share::default()).collect() }
     }
 
     pub fn transactions(&self) -> usize {
@@ -79,7 +91,7 @@ impl Draft {
     /// Ends the version; the draft is empty again.
     pub fn finish(&mut self, sealed: Sealed, zxid: Zxid, events: Events) -> Version {
         let shares = {
-            let empty = shares(self.per_reactor.len());
+            let empty = self.per_reactor.iter().map(Share::with_as_much_room).collect();
             std::mem::replace(&mut self.per_reactor, empty)
         };
         self.transactions = 0;
@@ -88,10 +100,6 @@ impl Draft {
         let events = Arc::new(events);
         Version { group: None, sealed: Some(sealed), root: None, zxid, events, shares, delivered: 0, answers, bytes }
     }
-}
-
-fn shares(reactors: usize) -> Vec<Share> {
-    (0..reactors).map(|_| Share::default()).collect()
 }
 
 /// A version that is not public yet.

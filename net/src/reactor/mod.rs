@@ -449,7 +449,7 @@ impl Reactor {
         if self.submission.requests.is_empty() && self.submission.heard.is_none() {
             return;
         }
-        let submission = std::mem::take(&mut self.submission);
+        let submission = self.submission.take();
         match self.exchange().submissions.push(submission) {
             Ok(()) => {
                 self.exchange().replica_bell.ring();

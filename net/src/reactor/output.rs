@@ -34,9 +34,13 @@ impl Reactor {
 
     /// Writes to every connection that has output.
     pub(super) fn write_all(&mut self) {
-        for slot in std::mem::take(&mut self.dirty) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
             self.write_out(slot);
         }
+        // The memory is kept for the next turn.
+        dirty.append(&mut self.dirty);
+        self.dirty = dirty;
     }
 
     fn write_out(&mut self, slot: u32) {

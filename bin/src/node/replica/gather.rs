@@ -271,7 +271,7 @@ impl Replica {
         }
         let sealed = self.database.tree_mut().seal();
         let zxid = self.database.last_zxid();
-        let events = std::mem::take(&mut self.effects.events);
+        let events = self.effects.events.take();
         self.commits.push(self.draft.finish(sealed, zxid, events));
     }
 }
