@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use paddock_consensus::Zxid;
-use paddock_engine::snapshot;
+use paddock_engine::io::Removed;
+use paddock_engine::snapshot::{self, Purged};
 use paddock_engine::tree::{HashSeed, Pin};
 use paddock_net::doorbell::Doorbell;
 
@@ -102,11 +103,12 @@ impl Snapshotter {
         let worker = Worker { settings, stopping: stopping.clone() };
         let thread = std::thread::Builder::new().name("snapshotter".into()).spawn(move || {
             for order in take_orders {
-                let outcome = worker.take(order);
+                let (outcome, removed) = worker.take(order).unzip();
                 if done.send(outcome).is_err() {
                     return;
                 }
                 bell.ring();
+                worker.give_back(removed.unwrap_or_default());
             }
         })?;
         Ok(Snapshotter {
@@ -169,7 +171,7 @@ struct Worker {
 
 impl Worker {
     /// A snapshot that fails is no reason to stop: the log has everything, and the next one may succeed.
-    fn take(&self, order: Order) -> Option<Done> {
+    fn take(&self, order: Order) -> Option<(Done, Vec<Removed>)> {
         let zxid = order.zxid;
         match self.write(order) {
             Ok(done) => done,
@@ -182,7 +184,14 @@ impl Worker {
         }
     }
 
-    fn write(&self, order: Order) -> io::Result<Option<Done>> {
+    /// The log may be trimmed meanwhile. A stop does not wait for it.
+    fn give_back(&self, removed: Vec<Removed>) {
+        for mut removed in removed {
+            while !self.stopping.load(Ordering::Relaxed) && removed.shrink() {}
+        }
+    }
+
+    fn write(&self, order: Order) -> io::Result<Option<(Done, Vec<Removed>)>> {
         let began = Instant::now();
         let Order { pin, zxid, sessions, durable } = order;
         let Settings { data_dir, seed, retain } = &self.settings;
@@ -196,18 +205,17 @@ impl Worker {
         let path = written.publish()?;
         let millis = began.elapsed().as_millis() as u64;
         tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
-        let oldest_kept = match retain {
+        let Purged { oldest_kept, removed } = match retain {
             Some(retain) => {
-                let is_valid = |path: &Path| go_on() && snapshot::check(path).is_ok();
-                let purged = snapshot::purge(data_dir, *retain, is_valid, go_on);
+                let purged = snapshot::purge(data_dir, *retain, |path| go_on() && snapshot::check(path).is_ok());
                 purged.unwrap_or_else(|error| {
                     tracing::error!(%error, directory = %data_dir.display(), "old snapshots could not be removed");
-                    None
+                    Purged { oldest_kept: None, removed: Vec::new() }
                 })
             }
-            None => None,
+            None => Purged { oldest_kept: None, removed: Vec::new() },
         };
-        Ok(Some(Done { millis, oldest_kept }))
+        Ok(Some((Done { millis, oldest_kept }, removed)))
     }
 }
 

@@ -42,9 +42,10 @@ impl Map {
         let map = if file.metadata()?.len() == 0 {
             None
         } else {
-            // SAFETY: nobody may truncate or write the file while it is mapped. The callers hold the lock of the data
-            // directory, so no other server touches it, and unmap before they truncate it themselves. A foreign process
-            // that breaks the rule can make reads fault or change under us; every byte read is checked by a CRC.
+            // SAFETY: nobody may truncate or write the file while it is mapped. A server holds the lock of the data
+            // directory, so that no other touches it, and unmaps before it truncates; who only inspects holds none, but
+            // what a server removes meanwhile stays whole for whoever has it open (`Removed`). A foreign process that
+            // breaks the rule can make reads fault or change under us; every byte read is checked by a CRC.
             Some(unsafe { Mmap::map(&file) }?)
         };
         Ok(Map { map, present: AtomicUsize::new(0) })

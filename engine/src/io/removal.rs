@@ -5,63 +5,126 @@
 //! else, and a write that must become durable waits for it. So the name goes first, durably, while the file stays open,
 //! and then the file is made shorter step by step, each with a commit of its own, so that others' writes go in between.
 //!
+//! Only a file that is nobody else's: one with another name (a backup by hard links) or another reader (a copy that is
+//! being made, an inspection) goes as any removed file does, when its last user is done with it.
+//!
 //! A crash leaves nothing to tidy: a file without a name is freed when the last descriptor is closed, or at the next
 //! mount.
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::directory::remove_file;
+use super::sys::is_only_user;
 
 /// Bytes given back at a time: about a millisecond of a disk that is told of each.
 const PIECE: u64 = 4 << 20;
 
-/// A file that has no name any more.
+/// A file that has no name any more, and is given back by [`shrink`](Removed::shrink), or whole when the value is dropped.
 #[derive(Debug)]
-pub struct Removed {
+pub struct Removed(Option<Nameless>);
+
+#[derive(Debug)]
+struct Nameless {
     file: File,
     left: u64,
 }
 
 impl Removed {
-    /// Removes a file so that it stays removed. Its blocks are given back by [`shrink`](Removed::shrink), and what is left
-    /// of them when the value is dropped.
+    /// Removes a file so that it stays removed.
     pub fn begin(path: &Path) -> io::Result<Removed> {
-        let file = OpenOptions::new().write(true).open(path)?;
+        // What may be removed may not always be written to; then it goes at once.
+        let file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(path);
         remove_file(path)?;
-        let left = file.metadata()?.len();
-        Ok(Removed { file, left })
+        Ok(Removed(file.ok().and_then(Nameless::of)))
     }
 
     /// Gives one piece back. Whether more is left.
-    pub fn shrink(&mut self) -> io::Result<bool> {
-        if self.left > PIECE {
-            self.left -= PIECE;
-            self.file.set_len(self.left)?;
-            self.file.sync_data()?;
-        } else {
-            self.left = 0;
+    pub fn shrink(&mut self) -> bool {
+        let more = self.0.as_mut().is_some_and(|nameless| {
+            nameless.shrink().unwrap_or_else(|error| {
+                tracing::debug!(%error, "a removed file is given back at once");
+                false
+            })
+        });
+        if !more {
+            self.0 = None;
         }
-        Ok(self.left > 0)
+        more
+    }
+}
+
+impl Nameless {
+    fn of(file: File) -> Option<Nameless> {
+        let found = file.metadata().ok()?;
+        (found.nlink() == 0 && is_only_user(&file)).then(|| Nameless { left: found.len(), file })
+    }
+
+    fn shrink(&mut self) -> io::Result<bool> {
+        if self.left <= PIECE {
+            return Ok(false);
+        }
+        self.left -= PIECE;
+        self.file.set_len(self.left)?;
+        self.file.sync_data()?;
+        Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{PIECE, Removed};
+    use std::fs::File;
+    use std::path::PathBuf;
+
+    fn file(name: &str, length: u64) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("paddock-removal-{name}-{}", std::process::id()));
+        File::create(&path).unwrap().set_len(length).unwrap();
+        path
+    }
 
     #[test]
     fn a_file_goes_at_once_and_its_blocks_by_and_by() {
-        let path = std::env::temp_dir().join(format!("paddock-removal-{}", std::process::id()));
-        std::fs::File::create(&path).unwrap().set_len(3 * PIECE + 1).unwrap();
+        let path = file("pieces", 3 * PIECE + 1);
         let mut removed = Removed::begin(&path).unwrap();
         assert!(!path.exists());
         for pieces in [2, 1, 0] {
-            assert!(removed.shrink().unwrap());
-            assert_eq!(removed.file.metadata().unwrap().len(), pieces * PIECE + 1);
+            assert!(removed.shrink());
+            assert_eq!(removed.0.as_ref().unwrap().file.metadata().unwrap().len(), pieces * PIECE + 1);
         }
-        assert!(!removed.shrink().unwrap(), "the last piece goes with the descriptor");
+        assert!(!removed.shrink(), "the last piece goes with the descriptor");
         assert!(Removed::begin(&path).is_err());
+    }
+
+    #[test]
+    fn small_files_are_one_piece() {
+        for length in [0, 1, PIECE] {
+            assert!(!Removed::begin(&file("small", length)).unwrap().shrink());
+        }
+    }
+
+    #[test]
+    fn what_others_use_is_left_whole() {
+        let path = file("linked", 3 * PIECE);
+        let backup = path.with_extension("backup");
+        std::fs::hard_link(&path, &backup).unwrap();
+        assert!(!Removed::begin(&path).unwrap().shrink());
+        assert_eq!(backup.metadata().unwrap().len(), 3 * PIECE);
+
+        std::os::unix::fs::symlink(&backup, &path).unwrap();
+        assert!(!Removed::begin(&path).unwrap().shrink());
+        assert!(!path.is_symlink());
+        assert_eq!(backup.metadata().unwrap().len(), 3 * PIECE);
+
+        let reader = File::open(&backup).unwrap();
+        assert!(!Removed::begin(&backup).unwrap().shrink());
+        assert_eq!(reader.metadata().unwrap().len(), 3 * PIECE);
+
+        let path = file("mapped", 3 * PIECE);
+        let map = crate::io::Map::open(&path).unwrap();
+        assert!(!Removed::begin(&path).unwrap().shrink());
+        assert_eq!(map.len() as u64, 3 * PIECE);
     }
 }

@@ -22,7 +22,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -42,7 +42,7 @@ const GROWTH: u64 = 4;
 pub(super) struct Rolls {
     /// Since the last one, in segments that are full.
     since: u64,
-    /// `None` before the first.
+    /// What is expected; `None` before the first.
     between: Option<u64>,
 }
 
@@ -51,15 +51,18 @@ impl Rolls {
     pub fn leave(&mut self, used: u64, is_roll: bool) {
         self.since += used;
         if is_roll {
-            // One short distance (a snapshot that was asked for) is not taken for the rule.
+            // Snapshots come after a random number of transactions, half of the most at least: a short distance is not
+            // taken for the rule.
             let since = std::mem::take(&mut self.since);
-            self.between = Some(since.max(self.between.unwrap_or(0) / 2));
+            self.between = Some(since.max(self.between.map_or(0, |between| between / 4 * 3)));
         }
     }
 
-    /// How large the segment after one of `current` bytes is made: `limit` at most.
+    /// How large the segment after one of `current` bytes is made: `limit` at most. A distance that has become longer than
+    /// was expected is expected to go on.
     pub fn next_size(&self, current: u64, limit: u64) -> u64 {
-        let enough = self.between.map_or(u64::MAX, |between| between.saturating_add(between / 4).max(FIRST_BYTES));
+        let expected = self.between.map(|between| between.max(self.since));
+        let enough = expected.map_or(u64::MAX, |bytes| bytes.saturating_add(bytes / 4).max(FIRST_BYTES));
         let enough = enough.checked_next_multiple_of(ZERO_BYTES as u64).unwrap_or(u64::MAX);
         limit.min(current.saturating_mul(GROWTH)).min(enough)
     }
@@ -243,6 +246,10 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn take_removal(&self) -> Option<PathBuf> {
+        self.lock().removals.pop_front()
+    }
+
     /// A failure from the time when nobody waited yet is not the last word: it is tried again.
     fn need(&self, state: &mut State) {
         if !state.needed {
@@ -309,7 +316,8 @@ impl Maker<'_> {
         Ok(())
     }
 
-    /// Gives the space back that the unfinished segment took.
+    /// Gives the space back that the unfinished segment took. Where there is none left, segments that wait to be removed go
+    /// first, and then it is tried again.
     fn give_up(&mut self, error: LogError) {
         tracing::warn!("the next log segment cannot be prepared: {error}");
         if let Some(segment) = self.making.take()
@@ -317,22 +325,37 @@ impl Maker<'_> {
         {
             not_removed(&segment.path, &error);
         }
-        self.answer(Some(Err(error)));
+        let is_full = matches!(error, LogError::NoSpace { .. });
+        if !(is_full && self.remove_all()) {
+            self.answer(Some(Err(error)));
+        }
+    }
+
+    /// Gives back at once what would go by and by. Whether there was anything.
+    fn remove_all(&mut self) -> bool {
+        let mut any = self.removed.take().is_some();
+        while let Some(path) = self.shared.take_removal() {
+            any = true;
+            self.remove(&path);
+            self.removed = None;
+        }
+        any
     }
 
     fn remove(&mut self, path: &Path) {
         match Removed::begin(path) {
             Ok(removed) => self.removed = Some(removed),
-            Err(error) => not_removed(path, &error),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                not_removed(path, &error);
+                // Those behind it stay as well: a gap would be taken for damage.
+                self.shared.lock().removals.clear();
+            }
         }
     }
 
-    /// What cannot be given back by and by goes at once, with the descriptor.
     fn shrink(&mut self) {
-        let more = self.removed.as_mut().is_some_and(|removed| removed.shrink().unwrap_or(false));
-        if !more {
-            self.removed = None;
-        }
+        self.removed.take_if(|removed| !removed.shrink());
     }
 
     fn answer(&self, ready: Option<Result<Segment, LogError>>) {
@@ -360,9 +383,11 @@ impl Drop for Farewell<'_> {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::sync::{Condvar, Mutex};
 
-    use super::{FIRST_BYTES, Preallocator, Rolls, State, Task, goal};
+    use super::{FIRST_BYTES, Maker, Preallocator, Rolls, Shared, State, Task, goal};
     use crate::io::sys;
+    use crate::log::LogError;
     use crate::log::segment::{Creator, SegmentPath};
 
     #[test]
@@ -401,11 +426,20 @@ mod tests {
         assert_eq!(rolls.next_size(64 * MIB, 64 * MIB), 30 * MIB);
         assert_eq!(rolls.next_size(4 * MIB, 64 * MIB), 16 * MIB);
         rolls.leave(8 * MIB, true);
-        assert_eq!(rolls.next_size(64 * MIB, 64 * MIB), 15 * MIB, "a shorter distance counts by half");
-        rolls.leave(100, true);
-        rolls.leave(100, true);
-        rolls.leave(100, true);
+        let less = rolls.next_size(64 * MIB, 64 * MIB);
+        assert!((22 * MIB..23 * MIB).contains(&less), "by a quarter after a shorter distance: {less}");
+        (0..20).for_each(|_| rolls.leave(100, true));
         assert_eq!(rolls.next_size(64 * MIB, 64 * MIB), FIRST_BYTES);
+        let mut size = FIRST_BYTES;
+        for segments in 0.. {
+            assert!(segments < 16, "they grow again where no roll comes: {size}");
+            if size == 64 * MIB {
+                break;
+            }
+            rolls.leave(size, false);
+            size = rolls.next_size(size, 64 * MIB);
+        }
+        rolls.leave(size, true);
         rolls.leave(1 << 62, false);
         rolls.leave(1 << 62, true);
         assert_eq!(rolls.next_size(64 * MIB, 64 * MIB), 64 * MIB);
@@ -433,6 +467,36 @@ mod tests {
         assert_eq!(segment.size, 2 * FIRST_BYTES);
         let bytes = std::fs::read(segment.path).unwrap();
         assert!(bytes.len() as u64 == segment.size && bytes.iter().all(|byte| *byte == 0));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_gets_back_at_once_what_was_to_go_by_and_by() {
+        let dir = std::env::temp_dir().join(format!("paddock-prepare-full-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let (creator, _) = Creator::new(&dir, 1).unwrap();
+        let old = [dir.join("old.1"), dir.join("old.2")];
+        old.iter().for_each(|path| std::fs::write(path, b"old").unwrap());
+        let shared = Shared { state: Mutex::default(), changed: Condvar::new(), bell: sys::event_fd().unwrap().into() };
+        shared.lock().removals.extend(old.clone());
+        let mut maker = Maker { zeros: creator.zeros(), creator, making: None, removed: None, shared: &shared };
+        maker.give_up(LogError::NoSpace { dir: dir.clone() });
+        assert!(shared.lock().ready.is_none(), "it is tried again");
+        assert!(old.iter().all(|path| !path.exists()));
+        maker.give_up(LogError::NoSpace { dir: dir.clone() });
+        assert!(matches!(shared.lock().ready, Some(Err(LogError::NoSpace { .. }))), "nothing is left to remove");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn segments_behind_one_that_cannot_be_removed_stay() {
+        let (dir, preallocator) = start("stuck");
+        let paths = [dir.join("first"), dir.join("second")];
+        std::fs::create_dir(&paths[0]).unwrap();
+        std::fs::write(&paths[1], b"").unwrap();
+        preallocator.remove(paths.clone());
+        preallocator.end();
+        assert!(paths.iter().all(|path| path.exists()));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

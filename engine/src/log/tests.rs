@@ -285,7 +285,6 @@ fn a_new_segment_waits_for_the_old_one() {
     assert_eq!(log.stats().segments, 3);
 }
 
-/// Groups that were under way together do not vouch for each other.
 #[test]
 fn segments_are_made_for_the_distance_between_rolls() {
     let dir = Fresh::new("distance");
@@ -301,6 +300,7 @@ fn segments_are_made_for_the_distance_between_rolls() {
     assert_eq!(log.next_size(), (6 << 20) + (512 << 10), "5 MiB and a quarter, in whole pieces of zeros");
 }
 
+/// Groups that were under way together do not vouch for each other.
 #[test]
 fn only_marks_make_certain() {
     let dir = Fresh::new("certain");

@@ -40,15 +40,21 @@ pub fn list(data_dir: &Path) -> io::Result<Vec<(Zxid, PathBuf)>> {
     Ok(found)
 }
 
-/// Removes all but the newest `keep` snapshots, and returns the oldest that is left; `None` while there are not so many.
-/// `is_valid` is asked for those to be kept: one that does not hold is not counted, and not removed. When `go_on` says no,
-/// the rest is removed with less regard for who else uses the disk.
-pub fn purge(
-    data_dir: &Path,
-    keep: usize,
-    mut is_valid: impl FnMut(&Path) -> bool,
-    go_on: impl Fn() -> bool,
-) -> io::Result<Option<Zxid>> {
+/// What [`purge`] has done.
+#[derive(Debug)]
+pub struct Purged {
+    /// `None` while there are not so many snapshots as are to be kept: the log before them is still a way to recover.
+    pub oldest_kept: Option<Zxid>,
+    /// Some of the removed files, which may be given back with regard for who else uses the disk.
+    pub removed: Vec<Removed>,
+}
+
+/// Removed files that are kept open at one time.
+const REMOVED_MAX: usize = 4;
+
+/// Removes all but the newest `keep` snapshots. `is_valid` is asked for those to be kept: one that does not hold is not
+/// counted, and not removed.
+pub fn purge(data_dir: &Path, keep: usize, mut is_valid: impl FnMut(&Path) -> bool) -> io::Result<Purged> {
     let mut snapshots = list(data_dir)?;
     let mut kept = 0;
     let mut oldest_kept = None;
@@ -60,13 +66,14 @@ pub fn purge(
             oldest_kept = Some(zxid);
         }
     }
-    if kept == keep {
-        for (_, path) in &snapshots {
-            let mut removed = Removed::begin(path)?;
-            while go_on() && removed.shrink()? {}
-        }
-        sync_dir(&snapshot_dir(data_dir))?;
+    if kept < keep {
+        return Ok(Purged { oldest_kept: None, removed: Vec::new() });
     }
-    // With fewer, the log before them is still a way to recover.
-    Ok(oldest_kept.filter(|_| kept == keep))
+    let mut removed = Vec::new();
+    for (_, path) in &snapshots {
+        removed.push(Removed::begin(path)?);
+        removed.truncate(REMOVED_MAX);
+    }
+    sync_dir(&snapshot_dir(data_dir))?;
+    Ok(Purged { oldest_kept, removed })
 }

@@ -12,7 +12,7 @@ mod format;
 mod loader;
 mod writer;
 
-pub use directory::{list, purge, snapshot_dir};
+pub use directory::{Purged, list, purge, snapshot_dir};
 pub use loader::{LoadedSnapshot, SnapshotError, check, load};
 pub use writer::{WrittenSnapshot, write};
 

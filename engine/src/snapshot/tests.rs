@@ -125,8 +125,12 @@ fn purge_keeps_so_many_that_hold() {
     }
     let newest = list(&place.0).unwrap().pop().unwrap().1;
     std::fs::write(&newest, b"rubbish").unwrap();
-    let oldest_kept = purge(&place.0, 3, |path| check(path).is_ok(), || true).unwrap();
-    assert_eq!(oldest_kept, Some(Zxid(3)));
+    let purged = purge(&place.0, 3, |_| false).unwrap();
+    assert_eq!(purged.oldest_kept, None);
+    assert_eq!(list(&place.0).unwrap().len(), 6, "where too few hold, all stay");
+    let purged = purge(&place.0, 3, |path| check(path).is_ok()).unwrap();
+    assert_eq!(purged.oldest_kept, Some(Zxid(3)));
+    assert_eq!(purged.removed.len(), 2);
     let left: Vec<i64> = list(&place.0).unwrap().into_iter().map(|(zxid, _)| zxid.0).collect();
     assert_eq!(left, [3, 4, 5, 6]);
 }

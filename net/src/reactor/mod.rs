@@ -449,6 +449,9 @@ impl Reactor {
         if self.submission.requests.is_empty() && self.submission.heard.is_none() {
             return;
         }
+        if self.exchange().submissions.is_full() {
+            return;
+        }
         let submission = self.submission.take();
         match self.exchange().submissions.push(submission) {
             Ok(()) => {
