@@ -179,9 +179,13 @@ impl Server {
             put(&mut connection.output, &[&[0; 4], &30_000i32.to_be_bytes(), &session, &16i32.to_be_bytes(), &[1; 17]]);
             return self.mark(slot);
         }
-        let number = |at: usize| frame.get(at..at + 4).map_or(0, |bytes| i32::from_be_bytes(bytes.try_into().unwrap()));
+        let number = |at: usize| {
+            let bytes = frame.get(at..).and_then(<[u8]>::first_chunk);
+            bytes.map_or(0, |bytes| i32::from_be_bytes(*bytes))
+        };
         let (xid, body) = (number(0), frame.get(8..).unwrap_or_default());
-        let path = body.get(..4 + number(8) as usize).unwrap_or_default();
+        let path_length = usize::try_from(number(8)).unwrap_or(0);
+        let path = body.get(..4 + path_length).unwrap_or_default();
         match number(4) {
             opcode::SET_DATA => return self.append(slot, xid),
             // The root of a bench, which it asks for before it makes it.

@@ -391,7 +391,6 @@ impl Log {
         };
         let old = std::mem::replace(&mut self.current, next);
         self.kept.push_back(Kept { path: old.path, last: self.submitted });
-
         self.rolls.leave(self.end, self.rolling);
         (self.end, self.rolling, self.paced) = (0, false, 0);
         self.order_next();

@@ -56,8 +56,8 @@ fn kazoo_harness(command: &mut Command, kind: Kind) {
     command.env("ZOOKEEPER_PORT_OFFSET", free_port().to_string());
 }
 
-/// kazoo's recipes, its locks, and its handlers, which do once more with eventlet and gevent what the others do with threads: parts
-/// of the suite that run beside each other.
+/// kazoo's recipes, its locks, and its handlers, which do once more with eventlet and gevent what the others do with
+/// threads: parts of the suite that run beside each other.
 const KAZOO_RECIPES: [&str; 8] = [
     "test_barrier.py",
     "test_cache.py",
