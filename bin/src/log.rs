@@ -1,5 +1,4 @@
 //! `paddock log`: looking at a transaction log, and cutting it on a person's order.
-#![allow(clippy::print_stdout, reason = "what a command says goes to stdout")]
 
 use std::fmt;
 use std::io::{self, Write};
@@ -8,10 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use paddock_consensus::Zxid;
 use paddock_engine::acl::AclTable;
-use paddock_engine::io::{DataDir, DirError};
-use paddock_engine::log::{self, Entry, LogError, Verdict};
+use paddock_engine::io::{DataDir, DirError, is_same_directory};
+use paddock_engine::log::{self, Entry, FoundMilestone, LogError, Place, Verdict};
 use paddock_engine::snapshot;
 use paddock_engine::txn::{ReadTxn, Txn};
+
+use crate::node::foreign_data;
 
 #[derive(Args)]
 pub struct LogArgs {
@@ -21,20 +22,27 @@ pub struct LogArgs {
 
 #[derive(Subcommand)]
 enum LogCommand {
-    /// Read every record and say whether the log holds. Changes nothing.
+    /// Read every record and say whether the log holds and nothing of it is missing. Changes nothing.
     Check {
         /// The dataLogDir.
         dir: PathBuf,
+        /// The dataDir, if that is another directory.
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
     },
     /// List segments, groups and transactions. Changes nothing.
     Show {
         /// The dataLogDir.
         dir: PathBuf,
     },
-    /// Remove every transaction after one. What was acknowledged after it is lost; keep a copy of the directory.
+    /// Remove every transaction after one, and go on without those that are missing. What was acknowledged after it is lost;
+    /// keep a copy of the directories.
     Cut {
         /// The dataLogDir of a server that does not run.
         dir: PathBuf,
+        /// Its dataDir, if that is another directory.
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
         /// The last transaction that stays, decimal or 0x and hexadecimal.
         #[arg(long, value_name = "ZXID", value_parser = parse_zxid)]
         after: Zxid,
@@ -48,6 +56,11 @@ pub enum LogCommandError {
     Directory(DirError),
     NoDirectory(PathBuf),
     Damaged(String),
+    /// There is no log, and what there is instead.
+    NoLog {
+        directory: PathBuf,
+        instead: String,
+    },
     /// It has what is to be cut.
     NewerSnapshot {
         zxid: Zxid,
@@ -65,6 +78,9 @@ impl fmt::Display for LogCommandError {
                 write!(f, "{} is no directory; give the dataLogDir (or dataDir) of a server", path.display())
             }
             LogCommandError::Damaged(damage) => f.write_str(damage),
+            LogCommandError::NoLog { directory, instead } => {
+                write!(f, "{} holds no transaction log: {instead}", directory.display())
+            }
             LogCommandError::NewerSnapshot { zxid, path } => write!(
                 f,
                 "the snapshot {} holds transactions up to {zxid}; move it away first, then cut the log",
@@ -96,10 +112,16 @@ fn parse_zxid(text: &str) -> Result<Zxid, String> {
 }
 
 pub fn run(arguments: &LogArgs) -> Result<(), LogCommandError> {
-    match &arguments.command {
-        LogCommand::Check { dir } => check(dir),
-        LogCommand::Show { dir } => show(dir),
-        LogCommand::Cut { dir, after } => cut(dir, *after),
+    let out = &mut io::BufWriter::new(io::stdout().lock());
+    let done = match &arguments.command {
+        LogCommand::Check { dir, data_dir } => check(dir, data_dir.as_deref().unwrap_or(dir), out),
+        LogCommand::Show { dir } => show(dir, out),
+        LogCommand::Cut { dir, data_dir, after } => cut(dir, data_dir.as_deref().unwrap_or(dir), *after, out),
+    };
+    match done.and_then(|()| Ok(out.flush()?)) {
+        // Whoever reads has seen enough.
+        Err(LogCommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
     }
 }
 
@@ -107,45 +129,90 @@ fn existing(dir: &Path) -> Result<(), LogCommandError> {
     if dir.is_dir() { Ok(()) } else { Err(LogCommandError::NoDirectory(dir.to_owned())) }
 }
 
-fn check(dir: &Path) -> Result<(), LogCommandError> {
+/// An error unless there is something of a log; a verdict on nothing would be taken for one.
+fn existing_log(dir: &Path) -> Result<(), LogCommandError> {
     existing(dir)?;
+    if log::segment_count(dir)? > 0 {
+        return Ok(());
+    }
+    Err(LogCommandError::NoLog { directory: dir.to_owned(), instead: instead_of_log(dir)? })
+}
+
+/// What a directory without a log has, and where the log may be.
+fn instead_of_log(dir: &Path) -> Result<String, LogCommandError> {
+    let snapshots = snapshot::list(dir)?;
+    let noted = FoundMilestone::read(dir)?;
+    let mut instead = match snapshots.last() {
+        Some((zxid, _)) => format!("it has {} snapshots, up to transaction {zxid}, and no segment", snapshots.len()),
+        None => "it has neither a segment nor a snapshot".to_owned(),
+    };
+    match noted.milestone().map(|noted| (&noted.dir, noted.zxid)) {
+        Some((was_in, zxid)) if was_in != dir => {
+            instead += &format!("; the log was in {}, up to {zxid} at least: give that directory", was_in.display());
+        }
+        Some((_, zxid)) => instead += &format!("; a log was here, up to {zxid} at least, and is gone"),
+        None => {}
+    }
+    if let Some(theirs) = foreign_data(dir) {
+        instead +=
+            &format!("; {} holds a ZooKeeper server's files, which this version does not read", theirs.display());
+    } else if dir.parent().is_some_and(|parent| snapshot::snapshot_dir(parent) == dir) {
+        instead += "; this is the directory inside: give the one above it";
+    }
+    Ok(instead)
+}
+
+fn check(dir: &Path, data_dir: &Path, out: &mut impl Write) -> Result<(), LogCommandError> {
+    existing_log(dir)?;
+    existing(data_dir)?;
     let (mut segments, mut groups, mut records) = (0, 0, 0);
     let verdict = log::inspect(dir, &mut |entry| match entry {
         Entry::Segment { .. } => segments += 1,
         Entry::Group { .. } => groups += 1,
         Entry::Record { .. } => records += 1,
     })?;
-    println!("{segments} segments, {groups} groups, {records} transactions");
-    tell(verdict)
+    writeln!(out, "{segments} segments, {groups} groups, {records} transactions")?;
+    if !matches!(verdict, Verdict::Damaged(_)) {
+        refuse_missing(dir, data_dir)?;
+    }
+    tell(verdict, out)
 }
 
-fn tell(verdict: Verdict) -> Result<(), LogCommandError> {
+fn refuse_missing(dir: &Path, data_dir: &Path) -> Result<(), LogCommandError> {
+    let place = place(dir, data_dir)?;
+    log::missing(place)?.map_or(Ok(()), |missing| Err(LogError::Missing(Box::new(missing)).into()))
+}
+
+/// With the newest snapshot that holds.
+fn place<'a>(dir: &'a Path, data_dir: &'a Path) -> Result<Place<'a>, LogCommandError> {
+    let snapshots = snapshot::list(data_dir)?;
+    let newest = snapshots.into_iter().rev().find(|(_, path)| snapshot::check(path).is_ok());
+    Ok(Place { dir, data_dir, snapshot: newest.map_or(Zxid::ZERO, |(zxid, _)| zxid) })
+}
+
+fn tell(verdict: Verdict, out: &mut impl Write) -> Result<(), LogCommandError> {
     match verdict {
-        Verdict::Sound { last } => println!("sound; the last transaction is {last}"),
-        Verdict::Torn { last, torn } => {
-            println!(
-                "sound up to {last}; a crash has torn what was being written after it, and the next start cuts that: {torn:?}"
-            );
-        }
+        Verdict::Sound { last } => writeln!(out, "sound; the last transaction is {last}")?,
+        Verdict::Torn { last, torn } => writeln!(
+            out,
+            "sound up to {last}; a crash has torn what was being written after it, and the next start cuts that: {torn:?}"
+        )?,
         Verdict::Damaged(damage) => return Err(LogCommandError::Damaged(damage.to_string())),
     }
     Ok(())
 }
 
-fn show(dir: &Path) -> Result<(), LogCommandError> {
-    existing(dir)?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
+fn show(dir: &Path, out: &mut impl Write) -> Result<(), LogCommandError> {
+    existing_log(dir)?;
     let mut acls = AclTable::default();
     let mut written = Ok(());
     let verdict = log::inspect(dir, &mut |entry| {
         if written.is_ok() {
-            written = show_entry(&entry, &mut acls, &mut out);
+            written = show_entry(&entry, &mut acls, out);
         }
     })?;
     written?;
-    out.flush()?;
-    drop(out);
-    tell(verdict)
+    tell(verdict, out)
 }
 
 fn show_entry(entry: &Entry<'_>, acls: &mut AclTable, out: &mut impl Write) -> io::Result<()> {
@@ -194,15 +261,18 @@ fn describe(txn: &Txn<'_>) -> String {
     }
 }
 
-fn cut(dir: &Path, after: Zxid) -> Result<(), LogCommandError> {
+fn cut(dir: &Path, data_dir: &Path, after: Zxid, out: &mut impl Write) -> Result<(), LogCommandError> {
     existing(dir)?;
-    // Not while a server runs on it.
-    let _lock = DataDir::open(dir, false).map_err(LogCommandError::Directory)?;
-    let snapshots = snapshot::list(dir)?;
+    // Not while a server runs on them.
+    let _log_lock = DataDir::open(dir, false).map_err(LogCommandError::Directory)?;
+    let _data_lock = (!is_same_directory(dir, data_dir))
+        .then(|| DataDir::open(data_dir, false).map_err(LogCommandError::Directory))
+        .transpose()?;
+    let snapshots = snapshot::list(data_dir)?;
     if let Some((zxid, path)) = snapshots.into_iter().rev().find(|(zxid, _)| *zxid > after) {
         return Err(LogCommandError::NewerSnapshot { zxid, path });
     }
-    let removed = log::cut_after(dir, after)?;
-    println!("removed {} transactions and {} whole segments after {after}", removed.records, removed.segments);
+    let removed = log::cut_after(place(dir, data_dir)?, after)?;
+    writeln!(out, "removed {} transactions and {} whole segments after {after}", removed.records, removed.segments)?;
     Ok(())
 }

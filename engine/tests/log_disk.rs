@@ -253,37 +253,73 @@ fn write_until_error(log: &mut Log, zxid: &mut i64, length: usize) -> (Zxid, Log
     }
 }
 
-fn check_full(mount: &Mount, method: Method) {
+/// What becomes of a log on a disk that is full.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    /// Space comes back, and it goes on.
+    GoesOn,
+    /// The process is told to end.
+    Closes,
+    /// The process is killed.
+    Dies,
+}
+
+fn check_full(mount: &Mount, method: Method, then: Then) {
     let dir = Fresh::below(&mount.at);
     let ballast = mount.at.join("ballast");
-    std::fs::write(&ballast, vec![1; 1 << 20]).unwrap();
+    std::fs::write(&ballast, vec![1; 6 << 20]).unwrap();
     let Some((mut log, _)) = open_by(method, LogConfig { segment_bytes: 6 << 20, ..dir.config() }) else { return };
     let mut zxid = 0;
     let (durable, error) = write_until_error(&mut log, &mut zxid, 100_000);
     assert!(matches!(&error, LogError::NoSpace { dir: at } if at.starts_with(&dir.0)), "{error}");
     assert!(error.to_string().contains("free space"), "{error}");
-    assert!(log.completed().is_err() && log.submit().is_err());
-    assert_eq!(log.completed_zxid(), durable);
-    drop(log);
-    if let Err(error) = open(dir.config(), 0) {
-        assert!(matches!(error, LogError::NoSpace { .. }), "{error}");
+    assert!(log.submit().is_err() && !log.can_submit() && log.shortage().is_some());
+    assert_eq!(log.completed_zxid(), durable, "the record that waits is not acknowledged");
+    if then == Then::GoesOn {
+        std::fs::remove_file(&ballast).unwrap();
+        let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(4));
+        for fd in log.event_fds() {
+            poll.registry().register(&mut SourceFd(&fd), Token(0), Interest::READABLE).unwrap();
+        }
+        while !log.can_submit() {
+            poll.poll(&mut events, None).unwrap();
+        }
+        assert!(log.shortage().is_none());
+        settle(&mut log).unwrap();
+        assert_eq!(log.completed_zxid(), Zxid(zxid));
+        log.close().unwrap();
+    } else {
+        match then {
+            Then::Closes => log.close().unwrap(),
+            _ => drop(log),
+        }
+        if let Err(error) = open(dir.config(), 0) {
+            assert!(matches!(error, LogError::NoSpace { .. }), "{error}");
+        }
+        std::fs::remove_file(&ballast).unwrap();
     }
-    std::fs::remove_file(ballast).unwrap();
     let (mut log, _, replayed) = open(dir.config(), 0).unwrap();
-    assert_eq!(replayed.last().map(|(zxid, _)| Zxid(*zxid)), Some(durable));
+    let kept = if then == Then::GoesOn { Zxid(zxid) } else { durable };
+    assert_eq!(replayed.last().map(|(zxid, _)| Zxid(*zxid)), Some(kept));
     fill(&mut log, zxid + 1, &[100]);
     log.close().unwrap();
 }
 
 #[test]
-fn a_full_disk_is_said_and_nothing_more_is_acknowledged() {
-    for method in [Method::Ring, Method::Thread] {
-        match Mount::tmpfs(&format!("tmpfs-{method:?}"), "16m") {
-            Some(mount) => check_full(&mount, method),
+fn a_full_disk_is_waited_for_and_nothing_is_acknowledged_meanwhile() {
+    for (method, then) in [
+        (Method::Ring, Then::GoesOn),
+        (Method::Thread, Then::GoesOn),
+        (Method::Ring, Then::Closes),
+        (Method::Ring, Then::Dies),
+        (Method::Thread, Then::Dies),
+    ] {
+        match Mount::tmpfs(&format!("tmpfs-{method:?}"), "20m") {
+            Some(mount) => check_full(&mount, method, then),
             None => eprintln!("not tested: a tmpfs cannot be mounted here"),
         }
-        match Mount::ext4(&format!("full-{method:?}"), 32 << 20) {
-            Some(mount) => check_full(&mount, method),
+        match Mount::ext4(&format!("full-{method:?}"), 36 << 20) {
+            Some(mount) => check_full(&mount, method, then),
             None => eprintln!("not tested: an ext4 image cannot be mounted here"),
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use log_fixture::{Fresh, Group, Records, append, damaged, fill, groups, open, payload, settle};
 use paddock_consensus::Zxid;
-use paddock_engine::log::{Cut, Log, LogConfig, LogError, Method, Verdict, cut_after, inspect};
+use paddock_engine::log::{Cut, Log, LogConfig, LogError, Method, Place, Verdict, cut_after, inspect};
 use proptest::prelude::*;
 
 fn edit(path: &Path, offset: u64, bytes: &[u8]) {
@@ -118,8 +118,8 @@ fn a_damaged_log_is_not_opened_and_says_what_to_do() {
     assert_eq!(damaged(error).after, Zxid(1));
     assert_eq!(std::fs::read(&groups[1].file).unwrap(), before, "a damaged log is left as it is");
 
-    assert!(matches!(cut_after(&dir.0, Zxid(2)), Err(LogError::Damaged(_))), "what is damaged cannot be kept");
-    cut_after(&dir.0, Zxid(1)).unwrap();
+    assert!(matches!(cut_after(dir.place(), Zxid(2)), Err(LogError::Damaged(_))), "what is damaged cannot be kept");
+    cut_after(dir.place(), Zxid(1)).unwrap();
     let (_, _, replayed) = open(dir.config(), 0).unwrap();
     assert_eq!(replayed, records[..1]);
 }
@@ -236,6 +236,8 @@ fn a_snapshot_may_be_newer_than_the_log() {
     let (mut log, ..) = open(dir.config(), 0).unwrap();
     fill(&mut log, 1, &[10, 10]);
     log.close().unwrap();
+    assert!(matches!(open(dir.config(), 100).err(), Some(LogError::Missing(_))), "not by itself");
+    cut_after(Place { snapshot: Zxid(100), ..dir.place() }, Zxid(100)).unwrap();
     let (mut log, recovery, _) = open(dir.config(), 100).unwrap();
     assert_eq!(recovery.last, Zxid(100));
     fill(&mut log, 101, &[10]);
@@ -266,7 +268,7 @@ fn a_cut_keeps_exactly_what_it_should() {
     log.close().unwrap();
     for zxid in 0..=21 {
         let copy = dir.copy();
-        let cut = cut_after(&copy.0, Zxid(zxid)).unwrap();
+        let cut = cut_after(copy.place(), Zxid(zxid)).unwrap();
         assert_eq!(cut.records, 20u64.saturating_sub(zxid as u64), "{zxid}");
         let kept = usize::try_from(zxid.min(20)).unwrap();
         let (mut log, recovery, replayed) = open(copy.config(), 0).unwrap();
@@ -277,7 +279,7 @@ fn a_cut_keeps_exactly_what_it_should() {
         let (_, _, replayed) = open(copy.config(), 0).unwrap();
         assert_eq!(replayed, [&records[..kept], &added].concat());
     }
-    assert_eq!(cut_after(&dir.0, Zxid(20)).unwrap(), Cut::default());
+    assert_eq!(cut_after(dir.place(), Zxid(20)).unwrap(), Cut::default());
 }
 
 /// A crash between writing the shortened segment and putting it into place.
@@ -301,7 +303,7 @@ proptest! {
         segment_kib in 1u64..40,
         ring in any::<bool>(),
         closes in any::<bool>(),
-        after in 0i64..40,
+        after in any::<prop::sample::Index>(),
     ) {
         let dir = Fresh::new();
         let method = if ring { Method::Auto } else { Method::Thread };
@@ -324,6 +326,7 @@ proptest! {
             // Dropped, a log waits for its writes, so everything is on the disk.
             if closes { log.close().unwrap() } else { drop(log) }
         }
+        let after = after.index(all.len() + 1) as i64;
         let (_, recovery, replayed) = open(config.clone(), after).unwrap();
         let newer: Records = all.iter().filter(|(zxid, _)| *zxid > after).cloned().collect();
         prop_assert_eq!(recovery.records, newer.len() as u64);

@@ -126,6 +126,7 @@ fn monitor(status: &Status) -> String {
     line("log_transactions", &replica.transactions.get());
     line("log_groups", &replica.groups.get());
     line("log_bytes", &replica.log_bytes.get());
+    line("log_waits_for_space", &replica.log_waits.get());
     line("log_sync_micros_sum", &replica.sync_micros_sum.get());
     line("log_sync_micros_max", &replica.sync_micros_max.get());
     line("tree_garbage_bytes", &replica.garbage_bytes.get());

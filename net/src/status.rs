@@ -73,6 +73,8 @@ pub struct ReplicaStatus {
     pub transactions: Counter,
     pub groups: Counter,
     pub log_bytes: Counter,
+    /// 1 while writes wait because the log's disk is full, or something else is short that it needs.
+    pub log_waits: Counter,
     pub sync_micros_sum: Counter,
     pub sync_micros_max: Counter,
     pub snapshots: Counter,

@@ -30,7 +30,7 @@ use mio::net::TcpListener;
 use paddock_engine::acl::Authority;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Rules;
-use paddock_engine::io::{DataDir, DirError, sys};
+use paddock_engine::io::{DataDir, DirError, is_same_directory, sys};
 use paddock_engine::log::{LogConfig, Method};
 use paddock_engine::prepare::FRAME_MAX;
 use paddock_engine::tree::ExtendedTypes;
@@ -43,9 +43,10 @@ use paddock_net::status::{ReactorStatus, Status, Text};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::{Config, IoMethod, Purge, conf_reply};
+pub use recovery::foreign_data;
 use recovery::{Recovered, RecoveryError, recover};
+use replica::{Files, Replica, ReplicaError};
 pub use replica::{NewSessions, ThrottleSettings as RequestThrottleSettings};
-use replica::{Replica, ReplicaError};
 use snapshotter::{Snapshotter, Trigger};
 
 /// The ZooKeeper whose behaviour clients find here, as `srvr` and `mntr` tell it.
@@ -97,6 +98,7 @@ impl NodeError {
     pub fn exit_code(&self) -> u8 {
         match self {
             NodeError::Directory(_) => 3,
+            NodeError::Recovery(error) if error.is_of_directories() => 3,
             _ => 1,
         }
     }
@@ -112,7 +114,7 @@ pub fn serve(config: &Config) -> Result<(), NodeError> {
     let early_stop = stop_at_once().map_err(setup("the signals"))?;
     let data_dir = DataDir::open(&config.data_dir, config.data_dir_autocreate).map_err(NodeError::Directory)?;
     // Another directory has a lock of its own.
-    let log_dir = (config.data_log_dir != config.data_dir)
+    let log_dir = (!is_same_directory(&config.data_log_dir, &config.data_dir))
         .then(|| DataDir::open(&config.data_log_dir, config.data_dir_autocreate).map_err(NodeError::Directory))
         .transpose()?;
     let address = config.client_address;
@@ -152,7 +154,7 @@ fn run(
     recovered: Recovered,
     signal: OwnedFd,
 ) -> Result<(), NodeError> {
-    let Recovered { mut database, log, seed, found, .. } = recovered;
+    let Recovered { mut database, log, seed, found, snapshot } = recovered;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
     let status = Arc::new(status(config, address, threads.max(1)));
     let replica_poll = Poll::new().map_err(setup("the replica's poll"))?;
@@ -229,6 +231,7 @@ fn run(
         throttle: config.request_throttle,
         snapshotter,
         trigger,
+        files: Files::new(&config.data_dir, snapshot),
     })
     .map_err(setup("the replica"))?;
     tracing::info!(reactors = threads, "listening on {address}");
@@ -291,6 +294,7 @@ fn stop_signal() -> io::Result<OwnedFd> {
 
 fn log_config(config: &Config) -> LogConfig {
     LogConfig {
+        data_dir: config.data_dir.clone(),
         segment_bytes: config.pre_alloc_size.max(1 << 20),
         in_flight: config.io_depth as usize,
         sync: config.force_sync,
@@ -343,7 +347,8 @@ fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings 
 fn report_recovery(recovered: &Recovered, began: Instant) {
     let found = &recovered.found;
     if let Some(torn) = &found.torn {
-        tracing::warn!("the log's end was torn by a crash and was cut: {torn:?}");
+        let copy = found.torn_kept.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
+        tracing::warn!(copy, "the log's end was torn by a crash and was cut: {torn:?}");
     }
     tracing::info!(
         zxid = %recovered.database.last_zxid(),

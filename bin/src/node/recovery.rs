@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 use paddock_engine::acl::AclTable;
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::io::create_dir;
-use paddock_engine::log::{Log, LogConfig, LogError, Recovery};
+use paddock_engine::io::{create_dir, is_same_directory};
+use paddock_engine::log::{self, Entry, FoundMilestone, Log, LogConfig, LogError, Recovery};
 use paddock_engine::snapshot;
 use paddock_engine::tree::{ExtendedTypes, HashSeed};
 use paddock_engine::txn::Txn;
@@ -31,6 +31,12 @@ pub enum RecoveryError {
     ForeignData {
         directory: PathBuf,
     },
+    /// There is a `dataLogDir`, and a half of the data lies in the wrong directory.
+    Misplaced {
+        what: &'static str,
+        is_in: PathBuf,
+        belongs_in: PathBuf,
+    },
     Log(LogError),
 }
 
@@ -51,8 +57,23 @@ impl fmt::Display for RecoveryError {
                 "{} holds the data of a ZooKeeper server, which this version does not read; give another dataDir",
                 directory.display()
             ),
+            RecoveryError::Misplaced { what, is_in, belongs_in } => write!(
+                f,
+                "{what}.* are in {}, but with these dataDir and dataLogDir they belong in {}: move them there, or correct \
+                 the two directories",
+                is_in.display(),
+                belongs_in.display()
+            ),
             RecoveryError::Log(error) => error.fmt(f),
         }
+    }
+}
+
+impl RecoveryError {
+    /// Whether it is a matter of which directories were given, which ZooKeeper tells by an exit code of its own.
+    pub fn is_of_directories(&self) -> bool {
+        use RecoveryError::{ForeignData, Log, Misplaced};
+        matches!(self, ForeignData { .. } | Misplaced { .. } | Log(LogError::Missing(_)))
     }
 }
 
@@ -68,13 +89,14 @@ pub struct Recovered {
 /// Recovers the state. Nothing is served before all of it is there.
 pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<Recovered, RecoveryError> {
     let directory = snapshot::snapshot_dir(data_dir);
-    refuse_foreign_data(data_dir, &directory)?;
-    refuse_foreign_data(&log_config.dir, &snapshot::snapshot_dir(&log_config.dir))?;
+    refuse_misplaced_data(data_dir, &log_config.dir)?;
+    refuse_foreign_data(data_dir, &log_config.dir)?;
     create_dir(&directory).map_err(|source| RecoveryError::Io {
         action: "create the directory",
         path: directory.clone(),
         source,
     })?;
+    snapshot::remove_unfinished(data_dir);
     let loaded = load_newest(data_dir, &directory, rules.extended_types)?;
     let snapshot = loaded.as_ref().map(|(zxid, _, _)| *zxid);
     let (mut database, seed) = match loaded {
@@ -101,17 +123,70 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
     Ok(Recovered { database, log, seed, found, snapshot })
 }
 
-/// A version of ours beside a ZooKeeper server's files is one that has taken them over.
-fn refuse_foreign_data(directory: &Path, ours: &Path) -> Result<(), RecoveryError> {
-    let theirs = directory.join("version-2");
-    let has_data = |path: &Path| {
+/// Where there are two directories, the dataDir holds no log and the dataLogDir no snapshot, as in ZooKeeper: otherwise one
+/// of them was given only now, or they were exchanged.
+fn refuse_misplaced_data(data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
+    if is_same_directory(data_dir, log_dir) {
+        return Ok(());
+    }
+    let (data, log) = (snapshot::snapshot_dir(data_dir), snapshot::snapshot_dir(log_dir));
+    if log::segment_count(data_dir).map_err(RecoveryError::Log)? > 0 {
+        return Err(RecoveryError::Misplaced { what: "log", is_in: data, belongs_in: log });
+    }
+    if !snapshots_in(log_dir)?.is_empty() {
+        return Err(RecoveryError::Misplaced { what: "snapshot", is_in: log, belongs_in: data });
+    }
+    Ok(())
+}
+
+fn snapshots_in(data_dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, RecoveryError> {
+    snapshot::list(data_dir).map_err(|source| RecoveryError::Io {
+        action: "list the snapshots in",
+        path: snapshot::snapshot_dir(data_dir),
+        source,
+    })
+}
+
+/// A ZooKeeper server's files are not looked over in silence: beside a state of ours that holds nothing they are what the
+/// operator means, beside one that does hold something they may be.
+fn refuse_foreign_data(data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
+    let Some(theirs) = foreign_data(data_dir).or_else(|| foreign_data(log_dir)) else { return Ok(()) };
+    if !has_transactions(data_dir, log_dir)? {
+        return Err(RecoveryError::ForeignData { directory: theirs });
+    }
+    tracing::warn!(
+        "{} holds the data of a ZooKeeper server, which is not read: what is served is the data in {}. If it should be the \
+         former, stop this server",
+        theirs.display(),
+        snapshot::snapshot_dir(data_dir).display()
+    );
+    Ok(())
+}
+
+/// The directory with a ZooKeeper server's files, where this one holds some: itself, or the one inside.
+pub fn foreign_data(directory: &Path) -> Option<PathBuf> {
+    let has_data = |path: &PathBuf| {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
         entries.map(|entry| entry.file_name()).any(|name| {
             let name = name.to_string_lossy();
             name.starts_with("log.") || name.starts_with("snapshot.")
         })
     };
-    if !ours.exists() && has_data(&theirs) { Err(RecoveryError::ForeignData { directory: theirs }) } else { Ok(()) }
+    // What lies in a directory of ours is ours.
+    let is_ours = directory.parent().is_some_and(|parent| snapshot::snapshot_dir(parent) == directory);
+    let places = [directory.join("version-2"), directory.to_owned()];
+    places.into_iter().filter(|_| !is_ours).find(has_data)
+}
+
+fn has_transactions(data_dir: &Path, log_dir: &Path) -> Result<bool, RecoveryError> {
+    let noted = FoundMilestone::read(data_dir).map_err(RecoveryError::Log)?;
+    if !snapshots_in(data_dir)?.is_empty() || noted.milestone().is_some_and(|noted| noted.zxid > Zxid::ZERO) {
+        return Ok(true);
+    }
+    let mut any = false;
+    let inspected = log::inspect(log_dir, &mut |entry| any |= matches!(entry, Entry::Record { .. }));
+    inspected.map_err(RecoveryError::Log)?;
+    Ok(any)
 }
 
 type Loaded = (Zxid, snapshot::LoadedSnapshot, HashSeed);
@@ -121,11 +196,7 @@ fn load_newest(
     directory: &Path,
     extended_types: ExtendedTypes,
 ) -> Result<Option<Loaded>, RecoveryError> {
-    let snapshots = snapshot::list(data_dir).map_err(|source| RecoveryError::Io {
-        action: "list the snapshots in",
-        path: directory.to_owned(),
-        source,
-    })?;
+    let snapshots = snapshots_in(data_dir)?;
     let count = snapshots.len();
     for (zxid, path) in snapshots.into_iter().rev() {
         match snapshot::load(&path, extended_types) {

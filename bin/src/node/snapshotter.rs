@@ -37,13 +37,18 @@ impl Trigger {
     }
 
     pub fn note(&mut self, bytes: usize) {
-        self.transactions += 1;
+        self.transactions = self.transactions.saturating_add(1);
         self.bytes += bytes as u64;
     }
 
     /// Counts transactions that were replayed at start, of which no snapshot has been taken either.
     pub fn note_replayed(&mut self, transactions: u64) {
         self.transactions += transactions;
+    }
+
+    /// It is time, whatever was counted.
+    pub fn hurry(&mut self) {
+        self.transactions = u64::MAX;
     }
 
     pub fn is_due(&self) -> bool {
@@ -70,6 +75,7 @@ struct Order {
 /// A snapshot that is in place.
 #[derive(Debug)]
 pub struct Done {
+    pub zxid: Zxid,
     pub millis: u64,
     /// The log is not needed up to here any more.
     pub oldest_kept: Option<Zxid>,
@@ -215,7 +221,7 @@ impl Worker {
             }
             None => Purged { oldest_kept: None, removed: Vec::new() },
         };
-        Ok(Some((Done { millis, oldest_kept }, removed)))
+        Ok(Some((Done { zxid, millis, oldest_kept }, removed)))
     }
 }
 

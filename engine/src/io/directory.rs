@@ -5,16 +5,20 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The file whose lock says that a server uses the directory. It stays when the server ends; only its lock counts.
+/// The file that tells who uses the directory, and is locked. It stays when the server ends; only its lock counts.
 const LOCK_FILE: &str = "paddock.lock";
 
 /// A directory that this process alone uses, until the value is dropped.
+///
+/// Two locks (flock) say so. That of the file can be seen and tells the process, but a person may delete the file, and then
+/// its lock keeps nobody out; that of the directory itself cannot be deleted as long as there is something to protect.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    /// Holds the flock.
+    _directory: File,
     _lock: File,
 }
 
@@ -29,6 +33,11 @@ pub enum DirError {
     },
     NotWritable {
         path: PathBuf,
+        source: io::Error,
+    },
+    /// The file with the lock cannot be opened, locked or written.
+    Lock {
+        file: PathBuf,
         source: io::Error,
     },
     /// `pid` as the holder wrote it; `None` if it did not get so far.
@@ -53,9 +62,11 @@ impl DataDir {
             Err(_) if !create => return Err(DirError::Missing { path: path.to_owned() }),
             Err(_) => create_dir(path).map_err(not_writable)?,
         }
-        let lock = lock(path)?;
-        sync_dir(path).map_err(not_writable)?;
-        Ok(DataDir { path: path.to_owned(), _lock: lock })
+        let directory = File::open(path).map_err(not_writable)?;
+        lock_directory(&directory, path)?;
+        let lock = lock_file(path)?;
+        directory.sync_all().map_err(not_writable)?;
+        Ok(DataDir { path: path.to_owned(), _directory: directory, _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -63,22 +74,48 @@ impl DataDir {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, DirError> {
-    let not_writable = |source| DirError::NotWritable { path: dir.to_owned(), source };
-    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join(LOCK_FILE));
-    let mut file = open.map_err(not_writable)?;
+fn lock_directory(directory: &File, path: &Path) -> Result<(), DirError> {
+    match directory.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(locked(path)),
+        // NFS locks only what is open for writing, which no directory can be: there the file's lock has to do.
+        Err(TryLockError::Error(error)) if matches!(error.raw_os_error(), Some(libc::EBADF | libc::EOPNOTSUPP)) => {
+            tracing::debug!(%error, directory = %path.display(), "the directory itself cannot be locked, only its lock file");
+            Ok(())
+        }
+        Err(TryLockError::Error(source)) => Err(DirError::NotWritable { path: path.to_owned(), source }),
+    }
+}
+
+fn lock_file(dir: &Path) -> Result<File, DirError> {
+    let path = dir.join(LOCK_FILE);
+    let failed = |source| DirError::Lock { file: path.clone(), source };
+    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = open.map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let pid = (&file).take(20).read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-            return Err(DirError::Locked { path: dir.to_owned(), pid });
-        }
-        Err(TryLockError::Error(error)) => return Err(not_writable(error)),
+        Err(TryLockError::WouldBlock) => return Err(locked(dir)),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     let write = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
-    write.map_err(not_writable)?;
+    write.map_err(failed)?;
     Ok(file)
+}
+
+/// Another process uses the directory, which its lock file names if it is there.
+fn locked(dir: &Path) -> DirError {
+    let mut text = String::new();
+    // Whatever a person has put in its place, nothing is waited for.
+    let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(dir.join(LOCK_FILE));
+    let read = open.and_then(|file| file.take(20).read_to_string(&mut text));
+    let pid = read.ok().and_then(|_| text.trim().parse().ok());
+    DirError::Locked { path: dir.to_owned(), pid }
+}
+
+/// Whether two paths name one directory, by a link perhaps. A path that leads nowhere is the same as no other.
+pub fn is_same_directory(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    one == other || identity(one).is_some_and(|found| identity(other) == Some(found))
 }
 
 /// Creates a directory and the missing ones above it; each survives a power cut. An existing one is fine.
@@ -152,6 +189,10 @@ impl std::fmt::Display for DirError {
             DirError::NotWritable { path, source } => {
                 write!(f, "the directory {} cannot be written: {source}; give this user the right to", path.display())
             }
+            DirError::Lock { file, source } => {
+                let file = file.display();
+                write!(f, "the lock file {file} cannot be used: {source}; it must be a file that this user may write")
+            }
             DirError::Locked { path, pid: Some(pid) } => {
                 let path = path.display();
                 write!(f, "the directory {path} is in use by process {pid}; stop that one, or use another directory")
@@ -167,7 +208,7 @@ impl std::fmt::Display for DirError {
 impl std::error::Error for DirError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            DirError::NotWritable { source, .. } => Some(source),
+            DirError::NotWritable { source, .. } | DirError::Lock { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -175,7 +216,7 @@ impl std::error::Error for DirError {
 
 #[cfg(test)]
 mod tests {
-    use super::{DataDir, DirError, write_atomically};
+    use super::{DataDir, DirError, LOCK_FILE, is_same_directory, write_atomically};
     use std::path::{Path, PathBuf};
 
     fn fresh(name: &str) -> PathBuf {
@@ -199,6 +240,28 @@ mod tests {
     }
 
     #[test]
+    fn a_deleted_lock_file_lets_nobody_in() {
+        let dir = fresh("deleted-lock");
+        let first = DataDir::open(&dir, true).unwrap();
+        std::fs::remove_file(dir.join(LOCK_FILE)).unwrap();
+        assert!(matches!(DataDir::open(&dir, true), Err(DirError::Locked { pid: None, .. })));
+        std::fs::write(dir.join(LOCK_FILE), b"another one").unwrap();
+        assert!(matches!(DataDir::open(&dir, true), Err(DirError::Locked { pid: None, .. })));
+        drop(first);
+        DataDir::open(&dir, false).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_that_cannot_be_used_is_named() {
+        let dir = fresh("lock-directory");
+        std::fs::create_dir_all(dir.join(LOCK_FILE)).unwrap();
+        let error = DataDir::open(&dir, true).unwrap_err().to_string();
+        assert!(error.contains(dir.join(LOCK_FILE).to_str().unwrap()), "{error}");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
     fn what_cannot_be_a_data_directory_is_refused() {
         let dir = fresh("file");
         std::fs::write(&dir, b"").unwrap();
@@ -207,7 +270,19 @@ mod tests {
         std::fs::remove_file(&dir).unwrap();
         // No user, not even root, can create files there.
         let error = DataDir::open(Path::new("/proc/self/fdinfo"), false).unwrap_err();
-        assert!(matches!(error, DirError::NotWritable { .. }), "{error}");
+        assert!(matches!(error, DirError::Lock { .. }), "{error}");
+    }
+
+    #[test]
+    fn one_directory_may_have_two_names() {
+        let dir = fresh("names");
+        std::fs::create_dir_all(dir.join("a")).unwrap();
+        std::os::unix::fs::symlink(dir.join("a"), dir.join("b")).unwrap();
+        assert!(is_same_directory(&dir.join("a"), &dir.join("b")));
+        assert!(is_same_directory(&dir.join("a"), &dir.join("a/../a")));
+        assert!(!is_same_directory(&dir.join("a"), &dir));
+        assert!(!is_same_directory(&dir.join("none"), &dir.join("no other")));
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub mod sys;
 mod thread;
 
 pub use buffer::AlignedBuffer;
-pub use directory::{DataDir, DirError, create_dir, remove_file, sync_dir, write_atomically};
+pub use directory::{DataDir, DirError, create_dir, is_same_directory, remove_file, sync_dir, write_atomically};
 pub(crate) use disk::write_fully;
 pub use disk::{Disk, IN_FLIGHT_MAX, Write, Written};
 pub use map::{Map, Unreadable};

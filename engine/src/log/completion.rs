@@ -45,6 +45,11 @@ impl Log {
         }
         self.written = written;
         outcome.map_err(|error| self.fail(error))?;
+        if self.under_way.front().is_some_and(|group| group.completed)
+            && let Err(error) = self.current.has_name()
+        {
+            return Err(self.fail(error));
+        }
         self.advance();
         Ok(())
     }
@@ -75,7 +80,10 @@ impl Log {
             }
             (self.completed, self.completed_zxid) = (GroupNumber(done.number), done.last);
             if self.config.sync {
-                self.durable = done.number;
+                (self.durable, self.durable_zxid) = (done.number, done.last);
+                if done.number == self.first_number {
+                    self.preallocator.note(self.reached());
+                }
             }
         }
     }

@@ -1,15 +1,30 @@
-//! How a log is opened.
+//! Where a log is, and how it is opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use paddock_consensus::Zxid;
+
 use super::Method;
+
+/// Where a log is, and what else there is of its data.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The `dataLogDir`.
+    pub dir: &'a Path,
+    /// The `dataDir`, with the milestone; it may be the same directory.
+    pub data_dir: &'a Path,
+    /// Of the newest snapshot; zero if there is none.
+    pub snapshot: Zxid,
+}
 
 /// How a log is opened.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
     /// The `dataLogDir`; the caller holds its lock.
     pub dir: PathBuf,
+    /// The `dataDir`, where the milestone is kept; it may be the same directory.
+    pub data_dir: PathBuf,
     /// A segment is at most so large, unless one group is larger.
     pub segment_bytes: u64,
     /// Groups under way at a time, 1 to [`IN_FLIGHT_MAX`](crate::io::IN_FLIGHT_MAX).
@@ -23,15 +38,21 @@ pub struct LogConfig {
 }
 
 impl LogConfig {
-    /// The defaults, for a `dataLogDir`.
+    /// The defaults, for a `dataLogDir` that is the `dataDir` too.
     pub fn new(dir: impl Into<PathBuf>) -> LogConfig {
+        let dir = dir.into();
         LogConfig {
-            dir: dir.into(),
+            data_dir: dir.clone(),
+            dir,
             segment_bytes: 64 << 20,
             in_flight: 2,
             sync: true,
             method: Method::Auto,
             warn_after: Duration::from_secs(1),
         }
+    }
+    /// Where the log is; `snapshot` is that of the newest one.
+    pub(super) fn place(&self, snapshot: Zxid) -> Place<'_> {
+        Place { dir: &self.dir, data_dir: &self.data_dir, snapshot }
     }
 }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
-use super::LogError;
 use super::format::{self, HEADER_BYTES, Header};
-use super::recovery::truncate;
+use super::milestone::{self, MilestoneFile, Reached};
+use super::recovery::{Kept, note_end, random, truncate};
 use super::scan::{Found, Scan};
 use super::segment::{SegmentPath, directory, list};
+use super::{LogError, Place};
 use crate::io::{remove_file, sync_dir};
 
 /// A segment whose last group had to be shortened is first written beside, under this extension.
@@ -29,36 +30,64 @@ pub struct Cut {
 /// The last group that keeps something.
 struct Keep {
     segment: usize,
+    /// Of the group, and identity of its log.
+    number: u64,
+    log_id: u64,
+    /// The last transaction that is kept.
+    zxid: Zxid,
     offset: u64,
     end: u64,
     /// The group with only its older records, if it loses some.
     shortened: Option<Vec<u8>>,
 }
 
-/// Removes every record after `zxid` from the log of a `dataLogDir` that no [`Log`](super::Log) has open. Everything up
-/// to `zxid` stays; a crash in between leaves a log that holds at least that and has no hole.
+/// Removes every record after `zxid` from a log that no [`Log`](super::Log) has open. Everything up to `zxid` stays; a
+/// crash in between leaves a log that holds at least that and has no hole. From then on nobody misses what came later,
+/// even if it was gone already.
 ///
 /// On a damaged log it keeps what is before the damage, which may be nothing.
 ///
 /// # Errors
 /// [`LogError::Damaged`] if the damage is behind good records but before `zxid`: nothing is changed then.
-pub fn cut_after(data_log_dir: &Path, zxid: Zxid) -> Result<Cut, LogError> {
-    let segments = list(&directory(data_log_dir))?;
+pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
+    let segments = list(&directory(place.dir))?;
     let (mut keep, mut removed) = (None, Cut::default());
     let mut last = None;
-    let scanned = Scan::new(data_log_dir, &segments, None).run(0, &mut |found| {
+    let scanned = Scan::new(place.dir, &segments, None).run(0, &mut |found| {
         last = Some(last_zxid(found));
         removed.records += note(found, zxid, &segments, &mut keep);
         Ok(())
     });
-    match scanned {
-        Ok(_) if last.is_none_or(|last| last <= zxid) => return Ok(Cut::default()),
-        Ok(_) => {}
-        Err(LogError::Damaged(damage)) if last.is_none() || damage.after >= zxid => {}
+    let is_short = last.is_none_or(|last| last <= zxid);
+    let is_whole = match scanned {
+        Ok(_) => true,
+        Err(LogError::Damaged(damage)) if last.is_none() || damage.after >= zxid => false,
         Err(error) => return Err(error),
+    };
+    forget_later(place, zxid, &segments, keep.as_ref())?;
+    if is_whole && is_short {
+        return Ok(Cut::default());
     }
     removed.segments = apply(&segments, keep)?;
     Ok(removed)
+}
+
+/// The milestone comes first: what it does not ask for may be removed.
+fn forget_later(place: Place<'_>, zxid: Zxid, segments: &[SegmentPath], keep: Option<&Keep>) -> Result<(), LogError> {
+    let found = milestone::Found::read(place.data_dir)?;
+    let was = found.milestone().map(|noted| noted.log_id);
+    let there_is = keep.map_or(place.snapshot, |keep| keep.zxid.max(place.snapshot));
+    let end = Reached {
+        log_id: keep.map(|keep| keep.log_id).or(was).unwrap_or_else(random),
+        group: keep.map_or(0, |keep| keep.number),
+        zxid: there_is.min(zxid),
+    };
+    let newest = keep.map(|keep| {
+        let SegmentPath { sequence, path } = segments[keep.segment].clone();
+        let bytes = keep.shortened.as_ref().map_or(keep.end, |group| keep.offset + group.len() as u64);
+        Kept { sequence, path, bytes, last: keep.zxid }
+    });
+    note_end(place.dir, newest.as_ref(), end, &mut MilestoneFile::new(place.data_dir, &found))
 }
 
 fn last_zxid(found: &Found<'_>) -> Zxid {
@@ -77,6 +106,9 @@ fn note(found: &Found<'_>, zxid: Zxid, segments: &[SegmentPath], keep: &mut Opti
     if lost < all || (all == 0 && !is_void_seal) {
         *keep = Some(Keep {
             segment: segments.iter().position(|segment| segment == found.segment).expect("it is one of these"),
+            number: found.header.number,
+            log_id: found.header.log_id,
+            zxid: last_zxid(found).min(zxid),
             offset: found.offset,
             end: found.offset + found.header.padded_length() as u64,
             shortened: (lost > 0).then(|| shorten(&found.header, found.body, zxid)),

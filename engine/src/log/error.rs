@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use paddock_consensus::Zxid;
 
+use super::segment::directory;
+
 /// Why the log cannot do what it was asked for. Cloneable, because a failed log gives the same answer for ever.
 #[derive(Clone, Debug)]
 pub enum LogError {
@@ -14,10 +16,14 @@ pub enum LogError {
     NoSpace { dir: PathBuf },
     /// The system refused an action on a file.
     Io { action: &'static str, path: PathBuf, source: Arc<io::Error> },
+    /// The file that is written to was removed or moved away.
+    Vanished { path: PathBuf },
     /// The method that was asked for does not exist here.
     Unavailable { source: Arc<io::Error> },
     /// Something that was durable is missing or changed.
     Damaged(Box<Damage>),
+    /// The end of the log is missing, or all of it.
+    Missing(Box<Missing>),
     /// Neither the log nor the snapshot has the transactions after `have` up to and including `before`.
     Gap { file: PathBuf, offset: u64, have: Zxid, before: Zxid },
     /// The caller could not use a record.
@@ -40,11 +46,36 @@ pub struct Damage {
     pub evidence: String,
 }
 
+/// What is missing of a log, and how one knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Missing {
+    /// The `dataDir` and the `dataLogDir`.
+    pub data_dir: PathBuf,
+    pub dir: PathBuf,
+    /// Where the log was when that was last noted, if it was.
+    pub was_in: Option<PathBuf>,
+    /// What is wrong with what is there, and what proves that there was more.
+    pub evidence: String,
+    /// The last transaction that there is, in the log or in a snapshot.
+    pub after: Zxid,
+}
+
 impl LogError {
     pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> LogError {
         match source.raw_os_error() {
             Some(libc::ENOSPC | libc::EDQUOT) => LogError::NoSpace { dir: path.parent().unwrap_or(path).to_owned() },
             _ => LogError::Io { action, path: path.to_owned(), source: Arc::new(source) },
+        }
+    }
+
+    /// Whether something was short that may be had again later: space, descriptors, memory.
+    pub fn is_shortage(&self) -> bool {
+        match self {
+            LogError::NoSpace { .. } => true,
+            LogError::Io { source, .. } => {
+                matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+            }
+            _ => false,
         }
     }
 }
@@ -61,10 +92,17 @@ impl fmt::Display for LogError {
             LogError::Io { action, path, source } => {
                 write!(f, "cannot {action} {}: {source}; check the disk and the rights of this user", path.display())
             }
+            LogError::Vanished { path } => write!(
+                f,
+                "the log segment {} was removed or moved away while it was written to, so that nothing more can be made \
+                 durable; what was acknowledged before is where the file went",
+                path.display()
+            ),
             LogError::Unavailable { source } => {
                 write!(f, "io_uring cannot be used here: {source}; choose the method `auto` or `thread`")
             }
             LogError::Damaged(damage) => damage.fmt(f),
+            LogError::Missing(missing) => missing.fmt(f),
             LogError::Gap { file, offset, have, before } => write!(
                 f,
                 "transactions after {have} up to {before} are missing: {} at offset {offset} goes on after {before}, \
@@ -99,6 +137,33 @@ impl fmt::Display for Damage {
             file.display(),
             dir = dir.display(),
         )
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Missing { data_dir, dir, was_in, evidence, after } = self;
+        write!(
+            f,
+            "transactions of the dataDir {} are missing from the log in the dataLogDir {}: {evidence}. ",
+            data_dir.display(),
+            dir.display()
+        )?;
+        match was_in {
+            Some(was_in) if was_in != dir => write!(
+                f,
+                "The log was in {}: correct dataLogDir, or move the files {}/log.* to {}. ",
+                was_in.display(),
+                directory(was_in).display(),
+                directory(dir).display()
+            )?,
+            _ => f.write_str("Bring back the files that are missing, or correct dataDir and dataLogDir. ")?,
+        }
+        write!(f, "What there is ends with transaction {after}; `paddock log cut {} --after {after}", dir.display())?;
+        if data_dir != dir {
+            write!(f, " --data-dir {}", data_dir.display())?;
+        }
+        f.write_str("` goes on with that and gives up everything later, acknowledged or not")
     }
 }
 

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 
 use super::format::{self, RECORD_HEADER_BYTES};
+use super::milestone;
+use super::recovery::{Evidence, reached};
 use super::scan::{Found, Scan, Torn};
 use super::segment::{directory, list};
-use super::{Damage, LogError};
+use super::{Damage, LogError, Missing, Place};
 
 /// One thing in a log, in the order in which it stands there.
 #[derive(Clone, Debug)]
@@ -77,6 +79,25 @@ pub fn inspect(data_log_dir: &Path, show: &mut dyn FnMut(Entry<'_>)) -> Result<V
         Err(LogError::Damaged(damage)) => Ok(Verdict::Damaged(*damage)),
         Err(error) => Err(error),
     }
+}
+
+/// How many segments a `dataLogDir` has, with or without transactions.
+pub fn segment_count(data_log_dir: &Path) -> Result<usize, LogError> {
+    Ok(list(&directory(data_log_dir))?.len())
+}
+
+/// What is missing of a log as far as its milestone and the snapshot tell. Changes nothing.
+///
+/// # Errors
+/// [`LogError::Damaged`] where the log does not even hold.
+pub fn missing(place: Place<'_>) -> Result<Option<Missing>, LogError> {
+    let segments = list(&directory(place.dir))?;
+    let noted = milestone::Found::read(place.data_dir)?;
+    let end = Scan::new(place.dir, &segments, None).run(0, &mut |_| Ok(()))?;
+    let reached = reached(&end, &noted, place.snapshot);
+    let evidence = Evidence { place, segments: &segments, noted: &noted };
+    let missing = evidence.missing_of_milestone(&reached).or_else(|| evidence.missing_of_snapshot(&end));
+    Ok(missing.map(|missing| evidence.missing(missing, &reached)))
 }
 
 fn show_group(found: &Found<'_>, show: &mut dyn FnMut(Entry<'_>)) {

@@ -17,7 +17,8 @@
 //!   file system may drop the dirty pages of a failed sync and succeed the next time (the caller steps down).
 //! - A group is never written over another, not even over a torn one (recovery trusts checksums, not luck).
 //! - All groups of a segment are durable before the next segment is begun (recovery takes that as evidence).
-//! - A group's durable mark is never ahead of the truth (likewise).
+//! - A group's durable mark is never ahead of the truth (likewise), nor is the milestone, which says outside of the log how
+//!   far it has come.
 //!
 //! Costs for a group: one system call, no allocation, no copy besides the encoding itself. `FORMAT.md` has the bytes,
 //! `scan` how they are read, `prepare` where the zeroed segments come from.
@@ -30,8 +31,10 @@ mod format;
 mod group;
 mod inspect;
 mod method;
+mod milestone;
 mod prepare;
 mod recovery;
+mod remains;
 mod scan;
 mod segment;
 mod stats;
@@ -41,13 +44,14 @@ mod writer;
 mod tests;
 
 pub use completion::GroupNumber;
-pub use config::LogConfig;
+pub use config::{LogConfig, Place};
 pub use cut::{Cut, cut_after};
-pub use error::{Damage, LogError};
+pub use error::{Damage, LogError, Missing};
 pub use format::{GROUP_BYTES_MAX, RECORD_BYTES_MAX};
 pub use group::GroupBuffer;
-pub use inspect::{Entry, Verdict, inspect};
+pub use inspect::{Entry, Verdict, inspect, missing, segment_count};
 pub use method::Method;
+pub use milestone::{Found as FoundMilestone, Milestone, milestone_path};
 pub use recovery::{AHEAD_MAX, Ahead, Recovery, Visit};
 pub use scan::Torn;
 pub use stats::LogStats;

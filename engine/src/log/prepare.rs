@@ -18,7 +18,9 @@
 //! between rolls: with 64 MiB segments and a roll each 25 MiB, four times as many zeros went to the disk as transactions.
 //!
 //! The thread also removes purged segments, because the directory's sync after a removal takes milliseconds, and gives
-//! their blocks back by and by ([`Removed`]).
+//! their blocks back by and by ([`Removed`]); and it writes the milestone, for the same reason.
+//!
+//! Where space is short, or descriptors, the thread tries again by and by, and so the log waits instead of failing.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -26,8 +28,10 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::LogError;
+use super::milestone::{Milestone, MilestoneFile, Reached};
 use super::segment::{Creator, Segment, ZERO_BYTES};
 use crate::io::{AlignedBuffer, Removed, remove_file};
 
@@ -36,6 +40,9 @@ pub(super) const FIRST_BYTES: u64 = 4 << 20;
 
 /// A segment is at most so many times as large as the one before.
 const GROWTH: u64 = 4;
+
+/// After a shortage it is tried again so much later.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// How many bytes the log writes from one roll to the next.
 #[derive(Default)]
@@ -77,6 +84,39 @@ pub(super) fn goal(used: u64, size: u64, target: u64) -> u64 {
     u64::try_from(goal).expect("a share of the target")
 }
 
+/// The milestone, and the newest segment that it may name.
+pub(super) struct Milestones {
+    dir: PathBuf,
+    file: MilestoneFile,
+    /// Sequence and bytes.
+    newest: (u64, u64),
+}
+
+impl Milestones {
+    /// Of the log in a `dataLogDir`.
+    pub fn new(dir: &Path, file: MilestoneFile) -> Milestones {
+        Milestones { dir: dir.to_owned(), file, newest: (0, 0) }
+    }
+
+    /// Notes that there is a newer segment, which is durable as it is.
+    pub fn note_segment(&mut self, segment: &Segment, durable: Reached) -> Result<(), LogError> {
+        let newest = (segment.sequence, segment.size);
+        self.file.write(Milestone::new(&self.dir, newest, durable))?;
+        self.newest = newest;
+        Ok(())
+    }
+
+    /// Whether what is on disk is known, and so names no other segment.
+    fn is_known(&self) -> bool {
+        self.file.is_known()
+    }
+
+    /// Notes what is durable of the segments that there are.
+    fn note(&mut self, durable: Reached) -> Result<(), LogError> {
+        self.file.write(Milestone::new(&self.dir, self.newest, durable))
+    }
+}
+
 /// Makes one segment at a time.
 pub(super) struct Preallocator {
     shared: Arc<Shared>,
@@ -91,17 +131,21 @@ struct Shared {
     bell: File,
 }
 
-#[derive(Default)]
 struct State {
     /// What is being made: sequence and full size.
     order: Option<(u64, u64)>,
     goal: u64,
     /// As small as allowed, as soon as possible.
     urgent: bool,
-    /// The writer cannot go on without the segment: the next failure is the last word.
-    needed: bool,
+    /// The writer cannot go on without the segment, which must have so many bytes: the next failure is the last word.
+    needed: Option<u64>,
     ready: Option<Result<Segment, LogError>>,
+    /// What kept the segment from being made at the last try, if that may be different by and by.
+    shortage: Option<LogError>,
     removals: VecDeque<PathBuf>,
+    /// What the log has made durable, and whether the milestone is to say so.
+    durable: Reached,
+    to_note: bool,
     ending: bool,
     /// The thread is gone.
     gone: bool,
@@ -113,29 +157,55 @@ enum Task {
     Create(u64),
     Zero(u64),
     Publish,
+    Note(Reached),
     Wait,
     End,
 }
 
 impl State {
-    /// What the thread does next, having zeroed so much of the segment that it is making. Removals wait for that segment,
-    /// which the writer may need soon.
-    fn task(&mut self, zeroed: Option<u64>, is_shrinking: bool) -> Task {
+    fn new(durable: Reached) -> State {
+        State {
+            order: None,
+            goal: 0,
+            urgent: false,
+            needed: None,
+            ready: None,
+            shortage: None,
+            removals: VecDeque::new(),
+            durable,
+            to_note: false,
+            ending: false,
+            gone: false,
+        }
+    }
+
+    /// What the thread does next, having zeroed so much of the segment that it is making. Notes and removals wait for that
+    /// segment, which the writer may need soon, unless it cannot be made at present.
+    fn task(&mut self, zeroed: Option<u64>, is_shrinking: bool, is_pausing: bool) -> Task {
         if self.ending {
             return self.removals.pop_front().map_or(Task::End, Task::Remove);
         }
         match self.segment_task(zeroed) {
-            Task::Wait if is_shrinking => Task::Shrink,
-            Task::Wait => self.removals.pop_front().map_or(Task::Wait, Task::Remove),
-            task => task,
+            Task::Wait => {}
+            task if !is_pausing => return task,
+            _ => {}
         }
+        if std::mem::take(&mut self.to_note) {
+            return Task::Note(self.durable);
+        }
+        if is_shrinking {
+            return Task::Shrink;
+        }
+        self.removals.pop_front().map_or(Task::Wait, Task::Remove)
     }
 
     fn segment_task(&self, zeroed: Option<u64>) -> Task {
         let wanted = self.ready.is_none() && (self.urgent || self.goal > 0);
         let Some((sequence, target)) = self.order.filter(|_| wanted) else { return Task::Wait };
         let Some(zeroed) = zeroed else { return Task::Create(sequence) };
-        let enough = if self.urgent { target.min(FIRST_BYTES) } else { target };
+        let least = self.needed.unwrap_or(0);
+        let target = target.max(least);
+        let enough = if self.urgent { target.min(FIRST_BYTES.max(least)) } else { target };
         if zeroed >= enough {
             Task::Publish
         } else if self.urgent || zeroed < self.goal {
@@ -147,21 +217,35 @@ impl State {
 }
 
 impl Preallocator {
-    /// `bell` is written whenever a segment is ready, or has failed.
-    pub fn start(creator: Creator, bell: File) -> std::io::Result<Preallocator> {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), bell });
+    /// `durable` is what the log has made so before. `bell` is written whenever a segment is ready, or has failed.
+    pub fn start(
+        creator: Creator,
+        milestones: Milestones,
+        durable: Reached,
+        bell: File,
+    ) -> std::io::Result<Preallocator> {
+        let shared = Arc::new(Shared { state: Mutex::new(State::new(durable)), changed: Condvar::new(), bell });
         let inside = Arc::clone(&shared);
-        let run = move || Maker { zeros: creator.zeros(), creator, making: None, removed: None, shared: &inside }.run();
+        let run = move || Maker::new(creator, milestones, &inside).run();
         let thread = std::thread::Builder::new().name("log-preallocator".into()).spawn(run)?;
         Ok(Preallocator { shared, thread: Some(thread) })
     }
 
-    /// Asks for the next segment, of `target` bytes; [`pace`](Self::pace) says when to begin.
-    pub fn order(&self, sequence: u64, target: u64) {
+    /// Asks for the next segment, of `target` bytes; [`pace`](Self::pace) says when to begin. So much is `durable` now.
+    pub fn order(&self, sequence: u64, target: u64, durable: Reached) {
         let mut state = self.shared.lock();
         assert!(state.ready.is_none(), "a segment is ordered after the last one was taken");
         (state.order, state.goal) = (Some((sequence, target)), 0);
-        (state.urgent, state.needed) = (false, false);
+        (state.urgent, state.needed) = (false, None);
+        state.durable = durable;
+    }
+
+    /// So much is durable, and is to be noted in the milestone.
+    pub fn note(&self, durable: Reached) {
+        let mut state = self.shared.lock();
+        (state.durable, state.to_note) = (durable, true);
+        drop(state);
+        self.shared.changed.notify_all();
     }
 
     /// So much should be zeroed by now.
@@ -180,22 +264,33 @@ impl Preallocator {
         matches!(state.ready, Some(Ok(_)))
     }
 
-    /// The writer cannot go on without the segment. Tells whether [`take`](Self::take) would answer at once; if not, the
-    /// bell rings when it would.
-    pub fn demand(&self) -> bool {
+    /// The writer cannot go on without the segment, and with so many bytes. Tells whether [`take`](Self::take) would give
+    /// it; if not, the bell rings when it would.
+    pub fn demand(&self, bytes: u64) -> bool {
         let mut state = self.shared.lock();
-        self.shared.need(&mut state);
+        self.shared.need(&mut state, bytes);
         state.ready.is_some() || state.gone
     }
 
     /// Waits until [`take`](Self::take) would answer at once.
-    pub fn wait(&self) {
-        drop(self.until_ready());
+    pub fn wait(&self, bytes: u64) {
+        drop(self.until_ready(bytes));
     }
 
-    /// Takes the segment, waiting for it if need be.
-    pub fn take(&self) -> Result<Segment, LogError> {
-        let mut state = self.until_ready();
+    /// What the writer, who cannot go on without the segment, waits for.
+    pub fn shortage(&self) -> Option<LogError> {
+        let state = self.shared.lock();
+        state.shortage.clone().filter(|_| state.needed.is_some() && state.ready.is_none())
+    }
+
+    /// Takes the segment, waiting for it if need be, but not for what is short.
+    pub fn take(&self, bytes: u64) -> Result<Segment, LogError> {
+        let mut state = self.until_ready(bytes);
+        if state.ready.is_none()
+            && let Some(shortage) = &state.shortage
+        {
+            return Err(shortage.clone());
+        }
         let gone = || {
             let error = std::io::Error::other("the thread that prepares segments has died");
             Err(LogError::io("prepare", Path::new("the next log segment"), error))
@@ -204,10 +299,10 @@ impl Preallocator {
         state.ready.take().unwrap_or_else(gone)
     }
 
-    fn until_ready(&self) -> MutexGuard<'_, State> {
+    fn until_ready(&self, bytes: u64) -> MutexGuard<'_, State> {
         let mut state = self.shared.lock();
-        self.shared.need(&mut state);
-        while state.ready.is_none() && !state.gone {
+        self.shared.need(&mut state, bytes);
+        while state.ready.is_none() && state.shortage.is_none() && !state.gone {
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state
@@ -251,12 +346,13 @@ impl Shared {
     }
 
     /// A failure from the time when nobody waited yet is not the last word: it is tried again.
-    fn need(&self, state: &mut State) {
-        if !state.needed {
-            (state.urgent, state.needed) = (true, true);
-            if matches!(state.ready, Some(Err(_))) {
-                state.ready = None;
-            }
+    fn need(&self, state: &mut State, bytes: u64) {
+        let is_first = state.needed.is_none();
+        if is_first && matches!(state.ready, Some(Err(_))) {
+            state.ready = None;
+        }
+        if is_first || state.needed.is_some_and(|needed| needed < bytes) {
+            (state.urgent, state.needed) = (true, Some(bytes));
             self.changed.notify_all();
         }
     }
@@ -266,13 +362,21 @@ impl Shared {
 struct Maker<'a> {
     creator: Creator,
     zeros: AlignedBuffer,
+    milestones: Milestones,
     making: Option<Segment>,
     /// An old segment that is being given back.
     removed: Option<Removed>,
+    /// Something is short; before this nothing is created.
+    retry_at: Option<Instant>,
     shared: &'a Shared,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    fn new(creator: Creator, milestones: Milestones, shared: &'a Shared) -> Maker<'a> {
+        let zeros = creator.zeros();
+        Maker { zeros, creator, milestones, making: None, removed: None, retry_at: None, shared }
+    }
+
     fn run(mut self) -> Option<PathBuf> {
         let _farewell = Farewell(self.shared);
         loop {
@@ -290,6 +394,10 @@ impl Maker<'_> {
                 Task::Create(sequence) => self.creator.create(sequence).map(|segment| self.making = Some(segment)),
                 Task::Zero(end) => self.making.as_mut().map_or(Ok(()), |segment| segment.zero(&self.zeros, end)),
                 Task::Publish => self.publish(),
+                Task::Note(durable) => {
+                    self.note(durable);
+                    Ok(())
+                }
             };
             if let Err(error) = outcome {
                 self.give_up(error);
@@ -297,37 +405,68 @@ impl Maker<'_> {
         }
     }
 
-    fn next_task(&self) -> Task {
+    fn next_task(&mut self) -> Task {
         let mut state = self.shared.lock();
         loop {
-            match state.task(self.making.as_ref().map(|segment| segment.size), self.removed.is_some()) {
-                Task::Wait => state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                task => return task,
+            let pause = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let pause = pause.filter(|pause| !pause.is_zero());
+            let zeroed = self.making.as_ref().map(|segment| segment.size);
+            let task = state.task(zeroed, self.removed.is_some(), pause.is_some());
+            if !matches!(task, Task::Wait) {
+                return task;
             }
+            let changed = &self.shared.changed;
+            state = match pause {
+                Some(pause) => changed
+                    .wait_timeout(state, pause)
+                    .map(|(state, _)| state)
+                    .unwrap_or_else(|poisoned| poisoned.into_inner().0),
+                None => changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 
+    /// The segment counts from now on, so the milestone knows of it first.
     fn publish(&mut self) -> Result<(), LogError> {
         if let Some(segment) = &self.making {
             segment.sync()?;
+            let durable = self.shared.lock().durable;
+            self.milestones.note_segment(segment, durable)?;
+        }
+        if self.retry_at.take().is_some() {
+            tracing::info!("the next log segment could be prepared");
         }
         let segment = self.making.take();
         self.answer(segment.map(Ok));
         Ok(())
     }
 
-    /// Gives the space back that the unfinished segment took. Where there is none left, segments that wait to be removed go
-    /// first, and then it is tried again.
+    /// A milestone that lags behind is not wrong.
+    fn note(&mut self, durable: Reached) {
+        if let Err(error) = self.milestones.note(durable) {
+            tracing::warn!("it could not be noted how far the log has come: {error}");
+        }
+    }
+
+    /// Gives the space back that the unfinished segment took, unless the milestone may name it. Where something is short, segments that wait to be removed
+    /// go first, and it is tried again, at once or by and by.
     fn give_up(&mut self, error: LogError) {
-        tracing::warn!("the next log segment cannot be prepared: {error}");
+        let durable = self.shared.lock().durable;
         if let Some(segment) = self.making.take()
+            && (self.milestones.is_known() || self.milestones.note(durable).is_ok())
             && let Err(error) = remove_file(&segment.path)
         {
             not_removed(&segment.path, &error);
         }
-        let is_full = matches!(error, LogError::NoSpace { .. });
-        if !(is_full && self.remove_all()) {
+        if !error.is_shortage() {
+            tracing::warn!("the next log segment cannot be prepared: {error}");
             self.answer(Some(Err(error)));
+        } else if !self.remove_all() {
+            if self.retry_at.replace(Instant::now() + RETRY).is_none() {
+                tracing::warn!("the next log segment cannot be prepared, which is tried again until it can: {error}");
+            }
+            self.shared.lock().shortage = Some(error);
+            self.ring();
         }
     }
 
@@ -359,7 +498,13 @@ impl Maker<'_> {
     }
 
     fn answer(&self, ready: Option<Result<Segment, LogError>>) {
-        self.shared.lock().ready = ready;
+        let mut state = self.shared.lock();
+        (state.ready, state.shortage) = (ready, None);
+        drop(state);
+        self.ring();
+    }
+
+    fn ring(&self) {
         self.shared.changed.notify_all();
         // An eventfd fails only when its counter is full, and then it is readable anyhow.
         let _ = (&self.shared.bell).write(&1u64.to_ne_bytes());
@@ -382,12 +527,15 @@ impl Drop for Farewell<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::sync::{Condvar, Mutex};
 
-    use super::{FIRST_BYTES, Maker, Preallocator, Rolls, Shared, State, Task, goal};
+    use paddock_consensus::Zxid;
+
+    use super::{FIRST_BYTES, Maker, Milestones, Preallocator, Rolls, Shared, State, Task, goal};
     use crate::io::sys;
     use crate::log::LogError;
+    use crate::log::milestone::{Found, Milestone, MilestoneFile, Reached};
     use crate::log::segment::{Creator, SegmentPath};
 
     #[test]
@@ -402,17 +550,37 @@ mod tests {
 
     #[test]
     fn removals_wait_for_the_segment_that_is_made() {
-        let mut state = State { order: Some((2, 100)), goal: 50, ..State::default() };
+        let mut state = State { order: Some((2, 100)), goal: 50, ..State::new(NOTHING) };
         state.removals.extend([PathBuf::from("a"), PathBuf::from("b")]);
-        assert!(matches!(state.task(None, false), Task::Create(2)));
-        assert!(matches!(state.task(Some(0), true), Task::Zero(100)));
-        assert!(matches!(state.task(Some(50), true), Task::Shrink));
-        assert!(matches!(state.task(Some(50), false), Task::Remove(path) if path.ends_with("a")));
+        state.to_note = true;
+        assert!(matches!(state.task(None, false, false), Task::Create(2)));
+        assert!(matches!(state.task(Some(0), true, false), Task::Zero(100)));
+        assert!(matches!(state.task(Some(50), true, false), Task::Note(_)));
+        assert!(matches!(state.task(Some(50), true, false), Task::Shrink));
+        assert!(matches!(state.task(Some(50), false, false), Task::Remove(path) if path.ends_with("a")));
         state.goal = 100;
-        assert!(matches!(state.task(Some(100), false), Task::Publish));
+        assert!(matches!(state.task(Some(100), false, false), Task::Publish));
         state.ending = true;
-        assert!(matches!(state.task(Some(100), true), Task::Remove(path) if path.ends_with("b")));
-        assert!(matches!(state.task(Some(100), true), Task::End));
+        assert!(matches!(state.task(Some(100), true, false), Task::Remove(path) if path.ends_with("b")));
+        assert!(matches!(state.task(Some(100), true, false), Task::End));
+    }
+
+    #[test]
+    fn a_pause_is_of_the_segment_only() {
+        let mut state = State { order: Some((2, 100)), urgent: true, ..State::new(NOTHING) };
+        state.removals.extend([PathBuf::from("a")]);
+        assert!(matches!(state.task(None, false, true), Task::Remove(path) if path.ends_with("a")));
+        assert!(matches!(state.task(None, false, true), Task::Wait));
+        assert!(matches!(state.task(None, false, false), Task::Create(2)));
+    }
+
+    #[test]
+    fn a_segment_is_as_large_as_the_group_that_needs_it() {
+        let mut state = State { order: Some((2, 100)), urgent: true, ..State::new(NOTHING) };
+        assert!(matches!(state.task(Some(100), false, false), Task::Publish));
+        state.needed = Some(3 * FIRST_BYTES);
+        assert!(matches!(state.task(Some(100), false, false), Task::Zero(end) if end == 3 * FIRST_BYTES));
+        assert!(matches!(state.task(Some(3 * FIRST_BYTES), false, false), Task::Publish));
     }
 
     #[test]
@@ -449,21 +617,28 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("paddock-prepare-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         let (creator, _) = Creator::new(&dir, 1).unwrap();
-        let preallocator = Preallocator::start(creator, sys::event_fd().unwrap().into()).unwrap();
+        let bell = sys::event_fd().unwrap().into();
+        let preallocator = Preallocator::start(creator, milestones(&dir), NOTHING, bell).unwrap();
         (dir, preallocator)
+    }
+
+    const NOTHING: Reached = Reached { log_id: 1, group: 0, zxid: Zxid::ZERO };
+
+    fn milestones(dir: &Path) -> Milestones {
+        Milestones::new(dir, MilestoneFile::new(dir, &Found::Nothing))
     }
 
     #[test]
     fn who_cannot_wait_gets_a_small_segment() {
         let (dir, preallocator) = start("urgent");
-        preallocator.order(2, 4 * FIRST_BYTES);
-        assert_eq!(preallocator.take().unwrap().size, FIRST_BYTES);
-        preallocator.order(3, 2 * FIRST_BYTES);
+        preallocator.order(2, 4 * FIRST_BYTES, NOTHING);
+        assert_eq!(preallocator.take(1).unwrap().size, FIRST_BYTES);
+        preallocator.order(3, 2 * FIRST_BYTES, NOTHING);
         preallocator.pace(2 * FIRST_BYTES);
         while preallocator.shared.lock().ready.is_none() {
             std::thread::yield_now();
         }
-        let segment = preallocator.take().unwrap();
+        let segment = preallocator.take(1).unwrap();
         assert_eq!(segment.size, 2 * FIRST_BYTES);
         let bytes = std::fs::read(segment.path).unwrap();
         assert!(bytes.len() as u64 == segment.size && bytes.iter().all(|byte| *byte == 0));
@@ -477,14 +652,28 @@ mod tests {
         let (creator, _) = Creator::new(&dir, 1).unwrap();
         let old = [dir.join("old.1"), dir.join("old.2")];
         old.iter().for_each(|path| std::fs::write(path, b"old").unwrap());
-        let shared = Shared { state: Mutex::default(), changed: Condvar::new(), bell: sys::event_fd().unwrap().into() };
+        let state = Mutex::new(State::new(NOTHING));
+        let shared = Shared { state, changed: Condvar::new(), bell: sys::event_fd().unwrap().into() };
         shared.lock().removals.extend(old.clone());
-        let mut maker = Maker { zeros: creator.zeros(), creator, making: None, removed: None, shared: &shared };
+        let mut maker = Maker::new(creator, milestones(&dir), &shared);
         maker.give_up(LogError::NoSpace { dir: dir.clone() });
-        assert!(shared.lock().ready.is_none(), "it is tried again");
+        assert!(shared.lock().shortage.is_none() && maker.retry_at.is_none(), "it is tried again at once");
         assert!(old.iter().all(|path| !path.exists()));
         maker.give_up(LogError::NoSpace { dir: dir.clone() });
-        assert!(matches!(shared.lock().ready, Some(Err(LogError::NoSpace { .. }))), "nothing is left to remove");
+        assert!(maker.retry_at.is_some(), "nothing is left to remove, so it is tried again by and by");
+        assert!(shared.lock().ready.is_none(), "and is no failure");
+        assert!(matches!(shared.lock().shortage, Some(LogError::NoSpace { .. })));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn the_milestone_knows_of_a_segment_before_the_writer() {
+        let (dir, preallocator) = start("milestone");
+        let durable = Reached { log_id: 1, group: 7, zxid: Zxid(9) };
+        preallocator.order(2, FIRST_BYTES, durable);
+        preallocator.take(1).unwrap();
+        let noted = Found::read(&dir).unwrap().milestone().cloned().unwrap();
+        assert_eq!(noted, Milestone::new(&dir, (2, FIRST_BYTES), durable));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
@@ -505,16 +694,16 @@ mod tests {
         let (dir, preallocator) = start("again");
         let obstacle = SegmentPath::new(&dir, 2).path;
         std::fs::write(&obstacle, b"").unwrap();
-        preallocator.order(2, 8192);
+        preallocator.order(2, 8192, NOTHING);
         preallocator.pace(1);
         while preallocator.shared.lock().ready.is_none() {
             std::thread::yield_now();
         }
         assert!(!preallocator.hurry(), "a failed segment is not ready");
         std::fs::remove_file(&obstacle).unwrap();
-        assert_eq!(preallocator.take().unwrap().sequence, 2);
-        preallocator.order(2, 8192);
-        let error = preallocator.take().unwrap_err().to_string();
+        assert_eq!(preallocator.take(1).unwrap().sequence, 2);
+        preallocator.order(2, 8192, NOTHING);
+        let error = preallocator.take(1).unwrap_err().to_string();
         assert!(error.contains(obstacle.to_str().unwrap()), "{error}");
         assert_eq!(preallocator.end(), None);
         std::fs::remove_dir_all(&dir).unwrap();

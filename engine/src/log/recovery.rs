@@ -1,17 +1,21 @@
 //! What the opening of a log does to the files: replays them, cuts a torn tail, and leaves nothing behind the end that
 //! a later reader could take for a continuation.
 
-use std::fs::OpenOptions;
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
-use super::LogError;
 use super::cut::remove_leftovers;
 use super::format::{self, Record};
+use super::milestone::{self, Milestone, MilestoneFile, Reached};
+use super::remains;
 use super::scan::{Chain, End, Found, Scan, Torn};
 use super::segment::{SegmentPath, directory, list};
-use crate::io::remove_file;
+use super::{LogConfig, LogError, Missing, Place};
+use crate::io::{remove_file, sync_dir};
 
 /// What the opening found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,59 +30,170 @@ pub struct Recovery {
     /// The newest record that is known to have been durable before the last end. Later ones, the last few groups
     /// before a crash, may or may not have been acknowledged.
     pub certain: Zxid,
-    /// What was cut.
+    /// What was cut, and where a copy of it is, if one could be made.
     pub torn: Option<Torn>,
+    pub torn_kept: Option<PathBuf>,
 }
 
 /// A segment that is only read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Kept {
+    pub sequence: u64,
     pub path: PathBuf,
+    /// Of its file, which does not change any more.
+    pub bytes: u64,
     /// No record is newer.
     pub last: Zxid,
 }
 
 /// Where writing goes on.
 pub(super) struct Resume {
+    pub log_id: u64,
     pub chain: Option<Chain>,
-    pub kept: Vec<Kept>,
+    pub kept: VecDeque<Kept>,
     pub next_sequence: u64,
     /// Above that of every group ever seen, those of a torn tail included.
     pub incarnation: u64,
+    pub milestone: MilestoneFile,
 }
 
-/// Replays the log of a `dataLogDir` and cuts it at the end of its last good group.
+/// Replays the log of a `dataLogDir`, sees that nothing of it is missing, and cuts it at the end of its last good group.
 pub(super) fn recover(
-    data_log_dir: &Path,
+    config: &LogConfig,
     after: Zxid,
     ahead: &mut Ahead<'_>,
     visit: &mut Visit<'_>,
 ) -> Result<(Recovery, Resume), LogError> {
-    let directory = directory(data_log_dir);
+    let directory = directory(&config.dir);
     remove_leftovers(&directory)?;
     let segments = list(&directory)?;
-    let scan = Scan::new(data_log_dir, &segments, Some(after));
+    let noted = milestone::Found::read(&config.data_dir)?;
+    let scan = Scan::new(&config.dir, &segments, Some(after));
     let start = scan.start()?;
     let mut replay = Replay { after, records: 0, certain: Certain::default(), kept: Vec::new(), ahead, visit };
     let end = scan.run(start, &mut |found| replay.group(found))?;
+
+    let reached = reached(&end, &noted, after);
+    let evidence = Evidence { place: config.place(after), segments: &segments, noted: &noted };
+    evidence.refuse_missing(&end, &reached, config.sync)?;
+    let kept = replay.kept(&segments[..start], &end)?;
+    let mut milestone = MilestoneFile::new(&config.data_dir, &noted);
+    note_end(&config.dir, kept.back(), reached, &mut milestone)?;
+    let torn_kept = end.torn.as_ref().and_then(|torn| {
+        let kept = remains::keep(&directory, torn);
+        kept.inspect_err(|error| tracing::warn!("no copy is kept of what a crash has torn: {error}")).ok()
+    });
     cut(&segments, &end)?;
 
-    let last = end.chain.map_or(after, |chain| chain.zxid.max(after));
-    let mut kept: Vec<Kept> = Vec::with_capacity(segments.len());
-    let bound = replay.kept.first().map_or(after, |first| first.before);
-    kept.extend(segments[..start].iter().map(|skipped| Kept { path: skipped.path.clone(), last: bound }));
-    kept.extend(replay.kept.iter().map(|seen| Kept { path: seen.path.clone(), last: seen.last }));
     let recovery = Recovery {
         segments: kept.len(),
         segments_read: replay.kept.len(),
         records: replay.records,
-        last,
-        certain: replay.certain.zxid.max(after).min(last),
+        last: reached.zxid,
+        certain: replay.certain.zxid.max(after).min(reached.zxid),
         torn: end.torn,
+        torn_kept,
     };
     // Empty segments are gone by now, so their sequence is used again.
     let next_sequence = segments.get(end.segment).map_or(1, |last| last.sequence + u64::from(end.offset > 0));
-    Ok((recovery, Resume { chain: end.chain, kept, next_sequence, incarnation: end.incarnation + 1 }))
+    let incarnation = end.incarnation + 1;
+    Ok((recovery, Resume { log_id: reached.log_id, chain: end.chain, kept, next_sequence, incarnation, milestone }))
+}
+
+/// How far the good groups go, and the snapshot.
+pub(super) fn reached(end: &End, noted: &milestone::Found, snapshot: Zxid) -> Reached {
+    let was = noted.milestone().map(|noted| noted.log_id);
+    Reached {
+        log_id: end.chain.map(|chain| chain.log_id).or(was).unwrap_or_else(random),
+        group: end.chain.map_or(0, |chain| chain.number),
+        zxid: end.chain.map_or(snapshot, |chain| chain.zxid.max(snapshot)),
+    }
+}
+
+/// Notes that the good groups end with this segment, unless that is what is noted.
+pub(super) fn note_end(
+    dir: &Path,
+    newest: Option<&Kept>,
+    end: Reached,
+    file: &mut MilestoneFile,
+) -> Result<(), LogError> {
+    let milestone = Milestone::new(dir, newest.map_or((0, 0), |newest| (newest.sequence, newest.bytes)), end);
+    if file.says(&milestone) {
+        return Ok(());
+    }
+    if let Some(Kept { path, .. }) = newest {
+        // What was read of it may never have been synced.
+        let sync = File::open(path).and_then(|file| file.sync_all()).and_then(|()| sync_dir(&directory(dir)));
+        sync.map_err(|error| LogError::io("sync the log segment", path, error))?;
+    }
+    file.write(milestone)
+}
+
+/// What tells whether a log is whole.
+pub(super) struct Evidence<'a> {
+    pub place: Place<'a>,
+    pub segments: &'a [SegmentPath],
+    pub noted: &'a milestone::Found,
+}
+
+impl Evidence<'_> {
+    /// Refuses a log that ends earlier than it is known to have ended. One that was not synced may end before a snapshot.
+    fn refuse_missing(&self, end: &End, reached: &Reached, is_synced: bool) -> Result<(), LogError> {
+        if let Some(evidence) = self.missing_of_milestone(reached) {
+            return Err(LogError::Missing(Box::new(self.missing(evidence, reached))));
+        }
+        match self.missing_of_snapshot(end) {
+            Some(evidence) if is_synced => return Err(LogError::Missing(Box::new(self.missing(evidence, reached)))),
+            Some(evidence) => tracing::warn!("{evidence}, as after a power cut with forceSync=no"),
+            None => {}
+        }
+        self.warn_of_no_milestone(reached);
+        Ok(())
+    }
+
+    pub fn missing(&self, evidence: String, reached: &Reached) -> Missing {
+        Missing {
+            data_dir: self.place.data_dir.to_owned(),
+            dir: self.place.dir.to_owned(),
+            was_in: self.noted.milestone().map(|noted| noted.dir.clone()),
+            evidence,
+            after: reached.zxid,
+        }
+    }
+
+    pub fn missing_of_milestone(&self, reached: &Reached) -> Option<String> {
+        let noted = self.noted.milestone()?;
+        let missing = noted.missing(&directory(self.place.dir), self.segments, reached)?;
+        let (group, zxid, path) = (noted.group, noted.zxid, milestone::milestone_path(self.place.data_dir));
+        Some(format!("{missing}, but it had reached group {group} and transaction {zxid}, as {} says", path.display()))
+    }
+
+    /// A snapshot is put in place only when the log has everything up to it, and the log's last group is never purged. A
+    /// milestone at or above the snapshot was compared already; it may be one that a person's order has left.
+    pub fn missing_of_snapshot(&self, end: &End) -> Option<String> {
+        let (snapshot, log_ends) = (self.place.snapshot, end.chain.map_or(Zxid::ZERO, |chain| chain.zxid));
+        let is_judged = self.noted.milestone().is_some_and(|noted| noted.zxid >= snapshot);
+        if log_ends >= snapshot || is_judged {
+            return None;
+        }
+        let what = end.chain.map_or("has no transaction".to_owned(), |_| format!("ends with {log_ends}"));
+        Some(format!("a snapshot is of transaction {snapshot}, but the log {what}"))
+    }
+
+    fn warn_of_no_milestone(&self, reached: &Reached) {
+        let path = milestone::milestone_path(self.place.data_dir);
+        let (path, zxid) = (path.display(), reached.zxid);
+        match self.noted {
+            milestone::Found::Milestone(_) => {}
+            milestone::Found::Damaged => {
+                tracing::warn!("{path} is damaged, so that nothing tells whether the log went beyond {zxid}");
+            }
+            milestone::Found::Nothing if reached.group > 0 => {
+                tracing::warn!("{path} is missing, so that nothing tells whether the log went beyond {zxid}");
+            }
+            milestone::Found::Nothing => {}
+        }
+    }
 }
 
 /// Takes a record's zxid and payload. An error says why the record cannot be replayed, and ends the opening.
@@ -100,7 +215,7 @@ struct Replay<'v, 'a> {
 }
 
 struct Seen {
-    path: PathBuf,
+    segment: SegmentPath,
     before: Zxid,
     last: Zxid,
 }
@@ -110,10 +225,26 @@ struct Seen {
 struct Certain {
     zxid: Zxid,
     /// Number and last zxid of the groups that nothing vouches for yet; a segment bounds them.
-    open: std::collections::VecDeque<(u64, Zxid)>,
+    open: VecDeque<(u64, Zxid)>,
 }
 
 impl Replay<'_, '_> {
+    /// The segments that hold groups: those that were `skipped`, and those that were read.
+    fn kept(&self, skipped: &[SegmentPath], end: &End) -> Result<VecDeque<Kept>, LogError> {
+        let bound = self.kept.first().map_or(self.after, |first| first.before);
+        let skipped = skipped.iter().map(|skipped| (skipped, bound));
+        let read = self.kept.iter().map(|seen| (&seen.segment, seen.last));
+        let mut kept = VecDeque::new();
+        for (SegmentPath { sequence, path }, last) in skipped.chain(read) {
+            let found = std::fs::metadata(path).map_err(|error| LogError::io("look at", path, error))?;
+            kept.push_back(Kept { sequence: *sequence, path: path.clone(), bytes: found.len(), last });
+        }
+        if let Some(newest) = kept.back_mut().filter(|_| end.offset > 0) {
+            newest.bytes = end.offset;
+        }
+        Ok(kept)
+    }
+
     fn group(&mut self, found: &Found<'_>) -> Result<(), LogError> {
         let mut last = found.header.before;
         let (mut rest, mut records) = (found.body, Vec::with_capacity(AHEAD_MAX));
@@ -129,8 +260,7 @@ impl Replay<'_, '_> {
             }
         }
         if found.offset == 0 {
-            let (path, before) = (found.segment.path.clone(), found.header.before);
-            self.kept.push(Seen { path, before, last });
+            self.kept.push(Seen { segment: found.segment.clone(), before: found.header.before, last });
         }
         self.kept.last_mut().expect("the first group of a segment is at offset 0").last = last;
         self.certain.note(found.header.number, found.header.durable, found.offset == 0, last);
@@ -182,4 +312,9 @@ pub(super) fn truncate(path: &Path, length: u64) -> Result<(), LogError> {
         file.sync_all()
     });
     cut.map_err(|error| LogError::io("cut", path, error))
+}
+
+/// Unpredictable, from the seed that the system gives to hash maps.
+pub(super) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

@@ -1,8 +1,8 @@
 //! The files of the log.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(super) fn list(directory: &Path) -> Result<Vec<SegmentPath>, LogError> {
     let failed = |error| LogError::io("list the directory", directory, error);
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed(error)),
     };
     let mut found = Vec::new();
@@ -148,6 +148,27 @@ impl Segment {
             .map_err(|error| LogError::io("zero the log segment", &self.path, error))?;
         self.size += length;
         Ok(())
+    }
+
+    /// An error if the file was removed: what is written to it is durable for nobody. It asks the open file only, so that
+    /// it can be asked for each group.
+    pub fn has_name(&self) -> Result<(), LogError> {
+        let found = self.file.metadata().map_err(|error| LogError::io("look at", &self.path, error))?;
+        if found.nlink() > 0 { Ok(()) } else { Err(LogError::Vanished { path: self.path.clone() }) }
+    }
+
+    /// An error if the name is gone or another file's, as when a directory on the way was moved.
+    pub fn is_in_place(&self) -> Result<(), LogError> {
+        let failed = |error| LogError::io("look at", &self.path, error);
+        let open = self.file.metadata().map_err(failed)?;
+        match std::fs::metadata(&self.path) {
+            Ok(named) if (named.dev(), named.ino()) == (open.dev(), open.ino()) => Ok(()),
+            Ok(_) => Err(LogError::Vanished { path: self.path.clone() }),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err(LogError::Vanished { path: self.path.clone() })
+            }
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Makes the file, its zeros and its name durable.

@@ -119,7 +119,7 @@ fn open(config: LogConfig) -> (Log, Scripted, Vec<i64>, Recovery) {
         zxids.push(zxid.0);
         Ok(())
     };
-    let (recovery, resume) = recover(&config.dir, Zxid::ZERO, &mut |_| {}, replay).unwrap();
+    let (recovery, resume) = recover(&config, Zxid::ZERO, &mut |_| {}, replay).unwrap();
     let (creator, mut current) = Creator::new(&directory(&config.dir), resume.next_sequence).unwrap();
     let zeros = creator.zeros();
     while current.size < config.segment_bytes {
@@ -226,7 +226,7 @@ fn a_hole_below_a_mark_is_damage() {
     drop(log);
     let file = directory(&dir.0).join("log.0000000000000001");
     File::options().write(true).open(&file).unwrap().write_all_at(&[0; 4096], 4096).unwrap();
-    let error = recover(&dir.0, Zxid::ZERO, &mut |_| {}, &mut |_, _| Ok(())).err().unwrap();
+    let error = recover(&dir.config(), Zxid::ZERO, &mut |_| {}, &mut |_, _| Ok(())).err().unwrap();
     let LogError::Damaged(damage) = error else { panic!("{error}") };
     assert_eq!((damage.file, damage.offset, damage.after), (file, 4096, Zxid(1)));
 }
@@ -294,7 +294,7 @@ fn segments_are_made_for_the_distance_between_rolls() {
     disk.complete(group);
     assert_eq!(log.next_size(), 16 << 20);
     log.roll();
-    log.preallocator.wait();
+    log.preallocator.wait(1);
     submit(&mut log, 2);
     assert_eq!(log.stats().segments, 2);
     assert_eq!(log.next_size(), (6 << 20) + (512 << 10), "5 MiB and a quarter, in whole pieces of zeros");

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,11 +12,15 @@ use paddock_consensus::Zxid;
 use super::completion::UnderWay;
 use super::format::Header;
 use super::method::start_disk;
-use super::prepare::{FIRST_BYTES, Preallocator, Rolls, goal};
-use super::recovery::{Ahead, Kept, Recovery, Resume, Visit, recover, truncate};
+use super::milestone::{self, Milestone, MilestoneFile, Reached};
+use super::prepare::{FIRST_BYTES, Milestones, Preallocator, Rolls, goal};
+use super::recovery::{Ahead, Kept, Recovery, Resume, Visit, note_end, recover, truncate};
 use super::segment::{Creator, Segment, ZERO_BYTES, directory};
 use super::{GroupBuffer, GroupNumber, LogConfig, LogError, LogStats};
 use crate::io::{AlignedBuffer, Disk, IN_FLIGHT_MAX, Write, Written, remove_file, sys};
+
+/// Older segments of which it is noticed when they are gone; those before them are seldom needed.
+const LOOKED_AFTER: usize = 16;
 
 /// The transaction log, opened for appending. See the [module](super).
 ///
@@ -60,8 +63,9 @@ pub struct Log {
     pub(super) written: Vec<Written>,
     pub(super) completed: GroupNumber,
     pub(super) completed_zxid: Zxid,
-    /// What the next group's mark says.
+    /// What the next group's mark says, and the last transaction up to there.
     pub(super) durable: u64,
+    pub(super) durable_zxid: Zxid,
 
     pub(super) failed: Option<LogError>,
     pub(super) stats: LogStats,
@@ -90,7 +94,7 @@ impl Log {
     ) -> Result<(Log, Recovery), LogError> {
         assert!((1..=IN_FLIGHT_MAX).contains(&config.in_flight), "1 to {IN_FLIGHT_MAX} groups can be under way");
         assert!(config.segment_bytes > 0, "a segment has a size");
-        let (recovery, resume) = recover(&config.dir, after, ahead, visit)?;
+        let (recovery, resume) = recover(&config, after, ahead, visit)?;
         let (creator, current) = Creator::new(&directory(&config.dir), resume.next_sequence)?;
         let path = current.path.clone();
         let opened = Log::begin(config, creator, current, resume, recovery.last);
@@ -130,10 +134,13 @@ impl Log {
         let bell = sys::event_fd().map_err(failed)?;
         let rung = File::from(bell.try_clone().map_err(failed)?);
         let (unit, direct) = (creator.unit(), creator.is_direct());
-        let chain = resume.chain;
+        let Resume { log_id, chain, kept, incarnation, milestone, .. } = resume;
         let number = chain.map_or(0, |chain| chain.number);
+        let durable = Reached { log_id, group: number, zxid: last };
+        let mut milestones = Milestones::new(&config.dir, milestone);
+        milestones.note_segment(&current, durable)?;
         let log = Log {
-            preallocator: Preallocator::start(creator, rung).map_err(failed)?,
+            preallocator: Preallocator::start(creator, milestones, durable, rung).map_err(failed)?,
             disk,
             bell,
             unit,
@@ -144,9 +151,9 @@ impl Log {
             rolling: false,
             rolls: Rolls::default(),
             paced: 0,
-            kept: resume.kept.into(),
-            log_id: chain.map_or_else(random, |chain| chain.log_id),
-            incarnation: resume.incarnation,
+            kept,
+            log_id,
+            incarnation,
             number,
             group_crc: chain.map_or(0, |chain| chain.group_crc),
             record_crc: chain.and_then(|chain| chain.record_crc).unwrap_or(0),
@@ -159,6 +166,7 @@ impl Log {
             completed: GroupNumber(number),
             completed_zxid: last,
             durable: number,
+            durable_zxid: last,
             failed: None,
             stats: LogStats::default(),
             config,
@@ -212,13 +220,22 @@ impl Log {
         if self.under_way.len() >= self.config.in_flight {
             return false;
         }
-        if !self.fits(self.filling_length()) {
-            return self.preallocator.demand() && self.under_way.is_empty();
+        let length = self.filling_length();
+        if !self.fits(length) {
+            return self.preallocator.demand(length) && self.under_way.is_empty();
         }
         !self.is_roll_due() || self.under_way.is_empty()
     }
 
-    /// Starts the write of what has been appended. Waits only where [`can_submit`](Log::can_submit) says no.
+    /// Why the group that is being filled cannot be submitted for now: space or something else is short, without which
+    /// there is no next segment. It is tried again by and by; the event descriptor tells when it has been had.
+    pub fn shortage(&self) -> Option<LogError> {
+        let is_full = self.is_filling() && !self.fits(self.filling_length());
+        if is_full { self.preallocator.shortage() } else { None }
+    }
+
+    /// Starts the write of what has been appended. Waits only where [`can_submit`](Log::can_submit) says no, and then not
+    /// for what is short: that is an error after which the log is as it was.
     ///
     /// # Panics
     /// If nothing has been appended.
@@ -238,8 +255,9 @@ impl Log {
     /// [`completed`](Log::completed) does.
     pub fn wait(&mut self) -> Result<GroupNumber, LogError> {
         self.reap()?;
-        if self.under_way.is_empty() && !self.fits(self.filling_length()) {
-            self.preallocator.wait();
+        let length = self.filling_length();
+        if self.under_way.is_empty() && !self.fits(length) {
+            self.preallocator.wait(length);
         } else if let Err(error) = self.disk.wait() {
             return Err(self.fail(LogError::io("write to", &self.current.path, error)));
         }
@@ -256,36 +274,94 @@ impl Log {
         }
     }
 
-    /// Has the segments removed in which every record is at or below `zxid`, in the background; the current one stays.
-    /// Returns how many.
+    /// Has the segments removed in which every record is at or below `zxid`, in the background. The current one stays, and
+    /// that with the last durable group: it shows that nothing is missing. Returns how many.
     pub fn remove_before(&mut self, zxid: Zxid) -> Result<usize, LogError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let count = self.kept.iter().take_while(|segment| segment.last <= zxid).count();
+        let is_begun = self.end > 0 && self.durable >= self.first_number;
+        let most = self.kept.len() - usize::from(!is_begun && !self.kept.is_empty());
+        let count = self.kept.iter().take(most).take_while(|segment| segment.last <= zxid).count();
         self.preallocator.remove(self.kept.drain(..count).map(|segment| segment.path));
         Ok(count)
     }
 
     /// Submits what has been appended, waits for all that is under way, and leaves a log that tells a reader that its end
-    /// is its end. Removals that are under way are finished.
+    /// is its end. Removals that are under way are finished. Where the disk is full, what nobody was told of is given up,
+    /// and the files stay as after a crash.
     pub fn close(mut self) -> Result<(), LogError> {
         self.drain()?;
         if self.is_filling() {
-            self.submit()?;
-            self.drain()?;
+            match self.submit() {
+                Err(error) if error.is_shortage() => {
+                    let records = self.filling.records();
+                    tracing::warn!(records, "transactions that nobody was told of are given up: {error}");
+                    self.filling.clear();
+                    self.last = self.submitted;
+                }
+                submitted => {
+                    submitted?;
+                    self.drain()?;
+                }
+            }
         }
         if self.end > 0 {
             self.sync_segment()?;
             self.write_group()?; // The seal.
             self.drain()?;
+            self.sync_segment()?;
         }
-        let Log { disk, preallocator, current, end, .. } = self;
+        self.tidy()
+    }
+
+    /// Removes what a closed log does not need, once it is noted where it ends.
+    fn tidy(self) -> Result<(), LogError> {
+        let end = Reached { log_id: self.log_id, group: self.number, zxid: self.submitted };
+        let Log { config, disk, preallocator, current, end: length, kept, .. } = self;
         drop(disk);
         let unused = preallocator.end();
+        let mut file = MilestoneFile::new(&config.data_dir, &milestone::Found::Nothing);
+        let noted = match length {
+            0 => note_end(&config.dir, kept.back(), end, &mut file),
+            _ => file.write(Milestone::new(&config.dir, (current.sequence, length), end)),
+        };
+        match noted {
+            Err(error) if error.is_shortage() => {
+                tracing::warn!("the log is left as after a crash, which the next start mends: {error}");
+                return Ok(());
+            }
+            noted => noted?,
+        }
         let remove = |path: PathBuf| remove_file(&path).map_err(|error| LogError::io("remove", &path, error));
         unused.map_or(Ok(()), remove)?;
-        if end == 0 { remove(current.path) } else { truncate(&current.path, end) }
+        if length == 0 { remove(current.path) } else { truncate(&current.path, length) }
+    }
+
+    /// Whether the file that is written to is still where its name says: otherwise nobody will find what goes there.
+    pub fn see_in_place(&mut self) -> Result<(), LogError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let is_there = self.current.is_in_place();
+        is_there.map_err(|error| self.fail(error))
+    }
+
+    /// An older segment that is gone, if one of the last few is; it is told once.
+    pub fn take_lost_segment(&mut self) -> Option<PathBuf> {
+        let newest = self.kept.len().saturating_sub(LOOKED_AFTER)..self.kept.len();
+        let lost = newest.into_iter().find(|at| matches!(self.kept[*at].path.try_exists(), Ok(false)))?;
+        self.kept.remove(lost).map(|lost| lost.path)
+    }
+
+    /// Has the milestone written again, in the background.
+    pub fn renew_milestone(&mut self) {
+        self.preallocator.note(self.reached());
+    }
+
+    /// What is known to be durable.
+    pub(super) fn reached(&self) -> Reached {
+        Reached { log_id: self.log_id, group: self.durable, zxid: self.durable_zxid }
     }
 
     /// Readable when there are completions, and when a segment is ready. Watch them edge-triggered, as mio does; nobody
@@ -306,7 +382,7 @@ impl Log {
     }
 
     fn order_next(&self) {
-        self.preallocator.order(self.current.sequence + 1, self.next_size());
+        self.preallocator.order(self.current.sequence + 1, self.next_size(), self.reached());
     }
 
     pub(super) fn next_size(&self) -> u64 {
@@ -380,17 +456,20 @@ impl Log {
         if !full && !self.is_roll_due() {
             return Ok(());
         }
-        if full && !self.preallocator.demand() {
+        let length = self.filling_length();
+        if full && !self.preallocator.demand(length) {
             self.stats.segment_waits += 1;
         }
         self.drain()?;
         self.sync_segment()?;
-        let next = match self.preallocator.take() {
+        let next = match self.preallocator.take(length) {
             Ok(next) => next,
+            // Nothing was written, and it may be had later.
+            Err(error) if error.is_shortage() => return Err(error),
             Err(error) => return Err(self.fail(error)),
         };
         let old = std::mem::replace(&mut self.current, next);
-        self.kept.push_back(Kept { path: old.path, last: self.submitted });
+        self.kept.push_back(Kept { sequence: old.sequence, path: old.path, bytes: old.size, last: self.submitted });
         self.rolls.leave(self.end, self.rolling);
         (self.end, self.rolling, self.paced) = (0, false, 0);
         self.order_next();
@@ -403,7 +482,7 @@ impl Log {
             if let Err(error) = self.current.file.sync_data() {
                 return Err(self.fail(LogError::io("sync", &self.current.path, error)));
             }
-            self.durable = self.number;
+            (self.durable, self.durable_zxid) = (self.number, self.submitted);
         }
         Ok(())
     }
@@ -417,9 +496,4 @@ impl Log {
             self.preallocator.pace(goal);
         }
     }
-}
-
-/// Unpredictable, from the seed that the system gives to hash maps.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

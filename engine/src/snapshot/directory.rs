@@ -15,8 +15,9 @@ pub fn snapshot_dir(data_dir: &Path) -> PathBuf {
     data_dir.join(DIRECTORY)
 }
 
-pub(super) fn file_name(zxid: Zxid) -> String {
-    format!("{PREFIX}{:016x}", zxid.0)
+/// Where the snapshot of a transaction is.
+pub fn snapshot_path(data_dir: &Path, zxid: Zxid) -> PathBuf {
+    snapshot_dir(data_dir).join(format!("{PREFIX}{:016x}", zxid.0))
 }
 
 /// The snapshots in place, oldest first, whether they hold or not.

@@ -12,9 +12,9 @@ mod format;
 mod loader;
 mod writer;
 
-pub use directory::{Purged, list, purge, snapshot_dir};
+pub use directory::{Purged, list, purge, snapshot_dir, snapshot_path};
 pub use loader::{LoadedSnapshot, SnapshotError, check, load};
-pub use writer::{WrittenSnapshot, write};
+pub use writer::{WrittenSnapshot, remove_unfinished, write};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use paddock_consensus::Zxid;
 
-use super::{SnapshotError, check, list, load, purge, snapshot_dir, write};
+use super::{SnapshotError, check, list, load, purge, remove_unfinished, snapshot_dir, write};
 use crate::acl::{AclTable, Entry, Id};
 use crate::stat::Stat;
 use crate::tree::{ExtendedTypes, HashSeed, NewZnode, Tree, Znode};
@@ -144,4 +144,27 @@ fn a_snapshot_that_is_given_up_is_not_in_place() {
     let error = write(&place.0, &pin.view(), Zxid(1), &HashSeed(SEED), &[], &mut || false).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::Interrupted);
     assert!(list(&place.0).unwrap().is_empty());
+    assert_eq!(files(&place), [""; 0], "nothing of it is left");
+}
+
+fn files(place: &Place) -> Vec<String> {
+    let entries = std::fs::read_dir(snapshot_dir(&place.0)).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_snapshot_that_is_not_put_in_place_leaves_nothing() {
+    let place = Place::new("unfinished");
+    let mut tree = tree();
+    let _sealed = tree.seal();
+    let pin = tree.pin().unwrap();
+    let written = write(&place.0, &pin.view(), Zxid(1), &HashSeed(SEED), &[], &mut || true).unwrap();
+    assert_eq!(files(&place), ["snapshot.tmp"]);
+    drop(written);
+    assert_eq!(files(&place), [""; 0]);
+    // What a crash has left goes at the next start.
+    std::fs::write(snapshot_dir(&place.0).join("snapshot.tmp"), b"half").unwrap();
+    remove_unfinished(&place.0);
+    assert_eq!(files(&place), [""; 0]);
+    remove_unfinished(&place.0);
 }

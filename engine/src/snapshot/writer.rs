@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use paddock_consensus::Zxid;
 use rkyv::rancor;
 
-use super::directory::{file_name, snapshot_dir};
+use super::directory::{snapshot_dir, snapshot_path};
 use super::format::{
     Acls, BlockKind, ENTRIES_PER_BLOCK, Footer, Header, MAGIC, Sessions, StoredEntry, ZNODE_BLOCK, ZNODE_HEADER,
     block_header,
@@ -19,16 +19,37 @@ use crate::acl::{Acl, AclList};
 use crate::io::sync_dir;
 use crate::tree::{HashSeed, View, Znode};
 
+/// What is written until it is complete.
 const TEMPORARY: &str = "snapshot.tmp";
 /// The file is synced whenever so many bytes are dirty, so that the disk is never asked for much at once while the log
 /// waits behind it.
 const SYNC_BYTES: usize = 4 * 1024 * 1024;
 
+/// The unfinished file. It goes when it is not put in place, for whatever reason, so that it takes no space from the log.
+#[derive(Debug)]
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, file = %self.0.display(), "an unfinished snapshot cannot be removed; the next start tries again");
+        }
+    }
+}
+
+/// Removes what a crash has left of a snapshot that was being written: it is of no use, and the log may need the space.
+pub fn remove_unfinished(data_dir: &Path) {
+    drop(Temporary(snapshot_dir(data_dir).join(TEMPORARY)));
+}
+
 /// A snapshot that is on disk but not in place yet.
 #[derive(Debug)]
 pub struct WrittenSnapshot {
-    directory: PathBuf,
-    zxid: Zxid,
+    temporary: Temporary,
+    /// Where it belongs.
+    path: PathBuf,
     pub znodes: u64,
     pub bytes: u64,
 }
@@ -45,8 +66,8 @@ pub fn write(
     sessions: &[(i64, i32)],
     go_on: &mut dyn FnMut() -> bool,
 ) -> io::Result<WrittenSnapshot> {
-    let directory = snapshot_dir(data_dir);
-    let file = File::create(directory.join(TEMPORARY))?;
+    let temporary = Temporary(snapshot_dir(data_dir).join(TEMPORARY));
+    let file = File::create(&temporary.0)?;
     let mut blocks = Blocks { file, dirty: 0, bytes: 0 };
     blocks.raw(MAGIC)?;
     let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
@@ -60,16 +81,20 @@ pub fn write(
     }
     stream.footer.sessions = sessions.len() as u64;
     stream.footer.digest = view.digest();
-    stream.finish().map(|(znodes, bytes)| WrittenSnapshot { directory, zxid, znodes, bytes })
+    stream.finish().map(|(znodes, bytes)| WrittenSnapshot {
+        temporary,
+        path: snapshot_path(data_dir, zxid),
+        znodes,
+        bytes,
+    })
 }
 
 impl WrittenSnapshot {
     /// Puts it in place. Only now does it count, so its transactions must be durable before.
     pub fn publish(self) -> io::Result<PathBuf> {
-        let path = self.directory.join(file_name(self.zxid));
-        std::fs::rename(self.directory.join(TEMPORARY), &path)?;
-        sync_dir(&self.directory)?;
-        Ok(path)
+        std::fs::rename(&self.temporary.0, &self.path)?;
+        sync_dir(self.path.parent().expect("a snapshot lies in a directory"))?;
+        Ok(self.path)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use paddock_consensus::Zxid;
-use paddock_engine::log::{Entry, Log, LogConfig, LogError, Recovery, Verdict, inspect};
+use paddock_engine::log::{Entry, Log, LogConfig, LogError, Place, Recovery, Verdict, inspect};
 
 /// A directory that goes with the value.
 pub struct Fresh(pub PathBuf);
@@ -27,15 +27,20 @@ impl Fresh {
         LogConfig { segment_bytes: 64 << 10, ..LogConfig::new(&self.0) }
     }
 
-    /// The files of the log, ascending.
+    /// The segments of the log, ascending.
     pub fn files(&self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(self.0.join("paddock-1")) else { return Vec::new() };
         let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.retain(|path| path.file_name().unwrap().to_string_lossy().starts_with("log."));
         files.sort();
         files
     }
 
-    /// The same log in another directory.
+    pub fn place(&self) -> Place<'_> {
+        Place { dir: &self.0, data_dir: &self.0, snapshot: Zxid::ZERO }
+    }
+
+    /// The same log in another directory, without its milestone: it has to tell by itself what is missing.
     pub fn copy(&self) -> Fresh {
         let copy = Fresh::below(self.0.parent().unwrap());
         std::fs::create_dir(copy.0.join("paddock-1")).unwrap();

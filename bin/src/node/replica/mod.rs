@@ -16,10 +16,13 @@
 //! ring, and its share of a release to each reactor.
 
 mod background;
+mod files;
 mod gather;
 mod session;
+mod shortage;
 mod throttle;
 
+pub use self::files::Files;
 pub use self::session::NewSessions;
 pub use self::throttle::ThrottleSettings;
 
@@ -42,6 +45,7 @@ use paddock_net::reactor::FOREIGN;
 use paddock_net::status::Status;
 
 use self::session::{Homes, LocalSessions, first_session};
+use self::shortage::Shortage;
 use self::throttle::RequestThrottle;
 use super::release::{Commits, Draft};
 use super::snapshotter::{Snapshotter, Trigger};
@@ -121,6 +125,8 @@ pub struct Replica {
 
     snapshotter: Snapshotter,
     trigger: Trigger,
+    files: Files,
+    shortage: Shortage,
     expired: u64,
     transactions: u64,
     /// `transactions` at the last call of the reclaimer.
@@ -148,6 +154,7 @@ pub struct Parts {
     pub throttle: ThrottleSettings,
     pub snapshotter: Snapshotter,
     pub trigger: Trigger,
+    pub files: Files,
 }
 
 impl Replica {
@@ -166,6 +173,7 @@ impl Replica {
             throttle,
             snapshotter,
             trigger,
+            files,
         } = parts;
         for fd in log.event_fds() {
             registry.register(&mut SourceFd(&fd), LOG, Interest::READABLE)?;
@@ -201,6 +209,8 @@ impl Replica {
             wall_ms,
             snapshotter,
             trigger,
+            files,
+            shortage: Shortage::default(),
             expired: 0,
             transactions: 0,
             reclaimed_at: 0,
@@ -246,9 +256,9 @@ impl Replica {
         Ok(())
     }
 
-    /// The process was told to stop, and all that was taken is answered.
+    /// The process was told to stop, and all that was taken is answered, or cannot be for want of space.
     pub fn has_stopped(&self) -> bool {
-        self.stopping && self.is_idle()
+        self.stopping && (self.is_idle() || !self.shortage.is_over())
     }
 
     /// Looks for a signal among the events.
@@ -273,6 +283,7 @@ impl Replica {
         self.seal();
         self.submit()?;
         self.reclaim();
+        self.see_to_files()?;
         self.see_to_snapshots()
     }
 
@@ -316,6 +327,9 @@ impl Replica {
                 self.commits.assign(group);
                 // The log may have seen the completion of an earlier group, of which nothing will tell again.
                 self.commit()?;
+                self.note_shortage(None);
+            } else {
+                self.note_shortage(self.log.shortage());
             }
         } else {
             // Answers without a transaction wait for nothing but what came before them.
@@ -323,6 +337,13 @@ impl Replica {
             self.commit()?;
         }
         Ok(())
+    }
+
+    fn note_shortage(&mut self, shortage: Option<LogError>) {
+        if shortage.is_some() || !self.shortage.is_over() {
+            self.shortage.note(shortage, self.now);
+            self.status.replica.log_waits.set(u64::from(!self.shortage.is_over()));
+        }
     }
 
     /// Makes public what is durable.
@@ -364,6 +385,7 @@ impl Replica {
         if let Some(done) = self.snapshotter.poll_done() {
             self.status.replica.snapshots.add(1);
             self.status.replica.snapshot_millis.set(done.millis);
+            self.files.note_snapshot(done.zxid);
             if let Some(oldest_kept) = done.oldest_kept {
                 self.log.remove_before(oldest_kept)?;
             }

@@ -1,0 +1,283 @@
+//! How far the log had come at least, noted outside of it.
+//!
+//! A log shows a reader that something in its middle is missing, but not that its end is, nor that all of it is: an empty
+//! directory is a log without transactions. So a file in the `dataDir` says which log belongs there, the newest segment
+//! that it had, and a group that was durable. A start that does not find all of this is refused.
+//!
+//! Invariant: a milestone on disk is never ahead of the truth. What it says is made durable first, and before anything of
+//! that is taken away (a recovery that cuts a torn tail, a clean close, a cut on order) it is replaced by one that says
+//! less. It may lag behind: it is written when a segment has been prepared, when the first group of a segment is durable,
+//! and at start and end, never for each group.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use paddock_consensus::Zxid;
+
+use super::LogError;
+use super::segment::{SegmentPath, directory};
+use crate::io::{create_dir, write_atomically};
+
+const FILE: &str = "milestone";
+const MAGIC: &[u8; 8] = b"PADMILE1";
+/// In front of the path.
+const HEADER_BYTES: usize = 60;
+const CRC_AT: usize = 8;
+/// Of the path, as Linux has it.
+const PATH_BYTES_MAX: usize = 4096;
+
+/// A place that the log has reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Milestone {
+    /// Identity of the log.
+    pub log_id: u64,
+    /// Sequence of the newest segment, 0 if there was none, and the bytes that its file had at least.
+    pub segment: u64,
+    pub segment_bytes: u64,
+    /// A durable group, 0 for none, and the last transaction up to its end.
+    pub group: u64,
+    pub zxid: Zxid,
+    /// The `dataLogDir` that it was in.
+    pub dir: PathBuf,
+}
+
+/// What was found where a milestone should be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    Nothing,
+    Milestone(Milestone),
+    /// It cannot be understood. A crash does not do that: it is replaced whole.
+    Damaged,
+}
+
+impl Found {
+    /// Looks in a `dataDir`.
+    pub fn read(data_dir: &Path) -> Result<Found, LogError> {
+        let path = milestone_path(data_dir);
+        let mut bytes = Vec::new();
+        // One that is longer is none, however much is there.
+        let most = (HEADER_BYTES + PATH_BYTES_MAX + 1) as u64;
+        match File::open(&path).and_then(|file| file.take(most).read_to_end(&mut bytes)) {
+            Ok(_) => Ok(Milestone::decode(&bytes).map_or(Found::Damaged, Found::Milestone)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(error) => Err(LogError::io("read", &path, error)),
+        }
+    }
+
+    pub fn milestone(&self) -> Option<&Milestone> {
+        match self {
+            Found::Milestone(milestone) => Some(milestone),
+            Found::Nothing | Found::Damaged => None,
+        }
+    }
+}
+
+/// Where the milestone of a `dataDir` is.
+pub fn milestone_path(data_dir: &Path) -> PathBuf {
+    directory(data_dir).join(FILE)
+}
+
+impl Milestone {
+    /// One that says where the good groups end; `newest` is the sequence of the segment that they end in and the bytes up
+    /// to there.
+    pub(super) fn new(dir: &Path, newest: (u64, u64), end: Reached) -> Milestone {
+        let ((segment, segment_bytes), Reached { log_id, group, zxid }) = (newest, end);
+        Milestone { log_id, segment, segment_bytes, group, zxid, dir: dir.to_owned() }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let path = self.dir.as_os_str().as_bytes();
+        let length = u32::try_from(path.len()).expect("a path that was opened has at most 4096 bytes");
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + path.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&[0; 4]);
+        for number in [self.log_id, self.segment, self.segment_bytes, self.group, self.zxid.0 as u64] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(path);
+        let crc = crc32c::crc32c(&bytes);
+        bytes[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Milestone> {
+        let (head, path) = bytes.split_at_checked(HEADER_BYTES)?;
+        let number = |at: usize| u64::from_le_bytes(*head[at..].first_chunk().expect("the offset lies in the header"));
+        let word = |at: usize| u32::from_le_bytes(*head[at..].first_chunk().expect("the offset lies in the header"));
+        let zeroed = crc32c::crc32c_append(crc32c::crc32c(&head[..CRC_AT]), &[0; 4]);
+        let crc = crc32c::crc32c_append(zeroed, &bytes[CRC_AT + 4..]);
+        let is_whole = head.starts_with(MAGIC) && crc == word(CRC_AT) && word(56) as usize == path.len();
+        if !is_whole {
+            return None;
+        }
+        Some(Milestone {
+            log_id: number(12),
+            segment: number(20),
+            segment_bytes: number(28),
+            group: number(36),
+            zxid: Zxid(number(44) as i64),
+            dir: OsStr::from_bytes(path).into(),
+        })
+    }
+
+    /// What a log lacks of it: in which directory, with which segments, and how far its good groups go.
+    pub(super) fn missing(&self, directory: &Path, segments: &[SegmentPath], end: &Reached) -> Option<String> {
+        if segments.is_empty() && self.segment > 0 {
+            return Some(format!("{} has no segment of it", directory.display()));
+        }
+        if end.group > 0 && end.log_id != self.log_id {
+            let (is, was) = (end.log_id, self.log_id);
+            return Some(format!("{} holds another log ({is:016x}, not {was:016x})", directory.display()));
+        }
+        if self.segment > 0 {
+            let path = SegmentPath::new(directory, self.segment).path;
+            match std::fs::metadata(&path) {
+                Err(error) => return Some(format!("its newest segment {} is gone: {error}", path.display())),
+                Ok(found) if found.len() < self.segment_bytes => {
+                    let (has, had) = (found.len(), self.segment_bytes);
+                    return Some(format!("its newest segment {} has {has} of {had} bytes", path.display()));
+                }
+                Ok(_) => {}
+            }
+        }
+        if end.group < self.group || end.zxid < self.zxid {
+            let (group, zxid) = (end.group, end.zxid);
+            return Some(format!("its good groups end with group {group} at transaction {zxid}"));
+        }
+        None
+    }
+}
+
+/// How far the good groups of a log go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Reached {
+    /// Identity of the log; where there is no good group, that of the one to come.
+    pub log_id: u64,
+    /// The last one; 0 if there is none.
+    pub group: u64,
+    /// The last transaction, of the log or of the snapshot before it.
+    pub zxid: Zxid,
+}
+
+/// The milestone of one `dataDir`, as far as this process knows what is on disk.
+#[derive(Debug)]
+pub(super) struct MilestoneFile {
+    path: PathBuf,
+    on_disk: Option<Milestone>,
+}
+
+impl MilestoneFile {
+    pub fn new(data_dir: &Path, found: &Found) -> MilestoneFile {
+        MilestoneFile { path: milestone_path(data_dir), on_disk: found.milestone().cloned() }
+    }
+
+    /// Whether just this is on disk.
+    pub fn says(&self, milestone: &Milestone) -> bool {
+        self.on_disk.as_ref() == Some(milestone)
+    }
+
+    /// Whether it is known what is on disk.
+    pub fn is_known(&self) -> bool {
+        self.on_disk.is_some()
+    }
+
+    /// Replaces it, durably. Everything that it says must be durable already.
+    pub fn write(&mut self, milestone: Milestone) -> Result<(), LogError> {
+        // Not known again until it is written: a failure may have come after the rename.
+        self.on_disk = None;
+        let parent = self.path.parent().expect("it lies in a directory");
+        create_dir(parent)
+            .and_then(|()| write_atomically(&self.path, &milestone.encode()))
+            .map_err(|error| LogError::io("write", &self.path, error))?;
+        self.on_disk = Some(milestone);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use paddock_consensus::Zxid;
+
+    use super::{Found, HEADER_BYTES, Milestone, MilestoneFile, Reached, milestone_path};
+    use crate::log::segment::SegmentPath;
+
+    fn milestone() -> Milestone {
+        Milestone {
+            log_id: 0x1111_2222_3333_4444,
+            segment: 5,
+            segment_bytes: 4096,
+            group: 9,
+            zxid: Zxid(0x2_0000_0001),
+            dir: PathBuf::from("/logs/a b"),
+        }
+    }
+
+    #[test]
+    fn it_reads_as_it_was_written() {
+        let bytes = milestone().encode();
+        assert_eq!(bytes.len(), HEADER_BYTES + 9);
+        assert_eq!(Milestone::decode(&bytes), Some(milestone()));
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Milestone::decode(&bytes), None, "bit {bit}");
+        }
+        for end in 0..bytes.len() {
+            assert_eq!(Milestone::decode(&bytes[..end]), None, "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn the_document_has_its_fields() {
+        let document = include_str!("FORMAT.md");
+        let (_, section) = document.split_once("## Milestone").unwrap();
+        let rows =
+            section.lines().skip_while(|line| !line.starts_with("| 0 ")).take_while(|line| line.starts_with('|'));
+        let offsets: Vec<usize> = rows.map(|row| row.split('|').nth(1).unwrap().trim().parse().unwrap()).collect();
+        assert_eq!(offsets, [0, 8, 12, 20, 28, 36, 44, 52, 56, HEADER_BYTES]);
+    }
+
+    #[test]
+    fn each_thing_that_is_missing_is_told() {
+        let dir = std::env::temp_dir().join(format!("paddock-milestone-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir(&dir).unwrap();
+        let segments = [SegmentPath::new(&dir, 5)];
+        let milestone = milestone();
+        let good = Reached { log_id: milestone.log_id, group: 9, zxid: milestone.zxid };
+        let missing =
+            |segments: &[SegmentPath], end: &Reached| milestone.missing(&dir, segments, end).unwrap_or_default();
+        assert!(missing(&[], &good).contains("no segment"));
+        assert!(missing(&segments, &good).contains("is gone"));
+        std::fs::write(&segments[0].path, [0; 4095]).unwrap();
+        assert!(missing(&segments, &good).contains("4095 of 4096"));
+        std::fs::write(&segments[0].path, [0; 5000]).unwrap();
+        assert_eq!(missing(&segments, &good), "");
+        assert!(missing(&segments, &Reached { log_id: 1, ..good }).contains("another log"));
+        assert!(missing(&segments, &Reached { group: 8, ..good }).contains("group 8"));
+        assert!(missing(&segments, &Reached { zxid: Zxid(7), ..good }).contains("0x7"));
+        assert_eq!(missing(&segments, &Reached { group: 10, zxid: Zxid(0x2_0000_0002), ..good }), "");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_damaged_and_none_is_nothing() {
+        let dir = std::env::temp_dir().join(format!("paddock-milestone-file-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        assert_eq!(Found::read(&dir).unwrap(), Found::Nothing);
+        let mut file = MilestoneFile::new(&dir, &Found::Nothing);
+        file.write(milestone()).unwrap();
+        assert_eq!(Found::read(&dir).unwrap(), Found::Milestone(milestone()));
+        std::fs::write(milestone_path(&dir), b"").unwrap();
+        assert_eq!(Found::read(&dir).unwrap(), Found::Damaged);
+        assert!(Found::read(Path::new("/dev/null")).is_err());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
