@@ -19,6 +19,11 @@ impl Bodies {
         self.bytes.extend_from_slice(body);
     }
 
+    /// Memory that is held, bytes.
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The first, which is so long.
     pub fn first(&self, length: usize) -> &[u8] {
         &self.bytes[self.start..self.start + length]

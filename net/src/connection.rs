@@ -15,6 +15,7 @@ use paddock_engine::acl::Id;
 
 use crate::bodies::Bodies;
 use crate::exchange::ConnectionId;
+use crate::output::Output;
 use crate::read::count::Count;
 
 /// Where a connection stands.
@@ -126,14 +127,16 @@ pub struct Connection {
     pub keeper: bool,
     /// Bytes that are not a whole frame yet, or that must wait.
     pub input: Vec<u8>,
-    pub output: Vec<u8>,
-    /// How much of `output` has been written.
-    pub written: usize,
+    pub output: Output,
     pub pending: VecDeque<Pending>,
     /// Of the reads in `pending`.
     pub bodies: Bodies,
     /// The weight of the reads in `pending`.
     pub pending_bytes: usize,
+    /// Its memory, as the reactor's sum has it.
+    pub counted: usize,
+    /// Since when there has always been something that it was waited for with.
+    pub burdened: Option<Instant>,
     /// Entries of `pending` that the replica has.
     pub in_flight: usize,
     /// Has asked for a count and not been answered; it is not read from.
@@ -162,7 +165,41 @@ impl Connection {
 
     /// Bytes that wait to be written.
     pub fn unwritten(&self) -> usize {
-        self.output.len() - self.written
+        self.output.unwritten()
+    }
+
+    /// Memory that is held for it alone, bytes: what it has not read, what has not wholly come, and what waits.
+    pub fn memory(&self) -> usize {
+        let waiting = self.bodies.memory() + self.pending.capacity() * size_of::<Pending>();
+        self.output.memory() + self.input.capacity() + waiting
+    }
+
+    /// Bytes that it is waited for with: for it to read, to send the rest, or for its writes to be done.
+    pub fn burden(&self) -> usize {
+        self.unwritten() + self.input.len() + self.pending_bytes
+    }
+
+    pub fn note_burden(&mut self, now: Instant) {
+        if self.burden() == 0 {
+            self.burdened = None;
+        } else if self.burdened.is_none() {
+            self.burdened = Some(now);
+        }
+    }
+
+    /// Its burden times how long it has been one, byte milliseconds; not 0 if there is one at all.
+    pub fn burden_over_time(&self, now: Instant) -> u64 {
+        let millis = self.burdened.map_or(0, |since| now.saturating_duration_since(since).as_millis() as u64);
+        (self.burden() as u64).saturating_mul(millis.max(1))
+    }
+
+    /// Gives back the memory that is only kept for what may come next.
+    pub fn shrink(&mut self) {
+        self.output.shrink();
+        self.pending.shrink_to_fit();
+        if self.pending.is_empty() {
+            self.bodies = Bodies::default();
+        }
     }
 }
 
@@ -216,6 +253,10 @@ impl Connections {
 
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
         self.slots.iter().filter_map(|slot| slot.connection.as_deref())
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection> {
+        self.slots.iter_mut().filter_map(|slot| slot.connection.as_deref_mut())
     }
 
     pub fn len(&self) -> usize {

@@ -117,6 +117,7 @@ fn monitor(status: &Status) -> String {
     line("packets_received", &status.sum(|r| &r.received));
     line("packets_sent", &status.sum(|r| &r.sent));
     line("bytes_received_count", &status.sum(|r| &r.read_bytes));
+    line("connection_bytes", &status.sum(|r| &r.connection_bytes));
     line("min_latency", &least);
     line("avg_latency", &format!("{mean:.4}"));
     line("max_latency", &most);

@@ -2,8 +2,8 @@
 //!
 //! This crate decides nothing about consensus, touches no disk, and no reactor touches another's memory: what goes
 //! between a reactor and the replica goes through [`exchange`]. In reading order: the protocol ([`frame`], [`connect`],
-//! [`reply`], [`read`], [`keeper`], [`four_letter`]), what a reactor owns ([`connection`], [`watch`]), the loop ([`reactor`],
-//! [`accept`]), what reactors share ([`limits`], [`throttle`]), and how others see it ([`exchange`], [`doorbell`], [`status`]).
+//! [`reply`], [`read`], [`keeper`], [`four_letter`]), what a reactor owns ([`connection`], [`output`], [`watch`]), the loop
+//! ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), and how others see it ([`exchange`], [`doorbell`], [`status`]).
 
 pub mod accept;
 pub mod bodies;
@@ -15,6 +15,8 @@ pub mod four_letter;
 pub mod frame;
 pub mod keeper;
 pub mod limits;
+pub mod memory;
+pub mod output;
 pub mod reactor;
 pub mod read;
 pub mod reply;

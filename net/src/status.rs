@@ -36,6 +36,8 @@ pub struct ReactorStatus {
     /// Writes that are not answered yet.
     pub outstanding: Counter,
     pub watches: Counter,
+    /// Memory of its connections: what they have not read, have not sent to the end, or have let wait.
+    pub connection_bytes: Counter,
     /// Requests answered, and their latencies in microseconds.
     pub answered: Counter,
     pub latency_sum: Counter,

@@ -12,6 +12,7 @@
 //! | `burdens` | clients that do not read, too many of them, requests that cost more than they weigh |
 //! | `order` | requests whose timing is the trouble |
 //! | `start` | mistakes of the operator |
+//! | `totals` | what each connection may have, times very many |
 #[path = "hostile/bodies.rs"]
 mod bodies;
 #[path = "hostile/burdens.rs"]
@@ -22,5 +23,7 @@ mod frames;
 mod order;
 #[path = "hostile/start.rs"]
 mod start;
+#[path = "hostile/totals.rs"]
+mod totals;
 #[path = "hostile/wire.rs"]
 mod wire;

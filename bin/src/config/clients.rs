@@ -74,6 +74,10 @@ impl Assembly<'_> {
         LARGE_REQUEST_MAX_BYTES.unsigned_abs()
     }
 
+    pub(super) fn connections_bytes_max(&self) -> usize {
+        usize::try_from(self.number("paddock.connections.maxBytes")).expect("the kind is positive")
+    }
+
     /// ZooKeeper's standalone server has global sessions only, whatever the file says; so has this one, unless it is
     /// told by a key of its own that the file counts.
     pub(super) fn new_sessions(&mut self) -> NewSessions {
@@ -219,6 +223,16 @@ mod tests {
         assert!(
             refused("request_throttle_max_requests=many").starts_with("zoo.cfg:3: request_throttle_max_requests: ")
         );
+    }
+
+    #[test]
+    fn the_memory_of_connections_is_always_bounded() {
+        assert_eq!(config("").connections_bytes_max, 512 << 20);
+        assert_eq!(config("paddock.connections.maxBytes=8589934592").connections_bytes_max, 8 << 30);
+        for wrong in ["0", "-1", "16777215", "1099511627777", "half"] {
+            let refusal = refused(&format!("paddock.connections.maxBytes={wrong}"));
+            assert!(refusal.starts_with("zoo.cfg:3: paddock.connections.maxBytes: "), "{refusal}");
+        }
     }
 
     #[test]

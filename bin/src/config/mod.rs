@@ -77,6 +77,8 @@ pub struct Config {
     pub large_request_threshold: Option<usize>,
     /// Bytes of all large requests that are worked on.
     pub large_request_max_bytes: u64,
+    /// Bytes that connections may take together: replies and events that are not read, requests that are not whole or wait.
+    pub connections_bytes_max: usize,
     /// What sessions begin as.
     pub new_sessions: NewSessions,
     /// Bytes of the largest request.

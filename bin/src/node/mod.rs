@@ -336,6 +336,7 @@ fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings 
         handshake_deadline: config.sessionless_cnxn_timeout,
         heard_interval: Duration::from_millis((config.tick_time.max(4) as u64 / 4).min(500)),
         outstanding_max: u64::from(config.global_outstanding_limit),
+        connections_bytes_max: config.connections_bytes_max,
         tcp_keep_alive: config.tcp_keep_alive,
         authority,
         enforced_schemes: config.enforced_schemes.clone(),

@@ -37,7 +37,7 @@ impl Reactor {
         match count.go_on(reader.view()) {
             ControlFlow::Break(count) => self.postpone_count(id.slot, xid, count, received),
             ControlFlow::Continue(number) => {
-                reply::write(xid, *zxid, 0, &number.to_be_bytes(), &mut connection.output);
+                reply::write(xid, *zxid, 0, &number.to_be_bytes(), connection.output.tail());
                 self.end_count(id, xid, received);
             }
         }

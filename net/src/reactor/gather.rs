@@ -16,7 +16,7 @@ impl Reactor {
     /// Plain text, and then the end.
     fn say(&mut self, slot: u32, text: &str) {
         if let Some(connection) = self.connections.at(slot) {
-            connection.output.extend_from_slice(text.as_bytes());
+            connection.output.tail().extend_from_slice(text.as_bytes());
             self.flush_and_close(slot);
         }
     }

@@ -88,6 +88,13 @@ impl Reactor {
     /// Reads from the socket and does what the frames say. `ended`: the peer will send no more, so that the end must be
     /// read for, whatever comes before it.
     fn serve(&mut self, slot: u32, ended: bool, buffer: &mut [u8]) {
+        self.read_and_process(slot, ended, buffer);
+        // What it has sent may wait in part.
+        self.settle(slot);
+        self.relieve();
+    }
+
+    fn read_and_process(&mut self, slot: u32, ended: bool, buffer: &mut [u8]) {
         for round in 0.. {
             if !self.process_input(slot) {
                 return;
@@ -175,12 +182,15 @@ impl Reactor {
     fn may_read(&mut self, slot: u32) -> bool {
         let submission_is_full = self.submission.bytes.len() >= SUBMISSION_BYTES;
         let too_many_writes = self.outstanding as u64 + self.outstanding_elsewhere > self.settings.outstanding_max;
+        // Where memory is scarce, what a connection has asked for goes before what it asks next.
+        let is_scarce = self.memory.is_scarce();
+        let (output_max, pending_bytes_max) = if is_scarce { (0, 0) } else { (OUTPUT_PAUSE, PENDING_BYTES_MAX) };
         let Some(connection) = self.connections.at(slot) else { return false };
         let stage_allows = matches!(connection.stage, Stage::Handshake | Stage::Established);
         let must_wait = connection.counts
-            || connection.unwritten() > OUTPUT_PAUSE
+            || connection.unwritten() > output_max
             || connection.pending.len() >= PENDING_MAX
-            || connection.pending_bytes >= PENDING_BYTES_MAX
+            || connection.pending_bytes > pending_bytes_max
             || submission_is_full
             || (too_many_writes && connection.in_flight > 0);
         stage_allows && !must_wait
@@ -200,7 +210,10 @@ impl Reactor {
                 break;
             }
             match self.step(slot, &bytes[at..]) {
-                Progress::Consumed(count) => at += count,
+                Progress::Consumed(count) => {
+                    at += count;
+                    self.relieve();
+                }
                 Progress::Wait => break,
                 Progress::Close => return Err(()),
             }
@@ -374,7 +387,7 @@ impl Reactor {
             watches,
             frame_max: settings.frame_max,
         };
-        match read::answer(&mut context, ReadCaller { slot, ids, keeper: *keeper }, xid, opcode, body, output) {
+        match read::answer(&mut context, ReadCaller { slot, ids, keeper: *keeper }, xid, opcode, body, output.tail()) {
             ControlFlow::Break(count) => self.postpone_count(slot, xid, count, self.now),
             ControlFlow::Continue(()) => {
                 self.note_answer(slot, opcode, xid, self.now);
@@ -471,7 +484,7 @@ impl Reactor {
         let mut bytes = Vec::new();
         reply::write(xid, 0, 0, body, &mut bytes);
         if connection.pending.is_empty() {
-            connection.output.extend_from_slice(&bytes);
+            connection.output.tail().extend_from_slice(&bytes);
             self.mark_dirty(slot);
         } else {
             connection.pending.push_back(Pending::Ready(bytes.into()));
@@ -482,7 +495,7 @@ impl Reactor {
     /// An error that ends the connection.
     fn refuse(&mut self, slot: u32, xid: i32, zxid: i64, code: Code) {
         if let Some(connection) = self.connections.at(slot) {
-            reply::write(xid, zxid, code.number(), &[], &mut connection.output);
+            reply::write(xid, zxid, code.number(), &[], connection.output.tail());
             self.flush_and_close(slot);
         }
     }

@@ -12,7 +12,7 @@
 //!    at after the bytes came, whoever heard of a write from anybody, anywhere, reads it here.
 //! 3. *Errands*: new connections, inquiries.
 //! 4. *Submit* the turn's writes. A replica that shares the thread has its turn now; another works beside what follows.
-//! 5. *Write* once to each connection that has output.
+//! 5. *Write* once to each connection that has output. Where memory runs out (`relief`) this comes in between, too.
 //!
 //! Catching up takes the releases one version at a time: the view moves, the version's events fire and its answers are
 //! queued in the order of their transactions, and then the reads that waited behind those answers run, on exactly that
@@ -23,6 +23,7 @@ mod gather;
 mod intake;
 mod output;
 mod release;
+mod relief;
 
 use std::collections::VecDeque;
 use std::io;
@@ -39,7 +40,9 @@ use crate::bodies::Bodies;
 use crate::connection::{Connection, Connections, Pending, Stage, Tally};
 use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Release, Request, RequestKind, Submission};
 use crate::limits::Limits;
-use crate::status::{ReactorStatus, Status};
+use crate::memory::Memory;
+use crate::output::Output;
+use crate::status::{Counter, ReactorStatus, Status};
 use crate::watch::Watches;
 
 /// The token of a reactor's bell.
@@ -76,6 +79,8 @@ pub struct Settings {
     pub heard_interval: Duration,
     /// While more writes than this are unanswered, connections that have one are not read from.
     pub outstanding_max: u64,
+    /// `paddock.connections.maxBytes`: the memory of all connections, of every reactor.
+    pub connections_bytes_max: usize,
     pub tcp_keep_alive: bool,
     pub authority: Authority,
     /// A connection that holds no identity of these schemes may do nothing but prove one; empty: whoever comes is served.
@@ -94,6 +99,7 @@ pub struct Reactor {
     exchanges: Arc<[Arc<Exchange>]>,
     settings: Arc<Settings>,
     limits: Arc<Limits>,
+    memory: Memory,
     status: Arc<Status>,
     listener: Option<TcpListener>,
     /// Connections wait at the listener although no event will tell of them.
@@ -162,6 +168,7 @@ impl Reactor {
         Ok(Reactor {
             index,
             registry,
+            memory: Memory::new(settings.connections_bytes_max, exchanges.len()),
             exchanges,
             limits,
             status,
@@ -219,7 +226,9 @@ impl Reactor {
     /// The first half of a turn: serves who has something, and hands the writes over.
     pub fn take_in(&mut self, events: &Events) {
         self.now = Instant::now();
-        self.outstanding_elsewhere = self.count_elsewhere();
+        self.outstanding_elsewhere = self.sum_elsewhere(|figures| &figures.outstanding);
+        self.compare_memory();
+        self.relieve();
         self.catch_up();
         let mut buffer = std::mem::take(&mut self.buffer);
         for slot in std::mem::take(&mut self.revisit) {
@@ -255,10 +264,13 @@ impl Reactor {
         self.now = Instant::now();
         self.catch_up();
         self.write_all();
+        self.relieve();
         self.housekeep();
         // Connections that were closed while they were written to.
         self.submit();
-        self.figures().watches.set(self.watches.registrations() as u64);
+        let figures = self.figures();
+        figures.watches.set(self.watches.registrations() as u64);
+        figures.connection_bytes.set(self.memory.held() as u64);
     }
 
     fn exchange(&self) -> &Exchange {
@@ -269,10 +281,10 @@ impl Reactor {
         &self.status.reactors[self.index]
     }
 
-    /// The unanswered writes of the other reactors.
-    fn count_elsewhere(&self) -> u64 {
+    /// The sum of one counter over the other reactors.
+    fn sum_elsewhere(&self, counter: impl Fn(&ReactorStatus) -> &Counter) -> u64 {
         let others = self.status.reactors.iter().enumerate().filter(|(reactor, _)| *reactor != self.index);
-        others.map(|(_, figures)| figures.outstanding.get()).sum()
+        others.map(|(_, figures)| counter(figures).get()).sum()
     }
 
     /// Before the poll: how long it may sleep.
@@ -293,6 +305,7 @@ impl Reactor {
     fn timeout(&self) -> Option<Duration> {
         let exchange = self.exchange();
         if !self.revisit.is_empty()
+            || !self.dirty.is_empty()
             || !self.counting.is_empty()
             || self.accept_again
             || !exchange.errands.is_empty()
@@ -392,11 +405,12 @@ impl Reactor {
             ids,
             keeper: false,
             input: Vec::new(),
-            output: Vec::new(),
-            written: 0,
+            output: Output::default(),
             pending: Default::default(),
             bodies: Bodies::default(),
             pending_bytes: 0,
+            counted: 0,
+            burdened: None,
             in_flight: 0,
             counts: false,
             opened: self.now,
@@ -421,6 +435,7 @@ impl Reactor {
         // Its descriptor is closed right after this, which removes it from the poll in any case.
         let _ = self.registry.deregister(&mut connection.stream);
         self.watches.forget(slot);
+        self.memory.forget(&connection);
         self.status.peers.leave(connection.address);
         self.outstanding -= connection.in_flight;
         self.limits.large.release(connection.pending.iter().map(Pending::large).sum());

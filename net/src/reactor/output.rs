@@ -1,23 +1,22 @@
-//! What goes out: one write for each connection and turn.
+//! What goes out: one write for each connection and turn, more only for long replies.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 
 use super::Reactor;
 use crate::connection::Stage;
 
-/// An output buffer that has grown beyond this is given back once it is empty.
-const OUTPUT_KEEP: usize = 64 * 1024;
-/// Written bytes are cut off in front of what is unwritten when they are this many and half of all: a client that reads
-/// slowly, and never everything, must not have all kept that it has ever been sent.
-const OUTPUT_CUT: usize = 1024 * 1024;
+/// Bytes written to one connection before others have their turn: a client may read as fast as it is written to.
+const WRITE_BYTES: usize = 2 * 1024 * 1024;
 
 impl Reactor {
+    /// Something was added to the connection's output.
     pub(super) fn mark_dirty(&mut self, slot: u32) {
-        if let Some(connection) = self.connections.at(slot)
-            && !connection.dirty
-        {
+        let Reactor { connections, memory, dirty, now, .. } = self;
+        let Some(connection) = connections.at(slot) else { return };
+        memory.settle(connection, *now);
+        if !connection.dirty {
             connection.dirty = true;
-            self.dirty.push(slot);
+            dirty.push(slot);
         }
     }
 
@@ -38,45 +37,43 @@ impl Reactor {
         for slot in dirty.drain(..) {
             self.write_out(slot);
         }
-        // The memory is kept for the next turn.
+        // The memory is kept for the next turn; whoever takes more at once is written to again then.
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
     }
 
     fn write_out(&mut self, slot: u32) {
         let now = self.now;
-        let Some(connection) = self.connections.at(slot) else { return };
+        let Reactor { connections, memory, dirty, .. } = self;
+        let Some(connection) = connections.at(slot) else { return };
         connection.dirty = false;
         let mut total = 0;
         while connection.unwritten() > 0 {
-            match connection.stream.write(&connection.output[connection.written..]) {
+            if total == WRITE_BYTES {
+                connection.dirty = true;
+                dirty.push(slot);
+                break;
+            }
+            match connection.output.write_to(&mut connection.stream, WRITE_BYTES - total) {
                 Ok(0) => return self.close(slot),
-                Ok(count) => {
-                    connection.written += count;
-                    total += count;
-                }
+                Ok(count) => total += count,
                 // The poll tells when there is room again.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    connection.output.trim();
+                    break;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return self.close(slot),
             }
         }
+        if memory.is_scarce() {
+            connection.shrink();
+        }
+        memory.settle(connection, now);
         if total > 0 && connection.stage == Stage::Flushing {
             connection.progress = now;
         }
-        let all_out = connection.unwritten() == 0;
-        if all_out {
-            connection.written = 0;
-            connection.output.clear();
-            if connection.output.capacity() > OUTPUT_KEEP {
-                connection.output = Vec::new();
-            }
-        }
-        if connection.written >= OUTPUT_CUT && connection.written >= connection.output.len() / 2 {
-            connection.output.drain(..connection.written);
-            connection.written = 0;
-        }
-        let done = all_out && connection.stage == Stage::Flushing;
+        let done = connection.unwritten() == 0 && connection.stage == Stage::Flushing;
         let waits = connection.has_more() && connection.stage == Stage::Established;
         self.figures().written_bytes.add(total as u64);
         if done {

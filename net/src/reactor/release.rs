@@ -1,6 +1,7 @@
 //! What the replica sends: versions with their events and answers.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use paddock_engine::acl::perms;
@@ -11,12 +12,21 @@ use super::Reactor;
 use crate::connect::{password_of, write_refusal, write_response};
 use crate::connection::{Pending, Stage};
 use crate::exchange::{Answer, AnswerKind, Release};
+use crate::output::{SHARED_MIN, Shared};
 use crate::read::{self, ReadCaller, ReadContext};
 use crate::reply;
 
 /// A connection with more unwritten output than this is cut off when still more comes that it did not ask for, or
 /// of reads that waited for a write.
 const OUTPUT_MAX: usize = 64 * 1024 * 1024;
+
+/// A notification, encoded once.
+enum Notification {
+    /// Copied to each watcher, and its memory used again.
+    Small(Vec<u8>),
+    /// In memory once for all watchers.
+    Large(Arc<Shared>),
+}
 
 impl Reactor {
     /// Takes every release that is public.
@@ -49,6 +59,7 @@ impl Reactor {
                 self.fire(&event);
             }
             self.take_answer(answer, &release.bytes);
+            self.relieve();
         }
         events.for_each(|event| self.fire(&event));
         // Only now: what they read is the whole version, and its events come first.
@@ -57,7 +68,7 @@ impl Reactor {
         }
     }
 
-    /// Tells the watchers. The notification is written once, and copied to each.
+    /// Tells the watchers.
     fn fire(&mut self, event: &Event<'_>) {
         if self.watches.is_empty() {
             return;
@@ -65,19 +76,31 @@ impl Reactor {
         let mut told = std::mem::take(&mut self.told);
         self.watches.trigger(event.kind, event.path, &mut told);
         if !told.is_empty() {
-            let mut notification = std::mem::take(&mut self.notification);
-            reply::write_notification(event.kind, event.zxid, event.path, &mut notification);
+            let notification = self.encode(event);
             let sent = told.iter().filter(|slot| self.notify(**slot, event, &notification)).count();
             self.figures().sent.add(sent as u64);
-            notification.clear();
-            self.notification = notification;
+            if let Notification::Small(mut bytes) = notification {
+                bytes.clear();
+                self.notification = bytes;
+            }
         }
         self.told = told;
+        self.relieve();
+    }
+
+    fn encode(&mut self, event: &Event<'_>) -> Notification {
+        let mut bytes = std::mem::take(&mut self.notification);
+        reply::write_notification(event.kind, event.zxid, event.path, &mut bytes);
+        if bytes.len() < SHARED_MIN {
+            Notification::Small(bytes)
+        } else {
+            Notification::Large(self.memory.share(bytes))
+        }
     }
 
     /// Queues a notification, unless the watcher may not read what it tells of. `false`: it was not queued.
-    fn notify(&mut self, slot: u32, event: &Event<'_>, notification: &[u8]) -> bool {
-        let Reactor { connections, settings, dirty, .. } = self;
+    fn notify(&mut self, slot: u32, event: &Event<'_>, notification: &Notification) -> bool {
+        let Reactor { connections, settings, .. } = self;
         let Some(connection) = connections.at(slot) else { return false };
         if !settings.authority.permits(event.acl, perms::READ, &connection.ids) {
             return false;
@@ -87,12 +110,12 @@ impl Reactor {
             self.close(slot);
             return false;
         }
-        connection.output.extend_from_slice(notification);
-        connection.tally.sent += 1;
-        if !connection.dirty {
-            connection.dirty = true;
-            dirty.push(slot);
+        match notification {
+            Notification::Small(bytes) => connection.output.tail().extend_from_slice(bytes),
+            Notification::Large(shared) => connection.output.share(shared),
         }
+        connection.tally.sent += 1;
+        self.mark_dirty(slot);
         true
     }
 
@@ -110,11 +133,11 @@ impl Reactor {
                     tracing::warn!(address = %connection.address, session = format_args!("0x{:x}", connection.session), "a client asked for far more than it could read; its connection was closed");
                     return self.close(slot);
                 }
-                reply::write(*xid, answer.zxid, *code, body, &mut connection.output);
+                reply::write(*xid, answer.zxid, *code, body, connection.output.tail());
                 self.settle_write(slot, *xid);
             }
             AnswerKind::Closed { xid } => {
-                reply::write(*xid, answer.zxid, 0, &[], &mut connection.output);
+                reply::write(*xid, answer.zxid, 0, &[], connection.output.tail());
                 connection.session = 0;
                 self.settle_write(slot, *xid);
                 self.flush_and_close(slot);
@@ -124,7 +147,7 @@ impl Reactor {
                 connection.timeout = *timeout;
                 connection.stage = Stage::Established;
                 let password = password_of(*session);
-                write_response(*timeout, *session, password, connection.with_flag, &mut connection.output);
+                write_response(*timeout, *session, password, connection.with_flag, connection.output.tail());
                 let zxid = self.zxid;
                 connection.tally.note_answer(
                     paddock_engine::request::opcode::CREATE_SESSION,
@@ -136,7 +159,7 @@ impl Reactor {
                 self.revisit(slot);
             }
             AnswerKind::Refused => {
-                write_refusal(connection.with_flag, &mut connection.output);
+                write_refusal(connection.with_flag, connection.output.tail());
                 connection.session = 0;
                 self.flush_and_close(slot);
             }
@@ -169,7 +192,7 @@ impl Reactor {
         while let Some(Pending::Ready(bytes)) =
             connection.pending.pop_front_if(|entry| matches!(entry, Pending::Ready(_)))
         {
-            connection.output.extend_from_slice(&bytes);
+            connection.output.tail().extend_from_slice(&bytes);
         }
     }
 
@@ -199,7 +222,7 @@ impl Reactor {
                     };
                     let caller = ReadCaller { slot, ids: &ids, keeper: connection.keeper };
                     let bytes = connection.bodies.first(body);
-                    let answered = read::answer(&mut context, caller, xid, opcode, bytes, &mut connection.output);
+                    let answered = read::answer(&mut context, caller, xid, opcode, bytes, connection.output.tail());
                     connection.bodies.pop(body);
                     match answered {
                         ControlFlow::Break(count) => self.postpone_count(slot, xid, count, received),
@@ -209,10 +232,11 @@ impl Reactor {
                         }
                     }
                 }
-                Some(Pending::Ready(bytes)) => connection.output.extend_from_slice(&bytes),
+                Some(Pending::Ready(bytes)) => connection.output.tail().extend_from_slice(&bytes),
                 _ => break,
             }
             self.mark_dirty(slot);
+            self.relieve();
         }
         // It may have had to wait for this; its next frames may be here already.
         if self.connections.at(slot).is_some_and(|connection| connection.has_more()) {

@@ -103,6 +103,7 @@ fn defaults_of_a_file_are_zookeepers() {
         },
         large_request_threshold: None,
         large_request_max_bytes: 100 << 20,
+        connections_bytes_max: 512 << 20,
         new_sessions: NewSessions::Global,
         jute_max_buffer: 1_048_575,
         jute_max_buffer_extra: 1_048_575,
@@ -178,6 +179,7 @@ fn every_key_reaches_its_field() {
     differs("znode.container.checkIntervalMs=5", &|c| format!("{:?}", c.container_check_interval), "5ms");
     differs("znode.container.maxPerMinute=5", &|c| c.container_max_per_minute.to_string(), "5");
     differs("znode.container.maxNeverUsedIntervalMs=5", &|c| format!("{:?}", c.container_max_never_used), "Some(5ms)");
+    differs("paddock.connections.maxBytes=16777216", &|c| c.connections_bytes_max.to_string(), "16777216");
     differs("paddock.reactors=3", &|c| format!("{:?}", c.reactors), "Some(3)");
     differs("paddock.io.method=Ring", &|c| format!("{:?}", c.io_method), "Ring");
     differs("paddock.io.method=thread", &|c| format!("{:?}", c.io_method), "Thread");

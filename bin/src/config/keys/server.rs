@@ -1,6 +1,8 @@
 //! The keys of one server: core, clients and throttling, storage, caches and background tasks, and Paddock's own.
 
-use super::super::value::Kind::{Bool, Choice, Decimal, Host, Interval, Number, Path, Port, StrictBool, Text, YesNo};
+use super::super::value::Kind::{
+    self, Bool, Choice, Decimal, Host, Interval, Number, Path, Port, StrictBool, Text, YesNo,
+};
 use super::State::{self, Client, Done, Ensemble, Java, Later, Replaced};
 use super::{BYTES, INT, KIBIBYTES, Key, MILLIS, Source, file, from, jvm, optional, property};
 
@@ -13,6 +15,8 @@ const GROUP_COMMIT: State = Replaced("what arrives while the disk is busy is wri
 const READY_REPLIES: State = Replaced("znodes are kept as their replies are sent, so there is no cache of replies");
 const WATCH_TABLES: State = Replaced("watches live in the reactors' own tables, which need no cleaner");
 const PATH_STATS: State = Later("statistics of paths");
+/// Not less than the longest reply to one multiRead by default.
+const CONNECTIONS_BYTES: Kind = Number { unit: "bytes", min: 16 << 20, max: 1 << 40 };
 const LOG_FILES: State = Replaced("this server's log is not the Java server's and has settings of its own");
 
 pub(super) const KEYS: &[Key] = &[
@@ -140,6 +144,7 @@ pub(super) const KEYS: &[Key] = &[
     optional("auditlog.*", Source::Property, Text, LOG_FILES),
     // Paddock's own
     property("paddock.standalone.localSessions", Bool, "false", Done),
+    property("paddock.connections.maxBytes", CONNECTIONS_BYTES, "536870912", Done),
     optional("paddock.reactors", Source::Property, Number { unit: "", min: 0, max: 1024 }, Done),
     property("paddock.io.method", Choice(&["auto", "ring", "thread"]), "auto", Done),
     property("paddock.io.depth", Number { unit: "groups in flight", min: 1, max: 64 }, "2", Done),

@@ -1,0 +1,171 @@
+//! The memory that connections take, which has a bound over all reactors together (`paddock.connections.maxBytes`).
+//!
+//! Each connection has bounds of its own, but there may be very many. Each reactor keeps the sum of its own connections,
+//! and now and then tells it and looks at the others': at the beginning of a turn, and in the middle of one whenever its
+//! sum has grown by a step. So the total is known to within a step for each reactor, without anything that two threads
+//! write to.
+//!
+//! Above half of the bound memory is *scarce*: what a connection has asked for goes before what it asks next. Above the
+//! whole, a reactor with more than its share closes whoever has had most for longest, so that a client that is just being
+//! told much outlives one that does not read; a reactor with less wakes the others.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::connection::Connection;
+use crate::output::Shared;
+use crate::status::Counter;
+
+/// A reactor's sum may grow by this part of the bound before it looks at the others'.
+const STEPS: usize = 64;
+/// When connections have to be closed, this part of the bound is made free at once, so that it is seldom looked for.
+const RELIEF: usize = 8;
+
+/// One reactor's view of it.
+pub struct Memory {
+    /// Of all reactors, bytes, and what is this one's share.
+    max: usize,
+    share: usize,
+    /// Held for single connections of this reactor.
+    own: usize,
+    /// Held for several of them together.
+    shared: Arc<Counter>,
+    /// Of the other reactors, as it was when it was last looked at.
+    elsewhere: usize,
+    /// With more than this of its own the reactor has to look again.
+    looks_at: usize,
+}
+
+impl Memory {
+    /// `max`: bytes, for so many reactors together.
+    pub fn new(max: usize, reactors: usize) -> Memory {
+        Memory { max, share: max / reactors.max(1), own: 0, shared: Arc::default(), elsewhere: 0, looks_at: 0 }
+    }
+
+    /// Takes up what has changed with a connection.
+    pub fn settle(&mut self, connection: &mut Connection, now: Instant) {
+        connection.note_burden(now);
+        let memory = connection.memory();
+        self.own = self.own - connection.counted + memory;
+        connection.counted = memory;
+    }
+
+    /// A connection is gone.
+    pub fn forget(&mut self, connection: &Connection) {
+        self.own -= connection.counted;
+    }
+
+    /// Bytes that several connections of this reactor will be owed.
+    pub fn share(&self, bytes: Vec<u8>) -> Arc<Shared> {
+        Shared::new(bytes, &self.shared)
+    }
+
+    /// This reactor's, bytes.
+    pub fn held(&self) -> usize {
+        self.own + self.shared.get() as usize
+    }
+
+    /// Whether so much has come since the last look that another is due.
+    pub fn must_look(&self) -> bool {
+        self.held() > self.looks_at
+    }
+
+    /// Takes note of what the other reactors have.
+    pub fn look(&mut self, elsewhere: usize) {
+        self.elsewhere = elsewhere;
+        self.looks_at = (self.held() + self.max / STEPS).min(self.max.saturating_sub(elsewhere));
+    }
+
+    pub fn is_scarce(&self) -> bool {
+        self.total() > self.max / 2
+    }
+
+    pub fn is_exceeded(&self) -> bool {
+        self.total() > self.max
+    }
+
+    /// Whether this reactor is to make room, and not another one. If the total is above the bound, at least one is.
+    pub fn is_beyond_share(&self) -> bool {
+        self.held() > self.share
+    }
+
+    /// Whether enough is free again, or the rest is for others to free.
+    pub fn is_relieved(&self) -> bool {
+        self.total() <= self.max - self.max / RELIEF || self.held() <= self.share - self.share / RELIEF
+    }
+
+    fn total(&self) -> usize {
+        self.held() + self.elsewhere
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, RELIEF, STEPS};
+
+    const MAX: usize = 64_000;
+
+    fn bytes(length: usize) -> Vec<u8> {
+        Vec::with_capacity(length)
+    }
+
+    #[test]
+    fn a_look_is_due_at_the_first_byte_then_a_step_later_or_at_the_bound() {
+        let mut memory = Memory::new(MAX, 2);
+        assert!(!memory.must_look());
+        let first = memory.share(bytes(1));
+        assert!(memory.must_look());
+        memory.look(0);
+        let step = memory.share(bytes(MAX / STEPS));
+        assert!(!memory.must_look());
+        let more = memory.share(bytes(1));
+        assert!(memory.must_look());
+        memory.look(MAX - memory.held());
+        assert!(!memory.must_look() && !memory.is_exceeded());
+        let last = memory.share(bytes(1));
+        assert!(memory.must_look() && memory.is_exceeded());
+        drop((first, step, more, last));
+        assert_eq!(memory.held(), 0);
+    }
+
+    #[test]
+    fn it_is_scarce_above_half_of_all_that_reactors_hold() {
+        let mut memory = Memory::new(MAX, 2);
+        let held = memory.share(bytes(MAX / 4));
+        memory.look(MAX / 4);
+        assert!(!memory.is_scarce());
+        memory.look(MAX / 4 + 1);
+        assert!(memory.is_scarce());
+        drop(held);
+        assert!(!memory.is_scarce());
+    }
+
+    /// Whoever has less than its share waits for the others, whatever they have.
+    #[test]
+    fn room_is_made_by_who_has_more_than_its_share() {
+        let mut memory = Memory::new(MAX, 2);
+        let share = memory.share(bytes(MAX / 2));
+        memory.look(MAX);
+        assert!(memory.is_exceeded() && !memory.is_beyond_share());
+        let more = memory.share(bytes(1));
+        assert!(memory.is_beyond_share() && !memory.is_relieved());
+        drop(share);
+        let below = memory.share(bytes(MAX / 2 - MAX / 2 / RELIEF - 1));
+        assert!(memory.is_relieved(), "the rest is for the other reactor");
+        memory.look(0);
+        assert!(memory.is_relieved() && !memory.is_exceeded());
+        drop((more, below));
+    }
+
+    #[test]
+    fn one_reactor_makes_room_down_to_below_the_bound() {
+        let mut memory = Memory::new(MAX, 1);
+        let most = memory.share(bytes(MAX - MAX / RELIEF));
+        let rest = memory.share(bytes(MAX / RELIEF + 1));
+        memory.look(0);
+        assert!(memory.is_exceeded() && memory.is_beyond_share() && !memory.is_relieved());
+        drop(rest);
+        assert!(memory.is_relieved());
+        drop(most);
+    }
+}
