@@ -1,11 +1,12 @@
 //! What each connection may have, times very many: the memory of all of them together has a bound of its own,
 //! `paddock.connections.maxBytes`. Whoever has most is closed, with one line; the others notice nothing.
-use crate::wire::{TIMEOUT_MS, Wire, assert_stands, client, hello, setup};
+use crate::wire::{Wire, assert_stands, client, hello, setup};
 use paddock_tests::client::Client;
 use paddock_tests::records::{err, flags, mode};
 use paddock_tests::reply::Event;
 use paddock_tests::request::Request;
 use paddock_tests::server::{DEADLINE, Server, poll_until};
+use std::process::Command;
 
 /// The setting, where it is small, bytes.
 const SMALL_MAX: u64 = 16 << 20;
@@ -121,6 +122,36 @@ fn events_that_nobody_reads_do_not_gather_over_all_connections() {
     drop(silent);
 }
 
+/// Events too small to be shared are copied to each watcher, and one transaction can bring very many.
+#[test]
+fn events_of_one_transaction_do_not_gather_over_all_connections() {
+    const SMALL_PATH: usize = 1_500;
+    const CHANGES: usize = 400;
+    const TRANSACTIONS: usize = 20;
+    let server = bounded_by(SMALL_MAX);
+    let mut writer = client(&server);
+    let path = format!("/{}", "n".repeat(SMALL_PATH));
+    for path in [&path[..], "/end"] {
+        writer.ok(&Request::create(path, b"", flags::PERSISTENT));
+    }
+    let silent: Vec<Client> = (0..SILENT_WATCHERS).map(|_| watcher(&server)).collect();
+    let reading = watcher(&server);
+    let reading = std::thread::spawn(move || read_events(reading, "/end"));
+    let mut growth = Growth::begin(&server);
+    let changes = Request::multi(vec![Request::set_data(&path, b"x", -1); CHANGES]);
+    for _ in 0..TRANSACTIONS {
+        writer.ok(&changes);
+        growth.look(&server);
+    }
+    writer.ok(&Request::set_data("/end", b"", -1));
+    let events = reading.join().expect("it reads to the end");
+    assert_eq!(events.len(), TRANSACTIONS * CHANGES + 1);
+    growth.assert_below(SMALL_MAX + SLACK);
+    assert!(closed(&server) > 0, "the log names the setting");
+    assert_stands(&server);
+    drop(silent);
+}
+
 #[test]
 fn long_lists_that_are_read_slowly_do_not_gather_over_all_connections() {
     let server = bounded_by(SLOW_READERS_MAX);
@@ -179,26 +210,33 @@ fn frames_that_never_end_do_not_gather_over_all_connections() {
     assert_stands(&server);
 }
 
-/// Whoever reads all the time may be owed much at a moment, together more than the bound, and loses nothing.
+/// What one turn brings may be more than the bound; whoever takes it as soon as it is written loses nothing.
 #[test]
 fn clients_that_read_are_not_closed_for_what_one_turn_brings() {
     const READERS: usize = 40;
-    let server = bounded_by(SMALL_MAX);
+    const LENGTH: usize = 500_000;
+    let setup = setup().property("paddock.reactors", "0");
+    let server = setup.property("paddock.connections.maxBytes", &SMALL_MAX.to_string()).start();
+    assert!(READERS * LENGTH > SMALL_MAX as usize);
     let mut writer = client(&server);
-    writer.ok(&Request::create("/big", &vec![7; 500_000], flags::PERSISTENT));
-    let readers: Vec<_> = (0..READERS)
-        .map(|_| {
-            let mut reader = Client::connect(server.address(), TIMEOUT_MS).expect("the server takes a client");
-            std::thread::spawn(move || {
-                for _ in 0..10 {
-                    assert_eq!(reader.ok(&Request::get_data("/big", false)).data().map(<[u8]>::len), Some(500_000));
-                }
-            })
-        })
-        .collect();
-    for reader in readers {
-        reader.join().expect("every reply comes");
+    writer.ok(&Request::create("/big", &vec![7; LENGTH], flags::PERSISTENT));
+    let mut readers: Vec<Client> = (0..READERS).map(|_| client(&server)).collect();
+    // Whatever is asked for while the server stands still, it finds in one turn.
+    signal(&server, "STOP");
+    for reader in &mut readers {
+        reader.queue(&Request::get_data("/big", false));
+        reader.flush().expect("small requests are taken");
+    }
+    signal(&server, "CONT");
+    for reader in &mut readers {
+        let reply = reader.next_reply().expect("every reply comes");
+        assert_eq!(reply.data().map(<[u8]>::len), Some(LENGTH));
     }
     assert_eq!(closed(&server), 0, "nobody was closed");
     assert_stands(&server);
+}
+
+fn signal(server: &Server, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), server.pid().to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "the server takes SIG{name}");
 }
