@@ -1,22 +1,30 @@
 //! What goes out: one write for each connection and turn, more only for long replies.
 
 use std::io::ErrorKind;
+use std::time::Instant;
 
 use super::Reactor;
-use crate::connection::Stage;
+use crate::connection::{Connection, Stage};
+use crate::memory::Memory;
 
 /// Bytes written to one connection before others have their turn: a client may read as fast as it is written to.
 const WRITE_BYTES: usize = 2 * 1024 * 1024;
 
+/// Something was added to the connection's output.
+pub(super) fn enlist(connection: &mut Connection, memory: &mut Memory, dirty: &mut Vec<u32>, now: Instant) {
+    memory.settle(connection, now);
+    if !connection.dirty {
+        connection.dirty = true;
+        dirty.push(connection.id.slot);
+    }
+}
+
 impl Reactor {
-    /// Something was added to the connection's output.
+    /// Something was added to the output of the connection that has this slot, if there is one.
     pub(super) fn mark_dirty(&mut self, slot: u32) {
         let Reactor { connections, memory, dirty, now, .. } = self;
-        let Some(connection) = connections.at(slot) else { return };
-        memory.settle(connection, *now);
-        if !connection.dirty {
-            connection.dirty = true;
-            dirty.push(slot);
+        if let Some(connection) = connections.at(slot) {
+            enlist(connection, memory, dirty, *now);
         }
     }
 

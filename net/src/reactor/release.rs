@@ -9,6 +9,7 @@ use paddock_engine::event::Event;
 use paddock_engine::request::opcode;
 
 use super::Reactor;
+use super::output::enlist;
 use crate::connect::{password_of, write_refusal, write_response};
 use crate::connection::{Pending, Stage};
 use crate::exchange::{Answer, AnswerKind, Release};
@@ -100,7 +101,7 @@ impl Reactor {
 
     /// Queues a notification, unless the watcher may not read what it tells of. `false`: it was not queued.
     fn notify(&mut self, slot: u32, event: &Event<'_>, notification: &Notification) -> bool {
-        let Reactor { connections, settings, .. } = self;
+        let Reactor { connections, settings, memory, dirty, now, .. } = self;
         let Some(connection) = connections.at(slot) else { return false };
         if !settings.authority.permits(event.acl, perms::READ, &connection.ids) {
             return false;
@@ -115,7 +116,7 @@ impl Reactor {
             Notification::Large(shared) => connection.output.share(shared),
         }
         connection.tally.sent += 1;
-        self.mark_dirty(slot);
+        enlist(connection, memory, dirty, *now);
         true
     }
 

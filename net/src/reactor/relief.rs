@@ -77,7 +77,7 @@ impl Reactor {
             unread = connection.unwritten(),
             unfinished = connection.burden() - connection.unwritten(),
             "what clients do not read, or do not send to the end, takes paddock.connections.maxBytes={max}; the \
-             connection that has had most for longest was closed"
+             connection that has had most for longest was closed: see why its client does not read, or raise the setting"
         );
         self.close(slot);
     }
