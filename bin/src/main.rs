@@ -6,6 +6,7 @@ mod config;
 mod log;
 mod node;
 mod serve;
+mod version;
 
 use std::process::ExitCode;
 

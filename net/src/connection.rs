@@ -32,7 +32,7 @@ pub enum Stage {
     Established,
     /// Has asked for its session's end; nothing more of it is executed.
     Leaving,
-    /// Is closed as soon as its output is written.
+    /// Is ended as soon as its output is written.
     Flushing,
 }
 
@@ -60,17 +60,20 @@ impl Pending {
     }
 }
 
-/// What the words `stat` and `cons` tell of a connection.
+/// What the words `stat` and `cons` tell of a connection. Latencies are in milliseconds.
 #[derive(Debug)]
 pub struct Tally {
+    /// Frames, and words.
     pub received: u64,
     pub sent: u64,
     /// Wall clock of the accept, ms.
     pub established_ms: u64,
+    /// `None` before the first answer, and where a write failed: ZooKeeper then does not say what it was.
     pub last_opcode: Option<i32>,
+    /// Of the last request that had one of its own: pings and their like have a negative one that says what they are.
     pub last_xid: i32,
     pub last_zxid: i64,
-    pub last_answer: Instant,
+    pub last_answer: Option<Instant>,
     pub latency_last: u64,
     pub latency_min: u64,
     pub latency_max: u64,
@@ -79,7 +82,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn new(now: Instant, established_ms: u64) -> Tally {
+    pub fn new(established_ms: u64) -> Tally {
         Tally {
             received: 0,
             sent: 0,
@@ -87,7 +90,7 @@ impl Tally {
             last_opcode: None,
             last_xid: 0,
             last_zxid: 0,
-            last_answer: now,
+            last_answer: None,
             latency_last: 0,
             latency_min: u64::MAX,
             latency_max: 0,
@@ -97,12 +100,14 @@ impl Tally {
     }
 
     /// Notes an answer after `millis`.
-    pub fn note_answer(&mut self, opcode: i32, xid: i32, zxid: i64, now: Instant, millis: u64) {
+    pub fn note_answer(&mut self, opcode: Option<i32>, xid: i32, zxid: i64, now: Instant, millis: u64) {
         self.sent += 1;
-        self.last_opcode = Some(opcode);
-        self.last_xid = xid;
+        self.last_opcode = opcode;
+        if xid >= 0 {
+            self.last_xid = xid;
+        }
         self.last_zxid = zxid;
-        self.last_answer = now;
+        self.last_answer = Some(now);
         self.latency_last = millis;
         self.latency_min = self.latency_min.min(millis);
         self.latency_max = self.latency_max.max(millis);
@@ -141,7 +146,8 @@ pub struct Connection {
     pub in_flight: usize,
     /// Has asked for a count and not been answered; it is not read from.
     pub counts: bool,
-    pub opened: Instant,
+    /// When its handshake came, or it itself before that.
+    pub greeted: Instant,
     /// When it came, or last got rid of output while it is being closed: it must not stand still for ever.
     pub progress: Instant,
     /// Has sent a frame since the last report.
@@ -161,6 +167,16 @@ impl Connection {
     /// Whether there is something to be served that had to wait.
     pub fn has_more(&self) -> bool {
         self.unread || !self.input.is_empty()
+    }
+
+    /// Whether its next frame would be read. Whoever has asked a word is not read from as one who talks on.
+    pub fn is_read(&self) -> bool {
+        matches!(self.stage, Stage::Handshake | Stage::Established) && !self.counts
+    }
+
+    /// Requests that are not answered yet.
+    pub fn queued(&self) -> usize {
+        self.pending.iter().filter(|entry| !matches!(entry, Pending::Ready(_))).count()
     }
 
     /// Bytes that wait to be written.

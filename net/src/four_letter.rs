@@ -1,37 +1,26 @@
 //! Four-letter words: questions in plain text, asked in place of a handshake.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use paddock_engine::request::opcode;
 
+use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::status::Status;
 
-/// Every word that ZooKeeper knows; others are taken for a frame's length.
-const KNOWN: [&str; 19] = [
-    "conf",
-    "cons",
-    "crst",
-    "dirs",
-    "dump",
-    "envi",
-    "gtmk",
-    "hash",
-    "isro",
-    "mntr",
-    "ruok",
-    "srst",
-    "srvr",
-    "stat",
-    "stmk",
-    "wchc",
-    "wchp",
-    "wchs",
-    "telnet close",
+/// Every word that ZooKeeper knows; others are taken for a frame's length. Sorted.
+pub const KNOWN: [&str; 18] = [
+    "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
+    "stmk", "wchc", "wchp", "wchs",
 ];
-/// The words that are answered where the operator allows them.
-const SERVED: [&str; 8] = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
+/// The words that are answered where the operator allows them: they read a little and change nothing. Sorted.
+pub const SERVED: [&str; 8] = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
+/// What telnet sends when it is interrupted: it is not answered, and closed.
+const TELNET_CLOSE: Word = Word("telnet close");
+
+/// The interests of a connection, as Java's `SelectionKey` numbers them.
+const OP_READ: u8 = 1;
+const OP_WRITE: u8 = 4;
 
 /// A word that came instead of a handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,18 +38,18 @@ pub enum Reply {
 /// The word in the first four bytes of a connection.
 pub fn recognise(bytes: [u8; 4]) -> Option<Word> {
     if bytes == [0xff, 0xf4, 0xff, 0xfd] {
-        return Some(Word("telnet close"));
+        return Some(TELNET_CLOSE);
     }
     KNOWN.iter().find(|word| word.as_bytes() == bytes).map(|word| Word(word))
 }
 
 /// The answer to a word.
 pub fn answer(word: Word, status: &Status) -> Reply {
-    let Word(word) = word;
-    if word == "telnet close" {
+    if word == TELNET_CLOSE {
         return Reply::Text(String::new());
     }
-    if !status.allowed_words.iter().any(|allowed| allowed == word || allowed == "*") {
+    let Word(word) = word;
+    if !status.allowed_words.contains(&word) {
         return Reply::Text(format!("{word} is not executed because it is not in the whitelist.\n"));
     }
     if !SERVED.contains(&word) {
@@ -88,8 +77,9 @@ pub fn with_connections(long: bool, lines: &str, status: &Status) -> String {
 fn server_lines(status: &Status) -> String {
     let (least, mean, most) = status.latency_millis();
     let replica = &status.replica;
+    let mean = rounded(mean);
     format!(
-        "Latency min/avg/max: {least}/{mean:.4}/{most}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\n\
+        "Latency min/avg/max: {least}/{mean:?}/{most}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\n\
          Zxid: 0x{:x}\nMode: standalone\nNode count: {}\n",
         status.sum(|r| &r.received),
         status.sum(|r| &r.sent),
@@ -98,6 +88,11 @@ fn server_lines(status: &Status) -> String {
         replica.zxid.load(std::sync::atomic::Ordering::Relaxed),
         replica.znodes.get(),
     )
+}
+
+/// To four places, as ZooKeeper rounds a mean; `{:?}` then prints what Java does: one place at least, no zeros behind it.
+fn rounded(mean: f64) -> f64 {
+    (mean * 10_000.0).round() / 10_000.0
 }
 
 fn monitor(status: &Status) -> String {
@@ -119,7 +114,7 @@ fn monitor(status: &Status) -> String {
     line("bytes_received_count", &status.sum(|r| &r.read_bytes));
     line("connection_bytes", &status.sum(|r| &r.connection_bytes));
     line("min_latency", &least);
-    line("avg_latency", &format!("{mean:.4}"));
+    line("avg_latency", &format_args!("{:?}", rounded(mean)));
     line("max_latency", &most);
     line("stale_sessions_expired", &replica.sessions_expired.get());
     line("snapshots", &replica.snapshots.get());
@@ -140,46 +135,41 @@ fn open_file_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// One line for a connection, as `stat` (short) and `cons` (long) have it.
-pub fn describe(connection: &Connection, long: bool, now: Instant, out: &mut String) {
+/// One line for a connection, as `stat` (short) and `cons` (long) have it: ZooKeeper's `dumpConnectionInfo`.
+pub fn describe(connection: &Connection, long: bool, clock: &Clock, out: &mut String) {
     let tally = &connection.tally;
+    let reads = if connection.is_read() { OP_READ } else { 0 };
+    let writes = if connection.unwritten() > 0 { OP_WRITE } else { 0 };
     write!(
         out,
-        " /{}:{}[{}](queued={},recved={},sent={}",
+        " /{}:{}[{:x}](queued={},recved={},sent={}",
         paddock_engine::acl::id_of_address(connection.address),
         connection.port,
-        if connection.unwritten() > 0 { 5 } else { 1 },
-        connection.pending.len(),
+        reads | writes,
+        connection.queued(),
         tally.received,
         tally.sent
     )
     .expect("writing to a String cannot fail");
     if long && connection.session != 0 {
-        describe_session(connection, now, out);
+        describe_session(connection, clock, out);
     }
     out.push_str(")\n");
 }
 
-fn describe_session(connection: &Connection, now: Instant, out: &mut String) {
+fn describe_session(connection: &Connection, clock: &Clock, out: &mut String) {
     let tally = &connection.tally;
-    write!(
-        out,
-        ",sid=0x{:x},lop={},est={},to={}",
-        connection.session,
-        tally.last_opcode.map_or("NA", operation_name),
-        tally.established_ms,
-        connection.timeout
-    )
-    .expect("writing to a String cannot fail");
-    if tally.last_opcode.is_some_and(|opcode| opcode != opcode::CREATE_SESSION) {
-        write!(out, ",lcxid=0x{:x}", tally.last_xid).expect("writing to a String cannot fail");
-    }
     let answered = tally.answered.max(1);
     write!(
         out,
-        ",lzxid=0x{:x},lresp={},llat={},minlat={},avglat={},maxlat={}",
+        ",sid=0x{:x},lop={},est={},to={},lcxid=0x{:x},lzxid=0x{:x},lresp={},llat={},minlat={},avglat={},maxlat={}",
+        connection.session,
+        tally.last_opcode.map_or("NA", operation_name),
+        tally.established_ms,
+        connection.timeout,
+        tally.last_xid,
         tally.last_zxid,
-        now.duration_since(tally.last_answer).as_millis(),
+        tally.last_answer.map_or(0, |answer| clock.millis(answer)),
         tally.latency_last,
         if tally.answered == 0 { 0 } else { tally.latency_min },
         tally.latency_sum / answered,
@@ -188,6 +178,7 @@ fn describe_session(connection: &Connection, now: Instant, out: &mut String) {
     .expect("writing to a String cannot fail");
 }
 
+/// ZooKeeper's names; what it does not have, has none.
 fn operation_name(opcode: i32) -> &'static str {
     match opcode {
         opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => "CREA",
@@ -198,11 +189,19 @@ fn operation_name(opcode: i32) -> &'static str {
         opcode::GET_ACL => "GETA",
         opcode::SET_ACL => "SETA",
         opcode::GET_CHILDREN | opcode::GET_CHILDREN2 => "GETC",
+        opcode::GET_ALL_CHILDREN_NUMBER => "GETACN",
+        opcode::GET_EPHEMERALS => "GETE",
         opcode::SYNC => "SYNC",
         opcode::PING => "PING",
-        opcode::CHECK => "CHEC",
         opcode::MULTI => "MULT",
+        opcode::MULTI_READ => "MLTR",
+        opcode::RECONFIG => "RECO",
         opcode::SET_WATCHES => "SETW",
+        opcode::SET_WATCHES2 => "STW2",
+        opcode::ADD_WATCH => "ADDW",
+        opcode::CHECK_WATCHES => "CHKW",
+        opcode::REMOVE_WATCHES => "REMW",
+        opcode::WHO_AM_I => "HOMI",
         opcode::CREATE_SESSION => "SESS",
         opcode::CLOSE_SESSION => "CLOS",
         _ => "NA",
@@ -211,18 +210,19 @@ fn operation_name(opcode: i32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reply, answer, recognise};
+    use super::{KNOWN, Reply, SERVED, Word, answer, recognise, rounded};
     use crate::status::{Status, Text};
 
-    fn status(allowed: &[&str]) -> Status {
+    fn status(allowed: &[&'static str]) -> Status {
         Status {
             reactors: Vec::new(),
             replica: Default::default(),
             peers: Default::default(),
+            clock: Default::default(),
             version: "3.9.5-paddock".into(),
             configuration: Text::new(|| "clientPort=2181\n".into()),
             environment: String::new(),
-            allowed_words: allowed.iter().map(|word| (*word).to_owned()).collect(),
+            allowed_words: allowed.to_vec(),
         }
     }
 
@@ -233,14 +233,30 @@ mod tests {
         let refusal = "dump is not executed because it is not in the whitelist.\n";
         assert_eq!(answer(dump, &status(&["srvr"])), Reply::Text(refusal.into()));
         let missing = "dump is not executed because this server does not have it.\n";
-        assert_eq!(answer(dump, &status(&["*"])), Reply::Text(missing.into()), "the operator has allowed it");
+        assert_eq!(answer(dump, &status(&["dump"])), Reply::Text(missing.into()), "the operator has allowed it");
+    }
+
+    #[test]
+    fn every_word_is_known_by_its_bytes() {
+        assert!(KNOWN.is_sorted() && SERVED.is_sorted());
+        assert!(SERVED.iter().all(|word| KNOWN.contains(word)));
+        for word in KNOWN {
+            let bytes = word.as_bytes().try_into().expect("four letters");
+            assert_eq!(recognise(bytes), Some(Word(word)));
+        }
+    }
+
+    #[test]
+    fn means_are_printed_as_java_does() {
+        for (mean, printed) in [(0.0, "0.0"), (0.5, "0.5"), (4.478_94, "4.4789"), (12.0, "12.0"), (0.000_04, "0.0")] {
+            assert_eq!(format!("{:?}", rounded(mean)), printed);
+        }
     }
 
     #[test]
     fn trap_009_isro_has_no_newline() {
         let word = recognise(*b"isro").unwrap();
         assert_eq!(answer(word, &status(&["isro"])), Reply::Text("rw".into()));
-        assert_eq!(answer(word, &status(&["*"])), Reply::Text("rw".into()));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! This crate decides nothing about consensus, touches no disk, and no reactor touches another's memory: what goes
 //! between a reactor and the replica goes through [`exchange`]. In reading order: the protocol ([`frame`], [`connect`],
 //! [`reply`], [`read`], [`keeper`], [`four_letter`]), what a reactor owns ([`connection`], [`output`], [`watch`]), the loop
-//! ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), and how others see it ([`exchange`], [`doorbell`], [`status`]).
+//! ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), and how others see it ([`exchange`],
+//! [`doorbell`], [`status`], [`clock`]).
 
 pub mod accept;
 pub mod bodies;
+pub mod clock;
 pub mod connect;
 pub mod connection;
 pub mod doorbell;

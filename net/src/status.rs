@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use crate::clock::Clock;
+
 /// A counter that one thread writes and any thread reads.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -142,13 +144,14 @@ pub struct Status {
     pub reactors: Vec<ReactorStatus>,
     pub replica: ReplicaStatus,
     pub peers: Peers,
-    /// `host=version` and the like, fixed at start.
+    pub clock: Clock,
+    /// Name, and date of the build, as ZooKeeper's `getFullVersion`.
     pub version: String,
     /// The body of `conf`.
     pub configuration: Text,
     pub environment: String,
-    /// Which four-letter words are answered.
-    pub allowed_words: Vec<String>,
+    /// The four-letter words that the operator allows, whether this server has them or not.
+    pub allowed_words: Vec<&'static str>,
 }
 
 impl Status {

@@ -66,9 +66,15 @@ impl Setup {
     }
 
     /// Adds a line to zoo.cfg, in place of an earlier one with the same key.
-    pub fn config(mut self, key: &str, value: &str) -> Setup {
+    pub fn config(self, key: &str, value: &str) -> Setup {
+        let mut setup = self.without(key);
+        setup.config.push((key.into(), value.into()));
+        setup
+    }
+
+    /// Takes a line out of zoo.cfg.
+    pub fn without(mut self, key: &str) -> Setup {
         self.config.retain(|(known, _)| known != key);
-        self.config.push((key.into(), value.into()));
         self
     }
 

@@ -1,7 +1,9 @@
 //! The reply to the four-letter word `conf`.
 
 use super::Config;
-use std::path::Path;
+use paddock_engine::log::log_dir;
+use paddock_engine::snapshot::snapshot_dir;
+use std::path::PathBuf;
 
 /// Bytes on disk, counted when the word arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,15 +13,15 @@ pub struct Sizes {
 }
 
 /// The lines of `conf` for a standalone server, in ZooKeeper's order. `client_port` is the port that is bound, which
-/// differs from the configured one when that is 0. Directories are absolute and end in `version-2`; a port of -1 is no
-/// listener.
+/// differs from the configured one when that is 0. Directories are absolute, and those that hold the files, as
+/// ZooKeeper's end in `version-2`; a port of -1 is no listener.
 pub fn render(config: &Config, client_port: u16, sizes: Sizes) -> String {
     let lines = [
         ("clientPort", client_port.to_string()),
         ("secureClientPort", "-1".to_owned()),
-        ("dataDir", version_2(&config.data_dir)),
+        ("dataDir", absolute(snapshot_dir(&config.data_dir))),
         ("dataDirSize", sizes.data_dir.to_string()),
-        ("dataLogDir", version_2(&config.data_log_dir)),
+        ("dataLogDir", absolute(log_dir(&config.data_log_dir))),
         ("dataLogSize", sizes.data_log_dir.to_string()),
         ("tickTime", config.tick_time.to_string()),
         ("maxClientCnxns", config.max_client_cnxns.to_string()),
@@ -32,10 +34,9 @@ pub fn render(config: &Config, client_port: u16, sizes: Sizes) -> String {
     lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
 }
 
-fn version_2(dir: &Path) -> String {
-    // Only a working directory that is gone leaves a path relative.
-    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    dir.join("version-2").display().to_string()
+/// Only a working directory that is gone leaves a path relative.
+fn absolute(dir: PathBuf) -> String {
+    std::path::absolute(&dir).unwrap_or(dir).display().to_string()
 }
 
 #[cfg(test)]
@@ -55,8 +56,8 @@ mod tests {
         let config = super::super::load(None, &properties, &[]).expect("well formed").config;
         let here = std::env::current_dir().expect("a working directory");
         let expected = format!(
-            "clientPort=4000\nsecureClientPort=-1\ndataDir=/data/version-2\ndataDirSize=12\n\
-             dataLogDir={}/log/version-2\ndataLogSize=34\ntickTime=500\nmaxClientCnxns=7\nminSessionTimeout=1000\n\
+            "clientPort=4000\nsecureClientPort=-1\ndataDir=/data/paddock-1\ndataDirSize=12\n\
+             dataLogDir={}/log/paddock-1\ndataLogSize=34\ntickTime=500\nmaxClientCnxns=7\nminSessionTimeout=1000\n\
              maxSessionTimeout=10000\nclientPortListenBacklog=9\nserverId=0\n",
             here.display()
         );

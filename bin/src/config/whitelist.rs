@@ -1,13 +1,6 @@
 //! Which four-letter words are answered.
 
-/// All that ZooKeeper knows, but for the telnet interrupt.
-const KNOWN: [&str; 18] = [
-    "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
-    "stmk", "wchc", "wchp", "wchs",
-];
-
-/// Words that read a little and change nothing: what a server without any configuration answers.
-const HARMLESS: [&str; 8] = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
+use paddock_net::four_letter::{KNOWN, SERVED};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whitelist {
@@ -28,9 +21,9 @@ impl Whitelist {
         Self { all: words().any(|word| word == "*"), words: listed }
     }
 
-    /// For a server without a configuration file.
+    /// For a server without a configuration file: words that read a little and change nothing.
     pub fn harmless() -> Self {
-        Self { all: false, words: HARMLESS.map(str::to_owned).to_vec() }
+        Self { all: false, words: SERVED.map(str::to_owned).to_vec() }
     }
 
     pub fn add(&mut self, word: &str) {
@@ -39,9 +32,13 @@ impl Whitelist {
         }
     }
 
-    /// Whether a four-letter word is executed. With `*` every word is, which is for the caller's own list to bound.
     pub fn allows(&self, word: &str) -> bool {
         self.all || self.words.iter().any(|known| known == word)
+    }
+
+    /// Every four-letter word that is allowed, whether this server has it or not.
+    pub fn allowed(&self) -> Vec<&'static str> {
+        KNOWN.into_iter().filter(|word| self.allows(word)).collect()
     }
 
     /// Words of the list that are no four-letter words.
@@ -74,15 +71,15 @@ mod tests {
     }
 
     #[test]
+    fn allowed_words_are_so_whether_they_are_served_or_not() {
+        assert_eq!(Whitelist::parse("*").allowed(), KNOWN);
+        assert_eq!(Whitelist::parse("wchs,nonsense,dump").allowed(), ["dump", "srvr", "wchs"]);
+    }
+
+    #[test]
     fn without_a_file() {
         let whitelist = Whitelist::harmless();
-        for word in HARMLESS {
-            assert!(whitelist.allows(word), "{word}");
-        }
-        for word in ["wchc", "crst", "dump", "stmk"] {
-            assert!(!whitelist.allows(word), "{word}");
-        }
-        assert!(HARMLESS.is_sorted() && KNOWN.is_sorted());
+        assert_eq!(whitelist.allowed(), SERVED);
         assert_eq!(whitelist.unknown().count(), 0);
     }
 

@@ -31,8 +31,9 @@ use paddock_engine::acl::Authority;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Rules;
 use paddock_engine::io::{DataDir, DirError, is_same_directory, sys};
-use paddock_engine::log::{LogConfig, Method};
+use paddock_engine::log::{LogConfig, Method, log_dir};
 use paddock_engine::prepare::FRAME_MAX;
+use paddock_engine::snapshot::snapshot_dir;
 use paddock_engine::tree::ExtendedTypes;
 use paddock_net::accept;
 use paddock_net::doorbell::Doorbell;
@@ -43,14 +44,13 @@ use paddock_net::status::{ReactorStatus, Status, Text};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::config::{Config, IoMethod, Purge, conf_reply};
+use crate::version;
 pub use recovery::foreign_data;
 use recovery::{Recovered, RecoveryError, recover};
 use replica::{Files, Replica, ReplicaError};
 pub use replica::{NewSessions, ThrottleSettings as RequestThrottleSettings};
 use snapshotter::{Snapshotter, Trigger};
 
-/// The ZooKeeper whose behaviour clients find here, as `srvr` and `mntr` tell it.
-const VERSION: &str = concat!("3.9.5-paddock-", env!("CARGO_PKG_VERSION"));
 /// More reactors than this do not help one replica.
 const REACTORS_MAX: usize = 64;
 /// The server in the session ids of one that stands alone, whatever its `myid` says.
@@ -363,16 +363,16 @@ fn report_recovery(recovered: &Recovered, began: Instant) {
 }
 
 fn status(config: &Config, address: SocketAddr, reactors: usize) -> Status {
-    let known = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
-    let allowed = known.iter().filter(|word| config.four_letter_whitelist.allows(word));
+    let version = version::full();
     Status {
         reactors: (0..reactors).map(|_| ReactorStatus::default()).collect(),
         replica: Default::default(),
         peers: Default::default(),
-        version: VERSION.to_owned(),
+        clock: Default::default(),
         configuration: configuration(config.clone(), address.port()),
-        environment: environment(),
-        allowed_words: allowed.map(|word| (*word).to_owned()).collect(),
+        environment: environment(&version),
+        version,
+        allowed_words: config.four_letter_whitelist.allowed(),
     }
 }
 
@@ -380,27 +380,27 @@ fn status(config: &Config, address: SocketAddr, reactors: usize) -> Status {
 fn configuration(config: Config, port: u16) -> Text {
     Text::new(move || {
         let sizes = conf_reply::Sizes {
-            data_dir: directory_bytes(&config.data_dir),
-            data_log_dir: directory_bytes(&config.data_log_dir),
+            data_dir: directory_bytes(&snapshot_dir(&config.data_dir)),
+            data_log_dir: directory_bytes(&log_dir(&config.data_log_dir)),
         };
         conf_reply::render(&config, port, sizes)
     })
 }
 
 fn directory_bytes(path: &Path) -> u64 {
-    let entries = std::fs::read_dir(path.join("paddock-1")).into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
 
 /// The body of `envi`: ZooKeeper's keys; what only a JVM has is `<NA>`.
-fn environment() -> String {
+fn environment(version: &str) -> String {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| "<NA>".to_owned());
     let kernel = |file: &str| {
         let text = std::fs::read_to_string(format!("/proc/sys/kernel/{file}"));
         text.map_or_else(|_| "<NA>".to_owned(), |text| text.trim().to_owned())
     };
     let directory = std::env::current_dir().map_or_else(|_| "<NA>".to_owned(), |path| path.display().to_string());
-    let mut text = format!("Environment:\nzookeeper.version={VERSION}\nhost.name={}\n", kernel("hostname"));
+    let mut text = format!("Environment:\nzookeeper.version={version}\nhost.name={}\n", kernel("hostname"));
     for key in ["version", "vendor", "home", "class.path", "library.path", "io.tmpdir", "compiler"] {
         text.push_str(&format!("java.{key}=<NA>\n"));
     }

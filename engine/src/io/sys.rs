@@ -30,6 +30,17 @@ pub fn event_fd() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Milliseconds of the kernel's monotonic clock, which is what a JVM on Linux tells as `System.nanoTime`.
+pub fn monotonic_millis() -> u64 {
+    let mut now = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: `now` is valid for writes of its type.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, now.as_mut_ptr()) };
+    assert_eq!(result, 0, "Linux always has this clock");
+    // SAFETY: the call succeeded, so it has filled the structure.
+    let now = unsafe { now.assume_init() };
+    now.tv_sec.unsigned_abs() * 1000 + now.tv_nsec.unsigned_abs() / 1_000_000
+}
+
 /// The cores this process may run on, ascending. Never empty.
 pub fn cores() -> Vec<usize> {
     // SAFETY: an all-zero set is a valid (empty) `cpu_set_t`.
@@ -118,7 +129,7 @@ fn physical_block(file: &File) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cores, event_fd, free_bytes, pin_to_core, write_unit};
+    use super::{cores, event_fd, free_bytes, monotonic_millis, pin_to_core, write_unit};
     use std::path::Path;
 
     #[test]
@@ -134,6 +145,12 @@ mod tests {
             .unwrap();
         }
         assert!(pin_to_core(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn the_monotonic_clock_goes_on() {
+        let first = monotonic_millis();
+        assert!(first > 0 && monotonic_millis() >= first);
     }
 
     #[test]

@@ -54,5 +54,6 @@ pub use method::Method;
 pub use milestone::{Found as FoundMilestone, Milestone, milestone_path};
 pub use recovery::{AHEAD_MAX, Ahead, Recovery, Visit};
 pub use scan::Torn;
+pub use segment::directory as log_dir;
 pub use stats::LogStats;
 pub use writer::Log;

@@ -19,7 +19,7 @@ const PREFIX: &str = "log.";
 pub(super) const ZERO_BYTES: usize = 256 << 10;
 
 /// Where the segments of a `dataLogDir` are.
-pub(super) fn directory(data_log_dir: &Path) -> PathBuf {
+pub fn directory(data_log_dir: &Path) -> PathBuf {
     data_log_dir.join(DIRECTORY)
 }
 

@@ -47,7 +47,7 @@ impl Reactor {
         if let Some(connection) = self.connections.get(id) {
             connection.counts = false;
         }
-        self.note_answer(id.slot, opcode::GET_ALL_CHILDREN_NUMBER, xid, received);
+        self.note_answer(id.slot, Some(opcode::GET_ALL_CHILDREN_NUMBER), xid, received);
         self.mark_dirty(id.slot);
         // Its next frames had to wait.
         self.revisit(id.slot);

@@ -7,6 +7,7 @@ use crate::four_letter;
 
 impl Reactor {
     pub(super) fn answer_word(&mut self, slot: u32, word: four_letter::Word) {
+        self.note_received(slot);
         match four_letter::answer(word, &self.status) {
             four_letter::Reply::Text(text) => self.say(slot, &text),
             four_letter::Reply::Connections { long } => self.start_gathering(slot, long),
@@ -17,14 +18,17 @@ impl Reactor {
     fn say(&mut self, slot: u32, text: &str) {
         if let Some(connection) = self.connections.at(slot) {
             connection.output.tail().extend_from_slice(text.as_bytes());
+            self.note_sent(slot);
             self.flush_and_close(slot);
         }
     }
 
     fn start_gathering(&mut self, slot: u32, long: bool) {
-        let mut text = self.describe_connections(long);
         let Some(connection) = self.connections.at(slot) else { return };
         let id = connection.id;
+        // First of all, so that it is described as one that is not read from any more.
+        connection.stage = Stage::Gathering { awaited: 0 };
+        let text = self.describe_connections(long);
         let mut awaited = 0;
         for (reactor, exchange) in self.exchanges.iter().enumerate().filter(|(reactor, _)| *reactor != self.index) {
             tracing::trace!(reactor, "asked for its connections");
@@ -34,8 +38,9 @@ impl Reactor {
                 awaited += 1;
             }
         }
+        let Some(connection) = self.connections.at(slot) else { return };
         // The lines gather where input would: the word was all there is.
-        connection.input.append(&mut std::mem::take(&mut text).into_bytes());
+        connection.input = text.into_bytes();
         connection.with_flag = long;
         connection.stage = Stage::Gathering { awaited };
         self.finish_gathering(slot);
@@ -62,7 +67,7 @@ impl Reactor {
     pub(super) fn describe_connections(&self, long: bool) -> String {
         let mut text = String::new();
         for connection in self.connections.iter() {
-            four_letter::describe(connection, long, self.now, &mut text);
+            four_letter::describe(connection, long, &self.status.clock, &mut text);
         }
         text
     }

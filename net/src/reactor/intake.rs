@@ -253,6 +253,7 @@ impl Reactor {
 
     fn handshake(&mut self, slot: u32, payload: &[u8]) -> Verdict {
         let Ok(request) = ConnectRequest::read(payload) else { return Verdict::Close };
+        self.note_received(slot);
         let zxid = self.zxid;
         let settings = self.settings.clone();
         let Some(connection) = self.connections.at(slot) else { return Verdict::Close };
@@ -278,7 +279,7 @@ impl Reactor {
         connection.with_flag = request.read_only.is_some();
         connection.timeout = timeout;
         connection.stage = Stage::Establishing;
-        connection.tally.received += 1;
+        connection.greeted = self.now;
         let id = connection.id;
         let kind = if request.session == 0 {
             RequestKind::Connect { timeout }
@@ -390,7 +391,7 @@ impl Reactor {
         match read::answer(&mut context, ReadCaller { slot, ids, keeper: *keeper }, xid, opcode, body, output.tail()) {
             ControlFlow::Break(count) => self.postpone_count(slot, xid, count, self.now),
             ControlFlow::Continue(()) => {
-                self.note_answer(slot, opcode, xid, self.now);
+                self.note_answer(slot, Some(opcode), xid, self.now);
                 self.mark_dirty(slot);
             }
         }
@@ -489,13 +490,14 @@ impl Reactor {
         } else {
             connection.pending.push_back(Pending::Ready(bytes.into()));
         }
-        self.figures().sent.add(1);
+        self.note_sent(slot);
     }
 
     /// An error that ends the connection.
     fn refuse(&mut self, slot: u32, xid: i32, zxid: i64, code: Code) {
         if let Some(connection) = self.connections.at(slot) {
             reply::write(xid, zxid, code.number(), &[], connection.output.tail());
+            self.note_sent(slot);
             self.flush_and_close(slot);
         }
     }

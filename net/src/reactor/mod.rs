@@ -21,6 +21,7 @@
 mod counting;
 mod gather;
 mod intake;
+mod linger;
 mod output;
 mod release;
 mod relief;
@@ -44,6 +45,7 @@ use crate::memory::Memory;
 use crate::output::Output;
 use crate::status::{Counter, ReactorStatus, Status};
 use crate::watch::Watches;
+use linger::{LINGERING, Lingering};
 
 /// The token of a reactor's bell.
 pub const BELL: Token = Token(0);
@@ -113,6 +115,8 @@ pub struct Reactor {
     held: Option<Release>,
 
     connections: Connections,
+    /// Sockets whose connections this server has ended.
+    lingering: Lingering,
     watches: Watches,
     /// Whom an event is told, and what they are told: kept for their memory.
     told: Vec<u32>,
@@ -179,6 +183,7 @@ impl Reactor {
             zxid,
             held: None,
             connections: Connections::default(),
+            lingering: Lingering::default(),
             watches: Watches::default(),
             told: Vec::new(),
             notification: Vec::new(),
@@ -241,6 +246,7 @@ impl Reactor {
                 BELL => {}
                 LISTENER => self.accept_again = true,
                 Token(FOREIGN..) => {}
+                token @ Token(LINGERING..) => self.drain(token, &mut buffer),
                 Token(token) => self.on_event(event, (token - FIRST_CONNECTION) as u32, &mut buffer),
             }
         }
@@ -413,14 +419,14 @@ impl Reactor {
             burdened: None,
             in_flight: 0,
             counts: false,
-            opened: self.now,
+            greeted: self.now,
             progress: self.now,
             heard: false,
             unread: false,
             ended: false,
             dirty: false,
             revisit: false,
-            tally: Tally::new(self.now, wall_ms),
+            tally: Tally::new(wall_ms),
         }));
         self.figures().connections.set(self.connections.len() as u64);
     }
@@ -429,10 +435,15 @@ impl Reactor {
         if self.settings.tcp_keep_alive { socket2::SockRef::from(stream).set_keepalive(true) } else { Ok(()) }
     }
 
-    /// Forgets a connection; its session lives on.
+    /// Forgets a connection and closes its socket; its session lives on.
     fn close(&mut self, slot: u32) {
-        let Some(mut connection) = self.connections.remove(slot) else { return };
-        // Its descriptor is closed right after this, which removes it from the poll in any case.
+        drop(self.detach(slot));
+    }
+
+    /// Forgets a connection; its session lives on. The socket is the caller's.
+    fn detach(&mut self, slot: u32) -> Option<TcpStream> {
+        let mut connection = self.connections.remove(slot)?;
+        // A descriptor that is closed right after this is removed from the poll in any case.
         let _ = self.registry.deregister(&mut connection.stream);
         self.watches.forget(slot);
         self.memory.forget(&connection);
@@ -452,6 +463,7 @@ impl Reactor {
         let figures = self.figures();
         figures.connections.set(self.connections.len() as u64);
         figures.outstanding.set(self.outstanding as u64);
+        Some(connection.stream)
     }
 
     /// Puts a request without a body into the turn's submission.
@@ -523,6 +535,7 @@ impl Reactor {
             return;
         }
         self.next_housekeeping = self.now + HOUSEKEEPING;
+        self.stop_lingering();
         self.accept_again = self.listener.is_some();
         let deadline = self.settings.handshake_deadline;
         let late: Vec<u32> = self

@@ -85,7 +85,7 @@ impl Reactor {
         let waits = connection.has_more() && connection.stage == Stage::Established;
         self.figures().written_bytes.add(total as u64);
         if done {
-            self.close(slot);
+            self.finish(slot);
         } else if waits && total > 0 {
             // It may have waited for its output to go.
             self.revisit(slot);

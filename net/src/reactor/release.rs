@@ -135,12 +135,12 @@ impl Reactor {
                     return self.close(slot);
                 }
                 reply::write(*xid, answer.zxid, *code, body, connection.output.tail());
-                self.settle_write(slot, *xid);
+                self.settle_write(slot, *xid, *code);
             }
             AnswerKind::Closed { xid } => {
                 reply::write(*xid, answer.zxid, 0, &[], connection.output.tail());
                 connection.session = 0;
-                self.settle_write(slot, *xid);
+                self.settle_write(slot, *xid, 0);
                 self.flush_and_close(slot);
             }
             AnswerKind::Connected { session, timeout } => {
@@ -149,19 +149,14 @@ impl Reactor {
                 connection.stage = Stage::Established;
                 let password = password_of(*session);
                 write_response(*timeout, *session, password, connection.with_flag, connection.output.tail());
-                let zxid = self.zxid;
-                connection.tally.note_answer(
-                    paddock_engine::request::opcode::CREATE_SESSION,
-                    0,
-                    zxid,
-                    self.now,
-                    self.now.duration_since(connection.opened).as_millis() as u64,
-                );
+                let greeted = connection.greeted;
+                self.note_answer(slot, Some(opcode::CREATE_SESSION), 0, greeted);
                 self.revisit(slot);
             }
             AnswerKind::Refused => {
                 write_refusal(connection.with_flag, connection.output.tail());
                 connection.session = 0;
+                self.note_sent(slot);
                 self.flush_and_close(slot);
             }
             AnswerKind::Dropped => {
@@ -174,7 +169,7 @@ impl Reactor {
     }
 
     /// The oldest pending entry is the write that was just answered.
-    fn settle_write(&mut self, slot: u32, xid: i32) {
+    fn settle_write(&mut self, slot: u32, xid: i32, code: i32) {
         let Some(connection) = self.connections.at(slot) else { return };
         let Some(Pending::Write { opcode, received, large }) = connection.pending.pop_front() else {
             panic!("the replica answers what it was asked, in order");
@@ -183,7 +178,7 @@ impl Reactor {
         self.outstanding -= 1;
         self.limits.large.release(large);
         self.figures().outstanding.set(self.outstanding as u64);
-        self.note_answer(slot, opcode, xid, received);
+        self.note_answer(slot, (code == 0).then_some(opcode), xid, received);
         self.append_ready(slot);
     }
 
@@ -229,7 +224,7 @@ impl Reactor {
                         ControlFlow::Break(count) => self.postpone_count(slot, xid, count, received),
                         ControlFlow::Continue(()) => {
                             connection.counts &= opcode != opcode::GET_ALL_CHILDREN_NUMBER;
-                            self.note_answer(slot, opcode, xid, received);
+                            self.note_answer(slot, Some(opcode), xid, received);
                         }
                     }
                 }
@@ -245,7 +240,8 @@ impl Reactor {
         }
     }
 
-    pub(super) fn note_answer(&mut self, slot: u32, opcode: i32, xid: i32, received: Instant) {
+    /// Counts an answer and its latency. `opcode`: `None` where the words are not told what was answered.
+    pub(super) fn note_answer(&mut self, slot: u32, opcode: Option<i32>, xid: i32, received: Instant) {
         let (now, zxid) = (self.now, self.zxid);
         let latency = now.saturating_duration_since(received);
         if let Some(connection) = self.connections.at(slot) {
@@ -254,5 +250,21 @@ impl Reactor {
         let figures = self.figures();
         figures.sent.add(1);
         figures.note_latency(latency.as_micros() as u64);
+    }
+
+    /// Counts something that came and is no request of a session.
+    pub(super) fn note_received(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.at(slot) {
+            connection.tally.received += 1;
+        }
+        self.figures().received.add(1);
+    }
+
+    /// Counts something that was said and answers no request.
+    pub(super) fn note_sent(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.at(slot) {
+            connection.tally.sent += 1;
+        }
+        self.figures().sent.add(1);
     }
 }

@@ -28,6 +28,13 @@ def step(name):
     print("ok:", name, flush=True)
 
 
+def words(zk):
+    # What is before the first hyphen, as numbers.
+    assert zk.server_version() >= (3, 8), zk.server_version()
+    assert zk.command(b"ruok") == "imok"
+    step("four-letter words")
+
+
 def crud(zk):
     assert zk.create("/kazoo/crud", b"one", makepath=True) == "/kazoo/crud"
     data, stat = zk.get("/kazoo/crud")
@@ -160,7 +167,7 @@ def restart(zk):
 
 def main():
     zk = connect()
-    for part in (crud, ephemeral, watches, multi, acl, restart):
+    for part in (words, crud, ephemeral, watches, multi, acl, restart):
         part(zk)
     zk.stop()
     zk.close()

@@ -1,0 +1,110 @@
+//! The end of a connection that this server ends: what the client still sends must not cost it the answer.
+//!
+//! A socket that is closed while something in it is unread, or that something comes for afterwards, answers with a reset,
+//! and a reset makes the client's system throw away what the client has not read yet. `echo srvr | nc` is enough, where
+//! the newline comes in a packet of its own. So the client is told that nothing follows (FIN), and what comes is read and
+//! dropped until the client has closed as well, within bounds of time, reads and sockets.
+//!
+//! Such a socket is no connection any more: it counts in no limit and stands in no list.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read};
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Interest, Token};
+
+use super::Reactor;
+
+/// Tokens of these sockets begin here, above all that connections can have.
+pub(super) const LINGERING: usize = 1 << 40;
+
+/// A client that has not closed after this long is not waited for. It is looked after with the housekeeping, so that it
+/// may be a second more.
+const LINGER_MAX: Duration = Duration::from_secs(2);
+/// Bytes that are read from one socket, and the reads for it; whoever still sends then gets its reset.
+const BYTES_MAX: usize = 1024 * 1024;
+const READS_MAX: u32 = 1024;
+/// Sockets of one reactor; the oldest makes room for one more.
+const SOCKETS_MAX: usize = 64;
+/// Tokens, used in turn: so many more than sockets that an event of a turn cannot mean a later socket.
+const TOKENS: usize = 1 << 20;
+
+/// A socket of which nothing is wanted but its end.
+struct Socket {
+    stream: TcpStream,
+    token: Token,
+    until: Instant,
+    bytes_left: usize,
+    reads_left: u32,
+}
+
+/// The sockets of one reactor, oldest first.
+#[derive(Default)]
+pub(super) struct Lingering {
+    sockets: VecDeque<Socket>,
+    /// Of the last token.
+    next: usize,
+}
+
+impl Reactor {
+    /// Ends a connection that has been told everything.
+    pub(super) fn finish(&mut self, slot: u32) {
+        let Some(stream) = self.detach(slot) else { return };
+        let token = self.lingering.next_token();
+        let until = self.now + LINGER_MAX;
+        let mut socket = Socket { stream, token, until, bytes_left: BYTES_MAX, reads_left: READS_MAX };
+        if socket.has_ended(&mut self.buffer) {
+            return;
+        }
+        // Watched before the client can know that it is to close. A socket that cannot be has no more than its reset.
+        let watched = self.registry.register(&mut socket.stream, token, Interest::READABLE);
+        if watched.and_then(|()| socket.stream.shutdown(Shutdown::Write)).is_err() {
+            return;
+        }
+        if self.lingering.sockets.len() == SOCKETS_MAX {
+            self.lingering.sockets.pop_front();
+        }
+        self.lingering.sockets.push_back(socket);
+    }
+
+    /// Something has come for a socket, or its end.
+    pub(super) fn drain(&mut self, token: Token, buffer: &mut [u8]) {
+        let sockets = &mut self.lingering.sockets;
+        let Some(at) = sockets.iter().position(|socket| socket.token == token) else { return };
+        if sockets[at].has_ended(buffer) {
+            sockets.remove(at);
+        }
+    }
+
+    /// Gives up on those that had their time.
+    pub(super) fn stop_lingering(&mut self) {
+        let now = self.now;
+        while self.lingering.sockets.pop_front_if(|socket| socket.until <= now).is_some() {}
+    }
+}
+
+impl Lingering {
+    fn next_token(&mut self) -> Token {
+        self.next = (self.next + 1) % TOKENS;
+        Token(LINGERING + self.next)
+    }
+}
+
+impl Socket {
+    /// Drops what has come. `true`: there is no more to wait for, or it is not waited for any more.
+    fn has_ended(&mut self, buffer: &mut [u8]) -> bool {
+        while self.reads_left > 0 && self.bytes_left > 0 {
+            self.reads_left -= 1;
+            match self.stream.read(buffer) {
+                Ok(0) => return true,
+                Ok(read) => self.bytes_left = self.bytes_left.saturating_sub(read),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return true,
+            }
+        }
+        true
+    }
+}

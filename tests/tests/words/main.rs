@@ -1,0 +1,24 @@
+//! Four-letter words as agents and people use them: what they are answered, in the form that programs parse, and that the
+//! answer arrives whole whatever else comes on the connection.
+//!
+//! | module | looks at |
+//! |---|---|
+//! | `ending` | how a connection ends that the server ends: answers are not lost to a reset |
+//! | `figures` | the fields of `stat` and `cons`, `conf`, the version |
+//! | `whitelist` | words that are not allowed, and words that this server does not have |
+mod ending;
+mod figures;
+mod whitelist;
+
+use paddock_tests::server::{DEADLINE, Kind, Server, Setup, four_letter_word};
+
+/// Of sessions whose timeout is not the matter, ms.
+const TIMEOUT_MS: i32 = 20_000;
+
+fn setup() -> Setup {
+    Setup::new(Kind::under_test())
+}
+
+fn ask(server: &Server, word: &str) -> String {
+    four_letter_word(server.address(), word, DEADLINE).unwrap_or_else(|error| panic!("{word}: {error}"))
+}
