@@ -8,7 +8,7 @@ use clap::Args;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
-use crate::{config, fail, node};
+use crate::{config, node};
 
 /// What ZooKeeper's exit codes call a bad configuration.
 const EXIT_CONFIG: u8 = 2;
@@ -25,18 +25,28 @@ pub struct ServeArgs {
 pub fn run(arguments: &ServeArgs) -> ExitCode {
     start_log();
     stop_on_panic();
-    let properties: Vec<_> = arguments.properties.iter().map(|text| config::jvm_flags::split_property(text)).collect();
-    let loaded = match config::load(arguments.file.as_deref(), &properties, &config::flags_of_environment()) {
-        Ok(loaded) => loaded,
-        Err(error) => return fail(&error, EXIT_CONFIG),
+    let properties: Vec<_> = arguments.properties.iter().map(|text| config::Property::split(text)).collect();
+    let loaded = config::load(arguments.file.as_deref(), &properties, &config::flags_of_environment());
+    let warnings = match &loaded {
+        Ok(loaded) => &loaded.warnings,
+        Err(failure) => &failure.warnings,
     };
-    for warning in &loaded.warnings {
+    for warning in warnings {
         tracing::warn!("{warning}");
     }
-    match node::serve(&loaded.config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, error.exit_code()),
+    match loaded {
+        Ok(loaded) => match node::serve(&loaded.config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => end(&error, error.exit_code()),
+        },
+        Err(failure) => end(&failure.error, EXIT_CONFIG),
     }
+}
+
+/// The last line of the log says why there are no more.
+fn end(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    tracing::error!("{error}");
+    ExitCode::from(code)
 }
 
 /// A thread that has panicked would leave its clients waiting, its versions held and its sessions unheard: the process

@@ -308,6 +308,13 @@ pub fn paddock() -> PathBuf {
     newest.unwrap_or_else(|| panic!("no paddock below {}: run `cargo build --release` first", target.display()))
 }
 
+/// What a line of the log says at the level ERROR, if it does: time and level stand before it, as in every line.
+pub fn error_of(line: &str) -> Option<&str> {
+    let (time, rest) = line.split_once(' ')?;
+    let is_time = time.ends_with('Z') && time.contains('T') && time.starts_with(|first: char| first.is_ascii_digit());
+    rest.trim_start().strip_prefix("ERROR ").filter(|_| is_time)
+}
+
 /// Sends a four-letter word and reads the answer to its end, which must come within `patience`.
 pub fn four_letter_word(address: SocketAddr, word: &str, patience: Duration) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, patience)?;

@@ -5,9 +5,9 @@ use super::place::Place;
 use super::settings::{Setting, Settings, Written, missing};
 use super::value::{Value, shown};
 use super::whitelist::Whitelist;
-use super::{Config, IoMethod, Loaded, MAX_FILE_BYTES, Purge, Secret, jvm_flags, properties};
+use super::{Config, Failure, IoMethod, Loaded, MAX_FILE_BYTES, Property, Purge, Secret, jvm_flags, properties};
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ const LEAST_SNAPSHOTS: i64 = 3;
 const LEAST_SNAP_COUNT: i64 = 2;
 /// ZooKeeper raises a smaller `jute.maxbuffer.extrasize` to this.
 const LEAST_EXTRA: i64 = 1024;
+/// A log file of fewer KiB would be full before the next is made.
+const LEAST_PRE_ALLOC: i64 = 1024;
 /// Words of a list that a warning repeats.
 const WORDS_SHOWN: usize = 5;
 
@@ -30,29 +32,55 @@ const WORDS_SHOWN: usize = 5;
 pub struct Outside<'a> {
     /// The bytes of a file, at most [`MAX_FILE_BYTES`] + 1.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
-    pub resolve: &'a dyn Fn(&str) -> io::Result<IpAddr>,
+    /// The address of a host name, with the port 0.
+    pub resolve: &'a dyn Fn(&str) -> io::Result<SocketAddr>,
+    /// The number of a network interface.
+    pub interface: &'a dyn Fn(&str) -> io::Result<u32>,
 }
 
 pub fn assemble(
     file: Option<&Path>,
-    options: &[(String, String)],
+    options: &[Property],
     flags: &[(String, String)],
     outside: &Outside<'_>,
-) -> Result<Loaded, ConfigError> {
-    let bytes = file.map(|file| outside.bytes(file)).transpose()?.unwrap_or_default();
+) -> Result<Loaded, Box<Failure>> {
     let mut written = Vec::new();
     for (variable, text) in flags {
         let place = Place::Variable(Arc::from(variable.as_str()));
-        written.extend(jvm_flags::properties(text).into_iter().map(|property| property_at(place.clone(), property)));
+        written.extend(jvm_flags::properties(text).iter().map(|property| property_at(place.clone(), property)));
     }
-    written.extend(options.iter().cloned().map(|option| property_at(Place::CommandLine, option)));
-    if let Some(file) = file {
-        written.extend(entries(file, &bytes)?);
+    written.extend(options.iter().map(|option| property_at(Place::CommandLine, option)));
+    // A file that cannot be read stops the start, and takes no remark from what stands elsewhere.
+    let (text, unreadable) = match file.map(|file| outside.text(file)).transpose() {
+        Ok(text) => (text.unwrap_or_default(), Ok(())),
+        Err(error) => (Text::default(), Err(error)),
+    };
+    written.extend(text.entries);
+    let mut settings = Settings::gather(written, file.is_some());
+    if let Some(place) = text.mark {
+        settings.warn(&place, BYTE_ORDER_MARK.to_owned());
     }
-    let settings = Settings::gather(written, file.is_some())?;
-    let initial_text = Secret(String::from_utf8_lossy(&bytes).into_owned());
-    Assembly { settings, file, outside }.finish(initial_text)
+    let mut assembly = Assembly { settings, file, outside };
+    let config = unreadable.and_then(|()| assembly.config(Secret(text.whole)));
+    let warnings = assembly.settings.into_warnings();
+    match config {
+        Ok(config) => Ok(Loaded { config, warnings }),
+        Err(error) => Err(Box::new(Failure { error, warnings })),
+    }
 }
+
+/// A properties file as it was read.
+#[derive(Default)]
+pub(super) struct Text {
+    pub entries: Vec<Written>,
+    /// Where a byte order mark is, if there is one.
+    pub mark: Option<Place>,
+    whole: String,
+}
+
+/// The remark on a byte order mark.
+pub(super) const BYTE_ORDER_MARK: &str = "the file begins with a byte order mark, which ZooKeeper takes for the beginning \
+                                          of the first key; it is passed over here; save the file without it";
 
 impl Outside<'_> {
     pub(super) fn bytes(&self, file: &Path) -> Result<Vec<u8>, ConfigError> {
@@ -62,22 +90,40 @@ impl Outside<'_> {
             Err(source) => Err(ConfigError::Unreadable { file: file.to_owned(), source }),
         }
     }
+
+    /// A properties file, its entries as they were written.
+    pub(super) fn text(&self, file: &Path) -> Result<Text, ConfigError> {
+        let bytes = self.bytes(file)?;
+        let file: Arc<Path> = Arc::from(file);
+        let at = |line| Place::Line { file: Arc::clone(&file), line };
+        if properties::is_utf_16(&bytes) {
+            let problem = "the file is in UTF-16, of which no key can be read; save it as UTF-8 or ASCII".to_owned();
+            return Err(ConfigError::Syntax { place: at(1), problem });
+        }
+        let entries = properties::parse(&bytes)
+            .map_err(|error| ConfigError::Syntax { place: at(error.line), problem: error.to_string() })?;
+        let written = |entry: properties::Entry| Written {
+            place: at(entry.line),
+            name: entry.key,
+            value: entry.value,
+            has_value: true,
+        };
+        Ok(Text {
+            entries: entries.into_iter().map(written).collect(),
+            mark: bytes.starts_with(properties::BYTE_ORDER_MARK).then(|| at(1)),
+            whole: String::from_utf8_lossy(&bytes).into_owned(),
+        })
+    }
 }
 
-fn property_at(place: Place, (name, value): (String, String)) -> Written {
-    Written { place, name: properties::trim(&name).to_owned(), value: properties::trim(&value).to_owned() }
-}
-
-/// The entries of a properties file, as they were written.
-pub(super) fn entries(file: &Path, bytes: &[u8]) -> Result<Vec<Written>, ConfigError> {
-    let file: Arc<Path> = Arc::from(file);
-    let at = |line| Place::Line { file: Arc::clone(&file), line };
-    let entries = properties::parse(bytes)
-        .map_err(|error| ConfigError::Syntax { place: at(error.line), problem: error.to_string() })?;
-    Ok(entries
-        .into_iter()
-        .map(|entry| Written { place: at(entry.line), name: entry.key, value: entry.value })
-        .collect())
+fn property_at(place: Place, property: &Property) -> Written {
+    let value = property.value.as_deref().unwrap_or_default();
+    Written {
+        place,
+        name: properties::trim(&property.name).to_owned(),
+        value: properties::trim(value).to_owned(),
+        has_value: property.value.is_some(),
+    }
 }
 
 pub(super) struct Assembly<'a> {
@@ -87,7 +133,8 @@ pub(super) struct Assembly<'a> {
 }
 
 impl Assembly<'_> {
-    fn finish(mut self, initial_text: Secret) -> Result<Loaded, ConfigError> {
+    fn config(&mut self, initial_text: Secret) -> Result<Config, ConfigError> {
+        self.settings.check()?;
         let data_dir = self.data_dir()?;
         let data_log_dir = self.dir("dataLogDir").unwrap_or_else(|| data_dir.clone());
         let server_id = self.server_id(&data_dir)?;
@@ -95,8 +142,9 @@ impl Assembly<'_> {
         let client_address = self.client_address(member.as_ref(), server_id, &data_dir)?;
         let (tick_time, min_session_timeout, max_session_timeout) = self.session_times()?;
         let jute_max_buffer = self.number("jute.maxbuffer");
-        self.check_classes()?;
-        let config = Config {
+        self.remark_providers();
+        self.check_metrics()?;
+        Ok(Config {
             data_dir_autocreate: self.flag("datadir.autocreate"),
             snapshot_trust_empty: self.flag("snapshot.trust.empty"),
             listen_backlog: narrow(self.number("clientPortListenBacklog")),
@@ -118,7 +166,7 @@ impl Assembly<'_> {
             },
             snap_count: count(self.at_least("snapCount", LEAST_SNAP_COUNT)),
             snap_size_limit: Some(kibibytes(self.number("snapSizeLimitInKb"))).filter(|bytes| *bytes > 0),
-            pre_alloc_size: kibibytes(self.number("preAllocSize")),
+            pre_alloc_size: kibibytes(self.at_least("preAllocSize", LEAST_PRE_ALLOC)),
             force_sync: self.flag("forceSync"),
             fsync_warning_threshold: self.millis("fsync.warningthresholdms"),
             purge: self.purge(),
@@ -126,7 +174,7 @@ impl Assembly<'_> {
             four_letter_whitelist: self.whitelist(),
             skip_acl: self.flag("skipACL"),
             digest_enabled: self.flag("DigestAuthenticationProvider.enabled"),
-            super_digest: self.text("DigestAuthenticationProvider.superDigest").map(Secret),
+            super_digest: self.super_digest(),
             digest_algorithm: self.digest_algorithm(),
             enforced_schemes: self.enforced_schemes()?,
             extended_types_enabled: self.flag("extendedTypesEnabled"),
@@ -148,8 +196,7 @@ impl Assembly<'_> {
             max_session_timeout,
             server_id,
             initial_text,
-        };
-        Ok(Loaded { config, warnings: self.settings.into_warnings() })
+        })
     }
 
     fn data_dir(&mut self) -> Result<PathBuf, ConfigError> {
@@ -250,31 +297,64 @@ impl Assembly<'_> {
         whitelist
     }
 
-    /// Java classes that stand for something known are mapped, others stop the start: the operator counts on them.
-    fn check_classes(&mut self) -> Result<(), ConfigError> {
-        let mut classes: Vec<Setting> =
+    /// Classes of `authProvider.*`: those that stand for something known are mapped. Another is passed over, as ZooKeeper
+    /// passes over one that it does not find: nobody gets in by a scheme that is not there.
+    fn remark_providers(&mut self) {
+        let providers: Vec<Setting> =
             self.settings.family("authProvider.").map(|(_, setting)| setting.clone()).collect();
-        classes.extend(self.settings.given("metricsProvider.className").cloned());
-        for Setting { text, place, spelled, .. } in classes {
-            let name = text.strip_prefix("org.apache.zookeeper.").unwrap_or(&text);
-            let lacking = match name {
-                "server.auth.DigestAuthenticationProvider"
-                | "server.auth.IPAuthenticationProvider"
-                | "metrics.impl.DefaultMetricsProvider"
-                | "metrics.impl.NullMetricsProvider" => continue,
-                "server.auth.SASLAuthenticationProvider" => "SASL",
-                "server.auth.X509AuthenticationProvider" => "TLS",
-                "server.auth.EnsembleAuthenticationProvider" => "scheme ensemble",
-                "metrics.prometheus.PrometheusMetricsProvider" => "export of metrics to Prometheus",
+        for Setting { text, place, spelled, .. } in providers {
+            let lacking = match text.strip_prefix("org.apache.zookeeper.server.auth.") {
+                Some("DigestAuthenticationProvider" | "IPAuthenticationProvider") => continue,
+                Some("SASLAuthenticationProvider") => "SASL",
+                Some("X509AuthenticationProvider") => "TLS",
+                Some("EnsembleAuthenticationProvider") => "scheme ensemble",
                 _ => {
-                    let problem =
-                        format!("a server without a JVM cannot load the class {}; remove the line", shown(&text));
-                    return Err(ConfigError::Refused { place, key: spelled, problem });
+                    let remark = format!(
+                        "{spelled}: a server without a JVM cannot load the class {}, so nobody can prove an identity of its \
+                         scheme; remove the line",
+                        shown(&text)
+                    );
+                    self.settings.warn(&place, remark);
+                    continue;
                 }
             };
             self.settings.without_effect(&place, &spelled, missing(lacking));
         }
+    }
+
+    /// A class of metrics that is not there stops the start, as it stops ZooKeeper's: the operator counts on it.
+    fn check_metrics(&mut self) -> Result<(), ConfigError> {
+        let Some(Setting { text, place, spelled, .. }) = self.settings.given("metricsProvider.className").cloned()
+        else {
+            return Ok(());
+        };
+        match text.strip_prefix("org.apache.zookeeper.metrics.") {
+            Some("impl.DefaultMetricsProvider" | "impl.NullMetricsProvider") => {}
+            Some("prometheus.PrometheusMetricsProvider") => {
+                self.settings.without_effect(&place, &spelled, missing("export of metrics to Prometheus"));
+            }
+            _ => {
+                let problem = format!("a server without a JVM cannot load the class {}; remove the line", shown(&text));
+                return Err(ConfigError::Refused { place, key: spelled, problem });
+            }
+        }
         Ok(())
+    }
+
+    /// The id of the super user. It may be any text; one that is no id of the scheme digest makes nobody the super user.
+    fn super_digest(&mut self) -> Option<Secret> {
+        let key = "DigestAuthenticationProvider.superDigest";
+        let Setting { text, place, spelled, .. } = self.settings.given(key)?.clone();
+        let algorithm = self.digest_algorithm();
+        if !algorithm.could_make(&text) {
+            let remark = format!(
+                "{spelled}: no password can match it, so that nobody is the super user; write user:hash, where hash is the \
+                 Base64 of the {} of user:password",
+                algorithm.name()
+            );
+            self.settings.warn(&place, remark);
+        }
+        Some(Secret(text))
     }
 
     fn io_method(&self) -> IoMethod {

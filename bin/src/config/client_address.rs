@@ -1,17 +1,19 @@
 //! The client listener: `clientPortAddress` and `clientPort`, or what the member list says about this server.
 
-use super::assembly::{Assembly, entries};
+use super::assembly::{Assembly, BYTE_ORDER_MARK, Text};
 use super::error::ConfigError;
 use super::membership::{self, Member};
 use super::place::Place;
 use super::settings::{Written, missing};
 use super::value::{Value, shown};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::path::Path;
 
 /// Of a server without a file.
-const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const LOCALHOST: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const PORT: u16 = 2181;
+/// Every address of the machine.
+const UNSPECIFIED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Assembly<'_> {
     /// The one member of the list, from the file or the dynamic file; `None` without a list.
@@ -54,8 +56,11 @@ impl Assembly<'_> {
     }
 
     /// The `server.N` lines of a dynamic file, which holds members and nothing else.
-    fn dynamic_entries(&self, file: &Path) -> Result<Vec<Written>, ConfigError> {
-        let mut entries = entries(file, &self.outside.bytes(file)?)?;
+    fn dynamic_entries(&mut self, file: &Path) -> Result<Vec<Written>, ConfigError> {
+        let Text { mut entries, mark, .. } = self.outside.text(file)?;
+        if let Some(place) = mark {
+            self.settings.warn(&place, BYTE_ORDER_MARK.to_owned());
+        }
         let is_member = |name: &str| ["server.", "group.", "weight."].iter().any(|prefix| name.starts_with(prefix));
         if let Some(strange) = entries.iter().find(|entry| !is_member(&entry.name)) {
             return Err(ConfigError::Refused {
@@ -87,11 +92,11 @@ impl Assembly<'_> {
                 .map(|(address, _)| address)
                 .ok_or_else(|| ConfigError::ServerId { file: data_dir.join("myid"), problem });
         }
-        let ip = match host {
+        let mut listed = match host {
             Some(host) => self.resolve(&member.place, &member.key, host)?,
-            None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            None => UNSPECIFIED,
         };
-        let listed = SocketAddr::new(ip, *port);
+        listed.set_port(*port);
         match fixed {
             Some((fixed, place))
                 if fixed.port() != listed.port() || !fixed.ip().is_unspecified() && fixed != listed =>
@@ -122,18 +127,25 @@ impl Assembly<'_> {
                 });
             }
         };
-        let ip = match (host, self.file) {
+        let mut address = match (host, self.file) {
             (Some(setting), _) => self.resolve(&setting.place, &setting.spelled, &setting.text)?,
-            (None, None) => ADDRESS,
-            (None, Some(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            (None, None) => LOCALHOST,
+            (None, Some(_)) => UNSPECIFIED,
         };
-        Ok(Some((SocketAddr::new(ip, port), place)))
+        address.set_port(port);
+        Ok(Some((address, place)))
     }
 
-    fn resolve(&self, place: &Place, key: &str, host: &str) -> Result<IpAddr, ConfigError> {
+    /// The address of a host, with the port 0.
+    fn resolve(&self, place: &Place, key: &str, host: &str) -> Result<SocketAddr, ConfigError> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if let Ok(address) = bare.parse() {
-            return Ok(address);
+        match self.literal(bare) {
+            Ok(Some(address)) => return Ok(address),
+            Ok(None) => {}
+            Err(problem) => {
+                let expected = "an address such as 10.0.0.1, 2001:db8::1 or fe80::1%eth0, or a host name".to_owned();
+                return Err(ConfigError::Value { place: place.clone(), key: key.to_owned(), problem, expected });
+            }
         }
         (self.outside.resolve)(bare).map_err(|source| ConfigError::Unresolved {
             place: place.clone(),
@@ -141,6 +153,32 @@ impl Assembly<'_> {
             host: host.to_owned(),
             source,
         })
+    }
+
+    /// An address that is written as one, with the port 0; `None`: it is a name. An address of IPv6 may have a zone, the
+    /// name or number of an interface, and a link-local one must, since each interface has its own.
+    fn literal(&self, host: &str) -> Result<Option<SocketAddr>, String> {
+        let (ip, zone) = match host.split_once('%') {
+            Some((ip, zone)) => (ip, Some(zone)),
+            None => (host, None),
+        };
+        let Ok(ip) = ip.parse::<IpAddr>() else { return Ok(None) };
+        let scope_id = match (ip, zone) {
+            (IpAddr::V4(_), Some(_)) => return Err(format!("{} has a zone, as only IPv6 has", shown(host))),
+            (IpAddr::V6(ip), None) if ip.is_unicast_link_local() => {
+                return Err(format!("the link-local address {ip} lacks its interface, as in {ip}%eth0"));
+            }
+            (_, None) => 0,
+            (IpAddr::V6(_), Some(zone)) => match zone.parse::<u32>() {
+                Ok(number) => number,
+                Err(_) => (self.outside.interface)(zone)
+                    .map_err(|error| format!("this machine has no network interface {}: {error}", shown(zone)))?,
+            },
+        };
+        Ok(Some(match ip {
+            IpAddr::V4(_) => SocketAddr::new(ip, 0),
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, scope_id).into(),
+        }))
     }
 
     fn missing_port(&self) -> ConfigError {
@@ -186,6 +224,11 @@ mod tests {
             ("clientPort=2182\nclientPortAddress=127.0.0.1", None, None, "127.0.0.1:2182"),
             ("clientPort=2182\nclientPortAddress=::1", None, None, "[::1]:2182"),
             ("clientPort=2182\nclientPortAddress=[::1]", None, None, "[::1]:2182"),
+            ("clientPort=2182\nclientPortAddress=::1%lo", None, None, "[::1%1]:2182"),
+            ("clientPort=2182\nclientPortAddress=[fe80::7%eth0]", None, None, "[fe80::7%2]:2182"),
+            ("clientPort=2182\nclientPortAddress=fe80::7%12", None, None, "[fe80::7%12]:2182"),
+            ("server.1=h:1:2;[fe80::7%eth0]:2182", None, None, "[fe80::7%2]:2182"),
+            ("clientPort=5\nclientPortAddress=fe80::7%2\nserver.1=h:1:2;[fe80::7%eth0]:5", None, None, "[fe80::7%2]:5"),
             ("clientPort=2182\nclientPortAddress=db.example", None, None, "10.0.0.7:2182"),
             (alone, None, None, "0.0.0.0:2182"),
             (alone, None, Some("1"), "0.0.0.0:2182"),
@@ -213,6 +256,30 @@ mod tests {
                 None,
                 None,
                 "zoo.cfg:3: clientPortAddress: the host \"nowhere\" has no address",
+            ),
+            (
+                "clientPort=1\nclientPortAddress=fe80::7%eth9",
+                None,
+                None,
+                "zoo.cfg:3: clientPortAddress: this machine has no network interface \"eth9\": ",
+            ),
+            (
+                "clientPort=1\nclientPortAddress=fe80::7",
+                None,
+                None,
+                "zoo.cfg:3: clientPortAddress: the link-local address fe80::7 lacks its interface, as in fe80::7%eth0",
+            ),
+            (
+                "clientPort=1\nclientPortAddress=10.0.0.1%lo",
+                None,
+                None,
+                "zoo.cfg:3: clientPortAddress: \"10.0.0.1%lo\" has a zone, as only IPv6 has; expected an address",
+            ),
+            (
+                "clientPort=5\nclientPortAddress=fe80::7%1\nserver.1=h:1:2;[fe80::7%eth0]:5",
+                None,
+                None,
+                "zoo.cfg:2: clientPort: the client address [fe80::7%1]:5 is not the [fe80::7%2]:5 of server.1",
             ),
             ("server.1=h:1:2;nowhere:1", None, None, "zoo.cfg:2: server.1: the host \"nowhere\" has no address"),
             (

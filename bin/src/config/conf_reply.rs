@@ -41,6 +41,7 @@ fn absolute(dir: PathBuf) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Property;
     use super::*;
 
     #[test]
@@ -52,7 +53,7 @@ mod tests {
             ("maxClientCnxns", "7"),
             ("clientPortListenBacklog", "9"),
         ];
-        let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let properties = properties.map(|(name, value)| Property::split(&format!("{name}={value}")));
         let config = super::super::load(None, &properties, &[]).expect("well formed").config;
         let here = std::env::current_dir().expect("a working directory");
         let expected = format!(

@@ -8,15 +8,26 @@
 /// order.
 pub const VARIABLES: [&str; 4] = ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "SERVER_JVMFLAGS", "JVMFLAGS"];
 
-/// Name and value of what follows `-D`; without `=` the value is empty, as in Java.
-pub fn split_property(text: &str) -> (String, String) {
-    let (name, value) = text.split_once('=').unwrap_or((text, ""));
-    (name.to_owned(), value.to_owned())
+/// What follows `-D`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Property {
+    pub name: String,
+    /// `None` without `=`: for Java the value is empty then.
+    pub value: Option<String>,
+}
+
+impl Property {
+    pub fn split(text: &str) -> Property {
+        match text.split_once('=') {
+            Some((name, value)) => Property { name: name.to_owned(), value: Some(value.to_owned()) },
+            None => Property { name: text.to_owned(), value: None },
+        }
+    }
 }
 
 /// The properties that a text of JVM flags sets, in order.
-pub fn properties(flags: &str) -> Vec<(String, String)> {
-    words(flags).iter().filter_map(|word| word.strip_prefix("-D")).map(split_property).collect()
+pub fn properties(flags: &str) -> Vec<Property> {
+    words(flags).iter().filter_map(|word| word.strip_prefix("-D")).map(Property::split).collect()
 }
 
 fn words(flags: &str) -> Vec<String> {
@@ -44,20 +55,20 @@ mod tests {
 
     #[test]
     fn only_properties_are_taken() {
-        let cases: &[(&str, &[(&str, &str)])] = &[
+        let cases: &[(&str, &[(&str, Option<&str>)])] = &[
             ("", &[]),
             ("-Xmx1000m -server", &[]),
             (
                 "-Xmx1g -Dzookeeper.snapCount=5\n -Dreadonlymode.enabled=true",
-                &[("zookeeper.snapCount", "5"), ("readonlymode.enabled", "true")],
+                &[("zookeeper.snapCount", Some("5")), ("readonlymode.enabled", Some("true"))],
             ),
-            ("-Da=\"b c\" '-Dd=e f' -Dg=''", &[("a", "b c"), ("d", "e f"), ("g", "")]),
-            ("-Da=b=c -Dd", &[("a", "b=c"), ("d", "")]),
-            ("-Da=\"unclosed -Db=c", &[("a", "unclosed -Db=c")]),
+            ("-Da=\"b c\" '-Dd=e f' -Dg=''", &[("a", Some("b c")), ("d", Some("e f")), ("g", Some(""))]),
+            ("-Da=b=c -Dd", &[("a", Some("b=c")), ("d", None)]),
+            ("-Da=\"unclosed -Db=c", &[("a", Some("unclosed -Db=c"))]),
         ];
         for (flags, expected) in cases {
             let found = properties(flags);
-            let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let found: Vec<_> = found.iter().map(|found| (found.name.as_str(), found.value.as_deref())).collect();
             assert_eq!(&found, expected, "{flags:?}");
         }
     }

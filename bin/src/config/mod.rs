@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What must hold: a name that nobody knows never stops the server, a value that cannot be read always does, and every
-//! message says where the setting was written. Only this file touches the outside (files, name service, environment);
+//! message says where the setting was written. Remarks are made whether the start then fails or not. Only this file touches the outside (files, name service, environment);
 //! the modules below are pure.
 
 mod assembly;
@@ -16,7 +16,7 @@ mod client_address;
 mod clients;
 pub mod conf_reply;
 mod error;
-pub mod jvm_flags;
+mod jvm_flags;
 mod keys;
 mod membership;
 mod place;
@@ -26,16 +26,18 @@ mod value;
 mod whitelist;
 
 pub use error::ConfigError;
+pub use jvm_flags::Property;
 pub use place::Warning;
 pub use whitelist::Whitelist;
 
 use paddock_engine::acl::DigestAlgorithm;
+use paddock_engine::io::sys;
 use paddock_net::throttle::ThrottleSettings as ConnectionThrottleSettings;
 
 use crate::node::{NewSessions, RequestThrottleSettings};
 use std::fmt;
 use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,7 +91,7 @@ pub struct Config {
     pub snap_count: u32,
     /// Bytes of log between snapshots, before it is randomised.
     pub snap_size_limit: Option<u64>,
-    /// Bytes by which a log file grows; 0 is none.
+    /// Bytes by which a log file grows; at least 1 MiB.
     pub pre_alloc_size: u64,
     /// false: writes are acknowledged before they are durable.
     pub force_sync: bool,
@@ -172,18 +174,22 @@ pub struct Loaded {
     pub warnings: Vec<Warning>,
 }
 
+/// Why there is no configuration, and what there was to remark before that was known: it may be what explains it.
+#[derive(Debug)]
+pub struct Failure {
+    pub error: ConfigError,
+    /// In the order of their places.
+    pub warnings: Vec<Warning>,
+}
+
 /// Reads the configuration.
 ///
-/// `properties` are the `-D` of the command line, as [`jvm_flags::split_property`] gives them; `flags` are the
-/// variables that [`flags_of_environment`] finds. Without a file the server stands alone on 127.0.0.1:2181 with its
+/// `properties` are the `-D` of the command line; `flags` are the variables that [`flags_of_environment`] finds. Without a file the server stands alone on 127.0.0.1:2181 with its
 /// data in `./paddock-data`, purges, and answers the four-letter words that only read; file keys may then be given by
 /// `-D`.
-pub fn load(
-    file: Option<&Path>,
-    properties: &[(String, String)],
-    flags: &[(String, String)],
-) -> Result<Loaded, ConfigError> {
-    assembly::assemble(file, properties, flags, &assembly::Outside { read: &read, resolve: &resolve })
+pub fn load(file: Option<&Path>, properties: &[Property], flags: &[(String, String)]) -> Result<Loaded, Box<Failure>> {
+    let outside = assembly::Outside { read: &read, resolve: &resolve, interface: &sys::interface_index };
+    assembly::assemble(file, properties, flags, &outside)
 }
 
 /// The variables of JVM flags that are set: name and text, in the order of [`jvm_flags::VARIABLES`].
@@ -199,13 +205,13 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn resolve(host: &str) -> io::Result<IpAddr> {
-    let addresses: Vec<IpAddr> = (host, 0).to_socket_addrs()?.map(|address| address.ip()).collect();
+fn resolve(host: &str) -> io::Result<SocketAddr> {
+    let addresses: Vec<SocketAddr> = (host, 0).to_socket_addrs()?.collect();
     preferred(&addresses).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name service knows no address"))
 }
 
 /// The first address of a host, IPv4 before IPv6 as in Java.
-fn preferred(addresses: &[IpAddr]) -> Option<IpAddr> {
+fn preferred(addresses: &[SocketAddr]) -> Option<SocketAddr> {
     addresses.iter().find(|address| address.is_ipv4()).or(addresses.first()).copied()
 }
 
@@ -230,7 +236,7 @@ mod tests {
     #[test]
     fn ipv4_is_preferred() {
         let [six, four, other] =
-            ["::1", "127.0.0.1", "10.0.0.1"].map(|text| text.parse::<IpAddr>().expect("an address"));
+            ["[::1]:0", "127.0.0.1:0", "10.0.0.1:0"].map(|text| text.parse::<SocketAddr>().expect("an address"));
         for (addresses, expected) in [(&[six, four, other][..], Some(four)), (&[six], Some(six)), (&[], None)] {
             assert_eq!(preferred(addresses), expected);
         }
@@ -239,25 +245,25 @@ mod tests {
     #[test]
     fn files_that_cannot_be_read() {
         let missing = Path::new("/nonexistent/zoo.cfg");
-        let error = load(Some(missing), &[], &[]).expect_err("no file").to_string();
+        let error = load(Some(missing), &[], &[]).expect_err("no file").error.to_string();
         assert!(error.starts_with("/nonexistent/zoo.cfg: the file cannot be read: "), "{error}");
 
         let long = temporary("long", &vec![b'#'; 1 + MAX_FILE_BYTES as usize]);
-        let error = load(Some(&long), &[], &[]).expect_err("too long");
+        let error = load(Some(&long), &[], &[]).expect_err("too long").error;
         assert!(matches!(error, ConfigError::TooLong { .. }), "{error}");
         std::fs::remove_file(long).expect("the file is ours");
 
         let full = temporary("full", &vec![b'#'; MAX_FILE_BYTES as usize]);
-        let error = load(Some(&full), &[], &[]).expect_err("empty");
+        let error = load(Some(&full), &[], &[]).expect_err("empty").error;
         assert!(matches!(error, ConfigError::Missing { .. }), "{error}");
         std::fs::remove_file(full).expect("the file is ours");
     }
 
     #[test]
     fn secrets_are_not_shown() {
-        let properties = [("zookeeper.DigestAuthenticationProvider.superDigest".to_owned(), "super:hush".to_owned())];
-        let config = load(None, &properties, &[]).expect("well formed").config;
+        let properties = [Property::split("zookeeper.DigestAuthenticationProvider.superDigest=super:hush")];
+        let Loaded { config, warnings } = load(None, &properties, &[]).expect("well formed");
         assert_eq!(config.super_digest.as_ref().map(Secret::reveal), Some("super:hush"));
-        assert!(!format!("{config:?}").contains("hush"));
+        assert!(!format!("{config:?} {warnings:?}").contains("hush"));
     }
 }

@@ -36,8 +36,17 @@ impl fmt::Display for SyntaxError {
     }
 }
 
-/// Every entry of a properties file, in order.
+/// What some editors put before UTF-8. Java takes it for the beginning of the first key.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether the text has two bytes for each character, as its own mark says: no key of it could be read.
+pub fn is_utf_16(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
+}
+
+/// Every entry of a properties file, in order. A [`BYTE_ORDER_MARK`] is passed over.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Entry>, SyntaxError> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut lines = LogicalLines { bytes, at: 0, line: 1 };
     let mut entries = Vec::new();
     while let Some((line, text)) = lines.next() {
@@ -210,6 +219,13 @@ mod tests {
         check(b"=1", &[(1, "", "1")]);
         check(b"server.1=h:1:2;3", &[(1, "server.1", "h:1:2;3")]);
         check(b"4lw.commands.whitelist=stat, ruok", &[(1, "4lw.commands.whitelist", "stat, ruok")]);
+    }
+
+    #[test]
+    fn byte_order_marks() {
+        check(b"\xef\xbb\xbfa=1\n\xef\xbb\xbfb=2", &[(1, "a", "1"), (2, "\u{ef}\u{bb}\u{bf}b", "2")]);
+        check(b"\xef\xbb\xbf# remark\nb=2", &[(2, "b", "2")]);
+        assert!(is_utf_16(b"\xff\xfea\0") && is_utf_16(b"\xfe\xff\0a") && !is_utf_16(b"a=\xff\xfe"));
     }
 
     #[test]

@@ -27,7 +27,10 @@ const JVM_PREFIXES: [&str; 12] =
 pub struct Written {
     pub place: Place,
     pub name: String,
+    /// Empty where there is none.
     pub value: String,
+    /// `false`: a `-D` without `=`.
+    pub has_value: bool,
 }
 
 impl Written {
@@ -73,20 +76,38 @@ pub struct Settings {
     /// Places and spellings of keys without effect, by the reason.
     without_effect: BTreeMap<String, Vec<(Place, String)>>,
     suggestions: usize,
+    /// The first thing found for which the server must not start. What follows it is looked at all the same: what there is
+    /// to remark may be what explains it.
+    stop: Option<ConfigError>,
 }
 
 impl Settings {
     /// `written` goes from the weakest source to the strongest. `has_file` says whether there is a configuration file.
-    pub fn gather(written: impl IntoIterator<Item = Written>, has_file: bool) -> Result<Self, ConfigError> {
+    pub fn gather(written: impl IntoIterator<Item = Written>, has_file: bool) -> Self {
         let mut settings = Self::default();
         for one in written {
-            settings.take(one, has_file)?;
+            let taken = settings.take(one, has_file);
+            settings.note(taken);
         }
         let counted: Vec<Setting> = settings.by_name.values().cloned().collect();
         for setting in &counted {
-            settings.remark(setting)?;
+            let remarked = settings.remark(setting);
+            settings.note(remarked);
         }
-        Ok(settings)
+        settings
+    }
+
+    /// Keeps an error, unless there is one already.
+    pub fn note(&mut self, outcome: Result<(), ConfigError>) {
+        if let Err(error) = outcome {
+            self.stop.get_or_insert(error);
+        }
+    }
+
+    /// # Errors
+    /// The first that was noted.
+    pub fn check(&mut self) -> Result<(), ConfigError> {
+        self.stop.take().map_or(Ok(()), Err)
     }
 
     /// The setting of `name`, if somebody wrote one.
@@ -144,6 +165,9 @@ impl Settings {
             self.warn(&written.place, text);
             return Ok(());
         }
+        if !written.has_value {
+            self.warn(&written.place, format!("{spelled}: there is no value; write {spelled}=value"));
+        }
         let value = match key.kind.parse(&written.value, key.notation()) {
             Ok(value) => value,
             Err(Malformed { problem, expected }) => {
@@ -189,11 +213,13 @@ impl Settings {
         }
         let suggestion = if self.suggestions < MOST_SUGGESTIONS { keys::nearest(written.file_name()) } else { None };
         self.suggestions += 1;
+        let spelled = written.spelled();
         let text = match suggestion {
-            Some(near) => format!("{}: unknown key, ignored; did you mean {near}?", shown(&written.spelled())),
+            Some(near) => format!("{}: unknown key, ignored; did you mean {near}?", shown(&spelled)),
             // Other programs share the variables, so a strange name there is no mistake.
             None if from_variable && !of_zookeeper => return,
-            None => format!("{}: unknown key, ignored", shown(&written.spelled())),
+            None if written.has_value => format!("{}: unknown key, ignored", shown(&spelled)),
+            None => format!("{}: unknown key without a value, ignored; a key is set by -Dname=value", shown(&spelled)),
         };
         self.warn(&written.place, text);
     }
@@ -256,19 +282,25 @@ mod tests {
 
     fn line(line: u32, name: &str, value: &str) -> Written {
         let place = Place::Line { file: Arc::from(Path::new("zoo.cfg")), line };
-        Written { place, name: name.to_owned(), value: value.to_owned() }
+        Written { place, name: name.to_owned(), value: value.to_owned(), has_value: true }
     }
 
     fn option(name: &str, value: &str) -> Written {
-        Written { place: Place::CommandLine, name: name.to_owned(), value: value.to_owned() }
+        Written { place: Place::CommandLine, ..line(1, name, value) }
     }
 
     fn variable(name: &str, value: &str) -> Written {
-        Written { place: Place::Variable("JVMFLAGS".into()), name: name.to_owned(), value: value.to_owned() }
+        Written { place: Place::Variable("JVMFLAGS".into()), ..line(1, name, value) }
+    }
+
+    fn bare(written: Written) -> Written {
+        Written { has_value: false, ..written }
     }
 
     fn gather(written: &[Written], has_file: bool) -> Settings {
-        Settings::gather(written.to_vec(), has_file).expect("well formed")
+        let mut settings = Settings::gather(written.to_vec(), has_file);
+        settings.check().expect("well formed");
+        settings
     }
 
     fn warnings(written: &[Written]) -> Vec<String> {
@@ -332,6 +364,22 @@ mod tests {
                 &[variable("jute.maxbufer", "5")],
                 &["JVMFLAGS: \"-Djute.maxbufer\": unknown key, ignored; did you mean jute.maxbuffer?"],
             ),
+            (
+                &[bare(option("foo", ""))],
+                &["command line: \"-Dfoo\": unknown key without a value, ignored; a key is set by -Dname=value"],
+            ),
+            (
+                &[bare(option("zookeeper.skipACL", ""))],
+                &[
+                    "command line: -Dzookeeper.skipACL: there is no value; write -Dzookeeper.skipACL=value",
+                    "command line: -Dzookeeper.skipACL: \"\" is read as no, as ZooKeeper does; write yes or no",
+                ],
+            ),
+            (&[bare(variable("foo", ""))], &[]),
+            (
+                &[bare(option("com.sun.management.jmxremote", ""))],
+                &["command line: -Dcom.sun.management.jmxremote: it only makes sense in a JVM and is ignored"],
+            ),
             (&[line(2, "admin.serverPort", "8080"), line(3, "admin.enableServer", "false")], &[]),
             (
                 &[line(2, "admin.serverPort", "8081"), line(3, "admin.enableServer", "true")],
@@ -383,9 +431,18 @@ mod tests {
                  would be let in or kept out; set it to false to serve without",
             ),
         ] {
-            let error = Settings::gather([written], true).expect_err(expected);
+            let error = Settings::gather([written], true).check().expect_err(expected);
             assert_eq!(error.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn remarks_outlive_what_stops_the_start() {
+        let written =
+            [line(1, "tikTime", "5"), line(2, "snapCount", "x"), line(3, "jute.maxbuffer", "y"), line(4, "ab", "c")];
+        let mut settings = Settings::gather(written, true);
+        assert!(settings.check().expect_err("no number").to_string().starts_with("zoo.cfg:2: "), "the first one");
+        assert_eq!(settings.into_warnings().len(), 2);
     }
 
     #[test]
@@ -399,7 +456,9 @@ mod tests {
     #[test]
     fn many_unknown_keys_stay_cheap() {
         let written = (0..5_000).map(|n| line(n, "tickTim", "1"));
-        let warnings = Settings::gather(written, true).expect("unknown keys are no error").into_warnings();
+        let mut settings = Settings::gather(written, true);
+        settings.check().expect("unknown keys are no error");
+        let warnings = settings.into_warnings();
         assert_eq!(warnings.len(), 5_000);
         assert_eq!(warnings.iter().filter(|warning| warning.text.contains("tickTime?")).count(), MOST_SUGGESTIONS);
     }

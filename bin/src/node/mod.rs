@@ -52,7 +52,7 @@ pub use replica::{NewSessions, ThrottleSettings as RequestThrottleSettings};
 use snapshotter::{Snapshotter, Trigger};
 
 /// More reactors than this do not help one replica.
-const REACTORS_MAX: usize = 64;
+pub const REACTORS_MAX: usize = 64;
 /// The server in the session ids of one that stands alone, whatever its `myid` says.
 const STANDALONE_ID: i64 = 1;
 
@@ -295,7 +295,7 @@ fn stop_signal() -> io::Result<OwnedFd> {
 fn log_config(config: &Config) -> LogConfig {
     LogConfig {
         data_dir: config.data_dir.clone(),
-        segment_bytes: config.pre_alloc_size.max(1 << 20),
+        segment_bytes: config.pre_alloc_size,
         in_flight: config.io_depth as usize,
         sync: config.force_sync,
         method: match config.io_method {

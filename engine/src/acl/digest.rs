@@ -78,6 +78,17 @@ impl DigestAlgorithm {
         let user = credential.split(|&byte| byte == b':').next().unwrap_or_default();
         format!("{}:{}", String::from_utf8_lossy(user), STANDARD.encode((self.hash)(credential)))
     }
+
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether a credential could stand for this id: a user, and the Base64 of as many bytes as the hash has.
+    pub fn could_make(self, id: &str) -> bool {
+        let bytes = (self.hash)(b"").len();
+        let hash = id.split_once(':').and_then(|(_, hash)| STANDARD.decode(hash).ok());
+        hash.is_some_and(|hash| hash.len() == bytes)
+    }
 }
 
 /// Whether an entry may name this id: exactly two parts at colons, empty ones at the end not counted.
@@ -113,6 +124,19 @@ mod tests {
         }
         assert_eq!(DigestAlgorithm::named("MD5"), None);
         assert!(DigestAlgorithm::NAMES.into_iter().all(|name| DigestAlgorithm::named(name).is_some()));
+    }
+
+    #[test]
+    fn ids_that_no_credential_makes() {
+        let sha1 = DigestAlgorithm::default();
+        assert!(sha1.could_make(&sha1.id_of(b"super:test")) && sha1.could_make(&sha1.id_of(b"")));
+        for id in
+            ["", "plain", "super:test", "super:", "super:D/InIHSb7yEEbrWz8b9l71RjZJU", "D/InIHSb7yEEbrWz8b9l71RjZJU="]
+        {
+            assert!(!sha1.could_make(id), "{id:?}");
+        }
+        let sha256 = DigestAlgorithm::named("SHA-256").unwrap();
+        assert!(!sha256.could_make(&sha1.id_of(b"super:test")), "it is another algorithm's");
     }
 
     #[test]

@@ -41,6 +41,16 @@ pub fn monotonic_millis() -> u64 {
     now.tv_sec.unsigned_abs() * 1000 + now.tv_nsec.unsigned_abs() / 1_000_000
 }
 
+/// The number of a network interface of this machine.
+pub fn interface_index(name: &str) -> io::Result<u32> {
+    let name = CString::new(name)?;
+    // SAFETY: the name ends with a NUL.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => Err(io::Error::last_os_error()),
+        index => Ok(index),
+    }
+}
+
 /// The cores this process may run on, ascending. Never empty.
 pub fn cores() -> Vec<usize> {
     // SAFETY: an all-zero set is a valid (empty) `cpu_set_t`.
@@ -129,7 +139,7 @@ fn physical_block(file: &File) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cores, event_fd, free_bytes, monotonic_millis, pin_to_core, write_unit};
+    use super::{cores, event_fd, free_bytes, interface_index, monotonic_millis, pin_to_core, write_unit};
     use std::path::Path;
 
     #[test]
@@ -145,6 +155,12 @@ mod tests {
             .unwrap();
         }
         assert!(pin_to_core(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn interfaces_have_numbers() {
+        assert!(interface_index("lo").unwrap() > 0);
+        assert!(interface_index("nosuch0").is_err() && interface_index("l\0o").is_err());
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! What [`hostile`](../hostile.rs) leaves: limits, memory that is only announced, and the operator's mistakes in full.
+mod hints;
 mod limit;
 mod slow;
 mod start;
@@ -14,6 +15,11 @@ use std::time::Duration;
 /// A server that has not closed a connection that it must close after this long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 const TIMEOUT_MS: i32 = 30_000;
+
+/// What only Paddock says.
+fn setup_of_paddock() -> Setup {
+    Setup::new(Kind::Paddock)
+}
 
 fn start() -> Server {
     Setup::new(Kind::under_test()).property("org.slf4j.simpleLogger.defaultLogLevel", "off").start()

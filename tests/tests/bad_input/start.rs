@@ -1,13 +1,10 @@
 //! Starts that cannot succeed end with one clear sentence and a non-zero exit; they are Paddock's alone.
-use paddock_tests::server::{DEADLINE, Kind, Server, Setup, command, poll_until};
+use crate::setup_of_paddock as setup;
+use paddock_tests::server::{DEADLINE, Server, command, error_of, poll_until};
 use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-fn setup() -> Setup {
-    Setup::new(Kind::Paddock)
-}
 
 /// Runs a server that must end by itself, badly, and with one sentence on stderr; returns that sentence and the status.
 fn refused(mut command: Command, log: &Path) -> (String, i32) {
@@ -23,13 +20,9 @@ fn refused(mut command: Command, log: &Path) -> (String, i32) {
     let code = code.unwrap_or_else(|| panic!("it was ended by a signal; it said:\n{said}"));
     assert_ne!(code, 0, "it said:\n{said}");
     assert!(!said.contains("panicked"), "it panicked:\n{said}");
-    let sentences: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("paddock: ")).collect();
+    let sentences: Vec<&str> = said.lines().filter_map(error_of).collect();
     assert_eq!(sentences.len(), 1, "one sentence is due; it said:\n{said}");
-    assert_eq!(
-        said.lines().last(),
-        Some(&format!("paddock: {}", sentences[0])[..]),
-        "the sentence comes last:\n{said}"
-    );
+    assert_eq!(said.lines().last().and_then(error_of), Some(sentences[0]), "the sentence comes last:\n{said}");
     eprintln!("{code}: {}", sentences[0]);
     (sentences[0].to_owned(), code)
 }

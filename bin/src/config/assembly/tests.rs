@@ -2,7 +2,7 @@ use super::*;
 use crate::config::{ConnectionThrottleSettings, NewSessions, RequestThrottleSettings};
 use paddock_engine::acl::DigestAlgorithm;
 
-/// A world of files; only the host `db.example` has an address.
+/// A world of files; only the host `db.example` has an address, and the interfaces are `lo` and `eth0`, 1 and 2.
 pub fn assemble_in(
     files: &[(&str, &str)],
     file: Option<&str>,
@@ -13,11 +13,16 @@ pub fn assemble_in(
         found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| io::Error::from(ErrorKind::NotFound))
     };
     let resolve = |host: &str| match host {
-        "db.example" => Ok(IpAddr::from([10, 0, 0, 7])),
+        "db.example" => Ok(SocketAddr::from(([10, 0, 0, 7], 0))),
         _ => Err(io::Error::from(ErrorKind::NotFound)),
     };
-    let options: Vec<_> = options.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    assemble(file.map(Path::new), &options, &[], &Outside { read: &read, resolve: &resolve })
+    let interface = |name: &str| {
+        let found = ["lo", "eth0"].iter().position(|known| *known == name);
+        found.map(|at| at as u32 + 1).ok_or_else(|| io::Error::from(ErrorKind::NotFound))
+    };
+    let options: Vec<_> = options.iter().map(|(name, value)| Property::split(&format!("{name}={value}"))).collect();
+    let outside = Outside { read: &read, resolve: &resolve, interface: &interface };
+    assemble(file.map(Path::new), &options, &[], &outside).map_err(|failure| failure.error)
 }
 
 fn with_lines(lines: &str) -> Result<Loaded, ConfigError> {
@@ -159,8 +164,8 @@ fn every_key_reaches_its_field() {
     differs("snapCount=0", &|c| c.snap_count.to_string(), "2");
     differs("snapSizeLimitInKb=3", &|c| format!("{:?}", c.snap_size_limit), "Some(3072)");
     differs("snapSizeLimitInKb=0", &|c| format!("{:?}", c.snap_size_limit), "None");
-    differs("preAllocSize=2", &|c| c.pre_alloc_size.to_string(), "2048");
-    differs("preAllocSize=-1", &|c| c.pre_alloc_size.to_string(), "0");
+    differs("preAllocSize=2048", &|c| c.pre_alloc_size.to_string(), "2097152");
+    differs("preAllocSize=-1", &|c| c.pre_alloc_size.to_string(), "1048576");
     differs("forceSync=no", &|c| c.force_sync.to_string(), "false");
     differs("fsync.warningthresholdms=5", &|c| format!("{:?}", c.fsync_warning_threshold), "5ms");
     differs("autopurge.purgeInterval=1", &|c| format!("{:?}", c.purge), "Every(3600s)");
@@ -205,10 +210,10 @@ fn refusals() {
         ),
         ("maxSessionTimeout=8", "zoo.cfg:3: maxSessionTimeout: minSessionTimeout is 6000 ms"),
         ("tickTime=10\nminSessionTimeout=201", "zoo.cfg:4: minSessionTimeout: minSessionTimeout is 201 ms"),
-        ("authProvider.1=my.Provider", "zoo.cfg:3: authProvider.1: a server without a JVM cannot load the class"),
         ("metricsProvider.className=my.Metrics", "zoo.cfg:3: metricsProvider.className: a server without a JVM"),
         ("sessionRequireClientSASLAuth=true", "zoo.cfg:3: sessionRequireClientSASLAuth: this version has no SASL yet"),
         ("DigestAuthenticationProvider.digestAlg=MD5", "zoo.cfg:3: DigestAuthenticationProvider.digestAlg: "),
+        ("paddock.reactors=65", "zoo.cfg:3: paddock.reactors: 65 is too large; expected a whole number from 0 to 64"),
         ("x=\\u12", "zoo.cfg:3: \"\\u\" must be followed by four hexadecimal digits"),
     ] {
         let found = refused(lines);
@@ -228,6 +233,16 @@ fn warnings() {
         ("globalOutstandingLimit=-1", "zoo.cfg:3: globalOutstandingLimit: -1 is too small; 1 is used"),
         ("dataLogDir=log", "zoo.cfg:3: dataLogDir: \"log\" is relative to the working directory"),
         ("4lw.commands.whitelist=ruok,sata", "zoo.cfg:3: 4lw.commands.whitelist: \"sata\" is no four-letter word"),
+        ("preAllocSize=-1", "zoo.cfg:3: preAllocSize: -1 is too small; 1024 is used"),
+        (
+            "authProvider.1=my.Provider",
+            "zoo.cfg:3: authProvider.1: a server without a JVM cannot load the class \"my.Prov",
+        ),
+        ("authProvider.sasl=", "zoo.cfg:3: authProvider.sasl: a server without a JVM cannot load the class \"\""),
+        (
+            "DigestAuthenticationProvider.superDigest=plain",
+            "zoo.cfg:3: DigestAuthenticationProvider.superDigest: no password can match it",
+        ),
         ("secureClientPort=2281", "zoo.cfg:3: secureClientPort: this version has no TLS yet"),
         (
             "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",

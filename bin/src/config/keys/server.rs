@@ -5,6 +5,7 @@ use super::super::value::Kind::{
 };
 use super::State::{self, Client, Done, Ensemble, Java, Later, Replaced};
 use super::{BYTES, INT, KIBIBYTES, Key, MILLIS, Source, file, from, jvm, optional, property};
+use crate::node::REACTORS_MAX;
 
 const STALLING: State = Replaced("a server that throttles requests goes on as soon as one is answered");
 const TLS: State = Later("TLS");
@@ -145,7 +146,7 @@ pub(super) const KEYS: &[Key] = &[
     // Paddock's own
     property("paddock.standalone.localSessions", Bool, "false", Done),
     property("paddock.connections.maxBytes", CONNECTIONS_BYTES, "536870912", Done),
-    optional("paddock.reactors", Source::Property, Number { unit: "", min: 0, max: 1024 }, Done),
+    optional("paddock.reactors", Source::Property, Number { unit: "", min: 0, max: REACTORS_MAX as i64 }, Done),
     property("paddock.io.method", Choice(&["auto", "ring", "thread"]), "auto", Done),
     property("paddock.io.depth", Number { unit: "groups in flight", min: 1, max: 64 }, "2", Done),
 ];
