@@ -195,7 +195,7 @@ fn tell(verdict: Verdict, out: &mut impl Write) -> Result<(), LogCommandError> {
         Verdict::Sound { last } => writeln!(out, "sound; the last transaction is {last}")?,
         Verdict::Torn { last, torn } => writeln!(
             out,
-            "sound up to {last}; a crash has torn what was being written after it, and the next start cuts that: {torn:?}"
+            "sound up to {last}; a crash has torn what was being written after it, and the next start cuts that: {torn}"
         )?,
         Verdict::Damaged(damage) => return Err(LogCommandError::Damaged(damage.to_string())),
     }

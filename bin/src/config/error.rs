@@ -1,6 +1,7 @@
 //! Why a configuration cannot be served.
 
 use super::place::Place;
+use paddock_engine::io::advice;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -30,7 +31,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { file, source } => {
-                write!(f, "{}: the file cannot be read: {source}; give the path of a readable file", file.display())
+                write!(f, "{}: the file cannot be read: {source}; {}", file.display(), advice(source))
             }
             Self::TooLong { file } => write!(
                 f,

@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn only_properties_are_taken() {
-        let cases: &[(&str, &[(&str, Option<&str>)])] = &[
+        type Found<'a> = &'a [(&'a str, Option<&'a str>)];
+        let cases: &[(&str, Found<'_>)] = &[
             ("", &[]),
             ("-Xmx1000m -server", &[]),
             (

@@ -30,7 +30,7 @@ use mio::net::TcpListener;
 use paddock_engine::acl::Authority;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Rules;
-use paddock_engine::io::{DataDir, DirError, is_same_directory, sys};
+use paddock_engine::io::{DataDir, DirError, advice, is_same_directory, sys};
 use paddock_engine::log::{LogConfig, Method, log_dir};
 use paddock_engine::prepare::FRAME_MAX;
 use paddock_engine::snapshot::snapshot_dir;
@@ -84,9 +84,19 @@ impl fmt::Display for NodeError {
                 "cannot listen on {address}: the port is in use; stop what uses it or give another clientPort"
             ),
             NodeError::Listen { address, source } => {
-                write!(f, "cannot listen on {address}: {source}; check clientPort and clientPortAddress")
+                let advice = match source.raw_os_error() {
+                    Some(libc::EADDRNOTAVAIL) => {
+                        "no interface of this machine has the address; check clientPortAddress"
+                    }
+                    Some(libc::EACCES) => {
+                        "a port below 1024 is for privileged users; give another clientPort, or CAP_NET_BIND_SERVICE"
+                    }
+                    Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => advice(source),
+                    _ => "check clientPort and clientPortAddress",
+                };
+                write!(f, "cannot listen on {address}: {source}; {advice}")
             }
-            NodeError::Setup { what, source } => write!(f, "cannot set up {what}: {source}"),
+            NodeError::Setup { what, source } => write!(f, "cannot set up {what}: {source}; {}", advice(source)),
             NodeError::Replica(error) => error.fmt(f),
             NodeError::Reactor => f.write_str("a reactor failed, so that its clients are not served any more"),
         }
@@ -349,7 +359,7 @@ fn report_recovery(recovered: &Recovered, began: Instant) {
     let found = &recovered.found;
     if let Some(torn) = &found.torn {
         let copy = found.torn_kept.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
-        tracing::warn!(copy, "the log's end was torn by a crash and was cut: {torn:?}");
+        tracing::warn!(copy, "the log's end was torn by a crash and was cut: {torn}");
     }
     tracing::info!(
         zxid = %recovered.database.last_zxid(),

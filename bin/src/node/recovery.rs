@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 use paddock_engine::acl::AclTable;
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::io::{create_dir, is_same_directory};
+use paddock_engine::io::{advice, create_dir, is_same_directory};
 use paddock_engine::log::{self, Entry, FoundMilestone, Log, LogConfig, LogError, Recovery};
 use paddock_engine::snapshot;
 use paddock_engine::tree::{ExtendedTypes, HashSeed};
@@ -44,7 +44,7 @@ impl fmt::Display for RecoveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RecoveryError::Io { action, path, source } => {
-                write!(f, "cannot {action} {}: {source}; check the disk and the rights of this user", path.display())
+                write!(f, "cannot {action} {}: {source}; {}", path.display(), advice(source))
             }
             RecoveryError::NoSnapshotHolds { directory, count } => write!(
                 f,

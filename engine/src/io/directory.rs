@@ -8,6 +8,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::advice;
+
 /// The file that tells who uses the directory, and is locked. It stays when the server ends; only its lock counts.
 const LOCK_FILE: &str = "paddock.lock";
 
@@ -187,11 +189,11 @@ impl std::fmt::Display for DirError {
                 write!(f, "{} is not a directory; the path must name one", path.display())
             }
             DirError::NotWritable { path, source } => {
-                write!(f, "the directory {} cannot be written: {source}; give this user the right to", path.display())
+                write!(f, "the directory {} cannot be written: {source}; {}", path.display(), advice(source))
             }
             DirError::Lock { file, source } => {
                 let file = file.display();
-                write!(f, "the lock file {file} cannot be used: {source}; it must be a file that this user may write")
+                write!(f, "the lock file {file} cannot be used: {source}; {}", advice(source))
             }
             DirError::Locked { path, pid: Some(pid) } => {
                 let path = path.display();

@@ -9,11 +9,13 @@
 //! | `map` | [`Map`]: a file as bytes, with I/O errors as errors |
 //! | `directory` | [`DataDir`], the directory's sync, the atomic replacement of a file |
 //! | `removal` | [`Removed`]: a large file that goes a piece at a time |
+//! | `advice` | what a person can do about an error of the system |
 //! | `sys` | safe wrappers over the few calls that `std` lacks |
 //!
 //! Memory is handed to the kernel in one way only: a [`Disk`] owns buffer and file of each write from submission to
 //! completion, so that no caller can free, move or change what the device may still read.
 
+mod advice;
 mod buffer;
 mod directory;
 mod disk;
@@ -23,6 +25,7 @@ mod ring;
 pub mod sys;
 mod thread;
 
+pub use advice::advice;
 pub use buffer::AlignedBuffer;
 pub use directory::{DataDir, DirError, create_dir, is_same_directory, remove_file, sync_dir, write_atomically};
 pub(crate) use disk::write_fully;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use paddock_consensus::Zxid;
 
 use super::segment::directory;
+use crate::io::advice;
 
 /// Why the log cannot do what it was asked for. Cloneable, because a failed log gives the same answer for ever.
 #[derive(Clone, Debug)]
@@ -90,7 +91,7 @@ impl fmt::Display for LogError {
                 dir.display()
             ),
             LogError::Io { action, path, source } => {
-                write!(f, "cannot {action} {}: {source}; check the disk and the rights of this user", path.display())
+                write!(f, "cannot {action} {}: {source}; {}", path.display(), advice(source))
             }
             LogError::Vanished { path } => write!(
                 f,

@@ -18,6 +18,7 @@
 //! the end are read once, and a segment bounds them.
 
 use std::cell::Cell;
+use std::fmt;
 use std::path::Path;
 
 use paddock_consensus::Zxid;
@@ -74,6 +75,12 @@ pub struct Torn {
     pub offset: u64,
     /// From there to the last byte that is not zero.
     pub bytes: u64,
+}
+
+impl fmt::Display for Torn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes from byte {} of {} on", self.bytes, self.offset, self.file.display())
+    }
 }
 
 /// See the module.

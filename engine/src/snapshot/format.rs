@@ -1,5 +1,7 @@
 //! The records of a snapshot file: `FORMAT.md` beside this file in code.
 
+use std::fmt;
+
 use rkyv::{Archive, Deserialize, Serialize};
 
 pub const MAGIC: &[u8; 8] = b"PADSNAP2";
@@ -66,4 +68,11 @@ pub struct Footer {
     pub znodes: u64,
     pub znode_bytes: u64,
     pub digest: u64,
+}
+
+impl fmt::Display for Footer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Footer { sessions, acls, znodes, znode_bytes, digest } = self;
+        write!(f, "{znodes} znodes of {znode_bytes} bytes, {acls} ACLs, {sessions} sessions and the digest {digest:x}")
+    }
 }

@@ -22,7 +22,7 @@ use paddock_consensus::Zxid;
 use super::blocks::{Blocks, Fields};
 use super::format::{ArchivedAcls, ArchivedFooter, ArchivedHeader, ArchivedSessions, BlockKind, Footer, ZNODE_HEADER};
 use crate::acl::{Acl, AclTable, Entry, Id};
-use crate::io::Map;
+use crate::io::{Map, advice};
 use crate::stat::Stat;
 use crate::tree::{
     BulkLoader, Examined, Examiner, ExtendedTypes, HashSeed, Listed, LoadError, LoadedZnode, LongList, Tree,
@@ -63,7 +63,7 @@ pub enum SnapshotError {
 impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SnapshotError::Io(error) => write!(f, "it cannot be read: {error}"),
+            SnapshotError::Io(error) => write!(f, "it cannot be read: {error}; {}", advice(error)),
             SnapshotError::Damaged { offset, what } => write!(f, "it is damaged at byte {offset}: {what}"),
         }
     }
@@ -100,7 +100,7 @@ pub fn load(path: &Path, extended_types: ExtendedTypes) -> Result<LoadedSnapshot
     let tree = loader.finish().map_err(|error| damaged(error.to_string()))?;
     counted.digest = tree.digest();
     if counted != claimed {
-        return Err(damaged(format!("its content is {counted:?}, but its footer says {claimed:?}")));
+        return Err(damaged(format!("its content is {counted}, but its footer says {claimed}")));
     }
     Ok(LoadedSnapshot { zxid: Zxid(zxid), tree, sessions, owners, acls, seed: HashSeed(seed) })
 }

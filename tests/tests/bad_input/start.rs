@@ -2,7 +2,7 @@
 use crate::setup_of_paddock as setup;
 use paddock_tests::server::{DEADLINE, Server, command, error_of, poll_until};
 use std::fs::File;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -52,13 +52,93 @@ fn a_data_directory_that_cannot_be_written() {
 #[test]
 fn a_full_disk() {
     let server = setup().prepare();
+    let (sentence, _) = on_a_mount(&server, "mount -t tmpfs -o size=2m tmpfs \"$0\"");
+    assert_names(&sentence, &[&server.data_dir().to_string_lossy(), "space"]);
+}
+
+/// A file system of the server's own, mounted by `mount` on the data directory and seen by nobody else.
+fn on_a_mount(server: &Server, mount: &str) -> (String, i32) {
     std::fs::create_dir(server.data_dir()).expect("the directory is writable");
     let serve = command(&setup(), &server.config_path());
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", "mount -t tmpfs -o size=2m tmpfs \"$0\" && exec \"$@\""]);
+    command.args(["--mount", "sh", "-c", &format!("{mount} && exec \"$@\"")]);
     command.arg(server.data_dir()).arg(serve.get_program()).args(serve.get_args());
+    refused(command, &server.config_path().with_file_name("refused.log"))
+}
+
+/// No right that anybody could give this user would help.
+fn assert_speaks_of_no_rights(sentence: &str) {
+    for word in ["right", "permission"] {
+        assert!(!sentence.contains(word), "{sentence}");
+    }
+}
+
+#[test]
+fn a_read_only_file_system() {
+    let server = setup().prepare();
+    let mount = "mount -t tmpfs tmpfs \"$0\" && mount -o remount,ro tmpfs \"$0\"";
+    let (sentence, code) = on_a_mount(&server, mount);
+    assert_names(&sentence, &[&server.data_dir().to_string_lossy(), "mounted read-only", "remount"]);
+    assert_speaks_of_no_rights(&sentence);
+    assert_eq!(code, 3);
+}
+
+/// A link to what is not there.
+#[test]
+fn a_data_directory_that_has_gone() {
+    let server = setup().prepare();
+    symlink("/nowhere/data", server.data_dir()).expect("the directory is writable");
+    let (sentence, _) = refused_server(&server);
+    assert_names(&sentence, &[&server.data_dir().to_string_lossy(), "put it back"]);
+    assert_speaks_of_no_rights(&sentence);
+}
+
+/// 192.0.2.0/24 is for documents and nobody's.
+#[test]
+fn an_address_of_no_interface() {
+    let server = setup().config("clientPortAddress", "192.0.2.1").prepare();
+    let (sentence, code) = refused_server(&server);
+    assert_names(&sentence, &["192.0.2.1", "no interface", "clientPortAddress"]);
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn too_few_files() {
+    let server = setup().prepare();
+    let serve = command(&setup(), &server.config_path());
+    let mut command = Command::new("prlimit");
+    command.arg("--nofile=7:7").arg(serve.get_program()).args(serve.get_args());
     let (sentence, _) = refused(command, &server.config_path().with_file_name("refused.log"));
-    assert_names(&sentence, &[&server.data_dir().to_string_lossy(), "space"]);
+    assert_names(&sentence, &["open files", "ulimit -n"]);
+    assert_speaks_of_no_rights(&sentence);
+}
+
+/// Nobody is shown how a value looks to a programmer.
+#[test]
+fn a_torn_end_is_told_in_words() {
+    let mut server = setup().start();
+    crate::assert_serves(&server);
+    server.kill();
+    let directory = server.data_dir().join("paddock-1");
+    let segments = std::fs::read_dir(&directory).expect("it is there").flatten().map(|entry| entry.path());
+    let segment = segments.filter(|path| path.to_string_lossy().contains("/log.")).min().expect("a segment");
+    let bytes = std::fs::read(&segment).expect("it is readable");
+    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1).next_multiple_of(4096);
+    let file = std::fs::OpenOptions::new().write(true).open(&segment).expect("it is writable");
+    file.write_at(&[0xab; 100], end as u64).expect("it is writable");
+    let output = Command::new(command(&setup(), &segment).get_program())
+        .args(["log", "check"])
+        .arg(server.data_dir())
+        .output()
+        .expect("it can be run");
+    let checked = String::from_utf8(output.stdout).expect("text");
+    server.restart();
+    let log = server.log();
+    let told = log.lines().find(|line| line.contains("torn")).unwrap_or_else(|| panic!("nothing is told:\n{log}"));
+    for said in [told, &checked] {
+        assert!(said.contains(&*segment.to_string_lossy()) && said.contains("100 bytes"), "{said}");
+        assert!(said.contains(&format!("byte {end}")) && !said.contains('{'), "{said}");
+    }
 }
 
 /// The lock of a server that was killed does not outlive it.

@@ -39,6 +39,7 @@ use paddock_engine::apply::Effects;
 use paddock_engine::container::{ContainerManager, ContainerSettings};
 use paddock_engine::database::Database;
 use paddock_engine::expiry::ExpiryQueue;
+use paddock_engine::io::advice;
 use paddock_engine::log::{Log, LogError};
 use paddock_net::exchange::{Errand, Exchange, Submission};
 use paddock_net::reactor::FOREIGN;
@@ -77,7 +78,7 @@ impl std::fmt::Display for ReplicaError {
             ReplicaError::Log(error) => {
                 write!(f, "the transaction log failed, so that nothing can be acknowledged any more: {error}")
             }
-            ReplicaError::Poll(error) => write!(f, "waiting for events failed: {error}"),
+            ReplicaError::Poll(error) => write!(f, "waiting for events failed: {error}; {}", advice(error)),
         }
     }
 }
