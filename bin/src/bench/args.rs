@@ -16,8 +16,12 @@ use super::operation::Mix;
 #[derive(Args, Clone, Debug)]
 pub struct BenchArgs {
     /// Server to load; several spread the connections
-    #[arg(long = "server", value_name = "HOST:PORT", default_value = "127.0.0.1:2181")]
-    pub servers: Vec<String>,
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:2181")]
+    addresses: Vec<String>,
+
+    /// The same; repeat it for several
+    #[arg(long = "server", value_name = "HOST:PORT", conflicts_with = "addresses")]
+    named: Vec<String>,
 
     /// A workload of the literature; the options below override its settings
     #[arg(long, value_enum)]
@@ -152,6 +156,13 @@ pub struct BenchArgs {
     pub no_progress: bool,
 }
 
+impl BenchArgs {
+    /// The addresses of the servers, at least one.
+    pub fn servers(&self) -> &[String] {
+        if self.named.is_empty() { &self.addresses } else { &self.named }
+    }
+}
+
 /// Bounds of the options. Values leave room for a path in a frame of jute.maxbuffer's default, 1,048,575 bytes.
 pub const PIPELINE_MAX: u64 = 1_000_000;
 pub const VALUE_BYTES_MAX: u64 = 1_040_000;
@@ -268,11 +279,19 @@ mod tests {
     #[test]
     fn options_are_read() {
         let args = parse("--server a:1 --server b:2 --mix get=1,sync=2 -c 7 -p 3 --rate 1e3 --pid 1 --pid 2").unwrap();
-        assert_eq!(args.servers, ["a:1", "b:2"]);
+        assert_eq!(args.servers(), ["a:1", "b:2"]);
         assert_eq!(args.mix.unwrap().to_string(), "get=1,sync=2");
         assert_eq!((args.connections, args.pipeline, args.rate), (Some(7), Some(3), Some(1000.0)));
         assert_eq!(args.pids, [1, 2]);
         assert_eq!(args.root, "/paddock-bench");
+    }
+
+    #[test]
+    fn a_server_needs_no_option() {
+        assert_eq!(parse("").unwrap().servers(), ["127.0.0.1:2181"]);
+        assert_eq!(parse("a:1").unwrap().servers(), ["a:1"]);
+        assert_eq!(parse("-d 3 a:1 b:2 --no-progress").unwrap().servers(), ["a:1", "b:2"]);
+        assert!(parse("a:1 --server b:2").unwrap_err().contains("cannot be used with"));
     }
 
     #[test]

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use super::wire::{self, ProtocolError};
 
-/// A server that is silent for this long is given up.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Requests in flight while many are sent: below the 1000 at which ZooKeeper stops reading.
 const IN_FLIGHT_MAX: usize = 900;
 /// Requests are written in pieces of about this many bytes or requests.
@@ -17,6 +15,9 @@ const PIECE_REQUESTS: usize = 300;
 
 pub struct Client {
     stream: TcpStream,
+    address: SocketAddr,
+    /// A server that is silent for this long is given up.
+    patience: Duration,
     next_xid: i32,
     /// The payload of the last reply.
     payload: Vec<u8>,
@@ -29,6 +30,11 @@ pub enum ClientError {
         error: io::Error,
     },
     Io(io::Error),
+    /// The server has said nothing for as long as it was waited for.
+    Silent {
+        address: SocketAddr,
+        patience: Duration,
+    },
     Protocol(ProtocolError),
     /// The server answered with an error code.
     Code {
@@ -43,17 +49,14 @@ impl fmt::Display for ClientError {
         match self {
             ClientError::Connect { address, error } => write!(f, "cannot open a session on {address}: {error}"),
             ClientError::Io(error) => write!(f, "the connection to the server failed: {error}"),
+            ClientError::Silent { address, patience } => {
+                write!(f, "the server {address} has not answered for {} s", patience.as_secs_f64())
+            }
             ClientError::Protocol(error) => write!(f, "the server does not keep to the protocol: {error}"),
             ClientError::Code { doing, path, code } => {
                 write!(f, "{doing} {path}: {} ({code})", wire::error_name(*code))
             }
         }
-    }
-}
-
-impl From<io::Error> for ClientError {
-    fn from(error: io::Error) -> ClientError {
-        ClientError::Io(error)
     }
 }
 
@@ -65,20 +68,30 @@ impl From<ProtocolError> for ClientError {
 
 impl Client {
     /// Opens a session with a timeout in milliseconds.
-    pub fn connect(address: SocketAddr, timeout: i32) -> Result<Client, ClientError> {
+    pub fn connect(address: SocketAddr, timeout: i32, patience: Duration) -> Result<Client, ClientError> {
         let open = || -> io::Result<Client> {
-            let stream = TcpStream::connect_timeout(&address, SILENCE_MAX)?;
+            let stream = TcpStream::connect_timeout(&address, patience)?;
             stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(SILENCE_MAX))?;
-            stream.set_write_timeout(Some(SILENCE_MAX))?;
-            let mut client = Client { stream, next_xid: 1, payload: Vec::new() };
+            stream.set_read_timeout(Some(patience))?;
+            stream.set_write_timeout(Some(patience))?;
+            let mut client = Client { stream, address, patience, next_xid: 1, payload: Vec::new() };
             client.stream.write_all(&wire::connect_request(timeout))?;
             client.read_payload()?;
             Ok(client)
         };
-        let client = open().map_err(|error| ClientError::Connect { address, error })?;
+        let client = open().map_err(|error| match error {
+            error if is_silence(&error) => ClientError::Silent { address, patience },
+            error => ClientError::Connect { address, error },
+        })?;
         wire::connect_reply(&client.payload)?;
         Ok(client)
+    }
+
+    fn failed(&self, error: io::Error) -> ClientError {
+        if is_silence(&error) {
+            return ClientError::Silent { address: self.address, patience: self.patience };
+        }
+        ClientError::Io(error)
     }
 
     /// Creates `path`; false if it is there already.
@@ -104,6 +117,15 @@ impl Client {
         match self.call(wire::list_request(path))? {
             0 => Ok(wire::children_of(&self.payload).ok_or_else(|| self.short())?),
             code => Err(ClientError::Code { doing: "list", path: path.into(), code }),
+        }
+    }
+
+    /// Deletes `path`; false if there is no such znode, or if it has children.
+    pub fn delete_if_empty(&mut self, path: &str) -> Result<bool, ClientError> {
+        match self.call(wire::delete_request(path))? {
+            0 => Ok(true),
+            wire::NO_NODE | wire::NOT_EMPTY => Ok(false),
+            code => Err(ClientError::Code { doing: "delete", path: path.into(), code }),
         }
     }
 
@@ -135,7 +157,7 @@ impl Client {
                 wire::set_xid(&mut request, self.take_xid());
                 piece.extend(request);
             }
-            self.stream.write_all(&piece)?;
+            self.stream.write_all(&piece).map_err(|error| self.failed(error))?;
             let keep = if requests.peek().is_some() { IN_FLIGHT_MAX - PIECE_REQUESTS } else { 0 };
             while (self.next_xid - due_xid) as usize > keep {
                 match self.reply(due_xid)? {
@@ -162,7 +184,7 @@ impl Client {
     fn call(&mut self, mut request: Vec<u8>) -> Result<i32, ClientError> {
         let xid = self.take_xid();
         wire::set_xid(&mut request, xid);
-        self.stream.write_all(&request)?;
+        self.stream.write_all(&request).map_err(|error| self.failed(error))?;
         self.reply(xid)
     }
 
@@ -174,7 +196,7 @@ impl Client {
 
     /// Waits for the reply to `xid`, which is the next one due; its payload stays in `self.payload`.
     fn reply(&mut self, xid: i32) -> Result<i32, ClientError> {
-        self.read_payload()?;
+        self.read_payload().map_err(|error| self.failed(error))?;
         let header = wire::reply_header(&self.payload).ok_or_else(|| self.short())?;
         if header.xid != xid {
             return Err(ProtocolError::Xid { expected: Some(xid), got: header.xid }.into());
@@ -201,4 +223,9 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Whether a call has waited in vain, which the system tells in one way or the other.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{self, Receiver};
+use crossbeam::channel::{self, Receiver, RecvTimeoutError};
 use mio::Waker;
 
 use super::BenchError;
@@ -29,6 +29,8 @@ pub struct Site {
     pub threads: usize,
     pub seed: u64,
     pub progress: Progress,
+    /// How long a server that says nothing is waited for while sessions are opened.
+    pub patience: Duration,
     /// Set when the user has had enough.
     pub interrupt: Arc<AtomicBool>,
 }
@@ -160,15 +162,29 @@ struct Conductor<'a> {
 impl Conductor<'_> {
     /// Waits until all threads have opened their sessions.
     fn open(&self) -> Result<(), BenchError> {
-        let deadline = Instant::now() + OPEN_MAX;
-        for _ in self.wakers {
-            match self.heard.recv_deadline(deadline) {
+        let begun = Instant::now();
+        let (mut silent_since, mut counted) = (begun, 0);
+        let mut awaited = self.wakers.len();
+        while awaited > 0 {
+            match self.heard.recv_deadline(Instant::now() + TICK) {
                 Ok(News::Failed(text)) => return Err(BenchError::Open(text)),
-                Ok(_) => (),
-                Err(_) => {
-                    let text = format!("not all {} were open after {OPEN_MAX:?}", self.run.connections);
-                    return Err(BenchError::Open(text));
-                }
+                Ok(_) => awaited -= 1,
+                Err(RecvTimeoutError::Timeout) => (),
+                Err(RecvTimeoutError::Disconnected) => return Err(BenchError::Open("all threads have ended".into())),
+            }
+            let opened: u64 = self.control.opened.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+            if opened != counted {
+                (silent_since, counted) = (Instant::now(), opened);
+            }
+            let all = self.run.connections;
+            if silent_since.elapsed() > self.site.patience {
+                let seconds = self.site.patience.as_secs_f64();
+                let text = format!("{opened} of {all} are open, and the server has not answered for {seconds} s");
+                return Err(BenchError::Open(text));
+            }
+            if begun.elapsed() > OPEN_MAX {
+                let text = format!("{opened} of {all} are open after {} s", OPEN_MAX.as_secs());
+                return Err(BenchError::Open(text));
             }
         }
         Ok(())

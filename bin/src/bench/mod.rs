@@ -30,6 +30,7 @@ mod progress;
 mod random;
 mod registration;
 mod report;
+mod results;
 mod root;
 mod silent;
 #[cfg(test)]
@@ -47,7 +48,7 @@ mod workload;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -57,8 +58,11 @@ use signal_hook::consts::SIGINT;
 
 pub use args::BenchArgs;
 
+use paddock_engine::io::advice;
+
 use load::Site;
 use progress::Progress;
+use results::ResultsFile;
 use root::{Root, RootError};
 use workload::Workload;
 
@@ -127,7 +131,9 @@ impl fmt::Display for BenchError {
                 write!(f, "the server answered with an error: {} ({code})", wire::error_name(*code))
             }
             BenchError::Command { command, error } => write!(f, "the command \"{command}\" failed: {error}"),
-            BenchError::Json { file, error } => write!(f, "cannot write {}: {error}", file.display()),
+            BenchError::Json { file, error } => {
+                write!(f, "cannot write the results to {}: {error}; {}", file.display(), advice(error))
+            }
         }
     }
 }
@@ -138,27 +144,47 @@ impl From<RootError> for BenchError {
     }
 }
 
+/// A server that says nothing is waited for as long as the run is to take, within these bounds.
+const PATIENCE_MIN: Duration = Duration::from_secs(3);
+const PATIENCE_MAX: Duration = Duration::from_secs(30);
+/// And so long once it has left a run without an answer.
+const PATIENCE_AGAIN: Duration = Duration::from_secs(1);
 /// A storm that has not ended after this long has failed, unless `--duration` says otherwise.
 const STORM_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs what the command line asks for and prints the results.
 pub fn run(args: BenchArgs) -> Result<(), BenchError> {
     let site = site(&args)?;
+    let failed = |file: &Path, error| BenchError::Json { file: file.to_owned(), error };
+    let open = |file: &PathBuf| ResultsFile::open(file).map_err(|error| failed(file, error));
+    let file = args.json.as_ref().map(open).transpose()?;
     let mut results: Vec<Value> = Vec::new();
+    let outcome = measure(&args, &site, &mut results);
+    match file {
+        Some(file) if results.is_empty() => file.give_up(),
+        Some(mut file) => file.write(&json(&args, &site, &results)).map_err(|error| failed(file.path(), error))?,
+        None => (),
+    }
+    outcome
+}
+
+/// Does what the command line asks for; what was measured is in `results` even if something fails afterwards.
+fn measure(args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<(), BenchError> {
     if let Some(sessions) = args.connect_storm {
         let patience = args.duration.map_or(STORM_PATIENCE, Duration::from_secs_f64);
-        let storm = storm::storm(sessions, patience, &site)?;
+        let storm = storm::storm(sessions, patience, site)?;
         print!("{}", storm.text());
         results.push(storm.json());
     } else if let Some(watchers) = args.watchers {
         let value_size = args.value_size.unwrap_or(100);
         site.root.make_watched(value_size, site.seed, &site.progress)?;
         let audience = watch::Audience { watchers, silent: args.silent, rounds: args.rounds, value_size };
-        let watched = watch::watch(audience, &site);
-        clear(&args, &site)?;
+        let watched = watch::watch(audience, site);
+        let cleared = clear(args, site, patience_after(watched.is_ok(), site));
         let watched = watched?;
         print!("{}", watched.text());
         results.push(watched.json());
+        cleared?;
     } else if let Some(sessions) = args.watch_scale {
         site.root.make_watched(0, site.seed, &site.progress)?;
         let plan = registration::Plan {
@@ -167,47 +193,59 @@ pub fn run(args: BenchArgs) -> Result<(), BenchError> {
             persistent: args.persistent,
             before_memory: args.before_memory.as_deref(),
         };
-        let registered = registration::register(plan, &site);
-        clear(&args, &site)?;
+        let registered = registration::register(plan, site);
+        let cleared = clear(args, site, patience_after(registered.is_ok(), site));
         let registered = registered?;
         print!("{}", registered.text());
         results.push(registered.json());
+        cleared?;
     } else {
-        for (i, run) in Workload::of(&args).iter().enumerate() {
+        for (i, run) in Workload::of(args).iter().enumerate() {
             if i > 0 {
                 println!();
             }
-            results.push(one(run, &args, &site)?);
+            one(run, args, site, results)?;
             if site.is_interrupted() {
                 break;
             }
         }
     }
-    write_json(&args, &site, &results)
+    Ok(())
 }
 
 /// Makes the znodes, measures, prints, removes the znodes.
-fn one(run: &Workload, args: &BenchArgs, site: &Site) -> Result<Value, BenchError> {
+fn one(run: &Workload, args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<(), BenchError> {
     storm::check_files(run.connections)?;
     site.root.make(run, site.seed, &site.progress)?;
     let measured = load::load(run, site);
+    let answers = measured.as_ref().is_ok_and(|measured| measured.tally.unanswered == 0);
+    let patience = patience_after(answers, site);
     if let Ok(measured) = &measured {
         print!("{}", report::text(run, measured));
+        results.push(report::json(run, measured));
     }
-    clear(args, site)?;
-    Ok(report::json(run, &measured?))
+    // Why there is nothing measured goes before what came of it.
+    let cleared = clear(args, site, patience);
+    measured?;
+    cleared
 }
 
-fn clear(args: &BenchArgs, site: &Site) -> Result<(), BenchError> {
+/// How long a server is waited for after a run, of which it has answered all or not.
+fn patience_after(answers: bool, site: &Site) -> Duration {
+    if answers { site.patience } else { PATIENCE_AGAIN }
+}
+
+fn clear(args: &BenchArgs, site: &Site, patience: Duration) -> Result<(), BenchError> {
     if !args.keep {
-        site.root.remove(&site.progress)?;
+        site.root.remove(patience, &site.progress)?;
     }
     Ok(())
 }
 
 fn site(args: &BenchArgs) -> Result<Site, BenchError> {
-    let servers: Vec<SocketAddr> = args.servers.iter().map(|server| address(server)).collect::<Result<_, _>>()?;
-    let root = Root { path: args.root.clone(), server: servers[0], session_timeout: args.session_timeout };
+    let servers: Vec<SocketAddr> = args.servers().iter().map(|server| address(server)).collect::<Result<_, _>>()?;
+    let patience = args.duration.map_or(PATIENCE_MAX, Duration::from_secs_f64).clamp(PATIENCE_MIN, PATIENCE_MAX);
+    let root = Root { path: args.root.clone(), server: servers[0], session_timeout: args.session_timeout, patience };
     // A wrong --pid is better told before the run than after it.
     process::usage(&args.pids).map_err(BenchError::Process)?;
     Ok(Site {
@@ -217,6 +255,7 @@ fn site(args: &BenchArgs) -> Result<Site, BenchError> {
         threads: args.threads as usize,
         seed: args.seed,
         progress: Progress::new(!args.no_progress),
+        patience,
         interrupt: interrupt().map_err(BenchError::Signal)?,
     })
 }
@@ -237,18 +276,16 @@ fn address(server: &str) -> Result<SocketAddr, BenchError> {
     addresses.next().ok_or_else(|| failed("the name has no address".into()))
 }
 
-fn write_json(args: &BenchArgs, site: &Site, results: &[Value]) -> Result<(), BenchError> {
-    let Some(file) = &args.json else { return Ok(()) };
+fn json(args: &BenchArgs, site: &Site, results: &[Value]) -> String {
     let json = json!({
         "tool": "paddock bench",
         "version": env!("CARGO_PKG_VERSION"),
-        "servers": args.servers,
+        "servers": args.servers(),
         "preset": args.preset.map(args::Preset::name),
         "threads": args.threads,
         "seed": args.seed,
         "interrupted": site.is_interrupted(),
         "runs": results,
     });
-    let text = format!("{json:#}\n");
-    std::fs::write(file, text).map_err(|error| BenchError::Json { file: file.clone(), error })
+    format!("{json:#}\n")
 }

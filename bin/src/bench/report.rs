@@ -96,7 +96,7 @@ fn troubles(tally: &Tally) -> String {
     }
     let lines = [
         (tally.lost, "operations lost with their connection"),
-        (tally.unanswered, "operations not answered within 5 s after the end"),
+        (tally.unanswered, "operations not answered within 5 s after the end, or 1 s without a word"),
         (tally.behind, "operations were due and not sent: the server does not keep up with this rate"),
         (tally.notifications, "notifications although nothing was watched"),
     ];

@@ -1,6 +1,7 @@
 //! The znodes of a run: made under one root before it, removed after it.
 //!
 //! ```text
+//! /above                data "above paddock bench": a parent that had to be made; it goes when it has no children left
 //! /paddock-bench        data "paddock bench": the mark by which a later run knows that it may remove it
 //!     keys/<name>       what exists, get and set touch
 //!     list/<name>       what list reads
@@ -11,6 +12,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::client::{Client, ClientError};
 use super::keys::{NAME_BYTES, Names, created_number};
@@ -20,6 +22,8 @@ use super::wire;
 use super::workload::Workload;
 
 const MARK: &[u8] = b"paddock bench";
+/// Of a parent of the root that was not there: it may be removed, but not what else is under it.
+const PARENT_MARK: &[u8] = b"above paddock bench";
 /// Of the znode that fills sockets.
 const FILLER_BYTES: u64 = 100_000;
 
@@ -30,11 +34,18 @@ pub struct Root {
     pub server: SocketAddr,
     /// Milliseconds.
     pub session_timeout: i32,
+    /// A server that is silent for this long while znodes are made or removed is given up.
+    pub patience: Duration,
 }
 
 #[derive(Debug)]
 pub enum RootError {
     Client(ClientError),
+    /// The znodes of a run are still there.
+    Left {
+        path: String,
+        error: ClientError,
+    },
     /// A znode of that name exists and is not ours to remove.
     Foreign(String),
 }
@@ -43,6 +54,9 @@ impl fmt::Display for RootError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RootError::Client(error) => write!(f, "{error}"),
+            RootError::Left { path, error } => {
+                write!(f, "{path} could not be removed: {error}; the next run with this --root removes it")
+            }
             RootError::Foreign(path) => {
                 write!(f, "{path} exists and was not made by this tool: choose another --root, or delete it first")
             }
@@ -102,25 +116,51 @@ impl Root {
         Ok(())
     }
 
-    /// Removes the root and all that is under it, if it is there.
-    pub fn remove(&self, progress: &Progress) -> Result<(), RootError> {
-        let mut client = Client::connect(self.server, self.session_timeout)?;
-        self.remove_with(&mut client, progress)?;
-        client.close();
-        Ok(())
+    /// Removes the root and all that is under it, if it is there, and the parents that were made for it. A server that
+    /// is silent for `patience` is given up.
+    pub fn remove(&self, patience: Duration, progress: &Progress) -> Result<(), RootError> {
+        let removed = self.connect(patience).and_then(|mut client| {
+            self.remove_with(&mut client, progress)?;
+            self.remove_parents(&mut client)?;
+            client.close();
+            Ok(())
+        });
+        removed.map_err(|error| match error {
+            RootError::Client(error) => RootError::Left { path: self.path.clone(), error },
+            error => error,
+        })
+    }
+
+    fn connect(&self, patience: Duration) -> Result<Client, RootError> {
+        Ok(Client::connect(self.server, self.session_timeout, patience)?)
     }
 
     fn make_empty(&self, progress: &Progress) -> Result<Client, RootError> {
-        let mut client = Client::connect(self.server, self.session_timeout)?;
+        let mut client = self.connect(self.patience)?;
         self.remove_with(&mut client, progress)?;
-        for (at, _) in self.path.match_indices('/').skip(1) {
-            client.create(&self.path[..at], b"")?;
+        for parent in self.parents() {
+            client.create(parent, PARENT_MARK)?;
         }
         client.create(&self.path, MARK)?;
         for parent in [self.keys(), self.list(), self.made()] {
             client.create(&parent, b"")?;
         }
         Ok(client)
+    }
+
+    /// The paths above the root, from the top down.
+    fn parents(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.path.match_indices('/').skip(1).map(|(at, _)| &self.path[..at]).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Removes the parents that were made for this run or one before it, up to one that is somebody else's or is used.
+    fn remove_parents(&self, client: &mut Client) -> Result<(), ClientError> {
+        for parent in self.parents().rev() {
+            if client.data(parent)?.as_deref() != Some(PARENT_MARK) || !client.delete_if_empty(parent)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn remove_with(&self, client: &mut Client, progress: &Progress) -> Result<(), RootError> {

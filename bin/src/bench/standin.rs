@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::wire::{NO_NODE, NODE_EXISTS, opcode};
+use super::wire::{NO_NODE, NODE_EXISTS, NOT_EMPTY, opcode};
 
 /// What the server does wrong, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub enum Fault {
     WrongXidAtSet(u64),
     /// Closes every connection before the handshake is answered.
     CloseAtHandshake,
+    /// Takes every connection, and answers no handshake after so many.
+    SilentAfterSessions(u64),
+    /// Answers nobody any more from the n-th setData on.
+    SilentFromSet(u64),
 }
 
 /// A server that runs as long as the test's process.
@@ -92,6 +96,9 @@ impl State {
             return Ok(());
         }
         let id = self.sessions.fetch_add(1, Ordering::SeqCst) + 1;
+        if matches!(self.fault, Fault::SilentAfterSessions(most) if id > most) || self.is_silent() {
+            return say_nothing(stream);
+        }
         let mut hello = [&0i32.to_be_bytes()[..], &30_000i32.to_be_bytes(), &id.to_be_bytes()].concat();
         hello.extend([&16i32.to_be_bytes()[..], &[0; 17]].concat());
         write_frame(&mut stream, &hello)?;
@@ -107,6 +114,9 @@ impl State {
                 _ => self.answer(code, &request[8..], &stream)?,
             };
             let set = if code == opcode::SET_DATA { self.sets.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 };
+            if self.is_silent() {
+                return say_nothing(stream);
+            }
             let xid = match self.fault {
                 Fault::CloseAtSet(n) if n == set => return Ok(()),
                 Fault::WrongXidAtSet(n) if n == set => xid + 1,
@@ -118,6 +128,10 @@ impl State {
                 return Ok(());
             }
         }
+    }
+
+    fn is_silent(&self) -> bool {
+        matches!(self.fault, Fault::SilentFromSet(n) if self.sets.load(Ordering::SeqCst) >= n)
     }
 
     /// Error code and record of a reply.
@@ -140,6 +154,7 @@ impl State {
                 (0, buffer(path.as_bytes()))
             }
             _ if !is_there => (NO_NODE, Vec::new()),
+            opcode::DELETE if children(&znodes, &path)[..4] != [0; 4] => (NOT_EMPTY, Vec::new()),
             opcode::DELETE => {
                 znodes.remove(&path);
                 (0, Vec::new())
@@ -170,6 +185,11 @@ impl State {
         watchers.retain(|(watched, _)| watched != path);
         Ok(())
     }
+}
+
+/// Reads until the client has had enough.
+fn say_nothing(mut stream: TcpStream) -> io::Result<()> {
+    io::copy(&mut stream, &mut io::sink()).map(drop)
 }
 
 fn children(znodes: &BTreeMap<String, Vec<u8>>, path: &str) -> Vec<u8> {

@@ -26,7 +26,7 @@ const EVENTS_MAX: usize = 1024;
 const SCRATCH_BYTES: usize = 4096;
 const TICK: Duration = Duration::from_millis(50);
 /// How long the ends of the sessions are waited for.
-const CLOSE_MAX: Duration = Duration::from_secs(5);
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 /// Files that are open besides the connections.
 const OTHER_FILES: u64 = 64;
 

@@ -26,8 +26,10 @@ fn args(server: &Standin, words: &str) -> BenchArgs {
 }
 
 fn site(server: &Standin, threads: usize) -> Site {
-    let root = Root { path: "/deep/root".into(), server: server.address, session_timeout: 30_000 };
+    let patience = Duration::from_secs(30);
+    let root = Root { path: "/deep/root".into(), server: server.address, session_timeout: 30_000, patience };
     Site {
+        patience,
         servers: vec![server.address],
         pids: Vec::new(),
         root,
@@ -167,7 +169,69 @@ fn all_is_removed_in_the_end_and_the_rest_is_kept() {
     let server = Standin::start(Fault::None);
     server.put("/other", b"");
     run(args(&server, "--mix get=1,list=1,create=1 -n 50 --keys 700 --root /a/b")).unwrap();
-    assert_eq!(server.paths(), ["/a", "/other"]);
+    // The parents that it had to make are gone, too.
+    assert_eq!(server.paths(), ["/other"]);
+}
+
+#[test]
+fn parents_that_were_there_or_are_used_stay() {
+    let server = Standin::start(Fault::None);
+    server.put("/a", b"");
+    server.put("/p", b"");
+    run(args(&server, "--mix get=1 -n 5 --keys 3 --root /a/b/c/d")).unwrap();
+    assert_eq!(server.paths(), ["/a", "/p"]);
+    run(args(&server, "--mix get=1 -n 5 --keys 3 --root /q/r/s --keep")).unwrap();
+    server.put("/q/mine", b"");
+    run(args(&server, "--mix get=1 -n 5 --keys 3 --root /q/r/s")).unwrap();
+    assert_eq!(server.paths(), ["/a", "/p", "/q", "/q/mine"]);
+}
+
+/// A file that cannot be written is told before anything is done.
+#[test]
+fn the_file_for_the_results_is_checked_before_the_run() {
+    let server = Standin::start(Fault::None);
+    let error = run(args(&server, "-n 5 --json /nowhere/results.json")).unwrap_err();
+    assert!(matches!(&error, BenchError::Json { .. }), "{error}");
+    assert!(error.to_string().contains("/nowhere/results.json"), "{error}");
+    assert_eq!(server.sessions(), (0, 0));
+}
+
+#[test]
+fn the_file_for_the_results_holds_results_or_what_it_held() {
+    let server = Standin::start(Fault::None);
+    server.put("/precious", b"");
+    let file = std::env::temp_dir().join(format!("paddock-bench-{}.json", std::process::id()));
+    let with = |more: &str| args(&server, &format!("{more} --mix get=1 -n 5 --keys 3 --json {}", file.display()));
+    run(with("--root /precious")).unwrap_err();
+    assert!(!file.exists(), "there are no results");
+    std::fs::write(&file, "x".repeat(100_000)).unwrap();
+    run(with("--root /precious")).unwrap_err();
+    assert_eq!(std::fs::read(&file).unwrap().len(), 100_000);
+    run(with("--root /mine")).unwrap();
+    let results: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(results["runs"][0]["label"], "load");
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn a_server_that_never_answers_is_told_and_not_waited_for_longer_than_the_run() {
+    let server = Standin::start(Fault::SilentAfterSessions(0));
+    let error = run(args(&server, "-d 3")).unwrap_err().to_string();
+    assert!(error.contains(&server.address.to_string()) && error.contains("not answered for 3 s"), "{error}");
+}
+
+#[test]
+fn a_server_that_stops_answering_before_the_load_is_told() {
+    let server = Standin::start(Fault::SilentAfterSessions(1));
+    let error = run(args(&server, "-d 3 -c 4 --keys 5")).unwrap_err().to_string();
+    assert!(error.contains("0 of 4") && error.contains("not answered for 3 s"), "{error}");
+}
+
+#[test]
+fn a_server_that_stops_answering_in_the_load_is_told() {
+    let server = Standin::start(Fault::SilentFromSet(50));
+    let error = run(args(&server, "--reads 0 -d 0.3 --warmup 0 -c 2 --keys 5 --root /a")).unwrap_err().to_string();
+    assert!(error.contains("/a could not be removed") && error.contains("not answered for 1 s"), "{error}");
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub const XID_PING: i32 = -2;
 /// Error codes that this tool must tell apart.
 pub const NO_NODE: i32 = -101;
 pub const NODE_EXISTS: i32 = -110;
+pub const NOT_EMPTY: i32 = -111;
 
 /// Longest reply taken for one; what is longer is taken for a broken stream. Child lists may be long.
 pub const REPLY_BYTES_MAX: usize = 1 << 30;

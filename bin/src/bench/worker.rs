@@ -32,19 +32,23 @@ pub struct Control {
     /// The measured span in nanoseconds since the origin; `u64::MAX` until known.
     pub window_start: AtomicU64,
     pub window_end: AtomicU64,
+    /// Sessions opened so far, by thread.
+    pub opened: Vec<CachePadded<AtomicU64>>,
     /// Operations answered in the window so far, by thread.
     pub completed: Vec<CachePadded<AtomicU64>>,
 }
 
 impl Control {
     pub fn new(threads: usize) -> Control {
+        let counters = || (0..threads).map(|_| CachePadded::new(AtomicU64::new(0))).collect();
         Control {
             origin: Instant::now(),
             go: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             window_start: AtomicU64::new(u64::MAX),
             window_end: AtomicU64::new(u64::MAX),
-            completed: (0..threads).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
+            opened: counters(),
+            completed: counters(),
         }
     }
 
@@ -79,8 +83,9 @@ const READS_MAX: usize = 16;
 const SWEEP: Duration = Duration::from_millis(100);
 /// A connection that broke is opened again after this long.
 const RETRY_NS: u64 = 200_000_000;
-/// How long answers are waited for after the end, and the end of the sessions after that.
+/// How long answers are waited for after the end while some come, and if none does; and the end of the sessions after that.
 const DRAIN_NS: u64 = 5_000_000_000;
+const SILENT_NS: u64 = 1_000_000_000;
 const CLOSE_NS: u64 = 2_000_000_000;
 
 /// Sessions of one thread that are being opened at the same time, at the start of a run; ZooKeeper's accept queue holds
@@ -185,6 +190,7 @@ impl Worker {
                 swept = now;
                 self.sweep(now);
             }
+            self.control.opened[self.index].store(self.opened as u64, Ordering::Relaxed);
             self.control.completed[self.index].store(self.completed, Ordering::Relaxed);
             if let Stage::Closing { until } = self.stage
                 && (now >= until || self.lanes.iter().all(|lane| lane.connection.is_none()))
@@ -206,8 +212,12 @@ impl Worker {
                 self.begin_counting();
                 self.pump_all(now);
             }
-            Stage::Draining { until } if now >= until || self.lanes.iter().all(|lane| lane.in_flight() == 0) => {
-                self.close(now);
+            Stage::Draining { until } => {
+                let silent_since = self.last_answer.max(until - DRAIN_NS);
+                let given_up = now >= until || now >= silent_since + SILENT_NS;
+                if given_up || self.lanes.iter().all(|lane| lane.in_flight() == 0) {
+                    self.close(now);
+                }
             }
             _ => (),
         }
@@ -252,7 +262,12 @@ impl Worker {
 
     fn close(&mut self, now: u64) {
         for index in 0..self.lanes.len() {
-            self.tally.unanswered += self.lanes[index].in_flight() as u64;
+            let unanswered = self.lanes[index].in_flight();
+            self.tally.unanswered += unanswered as u64;
+            if unanswered > 0 {
+                // Nor would the end of this session be answered.
+                self.lanes[index].connection = None;
+            }
             if let Some(connection) = &mut self.lanes[index].connection {
                 connection.out().extend(wire::close_request(0));
                 if connection.flush().is_err() {

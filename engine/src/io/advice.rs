@@ -17,7 +17,9 @@ pub fn advice(error: &io::Error) -> &'static str {
         Some(libc::EFBIG) => "raise the limit of a file's size (ulimit -f)",
         Some(libc::ENOMEM) => "free memory, or raise the limit of what this process may have (ulimit -v, its cgroup)",
         Some(libc::EAGAIN) => "raise the limit of threads (ulimit -u, TasksMax of systemd)",
-        Some(libc::ENOENT) => "it is not there, or something has removed it; put it back or correct the path",
+        Some(libc::ENOENT) => {
+            "it, or a directory above it, is not there or was removed; put it back or correct the path"
+        }
         Some(libc::ENOTDIR) => "something on the way is no directory; correct the path",
         Some(libc::EISDIR) => "it is a directory; correct the path or move it away",
         Some(libc::EEXIST | libc::ENOTEMPTY) => "something else lies there; move it away",
