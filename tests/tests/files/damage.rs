@@ -246,7 +246,7 @@ fn judge(original: &Original, file: &Path, damage_done: Damage, tally: &Mutex<Ta
             } else {
                 tally.untold += 1
             }
-            println!("{case}: {znodes} of {ZNODES}");
+            eprintln!("{case}: {znodes} of {ZNODES}");
         }
     }
 }
@@ -276,5 +276,5 @@ fn no_damage_loses_in_silence_what_anything_tells_of() {
             });
         }
     });
-    println!("{} cases: {:?}", cases.len(), tally.into_inner().unwrap());
+    eprintln!("{} cases: {:?}", cases.len(), tally.into_inner().unwrap());
 }
