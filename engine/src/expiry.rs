@@ -3,16 +3,53 @@
 //! Time is cut into ticks. A session is due at the end of the tick in which its timeout runs out, so it expires between
 //! its timeout and one tick more after it was last heard, never earlier, and all that are due in one tick go together.
 //! Times are milliseconds of a monotonic clock, which the caller reads.
+//!
+//! Sessions do not age while nobody could be heard: they go by a clock of their own, which stood still then. So none of
+//! them, the silent ones included, has less left after such a time than before it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 
 /// The sessions by the moment at which they are due.
 #[derive(Debug)]
 pub struct ExpiryQueue {
     tick_ms: u64,
-    /// When each session is due, and its timeout, ms.
+    clock: SessionClock,
+    /// When each session is due on the sessions' clock, and its timeout, ms.
     sessions: HashMap<i64, (u64, u64)>,
     due: BTreeMap<u64, HashSet<i64>>,
+}
+
+/// The clock by which sessions age, ms.
+#[derive(Debug, Default)]
+struct SessionClock {
+    /// When it stood still last, by the monotonic clock.
+    stood: Range<u64>,
+    /// How much it has stood still in all.
+    lost: u64,
+}
+
+impl SessionClock {
+    /// What it showed, or will show, at a moment of the monotonic clock. Before it stood still for the last time but one it
+    /// was ahead of what this tells.
+    fn at(&self, moment: u64) -> u64 {
+        let lost = if moment < self.stood.end { self.lost - (self.stood.end - self.stood.start) } else { self.lost };
+        let moment = if moment < self.stood.end { moment.min(self.stood.start) } else { moment };
+        moment.saturating_sub(lost)
+    }
+
+    /// It stood still during this time of the monotonic clock. Returns how much of that was not known yet.
+    fn stand_still(&mut self, time: Range<u64>) -> u64 {
+        let is_another = time.start > self.stood.end;
+        let before = if is_another { 0 } else { self.stood.end - self.stood.start };
+        self.stood = match is_another {
+            true => time,
+            false => self.stood.start.min(time.start)..self.stood.end.max(time.end),
+        };
+        let anew = self.stood.end.saturating_sub(self.stood.start) - before;
+        self.lost += anew;
+        anew
+    }
 }
 
 impl ExpiryQueue {
@@ -20,12 +57,20 @@ impl ExpiryQueue {
     /// If the tick is 0.
     pub fn new(tick_ms: u64) -> ExpiryQueue {
         assert!(tick_ms > 0, "a tick has a length");
-        ExpiryQueue { tick_ms, sessions: HashMap::new(), due: BTreeMap::new() }
+        ExpiryQueue { tick_ms, clock: SessionClock::default(), sessions: HashMap::new(), due: BTreeMap::new() }
     }
 
     /// The session was heard at `now` and has this timeout from now on.
     pub fn arm(&mut self, session: i64, timeout_ms: u64, now: u64) {
-        let due = ((now + timeout_ms) / self.tick_ms + 1) * self.tick_ms;
+        let due = self.due_after(timeout_ms, now);
+        self.put(session, timeout_ms, due);
+    }
+
+    fn due_after(&self, timeout_ms: u64, now: u64) -> u64 {
+        ((self.clock.at(now) + timeout_ms) / self.tick_ms + 1) * self.tick_ms
+    }
+
+    fn put(&mut self, session: i64, timeout_ms: u64, due: u64) {
         match self.sessions.insert(session, (due, timeout_ms)) {
             Some((before, _)) if before == due => return,
             Some((before, _)) => self.leave(session, before),
@@ -34,11 +79,19 @@ impl ExpiryQueue {
         self.due.entry(due).or_default().insert(session);
     }
 
-    /// The session was heard at `now`; one that is not here stays away.
+    /// The session was heard at `now`; one that is not here stays away. Who is told of late was perhaps heard since, and is
+    /// not due any earlier for it.
     pub fn touch(&mut self, session: i64, now: u64) {
-        if let Some(&(_, timeout_ms)) = self.sessions.get(&session) {
-            self.arm(session, timeout_ms, now);
+        if let Some(&(before, timeout_ms)) = self.sessions.get(&session) {
+            let due = self.due_after(timeout_ms, now);
+            self.put(session, timeout_ms, due.max(before));
         }
+    }
+
+    /// Nobody could be heard from `from` to `to`: every session that is there has that much more time. Returns how much of
+    /// it was not given before.
+    pub fn stand_still(&mut self, from: u64, to: u64) -> u64 {
+        self.clock.stand_still(from..to.max(from))
     }
 
     pub fn remove(&mut self, session: i64) {
@@ -58,15 +111,15 @@ impl ExpiryQueue {
 
     /// Removes one session that was due at or before `now`.
     pub fn pop_expired(&mut self, now: u64) -> Option<i64> {
-        let (_, sessions) = self.due.range(..=now).next()?;
+        let (_, sessions) = self.due.range(..=self.clock.at(now)).next()?;
         let session = *sessions.iter().next().expect("a moment without sessions is removed");
         self.remove(session);
         Some(session)
     }
 
-    /// When the next session is due.
+    /// When the next session is due, if the sessions' clock goes on.
     pub fn next_due(&self) -> Option<u64> {
-        self.due.keys().next().copied()
+        self.due.keys().next().map(|due| due + self.clock.lost)
     }
 }
 
@@ -94,6 +147,57 @@ mod tests {
         assert_eq!(queue.pop_expired(8000), Some(1));
         queue.touch(1, 9000);
         assert_eq!(queue.next_due(), None, "a session that is gone does not come back");
+    }
+
+    #[test]
+    fn what_is_told_late_brings_nothing_forward() {
+        let mut queue = ExpiryQueue::new(1000);
+        queue.arm(1, 4000, 3000);
+        queue.touch(1, 0);
+        assert_eq!(queue.next_due(), Some(8000));
+    }
+
+    #[test]
+    fn time_in_which_nobody_could_be_heard_is_given_back() {
+        let mut queue = ExpiryQueue::new(1000);
+        queue.arm(1, 4000, 0);
+        queue.arm(2, 10_000, 0);
+        assert_eq!(queue.stand_still(2000, 9000), 7000);
+        assert_eq!(queue.next_due(), Some(12_000));
+        assert_eq!(queue.pop_expired(11_999), None, "as much was left before");
+        queue.touch(2, 9500);
+        queue.arm(3, 4000, 9000);
+        assert_eq!(queue.pop_expired(12_000), Some(1), "and no more");
+        assert_eq!(queue.pop_expired(13_999), None);
+        assert_eq!(queue.pop_expired(14_000), Some(3));
+        assert_eq!(queue.next_due(), Some(20_000));
+        assert_eq!(queue.stand_still(15_000, 16_000), 1000);
+        assert_eq!(queue.next_due(), Some(21_000), "another time adds to it");
+    }
+
+    #[test]
+    fn one_time_that_several_tell_of_is_given_back_once() {
+        let mut queue = ExpiryQueue::new(1000);
+        queue.arm(1, 4000, 1000);
+        assert_eq!(queue.stand_still(2000, 9000), 7000);
+        assert_eq!(queue.stand_still(2100, 8900), 0);
+        assert_eq!(queue.stand_still(1900, 9050), 150);
+        assert_eq!(queue.next_due(), Some(6000 + 7150));
+        assert_eq!(queue.stand_still(12_000, 11_000), 0, "an end before its begin");
+    }
+
+    #[test]
+    fn a_moment_before_is_told_as_it_was() {
+        let mut queue = ExpiryQueue::new(1000);
+        queue.arm(1, 4000, 0);
+        queue.arm(2, 4000, 0);
+        queue.stand_still(2000, 9000);
+        queue.touch(1, 1500);
+        queue.touch(2, 5000);
+        assert_eq!(queue.next_due(), Some(13_000));
+        assert_eq!(queue.pop_expired(13_000), Some(1));
+        assert_eq!(queue.next_due(), Some(14_000), "heard while the clock stood: as of when it did");
+        assert_eq!(queue.pop_expired(8000), None, "nor does anything expire as of then");
     }
 
     #[test]

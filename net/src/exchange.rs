@@ -68,6 +68,15 @@ pub struct Heard {
     pub until: Instant,
     /// Nothing that is reported came later.
     pub at: Instant,
+    /// It ended at or before `until`.
+    pub pause: Option<Pause>,
+}
+
+/// A time in which a reactor heard nobody because it stood still.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pause {
+    pub from: Instant,
+    pub to: Instant,
 }
 
 /// One request for the replica.

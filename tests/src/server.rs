@@ -175,13 +175,37 @@ impl Server {
 
     /// SIGTERM, then waits for the process to end by itself.
     pub fn terminate(&self) -> ExitStatus {
-        let pid = self.pid();
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().expect("sh runs");
-        assert!(sent.success(), "SIGTERM could not be sent to {pid}");
+        self.signal("TERM");
         let status = poll_until(DEADLINE, || self.exit_status());
         let status = status.unwrap_or_else(|| panic!("SIGTERM did not end it; its log ends:\n{}", self.log_tail()));
         *self.lock() = None;
         status
+    }
+
+    /// SIGSTOP, then waits until every thread stands still: what is sent from now on stays in the sockets.
+    pub fn pause(&self) {
+        self.signal("STOP");
+        let stopped = poll_until(DEADLINE, || self.is_paused().then_some(()));
+        assert!(stopped.is_some(), "SIGSTOP did not stop it");
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn is_paused(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process lives");
+        tasks.flatten().all(|task| {
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            status.lines().any(|line| line.starts_with("State:") && line.contains('T'))
+        })
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.pid();
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().expect("sh runs");
+        assert!(sent.success(), "SIG{name} could not be sent to {pid}");
     }
 
     /// Whether the process has ended by itself, and how.

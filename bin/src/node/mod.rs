@@ -236,6 +236,7 @@ fn run(
         log,
         containers: container_settings(config),
         tick_ms: config.tick_time.max(1) as u64,
+        heard_interval: heard_interval(config),
         server_id: STANDALONE_ID,
         new_sessions: config.new_sessions,
         throttle: config.request_throttle,
@@ -344,7 +345,7 @@ fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings 
         connections_per_address_max: config.max_client_cnxns,
         connections_max: config.max_cnxns,
         handshake_deadline: config.sessionless_cnxn_timeout,
-        heard_interval: Duration::from_millis((config.tick_time.max(4) as u64 / 4).min(500)),
+        heard_interval: heard_interval(config),
         outstanding_max: u64::from(config.global_outstanding_limit),
         connections_bytes_max: config.connections_bytes_max,
         tcp_keep_alive: config.tcp_keep_alive,
@@ -353,6 +354,11 @@ fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings 
         local_sessions: config.new_sessions != NewSessions::Global,
         tells_gone: config.request_throttle.wants_gone(),
     }
+}
+
+/// Four times a tick, and often enough for any.
+fn heard_interval(config: &Config) -> Duration {
+    Duration::from_millis((config.tick_time.max(4) as u64 / 4).min(500))
 }
 
 fn report_recovery(recovered: &Recovered, began: Instant) {

@@ -28,7 +28,8 @@ pub fn run(mut replica: Replica, mut reactor: Reactor, mut poll: Poll, bell: &Do
         bell.awake();
         reactor.rise();
         match polled {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // It has looked at nothing.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             polled => polled?,
         }
         replica.heed(&events);

@@ -20,6 +20,7 @@
 
 mod counting;
 mod gather;
+mod hearing;
 mod intake;
 mod linger;
 mod output;
@@ -39,7 +40,7 @@ use paddock_engine::tree::Reader;
 use crate::accept::{Accepted, accept};
 use crate::bodies::Bodies;
 use crate::connection::{Connection, Connections, Pending, Stage, Tally};
-use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Release, Request, RequestKind, Submission};
+use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Pause, Release, Request, RequestKind, Submission};
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::output::Output;
@@ -47,11 +48,16 @@ use crate::status::{Counter, ReactorStatus, Status};
 use crate::watch::Watches;
 use linger::{LINGERING, Lingering};
 
+use hearing::Hearing;
+pub use hearing::{PAUSE_MIN, pause_min};
+
 /// The token of a reactor's bell.
 pub const BELL: Token = Token(0);
 const LISTENER: Token = Token(1);
 /// Tokens from here on are somebody else's, with whom the reactor shares a poll.
-pub const FOREIGN: usize = usize::MAX - 15;
+pub const FOREIGN: usize = usize::MAX - (SOURCES_BESIDE - 1);
+/// What a poll may watch besides connections: the bell, the listener, and what is somebody else's.
+const SOURCES_BESIDE: usize = 16;
 /// Connections' tokens begin here.
 const FIRST_CONNECTION: usize = 2;
 
@@ -139,8 +145,7 @@ pub struct Reactor {
     /// What is read from a socket, on its way to the decoder.
     buffer: Box<[u8]>,
     now: Instant,
-    /// Whatever came before this has been read, as far as connections are read from.
-    read_until: Instant,
+    hearing: Hearing,
     next_report: Instant,
     next_housekeeping: Instant,
     stopping: bool,
@@ -198,7 +203,7 @@ impl Reactor {
             outstanding_elsewhere: 0,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             now,
-            read_until: now,
+            hearing: Hearing::new(now, settings.heard_interval),
             next_report: now + settings.heard_interval,
             next_housekeeping: now + HOUSEKEEPING,
             stopping: false,
@@ -219,7 +224,8 @@ impl Reactor {
             self.exchange().reactor_bell.awake();
             self.rise();
             match polled {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // It has looked at nothing: who is silent and what is late is not known from it.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
             self.take_in(&events);
@@ -228,9 +234,10 @@ impl Reactor {
         Ok(())
     }
 
-    /// The first half of a turn: serves who has something, and hands the writes over.
+    /// The first half of a turn: serves who has something, and hands the writes over. `events` are those of a poll that
+    /// began after the last turn.
     pub fn take_in(&mut self, events: &Events) {
-        self.now = Instant::now();
+        let polled = std::mem::replace(&mut self.now, Instant::now());
         self.outstanding_elsewhere = self.sum_elsewhere(|figures| &figures.outstanding);
         self.compare_memory();
         self.relieve();
@@ -251,10 +258,8 @@ impl Reactor {
             }
         }
         self.buffer = buffer;
-        // A full list is not all that the sockets had to tell.
-        if seen < EVENTS_PER_TURN {
-            self.read_until = self.now;
-        }
+        let sources = self.connections.len() + SOURCES_BESIDE;
+        self.hearing.note_poll(polled, seen, sources, seen >= EVENTS_PER_TURN);
         self.count_on();
         // Only now may a slot be used again: an event of this turn may have meant its former connection.
         self.run_errands();
@@ -324,8 +329,9 @@ impl Reactor {
         }
         // A reactor without connections reports too: sessions expire only by what every reactor has said.
         let next = self.next_housekeeping.min(self.next_report);
+        let until_next = next.saturating_duration_since(Instant::now());
         // Rounded up, so that the poll does not return a moment before it is time.
-        Some(next.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+        Some(if until_next.is_zero() { until_next } else { until_next + Duration::from_millis(1) })
     }
 
     fn run_errands(&mut self) {
@@ -491,9 +497,9 @@ impl Reactor {
         }
     }
 
-    /// Tells the replica which sessions were heard of.
+    /// Tells the replica which sessions were heard of, once it is known of all up to the time for it.
     fn report(&mut self) {
-        if self.now < self.next_report {
+        if self.hearing.until() < self.next_report {
             return;
         }
         self.next_report = self.now + self.settings.heard_interval;
@@ -506,14 +512,18 @@ impl Reactor {
                 sessions.push(connection.session);
             }
         }
+        let mut pause = self.hearing.take_pause();
         if let Some(unsent) = self.submission.heard.take() {
             sessions.extend(unsent.sessions);
+            if let Some(earlier) = unsent.pause {
+                pause = Some(Pause { from: earlier.from, to: pause.unwrap_or(earlier).to });
+            }
         }
-        self.submission.heard = Some(Heard { sessions, until: self.read_until, at: Instant::now() });
+        self.submission.heard = Some(Heard { sessions, until: self.hearing.until(), at: Instant::now(), pause });
     }
 
-    /// A client whose requests wait for the replica or for a count is alive, although nothing of it is decoded; one that waits only
-    /// because it does not read its replies has to do something itself.
+    /// A client whose requests wait for the replica, for room on the way to it or for a count is alive, although nothing
+    /// of it is decoded; one that waits only because it does not read its replies has to do something itself.
     fn hear_those_who_wait(&mut self) {
         let waiting = self.connections.iter().filter(|connection| {
             connection.stage == Stage::Established
@@ -521,10 +531,13 @@ impl Reactor {
                 && (connection.in_flight > 0 || connection.counts)
                 && connection.has_more()
         });
-        let slots: Vec<u32> = waiting.map(|connection| connection.id.slot).collect();
+        let mut slots: Vec<u32> = waiting.map(|connection| connection.id.slot).collect();
+        slots.extend(&self.starved);
         for slot in slots {
-            if let Some(connection) = self.connections.at(slot) {
-                connection.heard = true;
+            if let Some(connection) = self.connections.at(slot)
+                && connection.stage == Stage::Established
+                && !std::mem::replace(&mut connection.heard, true)
+            {
                 self.heard.push(slot);
             }
         }
@@ -543,7 +556,7 @@ impl Reactor {
             .iter()
             .filter(|connection| {
                 matches!(connection.stage, Stage::Handshake | Stage::Gathering { .. } | Stage::Flushing)
-                    && self.now.duration_since(connection.progress) > deadline
+                    && self.hearing.waited_since(connection.progress) > deadline
             })
             .map(|connection| connection.id.slot)
             .collect();

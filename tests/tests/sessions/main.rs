@@ -6,6 +6,7 @@ mod enforcement;
 mod life;
 mod limits;
 mod local;
+mod pause;
 mod start;
 
 use paddock_tests::client::{Client, REPLY_DEADLINE, frame};

@@ -12,8 +12,17 @@ use super::gather::VERSION_TXNS;
 const QUOTA_WARNINGS_APART: Duration = Duration::from_secs(1);
 
 impl Replica {
-    /// Deletes containers and TTL znodes that are due, as many as the manager's pace allows.
+    /// Whether what came from clients until just now is known. After a pause it is not: writes wait in the sockets.
+    pub(super) fn is_up_to_date(&self) -> bool {
+        self.now.saturating_duration_since(self.oldest_report()) <= self.report_age_max
+    }
+
+    /// Deletes containers and TTL znodes that are due, as many as the manager's pace allows; none that a write which has
+    /// come already may renew or give a child.
     pub(super) fn reap_containers(&mut self) {
+        if !self.is_up_to_date() {
+            return;
+        }
         let (now, mut looks) = (self.millis(self.now), LOOKS_PER_TURN);
         while self.may_gather() {
             let Some(txn) = self.containers.next(&self.database, now, self.wall_ms, &mut looks) else { return };

@@ -102,7 +102,10 @@ impl Replica {
                 Judgement::Refuse => self.refuse(home, request),
             }
         }
-        if let Some(Heard { sessions, until, at }) = submission.heard {
+        if let Some(Heard { sessions, until, at, pause }) = submission.heard {
+            if let Some(pause) = pause {
+                self.give_back(pause);
+            }
             let at_ms = self.millis(at);
             for session in sessions {
                 self.expiry.touch(session, at_ms);

@@ -42,7 +42,7 @@ use paddock_engine::expiry::ExpiryQueue;
 use paddock_engine::io::advice;
 use paddock_engine::log::{Log, LogError};
 use paddock_net::exchange::{Errand, Exchange, Submission};
-use paddock_net::reactor::FOREIGN;
+use paddock_net::reactor::{FOREIGN, pause_min};
 use paddock_net::status::Status;
 
 use self::session::{Homes, LocalSessions, first_session};
@@ -64,6 +64,8 @@ const RECLAIMS_MIN: u64 = 4;
 const TRANSACTIONS_PER_RECLAIM: u64 = 64;
 /// A reactor whose queue was full is tried again after this.
 const RETRY: Duration = Duration::from_millis(1);
+/// What is due waits so long at a time for the reactors' reports, which ring.
+const REPORT_WAIT: Duration = Duration::from_millis(50);
 
 /// What ends a replica before its time.
 #[derive(Debug)]
@@ -120,6 +122,8 @@ pub struct Replica {
     gathers_first: usize,
     /// Up to when each reactor has reported whom it heard.
     heard_until: Vec<Instant>,
+    /// Reports that are older than this mean that a reactor stands still, or has just done so.
+    report_age_max: Duration,
     epoch: Instant,
     now: Instant,
     wall_ms: i64,
@@ -150,6 +154,8 @@ pub struct Parts {
     pub log: Log,
     pub containers: ContainerSettings,
     pub tick_ms: u64,
+    /// How often the reactors report.
+    pub heard_interval: Duration,
     pub server_id: i64,
     pub new_sessions: NewSessions,
     pub throttle: ThrottleSettings,
@@ -169,6 +175,7 @@ impl Replica {
             log,
             containers,
             tick_ms,
+            heard_interval,
             server_id,
             new_sessions,
             throttle,
@@ -205,6 +212,7 @@ impl Replica {
             begun: (0..reactors).map(|_| None).collect(),
             gathers_first: 0,
             heard_until: vec![now; reactors],
+            report_age_max: pause_min(heard_interval),
             epoch: now,
             now,
             wall_ms,
@@ -308,10 +316,12 @@ impl Replica {
         }
         let since_start = self.now.duration_since(self.epoch);
         let until = |due: u64| Duration::from_millis(due).saturating_sub(since_start);
-        let until_reaping = until(self.containers.next_due());
+        let until_reaping = match until(self.containers.next_due()) {
+            Duration::ZERO if !self.is_up_to_date() => REPORT_WAIT,
+            until => until,
+        };
         let until_expiry = self.expiry.next_due().map(until).map(|until| match until {
-            // A session that is due waits for the reactors' reports, which ring.
-            Duration::ZERO => Duration::from_millis(50),
+            Duration::ZERO => REPORT_WAIT,
             until => until + Duration::from_millis(1),
         });
         // What may not be gathered may not be reaped either; completions wake.

@@ -6,11 +6,13 @@
 //! operator allows it.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use paddock_engine::keeper;
 use paddock_engine::request::asks_for_ephemeral;
 use paddock_engine::txn::Txn;
-use paddock_net::exchange::{AnswerKind, ConnectionId};
+use paddock_net::exchange::{AnswerKind, ConnectionId, Pause};
+use paddock_net::reactor::PAUSE_MIN;
 
 use super::Replica;
 use super::gather::VERSION_TXNS;
@@ -168,10 +170,27 @@ impl Replica {
         }
     }
 
+    /// Up to when every reactor has reported whom it heard.
+    pub(super) fn oldest_report(&self) -> Instant {
+        self.heard_until.iter().min().copied().unwrap_or(self.now)
+    }
+
+    /// Sessions have not aged while a reactor stood still.
+    pub(super) fn give_back(&mut self, Pause { from, to }: Pause) {
+        let given = self.expiry.stand_still(self.millis(from), self.millis(to));
+        // The reactors' ends of one pause differ a little, which is not worth another line.
+        if u128::from(given) >= PAUSE_MIN.as_millis() {
+            tracing::warn!(
+                millis = given,
+                "this server stood still, so that no client could be heard; its sessions are given that time back; \
+                 if it was not stopped on purpose, it lacks CPU or memory"
+            );
+        }
+    }
+
     /// Closes the sessions that were due before the oldest report: whoever was heard since is in a later one.
     pub(super) fn expire_sessions(&mut self) {
-        let Some(oldest) = self.heard_until.iter().min() else { return };
-        let until = self.millis(*oldest);
+        let until = self.millis(self.oldest_report());
         while self.may_gather() {
             let Some(session) = self.expiry.pop_expired(until) else { return };
             if self.draft.transactions() >= VERSION_TXNS {

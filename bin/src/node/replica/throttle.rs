@@ -4,6 +4,8 @@
 //! what the reactors send stays in their queues. A request that has lost its sense meanwhile is *stale*: its connection
 //! is closed, or its session has timed out since. It is thrown away, and with it whatever comes later on its connection,
 //! because later requests of a client must not be executed without the earlier ones.
+//!
+//! Time in which the server stood still counts: sessions are given it back, but a client that has waited has waited.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
