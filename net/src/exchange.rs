@@ -126,6 +126,19 @@ pub enum RequestKind {
     Disconnected,
 }
 
+impl RequestKind {
+    /// Whether only a session's own connection may ask for it, and is answered.
+    pub fn needs_session(&self) -> bool {
+        match self {
+            RequestKind::Write { .. }
+            | RequestKind::Sync { .. }
+            | RequestKind::Ephemerals { .. }
+            | RequestKind::CloseSession { .. } => true,
+            RequestKind::Connect { .. } | RequestKind::Reattach { .. } | RequestKind::Disconnected => false,
+        }
+    }
+}
+
 /// A version that is public, and what it brought for one reactor.
 pub struct Release {
     pub root: Root,

@@ -27,13 +27,13 @@ pub fn run(mut replica: Replica, mut reactor: Reactor, mut poll: Poll, bell: &Do
         let polled = poll.poll(&mut events, timeout);
         bell.awake();
         reactor.rise();
-        match polled {
-            // It has looked at nothing.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            polled => polled?,
-        }
+        // The completion of a write interrupts it too.
+        let told = match polled {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            polled => polled.map(|()| Some(&events))?,
+        };
         replica.heed(&events);
-        reactor.take_in(&events);
+        reactor.take_in(told);
         replica.turn()?;
         reactor.give_out();
     }

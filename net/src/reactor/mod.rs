@@ -223,20 +223,19 @@ impl Reactor {
             let polled = poll.poll(&mut events, timeout);
             self.exchange().reactor_bell.awake();
             self.rise();
-            match polled {
-                // It has looked at nothing: who is silent and what is late is not known from it.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                polled => polled?,
-            }
-            self.take_in(&events);
+            let told = match polled {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+                polled => polled.map(|()| Some(&events))?,
+            };
+            self.take_in(told);
             self.give_out();
         }
         Ok(())
     }
 
     /// The first half of a turn: serves who has something, and hands the writes over. `events` are those of a poll that
-    /// began after the last turn.
-    pub fn take_in(&mut self, events: &Events) {
+    /// began after the last turn; `None` if it was interrupted, and so has looked at nothing.
+    pub fn take_in(&mut self, events: Option<&Events>) {
         let polled = std::mem::replace(&mut self.now, Instant::now());
         self.outstanding_elsewhere = self.sum_elsewhere(|figures| &figures.outstanding);
         self.compare_memory();
@@ -247,7 +246,7 @@ impl Reactor {
             self.serve_again(slot, &mut buffer);
         }
         let mut seen = 0;
-        for event in events {
+        for event in events.into_iter().flatten() {
             seen += 1;
             match event.token() {
                 BELL => {}
@@ -258,8 +257,10 @@ impl Reactor {
             }
         }
         self.buffer = buffer;
-        let sources = self.connections.len() + SOURCES_BESIDE;
-        self.hearing.note_poll(polled, seen, sources, seen >= EVENTS_PER_TURN);
+        if events.is_some() {
+            let sources = self.connections.len() + SOURCES_BESIDE;
+            self.hearing.note_poll(polled, seen, sources, seen >= EVENTS_PER_TURN);
+        }
         self.count_on();
         // Only now may a slot be used again: an event of this turn may have meant its former connection.
         self.run_errands();

@@ -155,7 +155,12 @@ impl Replica {
         self.answer(home, AnswerKind::Reply { xid, code: Code::Throttled.number(), body: 0..0 });
     }
 
+    /// Nothing is done for a connection that is not its session's any more: it has been told that it is closed, and the
+    /// session may have been answered elsewhere since. ZooKeeper's SessionMovedException closes without a word too.
     fn take_request(&mut self, home: Home, request: &Request, bytes: &[u8]) {
+        if request.kind.needs_session() && self.homes.session_at(home) != Some(request.session) {
+            return;
+        }
         match &request.kind {
             RequestKind::Write { xid, opcode, body, ids, keeper } => {
                 let body = &bytes[body.start as usize..body.end as usize];

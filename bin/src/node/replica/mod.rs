@@ -20,6 +20,8 @@ mod files;
 mod gather;
 mod session;
 mod shortage;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 pub use self::files::Files;

@@ -27,7 +27,7 @@ pub struct Home {
     pub connection: ConnectionId,
 }
 
-/// The connection of every session that has one.
+/// The connection of every session that has one. Only living sessions do.
 #[derive(Default)]
 pub struct Homes {
     by_session: HashMap<i64, Home>,
@@ -39,6 +39,11 @@ impl Homes {
     pub fn settle(&mut self, session: i64, home: Home) {
         self.by_session.insert(session, home);
         self.by_home.insert(home, session);
+    }
+
+    /// The session that has its connection here.
+    pub fn session_at(&self, home: Home) -> Option<i64> {
+        self.by_home.get(&home).copied()
     }
 
     /// Where the session's connection was.
@@ -131,18 +136,11 @@ impl Replica {
         }
     }
 
-    /// A client asks for its session's end. One that is over already has nothing to be told of.
+    /// A client asks for the end of its session, whose connection this is.
     pub(super) fn close_for(&mut self, home: Home, session: i64, xid: i32) {
-        // It may have come back on another connection meanwhile.
-        if let Some(other) = self.homes.forget(session).filter(|other| *other != home) {
-            self.answer(other, AnswerKind::Dropped);
-        }
-        if self.lives(session) {
-            self.close_session(session, xid);
-            self.answer(home, AnswerKind::Closed { xid });
-        } else {
-            self.answer(home, AnswerKind::Dropped);
-        }
+        self.homes.forget(session);
+        self.close_session(session, xid);
+        self.answer(home, AnswerKind::Closed { xid });
     }
 
     fn close_session(&mut self, session: i64, cxid: i32) {

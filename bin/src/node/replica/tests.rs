@@ -1,0 +1,258 @@
+//! The replica by hand: what reactors would send is put into its queues, and what it tells them is read, turn by turn.
+
+use std::fs;
+use std::ops::Range;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Events, Poll, Token};
+use paddock_consensus::Zxid;
+use paddock_engine::container::ContainerSettings;
+use paddock_engine::database::{Database, Rules};
+use paddock_engine::jute::Write;
+use paddock_engine::log::{Log, LogConfig};
+use paddock_engine::request::opcode;
+use paddock_engine::tree::HashSeed;
+use paddock_net::doorbell::Doorbell;
+use paddock_net::exchange::{AnswerKind, ConnectionId, Exchange, Request, RequestKind, Submission};
+use paddock_net::status::{ReactorStatus, ReplicaStatus, Status, Text};
+
+use super::session::Home;
+use super::{BELL, NewSessions, Parts, Replica, ThrottleSettings};
+use crate::node::snapshotter::{self, Snapshotter, Trigger};
+
+/// Of sessions whose timeout is not the matter, ms.
+const TIMEOUT: i32 = 100_000;
+/// What does not happen within this time does not happen.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+const FIRST: Home = home(0, 1);
+const SECOND: Home = home(1, 1);
+
+const fn home(reactor: usize, slot: u32) -> Home {
+    Home { reactor, connection: ConnectionId { slot, generation: 0 } }
+}
+
+/// A replica of two reactors that are not there.
+struct World {
+    replica: Replica,
+    exchanges: Arc<[Arc<Exchange>]>,
+    poll: Poll,
+    _signal: UnixStream,
+    _dir: Directory,
+}
+
+/// Goes with the value.
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl World {
+    fn new(name: &str) -> World {
+        let dir = Directory(std::env::temp_dir().join(format!("paddock-replica-{name}-{}", std::process::id())));
+        fs::create_dir_all(&dir.0).unwrap();
+        let poll = Poll::new().unwrap();
+        let bell = Arc::new(Doorbell::new(poll.registry(), BELL).unwrap());
+        let reactor_bell = || {
+            let poll = Poll::new().unwrap();
+            Arc::new(Doorbell::new(poll.registry(), Token(0)).unwrap())
+        };
+        let exchanges: Arc<[Arc<Exchange>]> =
+            (0..2).map(|_| Arc::new(Exchange::new(reactor_bell(), bell.clone()))).collect();
+        let (signal, _signal) = UnixStream::pair().unwrap();
+        let replica = Replica::new(Parts {
+            registry: poll.registry().try_clone().unwrap(),
+            exchanges: exchanges.clone(),
+            status: Arc::new(status()),
+            signal: signal.into(),
+            database: Database::new(HashSeed([7; 16]), Rules::default()),
+            log: open_log(&dir.0),
+            containers: ContainerSettings { check_interval_ms: 60_000, max_per_minute: 1, max_never_used_ms: None },
+            tick_ms: 2000,
+            heard_interval: Duration::from_millis(500),
+            server_id: 1,
+            new_sessions: NewSessions::Global,
+            throttle: ThrottleSettings {
+                requests_max: None,
+                drops_stale: false,
+                checks_connection: false,
+                checks_latency: false,
+                wait_max: None,
+            },
+            snapshotter: Snapshotter::start(
+                snapshotter::Settings { data_dir: dir.0.clone(), seed: HashSeed([7; 16]), retain: None },
+                bell,
+            )
+            .unwrap(),
+            trigger: Trigger::new(u64::MAX, u64::MAX),
+        })
+        .unwrap();
+        World { replica, exchanges, poll, _signal, _dir: dir }
+    }
+
+    /// Puts a request of this connection into its reactor's queue.
+    fn send(&mut self, home: Home, session: i64, kind: impl FnOnce(Range<u32>) -> RequestKind, body: &[u8]) {
+        let kind = kind(0..body.len() as u32);
+        let received = self.replica.now;
+        let request = Request { connection: home.connection, session, fence: false, received, kind };
+        let submission = Submission { bytes: body.to_vec(), requests: vec![request], heard: None };
+        assert!(self.exchanges[home.reactor].submissions.push(submission).is_ok(), "there is room");
+    }
+
+    /// Turns until everything that was sent is answered. Returns what connections were told.
+    fn turn(&mut self) -> Vec<(Home, String)> {
+        let mut events = Events::with_capacity(8);
+        self.replica.turn().unwrap();
+        while !self.replica.is_idle() {
+            // The completion of a write can interrupt it.
+            let polled = self.poll.poll(&mut events, Some(DEADLINE));
+            assert!(polled.is_err() || !events.is_empty(), "the log is done within {DEADLINE:?}");
+            self.replica.turn().unwrap();
+        }
+        let mut told = Vec::new();
+        for (reactor, exchange) in self.exchanges.iter().enumerate() {
+            while let Some(release) = exchange.releases.pop() {
+                told.extend(
+                    release.answers.iter().map(|one| (Home { reactor, connection: one.connection }, said(&one.kind))),
+                );
+            }
+        }
+        told
+    }
+
+    fn connect(&mut self, home: Home) -> i64 {
+        self.send(home, 0, |_| RequestKind::Connect { timeout: TIMEOUT }, &[]);
+        self.turn();
+        self.replica.homes.session_at(home).expect("it is there now")
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        self.replica.database.tree().get(path).is_some()
+    }
+}
+
+fn said(kind: &AnswerKind) -> String {
+    match kind {
+        AnswerKind::Reply { xid, code, .. } => format!("{xid}: {code}"),
+        AnswerKind::Connected { .. } => "connected".into(),
+        AnswerKind::Refused => "refused".into(),
+        AnswerKind::Closed { xid } => format!("{xid}: closed"),
+        AnswerKind::Dropped => "dropped".into(),
+        AnswerKind::Cut => "cut".into(),
+    }
+}
+
+fn open_log(dir: &Path) -> Log {
+    Log::open(LogConfig::new(dir), Zxid::ZERO, &mut |_, _| Ok(())).unwrap().0
+}
+
+fn status() -> Status {
+    Status {
+        reactors: (0..2).map(|_| ReactorStatus::default()).collect(),
+        replica: ReplicaStatus::default(),
+        peers: Default::default(),
+        version: String::new(),
+        configuration: Text::new(String::new),
+        environment: String::new(),
+        allowed_words: Vec::new(),
+    }
+}
+
+/// The body of a create of a znode that anybody may do anything with.
+fn create_body(path: &str, flags: i32) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.put_string(path);
+    body.put_buffer(Some(b""));
+    paddock_engine::acl::write(&None, &mut body);
+    body.put_i32(flags);
+    body
+}
+
+fn create(xid: i32) -> impl FnOnce(Range<u32>) -> RequestKind {
+    move |body| RequestKind::Write { xid, opcode: opcode::CREATE, body, ids: [].into(), keeper: false }
+}
+
+fn reattach(password_matches: bool) -> impl FnOnce(Range<u32>) -> RequestKind {
+    move |_| RequestKind::Reattach { timeout: TIMEOUT, password_matches }
+}
+
+/// Everything that a client may ask the replica for, with a path of this text.
+fn ask_everything(world: &mut World, home: Home, session: i64, path: &str) {
+    let mut text = Vec::new();
+    text.put_string(path);
+    world.send(home, session, create(1), &create_body(path, 0));
+    world.send(home, session, create(2), &create_body(&format!("{path}-ephemeral"), 1));
+    world.send(home, session, |body| RequestKind::Sync { xid: 3, body }, &text);
+    world.send(home, session, |body| RequestKind::Ephemerals { xid: 4, body }, &text);
+    world.send(home, session, |_| RequestKind::CloseSession { xid: 5 }, &[]);
+}
+
+#[test]
+fn what_was_on_its_way_when_the_session_moved_is_not_executed() {
+    let mut world = World::new("moved");
+    let session = world.connect(FIRST);
+    world.send(SECOND, session, reattach(true), &[]);
+    assert_eq!(world.turn(), [(FIRST, "dropped".into()), (SECOND, "connected".into())]);
+    // The session has been answered on its new connection already.
+    world.send(SECOND, session, create(7), &create_body("/a", 0));
+    assert_eq!(world.turn(), [(SECOND, "7: 0".into())]);
+    let before = world.replica.database.last_zxid();
+    ask_everything(&mut world, FIRST, session, "/late");
+    assert_eq!(world.turn(), [], "its connection has been told that it is closed");
+    assert!(!world.exists("/late"));
+    assert_eq!(world.replica.database.last_zxid(), before, "nothing takes a zxid");
+    // The old connection's end, however late, is not the session's new one's.
+    world.send(FIRST, session, |_| RequestKind::Disconnected, &[]);
+    world.send(SECOND, session, create(8), &create_body("/b", 1));
+    assert_eq!(world.turn(), [(SECOND, "8: 0".into())]);
+    assert_eq!(world.replica.database.ephemeral_count_of(session), 1);
+}
+
+#[test]
+fn what_was_on_its_way_when_a_stranger_cut_the_connection_is_not_executed() {
+    let mut world = World::new("stranger");
+    let session = world.connect(FIRST);
+    world.send(SECOND, session, reattach(false), &[]);
+    assert_eq!(world.turn(), [(FIRST, "dropped".into()), (SECOND, "refused".into())]);
+    ask_everything(&mut world, FIRST, session, "/late");
+    ask_everything(&mut world, SECOND, session, "/strangers");
+    assert_eq!(world.turn(), []);
+    assert!(!world.exists("/late") && !world.exists("/strangers"));
+    let third = home(0, 2);
+    world.send(third, session, reattach(true), &[]);
+    assert_eq!(world.turn(), [(third, "connected".into())], "the session lives");
+}
+
+#[test]
+fn sessions_that_move_from_each_other_end_where_the_last_was() {
+    let mut world = World::new("race");
+    let session = world.connect(FIRST);
+    let (second, third) = (home(0, 2), home(0, 3));
+    world.send(second, session, reattach(true), &[]);
+    world.send(second, session, create(1), &create_body("/from-second", 0));
+    world.send(third, session, reattach(true), &[]);
+    world.send(second, session, create(2), &create_body("/late", 0));
+    world.send(third, session, create(1), &create_body("/from-third", 0));
+    let told: Vec<String> =
+        world.turn().into_iter().map(|(home, said)| format!("{} {said}", home.connection.slot)).collect();
+    assert_eq!(told, ["1 dropped", "2 connected", "2 1: 0", "2 dropped", "3 connected", "3 1: 0"]);
+    assert!(world.exists("/from-second") && world.exists("/from-third") && !world.exists("/late"));
+}
+
+#[test]
+fn a_session_that_is_over_does_nothing_any_more() {
+    let mut world = World::new("over");
+    let session = world.connect(FIRST);
+    world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+    assert_eq!(world.turn(), [(FIRST, "1: closed".into())]);
+    let before = world.replica.database.last_zxid();
+    ask_everything(&mut world, FIRST, session, "/late");
+    assert_eq!(world.turn(), []);
+    assert_eq!(world.replica.database.last_zxid(), before);
+}
