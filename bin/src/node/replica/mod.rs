@@ -308,9 +308,13 @@ impl Replica {
 
     /// How long the poll may sleep; the last look at the queues.
     pub fn timeout(&self) -> Option<Duration> {
+        if self.stopping {
+            // Nothing is taken any more. What is under way waits for the log, which wakes, or for a reactor.
+            return self.commits.is_blocked().then_some(RETRY);
+        }
         let has_submissions = self.begun.iter().any(Option::is_some)
             || self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty());
-        if (has_submissions && self.may_take()) || self.may_reclaim_more || self.stopping {
+        if (has_submissions && self.may_take()) || self.may_reclaim_more {
             return Some(Duration::ZERO);
         }
         if self.commits.is_blocked() {
@@ -419,12 +423,12 @@ impl Replica {
 
     fn stop_reactors(&self) {
         for exchange in self.exchanges.iter() {
-            // A queue that is full of errands is emptied before long.
+            // A queue that is full of errands is emptied in the reactor's next turn.
             let mut errand = Errand::Stop;
             while let Err(back) = exchange.errands.push(errand) {
                 errand = back;
                 exchange.reactor_bell.ring();
-                std::thread::yield_now();
+                std::thread::sleep(RETRY);
             }
             exchange.reactor_bell.ring();
         }

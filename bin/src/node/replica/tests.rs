@@ -12,7 +12,7 @@ use paddock_consensus::Zxid;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::jute::Write;
-use paddock_engine::log::{Log, LogConfig};
+use paddock_engine::log::{GroupNumber, Log, LogConfig};
 use paddock_engine::request::opcode;
 use paddock_engine::tree::HashSeed;
 use paddock_net::doorbell::Doorbell;
@@ -20,7 +20,7 @@ use paddock_net::exchange::{AnswerKind, ConnectionId, Exchange, Request, Request
 use paddock_net::status::{ReactorStatus, ReplicaStatus, Status, Text};
 
 use super::session::Home;
-use super::{BELL, NewSessions, Parts, Replica, ThrottleSettings};
+use super::{BELL, NewSessions, Parts, RETRY, Replica, ThrottleSettings};
 use crate::node::snapshotter::{self, Snapshotter, Trigger};
 
 /// Of sessions whose timeout is not the matter, ms.
@@ -255,4 +255,41 @@ fn a_session_that_is_over_does_nothing_any_more() {
     ask_everything(&mut world, FIRST, session, "/late");
     assert_eq!(world.turn(), []);
     assert_eq!(world.replica.database.last_zxid(), before);
+}
+
+fn sync(xid: i32) -> impl FnOnce(Range<u32>) -> RequestKind {
+    move |body| RequestKind::Sync { xid, body }
+}
+
+#[test]
+fn a_replica_that_stops_waits_for_a_reactor_without_spinning() {
+    let mut world = World::new("stopping-blocked");
+    let session = world.connect(FIRST);
+    // Nobody takes the answers.
+    while !world.replica.commits.is_blocked() {
+        world.send(FIRST, session, sync(1), b"\0\0\0\x02/a");
+        world.replica.turn().unwrap();
+    }
+    world.replica.stopping = true;
+    world.send(FIRST, session, sync(1), b"\0\0\0\x02/a");
+    world.replica.turn().unwrap();
+    assert!(!world.replica.has_stopped());
+    assert_eq!(world.replica.timeout(), Some(RETRY));
+    world.exchanges.iter().for_each(|exchange| while exchange.releases.pop().is_some() {});
+    world.replica.turn().unwrap();
+    assert!(world.replica.has_stopped(), "what was not taken is nobody's any more");
+}
+
+#[test]
+fn a_replica_that_stops_sleeps_until_the_log_wakes_it() {
+    let mut world = World::new("stopping-log");
+    let Replica { database, draft, commits, effects, stopping, .. } = &mut world.replica;
+    draft.note_transaction();
+    let sealed = database.tree_mut().seal();
+    commits.push(draft.finish(sealed, database.last_zxid(), effects.events.take()));
+    commits.assign(GroupNumber(u64::MAX));
+    *stopping = true;
+    world.replica.turn().unwrap();
+    assert!(!world.replica.has_stopped());
+    assert_eq!(world.replica.timeout(), None);
 }
