@@ -101,19 +101,19 @@ pub struct Settings {
 }
 
 impl Snapshotter {
-    /// Starts the thread. It rings `bell` when a snapshot is in place.
+    /// Starts the thread. It rings `bell` when it lets go of a version, and when a snapshot is in place.
     pub fn start(settings: Settings, bell: Arc<Doorbell>) -> io::Result<Snapshotter> {
         let (orders, take_orders) = bounded::<Order>(1);
         let (done, take_done) = bounded(1);
         let stopping = Arc::new(AtomicBool::new(false));
-        let worker = Worker { settings, stopping: stopping.clone() };
+        let worker = Worker { settings, bell, stopping: stopping.clone() };
         let thread = std::thread::Builder::new().name("snapshotter".into()).spawn(move || {
             for order in take_orders {
                 let (outcome, removed) = worker.take(order).unzip();
                 if done.send(outcome).is_err() {
                     return;
                 }
-                bell.ring();
+                worker.bell.ring();
                 worker.give_back(removed.unwrap_or_default());
             }
         })?;
@@ -172,6 +172,7 @@ impl Snapshotter {
 
 struct Worker {
     settings: Settings,
+    bell: Arc<Doorbell>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -204,6 +205,8 @@ impl Worker {
         let go_on = || !self.stopping.load(Ordering::Relaxed);
         let written = snapshot::write(data_dir, &pin.view(), zxid, seed, &sessions, &mut { go_on })?;
         drop(pin);
+        // What it held can be freed now, and writes may wait for that.
+        self.bell.ring();
         if durable.recv().is_err() {
             return Ok(None);
         }
@@ -227,7 +230,48 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::Trigger;
+    use std::fs;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use mio::{Events, Poll, Token};
+    use paddock_consensus::Zxid;
+    use paddock_engine::database::{Database, Rules};
+    use paddock_engine::tree::HashSeed;
+    use paddock_net::doorbell::Doorbell;
+
+    use super::{Settings, Snapshotter, Trigger};
+
+    /// The snapshot is written long before the log is durable that makes it valid.
+    #[test]
+    fn the_replica_is_woken_when_the_walk_lets_go_of_its_version() {
+        let dir = std::env::temp_dir().join(format!("paddock-snapshotter-{}", std::process::id()));
+        fs::create_dir_all(dir.join("paddock-1")).unwrap();
+        let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(1));
+        let bell = Arc::new(Doorbell::new(poll.registry(), Token(7)).unwrap());
+        let settings = Settings { data_dir: dir.clone(), seed: HashSeed([7; 16]), retain: None };
+        let mut snapshotter = Snapshotter::start(settings, bell.clone()).unwrap();
+        let mut database = Database::new(HashSeed([7; 16]), Rules::default());
+        let tree = database.tree_mut();
+        let sealed = tree.seal();
+        tree.publish(sealed);
+        let pin = tree.pin().unwrap();
+        tree.rewrite_data("/zookeeper", Some(b"x"));
+        let sealed = tree.seal();
+        tree.publish(sealed);
+        while tree.reclaim() {}
+        assert!(tree.garbage_bytes() > 0, "the pin holds it");
+
+        bell.going_to_sleep();
+        snapshotter.take(pin, Zxid(1), Vec::new());
+        poll.poll(&mut events, Some(Duration::from_secs(20))).unwrap();
+        assert!(!events.is_empty(), "nothing has woken the replica");
+        assert!(snapshotter.poll_done().is_none(), "the snapshot is not valid yet");
+        while tree.reclaim() {}
+        assert_eq!(tree.garbage_bytes(), 0);
+        snapshotter.stop();
+        fs::remove_dir_all(dir).unwrap();
+    }
 
     #[test]
     fn snapshots_are_due_between_half_the_count_and_all_of_it() {

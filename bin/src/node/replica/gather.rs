@@ -33,16 +33,19 @@ const LOOKS_PER_TURN: usize = 100_000;
 /// Submissions taken from one reactor before the next one's turn.
 const SUBMISSIONS_PER_TURN: usize = 16;
 /// Garbage above this stops the intake until readers have moved on, bytes.
-const GARBAGE_MAX: usize = 1 << 30;
+pub(super) const GARBAGE_MAX: usize = 1 << 30;
 /// Longer paths are not looked up ahead, bytes: to hash one is more than the caches give back.
 const PATH_AHEAD_MAX: usize = 1024;
 
 impl Replica {
     /// Whether there is room for more writes.
     pub(super) fn may_gather(&self) -> bool {
-        self.log.filling_bytes() < GROUP_BYTES
-            && self.commits.len() < VERSIONS_MAX
-            && self.database.tree().garbage_bytes() < GARBAGE_MAX
+        self.log.filling_bytes() < GROUP_BYTES && self.commits.len() < VERSIONS_MAX && !self.has_too_much_garbage()
+    }
+
+    /// Whether readers and snapshots hold so much that nothing may be added to it.
+    pub(super) fn has_too_much_garbage(&self) -> bool {
+        self.database.tree().garbage_bytes() >= self.garbage_max
     }
 
     /// Whether there is room for more requests.

@@ -66,6 +66,9 @@ const RECLAIMS_MIN: u64 = 4;
 const TRANSACTIONS_PER_RECLAIM: u64 = 64;
 /// A reactor whose queue was full is tried again after this.
 const RETRY: Duration = Duration::from_millis(1);
+/// Readers say nothing when they move on from a version: while one of them may hold back what waits, it is looked after
+/// so often.
+const READERS_WAIT: Duration = Duration::from_millis(10);
 /// What is due waits so long at a time for the reactors' reports, which ring.
 const REPORT_WAIT: Duration = Duration::from_millis(50);
 
@@ -140,6 +143,8 @@ pub struct Replica {
     reclaimed_at: u64,
     /// Ephemerals that this turn has looked at for clients who list them.
     looked_at: usize,
+    /// [`gather::GARBAGE_MAX`].
+    garbage_max: usize,
     /// Memory waits to be freed that nobody sees.
     may_reclaim_more: bool,
     stopping: bool,
@@ -226,6 +231,7 @@ impl Replica {
             transactions: 0,
             reclaimed_at: 0,
             looked_at: 0,
+            garbage_max: gather::GARBAGE_MAX,
             may_reclaim_more: false,
             stopping: false,
             database,
@@ -330,11 +336,12 @@ impl Replica {
             Duration::ZERO => REPORT_WAIT,
             until => until + Duration::from_millis(1),
         });
-        // What may not be gathered may not be reaped either; completions wake.
-        if !self.may_gather() {
-            return until_expiry;
-        }
-        Some(until_expiry.map_or(until_reaping, |until| until.min(until_reaping)))
+        let until_next = match self.may_gather() {
+            true => Some(until_reaping),
+            // What may not be gathered may not be reaped either; completions and snapshots wake.
+            false => (has_submissions && self.has_too_much_garbage()).then_some(READERS_WAIT),
+        };
+        until_expiry.into_iter().chain(until_next).min()
     }
 
     fn submit(&mut self) -> Result<(), ReplicaError> {

@@ -20,7 +20,7 @@ use paddock_net::exchange::{AnswerKind, ConnectionId, Exchange, Request, Request
 use paddock_net::status::{ReactorStatus, ReplicaStatus, Status, Text};
 
 use super::session::Home;
-use super::{BELL, NewSessions, Parts, RETRY, Replica, ThrottleSettings};
+use super::{BELL, NewSessions, Parts, READERS_WAIT, RETRY, Replica, ThrottleSettings};
 use crate::node::snapshotter::{self, Snapshotter, Trigger};
 
 /// Of sessions whose timeout is not the matter, ms.
@@ -292,4 +292,17 @@ fn a_replica_that_stops_sleeps_until_the_log_wakes_it() {
     world.replica.turn().unwrap();
     assert!(!world.replica.has_stopped());
     assert_eq!(world.replica.timeout(), None);
+}
+
+#[test]
+fn a_replica_with_too_much_garbage_looks_after_its_readers() {
+    let mut world = World::new("garbage");
+    let session = world.connect(FIRST);
+    world.replica.garbage_max = 0;
+    world.send(FIRST, session, sync(1), b"\0\0\0\x02/a");
+    assert_eq!(world.turn(), [], "nothing is taken");
+    assert_eq!(world.replica.timeout(), Some(READERS_WAIT));
+    world.replica.garbage_max = usize::MAX;
+    assert_eq!(world.replica.timeout(), Some(Duration::ZERO));
+    assert_eq!(world.turn(), [(FIRST, "1: 0".into())]);
 }
