@@ -2,7 +2,8 @@
 //!
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`txn`], [`event`]), the state
-//! ([`tree`], [`database`], [`prepare`], [`apply`], [`container`], [`quota`], [`keeper`], [`expiry`]), the disk ([`io`], [`log`], [`snapshot`]).
+//! ([`tree`], [`database`], [`prepare`], [`apply`], [`replay`], [`container`], [`quota`], [`keeper`],
+//! [`expiry`]), the disk ([`io`], [`log`], [`snapshot`]).
 
 pub mod acl;
 pub mod apply;
@@ -18,6 +19,7 @@ pub mod log;
 pub mod path;
 pub mod prepare;
 pub mod quota;
+pub mod replay;
 pub mod request;
 pub mod snapshot;
 pub mod stat;

@@ -6,7 +6,6 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
-use paddock_engine::acl::AclTable;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::io::{advice, create_dir, is_same_directory};
 use paddock_engine::log::{self, Entry, FoundMilestone, Log, LogConfig, LogError, Recovery};
@@ -110,13 +109,13 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
         }
     };
     let after = database.last_zxid();
-    let mut acls = AclTable::default();
     let replayed = RefCell::new(&mut database);
     let ahead = &mut |records: &[&[u8]]| {
         let paths: Vec<(&str, bool)> = records.iter().filter_map(|bytes| Txn::path_ahead(bytes)).collect();
         replayed.borrow().tree().expect(&paths);
     };
-    let visit = &mut |zxid: Zxid, bytes: &[u8]| replay(&mut replayed.borrow_mut(), &mut acls, zxid, bytes);
+    let visit =
+        &mut |zxid: Zxid, bytes: &[u8]| replayed.borrow_mut().replay(zxid, bytes).map_err(|error| error.to_string());
     let (log, found) = Log::open_ahead(log_config, after, ahead, visit).map_err(RecoveryError::Log)?;
     let sealed = database.tree_mut().seal();
     database.tree_mut().publish(sealed);
@@ -213,27 +212,6 @@ fn load_newest(
     if count > 0 { Err(RecoveryError::NoSnapshotHolds { directory: directory.to_owned(), count }) } else { Ok(None) }
 }
 
-/// Applies one record, and holds the state against the digest that its writer computed.
-fn replay(database: &mut Database, acls: &mut AclTable, zxid: Zxid, bytes: &[u8]) -> Result<(), String> {
-    let read = Txn::read(bytes, acls).map_err(|_| "it is not a transaction".to_owned())?;
-    if read.header.zxid != zxid.0 {
-        return Err(format!("its header says that it is transaction {}", Zxid(read.header.zxid)));
-    }
-    let last = database.last_zxid();
-    let follows = zxid == last.next() || (zxid.epoch() > last.epoch() && zxid.counter() == 1);
-    if !follows {
-        return Err(format!("it does not follow {last}: transactions are missing before it"));
-    }
-    database.apply(&read.header, &read.txn, None);
-    let digest = database.tree().digest();
-    match read.digest {
-        Some(written) if written != digest => Err(format!(
-            "the tree after it has the digest {digest:x}, but had {written:x} when it was written: the snapshot or the log has changed"
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// Secret, so that nobody can choose paths whose hashes collide.
 fn random_seed() -> HashSeed {
     let mut seed = [0; 16];
@@ -241,4 +219,108 @@ fn random_seed() -> HashSeed {
         half.copy_from_slice(&RandomState::new().build_hasher().finish().to_le_bytes());
     }
     HashSeed(seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+
+    use paddock_consensus::Zxid;
+    use paddock_engine::acl::{Acl, AclList, Entry, Id};
+    use paddock_engine::database::{Database, Rules};
+    use paddock_engine::io::create_dir;
+    use paddock_engine::log::{Log, LogConfig};
+    use paddock_engine::request::opcode;
+    use paddock_engine::snapshot;
+    use paddock_engine::tree::HashSeed;
+    use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
+
+    use super::recover;
+
+    const SEED: HashSeed = HashSeed([7; 16]);
+
+    /// Goes with the value.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Directory {
+            let path = std::env::temp_dir().join(format!("paddock-recovery-{name}-{}", std::process::id()));
+            create_dir(&path).unwrap();
+            create_dir(&snapshot::snapshot_dir(&path)).unwrap();
+            Directory(path)
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn header(zxid: i64) -> TxnHeader {
+        TxnHeader { client: 1, cxid: 1, zxid, time: 1 }
+    }
+
+    fn encoded(zxid: i64, txn: &Txn<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        txn.write(&header(zxid), &mut bytes);
+        bytes
+    }
+
+    fn create<'a>(path: &'a str, acl: &Acl) -> Txn<'a> {
+        let kind = CreateKind::Plain { opcode: opcode::CREATE, ephemeral: false };
+        Txn::Create { kind, path: Cow::Borrowed(path), data: None, acl: acl.clone(), parent_cversion: -1 }
+    }
+
+    /// Puts a snapshot of the state into place.
+    fn write_snapshot(dir: &Path, database: &mut Database) {
+        let tree = database.tree_mut();
+        let sealed = tree.seal();
+        tree.publish(sealed);
+        let pin = tree.pin().unwrap();
+        let zxid = database.last_zxid();
+        let written = snapshot::write(dir, &pin.view(), zxid, &SEED, &[], &mut || true).unwrap();
+        written.publish().unwrap();
+    }
+
+    /// Writes a log whose records come after `after`.
+    fn write_log(dir: &Path, after: Zxid, records: &[Vec<u8>]) {
+        let (mut log, _) = Log::open(LogConfig::new(dir), after, &mut |_, _| Ok(())).unwrap();
+        for (zxid, record) in (after.0 + 1..).zip(records) {
+            log.append(Zxid(zxid), |out| out.extend_from_slice(record));
+        }
+        log.close().unwrap();
+    }
+
+    #[test]
+    fn equal_lists_of_snapshot_and_log_are_one() {
+        let dir = Directory::new("acls");
+        let list = |user: &str| -> Acl {
+            let id = Id { scheme: "digest".into(), id: format!("{user}:hash") };
+            Some(Arc::new(AclList([Entry { perms: 31, id }].into())))
+        };
+        let mut database = Database::new(SEED, Rules::default());
+        database.apply(&header(1), &create("/snapshot", &list("pat")), None);
+        write_snapshot(&dir.0, &mut database);
+        let records = [
+            create("/log", &list("pat")),
+            create("/other", &list("sam")),
+            Txn::Multi(vec![create("/member", &list("pat"))]),
+            Txn::SetAcl { path: "/other".into(), acl: list("pat"), version: 1 },
+        ];
+        let records: Vec<Vec<u8>> = (2..).zip(&records).map(|(zxid, txn)| encoded(zxid, txn)).collect();
+        write_log(&dir.0, Zxid(1), &records);
+
+        let recovered = recover(&dir.0, LogConfig::new(&dir.0), Rules::default()).map_err(|error| error.to_string());
+        let recovered = recovered.unwrap_or_else(|error| panic!("{error}"));
+        let tree = recovered.database.tree();
+        let lists =
+            ["/snapshot", "/log", "/member", "/other"].map(|path| tree.get(path).unwrap().acl().clone().unwrap());
+        for (other, path) in lists[1..].iter().zip(["/log", "/member", "/other"]) {
+            assert!(Arc::ptr_eq(&lists[0], other), "{path}");
+        }
+    }
 }
