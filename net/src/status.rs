@@ -132,6 +132,13 @@ impl Text {
     }
 }
 
+/// An empty one.
+impl Default for Text {
+    fn default() -> Text {
+        Text::new(String::new)
+    }
+}
+
 impl std::fmt::Debug for Text {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Text")
@@ -139,7 +146,7 @@ impl std::fmt::Debug for Text {
 }
 
 /// Everything that four-letter words tell of.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Status {
     pub reactors: Vec<ReactorStatus>,
     pub replica: ReplicaStatus,

@@ -98,14 +98,43 @@ impl Draft {
         let answers = std::mem::take(&mut self.answers);
         let bytes = std::mem::take(&mut self.bytes);
         let events = Arc::new(events);
-        Version { group: None, sealed: Some(sealed), root: None, zxid, events, shares, delivered: 0, answers, bytes }
+        Version {
+            awaits: Awaits::Submission,
+            sealed: Some(sealed),
+            root: None,
+            zxid,
+            events,
+            shares,
+            delivered: 0,
+            answers,
+            bytes,
+        }
+    }
+}
+
+/// What must be durable before a version may be public.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Awaits {
+    /// The group that is being filled: it has no number before its submission.
+    Submission,
+    Group(GroupNumber),
+    /// There has been no transaction since the start.
+    Nothing,
+}
+
+impl Awaits {
+    fn is_over(self, durable: GroupNumber) -> bool {
+        match self {
+            Awaits::Submission => false,
+            Awaits::Group(group) => group <= durable,
+            Awaits::Nothing => true,
+        }
     }
 }
 
 /// A version that is not public yet.
 pub struct Version {
-    /// The group that must be durable first; `None` while it is being filled.
-    group: Option<GroupNumber>,
+    awaits: Awaits,
     sealed: Option<Sealed>,
     /// Once it is committed.
     root: Option<Root>,
@@ -124,7 +153,8 @@ pub struct Commits {
     /// In all of them, and the bytes of their bodies.
     answers: usize,
     bytes: usize,
-    last_group: Option<GroupNumber>,
+    /// The last group, which versions without transactions wait for.
+    last: Awaits,
     /// A reactor's queue was full.
     blocked: bool,
     /// Reactors that have something to hear.
@@ -137,7 +167,7 @@ impl Commits {
             versions: VecDeque::new(),
             answers: 0,
             bytes: 0,
-            last_group: None,
+            last: Awaits::Nothing,
             blocked: false,
             to_ring: vec![false; reactors],
         }
@@ -171,22 +201,21 @@ impl Commits {
         self.versions.push_back(version);
     }
 
-    /// The versions that were waiting for a group have this one.
+    /// What has been filled is submitted as this group.
     pub fn assign(&mut self, group: GroupNumber) {
-        self.last_group = Some(group);
-        for version in self.versions.iter_mut().rev().take_while(|version| version.group.is_none()) {
-            version.group = Some(group);
-        }
+        self.last = Awaits::Group(group);
+        self.assign_to_last();
     }
 
-    /// The versions that are waiting for a group have no transactions: they only come after the last one.
+    /// Whoever waits for a submission waits for the last group. If that is an older one, these versions have no
+    /// transactions: they only come after it.
     pub fn assign_to_last(&mut self) {
-        if let Some(group) = self.last_group {
-            self.assign(group);
-        }
+        let last = self.last;
+        let unassigned = |version: &&mut Version| version.awaits == Awaits::Submission;
+        self.versions.iter_mut().rev().take_while(unassigned).for_each(|version| version.awaits = last);
     }
 
-    /// Commits and announces every version whose group is durable, and returns the newest transaction among them.
+    /// Commits and announces every version that has nothing to wait for, and returns the newest transaction among them.
     pub fn release(
         &mut self,
         durable: GroupNumber,
@@ -197,10 +226,7 @@ impl Commits {
         let mut committed = None;
         self.blocked = false;
         while let Some(version) = self.versions.front_mut() {
-            // Before the first group there is nothing that an answer could have to wait for.
-            if version.group.is_some_and(|group| group > durable)
-                || (version.group.is_none() && self.last_group.is_some())
-            {
+            if !version.awaits.is_over(durable) {
                 break;
             }
             if let Some(sealed) = version.sealed.take() {
@@ -260,4 +286,98 @@ fn deliver(
     }
     version.delivered = exchanges.len();
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mio::{Poll, Token};
+    use paddock_consensus::Zxid;
+    use paddock_engine::database::{Database, Rules};
+    use paddock_engine::event::Events;
+    use paddock_engine::log::GroupNumber;
+    use paddock_engine::tree::HashSeed;
+    use paddock_net::doorbell::Doorbell;
+    use paddock_net::exchange::{Answer, AnswerKind, ConnectionId, Exchange};
+    use paddock_net::status::{ReactorStatus, Status};
+
+    use super::{Commits, Draft};
+
+    /// One reactor, and the versions that it has not been given yet.
+    struct World {
+        database: Database,
+        draft: Draft,
+        commits: Commits,
+        exchanges: Vec<Arc<Exchange>>,
+        status: Status,
+        /// Transactions so far.
+        zxid: i64,
+    }
+
+    impl World {
+        fn new() -> World {
+            let bell = Arc::new(Doorbell::new(Poll::new().unwrap().registry(), Token(0)).unwrap());
+            let status = Status { reactors: vec![ReactorStatus::default()], ..Status::default() };
+            World {
+                database: Database::new(HashSeed([7; 16]), Rules::default()),
+                draft: Draft::new(1),
+                commits: Commits::new(1),
+                exchanges: vec![Arc::new(Exchange::new(bell.clone(), bell))],
+                status,
+                zxid: 0,
+            }
+        }
+
+        /// A version with this many transactions, and an answer.
+        fn version(&mut self, transactions: i64) {
+            (0..transactions).for_each(|_| self.draft.note_transaction());
+            self.zxid += transactions;
+            let connection = ConnectionId { slot: 0, generation: 0 };
+            self.draft.answer(0, Answer { connection, zxid: self.zxid, kind: AnswerKind::Dropped });
+            let sealed = self.database.tree_mut().seal();
+            self.commits.push(self.draft.finish(sealed, Zxid(self.zxid), Events::default()));
+        }
+
+        /// The zxids of the versions that are released once this group is durable.
+        fn release(&mut self, durable: u64) -> Vec<i64> {
+            let tree = self.database.tree_mut();
+            self.commits.release(GroupNumber(durable), tree, &self.exchanges, &self.status);
+            std::iter::from_fn(|| self.exchanges[0].releases.pop()).map(|release| release.zxid).collect()
+        }
+    }
+
+    #[test]
+    fn a_version_waits_for_the_group_that_has_its_transactions() {
+        let mut world = World::new();
+        world.version(1);
+        assert_eq!(world.release(0), [0; 0], "its group is not even submitted");
+        world.commits.assign(GroupNumber(1));
+        world.version(1);
+        assert_eq!(world.release(0), [0; 0]);
+        assert_eq!(world.release(1), [1], "the group of the second is being filled");
+        world.commits.assign(GroupNumber(2));
+        assert_eq!(world.release(1), [0; 0]);
+        assert_eq!(world.release(2), [2]);
+        assert!(world.commits.is_empty());
+    }
+
+    #[test]
+    fn answers_alone_wait_for_what_came_before_them() {
+        let mut world = World::new();
+        world.version(0);
+        world.commits.assign_to_last();
+        assert_eq!(world.release(0), [0], "before the first transaction there is nothing to wait for");
+        world.version(1);
+        world.version(0);
+        assert_eq!(world.release(0), [0; 0]);
+        world.commits.assign(GroupNumber(1));
+        world.version(0);
+        world.commits.assign_to_last();
+        assert_eq!(world.release(0), [0; 0]);
+        assert_eq!(world.release(1), [1, 1, 1]);
+        world.version(0);
+        world.commits.assign_to_last();
+        assert_eq!(world.release(1), [1]);
+    }
 }

@@ -17,7 +17,7 @@ use paddock_engine::request::opcode;
 use paddock_engine::tree::HashSeed;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::{AnswerKind, ConnectionId, Exchange, Request, RequestKind, Submission};
-use paddock_net::status::{ReactorStatus, ReplicaStatus, Status, Text};
+use paddock_net::status::Status;
 
 use super::session::Home;
 use super::{BELL, NewSessions, Parts, READERS_WAIT, RETRY, Replica, ThrottleSettings};
@@ -69,7 +69,7 @@ impl World {
         let replica = Replica::new(Parts {
             registry: poll.registry().try_clone().unwrap(),
             exchanges: exchanges.clone(),
-            status: Arc::new(status()),
+            status: Arc::new(Status { reactors: (0..2).map(|_| Default::default()).collect(), ..Status::default() }),
             signal: signal.into(),
             database: Database::new(HashSeed([7; 16]), Rules::default()),
             log: open_log(&dir.0),
@@ -150,18 +150,6 @@ fn said(kind: &AnswerKind) -> String {
 
 fn open_log(dir: &Path) -> Log {
     Log::open(LogConfig::new(dir), Zxid::ZERO, &mut |_, _| Ok(())).unwrap().0
-}
-
-fn status() -> Status {
-    Status {
-        reactors: (0..2).map(|_| ReactorStatus::default()).collect(),
-        replica: ReplicaStatus::default(),
-        peers: Default::default(),
-        version: String::new(),
-        configuration: Text::new(String::new),
-        environment: String::new(),
-        allowed_words: Vec::new(),
-    }
 }
 
 /// The body of a create of a znode that anybody may do anything with.
