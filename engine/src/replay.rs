@@ -9,12 +9,24 @@ use std::fmt;
 use paddock_consensus::Zxid;
 
 use crate::database::Database;
-use crate::txn::Txn;
+use crate::log::RECORD_BYTES_MAX;
+use crate::path;
+use crate::tree::TTL_MAX_MS;
+use crate::txn::{CreateKind, Txn};
+
+/// What is shown of an invalid path, bytes.
+const SHOWN_PATH_MAX: usize = 256;
 
 /// Why a transaction cannot be applied. Unless it says otherwise, nothing has changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ReplayError {
+    /// Of so many bytes, which is more than the log takes.
+    TooLong(usize),
     Undecodable,
+    /// It creates a znode of a path that no znode can have.
+    Path(String),
+    /// It creates a znode with a time to live that cannot be stored, ms.
+    TimeToLive(i64),
     /// The header names another transaction.
     Header(Zxid),
     /// It is not the next after this one.
@@ -29,6 +41,16 @@ pub enum ReplayError {
 impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            ReplayError::TooLong(bytes) => {
+                write!(f, "its {bytes} bytes are more than the {RECORD_BYTES_MAX} that a transaction can have")
+            }
+            ReplayError::Path(path) => {
+                let shown = &path[..path.floor_char_boundary(SHOWN_PATH_MAX)];
+                write!(f, "it creates a znode of the invalid path {shown:?}")
+            }
+            ReplayError::TimeToLive(ttl) => {
+                write!(f, "it creates a znode that lives {ttl} ms, which is not between 1 and {TTL_MAX_MS}")
+            }
             ReplayError::Undecodable => f.write_str("it is not a transaction"),
             ReplayError::Header(zxid) => write!(f, "its header says that it is transaction {zxid}"),
             ReplayError::Gap(last) => write!(f, "it does not follow {last}: transactions are missing before it"),
@@ -44,20 +66,39 @@ impl fmt::Display for ReplayError {
 impl Database {
     /// Applies the transaction `zxid` from its bytes, and holds the state against the digest that its writer computed.
     pub fn replay(&mut self, zxid: Zxid, bytes: &[u8]) -> Result<(), ReplayError> {
+        if bytes.len() > RECORD_BYTES_MAX {
+            return Err(ReplayError::TooLong(bytes.len()));
+        }
         let read = Txn::read(bytes, &mut self.acls).map_err(|_| ReplayError::Undecodable)?;
         if read.header.zxid != zxid.0 {
             return Err(ReplayError::Header(Zxid(read.header.zxid)));
         }
         let last = self.last_zxid;
-        let follows = zxid == last.next() || (zxid.epoch() > last.epoch() && zxid.counter() == 1);
-        if !follows {
+        let is_next = zxid.0.checked_sub(1) == Some(last.0);
+        let begins_epoch = zxid.epoch() > last.epoch() && zxid.counter() == 1;
+        if !is_next && !begins_epoch {
             return Err(ReplayError::Gap(last));
         }
+        check(&read.txn)?;
         self.apply(&read.header, &read.txn, None);
         let computed = self.tree.digest();
         match read.digest {
             Some(written) if written != computed => Err(ReplayError::Digest { computed, written }),
             _ => Ok(()),
         }
+    }
+}
+
+/// What else is odd finds nothing to do when it is applied: the znode is missing, or there already.
+fn check(txn: &Txn<'_>) -> Result<(), ReplayError> {
+    match txn {
+        Txn::Create { kind: CreateKind::Ttl(ttl), .. } if !(1..=TTL_MAX_MS).contains(ttl) => {
+            Err(ReplayError::TimeToLive(*ttl))
+        }
+        Txn::Create { path, .. } if path == path::ROOT || !path::is_valid(path) => {
+            Err(ReplayError::Path(path.to_string()))
+        }
+        Txn::Multi(members) => members.iter().try_for_each(check),
+        _ => Ok(()),
     }
 }

@@ -323,4 +323,30 @@ mod tests {
             assert!(Arc::ptr_eq(&lists[0], other), "{path}");
         }
     }
+
+    #[test]
+    fn a_log_with_what_no_server_writes_is_refused_by_name() {
+        let dir = Directory::new("unwritten");
+        let ttl = |ttl: i64| Txn::Create {
+            kind: CreateKind::Ttl(ttl),
+            path: "/ttl".into(),
+            data: None,
+            acl: None,
+            parent_cversion: -1,
+        };
+        for (txn, reason) in [
+            (ttl(0), "lives 0 ms"),
+            (Txn::Multi(vec![ttl(i64::MAX)]), "lives 9223372036854775807 ms"),
+            (create("no/slash", &None), "the invalid path \"no/slash\""),
+            (create("//", &None), "the invalid path \"//\""),
+        ] {
+            write_log(&dir.0, Zxid::ZERO, &[encoded(1, &create("/fine", &None)), encoded(2, &txn)]);
+            let refused = recover(&dir.0, LogConfig::new(&dir.0), Rules::default()).map(|_| ());
+            let error = refused.expect_err(reason).to_string();
+            for part in ["transaction 0x2 in ", "log.0000000000000001 at offset 0 ", reason] {
+                assert!(error.contains(part), "{part:?} in {error}");
+            }
+            fs::remove_dir_all(dir.0.join("paddock-1")).unwrap();
+        }
+    }
 }

@@ -17,6 +17,9 @@ pub const RECORD_BYTES_MAX: usize = 64 << 20;
 /// The largest group with its header: what the length field of a write holds, less the padding.
 pub const GROUP_BYTES_MAX: usize = 1 << 30;
 
+/// No number of a group, life or segment is larger, so that the next one always exists: no log lives that long.
+pub(super) const COUNT_MAX: u64 = u64::MAX / 2;
+
 const CRC_AT: usize = 8;
 
 /// A group's header, without the checksum over it.
@@ -73,6 +76,11 @@ impl Header {
     /// Bytes up to the next group.
     pub fn padded_length(&self) -> usize {
         self.length().next_multiple_of(1 << self.unit_log2)
+    }
+
+    /// Whether a log can have come to these numbers. A checksum does not say so: it tells what was written, not by whom.
+    pub fn is_possible(&self) -> bool {
+        (1..=COUNT_MAX).contains(&self.number) && self.incarnation <= COUNT_MAX
     }
 
     /// Writes the header in front of the records that stand behind it in `group`, and returns the checksum of both.

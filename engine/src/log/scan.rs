@@ -197,6 +197,10 @@ impl<'a> Scan<'a> {
             return Ok(Err(Fault::Length));
         }
         match format::read_group(read(offset + length)?) {
+            Ok(group) if !group.header.is_possible() => {
+                let what = "the numbers of the group there are none that a log can reach";
+                Err(self.damage(segment, offset as u64, what.to_owned()))
+            }
             Ok(group) if group.header.sequence != segment.sequence => {
                 Ok(Err(Fault::Place("it was written to another segment")))
             }

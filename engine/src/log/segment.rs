@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LogError;
+use super::format::COUNT_MAX;
 use crate::io::sys::{WRITE_UNIT, write_unit};
 use crate::io::{AlignedBuffer, create_dir, sync_dir, write_fully};
 
@@ -55,11 +56,15 @@ pub(super) fn list(directory: &Path) -> Result<Vec<SegmentPath>, LogError> {
     Ok(found)
 }
 
-/// Only the one spelling that [`SegmentPath::new`] writes counts, so that two names never mean one segment.
+/// Only the one spelling that [`SegmentPath::new`] writes counts, so that two names never mean one segment, and only a
+/// sequence that a log can reach.
 fn sequence_of(name: &str) -> Option<u64> {
     let digits = name.strip_prefix(PREFIX)?;
     let plain = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    if plain { u64::from_str_radix(digits, 16).ok() } else { None }
+    if !plain {
+        return None;
+    }
+    u64::from_str_radix(digits, 16).ok().filter(|sequence| *sequence <= COUNT_MAX)
 }
 
 /// A segment that is written to.
@@ -183,7 +188,7 @@ impl Segment {
 
 #[cfg(test)]
 mod tests {
-    use super::{SegmentPath, sequence_of};
+    use super::{COUNT_MAX, SegmentPath, sequence_of};
     use std::path::Path;
 
     #[test]
@@ -191,8 +196,15 @@ mod tests {
         let segment = SegmentPath::new(Path::new("/d"), 0x1f);
         assert_eq!(segment.path, Path::new("/d/log.000000000000001f"));
         assert_eq!(sequence_of("log.000000000000001f"), Some(0x1f));
-        for name in ["log.1f", "log.000000000000001F", "log.+00000000000001f", "log.000000000000001f.cut", "snapshot.0"]
-        {
+        assert_eq!(sequence_of("log.7fffffffffffffff"), Some(COUNT_MAX));
+        for name in [
+            "log.1f",
+            "log.000000000000001F",
+            "log.+00000000000001f",
+            "log.000000000000001f.cut",
+            "snapshot.0",
+            "log.8000000000000000",
+        ] {
             assert_eq!(sequence_of(name), None, "{name}");
         }
     }

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use paddock_consensus::Zxid;
 
+use super::format::{COUNT_MAX, Header};
 use super::recovery::recover;
-use super::segment::{Creator, directory};
+use super::segment::{Creator, SegmentPath, directory};
 use super::{GroupNumber, Log, LogConfig, LogError, Recovery, Verdict, inspect};
 use crate::io::{Disk, Write, Written, sys};
 
@@ -344,4 +345,57 @@ fn zxids_rise() {
     let (mut log, ..) = open(dir.config());
     submit(&mut log, 2);
     submit(&mut log, 2);
+}
+
+/// Leaves a directory whose only segment has one group without records, with these numbers and a right checksum.
+fn lone_group(name: &str, change: impl Fn(&mut Header)) -> Fresh {
+    let dir = Fresh::new(name);
+    let mut header = Header {
+        unit_log2: 12,
+        body_length: 0,
+        records: 0,
+        log_id: 9,
+        incarnation: 1,
+        sequence: 1,
+        first_number: 1,
+        number: 1,
+        durable: 0,
+        before: Zxid::ZERO,
+        first: Zxid::ZERO,
+        previous_crc: 0,
+    };
+    change(&mut header);
+    let mut bytes = vec![0; header.length()];
+    header.seal(&mut bytes);
+    bytes.resize(header.padded_length(), 0);
+    let path = SegmentPath::new(&directory(&dir.0), header.sequence).path;
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+    dir
+}
+
+/// Sums of such numbers would overflow; no log that was written can have them.
+#[test]
+fn numbers_that_no_log_reaches_are_damage() {
+    let sound = lone_group("numbers-sound", |_| {});
+    assert_eq!(inspect(&sound.0, &mut |_| {}).unwrap(), Verdict::Sound { last: Zxid::ZERO });
+    for (name, number, incarnation) in
+        [("zero", 0, 1), ("number", u64::MAX, 1), ("above", COUNT_MAX + 1, 1), ("incarnation", 1, u64::MAX)]
+    {
+        let dir = lone_group(&format!("numbers-{name}"), |header| {
+            (header.first_number, header.number, header.incarnation) = (number, number, incarnation);
+        });
+        let verdict = inspect(&dir.0, &mut |_| {}).unwrap();
+        assert!(matches!(&verdict, Verdict::Damaged(damage) if damage.evidence.contains("numbers")), "{verdict:?}");
+        let error = Log::open(dir.config(), Zxid::ZERO, &mut |_, _| Ok(())).err().expect(name).to_string();
+        assert!(error.contains("log.0000000000000001"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_with_a_sequence_that_no_log_reaches_is_none_of_the_log_s() {
+    let dir = lone_group("sequence", |header| header.sequence = u64::MAX);
+    let opened = Log::open(dir.config(), Zxid::ZERO, &mut |_, _| Ok(()));
+    opened.unwrap_or_else(|error| panic!("{error}")).0.close().unwrap();
+    assert!(directory(&dir.0).join("log.ffffffffffffffff").exists());
 }

@@ -1,4 +1,5 @@
-//! Transactions as they come from a log: what can be read is written again as it was.
+//! Transactions as they come from a log: what can be read is written again as it was, and replaying it, more than
+//! once too, breaks nothing.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,4 +15,5 @@ fuzz_target!(|data: &[u8]| {
     let mut twice = Vec::new();
     read.txn.write(&read.header, &mut twice);
     assert_eq!(once, twice);
+    paddock_fuzz::replay([data, &once, data]);
 });

@@ -3,11 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use paddock_engine::acl::{AclTable, Authority, Id};
+use paddock_engine::acl::{Authority, Id};
 use paddock_engine::apply::Effects;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::prepare::{Caller, Refusal};
-use paddock_engine::tree::{ExtendedTypes, HashSeed};
+use paddock_engine::tree::{ExtendedTypes, HashSeed, Tree};
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 use paddock_net::read::{self, ReadCaller, ReadContext};
 use paddock_net::watch::Watches;
@@ -24,7 +24,6 @@ const FRAME_MAX: usize = 0xf_ffff;
 pub struct World {
     database: Database,
     replica: Database,
-    acls: AclTable,
     authority: Authority,
     watches: Watches,
     effects: Effects,
@@ -46,7 +45,6 @@ impl World {
         let mut world = World {
             database: fresh(),
             replica: fresh(),
-            acls: AclTable::default(),
             watches: Watches::default(),
             effects: Effects::default(),
             told: Vec::new(),
@@ -105,12 +103,47 @@ impl World {
         for event in self.effects.events.iter() {
             self.watches.trigger(event.kind, event.path, &mut self.told);
         }
-        let read = Txn::read(&logged, &mut self.acls).expect("what was written can be read");
-        self.replica.apply(&read.header, &read.txn, None);
+        self.replica.replay(zxid, &logged).unwrap_or_else(|error| panic!("what was written is replayed: {error}"));
         assert_eq!(self.replica.tree().digest(), self.database.tree().digest(), "a replay makes another tree");
         assert_eq!(self.replica.tree().len(), self.database.tree().len(), "a replay makes another tree");
         assert_eq!(self.replica.ephemeral_count(), self.database.ephemeral_count(), "a replay makes other ephemerals");
     }
+}
+
+/// Replays one encoded transaction after another, as a log or another server brings them: each in the next place, by the
+/// session that there is or by one of its own. Whatever they are, the tree stays whole.
+pub fn replay<'t>(transactions: impl IntoIterator<Item = &'t [u8]>) {
+    let mut world = World::new();
+    let database = &mut world.database;
+    for transaction in transactions {
+        let zxid = database.last_zxid().next();
+        let mut bytes = transaction.to_vec();
+        if let Some(place) = bytes.get_mut(ZXID_AT..ZXID_AT + 8) {
+            place.copy_from_slice(&zxid.0.to_be_bytes());
+        }
+        if let Err(error) = database.replay(zxid, &bytes) {
+            assert!(error.to_string().len() < ERROR_MAX, "a reason is a line: {error}");
+        }
+        is_whole(database.tree());
+    }
+}
+
+/// Where the zxid stands in a transaction, and how long a reason for refusing one may be, bytes.
+const ZXID_AT: usize = 12;
+const ERROR_MAX: usize = 1000;
+
+/// Every znode is named by its parent, and every name is a znode's.
+fn is_whole(tree: &Tree) {
+    let mut named = 1;
+    tree.for_each(|znode| {
+        named += znode.num_children() as usize;
+        let parent = if znode.path() == "/" { "" } else { znode.path() };
+        for name in znode.children() {
+            let path = format!("{parent}/{name}");
+            assert!(tree.get(&path).is_some(), "{path:?} is named and is not there");
+        }
+    });
+    assert_eq!(named, tree.len(), "a znode that nobody names");
 }
 
 /// Everything that is sent is a frame with at least a reply header.
