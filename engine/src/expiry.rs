@@ -88,10 +88,21 @@ impl ExpiryQueue {
         }
     }
 
-    /// Nobody could be heard from `from` to `to`: every session that is there has that much more time. Returns how much of
-    /// it was not given before.
-    pub fn stand_still(&mut self, from: u64, to: u64) -> u64 {
-        self.clock.stand_still(from..to.max(from))
+    /// Nobody could be heard from `from` to `to`, as is known `now`: every session that was there has that much more time.
+    /// Returns how much of it was not given before. Looks at every session.
+    pub fn stand_still(&mut self, from: u64, to: u64, now: u64) -> u64 {
+        let given = self.clock.stand_still(from..to.max(from));
+        // Who came, or was heard, after that time and before this moment was put behind time that is none any more.
+        let too_late: Vec<(i64, u64)> = self
+            .sessions
+            .iter()
+            .filter(|(_, (due, timeout_ms))| *due > self.due_after(*timeout_ms, now))
+            .map(|(&session, &(_, timeout_ms))| (session, timeout_ms))
+            .collect();
+        for (session, timeout_ms) in too_late {
+            self.arm(session, timeout_ms, now);
+        }
+        given
     }
 
     pub fn remove(&mut self, session: i64) {
@@ -162,7 +173,7 @@ mod tests {
         let mut queue = ExpiryQueue::new(1000);
         queue.arm(1, 4000, 0);
         queue.arm(2, 10_000, 0);
-        assert_eq!(queue.stand_still(2000, 9000), 7000);
+        assert_eq!(queue.stand_still(2000, 9000, 9000), 7000);
         assert_eq!(queue.next_due(), Some(12_000));
         assert_eq!(queue.pop_expired(11_999), None, "as much was left before");
         queue.touch(2, 9500);
@@ -171,7 +182,7 @@ mod tests {
         assert_eq!(queue.pop_expired(13_999), None);
         assert_eq!(queue.pop_expired(14_000), Some(3));
         assert_eq!(queue.next_due(), Some(20_000));
-        assert_eq!(queue.stand_still(15_000, 16_000), 1000);
+        assert_eq!(queue.stand_still(15_000, 16_000, 16_000), 1000);
         assert_eq!(queue.next_due(), Some(21_000), "another time adds to it");
     }
 
@@ -179,11 +190,26 @@ mod tests {
     fn one_time_that_several_tell_of_is_given_back_once() {
         let mut queue = ExpiryQueue::new(1000);
         queue.arm(1, 4000, 1000);
-        assert_eq!(queue.stand_still(2000, 9000), 7000);
-        assert_eq!(queue.stand_still(2100, 8900), 0);
-        assert_eq!(queue.stand_still(1900, 9050), 150);
+        assert_eq!(queue.stand_still(2000, 9000, 9000), 7000);
+        assert_eq!(queue.stand_still(2100, 8900, 9000), 0);
+        assert_eq!(queue.stand_still(1900, 9050, 9050), 150);
         assert_eq!(queue.next_due(), Some(6000 + 7150));
-        assert_eq!(queue.stand_still(12_000, 11_000), 0, "an end before its begin");
+        assert_eq!(queue.stand_still(12_000, 11_000, 12_000), 0, "an end before its begin");
+    }
+
+    #[test]
+    fn who_came_after_it_but_before_it_was_known_gets_none_of_it() {
+        let mut queue = ExpiryQueue::new(1000);
+        queue.arm(1, 4000, 1000);
+        queue.arm(2, 4000, 9100);
+        queue.touch(1, 9150);
+        queue.arm(3, 20_000, 500);
+        assert_eq!(queue.stand_still(2000, 9000, 9200), 7000);
+        assert_eq!(queue.pop_expired(13_999), None);
+        let mut gone = [14_000, 14_000, 28_000].map(|now| queue.pop_expired(now));
+        gone.sort();
+        assert_eq!(gone, [Some(1), Some(2), Some(3)]);
+        assert_eq!(queue.next_due(), None);
     }
 
     #[test]
@@ -191,7 +217,7 @@ mod tests {
         let mut queue = ExpiryQueue::new(1000);
         queue.arm(1, 4000, 0);
         queue.arm(2, 4000, 0);
-        queue.stand_still(2000, 9000);
+        queue.stand_still(2000, 9000, 9000);
         queue.touch(1, 1500);
         queue.touch(2, 5000);
         assert_eq!(queue.next_due(), Some(13_000));

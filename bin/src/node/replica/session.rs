@@ -175,7 +175,8 @@ impl Replica {
 
     /// Sessions have not aged while a reactor stood still.
     pub(super) fn give_back(&mut self, Pause { from, to }: Pause) {
-        let given = self.expiry.stand_still(self.millis(from), self.millis(to));
+        let now = self.millis(Instant::now());
+        let given = self.expiry.stand_still(self.millis(from), self.millis(to), now);
         // The reactors' ends of one pause differ a little, which is not worth another line.
         if u128::from(given) >= PAUSE_MIN.as_millis() {
             tracing::warn!(
