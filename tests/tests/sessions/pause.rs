@@ -29,8 +29,7 @@ fn let_the_news_grow_old(server: &Server) {
 
 /// The server stands still until a session with a longer timeout than the others', which was heard last after it had been
 /// stopped, has expired on another server.
-fn pause_until_sessions_are_due(server: &Server, meanwhile: impl FnOnce()) {
-    let other = setup("0").start();
+fn pause_until_sessions_are_due(server: &Server, other: &Server, meanwhile: impl FnOnce()) {
     let mut witness = Client::connect(other.address(), WITNESS_TIMEOUT_MS).expect("a session");
     server.pause();
     done(&mut witness, Request::ping());
@@ -53,6 +52,7 @@ fn told_pauses(server: &Server) -> Vec<i32> {
 
 #[test]
 fn whoever_has_sent_something_meanwhile_stays() {
+    let other = setup("0").start();
     for reactors in REACTORS {
         let server = setup(reactors).start();
         let mut clients: Vec<Client> =
@@ -61,7 +61,7 @@ fn whoever_has_sent_something_meanwhile_stays() {
             done(client, Request::create(&format!("/mine-{number}"), b"", flags::EPHEMERAL));
         }
         let_the_news_grow_old(&server);
-        pause_until_sessions_are_due(&server, || {
+        pause_until_sessions_are_due(&server, &other, || {
             for client in &mut clients {
                 client.queue(&Request::ping());
                 client.flush().expect("the socket has room");
@@ -79,13 +79,14 @@ fn whoever_has_sent_something_meanwhile_stays() {
 
 #[test]
 fn the_time_is_given_back_to_the_silent_and_only_that_time() {
+    let other = setup("0").start();
     for reactors in REACTORS {
         let server = setup(reactors).start();
         let mut silent = Client::connect(server.address(), TIMEOUT_MS).expect("a session");
         done(&mut silent, Request::create("/mine", b"", flags::EPHEMERAL));
         let_the_news_grow_old(&server);
         let mut dead = Client::connect(server.address(), TIMEOUT_MIN_MS).expect("a session");
-        pause_until_sessions_are_due(&server, || {});
+        pause_until_sessions_are_due(&server, &other, || {});
         dead.expect_close().expect("nobody is heard of it any more");
         done(&mut silent, Request::delete("/mine", 0));
         let told = told_pauses(&server);
@@ -96,6 +97,7 @@ fn the_time_is_given_back_to_the_silent_and_only_that_time() {
 
 #[test]
 fn a_handshake_that_waits_in_the_socket_is_read_before_its_deadline_counts() {
+    let other = setup("0").start();
     for reactors in REACTORS {
         let deadline = (TIMEOUT_MS / 3).to_string();
         let server = setup(reactors).config("nio.sessionlessCnxnTimeout", &deadline);
@@ -107,7 +109,7 @@ fn a_handshake_that_waits_in_the_socket_is_read_before_its_deadline_counts() {
             send(stream, &hello[..20]);
         }
         done(&mut Client::connect(server.address(), TIMEOUT_MS).expect("a session"), Request::exists("/", false));
-        pause_until_sessions_are_due(&server, || streams.iter().for_each(|stream| send(stream, &hello[20..])));
+        pause_until_sessions_are_due(&server, &other, || streams.iter().for_each(|stream| send(stream, &hello[20..])));
         for mut stream in &streams {
             let mut length = [0; 4];
             let read = stream.read_exact(&mut length);
@@ -118,13 +120,14 @@ fn a_handshake_that_waits_in_the_socket_is_read_before_its_deadline_counts() {
 
 #[test]
 fn a_session_can_come_back_while_nobody_looks() {
+    let other = setup("0").start();
     for reactors in REACTORS {
         let server = setup(reactors).start();
         let mut client = Client::connect(server.address(), TIMEOUT_MS).expect("a session");
         let session = client.session.clone();
         let back = connect(&server);
         let_the_news_grow_old(&server);
-        pause_until_sessions_are_due(&server, || {
+        pause_until_sessions_are_due(&server, &other, || {
             client.queue(&Request::create("/a", b"", 0));
             client.flush().expect("the socket has room");
             send(&back, &Hello::reattach(&session, 0).frame());
@@ -138,6 +141,7 @@ fn a_session_can_come_back_while_nobody_looks() {
 
 #[test]
 fn a_ttl_znode_that_a_waiting_write_renews_stays() {
+    let other = setup("0").start();
     for reactors in REACTORS {
         let server = setup(reactors).property("zookeeper.extendedTypesEnabled", "true");
         let server = server.property("znode.container.checkIntervalMs", "50").start();
@@ -145,7 +149,7 @@ fn a_ttl_znode_that_a_waiting_write_renews_stays() {
         for number in 0..10 {
             done(&mut client, Request::create_ttl(&format!("/t-{number}"), flags::TTL, i64::from(TIMEOUT_MS)));
         }
-        pause_until_sessions_are_due(&server, || {
+        pause_until_sessions_are_due(&server, &other, || {
             for number in 0..10 {
                 client.queue(&Request::set_data(&format!("/t-{number}"), b"", 0));
             }
