@@ -20,7 +20,7 @@ use paddock_net::exchange::{AnswerKind, ConnectionId, Exchange, Request, Request
 use paddock_net::status::Status;
 
 use super::session::Home;
-use super::{BELL, NewSessions, Parts, READERS_WAIT, RETRY, Replica, ThrottleSettings};
+use super::{BELL, Files, NewSessions, Parts, READERS_WAIT, RETRY, Replica, ThrottleSettings};
 use crate::node::snapshotter::{self, Snapshotter, Trigger};
 
 /// Of sessions whose timeout is not the matter, ms.
@@ -91,6 +91,7 @@ impl World {
             )
             .unwrap(),
             trigger: Trigger::new(u64::MAX, u64::MAX),
+            files: Files::new(&dir.0, None),
         })
         .unwrap();
         World { replica, exchanges, poll, _signal, _dir: dir }
