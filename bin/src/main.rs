@@ -4,8 +4,10 @@ mod allocator;
 mod bench;
 mod config;
 mod log;
+mod messages;
 mod node;
 mod serve;
+mod signals;
 mod version;
 
 use std::process::ExitCode;

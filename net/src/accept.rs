@@ -28,20 +28,64 @@ pub enum Accepted {
     All,
     /// More may be waiting.
     Some,
+    /// There is no room for more. Those that wait keep waiting.
+    Full,
     /// It failed: file descriptors or memory are short. Those that wait keep waiting.
     Failed(io::Error),
 }
 
-/// Accepts those that wait, up to a turn's share.
-pub fn accept(listener: &TcpListener, mut take: impl FnMut(TcpStream, IpAddr, u16)) -> Accepted {
+/// Accepts those that wait, up to a turn's share. `has_room` is asked before each.
+pub fn accept(
+    listener: &TcpListener,
+    has_room: impl Fn() -> bool,
+    mut take: impl FnMut(TcpStream, IpAddr, u16),
+) -> Accepted {
     for _ in 0..ACCEPTS_PER_TURN {
+        if !has_room() {
+            return Accepted::Full;
+        }
         match listener.accept() {
             Ok((stream, peer)) => take(stream, peer.ip().to_canonical(), peer.port()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Accepted::All,
-            // The peer has gone before it was accepted, or a signal came.
-            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
+            Err(error) if concerns_one(&error) => {}
             Err(error) => return Accepted::Failed(error),
         }
     }
     Accepted::Some
+}
+
+/// Errors of the one connection that was to be accepted, which are no reason to let the next one wait: its peer has gone,
+/// the network or a firewall has ended it, or a signal came.
+fn concerns_one(error: &io::Error) -> bool {
+    const OF_THE_CONNECTION: [i32; 11] = [
+        libc::ECONNABORTED,
+        libc::EINTR,
+        libc::EPERM,
+        libc::ENETDOWN,
+        libc::EPROTO,
+        libc::ENOPROTOOPT,
+        libc::EHOSTDOWN,
+        libc::ENONET,
+        libc::EHOSTUNREACH,
+        libc::EOPNOTSUPP,
+        libc::ENETUNREACH,
+    ];
+    error.raw_os_error().is_some_and(|code| OF_THE_CONNECTION.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::concerns_one;
+
+    #[test]
+    fn only_a_shortage_makes_the_next_ones_wait() {
+        for code in [libc::ECONNABORTED, libc::EPERM, libc::EPROTO, libc::ENETUNREACH] {
+            assert!(concerns_one(&io::Error::from_raw_os_error(code)));
+        }
+        for code in [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM] {
+            assert!(!concerns_one(&io::Error::from_raw_os_error(code)));
+        }
+    }
 }

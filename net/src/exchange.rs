@@ -190,6 +190,8 @@ pub enum Errand {
         address: IpAddr,
         port: u16,
     },
+    /// For the reactor that accepts: there is a descriptor again for a connection that waits.
+    Accept,
     /// Asks for this reactor's connections as text, for `reactor`'s connection.
     DescribeConnections {
         reactor: usize,

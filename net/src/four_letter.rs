@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use paddock_engine::io::sys::open_descriptors;
 use paddock_engine::request::opcode;
 
 use crate::clock::Clock;
@@ -126,13 +127,11 @@ fn monitor(status: &Status) -> String {
     line("log_sync_micros_sum", &replica.sync_micros_sum.get());
     line("log_sync_micros_max", &replica.sync_micros_max.get());
     line("tree_garbage_bytes", &replica.garbage_bytes.get());
-    line("open_file_descriptor_count", &open_file_descriptors());
+    // 0 where /proc does not tell.
+    line("open_file_descriptor_count", &open_descriptors().unwrap_or(0));
+    line("max_file_descriptor_count", &status.descriptors_max);
+    line("max_client_connections", &status.peers.room());
     out
-}
-
-/// Of this process; 0 where /proc does not tell.
-fn open_file_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
 /// One line for a connection, as `stat` (short) and `cons` (long) have it: ZooKeeper's `dumpConnectionInfo`.
@@ -211,13 +210,14 @@ fn operation_name(opcode: i32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::{KNOWN, Reply, SERVED, Word, answer, recognise, rounded};
-    use crate::status::{Status, Text};
+    use crate::status::{Peers, Status, Text};
 
     fn status(allowed: &[&'static str]) -> Status {
         Status {
             reactors: Vec::new(),
             replica: Default::default(),
-            peers: Default::default(),
+            peers: Peers::new(u64::MAX),
+            descriptors_max: u64::MAX,
             clock: Default::default(),
             version: "3.9.5-paddock".into(),
             configuration: Text::new(|| "clientPort=2181\n".into()),

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::clock::Clock;
 
@@ -81,41 +81,88 @@ pub struct ReplicaStatus {
     pub log_waits: Counter,
     pub sync_micros_sum: Counter,
     pub sync_micros_max: Counter,
+    pub sync_micros_last: Counter,
+    /// The number of the segment that is written to.
+    pub log_segment: Counter,
     pub snapshots: Counter,
     pub snapshot_millis: Counter,
+    /// 1 while one is being written.
+    pub snapshotting: Counter,
     pub sessions_expired: Counter,
     pub garbage_bytes: Counter,
 }
 
 /// How many connections each address has, over all reactors. Taken only when one opens or closes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Peers {
-    by_address: Mutex<HashMap<IpAddr, u32>>,
+    /// As many as there are descriptors for.
+    room: u64,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    by_address: HashMap<IpAddr, u32>,
+    all: u64,
+    /// Whoever accepts has found no room.
+    is_awaited: bool,
+}
+
+/// With no limit in all.
+impl Default for Peers {
+    fn default() -> Peers {
+        Peers::new(u64::MAX)
+    }
 }
 
 impl Peers {
+    /// Of a server that has descriptors for so many connections.
+    pub fn new(room: u64) -> Peers {
+        Peers { room, counts: Mutex::default() }
+    }
+
+    /// As many connections as there are descriptors for.
+    pub fn room(&self) -> u64 {
+        self.room
+    }
+
+    /// Whether there is a descriptor for one more. Where there is none, [`leave`](Peers::leave) tells of the next.
+    pub fn has_room(&self) -> bool {
+        let mut counts = self.lock();
+        counts.is_awaited = counts.all >= self.room;
+        !counts.is_awaited
+    }
+
     /// Counts one more, unless the address has `max` (0: no limit) or all have `total_max` together.
     pub fn admit(&self, address: IpAddr, max: u32, total_max: u32) -> bool {
-        let mut by_address = self.by_address.lock().expect("no holder of this lock panics");
-        if total_max > 0 && by_address.values().sum::<u32>() >= total_max {
+        let mut counts = self.lock();
+        if total_max > 0 && counts.all >= u64::from(total_max) {
             return false;
         }
-        let count = by_address.entry(address).or_insert(0);
+        let count = counts.by_address.entry(address).or_insert(0);
         if max > 0 && *count >= max {
             return false;
         }
         *count += 1;
+        counts.all += 1;
         true
     }
 
-    pub fn leave(&self, address: IpAddr) {
-        let mut by_address = self.by_address.lock().expect("no holder of this lock panics");
-        if let Some(count) = by_address.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                by_address.remove(&address);
-            }
+    /// Counts one less, whose descriptor is closed. Whether somebody waits for it.
+    #[must_use]
+    pub fn leave(&self, address: IpAddr) -> bool {
+        let mut counts = self.lock();
+        let count = counts.by_address.get_mut(&address).expect("only who was admitted leaves");
+        *count -= 1;
+        if *count == 0 {
+            counts.by_address.remove(&address);
         }
+        counts.all -= 1;
+        std::mem::take(&mut counts.is_awaited)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().expect("no holder of this lock panics")
     }
 }
 
@@ -151,6 +198,8 @@ pub struct Status {
     pub reactors: Vec<ReactorStatus>,
     pub replica: ReplicaStatus,
     pub peers: Peers,
+    /// Open files that the process may have.
+    pub descriptors_max: u64,
     pub clock: Clock,
     /// Name, and date of the build, as ZooKeeper's `getFullVersion`.
     pub version: String,
@@ -183,14 +232,27 @@ mod tests {
 
     #[test]
     fn addresses_are_limited_apart_and_together() {
-        let peers = Peers::default();
+        let peers = Peers::new(u64::MAX);
         let (a, b) = ("1.1.1.1".parse().unwrap(), "1.1.1.2".parse().unwrap());
         assert!(peers.admit(a, 2, 3) && peers.admit(a, 2, 3));
         assert!(!peers.admit(a, 2, 3));
         assert!(peers.admit(b, 2, 3));
         assert!(!peers.admit(b, 2, 3));
-        peers.leave(a);
+        assert!(!peers.leave(a));
         assert!(peers.admit(a, 2, 3));
         assert!(peers.admit(a, 0, 0));
+    }
+
+    #[test]
+    fn room_is_told_of_to_whom_it_lacked_and_once() {
+        let peers = Peers::new(2);
+        let a = "1.1.1.1".parse().unwrap();
+        for _ in 0..2 {
+            assert!(peers.has_room() && peers.admit(a, 0, 0));
+        }
+        assert!(!peers.has_room());
+        assert!(peers.leave(a));
+        assert!(!peers.leave(a), "it has been told");
+        assert!(peers.has_room());
     }
 }

@@ -321,9 +321,12 @@ impl Client {
                 return Ok(payload);
             }
             let mut chunk = [0; READ_CHUNK];
-            match self.stream.read(&mut chunk)? {
-                0 => return Err(ClientError::Closed),
-                length => self.input.extend_from_slice(&chunk[..length]),
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(ClientError::Closed),
+                Ok(length) => self.input.extend_from_slice(&chunk[..length]),
+                // A read with a timeout ends so when the process was stopped and goes on.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }

@@ -131,6 +131,12 @@ impl Server {
 
     /// Starts the process without waiting for anything.
     pub fn spawn(&self) {
+        self.spawn_behind(&[]);
+    }
+
+    /// [`spawn`](Server::spawn) with words before the command, which run what follows them in their own place: `prlimit`
+    /// with limits, `sh -c` with redirections.
+    pub fn spawn_behind(&self, prefix: &[&str]) {
         let mut process = self.lock();
         assert!(process.is_none(), "the server runs already");
         let log = OpenOptions::new().create(true).append(true).open(self.log_path()).expect("the log can be opened");
@@ -139,7 +145,7 @@ impl Server {
         if setup.kind == Kind::Paddock && !setup.properties.iter().any(|(name, _)| name == "paddock.reactors") {
             setup = setup.property("paddock.reactors", REACTORS[start % REACTORS.len()]);
         }
-        let mut command = command(&setup, &self.config_path());
+        let mut command = behind(prefix, command(&setup, &self.config_path()));
         command.current_dir(self.dir.path()).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a second handle")).stderr(log);
         let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
@@ -312,6 +318,14 @@ pub fn command(setup: &Setup, config: &Path) -> Command {
             command
         }
     }
+}
+
+/// The command with words before it, which run it in their own place.
+pub fn behind(prefix: &[&str], command: Command) -> Command {
+    let [program, arguments @ ..] = prefix else { return command };
+    let mut whole = Command::new(program);
+    whole.args(arguments).arg(command.get_program()).args(command.get_args());
+    whole
 }
 
 /// The class path of a ZooKeeper 3.9 that stands in for Debian's 3.8.0, from `PADDOCK_TEST_ZOOKEEPER`.

@@ -8,20 +8,19 @@
 //!
 //! On a machine with one core or two the only reactor has no thread: the replica's serves the clients too (`together`).
 
+mod descriptors;
 mod recovery;
 mod release;
 mod replica;
 mod snapshotter;
+mod summary;
 mod together;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -40,16 +39,19 @@ use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::Exchange;
 use paddock_net::limits::{LargeRequests, Limits};
 use paddock_net::reactor::{self, Reactor};
-use paddock_net::status::{ReactorStatus, Status, Text};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use paddock_net::status::{Peers, ReactorStatus, Status, Text};
 
 use crate::config::{Config, IoMethod, Purge, conf_reply};
+use crate::messages;
+use crate::signals::Signals;
 use crate::version;
+use descriptors::{Descriptors, TooFew};
 pub use recovery::foreign_data;
 use recovery::{Recovered, RecoveryError, recover};
 use replica::{Files, Replica, ReplicaError};
 pub use replica::{NewSessions, ThrottleSettings as RequestThrottleSettings};
 use snapshotter::{Snapshotter, Trigger};
+use summary::Summary;
 
 /// More reactors than this do not help one replica.
 pub const REACTORS_MAX: usize = 64;
@@ -61,6 +63,7 @@ const STANDALONE_ID: i64 = 1;
 pub enum NodeError {
     Directory(DirError),
     Recovery(RecoveryError),
+    Descriptors(TooFew),
     Listen {
         address: SocketAddr,
         source: io::Error,
@@ -79,6 +82,7 @@ impl fmt::Display for NodeError {
         match self {
             NodeError::Directory(error) => error.fmt(f),
             NodeError::Recovery(error) => error.fmt(f),
+            NodeError::Descriptors(error) => error.fmt(f),
             NodeError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
                 f,
                 "cannot listen on {address}: the port is in use; stop what uses it or give another clientPort"
@@ -119,9 +123,9 @@ fn setup(what: &'static str) -> impl Fn(io::Error) -> NodeError {
 }
 
 /// Serves until the process is told to stop.
-pub fn serve(config: &Config) -> Result<(), NodeError> {
+pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     let began = Instant::now();
-    let early_stop = stop_at_once().map_err(setup("the signals"))?;
+    let descriptors = sys::raise_descriptor_limit().map_err(setup("the limit of open files"))?;
     let data_dir = DataDir::open(&config.data_dir, config.data_dir_autocreate).map_err(NodeError::Directory)?;
     // Another directory has a lock of its own.
     let log_dir = (!is_same_directory(&config.data_log_dir, &config.data_dir))
@@ -140,8 +144,6 @@ pub fn serve(config: &Config) -> Result<(), NodeError> {
     };
     let recovered =
         recover(data_dir.path(), log_config(config), rules(config, authority.clone())).map_err(NodeError::Recovery)?;
-    let signal = stop_signal().map_err(setup("the signals"))?;
-    early_stop.store(false, Ordering::SeqCst);
     report_recovery(&recovered, began);
     tracing::info!(
         data = %config.data_dir.display(),
@@ -150,7 +152,7 @@ pub fn serve(config: &Config) -> Result<(), NodeError> {
     );
     tracing::info!("log writes: {}", recovered.log.method());
 
-    let outcome = run(config, address, listener, authority, recovered, signal);
+    let outcome = run(config, address, listener, authority, recovered, signals, descriptors);
     drop(log_dir);
     drop(data_dir);
     outcome
@@ -162,11 +164,11 @@ fn run(
     listener: TcpListener,
     authority: Authority,
     recovered: Recovered,
-    signal: OwnedFd,
+    signals: &Signals,
+    descriptors: u64,
 ) -> Result<(), NodeError> {
     let Recovered { mut database, log, seed, found, snapshot } = recovered;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
-    let status = Arc::new(status(config, address, threads.max(1)));
     let replica_poll = Poll::new().map_err(setup("the replica's poll"))?;
     let replica_bell =
         Arc::new(Doorbell::new(replica_poll.registry(), replica::BELL).map_err(setup("the replica's bell"))?);
@@ -203,6 +205,12 @@ fn run(
             config.jute_max_buffer
         );
     }
+    let descriptors = Descriptors::share(descriptors, threads.max(1)).map_err(NodeError::Descriptors)?;
+    descriptors.report();
+    let status = Arc::new(status(config, address, threads.max(1), descriptors));
+    let summary = Summary { began: Instant::now(), status: status.clone(), exchanges: exchanges.clone() };
+    let signal = signals.serve(Box::new(move || summary.lines())).map_err(setup("the signals"))?;
+    messages::limit_kinds();
     let zxid = database.last_zxid().0;
     let mut listener = Some(listener);
     let mut reactor = |index: usize, poll: &Poll| {
@@ -213,7 +221,7 @@ fn run(
             settings: settings.clone(),
             limits: limits.clone(),
             status: status.clone(),
-            listener: listener.take(),
+            listener: listener.take_if(|_| index == reactor::ACCEPTOR),
             reader: database.tree_mut().reader(),
             zxid,
         })
@@ -278,29 +286,11 @@ fn start_reactor(index: usize, reactor: Reactor, poll: Poll) -> io::Result<JoinH
         let outcome = reactor.run(poll);
         if let Err(error) = &outcome {
             tracing::error!(reactor = index, %error, "a reactor failed");
+            messages::flush();
             std::process::abort();
         }
         outcome
     })
-}
-
-/// While nothing is served, a signal ends the process where it stands: recovery may take long, and is as safe from that as
-/// from a crash. This holds until `false` is stored.
-fn stop_at_once() -> io::Result<Arc<AtomicBool>> {
-    let holds = Arc::new(AtomicBool::new(true));
-    for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register_conditional_shutdown(signal, 0, holds.clone())?;
-    }
-    Ok(holds)
-}
-
-/// Becomes readable when the process is told to stop.
-fn stop_signal() -> io::Result<OwnedFd> {
-    let (read, write) = UnixStream::pair()?;
-    read.set_nonblocking(true)?;
-    signal_hook::low_level::pipe::register(SIGTERM, write.try_clone()?)?;
-    signal_hook::low_level::pipe::register(SIGINT, write)?;
-    Ok(read.into())
 }
 
 fn log_config(config: &Config) -> LogConfig {
@@ -378,12 +368,13 @@ fn report_recovery(recovered: &Recovered, began: Instant) {
     );
 }
 
-fn status(config: &Config, address: SocketAddr, reactors: usize) -> Status {
+fn status(config: &Config, address: SocketAddr, reactors: usize, descriptors: Descriptors) -> Status {
     let version = version::full();
     Status {
         reactors: (0..reactors).map(|_| ReactorStatus::default()).collect(),
         replica: Default::default(),
-        peers: Default::default(),
+        peers: Peers::new(descriptors.clients),
+        descriptors_max: descriptors.limit,
         clock: Default::default(),
         configuration: configuration(config.clone(), address.port()),
         environment: environment(&version),

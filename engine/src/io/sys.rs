@@ -51,6 +51,26 @@ pub fn interface_index(name: &str) -> io::Result<u32> {
     }
 }
 
+/// Raises the limit of open files as far as this process may, as a JVM does, and returns what it is then. A limit of any
+/// height costs nothing: descriptors take memory when they are opened.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for writes of its type.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+    // SAFETY: `raised` is valid for reads of its type.
+    let may = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == 0;
+    Ok(if may { raised.rlim_cur } else { limit.rlim_cur })
+}
+
+/// The descriptors that this process has open.
+pub fn open_descriptors() -> io::Result<u64> {
+    // One is that of the listing itself.
+    Ok((std::fs::read_dir("/proc/self/fd")?.count() as u64).saturating_sub(1))
+}
+
 /// The cores this process may run on, ascending. Never empty.
 pub fn cores() -> Vec<usize> {
     // SAFETY: an all-zero set is a valid (empty) `cpu_set_t`.
@@ -139,7 +159,10 @@ fn physical_block(file: &File) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cores, event_fd, free_bytes, interface_index, monotonic_millis, pin_to_core, write_unit};
+    use super::{
+        cores, event_fd, free_bytes, interface_index, monotonic_millis, open_descriptors, pin_to_core,
+        raise_descriptor_limit, write_unit,
+    };
     use std::path::Path;
 
     #[test]
@@ -167,6 +190,14 @@ mod tests {
     fn the_monotonic_clock_goes_on() {
         let first = monotonic_millis();
         assert!(first > 0 && monotonic_millis() >= first);
+    }
+
+    #[test]
+    fn there_are_as_many_descriptors_as_the_limit_says_at_most() {
+        let limit = raise_descriptor_limit().unwrap();
+        assert_eq!(raise_descriptor_limit().unwrap(), limit, "it cannot be raised further");
+        // Other tests open and close some meanwhile.
+        assert!((3..limit).contains(&open_descriptors().unwrap()));
     }
 
     #[test]

@@ -12,10 +12,13 @@ pub struct LogStats {
     pub bytes: u64,
     /// Files, the current one included.
     pub segments: usize,
+    /// The current one's number.
+    pub segment: u64,
     /// From the submission of a group to the sight of its completion. Zero before the first.
     pub sync_min: Duration,
     pub sync_max: Duration,
     pub sync_total: Duration,
+    pub sync_last: Duration,
     /// Groups that took longer than the warning threshold.
     pub warnings: u64,
     /// Times that a group had to wait because the next segment was not ready.
@@ -32,6 +35,7 @@ impl LogStats {
         self.sync_min = if self.groups == 0 { time } else { self.sync_min.min(time) };
         self.sync_max = self.sync_max.max(time);
         self.sync_total += time;
+        self.sync_last = time;
         self.groups += 1;
         self.records += u64::from(records);
         self.bytes += bytes;

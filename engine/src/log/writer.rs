@@ -378,7 +378,7 @@ impl Log {
     }
 
     pub fn stats(&self) -> LogStats {
-        LogStats { segments: self.kept.len() + 1, ..self.stats }
+        LogStats { segments: self.kept.len() + 1, segment: self.current.sequence, ..self.stats }
     }
 
     fn order_next(&self) {

@@ -51,7 +51,7 @@ pub struct Purged {
 }
 
 /// Removed files that are kept open at one time.
-const REMOVED_MAX: usize = 4;
+pub const REMOVED_MAX: usize = 4;
 
 /// Removes all but the newest `keep` snapshots. `is_valid` is asked for those to be kept: one that does not hold is not
 /// counted, and not removed.

@@ -12,7 +12,7 @@ mod format;
 mod loader;
 mod writer;
 
-pub use directory::{Purged, list, purge, snapshot_dir, snapshot_path};
+pub use directory::{Purged, REMOVED_MAX, list, purge, snapshot_dir, snapshot_path};
 pub use loader::{LoadedSnapshot, SnapshotError, check, load};
 pub use writer::{WrittenSnapshot, remove_unfinished, write};
 

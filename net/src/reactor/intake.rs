@@ -30,6 +30,8 @@ const SUBMISSION_BYTES: usize = 256 * 1024;
 /// Identities that one connection may prove, and their bytes; further auth packets fail.
 const IDS_MAX: usize = 256;
 const IDS_BYTES_MAX: usize = 64 * 1024;
+/// Schemes that the log names where they fail. Any other is a client's own text, which it does not repeat.
+const SCHEMES: [&str; 5] = ["digest", "ensemble", "ip", "sasl", "x509"];
 /// Sockets are read this often in a row before others have their turn.
 const READS_PER_TURN: usize = 4;
 
@@ -285,6 +287,13 @@ impl Reactor {
             RequestKind::Connect { timeout }
         } else {
             let password_matches = matches_password(request.session, request.password);
+            if !password_matches {
+                tracing::warn!(
+                    address = %connection.address,
+                    session = format_args!("0x{:x}", request.session),
+                    "a client came back with a wrong password for its session; it was refused"
+                );
+            }
             RequestKind::Reattach { timeout, password_matches }
         };
         self.request(id, request.session, false, kind);
@@ -298,11 +307,17 @@ impl Reactor {
         self.figures().received.add(1);
         let Some(connection) = self.connections.at(slot) else { return Verdict::Close };
         connection.tally.received += 1;
+        let (address, session) = (connection.address, connection.session);
         if !connection.heard {
             connection.heard = true;
             self.heard.push(slot);
         }
         if !self.may_ask(slot, header.opcode) {
+            tracing::warn!(
+                %address,
+                session = format_args!("0x{session:x}"),
+                "a client asked before it had proven who it is, as it must here; its connection was closed"
+            );
             self.refuse(slot, header.xid, 0, Code::SessionClosedRequireAuth);
             return Verdict::Keep;
         }
@@ -452,14 +467,25 @@ impl Reactor {
         let Ok(request) = Auth::read(&mut Reader::new(body)) else { return Verdict::Close };
         let scheme = request.scheme.unwrap_or_default();
         let settings = self.settings.clone();
+        let Some(connection) = self.connections.at(slot) else { return Verdict::Close };
+        let (address, session) = (connection.address, connection.session);
         match settings.authority.authenticate(&scheme, request.credential) {
-            Err(code) => self.refuse(slot, header.xid, 0, code),
+            Err(code) => {
+                let session = format_args!("0x{session:x}");
+                let scheme = SCHEMES.into_iter().find(|known| *known == scheme).unwrap_or("unknown");
+                tracing::warn!(%address, session, scheme, "authentication failed; the connection was closed");
+                self.refuse(slot, header.xid, 0, code);
+            }
             Ok(proven) => {
-                let Some(connection) = self.connections.at(slot) else { return Verdict::Close };
                 let mut ids = connection.ids.to_vec();
                 ids.extend(proven.into_iter().filter(|id| !connection.ids.contains(id)));
                 let bytes: usize = ids.iter().map(|id| id.scheme.len() + id.id.len()).sum();
                 if ids.len() > IDS_MAX || bytes > IDS_BYTES_MAX {
+                    tracing::warn!(
+                        %address,
+                        session = format_args!("0x{session:x}"),
+                        "a client proved more identities than are kept; authentication failed and the connection was closed"
+                    );
                     self.refuse(slot, header.xid, 0, Code::AuthFailed);
                     return Verdict::Keep;
                 }

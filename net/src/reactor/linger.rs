@@ -5,11 +5,11 @@
 //! the newline comes in a packet of its own. So the client is told that nothing follows (FIN), and what comes is read and
 //! dropped until the client has closed as well, within bounds of time, reads and sockets.
 //!
-//! Such a socket is no connection any more: it counts in no limit and stands in no list.
+//! Such a socket is no connection any more and stands in no list, but it has a descriptor, and so counts until it is closed.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -34,6 +34,7 @@ const TOKENS: usize = 1 << 20;
 /// A socket of which nothing is wanted but its end.
 struct Socket {
     stream: TcpStream,
+    address: IpAddr,
     token: Token,
     until: Instant,
     bytes_left: usize,
@@ -51,37 +52,43 @@ pub(super) struct Lingering {
 impl Reactor {
     /// Ends a connection that has been told everything.
     pub(super) fn finish(&mut self, slot: u32) {
-        let Some(stream) = self.detach(slot) else { return };
+        let Some((stream, address)) = self.detach(slot) else { return };
         let token = self.lingering.next_token();
         let until = self.now + LINGER_MAX;
-        let mut socket = Socket { stream, token, until, bytes_left: BYTES_MAX, reads_left: READS_MAX };
+        let mut socket = Socket { stream, address, token, until, bytes_left: BYTES_MAX, reads_left: READS_MAX };
         if socket.has_ended(&mut self.buffer) {
-            return;
+            return self.release(socket.stream, address);
         }
         // Watched before the client can know that it is to close. A socket that cannot be has no more than its reset.
         let watched = self.registry.register(&mut socket.stream, token, Interest::READABLE);
         if watched.and_then(|()| socket.stream.shutdown(Shutdown::Write)).is_err() {
-            return;
-        }
-        if self.lingering.sockets.len() == SOCKETS_MAX {
-            self.lingering.sockets.pop_front();
+            return self.release(socket.stream, address);
         }
         self.lingering.sockets.push_back(socket);
+        if self.lingering.sockets.len() > SOCKETS_MAX
+            && let Some(oldest) = self.lingering.sockets.pop_front()
+        {
+            self.release(oldest.stream, oldest.address);
+        }
     }
 
     /// Something has come for a socket, or its end.
     pub(super) fn drain(&mut self, token: Token, buffer: &mut [u8]) {
         let sockets = &mut self.lingering.sockets;
         let Some(at) = sockets.iter().position(|socket| socket.token == token) else { return };
-        if sockets[at].has_ended(buffer) {
-            sockets.remove(at);
+        if sockets[at].has_ended(buffer)
+            && let Some(socket) = sockets.remove(at)
+        {
+            self.release(socket.stream, socket.address);
         }
     }
 
     /// Gives up on those that had their time.
     pub(super) fn stop_lingering(&mut self) {
         let now = self.now;
-        while self.lingering.sockets.pop_front_if(|socket| socket.until <= now).is_some() {}
+        while let Some(socket) = self.lingering.sockets.pop_front_if(|socket| socket.until <= now) {
+            self.release(socket.stream, socket.address);
+        }
     }
 }
 

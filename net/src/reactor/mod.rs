@@ -54,6 +54,8 @@ pub use hearing::{PAUSE_MIN, pause_min};
 /// The token of a reactor's bell.
 pub const BELL: Token = Token(0);
 const LISTENER: Token = Token(1);
+/// The reactor that accepts for all.
+pub const ACCEPTOR: usize = 0;
 /// Tokens from here on are somebody else's, with whom the reactor shares a poll.
 pub const FOREIGN: usize = usize::MAX - (SOURCES_BESIDE - 1);
 /// What a poll may watch besides connections: the bell, the listener, and what is somebody else's.
@@ -160,7 +162,7 @@ pub struct Parts {
     pub settings: Arc<Settings>,
     pub limits: Arc<Limits>,
     pub status: Arc<Status>,
-    /// One reactor accepts for all.
+    /// Of the [`ACCEPTOR`].
     pub listener: Option<TcpListener>,
     pub reader: Reader,
     /// The newest transaction of the reader's view.
@@ -339,6 +341,7 @@ impl Reactor {
         while let Some(errand) = self.exchange().errands.pop() {
             match errand {
                 Errand::Accepted { stream, address, port } => self.open(stream, address, port),
+                Errand::Accept => self.accept_again = true,
                 Errand::DescribeConnections { reactor, connection, long } => {
                     let text = self.describe_connections(long);
                     let asker = &self.exchanges[reactor];
@@ -358,11 +361,22 @@ impl Reactor {
             self.accept_again = false;
             return;
         };
-        let outcome = accept(&listener, |stream, address, port| self.place(stream, address, port));
+        let status = self.status.clone();
+        let outcome =
+            accept(&listener, || status.peers.has_room(), |stream, address, port| self.place(stream, address, port));
         self.listener = Some(listener);
         self.accept_again = match outcome {
             Accepted::All => false,
             Accepted::Some => true,
+            Accepted::Full => {
+                tracing::warn!(
+                    connections = status.peers.room(),
+                    descriptors = status.descriptors_max,
+                    "the limit of open files has no room for another client: connections wait until one closes; raise \
+                     the limit (ulimit -n, LimitNOFILE= of a systemd unit)"
+                );
+                false
+            }
             Accepted::Failed(error) => {
                 tracing::error!(%error, "cannot accept a connection; those that wait are tried again");
                 // Housekeeping tries again, which is soon enough and not at once.
@@ -385,11 +399,12 @@ impl Reactor {
             return self.open(stream, address, port);
         }
         let exchange = &self.exchanges[reactor];
-        if exchange.errands.push(Errand::Accepted { stream, address, port }).is_err() {
-            tracing::warn!(%address, "a reactor has too many new connections; one was closed");
-            self.status.peers.leave(address);
-        }
+        let is_taken = exchange.errands.push(Errand::Accepted { stream, address, port }).is_ok();
         exchange.reactor_bell.ring();
+        if !is_taken {
+            tracing::warn!(%address, "a reactor has too many new connections; one was closed");
+            self.leave(address);
+        }
     }
 
     fn open(&mut self, mut stream: TcpStream, address: std::net::IpAddr, port: u16) {
@@ -401,8 +416,8 @@ impl Reactor {
             .and_then(|()| self.registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE));
         if let Err(error) = registered {
             tracing::debug!(%address, %error, "a connection was gone before it was served");
-            self.status.peers.leave(address);
-            return;
+            drop(stream);
+            return self.leave(address);
         }
         let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let ids: Arc<[Id]> = [Id { scheme: "ip".into(), id: id_of_address(address) }].into();
@@ -438,23 +453,45 @@ impl Reactor {
         self.figures().connections.set(self.connections.len() as u64);
     }
 
+    /// A connection's descriptor is closed: whoever waits for it may be accepted.
+    fn leave(&mut self, address: std::net::IpAddr) {
+        if !self.status.peers.leave(address) {
+            return;
+        }
+        if self.index == ACCEPTOR {
+            self.accept_again = true;
+            return;
+        }
+        let exchange = &self.exchanges[ACCEPTOR];
+        // Where the errand finds no room, housekeeping accepts again.
+        let _ = exchange.errands.push(Errand::Accept);
+        exchange.reactor_bell.ring();
+    }
+
     fn keep_alive(&self, stream: &TcpStream) -> io::Result<()> {
         if self.settings.tcp_keep_alive { socket2::SockRef::from(stream).set_keepalive(true) } else { Ok(()) }
     }
 
     /// Forgets a connection and closes its socket; its session lives on.
     fn close(&mut self, slot: u32) {
-        drop(self.detach(slot));
+        if let Some((stream, address)) = self.detach(slot) {
+            self.release(stream, address);
+        }
     }
 
-    /// Forgets a connection; its session lives on. The socket is the caller's.
-    fn detach(&mut self, slot: u32) -> Option<TcpStream> {
+    /// Closes a socket, which makes room for another.
+    fn release(&mut self, stream: TcpStream, address: std::net::IpAddr) {
+        drop(stream);
+        self.leave(address);
+    }
+
+    /// Forgets a connection; its session lives on. The socket is the caller's, who releases it.
+    fn detach(&mut self, slot: u32) -> Option<(TcpStream, std::net::IpAddr)> {
         let mut connection = self.connections.remove(slot)?;
         // A descriptor that is closed right after this is removed from the poll in any case.
         let _ = self.registry.deregister(&mut connection.stream);
         self.watches.forget(slot);
         self.memory.forget(&connection);
-        self.status.peers.leave(connection.address);
         self.outstanding -= connection.in_flight;
         self.limits.large.release(connection.pending.iter().map(Pending::large).sum());
         if connection.heard && connection.session != 0 {
@@ -470,7 +507,7 @@ impl Reactor {
         let figures = self.figures();
         figures.connections.set(self.connections.len() as u64);
         figures.outstanding.set(self.outstanding as u64);
-        Some(connection.stream)
+        Some((connection.stream, connection.address))
     }
 
     /// Puts a request without a body into the turn's submission.

@@ -1,6 +1,6 @@
 //! Mistakes of the operator: each is told in one clear sentence, and the process ends with a code that is not 0.
 use crate::wire::{assert_stands, server, setup};
-use paddock_tests::server::{TempDir, command, error_of, free_port, poll_until};
+use paddock_tests::server::{TempDir, behind, command, error_of, free_port, poll_until};
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -115,4 +115,16 @@ fn an_unknown_option() {
     // There is no log yet: what is wrong is the command itself.
     assert!(said.starts_with("paddock: ") && said.lines().count() == 1, "{said}");
     assert!(said.contains("--nonsense") && said.contains("--help"), "{said}");
+}
+
+#[test]
+fn fewer_open_files_than_the_server_needs() {
+    let dir = TempDir::new("start");
+    let config = zoo_cfg(&dir, &dir.path().join("data"), free_port(), "");
+    let (_, said) = refused(behind(&["prlimit", "--nofile=40:40"], start(&config)));
+    // What was recovered before is told too.
+    let sentence = said.lines().last().and_then(error_of).expect("an error is said last");
+    for part in ["open files is 40", "ulimit -n", "LimitNOFILE"] {
+        assert!(sentence.contains(part), "{part:?} is missing in: {said}");
+    }
 }

@@ -397,6 +397,8 @@ impl Replica {
         figures.log_bytes.set(log.bytes);
         figures.sync_micros_sum.set(log.sync_total.as_micros() as u64);
         figures.sync_micros_max.set(log.sync_max.as_micros() as u64);
+        figures.sync_micros_last.set(log.sync_last.as_micros() as u64);
+        figures.log_segment.set(log.segment);
     }
 
     fn reclaim(&mut self) {
@@ -423,6 +425,7 @@ impl Replica {
                 self.trigger.reset();
             }
         }
+        self.status.replica.snapshotting.set(u64::from(!self.snapshotter.is_idle()));
         // What is durable already will not be told again.
         self.snapshotter.note_durable(self.log.completed_zxid());
         Ok(())

@@ -132,6 +132,13 @@ impl Replica {
         if password_matches && self.lives(session) {
             self.settle(home, session, timeout);
         } else {
+            if password_matches {
+                let session = format_args!("0x{session:x}");
+                tracing::info!(
+                    session,
+                    "a client came back to a session that has expired or never was; it was refused"
+                );
+            }
             self.answer(home, AnswerKind::Refused);
         }
     }

@@ -1,0 +1,100 @@
+//! Descriptors: how many of them clients may take, so that there is always one for what must not fail.
+//!
+//! What is open when serving begins stays open; clients get the rest, less a reserve for what the log, snapshots and the
+//! stop open on the way.
+
+use std::fmt;
+
+use paddock_engine::io::sys;
+use paddock_engine::snapshot;
+
+/// The log's next segment, a segment that is removed, its milestone, the directory of each, and the segment that a stop
+/// shortens.
+const LOG: u64 = 7;
+/// A snapshot's file, the directory, its listing, a snapshot that is checked, and old ones that are removed.
+const SNAPSHOT: u64 = 5 + snapshot::REMOVED_MAX as u64;
+/// For each reactor: the second handle of its poll, a file that a four-letter word looks at, and a connection that is
+/// refused or on its way out.
+const REACTOR: u64 = 3;
+/// What has no list: files that the standard library opens, notes of a page beside the log.
+const OTHERS: u64 = 16;
+/// Open when serving begins, where the kernel does not tell; and each reactor's poll, bell and queue.
+const OPEN_UNTOLD: u64 = 32;
+const OPEN_UNTOLD_REACTOR: u64 = 3;
+
+/// A server with room for fewer clients than this does not start.
+const CLIENTS_MIN: u64 = 16;
+/// An operator who has not thought of the limit should hear of it where there is room for fewer.
+const CLIENTS_FEW: u64 = 1000;
+
+/// The descriptors of this process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Descriptors {
+    /// All that it may have.
+    pub limit: u64,
+    /// For clients' connections.
+    pub clients: u64,
+}
+
+/// The limit of open files is too low to serve.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooFew {
+    limit: u64,
+    needed: u64,
+}
+
+impl fmt::Display for TooFew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TooFew { limit, needed } = self;
+        write!(
+            f,
+            "the limit of open files is {limit}, and this server needs {needed} to serve {CLIENTS_MIN} clients; raise it \
+             (ulimit -n, LimitNOFILE= of a systemd unit)"
+        )
+    }
+}
+
+impl Descriptors {
+    /// Shares out what `limit` says. To be called when all is open that stays open, but for the reactors' connections.
+    pub fn share(limit: u64, reactors: usize) -> Result<Descriptors, TooFew> {
+        let reactors = reactors as u64;
+        let open = sys::open_descriptors().unwrap_or(OPEN_UNTOLD + OPEN_UNTOLD_REACTOR * reactors);
+        Descriptors::beside(limit, open, reactors)
+    }
+
+    fn beside(limit: u64, open: u64, reactors: u64) -> Result<Descriptors, TooFew> {
+        let kept = open + LOG + SNAPSHOT + REACTOR * reactors + OTHERS;
+        let clients = limit.saturating_sub(kept);
+        if clients < CLIENTS_MIN {
+            return Err(TooFew { limit, needed: kept + CLIENTS_MIN });
+        }
+        Ok(Descriptors { limit, clients })
+    }
+
+    /// Tells of a limit that clients may reach.
+    pub fn report(&self) {
+        if self.clients < CLIENTS_FEW {
+            tracing::warn!(
+                limit = self.limit,
+                connections = self.clients,
+                "the limit of open files leaves room for few clients; raise it (ulimit -n, LimitNOFILE= of a systemd unit)"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLIENTS_MIN, Descriptors, LOG, OTHERS, REACTOR, SNAPSHOT, TooFew};
+
+    #[test]
+    fn clients_get_what_is_not_open_or_reserved() {
+        let reserve = LOG + SNAPSHOT + 2 * REACTOR + OTHERS;
+        let shared = Descriptors::beside(1024, 30, 2).unwrap();
+        assert_eq!(shared, Descriptors { limit: 1024, clients: 1024 - 30 - reserve });
+        let needed = 30 + reserve + CLIENTS_MIN;
+        assert_eq!(Descriptors::beside(needed, 30, 2).unwrap().clients, CLIENTS_MIN);
+        assert_eq!(Descriptors::beside(needed - 1, 30, 2), Err(TooFew { limit: needed - 1, needed }));
+        assert!(Descriptors::beside(0, 30, 2).is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! What the process does when it is sent a signal, from its beginning on.
+//!
+//! | signal | does |
+//! |---|---|
+//! | SIGTERM, SIGINT | stop: at once while nothing is served, in order later |
+//! | SIGQUIT | the log tells the state, as a JVM tells its threads |
+//! | SIGHUP, SIGUSR1, SIGUSR2 | a line in the log |
+//! | SIGXFSZ | nothing; the write that goes beyond the limit of file sizes fails |
+//!
+//! A thread waits for them, so that the state can be told whatever the others wait for.
+
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
+use signal_hook::iterator;
+use signal_hook::low_level;
+use tracing::Level;
+
+use crate::messages;
+
+const KNOWN: [i32; 7] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ];
+
+/// The lines that tell the state.
+pub type Summary = Box<dyn Fn() -> Vec<String> + Send>;
+
+/// Signals reach this process and no longer what the system does about them.
+pub struct Signals {
+    /// What serves, as soon as something does.
+    server: Arc<Mutex<Option<Server>>>,
+}
+
+struct Server {
+    /// Written to when it is to stop.
+    stop: UnixStream,
+    summary: Summary,
+}
+
+impl Signals {
+    /// Begins to take signals.
+    pub fn take() -> io::Result<Signals> {
+        let mut signals = iterator::Signals::new(KNOWN)?;
+        let server: Arc<Mutex<Option<Server>>> = Arc::default();
+        let told = server.clone();
+        std::thread::Builder::new().name("signals".into()).spawn(move || {
+            for signal in signals.forever() {
+                // Nothing that holds it can leave it half changed.
+                heed(signal, told.lock().unwrap_or_else(PoisonError::into_inner).as_ref());
+            }
+        })?;
+        Ok(Signals { server })
+    }
+
+    /// From now on the process stops in order: what is returned becomes readable when it is told to.
+    pub fn serve(&self, summary: Summary) -> io::Result<OwnedFd> {
+        let (told, stop) = UnixStream::pair()?;
+        told.set_nonblocking(true)?;
+        stop.set_nonblocking(true)?;
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(Server { stop, summary });
+        Ok(told.into())
+    }
+}
+
+fn heed(signal: i32, server: Option<&Server>) {
+    match (signal, server) {
+        // Recovery may take long, and is as safe from an end where it stands as from a crash.
+        (SIGTERM | SIGINT, None) => {
+            messages::flush();
+            low_level::exit(0);
+        }
+        // A pipe that is full has told it before.
+        (SIGTERM | SIGINT, Some(server)) => drop((&server.stop).write(&[0])),
+        (SIGQUIT, None) => messages::say(Level::INFO, "SIGQUIT: the server is starting and serves nobody yet"),
+        (SIGQUIT, Some(server)) => (server.summary)().iter().for_each(|line| messages::say(Level::INFO, line)),
+        (SIGXFSZ, _) => {}
+        (signal, _) => {
+            let name = low_level::signal_name(signal).unwrap_or("a signal");
+            tracing::info!(
+                "{name} means nothing to this server, which goes on; SIGTERM stops it, SIGQUIT has it tell its state"
+            );
+        }
+    }
+}
