@@ -286,10 +286,10 @@ mod tests {
         written.publish().unwrap();
     }
 
-    /// Writes a log whose records come after `after`.
-    fn write_log(dir: &Path, after: Zxid, records: &[Vec<u8>]) {
-        let (mut log, _) = Log::open(LogConfig::new(dir), after, &mut |_, _| Ok(())).unwrap();
-        for (zxid, record) in (after.0 + 1..).zip(records) {
+    /// Writes a log from the first transaction on.
+    fn write_log(dir: &Path, records: &[Vec<u8>]) {
+        let (mut log, _) = Log::open(LogConfig::new(dir), Zxid::ZERO, &mut |_, _| Ok(())).unwrap();
+        for (zxid, record) in (1..).zip(records) {
             log.append(Zxid(zxid), |out| out.extend_from_slice(record));
         }
         log.close().unwrap();
@@ -306,13 +306,14 @@ mod tests {
         database.apply(&header(1), &create("/snapshot", &list("pat")), None);
         write_snapshot(&dir.0, &mut database);
         let records = [
+            create("/snapshot", &list("pat")),
             create("/log", &list("pat")),
             create("/other", &list("sam")),
             Txn::Multi(vec![create("/member", &list("pat"))]),
             Txn::SetAcl { path: "/other".into(), acl: list("pat"), version: 1 },
         ];
-        let records: Vec<Vec<u8>> = (2..).zip(&records).map(|(zxid, txn)| encoded(zxid, txn)).collect();
-        write_log(&dir.0, Zxid(1), &records);
+        let records: Vec<Vec<u8>> = (1..).zip(&records).map(|(zxid, txn)| encoded(zxid, txn)).collect();
+        write_log(&dir.0, &records);
 
         let recovered = recover(&dir.0, LogConfig::new(&dir.0), Rules::default()).map_err(|error| error.to_string());
         let recovered = recovered.unwrap_or_else(|error| panic!("{error}"));
@@ -340,7 +341,7 @@ mod tests {
             (create("no/slash", &None), "the invalid path \"no/slash\""),
             (create("//", &None), "the invalid path \"//\""),
         ] {
-            write_log(&dir.0, Zxid::ZERO, &[encoded(1, &create("/fine", &None)), encoded(2, &txn)]);
+            write_log(&dir.0, &[encoded(1, &create("/fine", &None)), encoded(2, &txn)]);
             let refused = recover(&dir.0, LogConfig::new(&dir.0), Rules::default()).map(|_| ());
             let error = refused.expect_err(reason).to_string();
             for part in ["transaction 0x2 in ", "log.0000000000000001 at offset 0 ", reason] {
