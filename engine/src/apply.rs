@@ -12,7 +12,7 @@ use crate::error::Code;
 use crate::event::{EventKind, Events};
 use crate::jute::Write;
 use crate::path;
-use crate::quota::Difference;
+use crate::quota::{Difference, Usage};
 use crate::request::{opcode, write_multi_header};
 use crate::stat::{CONTAINER_OWNER, Stat, WIRE_LENGTH};
 use crate::tree::{NewZnode, OwnerKind, owner_kind, ttl_owner};
@@ -28,7 +28,7 @@ pub struct Effects {
 }
 
 /// What became of one operation.
-enum Done<'t> {
+pub(crate) enum Done<'t> {
     Created {
         opcode: i32,
         path: &'t str,
@@ -63,45 +63,65 @@ impl Database {
                 }
                 self.close_session(header, &mut effects);
             }
-            operation => {
-                let done = self.apply_operation(header, operation, &mut effects);
-                if let Some(effects) = &mut effects {
-                    self.write_reply(&done, &mut effects.reply);
-                }
-            }
+            operation => self.apply_alone(header, operation, None, &mut effects),
         }
     }
 
-    /// Forgets the session, and deletes what it still owns where the transaction did not say.
+    /// Deletes what the session still owns where the transaction did not say, and forgets it.
     fn close_session(&mut self, header: &TxnHeader, effects: &mut Option<&mut Effects>) {
-        let left: Vec<String> = self.ephemerals_of(header.client).map(str::to_owned).collect();
-        for path in left {
+        while let Some(path) = self.pop_ephemeral(header.client) {
             self.delete(&path, header.zxid, effects);
         }
         self.sessions.remove(&header.client);
     }
 
     fn apply_multi(&mut self, header: &TxnHeader, members: &[Txn<'_>], effects: &mut Option<&mut Effects>) {
-        let failed = members.iter().any(|member| matches!(member, Txn::Error(_)));
+        let failed = has_failed(members);
         for member in members {
-            let done = match member {
-                Txn::Error(code) => Done::Failed(*code),
-                _ if failed => Done::Failed(0),
-                member => self.apply_operation(header, member, effects),
-            };
-            if let Some(effects) = effects {
-                self.write_member_result(&done, &mut effects.reply);
-            }
+            self.apply_member(header, member, failed, None, effects);
         }
+        end_multi(effects);
+    }
+
+    /// Of a multi that has `failed`, no member changes anything. `counted` is as for [`Database::apply_operation`].
+    pub(crate) fn apply_member(
+        &mut self,
+        header: &TxnHeader,
+        member: &Txn<'_>,
+        failed: bool,
+        counted: Option<Usage>,
+        effects: &mut Option<&mut Effects>,
+    ) {
+        let done = match member {
+            Txn::Error(code) => Done::Failed(*code),
+            _ if failed => Done::Failed(0),
+            member => self.apply_operation(header, member, counted, effects),
+        };
         if let Some(effects) = effects {
-            write_multi_header(-1, true, -1, &mut effects.reply);
+            self.write_member_result(&done, &mut effects.reply);
         }
     }
 
+    /// Applies what is a transaction by itself and no multi. `counted` is as for [`Database::apply_operation`].
+    pub(crate) fn apply_alone(
+        &mut self,
+        header: &TxnHeader,
+        txn: &Txn<'_>,
+        counted: Option<Usage>,
+        effects: &mut Option<&mut Effects>,
+    ) {
+        let done = self.apply_operation(header, txn, counted, effects);
+        if let Some(effects) = effects {
+            self.write_reply(&done, &mut effects.reply);
+        }
+    }
+
+    /// `counted` is what [`Database::count_before_creation`] asks for, where that was done ahead.
     fn apply_operation<'t>(
         &mut self,
         header: &TxnHeader,
         txn: &'t Txn<'_>,
+        counted: Option<Usage>,
         effects: &mut Option<&mut Effects>,
     ) -> Done<'t> {
         match txn {
@@ -122,7 +142,7 @@ impl Database {
                     ..Stat::default()
                 };
                 let znode = NewZnode { path, data: *data, acl: acl.clone(), stat };
-                self.create(znode, *parent_cversion, effects, txn.opcode())
+                self.create(znode, *parent_cversion, counted, effects, txn.opcode())
             }
             Txn::Delete { path } | Txn::DeleteContainer { path } => self.delete(path, header.zxid, effects),
             Txn::SetData { path, data, version } => {
@@ -155,6 +175,7 @@ impl Database {
         &mut self,
         znode: NewZnode<'t>,
         parent_cversion: i32,
+        counted: Option<Usage>,
         effects: &mut Option<&mut Effects>,
         opcode: i32,
     ) -> Done<'t> {
@@ -169,18 +190,19 @@ impl Database {
             self.tree.raise_cversion(parent, parent_cversion, zxid);
             return Done::Failed(Code::NodeExists.number());
         }
+        let counted = counted.or_else(|| self.count_at_once(path));
         self.tree.create(znode, parent_cversion);
         match owner_kind(owner, self.rules.extended_types) {
             OwnerKind::Ephemeral => self.add_ephemeral(owner, path),
             kind => self.containers.note(kind, path),
         }
-        self.charge_creation(path, bytes);
+        self.charge_creation(path, bytes, counted);
         self.tell(EventKind::Created, zxid, path, effects);
         self.tell(EventKind::ChildrenChanged, zxid, parent, effects);
         Done::Created { opcode, path }
     }
 
-    fn delete<'t>(&mut self, path: &str, zxid: i64, effects: &mut Option<&mut Effects>) -> Done<'t> {
+    pub(crate) fn delete<'t>(&mut self, path: &str, zxid: i64, effects: &mut Option<&mut Effects>) -> Done<'t> {
         let Some((parent, _)) = path::split(path).filter(|(parent, _)| self.tree.get(parent).is_some()) else {
             return Done::Failed(Code::NoNode.number());
         };
@@ -244,5 +266,17 @@ impl Database {
     fn write_stat(&self, path: &str, out: &mut Vec<u8>) {
         let znode = self.tree.get(path).expect("it was changed by this very operation");
         out.extend_from_slice(znode.stat_wire());
+    }
+}
+
+/// Whether any member is an error, so that none changes anything.
+pub(crate) fn has_failed(members: &[Txn<'_>]) -> bool {
+    members.iter().any(|member| matches!(member, Txn::Error(_)))
+}
+
+/// Ends the results of a multi.
+pub(crate) fn end_multi(effects: &mut Option<&mut Effects>) {
+    if let Some(effects) = effects {
+        write_multi_header(-1, true, -1, &mut effects.reply);
     }
 }

@@ -146,6 +146,17 @@ impl Database {
         self.ephemeral_count += usize::from(is_new);
     }
 
+    /// Takes the first of the session's ephemerals from what it owns.
+    pub(crate) fn pop_ephemeral(&mut self, session: i64) -> Option<Box<str>> {
+        let paths = self.ephemerals.get_mut(&session)?;
+        let path = paths.pop_first()?;
+        self.ephemeral_count -= 1;
+        if paths.is_empty() {
+            self.ephemerals.remove(&session);
+        }
+        Some(path)
+    }
+
     pub(crate) fn remove_ephemeral(&mut self, session: i64, path: &str) {
         if let Some(paths) = self.ephemerals.get_mut(&session) {
             self.ephemeral_count -= usize::from(paths.remove(path));

@@ -174,6 +174,28 @@ pub enum Shown<'a> {
 }
 
 impl ReplyForm<'_> {
+    /// One that outlives the request.
+    pub fn into_owned(self) -> ReplyForm<'static> {
+        let owned = |path: Cow<'_, str>| Cow::Owned(path.into_owned());
+        match self {
+            ReplyForm::OfTxn => ReplyForm::OfTxn,
+            ReplyForm::Empty => ReplyForm::Empty,
+            ReplyForm::Path(path) => ReplyForm::Path(owned(path)),
+            ReplyForm::Members(shown) => ReplyForm::Members(
+                shown
+                    .into_iter()
+                    .map(|shown| match shown {
+                        Shown::OfTxn => Shown::OfTxn,
+                        Shown::OfTxnAs(opcode) => Shown::OfTxnAs(opcode),
+                        Shown::Instead { opcode, path, members } => {
+                            Shown::Instead { opcode, path: path.map(owned), members }
+                        }
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
     /// The body of the answer, from that of the transaction.
     pub fn body<'b>(&self, of_txn: &'b [u8]) -> Cow<'b, [u8]> {
         match self {

@@ -2,10 +2,11 @@
 //!
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`txn`], [`event`]), the state
-//! ([`tree`], [`database`], [`prepare`], [`apply`], [`replay`], [`container`], [`quota`], [`keeper`],
+//! ([`tree`], [`database`], [`prepare`], [`apply`], [`application`], [`replay`], [`container`], [`quota`], [`keeper`],
 //! [`expiry`]), the disk ([`io`], [`log`], [`snapshot`]).
 
 pub mod acl;
+pub mod application;
 pub mod apply;
 pub mod container;
 pub mod database;

@@ -14,7 +14,7 @@
 //!
 //! Costs: nothing while there is no quota. With quotas, a search in an ordered set for each level of the path that
 //! another quota lies beside, and for a write below a quota the change of one more znode. The creation of a stats znode
-//! visits the whole subtree at once.
+//! visits the whole subtree, at once or in steps: [`SubtreeCount`].
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ use std::ops::Bound;
 
 use crate::database::Database;
 use crate::error::Code;
-use crate::path::ROOT;
+use crate::jute::Reader;
 use crate::tree::{Tree, View, Znode};
 
 const QUOTAS: &str = "/zookeeper/quota";
@@ -35,7 +35,7 @@ const SHOWN_PATH_MAX: usize = 256;
 
 /// What the znodes of a quota say. -1 is what is not said: no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Usage {
+pub(crate) struct Usage {
     count: i64,
     bytes: i64,
     count_hard_limit: Option<i64>,
@@ -102,6 +102,11 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
+    /// What a znode makes.
+    fn of(znode: Znode<'_>) -> Difference {
+        Difference::creation(znode.data().map_or(0, <[u8]>::len))
+    }
+
     pub(crate) fn creation(bytes: usize) -> Difference {
         Difference { count: 1, bytes: bytes as i64 }
     }
@@ -148,7 +153,7 @@ impl QuotaIndex {
     /// All limits znodes, from the tree.
     pub(crate) fn of(tree: &Tree) -> QuotaIndex {
         let mut index = QuotaIndex::default();
-        visit_subtree(tree.head(), QUOTAS, |znode| index.note(znode.path()));
+        Walk::below(QUOTAS).go_on(tree.head(), &mut { usize::MAX }, |znode| index.note(znode.path()));
         index
     }
 
@@ -178,42 +183,100 @@ fn prefix_of<'p>(path: &'p str, name: &str) -> Option<&'p str> {
     path.strip_prefix(QUOTAS)?.strip_suffix(name).filter(|prefix| prefix.starts_with('/'))
 }
 
+/// Whether a quota on `prefix` counts this path too: the znodes of a quota on `/zookeeper` are among those it counts.
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
+}
+
 fn usage_at(tree: &Tree, prefix: &str, name: &str) -> Option<Usage> {
     tree.get(&format!("{QUOTAS}{prefix}{name}")).map(Usage::of)
 }
 
-/// Calls `visit` with the znode and all below it.
-fn visit_subtree<'t>(view: View<'t>, top: &str, mut visit: impl FnMut(Znode<'t>)) {
-    let mut parents: Vec<Znode<'t>> = view.get(top).into_iter().collect();
-    parents.iter().for_each(|top| visit(*top));
-    let mut path = String::new();
-    while let Some(parent) = parents.pop() {
-        path.clear();
-        path.push_str(if parent.path() == ROOT { "" } else { parent.path() });
-        path.push('/');
-        let length = path.len();
-        for name in parent.children() {
-            path.truncate(length);
-            path.push_str(name);
-            let child = view.get(&path).expect("every listed child is in the tree");
-            visit(child);
-            if child.num_children() > 0 {
-                parents.push(child);
+/// A walk through all znodes below one, in steps. The tree must not change from one to the next. Between them it holds
+/// the paths of the parents that it has met and not come to yet.
+#[derive(Debug)]
+struct Walk {
+    /// The znode whose children are visited, and how many pages of their names are done.
+    parent: Box<str>,
+    pages: usize,
+    /// Others that have children.
+    parents: Vec<Box<str>>,
+}
+
+impl Walk {
+    fn below(top: &str) -> Walk {
+        Walk { parent: top.into(), pages: 0, parents: Vec::new() }
+    }
+
+    /// Calls `visit` with one znode for each of the `steps`, and no more than a page of names beyond them. Whether that
+    /// was all.
+    fn go_on<'t>(&mut self, view: View<'t>, steps: &mut usize, mut visit: impl FnMut(Znode<'t>)) -> bool {
+        loop {
+            let mut path = format!("{}/", self.parent);
+            let length = path.len();
+            let pages = view.get(&self.parent).map(|parent| parent.child_pages().skip(self.pages));
+            for page in pages.into_iter().flatten() {
+                if *steps == 0 {
+                    return false;
+                }
+                let mut names = Reader::new(page);
+                while !names.is_empty() {
+                    let name = names.string().ok().flatten().expect("a page has whole names");
+                    path.truncate(length);
+                    path.push_str(&name);
+                    let child = view.get(&path).expect("every listed child is in the tree");
+                    visit(child);
+                    *steps = steps.saturating_sub(1);
+                    if child.num_children() > 0 {
+                        self.parents.push(child.path().into());
+                    }
+                }
+                self.pages += 1;
             }
+            let Some(parent) = self.parents.pop() else { return true };
+            (self.parent, self.pages) = (parent, 0);
         }
     }
 }
 
+/// A count of what a subtree uses, in steps. The tree must not change from one to the next.
+#[derive(Debug)]
+pub(crate) struct SubtreeCount {
+    walk: Walk,
+    usage: Usage,
+}
+
+impl SubtreeCount {
+    fn of(view: View<'_>, top: &str) -> SubtreeCount {
+        let usage = view.get(top).map_or(Usage::new(0, 0), |top| Usage::new(0, 0).plus(Difference::of(top)));
+        SubtreeCount { walk: Walk::below(top), usage }
+    }
+
+    /// Looks at about as many znodes as there are steps. The usage, once all are counted.
+    pub(crate) fn go_on(&mut self, view: View<'_>, steps: &mut usize) -> Option<Usage> {
+        let SubtreeCount { walk, usage } = self;
+        walk.go_on(view, steps, |znode| *usage = usage.plus(Difference::of(znode))).then_some(*usage)
+    }
+}
+
 impl Database {
-    /// Accounts for a znode that was just created.
-    pub(crate) fn charge_creation(&mut self, path: &str, bytes: usize) {
+    /// What has to be counted before this znode is created: of a stats znode, the subtree that it is about.
+    pub(crate) fn count_before_creation(&self, path: &str) -> Option<SubtreeCount> {
+        prefix_of(path, STATS).map(|prefix| SubtreeCount::of(self.tree.head(), prefix))
+    }
+
+    /// The same, all of it now.
+    pub(crate) fn count_at_once(&self, path: &str) -> Option<Usage> {
+        self.count_before_creation(path)?.go_on(self.tree.head(), &mut { usize::MAX })
+    }
+
+    /// Accounts for a znode that was just created. `counted` is what was counted before.
+    pub(crate) fn charge_creation(&mut self, path: &str, bytes: usize, counted: Option<Usage>) {
         self.quotas.note(path);
-        if let Some(prefix) = prefix_of(path, STATS) {
-            let mut usage = Usage::new(0, 0);
-            let data_bytes = |znode: Znode<'_>| znode.data().map_or(0, <[u8]>::len);
-            visit_subtree(self.tree.head(), prefix, |znode| {
-                usage = usage.plus(Difference::creation(data_bytes(znode)));
-            });
+        if let (Some(prefix), Some(mut usage)) = (prefix_of(path, STATS), counted) {
+            if is_below(path, prefix) {
+                usage = usage.plus(Difference::creation(bytes));
+            }
             self.tree.rewrite_data(path, Some(usage.text().as_bytes()));
         }
         self.charge(path, Difference::creation(bytes));

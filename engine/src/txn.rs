@@ -13,6 +13,9 @@ use crate::request::{self, opcode};
 /// The version of the tree digest that is written.
 pub const DIGEST_VERSION: i32 = 2;
 
+/// Where the type stands in an encoded transaction, behind the header, bytes.
+pub(crate) const OPCODE_AT: usize = 28;
+
 /// Who asked, when, and the transaction's place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TxnHeader {
@@ -173,7 +176,6 @@ impl Txn<'_> {
     /// The path that an encoded transaction is about, and whether it changes the parent's children too; `None` for those
     /// that have no path, or several, and where it cannot be read. For looking ahead, not for applying.
     pub fn path_ahead(bytes: &[u8]) -> Option<(&str, bool)> {
-        const OPCODE_AT: usize = 28;
         let mut reader = Reader::new(bytes.get(OPCODE_AT..)?);
         request::path_ahead(reader.i32().ok()?, reader.rest())
     }
@@ -194,7 +196,11 @@ impl Txn<'_> {
         Ok(ReadTxn { header, txn, digest })
     }
 
-    fn read_body<'a>(opcode: i32, reader: &mut Reader<'a>, acls: &mut AclTable) -> Result<Txn<'a>, Malformed> {
+    pub(crate) fn read_body<'a>(
+        opcode: i32,
+        reader: &mut Reader<'a>,
+        acls: &mut AclTable,
+    ) -> Result<Txn<'a>, Malformed> {
         let path = |reader: &mut Reader<'a>| reader.string()?.ok_or(Malformed);
         Ok(match opcode {
             opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => {
@@ -257,14 +263,18 @@ fn read_members<'a>(reader: &mut Reader<'a>, acls: &mut AclTable) -> Result<Vec<
     let count = reader.count()?.unwrap_or(0);
     let mut members = Vec::new();
     for _ in 0..count {
-        let opcode = reader.i32()?;
-        if matches!(opcode, opcode::CREATE_SESSION | opcode::CLOSE_SESSION | opcode::SET_ACL) {
-            return Err(Malformed);
-        }
-        let body = reader.buffer()?.ok_or(Malformed)?;
-        members.push(Txn::read_body(opcode, &mut Reader::new(body), acls)?);
+        members.push(read_member(reader, acls)?);
     }
     Ok(members)
+}
+
+pub(crate) fn read_member<'a>(reader: &mut Reader<'a>, acls: &mut AclTable) -> Result<Txn<'a>, Malformed> {
+    let opcode = reader.i32()?;
+    if matches!(opcode, opcode::CREATE_SESSION | opcode::CLOSE_SESSION | opcode::SET_ACL) {
+        return Err(Malformed);
+    }
+    let body = reader.buffer()?.ok_or(Malformed)?;
+    Txn::read_body(opcode, &mut Reader::new(body), acls)
 }
 
 /// A body of fewer than four bytes, or of a digest alone, has no list.

@@ -16,6 +16,7 @@
 //! | `signals` | signals that end a process which does not know them |
 //! | `start` | mistakes of the operator |
 //! | `totals` | what each connection may have, times very many |
+//! | `turns` | single requests that change or look at very much |
 #[path = "hostile/bodies.rs"]
 mod bodies;
 #[path = "hostile/burdens.rs"]
@@ -34,5 +35,7 @@ mod signals;
 mod start;
 #[path = "hostile/totals.rs"]
 mod totals;
+#[path = "hostile/turns.rs"]
+mod turns;
 #[path = "hostile/wire.rs"]
 mod wire;

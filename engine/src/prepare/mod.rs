@@ -27,6 +27,10 @@ use outlook::Outlook;
 /// The lists of one request have no more bytes once `auth` is replaced in all of them. Everything else in a transaction
 /// came in the request's frame, at most [`FRAME_MAX`] bytes, so that no transaction can be too long for the log.
 const REQUEST_ACL_BYTES_MAX: usize = 8 << 20;
+/// The end of a session does not list more ephemerals than this, nor those with more bytes of paths: whoever applies it has
+/// them. To list them takes a thousandth of a second for ten thousand.
+const LISTED_MAX: usize = 10_000;
+const LISTED_BYTES_MAX: usize = 16 << 20;
 /// No server may take longer frames than this, whatever it is told.
 pub const FRAME_MAX: usize = 16 << 20;
 // A member of a multi has at most twice its bytes in the transaction: the digits of a sequential name, and headers.
@@ -116,8 +120,10 @@ impl Database {
 
     /// The transaction that ends a session and takes its ephemerals along.
     pub fn prepare_close_session(&self, session: i64) -> Txn<'static> {
-        let ephemerals = self.ephemerals_of(session).map(|path| Cow::Owned(path.to_owned())).collect();
-        Txn::CloseSession { ephemerals: Some(ephemerals) }
+        let bytes = || self.ephemerals_of(session).map(|path| path.len() + 4).sum::<usize>();
+        let is_listed = self.ephemeral_count_of(session) <= LISTED_MAX && bytes() <= LISTED_BYTES_MAX;
+        let list = || self.ephemerals_of(session).map(|path| Cow::Owned(path.to_owned())).collect();
+        Txn::CloseSession { ephemerals: is_listed.then(list) }
     }
 }
 

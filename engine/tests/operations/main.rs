@@ -5,5 +5,6 @@ mod containers;
 mod keeper;
 mod quotas;
 mod reconfig;
+mod steps;
 mod world;
 mod writes;

@@ -81,6 +81,19 @@ fn usage_is_counted_at_the_deepest_quota_only() {
     world.assert_replays();
 }
 
+/// The znodes of such a quota are among those that it counts.
+#[test]
+fn a_quota_may_be_on_the_quotas_themselves() {
+    let mut world = World::new();
+    world.set_quota("/zookeeper", "count=-1,bytes=-1");
+    // /zookeeper, its config and quota, /zookeeper/quota/zookeeper, and the two of the quota, the last once more.
+    assert_eq!(world.usage("/zookeeper"), "count=7,bytes=47");
+    world.set_quota("/a", "count=-1,bytes=-1");
+    world.put("/a", b"12345");
+    assert_eq!((world.usage("/zookeeper"), world.usage("/a")), ("count=10,bytes=79".into(), "count=1,bytes=5".into()));
+    world.assert_replays();
+}
+
 #[test]
 fn trap_33_the_stats_change_without_a_trace_in_their_stat() {
     let mut world = World::new();

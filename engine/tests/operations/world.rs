@@ -49,6 +49,23 @@ impl World {
         self.log.push(record);
     }
 
+    /// The same as [`World::apply`], in steps of so many.
+    pub fn apply_in_steps(&mut self, client: i64, txn: &Txn<'_>, steps: usize) {
+        let zxid = self.database.last_zxid().next();
+        let header = TxnHeader { client, cxid: 1, zxid: zxid.0, time: 1000 + zxid.0 };
+        self.effects.reply.clear();
+        let mut application = self.database.begin(&header, txn);
+        while !self.database.go_on(&mut application, &mut { steps }, Some(&mut self.effects)) {
+            assert_eq!(self.database.last_zxid().next(), zxid, "until all is applied, the head is after nothing new");
+        }
+        self.log.push(application.into_record(&self.database));
+    }
+
+    /// The record of the last transaction.
+    pub fn last_record(&self) -> &[u8] {
+        self.log.last().unwrap()
+    }
+
     /// What a client gets: the body of the reply, or the error.
     pub fn ask(&mut self, opcode: i32, body: &[u8]) -> Result<Vec<u8>, Code> {
         let ids = [Id { scheme: "ip".into(), id: "127.0.0.1".into() }];
@@ -77,6 +94,11 @@ impl World {
 
     pub fn delete(&mut self, path: &str) -> Result<(), Code> {
         self.ask(opcode::DELETE, &versioned(path, -1)).map(drop)
+    }
+
+    /// The events since they were asked for last, as they are told, with their transactions and lists.
+    pub fn whole_events(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.effects.events).iter().map(|event| format!("{event:?}")).collect()
     }
 
     pub fn events(&mut self) -> Vec<(EventKind, String)> {

@@ -173,3 +173,24 @@ fn versions_are_checked_and_never_become_minus_one() {
     world.ask(opcode::SET_DATA, &set(-2)).unwrap();
     assert_eq!(world.database.tree().get("/a").unwrap().stat().version, 0);
 }
+
+/// Whoever applies such an end has the list; to make one would keep the others waiting.
+#[test]
+fn the_end_of_a_session_lists_a_bounded_number_of_ephemerals() {
+    const LISTED_MAX: usize = 10_000;
+    let mut world = World::new();
+    let listed = |world: &World| match world.database.prepare_close_session(SESSION) {
+        Txn::CloseSession { ephemerals } => ephemerals.map(|paths| paths.len()),
+        other => panic!("{other:?}"),
+    };
+    for number in 0..LISTED_MAX {
+        world.create(&format!("/{number}"), 1).unwrap();
+    }
+    assert_eq!(listed(&world), Some(LISTED_MAX));
+    world.create("/one-more", 1).unwrap();
+    assert_eq!(listed(&world), None);
+    let close = world.database.prepare_close_session(SESSION);
+    world.apply(SESSION, &close);
+    assert_eq!((world.database.ephemeral_count(), world.database.session_timeout(SESSION)), (0, None));
+    world.assert_replays();
+}

@@ -15,6 +15,7 @@ use paddock_net::exchange::{Answer, AnswerKind, Heard, Request, RequestKind, Sub
 use super::Replica;
 use super::session::Home;
 use super::throttle::{Judgement, refusable_xid};
+use super::unfinished::Owed;
 
 /// A group takes no more transactions beyond this, bytes.
 const GROUP_BYTES: usize = 1024 * 1024;
@@ -40,7 +41,10 @@ const PATH_AHEAD_MAX: usize = 1024;
 impl Replica {
     /// Whether there is room for more writes.
     pub(super) fn may_gather(&self) -> bool {
-        self.log.filling_bytes() < GROUP_BYTES && self.commits.len() < VERSIONS_MAX && !self.has_too_much_garbage()
+        self.unfinished.is_none()
+            && self.log.filling_bytes() < GROUP_BYTES
+            && self.commits.len() < VERSIONS_MAX
+            && !self.has_too_much_garbage()
     }
 
     /// Whether readers and snapshots hold so much that nothing may be added to it.
@@ -196,19 +200,18 @@ impl Replica {
     }
 
     fn write(&mut self, home: Home, session: i64, xid: i32, prepared: Result<Prepared<'_>, Refusal>) {
-        let (code, reply) = match prepared {
+        let (code, body) = match prepared {
             Err(Refusal::Undecodable) => (Code::Marshalling.number(), 0..0),
             Err(Refusal::Failed(code)) => {
                 self.propose(session, xid, &Txn::Error(code.number()));
                 (code.number(), 0..0)
             }
-            Ok(Prepared { txn, reply }) => {
-                self.effects.reply.clear();
-                txn.iter().for_each(|txn| self.propose(session, xid, txn));
-                (0, self.draft.append(home.reactor, &reply.body(&self.effects.reply)))
+            Ok(Prepared { txn: None, reply }) => (0, self.draft.append(home.reactor, &reply.body(&[]))),
+            Ok(Prepared { txn: Some(txn), reply }) => {
+                return self.carry_out(session, xid, &txn, Owed::Reply { home, xid, form: reply });
             }
         };
-        self.answer(home, AnswerKind::Reply { xid, code, body: reply });
+        self.answer(home, AnswerKind::Reply { xid, code, body });
     }
 
     /// Gives the transaction its zxid, logs it and applies it to the head. Its reply is in `effects`.
@@ -225,6 +228,11 @@ impl Replica {
                 write_digest(database.tree().digest(), out);
             }
         });
+        self.note_proposed(before);
+    }
+
+    /// Counts a transaction whose record is the last in the log, which had `before` bytes to write without it.
+    pub(super) fn note_proposed(&mut self, before: usize) {
         self.draft.note_transaction();
         self.transactions += 1;
         self.trigger.note(self.log.filling_bytes() - before);

@@ -4,13 +4,15 @@
 //!
 //! 1. *Completions.* What the log says is durable is committed: each version of those groups goes into every reactor's
 //!    queue, is made public, and only then are its answers seen. Nothing else acknowledges anything.
-//! 2. *Gather.* The reactors' submissions, in the order of their queues: each write is prepared against the head, encoded
+//! 2. *Go on* with a transaction that takes several turns, if there is one: see [`unfinished`]. Nothing is gathered and
+//!    nothing expires until it is done.
+//! 3. *Gather.* The reactors' submissions, in the order of their queues: each write is prepared against the head, encoded
 //!    into the group being filled, and applied to the head. While the log has no room, queues are left to fill, and a
 //!    full queue stops its reactor from reading sockets.
-//! 3. *Time.* Sessions that are due are closed, and containers and TTL znodes deleted, by transactions like any other.
-//! 4. *Submit.* If the log can take a group, the filled one goes; no timer holds it back. While earlier groups are in
+//! 4. *Time.* Sessions that are due are closed, and containers and TTL znodes deleted, by transactions like any other.
+//! 5. *Submit.* If the log can take a group, the filled one goes; no timer holds it back. While earlier groups are in
 //!    flight the next one fills, so that groups are as large as the device is slow.
-//! 5. *Reclaim* what no reader sees any more, a bounded amount.
+//! 6. *Reclaim* what no reader sees any more, a bounded amount.
 //!
 //! Cost of a write: two or three look-ups, one encoding, one copy into the log's buffer, its share of a submission to the
 //! ring, and its share of a release to each reactor.
@@ -23,6 +25,7 @@ mod shortage;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod unfinished;
 
 pub use self::files::Files;
 pub use self::session::NewSessions;
@@ -50,6 +53,7 @@ use paddock_net::status::Status;
 use self::session::{Homes, LocalSessions, first_session};
 use self::shortage::Shortage;
 use self::throttle::RequestThrottle;
+use self::unfinished::{STEPS_PER_TURN, Unfinished};
 use super::release::{Commits, Draft};
 use super::snapshotter::{Snapshotter, Trigger};
 
@@ -113,6 +117,10 @@ pub struct Replica {
     draft: Draft,
     effects: Effects,
     commits: Commits,
+    /// While it is there, the head is in the middle of it, and the draft is empty.
+    unfinished: Option<Unfinished>,
+    /// Of long transactions, which this turn may still take.
+    steps_left: usize,
 
     homes: Homes,
     local: LocalSessions,
@@ -209,6 +217,8 @@ impl Replica {
             draft: Draft::new(reactors),
             effects: Effects::default(),
             commits: Commits::new(reactors),
+            unfinished: None,
+            steps_left: 0,
             homes: Homes::default(),
             local: LocalSessions::new(new_sessions),
             throttle: RequestThrottle::new(throttle),
@@ -291,6 +301,8 @@ impl Replica {
         self.now = Instant::now();
         self.wall_ms = wall_clock_ms();
         self.commit()?;
+        self.steps_left = STEPS_PER_TURN;
+        self.go_on();
         if !self.stopping {
             self.gather();
             self.expire_sessions();
@@ -305,7 +317,7 @@ impl Replica {
     }
 
     fn is_idle(&self) -> bool {
-        self.commits.is_empty() && !self.log.is_filling()
+        self.commits.is_empty() && !self.log.is_filling() && self.unfinished.is_none()
     }
 
     fn exchange_of(&self, reactor: usize) -> &Exchange {
@@ -314,13 +326,14 @@ impl Replica {
 
     /// How long the poll may sleep; the last look at the queues.
     pub fn timeout(&self) -> Option<Duration> {
-        if self.stopping {
+        if self.stopping && self.unfinished.is_none() {
             // Nothing is taken any more. What is under way waits for the log, which wakes, or for a reactor.
             return self.commits.is_blocked().then_some(RETRY);
         }
         let has_submissions = self.begun.iter().any(Option::is_some)
             || self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty());
-        if (has_submissions && self.may_take()) || self.may_reclaim_more {
+        let has_work = self.unfinished.is_some() || (has_submissions && self.may_take());
+        if has_work || self.may_reclaim_more {
             return Some(Duration::ZERO);
         }
         if self.commits.is_blocked() {
@@ -416,7 +429,8 @@ impl Replica {
                 self.log.remove_before(oldest_kept)?;
             }
         }
-        if self.trigger.is_due() && !self.stopping && self.snapshotter.is_idle() && self.draft.is_empty() {
+        let head_is_sealed = self.draft.is_empty() && self.unfinished.is_none();
+        if self.trigger.is_due() && !self.stopping && self.snapshotter.is_idle() && head_is_sealed {
             let zxid = self.database.last_zxid();
             if let Some(pin) = self.database.tree_mut().pin() {
                 let sessions = self.database.sessions().collect();

@@ -16,9 +16,7 @@ use paddock_net::reactor::PAUSE_MIN;
 
 use super::Replica;
 use super::gather::VERSION_TXNS;
-
-/// A close-session transaction that would be longer does not list its ephemerals, bytes; whoever applies it has them.
-const CLOSE_SESSION_BYTES: usize = 16 * 1024 * 1024;
+use super::unfinished::Owed;
 
 /// Where a session's connection is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -146,21 +144,16 @@ impl Replica {
     /// A client asks for the end of its session, whose connection this is.
     pub(super) fn close_for(&mut self, home: Home, session: i64, xid: i32) {
         self.homes.forget(session);
-        self.close_session(session, xid);
-        self.answer(home, AnswerKind::Closed { xid });
+        self.close_session(session, xid, Owed::Told(home, AnswerKind::Closed { xid }));
     }
 
-    fn close_session(&mut self, session: i64, cxid: i32) {
+    fn close_session(&mut self, session: i64, cxid: i32, owed: Owed<'_>) {
         self.expiry.remove(session);
         if self.local.timeouts.remove(&session).is_some() {
-            return;
+            return self.pay(owed);
         }
-        let mut txn = self.database.prepare_close_session(session);
-        let listed: usize = self.database.ephemerals_of(session).map(|path| path.len() + 4).sum();
-        if listed > CLOSE_SESSION_BYTES {
-            txn = Txn::CloseSession { ephemerals: None };
-        }
-        self.propose(session, cxid, &txn);
+        let txn = self.database.prepare_close_session(session);
+        self.carry_out(session, cxid, &txn, owed);
     }
 
     /// Makes a local session global before it asks for an ephemeral. Its id, timeout and connection stay.
@@ -205,10 +198,7 @@ impl Replica {
             tracing::info!(session = format_args!("0x{session:x}"), "session expired");
             self.expired += 1;
             let home = self.homes.forget(session);
-            self.close_session(session, 0);
-            if let Some(home) = home {
-                self.answer(home, AnswerKind::Dropped);
-            }
+            self.close_session(session, 0, home.map_or(Owed::Nobody, |home| Owed::Told(home, AnswerKind::Dropped)));
         }
     }
 }

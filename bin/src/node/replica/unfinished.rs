@@ -1,0 +1,115 @@
+//! A transaction that takes several turns.
+//!
+//! Where one would keep the readers waiting, it is applied a slice in each turn. Its zxid is taken at the begin, and until
+//! it is done nothing else is prepared: requests stay in the reactors' queues, nothing expires, nothing is reaped. All that
+//! came before it is in a version of its own, which becomes public meanwhile, and is what the readers see. Its record goes
+//! into the log, whole, when the last slice is done; a crash before that leaves nothing of it.
+//!
+//! What it replaces in the tree cannot be freed before it is public. Within one version everything is copied once at most,
+//! so that this is bounded by the tree, and not by `GARBAGE_MAX`.
+
+use std::time::{Duration, Instant};
+
+use paddock_engine::application::Application;
+use paddock_engine::keeper::ReplyForm;
+use paddock_engine::txn::{Txn, TxnHeader};
+use paddock_net::exchange::AnswerKind;
+
+use super::Replica;
+use super::session::Home;
+
+/// Steps of one turn: with some microseconds for each, about as long as a turn of many small writes.
+pub(super) const STEPS_PER_TURN: usize = 256;
+
+/// A stop waits no longer than this for one.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A transaction of which a part is applied.
+pub(super) struct Unfinished {
+    application: Application,
+    owed: Owed<'static>,
+    /// Once the process was told to stop.
+    give_up_at: Option<Instant>,
+}
+
+/// Who is told what when a transaction is applied.
+pub(super) enum Owed<'a> {
+    Nobody,
+    /// A write's reply.
+    Reply {
+        home: Home,
+        xid: i32,
+        form: ReplyForm<'a>,
+    },
+    /// What needs nothing of the transaction.
+    Told(Home, AnswerKind),
+}
+
+impl Owed<'_> {
+    fn into_owned(self) -> Owed<'static> {
+        match self {
+            Owed::Nobody => Owed::Nobody,
+            Owed::Reply { home, xid, form } => Owed::Reply { home, xid, form: form.into_owned() },
+            Owed::Told(home, kind) => Owed::Told(home, kind),
+        }
+    }
+}
+
+impl Replica {
+    /// Proposes a transaction, and answers when it is applied: at once, unless it takes several turns.
+    pub(super) fn carry_out(&mut self, client: i64, cxid: i32, txn: &Txn<'_>, owed: Owed<'_>) {
+        if self.database.is_long(client, txn) {
+            self.begin_long(client, cxid, txn, owed.into_owned());
+        } else {
+            self.propose(client, cxid, txn);
+            self.pay(owed);
+        }
+    }
+
+    fn begin_long(&mut self, client: i64, cxid: i32, txn: &Txn<'_>, owed: Owed<'static>) {
+        // What came before must not wait for it, nor be seen with a part of it.
+        self.seal();
+        self.effects.reply.clear();
+        let header = TxnHeader { client, cxid, zxid: self.database.last_zxid().next().0, time: self.wall_ms };
+        let application = self.database.begin(&header, txn);
+        self.unfinished = Some(Unfinished { application, owed, give_up_at: None });
+        self.go_on();
+    }
+
+    /// Applies as much as this turn may of a transaction that is unfinished.
+    pub(super) fn go_on(&mut self) {
+        let Some(mut unfinished) = self.unfinished.take() else { return };
+        if self.stopping && self.now > *unfinished.give_up_at.get_or_insert(self.now + STOP_PATIENCE) {
+            let zxid = unfinished.application.zxid();
+            tracing::warn!(%zxid, "a transaction takes too long to stop after it; it is given up, and nobody was told of it");
+            return;
+        }
+        let (database, effects) = (&mut self.database, &mut self.effects);
+        if database.go_on(&mut unfinished.application, &mut self.steps_left, Some(effects)) {
+            self.finish(unfinished);
+        } else {
+            self.unfinished = Some(unfinished);
+        }
+    }
+
+    fn finish(&mut self, Unfinished { application, owed, .. }: Unfinished) {
+        let before = self.log.filling_bytes();
+        let zxid = application.zxid();
+        let record = application.into_record(&self.database);
+        self.log.append(zxid, |out| out.extend_from_slice(&record));
+        self.note_proposed(before);
+        self.pay(owed);
+    }
+
+    /// Answers; the reply of the last transaction is in `effects`.
+    pub(super) fn pay(&mut self, owed: Owed<'_>) {
+        match owed {
+            Owed::Nobody => {}
+            Owed::Reply { home, xid, form } => {
+                let body = self.draft.append(home.reactor, &form.body(&self.effects.reply));
+                self.answer(home, AnswerKind::Reply { xid, code: 0, body });
+            }
+            Owed::Told(home, kind) => self.answer(home, kind),
+        }
+    }
+}

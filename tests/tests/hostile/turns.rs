@@ -1,0 +1,211 @@
+//! Single requests that change or look at very much: while one is carried out, the others' reads go on, each on a version
+//! that has all of it or nothing. Here the replica serves the clients itself and has to look up from its work.
+use crate::wire::{assert_stands, client, setup};
+use paddock_tests::client::{Client, ClientError};
+use paddock_tests::records::{err, flags, op};
+use paddock_tests::reply::Reply;
+use paddock_tests::request::Request;
+use paddock_tests::server::Server;
+
+const MANY: i32 = 100_000;
+/// Where the moment matters and not how many.
+const FEWER: i32 = 30_000;
+/// Requests under way while the many are created.
+const PIPELINE: i32 = 5_000;
+/// Reads that somebody else gets answered between the request and its answer, at least.
+const ANSWERED_MEANWHILE: usize = 60;
+/// So short that a session without a client ends soon, ms.
+const SHORT_TIMEOUT_MS: i32 = 4_000;
+
+fn start() -> Server {
+    setup().config("forceSync", "no").property("paddock.reactors", "0").start()
+}
+
+/// Creates `/many` and below it so many znodes.
+fn create_many(client: &mut Client, count: i32, flags: i32) {
+    client.ok(&Request::create("/many", b"", flags::PERSISTENT));
+    for first in (0..count).step_by(PIPELINE as usize) {
+        let numbers = first..count.min(first + PIPELINE);
+        for number in numbers.clone() {
+            client.queue(&Request::create(&format!("/many/{number}"), b"x", flags));
+        }
+        client.flush().expect("the creates are taken");
+        for _ in numbers {
+            assert_eq!(client.next_reply().expect("a reply").err, err::OK);
+        }
+    }
+}
+
+/// How many znodes are there of the many; it is all or none.
+fn count_many(client: &mut Client, all: i32) -> i32 {
+    let count = client.ok(&Request::exists("/many", false)).stat().num_children;
+    assert!(count == 0 || count == all, "a read saw {count} of {all} znodes");
+    count
+}
+
+/// Has the request carried out, and reads by another client until it is answered; says how often.
+fn reads_meanwhile(
+    mut asker: Client,
+    request: &Request,
+    mut read: impl FnMut(),
+) -> (Client, Result<Reply, ClientError>, usize) {
+    asker.queue(request);
+    asker.flush().expect("the request is taken");
+    let waiting = std::thread::spawn(move || {
+        let reply = asker.next_reply();
+        (asker, reply)
+    });
+    let mut answered = 0;
+    while !waiting.is_finished() {
+        read();
+        answered += 1;
+    }
+    let (asker, reply) = waiting.join().expect("it waits for the reply and nothing else");
+    (asker, reply, answered)
+}
+
+fn assert_had_turns(answered: usize) {
+    assert!(answered >= ANSWERED_MEANWHILE, "{answered} reads were answered while one request was carried out");
+}
+
+#[test]
+fn a_close_of_a_session_with_many_ephemerals_leaves_others_their_turns() {
+    let mut server = start();
+    let (mut owner, mut other) = (client(&server), client(&server));
+    create_many(&mut owner, MANY, flags::EPHEMERAL);
+    other.ok(&Request::get_children("/many", true));
+    let mut before = 0;
+    let (mut owner, reply, answered) = reads_meanwhile(owner, &Request::close(), || {
+        before += usize::from(count_many(&mut other, MANY) == MANY);
+    });
+    assert_eq!(reply.expect("a close is answered").err, err::OK);
+    owner.expect_close().expect("and the connection is closed");
+    assert_had_turns(answered);
+    assert_had_turns(before);
+    assert_eq!(count_many(&mut other, MANY), 0);
+    assert_eq!(other.next_event().expect("the watch has fired").path, "/many");
+    let zxid = other.ok(&Request::exists("/many", false)).stat().pzxid;
+    assert_stands(&server);
+    server.kill();
+    server.restart();
+    let mut later = client(&server);
+    assert_eq!(count_many(&mut later, MANY), 0);
+    assert_eq!(later.ok(&Request::exists("/many", false)).stat().pzxid, zxid, "one transaction took them all");
+}
+
+#[test]
+fn the_end_of_a_lost_session_with_many_ephemerals_leaves_others_their_turns() {
+    let server = start();
+    let mut owner = Client::connect(server.address(), SHORT_TIMEOUT_MS).expect("the server takes a client");
+    let (mut other, mut writer) = (client(&server), client(&server));
+    create_many(&mut owner, MANY, flags::EPHEMERAL);
+    let session = owner.session.clone();
+    drop(owner);
+    // A write that has to wait tells that the end has begun, and its answer that it is over.
+    let mut answered = 0;
+    while count_many(&mut other, MANY) == MANY {
+        let write = Request::set_data("/zookeeper/quota", b"", -1);
+        let mut read = || drop(other.ok(&Request::exists("/many", false)));
+        let reply;
+        (writer, reply, answered) = reads_meanwhile(writer, &write, &mut read);
+        assert_eq!(reply.expect("a reply").err, err::OK);
+    }
+    assert_had_turns(answered);
+    let refused = Client::reattach(server.address(), &session, 0);
+    assert!(matches!(refused, Err(ClientError::Refused)), "{refused:?}");
+    assert_stands(&server);
+}
+
+/// What the stats of a quota begin with is the usage of the whole subtree.
+#[test]
+fn a_quota_above_a_large_subtree_leaves_others_their_turns() {
+    let server = start();
+    let (mut operator, mut other) = (client(&server), client(&server));
+    create_many(&mut operator, MANY, flags::PERSISTENT);
+    operator.ok(&Request::create("/zookeeper/quota/many", b"", flags::PERSISTENT));
+    let (limits, stats) = ("/zookeeper/quota/many/zookeeper_limits", "/zookeeper/quota/many/zookeeper_stats");
+    operator.ok(&Request::create(limits, b"count=100,bytes=-1", flags::PERSISTENT));
+    let mut read = || drop(other.ok(&Request::exists("/many", false)));
+
+    let create = Request::create(stats, b"count=0,bytes=0", flags::PERSISTENT);
+    let (mut operator, reply, answered) = reads_meanwhile(operator, &create, &mut read);
+    assert_eq!(reply.expect("a reply").path(), stats);
+    assert_had_turns(answered);
+    let usage = format!("count={},bytes={MANY}", MANY + 1);
+    assert_eq!(operator.ok(&Request::get_data(stats, false)).data(), Some(usage.as_bytes()));
+
+    let again = Request::multi(vec![Request::delete(stats, -1), create.clone(), Request::delete("/many/0", -1)]);
+    let (mut operator, reply, answered) = reads_meanwhile(operator, &again, &mut read);
+    assert_eq!(reply.expect("a reply").err, err::OK);
+    assert_had_turns(answered);
+    let usage = format!("count={MANY},bytes={}", MANY - 1);
+    assert_eq!(operator.ok(&Request::get_data(stats, false)).data(), Some(usage.as_bytes()));
+    assert_stands(&server);
+}
+
+#[test]
+fn a_multi_with_many_members_is_seen_whole_or_not_at_all() {
+    // As many as a frame holds.
+    const MEMBERS: i32 = 13_000;
+    let server = start();
+    let (mut writer, mut other) = (client(&server), client(&server));
+    writer.ok(&Request::create("/many", b"", flags::PERSISTENT));
+    let creates = (0..MEMBERS).map(|number| Request::create(&format!("/many/{number}"), b"", flags::EPHEMERAL));
+    let multi = Request::multi(creates.collect());
+    let (_, reply, _) = reads_meanwhile(writer, &multi, || {
+        count_many(&mut other, MEMBERS);
+    });
+    let reply = reply.expect("a reply");
+    assert_eq!(reply.outcomes().len(), MEMBERS as usize);
+    assert!(reply.outcomes().iter().all(|outcome| outcome.kind == op::CREATE && outcome.err == err::OK));
+    assert_eq!(count_many(&mut other, MEMBERS), MEMBERS);
+    assert_stands(&server);
+}
+
+/// Whatever the moment, the log has the end of a session whole or not at all.
+#[test]
+fn a_kill_in_the_middle_of_a_large_close_leaves_all_or_nothing() {
+    let mut server = start();
+    for reads in [1, 5, 20] {
+        let (mut owner, mut other) = (client(&server), client(&server));
+        create_many(&mut owner, FEWER, flags::EPHEMERAL);
+        let session = owner.session.clone();
+        owner.queue(&Request::close());
+        owner.flush().expect("the close is taken");
+        for _ in 0..reads {
+            count_many(&mut other, FEWER);
+        }
+        server.kill();
+        server.restart();
+        let mut later = client(&server);
+        let back = Client::reattach(server.address(), &session, 0);
+        match count_many(&mut later, FEWER) {
+            0 => assert!(matches!(back, Err(ClientError::Refused)), "{back:?}"),
+            _ => {
+                let mut owner = back.expect("nothing has closed the session");
+                assert_eq!(owner.ok(&Request::get_ephemerals("/")).names().len(), FEWER as usize);
+                owner.ok(&Request::close());
+            }
+        }
+        later.ok(&Request::delete("/many", -1));
+        assert_stands(&server);
+    }
+}
+
+/// A stop answers what was taken.
+#[test]
+fn a_stop_in_the_middle_of_a_large_close_finishes_it() {
+    let mut server = start();
+    let (mut owner, mut other) = (client(&server), client(&server));
+    create_many(&mut owner, FEWER, flags::EPHEMERAL);
+    owner.queue(&Request::close());
+    owner.flush().expect("the close is taken");
+    for _ in 0..5 {
+        count_many(&mut other, FEWER);
+    }
+    assert!(server.terminate().success(), "{}", server.log_tail());
+    assert_eq!(owner.next_reply().expect("a close that was begun is answered").err, err::OK);
+    server.restart();
+    assert_eq!(count_many(&mut client(&server), FEWER), 0);
+    assert_stands(&server);
+}
