@@ -200,6 +200,39 @@ fn old_roots_are_refused_after_sleep() {
     assert!(catch_unwind(AssertUnwindSafe(|| reader.advance(roots[1]))).is_err());
 }
 
+/// A reader that stays where it is may look at what it will be advanced to.
+#[test]
+fn a_committed_version_is_seen_ahead() {
+    quiet_panics();
+    let mut tree = fresh_tree();
+    tree.create(plain("/stays"), -1);
+    tree.create(plain("/goes"), -1);
+    let sealed = tree.seal();
+    tree.publish(sealed);
+    let mut reader = tree.reader();
+    let old = tree.root();
+    tree.delete("/goes", 5);
+    tree.create(plain("/comes"), -1);
+    let sealed = tree.seal();
+    let ahead = tree.commit(sealed);
+    tree.set_data("/stays", Some(b"later"), 1, 6, 6);
+    tree.delete("/comes", 7);
+    while tree.reclaim() {}
+    let (before, after) = (reader.view(), reader.view_ahead(&ahead));
+    assert!(before.get("/goes").is_some() && before.get("/comes").is_none());
+    assert!(after.get("/goes").is_none() && after.get("/comes").is_some());
+    let path = |view: View<'_>, path: &str| view.get(path).unwrap().path().as_ptr();
+    assert_eq!(path(before, "/stays"), path(after, "/stays"), "what has not changed is the same record in both");
+    assert_ne!(path(before, "/"), path(after, "/"));
+    tree.announce(ahead);
+    reader.advance(ahead);
+    assert!(catch_unwind(AssertUnwindSafe(|| reader.view_ahead(&fresh_tree().root()).len())).is_err());
+    reader.release();
+    assert!(catch_unwind(AssertUnwindSafe(|| reader.view_ahead(&old).len())).is_err(), "that is behind");
+    reader.sleep();
+    assert!(catch_unwind(AssertUnwindSafe(|| reader.view_ahead(&ahead).len())).is_err(), "it holds nothing");
+}
+
 #[test]
 fn a_pin_keeps_what_it_sees_and_no_more() {
     let mut tree = fresh_tree();

@@ -8,11 +8,13 @@
 //! decoding writes; a replica whose queue is full waits for that reactor before it commits more.
 //!
 //! **Order.** The replica puts a version into *every* reactor's queue before it makes it public, and a reactor looks at
-//! the public version after it has read from a socket. So whoever learnt of a write from anybody reads it here.
+//! the public version after it has read from a socket. So whoever learnt of a write from anybody reads it here. Between the
+//! two, a version with very many events waits until every reactor has looked through them.
 
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use crossbeam::queue::ArrayQueue;
@@ -31,6 +33,9 @@ const RELEASES_MAX: usize = 1024;
 const ERRANDS_MAX: usize = 1024;
 /// Closed connections of which the replica may be told ahead of their turn.
 const GONE_MAX: usize = 1024;
+
+/// Events of one version that a reactor fires without having looked at them ahead.
+pub const EVENTS_AT_ONCE: usize = 8192;
 
 /// One connection of one reactor. A slot is used again, with another generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -146,6 +151,9 @@ pub struct Release {
     pub zxid: i64,
     /// For the watches of every reactor.
     pub events: Arc<Events>,
+    /// Where there are more than [`EVENTS_AT_ONCE`]: how many reactors have looked through them. The version is announced
+    /// when all have, and not before.
+    pub looked_through: Option<Arc<AtomicUsize>>,
     /// In the order of their transactions.
     pub answers: Vec<Answer>,
     /// The bodies of the answers.

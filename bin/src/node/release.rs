@@ -3,17 +3,18 @@
 //! ```text
 //! Draft ── sealed ──► waiting for its group ── durable ──► Root, into every queue ──► announced ──► bells
 //! ```
+//! One with very many events is announced only when every reactor has looked through them.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use paddock_consensus::Zxid;
 use paddock_engine::event::Events;
 use paddock_engine::log::GroupNumber;
 use paddock_engine::tree::{Root, Sealed, Tree};
-use paddock_net::exchange::{Answer, Exchange, Release};
+use paddock_net::exchange::{Answer, EVENTS_AT_ONCE, Exchange, Release};
 use paddock_net::status::Status;
 
 /// Releases that may gather in the queue of a reactor that sleeps and has nothing to hear.
@@ -97,6 +98,7 @@ impl Draft {
         self.transactions = 0;
         let answers = std::mem::take(&mut self.answers);
         let bytes = std::mem::take(&mut self.bytes);
+        let looked_through = (events.len() > EVENTS_AT_ONCE).then(Arc::default);
         let events = Arc::new(events);
         Version {
             awaits: Awaits::Submission,
@@ -104,6 +106,7 @@ impl Draft {
             root: None,
             zxid,
             events,
+            looked_through,
             shares,
             delivered: 0,
             answers,
@@ -140,11 +143,20 @@ pub struct Version {
     root: Option<Root>,
     zxid: Zxid,
     events: Arc<Events>,
+    /// As in [`Release`].
+    looked_through: Option<Arc<AtomicUsize>>,
     shares: Vec<Share>,
     /// Reactors that have it in their queues.
     delivered: usize,
     answers: usize,
     bytes: usize,
+}
+
+impl Version {
+    /// Whether so many reactors, all of them, can take it in a short step.
+    fn is_looked_through(&self, reactors: usize) -> bool {
+        self.looked_through.as_ref().is_none_or(|count| count.load(Ordering::Acquire) == reactors)
+    }
 }
 
 /// The versions that are not public yet, oldest first.
@@ -155,7 +167,7 @@ pub struct Commits {
     bytes: usize,
     /// The last group, which versions without transactions wait for.
     last: Awaits,
-    /// A reactor's queue was full.
+    /// A reactor's queue was full, or one has still to look through the events of the oldest.
     blocked: bool,
     /// Reactors that have something to hear.
     to_ring: Vec<bool>,
@@ -233,7 +245,9 @@ impl Commits {
                 version.root = Some(tree.commit(sealed));
             }
             let root = version.root.expect("it was committed above");
-            if !deliver(version, root, exchanges, status, &mut self.to_ring) {
+            if !deliver(version, root, exchanges, status, &mut self.to_ring)
+                || !version.is_looked_through(exchanges.len())
+            {
                 self.blocked = true;
                 break;
             }
@@ -269,6 +283,7 @@ fn deliver(
             root,
             zxid: version.zxid.0,
             events: version.events.clone(),
+            looked_through: version.looked_through.clone(),
             answers: share.answers,
             bytes: share.bytes,
         };
@@ -282,7 +297,8 @@ fn deliver(
         // After the push: a reactor that counts its first watch and then finds its queue empty must be seen here.
         fence(Ordering::SeqCst);
         let has_events = !version.events.is_empty() && status.reactors[reactor].watches.get() > 0;
-        to_ring[reactor] |= has_answers || has_events || queue.len() >= QUIET_RELEASES;
+        let is_awaited = version.looked_through.is_some();
+        to_ring[reactor] |= has_answers || has_events || is_awaited || queue.len() >= QUIET_RELEASES;
     }
     version.delivered = exchanges.len();
     true

@@ -193,6 +193,19 @@ impl Reader {
         View::new(trie, &self.root.version, &self.shared.hasher)
     }
 
+    /// A version that is committed, and that this reader will be advanced to when it is public.
+    ///
+    /// # Panics
+    /// If the reader sleeps, or the root is of another tree, or older than what the reader holds.
+    pub fn view_ahead<'a>(&'a self, root: &'a Root) -> View<'a> {
+        assert_eq!(root.tree, self.shared.id, "a reader and its roots are of one tree");
+        assert!(self.oldest <= root.version(), "version {} is not ahead of a reader that is awake", root.version());
+        // SAFETY: the slot is at or below the version, so nothing that it sees is freed before the slot rises, for which
+        // this reader must not be borrowed; a committed version is never rolled back. The share of `Shared` keeps the rest.
+        let trie = unsafe { Trie::live(root.version.root) };
+        View::new(trie, &root.version, &self.shared.hasher)
+    }
+
     /// Whether there is something to look at: the reader is awake and its version has not passed.
     #[inline]
     pub fn is_usable(&self) -> bool {

@@ -16,8 +16,9 @@
 //!
 //! Catching up takes the releases one version at a time: the view moves, the version's events fire and its answers are
 //! queued in the order of their transactions, and then the reads that waited behind those answers run, on exactly that
-//! version.
+//! version. One with very many events is looked through before it is public: see [`ahead`].
 
+mod ahead;
 mod counting;
 mod gather;
 mod hearing;
@@ -50,6 +51,8 @@ use linger::{LINGERING, Lingering};
 
 use hearing::Hearing;
 pub use hearing::{PAUSE_MIN, pause_min};
+
+use ahead::Ahead;
 
 /// The token of a reactor's bell.
 pub const BELL: Token = Token(0);
@@ -121,6 +124,8 @@ pub struct Reactor {
     zxid: i64,
     /// A release that was taken from the queue before it was public.
     held: Option<Release>,
+    /// While that is a version with very many events.
+    ahead: Option<Ahead>,
 
     connections: Connections,
     /// Sockets whose connections this server has ended.
@@ -189,6 +194,7 @@ impl Reactor {
             reader,
             zxid,
             held: None,
+            ahead: None,
             connections: Connections::default(),
             lingering: Lingering::default(),
             watches: Watches::default(),
@@ -264,6 +270,7 @@ impl Reactor {
             self.hearing.note_poll(polled, seen, sources, seen >= EVENTS_PER_TURN);
         }
         self.count_on();
+        self.look_on();
         // Only now may a slot be used again: an event of this turn may have meant its former connection.
         self.run_errands();
         if self.accept_again {
@@ -303,8 +310,9 @@ impl Reactor {
 
     /// Before the poll: how long it may sleep.
     pub fn rest(&mut self) -> Option<Duration> {
-        // Reads that wait behind a write are owed exactly the version of that write.
-        if self.outstanding == 0 {
+        // Reads that wait behind a write are owed exactly the version of that write. What is ahead is held against the
+        // version before it.
+        if self.outstanding == 0 && self.ahead.is_none() {
             self.reader.sleep();
         }
         self.timeout()
@@ -321,6 +329,7 @@ impl Reactor {
         if !self.revisit.is_empty()
             || !self.dirty.is_empty()
             || !self.counting.is_empty()
+            || self.ahead.as_ref().is_some_and(Ahead::goes_on)
             || self.accept_again
             || !exchange.errands.is_empty()
             || !exchange.releases.is_empty()

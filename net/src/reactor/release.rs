@@ -9,6 +9,7 @@ use paddock_engine::event::Event;
 use paddock_engine::request::opcode;
 
 use super::Reactor;
+use super::ahead::{Ahead, due};
 use super::output::enlist;
 use crate::connect::{password_of, write_refusal, write_response};
 use crate::connection::{Pending, Stage};
@@ -38,6 +39,9 @@ impl Reactor {
         }
         while let Some(release) = self.held.take().or_else(|| self.exchange().releases.pop()) {
             if release.root.version() > public {
+                if release.looked_through.is_some() {
+                    self.ahead.get_or_insert_default();
+                }
                 self.held = Some(release);
                 break;
             }
@@ -54,7 +58,8 @@ impl Reactor {
             self.reader.release();
         }
         self.zxid = release.zxid;
-        let mut events = release.events.iter().peekable();
+        let ahead = self.ahead.take();
+        let mut events = due(&release.events, ahead.as_ref()).peekable();
         for answer in &release.answers {
             while let Some(event) = events.next_if(|event| event.zxid <= answer.zxid) {
                 self.fire(&event);
@@ -66,6 +71,11 @@ impl Reactor {
         // Only now: what they read is the whole version, and its events come first.
         for answer in &release.answers {
             self.run_reads(answer.connection.slot);
+        }
+        for id in ahead.map_or_else(Vec::new, Ahead::into_waiting) {
+            if self.connections.get(id).is_some() {
+                self.run_reads(id.slot);
+            }
         }
     }
 

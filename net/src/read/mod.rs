@@ -6,7 +6,7 @@
 
 pub mod count;
 mod multi;
-mod watches;
+pub mod watches;
 
 use std::ops::ControlFlow;
 

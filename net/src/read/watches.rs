@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use paddock_engine::error::Code;
 use paddock_engine::event::EventKind;
 use paddock_engine::jute::{Reader, Write};
-use paddock_engine::request::{Numbered, SetWatches, Text};
+use paddock_engine::keeper::opcode as keeper;
+use paddock_engine::request::{Numbered, SetWatches, Text, Watched, opcode};
 
 use super::{ReadCaller, ReadContext, malformed};
 use crate::reply;
@@ -16,6 +17,40 @@ use crate::watch::Kind;
 
 /// The zxid of notifications that make up for missed ones.
 const ZXID_MADE_UP: i64 = -1;
+
+/// Where a read would set watches.
+pub enum Setting<'a> {
+    Nowhere,
+    At(Text<'a>),
+    /// Below a path, or at several.
+    Anywhere,
+}
+
+/// Where the read sets watches if it succeeds. `is_keeper`: its connection may ask for Keeper's operations.
+pub fn setting(opcode: i32, is_keeper: bool, body: &[u8]) -> Setting<'_> {
+    let reader = &mut Reader::new(body);
+    match opcode {
+        opcode::EXISTS
+        | opcode::GET_DATA
+        | opcode::GET_CHILDREN
+        | opcode::GET_CHILDREN2
+        | keeper::FILTERED_LIST
+        | keeper::FILTERED_LIST_WITH_STATS_AND_DATA => match Watched::read(reader) {
+            Ok(Watched { path, watch: true }) => Setting::At(path),
+            _ => Setting::Nowhere,
+        },
+        opcode::ADD_WATCH => {
+            match Numbered::read(reader).map(|request| (Kind::of_mode(request.number), request.path)) {
+                Ok((Some(Kind::Recursive), _)) => Setting::Anywhere,
+                Ok((Some(_), path)) => Setting::At(path),
+                _ => Setting::Nowhere,
+            }
+        }
+        opcode::SET_WATCHES | opcode::SET_WATCHES2 => Setting::Anywhere,
+        opcode::MULTI_READ if is_keeper => Setting::Anywhere,
+        _ => Setting::Nowhere,
+    }
+}
 
 /// addWatch. Its reply has a body, an error code of its own.
 pub fn add(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {

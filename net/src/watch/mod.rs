@@ -162,6 +162,18 @@ impl Watches {
         }
     }
 
+    /// Whether an event may be somebody's business. Where it says no, [`Watches::trigger`] tells nobody.
+    pub fn may_concern(&self, event: EventKind, path: &str) -> bool {
+        if self.paths.find(path).is_some() {
+            return true;
+        }
+        let mut found = false;
+        if event != EventKind::ChildrenChanged {
+            self.paths.recursive_over(path, |_| found = true);
+        }
+        found
+    }
+
     /// A connection is gone.
     pub fn forget(&mut self, slot: u32) {
         for number in self.holdings.take(slot) {

@@ -169,8 +169,10 @@ fn take(step: Step, watches: &mut Watches, model: &mut Model) -> Result<(), Test
         }
         Step::Trigger(event, path) => {
             let mut told = Vec::new();
+            let may_concern = watches.may_concern(event, path);
             watches.trigger(event, path, &mut told);
             told.sort_unstable();
+            prop_assert!(may_concern || told.is_empty(), "{event:?} {path} concerned {told:?}");
             prop_assert_eq!(told, model.trigger(event, path).into_iter().collect::<Vec<u32>>());
         }
         Step::Forget(slot) => {

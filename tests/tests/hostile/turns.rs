@@ -2,10 +2,12 @@
 //! that has all of it or nothing. Here the replica serves the clients itself and has to look up from its work.
 use crate::wire::{assert_stands, client, setup};
 use paddock_tests::client::{Client, ClientError};
+use paddock_tests::random::Random;
 use paddock_tests::records::{err, flags, op};
 use paddock_tests::reply::Reply;
 use paddock_tests::request::Request;
 use paddock_tests::server::Server;
+use std::collections::HashSet;
 
 const MANY: i32 = 100_000;
 /// Where the moment matters and not how many.
@@ -14,11 +16,20 @@ const FEWER: i32 = 30_000;
 const PIPELINE: i32 = 5_000;
 /// Reads that somebody else gets answered between the request and its answer, at least.
 const ANSWERED_MEANWHILE: usize = 60;
+/// Reads that set watches, sent together.
+const BATCH: usize = 50;
+/// Event kinds.
+const DELETED: i32 = 2;
+const CHILDREN_CHANGED: i32 = 4;
 /// So short that a session without a client ends soon, ms.
 const SHORT_TIMEOUT_MS: i32 = 4_000;
 
 fn start() -> Server {
-    setup().config("forceSync", "no").property("paddock.reactors", "0").start()
+    start_with("0")
+}
+
+fn start_with(reactors: &str) -> Server {
+    setup().config("forceSync", "no").property("paddock.reactors", reactors).start()
 }
 
 /// Creates `/many` and below it so many znodes.
@@ -208,4 +219,101 @@ fn a_stop_in_the_middle_of_a_large_close_finishes_it() {
     server.restart();
     assert_eq!(count_many(&mut client(&server), FEWER), 0);
     assert_stands(&server);
+}
+
+/// Whoever watches is told of what concerns it and of nothing else, before anything that shows it.
+#[test]
+fn a_large_close_tells_each_watcher_what_concerns_it() {
+    for reactors in ["0", "2"] {
+        let server = start_with(reactors);
+        let mut owner = client(&server);
+        create_many(&mut owner, FEWER, flags::EPHEMERAL);
+        owner.ok(&Request::create("/elsewhere", b"", flags::EPHEMERAL));
+        let mut watchers: Vec<Client> = (0..5).map(|_| client(&server)).collect();
+        let [one_shot, persistent, recursive, other, elsewhere] = &mut watchers[..] else { unreachable!("five") };
+        one_shot.ok(&Request::exists("/many/5", true));
+        one_shot.ok(&Request::get_children("/many", true));
+        one_shot.ok(&Request::get_data("/many/77", true));
+        persistent.ok(&Request::add_watch("/many/9", 0));
+        recursive.ok(&Request::add_watch("/many", 1));
+        other.ok(&Request::exists("/many", true));
+        other.ok(&Request::add_watch("/many/none", 1));
+        elsewhere.ok(&Request::get_data("/elsewhere", true));
+        owner.ok(&Request::close());
+        let mut told = watchers.iter_mut().map(|watcher| {
+            // What another client can see by now, this one does.
+            assert_eq!(count_many(watcher, FEWER), 0);
+            let events: Vec<(i32, String)> = watcher.events.drain(..).map(|event| (event.kind, event.path)).collect();
+            events
+        });
+        let mut next = || told.next().expect("one for each watcher");
+        let deleted = |number: i32| (DELETED, format!("/many/{number}"));
+        // In the order of the paths, as texts.
+        let mut all: Vec<(i32, String)> = (0..FEWER).map(deleted).collect();
+        all.sort();
+        assert_eq!(next(), [(CHILDREN_CHANGED, "/many".into()), deleted(5), deleted(77)]);
+        assert_eq!(next(), [deleted(9)]);
+        assert!(next() == all, "one for each, in their order");
+        assert_eq!(next(), []);
+        assert_eq!(next(), [(DELETED, "/elsewhere".into())]);
+        assert_stands(&server);
+    }
+}
+
+/// A watch that is set while the version ahead is looked through: either the read has seen the znode, and the event comes,
+/// or it has not, and there is none to come.
+#[test]
+fn watches_that_are_set_during_a_large_close_miss_nothing() {
+    for (seed, reactors) in ["0", "2"].into_iter().enumerate() {
+        let server = start_with(reactors);
+        let mut owner = client(&server);
+        create_many(&mut owner, MANY, flags::EPHEMERAL);
+        let racers: Vec<_> = (0..2)
+            .map(|number| {
+                let racer = client(&server);
+                std::thread::spawn(move || race(racer, Random::new(seed as u64 * 2 + number)))
+            })
+            .collect();
+        owner.ok(&Request::close());
+        for racer in racers {
+            racer.join().expect("no event is missed");
+        }
+        assert_stands(&server);
+    }
+}
+
+/// Sets watches on znodes of the many until there are none, and compares what it is told with what it has seen.
+fn race(mut racer: Client, mut random: Random) {
+    let mut seen = HashSet::new();
+    let mut told = HashSet::new();
+    loop {
+        let paths: Vec<String> = (0..BATCH).map(|_| format!("/many/{}", random.below(MANY as usize))).collect();
+        for path in &paths {
+            racer.queue(&match random.below(3) {
+                0 => Request::exists(path, true),
+                1 => Request::get_data(path, true),
+                _ => Request::get_children(path, true),
+            });
+        }
+        racer.flush().expect("small requests are taken");
+        let mut is_gone = false;
+        for path in paths {
+            let reply = racer.next_reply().expect("a reply");
+            for event in racer.events.drain(..) {
+                assert_eq!(event.kind, DELETED);
+                assert!(told.insert(event.path), "each is told once");
+            }
+            match reply.err {
+                err::OK => drop(seen.insert(path)),
+                _ => is_gone = true,
+            }
+            if is_gone {
+                assert_eq!(reply.err, err::NO_NODE);
+                assert!(told == seen, "{} of {} events came before the first read without", told.len(), seen.len());
+            }
+        }
+        if is_gone {
+            return;
+        }
+    }
 }
