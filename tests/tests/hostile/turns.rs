@@ -127,6 +127,35 @@ fn the_end_of_a_lost_session_with_many_ephemerals_leaves_others_their_turns() {
     assert_stands(&server);
 }
 
+/// Each of them is soon over, but there are many: clients behind one switch, say.
+#[test]
+fn the_end_of_many_lost_sessions_leaves_others_their_turns() {
+    const SESSIONS: i32 = 400;
+    const EACH: i32 = 250;
+    let server = start();
+    let mut other = client(&server);
+    other.ok(&Request::create("/many", b"", flags::PERSISTENT));
+    let owners: Vec<Client> = (0..SESSIONS)
+        .map(|owner| {
+            let mut client = Client::connect(server.address(), SHORT_TIMEOUT_MS).expect("the server takes a client");
+            for number in 0..EACH {
+                client.queue(&Request::create(&format!("/many/{owner}-{number}"), b"", flags::EPHEMERAL));
+            }
+            client.flush().expect("the creates are taken");
+            (0..EACH).for_each(|_| assert_eq!(client.next_reply().expect("a reply").err, err::OK));
+            client
+        })
+        .collect();
+    drop(owners);
+    // Reads between the turns see them go one after another.
+    let mut seen = HashSet::new();
+    while !seen.contains(&0) {
+        seen.insert(other.ok(&Request::exists("/many", false)).stat().num_children);
+    }
+    assert_had_turns(seen.len());
+    assert_stands(&server);
+}
+
 /// What the stats of a quota begin with is the usage of the whole subtree.
 #[test]
 fn a_quota_above_a_large_subtree_leaves_others_their_turns() {

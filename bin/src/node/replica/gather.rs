@@ -55,6 +55,7 @@ impl Replica {
     /// Whether there is room for more requests.
     pub(super) fn may_take(&self) -> bool {
         self.may_gather()
+            && self.steps_left > 0
             && self.draft.bytes() + self.commits.bytes() < ANSWER_BYTES_MAX
             && self.throttle.has_room(self.draft.answers() + self.commits.answers())
     }

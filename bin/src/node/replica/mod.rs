@@ -119,8 +119,10 @@ pub struct Replica {
     commits: Commits,
     /// While it is there, the head is in the middle of it, and the draft is empty.
     unfinished: Option<Unfinished>,
-    /// Of long transactions, which this turn may still take.
+    /// Of long transactions, and of ends of sessions, which this turn may still take.
     steps_left: usize,
+    /// Sessions that are due were left to the next turn.
+    expires_more: bool,
 
     homes: Homes,
     local: LocalSessions,
@@ -218,7 +220,8 @@ impl Replica {
             effects: Effects::default(),
             commits: Commits::new(reactors),
             unfinished: None,
-            steps_left: 0,
+            steps_left: STEPS_PER_TURN,
+            expires_more: false,
             homes: Homes::default(),
             local: LocalSessions::new(new_sessions),
             throttle: RequestThrottle::new(throttle),
@@ -301,7 +304,6 @@ impl Replica {
         self.now = Instant::now();
         self.wall_ms = wall_clock_ms();
         self.commit()?;
-        self.steps_left = STEPS_PER_TURN;
         self.go_on();
         if !self.stopping {
             self.gather();
@@ -310,6 +312,8 @@ impl Replica {
             self.warn_of_quotas();
         }
         self.seal();
+        // The next turn's.
+        self.steps_left = STEPS_PER_TURN;
         self.submit()?;
         self.reclaim();
         self.see_to_files()?;
@@ -332,7 +336,7 @@ impl Replica {
         }
         let has_submissions = self.begun.iter().any(Option::is_some)
             || self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty());
-        let has_work = self.unfinished.is_some() || (has_submissions && self.may_take());
+        let has_work = self.unfinished.is_some() || self.expires_more || (has_submissions && self.may_take());
         if has_work || self.may_reclaim_more {
             return Some(Duration::ZERO);
         }

@@ -153,6 +153,10 @@ impl Replica {
             return self.pay(owed);
         }
         let txn = self.database.prepare_close_session(session);
+        if !self.database.is_long(session, &txn) {
+            // Many short ones together are long too.
+            self.steps_left = self.steps_left.saturating_sub(self.database.ephemeral_count_of(session));
+        }
         self.carry_out(session, cxid, &txn, owed);
     }
 
@@ -190,7 +194,12 @@ impl Replica {
     /// Closes the sessions that were due before the oldest report: whoever was heard since is in a later one.
     pub(super) fn expire_sessions(&mut self) {
         let until = self.millis(self.oldest_report());
+        self.expires_more = false;
         while self.may_gather() {
+            if self.steps_left == 0 {
+                self.expires_more = true;
+                return;
+            }
             let Some(session) = self.expiry.pop_expired(until) else { return };
             if self.draft.transactions() >= VERSION_TXNS {
                 self.seal();
