@@ -80,22 +80,25 @@ impl Reactor {
         }
     }
 
-    /// Whether a read must not be answered before the version that is ahead: it sets a watch on what that has changed.
-    pub(super) fn waits_for_version(&self, opcode: i32, is_keeper: bool, body: &[u8]) -> bool {
-        let (Some(_), Some(release)) = (&self.ahead, &self.held) else { return false };
-        match setting(opcode, is_keeper, body) {
+    /// Whether a read must not be answered before the version that is ahead, because it sets a watch on what that has
+    /// changed. It is run when the version is there. Behind something else that is pending it waits in any case.
+    pub(super) fn waits_for_version(&mut self, slot: u32, opcode: i32, body: &[u8]) -> bool {
+        let Reactor { ahead, held, connections, reader, .. } = self;
+        let (Some(ahead), Some(release)) = (ahead, held) else { return false };
+        let Some(connection) = connections.at(slot).filter(|connection| connection.pending.is_empty()) else {
+            return false;
+        };
+        let waits = match setting(opcode, connection.keeper, body) {
             Setting::Nowhere => false,
             Setting::Anywhere => true,
             Setting::At(path) => {
-                let ahead = self.reader.view_ahead(&release.root);
-                is_touched(self.reader.view(), ahead, path.as_deref().unwrap_or_default())
+                is_touched(reader.view(), reader.view_ahead(&release.root), path.as_deref().unwrap_or_default())
             }
+        };
+        if waits {
+            ahead.waiting.push(connection.id);
         }
-    }
-
-    /// A read of this connection, which has nothing else pending, waits for the version.
-    pub(super) fn wait_for_version(&mut self, id: ConnectionId) {
-        self.ahead.as_mut().expect("there is one to wait for").waiting.push(id);
+        waits
     }
 }
 

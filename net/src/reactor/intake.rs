@@ -377,15 +377,10 @@ impl Reactor {
 
     fn read(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
         let RequestHeader { xid, opcode } = header;
-        let Some(connection) = self.connections.at(slot) else { return };
-        let (id, is_first, is_keeper) = (connection.id, connection.pending.is_empty(), connection.keeper);
-        let waits = is_first && self.waits_for_version(opcode, is_keeper, body);
-        if waits {
-            self.wait_for_version(id);
-        }
+        let waits = self.ahead.is_some() && self.waits_for_version(slot, opcode, body);
         let Reactor { connections, reader, watches, settings, zxid, now, .. } = self;
         let Some(connection) = connections.at(slot) else { return };
-        if waits || !is_first {
+        if waits || !connection.pending.is_empty() {
             let weight = read::weight(reader.view(), opcode, body);
             connection.pending_bytes += weight;
             connection.counts = opcode == opcode::GET_ALL_CHILDREN_NUMBER;

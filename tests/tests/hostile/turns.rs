@@ -9,13 +9,17 @@ use paddock_tests::request::Request;
 use paddock_tests::server::Server;
 use std::collections::HashSet;
 
-const MANY: i32 = 100_000;
+/// So many that to change them takes long, however busy the machine is.
+const MANY: i32 = 200_000;
 /// Where the moment matters and not how many.
 const FEWER: i32 = 30_000;
 /// Requests under way while the many are created.
-const PIPELINE: i32 = 5_000;
-/// Reads that somebody else gets answered between the request and its answer, at least.
-const ANSWERED_MEANWHILE: usize = 60;
+const PIPELINE: i32 = 1_000;
+/// Reads that somebody else gets answered between the request and its answer, at least. While the log writes a long record
+/// there are about thirty.
+const ANSWERED_MEANWHILE: usize = 45;
+/// So many that their events are looked through in many turns.
+const RACED: i32 = 100_000;
 /// Reads that set watches, sent together.
 const BATCH: usize = 50;
 /// Event kinds.
@@ -82,8 +86,9 @@ fn assert_had_turns(answered: usize) {
 #[test]
 fn a_close_of_a_session_with_many_ephemerals_leaves_others_their_turns() {
     let mut server = start();
-    let (mut owner, mut other) = (client(&server), client(&server));
+    let mut owner = client(&server);
     create_many(&mut owner, MANY, flags::EPHEMERAL);
+    let mut other = client(&server);
     other.ok(&Request::get_children("/many", true));
     let mut before = 0;
     let (mut owner, reply, answered) = reads_meanwhile(owner, &Request::close(), || {
@@ -108,8 +113,8 @@ fn a_close_of_a_session_with_many_ephemerals_leaves_others_their_turns() {
 fn the_end_of_a_lost_session_with_many_ephemerals_leaves_others_their_turns() {
     let server = start();
     let mut owner = Client::connect(server.address(), SHORT_TIMEOUT_MS).expect("the server takes a client");
-    let (mut other, mut writer) = (client(&server), client(&server));
     create_many(&mut owner, MANY, flags::EPHEMERAL);
+    let (mut other, mut writer) = (client(&server), client(&server));
     let session = owner.session.clone();
     drop(owner);
     // A write that has to wait tells that the end has begun, and its answer that it is over.
@@ -127,41 +132,13 @@ fn the_end_of_a_lost_session_with_many_ephemerals_leaves_others_their_turns() {
     assert_stands(&server);
 }
 
-/// Each of them is soon over, but there are many: clients behind one switch, say.
-#[test]
-fn the_end_of_many_lost_sessions_leaves_others_their_turns() {
-    const SESSIONS: i32 = 400;
-    const EACH: i32 = 250;
-    let server = start();
-    let mut other = client(&server);
-    other.ok(&Request::create("/many", b"", flags::PERSISTENT));
-    let owners: Vec<Client> = (0..SESSIONS)
-        .map(|owner| {
-            let mut client = Client::connect(server.address(), SHORT_TIMEOUT_MS).expect("the server takes a client");
-            for number in 0..EACH {
-                client.queue(&Request::create(&format!("/many/{owner}-{number}"), b"", flags::EPHEMERAL));
-            }
-            client.flush().expect("the creates are taken");
-            (0..EACH).for_each(|_| assert_eq!(client.next_reply().expect("a reply").err, err::OK));
-            client
-        })
-        .collect();
-    drop(owners);
-    // Reads between the turns see them go one after another.
-    let mut seen = HashSet::new();
-    while !seen.contains(&0) {
-        seen.insert(other.ok(&Request::exists("/many", false)).stat().num_children);
-    }
-    assert_had_turns(seen.len());
-    assert_stands(&server);
-}
-
 /// What the stats of a quota begin with is the usage of the whole subtree.
 #[test]
 fn a_quota_above_a_large_subtree_leaves_others_their_turns() {
     let server = start();
-    let (mut operator, mut other) = (client(&server), client(&server));
+    let mut operator = client(&server);
     create_many(&mut operator, MANY, flags::PERSISTENT);
+    let mut other = client(&server);
     operator.ok(&Request::create("/zookeeper/quota/many", b"", flags::PERSISTENT));
     let (limits, stats) = ("/zookeeper/quota/many/zookeeper_limits", "/zookeeper/quota/many/zookeeper_stats");
     operator.ok(&Request::create(limits, b"count=100,bytes=-1", flags::PERSISTENT));
@@ -207,8 +184,9 @@ fn a_multi_with_many_members_is_seen_whole_or_not_at_all() {
 fn a_kill_in_the_middle_of_a_large_close_leaves_all_or_nothing() {
     let mut server = start();
     for reads in [1, 5, 20] {
-        let (mut owner, mut other) = (client(&server), client(&server));
+        let mut owner = client(&server);
         create_many(&mut owner, FEWER, flags::EPHEMERAL);
+        let mut other = client(&server);
         let session = owner.session.clone();
         owner.queue(&Request::close());
         owner.flush().expect("the close is taken");
@@ -236,8 +214,9 @@ fn a_kill_in_the_middle_of_a_large_close_leaves_all_or_nothing() {
 #[test]
 fn a_stop_in_the_middle_of_a_large_close_finishes_it() {
     let mut server = start();
-    let (mut owner, mut other) = (client(&server), client(&server));
+    let mut owner = client(&server);
     create_many(&mut owner, FEWER, flags::EPHEMERAL);
+    let mut other = client(&server);
     owner.queue(&Request::close());
     owner.flush().expect("the close is taken");
     for _ in 0..5 {
@@ -296,7 +275,7 @@ fn watches_that_are_set_during_a_large_close_miss_nothing() {
     for (seed, reactors) in ["0", "2"].into_iter().enumerate() {
         let server = start_with(reactors);
         let mut owner = client(&server);
-        create_many(&mut owner, MANY, flags::EPHEMERAL);
+        create_many(&mut owner, RACED, flags::EPHEMERAL);
         let racers: Vec<_> = (0..2)
             .map(|number| {
                 let racer = client(&server);
@@ -316,7 +295,7 @@ fn race(mut racer: Client, mut random: Random) {
     let mut seen = HashSet::new();
     let mut told = HashSet::new();
     loop {
-        let paths: Vec<String> = (0..BATCH).map(|_| format!("/many/{}", random.below(MANY as usize))).collect();
+        let paths: Vec<String> = (0..BATCH).map(|_| format!("/many/{}", random.below(RACED as usize))).collect();
         for path in &paths {
             racer.queue(&match random.below(3) {
                 0 => Request::exists(path, true),

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mio::{Events, Poll, Token};
@@ -15,11 +16,14 @@ use paddock_engine::jute::Write;
 use paddock_engine::log::{GroupNumber, Log, LogConfig};
 use paddock_engine::request::opcode;
 use paddock_engine::tree::HashSeed;
+use paddock_engine::txn::{CreateKind, Txn};
 use paddock_net::doorbell::Doorbell;
-use paddock_net::exchange::{AnswerKind, ConnectionId, Exchange, Request, RequestKind, Submission};
+use paddock_net::exchange::{AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange, Request, RequestKind, Submission};
 use paddock_net::status::Status;
 
+use super::gather::VERSION_TXNS;
 use super::session::Home;
+use super::unfinished::STEPS_PER_TURN;
 use super::{BELL, Files, NewSessions, Parts, READERS_WAIT, RETRY, Replica, ThrottleSettings};
 use crate::node::snapshotter::{self, Snapshotter, Trigger};
 
@@ -108,14 +112,7 @@ impl World {
 
     /// Turns until everything that was sent is answered. Returns what connections were told.
     fn turn(&mut self) -> Vec<(Home, String)> {
-        let mut events = Events::with_capacity(8);
-        self.replica.turn().unwrap();
-        while !self.replica.is_idle() {
-            // The completion of a write can interrupt it.
-            let polled = self.poll.poll(&mut events, Some(DEADLINE));
-            assert!(polled.is_err() || !events.is_empty(), "the log is done within {DEADLINE:?}");
-            self.replica.turn().unwrap();
-        }
+        self.finish();
         let mut told = Vec::new();
         for (reactor, exchange) in self.exchanges.iter().enumerate() {
             while let Some(release) = exchange.releases.pop() {
@@ -125,6 +122,20 @@ impl World {
             }
         }
         told
+    }
+
+    /// Turns until everything that was sent is answered; the answers stay in the queues.
+    fn finish(&mut self) {
+        let mut events = Events::with_capacity(8);
+        self.replica.turn().unwrap();
+        while !self.replica.is_idle() {
+            let timeout = self.replica.timeout().unwrap_or(DEADLINE).min(DEADLINE);
+            // The completion of a write can interrupt it.
+            let polled = self.poll.poll(&mut events, Some(timeout));
+            let is_in_time = polled.is_err() || !events.is_empty() || timeout < DEADLINE;
+            assert!(is_in_time, "the log is done within {DEADLINE:?}");
+            self.replica.turn().unwrap();
+        }
     }
 
     fn connect(&mut self, home: Home) -> i64 {
@@ -294,4 +305,145 @@ fn a_replica_with_too_much_garbage_looks_after_its_readers() {
     world.replica.garbage_max = usize::MAX;
     assert_eq!(world.replica.timeout(), Some(Duration::ZERO));
     assert_eq!(world.turn(), [(FIRST, "1: 0".into())]);
+}
+
+/// Gives the session so many ephemerals, `/<prefix>0` and so on.
+fn give_ephemerals(world: &mut World, session: i64, prefix: &str, count: usize) {
+    for number in 0..count {
+        let txn = Txn::Create {
+            kind: CreateKind::Plain { opcode: opcode::CREATE, ephemeral: true },
+            path: format!("/{prefix}{number}").into(),
+            data: None,
+            acl: None,
+            parent_cversion: -1,
+        };
+        world.replica.propose(session, 0, &txn);
+        if number % VERSION_TXNS == 0 {
+            world.turn();
+        }
+    }
+    world.turn();
+}
+
+#[test]
+fn a_long_transaction_is_applied_a_slice_each_turn_and_nothing_comes_between() {
+    const TURNS: usize = 4;
+    let mut world = World::new("long");
+    let (session, other) = (world.connect(FIRST), world.connect(SECOND));
+    let count = TURNS * STEPS_PER_TURN - 1;
+    give_ephemerals(&mut world, session, "e", count);
+    world.replica.trigger = Trigger::new(1, u64::MAX);
+    world.replica.trigger.note(1);
+    let (before, version) = (world.replica.database.last_zxid(), world.replica.database.tree().root().version());
+    world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+    for left in (1..TURNS).rev() {
+        world.replica.turn().unwrap();
+        assert_eq!(world.replica.database.ephemeral_count(), left * STEPS_PER_TURN - 1);
+        assert_eq!(world.replica.timeout(), Some(Duration::ZERO), "it goes on at once");
+        assert_eq!(world.replica.log.last_zxid(), before, "the log has nothing of it");
+        assert_eq!(world.replica.database.tree().root().version(), version, "nor has any reader");
+        assert!(world.replica.snapshotter.is_idle() && world.replica.trigger.is_due(), "nor a snapshot");
+        assert!(!world.replica.is_idle());
+        if left == TURNS - 1 {
+            world.send(SECOND, other, create(2), &create_body("/later", 0));
+        }
+        assert_eq!(world.exchanges[1].submissions.len(), 1, "others wait");
+    }
+    assert_eq!(world.turn(), [(FIRST, "1: closed".into()), (SECOND, "2: 0".into())]);
+    assert_eq!(world.replica.database.last_zxid().0, before.0 + 2, "one transaction, and the other's");
+    assert_eq!(world.replica.database.ephemeral_count(), 0);
+}
+
+#[test]
+fn what_came_before_a_long_transaction_does_not_wait_for_it() {
+    let mut world = World::new("before-long");
+    let (session, other) = (world.connect(FIRST), world.connect(SECOND));
+    let count = 3 * STEPS_PER_TURN;
+    give_ephemerals(&mut world, session, "e", count);
+    let reader = world.replica.database.tree_mut().reader();
+    world.replica.gathers_first = 0;
+    world.send(SECOND, other, create(2), &create_body("/before", 0));
+    world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+    world.replica.turn().unwrap();
+    assert!(world.replica.unfinished.is_some());
+    world.finish();
+    // The create is public in a version that has nothing of the close, the close in one that has all of it.
+    for (left, expected) in [(count, "2: 0"), (0, "1: closed")] {
+        let releases = world.exchanges.iter().map(|exchange| exchange.releases.pop().expect("each has each version"));
+        let releases: Vec<_> = releases.collect();
+        let view = reader.view_ahead(&releases[0].root);
+        assert_eq!((0..count).filter(|number| view.get(&format!("/e{number}")).is_some()).count(), left);
+        let told: Vec<String> = releases.iter().flat_map(|one| &one.answers).map(|one| said(&one.kind)).collect();
+        assert_eq!(told, [expected]);
+    }
+}
+
+#[test]
+fn a_replica_that_stops_finishes_a_long_transaction_or_gives_it_up() {
+    for gives_up in [false, true] {
+        let mut world = World::new(if gives_up { "gives-up" } else { "finishes" });
+        let session = world.connect(FIRST);
+        give_ephemerals(&mut world, session, "e", 3 * STEPS_PER_TURN);
+        let before = world.replica.log.last_zxid();
+        world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+        world.replica.turn().unwrap();
+        world.replica.stopping = true;
+        world.replica.turn().unwrap();
+        assert_eq!((world.replica.has_stopped(), world.replica.timeout()), (false, Some(Duration::ZERO)));
+        if gives_up {
+            world.replica.unfinished.as_mut().expect("it is under way").give_up_at = Some(world.replica.epoch);
+        }
+        let told = world.turn();
+        assert!(world.replica.has_stopped());
+        let expected = if gives_up { vec![] } else { vec![(FIRST, "1: closed".into())] };
+        assert_eq!(told, expected);
+        assert_eq!(world.replica.log.last_zxid() == before, gives_up);
+    }
+}
+
+#[test]
+fn sessions_that_are_due_together_are_ended_a_few_each_turn() {
+    const SESSIONS: usize = 6;
+    let mut world = World::new("expiry");
+    for number in 0..SESSIONS {
+        let session = world.connect(home(0, number as u32));
+        give_ephemerals(&mut world, session, &format!("{number}-"), STEPS_PER_TURN / 2);
+    }
+    let later = world.replica.now + 2 * Duration::from_millis(TIMEOUT as u64);
+    world.replica.heard_until.fill(later);
+    for left in [SESSIONS - 2, SESSIONS - 4] {
+        world.replica.turn().unwrap();
+        assert_eq!(world.replica.database.sessions().len(), left);
+        assert_eq!(world.replica.timeout(), Some(Duration::ZERO), "the others are next");
+    }
+    world.replica.turn().unwrap();
+    assert_eq!(world.replica.database.sessions().len(), 0);
+    assert_eq!(world.turn().len(), SESSIONS, "each connection is told");
+    assert_ne!(world.replica.timeout(), Some(Duration::ZERO));
+}
+
+#[test]
+fn a_version_with_very_many_events_is_public_when_every_reactor_has_looked_through_them() {
+    let mut world = World::new("looked-through");
+    let session = world.connect(FIRST);
+    // Each deletion is told of by two events.
+    give_ephemerals(&mut world, session, "e", EVENTS_AT_ONCE / 2 + 1);
+    let reader = world.replica.database.tree_mut().reader();
+    let public = reader.published();
+    world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+    let mut events = Events::with_capacity(8);
+    while !world.replica.commits.is_blocked() {
+        let timeout = world.replica.timeout().unwrap_or(DEADLINE).min(DEADLINE);
+        let _ = world.poll.poll(&mut events, Some(timeout));
+        world.replica.turn().unwrap();
+    }
+    for exchange in world.exchanges.clone().iter() {
+        world.replica.turn().unwrap();
+        assert_eq!((reader.published(), world.replica.timeout()), (public, Some(RETRY)));
+        let release = exchange.releases.pop().expect("every reactor has it in its queue");
+        assert!(exchange.releases.is_empty());
+        release.looked_through.expect("it has very many events").fetch_add(1, Ordering::Release);
+    }
+    world.replica.turn().unwrap();
+    assert!(reader.published() > public && world.replica.is_idle());
 }

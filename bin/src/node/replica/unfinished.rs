@@ -29,7 +29,7 @@ pub(super) struct Unfinished {
     application: Application,
     owed: Owed<'static>,
     /// Once the process was told to stop.
-    give_up_at: Option<Instant>,
+    pub(super) give_up_at: Option<Instant>,
 }
 
 /// Who is told what when a transaction is applied.
