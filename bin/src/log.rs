@@ -61,6 +61,15 @@ pub enum LogCommandError {
         directory: PathBuf,
         instead: String,
     },
+    /// Every record is read and holds, but nothing tells whether there were more.
+    NothingTells {
+        directory: PathBuf,
+        last: Zxid,
+    },
+    /// What else there is of the data is elsewhere.
+    DataDirNeeded {
+        directory: PathBuf,
+    },
     /// It has what is to be cut.
     NewerSnapshot {
         zxid: Zxid,
@@ -81,6 +90,18 @@ impl fmt::Display for LogCommandError {
             LogCommandError::NoLog { directory, instead } => {
                 write!(f, "{} holds no transaction log: {instead}", directory.display())
             }
+            LogCommandError::NothingTells { directory, last } => write!(
+                f,
+                "every record holds, up to {last}, but nothing in {} tells whether there were more; give the dataDir with \
+                 --data-dir",
+                directory.display()
+            ),
+            LogCommandError::DataDirNeeded { directory } => write!(
+                f,
+                "{} has neither a milestone nor a snapshot, so that it is not the dataDir; give that with --data-dir (the \
+                 same directory again, if there is no other)",
+                directory.display()
+            ),
             LogCommandError::NewerSnapshot { zxid, path } => write!(
                 f,
                 "the snapshot {} holds transactions up to {zxid}; move it away first, then cut the log",
@@ -116,7 +137,7 @@ pub fn run(arguments: &LogArgs) -> Result<(), LogCommandError> {
     let done = match &arguments.command {
         LogCommand::Check { dir, data_dir } => check(dir, data_dir.as_deref().unwrap_or(dir), out),
         LogCommand::Show { dir } => show(dir, out),
-        LogCommand::Cut { dir, data_dir, after } => cut(dir, data_dir.as_deref().unwrap_or(dir), *after, out),
+        LogCommand::Cut { dir, data_dir, after } => cut(dir, data_dir.as_deref(), *after, out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         // Whoever reads has seen enough.
@@ -146,8 +167,9 @@ fn instead_of_log(dir: &Path) -> Result<String, LogCommandError> {
         Some((zxid, _)) => format!("it has {} snapshots, up to transaction {zxid}, and no segment", snapshots.len()),
         None => "it has neither a segment nor a snapshot".to_owned(),
     };
-    match noted.milestone().map(|noted| (&noted.dir, noted.zxid)) {
-        Some((was_in, zxid)) if was_in != dir => {
+    let noted = noted.milestone().filter(|noted| noted.zxid > Zxid::ZERO);
+    match noted.map(|noted| (&noted.dir, noted.zxid)) {
+        Some((was_in, zxid)) if !is_same_directory(was_in, dir) => {
             instead += &format!("; the log was in {}, up to {zxid} at least: give that directory", was_in.display());
         }
         Some((_, zxid)) => instead += &format!("; a log was here, up to {zxid} at least, and is gone"),
@@ -172,15 +194,23 @@ fn check(dir: &Path, data_dir: &Path, out: &mut impl Write) -> Result<(), LogCom
         Entry::Record { .. } => records += 1,
     })?;
     writeln!(out, "{segments} segments, {groups} groups, {records} transactions")?;
-    if !matches!(verdict, Verdict::Damaged(_)) {
-        refuse_missing(dir, data_dir)?;
+    if let Verdict::Sound { last } | Verdict::Torn { last, .. } = verdict {
+        refuse_missing(dir, data_dir, last)?;
     }
     tell(verdict, out)
 }
 
-fn refuse_missing(dir: &Path, data_dir: &Path) -> Result<(), LogCommandError> {
+fn refuse_missing(dir: &Path, data_dir: &Path, last: Zxid) -> Result<(), LogCommandError> {
     let place = place(dir, data_dir)?;
+    if !is_data_dir(data_dir)? {
+        return Err(LogCommandError::NothingTells { directory: data_dir.to_owned(), last });
+    }
     log::missing(place)?.map_or(Ok(()), |missing| Err(LogError::Missing(Box::new(missing)).into()))
+}
+
+/// Whether there is anything beside a log that could tell of it.
+fn is_data_dir(dir: &Path) -> Result<bool, LogCommandError> {
+    Ok(FoundMilestone::read(dir)? != FoundMilestone::Nothing || !snapshot::list(dir)?.is_empty())
 }
 
 /// With the newest snapshot that holds.
@@ -260,8 +290,13 @@ fn describe(txn: &Txn<'_>) -> String {
     }
 }
 
-fn cut(dir: &Path, data_dir: &Path, after: Zxid, out: &mut impl Write) -> Result<(), LogCommandError> {
+fn cut(dir: &Path, data_dir: Option<&Path>, after: Zxid, out: &mut impl Write) -> Result<(), LogCommandError> {
     existing(dir)?;
+    if data_dir.is_none() && !is_data_dir(dir)? {
+        return Err(LogCommandError::DataDirNeeded { directory: dir.to_owned() });
+    }
+    let data_dir = data_dir.unwrap_or(dir);
+    existing(data_dir)?;
     // Not while a server runs on them.
     let _log_lock = DataDir::open(dir, false).map_err(LogCommandError::Directory)?;
     let _data_lock = (!is_same_directory(dir, data_dir))

@@ -264,6 +264,19 @@ enum Then {
     Dies,
 }
 
+/// Sleeps until the event descriptors tell that the group can be submitted.
+fn wait_for_space(log: &Log) {
+    let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(4));
+    for fd in log.event_fds() {
+        poll.registry().register(&mut SourceFd(&fd), Token(0), Interest::READABLE).unwrap();
+    }
+    while !log.can_submit() {
+        if let Err(error) = poll.poll(&mut events, None) {
+            assert_eq!(error.kind(), ErrorKind::Interrupted);
+        }
+    }
+}
+
 fn check_full(mount: &Mount, method: Method, then: Then) {
     let dir = Fresh::below(&mount.at);
     let ballast = mount.at.join("ballast");
@@ -277,13 +290,7 @@ fn check_full(mount: &Mount, method: Method, then: Then) {
     assert_eq!(log.completed_zxid(), durable, "the record that waits is not acknowledged");
     if then == Then::GoesOn {
         std::fs::remove_file(&ballast).unwrap();
-        let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(4));
-        for fd in log.event_fds() {
-            poll.registry().register(&mut SourceFd(&fd), Token(0), Interest::READABLE).unwrap();
-        }
-        while !log.can_submit() {
-            poll.poll(&mut events, None).unwrap();
-        }
+        wait_for_space(&log);
         assert!(log.shortage().is_none());
         settle(&mut log).unwrap();
         assert_eq!(log.completed_zxid(), Zxid(zxid));
@@ -322,6 +329,59 @@ fn a_full_disk_is_waited_for_and_nothing_is_acknowledged_meanwhile() {
             Some(mount) => check_full(&mount, method, then),
             None => eprintln!("not tested: an ext4 image cannot be mounted here"),
         }
+    }
+}
+
+/// The dataDir has a file system of its own, and that is full: the log does not need it.
+#[test]
+fn a_full_data_dir_does_not_stop_the_log() {
+    let Some(mount) = Mount::tmpfs("data-dir", "1m") else {
+        eprintln!("not tested: a tmpfs cannot be mounted here");
+        return;
+    };
+    let (data, logs) = (Fresh::below(&mount.at), Fresh::new());
+    let config = LogConfig { data_dir: data.0.clone(), segment_bytes: 64 << 10, ..logs.config() };
+    let (mut log, ..) = open(config.clone(), 0).unwrap();
+    let ballast = mount.at.join("ballast");
+    // All of it: what does not fit is not written.
+    let _ = std::fs::write(&ballast, vec![1; 2 << 20]);
+    let records = fill(&mut log, 1, &[30_000; 12]);
+    assert!(log.stats().segments > 4 && log.shortage().is_none());
+    drop(log);
+    std::fs::remove_file(&ballast).unwrap();
+    let (log, _, replayed) = open(config, 0).unwrap();
+    assert_eq!(replayed, records);
+    log.close().unwrap();
+}
+
+/// Not one block is free: neither for the milestone, nor for the seal of a log that is closed.
+#[test]
+fn a_disk_without_a_free_block_is_waited_for_and_can_be_left() {
+    for goes_on in [true, false] {
+        let Some(mount) = Mount::tmpfs(&format!("no-block-{goes_on}"), "4m") else {
+            eprintln!("not tested: a tmpfs cannot be mounted here");
+            return;
+        };
+        let dir = Fresh::below(&mount.at);
+        let config = LogConfig { segment_bytes: 64 << 10, ..dir.config() };
+        let (mut log, ..) = open(config.clone(), 0).unwrap();
+        let ballast = mount.at.join("ballast");
+        let _ = std::fs::write(&ballast, vec![1; 8 << 20]);
+        let mut zxid = 0;
+        // Groups of one page each fill their segment to the last byte.
+        let (durable, error) = write_until_error(&mut log, &mut zxid, 3_900);
+        assert!(error.is_shortage(), "{error}");
+        if goes_on {
+            std::fs::remove_file(&ballast).unwrap();
+            wait_for_space(&log);
+            settle(&mut log).unwrap();
+            log.close().unwrap();
+        } else {
+            log.close().unwrap();
+            std::fs::remove_file(&ballast).unwrap();
+        }
+        let (_, recovery, _) = open(config, 0).unwrap();
+        assert_eq!(recovery.last, if goes_on { Zxid(zxid) } else { durable });
     }
 }
 

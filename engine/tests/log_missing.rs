@@ -266,3 +266,71 @@ fn a_removed_file_acknowledges_nothing() {
         assert_eq!(log.completed_zxid(), Zxid(3));
     }
 }
+
+/// Whoever goes back to an older milestone, by a copy or by another dataDir for a while, is refused nothing: the log has gone
+/// on since, and the segment that it names was purged.
+#[test]
+fn an_old_milestone_does_not_ask_for_what_was_purged() {
+    let two = Two::new();
+    let (mut log, ..) = open(two.config(), 0).unwrap();
+    fill(&mut log, 1, &[30_000; 3]);
+    log.close().unwrap();
+    let old = std::fs::read(milestone_path(&two.data.0)).unwrap();
+    let (mut log, ..) = open(two.config(), 0).unwrap();
+    fill(&mut log, 4, &[30_000; 9]);
+    assert!(log.remove_before(Zxid(8)).unwrap() > 0);
+    log.close().unwrap();
+    std::fs::write(milestone_path(&two.data.0), old).unwrap();
+    let (_, recovery, _) = open(two.config(), 8).unwrap();
+    assert_eq!(recovery.last, Zxid(12));
+}
+
+/// The older segment was all that held groups. What it held is in a snapshot by now, and the end of the log is elsewhere.
+#[test]
+fn the_end_of_a_log_moves_away_from_a_segment_that_is_lost() {
+    for closes in [false, true] {
+        let two = Two::new();
+        two.filled();
+        let before = two.logs.files();
+        let (mut log, ..) = open(two.config(), 0).unwrap();
+        before.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        assert_eq!(log.take_lost_segment().as_ref(), before.first());
+        log.move_end().unwrap();
+        while log.completed_zxid() < Zxid(9) || two.noted().1 < 10 {
+            std::thread::yield_now();
+            log.completed().unwrap();
+        }
+        if closes {
+            log.close().unwrap()
+        } else {
+            drop(log)
+        }
+        let (mut log, recovery, _) = open(two.config(), 9).unwrap();
+        assert_eq!(recovery.last, Zxid(9));
+        fill(&mut log, 10, &[5]);
+        log.close().unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_milestone_beside_nothing_is_no_new_log() {
+    let two = Two::new();
+    two.filled();
+    std::fs::remove_dir_all(two.logs.0.join("paddock-1")).unwrap();
+    std::fs::write(milestone_path(&two.data.0), b"rot").unwrap();
+    let text = two.refused(0).to_string();
+    assert!(text.contains("milestone, which is damaged"), "{text}");
+    cut_after(two.place(0), Zxid::ZERO).unwrap();
+    open(two.config(), 0).unwrap();
+}
+
+#[test]
+fn damage_names_both_directories_in_its_order() {
+    let two = Two::new();
+    two.filled();
+    let first = &two.logs.files()[0];
+    std::fs::write(first, vec![9; 40_000]).unwrap();
+    let text = open(two.config(), 0).err().unwrap().to_string();
+    let (logs, data) = (two.logs.0.display(), two.data.0.display());
+    assert!(text.contains(&format!("paddock log cut {logs} --after 0x0 --data-dir {data}")), "{text}");
+}

@@ -127,6 +127,7 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     let began = Instant::now();
     let descriptors = sys::raise_descriptor_limit().map_err(setup("the limit of open files"))?;
     let data_dir = DataDir::open(&config.data_dir, config.data_dir_autocreate).map_err(NodeError::Directory)?;
+    let data_dir = Arc::new(data_dir);
     // Another directory has a lock of its own.
     let log_dir = (!is_same_directory(&config.data_log_dir, &config.data_dir))
         .then(|| DataDir::open(&config.data_log_dir, config.data_dir_autocreate).map_err(NodeError::Directory))
@@ -152,22 +153,29 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     );
     tracing::info!("log writes: {}", recovered.log.method());
 
-    let outcome = run(config, address, listener, authority, recovered, signals, descriptors);
+    let files = Files::new(data_dir.clone(), recovered.snapshot);
+    let outcome = run(Opened { config, address, listener, authority, recovered, files, signals, descriptors });
     drop(log_dir);
     drop(data_dir);
     outcome
 }
 
-fn run(
-    config: &Config,
+/// All that a server has before it serves.
+struct Opened<'a> {
+    config: &'a Config,
     address: SocketAddr,
     listener: TcpListener,
     authority: Authority,
     recovered: Recovered,
-    signals: &Signals,
+    files: Files,
+    signals: &'a Signals,
+    /// Open files that the process may have.
     descriptors: u64,
-) -> Result<(), NodeError> {
-    let Recovered { mut database, log, seed, found, snapshot } = recovered;
+}
+
+fn run(opened: Opened<'_>) -> Result<(), NodeError> {
+    let Opened { config, address, listener, authority, recovered, files, signals, descriptors } = opened;
+    let Recovered { mut database, log, seed, found, .. } = recovered;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
     let replica_poll = Poll::new().map_err(setup("the replica's poll"))?;
     let replica_bell =
@@ -250,7 +258,7 @@ fn run(
         throttle: config.request_throttle,
         snapshotter,
         trigger,
-        files: Files::new(&config.data_dir, snapshot),
+        files,
     })
     .map_err(setup("the replica"))?;
     tracing::info!(reactors = threads, "listening on {address}");

@@ -35,6 +35,8 @@ pub enum RecoveryError {
         what: &'static str,
         is_in: PathBuf,
         belongs_in: PathBuf,
+        /// There are such files in both.
+        in_both: bool,
     },
     Log(LogError),
 }
@@ -56,7 +58,14 @@ impl fmt::Display for RecoveryError {
                 "{} holds the data of a ZooKeeper server, which this version does not read; give another dataDir",
                 directory.display()
             ),
-            RecoveryError::Misplaced { what, is_in, belongs_in } => write!(
+            RecoveryError::Misplaced { what, is_in, belongs_in, in_both: true } => write!(
+                f,
+                "{what}.* are in {} and in {}, and with these dataDir and dataLogDir they belong in the latter: see with \
+                 `paddock log check` which of them goes further, and move the others away, or correct the two directories",
+                is_in.display(),
+                belongs_in.display()
+            ),
+            RecoveryError::Misplaced { what, is_in, belongs_in, in_both: false } => write!(
                 f,
                 "{what}.* are in {}, but with these dataDir and dataLogDir they belong in {}: move them there, or correct \
                  the two directories",
@@ -129,11 +138,14 @@ fn refuse_misplaced_data(data_dir: &Path, log_dir: &Path) -> Result<(), Recovery
         return Ok(());
     }
     let (data, log) = (snapshot::snapshot_dir(data_dir), snapshot::snapshot_dir(log_dir));
-    if log::segment_count(data_dir).map_err(RecoveryError::Log)? > 0 {
-        return Err(RecoveryError::Misplaced { what: "log", is_in: data, belongs_in: log });
+    let has_log = |dir: &Path| log::segment_count(dir).map(|count| count > 0).map_err(RecoveryError::Log);
+    if has_log(data_dir)? {
+        let in_both = has_log(log_dir)?;
+        return Err(RecoveryError::Misplaced { what: "log", is_in: data, belongs_in: log, in_both });
     }
     if !snapshots_in(log_dir)?.is_empty() {
-        return Err(RecoveryError::Misplaced { what: "snapshot", is_in: log, belongs_in: data });
+        let in_both = !snapshots_in(data_dir)?.is_empty();
+        return Err(RecoveryError::Misplaced { what: "snapshot", is_in: log, belongs_in: data, in_both });
     }
     Ok(())
 }
@@ -166,15 +178,21 @@ fn refuse_foreign_data(data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryEr
 pub fn foreign_data(directory: &Path) -> Option<PathBuf> {
     let has_data = |path: &PathBuf| {
         let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        entries.map(|entry| entry.file_name()).any(|name| {
-            let name = name.to_string_lossy();
-            name.starts_with("log.") || name.starts_with("snapshot.")
-        })
+        entries.map(|entry| entry.file_name()).any(|name| is_zookeepers(&name.to_string_lossy()))
     };
     // What lies in a directory of ours is ours.
     let is_ours = directory.parent().is_some_and(|parent| snapshot::snapshot_dir(parent) == directory);
     let places = [directory.join("version-2"), directory.to_owned()];
     places.into_iter().filter(|_| !is_ours).find(has_data)
+}
+
+/// Whether a file has a name that ZooKeeper gives: `log.<zxid>`, or `snapshot.<zxid>` and perhaps how it is compressed.
+fn is_zookeepers(name: &str) -> bool {
+    let zxid = name.strip_prefix("log.").or_else(|| {
+        let name = name.strip_prefix("snapshot.")?;
+        Some(name.strip_suffix(".gz").or_else(|| name.strip_suffix(".snappy")).unwrap_or(name))
+    });
+    zxid.is_some_and(|zxid| i64::from_str_radix(zxid, 16).is_ok())
 }
 
 fn has_transactions(data_dir: &Path, log_dir: &Path) -> Result<bool, RecoveryError> {
@@ -238,7 +256,7 @@ mod tests {
     use paddock_engine::tree::HashSeed;
     use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
 
-    use super::recover;
+    use super::{is_zookeepers, recover};
 
     const SEED: HashSeed = HashSeed([7; 16]);
 
@@ -322,6 +340,16 @@ mod tests {
             ["/snapshot", "/log", "/member", "/other"].map(|path| tree.get(path).unwrap().acl().clone().unwrap());
         for (other, path) in lists[1..].iter().zip(["/log", "/member", "/other"]) {
             assert!(Arc::ptr_eq(&lists[0], other), "{path}");
+        }
+    }
+
+    #[test]
+    fn zookeepers_files_are_known_by_their_names() {
+        for name in ["log.1", "log.100000a3f", "snapshot.0", "snapshot.12.gz", "snapshot.ff.snappy"] {
+            assert!(is_zookeepers(name), "{name}");
+        }
+        for name in ["log.txt", "log.", "snapshot.tmp", "catalog.1", "log.1.gz"] {
+            assert!(!is_zookeepers(name), "{name}");
         }
     }
 

@@ -150,6 +150,11 @@ impl Snapshotter {
         }
     }
 
+    /// What is being written will not become durable for now, and is given up when it is complete.
+    pub fn give_up_waiting(&mut self) {
+        self.awaited = None;
+    }
+
     /// A snapshot that has come into place since the last call.
     pub fn poll_done(&mut self) -> Option<Done> {
         let outcome = self.done.try_recv().ok()?;

@@ -5,10 +5,11 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::advice;
+use super::sys::{identity, identity_at};
 
 /// The file that tells who uses the directory, and is locked. It stays when the server ends; only its lock counts.
 const LOCK_FILE: &str = "paddock.lock";
@@ -20,7 +21,7 @@ const LOCK_FILE: &str = "paddock.lock";
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    _directory: File,
+    directory: File,
     _lock: File,
 }
 
@@ -68,11 +69,21 @@ impl DataDir {
         lock_directory(&directory, path)?;
         let lock = lock_file(path)?;
         directory.sync_all().map_err(not_writable)?;
-        Ok(DataDir { path: path.to_owned(), _directory: directory, _lock: lock })
+        Ok(DataDir { path: path.to_owned(), directory, _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the path still leads to the directory that is locked. If not, another process may have locked what is there
+    /// now, and nothing may be written by that path any more.
+    pub fn is_in_place(&self) -> io::Result<bool> {
+        match identity_at(&self.path) {
+            Ok(named) => Ok(named == identity(&self.directory)?),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -116,8 +127,7 @@ fn locked(dir: &Path) -> DirError {
 
 /// Whether two paths name one directory, by a link perhaps. A path that leads nowhere is the same as no other.
 pub fn is_same_directory(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    one == other || identity(one).is_some_and(|found| identity(other) == Some(found))
+    one == other || identity_at(one).is_ok_and(|found| identity_at(other).is_ok_and(|also| also == found))
 }
 
 /// Creates a directory and the missing ones above it; each survives a power cut. An existing one is fine.
@@ -249,6 +259,14 @@ mod tests {
         assert!(matches!(DataDir::open(&dir, true), Err(DirError::Locked { pid: None, .. })));
         std::fs::write(dir.join(LOCK_FILE), b"another one").unwrap();
         assert!(matches!(DataDir::open(&dir, true), Err(DirError::Locked { pid: None, .. })));
+        assert!(first.is_in_place().unwrap());
+        std::fs::rename(&dir, dir.with_extension("moved")).unwrap();
+        assert!(!first.is_in_place().unwrap());
+        std::fs::create_dir(&dir).unwrap();
+        assert!(!first.is_in_place().unwrap(), "another directory has the name");
+        std::fs::remove_dir(&dir).unwrap();
+        std::fs::rename(dir.with_extension("moved"), &dir).unwrap();
+        assert!(first.is_in_place().unwrap());
         drop(first);
         DataDir::open(&dir, false).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();

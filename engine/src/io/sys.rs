@@ -1,11 +1,11 @@
 //! Safe wrappers over the few calls that `std` lacks.
 #![allow(unsafe_code)] // Each is one call into libc with memory of this frame.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -137,14 +137,42 @@ pub fn write_unit(file: &File) -> Option<usize> {
 
 /// The alignment of offset, length and memory in direct I/O; `Some(0)`: there is none; `None`: the kernel does not say.
 fn direct_alignment(file: &File) -> Option<usize> {
-    let mut stat = MaybeUninit::<libc::statx>::zeroed();
-    let (flags, mask) = (libc::AT_EMPTY_PATH, libc::STATX_DIOALIGN);
-    // SAFETY: the path is an empty C string, and `stat` is valid for writes of its type.
-    let result = unsafe { libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, mask, stat.as_mut_ptr()) };
-    // SAFETY: the structure holds integers only and was zeroed, so it is valid whatever the call has filled.
-    let stat = unsafe { stat.assume_init() };
-    let told = result == 0 && stat.stx_mask & libc::STATX_DIOALIGN != 0;
+    let stat = statx(file, libc::STATX_DIOALIGN).ok()?;
+    let told = stat.stx_mask & libc::STATX_DIOALIGN != 0;
     told.then(|| stat.stx_dio_offset_align.max(stat.stx_dio_mem_align) as usize)
+}
+
+/// How many names an open file has. Only that is asked for: whoever asks for a file's times (`fstat` does) has Linux 6.13
+/// and later give the next write a time of its own, which costs a durable write half as much again.
+pub fn link_count(file: &File) -> io::Result<u32> {
+    statx(file, libc::STATX_NLINK).map(|stat| stat.stx_nlink)
+}
+
+/// What tells an open file from all others of this machine: device and number.
+pub fn identity(file: &File) -> io::Result<(u32, u32, u64)> {
+    statx(file, libc::STATX_INO).map(|stat| (stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino))
+}
+
+/// The same of the file at a path.
+pub fn identity_at(path: &Path) -> io::Result<(u32, u32, u64)> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let stat = statx_at(libc::AT_FDCWD, &path, 0, libc::STATX_INO)?;
+    Ok((stat.stx_dev_major, stat.stx_dev_minor, stat.stx_ino))
+}
+
+fn statx(file: &File, mask: u32) -> io::Result<libc::statx> {
+    statx_at(file.as_raw_fd(), c"", libc::AT_EMPTY_PATH, mask)
+}
+
+fn statx_at(directory: RawFd, path: &CStr, flags: i32, mask: u32) -> io::Result<libc::statx> {
+    let mut stat = MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: the path is a C string, and `stat` is valid for writes of its type.
+    let result = unsafe { libc::statx(directory, path.as_ptr(), flags, mask, stat.as_mut_ptr()) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the structure holds integers only and was zeroed, so it is valid whatever the call has filled.
+    Ok(unsafe { stat.assume_init() })
 }
 
 /// The physical block of the device below a file, in bytes; `None` if there is no such device.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use paddock_consensus::Zxid;
 
 use super::segment::directory;
-use crate::io::advice;
+use crate::io::{advice, is_same_directory};
 
 /// Why the log cannot do what it was asked for. Cloneable, because a failed log gives the same answer for ever.
 #[derive(Clone, Debug)]
@@ -36,8 +36,9 @@ pub enum LogError {
 /// Where a log is damaged, and how one knows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Damage {
-    /// The `dataLogDir`.
+    /// The `dataLogDir`, and the `dataDir` where that is known to be another one.
     pub dir: PathBuf,
+    pub data_dir: Option<PathBuf>,
     pub file: PathBuf,
     /// Bytes from the file's start.
     pub offset: u64,
@@ -67,6 +68,16 @@ impl LogError {
             Some(libc::ENOSPC | libc::EDQUOT) => LogError::NoSpace { dir: path.parent().unwrap_or(path).to_owned() },
             _ => LogError::Io { action, path: path.to_owned(), source: Arc::new(source) },
         }
+    }
+
+    /// The same error, of a log whose `dataDir` is this.
+    pub(super) fn of_data_dir(mut self, data_dir: &Path) -> LogError {
+        if let LogError::Damaged(damage) = &mut self
+            && damage.dir != data_dir
+        {
+            damage.data_dir = Some(data_dir.to_owned());
+        }
+        self
     }
 
     /// Whether something was short that may be had again later: space, descriptors, memory.
@@ -127,16 +138,33 @@ impl fmt::Display for LogError {
     }
 }
 
+/// The order that goes on with what is there up to a transaction.
+struct CutOrder<'a> {
+    dir: &'a Path,
+    data_dir: Option<&'a Path>,
+    after: Zxid,
+}
+
+impl fmt::Display for CutOrder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`paddock log cut {} --after {}", self.dir.display(), self.after)?;
+        match self.data_dir {
+            Some(data_dir) => write!(f, " --data-dir {}`", data_dir.display()),
+            None => f.write_str("`"),
+        }
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Damage { dir, file, offset, after, evidence } = self;
+        let Damage { dir, data_dir, file, offset, after, evidence } = self;
+        let order = CutOrder { dir, data_dir: data_dir.as_deref(), after: *after };
         write!(
             f,
             "the transaction log is damaged: {} at offset {offset}: {evidence}; the last good transaction is {after}. \
-             `paddock log check {dir}` shows the log; `paddock log cut {dir} --after {after}` drops everything later, \
-             acknowledged or not",
+             `paddock log check {}` shows the log; {order} drops everything later, acknowledged or not",
             file.display(),
-            dir = dir.display(),
+            dir.display(),
         )
     }
 }
@@ -151,7 +179,7 @@ impl fmt::Display for Missing {
             dir.display()
         )?;
         match was_in {
-            Some(was_in) if was_in != dir => write!(
+            Some(was_in) if !is_same_directory(was_in, dir) => write!(
                 f,
                 "The log was in {}: correct dataLogDir, or move the files {}/log.* to {}. ",
                 was_in.display(),
@@ -160,11 +188,12 @@ impl fmt::Display for Missing {
             )?,
             _ => f.write_str("Bring back the files that are missing, or correct dataDir and dataLogDir. ")?,
         }
-        write!(f, "What there is ends with transaction {after}; `paddock log cut {} --after {after}", dir.display())?;
-        if data_dir != dir {
-            write!(f, " --data-dir {}", data_dir.display())?;
-        }
-        f.write_str("` goes on with that and gives up everything later, acknowledged or not")
+        let order = CutOrder { dir, data_dir: Some(&**data_dir).filter(|data_dir| data_dir != dir), after: *after };
+        write!(
+            f,
+            "What there is ends with transaction {after}; {order} goes on with that and gives up everything later, \
+             acknowledged or not"
+        )
     }
 }
 

@@ -91,12 +91,13 @@ pub fn segment_count(data_log_dir: &Path) -> Result<usize, LogError> {
 /// # Errors
 /// [`LogError::Damaged`] where the log does not even hold.
 pub fn missing(place: Place<'_>) -> Result<Option<Missing>, LogError> {
-    let segments = list(&directory(place.dir))?;
+    // In this order: a server that runs goes on meanwhile, and the milestone lags behind the log.
     let noted = milestone::Found::read(place.data_dir)?;
+    let segments = list(&directory(place.dir))?;
     let end = Scan::new(place.dir, &segments, None).run(0, &mut |_| Ok(()))?;
     let reached = reached(&end, &noted, place.snapshot);
     let evidence = Evidence { place, segments: &segments, noted: &noted };
-    let missing = evidence.missing_of_milestone(&reached).or_else(|| evidence.missing_of_snapshot(&end));
+    let missing = evidence.missing_of_milestone(&reached, &end).or_else(|| evidence.missing_of_snapshot(&end));
     Ok(missing.map(|missing| evidence.missing(missing, &reached)))
 }
 

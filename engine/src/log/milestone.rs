@@ -7,12 +7,13 @@
 //! Invariant: a milestone on disk is never ahead of the truth. What it says is made durable first, and before anything of
 //! that is taken away (a recovery that cuts a torn tail, a clean close, a cut on order) it is replaced by one that says
 //! less. It may lag behind: it is written when a segment has been prepared, when the first group of a segment is durable,
-//! and at start and end, never for each group.
+//! and at start and end, never for each group; and where it cannot be written while the server runs, the log goes on.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
@@ -60,7 +61,9 @@ impl Found {
         let mut bytes = Vec::new();
         // One that is longer is none, however much is there.
         let most = (HEADER_BYTES + PATH_BYTES_MAX + 1) as u64;
-        match File::open(&path).and_then(|file| file.take(most).read_to_end(&mut bytes)) {
+        // Whatever lies there, nothing is waited for.
+        let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
+        match open.and_then(|file| file.take(most).read_to_end(&mut bytes)) {
             Ok(_) => Ok(Milestone::decode(&bytes).map_or(Found::Damaged, Found::Milestone)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
             Err(error) => Err(LogError::io("read", &path, error)),
@@ -85,7 +88,9 @@ impl Milestone {
     /// to there.
     pub(super) fn new(dir: &Path, newest: (u64, u64), end: Reached) -> Milestone {
         let ((segment, segment_bytes), Reached { log_id, group, zxid }) = (newest, end);
-        Milestone { log_id, segment, segment_bytes, group, zxid, dir: dir.to_owned() }
+        // For people, who may be elsewhere.
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        Milestone { log_id, segment, segment_bytes, group, zxid, dir }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -125,8 +130,15 @@ impl Milestone {
         })
     }
 
-    /// What a log lacks of it: in which directory, with which segments, and how far its good groups go.
-    pub(super) fn missing(&self, directory: &Path, segments: &[SegmentPath], end: &Reached) -> Option<String> {
+    /// What a log lacks of it: in which directory, with which segments, how far its good groups go, and the sequence of the
+    /// segment in which they end.
+    pub(super) fn missing(
+        &self,
+        directory: &Path,
+        segments: &[SegmentPath],
+        end: &Reached,
+        last: u64,
+    ) -> Option<String> {
         if segments.is_empty() && self.segment > 0 {
             return Some(format!("{} has no segment of it", directory.display()));
         }
@@ -134,7 +146,8 @@ impl Milestone {
             let (is, was) = (end.log_id, self.log_id);
             return Some(format!("{} holds another log ({is:016x}, not {was:016x})", directory.display()));
         }
-        if self.segment > 0 {
+        // A log that has gone on to a later segment may have purged this one since.
+        if self.segment > 0 && last <= self.segment {
             let path = SegmentPath::new(directory, self.segment).path;
             match std::fs::metadata(&path) {
                 Err(error) => return Some(format!("its newest segment {} is gone: {error}", path.display())),
@@ -179,11 +192,6 @@ impl MilestoneFile {
     /// Whether just this is on disk.
     pub fn says(&self, milestone: &Milestone) -> bool {
         self.on_disk.as_ref() == Some(milestone)
-    }
-
-    /// Whether it is known what is on disk.
-    pub fn is_known(&self) -> bool {
-        self.on_disk.is_some()
     }
 
     /// Replaces it, durably. Everything that it says must be durable already.
@@ -253,7 +261,7 @@ mod tests {
         let milestone = milestone();
         let good = Reached { log_id: milestone.log_id, group: 9, zxid: milestone.zxid };
         let missing =
-            |segments: &[SegmentPath], end: &Reached| milestone.missing(&dir, segments, end).unwrap_or_default();
+            |segments: &[SegmentPath], end: &Reached| milestone.missing(&dir, segments, end, 5).unwrap_or_default();
         assert!(missing(&[], &good).contains("no segment"));
         assert!(missing(&segments, &good).contains("is gone"));
         std::fs::write(&segments[0].path, [0; 4095]).unwrap();
@@ -263,7 +271,11 @@ mod tests {
         assert!(missing(&segments, &Reached { log_id: 1, ..good }).contains("another log"));
         assert!(missing(&segments, &Reached { group: 8, ..good }).contains("group 8"));
         assert!(missing(&segments, &Reached { zxid: Zxid(7), ..good }).contains("0x7"));
-        assert_eq!(missing(&segments, &Reached { group: 10, zxid: Zxid(0x2_0000_0002), ..good }), "");
+        let later = Reached { group: 10, zxid: Zxid(0x2_0000_0002), ..good };
+        assert_eq!(missing(&segments, &later), "");
+        std::fs::remove_file(&segments[0].path).unwrap();
+        assert!(missing(&segments, &later).contains("is gone"));
+        assert_eq!(milestone.missing(&dir, &[SegmentPath::new(&dir, 6)], &later, 6), None, "it may be purged by then");
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

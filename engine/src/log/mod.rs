@@ -20,7 +20,7 @@
 //! - A group's durable mark is never ahead of the truth (likewise), nor is the milestone, which says outside of the log how
 //!   far it has come.
 //!
-//! Costs for a group: one system call, no allocation, no copy besides the encoding itself. `FORMAT.md` has the bytes,
+//! Costs for a group: two system calls (one asks whether the file still has its name), no allocation, no copy besides the encoding itself. `FORMAT.md` has the bytes,
 //! `scan` how they are read, `prepare` where the zeroed segments come from.
 
 mod completion;

@@ -98,17 +98,10 @@ impl Milestones {
         Milestones { dir: dir.to_owned(), file, newest: (0, 0) }
     }
 
-    /// Notes that there is a newer segment, which is durable as it is.
+    /// Notes that there is a newer segment, which is durable as it is and is not taken away any more.
     pub fn note_segment(&mut self, segment: &Segment, durable: Reached) -> Result<(), LogError> {
-        let newest = (segment.sequence, segment.size);
-        self.file.write(Milestone::new(&self.dir, newest, durable))?;
-        self.newest = newest;
-        Ok(())
-    }
-
-    /// Whether what is on disk is known, and so names no other segment.
-    fn is_known(&self) -> bool {
-        self.file.is_known()
+        self.newest = (segment.sequence, segment.size);
+        self.note(durable)
     }
 
     /// Notes what is durable of the segments that there are.
@@ -137,9 +130,12 @@ struct State {
     goal: u64,
     /// As small as allowed, as soon as possible.
     urgent: bool,
-    /// The writer cannot go on without the segment, which must have so many bytes: the next failure is the last word.
+    /// The writer cannot go on without the segment, which must have so many bytes: the next failure is the last word. A
+    /// group never goes beyond the zeros, where space could be missing.
     needed: Option<u64>,
     ready: Option<Result<Segment, LogError>>,
+    /// One that was ready and turned out to be too small.
+    too_small: Option<Segment>,
     /// What kept the segment from being made at the last try, if that may be different by and by.
     shortage: Option<LogError>,
     removals: VecDeque<PathBuf>,
@@ -170,6 +166,7 @@ impl State {
             urgent: false,
             needed: None,
             ready: None,
+            too_small: None,
             shortage: None,
             removals: VecDeque::new(),
             durable,
@@ -199,13 +196,18 @@ impl State {
         self.removals.pop_front().map_or(Task::Wait, Task::Remove)
     }
 
+    /// The bytes with which the segment may be published, if it is wanted soon.
+    fn least(&self) -> u64 {
+        let target = self.order.map_or(0, |(_, target)| target);
+        target.min(FIRST_BYTES).max(self.needed.unwrap_or(0))
+    }
+
     fn segment_task(&self, zeroed: Option<u64>) -> Task {
         let wanted = self.ready.is_none() && (self.urgent || self.goal > 0);
         let Some((sequence, target)) = self.order.filter(|_| wanted) else { return Task::Wait };
         let Some(zeroed) = zeroed else { return Task::Create(sequence) };
-        let least = self.needed.unwrap_or(0);
-        let target = target.max(least);
-        let enough = if self.urgent { target.min(FIRST_BYTES.max(least)) } else { target };
+        let target = target.max(self.needed.unwrap_or(0));
+        let enough = if self.urgent { self.least() } else { target };
         if zeroed >= enough {
             Task::Publish
         } else if self.urgent || zeroed < self.goal {
@@ -353,6 +355,9 @@ impl Shared {
         }
         if is_first || state.needed.is_some_and(|needed| needed < bytes) {
             (state.urgent, state.needed) = (true, Some(bytes));
+            if matches!(&state.ready, Some(Ok(segment)) if segment.size < bytes) {
+                state.too_small = state.ready.take().and_then(Result::ok);
+            }
             self.changed.notify_all();
         }
     }
@@ -368,13 +373,15 @@ struct Maker<'a> {
     removed: Option<Removed>,
     /// Something is short; before this nothing is created.
     retry_at: Option<Instant>,
+    /// The milestone could not be written, and is tried again then.
+    note_again_at: Option<Instant>,
     shared: &'a Shared,
 }
 
 impl<'a> Maker<'a> {
     fn new(creator: Creator, milestones: Milestones, shared: &'a Shared) -> Maker<'a> {
         let zeros = creator.zeros();
-        Maker { zeros, creator, milestones, making: None, removed: None, retry_at: None, shared }
+        Maker { zeros, creator, milestones, making: None, removed: None, retry_at: None, note_again_at: None, shared }
     }
 
     fn run(mut self) -> Option<PathBuf> {
@@ -391,7 +398,7 @@ impl<'a> Maker<'a> {
                     self.shrink();
                     Ok(())
                 }
-                Task::Create(sequence) => self.creator.create(sequence).map(|segment| self.making = Some(segment)),
+                Task::Create(sequence) => self.create(sequence),
                 Task::Zero(end) => self.making.as_mut().map_or(Ok(()), |segment| segment.zero(&self.zeros, end)),
                 Task::Publish => self.publish(),
                 Task::Note(durable) => {
@@ -408,30 +415,49 @@ impl<'a> Maker<'a> {
     fn next_task(&mut self) -> Task {
         let mut state = self.shared.lock();
         loop {
-            let pause = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
-            let pause = pause.filter(|pause| !pause.is_zero());
+            if let Some(segment) = state.too_small.take() {
+                self.making = Some(segment);
+            }
+            let now = Instant::now();
+            if self.note_again_at.take_if(|at| *at <= now).is_some() {
+                state.to_note = true;
+            }
+            let until =
+                |at: Option<Instant>| at.and_then(|at| at.checked_duration_since(now)).filter(|left| !left.is_zero());
+            let pause = until(self.retry_at);
             let zeroed = self.making.as_ref().map(|segment| segment.size);
             let task = state.task(zeroed, self.removed.is_some(), pause.is_some());
             if !matches!(task, Task::Wait) {
                 return task;
             }
             let changed = &self.shared.changed;
-            state = match pause {
-                Some(pause) => changed
-                    .wait_timeout(state, pause)
-                    .map(|(state, _)| state)
-                    .unwrap_or_else(|poisoned| poisoned.into_inner().0),
+            state = match pause.into_iter().chain(until(self.note_again_at)).min() {
+                Some(pause) => {
+                    let waited = changed.wait_timeout(state, pause);
+                    waited.map(|(state, _)| state).unwrap_or_else(|poisoned| poisoned.into_inner().0)
+                }
                 None => changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
     }
 
-    /// The segment counts from now on, so the milestone knows of it first.
+    /// After a shortage it is looked first whether there is space now: to try would take it from others for a moment.
+    fn create(&mut self, sequence: u64) -> Result<(), LogError> {
+        let least = self.shared.lock().least();
+        if self.retry_at.is_some() && self.creator.free_bytes().is_some_and(|free| free < least) {
+            return Err(LogError::NoSpace { dir: self.creator.directory().to_owned() });
+        }
+        self.making = Some(self.creator.create(sequence)?);
+        Ok(())
+    }
+
+    /// The segment counts from now on, and the milestone knows of it before the writer if it can be written.
     fn publish(&mut self) -> Result<(), LogError> {
         if let Some(segment) = &self.making {
             segment.sync()?;
             let durable = self.shared.lock().durable;
-            self.milestones.note_segment(segment, durable)?;
+            let noted = self.milestones.note_segment(segment, durable);
+            self.take_in_note(noted);
         }
         if self.retry_at.take().is_some() {
             tracing::info!("the next log segment could be prepared");
@@ -441,19 +467,24 @@ impl<'a> Maker<'a> {
         Ok(())
     }
 
-    /// A milestone that lags behind is not wrong.
     fn note(&mut self, durable: Reached) {
-        if let Err(error) = self.milestones.note(durable) {
-            tracing::warn!("it could not be noted how far the log has come: {error}");
-        }
+        let noted = self.milestones.note(durable);
+        self.take_in_note(noted);
     }
 
-    /// Gives the space back that the unfinished segment took, unless the milestone may name it. Where something is short, segments that wait to be removed
-    /// go first, and it is tried again, at once or by and by.
+    /// A milestone that lags behind is not wrong, so that nothing waits for it.
+    fn take_in_note(&mut self, noted: Result<(), LogError>) {
+        let again_at = noted.is_err().then(|| Instant::now() + RETRY);
+        if let (Err(error), None) = (noted, self.note_again_at) {
+            tracing::warn!("it cannot be noted how far the log has come, which is tried again until it can: {error}");
+        }
+        self.note_again_at = again_at;
+    }
+
+    /// Gives the space back that the unfinished segment took. Where something is short, segments that wait to be removed go
+    /// first, and it is tried again, at once or by and by.
     fn give_up(&mut self, error: LogError) {
-        let durable = self.shared.lock().durable;
         if let Some(segment) = self.making.take()
-            && (self.milestones.is_known() || self.milestones.note(durable).is_ok())
             && let Err(error) = remove_file(&segment.path)
         {
             not_removed(&segment.path, &error);
@@ -572,6 +603,39 @@ mod tests {
         assert!(matches!(state.task(None, false, true), Task::Remove(path) if path.ends_with("a")));
         assert!(matches!(state.task(None, false, true), Task::Wait));
         assert!(matches!(state.task(None, false, false), Task::Create(2)));
+    }
+
+    #[test]
+    fn a_segment_that_turns_out_to_be_too_small_is_made_larger() {
+        let (dir, preallocator) = start("larger");
+        preallocator.order(2, FIRST_BYTES, NOTHING);
+        preallocator.pace(FIRST_BYTES);
+        while preallocator.shared.lock().ready.is_none() {
+            std::thread::yield_now();
+        }
+        let segment = preallocator.take(2 * FIRST_BYTES).unwrap();
+        assert_eq!((segment.sequence, segment.size), (2, 2 * FIRST_BYTES));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    /// A dataDir of its own may be full, or have gone.
+    #[test]
+    fn a_milestone_that_cannot_be_written_keeps_no_segment_from_the_writer() {
+        let (dir, preallocator) = start("unnoted");
+        let (data, milestone) = (dir.join("data"), dir.join("data/paddock-1/milestone"));
+        drop(preallocator);
+        std::fs::write(&data, b"no directory").unwrap();
+        let (creator, _) = Creator::new(&dir, 7).unwrap();
+        let bell = sys::event_fd().unwrap().into();
+        let preallocator = Preallocator::start(creator, milestones(&data), NOTHING, bell).unwrap();
+        preallocator.order(8, FIRST_BYTES, NOTHING);
+        assert_eq!(preallocator.take(1).unwrap().sequence, 8);
+        // It is written as soon as it can be.
+        std::fs::remove_file(&data).unwrap();
+        while !milestone.exists() {
+            std::thread::yield_now();
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

@@ -71,7 +71,8 @@ pub(super) fn recover(
     let scan = Scan::new(&config.dir, &segments, Some(after));
     let start = scan.start()?;
     let mut replay = Replay { after, records: 0, certain: Certain::default(), kept: Vec::new(), ahead, visit };
-    let end = scan.run(start, &mut |found| replay.group(found))?;
+    let scanned = scan.run(start, &mut |found| replay.group(found));
+    let end = scanned.map_err(|error| error.of_data_dir(&config.data_dir))?;
 
     let reached = reached(&end, &noted, after);
     let evidence = Evidence { place: config.place(after), segments: &segments, noted: &noted };
@@ -139,7 +140,7 @@ pub(super) struct Evidence<'a> {
 impl Evidence<'_> {
     /// Refuses a log that ends earlier than it is known to have ended. One that was not synced may end before a snapshot.
     fn refuse_missing(&self, end: &End, reached: &Reached, is_synced: bool) -> Result<(), LogError> {
-        if let Some(evidence) = self.missing_of_milestone(reached) {
+        if let Some(evidence) = self.missing_of_milestone(reached, end).or_else(|| self.missing_of_all(reached)) {
             return Err(LogError::Missing(Box::new(self.missing(evidence, reached))));
         }
         match self.missing_of_snapshot(end) {
@@ -161,11 +162,25 @@ impl Evidence<'_> {
         }
     }
 
-    pub fn missing_of_milestone(&self, reached: &Reached) -> Option<String> {
+    /// A milestone that is damaged was one once: a crash does not do that to it. Where nothing else is left, all is.
+    fn missing_of_all(&self, reached: &Reached) -> Option<String> {
+        let is_all = *self.noted == milestone::Found::Damaged && reached.group == 0 && reached.zxid == Zxid::ZERO;
+        let path = milestone::milestone_path(self.place.data_dir);
+        is_all
+            .then(|| format!("there is no transaction, although {}, which is damaged, tells of a log", path.display()))
+    }
+
+    pub fn missing_of_milestone(&self, reached: &Reached, end: &End) -> Option<String> {
         let noted = self.noted.milestone()?;
-        let missing = noted.missing(&directory(self.place.dir), self.segments, reached)?;
+        let missing = noted.missing(&directory(self.place.dir), self.segments, reached, self.last_segment(end))?;
         let (group, zxid, path) = (noted.group, noted.zxid, milestone::milestone_path(self.place.data_dir));
         Some(format!("{missing}, but it had reached group {group} and transaction {zxid}, as {} says", path.display()))
+    }
+
+    /// The sequence of the segment with the last good group, 0 for none.
+    fn last_segment(&self, end: &End) -> u64 {
+        let holding = self.segments.get(..end.segment + usize::from(end.offset > 0)).unwrap_or(self.segments);
+        end.chain.and(holding.last()).map_or(0, |segment| segment.sequence)
     }
 
     /// A snapshot is put in place only when the log has everything up to it, and the log's last group is never purged. A

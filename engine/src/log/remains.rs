@@ -1,6 +1,7 @@
 //! What a crash has torn off the end of the log: kept beside it when the log is cut, for whoever wants to know what it was.
 //!
-//! Nobody was told of it, so it is of no use to the server, and where it cannot be kept the start goes on without.
+//! Nothing tells whether it was acknowledged: a crash kept the last groups from being whole on the disk, and the disk may
+//! have done so later. No server reads it again, and where it cannot be kept the start says so and goes on without.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -371,6 +371,7 @@ impl<'a> Scan<'a> {
     fn damage(&self, segment: &SegmentPath, offset: u64, evidence: String) -> LogError {
         LogError::Damaged(Box::new(Damage {
             dir: self.data_log_dir.to_owned(),
+            data_dir: None,
             file: segment.path.clone(),
             offset,
             after: self.chain.map_or(self.floor(), |chain| chain.zxid),

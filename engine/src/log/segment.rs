@@ -2,13 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LogError;
 use super::format::COUNT_MAX;
-use crate::io::sys::{WRITE_UNIT, write_unit};
+use crate::io::sys::{WRITE_UNIT, free_bytes, identity, identity_at, link_count, write_unit};
 use crate::io::{AlignedBuffer, create_dir, sync_dir, write_fully};
 
 /// Below the `dataLogDir`. The number is that of the layout of files; ZooKeeper uses `version-2`.
@@ -113,6 +113,15 @@ impl Creator {
         Ok((self, segment))
     }
 
+    /// Where the segments are, and what is free on that file system, bytes, if it tells.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub fn free_bytes(&self) -> Option<u64> {
+        free_bytes(&self.directory).ok()
+    }
+
     /// What groups are aligned and padded to, in bytes.
     pub fn unit(&self) -> usize {
         self.unit
@@ -158,21 +167,19 @@ impl Segment {
     /// An error if the file was removed: what is written to it is durable for nobody. It asks the open file only, so that
     /// it can be asked for each group.
     pub fn has_name(&self) -> Result<(), LogError> {
-        let found = self.file.metadata().map_err(|error| LogError::io("look at", &self.path, error))?;
-        if found.nlink() > 0 { Ok(()) } else { Err(LogError::Vanished { path: self.path.clone() }) }
+        match link_count(&self.file) {
+            Ok(0) => Err(LogError::Vanished { path: self.path.clone() }),
+            Ok(_) => Ok(()),
+            Err(error) => Err(LogError::io("look at", &self.path, error)),
+        }
     }
 
-    /// An error if the name is gone or another file's, as when a directory on the way was moved.
-    pub fn is_in_place(&self) -> Result<(), LogError> {
-        let failed = |error| LogError::io("look at", &self.path, error);
-        let open = self.file.metadata().map_err(failed)?;
-        match std::fs::metadata(&self.path) {
-            Ok(named) if (named.dev(), named.ino()) == (open.dev(), open.ino()) => Ok(()),
-            Ok(_) => Err(LogError::Vanished { path: self.path.clone() }),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                Err(LogError::Vanished { path: self.path.clone() })
-            }
-            Err(error) => Err(failed(error)),
+    /// Whether the name is still this file's, and not gone or another's, as when a directory on the way was moved.
+    pub fn is_in_place(&self) -> io::Result<bool> {
+        match identity_at(&self.path) {
+            Ok(named) => Ok(named == identity(&self.file)?),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

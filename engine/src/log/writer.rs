@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -95,31 +96,31 @@ impl Log {
         assert!((1..=IN_FLIGHT_MAX).contains(&config.in_flight), "1 to {IN_FLIGHT_MAX} groups can be under way");
         assert!(config.segment_bytes > 0, "a segment has a size");
         let (recovery, resume) = recover(&config, after, ahead, visit)?;
-        let (creator, current) = Creator::new(&directory(&config.dir), resume.next_sequence)?;
-        let path = current.path.clone();
-        let opened = Log::begin(config, creator, current, resume, recovery.last);
-        if opened.is_err() {
-            // Gives its space back; what a failed removal leaves is empty and goes at the next opening.
-            let _ = remove_file(&path);
+        let (creator, mut current) = Creator::new(&directory(&config.dir), resume.next_sequence)?;
+        match Log::prepare(&config, &creator, &mut current) {
+            // From here on the milestone may name the segment, so that it stays whatever happens. An empty one goes at the
+            // next opening.
+            Ok(disk) => {
+                let log = Log::assemble(config, creator, current, disk, resume, recovery.last)?;
+                Ok((log, recovery))
+            }
+            Err(error) => {
+                // Gives its space back.
+                let _ = remove_file(&current.path);
+                Err(error)
+            }
         }
-        opened.map(|log| (log, recovery))
     }
 
-    fn begin(
-        config: LogConfig,
-        creator: Creator,
-        mut current: Segment,
-        resume: Resume,
-        last: Zxid,
-    ) -> Result<Log, LogError> {
+    /// Makes the first segment of this life ready to be written to.
+    fn prepare(config: &LogConfig, creator: &Creator, current: &mut Segment) -> Result<Box<dyn Disk>, LogError> {
         let size = config.segment_bytes.next_multiple_of(creator.unit() as u64).min(FIRST_BYTES);
         let zeros = creator.zeros();
         while current.size < size {
             current.zero(&zeros, size)?;
         }
         current.sync()?;
-        let disk = start_disk(&config, &current, creator.unit())?;
-        Log::assemble(config, creator, current, disk, resume, last)
+        start_disk(config, current, creator.unit())
     }
 
     pub(super) fn assemble(
@@ -308,8 +309,11 @@ impl Log {
         }
         if self.end > 0 {
             self.sync_segment()?;
-            self.write_group()?; // The seal.
-            self.drain()?;
+            // The seal; it may stand beyond the zeros, where there may be no space.
+            match self.write_group().and_then(|_| self.drain()) {
+                Err(error) if error.is_shortage() => return left_as_after_a_crash(&error),
+                sealed => sealed?,
+            }
             self.sync_segment()?;
         }
         self.tidy()
@@ -327,13 +331,13 @@ impl Log {
             _ => file.write(Milestone::new(&config.dir, (current.sequence, length), end)),
         };
         match noted {
-            Err(error) if error.is_shortage() => {
-                tracing::warn!("the log is left as after a crash, which the next start mends: {error}");
-                return Ok(());
-            }
+            Err(error) if error.is_shortage() => return left_as_after_a_crash(&error),
             noted => noted?,
         }
-        let remove = |path: PathBuf| remove_file(&path).map_err(|error| LogError::io("remove", &path, error));
+        let remove = |path: PathBuf| match remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(LogError::io("remove", &path, error)),
+            _ => Ok(()),
+        };
         unused.map_or(Ok(()), remove)?;
         if length == 0 { remove(current.path) } else { truncate(&current.path, length) }
     }
@@ -343,8 +347,25 @@ impl Log {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let is_there = self.current.is_in_place();
-        is_there.map_err(|error| self.fail(error))
+        match self.current.is_in_place() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.fail(LogError::Vanished { path: self.current.path.clone() })),
+            // The file itself can be written to, whatever keeps its name from being looked at.
+            Err(error) => {
+                tracing::warn!(%error, "it cannot be seen whether {} is in place", self.current.path.display());
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts a group without records into a current segment that is empty, so that the log's end stands in a file that is
+    /// there, whatever has become of the one before.
+    pub fn move_end(&mut self) -> Result<(), LogError> {
+        self.reap()?;
+        if self.end == 0 && !self.is_filling() && self.under_way.is_empty() {
+            self.write_group()?;
+        }
+        Ok(())
     }
 
     /// An older segment that is gone, if one of the last few is; it is told once.
@@ -496,4 +517,9 @@ impl Log {
             self.preallocator.pace(goal);
         }
     }
+}
+
+fn left_as_after_a_crash(error: &LogError) -> Result<(), LogError> {
+    tracing::warn!("the log is left as after a crash, which the next start mends: {error}");
+    Ok(())
 }

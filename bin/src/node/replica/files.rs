@@ -1,13 +1,15 @@
 //! Whether the files are still where they belong: a person can remove or move them while the server runs.
 //!
 //! What is lost with the open segment of the log cannot be made good: nobody could be told of a write any more, so the
-//! server ends. Whatever else is gone is still in memory, all of it: it is put back, by a snapshot at once.
+//! server ends; likewise when the `dataDir` itself has gone, because its lock went with it. Other files that are gone were
+//! of what is still in memory, all of it: it is put back, by a snapshot at once.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
-use paddock_engine::io::create_dir;
+use paddock_engine::io::{DataDir, create_dir};
 use paddock_engine::log::milestone_path;
 use paddock_engine::snapshot::{snapshot_dir, snapshot_path};
 
@@ -17,26 +19,33 @@ const LOOKS_APART: Duration = Duration::from_secs(1);
 
 /// The files of the `dataDir` that a running server does not have open.
 pub struct Files {
-    data_dir: PathBuf,
+    data_dir: Arc<DataDir>,
     milestone: PathBuf,
+    /// It was told that the milestone is gone, and it has not come back yet.
+    is_milestone_lost: bool,
     newest_snapshot: Option<PathBuf>,
+    /// Something was lost, and no snapshot has come into place since.
+    is_snapshot_due: bool,
     next_look: Instant,
 }
 
 impl Files {
     /// `snapshot` is the newest one.
-    pub fn new(data_dir: &Path, snapshot: Option<Zxid>) -> Files {
+    pub fn new(data_dir: Arc<DataDir>, snapshot: Option<Zxid>) -> Files {
         Files {
-            data_dir: data_dir.to_owned(),
-            milestone: milestone_path(data_dir),
-            newest_snapshot: snapshot.map(|zxid| snapshot_path(data_dir, zxid)),
+            milestone: milestone_path(data_dir.path()),
+            is_milestone_lost: false,
+            newest_snapshot: snapshot.map(|zxid| snapshot_path(data_dir.path(), zxid)),
+            is_snapshot_due: false,
             next_look: Instant::now(),
+            data_dir,
         }
     }
 
     /// A newer snapshot is in place.
     pub fn note_snapshot(&mut self, zxid: Zxid) {
-        self.newest_snapshot = Some(snapshot_path(&self.data_dir, zxid));
+        self.newest_snapshot = Some(snapshot_path(self.data_dir.path(), zxid));
+        self.is_snapshot_due = false;
     }
 
     fn is_due(&mut self, now: Instant) -> bool {
@@ -47,11 +56,25 @@ impl Files {
         is_due
     }
 
+    /// Where the directory is another one by now, its lock is not ours, and neither is what lies there.
+    fn see_directory_in_place(&self) -> Result<(), ReplicaError> {
+        match self.data_dir.is_in_place() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(ReplicaError::DirectoryGone { path: self.data_dir.path().to_owned() }),
+            Err(error) => {
+                let path = self.data_dir.path().display();
+                tracing::warn!(%error, "it cannot be seen whether {path} is in place");
+                Ok(())
+            }
+        }
+    }
+
     /// A file that is gone; it is told once.
     fn take_lost(&mut self) -> Option<PathBuf> {
         // A directory that cannot be looked into for a moment has lost nothing yet.
         let is_lost = |path: &PathBuf| matches!(path.try_exists(), Ok(false));
-        if is_lost(&self.milestone) {
+        let was_lost = std::mem::replace(&mut self.is_milestone_lost, is_lost(&self.milestone));
+        if self.is_milestone_lost && !was_lost {
             return Some(self.milestone.clone());
         }
         self.newest_snapshot.take_if(|path| is_lost(path))
@@ -65,18 +88,31 @@ impl Replica {
             return Ok(());
         }
         self.log.see_in_place()?;
-        if let Some(lost) = self.files.take_lost().or_else(|| self.log.take_lost_segment()) {
-            tracing::error!(
-                "{} was removed or moved away while the server runs; what it told is put back by a snapshot",
-                lost.display()
-            );
-            let directory = snapshot_dir(&self.files.data_dir);
-            if let Err(error) = create_dir(&directory) {
-                tracing::error!(%error, directory = %directory.display(), "the directory cannot be put back");
-            }
+        self.files.see_directory_in_place()?;
+        if let Some(lost) = self.files.take_lost() {
+            self.put_back(&lost);
             self.log.renew_milestone();
+        }
+        if let Some(lost) = self.log.take_lost_segment() {
+            self.put_back(&lost);
+            self.log.move_end()?;
+        }
+        // Until one is in place, however often it fails.
+        if self.files.is_snapshot_due {
             self.trigger.hurry();
         }
         Ok(())
+    }
+
+    fn put_back(&mut self, lost: &Path) {
+        tracing::error!(
+            "{} was removed or moved away while the server runs; what it told is put back by a snapshot",
+            lost.display()
+        );
+        let directory = snapshot_dir(self.files.data_dir.path());
+        if let Err(error) = create_dir(&directory) {
+            tracing::error!(%error, directory = %directory.display(), "the directory cannot be put back");
+        }
+        self.files.is_snapshot_due = true;
     }
 }

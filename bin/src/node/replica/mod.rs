@@ -33,6 +33,7 @@ pub use self::throttle::ThrottleSettings;
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -80,6 +81,10 @@ const REPORT_WAIT: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub enum ReplicaError {
     Log(LogError),
+    /// The `dataDir` was moved or removed.
+    DirectoryGone {
+        path: PathBuf,
+    },
     Poll(io::Error),
 }
 
@@ -89,6 +94,12 @@ impl std::fmt::Display for ReplicaError {
             ReplicaError::Log(error) => {
                 write!(f, "the transaction log failed, so that nothing can be acknowledged any more: {error}")
             }
+            ReplicaError::DirectoryGone { path } => write!(
+                f,
+                "the dataDir {} was moved or removed while the server runs, so that it is not locked any more; put it back \
+                 and start the server again",
+                path.display()
+            ),
             ReplicaError::Poll(error) => write!(f, "waiting for events failed: {error}; {}", advice(error)),
         }
     }
@@ -382,6 +393,10 @@ impl Replica {
 
     fn note_shortage(&mut self, shortage: Option<LogError>) {
         if shortage.is_some() || !self.shortage.is_over() {
+            if shortage.is_some() {
+                // It may have the space that the log needs, and waits for the log itself.
+                self.snapshotter.give_up_waiting();
+            }
             self.shortage.note(shortage, self.now);
             self.status.replica.log_waits.set(u64::from(!self.shortage.is_over()));
         }
@@ -434,7 +449,12 @@ impl Replica {
             }
         }
         let head_is_sealed = self.draft.is_empty() && self.unfinished.is_none();
-        if self.trigger.is_due() && !self.stopping && self.snapshotter.is_idle() && head_is_sealed {
+        if self.trigger.is_due()
+            && self.shortage.is_over()
+            && !self.stopping
+            && self.snapshotter.is_idle()
+            && head_is_sealed
+        {
             let zxid = self.database.last_zxid();
             if let Some(pin) = self.database.tree_mut().pin() {
                 let sessions = self.database.sessions().collect();

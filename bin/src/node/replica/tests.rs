@@ -12,6 +12,7 @@ use mio::{Events, Poll, Token};
 use paddock_consensus::Zxid;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
+use paddock_engine::io::DataDir;
 use paddock_engine::jute::Write;
 use paddock_engine::log::{GroupNumber, Log, LogConfig};
 use paddock_engine::request::opcode;
@@ -95,7 +96,7 @@ impl World {
             )
             .unwrap(),
             trigger: Trigger::new(u64::MAX, u64::MAX),
-            files: Files::new(&dir.0, None),
+            files: Files::new(Arc::new(DataDir::open(&dir.0, false).unwrap()), None),
         })
         .unwrap();
         World { replica, exchanges, poll, _signal, _dir: dir }
