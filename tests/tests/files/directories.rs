@@ -1,6 +1,6 @@
 //! Directories that were added, exchanged, emptied, or are shared with a ZooKeeper server.
 use crate::{assert_names, client, configure, count, create, files, inside, refused, setup};
-use paddock_tests::server::Server;
+use paddock_tests::server::{DEADLINE, Server, poll_until};
 use std::path::{Path, PathBuf};
 
 /// A server that has stopped in order, with a hundred znodes in one directory or in two.
@@ -165,4 +165,34 @@ fn a_lock_that_cannot_be_opened_is_named() {
     std::fs::create_dir(&lock).expect("it can be made");
     let (sentence, _) = refused(&server);
     assert_names(&sentence, &[lock.to_str().unwrap()]);
+}
+
+/// The lock goes with the directory: whoever comes to its place may lock what is there.
+#[test]
+fn a_data_directory_that_is_moved_ends_its_server() {
+    let (mut server, _) = stopped(true);
+    server.restart();
+    let moved = server.data_dir().with_extension("moved");
+    std::fs::rename(server.data_dir(), &moved).expect("it is moved");
+    let status = poll_until(DEADLINE, || server.exit_status()).expect("it ends by itself");
+    assert_eq!(status.code(), Some(1));
+    assert_names(&server.log_tail(), &[server.data_dir().to_str().unwrap(), "was moved or removed"]);
+    assert!(!server.data_dir().exists(), "nothing is written there");
+    server.kill();
+    std::fs::rename(&moved, server.data_dir()).expect("it is moved back");
+    assert_serves_all(&mut server);
+}
+
+#[test]
+fn the_half_with_the_log_does_not_judge_alone() {
+    let (_server, log_dir) = stopped(true);
+    for (arguments, part) in
+        [(&["check"][..], "nothing in"), (&["cut", "--after", "0x1"], "has neither a milestone nor a snapshot")]
+    {
+        let mut command = std::process::Command::new(paddock_tests::server::paddock());
+        let done = command.arg("log").args(arguments).arg(&log_dir).output().expect("it runs");
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_names(&said, &[part, "--data-dir", log_dir.to_str().unwrap()]);
+        assert_eq!(done.status.code(), Some(1));
+    }
 }
