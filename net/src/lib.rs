@@ -3,7 +3,8 @@
 //! This crate decides nothing about consensus, touches no disk, and no reactor touches another's memory: what goes
 //! between a reactor and the replica goes through [`exchange`]. In reading order: the protocol ([`frame`], [`connect`],
 //! [`reply`], [`read`], [`keeper`], [`four_letter`]), what a reactor owns ([`connection`], [`output`], [`watch`]), the loop
-//! ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), and how others see it ([`exchange`],
+//! ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), the slices of long work
+//! ([`time_share`]), and how others see it ([`exchange`],
 //! [`doorbell`], [`status`], [`clock`]).
 
 pub mod accept;
@@ -24,4 +25,5 @@ pub mod read;
 pub mod reply;
 pub mod status;
 pub mod throttle;
+pub mod time_share;
 pub mod watch;

@@ -10,6 +10,7 @@
 //! version, as if it came behind a write, and is answered after the events.
 
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use paddock_engine::event::{Event, Events};
 use paddock_engine::path;
@@ -18,9 +19,13 @@ use paddock_engine::tree::View;
 use super::Reactor;
 use crate::exchange::ConnectionId;
 use crate::read::watches::{Setting, setting};
+use crate::time_share::TimeShare;
+use crate::watch::Watches;
 
-/// Events that one turn looks at: about a thousandth of a second.
+/// Events that one turn looks at, at least: about a thousandth of a second.
 const SLICE: usize = 4096;
+/// Events between two looks at the clock, where there is time for more.
+const BLOCK: usize = 1024;
 /// Levels above a znode that is not there, at which is looked for one that is.
 const LEVELS_MAX: usize = 16;
 
@@ -29,6 +34,7 @@ const LEVELS_MAX: usize = 16;
 pub(super) struct Ahead {
     /// How many were looked at.
     looked_at: usize,
+    share: TimeShare,
     /// The numbers of those that may concern somebody.
     picked: Vec<usize>,
     /// The replica knows that all were looked at.
@@ -47,6 +53,17 @@ impl Ahead {
     pub(super) fn goes_on(&self) -> bool {
         !self.is_reported
     }
+
+    /// Looks at so many events more, if there are.
+    fn look_at(&mut self, events: &Events, more: usize, watches: &Watches) {
+        let end = events.len().min(self.looked_at + more);
+        let concerns = |number: &usize| {
+            let event = events.get(*number);
+            watches.may_concern(event.kind, event.path)
+        };
+        self.picked.extend((self.looked_at..end).filter(concerns));
+        self.looked_at = end;
+    }
 }
 
 /// The events that are to be fired: those that were picked ahead, or else all.
@@ -63,17 +80,16 @@ impl Reactor {
         let release = self.held.as_ref().expect("what is looked at ahead is held");
         let looked_through = release.looked_through.as_ref().expect("it is one that is looked at ahead");
         let count = release.events.len();
-        let end = if self.watches.is_empty() { count } else { count.min(ahead.looked_at + SLICE) };
-        if !self.watches.is_empty() {
-            for number in ahead.looked_at..end {
-                let event = release.events.get(number);
-                if self.watches.may_concern(event.kind, event.path) {
-                    ahead.picked.push(number);
-                }
-            }
+        if self.watches.is_empty() {
+            ahead.looked_at = count;
         }
-        ahead.looked_at = end;
-        if end == count {
+        ahead.share.begin(Instant::now());
+        ahead.look_at(&release.events, SLICE, &self.watches);
+        while ahead.looked_at < count && ahead.share.is_left(Instant::now()) {
+            ahead.look_at(&release.events, BLOCK, &self.watches);
+        }
+        ahead.share.end(Instant::now());
+        if ahead.looked_at == count {
             ahead.is_reported = true;
             looked_through.fetch_add(1, Ordering::Release);
             self.exchange().replica_bell.ring();

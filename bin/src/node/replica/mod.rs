@@ -50,6 +50,7 @@ use paddock_engine::log::{Log, LogError};
 use paddock_net::exchange::{Errand, Exchange, Submission};
 use paddock_net::reactor::{FOREIGN, pause_min};
 use paddock_net::status::Status;
+use paddock_net::time_share::TimeShare;
 
 use self::session::{Homes, LocalSessions, first_session};
 use self::shortage::Shortage;
@@ -130,8 +131,9 @@ pub struct Replica {
     commits: Commits,
     /// While it is there, the head is in the middle of it, and the draft is empty.
     unfinished: Option<Unfinished>,
-    /// Of long transactions, and of ends of sessions, which this turn may still take.
+    /// Of long transactions, and of ends of sessions, which this turn may still take before it looks at the clock.
     steps_left: usize,
+    share: TimeShare,
     /// Sessions that are due were left to the next turn.
     expires_more: bool,
 
@@ -232,6 +234,7 @@ impl Replica {
             commits: Commits::new(reactors),
             unfinished: None,
             steps_left: STEPS_PER_TURN,
+            share: TimeShare::default(),
             expires_more: false,
             homes: Homes::default(),
             local: LocalSessions::new(new_sessions),
@@ -315,12 +318,16 @@ impl Replica {
         self.now = Instant::now();
         self.wall_ms = wall_clock_ms();
         self.commit()?;
+        self.share.begin(self.now);
         self.go_on();
         if !self.stopping {
             self.gather();
             self.expire_sessions();
             self.reap_containers();
             self.warn_of_quotas();
+        }
+        if self.unfinished.is_some() || self.expires_more {
+            self.share.end(Instant::now());
         }
         self.seal();
         // The next turn's.

@@ -196,7 +196,7 @@ impl Replica {
         let until = self.millis(self.oldest_report());
         self.expires_more = false;
         while self.may_gather() {
-            if self.steps_left == 0 {
+            if !self.may_step() {
                 self.expires_more = true;
                 return;
             }

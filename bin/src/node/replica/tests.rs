@@ -21,6 +21,7 @@ use paddock_engine::txn::{CreateKind, Txn};
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::{AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange, Request, RequestKind, Submission};
 use paddock_net::status::Status;
+use paddock_net::time_share::TimeShare;
 
 use super::gather::VERSION_TXNS;
 use super::session::Home;
@@ -71,7 +72,7 @@ impl World {
         let exchanges: Arc<[Arc<Exchange>]> =
             (0..2).map(|_| Arc::new(Exchange::new(reactor_bell(), bell.clone()))).collect();
         let (signal, _signal) = UnixStream::pair().unwrap();
-        let replica = Replica::new(Parts {
+        let mut replica = Replica::new(Parts {
             registry: poll.registry().try_clone().unwrap(),
             exchanges: exchanges.clone(),
             status: Arc::new(Status { reactors: (0..2).map(|_| Default::default()).collect(), ..Status::default() }),
@@ -99,6 +100,8 @@ impl World {
             files: Files::new(Arc::new(DataDir::open(&dir.0, false).unwrap()), None),
         })
         .unwrap();
+        // Slices of a turn are what they are at least, however long the machine takes for the rest.
+        replica.share = TimeShare::with_max(Duration::ZERO);
         World { replica, exchanges, poll, _signal, _dir: dir }
     }
 
@@ -353,6 +356,23 @@ fn a_long_transaction_is_applied_a_slice_each_turn_and_nothing_comes_between() {
     assert_eq!(world.turn(), [(FIRST, "1: closed".into()), (SECOND, "2: 0".into())]);
     assert_eq!(world.replica.database.last_zxid().0, before.0 + 2, "one transaction, and the other's");
     assert_eq!(world.replica.database.ephemeral_count(), 0);
+}
+
+#[test]
+fn a_long_transaction_has_as_much_time_as_the_others_took() {
+    const TURNS: usize = 12;
+    let mut world = World::new("share");
+    let session = world.connect(FIRST);
+    give_ephemerals(&mut world, session, "e", TURNS * STEPS_PER_TURN);
+    world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+    world.replica.turn().unwrap();
+    assert_eq!(world.replica.database.ephemeral_count(), (TURNS - 1) * STEPS_PER_TURN);
+    // As if the turns of the reactor had taken this long.
+    world.replica.share = TimeShare::with_max(DEADLINE);
+    world.replica.share.end(world.replica.now.checked_sub(DEADLINE).expect("the clock goes on since long before"));
+    world.replica.turn().unwrap();
+    assert!(world.replica.unfinished.is_none());
+    assert_eq!(world.turn(), [(FIRST, "1: closed".into())]);
 }
 
 #[test]

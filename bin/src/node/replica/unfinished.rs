@@ -18,10 +18,13 @@ use paddock_net::exchange::AnswerKind;
 use super::Replica;
 use super::session::Home;
 
-/// Steps of one turn: with some microseconds for each, about as long as a turn of many small writes.
+/// Steps of one turn, at least: with some microseconds for each, about as long as a turn of many small writes.
 pub(super) const STEPS_PER_TURN: usize = 256;
+/// Steps between two looks at the clock, where there is time for more.
+const BLOCK: usize = 64;
 
-/// A stop waits no longer than this for one.
+/// A stop waits no longer than this for one. A million steps are some three seconds, and have half of the time where turns
+/// are not longer than [`SLICE_MAX`](paddock_net::time_share::SLICE_MAX).
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A transaction of which a part is applied.
@@ -84,12 +87,21 @@ impl Replica {
             tracing::warn!(%zxid, "a transaction takes too long to stop after it; it is given up, and nobody was told of it");
             return;
         }
-        let (database, effects) = (&mut self.database, &mut self.effects);
-        if database.go_on(&mut unfinished.application, &mut self.steps_left, Some(effects)) {
-            self.finish(unfinished);
-        } else {
-            self.unfinished = Some(unfinished);
+        while self.may_step() {
+            let (database, effects) = (&mut self.database, &mut self.effects);
+            if database.go_on(&mut unfinished.application, &mut self.steps_left, Some(effects)) {
+                return self.finish(unfinished);
+            }
         }
+        self.unfinished = Some(unfinished);
+    }
+
+    /// Whether this turn may do a step more of what takes long: its least number is not done, or it has time left.
+    pub(super) fn may_step(&mut self) -> bool {
+        if self.steps_left == 0 && self.share.is_left(Instant::now()) {
+            self.steps_left = BLOCK;
+        }
+        self.steps_left > 0
     }
 
     fn finish(&mut self, Unfinished { application, owed, .. }: Unfinished) {
