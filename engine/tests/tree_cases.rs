@@ -337,6 +337,13 @@ fn a_large_list_grows_and_shrinks() {
     assert_eq!((root.num_children(), root.children().count()), (count as u32, count));
     assert_eq!(root.children_bytes(), count * 20);
     assert!(root.child_pages().all(|page| page.len() <= 2048));
+    let pages: Vec<&[u8]> = root.child_pages().collect();
+    let view = tree.head();
+    assert_eq!(view.child_pages_after(root, None).count(), pages.len());
+    for index in (0..pages.len()).step_by(7).chain([pages.len() - 1]) {
+        let name = std::str::from_utf8(&pages[index][4..20]).unwrap();
+        assert!(view.child_pages_after(root, Some(name)).eq(pages[index + 1..].iter().copied()), "after {name}");
+    }
     assert_eq!(
         root.children().map(|name| format!("/{name}")).collect::<BTreeSet<_>>(),
         paths.iter().cloned().collect()

@@ -102,6 +102,30 @@ impl<'a> ChildSet<'a> {
         ChildPages { next: self.children, open: [(NonNull::dangling(), 0); LEVELS], depth: 0, lives: PhantomData }
     }
 
+    /// Those that come after the page where a name is or would be.
+    pub fn pages_after(self, hasher: &Hasher, name: &str) -> ChildPages<'a> {
+        let hash = hasher.hash(name);
+        let mut pages = self.pages();
+        let mut at = std::mem::replace(&mut pages.next, Children::NONE);
+        let mut level = 0;
+        while let Kind::Fork(fork) = at.kind() {
+            // SAFETY: the forks of a live child set live, and the index is that of a branch that is there.
+            unsafe {
+                let Fork { bitmap, count, .. } = fork.read();
+                let (bit, index) = place(bitmap, hash, level);
+                let is_there = bitmap & bit != 0;
+                at = if is_there { branches(fork).add(index).read() } else { Children::NONE };
+                let next = index as u32 + u32::from(is_there);
+                if next < count {
+                    pages.open[pages.depth] = (fork, next);
+                    pages.depth += 1;
+                }
+            }
+            level += 1;
+        }
+        pages
+    }
+
     /// The page where a name is or would be, asked for and not looked at.
     pub fn page_of(self, hasher: &Hasher, name: &str) -> Option<ChildPage<'a>> {
         let mut at = self.children;
@@ -164,8 +188,12 @@ impl<'a> Iterator for ChildPages<'a> {
         let mut at = std::mem::replace(&mut self.next, Children::NONE);
         loop {
             match at.kind() {
-                // SAFETY: pages of a live child set live for 'a and do not change.
-                Kind::Page(page) => return Some(unsafe { names_of(page) }),
+                Kind::Page(page) => {
+                    #[cfg(test)]
+                    visits::note();
+                    // SAFETY: pages of a live child set live for 'a and do not change.
+                    return Some(unsafe { names_of(page) });
+                }
                 Kind::Fork(fork) => {
                     self.open[self.depth] = (fork, 0);
                     self.depth += 1;
@@ -186,6 +214,25 @@ impl<'a> Iterator for ChildPages<'a> {
                 }
             }
         }
+    }
+}
+
+/// How many pages this thread's walks have come to, for tests of what a walk costs.
+#[cfg(test)]
+pub(crate) mod visits {
+    use std::cell::Cell;
+
+    thread_local! {
+        static PAGES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn note() {
+        PAGES.set(PAGES.get() + 1);
+    }
+
+    /// Since this was asked last.
+    pub(crate) fn take() -> usize {
+        PAGES.take()
     }
 }
 

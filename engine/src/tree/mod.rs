@@ -66,6 +66,8 @@ use crate::stat::Stat;
 
 pub use ahead::GROUP;
 pub use bulk::{BulkLoader, Examined, Examiner, Listed, LoadError, LoadedZnode, LongList};
+#[cfg(test)]
+pub(crate) use children::visits as page_visits;
 pub use children::{ChildNames, ChildPages};
 pub use hash::HashSeed;
 pub use heap::{MAX_PINS, RECLAIM_ITEMS_MAX};

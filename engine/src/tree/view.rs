@@ -2,6 +2,7 @@
 
 use crate::path::ROOT;
 
+use super::children::ChildPages;
 use super::hash::Hasher;
 use super::record::Record;
 use super::trie::{GROUP, Iter, Trie};
@@ -69,6 +70,16 @@ impl<'a> View<'a> {
             each(Znode(record));
         }
         None
+    }
+
+    /// The pages of [`Znode::child_pages`] that come after the one where this child is, found in as many steps as there are
+    /// levels; all of them for `None`.
+    pub fn child_pages_after(&self, parent: Znode<'a>, child: Option<&str>) -> ChildPages<'a> {
+        let children = parent.0.children();
+        match child {
+            Some(child) => children.pages_after(self.hasher, child),
+            None => children.pages(),
+        }
     }
 
     /// How many znodes there are.
