@@ -136,3 +136,6 @@ fn is_touched(before: View<'_>, after: View<'_>, path: &str) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests;

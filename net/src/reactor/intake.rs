@@ -378,10 +378,12 @@ impl Reactor {
     fn read(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
         let RequestHeader { xid, opcode } = header;
         let waits = self.ahead.is_some() && self.waits_for_version(slot, opcode, body);
-        let Reactor { connections, reader, watches, settings, zxid, now, .. } = self;
+        let Reactor { connections, reader, held, watches, settings, zxid, now, .. } = self;
         let Some(connection) = connections.at(slot) else { return };
         if waits || !connection.pending.is_empty() {
-            let weight = read::weight(reader.view(), opcode, body);
+            // It will be run on a version that is not older than the one ahead.
+            let view = held.as_ref().map_or_else(|| reader.view(), |release| reader.view_ahead(&release.root));
+            let weight = read::weight(view, opcode, body);
             connection.pending_bytes += weight;
             connection.counts = opcode == opcode::GET_ALL_CHILDREN_NUMBER;
             connection.bodies.push(body);

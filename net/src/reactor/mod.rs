@@ -569,13 +569,13 @@ impl Reactor {
         self.submission.heard = Some(Heard { sessions, until: self.hearing.until(), at: Instant::now(), pause });
     }
 
-    /// A client whose requests wait for the replica, for room on the way to it or for a count is alive, although nothing
-    /// of it is decoded; one that waits only because it does not read its replies has to do something itself.
+    /// A client whose requests wait for the replica, for room on the way to it, for a version or for a count is alive,
+    /// although nothing of it is decoded; one that waits only because it does not read its replies has to do something itself.
     fn hear_those_who_wait(&mut self) {
         let waiting = self.connections.iter().filter(|connection| {
             connection.stage == Stage::Established
                 && !connection.heard
-                && (connection.in_flight > 0 || connection.counts)
+                && !connection.pending.is_empty()
                 && connection.has_more()
         });
         let mut slots: Vec<u32> = waiting.map(|connection| connection.id.slot).collect();

@@ -127,7 +127,7 @@ pub fn answer(
     ControlFlow::Continue(())
 }
 
-/// About how much a read that waits behind a write holds, bytes: its request, and its reply by the present view.
+/// About how much a read that waits holds, bytes: its request, and its reply by this view.
 pub fn weight(view: View<'_>, opcode: i32, body: &[u8]) -> usize {
     let reply = match opcode {
         opcode::EXISTS | opcode::GET_DATA | opcode::GET_ACL | opcode::GET_CHILDREN | opcode::GET_CHILDREN2 => {

@@ -1,0 +1,243 @@
+//! A reactor by hand: what its clients send it reads from sockets, and what the replica would send is put into its queue.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use mio::{Events as PollEvents, Poll};
+use paddock_engine::acl::Authority;
+use paddock_engine::apply::Effects;
+use paddock_engine::database::{Database, Rules};
+use paddock_engine::jute::Write;
+use paddock_engine::request::opcode;
+use paddock_engine::tree::{HashSeed, Root};
+use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
+
+use super::super::{BELL, Parts, Reactor, Settings};
+use crate::connection::Connection;
+use crate::doorbell::Doorbell;
+use crate::exchange::{Answer, AnswerKind, Errand, Exchange, Release};
+use crate::frame;
+use crate::limits::{LargeRequests, Limits};
+use crate::status::{ReactorStatus, Status};
+use crate::throttle::ThrottleSettings;
+
+const SESSION: i64 = 7;
+/// Children of `/many`.
+const MANY: usize = 2000;
+/// What does not happen within this time does not happen.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// One reactor with one client, and the state whose versions it is told of.
+struct World {
+    reactor: Reactor,
+    poll: Poll,
+    exchange: Arc<Exchange>,
+    database: Database,
+    effects: Effects,
+    client: TcpStream,
+    looked_through: Arc<AtomicUsize>,
+}
+
+impl World {
+    fn new() -> World {
+        let poll = Poll::new().unwrap();
+        let bell = Arc::new(Doorbell::new(poll.registry(), BELL).unwrap());
+        let exchange = Arc::new(Exchange::new(bell.clone(), bell));
+        let mut database = Database::new(HashSeed([7; 16]), Rules::default());
+        let reactor = Reactor::new(Parts {
+            index: 0,
+            registry: poll.registry().try_clone().unwrap(),
+            exchanges: [exchange.clone()].into(),
+            settings: Arc::new(settings()),
+            limits: Arc::new(Limits::new(unthrottled(), LargeRequests::new(None, 0))),
+            status: Arc::new(Status { reactors: vec![ReactorStatus::default()], ..Status::default() }),
+            listener: None,
+            reader: database.tree_mut().reader(),
+            zxid: 0,
+        })
+        .unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, peer) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let SocketAddr::V4(peer) = peer else { panic!("{peer}") };
+        let accepted = Errand::Accepted {
+            stream: mio::net::TcpStream::from_std(stream),
+            address: (*peer.ip()).into(),
+            port: peer.port(),
+        };
+        assert!(exchange.errands.push(accepted).is_ok());
+        let effects = Effects::default();
+        let mut world = World { reactor, poll, exchange, database, effects, client, looked_through: Arc::default() };
+        world.connect();
+        world
+    }
+
+    /// Has a session, which takes one version.
+    fn connect(&mut self) {
+        let mut handshake = Vec::new();
+        handshake.put_i32(0);
+        handshake.put_i64(0);
+        handshake.put_i32(10_000);
+        handshake.put_i64(0);
+        handshake.put_buffer(Some(&[0; 16]));
+        self.turn();
+        self.send(&handshake);
+        let submission = self.exchange.submissions.pop().expect("the handshake is passed on");
+        let connection = submission.requests[0].connection;
+        self.apply(&Txn::CreateSession { timeout: 10_000 });
+        let kind = AnswerKind::Connected { session: SESSION, timeout: 10_000 };
+        let root = self.release(vec![Answer { connection, zxid: self.database.last_zxid().0, kind }], false);
+        self.announce(root);
+    }
+
+    fn turn(&mut self) {
+        let mut events = PollEvents::with_capacity(64);
+        let timeout = self.reactor.rest().unwrap_or(DEADLINE);
+        self.poll.poll(&mut events, Some(timeout)).unwrap();
+        self.reactor.rise();
+        self.reactor.take_in(Some(&events));
+        self.reactor.give_out();
+    }
+
+    /// Has the client send a frame, and the reactor take it in.
+    fn send(&mut self, payload: &[u8]) {
+        self.send_all(&[payload]);
+    }
+
+    fn send_all(&mut self, payloads: &[&[u8]]) {
+        let mut bytes = Vec::new();
+        for payload in payloads {
+            let start = frame::begin(&mut bytes);
+            bytes.extend_from_slice(payload);
+            frame::end(&mut bytes, start);
+        }
+        self.client.write_all(&bytes).unwrap();
+        self.turn();
+    }
+
+    fn apply(&mut self, txn: &Txn<'_>) {
+        let zxid = self.database.last_zxid().next();
+        let header = TxnHeader { client: SESSION, cxid: 0, zxid: zxid.0, time: 0 };
+        self.database.apply(&header, txn, Some(&mut self.effects));
+    }
+
+    fn create(&mut self, path: &str, ephemeral: bool) {
+        let kind = CreateKind::Plain { opcode: opcode::CREATE, ephemeral };
+        self.apply(&Txn::Create { kind, path: path.into(), data: None, acl: None, parent_cversion: -1 });
+    }
+
+    /// Puts what was applied into the reactor's queue as one version.
+    fn release(&mut self, answers: Vec<Answer>, is_looked_through: bool) -> Root {
+        let sealed = self.database.tree_mut().seal();
+        let root = self.database.tree_mut().commit(sealed);
+        let release = Release {
+            root,
+            zxid: self.database.last_zxid().0,
+            events: Arc::new(self.effects.events.take()),
+            looked_through: is_looked_through.then(|| self.looked_through.clone()),
+            answers,
+            bytes: Vec::new(),
+        };
+        assert!(self.exchange.releases.push(release).is_ok());
+        root
+    }
+
+    fn announce(&mut self, root: Root) {
+        self.database.tree_mut().announce(root);
+        self.turn();
+    }
+
+    /// `/many` with its children is public, and the version ahead has none of them; the reactor has looked through it.
+    fn delete_many_ahead(&mut self) -> Root {
+        self.create("/many", false);
+        for number in 0..MANY {
+            self.create(&format!("/many/{number}"), true);
+        }
+        let root = self.release(vec![], false);
+        self.announce(root);
+        self.apply(&Txn::CloseSession { ephemerals: None });
+        let root = self.release(vec![], true);
+        while self.looked_through.load(Ordering::Acquire) == 0 {
+            self.turn();
+        }
+        root
+    }
+
+    fn connection(&mut self) -> &mut Connection {
+        self.reactor.connections.at(0).expect("it is there")
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        frame_max: 1 << 20,
+        session_timeout_min: 0,
+        session_timeout_max: i32::MAX,
+        connections_per_address_max: 0,
+        connections_max: 0,
+        handshake_deadline: DEADLINE,
+        heard_interval: DEADLINE,
+        outstanding_max: u64::MAX,
+        connections_bytes_max: 1 << 30,
+        tcp_keep_alive: false,
+        authority: Authority::default(),
+        enforced_schemes: vec![],
+        local_sessions: false,
+        tells_gone: false,
+    }
+}
+
+fn unthrottled() -> ThrottleSettings {
+    ThrottleSettings {
+        tokens: 0,
+        fill_count: 0,
+        fill_time_ms: 1,
+        freeze_time_ms: None,
+        drop_increase: 0.0,
+        drop_decrease: 0.0,
+        decrease_ratio: 0.0,
+        weights: None,
+    }
+}
+
+/// A request that reads at a path and sets a watch there.
+fn watching(opcode: i32, path: &str) -> Vec<u8> {
+    let mut payload = Vec::new();
+    payload.put_i32(1);
+    payload.put_i32(opcode);
+    payload.put_string(path);
+    payload.put_bool(true);
+    payload
+}
+
+#[test]
+fn a_read_that_waits_for_the_version_ahead_is_charged_with_what_that_has() {
+    let mut world = World::new();
+    let root = world.delete_many_ahead();
+    world.send(&watching(opcode::GET_CHILDREN, "/many"));
+    let connection = world.connection();
+    assert_eq!(connection.pending.len(), 1, "it waits");
+    assert!(connection.pending_bytes < MANY, "{} bytes for a few", connection.pending_bytes);
+    world.announce(root);
+    assert_eq!((world.connection().pending.len(), world.connection().pending_bytes), (0, 0));
+}
+
+#[test]
+fn who_waits_for_the_version_ahead_is_heard() {
+    let mut world = World::new();
+    world.delete_many_ahead();
+    // More than may wait, so that the rest stays in the socket or undecoded.
+    let read = watching(opcode::GET_DATA, "/many");
+    world.send_all(&vec![&read[..]; 5000]);
+    let connection = world.connection();
+    assert!(connection.has_more() && !connection.pending.is_empty(), "some are not even decoded");
+    // A report was made of what was heard until then.
+    connection.heard = false;
+    world.reactor.heard.clear();
+    world.reactor.hear_those_who_wait();
+    assert!(world.connection().heard, "its requests wait for the server");
+}
