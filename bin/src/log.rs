@@ -282,8 +282,10 @@ fn describe(txn: &Txn<'_>) -> String {
         Txn::Check { path, version } => format!("check {path:?} version {version}"),
         Txn::Error(code) => format!("error {code}"),
         Txn::CreateSession { timeout } => format!("createSession, timeout {timeout} ms"),
-        Txn::CloseSession { ephemerals: Some(paths) } => format!("closeSession, {} ephemerals", paths.len()),
-        Txn::CloseSession { ephemerals: None } => "closeSession, all its ephemerals".to_owned(),
+        Txn::CloseSession { ephemerals: Some(paths) } if !paths.is_empty() => {
+            format!("closeSession, {} ephemerals", paths.len())
+        }
+        Txn::CloseSession { .. } => "closeSession, whatever ephemerals it has".to_owned(),
         Txn::Multi(members) => {
             format!("multi [{}]", members.iter().map(describe).collect::<Vec<_>>().join("; "))
         }

@@ -82,7 +82,8 @@ pub enum Txn<'a> {
     CreateSession {
         timeout: i32,
     },
-    /// The ephemerals that go with the session. Logs of old servers name none: then all it owns.
+    /// The ephemerals that go with the session, and after those listed all that it still owns. Logs of old servers have no
+    /// list.
     CloseSession {
         ephemerals: Option<Vec<Cow<'a, str>>>,
     },

@@ -27,8 +27,9 @@ use outlook::Outlook;
 /// The lists of one request have no more bytes once `auth` is replaced in all of them. Everything else in a transaction
 /// came in the request's frame, at most [`FRAME_MAX`] bytes, so that no transaction can be too long for the log.
 const REQUEST_ACL_BYTES_MAX: usize = 8 << 20;
-/// The end of a session does not list more ephemerals than this, nor those with more bytes of paths: whoever applies it has
-/// them. To list them takes a thousandth of a second for ten thousand.
+/// The end of a session with more ephemerals than this, or with more bytes of their paths, lists none: whoever applies it,
+/// ZooKeeper too, deletes what is listed and then all that the session still has. To list them takes a thousandth of a
+/// second for ten thousand.
 const LISTED_MAX: usize = 10_000;
 const LISTED_BYTES_MAX: usize = 16 << 20;
 /// No server may take longer frames than this, whatever it is told.
@@ -123,7 +124,8 @@ impl Database {
         let bytes = || self.ephemerals_of(session).map(|path| path.len() + 4).sum::<usize>();
         let is_listed = self.ephemeral_count_of(session) <= LISTED_MAX && bytes() <= LISTED_BYTES_MAX;
         let list = || self.ephemerals_of(session).map(|path| Cow::Owned(path.to_owned())).collect();
-        Txn::CloseSession { ephemerals: is_listed.then(list) }
+        // An empty list and not none at all, which no digest may follow.
+        Txn::CloseSession { ephemerals: Some(if is_listed { list() } else { Vec::new() }) }
     }
 }
 
