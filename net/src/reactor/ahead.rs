@@ -2,8 +2,11 @@
 //!
 //! The end of a session with a million ephemerals is one version with two million events. Nearly all are nobody's business,
 //! but to find out takes as long as to fire them. So the replica puts such a version into the queues and announces it only
-//! when every reactor has looked through its events, a slice each turn, and picked those that may concern a watch. Reads go
-//! on meanwhile, on the version before. To take the version then is to fire what was picked.
+//! when every reactor has looked through its events, a slice each turn, and picked those of which somebody is to be told:
+//! of a one-shot watch, the first that uses it up. Reads go on meanwhile, on the version before. To take the version then is
+//! to fire what was picked. A persistent watch is told of each event at its path, and a recursive one of each below; with
+//! one on the parent, a million notifications are encoded in one turn, and what bounds the output of a connection and the
+//! memory of all bounds them.
 //!
 //! **No event is missed.** A watch that is set meanwhile comes after its event was looked at, perhaps. It does no harm where
 //! the version ahead has the same znode, for then there is no event of it. Any other read that sets a watch waits for the
@@ -20,7 +23,7 @@ use super::Reactor;
 use crate::exchange::ConnectionId;
 use crate::read::watches::{Setting, setting};
 use crate::time_share::TimeShare;
-use crate::watch::Watches;
+use crate::watch::{Foreseen, Watches};
 
 /// Events that one turn looks at, at least: about a thousandth of a second.
 const SLICE: usize = 4096;
@@ -35,7 +38,8 @@ pub(super) struct Ahead {
     /// How many were looked at.
     looked_at: usize,
     share: TimeShare,
-    /// The numbers of those that may concern somebody.
+    foreseen: Foreseen,
+    /// The numbers of those of which somebody is to be told.
     picked: Vec<usize>,
     /// The replica knows that all were looked at.
     is_reported: bool,
@@ -59,7 +63,7 @@ impl Ahead {
         let end = events.len().min(self.looked_at + more);
         let concerns = |number: &usize| {
             let event = events.get(*number);
-            watches.may_concern(event.kind, event.path)
+            watches.foresee(event.kind, event.path, &mut self.foreseen)
         };
         self.picked.extend((self.looked_at..end).filter(concerns));
         self.looked_at = end;

@@ -22,6 +22,8 @@ mod model;
 mod paths;
 mod watchers;
 
+use std::collections::HashSet;
+
 use paddock_engine::event::EventKind;
 
 use holdings::Holdings;
@@ -29,7 +31,7 @@ use paths::{Path, Paths};
 use watchers::Crowds;
 
 /// The kinds of watch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(usize)]
 pub enum Kind {
     /// Of getData and exists.
@@ -51,6 +53,15 @@ impl Kind {
             0 => Some(Kind::Persistent),
             1 => Some(Kind::Recursive),
             _ => None,
+        }
+    }
+
+    /// Those that an event uses up.
+    fn used_up_by(event: EventKind) -> &'static [Kind] {
+        match event {
+            EventKind::Created | EventKind::DataChanged => &[Kind::Data],
+            EventKind::ChildrenChanged => &[Kind::Child],
+            EventKind::Deleted => &[Kind::Data, Kind::Child],
         }
     }
 
@@ -85,6 +96,13 @@ impl Held {
         let Held([data, child, persistent, recursive]) = self;
         usize::from(data || persistent || recursive) + usize::from(child || persistent)
     }
+}
+
+/// What the events that were looked at ahead will use up.
+#[derive(Default)]
+pub struct Foreseen {
+    /// The one-shot watches of a path, by its number.
+    used_up: HashSet<(u32, Kind)>,
 }
 
 /// All watches of a reactor.
@@ -140,13 +158,8 @@ impl Watches {
     pub fn trigger(&mut self, event: EventKind, path: &str, told: &mut Vec<u32>) {
         told.clear();
         self.holdings.next_event();
-        let used_up: &[Kind] = match event {
-            EventKind::Created | EventKind::DataChanged => &[Kind::Data],
-            EventKind::ChildrenChanged => &[Kind::Child],
-            EventKind::Deleted => &[Kind::Data, Kind::Child],
-        };
         if let Some(number) = self.paths.find(path) {
-            self.use_up(used_up, number, told);
+            self.use_up(Kind::used_up_by(event), number, told);
             self.tell(number, Kind::Persistent, told);
             self.release(number);
         }
@@ -162,16 +175,21 @@ impl Watches {
         }
     }
 
-    /// Whether an event may be somebody's business. Where it says no, [`Watches::trigger`] tells nobody.
-    pub fn may_concern(&self, event: EventKind, path: &str) -> bool {
-        if self.paths.find(path).is_some() {
-            return true;
+    /// Whether [`Watches::trigger`] will tell anybody of an event, after the events that are `foreseen` already; it is
+    /// foreseen too from then on. Watches may go meanwhile, and none may be set on a path of these events.
+    pub fn foresee(&self, event: EventKind, path: &str, foreseen: &mut Foreseen) -> bool {
+        let mut tells = false;
+        if let Some(number) = self.paths.find(path) {
+            let watched = self.paths.at(number);
+            for kind in Kind::used_up_by(event) {
+                tells |= !watched.watchers(*kind).is_nobody() && foreseen.used_up.insert((number, *kind));
+            }
+            tells |= !watched.watchers(Kind::Persistent).is_nobody();
         }
-        let mut found = false;
-        if event != EventKind::ChildrenChanged {
-            self.paths.recursive_over(path, |_| found = true);
+        if event != EventKind::ChildrenChanged && !tells {
+            self.paths.recursive_over(path, |_| tells = true);
         }
-        found
+        tells
     }
 
     /// A connection is gone.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use paddock_engine::event::EventKind;
 use proptest::prelude::*;
 
-use super::{Kind, Watches};
+use super::{Foreseen, Kind, Watches};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Mode {
@@ -169,10 +169,10 @@ fn take(step: Step, watches: &mut Watches, model: &mut Model) -> Result<(), Test
         }
         Step::Trigger(event, path) => {
             let mut told = Vec::new();
-            let may_concern = watches.may_concern(event, path);
+            let foreseen = watches.foresee(event, path, &mut Foreseen::default());
             watches.trigger(event, path, &mut told);
             told.sort_unstable();
-            prop_assert!(may_concern || told.is_empty(), "{event:?} {path} concerned {told:?}");
+            prop_assert_eq!(foreseen, !told.is_empty(), "{:?} {} told {:?}", event, path, told);
             prop_assert_eq!(told, model.trigger(event, path).into_iter().collect::<Vec<u32>>());
         }
         Step::Forget(slot) => {
@@ -204,5 +204,33 @@ proptest! {
         }
         prop_assert!(watches.is_empty());
         prop_assert_eq!(watches.paths.len(), 0);
+    }
+
+    /// Of the events that are not foreseen to tell anybody, nobody would have been told; all else is told as ever.
+    #[test]
+    fn what_is_foreseen_is_all_that_is_told(
+        steps in prop::collection::vec(step(), 1..100),
+        events in prop::collection::vec((prop::sample::select(&EVENTS[..]), prop::sample::select(&EVENT_PATHS[..])), 1..30),
+        gone in 0..SLOTS,
+    ) {
+        let (mut watches, mut model) = (Watches::default(), Model::default());
+        for step in steps {
+            take(step, &mut watches, &mut model)?;
+        }
+        let mut foreseen = Foreseen::default();
+        let tells: Vec<bool> =
+            events.iter().map(|(event, path)| watches.foresee(*event, path, &mut foreseen)).collect();
+        // One that is gone meanwhile is told nothing, and the others as much.
+        watches.forget(gone);
+        model.forget(gone);
+        for ((event, path), tells) in events.into_iter().zip(tells) {
+            let expected = model.trigger(event, path);
+            let mut told = Vec::new();
+            if tells {
+                watches.trigger(event, path, &mut told);
+                told.sort_unstable();
+            }
+            prop_assert_eq!(told, expected.into_iter().collect::<Vec<u32>>());
+        }
     }
 }

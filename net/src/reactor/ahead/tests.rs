@@ -151,14 +151,18 @@ impl World {
         self.turn();
     }
 
-    /// `/many` with its children is public, and the version ahead has none of them; the reactor has looked through it.
-    fn delete_many_ahead(&mut self) -> Root {
+    /// Makes `/many` public with its children, ephemerals.
+    fn create_many(&mut self) {
         self.create("/many", false);
         for number in 0..MANY {
             self.create(&format!("/many/{number}"), true);
         }
         let root = self.release(vec![], false);
         self.announce(root);
+    }
+
+    /// The version ahead has none of the children any more, and the reactor has looked through it.
+    fn delete_many_ahead(&mut self) -> Root {
         self.apply(&Txn::CloseSession { ephemerals: None });
         let root = self.release(vec![], true);
         while self.looked_through.load(Ordering::Acquire) == 0 {
@@ -217,6 +221,7 @@ fn watching(opcode: i32, path: &str) -> Vec<u8> {
 #[test]
 fn a_read_that_waits_for_the_version_ahead_is_charged_with_what_that_has() {
     let mut world = World::new();
+    world.create_many();
     let root = world.delete_many_ahead();
     world.send(&watching(opcode::GET_CHILDREN, "/many"));
     let connection = world.connection();
@@ -229,6 +234,7 @@ fn a_read_that_waits_for_the_version_ahead_is_charged_with_what_that_has() {
 #[test]
 fn who_waits_for_the_version_ahead_is_heard() {
     let mut world = World::new();
+    world.create_many();
     world.delete_many_ahead();
     // More than may wait, so that the rest stays in the socket or undecoded.
     let read = watching(opcode::GET_DATA, "/many");
@@ -240,4 +246,24 @@ fn who_waits_for_the_version_ahead_is_heard() {
     world.reactor.heard.clear();
     world.reactor.hear_those_who_wait();
     assert!(world.connection().heard, "its requests wait for the server");
+}
+
+/// Each child that goes is an event of its parent too, of which a one-shot watch is told once.
+#[test]
+fn events_that_cannot_concern_a_watch_any_more_are_not_picked() {
+    for (opcode, path, picked) in [
+        (opcode::GET_CHILDREN, "/many", 1),
+        (opcode::EXISTS, "/many", 0),
+        (opcode::GET_DATA, "/many/5", 1),
+        (opcode::GET_CHILDREN, "/zookeeper", 0),
+    ] {
+        let mut world = World::new();
+        world.create_many();
+        world.send(&watching(opcode, path));
+        assert_eq!(world.reactor.watches.registrations(), 1);
+        let root = world.delete_many_ahead();
+        assert_eq!(world.reactor.ahead.as_ref().unwrap().picked.len(), picked, "of {path} by {opcode}");
+        world.announce(root);
+        assert_eq!(world.reactor.watches.registrations(), 1 - picked, "{path} by {opcode}");
+    }
 }
