@@ -21,7 +21,7 @@ use paddock_engine::tree::View;
 
 use super::Reactor;
 use crate::exchange::ConnectionId;
-use crate::read::watches::{Setting, setting};
+use crate::read::watches::{WatchPlace, watch_place};
 use crate::time_share::TimeShare;
 use crate::watch::{Foreseen, Watches};
 
@@ -108,10 +108,10 @@ impl Reactor {
         let Some(connection) = connections.at(slot).filter(|connection| connection.pending.is_empty()) else {
             return false;
         };
-        let waits = match setting(opcode, connection.keeper, body) {
-            Setting::Nowhere => false,
-            Setting::Anywhere => true,
-            Setting::At(path) => {
+        let waits = match watch_place(opcode, connection.keeper, body) {
+            WatchPlace::Nowhere => false,
+            WatchPlace::Anywhere => true,
+            WatchPlace::At(path) => {
                 is_touched(reader.view(), reader.view_ahead(&release.root), path.as_deref().unwrap_or_default())
             }
         };

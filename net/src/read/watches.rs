@@ -19,7 +19,8 @@ use crate::watch::Kind;
 const ZXID_MADE_UP: i64 = -1;
 
 /// Where a read would set watches.
-pub enum Setting<'a> {
+#[derive(PartialEq, Eq, Debug)]
+pub enum WatchPlace<'a> {
     Nowhere,
     At(Text<'a>),
     /// Below a path, or at several.
@@ -27,7 +28,7 @@ pub enum Setting<'a> {
 }
 
 /// Where the read sets watches if it succeeds. `is_keeper`: its connection may ask for Keeper's operations.
-pub fn setting(opcode: i32, is_keeper: bool, body: &[u8]) -> Setting<'_> {
+pub fn watch_place(opcode: i32, is_keeper: bool, body: &[u8]) -> WatchPlace<'_> {
     let reader = &mut Reader::new(body);
     match opcode {
         opcode::EXISTS
@@ -36,19 +37,27 @@ pub fn setting(opcode: i32, is_keeper: bool, body: &[u8]) -> Setting<'_> {
         | opcode::GET_CHILDREN2
         | keeper::FILTERED_LIST
         | keeper::FILTERED_LIST_WITH_STATS_AND_DATA => match Watched::read(reader) {
-            Ok(Watched { path, watch: true }) => Setting::At(path),
-            _ => Setting::Nowhere,
+            Ok(Watched { path, watch: true }) => WatchPlace::At(path),
+            _ => WatchPlace::Nowhere,
         },
         opcode::ADD_WATCH => {
             match Numbered::read(reader).map(|request| (Kind::of_mode(request.number), request.path)) {
-                Ok((Some(Kind::Recursive), _)) => Setting::Anywhere,
-                Ok((Some(_), path)) => Setting::At(path),
-                _ => Setting::Nowhere,
+                Ok((Some(Kind::Recursive), _)) => WatchPlace::Anywhere,
+                Ok((Some(_), path)) => WatchPlace::At(path),
+                _ => WatchPlace::Nowhere,
             }
         }
-        opcode::SET_WATCHES | opcode::SET_WATCHES2 => Setting::Anywhere,
-        opcode::MULTI_READ if is_keeper => Setting::Anywhere,
-        _ => Setting::Nowhere,
+        opcode::MULTI_READ if !is_keeper => WatchPlace::Nowhere,
+        opcode::GET_ACL
+        | opcode::PING
+        | opcode::CHECK_WATCHES
+        | opcode::REMOVE_WATCHES
+        | opcode::GET_ALL_CHILDREN_NUMBER
+        | opcode::WHO_AM_I
+        | keeper::CHECK_NOT_EXISTS
+        | keeper::CHECK_STAT => WatchPlace::Nowhere,
+        // setWatches, and whatever is not known to set none: it waits longer than it must, and misses nothing.
+        _ => WatchPlace::Anywhere,
     }
 }
 
@@ -128,4 +137,67 @@ pub fn set_again(
 
 fn texts<'t>(list: &'t Option<Vec<Option<Cow<'t, str>>>>) -> Result<&'t [Text<'t>], Code> {
     list.as_deref().ok_or(Code::Marshalling)
+}
+
+#[cfg(test)]
+mod tests {
+    use paddock_engine::jute::Write;
+    use paddock_engine::keeper::opcode as keeper;
+    use paddock_engine::request::opcode;
+
+    use super::{WatchPlace, watch_place};
+
+    fn place(opcode: i32, is_keeper: bool, watch: bool) -> WatchPlace<'static> {
+        let mut body = Vec::new();
+        body.put_string("/a");
+        body.put_bool(watch);
+        match watch_place(opcode, is_keeper, &body) {
+            WatchPlace::At(path) => WatchPlace::At(path.map(|path| path.into_owned().into())),
+            WatchPlace::Nowhere => WatchPlace::Nowhere,
+            WatchPlace::Anywhere => WatchPlace::Anywhere,
+        }
+    }
+
+    #[test]
+    fn a_read_watches_where_its_flag_says() {
+        let at = || WatchPlace::At(Some("/a".into()));
+        for opcode in [
+            opcode::EXISTS,
+            opcode::GET_DATA,
+            opcode::GET_CHILDREN,
+            opcode::GET_CHILDREN2,
+            keeper::FILTERED_LIST,
+            keeper::FILTERED_LIST_WITH_STATS_AND_DATA,
+        ] {
+            assert_eq!(
+                (place(opcode, true, true), place(opcode, true, false)),
+                (at(), WatchPlace::Nowhere),
+                "{opcode}"
+            );
+            assert_eq!(watch_place(opcode, true, &[0, 0]), WatchPlace::Nowhere, "{opcode} that cannot be read");
+        }
+    }
+
+    #[test]
+    fn add_watch_watches_one_path_or_all_below() {
+        let place = |mode: i32| {
+            let mut body = Vec::new();
+            body.put_string("/a");
+            body.put_i32(mode);
+            format!("{:?}", watch_place(opcode::ADD_WATCH, false, &body))
+        };
+        assert_eq!([place(0), place(1), place(2)], ["At(Some(\"/a\"))", "Anywhere", "Nowhere"]);
+    }
+
+    #[test]
+    fn what_is_not_known_may_watch_anywhere() {
+        const UNKNOWN: i32 = 4242;
+        for opcode in [opcode::SET_WATCHES, opcode::SET_WATCHES2, UNKNOWN] {
+            assert_eq!(place(opcode, false, false), WatchPlace::Anywhere, "{opcode}");
+        }
+        assert_eq!(place(opcode::MULTI_READ, true, false), WatchPlace::Anywhere);
+        for opcode in [opcode::MULTI_READ, opcode::GET_ACL, opcode::PING, opcode::GET_ALL_CHILDREN_NUMBER] {
+            assert_eq!(place(opcode, false, true), WatchPlace::Nowhere, "{opcode}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use paddock_engine::tree::{HashSeed, Root};
 use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
 
 use super::super::{BELL, Parts, Reactor, Settings};
+use super::{LEVELS_MAX, is_touched};
 use crate::connection::Connection;
 use crate::doorbell::Doorbell;
 use crate::exchange::{Answer, AnswerKind, Errand, Exchange, Release};
@@ -266,4 +267,43 @@ fn events_that_cannot_concern_a_watch_any_more_are_not_picked() {
         world.announce(root);
         assert_eq!(world.reactor.watches.registrations(), 1 - picked, "{path} by {opcode}");
     }
+}
+
+#[test]
+fn a_path_is_touched_where_there_may_be_an_event_of_it() {
+    let mut database = Database::new(HashSeed([7; 16]), Rules::default());
+    let plain = CreateKind::Plain { opcode: opcode::CREATE, ephemeral: false };
+    let create =
+        |path: &'static str| Txn::Create { kind: plain, path: path.into(), data: None, acl: None, parent_cversion: -1 };
+    let delete = |path: &'static str| Txn::Delete { path: path.into() };
+    let apply = |database: &mut Database, txns: &[Txn<'_>]| {
+        for txn in txns {
+            let zxid = database.last_zxid().next();
+            database.apply(&TxnHeader { client: SESSION, cxid: 0, zxid: zxid.0, time: 0 }, txn, None);
+        }
+        let tree = database.tree_mut();
+        let sealed = tree.seal();
+        tree.commit(sealed)
+    };
+    let still = ["/still", "/still/child", "/changed", "/parent", "/parent/gone", "/parent/still"].map(create);
+    let root = apply(&mut database, &still);
+    database.tree_mut().announce(root);
+    let reader = database.tree_mut().reader();
+    let changed = Txn::SetData { path: "/changed".into(), data: Some(b"x"), version: 1 };
+    let came_and_went = [create("/parent/went"), create("/parent/went/below")];
+    let went = [delete("/parent/went/below"), delete("/parent/went")];
+    let txns = [changed, delete("/parent/gone"), create("/parent/new")].into_iter().chain(came_and_went).chain(went);
+    let root = apply(&mut database, &txns.collect::<Vec<_>>());
+    let is_touched = |path: &str| is_touched(reader.view(), reader.view_ahead(&root), path);
+    for path in ["/changed", "/parent", "/parent/gone", "/parent/new", "/parent/went", "/parent/went/below"] {
+        assert!(is_touched(path), "{path:?}");
+    }
+    for path in ["/still", "/still/child", "/parent/still", "/still/none", "/still/none/below", "/parent/still/none"] {
+        assert!(!is_touched(path), "{path:?}");
+    }
+    // No event is of what is no path.
+    assert!(!is_touched("still"));
+    let below = |levels: usize| format!("/still{}", "/none".repeat(levels));
+    assert!(!is_touched(&below(LEVELS_MAX - 1)));
+    assert!(is_touched(&below(LEVELS_MAX)), "it is not looked for higher up");
 }
