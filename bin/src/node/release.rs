@@ -109,6 +109,7 @@ impl Draft {
             looked_through,
             shares,
             delivered: 0,
+            has_waited: false,
             answers,
             bytes,
         }
@@ -148,6 +149,8 @@ pub struct Version {
     shares: Vec<Share>,
     /// Reactors that have it in their queues.
     delivered: usize,
+    /// It could not be announced as soon as it was committed.
+    has_waited: bool,
     answers: usize,
     bytes: usize,
 }
@@ -249,9 +252,14 @@ impl Commits {
                 || !version.is_looked_through(exchanges.len())
             {
                 self.blocked = true;
+                version.has_waited = true;
                 break;
             }
             tree.announce(root);
+            if version.has_waited {
+                // Those that had it already have been waiting for this.
+                self.to_ring.fill(true);
+            }
             committed = Some(version.zxid);
             self.answers -= version.answers;
             self.bytes -= version.bytes;
@@ -274,8 +282,6 @@ fn deliver(
     status: &Status,
     to_ring: &mut [bool],
 ) -> bool {
-    // Those that have it already have been waiting for the rest.
-    to_ring[..version.delivered].fill(true);
     for reactor in version.delivered..exchanges.len() {
         let share = std::mem::take(&mut version.shares[reactor]);
         let has_answers = !share.answers.is_empty();
@@ -307,15 +313,17 @@ fn deliver(
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
 
     use mio::{Poll, Token};
     use paddock_consensus::Zxid;
     use paddock_engine::database::{Database, Rules};
-    use paddock_engine::event::Events;
+    use paddock_engine::event::{EventKind, Events};
     use paddock_engine::log::GroupNumber;
     use paddock_engine::tree::HashSeed;
     use paddock_net::doorbell::Doorbell;
-    use paddock_net::exchange::{Answer, AnswerKind, ConnectionId, Exchange};
+    use paddock_net::exchange::{Answer, AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange};
     use paddock_net::status::{ReactorStatus, Status};
 
     use super::{Commits, Draft};
@@ -327,13 +335,16 @@ mod tests {
         commits: Commits,
         exchanges: Vec<Arc<Exchange>>,
         status: Status,
+        /// Where its bell is heard.
+        poll: Poll,
         /// Transactions so far.
         zxid: i64,
     }
 
     impl World {
         fn new() -> World {
-            let bell = Arc::new(Doorbell::new(Poll::new().unwrap().registry(), Token(0)).unwrap());
+            let poll = Poll::new().unwrap();
+            let bell = Arc::new(Doorbell::new(poll.registry(), Token(0)).unwrap());
             let status = Status { reactors: vec![ReactorStatus::default()], ..Status::default() };
             World {
                 database: Database::new(HashSeed([7; 16]), Rules::default()),
@@ -341,6 +352,7 @@ mod tests {
                 commits: Commits::new(1),
                 exchanges: vec![Arc::new(Exchange::new(bell.clone(), bell))],
                 status,
+                poll,
                 zxid: 0,
             }
         }
@@ -353,6 +365,15 @@ mod tests {
             self.draft.answer(0, Answer { connection, zxid: self.zxid, kind: AnswerKind::Dropped });
             let sealed = self.database.tree_mut().seal();
             self.commits.push(self.draft.finish(sealed, Zxid(self.zxid), Events::default()));
+        }
+
+        /// Whether the reactor, which sleeps, is rung for when versions are released.
+        fn is_rung(&mut self) -> bool {
+            self.exchanges[0].reactor_bell.going_to_sleep();
+            self.commits.release(GroupNumber(1), self.database.tree_mut(), &self.exchanges, &self.status);
+            let mut told = mio::Events::with_capacity(1);
+            self.poll.poll(&mut told, Some(Duration::ZERO)).unwrap();
+            !told.is_empty()
         }
 
         /// The zxids of the versions that are released once this group is durable.
@@ -376,6 +397,23 @@ mod tests {
         assert_eq!(world.release(1), [0; 0]);
         assert_eq!(world.release(2), [2]);
         assert!(world.commits.is_empty());
+    }
+
+    #[test]
+    fn a_reactor_that_looks_ahead_is_rung_for_a_version_when_it_comes_and_when_it_is_public() {
+        let mut world = World::new();
+        let mut events = Events::default();
+        (0..=EVENTS_AT_ONCE).for_each(|_| events.push(EventKind::Deleted, 1, "/a", &None));
+        world.draft.note_transaction();
+        let sealed = world.database.tree_mut().seal();
+        world.commits.push(world.draft.finish(sealed, Zxid(1), events));
+        world.commits.assign(GroupNumber(1));
+        assert!(world.is_rung());
+        let release = world.exchanges[0].releases.pop().unwrap();
+        assert!(!world.is_rung(), "it knows all about it");
+        release.looked_through.unwrap().fetch_add(1, Ordering::Release);
+        assert!(world.is_rung());
+        assert!(world.commits.is_empty() && !world.is_rung());
     }
 
     #[test]
