@@ -424,9 +424,12 @@ impl Replica {
         let figures = &self.status.replica;
         let tree = self.database.tree();
         figures.zxid.store(zxid.0, Ordering::Relaxed);
-        figures.znodes.set(tree.len() as u64);
-        figures.ephemerals.set(self.database.ephemeral_count() as u64);
-        figures.data_bytes.set(tree.data_bytes());
+        // In the middle of a transaction the head tells what nobody may see.
+        if self.unfinished.is_none() {
+            figures.znodes.set(tree.len() as u64);
+            figures.ephemerals.set(self.database.ephemeral_count() as u64);
+            figures.data_bytes.set(tree.data_bytes());
+        }
         figures.sessions.set(self.database.sessions().len() as u64);
         figures.sessions_expired.set(self.expired);
         figures.transactions.set(self.transactions);

@@ -204,10 +204,8 @@ impl Replica {
             if self.draft.transactions() >= VERSION_TXNS {
                 self.seal();
             }
-            tracing::info!(session = format_args!("0x{session:x}"), "session expired");
-            self.expired += 1;
             let home = self.homes.forget(session);
-            self.close_session(session, 0, home.map_or(Owed::Nobody, |home| Owed::Told(home, AnswerKind::Dropped)));
+            self.close_session(session, 0, Owed::Expiry { session, home });
         }
     }
 }

@@ -399,6 +399,34 @@ fn what_came_before_a_long_transaction_does_not_wait_for_it() {
     }
 }
 
+/// Figures are of what others can see, not of the head in the middle of a transaction.
+#[test]
+fn figures_stay_while_a_long_transaction_is_under_way() {
+    let mut world = World::new("figures");
+    let (session, other) = (world.connect(FIRST), world.connect(SECOND));
+    give_ephemerals(&mut world, session, "e", 3 * STEPS_PER_TURN);
+    let figures = |world: &World| {
+        let figures = &world.replica.status.replica;
+        [figures.znodes.get(), figures.ephemerals.get(), figures.data_bytes.get(), figures.sessions_expired.get()]
+    };
+    let before = figures(&world);
+    let later = world.replica.now + 2 * Duration::from_millis(TIMEOUT as u64);
+    world.replica.expiry.touch(other, world.replica.millis(later));
+    world.replica.heard_until.fill(later);
+    world.replica.gathers_first = 0;
+    // It is durable, and tells its figures, in the middle of the other's end.
+    world.send(SECOND, other, create(2), &create_body("/before", 0));
+    world.replica.turn().unwrap();
+    while world.replica.unfinished.is_some() {
+        assert_eq!(figures(&world), before);
+        world.replica.update_status(world.replica.log.last_zxid());
+        world.replica.turn().unwrap();
+    }
+    world.finish();
+    let [znodes, ephemerals, _, expired] = figures(&world);
+    assert_eq!((znodes, ephemerals, expired), (before[0] + 1 - 3 * STEPS_PER_TURN as u64, 0, 1));
+}
+
 #[test]
 fn a_replica_that_stops_finishes_a_long_transaction_or_gives_it_up() {
     for gives_up in [false, true] {

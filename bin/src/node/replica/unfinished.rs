@@ -37,23 +37,20 @@ pub(super) struct Unfinished {
 
 /// Who is told what when a transaction is applied.
 pub(super) enum Owed<'a> {
-    Nobody,
     /// A write's reply.
-    Reply {
-        home: Home,
-        xid: i32,
-        form: ReplyForm<'a>,
-    },
+    Reply { home: Home, xid: i32, form: ReplyForm<'a> },
     /// What needs nothing of the transaction.
     Told(Home, AnswerKind),
+    /// A line for the operator, and the connection that a session had when it expired is closed.
+    Expiry { session: i64, home: Option<Home> },
 }
 
 impl Owed<'_> {
     fn into_owned(self) -> Owed<'static> {
         match self {
-            Owed::Nobody => Owed::Nobody,
             Owed::Reply { home, xid, form } => Owed::Reply { home, xid, form: form.into_owned() },
             Owed::Told(home, kind) => Owed::Told(home, kind),
+            Owed::Expiry { session, home } => Owed::Expiry { session, home },
         }
     }
 }
@@ -84,7 +81,11 @@ impl Replica {
         let Some(mut unfinished) = self.unfinished.take() else { return };
         if self.stopping && self.now > *unfinished.give_up_at.get_or_insert(self.now + STOP_PATIENCE) {
             let zxid = unfinished.application.zxid();
-            tracing::warn!(%zxid, "a transaction takes too long to stop after it; it is given up, and nobody was told of it");
+            tracing::warn!(
+                %zxid,
+                "a transaction takes too long to stop after it, and is given up: it is not in the log, so that after the \
+                 restart it will not have happened, and nobody was told that it had"
+            );
             return;
         }
         while self.may_step() {
@@ -116,12 +117,18 @@ impl Replica {
     /// Answers; the reply of the last transaction is in `effects`.
     pub(super) fn pay(&mut self, owed: Owed<'_>) {
         match owed {
-            Owed::Nobody => {}
             Owed::Reply { home, xid, form } => {
                 let body = self.draft.append(home.reactor, &form.body(&self.effects.reply));
                 self.answer(home, AnswerKind::Reply { xid, code: 0, body });
             }
             Owed::Told(home, kind) => self.answer(home, kind),
+            Owed::Expiry { session, home } => {
+                tracing::info!(session = format_args!("0x{session:x}"), "session expired");
+                self.expired += 1;
+                if let Some(home) = home {
+                    self.answer(home, AnswerKind::Dropped);
+                }
+            }
         }
     }
 }
