@@ -1,5 +1,6 @@
 //! Applying in steps: the same as applying whole, whatever the transaction, the state and the number of steps.
 
+use paddock_engine::acl::{Acl, AclTable, Entry, Id, perms};
 use paddock_engine::application::STEPS_AT_ONCE;
 use paddock_engine::database::Rules;
 use paddock_engine::request::opcode;
@@ -10,6 +11,8 @@ use proptest::prelude::*;
 use crate::world::{SESSION, World, multi, versioned};
 
 const OTHER: i64 = SESSION + 1;
+/// Of znodes that have a time to live, ms.
+const TTL: i64 = 1000;
 /// Steps at a time.
 const STEPS: [usize; 3] = [1, 7, 1000];
 
@@ -33,7 +36,10 @@ struct Operation {
     what: What,
     path: String,
     session: i64,
-    bytes: usize,
+    /// Of data; `None` is null data.
+    bytes: Option<usize>,
+    /// The list of permissions is one of its own.
+    is_closed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,20 +47,25 @@ enum What {
     Create,
     CreateEphemeral,
     CreateContainer,
+    CreateTtl,
     Delete,
     SetData,
+    SetAcl,
+    Check,
 }
 
 fn operations(count: usize) -> impl Strategy<Value = Vec<Operation>> {
-    use What::{Create, CreateContainer, CreateEphemeral, Delete, SetData};
-    let what =
-        prop::sample::select(vec![Create, Create, CreateEphemeral, CreateEphemeral, CreateContainer, Delete, SetData]);
-    let operation = (what, prop::sample::select(paths()), any::<bool>(), 0usize..20);
-    let operation = operation.prop_map(|(what, path, others, bytes)| Operation {
+    use What::{Check, Create, CreateContainer, CreateEphemeral, CreateTtl, Delete, SetAcl, SetData};
+    let once = [CreateContainer, CreateTtl, Delete, SetData, SetAcl, Check];
+    let what = prop::sample::select([&[Create, CreateEphemeral].repeat(3)[..], &once].concat());
+    let bytes = prop::option::weighted(0.8, 0usize..20);
+    let operation = (what, prop::sample::select(paths()), any::<bool>(), bytes, any::<bool>());
+    let operation = operation.prop_map(|(what, path, others, bytes, is_closed)| Operation {
         what,
         path,
         session: if others { OTHER } else { SESSION },
         bytes,
+        is_closed,
     });
     prop::collection::vec(operation, 0..count)
 }
@@ -65,6 +76,7 @@ impl Operation {
         const DATA: &[u8] = b"count=1,bytes=2=;x=y";
         let tree = world.database.tree();
         let path = || self.path.clone().into();
+        let data = self.bytes.map(|bytes| &DATA[..bytes]);
         let (parent, _) = paddock_engine::path::split(&self.path)?;
         let parent = tree.get(parent)?;
         let kind = match self.what {
@@ -76,15 +88,29 @@ impl Operation {
             }
             What::SetData => {
                 let version = tree.get(&self.path)?.stat().version + 1;
-                return Some(Txn::SetData { path: path(), data: Some(&DATA[..self.bytes]), version });
+                return Some(Txn::SetData { path: path(), data, version });
+            }
+            What::SetAcl => {
+                let version = tree.get(&self.path)?.stat().aversion + 1;
+                return Some(Txn::SetAcl { path: path(), acl: self.acl(), version });
+            }
+            What::Check => {
+                let version = tree.get(&self.path)?.stat().version;
+                return Some(Txn::Check { path: path(), version });
             }
             What::CreateContainer => CreateKind::Container,
+            What::CreateTtl => CreateKind::Ttl(TTL),
             What::Create => CreateKind::Plain { opcode: opcode::CREATE, ephemeral: false },
             What::CreateEphemeral => CreateKind::Plain { opcode: opcode::CREATE2, ephemeral: true },
         };
         let fits = tree.get(&self.path).is_none() && !parent.is_ephemeral();
         let parent_cversion = parent.stat().cversion + 1;
-        fits.then(|| Txn::Create { kind, path: path(), data: Some(&DATA[..self.bytes]), acl: None, parent_cversion })
+        fits.then(|| Txn::Create { kind, path: path(), data, acl: self.acl(), parent_cversion })
+    }
+
+    fn acl(&self) -> Acl {
+        let entry = || Entry { perms: perms::READ, id: Id { scheme: "digest".into(), id: "someone:secret".into() } };
+        if self.is_closed { AclTable::default().intern(vec![entry()]) } else { None }
     }
 }
 
@@ -159,7 +185,8 @@ proptest! {
         let mut outlook = with(&state);
         let mut txns = Vec::new();
         for member in &members {
-            if let Some(txn) = member.txn(&outlook) {
+            // No client asks for setACL in a multi.
+            if let Some(txn) = member.txn(&outlook).filter(|txn| !matches!(txn, Txn::SetAcl { .. })) {
                 outlook.apply(SESSION, &txn);
                 txns.push(txn);
             }
