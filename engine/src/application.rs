@@ -174,13 +174,11 @@ impl Database {
                 self.apply_alone(header, &operation, counted, effects);
                 *left = Left::Nothing;
             }
-            Left::Ephemerals { listed: 0 } => match self.pop_ephemeral(header.client) {
-                Some(path) => drop(self.delete(&path, header.zxid, effects)),
-                None => {
-                    self.sessions.remove(&header.client);
+            Left::Ephemerals { listed: 0 } => {
+                if !self.close_session(header, effects) {
                     *left = Left::Nothing;
                 }
-            },
+            }
             Left::Ephemerals { listed } => {
                 let path = reader.string().ok().flatten().expect(OURS);
                 self.delete(&path, header.zxid, effects);

@@ -61,18 +61,20 @@ impl Database {
                 for path in ephemerals.iter().flatten() {
                     self.delete(path, header.zxid, &mut effects);
                 }
-                self.close_session(header, &mut effects);
+                while self.close_session(header, &mut effects) {}
             }
             operation => self.apply_alone(header, operation, None, &mut effects),
         }
     }
 
-    /// Deletes what the session still owns where the transaction did not say, and forgets it.
-    fn close_session(&mut self, header: &TxnHeader, effects: &mut Option<&mut Effects>) {
-        while let Some(path) = self.pop_ephemeral(header.client) {
-            self.delete(&path, header.zxid, effects);
-        }
-        self.sessions.remove(&header.client);
+    /// Deletes one of the ephemerals that the session still has; `false` if there is none, and then the session is forgotten.
+    pub(crate) fn close_session(&mut self, header: &TxnHeader, effects: &mut Option<&mut Effects>) -> bool {
+        let Some(path) = self.pop_ephemeral(header.client) else {
+            self.sessions.remove(&header.client);
+            return false;
+        };
+        self.delete(&path, header.zxid, effects);
+        true
     }
 
     fn apply_multi(&mut self, header: &TxnHeader, members: &[Txn<'_>], effects: &mut Option<&mut Effects>) {
