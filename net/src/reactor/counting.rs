@@ -1,4 +1,4 @@
-//! Counts of large subtrees, a slice of one of them each turn, so that no other connection waits for a whole one.
+//! Counts of large subtrees, a slice each turn, so that no other connection waits for a whole one.
 //!
 //! A connection whose count is under way, or still waits behind a write, is not read from: its reply is owed before
 //! anything else, and no answer of the replica may find it in the way.
@@ -24,8 +24,22 @@ impl Reactor {
         self.counting.push_back(id);
     }
 
-    /// One slice of the count whose turn it is.
+    /// One slice of the count whose turn it is, and of the next ones while there is time for more.
     pub(super) fn count_on(&mut self) {
+        if self.counting.is_empty() {
+            return;
+        }
+        self.counting_share.begin(Instant::now());
+        self.count_slice();
+        while !self.counting.is_empty() && self.counting_share.is_left(Instant::now()) {
+            self.count_slice();
+        }
+        if !self.counting.is_empty() {
+            self.counting_share.end(Instant::now());
+        }
+    }
+
+    fn count_slice(&mut self) {
         let Some(id) = self.counting.pop_front() else { return };
         let Reactor { connections, reader, zxid, .. } = self;
         let Some(connection) = connections.get(id).filter(|connection| connection.stage == Stage::Established) else {

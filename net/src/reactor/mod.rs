@@ -46,6 +46,7 @@ use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::output::Output;
 use crate::status::{Counter, ReactorStatus, Status};
+use crate::time_share::TimeShare;
 use crate::watch::Watches;
 use linger::{LINGERING, Lingering};
 
@@ -141,6 +142,7 @@ pub struct Reactor {
     starved: Vec<u32>,
     /// Connections whose counts are under way.
     counting: VecDeque<ConnectionId>,
+    counting_share: TimeShare,
     /// Slots with output.
     dirty: Vec<u32>,
     /// Slots heard since the last report, and sessions whose connections are gone since.
@@ -204,6 +206,7 @@ impl Reactor {
             revisit: Vec::new(),
             starved: Vec::new(),
             counting: VecDeque::new(),
+            counting_share: TimeShare::default(),
             dirty: Vec::new(),
             heard: Vec::new(),
             heard_before_close: Vec::new(),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events as PollEvents, Poll};
 use paddock_engine::acl::Authority;
@@ -16,7 +16,7 @@ use paddock_engine::tree::{HashSeed, Root};
 use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
 
 use super::super::{BELL, Parts, Reactor, Settings};
-use super::{LEVELS_MAX, is_touched};
+use super::{LEVELS_MAX, SLICE, is_touched};
 use crate::connection::Connection;
 use crate::doorbell::Doorbell;
 use crate::exchange::{Answer, AnswerKind, Errand, Exchange, Release};
@@ -24,6 +24,7 @@ use crate::frame;
 use crate::limits::{LargeRequests, Limits};
 use crate::status::{ReactorStatus, Status};
 use crate::throttle::ThrottleSettings;
+use crate::time_share::TimeShare;
 
 const SESSION: i64 = 7;
 /// Children of `/many`.
@@ -152,10 +153,10 @@ impl World {
         self.turn();
     }
 
-    /// Makes `/many` public with its children, ephemerals.
-    fn create_many(&mut self) {
+    /// Makes `/many` public with so many children, ephemerals.
+    fn create_many(&mut self, count: usize) {
         self.create("/many", false);
-        for number in 0..MANY {
+        for number in 0..count {
             self.create(&format!("/many/{number}"), true);
         }
         let root = self.release(vec![], false);
@@ -164,12 +165,16 @@ impl World {
 
     /// The version ahead has none of the children any more, and the reactor has looked through it.
     fn delete_many_ahead(&mut self) -> Root {
-        self.apply(&Txn::CloseSession { ephemerals: None });
-        let root = self.release(vec![], true);
+        let root = self.release_deletion();
         while self.looked_through.load(Ordering::Acquire) == 0 {
             self.turn();
         }
         root
+    }
+
+    fn release_deletion(&mut self) -> Root {
+        self.apply(&Txn::CloseSession { ephemerals: None });
+        self.release(vec![], true)
     }
 
     fn connection(&mut self) -> &mut Connection {
@@ -222,7 +227,7 @@ fn watching(opcode: i32, path: &str) -> Vec<u8> {
 #[test]
 fn a_read_that_waits_for_the_version_ahead_is_charged_with_what_that_has() {
     let mut world = World::new();
-    world.create_many();
+    world.create_many(MANY);
     let root = world.delete_many_ahead();
     world.send(&watching(opcode::GET_CHILDREN, "/many"));
     let connection = world.connection();
@@ -235,7 +240,7 @@ fn a_read_that_waits_for_the_version_ahead_is_charged_with_what_that_has() {
 #[test]
 fn who_waits_for_the_version_ahead_is_heard() {
     let mut world = World::new();
-    world.create_many();
+    world.create_many(MANY);
     world.delete_many_ahead();
     // More than may wait, so that the rest stays in the socket or undecoded.
     let read = watching(opcode::GET_DATA, "/many");
@@ -259,7 +264,7 @@ fn events_that_cannot_concern_a_watch_any_more_are_not_picked() {
         (opcode::GET_CHILDREN, "/zookeeper", 0),
     ] {
         let mut world = World::new();
-        world.create_many();
+        world.create_many(MANY);
         world.send(&watching(opcode, path));
         assert_eq!(world.reactor.watches.registrations(), 1);
         let root = world.delete_many_ahead();
@@ -267,6 +272,24 @@ fn events_that_cannot_concern_a_watch_any_more_are_not_picked() {
         world.announce(root);
         assert_eq!(world.reactor.watches.registrations(), 1 - picked, "{path} by {opcode}");
     }
+}
+
+#[test]
+fn events_are_looked_through_in_as_much_time_as_the_others_took() {
+    let mut world = World::new();
+    // Each child that goes is two events.
+    world.create_many(2 * SLICE);
+    world.send(&watching(opcode::GET_DATA, "/zookeeper"));
+    world.release_deletion();
+    world.turn();
+    let ahead = world.reactor.ahead.as_mut().unwrap();
+    assert_eq!((ahead.looked_at, ahead.goes_on()), (SLICE, true));
+    // As if the others' turn had taken this long.
+    ahead.share = TimeShare::with_max(DEADLINE);
+    ahead.share.end(Instant::now().checked_sub(DEADLINE).expect("the clock goes on since long before"));
+    world.turn();
+    assert!(!world.reactor.ahead.as_ref().unwrap().goes_on());
+    assert_eq!(world.looked_through.load(Ordering::Acquire), 1);
 }
 
 #[test]
