@@ -5,7 +5,8 @@
 //! Times are milliseconds of a monotonic clock, which the caller reads.
 //!
 //! Sessions do not age while nobody could be heard: they go by a clock of their own, which stood still then. So none of
-//! them, the silent ones included, has less left after such a time than before it.
+//! them, the silent ones included, has less left after such a time than before it. Between two such times the clock goes
+//! on for a tick at least, whatever is told: under an overload somebody always says that he could hear nobody.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -25,28 +26,43 @@ pub struct ExpiryQueue {
 struct SessionClock {
     /// When it stood still last, by the monotonic clock.
     stood: Range<u64>,
+    /// Who tells of a time that began before this tells of that same time. 0: it has not stood still yet.
+    same_until: u64,
     /// How much it has stood still in all.
     lost: u64,
 }
 
 impl SessionClock {
-    /// What it showed, or will show, at a moment of the monotonic clock. Before it stood still for the last time but one it
-    /// was ahead of what this tells.
+    /// What it showed, or will show, at a moment of the monotonic clock. Only the last time at which it stood still is
+    /// known: for a moment before an earlier one this is less than what it showed, so that nothing is due sooner.
     fn at(&self, moment: u64) -> u64 {
-        let lost = if moment < self.stood.end { self.lost - (self.stood.end - self.stood.start) } else { self.lost };
-        let moment = if moment < self.stood.end { moment.min(self.stood.start) } else { moment };
-        moment.saturating_sub(lost)
+        if moment >= self.stood.end {
+            return moment.saturating_sub(self.lost);
+        }
+        let lost_before = self.lost - (self.stood.end - self.stood.start);
+        moment.min(self.stood.start).saturating_sub(lost_before)
     }
 
-    /// It stood still during this time of the monotonic clock. Returns how much of that was not known yet.
-    fn stand_still(&mut self, time: Range<u64>) -> u64 {
-        let is_another = time.start > self.stood.end;
-        let before = if is_another { 0 } else { self.stood.end - self.stood.start };
-        self.stood = match is_another {
-            true => time,
-            false => self.stood.start.min(time.start)..self.stood.end.max(time.end),
+    /// It stood still during this time of the monotonic clock, unless that began within `apart` after the last one's end.
+    /// Returns how much was not known yet.
+    fn stand_still(&mut self, time: Range<u64>, apart: u64) -> u64 {
+        let length = time.end.saturating_sub(time.start);
+        let anew = if length == 0 {
+            0
+        } else if time.end < self.stood.start {
+            // Told so late that there was another since. It may be a part of one before, which is not known any more: too
+            // much is given back then, never too little.
+            length
+        } else if time.start < self.same_until {
+            let before = self.stood.end - self.stood.start;
+            self.stood = self.stood.start.min(time.start)..self.stood.end.max(time.end);
+            self.stood.end - self.stood.start - before
+        } else if self.same_until == 0 || time.start >= self.stood.end + apart {
+            (self.stood, self.same_until) = (time.clone(), time.end);
+            length
+        } else {
+            0
         };
-        let anew = self.stood.end.saturating_sub(self.stood.start) - before;
         self.lost += anew;
         anew
     }
@@ -89,9 +105,13 @@ impl ExpiryQueue {
     }
 
     /// Nobody could be heard from `from` to `to`, as is known `now`: every session that was there has that much more time.
-    /// Returns how much of it was not given before. Looks at every session.
+    /// Returns how much of it was not given before; nothing is given of a time that began less than a tick after the last
+    /// one. Looks at every session if something is given.
     pub fn stand_still(&mut self, from: u64, to: u64, now: u64) -> u64 {
-        let given = self.clock.stand_still(from..to.max(from));
+        let given = self.clock.stand_still(from..to, self.tick_ms);
+        if given == 0 {
+            return 0;
+        }
         // Who came, or was heard, after that time and before this moment was put behind time that is none any more.
         let too_late: Vec<(i64, u64)> = self
             .sessions
@@ -195,6 +215,28 @@ mod tests {
         assert_eq!(queue.stand_still(1900, 9050, 9050), 150);
         assert_eq!(queue.next_due(), Some(6000 + 7150));
         assert_eq!(queue.stand_still(12_000, 11_000, 12_000), 0, "an end before its begin");
+    }
+
+    #[test]
+    fn between_two_such_times_a_tick_goes_by() {
+        let mut queue = ExpiryQueue::new(1000);
+        queue.arm(1, 4000, 0);
+        assert_eq!(queue.stand_still(1000, 2000, 2000), 1000);
+        assert_eq!(queue.stand_still(1900, 2500, 2500), 500, "another who tells of the same time");
+        assert_eq!(queue.stand_still(2400, 3400, 3400), 0, "it began when the one that was told first had ended");
+        assert_eq!(queue.stand_still(3499, 4499, 4499), 0);
+        assert_eq!(queue.stand_still(3500, 4500, 4500), 1000);
+        assert_eq!(queue.next_due(), Some(5000 + 2500));
+    }
+
+    #[test]
+    fn what_is_told_after_a_later_time_is_given_without_the_time_between() {
+        let mut queue = ExpiryQueue::new(1000);
+        queue.arm(1, 4000, 0);
+        assert_eq!(queue.stand_still(7000, 9000, 9000), 2000);
+        assert_eq!(queue.stand_still(1000, 2000, 9100), 1000);
+        assert_eq!(queue.next_due(), Some(5000 + 3000));
+        assert_eq!(queue.stand_still(7000, 9500, 9500), 500, "the later one is still the last");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam::queue::ArrayQueue;
 use mio::net::TcpStream;
@@ -82,6 +82,17 @@ pub struct Heard {
 pub struct Pause {
     pub from: Instant,
     pub to: Instant,
+}
+
+impl Pause {
+    pub fn length(&self) -> Duration {
+        self.to.saturating_duration_since(self.from)
+    }
+
+    /// Two that are told as one would give back the time between them too.
+    pub fn longer(self, other: Pause) -> Pause {
+        if other.length() > self.length() { other } else { self }
+    }
 }
 
 /// One request for the replica.

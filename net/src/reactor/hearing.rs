@@ -4,8 +4,13 @@
 //! between any two instructions. A list that is full is not all: what it left out stands first in the lists of the next
 //! polls, which are followed until they have told of as many sockets as there are.
 //!
-//! An idle reactor polls again in time for its next report, so that a long step from one poll to the next means that it
-//! stood still: the process was stopped, or had no CPU or memory, or a turn took that long. Nobody could be heard then.
+//! An idle reactor polls again in time for its next report, so that a long step from the begin of one poll to that of the
+//! next means that it stood still: the process was stopped, or had no CPU or memory, or a turn took that long. Nobody
+//! could be heard then: it is a *pause*, and the sessions are given that time back.
+//!
+//! Under an overload every step can be that long, although everybody is heard in each, and time that is always given back
+//! never passes: whoever is dead would live as long as the overload. So after a pause some time has to count before there
+//! is another; a long step that comes sooner is no pause, and counts.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +19,7 @@ use crate::exchange::Pause;
 /// What stands between two reports does not matter up to this, or up to two of their intervals if that is more.
 pub const PAUSE_MIN: Duration = Duration::from_millis(250);
 
-/// A step from poll to poll that is longer than this is a pause.
+/// A step from poll to poll that is longer than this is a pause; and so much must have counted since the last one.
 pub fn pause_min(heard_interval: Duration) -> Duration {
     PAUSE_MIN.max(2 * heard_interval)
 }
@@ -24,19 +29,21 @@ pub(super) struct Hearing {
     pause_min: Duration,
     /// Whatever came before this has been read, as far as connections are read from.
     until: Instant,
-    /// While lists are full: when the first of these polls began, and how many sockets they may have left out.
+    /// When the last poll began.
+    polled: Instant,
+    /// While lists are full: when the first of these polls began, and how many sockets may not have been told of since.
     began: Instant,
     left_out: usize,
-    /// What has not been reported yet: from the begin of the first to the end of the last.
+    /// What has not been reported yet.
     pause: Option<Pause>,
     /// The end of the last pause.
-    resumed: Instant,
+    resumed: Option<Instant>,
 }
 
 impl Hearing {
     pub fn new(now: Instant, heard_interval: Duration) -> Hearing {
         let pause_min = pause_min(heard_interval);
-        Hearing { pause_min, until: now, began: now, left_out: 0, pause: None, resumed: now }
+        Hearing { pause_min, until: now, polled: now, began: now, left_out: 0, pause: None, resumed: None }
     }
 
     pub fn until(&self) -> Instant {
@@ -45,42 +52,47 @@ impl Hearing {
 
     /// A poll that began then has told of so many, of all the `sources` that it watches; `is_full` if there may be more.
     pub fn note_poll(&mut self, began: Instant, told: usize, sources: usize, is_full: bool) {
+        self.note_step(Pause { from: self.polled, to: began });
+        self.polled = began;
         if !is_full {
             self.left_out = 0;
-            return self.advance(began);
+            self.until = began;
+            return;
         }
         if self.left_out == 0 {
             (self.began, self.left_out) = (began, sources);
         }
         self.left_out = self.left_out.saturating_sub(told);
         if self.left_out == 0 {
-            self.advance(self.began);
+            self.until = self.began;
         }
     }
 
-    fn advance(&mut self, until: Instant) {
-        let from = std::mem::replace(&mut self.until, until);
-        if until.saturating_duration_since(from) > self.pause_min {
-            self.pause = Some(Pause { from: self.pause.map_or(from, |before| before.from), to: until });
-            self.resumed = until;
+    fn note_step(&mut self, step: Pause) {
+        let counted = self.resumed.map(|resumed| step.from.saturating_duration_since(resumed));
+        if step.length() > self.pause_min && counted.is_none_or(|counted| counted >= self.pause_min) {
+            self.pause = Some(self.pause.map_or(step, |before| before.longer(step)));
+            self.resumed = Some(step.to);
         }
     }
 
-    /// The pause since this was asked last.
+    /// The pause since this was asked last, as soon as what came before its end has been read; of several the longest.
     pub fn take_pause(&mut self) -> Option<Pause> {
-        self.pause.take()
+        self.pause.take_if(|pause| pause.to <= self.until)
     }
 
     /// How long something has been waited for that was there at `since`, not counting what waited in a socket or came
     /// before a pause.
     pub fn waited_since(&self, since: Instant) -> Duration {
-        self.until.saturating_duration_since(since.max(self.resumed))
+        self.until.saturating_duration_since(self.resumed.map_or(since, |resumed| since.max(resumed)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
+
+    use paddock_engine::expiry::ExpiryQueue;
 
     use super::{Hearing, PAUSE_MIN, pause_min};
     use crate::exchange::Pause;
@@ -126,10 +138,14 @@ mod tests {
         hearing.note_poll(to, 0, 1, false);
         assert_eq!(hearing.take_pause(), Some(Pause { from, to }));
         assert_eq!(hearing.take_pause(), None, "it is told once");
-        hearing.note_poll(start + ms(8000), 0, 1, false);
-        hearing.note_poll(start + ms(8001), 0, 1, false);
-        hearing.note_poll(start + ms(9999), 0, 1, false);
-        assert_eq!(hearing.take_pause(), Some(Pause { from: to, to: start + ms(9999) }), "two that were not told yet");
+        hearing.note_poll(start + ms(6999), 0, 1, false);
+        hearing.note_poll(start + ms(9000), 0, 1, false);
+        assert_eq!(hearing.take_pause(), None, "too little has counted since");
+        hearing.note_poll(start + ms(11_500), 0, 1, false);
+        hearing.note_poll(start + ms(12_500), 0, 1, false);
+        hearing.note_poll(start + ms(14_000), 0, 1, false);
+        let longer = Pause { from: start + ms(9000), to: start + ms(11_500) };
+        assert_eq!(hearing.take_pause(), Some(longer), "of two that were not told yet");
         assert_eq!(pause_min(ms(25)), PAUSE_MIN, "however short the ticks are");
     }
 
@@ -143,5 +159,51 @@ mod tests {
         hearing.note_poll(start + ms(9000), 0, 1, false);
         hearing.note_poll(start + ms(9300), 0, 1, false);
         assert_eq!(hearing.waited_since(start + ms(100)), ms(300));
+    }
+
+    #[test]
+    fn a_pause_is_told_when_its_end_is_read() {
+        let start = Instant::now();
+        let mut hearing = Hearing::new(start, INTERVAL);
+        hearing.note_poll(start + ms(1), 4, 8, true);
+        let (from, to) = (start + ms(1), start + ms(5000));
+        hearing.note_poll(to, 4, 8, true);
+        assert_eq!((hearing.until(), hearing.take_pause()), (from, None));
+        hearing.note_poll(start + ms(5001), 1, 8, false);
+        assert_eq!(hearing.take_pause(), Some(Pause { from, to }));
+    }
+
+    #[test]
+    fn full_lists_that_are_served_are_no_pause() {
+        let start = Instant::now();
+        let mut hearing = Hearing::new(start, INTERVAL);
+        for turn in 1..100 {
+            hearing.note_poll(start + turn * ms(100), 1, 30, true);
+            assert_eq!(hearing.take_pause(), None);
+        }
+        assert!(hearing.until() > start + ms(5000));
+    }
+
+    /// Each reactor's turns are long, and begin while others are in the midst of theirs.
+    #[test]
+    fn overload_without_end_does_not_keep_a_dead_session() {
+        for reactors in 1..=5_u32 {
+            let start = Instant::now();
+            let millis = |moment: Instant| moment.duration_since(start).as_millis() as u64;
+            let mut sessions = ExpiryQueue::new(2000);
+            sessions.arm(1, 4000, 0);
+            let mut hearings: Vec<Hearing> = (0..reactors).map(|_| Hearing::new(start, INTERVAL)).collect();
+            let is_gone = (1..200_u32).any(|turn| {
+                let number = turn % reactors;
+                let began = start + turn * ms(1300) / reactors;
+                let hearing = &mut hearings[number as usize];
+                hearing.note_poll(began, 3, 10, false);
+                if let Some(Pause { from, to }) = hearing.take_pause() {
+                    sessions.stand_still(millis(from), millis(to), millis(began));
+                }
+                sessions.pop_expired(millis(hearing.until())).is_some()
+            });
+            assert!(is_gone, "{reactors} reactors: it lives for ever");
+        }
     }
 }

@@ -41,7 +41,7 @@ use paddock_engine::tree::Reader;
 use crate::accept::{Accepted, accept};
 use crate::bodies::Bodies;
 use crate::connection::{Connection, Connections, Pending, Stage, Tally};
-use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Pause, Release, Request, RequestKind, Submission};
+use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Release, Request, RequestKind, Submission};
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::output::Output;
@@ -566,7 +566,7 @@ impl Reactor {
         if let Some(unsent) = self.submission.heard.take() {
             sessions.extend(unsent.sessions);
             if let Some(earlier) = unsent.pause {
-                pause = Some(Pause { from: earlier.from, to: pause.unwrap_or(earlier).to });
+                pause = Some(pause.map_or(earlier, |pause| earlier.longer(pause)));
             }
         }
         self.submission.heard = Some(Heard { sessions, until: self.hearing.until(), at: Instant::now(), pause });

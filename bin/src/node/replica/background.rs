@@ -12,20 +12,23 @@ use super::gather::VERSION_TXNS;
 const QUOTA_WARNINGS_APART: Duration = Duration::from_secs(1);
 
 impl Replica {
-    /// Whether what came from clients until just now is known. After a pause it is not: writes wait in the sockets.
+    /// Whether every reactor has reported just now. After a pause none has: writes wait in the sockets.
     pub(super) fn is_up_to_date(&self) -> bool {
-        self.now.saturating_duration_since(self.oldest_report()) <= self.report_age_max
+        let oldest = self.reported_at.iter().min().copied().unwrap_or(self.now);
+        self.now.saturating_duration_since(oldest) <= self.report_age_max
     }
 
-    /// Deletes containers and TTL znodes that are due, as many as the manager's pace allows; none that a write which has
-    /// come already may renew or give a child.
+    /// Deletes containers and TTL znodes that were due at the oldest report, as many as the manager's pace allows; none
+    /// that a write which had come by then renews or gives a child. Under an overload that may be long ago.
     pub(super) fn reap_containers(&mut self) {
         if !self.is_up_to_date() {
             return;
         }
         let (now, mut looks) = (self.millis(self.now), LOOKS_PER_TURN);
+        let age = self.now.saturating_duration_since(self.oldest_report());
+        let wall_ms = self.wall_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         while self.may_gather() {
-            let Some(txn) = self.containers.next(&self.database, now, self.wall_ms, &mut looks) else { return };
+            let Some(txn) = self.containers.next(&self.database, now, wall_ms, &mut looks) else { return };
             if self.draft.transactions() >= VERSION_TXNS {
                 self.seal();
             }

@@ -118,7 +118,7 @@ impl Replica {
             for session in sessions {
                 self.expiry.touch(session, at_ms);
             }
-            self.heard_until[reactor] = until;
+            (self.heard_until[reactor], self.reported_at[reactor]) = (until, at);
         }
     }
 

@@ -150,6 +150,8 @@ pub struct Replica {
     gathers_first: usize,
     /// Up to when each reactor has reported whom it heard.
     heard_until: Vec<Instant>,
+    /// When each reactor has reported.
+    reported_at: Vec<Instant>,
     /// Reports that are older than this mean that a reactor stands still, or has just done so.
     report_age_max: Duration,
     epoch: Instant,
@@ -246,6 +248,7 @@ impl Replica {
             begun: (0..reactors).map(|_| None).collect(),
             gathers_first: 0,
             heard_until: vec![now; reactors],
+            reported_at: vec![now; reactors],
             report_age_max: pause_min(heard_interval),
             epoch: now,
             now,

@@ -6,11 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 use paddock_consensus::Zxid;
-use paddock_engine::container::ContainerSettings;
+use paddock_engine::container::{ContainerManager, ContainerSettings};
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::io::DataDir;
 use paddock_engine::jute::Write;
@@ -19,7 +19,9 @@ use paddock_engine::request::opcode;
 use paddock_engine::tree::HashSeed;
 use paddock_engine::txn::{CreateKind, Txn};
 use paddock_net::doorbell::Doorbell;
-use paddock_net::exchange::{AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange, Request, RequestKind, Submission};
+use paddock_net::exchange::{
+    AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange, Heard, Request, RequestKind, Submission,
+};
 use paddock_net::status::Status;
 use paddock_net::time_share::TimeShare;
 
@@ -495,4 +497,35 @@ fn a_version_with_very_many_events_is_public_when_every_reactor_has_looked_throu
     }
     world.replica.turn().unwrap();
     assert!(reader.published() > public && world.replica.is_idle());
+}
+
+/// Under an overload a report tells of what came seconds ago, and is followed by the next as late as that.
+#[test]
+fn containers_go_although_every_report_is_late() {
+    let mut world = World::new("late-reports");
+    let settings = ContainerSettings { check_interval_ms: 0, max_per_minute: 60_000, max_never_used_ms: Some(0) };
+    world.replica.containers = ContainerManager::new(settings, 0);
+    let second = Duration::from_secs(1);
+    for (path, age_ms) in [("/older", 10_000), ("/newer", 1000)] {
+        world.replica.wall_ms = super::wall_clock_ms() - age_ms;
+        let path = path.into();
+        world.replica.propose(
+            0,
+            0,
+            &Txn::Create { kind: CreateKind::Container, path, data: None, acl: None, parent_cversion: -1 },
+        );
+    }
+    let report = |world: &World, at: Instant| {
+        for exchange in world.exchanges.iter() {
+            let heard = Some(Heard { sessions: Vec::new(), until: at - 4 * second, at, pause: None });
+            assert!(exchange.submissions.push(Submission { heard, ..Submission::default() }).is_ok());
+        }
+    };
+    report(&world, Instant::now() - 3 * second);
+    world.turn();
+    assert!(world.exists("/older"), "a reactor may have stood still since it has reported");
+    report(&world, Instant::now());
+    world.turn();
+    assert!(!world.exists("/older"));
+    assert!(world.exists("/newer"), "it was not due yet when what came before the reports came");
 }
