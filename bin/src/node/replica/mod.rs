@@ -238,7 +238,7 @@ impl Replica {
             steps_left: STEPS_PER_TURN,
             share: TimeShare::default(),
             expires_more: false,
-            homes: Homes::default(),
+            homes: Homes::new(reactors),
             local: LocalSessions::new(new_sessions),
             throttle: RequestThrottle::new(throttle),
             next_session: first_session(server_id, wall_ms, database.sessions().map(|(session, _)| session)),
