@@ -2,7 +2,7 @@
 //!
 //! | signal | does |
 //! |---|---|
-//! | SIGTERM, SIGINT | stop: at once while nothing is served, in order later |
+//! | SIGTERM, SIGINT | stop: at once while nothing is served, in order later; and at once when another comes meanwhile |
 //! | SIGQUIT | the log tells the state, as a JVM tells its threads |
 //! | SIGHUP, SIGUSR1, SIGUSR2 | a line in the log |
 //! | SIGXFSZ | nothing; the write that goes beyond the limit of file sizes fails |
@@ -23,6 +23,9 @@ use crate::messages;
 
 const KNOWN: [i32; 7] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ];
 
+/// A stop that somebody had no patience for: its disk may not have answered any more.
+const EXIT_CUT_SHORT: i32 = 1;
+
 /// The lines that tell the state.
 pub type Summary = Box<dyn Fn() -> Vec<String> + Send>;
 
@@ -35,6 +38,7 @@ pub struct Signals {
 struct Server {
     /// Written to when it is to stop.
     stop: UnixStream,
+    is_stopping: bool,
     summary: Summary,
 }
 
@@ -47,7 +51,7 @@ impl Signals {
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in signals.forever() {
                 // Nothing that holds it can leave it half changed.
-                heed(signal, told.lock().unwrap_or_else(PoisonError::into_inner).as_ref());
+                heed(signal, told.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
             }
         })?;
         Ok(Signals { server })
@@ -58,20 +62,31 @@ impl Signals {
         let (told, stop) = UnixStream::pair()?;
         told.set_nonblocking(true)?;
         stop.set_nonblocking(true)?;
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(Server { stop, summary });
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Server { stop, is_stopping: false, summary });
         Ok(told.into())
     }
 }
 
-fn heed(signal: i32, server: Option<&Server>) {
+fn heed(signal: i32, server: Option<&mut Server>) {
     match (signal, server) {
         // Recovery may take long, and is as safe from an end where it stands as from a crash.
         (SIGTERM | SIGINT, None) => {
             messages::flush();
             low_level::exit(0);
         }
-        // A pipe that is full has told it before.
-        (SIGTERM | SIGINT, Some(server)) => drop((&server.stop).write(&[0])),
+        (SIGTERM | SIGINT, Some(server)) if server.is_stopping => {
+            let name = low_level::signal_name(signal).unwrap_or("a signal");
+            let text = format!("{name} again while the server stops: it ends at once; the next start recovers");
+            messages::say(Level::WARN, &text);
+            messages::flush();
+            low_level::exit(EXIT_CUT_SHORT);
+        }
+        (SIGTERM | SIGINT, Some(server)) => {
+            server.is_stopping = true;
+            // Nothing else is ever written, so there is room.
+            drop(server.stop.write(&[0]));
+        }
         (SIGQUIT, None) => messages::say(Level::INFO, "SIGQUIT: the server is starting and serves nobody yet"),
         (SIGQUIT, Some(server)) => (server.summary)().iter().for_each(|line| messages::say(Level::INFO, line)),
         (SIGXFSZ, _) => {}
