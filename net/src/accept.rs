@@ -30,7 +30,8 @@ pub enum Accepted {
     Some,
     /// There is no room for more. Those that wait keep waiting.
     Full,
-    /// It failed: file descriptors or memory are short. Those that wait keep waiting.
+    /// It failed: file descriptors or memory are short, or not one of a turn's share could be accepted. Those that wait
+    /// keep waiting.
     Failed(io::Error),
 }
 
@@ -40,18 +41,35 @@ pub fn accept(
     has_room: impl Fn() -> bool,
     mut take: impl FnMut(TcpStream, IpAddr, u16),
 ) -> Accepted {
-    for _ in 0..ACCEPTS_PER_TURN {
+    accept_from(|| listener.accept(), has_room, |stream, peer| take(stream, peer.ip().to_canonical(), peer.port()))
+}
+
+fn accept_from<S>(
+    mut next: impl FnMut() -> io::Result<(S, SocketAddr)>,
+    has_room: impl Fn() -> bool,
+    mut take: impl FnMut(S, SocketAddr),
+) -> Accepted {
+    // What has become of all so far, if it is the same: an error that is no single connection's goes on.
+    let mut all_failed = None;
+    for tried in 0..ACCEPTS_PER_TURN {
         if !has_room() {
             return Accepted::Full;
         }
-        match listener.accept() {
-            Ok((stream, peer)) => take(stream, peer.ip().to_canonical(), peer.port()),
+        match next() {
+            Ok((stream, peer)) => {
+                all_failed = None;
+                take(stream, peer);
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Accepted::All,
-            Err(error) if concerns_one(&error) => {}
+            Err(error) if concerns_one(&error) => {
+                if tried == 0 || all_failed.is_some() {
+                    all_failed = Some(error);
+                }
+            }
             Err(error) => return Accepted::Failed(error),
         }
     }
-    Accepted::Some
+    all_failed.map_or(Accepted::Some, Accepted::Failed)
 }
 
 /// Errors of the one connection that was to be accepted, which are no reason to let the next one wait: its peer has gone,
@@ -76,8 +94,33 @@ fn concerns_one(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::net::{Ipv4Addr, SocketAddr};
 
-    use super::concerns_one;
+    use super::{ACCEPTS_PER_TURN, Accepted, accept_from, concerns_one};
+
+    /// What a turn comes to in which those of these numbers are accepted and the others are refused to this process.
+    fn turn(accepted: &[usize]) -> (Accepted, Vec<usize>) {
+        let (mut number, mut taken) = (0, Vec::new());
+        let next = || {
+            number += 1;
+            match accepted.contains(&number) {
+                true => Ok((number, SocketAddr::from((Ipv4Addr::LOCALHOST, 1)))),
+                false => Err(io::Error::from_raw_os_error(libc::EPERM)),
+            }
+        };
+        let outcome = accept_from(next, || true, |number, _| taken.push(number));
+        (outcome, taken)
+    }
+
+    #[test]
+    fn a_turn_in_which_all_fail_has_failed() {
+        assert!(matches!(turn(&[]), (Accepted::Failed(error), _) if error.raw_os_error() == Some(libc::EPERM)));
+        for accepted in [1, 2, ACCEPTS_PER_TURN] {
+            let (outcome, taken) = turn(&[accepted]);
+            assert!(matches!(outcome, Accepted::Some), "{accepted}");
+            assert_eq!(taken, [accepted]);
+        }
+    }
 
     #[test]
     fn only_a_shortage_makes_the_next_ones_wait() {
