@@ -13,9 +13,6 @@
 //! than they do: a wake-up is one read and one write for all that is due on a connection, and an operation is a copy of
 //! a template, a draw of a key and a count in a histogram; nothing is allocated.
 
-// The table is what this command is for: it goes to the standard output.
-#![allow(clippy::print_stdout)]
-
 mod args;
 mod client;
 mod connection;
@@ -46,7 +43,7 @@ mod worker;
 mod workload;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,6 +102,8 @@ pub enum BenchError {
         file: PathBuf,
         error: io::Error,
     },
+    /// The standard output takes no more.
+    Output(io::Error),
 }
 
 impl fmt::Display for BenchError {
@@ -134,6 +133,7 @@ impl fmt::Display for BenchError {
             BenchError::Json { file, error } => {
                 write!(f, "cannot write the results to {}: {error}; {}", file.display(), advice(error))
             }
+            BenchError::Output(error) => write!(f, "cannot print the results: {error}; {}", advice(error)),
         }
     }
 }
@@ -173,8 +173,8 @@ fn measure(args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<()
     if let Some(sessions) = args.connect_storm {
         let patience = args.duration.map_or(STORM_PATIENCE, Duration::from_secs_f64);
         let storm = storm::storm(sessions, patience, site)?;
-        print!("{}", storm.text());
         results.push(storm.json());
+        print(&storm.text())?;
     } else if let Some(watchers) = args.watchers {
         let value_size = args.value_size.unwrap_or(100);
         site.root.make_watched(value_size, site.seed, &site.progress)?;
@@ -182,9 +182,10 @@ fn measure(args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<()
         let watched = watch::watch(audience, site);
         let cleared = clear(args, site, patience_after(watched.is_ok(), site));
         let watched = watched?;
-        print!("{}", watched.text());
         results.push(watched.json());
+        let printed = print(&watched.text());
         cleared?;
+        printed?;
     } else if let Some(sessions) = args.watch_scale {
         site.root.make_watched(0, site.seed, &site.progress)?;
         let plan = registration::Plan {
@@ -196,16 +197,15 @@ fn measure(args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<()
         let registered = registration::register(plan, site);
         let cleared = clear(args, site, patience_after(registered.is_ok(), site));
         let registered = registered?;
-        print!("{}", registered.text());
         results.push(registered.json());
+        let printed = print(&registered.text());
         cleared?;
+        printed?;
     } else {
         for (i, run) in Workload::of(args).iter().enumerate() {
-            if i > 0 {
-                println!();
-            }
-            one(run, args, site, results)?;
-            if site.is_interrupted() {
+            let reader = one(run, i > 0, args, site, results)?;
+            let is_enough = reader == Reader::Gone && args.json.is_none();
+            if site.is_interrupted() || is_enough {
                 break;
             }
         }
@@ -213,21 +213,48 @@ fn measure(args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<()
     Ok(())
 }
 
+/// Whether somebody reads what is printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    There,
+    Gone,
+}
+
+/// The table is what this command is for: it goes to the standard output. A reader that has gone away has seen enough,
+/// which is no error.
+fn print(text: &str) -> Result<Reader, BenchError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(BenchError::Output(error)),
+    }
+}
+
 /// Makes the znodes, measures, prints, removes the znodes.
-fn one(run: &Workload, args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<(), BenchError> {
+fn one(
+    run: &Workload,
+    follows: bool,
+    args: &BenchArgs,
+    site: &Site,
+    results: &mut Vec<Value>,
+) -> Result<Reader, BenchError> {
     storm::check_files(run.connections)?;
     site.root.make(run, site.seed, &site.progress)?;
     let measured = load::load(run, site);
     let answers = measured.as_ref().is_ok_and(|measured| measured.tally.unanswered == 0);
     let patience = patience_after(answers, site);
+    let mut printed = Ok(Reader::There);
     if let Ok(measured) = &measured {
-        print!("{}", report::text(run, measured));
         results.push(report::json(run, measured));
+        let between = if follows { "\n" } else { "" };
+        printed = print(&format!("{between}{}", report::text(run, measured)));
     }
     // Why there is nothing measured goes before what came of it.
     let cleared = clear(args, site, patience);
     measured?;
-    cleared
+    cleared?;
+    printed
 }
 
 /// How long a server is waited for after a run, of which it has answered all or not.

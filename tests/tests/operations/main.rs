@@ -1,5 +1,6 @@
 //! Operations as a client sees them, where more than one request or more than the tree has a part in it.
 
+mod bench;
 mod containers;
 mod ephemerals;
 mod keeper;
