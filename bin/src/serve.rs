@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use paddock_engine::io::advice;
 
 use crate::signals::Signals;
 use crate::{config, fail, messages, node};
@@ -24,7 +25,7 @@ pub fn run(arguments: &ServeArgs) -> ExitCode {
     let started = Signals::take().and_then(|signals| messages::start().map(|()| signals));
     let code = match started {
         Ok(signals) => serve(arguments, &signals),
-        Err(error) => fail(&format_args!("a thread cannot be started: {error}; check the limits of this user"), 1),
+        Err(error) => fail(&format_args!("the process cannot be set up: {error}; {}", advice(&error)), 1),
     };
     messages::flush();
     code

@@ -234,6 +234,8 @@ impl Assembly<'_> {
             Err(source) => return Err(ConfigError::Unreadable { file, source }),
         };
         let text = String::from_utf8_lossy(&bytes);
+        // What an editor puts before the number.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let line = text.lines().next().unwrap_or_default().trim();
         match line.parse() {
             Ok(id) => Ok(Some(id)),

@@ -158,7 +158,8 @@ fn values_that_cannot_be_what_was_meant() {
         assert!(!outcome.said.contains("secret") && !outcome.said.contains("plain"), "{}", outcome.said);
     }
     let right = "DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
-    assert!(!start(&whole(right), &[]).said.contains("WARN"));
+    let said = start(&whole(right), &[]).said;
+    assert!(!said.lines().any(|line| line.contains("WARN") && line.contains("superDigest")), "{said}");
 }
 
 #[test]

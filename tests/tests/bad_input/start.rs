@@ -1,6 +1,6 @@
 //! Starts that cannot succeed end with one clear sentence and a non-zero exit; they are Paddock's alone.
 use crate::setup_of_paddock as setup;
-use paddock_tests::server::{DEADLINE, Server, command, error_of, poll_until};
+use paddock_tests::server::{DEADLINE, Server, behind, command, error_of, poll_until};
 use std::fs::File;
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
@@ -105,12 +105,25 @@ fn an_address_of_no_interface() {
 #[test]
 fn too_few_files() {
     let server = setup().prepare();
-    let serve = command(&setup(), &server.config_path());
-    let mut command = Command::new("prlimit");
-    command.arg("--nofile=7:7").arg(serve.get_program()).args(serve.get_args());
-    let (sentence, _) = refused(command, &server.config_path().with_file_name("refused.log"));
+    let (sentence, _) = refused(with_files(&server, 7), &server.config_path().with_file_name("refused.log"));
     assert_names(&sentence, &["open files", "ulimit -n"]);
     assert_speaks_of_no_rights(&sentence);
+}
+
+/// There is no log yet in which it could be said.
+#[test]
+fn too_few_files_for_signals() {
+    let server = setup().prepare();
+    let done = with_files(&server, 4).output().expect("it can be run");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.starts_with("paddock: ") && said.lines().count() == 1, "{said}");
+    assert_names(&said, &["limit of open files", "ulimit -n"]);
+    assert_eq!(done.status.code(), Some(1));
+}
+
+fn with_files(server: &Server, limit: u32) -> Command {
+    let serve = command(&setup(), &server.config_path());
+    behind(&["prlimit", &format!("--nofile={limit}:{limit}")], serve)
 }
 
 /// Nobody is shown how a value looks to a programmer.

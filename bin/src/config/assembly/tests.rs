@@ -273,6 +273,7 @@ fn server_ids() {
     };
     assert_eq!(serve("3\nrest").expect("an id"), Some(3));
     assert_eq!(serve(" 12 \r\n").expect("an id"), Some(12));
+    assert_eq!(serve("\u{feff}3\r\n").expect("an id"), Some(3));
     for myid in ["", "three", "\n3"] {
         let error = serve(myid).expect_err(myid).to_string();
         assert!(error.starts_with("/data/myid: the first line, "), "{error}");
