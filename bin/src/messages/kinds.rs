@@ -3,6 +3,8 @@
 //! A kind is a place in the program that has something to say. Whatever it is that clients do thousands of times a
 //! second, the log has some lines of it and their number; and what is said seldom is never held back by what is said
 //! often. Holding a line back takes a look at a table: nothing is formatted, nothing allocated.
+//!
+//! DEBUG and TRACE, which nobody sees without having asked for them, are never held back.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -71,6 +73,9 @@ impl<P: Eq + Hash> Kinds<P> {
     }
 
     fn count(&self, place: P, level: Level, now: Instant) -> Admission {
+        if level > Level::INFO {
+            return Admission::Told;
+        }
         let mut kinds = self.lock();
         let new = || Kind { level, since: now, lines: 0, held_back: 0, text: String::new() };
         let kind = kinds.entry(place).or_insert_with(new);
@@ -168,6 +173,16 @@ mod tests {
         assert!(matches!(&told[..], [(Level::INFO, text)] if text.contains("and 3 more of this kind in 12.0 s")));
         assert_eq!(count("often", late), Admission::Told);
         assert!(kinds.tell_at(late + PERIOD, true).is_empty());
+    }
+
+    #[test]
+    fn who_asks_for_details_gets_all_of_them() {
+        let (kinds, start) = (Kinds::new(), Instant::now());
+        for level in [Level::DEBUG, Level::TRACE] {
+            for _ in 0..2 * LINES_MAX {
+                assert_eq!(kinds.count("often", level, start), Admission::Told);
+            }
+        }
     }
 
     #[test]
