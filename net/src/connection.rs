@@ -3,6 +3,7 @@
 //! ```text
 //! Handshake ── connect request ──► Establishing ── the replica's answer ──► Established ── close ──► Leaving
 //!     └───── four-letter word ─────────────────────────► Flushing ◄──────────────┴─── refused, bad ────┘
+//!                                                            └── all is written ──► lingers, and is no connection any more
 //! ```
 
 use std::collections::VecDeque;

@@ -16,7 +16,8 @@ const SNAPSHOT: u64 = 5 + snapshot::REMOVED_MAX as u64;
 /// For each reactor: the second handle of its poll, a file that a four-letter word looks at, and a connection that is
 /// refused or on its way out.
 const REACTOR: u64 = 3;
-/// What has no list: files that the standard library opens, notes of a page beside the log.
+/// What is opened for a moment only and has no list: files of /proc from which the state is told, and what the standard
+/// library opens.
 const OTHERS: u64 = 16;
 /// Open when serving begins, where the kernel does not tell; and each reactor's poll, bell and queue.
 const OPEN_UNTOLD: u64 = 32;
