@@ -6,7 +6,6 @@ use paddock_tests::records::{err, flags, mode};
 use paddock_tests::reply::Event;
 use paddock_tests::request::Request;
 use paddock_tests::server::{DEADLINE, Server, poll_until};
-use std::process::Command;
 
 /// The setting, where it is small, bytes.
 const SMALL_MAX: u64 = 16 << 20;
@@ -222,21 +221,16 @@ fn clients_that_read_are_not_closed_for_what_one_turn_brings() {
     writer.ok(&Request::create("/big", &vec![7; LENGTH], flags::PERSISTENT));
     let mut readers: Vec<Client> = (0..READERS).map(|_| client(&server)).collect();
     // Whatever is asked for while the server stands still, it finds in one turn.
-    signal(&server, "STOP");
+    server.pause();
     for reader in &mut readers {
         reader.queue(&Request::get_data("/big", false));
         reader.flush().expect("small requests are taken");
     }
-    signal(&server, "CONT");
+    server.resume();
     for reader in &mut readers {
         let reply = reader.next_reply().expect("every reply comes");
         assert_eq!(reply.data().map(<[u8]>::len), Some(LENGTH));
     }
     assert_eq!(closed(&server), 0, "nobody was closed");
     assert_stands(&server);
-}
-
-fn signal(server: &Server, name: &str) {
-    let sent = Command::new("kill").args([format!("-{name}"), server.pid().to_string()]).status();
-    assert!(sent.expect("kill runs").success(), "the server takes SIG{name}");
 }
