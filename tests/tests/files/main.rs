@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 const TIMEOUT_MS: i32 = 20_000;
 
 fn setup() -> Setup {
-    Setup::new(Kind::Paddock).property("paddock.reactors", "0")
+    Setup::new(Kind::Paddock)
 }
 
 fn client(server: &Server) -> Client {

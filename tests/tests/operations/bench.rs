@@ -9,11 +9,9 @@ use std::process::{Command, Output, Stdio};
 fn bench(server: &Server, stdout: Stdio) -> Output {
     let address = server.connect_string();
     let words = ["bench", "--server", &address, "--root", "/bench", "--keys", "20", "-n", "50", "-c", "2"];
-    let mut child = Command::new(paddock());
-    child.args(words).stdin(Stdio::null()).stdout(stdout);
-    let mut child = child.stderr(Stdio::piped()).spawn().expect("it runs");
-    drop(child.stdout.take());
-    child.wait_with_output().expect("it ends")
+    let mut bench = Command::new(paddock());
+    bench.args(words).stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
+    bench.output().expect("it ends")
 }
 
 fn assert_cleared(server: &Server) {
@@ -24,7 +22,9 @@ fn assert_cleared(server: &Server) {
 #[test]
 fn a_reader_that_goes_away_has_seen_enough() {
     let server = Setup::new(Kind::Paddock).start();
-    let done = bench(&server, Stdio::piped());
+    let (reader, writer) = std::io::pipe().expect("there are descriptors");
+    drop(reader);
+    let done = bench(&server, writer.into());
     assert!(done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(done.status.code(), Some(0));
     assert_cleared(&server);

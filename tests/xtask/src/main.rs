@@ -21,7 +21,7 @@ const FUZZ_SECONDS: u32 = 600;
 const FUZZ_SECONDS_IN_TEST: u32 = 4;
 
 /// Tests whose servers serve clients once in the replica's thread and once in threads of their own.
-const BOTH_WAYS: [&str; 6] = ["hostile", "sessions", "operations", "watches", "traps", "words"];
+const BOTH_WAYS: [&str; 7] = ["hostile", "sessions", "operations", "watches", "traps", "words", "files"];
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
