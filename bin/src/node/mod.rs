@@ -238,12 +238,11 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
         0 => Some(reactor(0, &replica_poll).map_err(setup("the reactor"))?),
         _ => None,
     };
-    let mut running = Vec::new();
+    let mut reactors = Vec::new();
     for (index, poll) in polls.into_iter().enumerate() {
-        let started = reactor(index, &poll).and_then(|reactor| start_reactor(index, reactor, poll));
-        running.push(started.map_err(setup("a reactor"))?);
+        reactors.push((reactor(index, &poll).map_err(setup("a reactor"))?, poll));
     }
-    let replica = Replica::new(replica::Parts {
+    let mut replica = Replica::new(replica::Parts {
         registry: replica_poll.registry().try_clone().map_err(setup("the replica's poll"))?,
         exchanges,
         status,
@@ -261,6 +260,12 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
         files,
     })
     .map_err(setup("the replica"))?;
+    // Before anybody can ask for the state.
+    replica.begin().map_err(NodeError::Replica)?;
+    let mut running = Vec::new();
+    for (index, (reactor, poll)) in reactors.into_iter().enumerate() {
+        running.push(start_reactor(index, reactor, poll).map_err(setup("a reactor"))?);
+    }
     tracing::info!(reactors = threads, "listening on {address}");
     tracing::info!("connect with: zkCli.sh -server {address}   (or any ZooKeeper client)");
     match together {

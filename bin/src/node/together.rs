@@ -20,7 +20,6 @@ use super::replica::{Replica, ReplicaError};
 /// Serves until the process is told to stop, and then closes the log. `bell` is that of both.
 pub fn run(mut replica: Replica, mut reactor: Reactor, mut poll: Poll, bell: &Doorbell) -> Result<(), ReplicaError> {
     let mut events = Events::with_capacity(EVENTS_PER_TURN);
-    replica.begin()?;
     while !replica.has_stopped() {
         bell.going_to_sleep();
         let timeout = shorter(reactor.rest(), replica.timeout());

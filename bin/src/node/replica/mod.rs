@@ -273,7 +273,6 @@ impl Replica {
     pub fn run(mut self, mut poll: Poll) -> Result<(), ReplicaError> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         let bell = self.exchanges[0].replica_bell.clone();
-        self.begin()?;
         while !self.has_stopped() {
             bell.going_to_sleep();
             let timeout = self.timeout();
@@ -290,7 +289,7 @@ impl Replica {
         self.end()
     }
 
-    /// Before the first turn.
+    /// Before the first turn, and before reactors serve: what is told of the state is true from then on.
     pub fn begin(&mut self) -> Result<(), ReplicaError> {
         self.update_status(self.database.last_zxid());
         self.see_to_snapshots()
