@@ -153,6 +153,10 @@ pub struct Connection {
     pub progress: Instant,
     /// Has sent a frame since the last report.
     pub heard: bool,
+    /// The replica has been asked something for it, so that it must hear of its end.
+    pub known: bool,
+    /// Stands in the reactor's list of those that wait for room in the submission.
+    pub starved: bool,
     /// The socket may hold bytes that no event will tell of again.
     pub unread: bool,
     /// The peer has closed its side.

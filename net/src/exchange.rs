@@ -53,11 +53,19 @@ pub struct Submission {
     pub heard: Option<Heard>,
 }
 
+/// A submission that has so many requests, or so many bytes of their bodies, is full: it goes out in the middle of the turn,
+/// and while it cannot, nothing is decoded that would add to it. Only what is said of closed connections still comes.
+const REQUESTS_MAX: usize = 4096;
+const BYTES_MAX: usize = 256 << 10;
 /// Room that is made ahead, requests and bytes of their bodies.
 const ROOM: usize = 256;
 const ROOM_BYTES: usize = 64 << 10;
 
 impl Submission {
+    pub fn is_full(&self) -> bool {
+        self.requests.len() >= REQUESTS_MAX || self.bytes.len() >= BYTES_MAX
+    }
+
     /// Takes what there is, and makes room for as much again at once, since one turn is much like the next.
     pub fn take(&mut self) -> Submission {
         let bytes = Vec::with_capacity(self.bytes.len().min(ROOM_BYTES));

@@ -25,8 +25,6 @@ const OUTPUT_PAUSE: usize = 1024 * 1024;
 /// The same for what waits behind its writes.
 const PENDING_MAX: usize = 4096;
 const PENDING_BYTES_MAX: usize = 1024 * 1024;
-/// A submission with more bytes than this goes out in the middle of the turn.
-const SUBMISSION_BYTES: usize = 256 * 1024;
 /// Identities that one connection may prove, and their bytes; further auth packets fail.
 const IDS_MAX: usize = 256;
 const IDS_BYTES_MAX: usize = 64 * 1024;
@@ -135,12 +133,8 @@ impl Reactor {
 
     /// Works on bytes that came earlier. `false`: the connection is gone, or must wait before it may be read from.
     fn process_input(&mut self, slot: u32) -> bool {
-        if self.submission.bytes.len() >= SUBMISSION_BYTES {
-            self.submit();
-            if self.submission.bytes.len() >= SUBMISSION_BYTES {
-                self.starved.push(slot);
-                return false;
-            }
+        if !self.may_read(slot) {
+            return false;
         }
         let Some(connection) = self.connections.at(slot) else { return false };
         let input = std::mem::take(&mut connection.input);
@@ -180,9 +174,9 @@ impl Reactor {
         self.may_read(slot)
     }
 
-    /// Whether the connection's next frame may be looked at.
+    /// Whether the connection's next frame may be looked at. One that only lacks room on the way to the replica is served
+    /// again when there is some.
     fn may_read(&mut self, slot: u32) -> bool {
-        let submission_is_full = self.submission.bytes.len() >= SUBMISSION_BYTES;
         let too_many_writes = self.outstanding as u64 + self.outstanding_elsewhere > self.settings.outstanding_max;
         // Where memory is scarce, what a connection has asked for goes before what it asks next.
         let is_scarce = self.memory.is_scarce();
@@ -193,22 +187,29 @@ impl Reactor {
             || connection.unwritten() > output_max
             || connection.pending.len() >= PENDING_MAX
             || connection.pending_bytes > pending_bytes_max
-            || submission_is_full
             || (too_many_writes && connection.in_flight > 0);
-        stage_allows && !must_wait
+        // A word goes no further than here, and is known by its first bytes.
+        let may_be_word = connection.stage == Stage::Handshake && connection.input.len() < PREFIX;
+        stage_allows && !must_wait && (may_be_word || self.has_room(slot))
+    }
+
+    /// Whether there is room for a request on the way to the replica. The connection is served again when there is some.
+    fn has_room(&mut self, slot: u32) -> bool {
+        if self.submission.is_full() {
+            self.submit();
+        }
+        let is_full = self.submission.is_full();
+        if is_full {
+            self.starve(slot);
+        }
+        !is_full
     }
 
     /// Does what whole frames say, and returns how many bytes they were.
     fn process(&mut self, slot: u32, bytes: &[u8]) -> Result<usize, ()> {
         let mut at = 0;
         while at < bytes.len() {
-            if self.submission.bytes.len() >= SUBMISSION_BYTES {
-                self.submit();
-            }
             if !self.may_read(slot) {
-                if self.submission.bytes.len() >= SUBMISSION_BYTES {
-                    self.starved.push(slot);
-                }
                 break;
             }
             match self.step(slot, &bytes[at..]) {
@@ -246,6 +247,9 @@ impl Reactor {
                 return Progress::Close;
             }
         };
+        if in_handshake && !self.has_room(slot) {
+            return Progress::Wait;
+        }
         let verdict = if in_handshake { self.handshake(slot, payload) } else { self.request_frame(slot, payload) };
         match verdict {
             Verdict::Keep => Progress::Consumed(PREFIX + payload.len()),
@@ -281,6 +285,7 @@ impl Reactor {
         connection.with_flag = request.read_only.is_some();
         connection.timeout = timeout;
         connection.stage = Stage::Establishing;
+        connection.known = true;
         connection.greeted = self.now;
         let id = connection.id;
         let kind = if request.session == 0 {

@@ -27,6 +27,8 @@ mod linger;
 mod output;
 mod release;
 mod relief;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::io;
@@ -73,8 +75,11 @@ const READ_BYTES: usize = 128 * 1024;
 pub const EVENTS_PER_TURN: usize = 1024;
 /// While connections are waited on, the poll returns at least this often to see to those without a session.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
-/// A full submission queue is tried again after this.
+/// A full submission queue is tried again after this, and ever more seldom while it stays full: each time after this part
+/// of the time that it has been full, up to the last.
 const RETRY: Duration = Duration::from_millis(1);
+const RETRY_PART: u32 = 8;
+const RETRY_MAX: Duration = Duration::from_millis(20);
 
 /// What the operator decides about connections.
 #[derive(Clone, Debug)]
@@ -138,8 +143,10 @@ pub struct Reactor {
     submission: Submission,
     /// Slots to be served again although no event will tell.
     revisit: Vec<u32>,
-    /// Slots that wait for room in the submission.
+    /// Slots that wait for room in the submission, each once; a connection that closes leaves it.
     starved: Vec<u32>,
+    /// Since when the queue has had no room for the submission.
+    stuck: Option<Instant>,
     /// Connections whose counts are under way.
     counting: VecDeque<ConnectionId>,
     counting_share: TimeShare,
@@ -205,6 +212,7 @@ impl Reactor {
             submission: Submission::default(),
             revisit: Vec::new(),
             starved: Vec::new(),
+            stuck: None,
             counting: VecDeque::new(),
             counting_share: TimeShare::default(),
             dirty: Vec::new(),
@@ -339,8 +347,11 @@ impl Reactor {
         {
             return Some(Duration::ZERO);
         }
-        if !self.submission.requests.is_empty() || self.held.is_some() {
+        if self.held.is_some() {
             return Some(RETRY);
+        }
+        if let Some(since) = self.stuck {
+            return Some((self.now.saturating_duration_since(since) / RETRY_PART).clamp(RETRY, RETRY_MAX));
         }
         // A reactor without connections reports too: sessions expire only by what every reactor has said.
         let next = self.next_housekeeping.min(self.next_report);
@@ -456,6 +467,8 @@ impl Reactor {
             greeted: self.now,
             progress: self.now,
             heard: false,
+            known: false,
+            starved: false,
             unread: false,
             ended: false,
             dirty: false,
@@ -504,12 +517,16 @@ impl Reactor {
         let _ = self.registry.deregister(&mut connection.stream);
         self.watches.forget(slot);
         self.memory.forget(&connection);
+        if connection.starved {
+            self.starved.retain(|starved| *starved != slot);
+        }
         self.outstanding -= connection.in_flight;
         self.limits.large.release(connection.pending.iter().map(Pending::large).sum());
         if connection.heard && connection.session != 0 {
             self.heard_before_close.push(connection.session);
         }
-        if connection.session != 0 || connection.stage == Stage::Establishing || self.settings.tells_gone {
+        let has_session = connection.session != 0 || connection.stage == Stage::Establishing;
+        if connection.known && (has_session || self.settings.tells_gone) {
             if self.settings.tells_gone {
                 // Where there is no room, the replica hears of it in its turn.
                 let _ = self.exchange().gone.push(connection.id);
@@ -533,23 +550,42 @@ impl Reactor {
             return;
         }
         if self.exchange().submissions.is_full() {
+            self.stuck.get_or_insert(self.now);
             return;
         }
         let submission = self.submission.take();
         match self.exchange().submissions.push(submission) {
             Ok(()) => {
+                self.stuck = None;
                 self.exchange().replica_bell.ring();
-                for slot in std::mem::take(&mut self.starved) {
-                    self.revisit(slot);
-                }
+                self.feed_the_starved();
             }
             Err(back) => self.submission = back,
         }
     }
 
+    /// Waits with a connection for room in the submission.
+    fn starve(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.at(slot)
+            && !std::mem::replace(&mut connection.starved, true)
+        {
+            self.starved.push(slot);
+        }
+    }
+
+    fn feed_the_starved(&mut self) {
+        for slot in std::mem::take(&mut self.starved) {
+            if let Some(connection) = self.connections.at(slot) {
+                connection.starved = false;
+            }
+            self.revisit(slot);
+        }
+    }
+
     /// Tells the replica which sessions were heard of, once it is known of all up to the time for it.
     fn report(&mut self) {
-        if self.hearing.until() < self.next_report {
+        // What is heard while the last report waits for room goes into the next.
+        if self.hearing.until() < self.next_report || self.submission.heard.is_some() {
             return;
         }
         self.next_report = self.now + self.settings.heard_interval;
@@ -562,34 +598,22 @@ impl Reactor {
                 sessions.push(connection.session);
             }
         }
-        let mut pause = self.hearing.take_pause();
-        if let Some(unsent) = self.submission.heard.take() {
-            sessions.extend(unsent.sessions);
-            if let Some(earlier) = unsent.pause {
-                pause = Some(pause.map_or(earlier, |pause| earlier.longer(pause)));
-            }
-        }
+        let pause = self.hearing.take_pause();
         self.submission.heard = Some(Heard { sessions, until: self.hearing.until(), at: Instant::now(), pause });
     }
 
     /// A client whose requests wait for the replica, for room on the way to it, for a version or for a count is alive,
     /// although nothing of it is decoded; one that waits only because it does not read its replies has to do something itself.
     fn hear_those_who_wait(&mut self) {
-        let waiting = self.connections.iter().filter(|connection| {
+        let waiting = self.connections.iter_mut().filter(|connection| {
             connection.stage == Stage::Established
                 && !connection.heard
-                && !connection.pending.is_empty()
+                && (!connection.pending.is_empty() || connection.starved)
                 && connection.has_more()
         });
-        let mut slots: Vec<u32> = waiting.map(|connection| connection.id.slot).collect();
-        slots.extend(&self.starved);
-        for slot in slots {
-            if let Some(connection) = self.connections.at(slot)
-                && connection.stage == Stage::Established
-                && !std::mem::replace(&mut connection.heard, true)
-            {
-                self.heard.push(slot);
-            }
+        for connection in waiting {
+            connection.heard = true;
+            self.heard.push(connection.id.slot);
         }
     }
 
@@ -605,8 +629,14 @@ impl Reactor {
             .connections
             .iter()
             .filter(|connection| {
-                matches!(connection.stage, Stage::Handshake | Stage::Gathering { .. } | Stage::Flushing)
-                    && self.hearing.waited_since(connection.progress) > deadline
+                let has_deadline = match connection.stage {
+                    Stage::Handshake | Stage::Gathering { .. } | Stage::Flushing => true,
+                    // Whoever waits for its session may wait long. Whoever has given up must not keep a descriptor: its
+                    // session begins without a connection, and expires as any other.
+                    Stage::Establishing => connection.ended,
+                    Stage::Established | Stage::Leaving => false,
+                };
+                has_deadline && self.hearing.waited_since(connection.progress) > deadline
             })
             .map(|connection| connection.id.slot)
             .collect();

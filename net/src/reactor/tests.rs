@@ -1,0 +1,306 @@
+//! A reactor without a replica: its queues are held by the test, so that they can stay full.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpListener;
+use mio::{Events, Poll};
+use paddock_engine::acl::Authority;
+use paddock_engine::tree::{ExtendedTypes, HashSeed, Tree};
+use socket2::SockRef;
+
+use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, Parts, RETRY, RETRY_MAX, Reactor, Settings};
+use crate::connection::Stage;
+use crate::doorbell::Doorbell;
+use crate::exchange::{Answer, AnswerKind, ConnectionId, Exchange, Release, RequestKind, Submission};
+use crate::limits::{LargeRequests, Limits};
+use crate::status::{ReactorStatus, Status};
+use crate::throttle::ThrottleSettings;
+
+/// Nothing takes this long; a test that waits longer has failed.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// A turn waits so long for events.
+const POLL: Duration = Duration::from_millis(1);
+
+struct World {
+    reactor: Reactor,
+    poll: Poll,
+    events: Events,
+    exchange: Arc<Exchange>,
+    address: SocketAddr,
+    tree: Tree,
+    /// Of the last version.
+    zxid: i64,
+}
+
+fn settings() -> Settings {
+    Settings {
+        frame_max: 1 << 20,
+        session_timeout_min: 1,
+        session_timeout_max: 60_000,
+        connections_per_address_max: 0,
+        connections_max: 0,
+        handshake_deadline: Duration::from_secs(10),
+        heard_interval: Duration::from_millis(1),
+        outstanding_max: u64::MAX,
+        connections_bytes_max: 1 << 30,
+        tcp_keep_alive: false,
+        authority: Authority::default(),
+        enforced_schemes: Vec::new(),
+        local_sessions: false,
+        tells_gone: false,
+    }
+}
+
+fn throttle() -> ThrottleSettings {
+    ThrottleSettings {
+        tokens: 0,
+        fill_count: 1,
+        fill_time_ms: 1,
+        freeze_time_ms: None,
+        drop_increase: 0.0,
+        drop_decrease: 0.0,
+        decrease_ratio: 0.0,
+        weights: None,
+    }
+}
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    [&(payload.len() as i32).to_be_bytes()[..], payload].concat()
+}
+
+/// A handshake for a new session.
+fn hello() -> Vec<u8> {
+    let mut payload = vec![0; 12];
+    payload.extend(20_000_i32.to_be_bytes());
+    payload.extend([0; 8]);
+    payload.extend(16_i32.to_be_bytes());
+    payload.extend([0; 16]);
+    frame(&payload)
+}
+
+fn ping() -> Vec<u8> {
+    frame(&[(-2_i32).to_be_bytes(), 11_i32.to_be_bytes()].concat())
+}
+
+impl World {
+    fn new(settings: Settings) -> World {
+        let poll = Poll::new().unwrap();
+        let bell = Arc::new(Doorbell::new(poll.registry(), BELL).unwrap());
+        let exchange = Arc::new(Exchange::new(bell.clone(), bell));
+        let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut tree = Tree::new(HashSeed([7; 16]), ExtendedTypes::Off);
+        let reactor = Reactor::new(Parts {
+            index: ACCEPTOR,
+            registry: poll.registry().try_clone().unwrap(),
+            exchanges: [exchange.clone()].into(),
+            settings: Arc::new(settings),
+            limits: Arc::new(Limits::new(throttle(), LargeRequests::new(None, 0))),
+            status: Arc::new(Status {
+                reactors: vec![ReactorStatus::default()],
+                allowed_words: vec!["ruok", "cons"],
+                ..Status::default()
+            }),
+            listener: Some(listener),
+            reader: tree.reader(),
+            zxid: 0,
+        });
+        let events = Events::with_capacity(EVENTS_PER_TURN);
+        World { reactor: reactor.unwrap(), poll, events, exchange, address, tree, zxid: 0 }
+    }
+
+    fn turn(&mut self) {
+        self.reactor.rest();
+        self.poll.poll(&mut self.events, Some(POLL)).unwrap();
+        self.reactor.rise();
+        self.reactor.take_in(Some(&self.events));
+        self.reactor.give_out();
+    }
+
+    #[track_caller]
+    fn turn_until(&mut self, mut is_so: impl FnMut(&mut World) -> bool) {
+        let began = Instant::now();
+        while !is_so(self) {
+            assert!(began.elapsed() < DEADLINE, "it never came to that");
+            self.turn();
+        }
+    }
+
+    /// A connection that the reactor has accepted.
+    fn open(&mut self) -> TcpStream {
+        let before = self.reactor.connections.len();
+        let stream = TcpStream::connect(self.address).unwrap();
+        self.turn_until(|world| world.reactor.connections.len() > before);
+        stream.set_nonblocking(true).unwrap();
+        stream
+    }
+
+    /// Connections that have this session.
+    fn greet(&mut self, session: i64) -> TcpStream {
+        let mut stream = self.open();
+        stream.write_all(&hello()).unwrap();
+        let mut connection = None;
+        self.turn_until(|world| {
+            connection = world.taken().into_iter().find_map(|submission| {
+                submission.requests.iter().find_map(|request| match request.kind {
+                    RequestKind::Connect { .. } => Some(request.connection),
+                    _ => None,
+                })
+            });
+            connection.is_some()
+        });
+        let connection = connection.unwrap();
+        self.answer(connection, AnswerKind::Connected { session, timeout: 20_000 });
+        self.turn_until(|world| {
+            world.reactor.connections.get(connection).is_some_and(|found| found.stage == Stage::Established)
+        });
+        let mut welcome = [0; 41];
+        self.turn_until(|_| stream.peek(&mut welcome).is_ok_and(|count| count >= 40));
+        let _ = stream.read(&mut welcome).unwrap();
+        stream
+    }
+
+    /// What the replica would take.
+    fn taken(&self) -> Vec<Submission> {
+        std::iter::from_fn(|| self.exchange.submissions.pop()).collect()
+    }
+
+    /// A version that changes nothing, with one answer.
+    fn answer(&mut self, connection: ConnectionId, kind: AnswerKind) {
+        self.zxid += 1;
+        let sealed = self.tree.seal();
+        let root = self.tree.commit(sealed);
+        let release = Release {
+            root,
+            zxid: self.zxid,
+            events: Arc::default(),
+            looked_through: None,
+            answers: vec![Answer { connection, zxid: self.zxid, kind }],
+            bytes: Vec::new(),
+        };
+        assert!(self.exchange.releases.push(release).is_ok());
+        self.tree.announce(root);
+    }
+
+    /// Nothing goes to the replica any more.
+    fn stop_the_replica(&mut self) {
+        while self.exchange.submissions.push(Submission::default()).is_ok() {}
+    }
+}
+
+/// Everything up to the end of the stream.
+fn read_to_end(world: &mut World, mut stream: TcpStream) -> std::io::Result<Vec<u8>> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    let began = Instant::now();
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => world.turn(),
+            Err(error) => return Err(error),
+        }
+        assert!(began.elapsed() < DEADLINE, "it does not end");
+    }
+}
+
+/// Closes with a reset, which a reactor sees whatever it is waiting for.
+fn reset(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn handshakes_do_not_gather_while_the_replica_takes_nothing() {
+    const BATCHES: usize = 40;
+    const BATCH: usize = 100;
+    let mut world = World::new(settings());
+    world.stop_the_replica();
+    for _ in 0..BATCHES {
+        let mut batch: Vec<TcpStream> = (0..BATCH).map(|_| world.open()).collect();
+        batch.iter_mut().for_each(|stream| stream.write_all(&hello()).unwrap());
+        world.turn_until(|world| world.reactor.connections.iter().all(|one| one.has_more() || !one.is_read()));
+        batch.into_iter().for_each(reset);
+        world.turn_until(|world| world.reactor.connections.is_empty());
+    }
+    let requests = world.reactor.submission.requests.len();
+    assert!(requests <= 4096 + BATCH, "{requests} requests wait");
+    let mut late = world.open();
+    late.write_all(&hello()).unwrap();
+    world.turn_until(|world| world.reactor.starved.len() == 1);
+    let mut word = world.open();
+    word.write_all(b"ruok").unwrap();
+    assert_eq!(read_to_end(&mut world, word).unwrap(), b"imok", "a word needs no room");
+    world.taken();
+    world.turn_until(|world| world.reactor.connections.iter().all(|one| one.stage == Stage::Establishing));
+    assert!(world.reactor.starved.is_empty());
+}
+
+#[test]
+fn sessions_are_reported_once_however_long_a_report_waits() {
+    const SESSIONS: i64 = 3;
+    let mut world = World::new(Settings { heard_interval: Duration::ZERO, ..settings() });
+    let mut streams: Vec<TcpStream> = (1..=SESSIONS).map(|session| world.greet(session)).collect();
+    world.stop_the_replica();
+    world.turn_until(|world| world.reactor.submission.heard.is_some());
+    for _ in 0..50 {
+        let received = world.reactor.figures().received.get();
+        streams.iter_mut().for_each(|stream| stream.write_all(&ping()).unwrap());
+        world.turn_until(|world| world.reactor.figures().received.get() >= received + SESSIONS as u64);
+    }
+    drop(streams.pop());
+    world.turn_until(|world| world.reactor.connections.len() == SESSIONS as usize - 1);
+    let mut reported = Vec::new();
+    world.turn_until(|world| {
+        let taken = world.taken();
+        let heard = taken.into_iter().filter_map(|submission| submission.heard);
+        reported.extend(heard.filter(|heard| !heard.sessions.is_empty()).map(|mut heard| {
+            heard.sessions.sort_unstable();
+            heard.sessions
+        }));
+        reported.iter().flatten().any(|session| *session == SESSIONS)
+    });
+    assert!(reported.iter().all(|sessions| sessions.is_sorted_by(|one, next| one < next)), "{reported:?}");
+    assert!(reported.concat().contains(&1), "{reported:?}");
+}
+
+/// Its session is the replica's to end; the descriptor is this reactor's.
+#[test]
+fn whoever_gives_up_waiting_for_a_session_is_let_go() {
+    let mut world = World::new(Settings { handshake_deadline: Duration::from_millis(1), ..settings() });
+    world.stop_the_replica();
+    let (mut gone, mut waiting) = (world.open(), world.open());
+    for stream in [&mut gone, &mut waiting] {
+        stream.write_all(&hello()).unwrap();
+    }
+    world.turn_until(|world| world.reactor.connections.iter().all(|one| one.stage == Stage::Establishing));
+    gone.shutdown(Shutdown::Write).unwrap();
+    world.turn_until(|world| world.reactor.connections.len() == 1);
+    assert!(world.reactor.connections.iter().all(|one| !one.ended), "the other one waits on");
+    // The replica's answer to it finds nobody, and the news of its end comes after what it asked.
+    let submissions: Vec<Submission> = std::iter::once(world.reactor.submission.take()).collect();
+    let requests = &submissions[0].requests;
+    let ended = requests.iter().rfind(|one| matches!(one.kind, RequestKind::Disconnected)).unwrap().connection;
+    assert!(requests.iter().any(|one| one.connection == ended && matches!(one.kind, RequestKind::Connect { .. })));
+    world.answer(ended, AnswerKind::Connected { session: 7, timeout: 1 });
+    world.turn();
+    assert_eq!(world.reactor.connections.len(), 1);
+}
+
+#[test]
+fn a_full_queue_is_tried_ever_more_seldom() {
+    let mut world = World::new(settings());
+    world.stop_the_replica();
+    world.turn_until(|world| world.reactor.stuck.is_some());
+    let since = world.reactor.stuck.unwrap();
+    let waits = [0, 80, 1_000_000].map(|millis| {
+        world.reactor.now = since + Duration::from_millis(millis);
+        world.reactor.accept_again = false;
+        world.reactor.timeout().unwrap()
+    });
+    assert_eq!(waits, [RETRY, Duration::from_millis(10), RETRY_MAX]);
+    world.taken();
+    world.turn();
+    assert_eq!(world.reactor.stuck, None);
+}
