@@ -92,7 +92,8 @@ pub struct ReplicaStatus {
     pub garbage_bytes: Counter,
 }
 
-/// How many connections each address has, over all reactors. Taken only when one opens or closes.
+/// How many connections each address has, over all reactors, and how many descriptors all have. Taken only when one opens
+/// or closes.
 #[derive(Debug)]
 pub struct Peers {
     /// As many as there are descriptors for.
@@ -103,7 +104,9 @@ pub struct Peers {
 #[derive(Debug, Default)]
 struct Counts {
     by_address: HashMap<IpAddr, u32>,
-    all: u64,
+    connections: u64,
+    /// Of the connections, and of those that have left and are not closed yet.
+    descriptors: u64,
     /// Whoever accepts has found no room.
     is_awaited: bool,
 }
@@ -126,17 +129,17 @@ impl Peers {
         self.room
     }
 
-    /// Whether there is a descriptor for one more. Where there is none, [`leave`](Peers::leave) tells of the next.
+    /// Whether there is a descriptor for one more. Where there is none, [`release`](Peers::release) tells of the next.
     pub fn has_room(&self) -> bool {
         let mut counts = self.lock();
-        counts.is_awaited = counts.all >= self.room;
+        counts.is_awaited = counts.descriptors >= self.room;
         !counts.is_awaited
     }
 
     /// Counts one more, unless the address has `max` (0: no limit) or all have `total_max` together.
     pub fn admit(&self, address: IpAddr, max: u32, total_max: u32) -> bool {
         let mut counts = self.lock();
-        if total_max > 0 && counts.all >= u64::from(total_max) {
+        if total_max > 0 && counts.connections >= u64::from(total_max) {
             return false;
         }
         let count = counts.by_address.entry(address).or_insert(0);
@@ -144,20 +147,27 @@ impl Peers {
             return false;
         }
         *count += 1;
-        counts.all += 1;
+        counts.connections += 1;
+        counts.descriptors += 1;
         true
     }
 
-    /// Counts one less, whose descriptor is closed. Whether somebody waits for it.
-    #[must_use]
-    pub fn leave(&self, address: IpAddr) -> bool {
+    /// Counts one less for its address and in all; its descriptor is to be [released](Peers::release).
+    pub fn leave(&self, address: IpAddr) {
         let mut counts = self.lock();
         let count = counts.by_address.get_mut(&address).expect("only who was admitted leaves");
         *count -= 1;
         if *count == 0 {
             counts.by_address.remove(&address);
         }
-        counts.all -= 1;
+        counts.connections -= 1;
+    }
+
+    /// The descriptor of one that has left is closed. Whether somebody waits for it.
+    #[must_use]
+    pub fn release(&self) -> bool {
+        let mut counts = self.lock();
+        counts.descriptors -= 1;
         std::mem::take(&mut counts.is_awaited)
     }
 
@@ -238,8 +248,8 @@ mod tests {
         assert!(!peers.admit(a, 2, 3));
         assert!(peers.admit(b, 2, 3));
         assert!(!peers.admit(b, 2, 3));
-        assert!(!peers.leave(a));
-        assert!(peers.admit(a, 2, 3));
+        peers.leave(a);
+        assert!(peers.admit(a, 2, 3), "it counts no more, although its descriptor is not closed");
         assert!(peers.admit(a, 0, 0));
     }
 
@@ -251,8 +261,11 @@ mod tests {
             assert!(peers.has_room() && peers.admit(a, 0, 0));
         }
         assert!(!peers.has_room());
-        assert!(peers.leave(a));
-        assert!(!peers.leave(a), "it has been told");
+        peers.leave(a);
+        assert!(!peers.has_room(), "its descriptor is not closed yet");
+        assert!(peers.release());
+        peers.leave(a);
+        assert!(!peers.release(), "it has been told");
         assert!(peers.has_room());
     }
 }

@@ -5,11 +5,12 @@
 //! the newline comes in a packet of its own. So the client is told that nothing follows (FIN), and what comes is read and
 //! dropped until the client has closed as well, within bounds of time, reads and sockets.
 //!
-//! Such a socket is no connection any more and stands in no list, but it has a descriptor, and so counts until it is closed.
+//! Such a socket is no connection any more: it stands in no list and counts for no address. But it has a descriptor, and
+//! counts as one until it is closed.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
-use std::net::{IpAddr, Shutdown};
+use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -26,6 +27,7 @@ const LINGER_MAX: Duration = Duration::from_secs(2);
 /// Bytes that are read from one socket, and the reads for it; whoever still sends then gets its reset.
 const BYTES_MAX: usize = 1024 * 1024;
 const READS_MAX: u32 = 1024;
+const READ_BYTES: usize = 16 * 1024;
 /// Sockets of one reactor; the oldest makes room for one more.
 const SOCKETS_MAX: usize = 64;
 /// Tokens, used in turn: so many more than sockets that an event of a turn cannot mean a later socket.
@@ -34,7 +36,6 @@ const TOKENS: usize = 1 << 20;
 /// A socket of which nothing is wanted but its end.
 struct Socket {
     stream: TcpStream,
-    address: IpAddr,
     token: Token,
     until: Instant,
     bytes_left: usize,
@@ -52,34 +53,34 @@ pub(super) struct Lingering {
 impl Reactor {
     /// Ends a connection that has been told everything.
     pub(super) fn finish(&mut self, slot: u32) {
-        let Some((stream, address)) = self.detach(slot) else { return };
+        let Some(stream) = self.detach(slot) else { return };
         let token = self.lingering.next_token();
         let until = self.now + LINGER_MAX;
-        let mut socket = Socket { stream, address, token, until, bytes_left: BYTES_MAX, reads_left: READS_MAX };
-        if socket.has_ended(&mut self.buffer) {
-            return self.release(socket.stream, address);
+        let mut socket = Socket { stream, token, until, bytes_left: BYTES_MAX, reads_left: READS_MAX };
+        if socket.has_ended() {
+            return self.release(socket.stream);
         }
         // Watched before the client can know that it is to close. A socket that cannot be has no more than its reset.
         let watched = self.registry.register(&mut socket.stream, token, Interest::READABLE);
         if watched.and_then(|()| socket.stream.shutdown(Shutdown::Write)).is_err() {
-            return self.release(socket.stream, address);
+            return self.release(socket.stream);
         }
         self.lingering.sockets.push_back(socket);
         if self.lingering.sockets.len() > SOCKETS_MAX
             && let Some(oldest) = self.lingering.sockets.pop_front()
         {
-            self.release(oldest.stream, oldest.address);
+            self.release(oldest.stream);
         }
     }
 
     /// Something has come for a socket, or its end.
-    pub(super) fn drain(&mut self, token: Token, buffer: &mut [u8]) {
+    pub(super) fn drain(&mut self, token: Token) {
         let sockets = &mut self.lingering.sockets;
         let Some(at) = sockets.iter().position(|socket| socket.token == token) else { return };
-        if sockets[at].has_ended(buffer)
+        if sockets[at].has_ended()
             && let Some(socket) = sockets.remove(at)
         {
-            self.release(socket.stream, socket.address);
+            self.release(socket.stream);
         }
     }
 
@@ -87,12 +88,16 @@ impl Reactor {
     pub(super) fn stop_lingering(&mut self) {
         let now = self.now;
         while let Some(socket) = self.lingering.sockets.pop_front_if(|socket| socket.until <= now) {
-            self.release(socket.stream, socket.address);
+            self.release(socket.stream);
         }
     }
 }
 
 impl Lingering {
+    pub fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
     fn next_token(&mut self) -> Token {
         self.next = (self.next + 1) % TOKENS;
         Token(LINGERING + self.next)
@@ -101,10 +106,12 @@ impl Lingering {
 
 impl Socket {
     /// Drops what has come. `true`: there is no more to wait for, or it is not waited for any more.
-    fn has_ended(&mut self, buffer: &mut [u8]) -> bool {
+    fn has_ended(&mut self) -> bool {
+        // Of its own: a connection may be ended in the middle of a turn, while the reactor's is in use.
+        let mut buffer = [0; READ_BYTES];
         while self.reads_left > 0 && self.bytes_left > 0 {
             self.reads_left -= 1;
-            match self.stream.read(buffer) {
+            match self.stream.read(&mut buffer) {
                 Ok(0) => return true,
                 Ok(read) => self.bytes_left = self.bytes_left.saturating_sub(read),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,

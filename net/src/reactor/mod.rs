@@ -264,6 +264,8 @@ impl Reactor {
         for slot in std::mem::take(&mut self.revisit) {
             self.serve_again(slot, &mut buffer);
         }
+        // What the list leaves out is among these, also where what it tells of is closed on the way.
+        let sources = self.connections.len() + self.lingering.len() + SOURCES_BESIDE;
         let mut seen = 0;
         for event in events.into_iter().flatten() {
             seen += 1;
@@ -271,13 +273,12 @@ impl Reactor {
                 BELL => {}
                 LISTENER => self.accept_again = true,
                 Token(FOREIGN..) => {}
-                token @ Token(LINGERING..) => self.drain(token, &mut buffer),
+                token @ Token(LINGERING..) => self.drain(token),
                 Token(token) => self.on_event(event, (token - FIRST_CONNECTION) as u32, &mut buffer),
             }
         }
         self.buffer = buffer;
         if events.is_some() {
-            let sources = self.connections.len() + SOURCES_BESIDE;
             self.hearing.note_poll(polled, seen, sources, seen >= EVENTS_PER_TURN);
         }
         self.count_on();
@@ -426,7 +427,8 @@ impl Reactor {
         exchange.reactor_bell.ring();
         if !is_taken {
             tracing::warn!(%address, "a reactor has too many new connections; one was closed");
-            self.leave(address);
+            self.status.peers.leave(address);
+            self.note_released();
         }
     }
 
@@ -439,8 +441,8 @@ impl Reactor {
             .and_then(|()| self.registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE));
         if let Err(error) = registered {
             tracing::debug!(%address, %error, "a connection was gone before it was served");
-            drop(stream);
-            return self.leave(address);
+            self.status.peers.leave(address);
+            return self.release(stream);
         }
         let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let ids: Arc<[Id]> = [Id { scheme: "ip".into(), id: id_of_address(address) }].into();
@@ -478,9 +480,9 @@ impl Reactor {
         self.figures().connections.set(self.connections.len() as u64);
     }
 
-    /// A connection's descriptor is closed: whoever waits for it may be accepted.
-    fn leave(&mut self, address: std::net::IpAddr) {
-        if !self.status.peers.leave(address) {
+    /// A descriptor is closed: whoever waits for it may be accepted.
+    fn note_released(&mut self) {
+        if !self.status.peers.release() {
             return;
         }
         if self.index == ACCEPTOR {
@@ -499,20 +501,22 @@ impl Reactor {
 
     /// Forgets a connection and closes its socket; its session lives on.
     fn close(&mut self, slot: u32) {
-        if let Some((stream, address)) = self.detach(slot) {
-            self.release(stream, address);
+        if let Some(stream) = self.detach(slot) {
+            self.release(stream);
         }
     }
 
     /// Closes a socket, which makes room for another.
-    fn release(&mut self, stream: TcpStream, address: std::net::IpAddr) {
+    fn release(&mut self, stream: TcpStream) {
         drop(stream);
-        self.leave(address);
+        self.note_released();
     }
 
-    /// Forgets a connection; its session lives on. The socket is the caller's, who releases it.
-    fn detach(&mut self, slot: u32) -> Option<(TcpStream, std::net::IpAddr)> {
+    /// Forgets a connection, which counts for its address no more; its session lives on. The socket is the caller's, who
+    /// releases it.
+    fn detach(&mut self, slot: u32) -> Option<TcpStream> {
         let mut connection = self.connections.remove(slot)?;
+        self.status.peers.leave(connection.address);
         // A descriptor that is closed right after this is removed from the poll in any case.
         let _ = self.registry.deregister(&mut connection.stream);
         self.watches.forget(slot);
@@ -536,7 +540,7 @@ impl Reactor {
         let figures = self.figures();
         figures.connections.set(self.connections.len() as u64);
         figures.outstanding.set(self.outstanding as u64);
-        Some((connection.stream, connection.address))
+        Some(connection.stream)
     }
 
     /// Puts a request without a body into the turn's submission.

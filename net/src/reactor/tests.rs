@@ -16,6 +16,7 @@ use crate::connection::Stage;
 use crate::doorbell::Doorbell;
 use crate::exchange::{Answer, AnswerKind, ConnectionId, Exchange, Release, RequestKind, Submission};
 use crate::limits::{LargeRequests, Limits};
+use crate::memory::Memory;
 use crate::status::{ReactorStatus, Status};
 use crate::throttle::ThrottleSettings;
 
@@ -303,4 +304,31 @@ fn a_full_queue_is_tried_ever_more_seldom() {
     world.taken();
     world.turn();
     assert_eq!(world.reactor.stuck, None);
+}
+
+/// Whatever ends a connection in the middle of a turn, its client is not reset for what it still sends.
+#[test]
+fn a_connection_that_is_ended_in_the_middle_of_a_turn_lingers() {
+    let mut world = World::new(settings());
+    let mut stream = world.open();
+    stream.write_all(b"ruok").unwrap();
+    // What is owed is written at once, where memory is short.
+    world.reactor.memory = Memory::new(0, 1);
+    world.turn_until(|world| world.reactor.connections.is_empty());
+    assert_eq!(world.reactor.lingering.len(), 1);
+    stream.write_all(b"\n").unwrap();
+    assert_eq!(read_to_end(&mut world, stream).unwrap(), b"imok");
+    world.turn_until(|world| world.reactor.lingering.len() == 0);
+}
+
+#[test]
+fn a_socket_that_lingers_counts_for_no_address() {
+    let mut world = World::new(Settings { connections_per_address_max: 1, ..settings() });
+    let mut lingering = world.open();
+    lingering.write_all(b"ruok").unwrap();
+    world.turn_until(|world| world.reactor.lingering.len() == 1);
+    let mut next = world.open();
+    next.write_all(b"ruok").unwrap();
+    assert_eq!(read_to_end(&mut world, next).unwrap(), b"imok");
+    assert_eq!(read_to_end(&mut world, lingering).unwrap(), b"imok");
 }
