@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,8 +17,12 @@ use paddock_engine::acl::Id;
 
 use crate::bodies::Bodies;
 use crate::exchange::ConnectionId;
+use crate::identities::Identities;
 use crate::output::Output;
 use crate::read::count::Count;
+
+/// Memory that input may have, however little of it waits, bytes.
+const INPUT_KEEP: usize = 4 * 1024;
 
 /// Where a connection stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,7 +53,7 @@ pub enum Pending {
     /// Znodes are being counted for it.
     Count { xid: i32, count: Count, received: Instant },
     /// A reply that is ready but not due.
-    Ready(Box<[u8]>),
+    Ready(ShortReply),
 }
 
 impl Pending {
@@ -58,6 +63,31 @@ impl Pending {
             Pending::Write { large, .. } | Pending::Read { large, .. } => *large,
             Pending::Count { .. } | Pending::Ready(_) => 0,
         }
+    }
+}
+
+/// A reply of a header and no more than a length, in place: its entry is all the memory it takes.
+pub struct ShortReply {
+    bytes: [u8; SHORT_REPLY],
+    length: usize,
+}
+
+/// The longest: its own length, the header, a length without bytes.
+const SHORT_REPLY: usize = 4 + 16 + 4;
+
+impl ShortReply {
+    pub fn new(reply: &[u8]) -> ShortReply {
+        let mut bytes = [0; SHORT_REPLY];
+        bytes[..reply.len()].copy_from_slice(reply);
+        ShortReply { bytes, length: reply.len() }
+    }
+}
+
+impl Deref for ShortReply {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 
@@ -128,7 +158,7 @@ pub struct Connection {
     pub timeout: i32,
     /// Whether the handshake had the read-only flag, so that the answer must.
     pub with_flag: bool,
-    pub ids: Arc<[Id]>,
+    pub ids: Identities,
     /// Has asked what Keeper's operations there are, and may use them.
     pub keeper: bool,
     /// Bytes that are not a whole frame yet, or that must wait.
@@ -141,7 +171,7 @@ pub struct Connection {
     pub pending_bytes: usize,
     /// Its memory, as the reactor's sum has it.
     pub counted: usize,
-    /// Since when there has always been something that it was waited for with.
+    /// Since when there has always been something that it was waited for with, and it has not got on.
     pub burdened: Option<Instant>,
     /// Entries of `pending` that the replica has.
     pub in_flight: usize,
@@ -189,15 +219,20 @@ impl Connection {
         self.output.unwritten()
     }
 
-    /// Memory that is held for it alone, bytes: what it has not read, what has not wholly come, and what waits.
+    /// Memory that is held for it alone, bytes: what it has not read, what has not wholly come, what waits, and who it is.
     pub fn memory(&self) -> usize {
         let waiting = self.bodies.memory() + self.pending.capacity() * size_of::<Pending>();
-        self.output.memory() + self.input.capacity() + waiting
+        self.output.memory() + self.input.capacity() + waiting + self.ids.memory()
     }
 
     /// Bytes that it is waited for with: for it to read, to send the rest, or for its writes to be done.
     pub fn burden(&self) -> usize {
-        self.unwritten() + self.input.len() + self.pending_bytes
+        self.unwritten() + self.input.len() + self.waiting_bytes()
+    }
+
+    /// The weight of what waits for its writes to be done, and the lists of identities that waiting requests hold, bytes.
+    pub fn waiting_bytes(&self) -> usize {
+        self.pending_bytes + self.ids.former_bytes()
     }
 
     pub fn note_burden(&mut self, now: Instant) {
@@ -208,15 +243,32 @@ impl Connection {
         }
     }
 
-    /// Its burden times how long it has been one, byte milliseconds; not 0 if there is one at all.
-    pub fn burden_over_time(&self, now: Instant) -> u64 {
+    /// It has taken some of its output, or sent a whole frame: it is not the one that is waited for longest.
+    pub fn note_progress(&mut self, now: Instant) {
+        if let Some(since) = &mut self.burdened {
+            *since = now;
+        }
+    }
+
+    /// Its memory times how long it has been waited for, byte milliseconds; not 0 if there is any.
+    pub fn memory_over_time(&self, now: Instant) -> u64 {
         let millis = self.burdened.map_or(0, |since| now.saturating_duration_since(since).as_millis() as u64);
-        (self.burden() as u64).saturating_mul(millis.max(1))
+        (self.memory() as u64).saturating_mul(millis.max(1))
+    }
+
+    /// Keeps bytes that must wait, without much more memory than they are: they may be the rest of many that came.
+    pub fn keep_input(&mut self, mut input: Vec<u8>, consumed: usize) {
+        input.drain(..consumed);
+        if input.capacity() / 4 > input.len().max(INPUT_KEEP) {
+            input.shrink_to(INPUT_KEEP);
+        }
+        self.input = input;
     }
 
     /// Gives back the memory that is only kept for what may come next.
     pub fn shrink(&mut self) {
         self.output.shrink();
+        self.input.shrink_to_fit();
         self.pending.shrink_to_fit();
         if self.pending.is_empty() {
             self.bodies = Bodies::default();

@@ -2,9 +2,9 @@
 //!
 //! This crate decides nothing about consensus, touches no disk, and no reactor touches another's memory: what goes
 //! between a reactor and the replica goes through [`exchange`]. In reading order: the protocol ([`frame`], [`connect`],
-//! [`reply`], [`read`], [`keeper`], [`four_letter`]), what a reactor owns ([`connection`], [`output`], [`watch`]), the loop
-//! ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), the slices of long work
-//! ([`time_share`]), and how others see it ([`exchange`],
+//! [`reply`], [`read`], [`keeper`], [`four_letter`]), what a reactor owns ([`connection`], [`identities`], [`output`],
+//! [`watch`]), the loop ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), the slices of
+//! long work ([`time_share`]), and how others see it ([`exchange`],
 //! [`doorbell`], [`status`], [`clock`]).
 
 pub mod accept;
@@ -16,6 +16,7 @@ pub mod doorbell;
 pub mod exchange;
 pub mod four_letter;
 pub mod frame;
+pub mod identities;
 pub mod keeper;
 pub mod limits;
 pub mod memory;

@@ -44,6 +44,7 @@ impl Memory {
 
     /// Takes up what has changed with a connection.
     pub fn settle(&mut self, connection: &mut Connection, now: Instant) {
+        connection.ids.settle();
         connection.note_burden(now);
         let memory = connection.memory();
         self.own = self.own - connection.counted + memory;

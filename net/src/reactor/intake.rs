@@ -10,7 +10,7 @@ use paddock_engine::request::{Auth, RequestHeader, opcode};
 
 use super::Reactor;
 use crate::connect::{ConnectRequest, PASSWORD, password_of};
-use crate::connection::{Connection, Pending, Stage};
+use crate::connection::{Connection, Pending, ShortReply, Stage};
 use crate::exchange::RequestKind;
 use crate::frame::{self, BadLength};
 use crate::keeper;
@@ -25,9 +25,6 @@ const OUTPUT_PAUSE: usize = 1024 * 1024;
 /// The same for what waits behind its writes.
 const PENDING_MAX: usize = 4096;
 const PENDING_BYTES_MAX: usize = 1024 * 1024;
-/// Identities that one connection may prove, and their bytes; further auth packets fail.
-const IDS_MAX: usize = 256;
-const IDS_BYTES_MAX: usize = 64 * 1024;
 /// Schemes that the log names where they fail. Any other is a client's own text, which it does not repeat.
 const SCHEMES: [&str; 5] = ["digest", "ensemble", "ip", "sasl", "x509"];
 /// Sockets are read this often in a row before others have their turn.
@@ -165,11 +162,10 @@ impl Reactor {
         }
     }
 
-    fn keep_rest(&mut self, slot: u32, mut input: Vec<u8>, consumed: usize) -> bool {
+    fn keep_rest(&mut self, slot: u32, input: Vec<u8>, consumed: usize) -> bool {
         let Some(connection) = self.connections.at(slot) else { return false };
         if consumed < input.len() {
-            input.drain(..consumed);
-            connection.input = input;
+            connection.keep_input(input, consumed);
         }
         self.may_read(slot)
     }
@@ -186,7 +182,7 @@ impl Reactor {
         let must_wait = connection.counts
             || connection.unwritten() > output_max
             || connection.pending.len() >= PENDING_MAX
-            || connection.pending_bytes > pending_bytes_max
+            || (connection.waiting_bytes() > pending_bytes_max && !connection.pending.is_empty())
             || (too_many_writes && connection.in_flight > 0);
         // A word goes no further than here, and is known by its first bytes.
         let may_be_word = connection.stage == Stage::Handshake && connection.input.len() < PREFIX;
@@ -220,6 +216,11 @@ impl Reactor {
                 Progress::Wait => break,
                 Progress::Close => return Err(()),
             }
+        }
+        if at > 0
+            && let Some(connection) = self.connections.at(slot)
+        {
+            connection.note_progress(self.now);
         }
         Ok(at)
     }
@@ -397,7 +398,7 @@ impl Reactor {
                 xid,
                 opcode,
                 body: body.len(),
-                ids: connection.ids.clone(),
+                ids: connection.ids.list(),
                 received: *now,
                 large: 0,
             });
@@ -423,7 +424,7 @@ impl Reactor {
     fn write(&mut self, slot: u32, header: RequestHeader, body: &[u8]) {
         let range = self.append_body(body);
         let Some(connection) = self.connections.at(slot) else { return };
-        let (ids, keeper) = (connection.ids.clone(), connection.keeper);
+        let (ids, keeper) = (connection.ids.list(), connection.keeper);
         let kind = RequestKind::Write { xid: header.xid, opcode: header.opcode, body: range, ids, keeper };
         self.await_replica(slot, header.opcode, kind);
     }
@@ -485,10 +486,7 @@ impl Reactor {
                 self.refuse(slot, header.xid, 0, code);
             }
             Ok(proven) => {
-                let mut ids = connection.ids.to_vec();
-                ids.extend(proven.into_iter().filter(|id| !connection.ids.contains(id)));
-                let bytes: usize = ids.iter().map(|id| id.scheme.len() + id.id.len()).sum();
-                if ids.len() > IDS_MAX || bytes > IDS_BYTES_MAX {
+                if connection.ids.prove(proven).is_err() {
                     tracing::warn!(
                         %address,
                         session = format_args!("0x{session:x}"),
@@ -497,7 +495,6 @@ impl Reactor {
                     self.refuse(slot, header.xid, 0, Code::AuthFailed);
                     return Verdict::Keep;
                 }
-                connection.ids = ids.into();
                 self.answer_in_turn(slot, header.xid, &[]);
             }
         }
@@ -522,7 +519,7 @@ impl Reactor {
             connection.output.tail().extend_from_slice(&bytes);
             self.mark_dirty(slot);
         } else {
-            connection.pending.push_back(Pending::Ready(bytes.into()));
+            connection.pending.push_back(Pending::Ready(ShortReply::new(&bytes)));
         }
         self.note_sent(slot);
     }

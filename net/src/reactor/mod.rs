@@ -44,6 +44,7 @@ use crate::accept::{Accepted, accept};
 use crate::bodies::Bodies;
 use crate::connection::{Connection, Connections, Pending, Stage, Tally};
 use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Release, Request, RequestKind, Submission};
+use crate::identities::Identities;
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::output::Output;
@@ -445,7 +446,6 @@ impl Reactor {
             return self.release(stream);
         }
         let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let ids: Arc<[Id]> = [Id { scheme: "ip".into(), id: id_of_address(address) }].into();
         self.connections.insert(Box::new(Connection {
             id,
             stream,
@@ -455,7 +455,7 @@ impl Reactor {
             session: 0,
             timeout: 0,
             with_flag: false,
-            ids,
+            ids: Identities::new(Id { scheme: "ip".into(), id: id_of_address(address) }),
             keeper: false,
             input: Vec::new(),
             output: Output::default(),

@@ -77,6 +77,9 @@ impl Reactor {
         if memory.is_scarce() {
             connection.shrink();
         }
+        if total > 0 {
+            connection.note_progress(now);
+        }
         memory.settle(connection, now);
         if total > 0 && connection.stage == Stage::Flushing {
             connection.progress = now;

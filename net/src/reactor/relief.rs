@@ -55,8 +55,9 @@ impl Reactor {
         for connection in connections.iter_mut() {
             connection.shrink();
             memory.settle(connection, *now);
+            // Whom nothing is waited for has nothing to be closed for.
             if connection.burden() > 0 {
-                burdens.push((connection.burden_over_time(*now), connection.id.slot));
+                burdens.push((connection.memory_over_time(*now), connection.id.slot));
             }
         }
         burdens.sort_unstable_by_key(|(burden, _)| Reverse(*burden));

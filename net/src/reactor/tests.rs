@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::{Events, Poll};
 use paddock_engine::acl::Authority;
+use paddock_engine::request::opcode;
 use paddock_engine::tree::{ExtendedTypes, HashSeed, Tree};
 use socket2::SockRef;
 
 use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, Parts, RETRY, RETRY_MAX, Reactor, Settings};
-use crate::connection::Stage;
+use crate::connection::{Connection, Stage};
 use crate::doorbell::Doorbell;
 use crate::exchange::{Answer, AnswerKind, ConnectionId, Exchange, Release, RequestKind, Submission};
 use crate::limits::{LargeRequests, Limits};
@@ -331,4 +332,102 @@ fn a_socket_that_lingers_counts_for_no_address() {
     next.write_all(b"ruok").unwrap();
     assert_eq!(read_to_end(&mut world, next).unwrap(), b"imok");
     assert_eq!(read_to_end(&mut world, lingering).unwrap(), b"imok");
+}
+
+impl World {
+    /// The only connection.
+    fn connection(&mut self) -> &mut Connection {
+        assert_eq!(self.reactor.connections.len(), 1);
+        self.reactor.connections.iter_mut().next().unwrap()
+    }
+
+    /// Turns until the only connection has asked so much.
+    fn turn_until_received(&mut self, count: u64) {
+        self.turn_until(|world| world.connection().tally.received >= count);
+    }
+}
+
+fn request(xid: i32, opcode: i32, body: &[u8]) -> Vec<u8> {
+    frame(&[&xid.to_be_bytes()[..], &opcode.to_be_bytes(), body].concat())
+}
+
+fn auth(credential: &str) -> Vec<u8> {
+    let mut body = vec![0; 4];
+    for field in ["digest", credential] {
+        body.extend((field.len() as i32).to_be_bytes());
+        body.extend(field.as_bytes());
+    }
+    request(-4, opcode::AUTH, &body)
+}
+
+/// Each request that waits holds the list of its time.
+#[test]
+fn identities_that_waiting_requests_hold_are_counted_and_bounded() {
+    const NAME: usize = 30_000;
+    const PROOFS: usize = 200;
+    let mut world = World::new(settings());
+    let mut stream = world.greet(1);
+    stream.write_all(&request(1, opcode::SYNC, &[0; 4])).unwrap();
+    world.turn_until_received(2);
+    let before = world.connection().counted;
+    stream.write_all(&auth(&format!("{}:p", "n".repeat(NAME)))).unwrap();
+    let mut proofs = Vec::new();
+    for number in 0..PROOFS {
+        proofs.extend(request(2, opcode::WHO_AM_I, &[]));
+        proofs.extend(auth(&format!("{number}:p")));
+    }
+    stream.write_all(&proofs).unwrap();
+    world.turn_until(|world| world.connection().has_more() && !world.connection().unread);
+    assert!(world.connection().ids.len() < PROOFS, "it waits with the rest");
+    let lists = world.connection().ids.len() - 2;
+    let counted = world.connection().counted - before;
+    assert!(counted > lists * NAME, "{counted} bytes were counted of {lists} lists");
+    assert!(world.connection().burden() > lists * NAME);
+}
+
+#[test]
+fn what_is_proven_again_makes_no_list() {
+    let mut world = World::new(settings());
+    let mut stream = world.greet(1);
+    stream.write_all(&auth("one:p")).unwrap();
+    world.turn_until_received(2);
+    let list = world.connection().ids.list();
+    stream.write_all(&auth("one:p")).unwrap();
+    world.turn_until_received(3);
+    assert!(Arc::ptr_eq(&list, &world.connection().ids.list()));
+}
+
+/// A frame that is whole makes room for the next, which begins anew to be waited for.
+#[test]
+fn whoever_gets_on_is_not_waited_for_longest() {
+    let mut world = World::new(settings());
+    let mut stream = world.greet(1);
+    let frame = ping();
+    let (begun, rest) = frame.split_at(6);
+    stream.write_all(begun).unwrap();
+    world.turn_until(|world| world.connection().burdened.is_some());
+    let since = world.connection().burdened;
+    world.turn();
+    world.connection().note_burden(Instant::now());
+    assert_eq!(world.connection().burdened, since, "nothing has come");
+    stream.write_all(&[rest, begun].concat()).unwrap();
+    world.turn_until_received(2);
+    assert!(world.connection().input.len() == begun.len() && world.connection().burdened > since);
+}
+
+#[test]
+fn what_is_left_of_a_long_frame_takes_no_more_than_it_is() {
+    const LONG: usize = 900_000;
+    let mut world = World::new(settings());
+    let mut stream = world.greet(1);
+    stream.set_nonblocking(false).unwrap();
+    let mut bytes = request(1, opcode::EXISTS, &vec![255; LONG]);
+    bytes.extend([0; 2]);
+    let (all_but_the_end, end) = bytes.split_at(LONG);
+    stream.write_all(all_but_the_end).unwrap();
+    world.turn_until(|world| world.connection().input.len() == LONG);
+    stream.write_all(end).unwrap();
+    world.turn_until(|world| world.connection().input.len() == 2);
+    let memory = world.connection().memory();
+    assert!(memory < 20_000, "{memory} bytes are held for 2");
 }
