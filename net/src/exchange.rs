@@ -210,6 +210,18 @@ pub enum AnswerKind {
     Cut,
 }
 
+/// One reactor's question to another, from when it is asked until its answer is taken or lost: its text is memory that no
+/// connection has yet, whether the connection that asked is there or not.
+#[derive(Clone, Debug, Default)]
+pub struct Inquiry(Arc<()>);
+
+impl Inquiry {
+    /// How many there are besides this one.
+    pub fn others(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
+}
+
 /// Small things that other threads want of a reactor.
 pub enum Errand {
     Accepted {
@@ -224,11 +236,13 @@ pub enum Errand {
         reactor: usize,
         connection: ConnectionId,
         long: bool,
+        inquiry: Inquiry,
     },
     /// The answer to the above.
     Connections {
         connection: ConnectionId,
         text: String,
+        inquiry: Inquiry,
     },
     Stop,
 }

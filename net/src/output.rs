@@ -88,6 +88,8 @@ impl Output {
     pub fn tail(&mut self) -> &mut Vec<u8> {
         if self.tail.len() >= CHUNK {
             self.end_chunk();
+            // Where so much has come there will be more: it does not grow through copies of itself.
+            self.tail = Vec::with_capacity(CHUNK);
         }
         &mut self.tail
     }
@@ -344,6 +346,18 @@ mod tests {
         assert!(output.memory() <= KEEP + KEEP_CHUNKS * size_of::<super::Chunk>());
         output.shrink();
         assert_eq!(output.memory(), 0);
+    }
+
+    #[test]
+    fn a_chunk_behind_a_full_one_does_not_move_as_it_grows() {
+        let mut output = Output::default();
+        output.tail().extend_from_slice(&[0; CHUNK]);
+        output.tail().push(0);
+        let at = output.tail.as_ptr();
+        while output.tail.len() + 100 <= CHUNK {
+            output.tail().extend_from_slice(&[0; 100]);
+        }
+        assert_eq!(at, output.tail.as_ptr());
     }
 
     #[test]

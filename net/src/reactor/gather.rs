@@ -1,9 +1,17 @@
 //! Four-letter words: those that tell of connections gather a text from every reactor.
+//!
+//! With very many connections each of these texts is long, so that no more than a few words gather at a time. What has come
+//! counts as the memory of the connection that asked.
 
 use super::Reactor;
 use crate::connection::Stage;
 use crate::exchange::{ConnectionId, Errand};
 use crate::four_letter;
+
+/// Words of one reactor's connections that gather at a time.
+const WORDS_MAX: usize = 8;
+/// What the next ones are told.
+const BUSY: &str = "Too many ask for the connections of this server at this moment. Ask again.\n";
 
 impl Reactor {
     pub(super) fn answer_word(&mut self, slot: u32, word: four_letter::Word) {
@@ -24,6 +32,11 @@ impl Reactor {
     }
 
     fn start_gathering(&mut self, slot: u32, long: bool) {
+        // Each asks every other reactor once.
+        let asks = self.exchanges.len() - 1;
+        if self.inquiry.others() + asks > WORDS_MAX * asks {
+            return self.say(slot, BUSY);
+        }
         let Some(connection) = self.connections.at(slot) else { return };
         let id = connection.id;
         // First of all, so that it is described as one that is not read from any more.
@@ -32,7 +45,8 @@ impl Reactor {
         let mut awaited = 0;
         for (reactor, exchange) in self.exchanges.iter().enumerate().filter(|(reactor, _)| *reactor != self.index) {
             tracing::trace!(reactor, "asked for its connections");
-            let errand = Errand::DescribeConnections { reactor: self.index, connection: id, long };
+            let inquiry = self.inquiry.clone();
+            let errand = Errand::DescribeConnections { reactor: self.index, connection: id, long, inquiry };
             if exchange.errands.push(errand).is_ok() {
                 exchange.reactor_bell.ring();
                 awaited += 1;
@@ -51,6 +65,8 @@ impl Reactor {
         let Stage::Gathering { awaited } = &mut connection.stage else { return };
         *awaited -= 1;
         connection.input.extend_from_slice(text.as_bytes());
+        self.settle(id.slot);
+        self.relieve();
         self.finish_gathering(id.slot);
     }
 

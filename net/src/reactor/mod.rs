@@ -43,7 +43,7 @@ use paddock_engine::tree::Reader;
 use crate::accept::{Accepted, accept};
 use crate::bodies::Bodies;
 use crate::connection::{Connection, Connections, Pending, Stage, Tally};
-use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Release, Request, RequestKind, Submission};
+use crate::exchange::{ConnectionId, Errand, Exchange, Heard, Inquiry, Release, Request, RequestKind, Submission};
 use crate::identities::Identities;
 use crate::limits::Limits;
 use crate::memory::Memory;
@@ -120,6 +120,8 @@ pub struct Reactor {
     settings: Arc<Settings>,
     limits: Arc<Limits>,
     memory: Memory,
+    /// The reactors with more than their share have been told in this turn that all have too much.
+    awaits_room: bool,
     status: Arc<Status>,
     listener: Option<TcpListener>,
     /// Connections wait at the listener although no event will tell of them.
@@ -148,6 +150,8 @@ pub struct Reactor {
     starved: Vec<u32>,
     /// Since when the queue has had no room for the submission.
     stuck: Option<Instant>,
+    /// What this reactor has asked others is a clone of this.
+    inquiry: Inquiry,
     /// Connections whose counts are under way.
     counting: VecDeque<ConnectionId>,
     counting_share: TimeShare,
@@ -194,6 +198,7 @@ impl Reactor {
         Ok(Reactor {
             index,
             registry,
+            awaits_room: false,
             memory: Memory::new(settings.connections_bytes_max, exchanges.len()),
             exchanges,
             limits,
@@ -214,6 +219,7 @@ impl Reactor {
             revisit: Vec::new(),
             starved: Vec::new(),
             stuck: None,
+            inquiry: Inquiry::default(),
             counting: VecDeque::new(),
             counting_share: TimeShare::default(),
             dirty: Vec::new(),
@@ -257,6 +263,7 @@ impl Reactor {
     /// began after the last turn; `None` if it was interrupted, and so has looked at nothing.
     pub fn take_in(&mut self, events: Option<&Events>) {
         let polled = std::mem::replace(&mut self.now, Instant::now());
+        self.awaits_room = false;
         self.outstanding_elsewhere = self.sum_elsewhere(|figures| &figures.outstanding);
         self.compare_memory();
         self.relieve();
@@ -367,15 +374,15 @@ impl Reactor {
             match errand {
                 Errand::Accepted { stream, address, port } => self.open(stream, address, port),
                 Errand::Accept => self.accept_again = true,
-                Errand::DescribeConnections { reactor, connection, long } => {
+                Errand::DescribeConnections { reactor, connection, long, inquiry } => {
                     let text = self.describe_connections(long);
                     let asker = &self.exchanges[reactor];
                     // An asker whose queue is full closes the word's connection when it has waited too long.
-                    if asker.errands.push(Errand::Connections { connection, text }).is_ok() {
+                    if asker.errands.push(Errand::Connections { connection, text, inquiry }).is_ok() {
                         asker.reactor_bell.ring();
                     }
                 }
-                Errand::Connections { connection, text } => self.gather(connection, &text),
+                Errand::Connections { connection, text, inquiry: _ } => self.gather(connection, &text),
                 Errand::Stop => self.stopping = true,
             }
         }

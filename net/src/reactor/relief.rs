@@ -33,6 +33,9 @@ impl Reactor {
     }
 
     fn make_room(&mut self) {
+        if !self.memory.is_beyond_share() && std::mem::replace(&mut self.awaits_room, true) {
+            return;
+        }
         // What a client takes at once it does not leave lying.
         self.write_all();
         self.compare_memory();

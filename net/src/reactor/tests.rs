@@ -15,7 +15,7 @@ use socket2::SockRef;
 use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, Parts, RETRY, RETRY_MAX, Reactor, Settings};
 use crate::connection::{Connection, Stage};
 use crate::doorbell::Doorbell;
-use crate::exchange::{Answer, AnswerKind, ConnectionId, Exchange, Release, RequestKind, Submission};
+use crate::exchange::{Answer, AnswerKind, ConnectionId, Errand, Exchange, Inquiry, Release, RequestKind, Submission};
 use crate::limits::{LargeRequests, Limits};
 use crate::memory::Memory;
 use crate::status::{ReactorStatus, Status};
@@ -89,20 +89,26 @@ fn ping() -> Vec<u8> {
 
 impl World {
     fn new(settings: Settings) -> World {
+        World::among(settings, 1)
+    }
+
+    /// The first of so many reactors; of the others there are only the queues.
+    fn among(settings: Settings, reactors: usize) -> World {
         let poll = Poll::new().unwrap();
         let bell = Arc::new(Doorbell::new(poll.registry(), BELL).unwrap());
-        let exchange = Arc::new(Exchange::new(bell.clone(), bell));
+        let exchanges: Arc<[_]> = (0..reactors).map(|_| Arc::new(Exchange::new(bell.clone(), bell.clone()))).collect();
+        let exchange = exchanges[ACCEPTOR].clone();
         let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let mut tree = Tree::new(HashSeed([7; 16]), ExtendedTypes::Off);
         let reactor = Reactor::new(Parts {
             index: ACCEPTOR,
             registry: poll.registry().try_clone().unwrap(),
-            exchanges: [exchange.clone()].into(),
+            exchanges,
             settings: Arc::new(settings),
             limits: Arc::new(Limits::new(throttle(), LargeRequests::new(None, 0))),
             status: Arc::new(Status {
-                reactors: vec![ReactorStatus::default()],
+                reactors: (0..reactors).map(|_| ReactorStatus::default()).collect(),
                 allowed_words: vec!["ruok", "cons"],
                 ..Status::default()
             }),
@@ -131,8 +137,9 @@ impl World {
         }
     }
 
-    /// A connection that the reactor has accepted.
+    /// A connection that the reactor has accepted, and not for another one.
     fn open(&mut self) -> TcpStream {
+        self.reactor.next_reactor = ACCEPTOR;
         let before = self.reactor.connections.len();
         let stream = TcpStream::connect(self.address).unwrap();
         self.turn_until(|world| world.reactor.connections.len() > before);
@@ -430,4 +437,62 @@ fn what_is_left_of_a_long_frame_takes_no_more_than_it_is() {
     world.turn_until(|world| world.connection().input.len() == 2);
     let memory = world.connection().memory();
     assert!(memory < 20_000, "{memory} bytes are held for 2");
+}
+
+/// A client may go as soon as it has asked: what others answer waits all the same.
+#[test]
+fn words_about_connections_wait_for_no_more_than_a_few_texts() {
+    const ASKED: usize = 100;
+    let mut world = World::among(settings(), 2);
+    let mut refused = 0;
+    for _ in 0..ASKED {
+        let mut stream = world.open();
+        stream.write_all(b"cons").unwrap();
+        let mut gathers = false;
+        world.turn_until(|world| {
+            gathers = world.reactor.connections.iter().any(|one| matches!(one.stage, Stage::Gathering { .. }));
+            gathers || world.reactor.connections.is_empty()
+        });
+        refused += usize::from(!gathers);
+        reset(stream);
+        world.turn_until(|world| world.reactor.connections.is_empty());
+    }
+    let asked = &world.reactor.exchanges[1].errands;
+    assert!(asked.len() < 10 && asked.len() + refused == ASKED, "{} were asked", asked.len());
+    while asked.pop().is_some() {}
+    let mut stream = world.open();
+    stream.write_all(b"cons").unwrap();
+    world.turn_until(|world| matches!(world.connection().stage, Stage::Gathering { .. }));
+}
+
+#[test]
+fn what_words_gather_is_counted() {
+    const LONG: usize = 1_000_000;
+    let mut world = World::among(settings(), 3);
+    let mut stream = world.open();
+    stream.write_all(b"cons").unwrap();
+    world.turn_until(|world| matches!(world.connection().stage, Stage::Gathering { .. }));
+    let (connection, text) = (world.connection().id, "n".repeat(LONG));
+    let answer = Errand::Connections { connection, text, inquiry: Inquiry::default() };
+    assert!(world.exchange.errands.push(answer).is_ok());
+    world.turn_until(|world| world.connection().stage == (Stage::Gathering { awaited: 1 }));
+    assert!(world.reactor.memory.held() >= LONG && world.connection().burdened.is_some());
+}
+
+/// Whoever has less than its share waits for the others, and writes once a turn as always.
+#[test]
+fn room_is_asked_for_once_a_turn() {
+    let mut world = World::among(Settings { connections_bytes_max: 1 << 20, ..settings() }, 2);
+    let _stream = world.greet(1);
+    world.reactor.status.reactors[1].connection_bytes.set(2 << 20);
+    world.turn();
+    world.reactor.relieve();
+    assert!(world.reactor.memory.is_exceeded() && world.reactor.awaits_room);
+    let slot = world.connection().id.slot;
+    world.connection().output.tail().push(0);
+    world.reactor.mark_dirty(slot);
+    world.reactor.relieve();
+    assert_eq!(world.connection().unwritten(), 1, "it is written at the end of the turn");
+    world.turn();
+    assert_eq!(world.connection().unwritten(), 0);
 }
