@@ -2,7 +2,8 @@
 //! shares one with the replica.
 //!
 //! Cost of a wake-up for one connection: one `read`, one `write`; for each request in it a look-up and one copy. No
-//! lock, and no atomic but one load of the public version after each `read`.
+//! lock, and no atomic that another thread writes but the public version, which is loaded after each `read`, and the other
+//! reactors' sums, which are loaded once a turn and as memory grows.
 //!
 //! A turn, in the order that the guarantees rest on:
 //!

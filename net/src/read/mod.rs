@@ -1,6 +1,6 @@
 //! Reads: answered by the reactor itself, from its own view.
 //!
-//! A read takes no lock and touches no atomic. It decodes in place, looks one znode up, and copies what is already in
+//! A read takes no lock and touches no atomic that another thread writes. It decodes in place, looks one znode up, and copies what is already in
 //! wire format behind a reply header. Only [`count`] may take longer than a reactor should go without looking at its
 //! other connections, and so comes in slices.
 
