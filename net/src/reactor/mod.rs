@@ -94,7 +94,8 @@ pub struct Settings {
     /// Connections of one address, and of all; 0 is no limit.
     pub connections_per_address_max: u32,
     pub connections_max: u32,
-    /// A connection that has not finished its handshake by then is closed.
+    /// A connection that has not finished its handshake by then is closed; so is one whose client has ended it, and which the
+    /// replica has kept waiting for so long.
     pub handshake_deadline: Duration,
     /// How often the replica hears which sessions are alive.
     pub heard_interval: Duration,
@@ -637,6 +638,7 @@ impl Reactor {
         self.stop_lingering();
         self.accept_again = self.listener.is_some();
         let deadline = self.settings.handshake_deadline;
+        let is_stuck = self.stuck.is_some_and(|since| self.now.saturating_duration_since(since) > deadline);
         let late: Vec<u32> = self
             .connections
             .iter()
@@ -646,7 +648,9 @@ impl Reactor {
                     // Whoever waits for its session may wait long. Whoever has given up must not keep a descriptor: its
                     // session begins without a connection, and expires as any other.
                     Stage::Establishing => connection.ended,
-                    Stage::Established | Stage::Leaving => false,
+                    // Its end stands behind what is not read. What it has asked for is executed all the same, as far as it
+                    // has been read.
+                    Stage::Established | Stage::Leaving => connection.ended && is_stuck,
                 };
                 has_deadline && self.hearing.waited_since(connection.progress) > deadline
             })

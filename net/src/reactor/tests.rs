@@ -194,6 +194,13 @@ impl World {
         self.tree.announce(root);
     }
 
+    /// From now on nobody is given any time. Before that a slow machine would be enough for that.
+    fn shorten_the_deadline(&mut self) {
+        let settings = &self.reactor.settings;
+        self.reactor.settings =
+            Arc::new(Settings { handshake_deadline: Duration::from_millis(1), ..Settings::clone(settings) });
+    }
+
     /// Nothing goes to the replica any more.
     fn stop_the_replica(&mut self) {
         while self.exchange.submissions.push(Submission::default()).is_ok() {}
@@ -277,7 +284,7 @@ fn sessions_are_reported_once_however_long_a_report_waits() {
 /// Its session is the replica's to end; the descriptor is this reactor's.
 #[test]
 fn whoever_gives_up_waiting_for_a_session_is_let_go() {
-    let mut world = World::new(Settings { handshake_deadline: Duration::from_millis(1), ..settings() });
+    let mut world = World::new(settings());
     world.stop_the_replica();
     let (mut gone, mut waiting) = (world.open(), world.open());
     for stream in [&mut gone, &mut waiting] {
@@ -285,6 +292,7 @@ fn whoever_gives_up_waiting_for_a_session_is_let_go() {
     }
     world.turn_until(|world| world.reactor.connections.iter().all(|one| one.stage == Stage::Establishing));
     gone.shutdown(Shutdown::Write).unwrap();
+    world.shorten_the_deadline();
     world.turn_until(|world| world.reactor.connections.len() == 1);
     assert!(world.reactor.connections.iter().all(|one| !one.ended), "the other one waits on");
     // The replica's answer to it finds nobody, and the news of its end comes after what it asked.
@@ -295,6 +303,25 @@ fn whoever_gives_up_waiting_for_a_session_is_let_go() {
     world.answer(ended, AnswerKind::Connected { session: 7, timeout: 1 });
     world.turn();
     assert_eq!(world.reactor.connections.len(), 1);
+}
+
+/// The end of a connection stands behind requests that there is no room for.
+#[test]
+fn whoever_gives_up_waiting_for_room_is_let_go() {
+    let mut world = World::new(settings());
+    let (mut gone, mut waiting) = (world.greet(1), world.greet(2));
+    world.stop_the_replica();
+    world.reactor.submission.bytes = vec![0; 1 << 20];
+    world.turn_until(|world| world.reactor.stuck.is_some());
+    for stream in [&mut gone, &mut waiting] {
+        stream.write_all(&ping()).unwrap();
+    }
+    gone.shutdown(Shutdown::Write).unwrap();
+    world.turn_until(|world| world.reactor.starved.len() == 2 && world.reactor.connections.iter().any(|one| one.ended));
+    world.shorten_the_deadline();
+    world.turn_until(|world| world.reactor.connections.len() == 1);
+    assert_eq!(world.connection().session, 2);
+    assert_eq!(world.reactor.starved.len(), 1, "who is closed waits for nothing");
 }
 
 #[test]

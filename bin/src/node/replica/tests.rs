@@ -452,6 +452,20 @@ fn a_replica_that_stops_finishes_a_long_transaction_or_gives_it_up() {
     }
 }
 
+/// A client has given up before the replica came to its handshake: it took nothing for a while.
+#[test]
+fn a_session_that_begins_without_a_connection_expires() {
+    let mut world = World::new("nobody");
+    world.send(FIRST, 0, |_| RequestKind::Connect { timeout: TIMEOUT }, &[]);
+    world.send(FIRST, 0, |_| RequestKind::Disconnected, &[]);
+    world.turn();
+    assert_eq!(world.replica.database.sessions().len(), 1);
+    let later = world.replica.now + 2 * Duration::from_millis(TIMEOUT as u64);
+    world.replica.heard_until.fill(later);
+    assert_eq!(world.turn(), [], "nobody is told");
+    assert_eq!(world.replica.database.sessions().len(), 0);
+}
+
 #[test]
 fn sessions_that_are_due_together_are_ended_a_few_each_turn() {
     const SESSIONS: usize = 6;
