@@ -185,7 +185,7 @@ pub struct Connection {
     pub heard: bool,
     /// The replica has been asked something for it, so that it must hear of its end.
     pub known: bool,
-    /// Stands in the reactor's list of those that wait for room in the submission.
+    /// Stands in the reactor's list of those whose next request waits for room in the submission; it is not read from.
     pub starved: bool,
     /// The socket may hold bytes that no event will tell of again.
     pub unread: bool,

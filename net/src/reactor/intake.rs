@@ -170,8 +170,7 @@ impl Reactor {
         self.may_read(slot)
     }
 
-    /// Whether the connection's next frame may be looked at. One that only lacks room on the way to the replica is served
-    /// again when there is some.
+    /// Whether the connection's next frame may be looked at.
     fn may_read(&mut self, slot: u32) -> bool {
         let too_many_writes = self.outstanding as u64 + self.outstanding_elsewhere > self.settings.outstanding_max;
         // Where memory is scarce, what a connection has asked for goes before what it asks next.
@@ -179,17 +178,17 @@ impl Reactor {
         let (output_max, pending_bytes_max) = if is_scarce { (0, 0) } else { (OUTPUT_PAUSE, PENDING_BYTES_MAX) };
         let Some(connection) = self.connections.at(slot) else { return false };
         let stage_allows = matches!(connection.stage, Stage::Handshake | Stage::Established);
-        let must_wait = connection.counts
+        let must_wait = connection.starved
+            || connection.counts
             || connection.unwritten() > output_max
             || connection.pending.len() >= PENDING_MAX
             || (connection.waiting_bytes() > pending_bytes_max && !connection.pending.is_empty())
             || (too_many_writes && connection.in_flight > 0);
-        // A word goes no further than here, and is known by its first bytes.
-        let may_be_word = connection.stage == Stage::Handshake && connection.input.len() < PREFIX;
-        stage_allows && !must_wait && (may_be_word || self.has_room(slot))
+        stage_allows && !must_wait
     }
 
-    /// Whether there is room for a request on the way to the replica. The connection is served again when there is some.
+    /// Whether there is room for a request on the way to the replica. If not, the connection is served again when there is
+    /// some. What the reactor answers itself needs none.
     fn has_room(&mut self, slot: u32) -> bool {
         if self.submission.is_full() {
             self.submit();
@@ -248,7 +247,7 @@ impl Reactor {
                 return Progress::Close;
             }
         };
-        if in_handshake && !self.has_room(slot) {
+        if self.submission.is_full() && (in_handshake || needs_replica(payload)) && !self.has_room(slot) {
             return Progress::Wait;
         }
         let verdict = if in_handshake { self.handshake(slot, payload) } else { self.request_frame(slot, payload) };
@@ -532,6 +531,13 @@ impl Reactor {
             self.flush_and_close(slot);
         }
     }
+}
+
+/// Whether a request goes to the replica, or may; one that cannot be read does not.
+fn needs_replica(payload: &[u8]) -> bool {
+    RequestHeader::read(&mut Reader::new(payload)).is_ok_and(|RequestHeader { opcode, .. }| {
+        !read::is_read(opcode) && !keeper::is_read(opcode) && !matches!(opcode, opcode::AUTH | opcode::SASL)
+    })
 }
 
 fn matches_password(session: i64, password: Option<&[u8]>) -> bool {

@@ -314,7 +314,7 @@ fn whoever_gives_up_waiting_for_room_is_let_go() {
     world.reactor.submission.bytes = vec![0; 1 << 20];
     world.turn_until(|world| world.reactor.stuck.is_some());
     for stream in [&mut gone, &mut waiting] {
-        stream.write_all(&ping()).unwrap();
+        stream.write_all(&request(1, opcode::SYNC, &[0; 4])).unwrap();
     }
     gone.shutdown(Shutdown::Write).unwrap();
     world.turn_until(|world| world.reactor.starved.len() == 2 && world.reactor.connections.iter().any(|one| one.ended));
@@ -522,4 +522,19 @@ fn room_is_asked_for_once_a_turn() {
     assert_eq!(world.connection().unwritten(), 1, "it is written at the end of the turn");
     world.turn();
     assert_eq!(world.connection().unwritten(), 0);
+}
+
+#[test]
+fn what_a_reactor_answers_itself_needs_no_room() {
+    let mut world = World::new(settings());
+    let mut stream = world.greet(1);
+    world.stop_the_replica();
+    world.reactor.submission.bytes = vec![0; 1 << 20];
+    let read = request(1, opcode::EXISTS, &[&1_i32.to_be_bytes()[..], b"/\0"].concat());
+    stream.write_all(&[read, ping(), auth("one:p"), request(2, opcode::SYNC, &[0; 4]), ping()].concat()).unwrap();
+    world.turn_until(|world| world.reactor.starved.len() == 1);
+    world.turn();
+    assert_eq!((world.connection().tally.received, world.connection().tally.sent), (3 + 1, 3 + 1), "a handshake too");
+    world.taken();
+    world.turn_until_received(4 + 2);
 }

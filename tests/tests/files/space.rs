@@ -92,7 +92,8 @@ fn a_full_disk_is_survived() {
         writer.flush().expect("it is taken");
         assert!(sent < 1_000, "the disk is never full:\n{}", small.log());
     }
-    assert!(small.log().contains("writes wait and are not acknowledged"), "{}", small.log());
+    let told = poll_until(DEADLINE, || small.log().contains("writes wait and are not acknowledged").then_some(()));
+    assert!(told.is_some(), "{}", small.log());
     assert_eq!(reader.call(&Request::exists("/0", false)).expect("reads go on").err, err::OK);
     assert!(small.waits());
     std::fs::remove_file(&ballast).expect("it is there");
