@@ -49,6 +49,11 @@ impl Small {
         std::fs::read_to_string(self.server.config_path().with_file_name("small.log")).unwrap_or_default()
     }
 
+    /// Whether the log says this, which it may do a moment later than anything else.
+    fn tells(&self, line: &str) -> bool {
+        poll_until(DEADLINE, || self.log().contains(line).then_some(())).is_some()
+    }
+
     /// A path of the server's own view.
     fn path(&self, name: &str) -> PathBuf {
         let data_dir = self.server.data_dir();
@@ -92,8 +97,7 @@ fn a_full_disk_is_survived() {
         writer.flush().expect("it is taken");
         assert!(sent < 1_000, "the disk is never full:\n{}", small.log());
     }
-    let told = poll_until(DEADLINE, || small.log().contains("writes wait and are not acknowledged").then_some(()));
-    assert!(told.is_some(), "{}", small.log());
+    assert!(small.tells("writes wait and are not acknowledged"), "{}", small.log());
     assert_eq!(reader.call(&Request::exists("/0", false)).expect("reads go on").err, err::OK);
     assert!(small.waits());
     std::fs::remove_file(&ballast).expect("it is there");
@@ -101,7 +105,7 @@ fn a_full_disk_is_survived() {
         assert_eq!(writer.next_reply().expect("it goes on").err, err::OK);
     }
     assert!(!small.waits());
-    assert!(small.log().contains("writes go on"), "{}", small.log());
+    assert!(small.tells("writes go on"), "{}", small.log());
 }
 
 /// Clients that wait for a session in vain give up and come again: none of them leaves a descriptor behind.
