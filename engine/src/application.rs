@@ -84,6 +84,7 @@ impl Application {
 
 impl Database {
     /// Whether a transaction changes or looks at so much that it is better applied in steps. `client` is whose it is.
+    #[inline]
     pub fn is_long(&self, client: i64, txn: &Txn<'_>) -> bool {
         match txn {
             Txn::Multi(members) => {

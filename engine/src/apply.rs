@@ -105,6 +105,7 @@ impl Database {
     }
 
     /// Applies what is a transaction by itself and no multi. `counted` is as for [`Database::apply_operation`].
+    #[inline]
     pub(crate) fn apply_alone(
         &mut self,
         header: &TxnHeader,

@@ -59,7 +59,9 @@ impl Reactor {
         }
         self.zxid = release.zxid;
         let ahead = self.ahead.take();
-        let mut events = due(&release.events, ahead.as_ref()).peekable();
+        // Where nobody watches, nobody is told; a watch that is set below is set on this version.
+        let watched = (!self.watches.is_empty()).then(|| due(&release.events, ahead.as_ref()));
+        let mut events = watched.into_iter().flatten().peekable();
         for answer in &release.answers {
             while let Some(event) = events.next_if(|event| event.zxid <= answer.zxid) {
                 self.fire(&event);

@@ -57,6 +57,7 @@ impl Owed<'_> {
 
 impl Replica {
     /// Proposes a transaction, and answers when it is applied: at once, unless it takes several turns.
+    #[inline]
     pub(super) fn carry_out(&mut self, client: i64, cxid: i32, txn: &Txn<'_>, owed: Owed<'_>) {
         if self.database.is_long(client, txn) {
             self.begin_long(client, cxid, txn, owed.into_owned());
@@ -115,6 +116,7 @@ impl Replica {
     }
 
     /// Answers; the reply of the last transaction is in `effects`.
+    #[inline]
     pub(super) fn pay(&mut self, owed: Owed<'_>) {
         match owed {
             Owed::Reply { home, xid, form } => {
