@@ -152,10 +152,16 @@ impl Server {
         *process = Some(child);
     }
 
-    /// Starts the process and waits until it serves.
+    /// Starts the process and waits until it serves, and until its log has all that is said at a start: Paddock has a
+    /// thread that writes it.
     pub fn restart(&mut self) {
+        let before = self.log().len();
         self.spawn();
         self.wait_until_serving();
+        if self.setup.kind == Kind::Paddock {
+            let is_told = || self.log().get(before..).is_some_and(|said| said.contains("listening on")).then_some(());
+            assert!(poll_until(DEADLINE, is_told).is_some(), "it does not say that it listens:\n{}", self.log_tail());
+        }
     }
 
     /// Waits until `srvr` is answered with a mode; panics with the log when the process ends or the deadline passes.
