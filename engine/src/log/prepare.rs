@@ -481,10 +481,12 @@ impl<'a> Maker<'a> {
         self.note_again_at = again_at;
     }
 
-    /// Gives the space back that the unfinished segment took. Where something is short, segments that wait to be removed go
+    /// Gives the space back that the unfinished segment took, unless the milestone names it: one that was ready and turned
+    /// out to be too small stays, and goes on from where it is. Where something is short, segments that wait to be removed go
     /// first, and it is tried again, at once or by and by.
     fn give_up(&mut self, error: LogError) {
-        if let Some(segment) = self.making.take()
+        let names = self.milestones.newest.0;
+        if let Some(segment) = self.making.take_if(|segment| segment.sequence != names)
             && let Err(error) = remove_file(&segment.path)
         {
             not_removed(&segment.path, &error);
@@ -727,6 +729,24 @@ mod tests {
         assert!(maker.retry_at.is_some(), "nothing is left to remove, so it is tried again by and by");
         assert!(shared.lock().ready.is_none(), "and is no failure");
         assert!(matches!(shared.lock().shortage, Some(LogError::NoSpace { .. })));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    /// One that was ready and is to be made larger is named by the milestone: without it the next start would be refused.
+    #[test]
+    fn a_segment_that_the_milestone_names_is_not_given_back() {
+        let dir = std::env::temp_dir().join(format!("paddock-prepare-named-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let (creator, _) = Creator::new(&dir, 1).unwrap();
+        let segment = creator.create(2).unwrap();
+        let path = segment.path.clone();
+        let state = Mutex::new(State::new(NOTHING));
+        let shared = Shared { state, changed: Condvar::new(), bell: sys::event_fd().unwrap().into() };
+        let mut maker = Maker::new(creator, milestones(&dir), &shared);
+        maker.milestones.note_segment(&segment, NOTHING).unwrap();
+        maker.making = Some(segment);
+        maker.give_up(LogError::NoSpace { dir: dir.clone() });
+        assert!(path.exists() && maker.making.is_some() && maker.retry_at.is_some());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
