@@ -71,7 +71,10 @@ impl<'a> Reader<'a> {
 
     /// Malformed UTF-8 reads as U+FFFD, one for each bad sequence, as Java's decoder does.
     pub fn string(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
-        Ok(self.buffer()?.map(String::from_utf8_lossy))
+        // The lossy conversion looks at each byte alone; a text that is sound, as nearly all are, is checked by words.
+        Ok(self
+            .buffer()?
+            .map(|bytes| std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)))
     }
 
     /// The count of a vector; `None` is the null vector. Any other negative count reads as an empty vector.

@@ -171,6 +171,8 @@ pub struct Connection {
     pub pending_bytes: usize,
     /// Its memory, as the reactor's sum has it.
     pub counted: usize,
+    /// What of this is its output's.
+    pub counted_output: usize,
     /// Since when there has always been something that it was waited for with, and it has not got on.
     pub burdened: Option<Instant>,
     /// Entries of `pending` that the replica has.

@@ -49,6 +49,15 @@ impl Memory {
         let memory = connection.memory();
         self.own = self.own - connection.counted + memory;
         connection.counted = memory;
+        connection.counted_output = connection.output.memory();
+    }
+
+    /// Takes up what was added to a connection's output, where nothing else of it has changed. A turn has many replies for
+    /// one connection, and few of them make it take more memory; that it is waited for was noted with the first.
+    pub fn settle_output(&mut self, connection: &mut Connection, now: Instant) {
+        if !connection.dirty || connection.output.memory() != connection.counted_output {
+            self.settle(connection, now);
+        }
     }
 
     /// A connection is gone.

@@ -472,6 +472,7 @@ impl Reactor {
             bodies: Bodies::default(),
             pending_bytes: 0,
             counted: 0,
+            counted_output: 0,
             burdened: None,
             in_flight: 0,
             counts: false,

@@ -12,7 +12,7 @@ const WRITE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Something was added to the connection's output.
 pub(super) fn enlist(connection: &mut Connection, memory: &mut Memory, dirty: &mut Vec<u32>, now: Instant) {
-    memory.settle(connection, now);
+    memory.settle_output(connection, now);
     if !connection.dirty {
         connection.dirty = true;
         dirty.push(connection.id.slot);

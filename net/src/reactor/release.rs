@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use paddock_engine::acl::perms;
 use paddock_engine::event::Event;
@@ -255,7 +255,8 @@ impl Reactor {
     /// Counts an answer and its latency. `opcode`: `None` where the words are not told what was answered.
     pub(super) fn note_answer(&mut self, slot: u32, opcode: Option<i32>, xid: i32, received: Instant) {
         let (now, zxid) = (self.now, self.zxid);
-        let latency = now.saturating_duration_since(received);
+        // Most reads are answered in the turn in which they came, and times are not cheap to subtract.
+        let latency = if received == now { Duration::ZERO } else { now.saturating_duration_since(received) };
         if let Some(connection) = self.connections.at(slot) {
             connection.tally.note_answer(opcode, xid, zxid, now, latency.as_millis() as u64);
         }
