@@ -56,7 +56,7 @@ def figure(name):
 
 
 def control(process, *words):
-    subprocess.run(["callgrind_control", *words, str(process.pid)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["callgrind_control", *words, str(process.pid)], check=True, capture_output=True)
 
 
 def by_function(path):
