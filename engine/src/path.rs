@@ -11,7 +11,9 @@ pub fn is_valid(path: &str) -> bool {
         return true;
     }
     let Some(names) = path.strip_prefix('/') else { return false };
-    let names_are_valid = names.split('/').all(|name| !matches!(name, "" | "." | ".."));
+    // Byte by byte: a search for the next slash costs more than the few bytes of a name.
+    let mut each_name = names.as_bytes().split(|byte| *byte == b'/');
+    let names_are_valid = each_name.all(|name| !matches!(name, b"" | b"." | b".."));
     // Without a branch for each byte; nearly every path is of printable ASCII.
     let is_plain = path.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
     names_are_valid && (is_plain || path.chars().all(is_valid_char))
