@@ -145,7 +145,7 @@ pub fn describe(connection: &Connection, long: bool, clock: &Clock, out: &mut St
         paddock_engine::acl::id_of_address(connection.address),
         connection.port,
         reads | writes,
-        connection.queued(),
+        connection.pending.requests(),
         tally.received,
         tally.sent
     )

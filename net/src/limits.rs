@@ -66,20 +66,21 @@ impl LargeRequests {
         if fits || !self.is_large(length) { Ok(()) } else { Err(NoRoom) }
     }
 
-    /// Counts a request in; returns the bytes to be given to [`LargeRequests::release`] when it is over.
+    /// Counts a request in; returns the bytes to be given to [`LargeRequests::give_back`] when it is over.
     pub fn take(&self, length: usize) -> Result<usize, NoRoom> {
         if !self.is_large(length) {
             return Ok(0);
         }
         let before = self.bytes.fetch_add(length as u64, Ordering::Relaxed);
         if before + length as u64 > self.bytes_max {
-            self.release(length);
+            self.give_back(length);
             return Err(NoRoom);
         }
         Ok(length)
     }
 
-    pub fn release(&self, taken: usize) {
+    /// The request that took these bytes is over.
+    pub fn give_back(&self, taken: usize) {
         if taken > 0 {
             self.bytes.fetch_sub(taken as u64, Ordering::Relaxed);
         }
@@ -98,7 +99,7 @@ mod tests {
         assert_eq!((large.foresee(14), large.take(14)), (Ok(()), Ok(14)));
         assert_eq!((large.foresee(11), large.take(11)), (Err(NoRoom), Err(NoRoom)));
         assert_eq!((large.foresee(10), large.take(10)), (Ok(()), Ok(0)));
-        large.release(11);
+        large.give_back(11);
         assert_eq!(large.take(11), Ok(11), "one that was refused has taken nothing");
     }
 

@@ -12,7 +12,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::connection::Connection;
 use crate::output::Shared;
 use crate::status::Counter;
 
@@ -21,48 +20,100 @@ const STEPS: usize = 64;
 /// When connections have to be closed, this part of the bound is made free at once, so that it is seldom looked for.
 const RELIEF: usize = 8;
 
-/// One reactor's view of it.
+/// What one connection is in its reactor's sum.
+#[derive(Default, Debug)]
+pub struct Account {
+    /// The memory of the connection as the sum has it, bytes.
+    counted: usize,
+    /// What of this is its output's, bytes.
+    counted_output: usize,
+    /// Since when the server has always waited with something for the client, and the client has not got on.
+    burdened: Option<Instant>,
+}
+
+impl Account {
+    /// Notes that the server waits with so many bytes for the client.
+    #[inline]
+    pub fn note_burden(&mut self, burden: usize, now: Instant) {
+        if burden == 0 {
+            self.burdened = None;
+        } else if self.burdened.is_none() {
+            self.burdened = Some(now);
+        }
+    }
+
+    /// Notes that the client has got on: it is waited for anew.
+    pub fn note_progress(&mut self, now: Instant) {
+        if let Some(since) = &mut self.burdened {
+            *since = now;
+        }
+    }
+
+    /// How long the client has been waited for, ms.
+    pub fn burdened_millis(&self, now: Instant) -> u64 {
+        self.burdened.map_or(0, |since| now.saturating_duration_since(since).as_millis() as u64)
+    }
+
+    /// The memory of the connection's output as the sum has it, bytes.
+    #[inline]
+    pub fn counted_output(&self) -> usize {
+        self.counted_output
+    }
+
+    #[cfg(test)]
+    pub fn counted(&self) -> usize {
+        self.counted
+    }
+
+    #[cfg(test)]
+    pub fn burdened(&self) -> Option<Instant> {
+        self.burdened
+    }
+}
+
+/// The sum of one reactor, and what it knows of the others.
 pub struct Memory {
-    /// Of all reactors, bytes, and what is this one's share.
+    /// The bound over all reactors, bytes.
     max: usize,
+    /// What is this reactor's share of the bound, bytes.
     share: usize,
-    /// Held for single connections of this reactor.
+    /// What is held for single connections of this reactor, bytes.
     own: usize,
-    /// Held for several of them together.
+    /// What is held for several of its connections together, bytes.
     shared: Arc<Counter>,
-    /// Of the other reactors, as it was when it was last looked at.
+    /// What the other reactors hold, as it was when it was last looked at, bytes.
     elsewhere: usize,
-    /// With more than this of its own the reactor has to look again.
+    /// With more than this of its own the reactor has to look again, bytes.
     looks_at: usize,
+    /// Whether the reactors with more than their share have been told in this turn that all have too much.
+    awaits_room: bool,
 }
 
 impl Memory {
     /// `max`: bytes, for so many reactors together.
     pub fn new(max: usize, reactors: usize) -> Memory {
-        Memory { max, share: max / reactors.max(1), own: 0, shared: Arc::default(), elsewhere: 0, looks_at: 0 }
-    }
-
-    /// Takes up what has changed with a connection.
-    pub fn settle(&mut self, connection: &mut Connection, now: Instant) {
-        connection.ids.settle();
-        connection.note_burden(now);
-        let memory = connection.memory();
-        self.own = self.own - connection.counted + memory;
-        connection.counted = memory;
-        connection.counted_output = connection.output.memory();
-    }
-
-    /// Takes up what was added to a connection's output, where nothing else of it has changed. A turn has many replies for
-    /// one connection, and few of them make it take more memory; that it is waited for was noted with the first.
-    pub fn settle_output(&mut self, connection: &mut Connection, now: Instant) {
-        if !connection.dirty || connection.output.memory() != connection.counted_output {
-            self.settle(connection, now);
+        Memory {
+            max,
+            share: max / reactors.max(1),
+            own: 0,
+            shared: Arc::default(),
+            elsewhere: 0,
+            looks_at: 0,
+            awaits_room: false,
         }
     }
 
+    /// Takes up that a connection holds so much now, bytes, of which its output holds a part.
+    #[inline]
+    pub fn settle(&mut self, account: &mut Account, held: usize, output: usize) {
+        self.own = self.own - account.counted + held;
+        account.counted = held;
+        account.counted_output = output;
+    }
+
     /// A connection is gone.
-    pub fn forget(&mut self, connection: &Connection) {
-        self.own -= connection.counted;
+    pub fn forget(&mut self, account: &Account) {
+        self.own -= account.counted;
     }
 
     /// Bytes that several connections of this reactor will be owed.
@@ -84,6 +135,16 @@ impl Memory {
     pub fn look(&mut self, elsewhere: usize) {
         self.elsewhere = elsewhere;
         self.looks_at = (self.held() + self.max / STEPS).min(self.max.saturating_sub(elsewhere));
+    }
+
+    /// A turn begins: the other reactors may be told anew.
+    pub fn begin_turn(&mut self) {
+        self.awaits_room = false;
+    }
+
+    /// Whether the others are to make room and have been told so in this turn; from now on they have.
+    pub fn awaits_room(&mut self) -> bool {
+        !self.is_beyond_share() && std::mem::replace(&mut self.awaits_room, true)
     }
 
     pub fn is_scarce(&self) -> bool {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::clock::Clock;
 
@@ -129,7 +129,7 @@ impl Peers {
         self.room
     }
 
-    /// Whether there is a descriptor for one more. Where there is none, [`release`](Peers::release) tells of the next.
+    /// Whether there is a descriptor for one more. Where there is none, [`note_closed`](Peers::note_closed) tells of the next.
     pub fn has_room(&self) -> bool {
         let mut counts = self.lock();
         counts.is_awaited = counts.descriptors >= self.room;
@@ -152,7 +152,7 @@ impl Peers {
         true
     }
 
-    /// Counts one less for its address and in all; its descriptor is to be [released](Peers::release).
+    /// Counts one less for its address and in all; its descriptor is still open, until [`note_closed`](Peers::note_closed).
     pub fn leave(&self, address: IpAddr) {
         let mut counts = self.lock();
         let count = counts.by_address.get_mut(&address).expect("only who was admitted leaves");
@@ -165,7 +165,7 @@ impl Peers {
 
     /// The descriptor of one that has left is closed. Whether somebody waits for it.
     #[must_use]
-    pub fn release(&self) -> bool {
+    pub fn note_closed(&self) -> bool {
         let mut counts = self.lock();
         counts.descriptors -= 1;
         std::mem::take(&mut counts.is_awaited)
@@ -199,6 +199,36 @@ impl Default for Text {
 impl std::fmt::Debug for Text {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Text")
+    }
+}
+
+/// The figures of one reactor among those of all.
+pub struct Figures {
+    status: Arc<Status>,
+    /// Which of the reactors it is.
+    reactor: usize,
+}
+
+impl Figures {
+    pub fn new(status: Arc<Status>, reactor: usize) -> Figures {
+        Figures { status, reactor }
+    }
+
+    /// The figures of the whole server.
+    pub fn status(&self) -> &Arc<Status> {
+        &self.status
+    }
+
+    /// The figures that this reactor writes.
+    #[inline]
+    pub fn own(&self) -> &ReactorStatus {
+        &self.status.reactors[self.reactor]
+    }
+
+    /// The sum of one counter over the other reactors.
+    pub fn sum_elsewhere(&self, counter: impl Fn(&ReactorStatus) -> &Counter) -> u64 {
+        let others = self.status.reactors.iter().enumerate().filter(|(reactor, _)| *reactor != self.reactor);
+        others.map(|(_, figures)| counter(figures).get()).sum()
     }
 }
 
@@ -263,9 +293,9 @@ mod tests {
         assert!(!peers.has_room());
         peers.leave(a);
         assert!(!peers.has_room(), "its descriptor is not closed yet");
-        assert!(peers.release());
+        assert!(peers.note_closed());
         peers.leave(a);
-        assert!(!peers.release(), "it has been told");
+        assert!(!peers.note_closed(), "it has been told");
         assert!(peers.has_room());
     }
 }

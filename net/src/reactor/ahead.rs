@@ -19,8 +19,7 @@ use paddock_engine::event::{Event, Events};
 use paddock_engine::path;
 use paddock_engine::tree::View;
 
-use super::Reactor;
-use crate::exchange::ConnectionId;
+use crate::exchange::{ConnectionId, Release};
 use crate::read::watches::{WatchPlace, watch_place};
 use crate::time_share::TimeShare;
 use crate::watch::{Foreseen, Watches};
@@ -34,14 +33,14 @@ const LEVELS_MAX: usize = 16;
 
 /// What is known of the events of the version that the reactor holds.
 #[derive(Default)]
-pub(super) struct Ahead {
-    /// How many were looked at.
+pub struct Ahead {
+    /// How many events were looked at.
     looked_at: usize,
     share: TimeShare,
     foreseen: Foreseen,
-    /// The numbers of those of which somebody is to be told.
+    /// The numbers of the events of which somebody is to be told.
     picked: Vec<usize>,
-    /// The replica knows that all were looked at.
+    /// Whether the replica knows that all were looked at.
     is_reported: bool,
     /// Connections with a read that waits for the version.
     waiting: Vec<ConnectionId>,
@@ -49,13 +48,39 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// The connections whose reads have waited.
-    pub(super) fn into_waiting(self) -> Vec<ConnectionId> {
+    pub fn into_waiting(self) -> Vec<ConnectionId> {
         self.waiting
     }
 
+    /// A connection has a read that waits for the version.
+    pub fn note_waiting(&mut self, connection: ConnectionId) {
+        self.waiting.push(connection);
+    }
+
     /// Whether there is more to be looked at.
-    pub(super) fn goes_on(&self) -> bool {
+    pub fn goes_on(&self) -> bool {
         !self.is_reported
+    }
+
+    /// Looks at one slice more of the version's events; where nobody watches anything, that is all of them. Returns whether
+    /// all have been looked at, which is counted for the replica to see.
+    pub fn look_on(&mut self, release: &Release, watches: &Watches) -> bool {
+        let looked_through = release.looked_through.as_ref().expect("it is one that is looked at ahead");
+        let count = release.events.len();
+        if watches.is_empty() {
+            self.looked_at = count;
+        }
+        self.share.begin(Instant::now());
+        self.look_at(&release.events, SLICE, watches);
+        while self.looked_at < count && self.share.is_left(Instant::now()) {
+            self.look_at(&release.events, BLOCK, watches);
+        }
+        self.share.end(Instant::now());
+        self.is_reported = self.looked_at == count;
+        if self.is_reported {
+            looked_through.fetch_add(1, Ordering::Release);
+        }
+        self.is_reported
     }
 
     /// Looks at so many events more, if there are.
@@ -68,58 +93,23 @@ impl Ahead {
         self.picked.extend((self.looked_at..end).filter(concerns));
         self.looked_at = end;
     }
+
+    /// Whether a read sets a watch of which there may be an event between the view and the version ahead. `is_keeper`: its
+    /// connection may ask for ClickHouse Keeper's operations.
+    pub fn concerns_watch(&self, before: View<'_>, after: View<'_>, opcode: i32, is_keeper: bool, body: &[u8]) -> bool {
+        match watch_place(opcode, is_keeper, body) {
+            WatchPlace::Nowhere => false,
+            WatchPlace::Anywhere => true,
+            WatchPlace::At(path) => is_touched(before, after, path.as_deref().unwrap_or_default()),
+        }
+    }
 }
 
 /// The events that are to be fired: those that were picked ahead, or else all.
-pub(super) fn due<'r>(events: &'r Events, ahead: Option<&'r Ahead>) -> impl Iterator<Item = Event<'r>> {
+pub fn due<'r>(events: &'r Events, ahead: Option<&'r Ahead>) -> impl Iterator<Item = Event<'r>> {
     let picked = ahead.map(|ahead| &ahead.picked[..]);
     let count = picked.map_or(events.len(), <[usize]>::len);
     (0..count).map(move |at| events.get(picked.map_or(at, |picked| picked[at])))
-}
-
-impl Reactor {
-    /// Looks at one slice more of what is ahead. Where nobody watches anything, that is all of it.
-    pub(super) fn look_on(&mut self) {
-        let Some(ahead) = self.ahead.as_mut().filter(|ahead| ahead.goes_on()) else { return };
-        let release = self.held.as_ref().expect("what is looked at ahead is held");
-        let looked_through = release.looked_through.as_ref().expect("it is one that is looked at ahead");
-        let count = release.events.len();
-        if self.watches.is_empty() {
-            ahead.looked_at = count;
-        }
-        ahead.share.begin(Instant::now());
-        ahead.look_at(&release.events, SLICE, &self.watches);
-        while ahead.looked_at < count && ahead.share.is_left(Instant::now()) {
-            ahead.look_at(&release.events, BLOCK, &self.watches);
-        }
-        ahead.share.end(Instant::now());
-        if ahead.looked_at == count {
-            ahead.is_reported = true;
-            looked_through.fetch_add(1, Ordering::Release);
-            self.exchange().replica_bell.ring();
-        }
-    }
-
-    /// Whether a read must not be answered before the version that is ahead, because it sets a watch on what that has
-    /// changed. It is run when the version is there. Behind something else that is pending it waits in any case.
-    pub(super) fn waits_for_version(&mut self, slot: u32, opcode: i32, body: &[u8]) -> bool {
-        let Reactor { ahead, held, connections, reader, .. } = self;
-        let (Some(ahead), Some(release)) = (ahead, held) else { return false };
-        let Some(connection) = connections.at(slot).filter(|connection| connection.pending.is_empty()) else {
-            return false;
-        };
-        let waits = match watch_place(opcode, connection.keeper, body) {
-            WatchPlace::Nowhere => false,
-            WatchPlace::Anywhere => true,
-            WatchPlace::At(path) => {
-                is_touched(reader.view(), reader.view_ahead(&release.root), path.as_deref().unwrap_or_default())
-            }
-        };
-        if waits {
-            ahead.waiting.push(connection.id);
-        }
-        waits
-    }
 }
 
 /// Whether there may be an event of this path between two versions. A znode that has none is the same in both, and where

@@ -12,7 +12,8 @@ use paddock_engine::request::opcode;
 use paddock_engine::tree::{ExtendedTypes, HashSeed, Tree};
 use socket2::SockRef;
 
-use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, Parts, RETRY, RETRY_MAX, Reactor, Settings};
+use super::submitter::{RETRY, RETRY_MAX};
+use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, Parts, Reactor, Settings};
 use crate::connection::{Connection, Stage};
 use crate::doorbell::Doorbell;
 use crate::exchange::{Answer, AnswerKind, ConnectionId, Errand, Exchange, Inquiry, Release, RequestKind, Submission};
@@ -30,6 +31,8 @@ struct World {
     reactor: Reactor,
     poll: Poll,
     events: Events,
+    exchanges: Arc<[Arc<Exchange>]>,
+    /// Of the one that there is.
     exchange: Arc<Exchange>,
     address: SocketAddr,
     tree: Tree,
@@ -104,7 +107,7 @@ impl World {
         let reactor = Reactor::new(Parts {
             index: ACCEPTOR,
             registry: poll.registry().try_clone().unwrap(),
-            exchanges,
+            exchanges: exchanges.clone(),
             settings: Arc::new(settings),
             limits: Arc::new(Limits::new(throttle(), LargeRequests::new(None, 0))),
             status: Arc::new(Status {
@@ -117,7 +120,7 @@ impl World {
             zxid: 0,
         });
         let events = Events::with_capacity(EVENTS_PER_TURN);
-        World { reactor: reactor.unwrap(), poll, events, exchange, address, tree, zxid: 0 }
+        World { reactor: reactor.unwrap(), poll, events, exchanges, exchange, address, tree, zxid: 0 }
     }
 
     fn turn(&mut self) {
@@ -139,10 +142,10 @@ impl World {
 
     /// A connection that the reactor has accepted, and not for another one.
     fn open(&mut self) -> TcpStream {
-        self.reactor.next_reactor = ACCEPTOR;
-        let before = self.reactor.connections.len();
+        self.reactor.acceptor.restart();
+        let before = self.reactor.clients.connections.len();
         let stream = TcpStream::connect(self.address).unwrap();
-        self.turn_until(|world| world.reactor.connections.len() > before);
+        self.turn_until(|world| world.reactor.clients.connections.len() > before);
         stream.set_nonblocking(true).unwrap();
         stream
     }
@@ -164,7 +167,7 @@ impl World {
         let connection = connection.unwrap();
         self.answer(connection, AnswerKind::Connected { session, timeout: 20_000 });
         self.turn_until(|world| {
-            world.reactor.connections.get(connection).is_some_and(|found| found.stage == Stage::Established)
+            world.reactor.clients.connections.get(connection).is_some_and(|found| found.stage == Stage::Established)
         });
         let mut welcome = [0; 41];
         self.turn_until(|_| stream.peek(&mut welcome).is_ok_and(|count| count >= 40));
@@ -196,9 +199,8 @@ impl World {
 
     /// From now on nobody is given any time. Before that a slow machine would be enough for that.
     fn shorten_the_deadline(&mut self) {
-        let settings = &self.reactor.settings;
-        self.reactor.settings =
-            Arc::new(Settings { handshake_deadline: Duration::from_millis(1), ..Settings::clone(settings) });
+        let settings = &mut self.reactor.clients.ledger.settings;
+        *settings = Arc::new(Settings { handshake_deadline: Duration::from_millis(1), ..Settings::clone(settings) });
     }
 
     /// Nothing goes to the replica any more.
@@ -228,7 +230,7 @@ fn reset(stream: TcpStream) {
 }
 
 #[test]
-fn handshakes_do_not_gather_while_the_replica_takes_nothing() {
+fn handshakes_do_not_pile_up_while_the_replica_takes_nothing() {
     const BATCHES: usize = 40;
     const BATCH: usize = 100;
     let mut world = World::new(settings());
@@ -236,21 +238,21 @@ fn handshakes_do_not_gather_while_the_replica_takes_nothing() {
     for _ in 0..BATCHES {
         let mut batch: Vec<TcpStream> = (0..BATCH).map(|_| world.open()).collect();
         batch.iter_mut().for_each(|stream| stream.write_all(&hello()).unwrap());
-        world.turn_until(|world| world.reactor.connections.iter().all(|one| one.has_more() || !one.is_read()));
+        world.turn_until(|world| world.reactor.clients.connections.iter().all(|one| one.has_more() || !one.is_read()));
         batch.into_iter().for_each(reset);
-        world.turn_until(|world| world.reactor.connections.is_empty());
+        world.turn_until(|world| world.reactor.clients.connections.is_empty());
     }
-    let requests = world.reactor.submission.requests.len();
+    let requests = world.reactor.clients.ledger.submitter.submission().requests.len();
     assert!(requests <= 4096 + BATCH, "{requests} requests wait");
     let mut late = world.open();
     late.write_all(&hello()).unwrap();
-    world.turn_until(|world| world.reactor.starved.len() == 1);
+    world.turn_until(|world| world.reactor.clients.ledger.submitter.starved() == 1);
     let mut word = world.open();
     word.write_all(b"ruok").unwrap();
     assert_eq!(read_to_end(&mut world, word).unwrap(), b"imok", "a word needs no room");
     world.taken();
-    world.turn_until(|world| world.reactor.connections.iter().all(|one| one.stage == Stage::Establishing));
-    assert!(world.reactor.starved.is_empty());
+    world.turn_until(|world| world.reactor.clients.connections.iter().all(|one| one.stage == Stage::Establishing));
+    assert_eq!(world.reactor.clients.ledger.submitter.starved(), 0);
 }
 
 #[test]
@@ -259,14 +261,16 @@ fn sessions_are_reported_once_however_long_a_report_waits() {
     let mut world = World::new(Settings { heard_interval: Duration::ZERO, ..settings() });
     let mut streams: Vec<TcpStream> = (1..=SESSIONS).map(|session| world.greet(session)).collect();
     world.stop_the_replica();
-    world.turn_until(|world| world.reactor.submission.heard.is_some());
+    world.turn_until(|world| world.reactor.clients.ledger.submitter.holds_report());
     for _ in 0..50 {
-        let received = world.reactor.figures().received.get();
+        let received = world.reactor.clients.ledger.figures.own().received.get();
         streams.iter_mut().for_each(|stream| stream.write_all(&ping()).unwrap());
-        world.turn_until(|world| world.reactor.figures().received.get() >= received + SESSIONS as u64);
+        world.turn_until(|world| {
+            world.reactor.clients.ledger.figures.own().received.get() >= received + SESSIONS as u64
+        });
     }
     drop(streams.pop());
-    world.turn_until(|world| world.reactor.connections.len() == SESSIONS as usize - 1);
+    world.turn_until(|world| world.reactor.clients.connections.len() == SESSIONS as usize - 1);
     let mut reported = Vec::new();
     world.turn_until(|world| {
         let taken = world.taken();
@@ -290,19 +294,20 @@ fn whoever_gives_up_waiting_for_a_session_is_let_go() {
     for stream in [&mut gone, &mut waiting] {
         stream.write_all(&hello()).unwrap();
     }
-    world.turn_until(|world| world.reactor.connections.iter().all(|one| one.stage == Stage::Establishing));
+    world.turn_until(|world| world.reactor.clients.connections.iter().all(|one| one.stage == Stage::Establishing));
     gone.shutdown(Shutdown::Write).unwrap();
     world.shorten_the_deadline();
-    world.turn_until(|world| world.reactor.connections.len() == 1);
-    assert!(world.reactor.connections.iter().all(|one| !one.ended), "the other one waits on");
+    world.turn_until(|world| world.reactor.clients.connections.len() == 1);
+    assert!(world.reactor.clients.connections.iter().all(|one| !one.ended), "the other one waits on");
     // The replica's answer to it finds nobody, and the news of its end comes after what it asked.
-    let submissions: Vec<Submission> = std::iter::once(world.reactor.submission.take()).collect();
+    let submissions: Vec<Submission> =
+        std::iter::once(world.reactor.clients.ledger.submitter.submission().take()).collect();
     let requests = &submissions[0].requests;
     let ended = requests.iter().rfind(|one| matches!(one.kind, RequestKind::Disconnected)).unwrap().connection;
     assert!(requests.iter().any(|one| one.connection == ended && matches!(one.kind, RequestKind::Connect { .. })));
     world.answer(ended, AnswerKind::Connected { session: 7, timeout: 1 });
     world.turn();
-    assert_eq!(world.reactor.connections.len(), 1);
+    assert_eq!(world.reactor.clients.connections.len(), 1);
 }
 
 /// The end of a connection stands behind requests that there is no room for.
@@ -311,34 +316,37 @@ fn whoever_gives_up_waiting_for_room_is_let_go() {
     let mut world = World::new(settings());
     let (mut gone, mut waiting) = (world.greet(1), world.greet(2));
     world.stop_the_replica();
-    world.reactor.submission.bytes = vec![0; 1 << 20];
-    world.turn_until(|world| world.reactor.stuck.is_some());
+    world.reactor.clients.ledger.submitter.submission().bytes = vec![0; 1 << 20];
+    world.turn_until(|world| world.reactor.clients.ledger.submitter.stuck().is_some());
     for stream in [&mut gone, &mut waiting] {
         stream.write_all(&request(1, opcode::SYNC, &[0; 4])).unwrap();
     }
     gone.shutdown(Shutdown::Write).unwrap();
-    world.turn_until(|world| world.reactor.starved.len() == 2 && world.reactor.connections.iter().any(|one| one.ended));
+    world.turn_until(|world| {
+        world.reactor.clients.ledger.submitter.starved() == 2
+            && world.reactor.clients.connections.iter().any(|one| one.ended)
+    });
     world.shorten_the_deadline();
-    world.turn_until(|world| world.reactor.connections.len() == 1);
+    world.turn_until(|world| world.reactor.clients.connections.len() == 1);
     assert_eq!(world.connection().session, 2);
-    assert_eq!(world.reactor.starved.len(), 1, "who is closed waits for nothing");
+    assert_eq!(world.reactor.clients.ledger.submitter.starved(), 1, "who is closed waits for nothing");
 }
 
 #[test]
 fn a_full_queue_is_tried_ever_more_seldom() {
     let mut world = World::new(settings());
     world.stop_the_replica();
-    world.turn_until(|world| world.reactor.stuck.is_some());
-    let since = world.reactor.stuck.unwrap();
+    world.turn_until(|world| world.reactor.clients.ledger.submitter.stuck().is_some());
+    let since = world.reactor.clients.ledger.submitter.stuck().unwrap();
     let waits = [0, 80, 1_000_000].map(|millis| {
-        world.reactor.now = since + Duration::from_millis(millis);
-        world.reactor.accept_again = false;
-        world.reactor.timeout().unwrap()
+        world.reactor.clients.ledger.now = since + Duration::from_millis(millis);
+        world.reactor.acceptor.restart();
+        world.reactor.timeout()
     });
     assert_eq!(waits, [RETRY, Duration::from_millis(10), RETRY_MAX]);
     world.taken();
     world.turn();
-    assert_eq!(world.reactor.stuck, None);
+    assert_eq!(world.reactor.clients.ledger.submitter.stuck(), None);
 }
 
 /// Whatever ends a connection in the middle of a turn, its client is not reset for what it still sends.
@@ -348,12 +356,12 @@ fn a_connection_that_is_ended_in_the_middle_of_a_turn_lingers() {
     let mut stream = world.open();
     stream.write_all(b"ruok").unwrap();
     // What is owed is written at once, where memory is short.
-    world.reactor.memory = Memory::new(0, 1);
-    world.turn_until(|world| world.reactor.connections.is_empty());
-    assert_eq!(world.reactor.lingering.len(), 1);
+    world.reactor.clients.ledger.memory = Memory::new(0, 1);
+    world.turn_until(|world| world.reactor.clients.connections.is_empty());
+    assert_eq!(world.reactor.clients.lingering(), 1);
     stream.write_all(b"\n").unwrap();
     assert_eq!(read_to_end(&mut world, stream).unwrap(), b"imok");
-    world.turn_until(|world| world.reactor.lingering.len() == 0);
+    world.turn_until(|world| world.reactor.clients.lingering() == 0);
 }
 
 #[test]
@@ -361,7 +369,7 @@ fn a_socket_that_lingers_counts_for_no_address() {
     let mut world = World::new(Settings { connections_per_address_max: 1, ..settings() });
     let mut lingering = world.open();
     lingering.write_all(b"ruok").unwrap();
-    world.turn_until(|world| world.reactor.lingering.len() == 1);
+    world.turn_until(|world| world.reactor.clients.lingering() == 1);
     let mut next = world.open();
     next.write_all(b"ruok").unwrap();
     assert_eq!(read_to_end(&mut world, next).unwrap(), b"imok");
@@ -371,8 +379,8 @@ fn a_socket_that_lingers_counts_for_no_address() {
 impl World {
     /// The only connection.
     fn connection(&mut self) -> &mut Connection {
-        assert_eq!(self.reactor.connections.len(), 1);
-        self.reactor.connections.iter_mut().next().unwrap()
+        assert_eq!(self.reactor.clients.connections.len(), 1);
+        self.reactor.clients.connections.iter_mut().next().unwrap()
     }
 
     /// Turns until the only connection has asked so much.
@@ -403,7 +411,7 @@ fn identities_that_waiting_requests_hold_are_counted_and_bounded() {
     let mut stream = world.greet(1);
     stream.write_all(&request(1, opcode::SYNC, &[0; 4])).unwrap();
     world.turn_until_received(2);
-    let before = world.connection().counted;
+    let before = world.connection().account.counted();
     stream.write_all(&auth(&format!("{}:p", "n".repeat(NAME)))).unwrap();
     let mut proofs = Vec::new();
     for number in 0..PROOFS {
@@ -414,7 +422,7 @@ fn identities_that_waiting_requests_hold_are_counted_and_bounded() {
     world.turn_until(|world| world.connection().has_more() && !world.connection().unread);
     assert!(world.connection().ids.len() < PROOFS, "it waits with the rest");
     let lists = world.connection().ids.len() - 2;
-    let counted = world.connection().counted - before;
+    let counted = world.connection().account.counted() - before;
     assert!(counted > lists * NAME, "{counted} bytes were counted of {lists} lists");
     assert!(world.connection().burden() > lists * NAME);
 }
@@ -439,14 +447,15 @@ fn whoever_gets_on_is_not_waited_for_longest() {
     let frame = ping();
     let (begun, rest) = frame.split_at(6);
     stream.write_all(begun).unwrap();
-    world.turn_until(|world| world.connection().burdened.is_some());
-    let since = world.connection().burdened;
+    world.turn_until(|world| world.connection().account.burdened().is_some());
+    let since = world.connection().account.burdened();
     world.turn();
-    world.connection().note_burden(Instant::now());
-    assert_eq!(world.connection().burdened, since, "nothing has come");
+    let burden = world.connection().burden();
+    world.connection().account.note_burden(burden, Instant::now());
+    assert_eq!(world.connection().account.burdened(), since, "nothing has come");
     stream.write_all(&[rest, begun].concat()).unwrap();
     world.turn_until_received(2);
-    assert!(world.connection().input.len() == begun.len() && world.connection().burdened > since);
+    assert!(world.connection().input.len() == begun.len() && world.connection().account.burdened() > since);
 }
 
 #[test]
@@ -475,35 +484,35 @@ fn words_about_connections_wait_for_no_more_than_a_few_texts() {
     for _ in 0..ASKED {
         let mut stream = world.open();
         stream.write_all(b"cons").unwrap();
-        let mut gathers = false;
+        let mut waits = false;
         world.turn_until(|world| {
-            gathers = world.reactor.connections.iter().any(|one| matches!(one.stage, Stage::Gathering { .. }));
-            gathers || world.reactor.connections.is_empty()
+            waits = world.reactor.clients.connections.iter().any(|one| matches!(one.stage, Stage::Inquiring { .. }));
+            waits || world.reactor.clients.connections.is_empty()
         });
-        refused += usize::from(!gathers);
+        refused += usize::from(!waits);
         reset(stream);
-        world.turn_until(|world| world.reactor.connections.is_empty());
+        world.turn_until(|world| world.reactor.clients.connections.is_empty());
     }
-    let asked = &world.reactor.exchanges[1].errands;
+    let asked = &world.exchanges[1].errands;
     assert!(asked.len() < 10 && asked.len() + refused == ASKED, "{} were asked", asked.len());
     while asked.pop().is_some() {}
     let mut stream = world.open();
     stream.write_all(b"cons").unwrap();
-    world.turn_until(|world| matches!(world.connection().stage, Stage::Gathering { .. }));
+    world.turn_until(|world| matches!(world.connection().stage, Stage::Inquiring { .. }));
 }
 
 #[test]
-fn what_words_gather_is_counted() {
+fn what_words_wait_with_is_counted() {
     const LONG: usize = 1_000_000;
     let mut world = World::among(settings(), 3);
     let mut stream = world.open();
     stream.write_all(b"cons").unwrap();
-    world.turn_until(|world| matches!(world.connection().stage, Stage::Gathering { .. }));
+    world.turn_until(|world| matches!(world.connection().stage, Stage::Inquiring { .. }));
     let (connection, text) = (world.connection().id, "n".repeat(LONG));
     let answer = Errand::Connections { connection, text, inquiry: Inquiry::default() };
     assert!(world.exchange.errands.push(answer).is_ok());
-    world.turn_until(|world| world.connection().stage == (Stage::Gathering { awaited: 1 }));
-    assert!(world.reactor.memory.held() >= LONG && world.connection().burdened.is_some());
+    world.turn_until(|world| world.connection().stage == (Stage::Inquiring { awaited: 1 }));
+    assert!(world.reactor.clients.ledger.memory.held() >= LONG && world.connection().account.burdened().is_some());
 }
 
 /// Whoever has less than its share waits for the others, and writes once a turn as always.
@@ -511,14 +520,16 @@ fn what_words_gather_is_counted() {
 fn room_is_asked_for_once_a_turn() {
     let mut world = World::among(Settings { connections_bytes_max: 1 << 20, ..settings() }, 2);
     let _stream = world.greet(1);
-    world.reactor.status.reactors[1].connection_bytes.set(2 << 20);
+    world.reactor.clients.ledger.figures.status().reactors[1].connection_bytes.set(2 << 20);
     world.turn();
-    world.reactor.relieve();
-    assert!(world.reactor.memory.is_exceeded() && world.reactor.awaits_room);
+    world.reactor.clients.relieve();
+    let memory = &mut world.reactor.clients.ledger.memory;
+    assert!(memory.is_exceeded() && memory.awaits_room());
     let slot = world.connection().id.slot;
     world.connection().output.tail().push(0);
-    world.reactor.mark_dirty(slot);
-    world.reactor.relieve();
+    let (connection, ledger) = world.reactor.clients.at(slot).unwrap();
+    ledger.owe(connection);
+    world.reactor.clients.relieve();
     assert_eq!(world.connection().unwritten(), 1, "it is written at the end of the turn");
     world.turn();
     assert_eq!(world.connection().unwritten(), 0);
@@ -529,10 +540,10 @@ fn what_a_reactor_answers_itself_needs_no_room() {
     let mut world = World::new(settings());
     let mut stream = world.greet(1);
     world.stop_the_replica();
-    world.reactor.submission.bytes = vec![0; 1 << 20];
+    world.reactor.clients.ledger.submitter.submission().bytes = vec![0; 1 << 20];
     let read = request(1, opcode::EXISTS, &[&1_i32.to_be_bytes()[..], b"/\0"].concat());
     stream.write_all(&[read, ping(), auth("one:p"), request(2, opcode::SYNC, &[0; 4]), ping()].concat()).unwrap();
-    world.turn_until(|world| world.reactor.starved.len() == 1);
+    world.turn_until(|world| world.reactor.clients.ledger.submitter.starved() == 1);
     world.turn();
     assert_eq!((world.connection().tally.received, world.connection().tally.sent), (3 + 1, 3 + 1), "a handshake too");
     world.taken();

@@ -15,6 +15,7 @@ use paddock_engine::request::opcode;
 use paddock_engine::tree::{HashSeed, Root};
 use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
 
+use super::super::clients::Clients;
 use super::super::{BELL, Parts, Reactor, Settings};
 use super::{LEVELS_MAX, SLICE, is_touched};
 use crate::connection::Connection;
@@ -178,7 +179,7 @@ impl World {
     }
 
     fn connection(&mut self) -> &mut Connection {
-        self.reactor.connections.at(0).expect("it is there")
+        self.reactor.clients.connections.at(0).expect("it is there")
     }
 }
 
@@ -232,9 +233,9 @@ fn a_read_that_waits_for_the_version_ahead_is_charged_with_what_that_has() {
     world.send(&watching(opcode::GET_CHILDREN, "/many"));
     let connection = world.connection();
     assert_eq!(connection.pending.len(), 1, "it waits");
-    assert!(connection.pending_bytes < MANY, "{} bytes for a few", connection.pending_bytes);
+    assert!(connection.pending.weight() < MANY, "{} bytes for a few", connection.pending.weight());
     world.announce(root);
-    assert_eq!((world.connection().pending.len(), world.connection().pending_bytes), (0, 0));
+    assert_eq!((world.connection().pending.len(), world.connection().pending.weight()), (0, 0));
 }
 
 #[test]
@@ -248,10 +249,10 @@ fn who_waits_for_the_version_ahead_is_heard() {
     let connection = world.connection();
     assert!(connection.has_more() && !connection.pending.is_empty(), "some are not even decoded");
     // A report was made of what was heard until then.
-    connection.heard = false;
-    world.reactor.heard.clear();
-    world.reactor.hear_those_who_wait();
-    assert!(world.connection().heard, "its requests wait for the server");
+    connection.lists.heard.clear();
+    let Clients { connections, ledger, .. } = &mut world.reactor.clients;
+    ledger.reports.hear_those_who_wait(connections);
+    assert!(world.connection().lists.heard.is_set(), "its requests wait for the server");
 }
 
 /// Each child that goes is an event of its parent too, of which a one-shot watch is told once.
@@ -266,11 +267,11 @@ fn events_that_cannot_concern_a_watch_any_more_are_not_picked() {
         let mut world = World::new();
         world.create_many(MANY);
         world.send(&watching(opcode, path));
-        assert_eq!(world.reactor.watches.registrations(), 1);
+        assert_eq!(world.reactor.clients.ledger.watches.registrations(), 1);
         let root = world.delete_many_ahead();
-        assert_eq!(world.reactor.ahead.as_ref().unwrap().picked.len(), picked, "of {path} by {opcode}");
+        assert_eq!(world.reactor.releases.view.ahead().unwrap().picked.len(), picked, "of {path} by {opcode}");
         world.announce(root);
-        assert_eq!(world.reactor.watches.registrations(), 1 - picked, "{path} by {opcode}");
+        assert_eq!(world.reactor.clients.ledger.watches.registrations(), 1 - picked, "{path} by {opcode}");
     }
 }
 
@@ -282,13 +283,13 @@ fn events_are_looked_through_in_as_much_time_as_the_others_took() {
     world.send(&watching(opcode::GET_DATA, "/zookeeper"));
     world.release_deletion();
     world.turn();
-    let ahead = world.reactor.ahead.as_mut().unwrap();
+    let ahead = world.reactor.releases.view.ahead().unwrap();
     assert_eq!((ahead.looked_at, ahead.goes_on()), (SLICE, true));
     // As if the others' turn had taken this long.
     ahead.share = TimeShare::with_max(DEADLINE);
     ahead.share.end(Instant::now().checked_sub(DEADLINE).expect("the clock goes on since long before"));
     world.turn();
-    assert!(!world.reactor.ahead.as_ref().unwrap().goes_on());
+    assert!(!world.reactor.releases.view.ahead().unwrap().goes_on());
     assert_eq!(world.looked_through.load(Ordering::Acquire), 1);
 }
 

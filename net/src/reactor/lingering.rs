@@ -14,12 +14,10 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use mio::{Interest, Token};
+use mio::{Interest, Registry, Token};
 
-use super::Reactor;
-
-/// Tokens of these sockets begin here, above all that connections can have.
-pub(super) const LINGERING: usize = 1 << 40;
+use super::descriptors::Descriptors;
+use super::token::LINGERING;
 
 /// A client that has not closed after this long is not waited for. It is looked after with the housekeeping, so that it
 /// may be a second more.
@@ -44,53 +42,10 @@ struct Socket {
 
 /// The sockets of one reactor, oldest first.
 #[derive(Default)]
-pub(super) struct Lingering {
+pub struct Lingering {
     sockets: VecDeque<Socket>,
-    /// Of the last token.
-    next: usize,
-}
-
-impl Reactor {
-    /// Ends a connection that has been told everything.
-    pub(super) fn finish(&mut self, slot: u32) {
-        let Some(stream) = self.detach(slot) else { return };
-        let token = self.lingering.next_token();
-        let until = self.now + LINGER_MAX;
-        let mut socket = Socket { stream, token, until, bytes_left: BYTES_MAX, reads_left: READS_MAX };
-        if socket.has_ended() {
-            return self.release(socket.stream);
-        }
-        // Watched before the client can know that it is to close. A socket that cannot be has no more than its reset.
-        let watched = self.registry.register(&mut socket.stream, token, Interest::READABLE);
-        if watched.and_then(|()| socket.stream.shutdown(Shutdown::Write)).is_err() {
-            return self.release(socket.stream);
-        }
-        self.lingering.sockets.push_back(socket);
-        if self.lingering.sockets.len() > SOCKETS_MAX
-            && let Some(oldest) = self.lingering.sockets.pop_front()
-        {
-            self.release(oldest.stream);
-        }
-    }
-
-    /// Something has come for a socket, or its end.
-    pub(super) fn drain(&mut self, token: Token) {
-        let sockets = &mut self.lingering.sockets;
-        let Some(at) = sockets.iter().position(|socket| socket.token == token) else { return };
-        if sockets[at].has_ended()
-            && let Some(socket) = sockets.remove(at)
-        {
-            self.release(socket.stream);
-        }
-    }
-
-    /// Gives up on those that had their time.
-    pub(super) fn stop_lingering(&mut self) {
-        let now = self.now;
-        while let Some(socket) = self.lingering.sockets.pop_front_if(|socket| socket.until <= now) {
-            self.release(socket.stream);
-        }
-    }
+    /// The number of the last token that was given.
+    last: usize,
 }
 
 impl Lingering {
@@ -98,9 +53,47 @@ impl Lingering {
         self.sockets.len()
     }
 
+    /// Ends the socket of a connection that has been told everything.
+    pub fn add(&mut self, stream: TcpStream, now: Instant, registry: &Registry, descriptors: &Descriptors) {
+        let token = self.next_token();
+        let until = now + LINGER_MAX;
+        let mut socket = Socket { stream, token, until, bytes_left: BYTES_MAX, reads_left: READS_MAX };
+        if socket.has_ended() {
+            return descriptors.close(socket.stream);
+        }
+        // Watched before the client can know that it is to close. A socket that cannot be has no more than its reset.
+        let watched = registry.register(&mut socket.stream, token, Interest::READABLE);
+        if watched.and_then(|()| socket.stream.shutdown(Shutdown::Write)).is_err() {
+            return descriptors.close(socket.stream);
+        }
+        self.sockets.push_back(socket);
+        if self.sockets.len() > SOCKETS_MAX
+            && let Some(oldest) = self.sockets.pop_front()
+        {
+            descriptors.close(oldest.stream);
+        }
+    }
+
+    /// Something has come for a socket, or its end.
+    pub fn drain(&mut self, token: Token, descriptors: &Descriptors) {
+        let Some(at) = self.sockets.iter().position(|socket| socket.token == token) else { return };
+        if self.sockets[at].has_ended()
+            && let Some(socket) = self.sockets.remove(at)
+        {
+            descriptors.close(socket.stream);
+        }
+    }
+
+    /// Gives up on those that had their time.
+    pub fn give_up(&mut self, now: Instant, descriptors: &Descriptors) {
+        while let Some(socket) = self.sockets.pop_front_if(|socket| socket.until <= now) {
+            descriptors.close(socket.stream);
+        }
+    }
+
     fn next_token(&mut self) -> Token {
-        self.next = (self.next + 1) % TOKENS;
-        Token(LINGERING + self.next)
+        self.last = (self.last + 1) % TOKENS;
+        Token(LINGERING + self.last)
     }
 }
 

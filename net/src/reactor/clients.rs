@@ -1,0 +1,339 @@
+//! The clients of one reactor: their connections from the first byte to the last, and the [`Ledger`] that is kept of them.
+//!
+//! Here is what may close a connection, and what is done with all of them.
+
+use std::cmp::Reverse;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use super::descriptors::Descriptors;
+use super::ledger::Ledger;
+use super::lingering::Lingering;
+use super::reactors::Reactors;
+use super::token;
+use crate::connection::{Connection, Stage};
+use crate::connections::Connections;
+use crate::exchange::{ConnectionId, RequestKind};
+
+/// Bytes written to one connection before others have their turn: a client may read as fast as it is written to.
+const WRITE_BYTES: usize = 2 * 1024 * 1024;
+
+pub struct Clients {
+    pub connections: Connections,
+    pub ledger: Ledger,
+    /// Sockets whose connections this server has ended.
+    lingering: Lingering,
+    pub reactors: Reactors,
+    descriptors: Descriptors,
+    /// Of the poll that tells of the clients' sockets.
+    registry: Registry,
+}
+
+impl Clients {
+    pub fn new(ledger: Ledger, reactors: Reactors, registry: Registry) -> Clients {
+        Clients {
+            connections: Connections::default(),
+            descriptors: Descriptors::new(ledger.figures.status().clone(), reactors.acceptor().clone()),
+            ledger,
+            lingering: Lingering::default(),
+            reactors,
+            registry,
+        }
+    }
+
+    /// The connection that has a slot, and the ledger.
+    #[inline]
+    pub fn at(&mut self, slot: u32) -> Option<(&mut Connection, &mut Ledger)> {
+        let connection = self.connections.at(slot)?;
+        Some((connection, &mut self.ledger))
+    }
+
+    /// The connection that is meant, if it is still there, and the ledger.
+    pub fn get(&mut self, id: ConnectionId) -> Option<(&mut Connection, &mut Ledger)> {
+        let connection = self.connections.get(id)?;
+        Some((connection, &mut self.ledger))
+    }
+
+    /// A turn begins: takes note of what the other reactors have, and makes room where that is too much.
+    pub fn begin_turn(&mut self) {
+        self.ledger.begin_turn();
+        self.compare_memory();
+        self.relieve();
+    }
+
+    /// How many sockets of clients there are, of connections and of those that linger.
+    pub fn sockets(&self) -> usize {
+        self.connections.len() + self.lingering.len()
+    }
+
+    /// Takes up a connection that was accepted.
+    pub fn open(&mut self, mut stream: TcpStream, address: IpAddr, port: u16) {
+        let id = self.connections.next_id();
+        let token = token::of_connection(id.slot);
+        let registered = stream
+            .set_nodelay(true)
+            .and_then(|()| self.keep_alive(&stream))
+            .and_then(|()| self.registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE));
+        if let Err(error) = registered {
+            tracing::debug!(%address, %error, "a connection was gone before it was served");
+            self.descriptors.leave(address);
+            return self.descriptors.close(stream);
+        }
+        let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let connection = Connection::new(id, stream, address, port, self.ledger.now, wall_ms);
+        self.connections.insert(Box::new(connection));
+        self.tell_connections();
+    }
+
+    fn keep_alive(&self, stream: &TcpStream) -> io::Result<()> {
+        if self.ledger.settings.tcp_keep_alive { socket2::SockRef::from(stream).set_keepalive(true) } else { Ok(()) }
+    }
+
+    /// A connection was accepted and given to another reactor, which does not take it: its socket is closed.
+    pub fn note_turned_away(&self, address: IpAddr) {
+        self.descriptors.leave(address);
+        self.descriptors.note_closed();
+    }
+
+    /// Forgets a connection and closes its socket; its session lives on.
+    pub fn close(&mut self, slot: u32) {
+        if let Some(stream) = self.detach(slot) {
+            self.descriptors.close(stream);
+        }
+    }
+
+    /// Forgets a connection that has been told everything, and waits for the client to close its socket.
+    fn finish(&mut self, slot: u32) {
+        if let Some(stream) = self.detach(slot) {
+            self.lingering.add(stream, self.ledger.now, &self.registry, &self.descriptors);
+        }
+    }
+
+    /// Forgets a connection, which counts for its address no more; its session lives on. The socket is the caller's, to be
+    /// closed by the [`Descriptors`].
+    fn detach(&mut self, slot: u32) -> Option<TcpStream> {
+        let mut connection = self.connections.remove(slot)?;
+        let Ledger { settings, limits, figures, memory, watches, submitter, reports, .. } = &mut self.ledger;
+        self.descriptors.leave(connection.address);
+        // A descriptor that is closed right after this is removed from the poll in any case.
+        let _ = self.registry.deregister(&mut connection.stream);
+        watches.forget(slot);
+        memory.forget(&connection.account);
+        submitter.forget(&mut connection);
+        limits.large.give_back(connection.pending.large());
+        reports.note_closed(&connection);
+        figures.own().outstanding.set(submitter.outstanding());
+        let has_session = connection.session != 0 || connection.stage == Stage::Establishing;
+        if connection.known && (has_session || settings.tells_gone) {
+            if settings.tells_gone {
+                submitter.tell_gone(connection.id);
+            }
+            self.ledger.request(connection.id, connection.session, false, RequestKind::Disconnected);
+        }
+        self.tell_connections();
+        Some(connection.stream)
+    }
+
+    fn tell_connections(&self) {
+        self.ledger.figures.own().connections.set(self.connections.len() as u64);
+    }
+
+    /// Something has come for a socket that lingers, or its end.
+    pub fn drain(&mut self, token: Token) {
+        self.lingering.drain(token, &self.descriptors);
+    }
+
+    /// Hands the turn's requests to the replica. A full queue keeps them here; no more are decoded until it has room.
+    pub fn submit(&mut self) {
+        for slot in self.ledger.submitter.submit(self.ledger.now) {
+            if let Some((connection, ledger)) = self.at(slot) {
+                connection.lists.starved.clear();
+                ledger.serve_again(connection);
+            }
+        }
+    }
+
+    /// Whether there is room for a request on the way to the replica, or can be made. If not, the connection is served
+    /// again when there is some.
+    pub fn has_room(&mut self, slot: u32) -> bool {
+        if self.ledger.submitter.is_full() {
+            self.submit();
+        }
+        let is_full = self.ledger.submitter.is_full();
+        if is_full && let Some((connection, ledger)) = self.at(slot) {
+            ledger.submitter.starve(connection);
+        }
+        !is_full
+    }
+
+    /// Tells the replica which sessions were heard, once it is known of all up to the time for it.
+    pub fn report(&mut self) {
+        let Ledger { submitter, reports, now, .. } = &mut self.ledger;
+        // What is heard while the last report waits for room goes into the next.
+        if reports.is_due() && !submitter.holds_report() {
+            submitter.report(reports.take(*now, &mut self.connections));
+        }
+    }
+
+    /// Writes to every connection that has output: once, and more often only for a long reply.
+    pub fn write_all(&mut self) {
+        let slots = self.ledger.to_write.take();
+        for slot in &slots {
+            self.write_out(*slot);
+        }
+        // Whoever takes more at once is written to again in the next turn.
+        self.ledger.to_write.put_back(slots);
+    }
+
+    fn write_out(&mut self, slot: u32) {
+        let Some((connection, ledger)) = self.at(slot) else { return };
+        connection.lists.to_write.clear();
+        let mut total = 0;
+        while connection.unwritten() > 0 {
+            if total == WRITE_BYTES {
+                ledger.write_to(connection);
+                break;
+            }
+            match connection.output.write_to(&mut connection.stream, WRITE_BYTES - total) {
+                Ok(0) => return self.close(slot),
+                Ok(count) => total += count,
+                // The poll tells when there is room again.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    connection.output.trim();
+                    break;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.close(slot),
+            }
+        }
+        if ledger.memory.is_scarce() {
+            connection.shrink();
+        }
+        if total > 0 {
+            connection.note_progress(ledger.now);
+        }
+        ledger.settle(connection);
+        ledger.figures.own().written_bytes.add(total as u64);
+        match connection.stage {
+            Stage::Flushing if connection.unwritten() == 0 => self.finish(slot),
+            Stage::Flushing if total > 0 => connection.progress = ledger.now,
+            // It may have waited for its output to go.
+            Stage::Established if total > 0 && connection.has_more() => ledger.serve_again(connection),
+            _ => {}
+        }
+    }
+
+    /// Tells the other reactors what this one's connections hold, and takes note of theirs.
+    pub fn compare_memory(&mut self) {
+        let Ledger { figures, memory, .. } = &mut self.ledger;
+        figures.own().connection_bytes.set(memory.held() as u64);
+        let elsewhere = figures.sum_elsewhere(|figures| &figures.connection_bytes);
+        memory.look(usize::try_from(elsewhere).unwrap_or(usize::MAX));
+    }
+
+    /// Keeps the memory of all connections within its bound. To be called wherever a connection has got more, in the middle
+    /// of a turn too: one turn may bring more than there is room for. Any connection may be gone afterwards.
+    #[inline]
+    pub fn relieve(&mut self) {
+        if self.ledger.memory.must_look() {
+            self.look_at_memory();
+        }
+    }
+
+    fn look_at_memory(&mut self) {
+        self.compare_memory();
+        if self.ledger.memory.is_exceeded() {
+            self.make_memory();
+        }
+    }
+
+    fn make_memory(&mut self) {
+        if self.ledger.memory.awaits_room() {
+            return;
+        }
+        // What a client takes at once it does not leave lying.
+        self.write_all();
+        self.compare_memory();
+        if !self.ledger.memory.is_exceeded() {
+            return;
+        }
+        if self.ledger.memory.is_beyond_share() {
+            self.close_worst();
+            self.compare_memory();
+        } else {
+            // Whoever has more than its share may be asleep.
+            self.reactors.ring_all();
+        }
+    }
+
+    /// Closes those that have had most for longest, until there is room.
+    fn close_worst(&mut self) {
+        let Ledger { memory, now, .. } = &mut self.ledger;
+        let mut burdens = Vec::new();
+        for connection in self.connections.iter_mut() {
+            connection.shrink();
+            connection.settle(memory, *now);
+            // Whom nothing is waited for has nothing to be closed for.
+            if connection.burden() > 0 {
+                burdens.push((connection.memory_over_time(*now), connection.id.slot));
+            }
+        }
+        burdens.sort_unstable_by_key(|(burden, _)| Reverse(*burden));
+        for (_, slot) in burdens {
+            if self.ledger.memory.is_relieved() {
+                break;
+            }
+            self.close_for_memory(slot);
+        }
+    }
+
+    fn close_for_memory(&mut self, slot: u32) {
+        let Some((connection, ledger)) = self.at(slot) else { return };
+        let max = ledger.settings.connections_bytes_max;
+        tracing::warn!(
+            address = %connection.address,
+            session = format_args!("0x{:x}", connection.session),
+            unread = connection.unwritten(),
+            unfinished = connection.burden() - connection.unwritten(),
+            "what clients do not read, or do not send to the end, takes paddock.connections.maxBytes={max}; the \
+             connection that has had most for longest was closed: see why its client does not read, or raise the setting"
+        );
+        self.close(slot);
+    }
+
+    /// Closes those that have had their time: who has not opened a session, who does not take the last that it is told,
+    /// and who has gone and is waited for.
+    pub fn close_late(&mut self) {
+        let Ledger { settings, submitter, reports, now, .. } = &self.ledger;
+        self.lingering.give_up(*now, &self.descriptors);
+        let deadline = settings.handshake_deadline;
+        let is_stuck = submitter.stuck().is_some_and(|since| now.saturating_duration_since(since) > deadline);
+        let is_late = |connection: &&Connection| {
+            let has_deadline = match connection.stage {
+                Stage::Handshake | Stage::Inquiring { .. } | Stage::Flushing => true,
+                // Whoever waits for its session may wait long. Whoever has given up must not keep a descriptor: its
+                // session begins without a connection, and expires as any other.
+                Stage::Establishing => connection.ended,
+                // Its end stands behind what is not read. What it has asked for is executed all the same, as far as it
+                // has been read.
+                Stage::Established | Stage::Leaving => connection.ended && is_stuck,
+            };
+            has_deadline && reports.hearing().waited_since(connection.progress) > deadline
+        };
+        let late: Vec<u32> = self.connections.iter().filter(is_late).map(|connection| connection.id.slot).collect();
+        for slot in late {
+            self.close(slot);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Clients {
+    pub fn lingering(&self) -> usize {
+        self.lingering.len()
+    }
+}

@@ -1,0 +1,241 @@
+//! What a reactor keeps for its connections together: the lists in which they stand, the memory that they hold, what
+//! they watch, what they have asked the replica, and what is counted of them.
+//!
+//! Whatever is done with one connection is done with it and the ledger. That a connection closes is the business of
+//! [`Clients`](super::clients::Clients), who has both.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use paddock_engine::error::Code;
+
+use super::report::Reports;
+use super::settings::Settings;
+use super::submitter::Submitter;
+use crate::connection::{Connection, Stage};
+use crate::exchange::{ConnectionId, Request, RequestKind};
+use crate::limits::Limits;
+use crate::memory::Memory;
+use crate::pending::ShortReply;
+use crate::read::count::Count;
+use crate::reply;
+use crate::slots::SlotList;
+use crate::status::Figures;
+use crate::watch::Watches;
+
+/// While a connection has more unwritten output than this, its requests wait, bytes.
+const OUTPUT_PAUSE: usize = 1024 * 1024;
+/// While so many of a connection's requests are not answered, the next ones wait.
+const PENDING_MAX: usize = 4096;
+/// While what waits behind a connection's writes weighs more than this, its requests wait, bytes.
+const PENDING_BYTES_MAX: usize = 1024 * 1024;
+
+pub struct Ledger {
+    pub settings: Arc<Settings>,
+    pub limits: Arc<Limits>,
+    pub figures: Figures,
+    pub memory: Memory,
+    pub watches: Watches,
+    pub submitter: Submitter,
+    pub reports: Reports,
+    /// Connections with output that is to be written.
+    pub to_write: SlotList,
+    /// Connections that are to be served although no event will tell.
+    pub to_serve: SlotList,
+    /// Connections whose znodes are being counted.
+    pub to_count: VecDeque<ConnectionId>,
+    /// When this half of the turn began.
+    pub now: Instant,
+}
+
+/// How much of a connection's output and of its waiting reads there may be for its next frame to be looked at, bytes.
+#[derive(Clone, Copy)]
+pub struct Allowance {
+    output_max: usize,
+    pending_bytes_max: usize,
+}
+
+impl Ledger {
+    /// A turn begins: takes note of what the other reactors have at this moment.
+    pub fn begin_turn(&mut self) {
+        self.memory.begin_turn();
+        self.submitter.note_outstanding_elsewhere(self.figures.sum_elsewhere(|figures| &figures.outstanding));
+    }
+
+    /// Whether there is something to be done in the next turn although no event will tell.
+    pub fn has_work(&self) -> bool {
+        !self.to_serve.is_empty() || !self.to_write.is_empty() || !self.to_count.is_empty()
+    }
+
+    /// Tells the figures that are only told once a turn.
+    pub fn tell(&self) {
+        let figures = self.figures.own();
+        figures.watches.set(self.watches.registrations() as u64);
+        figures.connection_bytes.set(self.memory.held() as u64);
+    }
+
+    /// What a connection is allowed at this moment. Where memory is scarce, what it has asked for goes before what it asks
+    /// next.
+    #[inline]
+    pub fn allowance(&self) -> Allowance {
+        match self.memory.is_scarce() {
+            true => Allowance { output_max: 0, pending_bytes_max: 0 },
+            false => Allowance { output_max: OUTPUT_PAUSE, pending_bytes_max: PENDING_BYTES_MAX },
+        }
+    }
+
+    /// Whether the connection's next frame may be looked at.
+    #[inline]
+    pub fn may_read(&self, connection: &Connection, allowance: Allowance) -> bool {
+        let pending = &connection.pending;
+        let stage_allows = matches!(connection.stage, Stage::Handshake | Stage::Established);
+        let must_wait = connection.lists.starved.is_set()
+            || pending.counts()
+            || connection.unwritten() > allowance.output_max
+            || pending.len() >= PENDING_MAX
+            || (connection.waiting_bytes() > allowance.pending_bytes_max && !pending.is_empty())
+            || (pending.writes() > 0 && self.submitter.outstanding_in_all() > self.settings.outstanding_max);
+        stage_allows && !must_wait
+    }
+
+    /// Takes up what has changed with a connection's memory.
+    pub fn settle(&mut self, connection: &mut Connection) {
+        connection.settle(&mut self.memory, self.now);
+    }
+
+    /// Something was added to the connection's output.
+    #[inline]
+    pub fn owe(&mut self, connection: &mut Connection) {
+        connection.settle_output(&mut self.memory, self.now);
+        self.write_to(connection);
+    }
+
+    /// The connection is to be written to.
+    #[inline]
+    pub fn write_to(&mut self, connection: &mut Connection) {
+        self.to_write.add(connection.id.slot, &mut connection.lists.to_write);
+    }
+
+    /// The connection is to be served in the next turn, although no event may tell of it.
+    pub fn serve_again(&mut self, connection: &mut Connection) {
+        self.to_serve.add(connection.id.slot, &mut connection.lists.to_serve);
+    }
+
+    /// Nothing follows what is in the connection's output now.
+    pub fn end_after_output(&mut self, connection: &mut Connection) {
+        connection.stage = Stage::Flushing;
+        connection.progress = self.now;
+        self.watches.forget(connection.id.slot);
+        self.owe(connection);
+    }
+
+    /// Puts a request into the turn's submission.
+    pub fn request(&mut self, connection: ConnectionId, session: i64, fence: bool, kind: RequestKind) {
+        self.submitter.request(Request { connection, session, fence, received: self.now, kind });
+    }
+
+    /// Puts a request into the turn's submission whose answer has its place behind what is pending.
+    pub fn await_replica(&mut self, connection: &mut Connection, opcode: i32, kind: RequestKind) {
+        let fence = connection.pending.ends_with_reads();
+        connection.pending.push_write(opcode, self.now);
+        self.submitter.note_asked();
+        self.tell_outstanding();
+        self.request(connection.id, connection.session, fence, kind);
+    }
+
+    /// The oldest pending entry is the request that was just answered, with this code.
+    pub fn end_write(&mut self, connection: &mut Connection, xid: i32, zxid: i64, code: i32) {
+        let write = connection.pending.pop_write();
+        self.submitter.note_answered(1);
+        self.limits.large.give_back(write.large);
+        self.tell_outstanding();
+        self.note_answer(connection, (code == 0).then_some(write.opcode), xid, zxid, write.received);
+        while let Some(reply) = connection.pending.pop_ready() {
+            connection.output.tail().extend_from_slice(&reply);
+        }
+    }
+
+    fn tell_outstanding(&self) {
+        self.figures.own().outstanding.set(self.submitter.outstanding());
+    }
+
+    /// Goes on with a count later; the connection has nothing pending before it.
+    pub fn postpone_count(&mut self, connection: &mut Connection, xid: i32, count: Count, received: Instant) {
+        connection.pending.put_count(xid, count, received);
+        self.to_count.push_back(connection.id);
+    }
+
+    /// A reply without a transaction or a view, behind those to what came before it.
+    pub fn answer_in_turn(&mut self, connection: &mut Connection, xid: i32, body: &[u8]) {
+        if connection.pending.is_empty() {
+            reply::write(xid, 0, 0, body, connection.output.tail());
+            self.owe(connection);
+        } else {
+            let mut bytes = Vec::new();
+            reply::write(xid, 0, 0, body, &mut bytes);
+            connection.pending.push_ready(ShortReply::new(&bytes));
+        }
+        self.note_sent(connection);
+    }
+
+    /// An error that ends the connection.
+    pub fn refuse(&mut self, connection: &mut Connection, xid: i32, zxid: i64, code: Code) {
+        reply::write(xid, zxid, code.number(), &[], connection.output.tail());
+        self.note_sent(connection);
+        self.end_after_output(connection);
+    }
+
+    /// Plain text, and then the end.
+    pub fn say(&mut self, connection: &mut Connection, text: &str) {
+        connection.output.tail().extend_from_slice(text.as_bytes());
+        self.note_sent(connection);
+        self.end_after_output(connection);
+    }
+
+    /// Counts something that has come.
+    #[inline]
+    pub fn note_received(&self, connection: &mut Connection) {
+        connection.tally.received += 1;
+        self.figures.own().received.add(1);
+    }
+
+    /// Counts something that was said and answers no request.
+    pub fn note_sent(&self, connection: &mut Connection) {
+        connection.tally.sent += 1;
+        self.figures.own().sent.add(1);
+    }
+
+    /// Counts an answer and its latency. `opcode`: `None` where the four-letter words do not tell what was answered.
+    pub fn note_answer(
+        &self,
+        connection: &mut Connection,
+        opcode: Option<i32>,
+        xid: i32,
+        zxid: i64,
+        received: Instant,
+    ) {
+        self.note_answer_after(connection, opcode, xid, zxid, self.now.saturating_duration_since(received));
+    }
+
+    /// The same of an answer in the turn in which the request came.
+    #[inline]
+    pub fn note_answer_at_once(&self, connection: &mut Connection, opcode: i32, xid: i32, zxid: i64) {
+        self.note_answer_after(connection, Some(opcode), xid, zxid, Duration::ZERO);
+    }
+
+    #[inline]
+    fn note_answer_after(
+        &self,
+        connection: &mut Connection,
+        opcode: Option<i32>,
+        xid: i32,
+        zxid: i64,
+        latency: Duration,
+    ) {
+        connection.tally.note_answer(opcode, xid, zxid, self.now, latency.as_millis() as u64);
+        let figures = self.figures.own();
+        figures.sent.add(1);
+        figures.note_latency(latency.as_micros() as u64);
+    }
+}

@@ -1,0 +1,175 @@
+//! What the replica sends: versions with their events and answers.
+
+use std::ops::ControlFlow;
+
+use paddock_engine::request::opcode;
+
+use super::ahead::{Ahead, due};
+use super::clients::Clients;
+use super::ledger::Ledger;
+use super::notifications::Notifications;
+use super::view::{Held, ReactorView};
+use crate::connect::{password_of, write_refusal, write_response};
+use crate::connection::{Connection, Stage};
+use crate::exchange::{Answer, AnswerKind};
+use crate::pending::{Due, PendingRead};
+use crate::read::{self, ReadCaller, ReadContext};
+use crate::reply;
+
+/// Takes releases, and has the view follow.
+pub struct Releases {
+    pub view: ReactorView,
+    notifications: Notifications,
+}
+
+impl Releases {
+    pub fn new(view: ReactorView) -> Releases {
+        Releases { view, notifications: Notifications::default() }
+    }
+
+    /// Takes every release that is announced.
+    #[inline]
+    pub fn catch_up(&mut self, clients: &mut Clients) {
+        let announced = self.view.announced();
+        if !self.view.is_newest(announced) {
+            self.take_releases(clients, announced);
+        }
+    }
+
+    fn take_releases(&mut self, clients: &mut Clients, announced: u64) {
+        while let Some(next) = self.view.take_next(announced) {
+            self.take_release(clients, next);
+        }
+        assert!(self.view.version() >= announced, "a version is queued before it is announced");
+    }
+
+    fn take_release(&mut self, clients: &mut Clients, Held { release, ahead }: Held) {
+        self.view.advance(release.root, release.zxid);
+        // Where nobody watches, nobody is told; a watch that is set below is set on this version.
+        let watched = (!clients.ledger.watches.is_empty()).then(|| due(&release.events, ahead.as_deref()));
+        let mut events = watched.into_iter().flatten().peekable();
+        for answer in &release.answers {
+            while let Some(event) = events.next_if(|event| event.zxid <= answer.zxid) {
+                self.notifications.fire(clients, &event);
+            }
+            take_answer(clients, answer, release.zxid, &release.bytes);
+            clients.relieve();
+        }
+        events.for_each(|event| self.notifications.fire(clients, &event));
+        // Only now: what they read is the whole version, and its events come first.
+        for answer in &release.answers {
+            self.run_reads(clients, answer.connection.slot);
+        }
+        for id in ahead.map_or_else(Vec::new, |ahead| Ahead::into_waiting(*ahead)) {
+            if clients.get(id).is_some() {
+                self.run_reads(clients, id.slot);
+            }
+        }
+    }
+
+    /// Runs what waited behind writes that are answered now, up to the next write or a count that takes its time.
+    fn run_reads(&self, clients: &mut Clients, slot: u32) {
+        loop {
+            let Some((connection, ledger)) = clients.at(slot) else { return };
+            if connection.stage == Stage::Flushing {
+                return;
+            }
+            // Reads are let wait by about how long their replies will be, which the write before them can make wrong.
+            if connection.is_far_behind() {
+                warn_of_output(connection);
+                return clients.close(slot);
+            }
+            match connection.pending.pop_due() {
+                Some(Due::Read(read)) => run_read(connection, ledger, &self.view, &read),
+                Some(Due::Ready(reply)) => connection.output.tail().extend_from_slice(&reply),
+                None => break,
+            }
+            ledger.owe(connection);
+            clients.relieve();
+        }
+        // It may have had to wait for this; its next frames may be here already.
+        if let Some((connection, ledger)) = clients.at(slot)
+            && connection.has_more()
+        {
+            ledger.serve_again(connection);
+        }
+    }
+}
+
+fn run_read(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView, read: &PendingRead) {
+    ledger.limits.large.give_back(read.large);
+    let mut context = ReadContext {
+        view: view.tree(),
+        zxid: view.zxid(),
+        authority: &ledger.settings.authority,
+        watches: &mut ledger.watches,
+        frame_max: ledger.settings.frame_max,
+    };
+    let caller = ReadCaller { slot: connection.id.slot, ids: &read.ids, keeper: connection.keeper };
+    let body = connection.pending.body(read);
+    let answered = read::answer(&mut context, caller, read.xid, read.opcode, body, connection.output.tail());
+    connection.pending.end_read(read);
+    match answered {
+        ControlFlow::Break(count) => ledger.postpone_count(connection, read.xid, count, read.received),
+        ControlFlow::Continue(()) => {
+            ledger.note_answer(connection, Some(read.opcode), read.xid, view.zxid(), read.received);
+        }
+    }
+}
+
+/// Tells a connection what the replica has answered. `zxid`: the newest transaction of the answer's version.
+fn take_answer(clients: &mut Clients, answer: &Answer, zxid: i64, bytes: &[u8]) {
+    let slot = answer.connection.slot;
+    let Some((connection, ledger)) = clients.get(answer.connection) else { return };
+    if connection.stage == Stage::Flushing {
+        // It has been told that it is closed; nothing may follow.
+        return;
+    }
+    match &answer.kind {
+        AnswerKind::Reply { xid, code, body } => {
+            let body = &bytes[body.start as usize..body.end as usize];
+            if connection.is_far_behind() {
+                warn_of_output(connection);
+                return clients.close(slot);
+            }
+            reply::write(*xid, answer.zxid, *code, body, connection.output.tail());
+            ledger.end_write(connection, *xid, zxid, *code);
+        }
+        AnswerKind::Closed { xid } => {
+            reply::write(*xid, answer.zxid, 0, &[], connection.output.tail());
+            connection.session = 0;
+            ledger.end_write(connection, *xid, zxid, 0);
+            ledger.end_after_output(connection);
+        }
+        AnswerKind::Connected { session, timeout } => {
+            connection.session = *session;
+            connection.timeout = *timeout;
+            connection.stage = Stage::Established;
+            let password = password_of(*session);
+            write_response(*timeout, *session, password, connection.with_flag, connection.output.tail());
+            let greeted = connection.greeted;
+            ledger.note_answer(connection, Some(opcode::CREATE_SESSION), 0, zxid, greeted);
+            ledger.serve_again(connection);
+        }
+        AnswerKind::Refused => {
+            write_refusal(connection.with_flag, connection.output.tail());
+            connection.session = 0;
+            ledger.note_sent(connection);
+            ledger.end_after_output(connection);
+        }
+        AnswerKind::Dropped => {
+            connection.session = 0;
+            return clients.close(slot);
+        }
+        AnswerKind::Cut => return clients.close(slot),
+    }
+    ledger.owe(connection);
+}
+
+fn warn_of_output(connection: &Connection) {
+    tracing::warn!(
+        address = %connection.address,
+        session = format_args!("0x{:x}", connection.session),
+        "a client asked for far more than it could read; its connection was closed"
+    );
+}

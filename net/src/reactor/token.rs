@@ -1,0 +1,43 @@
+//! The tokens by which a reactor's poll tells of its sources.
+
+use mio::Token;
+
+/// The token of a reactor's bell.
+pub const BELL: Token = Token(0);
+pub const LISTENER: Token = Token(1);
+/// Connections' tokens begin here.
+const FIRST_CONNECTION: usize = 2;
+/// Tokens of sockets that linger begin here, above all that connections can have.
+pub const LINGERING: usize = 1 << 40;
+/// Tokens from here on are somebody else's, with whom the reactor shares a poll.
+pub const FOREIGN: usize = usize::MAX - (SOURCES_BESIDE - 1);
+/// What a poll may watch besides clients' sockets: the bell, the listener, and what is somebody else's.
+pub const SOURCES_BESIDE: usize = 16;
+
+/// What an event tells of.
+pub enum Source {
+    Bell,
+    Listener,
+    /// The connection that has this slot.
+    Connection(u32),
+    /// A socket that lingers.
+    Lingering(Token),
+    Foreign,
+}
+
+/// The token of the connection that has this slot.
+pub fn of_connection(slot: u32) -> Token {
+    Token(slot as usize + FIRST_CONNECTION)
+}
+
+/// What has this token.
+#[inline]
+pub fn source(token: Token) -> Source {
+    match token {
+        BELL => Source::Bell,
+        LISTENER => Source::Listener,
+        Token(FOREIGN..) => Source::Foreign,
+        token @ Token(LINGERING..) => Source::Lingering(token),
+        Token(token) => Source::Connection((token - FIRST_CONNECTION) as u32),
+    }
+}

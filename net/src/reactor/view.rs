@@ -1,0 +1,156 @@
+//! The reactor's view: the version of the tree by which reads are answered, and the next one while it is held.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use paddock_engine::tree::{Reader, Root, View};
+
+use super::ahead::Ahead;
+use crate::connection::Connection;
+use crate::exchange::{Exchange, Release};
+use crate::watch::Watches;
+
+/// Whether a held version has been announced is looked at again after this.
+const HELD_RETRY: Duration = Duration::from_millis(1);
+
+pub struct ReactorView {
+    exchange: Arc<Exchange>,
+    reader: Reader,
+    /// The newest transaction of the view.
+    zxid: i64,
+    /// A version that was taken from the queue before it was announced.
+    held: Option<Held>,
+}
+
+/// A version, and what is known of its events if they are very many.
+pub struct Held {
+    pub release: Release,
+    pub ahead: Option<Box<Ahead>>,
+}
+
+impl ReactorView {
+    /// `zxid` is the newest transaction of the view that the reader has.
+    pub fn new(exchange: Arc<Exchange>, reader: Reader, zxid: i64) -> ReactorView {
+        ReactorView { exchange, reader, zxid, held: None }
+    }
+
+    /// The tree as reads see it.
+    #[inline]
+    pub fn tree(&self) -> View<'_> {
+        self.reader.view()
+    }
+
+    /// The newest transaction of the view.
+    #[inline]
+    pub fn zxid(&self) -> i64 {
+        self.zxid
+    }
+
+    /// The tree of the version that is held, or else of the view.
+    pub fn next_tree(&self) -> View<'_> {
+        self.held.as_ref().map_or_else(|| self.tree(), |held| self.reader.view_ahead(&held.release.root))
+    }
+
+    /// Before the poll: lets go of the version, if nothing needs it. What is `owed` to connections needs it: reads that
+    /// wait behind a write are answered by exactly the version of that write. So does what is ahead, which is compared with
+    /// the version before it.
+    pub fn sleep(&mut self, is_owed: bool) {
+        if !is_owed && !self.is_ahead() {
+            self.reader.sleep();
+        }
+    }
+
+    /// After the poll.
+    pub fn wake(&mut self) {
+        self.reader.wake();
+    }
+
+    /// The number of the version that was announced last.
+    #[inline]
+    pub fn announced(&self) -> u64 {
+        self.reader.published()
+    }
+
+    /// The number of the version by which reads are answered.
+    pub fn version(&self) -> u64 {
+        self.reader.version()
+    }
+
+    /// Whether there is nothing to be taken from the queue, where `announced` is what was announced last.
+    #[inline]
+    pub fn is_newest(&self, announced: u64) -> bool {
+        self.reader.version() == announced && self.held.is_none() && self.exchange.releases.is_empty()
+    }
+
+    /// Takes the next version from the queue, if it is announced. If it is not, it is held.
+    pub fn take_next(&mut self, announced: u64) -> Option<Held> {
+        let mut next = match self.held.take() {
+            Some(held) => held,
+            None => Held { release: self.exchange.releases.pop()?, ahead: None },
+        };
+        if next.release.root.version() <= announced {
+            return Some(next);
+        }
+        if next.release.looked_through.is_some() {
+            next.ahead.get_or_insert_default();
+        }
+        self.held = Some(next);
+        None
+    }
+
+    /// Moves to a version.
+    pub fn advance(&mut self, root: Root, zxid: i64) {
+        // A version that was over before a wake-up has nothing that waits to be read on it: a reactor with a write under
+        // way does not let go of its versions.
+        if !self.reader.has_missed(root) {
+            self.reader.advance(root);
+            self.reader.release();
+        }
+        self.zxid = zxid;
+    }
+
+    /// Whether there is a version ahead of the view that has very many events.
+    #[inline]
+    pub fn is_ahead(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.ahead.is_some())
+    }
+
+    /// How long the poll may sleep because of what is held; `None` if nothing is.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let held = self.held.as_ref()?;
+        let goes_on = held.ahead.as_ref().is_some_and(|ahead| ahead.goes_on());
+        Some(if goes_on { Duration::ZERO } else { HELD_RETRY })
+    }
+
+    /// Looks at one slice more of the events that are ahead.
+    pub fn look_on(&mut self, watches: &Watches) {
+        if let Some(Held { release, ahead: Some(ahead) }) = &mut self.held
+            && ahead.goes_on()
+            && ahead.look_on(release, watches)
+        {
+            self.exchange.replica_bell.ring();
+        }
+    }
+
+    /// Whether a read must not be answered before the version that is ahead, because it sets a watch on what that has
+    /// changed. It is run when the version is there. Behind something else that is pending it waits in any case.
+    pub fn must_wait(&mut self, connection: &Connection, opcode: i32, body: &[u8]) -> bool {
+        let ReactorView { reader, held: Some(Held { release, ahead: Some(ahead) }), .. } = self else { return false };
+        if !connection.pending.is_empty() {
+            return false;
+        }
+        let waits =
+            ahead.concerns_watch(reader.view(), reader.view_ahead(&release.root), opcode, connection.keeper, body);
+        if waits {
+            ahead.note_waiting(connection.id);
+        }
+        waits
+    }
+}
+
+#[cfg(test)]
+impl ReactorView {
+    pub fn ahead(&mut self) -> Option<&mut Ahead> {
+        self.held.as_mut()?.ahead.as_deref_mut()
+    }
+}

@@ -1,0 +1,59 @@
+//! What is counted of one connection, for the words that tell of it.
+
+use std::time::Instant;
+
+/// What the words `stat` and `cons` tell of a connection. Latencies are in milliseconds.
+#[derive(Debug)]
+pub struct Tally {
+    /// Frames, and words.
+    pub received: u64,
+    pub sent: u64,
+    /// Wall clock of the accept, ms.
+    pub established_ms: u64,
+    /// `None` before the first answer, and where a write failed: ZooKeeper then does not say what it was.
+    pub last_opcode: Option<i32>,
+    /// Of the last request that had one of its own: pings and their like have a negative one that says what they are.
+    pub last_xid: i32,
+    pub last_zxid: i64,
+    pub last_answer: Option<Instant>,
+    pub latency_last: u64,
+    pub latency_min: u64,
+    pub latency_max: u64,
+    pub latency_sum: u64,
+    pub answered: u64,
+}
+
+impl Tally {
+    pub fn new(established_ms: u64) -> Tally {
+        Tally {
+            received: 0,
+            sent: 0,
+            established_ms,
+            last_opcode: None,
+            last_xid: 0,
+            last_zxid: 0,
+            last_answer: None,
+            latency_last: 0,
+            latency_min: u64::MAX,
+            latency_max: 0,
+            latency_sum: 0,
+            answered: 0,
+        }
+    }
+
+    /// Notes an answer after `millis`.
+    pub fn note_answer(&mut self, opcode: Option<i32>, xid: i32, zxid: i64, now: Instant, millis: u64) {
+        self.sent += 1;
+        self.last_opcode = opcode;
+        if xid >= 0 {
+            self.last_xid = xid;
+        }
+        self.last_zxid = zxid;
+        self.last_answer = Some(now);
+        self.latency_last = millis;
+        self.latency_min = self.latency_min.min(millis);
+        self.latency_max = self.latency_max.max(millis);
+        self.latency_sum += millis;
+        self.answered += 1;
+    }
+}
