@@ -1,40 +1,25 @@
-//! ClickHouse Keeper's reads, and how its clients find out what there is.
+//! ClickHouse Keeper's operations of its own, and how its clients find out which of them there are.
 //!
 //! ClickHouse's client first reads `/keeper/feature_flags`, or `/keeper/api_version` if there is none. Both are answered
-//! here although they are no znodes: no list has them, nothing but getData sees them, and a real znode of that path goes
-//! before. A connection that has read one may ask for Keeper's operations from then on; to others they are unknown.
-//!
-//! On such a connection multiRead takes exists and the filtered lists too, and the watches of its members count, as
-//! Keeper's flags say. Replies that could grow beyond measure are bounded as those of ZooKeeper's multiRead are.
+//! although they are no znodes: no list shows them, nothing but getData sees them, and where there is a real znode of that
+//! path, it is read instead. A connection that has read one of them may ask for Keeper's operations from then on; to
+//! others they are unknown.
 
-use paddock_engine::acl::perms;
-use paddock_engine::error::Code;
-use paddock_engine::jute::{Malformed, Reader, Write, wire_length};
-use paddock_engine::keeper::{CheckStat, opcode as keeper, stat_matches};
-use paddock_engine::request::{Text, Versioned, Watched, opcode, write_multi_header};
+use paddock_engine::jute::{Reader, Write};
+use paddock_engine::keeper::opcode as keeper;
+use paddock_engine::request::{Watched, opcode};
 use paddock_engine::stat::Stat;
-use paddock_engine::tree::{View, Znode};
-
-use crate::read::{ReadCaller, ReadContext, exists, get_children, get_data, malformed, permitted};
-use crate::watch::Kind;
 
 const FEATURE_FLAGS: &str = "/keeper/feature_flags";
 const API_VERSION: &str = "/keeper/api_version";
 
-/// One bit for each feature, the first one the highest of the first byte: filtered list, multiRead, check-not-exists,
-/// create-if-not-exists, remove-recursive, watches in multiRead, check-stat, persistent watches; create with Stat,
-/// try-remove, list with Stats and data. Old clients look one byte too far.
+/// One bit for each feature. From the highest bit of the first byte on: filtered list, multiRead, check-not-exists,
+/// create-if-not-exists, remove-recursive, watches in multiRead, check-stat, persistent watches. From the highest bit of the
+/// second: create with Stat, try-remove, list with Stats and data. The third is for old clients, which read one byte too
+/// many.
 const FEATURES: &[u8] = &[0b1111_1111, 0b1110_0000, 0];
-/// What clients from before the flags understand: everything up to check-not-exists.
+/// The version for clients that do not know the flags yet: it stands for everything up to check-not-exists.
 const VERSION: &[u8] = b"3";
-
-/// Children that one request may look at; getChildren does not look at them.
-const LOOKED_AT_MAX: usize = 200_000;
-/// The longest reply, in longest frames.
-const REPLY_FRAMES_MAX: usize = 16;
-/// The bytes after the path and the watch of a filtered list, and of one with Stats and data.
-const FILTER_BYTES: usize = 1;
-const FILTER_AND_CONTENT_BYTES: usize = 3;
 
 /// The data of a path that is answered though it is no znode.
 pub fn virtual_data(path: &str) -> Option<&'static [u8]> {
@@ -45,15 +30,16 @@ pub fn virtual_data(path: &str) -> Option<&'static [u8]> {
     }
 }
 
-/// Appends the data and a Stat of nothing.
+/// Appends such data, and a Stat whose fields are 0 but for the length of the data.
 pub fn write_virtual(data: &[u8], out: &mut Vec<u8>) {
     out.put_buffer(Some(data));
     out.extend_from_slice(&Stat::default().to_wire(data.len(), 0, false));
 }
 
-/// Whether the request asks what Keeper's operations there are.
+/// Whether the request asks which of Keeper's operations there are.
 pub fn asks(opcode: i32, body: &[u8]) -> bool {
     opcode == opcode::GET_DATA
+        // Most requests are told apart by a look at their bytes.
         && [FEATURE_FLAGS, API_VERSION].iter().any(|path| body.get(4..4 + path.len()) == Some(path.as_bytes()))
         && Watched::read(&mut Reader::new(body)).is_ok_and(|request| request.path.is_some_and(is_virtual))
 }
@@ -62,7 +48,8 @@ fn is_virtual(path: std::borrow::Cow<'_, str>) -> bool {
     virtual_data(&path).is_some()
 }
 
-/// Whether [`answer`] serves this operation, to a connection that may ask for it.
+/// Whether the reactor answers this operation to a connection that may ask for it. ZooKeeper's multiRead is among them,
+/// because it can do more there.
 pub fn is_read(opcode: i32) -> bool {
     matches!(
         opcode,
@@ -74,229 +61,7 @@ pub fn is_read(opcode: i32) -> bool {
     )
 }
 
-/// Whether the replica serves this operation of Keeper's own.
+/// Whether the replica executes this operation of Keeper's own.
 pub fn is_write(opcode: i32) -> bool {
     matches!(opcode, keeper::CREATE_IF_NOT_EXISTS | keeper::REMOVE_RECURSIVE | keeper::TRY_REMOVE)
-}
-
-/// Appends the body of the reply.
-///
-/// # Panics
-/// On an operation that is not one of these.
-pub fn answer(
-    context: &mut ReadContext<'_>,
-    caller: ReadCaller<'_>,
-    opcode: i32,
-    body: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), Code> {
-    let mut may_look_at = LOOKED_AT_MAX;
-    match opcode {
-        opcode::MULTI_READ => multi_read(context, caller, body, out),
-        keeper::FILTERED_LIST | keeper::FILTERED_LIST_WITH_STATS_AND_DATA => {
-            filtered_list(context, caller, opcode, body, &mut may_look_at, out)
-        }
-        keeper::CHECK_NOT_EXISTS => check_not_exists(context, caller, body),
-        keeper::CHECK_STAT => check_stat(context, caller, body),
-        other => panic!("operation {other} is not one of Keeper's reads"),
-    }
-}
-
-/// About how long the reply of one that must wait will be, bytes.
-pub fn reply_bytes(view: View<'_>, body: &[u8]) -> usize {
-    let path = Reader::new(body).string().ok().flatten();
-    path.and_then(|path| view.get(&path)).map_or(0, |znode| znode.children_bytes())
-}
-
-fn readable<'v>(context: &ReadContext<'v>, caller: ReadCaller<'_>, path: Text<'_>) -> Result<Option<Znode<'v>>, Code> {
-    match permitted(context, caller, &path.ok_or(Code::Marshalling)?, perms::READ) {
-        Err(Code::NoNode) => Ok(None),
-        found => found.map(Some),
-    }
-}
-
-fn check_not_exists(context: &ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]) -> Result<(), Code> {
-    let request = Versioned::read(&mut Reader::new(body)).map_err(malformed)?;
-    let is_meant = |znode: Znode<'_>| request.version == -1 || request.version == znode.stat().version;
-    match readable(context, caller, request.path)? {
-        Some(znode) if is_meant(znode) => Err(Code::NodeExists),
-        _ => Ok(()),
-    }
-}
-
-fn check_stat(context: &ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]) -> Result<(), Code> {
-    let request = CheckStat::read(&mut Reader::new(body)).map_err(malformed)?;
-    let znode = readable(context, caller, request.path)?.ok_or(Code::NoNode)?;
-    let is_version = request.version == -1 || request.version == znode.stat().version;
-    if is_version && stat_matches(&request.stat, znode.stat_wire()) { Ok(()) } else { Err(Code::BadVersion) }
-}
-
-/// Which children are listed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Filter {
-    All,
-    Persistent,
-    Ephemeral,
-}
-
-struct FilteredList<'a> {
-    path: Text<'a>,
-    watch: bool,
-    filter: Filter,
-    /// `None`: an operation whose reply has no place for them.
-    content: Option<(bool, bool)>,
-}
-
-impl<'a> FilteredList<'a> {
-    fn read(opcode: i32, reader: &mut Reader<'a>) -> Result<FilteredList<'a>, Malformed> {
-        let Watched { path, watch } = Watched::read(reader)?;
-        let filter = match reader.array()? {
-            [0] => Filter::All,
-            [1] => Filter::Persistent,
-            [2] => Filter::Ephemeral,
-            _ => return Err(Malformed),
-        };
-        let has_content = opcode == keeper::FILTERED_LIST_WITH_STATS_AND_DATA;
-        let content = if has_content { Some((reader.bool()?, reader.bool()?)) } else { None };
-        Ok(FilteredList { path, watch, filter, content })
-    }
-}
-
-/// Names, the Stat of the znode itself, and then, where there is a place for them, the Stats and the data of the listed.
-/// Whoever may not read a child may not learn whether it is ephemeral.
-fn filtered_list(
-    context: &mut ReadContext<'_>,
-    caller: ReadCaller<'_>,
-    opcode: i32,
-    body: &[u8],
-    may_look_at: &mut usize,
-    out: &mut Vec<u8>,
-) -> Result<(), Code> {
-    let request = FilteredList::read(opcode, &mut Reader::new(body)).map_err(malformed)?;
-    let path = request.path.ok_or(Code::Marshalling)?;
-    let znode = permitted(context, caller, &path, perms::READ)?;
-    let (with_stat, with_data) = request.content.unwrap_or_default();
-    let room = REPLY_FRAMES_MAX * context.frame_max;
-    let is_plain = request.filter == Filter::All && !with_stat && !with_data;
-    if znode.children_bytes() > room {
-        return Err(Code::Marshalling);
-    }
-    if !is_plain {
-        let children = znode.num_children() as usize;
-        *may_look_at = may_look_at.checked_sub(children).ok_or(Code::Marshalling)?;
-    }
-    let mut lists = [List::new(), List::new(), List::new()];
-    let [names, stats, data] = &mut lists;
-    let mut child_path = path.trim_end_matches('/').to_owned() + "/";
-    let prefix = child_path.len();
-    for name in znode.children() {
-        child_path.truncate(prefix);
-        child_path.push_str(name);
-        if is_plain {
-            names.push(|out| out.put_string(name));
-            continue;
-        }
-        let child = permitted(context, caller, &child_path, perms::READ)?;
-        if request.filter != Filter::All && child.is_ephemeral() != (request.filter == Filter::Ephemeral) {
-            continue;
-        }
-        names.push(|out| out.put_string(name));
-        if with_stat {
-            stats.push(|out| out.extend_from_slice(child.stat_wire()));
-        }
-        if with_data {
-            data.push(|out| out.put_buffer(child.data()));
-        }
-        if names.bytes.len() + stats.bytes.len() + data.bytes.len() > room {
-            return Err(Code::Marshalling);
-        }
-    }
-    if request.watch {
-        context.watches.add(Kind::Child, &path, caller.slot);
-    }
-    names.append_to(out);
-    out.extend_from_slice(znode.stat_wire());
-    if request.content.is_some() {
-        stats.append_to(out);
-        data.append_to(out);
-    }
-    Ok(())
-}
-
-/// A jute vector that grows.
-struct List {
-    count: usize,
-    bytes: Vec<u8>,
-}
-
-impl List {
-    fn new() -> List {
-        List { count: 0, bytes: Vec::new() }
-    }
-
-    fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.count += 1;
-        write(&mut self.bytes);
-    }
-
-    fn append_to(&self, out: &mut Vec<u8>) {
-        out.put_i32(wire_length(self.count));
-        out.extend_from_slice(&self.bytes);
-    }
-}
-
-/// Each member has its own outcome. Nothing is done before all of them are understood.
-fn multi_read(
-    context: &mut ReadContext<'_>,
-    caller: ReadCaller<'_>,
-    body: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), Code> {
-    let members = read_members(&mut Reader::new(body)).map_err(malformed)?;
-    let (start, room) = (out.len(), REPLY_FRAMES_MAX * context.frame_max);
-    let mut may_look_at = LOOKED_AT_MAX;
-    for (opcode, record) in members {
-        let unwind = out.len();
-        // Keeper shows a filtered list as what getChildren2 gives.
-        write_multi_header(if opcode == keeper::FILTERED_LIST { opcode::GET_CHILDREN2 } else { opcode }, false, 0, out);
-        let outcome = match opcode {
-            opcode::EXISTS => exists(context, caller, record, out),
-            opcode::GET_DATA => get_data(context, caller, record, out),
-            opcode::GET_CHILDREN => get_children(context, caller, record, false, out),
-            opcode::GET_CHILDREN2 => get_children(context, caller, record, true, out),
-            opcode => filtered_list(context, caller, opcode, record, &mut may_look_at, out),
-        };
-        if let Err(code) = outcome {
-            out.truncate(unwind);
-            write_multi_header(opcode::ERROR, false, code.number(), out);
-            out.put_i32(code.number());
-        }
-        if out.len() - start > room {
-            return Err(Code::Marshalling);
-        }
-    }
-    write_multi_header(-1, true, -1, out);
-    Ok(())
-}
-
-fn read_members<'a>(reader: &mut Reader<'a>) -> Result<Vec<(i32, &'a [u8])>, Malformed> {
-    let mut members = Vec::new();
-    loop {
-        let opcode = reader.i32()?;
-        let done = reader.bool()?;
-        reader.i32()?;
-        if done {
-            return Ok(members);
-        }
-        let record = reader.rest();
-        let path = Watched::read(reader)?.path;
-        match opcode {
-            opcode::EXISTS | opcode::GET_DATA | opcode::GET_CHILDREN | opcode::GET_CHILDREN2 => {}
-            keeper::FILTERED_LIST => drop(reader.array::<FILTER_BYTES>()?),
-            keeper::FILTERED_LIST_WITH_STATS_AND_DATA => drop(reader.array::<FILTER_AND_CONTENT_BYTES>()?),
-            _ => return Err(Malformed),
-        }
-        path.ok_or(Malformed)?;
-        members.push((opcode, &record[..record.len() - reader.rest().len()]));
-    }
 }

@@ -13,7 +13,7 @@ use paddock_engine::error::Code;
 use paddock_engine::jute::Reader;
 use paddock_engine::tree::{View, WALK_START, Znode};
 
-use super::{ReadCaller, ReadContext, malformed, permitted};
+use super::context::{ReadCaller, ReadContext, malformed};
 
 /// A subtree of no more znodes is counted at once.
 const AT_ONCE: usize = 512;
@@ -32,7 +32,7 @@ pub struct Count {
 /// Counts the znodes below the one that the request names, or begins to.
 pub fn begin(context: &ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]) -> Result<ControlFlow<Count, i32>, Code> {
     let path = Reader::new(body).string().map_err(malformed)?.ok_or(Code::Marshalling)?;
-    let znode = permitted(context, caller, &path, perms::READ)?;
+    let znode = context.permitted(caller, &path, perms::READ)?;
     let counted = match &path[..] {
         "/" => Some(context.view.len() - 1),
         // ZooKeeper's other name of the root, below which there is the root too.

@@ -4,47 +4,28 @@
 //! wire format behind a reply header. Only [`count`] may take longer than a reactor should go without looking at its
 //! other connections, and so comes in slices.
 
+mod context;
 pub mod count;
+mod keepers;
 mod multi;
 pub mod watches;
+mod znode;
 
 use std::ops::ControlFlow;
 
-use paddock_engine::acl::{self, Authority, Id, perms};
 use paddock_engine::error::Code;
-use paddock_engine::jute::{Malformed, Reader, Write, wire_length};
-use paddock_engine::request::{Watched, opcode};
-use paddock_engine::tree::{View, Znode};
+use paddock_engine::jute::{Reader, Write, wire_length};
+use paddock_engine::request::opcode;
+use paddock_engine::tree::View;
 
 use crate::frame;
 use crate::keeper;
 use crate::reply;
-use crate::watch::{Kind, Watches};
 
 use count::Count;
+use znode::{exists, get_acl, get_children, get_data};
 
-/// Longer lists of children are refused, so that the length of the reply fits the 31 bits that a frame has for it.
-const LISTING_MAX: usize = i32::MAX as usize - 1024;
-
-/// What a read may look at.
-pub struct ReadContext<'a> {
-    pub view: View<'a>,
-    /// The newest transaction in the view.
-    pub zxid: i64,
-    pub authority: &'a Authority,
-    pub watches: &'a mut Watches,
-    /// The longest frame that clients may send, bytes.
-    pub frame_max: usize,
-}
-
-/// Who reads.
-#[derive(Clone, Copy)]
-pub struct ReadCaller<'a> {
-    pub slot: u32,
-    pub ids: &'a [Id],
-    /// It may ask for Keeper's operations.
-    pub keeper: bool,
-}
+pub use context::{ReadCaller, ReadContext};
 
 /// Whether [`answer`] serves this operation.
 pub fn is_read(opcode: i32) -> bool {
@@ -89,7 +70,7 @@ pub fn answer(
     let unwind = out.len();
     let start = reply::begin(xid, context.zxid, 0, out);
     let outcome = match opcode {
-        opcode if caller.keeper && keeper::is_read(opcode) => keeper::answer(context, caller, opcode, body, out),
+        opcode if caller.keeper && keeper::is_read(opcode) => keepers::answer(context, caller, opcode, body, out),
         opcode::PING => Ok(()),
         opcode::EXISTS => exists(context, caller, body, out),
         opcode::GET_DATA => get_data(context, caller, body, out),
@@ -136,108 +117,11 @@ pub fn weight(view: View<'_>, opcode: i32, body: &[u8]) -> usize {
             znode.map_or(0, |znode| znode.data_and_stat().len() + znode.children_bytes())
         }
         opcode::MULTI_READ => multi::reply_bytes(view, body),
-        opcode if keeper::is_read(opcode) => keeper::reply_bytes(view, body),
+        opcode if keeper::is_read(opcode) => keepers::reply_bytes(view, body),
         // No longer than the request, or a few bytes.
         _ => 0,
     };
     body.len() + reply
-}
-
-pub(crate) fn malformed(_: Malformed) -> Code {
-    Code::Marshalling
-}
-
-/// The znode, if it is there and the caller has one of the asked permissions.
-pub(crate) fn permitted<'v>(
-    context: &ReadContext<'v>,
-    caller: ReadCaller<'_>,
-    path: &str,
-    asked: i32,
-) -> Result<Znode<'v>, Code> {
-    let znode = context.view.get(path).ok_or(Code::NoNode)?;
-    if context.authority.permits(znode.acl(), asked, caller.ids) { Ok(znode) } else { Err(Code::NoAuth) }
-}
-
-pub(crate) fn exists(
-    context: &mut ReadContext<'_>,
-    caller: ReadCaller<'_>,
-    body: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), Code> {
-    let request = Watched::read(&mut Reader::new(body)).map_err(malformed)?;
-    let path = request.path.ok_or(Code::Marshalling)?;
-    if path.contains('\0') {
-        return Err(Code::BadArguments);
-    }
-    let found = permitted(context, caller, &path, perms::READ);
-    // A watch on what does not exist tells of its creation.
-    if request.watch && !matches!(found, Err(Code::NoAuth)) {
-        context.watches.add(Kind::Data, &path, caller.slot);
-    }
-    out.extend_from_slice(found?.stat_wire());
-    Ok(())
-}
-
-pub(crate) fn get_data(
-    context: &mut ReadContext<'_>,
-    caller: ReadCaller<'_>,
-    body: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), Code> {
-    let request = Watched::read(&mut Reader::new(body)).map_err(malformed)?;
-    let path = request.path.ok_or(Code::Marshalling)?;
-    let znode = match permitted(context, caller, &path, perms::READ) {
-        Err(Code::NoNode) if let Some(data) = keeper::virtual_data(&path) => {
-            keeper::write_virtual(data, out);
-            return Ok(());
-        }
-        found => found?,
-    };
-    if request.watch {
-        context.watches.add(Kind::Data, &path, caller.slot);
-    }
-    out.extend_from_slice(znode.data_and_stat());
-    Ok(())
-}
-
-pub(crate) fn get_children(
-    context: &mut ReadContext<'_>,
-    caller: ReadCaller<'_>,
-    body: &[u8],
-    with_stat: bool,
-    out: &mut Vec<u8>,
-) -> Result<(), Code> {
-    let request = Watched::read(&mut Reader::new(body)).map_err(malformed)?;
-    let path = request.path.ok_or(Code::Marshalling)?;
-    let znode = permitted(context, caller, &path, perms::READ)?;
-    if znode.children_bytes() > LISTING_MAX {
-        return Err(Code::Marshalling);
-    }
-    if request.watch {
-        context.watches.add(Kind::Child, &path, caller.slot);
-    }
-    write_children(znode, out);
-    if with_stat {
-        out.extend_from_slice(znode.stat_wire());
-    }
-    Ok(())
-}
-
-fn write_children(znode: Znode<'_>, out: &mut Vec<u8>) {
-    out.put_i32(wire_length(znode.num_children() as usize));
-    znode.write_children(out);
-}
-
-fn get_acl(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8], out: &mut Vec<u8>) -> Result<(), Code> {
-    let path = Reader::new(body).string().map_err(malformed)?.ok_or(Code::Marshalling)?;
-    let znode = permitted(context, caller, &path, perms::READ | perms::ADMIN)?;
-    if context.authority.permits(znode.acl(), perms::ADMIN, caller.ids) {
-        acl::write(znode.acl(), out);
-    } else {
-        acl::write_masked(znode.acl(), out);
-    }
-    out.extend_from_slice(znode.stat_wire());
-    Ok(())
 }
 
 /// Schemes and users of the caller's identities: of a digest what stands before the hash, of `super` nothing.

@@ -1,7 +1,7 @@
 //! multiRead: several getData and getChildren in one request, each with its own outcome.
 //!
 //! ZooKeeper bounds the request and not the reply, so that a request of one frame can ask for the longest list of the
-//! tree tens of thousands of times. Here the reply has at most [`REPLY_FRAMES_MAX`] times the bytes of the longest frame
+//! tree tens of thousands of times. Here the reply has at most sixteen times the bytes of the longest frame
 //! that a client may send (16 MiB unless `jute.maxbuffer` says otherwise). That is far more than Java's client takes,
 //! the only one that sends this operation, which refuses replies above its own `jute.maxbuffer`. A request that asks for
 //! more fails as a whole with the error of a body that cannot be marshalled.
@@ -12,10 +12,9 @@ use paddock_engine::jute::{Reader, Write};
 use paddock_engine::request::{ReadMember, opcode, read_multi_read, write_multi_header};
 use paddock_engine::tree::{View, Znode};
 
-use super::{ReadCaller, ReadContext, malformed, permitted, write_children};
+use super::context::{ReadCaller, ReadContext, malformed};
+use super::znode::write_children;
 
-/// The longest reply, in longest frames.
-const REPLY_FRAMES_MAX: usize = 16;
 /// Bytes of a result beside what it holds: its header, and a count.
 const RESULT_BYTES: usize = 16;
 
@@ -26,10 +25,10 @@ pub fn multi_read(
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
     let members = read_multi_read(&mut Reader::new(body)).map_err(malformed)?;
-    let room = REPLY_FRAMES_MAX * context.frame_max;
+    let room = context.reply_max();
     let start = out.len();
     for member in &members {
-        let znode = permitted(context, caller, &member.path, perms::READ);
+        let znode = context.permitted(caller, &member.path, perms::READ);
         let bytes = znode.as_ref().map_or(0, |znode| result_bytes(member, *znode));
         if bytes + RESULT_BYTES > room.saturating_sub(out.len() - start) {
             return Err(Code::Marshalling);

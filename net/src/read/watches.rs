@@ -11,7 +11,7 @@ use paddock_engine::jute::{Reader, Write};
 use paddock_engine::keeper::opcode as keeper;
 use paddock_engine::request::{Numbered, SetWatches, Text, Watched, opcode};
 
-use super::{ReadCaller, ReadContext, malformed};
+use super::context::{ReadCaller, ReadContext, malformed};
 use crate::reply;
 use crate::watch::Kind;
 

@@ -17,6 +17,7 @@
 //! nobody else watches takes about 60 bytes and the text, one of many of the same path about 14.
 
 mod holdings;
+mod kind;
 #[cfg(test)]
 mod model;
 mod paths;
@@ -30,53 +31,7 @@ use holdings::Holdings;
 use paths::{Path, Paths};
 use watchers::Crowds;
 
-/// The kinds of watch.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(usize)]
-pub enum Kind {
-    /// Of getData and exists.
-    Data,
-    /// Of getChildren.
-    Child,
-    Persistent,
-    /// Persistent, for the znode and all below.
-    Recursive,
-}
-
-impl Kind {
-    const COUNT: usize = 4;
-    const ALL: [Kind; Kind::COUNT] = [Kind::Data, Kind::Child, Kind::Persistent, Kind::Recursive];
-
-    /// Of addWatch's modes.
-    pub fn of_mode(mode: i32) -> Option<Kind> {
-        match mode {
-            0 => Some(Kind::Persistent),
-            1 => Some(Kind::Recursive),
-            _ => None,
-        }
-    }
-
-    /// Those that an event uses up.
-    fn used_up_by(event: EventKind) -> &'static [Kind] {
-        match event {
-            EventKind::Created | EventKind::DataChanged => &[Kind::Data],
-            EventKind::ChildrenChanged => &[Kind::Child],
-            EventKind::Deleted => &[Kind::Data, Kind::Child],
-        }
-    }
-
-    /// What checkWatches and removeWatches mean by a type.
-    pub fn of_type(number: i32) -> Option<&'static [Kind]> {
-        match number {
-            1 => Some(&[Kind::Child]),
-            2 => Some(&[Kind::Data]),
-            3 => Some(&Kind::ALL),
-            4 => Some(&[Kind::Persistent]),
-            5 => Some(&[Kind::Recursive]),
-            _ => None,
-        }
-    }
-}
+pub use kind::Kind;
 
 /// Kinds by which one connection watches one path.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use hashbrown::HashTable;
 
-use super::Kind;
+use super::kind::Kind;
 use super::watchers::Watchers;
 
 const ROOT: &str = "/";
