@@ -60,7 +60,8 @@ impl Account {
         self.counted_output
     }
 
-    #[cfg(test)]
+    /// The memory of the connection as the sum has it, bytes.
+    #[inline]
     pub fn counted(&self) -> usize {
         self.counted
     }

@@ -219,6 +219,11 @@ impl Figures {
         &self.status
     }
 
+    /// How many reactors there are.
+    pub fn reactors(&self) -> usize {
+        self.status.reactors.len()
+    }
+
     /// The figures that this reactor writes.
     #[inline]
     pub fn own(&self) -> &ReactorStatus {

@@ -84,7 +84,7 @@ impl Clients {
             return self.descriptors.close(stream);
         }
         let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let connection = Connection::new(id, stream, address, port, self.ledger.now, wall_ms);
+        let connection = Connection::new(id, stream, address, port, self.ledger.now(), wall_ms);
         self.connections.insert(Box::new(connection));
         self.tell_connections();
     }
@@ -109,7 +109,7 @@ impl Clients {
     /// Forgets a connection that has been told everything, and waits for the client to close its socket.
     fn finish(&mut self, slot: u32) {
         if let Some(stream) = self.detach(slot) {
-            self.lingering.add(stream, self.ledger.now, &self.registry, &self.descriptors);
+            self.lingering.add(stream, self.ledger.now(), &self.registry, &self.descriptors);
         }
     }
 
@@ -149,7 +149,7 @@ impl Clients {
 
     /// Hands the turn's requests to the replica. A full queue keeps them here; no more are decoded until it has room.
     pub fn submit(&mut self) {
-        for slot in self.ledger.submitter.submit(self.ledger.now) {
+        for slot in self.ledger.submitter.submit(self.ledger.now()) {
             if let Some((connection, ledger)) = self.at(slot) {
                 connection.lists.starved.clear();
                 ledger.serve_again(connection);
@@ -172,21 +172,22 @@ impl Clients {
 
     /// Tells the replica which sessions were heard, once it is known of all up to the time for it.
     pub fn report(&mut self) {
-        let Ledger { submitter, reports, now, .. } = &mut self.ledger;
+        let now = self.ledger.now();
+        let Ledger { submitter, reports, .. } = &mut self.ledger;
         // What is heard while the last report waits for room goes into the next.
         if reports.is_due() && !submitter.holds_report() {
-            submitter.report(reports.take(*now, &mut self.connections));
+            submitter.report(reports.take(now, &mut self.connections));
         }
     }
 
     /// Writes to every connection that has output: once, and more often only for a long reply.
     pub fn write_all(&mut self) {
-        let slots = self.ledger.to_write.take();
+        let slots = self.ledger.take_to_write();
         for slot in &slots {
             self.write_out(*slot);
         }
         // Whoever takes more at once is written to again in the next turn.
-        self.ledger.to_write.put_back(slots);
+        self.ledger.put_back_to_write(slots);
     }
 
     fn write_out(&mut self, slot: u32) {
@@ -214,13 +215,13 @@ impl Clients {
             connection.shrink();
         }
         if total > 0 {
-            connection.note_progress(ledger.now);
+            connection.note_progress(ledger.now());
         }
         ledger.settle(connection);
         ledger.figures.own().written_bytes.add(total as u64);
         match connection.stage {
             Stage::Flushing if connection.unwritten() == 0 => self.finish(slot),
-            Stage::Flushing if total > 0 => connection.progress = ledger.now,
+            Stage::Flushing if total > 0 => connection.progress = ledger.now(),
             // It may have waited for its output to go.
             Stage::Established if total > 0 && connection.has_more() => ledger.serve_again(connection),
             _ => {}
@@ -272,14 +273,15 @@ impl Clients {
 
     /// Closes those that have had most for longest, until there is room.
     fn close_worst(&mut self) {
-        let Ledger { memory, now, .. } = &mut self.ledger;
+        let now = self.ledger.now();
+        let memory = &mut self.ledger.memory;
         let mut burdens = Vec::new();
         for connection in self.connections.iter_mut() {
             connection.shrink();
-            connection.settle(memory, *now);
+            connection.settle(memory, now);
             // Whom nothing is waited for has nothing to be closed for.
             if connection.burden() > 0 {
-                burdens.push((connection.memory_over_time(*now), connection.id.slot));
+                burdens.push((connection.memory_over_time(now), connection.id.slot));
             }
         }
         burdens.sort_unstable_by_key(|(burden, _)| Reverse(*burden));
@@ -308,8 +310,9 @@ impl Clients {
     /// Closes those that have had their time: who has not opened a session, who does not take the last that it is told,
     /// and who has gone and is waited for.
     pub fn close_late(&mut self) {
-        let Ledger { settings, submitter, reports, now, .. } = &self.ledger;
-        self.lingering.give_up(*now, &self.descriptors);
+        let now = self.ledger.now();
+        let Ledger { settings, submitter, reports, .. } = &self.ledger;
+        self.lingering.give_up(now, &self.descriptors);
         let deadline = settings.handshake_deadline;
         let is_stuck = submitter.stuck().is_some_and(|since| now.saturating_duration_since(since) > deadline);
         let is_late = |connection: &&Connection| {

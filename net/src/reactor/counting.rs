@@ -23,22 +23,22 @@ pub struct Counting {
 impl Counting {
     /// One slice of the count whose turn it is, and of the next ones while there is time for more.
     pub fn go_on(&mut self, clients: &mut Clients, view: &ReactorView) {
-        if clients.ledger.to_count.is_empty() {
+        if !clients.ledger.counts() {
             return;
         }
         self.share.begin(Instant::now());
         count_slice(clients, view);
-        while !clients.ledger.to_count.is_empty() && self.share.is_left(Instant::now()) {
+        while clients.ledger.counts() && self.share.is_left(Instant::now()) {
             count_slice(clients, view);
         }
-        if !clients.ledger.to_count.is_empty() {
+        if clients.ledger.counts() {
             self.share.end(Instant::now());
         }
     }
 }
 
 fn count_slice(clients: &mut Clients, view: &ReactorView) {
-    let Some(id) = clients.ledger.to_count.pop_front() else { return };
+    let Some(id) = clients.ledger.take_to_count() else { return };
     let Some((connection, ledger)) = clients.get(id) else { return };
     if connection.stage != Stage::Established {
         return;

@@ -21,7 +21,7 @@ use crate::frame::{self, BadLength, PREFIX};
 use crate::keeper;
 use crate::limits::NoRoom;
 use crate::pending::PendingRead;
-use crate::read::{self, ReadCaller, ReadContext};
+use crate::read::{self, ReadCaller};
 use crate::throttle::Handshake;
 
 /// Schemes that the log names where they fail. Any other is a client's own text, which it does not repeat.
@@ -37,16 +37,17 @@ enum Verdict {
     Close,
 }
 
-/// What has become of the first frame of what has come.
-enum Progress {
-    /// So many bytes are done with; there may be more.
-    Consumed(usize),
-    /// In its place a four-letter word has come, and nothing that comes behind it is looked at.
+/// Why no more frames of a connection are looked at.
+enum Pause {
+    /// All of them were, or the connection holds more memory than before: the sum is to be looked at.
+    Settled,
+    /// The connection must wait, or the rest of a frame has not come.
+    Wait,
+    /// In place of a handshake a four-letter word has come, and nothing that comes behind it is looked at.
     Word(Word),
-    /// The rest must wait for more bytes.
-    Incomplete,
-    /// The frame goes to the replica, and the submission has no room for it.
+    /// The next frame goes to the replica, and the submission has no room for it.
     NeedsRoom,
+    /// The connection must be closed.
     Close,
 }
 
@@ -172,57 +173,87 @@ fn may_read(clients: &mut Clients, slot: u32) -> bool {
 fn process(clients: &mut Clients, releases: &mut Releases, slot: u32, bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     while at < bytes.len() {
-        let allowance = clients.ledger.allowance();
         let Some((connection, ledger)) = clients.at(slot) else { break };
-        if !ledger.may_read(connection, allowance) {
-            break;
-        }
-        match step(connection, ledger, &mut releases.view, &bytes[at..]) {
-            Progress::Consumed(count) => at += count,
-            Progress::Word(word) => {
+        let (consumed, pause) = take_frames(connection, ledger, &mut releases.view, &bytes[at..]);
+        at += consumed;
+        match pause {
+            Pause::Settled => {}
+            Pause::Word(word) => {
                 at = bytes.len();
                 words::answer(clients, slot, word);
             }
-            Progress::NeedsRoom if clients.has_room(slot) => {}
-            Progress::Incomplete | Progress::NeedsRoom => break,
-            Progress::Close => return None,
+            Pause::NeedsRoom if clients.has_room(slot) => {}
+            Pause::Wait | Pause::NeedsRoom => break,
+            Pause::Close => return None,
         }
         clients.relieve();
     }
     if at > 0
         && let Some((connection, ledger)) = clients.at(slot)
     {
-        connection.note_progress(ledger.now);
+        connection.note_progress(ledger.now());
     }
     Some(at)
 }
 
-/// Does what the first frame says.
+/// Does what whole frames say, and returns how many bytes they were and why there are no more.
+///
+/// What a connection is allowed, and whether memory has to be made free, follow from the sum of the reactor's memory. While
+/// frames of one connection are looked at, that changes with the memory of this connection alone. So both are looked at when
+/// the account of the connection has changed, and not for each frame.
 #[inline]
-fn step(connection: &mut Connection, ledger: &mut Ledger, view: &mut ReactorView, bytes: &[u8]) -> Progress {
+fn take_frames(
+    connection: &mut Connection,
+    ledger: &mut Ledger,
+    view: &mut ReactorView,
+    bytes: &[u8],
+) -> (usize, Pause) {
+    let allowance = ledger.allowance();
+    let counted = connection.account.counted();
+    let mut at = 0;
+    while at < bytes.len() && connection.account.counted() == counted {
+        if !ledger.may_read(connection, allowance) {
+            return (at, Pause::Wait);
+        }
+        match step(connection, ledger, view, &bytes[at..]) {
+            Ok(consumed) => at += consumed,
+            Err(pause) => return (at, pause),
+        }
+    }
+    (at, Pause::Settled)
+}
+
+/// Does what the first frame says, and returns how many bytes it was.
+#[inline]
+fn step(
+    connection: &mut Connection,
+    ledger: &mut Ledger,
+    view: &mut ReactorView,
+    bytes: &[u8],
+) -> Result<usize, Pause> {
     let in_handshake = connection.stage == Stage::Handshake;
     if in_handshake
         && let Some(prefix) = bytes.first_chunk::<PREFIX>()
         && let Some(word) = four_letter::recognise(*prefix)
     {
-        return Progress::Word(word);
+        return Err(Pause::Word(word));
     }
     let length_max = ledger.settings.frame_max;
     let payload = match frame::first(bytes, length_max) {
         Ok(Some(payload)) => payload,
         Ok(None) => match ledger.limits.large.foresee(frame::announced(bytes)) {
-            Ok(()) => return Progress::Incomplete,
-            Err(NoRoom) => return Progress::Close,
+            Ok(()) => return Err(Pause::Wait),
+            Err(NoRoom) => return Err(Pause::Close),
         },
         Err(BadLength(length)) => {
             let address = connection.address;
             tracing::info!(%address, length, max = length_max, "a frame of this length is not taken; the connection was closed");
-            return Progress::Close;
+            return Err(Pause::Close);
         }
     };
     // What the reactor answers itself needs no room.
     if ledger.submitter.is_full() && (in_handshake || needs_replica(payload)) {
-        return Progress::NeedsRoom;
+        return Err(Pause::NeedsRoom);
     }
     let verdict = if in_handshake {
         handshake(connection, ledger, view.zxid(), payload)
@@ -230,8 +261,8 @@ fn step(connection: &mut Connection, ledger: &mut Ledger, view: &mut ReactorView
         request_frame(connection, ledger, view, payload)
     };
     match verdict {
-        Verdict::Keep => Progress::Consumed(PREFIX + payload.len()),
-        Verdict::Close => Progress::Close,
+        Verdict::Keep => Ok(PREFIX + payload.len()),
+        Verdict::Close => Err(Pause::Close),
     }
 }
 
@@ -243,7 +274,7 @@ fn handshake(connection: &mut Connection, ledger: &mut Ledger, zxid: i64, payloa
         0 => Handshake::Global,
         _ => Handshake::Renew,
     };
-    if !ledger.limits.admits(handshake, ledger.now) {
+    if !ledger.limits.admits(handshake, ledger.now()) {
         tracing::debug!(address = %connection.address, "too many handshakes in this time; a connection was closed");
         return Verdict::Close;
     }
@@ -262,7 +293,7 @@ fn handshake(connection: &mut Connection, ledger: &mut Ledger, zxid: i64, payloa
     connection.timeout = timeout;
     connection.stage = Stage::Establishing;
     connection.known = true;
-    connection.greeted = ledger.now;
+    connection.greeted = ledger.now();
     let kind = if request.session == 0 {
         RequestKind::Connect { timeout }
     } else {
@@ -366,16 +397,10 @@ fn read(connection: &mut Connection, ledger: &mut Ledger, view: &mut ReactorView
     if waits_for_version || !connection.pending.is_empty() {
         return wait_to_read(connection, ledger, view, header, body);
     }
-    let mut context = ReadContext {
-        view: view.tree(),
-        zxid: view.zxid(),
-        authority: &ledger.settings.authority,
-        watches: &mut ledger.watches,
-        frame_max: ledger.settings.frame_max,
-    };
     let caller = ReadCaller { slot: connection.id.slot, ids: &connection.ids, keeper: connection.keeper };
+    let mut context = ledger.read_context(view);
     match read::answer(&mut context, caller, xid, opcode, body, connection.output.tail()) {
-        ControlFlow::Break(count) => ledger.postpone_count(connection, xid, count, ledger.now),
+        ControlFlow::Break(count) => ledger.postpone_count(connection, xid, count, ledger.now()),
         ControlFlow::Continue(()) => {
             ledger.note_answer_at_once(connection, opcode, xid, view.zxid());
             ledger.owe(connection);
@@ -394,7 +419,7 @@ fn wait_to_read(
     // It will be run on a version that is not older than the one ahead.
     let weight = read::weight(view.next_tree(), opcode, body);
     let ids = connection.ids.list();
-    let read = PendingRead { xid, opcode, body: body.len(), ids, received: ledger.now, weight, large: 0 };
+    let read = PendingRead { xid, opcode, body: body.len(), ids, received: ledger.now(), weight, large: 0 };
     connection.pending.push_read(read, body);
 }
 

@@ -13,11 +13,13 @@ use paddock_engine::error::Code;
 use super::report::Reports;
 use super::settings::Settings;
 use super::submitter::Submitter;
+use super::view::ReactorView;
 use crate::connection::{Connection, Stage};
-use crate::exchange::{ConnectionId, Request, RequestKind};
+use crate::exchange::{ConnectionId, Exchange, Request, RequestKind};
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::pending::ShortReply;
+use crate::read::ReadContext;
 use crate::read::count::Count;
 use crate::reply;
 use crate::slots::SlotList;
@@ -40,13 +42,13 @@ pub struct Ledger {
     pub submitter: Submitter,
     pub reports: Reports,
     /// Connections with output that is to be written.
-    pub to_write: SlotList,
+    to_write: SlotList,
     /// Connections that are to be served although no event will tell.
-    pub to_serve: SlotList,
+    to_serve: SlotList,
     /// Connections whose znodes are being counted.
-    pub to_count: VecDeque<ConnectionId>,
+    to_count: VecDeque<ConnectionId>,
     /// When this half of the turn began.
-    pub now: Instant,
+    now: Instant,
 }
 
 /// How much of a connection's output and of its waiting reads there may be for its next frame to be looked at, bytes.
@@ -57,6 +59,40 @@ pub struct Allowance {
 }
 
 impl Ledger {
+    /// One without connections, of the reactor whose queues `exchange` are.
+    pub fn new(
+        now: Instant,
+        settings: Arc<Settings>,
+        limits: Arc<Limits>,
+        figures: Figures,
+        exchange: Arc<Exchange>,
+    ) -> Ledger {
+        Ledger {
+            memory: Memory::new(settings.connections_bytes_max, figures.reactors()),
+            watches: Watches::default(),
+            submitter: Submitter::new(exchange),
+            reports: Reports::new(now, settings.heard_interval),
+            to_write: SlotList::default(),
+            to_serve: SlotList::default(),
+            to_count: VecDeque::new(),
+            now,
+            settings,
+            limits,
+            figures,
+        }
+    }
+
+    /// When this half of the turn began. For everything that is done in it this is the present moment.
+    #[inline]
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Another half of a turn begins; returns when the last one did.
+    pub fn begin_half(&mut self, now: Instant) -> Instant {
+        std::mem::replace(&mut self.now, now)
+    }
+
     /// A turn begins: takes note of what the other reactors have at this moment.
     pub fn begin_turn(&mut self) {
         self.memory.begin_turn();
@@ -65,7 +101,7 @@ impl Ledger {
 
     /// Whether there is something to be done in the next turn although no event will tell.
     pub fn has_work(&self) -> bool {
-        !self.to_serve.is_empty() || !self.to_write.is_empty() || !self.to_count.is_empty()
+        !self.to_serve.is_empty() || !self.to_write.is_empty() || self.counts()
     }
 
     /// Tells the figures that are only told once a turn.
@@ -117,9 +153,36 @@ impl Ledger {
         self.to_write.add(connection.id.slot, &mut connection.lists.to_write);
     }
 
+    /// Takes the connections that are to be written to.
+    pub fn take_to_write(&mut self) -> Vec<u32> {
+        self.to_write.take()
+    }
+
+    /// Puts back the memory of a list of connections that have been written to.
+    pub fn put_back_to_write(&mut self, written: Vec<u32>) {
+        self.to_write.put_back(written);
+    }
+
     /// The connection is to be served in the next turn, although no event may tell of it.
     pub fn serve_again(&mut self, connection: &mut Connection) {
         self.to_serve.add(connection.id.slot, &mut connection.lists.to_serve);
+    }
+
+    /// Takes the connections that are to be served although no event will tell.
+    pub fn take_to_serve(&mut self) -> Vec<u32> {
+        self.to_serve.take()
+    }
+
+    /// What a read is answered from.
+    #[inline]
+    pub fn read_context<'a>(&'a mut self, view: &'a ReactorView) -> ReadContext<'a> {
+        ReadContext {
+            view: view.tree(),
+            zxid: view.zxid(),
+            authority: &self.settings.authority,
+            watches: &mut self.watches,
+            frame_max: self.settings.frame_max,
+        }
     }
 
     /// Nothing follows what is in the connection's output now.
@@ -164,6 +227,16 @@ impl Ledger {
     pub fn postpone_count(&mut self, connection: &mut Connection, xid: i32, count: Count, received: Instant) {
         connection.pending.put_count(xid, count, received);
         self.to_count.push_back(connection.id);
+    }
+
+    /// Whether znodes are being counted for any connection.
+    pub fn counts(&self) -> bool {
+        !self.to_count.is_empty()
+    }
+
+    /// Takes the connection whose count has waited longest for its next slice.
+    pub fn take_to_count(&mut self) -> Option<ConnectionId> {
+        self.to_count.pop_front()
     }
 
     /// A reply without a transaction or a view, behind those to what came before it.

@@ -40,7 +40,6 @@ mod token;
 mod view;
 mod words;
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,10 +50,7 @@ use paddock_engine::tree::Reader;
 
 use crate::exchange::{Errand, Exchange};
 use crate::limits::Limits;
-use crate::memory::Memory;
-use crate::slots::SlotList;
 use crate::status::{Figures, Status};
-use crate::watch::Watches;
 
 use acceptor::Acceptor;
 use clients::Clients;
@@ -62,8 +58,6 @@ use counting::Counting;
 use ledger::Ledger;
 use reactors::Reactors;
 use releases::Releases;
-use report::Reports;
-use submitter::Submitter;
 use token::{SOURCES_BESIDE, Source};
 use view::ReactorView;
 
@@ -115,19 +109,7 @@ impl Reactor {
         let Parts { index, registry, exchanges, settings, limits, status, listener, reader, zxid } = parts;
         let now = Instant::now();
         let exchange = exchanges[index].clone();
-        let ledger = Ledger {
-            limits,
-            figures: Figures::new(status, index),
-            memory: Memory::new(settings.connections_bytes_max, exchanges.len()),
-            watches: Watches::default(),
-            submitter: Submitter::new(exchange.clone()),
-            reports: Reports::new(now, settings.heard_interval),
-            to_write: SlotList::default(),
-            to_serve: SlotList::default(),
-            to_count: VecDeque::new(),
-            now,
-            settings,
-        };
+        let ledger = Ledger::new(now, settings, limits, Figures::new(status, index), exchange.clone());
         Ok(Reactor {
             acceptor: Acceptor::new(listener, &registry)?,
             clients: Clients::new(ledger, Reactors::new(index, exchanges), registry),
@@ -175,7 +157,7 @@ impl Reactor {
     /// The first half of a turn: serves who has something, and hands the writes over. `events` are those of a poll that
     /// began after the last turn; `None` if it was interrupted, and so has looked at nothing.
     pub fn take_in(&mut self, events: Option<&Events>) {
-        let polled = std::mem::replace(&mut self.clients.ledger.now, Instant::now());
+        let polled = self.clients.ledger.begin_half(Instant::now());
         self.clients.begin_turn();
         self.releases.catch_up(&mut self.clients);
         self.serve(events, polled);
@@ -190,7 +172,7 @@ impl Reactor {
 
     /// The second half: what has become public meanwhile, and a write to each connection that has output.
     pub fn give_out(&mut self) {
-        self.clients.ledger.now = Instant::now();
+        self.clients.ledger.begin_half(Instant::now());
         self.releases.catch_up(&mut self.clients);
         self.clients.write_all();
         self.clients.relieve();
@@ -212,7 +194,7 @@ impl Reactor {
         {
             return Duration::ZERO;
         }
-        if let Some(retry) = self.releases.view.retry_after().or_else(|| ledger.submitter.retry_after(ledger.now)) {
+        if let Some(retry) = self.releases.view.retry_after().or_else(|| ledger.submitter.retry_after(ledger.now())) {
             return retry;
         }
         // A reactor without connections reports too: sessions expire only by what every reactor has said.
@@ -225,7 +207,7 @@ impl Reactor {
     /// Serves those that had to wait, and those of which the poll tells, which began at `polled`.
     fn serve(&mut self, events: Option<&Events>, polled: Instant) {
         let Reactor { clients, releases, acceptor, buffer, .. } = self;
-        for slot in clients.ledger.to_serve.take() {
+        for slot in clients.ledger.take_to_serve() {
             intake::serve_again(clients, releases, slot, buffer);
         }
         // What the list leaves out is among these, also where what it tells of is closed on the way.
@@ -262,7 +244,7 @@ impl Reactor {
     }
 
     fn housekeep(&mut self) {
-        let now = self.clients.ledger.now;
+        let now = self.clients.ledger.now();
         if now >= self.next_housekeeping {
             self.next_housekeeping = now + HOUSEKEEPING;
             self.acceptor.note_due();

@@ -13,7 +13,7 @@ use crate::connect::{password_of, write_refusal, write_response};
 use crate::connection::{Connection, Stage};
 use crate::exchange::{Answer, AnswerKind};
 use crate::pending::{Due, PendingRead};
-use crate::read::{self, ReadCaller, ReadContext};
+use crate::read::{self, ReadCaller};
 use crate::reply;
 
 /// Takes releases, and has the view follow.
@@ -98,13 +98,7 @@ impl Releases {
 
 fn run_read(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView, read: &PendingRead) {
     ledger.limits.large.give_back(read.large);
-    let mut context = ReadContext {
-        view: view.tree(),
-        zxid: view.zxid(),
-        authority: &ledger.settings.authority,
-        watches: &mut ledger.watches,
-        frame_max: ledger.settings.frame_max,
-    };
+    let mut context = ledger.read_context(view);
     let caller = ReadCaller { slot: connection.id.slot, ids: &read.ids, keeper: connection.keeper };
     let body = connection.pending.body(read);
     let answered = read::answer(&mut context, caller, read.xid, read.opcode, body, connection.output.tail());

@@ -339,7 +339,7 @@ fn a_full_queue_is_tried_ever_more_seldom() {
     world.turn_until(|world| world.reactor.clients.ledger.submitter.stuck().is_some());
     let since = world.reactor.clients.ledger.submitter.stuck().unwrap();
     let waits = [0, 80, 1_000_000].map(|millis| {
-        world.reactor.clients.ledger.now = since + Duration::from_millis(millis);
+        world.reactor.clients.ledger.begin_half(since + Duration::from_millis(millis));
         world.reactor.acceptor.restart();
         world.reactor.timeout()
     });
