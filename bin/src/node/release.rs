@@ -1,9 +1,10 @@
 //! From a version under construction to one that every reactor has.
 //!
 //! ```text
-//! Draft ── sealed ──► waiting for its group ── durable ──► Root, into every queue ──► announced ──► bells
+//! Draft ── sealed ──► waiting for its last transaction ── committed ──► Root, into every queue ──► announced ──► bells
 //! ```
-//! One with very many events is announced only when every reactor has looked through them.
+//! A version without transactions waits for the last one before it. One with very many events is announced only when every
+//! reactor has looked through them.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -12,7 +13,6 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use paddock_consensus::Zxid;
 use paddock_engine::event::Events;
-use paddock_engine::log::GroupNumber;
 use paddock_engine::tree::{Root, Sealed, Tree};
 use paddock_net::exchange::{Answer, EVENTS_AT_ONCE, Exchange, Release};
 use paddock_net::status::Status;
@@ -89,7 +89,7 @@ impl Draft {
         self.answers += 1;
     }
 
-    /// Ends the version; the draft is empty again.
+    /// Ends the version, which is as transaction `zxid` has left it; the draft is empty again.
     pub fn finish(&mut self, sealed: Sealed, zxid: Zxid, events: Events) -> Version {
         let shares = {
             let empty = self.per_reactor.iter().map(Share::with_as_much_room).collect();
@@ -101,7 +101,6 @@ impl Draft {
         let looked_through = (events.len() > EVENTS_AT_ONCE).then(Arc::default);
         let events = Arc::new(events);
         Version {
-            awaits: Awaits::Submission,
             sealed: Some(sealed),
             root: None,
             zxid,
@@ -116,32 +115,12 @@ impl Draft {
     }
 }
 
-/// What must be durable before a version may be public.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Awaits {
-    /// The group that is being filled: it has no number before its submission.
-    Submission,
-    Group(GroupNumber),
-    /// There has been no transaction since the start.
-    Nothing,
-}
-
-impl Awaits {
-    fn is_over(self, durable: GroupNumber) -> bool {
-        match self {
-            Awaits::Submission => false,
-            Awaits::Group(group) => group <= durable,
-            Awaits::Nothing => true,
-        }
-    }
-}
-
 /// A version that is not public yet.
 pub struct Version {
-    awaits: Awaits,
     sealed: Option<Sealed>,
     /// Once it is committed.
     root: Option<Root>,
+    /// The last transaction in it, or before it. It is public when that is committed.
     zxid: Zxid,
     events: Arc<Events>,
     /// As in [`Release`].
@@ -168,8 +147,6 @@ pub struct Commits {
     /// In all of them, and the bytes of their bodies.
     answers: usize,
     bytes: usize,
-    /// The last group, which versions without transactions wait for.
-    last: Awaits,
     /// A reactor's queue was full, or one has still to look through the events of the oldest.
     blocked: bool,
     /// Reactors that have something to hear.
@@ -178,14 +155,7 @@ pub struct Commits {
 
 impl Commits {
     pub fn new(reactors: usize) -> Commits {
-        Commits {
-            versions: VecDeque::new(),
-            answers: 0,
-            bytes: 0,
-            last: Awaits::Nothing,
-            blocked: false,
-            to_ring: vec![false; reactors],
-        }
+        Commits { versions: VecDeque::new(), answers: 0, bytes: 0, blocked: false, to_ring: vec![false; reactors] }
     }
 
     pub fn len(&self) -> usize {
@@ -216,32 +186,18 @@ impl Commits {
         self.versions.push_back(version);
     }
 
-    /// What has been filled is submitted as this group.
-    pub fn assign(&mut self, group: GroupNumber) {
-        self.last = Awaits::Group(group);
-        self.assign_to_last();
-    }
-
-    /// Whoever waits for a submission waits for the last group. If that is an older one, these versions have no
-    /// transactions: they only come after it.
-    pub fn assign_to_last(&mut self) {
-        let last = self.last;
-        let unassigned = |version: &&mut Version| version.awaits == Awaits::Submission;
-        self.versions.iter_mut().rev().take_while(unassigned).for_each(|version| version.awaits = last);
-    }
-
-    /// Commits and announces every version that has nothing to wait for, and returns the newest transaction among them.
+    /// Announces every version that has nothing after transaction `committed`, and returns the newest transaction of them.
     pub fn release(
         &mut self,
-        durable: GroupNumber,
+        committed: Zxid,
         tree: &mut Tree,
         exchanges: &[Arc<Exchange>],
         status: &Status,
     ) -> Option<Zxid> {
-        let mut committed = None;
+        let mut released = None;
         self.blocked = false;
         while let Some(version) = self.versions.front_mut() {
-            if !version.awaits.is_over(durable) {
+            if version.zxid > committed {
                 break;
             }
             if let Some(sealed) = version.sealed.take() {
@@ -260,7 +216,7 @@ impl Commits {
                 // Those that had it already have been waiting for this.
                 self.to_ring.fill(true);
             }
-            committed = Some(version.zxid);
+            released = Some(version.zxid);
             self.answers -= version.answers;
             self.bytes -= version.bytes;
             self.versions.pop_front();
@@ -270,7 +226,7 @@ impl Commits {
                 exchange.reactor_bell.ring();
             }
         }
-        committed
+        released
     }
 }
 
@@ -320,7 +276,6 @@ mod tests {
     use paddock_consensus::Zxid;
     use paddock_engine::database::{Database, Rules};
     use paddock_engine::event::{EventKind, Events};
-    use paddock_engine::log::GroupNumber;
     use paddock_engine::tree::HashSeed;
     use paddock_net::doorbell::Doorbell;
     use paddock_net::exchange::{Answer, AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange};
@@ -370,32 +325,31 @@ mod tests {
         /// Whether the reactor, which sleeps, is rung for when versions are released.
         fn is_rung(&mut self) -> bool {
             self.exchanges[0].reactor_bell.going_to_sleep();
-            self.commits.release(GroupNumber(1), self.database.tree_mut(), &self.exchanges, &self.status);
+            self.commits.release(Zxid(1), self.database.tree_mut(), &self.exchanges, &self.status);
             let mut told = mio::Events::with_capacity(1);
             self.poll.poll(&mut told, Some(Duration::ZERO)).unwrap();
             !told.is_empty()
         }
 
-        /// The zxids of the versions that are released once this group is durable.
-        fn release(&mut self, durable: u64) -> Vec<i64> {
+        /// The zxids of the versions that are released once this transaction is committed.
+        fn release(&mut self, committed: i64) -> Vec<i64> {
             let tree = self.database.tree_mut();
-            self.commits.release(GroupNumber(durable), tree, &self.exchanges, &self.status);
+            self.commits.release(Zxid(committed), tree, &self.exchanges, &self.status);
             std::iter::from_fn(|| self.exchanges[0].releases.pop()).map(|release| release.zxid).collect()
         }
     }
 
     #[test]
-    fn a_version_waits_for_the_group_that_has_its_transactions() {
+    fn a_version_waits_for_the_last_of_its_transactions() {
         let mut world = World::new();
-        world.version(1);
-        assert_eq!(world.release(0), [0; 0], "its group is not even submitted");
-        world.commits.assign(GroupNumber(1));
+        world.version(2);
         world.version(1);
         assert_eq!(world.release(0), [0; 0]);
-        assert_eq!(world.release(1), [1], "the group of the second is being filled");
-        world.commits.assign(GroupNumber(2));
-        assert_eq!(world.release(1), [0; 0]);
+        assert_eq!(world.release(1), [0; 0], "its second is not committed");
         assert_eq!(world.release(2), [2]);
+        world.version(3);
+        assert_eq!(world.release(5), [3], "the last is committed for a part");
+        assert_eq!(world.release(6), [6]);
         assert!(world.commits.is_empty());
     }
 
@@ -407,7 +361,6 @@ mod tests {
         world.draft.note_transaction();
         let sealed = world.database.tree_mut().seal();
         world.commits.push(world.draft.finish(sealed, Zxid(1), events));
-        world.commits.assign(GroupNumber(1));
         assert!(world.is_rung());
         let release = world.exchanges[0].releases.pop().unwrap();
         assert!(!world.is_rung(), "it knows all about it");
@@ -420,18 +373,14 @@ mod tests {
     fn answers_alone_wait_for_what_came_before_them() {
         let mut world = World::new();
         world.version(0);
-        world.commits.assign_to_last();
         assert_eq!(world.release(0), [0], "before the first transaction there is nothing to wait for");
         world.version(1);
         world.version(0);
         assert_eq!(world.release(0), [0; 0]);
-        world.commits.assign(GroupNumber(1));
         world.version(0);
-        world.commits.assign_to_last();
         assert_eq!(world.release(0), [0; 0]);
         assert_eq!(world.release(1), [1, 1, 1]);
         world.version(0);
-        world.commits.assign_to_last();
         assert_eq!(world.release(1), [1]);
     }
 }

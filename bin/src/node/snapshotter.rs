@@ -68,8 +68,8 @@ struct Order {
     pin: Pin,
     zxid: Zxid,
     sessions: Vec<(i64, i32)>,
-    /// Says that the log has everything up to `zxid`; closed if it never will.
-    durable: Receiver<()>,
+    /// Says that everything up to `zxid` is committed and durable; closed if it never will be.
+    kept: Receiver<()>,
 }
 
 /// A snapshot that is in place.
@@ -85,7 +85,7 @@ pub struct Done {
 pub struct Snapshotter {
     orders: Option<Sender<Order>>,
     done: Receiver<Option<Done>>,
-    /// What is being written becomes valid once this is durable, and who is to be told.
+    /// What is being written becomes valid once this is committed and durable, and who is to be told.
     awaited: Option<(Zxid, Sender<()>)>,
     busy: bool,
     stopping: Arc<AtomicBool>,
@@ -135,18 +135,18 @@ impl Snapshotter {
     pub fn take(&mut self, pin: Pin, zxid: Zxid, sessions: Vec<(i64, i32)>) {
         assert!(!self.busy, "one snapshot at a time");
         let orders = self.orders.as_ref().expect("no snapshot is asked for after the stop");
-        let (durable, take_durable) = bounded(1);
-        if orders.try_send(Order { pin, zxid, sessions, durable: take_durable }).is_ok() {
+        let (kept, take_kept) = bounded(1);
+        if orders.try_send(Order { pin, zxid, sessions, kept: take_kept }).is_ok() {
             self.busy = true;
-            self.awaited = Some((zxid, durable));
+            self.awaited = Some((zxid, kept));
         }
     }
 
-    /// Everything up to `zxid` is durable.
-    pub fn note_durable(&mut self, zxid: Zxid) {
-        if let Some((_, durable)) = self.awaited.take_if(|(awaited, _)| *awaited <= zxid) {
+    /// Everything up to `zxid` is committed, and durable here.
+    pub fn note_kept(&mut self, zxid: Zxid) {
+        if let Some((_, kept)) = self.awaited.take_if(|(awaited, _)| *awaited <= zxid) {
             // A thread that has failed meanwhile does not listen any more.
-            let _ = durable.try_send(());
+            let _ = kept.try_send(());
         }
     }
 
@@ -205,14 +205,14 @@ impl Worker {
 
     fn write(&self, order: Order) -> io::Result<Option<(Done, Vec<Removed>)>> {
         let began = Instant::now();
-        let Order { pin, zxid, sessions, durable } = order;
+        let Order { pin, zxid, sessions, kept } = order;
         let Settings { data_dir, seed, retain } = &self.settings;
         let go_on = || !self.stopping.load(Ordering::Relaxed);
         let written = snapshot::write(data_dir, &pin.view(), zxid, seed, &sessions, &mut { go_on })?;
         drop(pin);
         // What it held can be freed now, and writes may wait for that.
         self.bell.ring();
-        if durable.recv().is_err() {
+        if kept.recv().is_err() {
             return Ok(None);
         }
         let (znodes, bytes) = (written.znodes, written.bytes);

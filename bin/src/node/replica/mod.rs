@@ -2,8 +2,8 @@
 //!
 //! A turn is an order, and the order is the durability:
 //!
-//! 1. *Completions.* What the log says is durable is committed: each version of those groups goes into every reactor's
-//!    queue, is made public, and only then are its answers seen. Nothing else acknowledges anything.
+//! 1. *Completions.* The log says what is durable, and the role what is committed by that: each version up to there goes
+//!    into every reactor's queue, is made public, and only then are its answers seen. Nothing else acknowledges anything.
 //! 2. *Go on* with a transaction that takes several turns, if there is one: see [`unfinished`]. Nothing is gathered and
 //!    nothing expires until it is done.
 //! 3. *Gather.* The reactors' submissions, in the order of their queues: each write is prepared against the head, encoded
@@ -17,6 +17,7 @@
 //! Cost of a write: two or three look-ups, one encoding, one copy into the log's buffer, its share of a submission to the
 //! ring, and its share of a release to each reactor.
 
+mod alone;
 mod background;
 mod files;
 mod gather;
@@ -52,6 +53,7 @@ use paddock_net::reactor::{FOREIGN, pause_min};
 use paddock_net::status::Status;
 use paddock_net::time_share::TimeShare;
 
+use self::alone::Alone;
 use self::session::{Homes, LocalSessions, first_session};
 use self::shortage::Shortage;
 use self::throttle::RequestThrottle;
@@ -124,6 +126,7 @@ pub struct Replica {
     /// A pipe that becomes readable when the process is told to stop.
     _signal: OwnedFd,
 
+    role: Alone,
     database: Database,
     log: Log,
     draft: Draft,
@@ -172,7 +175,6 @@ pub struct Replica {
     garbage_max: usize,
     /// Memory waits to be freed that nobody sees.
     may_reclaim_more: bool,
-    stopping: bool,
 }
 
 /// What a replica is made from.
@@ -263,7 +265,7 @@ impl Replica {
             looked_at: 0,
             garbage_max: gather::GARBAGE_MAX,
             may_reclaim_more: false,
-            stopping: false,
+            role: Alone::new(database.last_zxid()),
             database,
             log,
         })
@@ -304,14 +306,14 @@ impl Replica {
 
     /// The process was told to stop, and all that was taken is answered, or cannot be for want of space.
     pub fn has_stopped(&self) -> bool {
-        self.stopping && (self.is_idle() || !self.shortage.is_over())
+        self.role.may_end(self.is_idle(), !self.shortage.is_over())
     }
 
     /// Looks for a signal among the events.
     pub fn heed(&mut self, events: &Events) {
-        if events.iter().any(|event| event.token() == SIGNAL) && !self.stopping {
+        if events.iter().any(|event| event.token() == SIGNAL) && !self.role.is_stopping() {
             tracing::info!("told to stop");
-            self.stopping = true;
+            self.role.stop();
         }
     }
 
@@ -322,12 +324,16 @@ impl Replica {
         self.commit()?;
         self.share.begin(self.now);
         self.go_on();
-        if !self.stopping {
+        if self.role.gathers() {
             self.gather();
-            self.expire_sessions();
-            self.reap_containers();
-            self.warn_of_quotas();
         }
+        if self.role.expires_sessions() {
+            self.expire_sessions();
+        }
+        if self.role.reaps_containers() {
+            self.reap_containers();
+        }
+        self.warn_of_quotas();
         if self.unfinished.is_some() || self.expires_more {
             self.share.end(Instant::now());
         }
@@ -350,7 +356,7 @@ impl Replica {
 
     /// How long the poll may sleep; the last look at the queues.
     pub fn timeout(&self) -> Option<Duration> {
-        if self.stopping && self.unfinished.is_none() {
+        if self.role.is_stopping() && self.unfinished.is_none() {
             // Nothing is taken any more. What is under way waits for the log, which wakes, or for a reactor.
             return self.commits.is_blocked().then_some(RETRY);
         }
@@ -384,8 +390,7 @@ impl Replica {
     fn submit(&mut self) -> Result<(), ReplicaError> {
         if self.log.is_filling() {
             if self.log.can_submit() {
-                let group = self.log.submit()?;
-                self.commits.assign(group);
+                self.log.submit()?;
                 // The log may have seen the completion of an earlier group, of which nothing will tell again.
                 self.commit()?;
                 self.note_shortage(None);
@@ -394,7 +399,6 @@ impl Replica {
             }
         } else {
             // Answers without a transaction wait for nothing but what came before them.
-            self.commits.assign_to_last();
             self.commit()?;
         }
         Ok(())
@@ -411,12 +415,12 @@ impl Replica {
         }
     }
 
-    /// Makes public what is durable.
+    /// Makes public what is committed by what is durable.
     fn commit(&mut self) -> Result<(), ReplicaError> {
-        let durable = self.log.completed()?;
-        let committed = self.commits.release(durable, self.database.tree_mut(), &self.exchanges, &self.status);
-        if let Some(zxid) = committed {
-            self.snapshotter.note_durable(zxid);
+        self.log.completed()?;
+        self.role.note_durable(self.log.completed_zxid());
+        let committed = self.role.committed();
+        if let Some(zxid) = self.commits.release(committed, self.database.tree_mut(), &self.exchanges, &self.status) {
             self.update_status(zxid);
         }
         Ok(())
@@ -463,7 +467,7 @@ impl Replica {
         let head_is_sealed = self.draft.is_empty() && self.unfinished.is_none();
         if self.trigger.is_due()
             && self.shortage.is_over()
-            && !self.stopping
+            && !self.role.is_stopping()
             && self.snapshotter.is_idle()
             && head_is_sealed
         {
@@ -476,8 +480,7 @@ impl Replica {
             }
         }
         self.status.replica.snapshotting.set(u64::from(!self.snapshotter.is_idle()));
-        // What is durable already will not be told again.
-        self.snapshotter.note_durable(self.log.completed_zxid());
+        self.snapshotter.note_kept(self.role.committed().min(self.log.completed_zxid()));
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use paddock_engine::container::{ContainerManager, ContainerSettings};
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::io::DataDir;
 use paddock_engine::jute::Write;
-use paddock_engine::log::{GroupNumber, Log, LogConfig};
+use paddock_engine::log::{Log, LogConfig};
 use paddock_engine::request::opcode;
 use paddock_engine::tree::HashSeed;
 use paddock_engine::txn::{CreateKind, Txn};
@@ -276,7 +276,7 @@ fn a_replica_that_stops_waits_for_a_reactor_without_spinning() {
         world.send(FIRST, session, sync(1), b"\0\0\0\x02/a");
         world.replica.turn().unwrap();
     }
-    world.replica.stopping = true;
+    world.replica.role.stop();
     world.send(FIRST, session, sync(1), b"\0\0\0\x02/a");
     world.replica.turn().unwrap();
     assert!(!world.replica.has_stopped());
@@ -289,12 +289,11 @@ fn a_replica_that_stops_waits_for_a_reactor_without_spinning() {
 #[test]
 fn a_replica_that_stops_sleeps_until_the_log_wakes_it() {
     let mut world = World::new("stopping-log");
-    let Replica { database, draft, commits, effects, stopping, .. } = &mut world.replica;
+    let Replica { database, draft, commits, effects, role, .. } = &mut world.replica;
     draft.note_transaction();
     let sealed = database.tree_mut().seal();
-    commits.push(draft.finish(sealed, database.last_zxid(), effects.events.take()));
-    commits.assign(GroupNumber(u64::MAX));
-    *stopping = true;
+    commits.push(draft.finish(sealed, database.last_zxid().next(), effects.events.take()));
+    role.stop();
     world.replica.turn().unwrap();
     assert!(!world.replica.has_stopped());
     assert_eq!(world.replica.timeout(), None);
@@ -438,7 +437,7 @@ fn a_replica_that_stops_finishes_a_long_transaction_or_gives_it_up() {
         let before = world.replica.log.last_zxid();
         world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
         world.replica.turn().unwrap();
-        world.replica.stopping = true;
+        world.replica.role.stop();
         world.replica.turn().unwrap();
         assert_eq!((world.replica.has_stopped(), world.replica.timeout()), (false, Some(Duration::ZERO)));
         if gives_up {

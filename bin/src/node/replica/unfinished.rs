@@ -80,7 +80,7 @@ impl Replica {
     /// Applies as much as this turn may of a transaction that is unfinished.
     pub(super) fn go_on(&mut self) {
         let Some(mut unfinished) = self.unfinished.take() else { return };
-        if self.stopping && self.now > *unfinished.give_up_at.get_or_insert(self.now + STOP_PATIENCE) {
+        if self.role.is_stopping() && self.now > *unfinished.give_up_at.get_or_insert(self.now + STOP_PATIENCE) {
             let zxid = unfinished.application.zxid();
             tracing::warn!(
                 %zxid,
