@@ -3,13 +3,14 @@
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`txn`], [`event`]), the state
 //! ([`tree`], [`database`], [`prepare`], [`apply`], [`application`], [`replay`], [`container`], [`quota`], [`keeper`],
-//! [`expiry`]), the disk ([`io`], [`log`], [`snapshot`]).
+//! [`expiry`], [`ephemerals`], [`session_id`]), the disk ([`io`], [`log`], [`snapshot`]).
 
 pub mod acl;
 pub mod application;
 pub mod apply;
 pub mod container;
 pub mod database;
+pub mod ephemerals;
 pub mod error;
 pub mod event;
 pub mod expiry;
@@ -22,6 +23,7 @@ pub mod prepare;
 pub mod quota;
 pub mod replay;
 pub mod request;
+pub mod session_id;
 pub mod snapshot;
 pub mod stat;
 pub mod tree;

@@ -338,6 +338,13 @@ fn read_member_create<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Create
     Ok(create)
 }
 
+/// The path that a sync gives, as it lies in its body, length and all; the reply repeats it.
+pub fn sync_path(body: &[u8]) -> Result<&[u8], Malformed> {
+    let mut reader = Reader::new(body);
+    reader.buffer()?;
+    Ok(&body[..body.len() - reader.rest().len()])
+}
+
 /// Whether this request would create an ephemeral, if it were to succeed: a session must be known everywhere before.
 pub fn asks_for_ephemeral(opcode: i32, body: &[u8]) -> bool {
     let reader = &mut Reader::new(body);

@@ -1,0 +1,230 @@
+//! The versions that are not public yet, and the order in which they become so.
+//!
+//! ```text
+//! Draft ── sealed ──► waiting for its last transaction ── committed ──► Root, into every queue ──► announced ──► bells
+//! ```
+//! A version without transactions waits for the last one before it. One with very many events is announced only when every
+//! reactor has looked through them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use paddock_consensus::Zxid;
+use paddock_engine::tree::Tree;
+use paddock_net::exchange::Exchange;
+use paddock_net::status::Status;
+
+use super::figures::Figures;
+use super::version::Version;
+
+/// Oldest first.
+pub struct Commits {
+    versions: VecDeque<Version>,
+    /// In all of them, and the bytes of their bodies.
+    answers: usize,
+    bytes: usize,
+    /// A reactor's queue was full, or one has still to look through the events of the oldest.
+    blocked: bool,
+    /// Reactors that have something to hear.
+    to_ring: Vec<bool>,
+}
+
+impl Commits {
+    pub fn new(reactors: usize) -> Commits {
+        Commits { versions: VecDeque::new(), answers: 0, bytes: 0, blocked: false, to_ring: vec![false; reactors] }
+    }
+
+    pub fn len(&self) -> usize {
+        self.versions.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+
+    pub fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Answers that no reactor has yet.
+    pub fn answers(&self) -> usize {
+        self.answers
+    }
+
+    /// The bytes of their bodies.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn push(&mut self, version: Version) {
+        self.answers += version.answers();
+        self.bytes += version.bytes();
+        self.versions.push_back(version);
+    }
+
+    /// Announces every version that has nothing after transaction `committed`, and returns what is to be told of the newest.
+    pub fn release(
+        &mut self,
+        committed: Zxid,
+        tree: &mut Tree,
+        exchanges: &[Arc<Exchange>],
+        status: &Status,
+    ) -> Option<Figures> {
+        let mut released = None;
+        self.blocked = false;
+        while let Some(version) = self.versions.front_mut() {
+            if version.zxid() > committed {
+                break;
+            }
+            let root = version.commit(tree);
+            if !version.deliver(root, exchanges, status, &mut self.to_ring)
+                || !version.is_looked_through(exchanges.len())
+            {
+                self.blocked = true;
+                version.note_wait();
+                break;
+            }
+            tree.announce(root);
+            if version.has_waited() {
+                // Those that had it already have been waiting for this.
+                self.to_ring.fill(true);
+            }
+            released = Some(version.figures());
+            self.answers -= version.answers();
+            self.bytes -= version.bytes();
+            self.versions.pop_front();
+        }
+        for (exchange, ring) in exchanges.iter().zip(&mut self.to_ring) {
+            if std::mem::take(ring) {
+                exchange.reactor_bell.ring();
+            }
+        }
+        released
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use mio::{Poll, Token};
+    use paddock_consensus::Zxid;
+    use paddock_engine::database::{Database, Rules};
+    use paddock_engine::event::{EventKind, Events};
+    use paddock_engine::tree::HashSeed;
+    use paddock_net::doorbell::Doorbell;
+    use paddock_net::exchange::{Answer, AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange};
+    use paddock_net::status::{ReactorStatus, Status};
+
+    use super::Commits;
+    use crate::node::replica::draft::Draft;
+    use crate::node::replica::figures::Figures;
+
+    /// One reactor, and the versions that it has not been given yet.
+    struct World {
+        database: Database,
+        draft: Draft,
+        commits: Commits,
+        exchanges: Vec<Arc<Exchange>>,
+        status: Status,
+        /// Where its bell is heard.
+        poll: Poll,
+        /// Transactions so far.
+        zxid: i64,
+    }
+
+    impl World {
+        fn new() -> World {
+            let poll = Poll::new().unwrap();
+            let bell = Arc::new(Doorbell::new(poll.registry(), Token(0)).unwrap());
+            let status = Status { reactors: vec![ReactorStatus::default()], ..Status::default() };
+            World {
+                database: Database::new(HashSeed([7; 16]), Rules::default()),
+                draft: Draft::new(1),
+                commits: Commits::new(1),
+                exchanges: vec![Arc::new(Exchange::new(bell.clone(), bell))],
+                status,
+                poll,
+                zxid: 0,
+            }
+        }
+
+        /// A version with this many transactions, and an answer.
+        fn version(&mut self, transactions: i64) {
+            (0..transactions).for_each(|_| self.draft.note_transaction());
+            self.zxid += transactions;
+            let connection = ConnectionId { slot: 0, generation: 0 };
+            self.draft.answer(0, Answer { connection, zxid: self.zxid, kind: AnswerKind::Dropped });
+            self.seal(Events::default());
+        }
+
+        fn seal(&mut self, events: Events) {
+            let figures = Figures::of(&self.database, 0);
+            let sealed = self.database.tree_mut().seal();
+            self.commits.push(self.draft.finish(sealed, Zxid(self.zxid), figures, events));
+        }
+
+        /// Whether the reactor, which sleeps, is rung for when versions are released.
+        fn is_rung(&mut self) -> bool {
+            self.exchanges[0].reactor_bell.going_to_sleep();
+            self.commits.release(Zxid(1), self.database.tree_mut(), &self.exchanges, &self.status);
+            let mut told = mio::Events::with_capacity(1);
+            self.poll.poll(&mut told, Some(Duration::ZERO)).unwrap();
+            !told.is_empty()
+        }
+
+        /// The zxids of the versions that are released once this transaction is committed.
+        fn release(&mut self, committed: i64) -> Vec<i64> {
+            let tree = self.database.tree_mut();
+            self.commits.release(Zxid(committed), tree, &self.exchanges, &self.status);
+            std::iter::from_fn(|| self.exchanges[0].releases.pop()).map(|release| release.zxid).collect()
+        }
+    }
+
+    #[test]
+    fn a_version_waits_for_the_last_of_its_transactions() {
+        let mut world = World::new();
+        world.version(2);
+        world.version(1);
+        assert_eq!(world.release(0), [0; 0]);
+        assert_eq!(world.release(1), [0; 0], "its second is not committed");
+        assert_eq!(world.release(2), [2]);
+        world.version(3);
+        assert_eq!(world.release(5), [3], "the last is committed for a part");
+        assert_eq!(world.release(6), [6]);
+        assert!(world.commits.is_empty());
+    }
+
+    #[test]
+    fn a_reactor_that_looks_ahead_is_rung_for_a_version_when_it_comes_and_when_it_is_public() {
+        let mut world = World::new();
+        let mut events = Events::default();
+        (0..=EVENTS_AT_ONCE).for_each(|_| events.push(EventKind::Deleted, 1, "/a", &None));
+        world.draft.note_transaction();
+        world.zxid = 1;
+        world.seal(events);
+        assert!(world.is_rung());
+        let release = world.exchanges[0].releases.pop().unwrap();
+        assert!(!world.is_rung(), "it knows all about it");
+        release.looked_through.unwrap().fetch_add(1, Ordering::Release);
+        assert!(world.is_rung());
+        assert!(world.commits.is_empty() && !world.is_rung());
+    }
+
+    #[test]
+    fn answers_alone_wait_for_what_came_before_them() {
+        let mut world = World::new();
+        world.version(0);
+        assert_eq!(world.release(0), [0], "before the first transaction there is nothing to wait for");
+        world.version(1);
+        world.version(0);
+        assert_eq!(world.release(0), [0; 0]);
+        world.version(0);
+        assert_eq!(world.release(0), [0; 0]);
+        assert_eq!(world.release(1), [1, 1, 1]);
+        world.version(0);
+        assert_eq!(world.release(1), [1]);
+    }
+}

@@ -1,0 +1,72 @@
+//! The version under construction: its transactions are counted and its answers kept until it is sealed.
+
+use std::ops::Range;
+
+use paddock_consensus::Zxid;
+use paddock_engine::event::Events;
+use paddock_engine::tree::Sealed;
+use paddock_net::exchange::Answer;
+
+use super::figures::Figures;
+use super::share::Share;
+use super::version::Version;
+
+/// A version takes at most so many transactions: larger ones are built no faster, and are public later.
+pub const VERSION_TXNS: usize = 128;
+/// Nor does it take more once its answers have so many bytes.
+const VERSION_BYTES: usize = 16 << 20;
+
+pub struct Draft {
+    transactions: usize,
+    answers: usize,
+    /// Of all answers' bodies.
+    bytes: usize,
+    per_reactor: Vec<Share>,
+}
+
+impl Draft {
+    pub fn new(reactors: usize) -> Draft {
+        Draft { transactions: 0, answers: 0, bytes: 0, per_reactor: (0..reactors).map(|_| Share::default()).collect() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.transactions == 0 && self.answers == 0
+    }
+
+    /// Whether it is to be sealed before more comes.
+    pub fn is_full(&self) -> bool {
+        self.transactions >= VERSION_TXNS || self.bytes >= VERSION_BYTES
+    }
+
+    pub fn answers(&self) -> usize {
+        self.answers
+    }
+
+    /// Of the answers' bodies.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn note_transaction(&mut self) {
+        self.transactions += 1;
+    }
+
+    /// Keeps the body of an answer.
+    pub fn append(&mut self, reactor: usize, body: &[u8]) -> Range<u32> {
+        self.bytes += body.len();
+        self.per_reactor[reactor].append(body)
+    }
+
+    pub fn answer(&mut self, reactor: usize, answer: Answer) {
+        self.per_reactor[reactor].push(answer);
+        self.answers += 1;
+    }
+
+    /// Ends the version, which is as transaction `zxid` has left it; the draft is empty again.
+    pub fn finish(&mut self, sealed: Sealed, zxid: Zxid, figures: Figures, events: Events) -> Version {
+        let empty = self.per_reactor.iter().map(Share::with_as_much_room).collect();
+        let shares = std::mem::replace(&mut self.per_reactor, empty);
+        (self.transactions, self.answers, self.bytes) = (0, 0, 0);
+        Version::new(sealed, zxid, figures, events, shares)
+    }
+}

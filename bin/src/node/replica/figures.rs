@@ -1,0 +1,40 @@
+//! What is told of the state, as it is in the newest public version.
+
+use std::sync::atomic::Ordering;
+
+use paddock_consensus::Zxid;
+use paddock_engine::database::Database;
+use paddock_net::status::ReplicaStatus;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    zxid: Zxid,
+    znodes: u64,
+    ephemerals: u64,
+    data_bytes: u64,
+    sessions: u64,
+    /// Since the start.
+    sessions_expired: u64,
+}
+
+impl Figures {
+    pub fn of(database: &Database, sessions_expired: u64) -> Figures {
+        Figures {
+            zxid: database.last_zxid(),
+            znodes: database.tree().len() as u64,
+            ephemerals: database.ephemeral_count() as u64,
+            data_bytes: database.tree().data_bytes(),
+            sessions: database.sessions().len() as u64,
+            sessions_expired,
+        }
+    }
+
+    pub fn tell(self, status: &ReplicaStatus) {
+        status.zxid.store(self.zxid.0, Ordering::Relaxed);
+        status.znodes.set(self.znodes);
+        status.ephemerals.set(self.ephemerals);
+        status.data_bytes.set(self.data_bytes);
+        status.sessions.set(self.sessions);
+        status.sessions_expired.set(self.sessions_expired);
+    }
+}

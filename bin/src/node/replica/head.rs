@@ -1,0 +1,353 @@
+//! The head: the newest state, durable or not, and the one way in which it goes on.
+//!
+//! A transaction is given its zxid, encoded into the log's group, applied, and counted into the version under
+//! construction; nothing else changes the state. What a request becomes is decided against the head, so that whoever wants
+//! to change it comes here: clients' requests, sessions that end, containers that go.
+
+use std::time::Instant;
+
+use paddock_consensus::Zxid;
+use paddock_engine::apply::Effects;
+use paddock_engine::database::Database;
+use paddock_engine::keeper::Prepared;
+use paddock_engine::log::{GroupBuffer, Log, LogError};
+use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::quota::ExceededQuota;
+use paddock_engine::tree::Pin;
+use paddock_engine::txn::{Txn, TxnHeader, write_digest};
+use paddock_net::exchange::AnswerKind;
+use paddock_net::status::ReplicaStatus;
+
+use super::home::Home;
+use super::long_work::LongWork;
+use super::owed::Owed;
+use super::publication::Publication;
+
+/// A group takes no more transactions beyond this, bytes.
+const GROUP_BYTES: usize = 1024 * 1024;
+/// Garbage above this stops the intake until readers have moved on, bytes.
+pub const GARBAGE_MAX: usize = 1 << 30;
+/// Calls of the reclaimer in one turn, at least.
+const RECLAIMS_MIN: u64 = 4;
+/// A call frees more than so many transactions replace, which is five to ten objects each.
+const TRANSACTIONS_PER_RECLAIM: u64 = 64;
+
+pub struct Head {
+    database: Database,
+    log: Log,
+    /// Of the transactions in the draft; the reply is the last one's.
+    effects: Effects,
+    publication: Publication,
+    long_work: LongWork,
+    garbage_max: usize,
+    appended: Appended,
+    /// `appended.transactions` at the last call of the reclaimer.
+    reclaimed_at: u64,
+    /// Memory waits to be freed that nobody sees.
+    may_reclaim_more: bool,
+}
+
+/// What has gone into the log since the start.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Appended {
+    pub transactions: u64,
+    pub bytes: u64,
+}
+
+/// A version that is held, to be written to disk.
+pub struct Held {
+    pub pin: Pin,
+    /// Its last transaction.
+    pub zxid: Zxid,
+    /// Those of the same moment, with their timeouts, ms.
+    pub sessions: Vec<(i64, i32)>,
+}
+
+impl Head {
+    /// `garbage_max` is [`GARBAGE_MAX`], or less.
+    pub fn new(
+        database: Database,
+        log: Log,
+        publication: Publication,
+        long_work: LongWork,
+        garbage_max: usize,
+    ) -> Head {
+        Head {
+            database,
+            log,
+            effects: Effects::default(),
+            publication,
+            long_work,
+            garbage_max,
+            appended: Appended::default(),
+            reclaimed_at: 0,
+            may_reclaim_more: false,
+        }
+    }
+
+    /// Tells of the recovered state, which is public.
+    pub fn begin(&self, status: &ReplicaStatus) {
+        self.publication.begin(&self.database);
+        self.tell(status);
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub fn log(&mut self) -> &mut Log {
+        &mut self.log
+    }
+
+    pub fn appended(&self) -> Appended {
+        self.appended
+    }
+
+    /// Whether there is room for more transactions.
+    pub fn has_room(&self) -> bool {
+        !self.long_work.is_under_way()
+            && self.log.filling_bytes() < GROUP_BYTES
+            && self.publication.has_room()
+            && !self.has_too_much_garbage()
+    }
+
+    /// Whether readers and snapshots hold so much that nothing may be added to it.
+    pub fn has_too_much_garbage(&self) -> bool {
+        self.database.tree().garbage_bytes() >= self.garbage_max
+    }
+
+    /// Whether there is room for more requests, which take transactions, steps and answers.
+    pub fn has_room_for_requests(&self) -> bool {
+        self.has_room() && self.long_work.has_steps_left() && self.publication.has_room_for_answers()
+    }
+
+    /// Answers that no reactor has yet.
+    pub fn answers(&self) -> usize {
+        self.publication.answers()
+    }
+
+    /// Whether all that was taken is public.
+    pub fn is_idle(&self) -> bool {
+        self.publication.is_done() && !self.log.is_filling() && !self.long_work.is_under_way()
+    }
+
+    /// A reactor keeps a version from being public that is committed.
+    pub fn is_blocked(&self) -> bool {
+        self.publication.is_blocked()
+    }
+
+    /// Whether it is in the middle of a transaction.
+    pub fn is_in_long_work(&self) -> bool {
+        self.long_work.is_under_way()
+    }
+
+    /// Whether a turn would do something although nothing has come.
+    pub fn has_work(&self) -> bool {
+        self.long_work.is_left() || self.may_reclaim_more
+    }
+
+    /// Before the turn's first transaction.
+    pub fn begin_turn(&mut self, now: Instant) {
+        self.long_work.begin_turn(now);
+    }
+
+    /// After its last one: the version ends.
+    pub fn end_turn(&mut self) {
+        self.long_work.end_turn();
+        self.seal();
+    }
+
+    /// The process is to stop: what takes too long is given up.
+    pub fn stop(&mut self, now: Instant) {
+        self.long_work.stop(now);
+    }
+
+    /// Whether this turn may do a step more of what takes long.
+    pub fn may_step(&mut self) -> bool {
+        self.long_work.may_step()
+    }
+
+    /// What a client's write becomes. `is_keepers`: the opcode is one of Keeper's, or a multi that may have such.
+    #[inline]
+    pub fn prepare<'a>(
+        &mut self,
+        opcode: i32,
+        body: &'a [u8],
+        caller: Caller<'_>,
+        is_keepers: bool,
+    ) -> Result<Prepared<'a>, Refusal> {
+        match is_keepers {
+            true => self.database.prepare_keeper(opcode, body, caller),
+            false => self.database.prepare(opcode, body, caller).map(Prepared::from),
+        }
+    }
+
+    /// Gives the transaction its zxid, logs it and applies it. `time` is the wall clock, ms.
+    pub fn propose(&mut self, client: i64, cxid: i32, txn: &Txn<'_>, time: i64) {
+        let zxid = self.database.last_zxid().next();
+        let header = TxnHeader { client, cxid, zxid: zxid.0, time };
+        let (database, effects) = (&mut self.database, &mut self.effects);
+        effects.reply.clear();
+        let before = self.log.filling_bytes();
+        self.log.append(zxid, |out| {
+            txn.write(&header, out);
+            database.apply(&header, txn, Some(effects));
+            if txn.takes_digest() {
+                write_digest(database.tree().digest(), out);
+            }
+        });
+        self.note_appended(before);
+    }
+
+    /// Counts a transaction whose record is the last in the log, which had `before` bytes to write without it.
+    fn note_appended(&mut self, before: usize) {
+        self.publication.note_transaction();
+        self.appended.transactions += 1;
+        self.appended.bytes += (self.log.filling_bytes() - before) as u64;
+    }
+
+    /// Proposes a transaction, and answers when it is applied: at once, unless it takes several turns.
+    #[inline]
+    pub fn carry_out(&mut self, client: i64, cxid: i32, txn: &Txn<'_>, time: i64, owed: Owed<'_>) {
+        if self.database.is_long(client, txn) {
+            self.begin_long(client, cxid, txn, time, owed.into_owned());
+        } else {
+            self.propose(client, cxid, txn, time);
+            self.pay(owed);
+        }
+    }
+
+    /// Ends a global session.
+    pub fn close_session(&mut self, session: i64, cxid: i32, time: i64, owed: Owed<'_>) {
+        let txn = self.database.prepare_close_session(session);
+        if !self.database.is_long(session, &txn) {
+            // Many short ones together are long too.
+            self.long_work.take_steps(self.database.ephemeral_count_of(session));
+        }
+        self.carry_out(session, cxid, &txn, time, owed);
+    }
+
+    fn begin_long(&mut self, client: i64, cxid: i32, txn: &Txn<'_>, time: i64, owed: Owed<'static>) {
+        // What came before must not wait for it, nor be seen with a part of it.
+        self.seal();
+        self.effects.reply.clear();
+        let header = TxnHeader { client, cxid, zxid: self.database.last_zxid().next().0, time };
+        self.long_work.begin(self.database.begin(&header, txn), owed);
+        self.go_on();
+    }
+
+    /// Applies as much as this turn may of a transaction that is unfinished.
+    pub fn go_on(&mut self) {
+        let Some((application, owed)) = self.long_work.go_on(&mut self.database, &mut self.effects) else { return };
+        let before = self.log.filling_bytes();
+        let zxid = application.zxid();
+        let record = application.into_record(&self.database);
+        self.log.append(zxid, |out: &mut GroupBuffer| out.extend_from_slice(&record));
+        self.note_appended(before);
+        self.pay(owed);
+    }
+
+    /// Answers, after the last transaction; a write's reply is of that one.
+    #[inline]
+    pub fn pay(&mut self, owed: Owed<'_>) {
+        match owed {
+            Owed::Reply { home, xid, form } => {
+                let zxid = self.database.last_zxid();
+                self.publication.reply(home, zxid, xid, 0, &form.body(&self.effects.reply));
+            }
+            Owed::Told(home, kind) => self.answer(home, kind),
+            Owed::Expiry { session, home } => {
+                tracing::info!(session = format_args!("0x{session:x}"), "session expired");
+                self.publication.note_expired_session();
+                if let Some(home) = home {
+                    self.answer(home, AnswerKind::Dropped);
+                }
+            }
+        }
+    }
+
+    /// Answers with what the head has now: when that is public.
+    pub fn answer(&mut self, home: Home, kind: AnswerKind) {
+        self.publication.answer(home, self.database.last_zxid(), kind);
+    }
+
+    /// Likewise, by a reply with this body.
+    pub fn reply(&mut self, home: Home, xid: i32, code: i32, body: &[u8]) {
+        self.publication.reply(home, self.database.last_zxid(), xid, code, body);
+    }
+
+    /// Ends the version under construction.
+    pub fn seal(&mut self) {
+        self.publication.seal(&mut self.database, &mut self.effects);
+    }
+
+    /// Ends it if it is large enough.
+    pub fn seal_if_full(&mut self) {
+        if self.publication.is_full() {
+            self.seal();
+        }
+    }
+
+    /// Hands what was appended to the log's disk, if that can take it. Whether nothing is left to be handed over.
+    pub fn submit(&mut self) -> Result<bool, LogError> {
+        if !self.log.is_filling() {
+            return Ok(true);
+        }
+        let can_submit = self.log.can_submit();
+        if can_submit {
+            self.log.submit()?;
+        }
+        Ok(can_submit)
+    }
+
+    /// The last transaction that is durable, with all before it.
+    pub fn durable(&mut self) -> Result<Zxid, LogError> {
+        self.log.completed()?;
+        Ok(self.log.completed_zxid())
+    }
+
+    /// Makes public what is committed. Whether that was anything.
+    pub fn release(&mut self, committed: Zxid) -> bool {
+        self.publication.release(committed, self.database.tree_mut())
+    }
+
+    /// Frees a bounded amount of what no reader sees any more.
+    pub fn reclaim(&mut self) {
+        let transactions = self.appended.transactions;
+        let written = transactions - std::mem::replace(&mut self.reclaimed_at, transactions);
+        let calls = RECLAIMS_MIN.max(written / TRANSACTIONS_PER_RECLAIM);
+        self.may_reclaim_more = (0..calls).all(|_| self.database.tree_mut().reclaim());
+    }
+
+    /// Holds the newest version, for a snapshot. `None` while transactions come after it.
+    pub fn hold(&mut self) -> Option<Held> {
+        if !self.publication.is_sealed() || self.long_work.is_under_way() {
+            return None;
+        }
+        let pin = self.database.tree_mut().pin()?;
+        Some(Held { pin, zxid: self.database.last_zxid(), sessions: self.database.sessions().collect() })
+    }
+
+    /// A quota that a write has exceeded since this was asked last.
+    pub fn take_exceeded_quota(&mut self) -> Option<ExceededQuota> {
+        self.database.take_exceeded_quota()
+    }
+
+    /// Tells what is under way of the log and the tree's memory.
+    pub fn tell(&self, figures: &ReplicaStatus) {
+        figures.transactions.set(self.appended.transactions);
+        figures.garbage_bytes.set(self.database.tree().garbage_bytes() as u64);
+        let log = self.log.stats();
+        figures.groups.set(log.groups);
+        figures.log_bytes.set(log.bytes);
+        figures.sync_micros_sum.set(log.sync_total.as_micros() as u64);
+        figures.sync_micros_max.set(log.sync_max.as_micros() as u64);
+        figures.sync_micros_last.set(log.sync_last.as_micros() as u64);
+        figures.log_segment.set(log.segment);
+    }
+
+    /// Closes the log.
+    pub fn end(self) -> Result<(), LogError> {
+        self.log.close()
+    }
+}

@@ -1,0 +1,104 @@
+//! Which connection each session has.
+
+use std::collections::HashMap;
+
+use paddock_net::exchange::ConnectionId;
+
+/// Where a session's connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Home {
+    pub reactor: usize,
+    pub connection: ConnectionId,
+}
+
+/// The connection of every session that has one. Only living sessions do.
+pub struct Homes {
+    by_session: HashMap<i64, Home>,
+    /// By reactor and slot, up to the highest slot that had a session. Every write looks here, so nothing is hashed.
+    by_slot: Vec<Vec<Option<Tenant>>>,
+}
+
+/// The session of one generation of a slot.
+#[derive(Clone, Copy)]
+struct Tenant {
+    generation: u32,
+    session: i64,
+}
+
+impl Homes {
+    pub fn new(reactors: usize) -> Homes {
+        Homes { by_session: HashMap::new(), by_slot: vec![Vec::new(); reactors] }
+    }
+
+    /// The session's connection is here from now on.
+    pub fn settle(&mut self, session: i64, home: Home) {
+        let (slots, slot) = (&mut self.by_slot[home.reactor], home.connection.slot as usize);
+        if slots.len() <= slot {
+            slots.resize(slot + 1, None);
+        }
+        slots[slot] = Some(Tenant { generation: home.connection.generation, session });
+        self.by_session.insert(session, home);
+    }
+
+    /// The session that has its connection here.
+    pub fn session_at(&self, home: Home) -> Option<i64> {
+        let Tenant { generation, session } = (*self.by_slot[home.reactor].get(home.connection.slot as usize)?)?;
+        (generation == home.connection.generation).then_some(session)
+    }
+
+    /// Where the session's connection was.
+    pub fn forget(&mut self, session: i64) -> Option<Home> {
+        let home = self.by_session.remove(&session)?;
+        self.vacate(home);
+        Some(home)
+    }
+
+    /// The connection is gone.
+    pub fn leave(&mut self, home: Home) {
+        if let Some(session) = self.vacate(home) {
+            self.by_session.remove(&session);
+        }
+    }
+
+    /// No session has its connection here any more. Returns the one that had.
+    fn vacate(&mut self, home: Home) -> Option<i64> {
+        let session = self.session_at(home)?;
+        self.by_slot[home.reactor][home.connection.slot as usize] = None;
+        Some(session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paddock_net::exchange::ConnectionId;
+
+    use super::{Home, Homes};
+
+    const fn home(reactor: usize, slot: u32, generation: u32) -> Home {
+        Home { reactor, connection: ConnectionId { slot, generation } }
+    }
+
+    #[test]
+    fn a_slot_is_a_home_in_one_generation_only() {
+        let mut homes = Homes::new(2);
+        homes.settle(7, home(1, 3, 1));
+        assert_eq!(homes.session_at(home(1, 3, 1)), Some(7));
+        for other in [home(0, 3, 1), home(1, 2, 1), home(1, 4, 1), home(1, 3, 0), home(1, 3, 2)] {
+            assert_eq!(homes.session_at(other), None);
+            homes.leave(other);
+        }
+        assert_eq!(homes.forget(7), Some(home(1, 3, 1)));
+        assert_eq!((homes.forget(7), homes.session_at(home(1, 3, 1))), (None, None));
+    }
+
+    #[test]
+    fn who_is_late_to_leave_takes_nobody_along() {
+        let mut homes = Homes::new(1);
+        homes.settle(7, home(0, 0, 1));
+        homes.settle(8, home(0, 0, 2));
+        homes.leave(home(0, 0, 1));
+        assert_eq!(homes.session_at(home(0, 0, 2)), Some(8));
+        assert_eq!(homes.forget(7), Some(home(0, 0, 1)));
+        assert_eq!(homes.session_at(home(0, 0, 2)), Some(8));
+    }
+}

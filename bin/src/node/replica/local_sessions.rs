@@ -1,0 +1,47 @@
+//! The sessions of this server alone: they take no zxid and are in no log and no snapshot.
+
+use std::collections::HashMap;
+
+use crate::config::NewSessions;
+
+#[derive(Debug)]
+pub struct LocalSessions {
+    new_sessions: NewSessions,
+    /// Timeouts by session, ms.
+    timeouts: HashMap<i64, i32>,
+}
+
+impl LocalSessions {
+    pub fn new(new_sessions: NewSessions) -> LocalSessions {
+        LocalSessions { new_sessions, timeouts: HashMap::new() }
+    }
+
+    pub fn contains(&self, session: i64) -> bool {
+        self.timeouts.contains_key(&session)
+    }
+
+    /// The timeout of a session that is one of these, ms.
+    pub fn timeout(&self, session: i64) -> Option<i32> {
+        self.timeouts.get(&session).copied()
+    }
+
+    /// Takes in a new session, if new ones are local.
+    pub fn take_in(&mut self, session: i64, timeout: i32) -> bool {
+        let is_local = self.new_sessions != NewSessions::Global;
+        if is_local {
+            self.timeouts.insert(session, timeout);
+        }
+        is_local
+    }
+
+    /// Forgets the session. Whether it was one of these.
+    pub fn remove(&mut self, session: i64) -> bool {
+        self.timeouts.remove(&session).is_some()
+    }
+
+    /// The session's timeout, if it is a local one and may become global; it is none of these from then on.
+    pub fn take_for_upgrade(&mut self, session: i64) -> Option<i32> {
+        let may_upgrade = self.new_sessions == NewSessions::Local { may_upgrade: true };
+        if may_upgrade { self.timeouts.remove(&session) } else { None }
+    }
+}

@@ -1,0 +1,25 @@
+//! Who is told what when a transaction is applied.
+
+use paddock_engine::keeper::ReplyForm;
+use paddock_net::exchange::AnswerKind;
+
+use super::home::Home;
+
+pub enum Owed<'a> {
+    /// A write's reply.
+    Reply { home: Home, xid: i32, form: ReplyForm<'a> },
+    /// What needs nothing of the transaction.
+    Told(Home, AnswerKind),
+    /// A line for the operator, and the connection that a session had when it expired is closed.
+    Expiry { session: i64, home: Option<Home> },
+}
+
+impl Owed<'_> {
+    pub fn into_owned(self) -> Owed<'static> {
+        match self {
+            Owed::Reply { home, xid, form } => Owed::Reply { home, xid, form: form.into_owned() },
+            Owed::Told(home, kind) => Owed::Told(home, kind),
+            Owed::Expiry { session, home } => Owed::Expiry { session, home },
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! How the state becomes public: the draft of the next version, and the versions that wait for their commit.
+
+use std::sync::Arc;
+
+use paddock_consensus::Zxid;
+use paddock_engine::apply::Effects;
+use paddock_engine::database::Database;
+use paddock_engine::tree::Tree;
+use paddock_net::exchange::{Answer, AnswerKind, Exchange};
+use paddock_net::status::Status;
+
+use super::commits::Commits;
+use super::draft::Draft;
+use super::figures::Figures;
+use super::home::Home;
+
+/// Versions that wait for their commit or for reactors; beyond, nothing is proposed.
+const VERSIONS_MAX: usize = 4096;
+/// Answers that wait likewise; beyond, no request is taken, bytes.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+pub struct Publication {
+    exchanges: Arc<[Arc<Exchange>]>,
+    status: Arc<Status>,
+    draft: Draft,
+    commits: Commits,
+    /// Up to the draft.
+    sessions_expired: u64,
+}
+
+impl Publication {
+    pub fn new(exchanges: Arc<[Arc<Exchange>]>, status: Arc<Status>) -> Publication {
+        let reactors = exchanges.len();
+        let (draft, commits) = (Draft::new(reactors), Commits::new(reactors));
+        Publication { exchanges, status, draft, commits, sessions_expired: 0 }
+    }
+
+    /// Tells of the recovered state, which is public.
+    pub fn begin(&self, database: &Database) {
+        Figures::of(database, self.sessions_expired).tell(&self.status.replica);
+    }
+
+    /// Whether nothing waits to be sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.draft.is_empty()
+    }
+
+    /// Whether the draft is to be sealed before more comes.
+    pub fn is_full(&self) -> bool {
+        self.draft.is_full()
+    }
+
+    /// Whether every version is public.
+    pub fn is_done(&self) -> bool {
+        self.commits.is_empty()
+    }
+
+    /// A reactor keeps a version from being public that is committed.
+    pub fn is_blocked(&self) -> bool {
+        self.commits.is_blocked()
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.commits.len() < VERSIONS_MAX
+    }
+
+    pub fn has_room_for_answers(&self) -> bool {
+        self.draft.bytes() + self.commits.bytes() < ANSWER_BYTES_MAX
+    }
+
+    /// Answers that no reactor has yet.
+    pub fn answers(&self) -> usize {
+        self.draft.answers() + self.commits.answers()
+    }
+
+    pub fn note_transaction(&mut self) {
+        self.draft.note_transaction();
+    }
+
+    pub fn note_expired_session(&mut self) {
+        self.sessions_expired += 1;
+    }
+
+    /// An answer that comes with the version under construction, after the events of transaction `zxid`.
+    pub fn answer(&mut self, home: Home, zxid: Zxid, kind: AnswerKind) {
+        self.draft.answer(home.reactor, Answer { connection: home.connection, zxid: zxid.0, kind });
+    }
+
+    /// An answer that is a reply with this body.
+    pub fn reply(&mut self, home: Home, zxid: Zxid, xid: i32, code: i32, body: &[u8]) {
+        let body = self.draft.append(home.reactor, body);
+        self.answer(home, zxid, AnswerKind::Reply { xid, code, body });
+    }
+
+    /// Ends the version under construction, unless there is nothing in it. `effects` has its events.
+    pub fn seal(&mut self, database: &mut Database, effects: &mut Effects) {
+        if self.draft.is_empty() {
+            return;
+        }
+        let figures = Figures::of(database, self.sessions_expired);
+        let sealed = database.tree_mut().seal();
+        self.commits.push(self.draft.finish(sealed, database.last_zxid(), figures, effects.events.take()));
+    }
+
+    /// Makes public whatever has nothing after transaction `committed`. Whether that was anything.
+    pub fn release(&mut self, committed: Zxid, tree: &mut Tree) -> bool {
+        let released = self.commits.release(committed, tree, &self.exchanges, &self.status);
+        if let Some(figures) = released {
+            figures.tell(&self.status.replica);
+        }
+        released.is_some()
+    }
+}

@@ -1,0 +1,210 @@
+//! Sessions: how one begins, comes back on another connection, ends, and which connection it has.
+//!
+//! A *global* session begins and ends by transactions, so that every server knows it and it outlives a restart. A *local*
+//! one is this server's alone: it takes no zxid and is in no log and no snapshot. Only a global session may own an
+//! ephemeral; a local one that asks for its first is made global before, by a transaction that keeps its id, where the
+//! operator allows it.
+
+use std::time::{Duration, Instant};
+
+use paddock_engine::database::Database;
+use paddock_engine::expiry::ExpiryQueue;
+use paddock_engine::keeper;
+use paddock_engine::request::asks_for_ephemeral;
+use paddock_engine::session_id::SessionIds;
+use paddock_engine::txn::Txn;
+use paddock_net::exchange::{AnswerKind, Heard, Pause};
+use paddock_net::reactor::PAUSE_MIN;
+
+use super::head::Head;
+use super::home::{Home, Homes};
+use super::local_sessions::LocalSessions;
+use super::owed::Owed;
+use super::reports::{REPORT_WAIT, Reports};
+use crate::config::NewSessions;
+use crate::node::moment::{Moment, Start};
+
+pub struct Sessions {
+    ids: SessionIds,
+    homes: Homes,
+    local: LocalSessions,
+    /// By milliseconds since `start`.
+    expiry: ExpiryQueue,
+    start: Start,
+    reports: Reports,
+}
+
+impl Sessions {
+    /// Those of before the restart get their whole timeout again.
+    pub fn new(
+        database: &Database,
+        server_id: i64,
+        new_sessions: NewSessions,
+        tick_ms: u64,
+        reactors: usize,
+        heard_interval: Duration,
+        at: Moment,
+    ) -> Sessions {
+        let mut expiry = ExpiryQueue::new(tick_ms);
+        for (session, timeout) in database.sessions() {
+            expiry.arm(session, timeout.max(0) as u64, 0);
+        }
+        Sessions {
+            ids: SessionIds::new(server_id, at.wall_ms, database.sessions().map(|(session, _)| session)),
+            homes: Homes::new(reactors),
+            local: LocalSessions::new(new_sessions),
+            expiry,
+            start: Start(at.now),
+            reports: Reports::new(reactors, heard_interval, at.now),
+        }
+    }
+
+    pub fn reports(&self) -> &Reports {
+        &self.reports
+    }
+
+    /// The session that has its connection here.
+    pub fn session_at(&self, home: Home) -> Option<i64> {
+        self.homes.session_at(home)
+    }
+
+    pub fn is_local(&self, session: i64) -> bool {
+        self.local.contains(session)
+    }
+
+    /// The timeout that the session, local or global, began with, ms.
+    pub fn timeout(&self, head: &Head, session: i64) -> Option<i32> {
+        head.database().session_timeout(session).or_else(|| self.local.timeout(session))
+    }
+
+    /// Begins a session.
+    pub fn connect(&mut self, head: &mut Head, home: Home, timeout: i32, at: Moment) {
+        let (database, local) = (head.database(), &self.local);
+        let session = self.ids.next(|session| {
+            database.session_timeout(session).is_some() || local.contains(session)
+        });
+        if !self.local.take_in(session, timeout) {
+            head.propose(session, 0, &Txn::CreateSession { timeout }, at.wall_ms);
+        }
+        self.settle(head, home, session, timeout, at.now);
+    }
+
+    /// The session's connection is here from now on.
+    fn settle(&mut self, head: &mut Head, home: Home, session: i64, timeout: i32, now: Instant) {
+        self.expiry.arm(session, timeout.max(0) as u64, self.start.millis(now));
+        self.homes.settle(session, home);
+        head.answer(home, AnswerKind::Connected { session, timeout });
+    }
+
+    /// The session's former connection is closed before anything else is looked at, as ZooKeeper does it.
+    pub fn reattach(
+        &mut self,
+        head: &mut Head,
+        home: Home,
+        session: i64,
+        timeout: i32,
+        password_matches: bool,
+        now: Instant,
+    ) {
+        if let Some(former) = self.homes.forget(session) {
+            head.answer(former, AnswerKind::Dropped);
+        }
+        if password_matches && self.timeout(head, session).is_some() {
+            self.settle(head, home, session, timeout, now);
+        } else {
+            if password_matches {
+                let session = format_args!("0x{session:x}");
+                tracing::info!(
+                    session,
+                    "a client came back to a session that has expired or never was; it was refused"
+                );
+            }
+            head.answer(home, AnswerKind::Refused);
+        }
+    }
+
+    /// The connection is gone; its session lives on.
+    pub fn leave(&mut self, home: Home) {
+        self.homes.leave(home);
+    }
+
+    /// A client asks for the end of its session, whose connection this is.
+    pub fn close(&mut self, head: &mut Head, home: Home, session: i64, xid: i32, at: Moment) {
+        self.homes.forget(session);
+        self.end(head, session, xid, at, Owed::Told(home, AnswerKind::Closed { xid }));
+    }
+
+    fn end(&mut self, head: &mut Head, session: i64, cxid: i32, at: Moment, owed: Owed<'_>) {
+        self.expiry.remove(session);
+        if self.local.remove(session) {
+            head.pay(owed);
+        } else {
+            head.close_session(session, cxid, at.wall_ms, owed);
+        }
+    }
+
+    /// Makes a local session global before it asks for an ephemeral. Its id, timeout and connection stay.
+    pub fn upgrade_for(
+        &mut self,
+        head: &mut Head,
+        session: i64,
+        opcode: i32,
+        body: &[u8],
+        keeper: bool,
+        at: Moment,
+    ) {
+        let asks = if keeper { keeper::asks_for_ephemeral } else { asks_for_ephemeral };
+        if self.local.contains(session)
+            && asks(opcode, body)
+            && let Some(timeout) = self.local.take_for_upgrade(session)
+        {
+            tracing::debug!(session = format_args!("0x{session:x}"), "a local session becomes global");
+            head.propose(session, 0, &Txn::CreateSession { timeout }, at.wall_ms);
+        }
+    }
+
+    /// A reactor reports whom it heard.
+    pub fn hear(&mut self, reactor: usize, heard: Heard, now: Instant) {
+        let Heard { sessions, until, at, pause } = heard;
+        if let Some(pause) = pause {
+            self.give_back(pause, now);
+        }
+        let at_ms = self.start.millis(at);
+        for session in sessions {
+            self.expiry.touch(session, at_ms);
+        }
+        self.reports.note(reactor, until, at);
+    }
+
+    /// Sessions have not aged while a reactor stood still.
+    fn give_back(&mut self, Pause { from, to }: Pause, now: Instant) {
+        // A report may have come after the turn's begin, and what it tells of counts from then.
+        let now = self.start.millis(now.max(self.reports.newest()));
+        let given = self.expiry.stand_still(self.start.millis(from), self.start.millis(to), now);
+        // The reactors' ends of one pause differ a little, which is not worth another line.
+        if u128::from(given) >= PAUSE_MIN.as_millis() {
+            tracing::warn!(
+                millis = given,
+                "this server stood still, so that no client could be heard; its sessions are given that time back; \
+                 if it was not stopped on purpose, it lacks CPU or memory"
+            );
+        }
+    }
+
+    /// Ends the sessions that were due before the oldest report: whoever was heard since is in a later one.
+    pub fn expire(&mut self, head: &mut Head, at: Moment) {
+        let until = self.start.millis(self.reports.heard_until());
+        while head.has_room() && head.may_step() {
+            let Some(session) = self.expiry.pop_expired(until) else { return };
+            head.seal_if_full();
+            let home = self.homes.forget(session);
+            self.end(head, session, 0, at, Owed::Expiry { session, home });
+        }
+    }
+
+    /// How long nothing expires, if anything ever does.
+    pub fn until_due(&self, now: Instant) -> Option<Duration> {
+        let until = self.start.until(self.expiry.next_due()?, now);
+        Some(if until.is_zero() { REPORT_WAIT } else { until + Duration::from_millis(1) })
+    }
+}

@@ -1,0 +1,132 @@
+//! A version that is not public yet, on its way to every reactor.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+
+use paddock_consensus::Zxid;
+use paddock_engine::event::Events;
+use paddock_engine::tree::{Root, Sealed, Tree};
+use paddock_net::exchange::{EVENTS_AT_ONCE, Exchange, Release};
+use paddock_net::status::Status;
+
+use super::figures::Figures;
+use super::share::Share;
+
+/// Releases that may gather in the queue of a reactor that sleeps and has nothing to hear.
+const QUIET_RELEASES: usize = 128;
+
+pub struct Version {
+    /// Until it is committed.
+    sealed: Option<Sealed>,
+    /// Once it is committed.
+    root: Option<Root>,
+    /// The last transaction in it, or before it. The version is public when that is committed.
+    zxid: Zxid,
+    figures: Figures,
+    events: Arc<Events>,
+    /// As in [`Release`].
+    looked_through: Option<Arc<AtomicUsize>>,
+    shares: Vec<Share>,
+    /// In all shares, and the bytes of their bodies.
+    answers: usize,
+    bytes: usize,
+    /// Reactors that have it in their queues.
+    delivered: usize,
+    /// It could not be announced as soon as it was committed.
+    has_waited: bool,
+}
+
+impl Version {
+    /// The state as transaction `zxid` has left it, with the events that led to it and the share of each reactor.
+    pub fn new(sealed: Sealed, zxid: Zxid, figures: Figures, events: Events, shares: Vec<Share>) -> Version {
+        Version {
+            sealed: Some(sealed),
+            root: None,
+            zxid,
+            figures,
+            looked_through: (events.len() > EVENTS_AT_ONCE).then(Arc::default),
+            events: Arc::new(events),
+            answers: shares.iter().map(|share| share.answers()).sum(),
+            bytes: shares.iter().map(|share| share.bytes()).sum(),
+            shares,
+            delivered: 0,
+            has_waited: false,
+        }
+    }
+
+    pub fn zxid(&self) -> Zxid {
+        self.zxid
+    }
+
+    pub fn figures(&self) -> Figures {
+        self.figures
+    }
+
+    pub fn answers(&self) -> usize {
+        self.answers
+    }
+
+    /// Of the answers' bodies.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether it was not announced when that was tried before.
+    pub fn has_waited(&self) -> bool {
+        self.has_waited
+    }
+
+    pub fn note_wait(&mut self) {
+        self.has_waited = true;
+    }
+
+    /// Commits it to the tree, unless it was. Versions are committed in their order.
+    pub fn commit(&mut self, tree: &mut Tree) -> Root {
+        match self.sealed.take() {
+            Some(sealed) => *self.root.insert(tree.commit(sealed)),
+            None => self.root.expect("what is not sealed any more is committed"),
+        }
+    }
+
+    /// Whether so many reactors, all of them, can take it in a short step.
+    pub fn is_looked_through(&self, reactors: usize) -> bool {
+        self.looked_through.as_ref().is_none_or(|count| count.load(Ordering::Acquire) == reactors)
+    }
+
+    /// Puts it, committed as `root`, into every queue, and notes which reactors have something to hear; `false` if one is
+    /// full, and then goes on from there the next time.
+    pub fn deliver(
+        &mut self,
+        root: Root,
+        exchanges: &[Arc<Exchange>],
+        status: &Status,
+        to_ring: &mut [bool],
+    ) -> bool {
+        for reactor in self.delivered..exchanges.len() {
+            let (answers, bytes) = std::mem::take(&mut self.shares[reactor]).into_parts();
+            let has_answers = !answers.is_empty();
+            let release = Release {
+                root,
+                zxid: self.zxid.0,
+                events: self.events.clone(),
+                looked_through: self.looked_through.clone(),
+                answers,
+                bytes,
+            };
+            let queue = &exchanges[reactor].releases;
+            if let Err(back) = queue.push(release) {
+                self.shares[reactor] = Share::of(back.answers, back.bytes);
+                self.delivered = reactor;
+                to_ring[reactor] = true;
+                return false;
+            }
+            // After the push: a reactor that counts its first watch and then finds its queue empty must be seen here.
+            fence(Ordering::SeqCst);
+            let has_events = !self.events.is_empty() && status.reactors[reactor].watches.get() > 0;
+            let is_awaited = self.looked_through.is_some();
+            to_ring[reactor] |= has_answers || has_events || is_awaited || queue.len() >= QUIET_RELEASES;
+        }
+        self.delivered = exchanges.len();
+        true
+    }
+}

@@ -1,0 +1,76 @@
+//! The ids of sessions, as ZooKeeper makes them: the server's number in the highest byte, then 40 bits of its clock at the
+//! start, and room to count.
+
+const SERVER_AT: u32 = 56;
+const CLOCK_AT: u32 = 16;
+/// What of the clock, in milliseconds, there is room for.
+const CLOCK: i64 = 0xff_ffff_ffff;
+
+/// The ids that one server gives to new sessions.
+#[derive(Debug)]
+pub struct SessionIds {
+    next: i64,
+}
+
+impl SessionIds {
+    /// After a start at this time of the wall clock. Where the clock has gone back, the ids go on after those of the
+    /// `living` sessions.
+    pub fn new(server_id: i64, wall_ms: i64, living: impl Iterator<Item = i64>) -> SessionIds {
+        let start = (server_id << SERVER_AT) | ((wall_ms & CLOCK) << CLOCK_AT);
+        // That value marks containers.
+        let start = if start == i64::MIN { start + 1 } else { start };
+        let newest = living.filter(|session| session >> SERVER_AT == start >> SERVER_AT).max();
+        SessionIds { next: newest.map_or(start, |newest| start.max(newest.wrapping_add(1))) }
+    }
+
+    /// An id that no session has. 0 is none.
+    pub fn next(&mut self, is_taken: impl Fn(i64) -> bool) -> i64 {
+        while self.next == 0 || is_taken(self.next) {
+            self.next = self.next.wrapping_add(1);
+        }
+        let session = self.next;
+        self.next = session.wrapping_add(1);
+        session
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SessionIds;
+
+    fn first_among(server_id: i64, wall_ms: i64, living: &[i64]) -> i64 {
+        SessionIds::new(server_id, wall_ms, living.iter().copied()).next(|_| false)
+    }
+
+    fn first(server_id: i64, wall_ms: i64) -> i64 {
+        first_among(server_id, wall_ms, &[])
+    }
+
+    #[test]
+    fn session_ids_start_with_the_server() {
+        let id = first(1, 0x1234_5678_9abc);
+        assert_eq!((id >> 56, id & 0xffff, (id >> 16) & 0xff_ffff_ffff), (1, 0, 0x34_5678_9abc));
+    }
+
+    #[test]
+    fn trap_084_servers_from_128_have_negative_ids_and_none_marks_a_container() {
+        assert_eq!(first(128, 0), i64::MIN + 1);
+        assert!(first(200, 5) < 0);
+        assert_eq!(first(200, 5) as u64 >> 56, 200);
+    }
+
+    #[test]
+    fn ids_go_on_where_the_clock_has_gone_back() {
+        let before = first(1, 5000) + 3;
+        assert_eq!(first_among(1, 4000, &[before, first(2, 9000)]), before + 1);
+        assert_eq!(first_among(1, 6000, &[before]), first(1, 6000));
+        let negative = first(200, 5000);
+        assert_eq!(first_among(200, 4000, &[negative]), negative + 1);
+    }
+
+    #[test]
+    fn no_id_is_given_twice_or_is_none() {
+        let mut ids = SessionIds { next: -1 };
+        assert_eq!([ids.next(|_| false), ids.next(|id| id < 3), ids.next(|_| false)], [-1, 3, 4]);
+    }
+}
