@@ -19,22 +19,26 @@ mod error;
 mod jvm_flags;
 mod keys;
 mod membership;
+mod new_sessions;
 mod place;
 mod properties;
+mod request_throttle;
 mod settings;
 mod value;
 mod whitelist;
 
 pub use error::ConfigError;
 pub use jvm_flags::Property;
+pub use keys::REACTORS_MAX;
+pub use new_sessions::NewSessions;
 pub use place::Warning;
+pub use request_throttle::RequestThrottleSettings;
 pub use whitelist::Whitelist;
 
 use paddock_engine::acl::DigestAlgorithm;
 use paddock_engine::io::sys;
 use paddock_net::throttle::ThrottleSettings as ConnectionThrottleSettings;
 
-use crate::node::{NewSessions, RequestThrottleSettings};
 use std::fmt;
 use std::io::{self, Read};
 use std::net::{SocketAddr, ToSocketAddrs};

@@ -8,11 +8,13 @@
 //!
 //! On a machine with one core or two the only reactor has no thread: the replica's serves the clients too (`together`).
 
+mod apart;
 mod descriptors;
+mod moment;
 mod recovery;
-mod release;
 mod replica;
 mod snapshotter;
+mod sources;
 mod summary;
 mod together;
 
@@ -41,20 +43,19 @@ use paddock_net::limits::{LargeRequests, Limits};
 use paddock_net::reactor::{self, Reactor};
 use paddock_net::status::{Peers, ReactorStatus, Status, Text};
 
-use crate::config::{Config, IoMethod, Purge, conf_reply};
+use crate::config::{Config, IoMethod, NewSessions, Purge, REACTORS_MAX, conf_reply};
 use crate::messages;
 use crate::signals::Signals;
 use crate::version;
 use descriptors::{Descriptors, TooFew};
+use moment::Moment;
 pub use recovery::foreign_data;
 use recovery::{Recovered, RecoveryError, recover};
-use replica::{Files, Replica, ReplicaError};
-pub use replica::{NewSessions, ThrottleSettings as RequestThrottleSettings};
+use replica::{Files, GARBAGE_MAX, Replica, ReplicaError};
 use snapshotter::{Snapshotter, Trigger};
+use sources::{BELL, Sources};
 use summary::Summary;
 
-/// More reactors than this do not help one replica.
-pub const REACTORS_MAX: usize = 64;
 /// The server in the session ids of one that stands alone, whatever its `myid` says.
 const STANDALONE_ID: i64 = 1;
 
@@ -178,8 +179,7 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
     let Recovered { mut database, log, seed, found, .. } = recovered;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
     let replica_poll = Poll::new().map_err(setup("the replica's poll"))?;
-    let replica_bell =
-        Arc::new(Doorbell::new(replica_poll.registry(), replica::BELL).map_err(setup("the replica's bell"))?);
+    let replica_bell = Arc::new(Doorbell::new(replica_poll.registry(), BELL).map_err(setup("the replica's bell"))?);
     let mut polls = Vec::new();
     let mut exchanges = Vec::new();
     for _ in 0..threads {
@@ -205,7 +205,7 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
     )
     .map_err(setup("the snapshotter"))?;
     let mut trigger = Trigger::new(u64::from(config.snap_count), config.snap_size_limit.unwrap_or(u64::MAX));
-    trigger.note_replayed(found.records);
+    trigger.note(found.records, 0);
 
     if config.jute_max_buffer > FRAME_MAX {
         tracing::warn!(
@@ -243,10 +243,8 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
         reactors.push((reactor(index, &poll).map_err(setup("a reactor"))?, poll));
     }
     let mut replica = Replica::new(replica::Parts {
-        registry: replica_poll.registry().try_clone().map_err(setup("the replica's poll"))?,
-        exchanges,
+        exchanges: exchanges.clone(),
         status,
-        signal,
         database,
         log,
         containers: container_settings(config),
@@ -258,8 +256,12 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
         snapshotter,
         trigger,
         files,
-    })
-    .map_err(setup("the replica"))?;
+        garbage_max: GARBAGE_MAX,
+        slice_clock: Box::new(Instant::now),
+        start: Moment::read(),
+    });
+    let sources =
+        Sources::register(replica_poll.registry(), replica.event_fds(), signal).map_err(setup("the replica"))?;
     // Before anybody can ask for the state.
     replica.begin().map_err(NodeError::Replica)?;
     let mut running = Vec::new();
@@ -269,8 +271,8 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
     tracing::info!(reactors = threads, "listening on {address}");
     tracing::info!("connect with: zkCli.sh -server {address}   (or any ZooKeeper client)");
     match together {
-        Some(reactor) => together::run(replica, reactor, replica_poll, &replica_bell),
-        None => replica.run(replica_poll),
+        Some(reactor) => together::run(replica, reactor, replica_poll, &sources, &replica_bell),
+        None => apart::run(replica, replica_poll, &sources, &replica_bell, &exchanges),
     }
     .map_err(NodeError::Replica)?;
     for thread in running {

@@ -36,14 +36,10 @@ impl Trigger {
         trigger
     }
 
-    pub fn note(&mut self, bytes: usize) {
-        self.transactions = self.transactions.saturating_add(1);
-        self.bytes += bytes as u64;
-    }
-
-    /// Counts transactions that were replayed at start, of which no snapshot has been taken either.
-    pub fn note_replayed(&mut self, transactions: u64) {
-        self.transactions += transactions;
+    /// Counts transactions, with their bytes in the log, of which no snapshot has been taken.
+    pub fn note(&mut self, transactions: u64, bytes: u64) {
+        self.transactions = self.transactions.saturating_add(transactions);
+        self.bytes += bytes;
     }
 
     /// It is time, whatever was counted.
@@ -282,15 +278,15 @@ mod tests {
     fn snapshots_are_due_between_half_the_count_and_all_of_it() {
         for _ in 0..100 {
             let mut trigger = Trigger::new(100, u64::MAX);
-            (0..50).for_each(|_| trigger.note(1));
+            trigger.note(50, 50);
             assert!(!trigger.is_due());
-            (0..50).for_each(|_| trigger.note(1));
+            trigger.note(50, 50);
             assert!(trigger.is_due());
             trigger.reset();
             assert!(!trigger.is_due());
         }
         let mut by_size = Trigger::new(u64::MAX, 1000);
-        by_size.note(1000);
+        by_size.note(10, 1000);
         assert!(by_size.is_due());
     }
 }

@@ -15,10 +15,18 @@ use mio::{Events, Poll};
 use paddock_net::doorbell::Doorbell;
 use paddock_net::reactor::{EVENTS_PER_TURN, Reactor};
 
+use super::moment::Moment;
 use super::replica::{Replica, ReplicaError};
+use super::sources::Sources;
 
 /// Serves until the process is told to stop, and then closes the log. `bell` is that of both.
-pub fn run(mut replica: Replica, mut reactor: Reactor, mut poll: Poll, bell: &Doorbell) -> Result<(), ReplicaError> {
+pub fn run(
+    mut replica: Replica,
+    mut reactor: Reactor,
+    mut poll: Poll,
+    sources: &Sources,
+    bell: &Doorbell,
+) -> Result<(), ReplicaError> {
     let mut events = Events::with_capacity(EVENTS_PER_TURN);
     while !replica.has_stopped() {
         bell.going_to_sleep();
@@ -31,9 +39,11 @@ pub fn run(mut replica: Replica, mut reactor: Reactor, mut poll: Poll, bell: &Do
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
             polled => polled.map(|()| Some(&events))?,
         };
-        replica.heed(&events);
+        if sources.tell_to_stop(&events) {
+            replica.stop();
+        }
         reactor.take_in(told);
-        replica.turn()?;
+        replica.turn(Moment::read())?;
         reactor.give_out();
     }
     // Clients see the end now, and not when the log is closed.

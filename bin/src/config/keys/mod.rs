@@ -8,6 +8,8 @@ mod ensemble;
 mod security;
 mod server;
 
+pub use server::REACTORS_MAX;
+
 use super::value::{Kind, Notation, Value};
 
 /// Where ZooKeeper looks for a key.

@@ -5,7 +5,9 @@ use super::super::value::Kind::{
 };
 use super::State::{self, Client, Done, Ensemble, Java, Later, Replaced};
 use super::{BYTES, INT, KIBIBYTES, Key, MILLIS, Source, file, from, jvm, optional, property};
-use crate::node::REACTORS_MAX;
+
+/// More reactors than this do not help one replica.
+pub const REACTORS_MAX: usize = 64;
 
 const STALLING: State = Replaced("a server that throttles requests goes on as soon as one is answered");
 const TLS: State = Later("TLS");

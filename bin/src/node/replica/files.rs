@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
 use paddock_engine::io::{DataDir, create_dir};
-use paddock_engine::log::milestone_path;
+use paddock_engine::log::{Log, milestone_path};
 use paddock_engine::snapshot::{snapshot_dir, snapshot_path};
 
-use super::{Replica, ReplicaError};
+use super::error::ReplicaError;
 
 const LOOKS_APART: Duration = Duration::from_secs(1);
 
@@ -26,7 +26,8 @@ pub struct Files {
     newest_snapshot: Option<PathBuf>,
     /// Something was lost, and no snapshot has come into place since.
     is_snapshot_due: bool,
-    next_look: Instant,
+    /// `None`: at once.
+    next_look: Option<Instant>,
 }
 
 impl Files {
@@ -37,7 +38,7 @@ impl Files {
             is_milestone_lost: false,
             newest_snapshot: snapshot.map(|zxid| snapshot_path(data_dir.path(), zxid)),
             is_snapshot_due: false,
-            next_look: Instant::now(),
+            next_look: None,
             data_dir,
         }
     }
@@ -49,9 +50,9 @@ impl Files {
     }
 
     fn is_due(&mut self, now: Instant) -> bool {
-        let is_due = now >= self.next_look;
+        let is_due = self.next_look.is_none_or(|next| now >= next);
         if is_due {
-            self.next_look = now + LOOKS_APART;
+            self.next_look = Some(now + LOOKS_APART);
         }
         is_due
     }
@@ -79,29 +80,24 @@ impl Files {
         }
         self.newest_snapshot.take_if(|path| is_lost(path))
     }
-}
 
-impl Replica {
-    /// Looks after the files, about once a second.
-    pub(super) fn see_to_files(&mut self) -> Result<(), ReplicaError> {
-        if !self.files.is_due(self.now) {
-            return Ok(());
+    /// Looks after the log's files and these, about once a second. Whether what was lost waits for a snapshot: until one is
+    /// in place, however often it fails.
+    pub fn look_after(&mut self, log: &mut Log, now: Instant) -> Result<bool, ReplicaError> {
+        if !self.is_due(now) {
+            return Ok(false);
         }
-        self.log.see_in_place()?;
-        self.files.see_directory_in_place()?;
-        if let Some(lost) = self.files.take_lost() {
+        log.see_in_place()?;
+        self.see_directory_in_place()?;
+        if let Some(lost) = self.take_lost() {
             self.put_back(&lost);
-            self.log.renew_milestone();
+            log.renew_milestone();
         }
-        if let Some(lost) = self.log.take_lost_segment() {
+        if let Some(lost) = log.take_lost_segment() {
             self.put_back(&lost);
-            self.log.move_end()?;
+            log.move_end()?;
         }
-        // Until one is in place, however often it fails.
-        if self.files.is_snapshot_due {
-            self.trigger.hurry();
-        }
-        Ok(())
+        Ok(self.is_snapshot_due)
     }
 
     fn put_back(&mut self, lost: &Path) {
@@ -109,10 +105,10 @@ impl Replica {
             "{} was removed or moved away while the server runs; what it told is put back by a snapshot",
             lost.display()
         );
-        let directory = snapshot_dir(self.files.data_dir.path());
+        let directory = snapshot_dir(self.data_dir.path());
         if let Err(error) = create_dir(&directory) {
             tracing::error!(%error, directory = %directory.display(), "the directory cannot be put back");
         }
-        self.files.is_snapshot_due = true;
+        self.is_snapshot_due = true;
     }
 }

@@ -122,11 +122,7 @@ impl LongWork {
     }
 
     /// Applies as much as this turn may of what is unfinished. Returns it when all is done.
-    pub fn go_on(
-        &mut self,
-        database: &mut Database,
-        effects: &mut Effects,
-    ) -> Option<(Application, Owed<'static>)> {
+    pub fn go_on(&mut self, database: &mut Database, effects: &mut Effects) -> Option<(Application, Owed<'static>)> {
         let mut unfinished = self.unfinished.take()?;
         while self.may_step() {
             if database.go_on(&mut unfinished.application, &mut self.steps_left, Some(effects)) {

@@ -80,9 +80,7 @@ impl Sessions {
     /// Begins a session.
     pub fn connect(&mut self, head: &mut Head, home: Home, timeout: i32, at: Moment) {
         let (database, local) = (head.database(), &self.local);
-        let session = self.ids.next(|session| {
-            database.session_timeout(session).is_some() || local.contains(session)
-        });
+        let session = self.ids.next(|session| database.session_timeout(session).is_some() || local.contains(session));
         if !self.local.take_in(session, timeout) {
             head.propose(session, 0, &Txn::CreateSession { timeout }, at.wall_ms);
         }
@@ -144,15 +142,7 @@ impl Sessions {
     }
 
     /// Makes a local session global before it asks for an ephemeral. Its id, timeout and connection stay.
-    pub fn upgrade_for(
-        &mut self,
-        head: &mut Head,
-        session: i64,
-        opcode: i32,
-        body: &[u8],
-        keeper: bool,
-        at: Moment,
-    ) {
+    pub fn upgrade_for(&mut self, head: &mut Head, session: i64, opcode: i32, body: &[u8], keeper: bool, at: Moment) {
         let asks = if keeper { keeper::asks_for_ephemeral } else { asks_for_ephemeral };
         if self.local.contains(session)
             && asks(opcode, body)

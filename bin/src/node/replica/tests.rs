@@ -2,33 +2,34 @@
 
 use std::fs;
 use std::ops::Range;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mio::{Events, Poll, Token};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 use paddock_consensus::Zxid;
-use paddock_engine::container::{ContainerManager, ContainerSettings};
+use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::io::DataDir;
 use paddock_engine::jute::Write;
 use paddock_engine::log::{Log, LogConfig};
 use paddock_engine::request::opcode;
-use paddock_engine::tree::HashSeed;
+use paddock_engine::tree::{HashSeed, Reader};
 use paddock_engine::txn::{CreateKind, Txn};
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::{
     AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange, Heard, Request, RequestKind, Submission,
 };
 use paddock_net::status::Status;
-use paddock_net::time_share::TimeShare;
 
-use super::gather::VERSION_TXNS;
-use super::session::Home;
-use super::unfinished::STEPS_PER_TURN;
-use super::{BELL, Files, NewSessions, Parts, READERS_WAIT, RETRY, Replica, ThrottleSettings};
+use super::draft::VERSION_TXNS;
+use super::home::Home;
+use super::long_work::STEPS_PER_TURN;
+use super::{Files, GARBAGE_MAX, Parts, READERS_WAIT, RETRY, Replica};
+use crate::config::{NewSessions, RequestThrottleSettings};
+use crate::node::moment::Moment;
 use crate::node::snapshotter::{self, Snapshotter, Trigger};
 
 /// Of sessions whose timeout is not the matter, ms.
@@ -43,12 +44,17 @@ const fn home(reactor: usize, slot: u32) -> Home {
     Home { reactor, connection: ConnectionId { slot, generation: 0 } }
 }
 
-/// A replica of two reactors that are not there.
+/// A replica of two reactors that are not there. Its clocks stand still unless they are moved, so that slices of a turn are
+/// what they are at least, however long the machine takes.
 struct World {
     replica: Replica,
     exchanges: Arc<[Arc<Exchange>]>,
+    status: Arc<Status>,
+    /// Of the tree; it sleeps.
+    reader: Reader,
+    at: Moment,
+    slice_clock: Arc<Mutex<Instant>>,
     poll: Poll,
-    _signal: UnixStream,
     _dir: Directory,
 }
 
@@ -63,30 +69,39 @@ impl Drop for Directory {
 
 impl World {
     fn new(name: &str) -> World {
+        World::with(name, |_| {})
+    }
+
+    /// One whose parts are changed before it is made.
+    fn with(name: &str, change: impl FnOnce(&mut Parts)) -> World {
         let dir = Directory(std::env::temp_dir().join(format!("paddock-replica-{name}-{}", std::process::id())));
         fs::create_dir_all(&dir.0).unwrap();
         let poll = Poll::new().unwrap();
-        let bell = Arc::new(Doorbell::new(poll.registry(), BELL).unwrap());
+        let bell = Arc::new(Doorbell::new(poll.registry(), Token(0)).unwrap());
         let reactor_bell = || {
             let poll = Poll::new().unwrap();
             Arc::new(Doorbell::new(poll.registry(), Token(0)).unwrap())
         };
         let exchanges: Arc<[Arc<Exchange>]> =
             (0..2).map(|_| Arc::new(Exchange::new(reactor_bell(), bell.clone()))).collect();
-        let (signal, _signal) = UnixStream::pair().unwrap();
-        let mut replica = Replica::new(Parts {
-            registry: poll.registry().try_clone().unwrap(),
+        let status = Arc::new(Status { reactors: (0..2).map(|_| Default::default()).collect(), ..Status::default() });
+        let mut database = Database::new(HashSeed([7; 16]), Rules::default());
+        let mut reader = database.tree_mut().reader();
+        reader.sleep();
+        let at = Moment::read();
+        let slice_clock = Arc::new(Mutex::new(at.now));
+        let told = slice_clock.clone();
+        let mut parts = Parts {
             exchanges: exchanges.clone(),
-            status: Arc::new(Status { reactors: (0..2).map(|_| Default::default()).collect(), ..Status::default() }),
-            signal: signal.into(),
-            database: Database::new(HashSeed([7; 16]), Rules::default()),
+            status: status.clone(),
+            database,
             log: open_log(&dir.0),
             containers: ContainerSettings { check_interval_ms: 60_000, max_per_minute: 1, max_never_used_ms: None },
             tick_ms: 2000,
             heard_interval: Duration::from_millis(500),
             server_id: 1,
             new_sessions: NewSessions::Global,
-            throttle: ThrottleSettings {
+            throttle: RequestThrottleSettings {
                 requests_max: None,
                 drops_stale: false,
                 checks_connection: false,
@@ -100,24 +115,52 @@ impl World {
             .unwrap(),
             trigger: Trigger::new(u64::MAX, u64::MAX),
             files: Files::new(Arc::new(DataDir::open(&dir.0, false).unwrap()), None),
-        })
-        .unwrap();
-        // Slices of a turn are what they are at least, however long the machine takes for the rest.
-        replica.share = TimeShare::with_max(Duration::ZERO);
-        World { replica, exchanges, poll, _signal, _dir: dir }
+            garbage_max: GARBAGE_MAX,
+            slice_clock: Box::new(move || *told.lock().unwrap()),
+            start: at,
+        };
+        change(&mut parts);
+        let mut replica = Replica::new(parts);
+        for fd in replica.event_fds() {
+            poll.registry().register(&mut SourceFd(&fd), Token(1), Interest::READABLE).unwrap();
+        }
+        World { replica, exchanges, status, reader, at, slice_clock, poll, _dir: dir }
+    }
+
+    /// Both clocks go on, and that of slices with them.
+    fn go_on(&mut self, time: Duration) {
+        self.at.now += time;
+        self.at.wall_ms += time.as_millis() as i64;
+        *self.slice_clock.lock().unwrap() = self.at.now;
+    }
+
+    /// Puts a submission into a reactor's queue.
+    fn submit(&mut self, reactor: usize, submission: Submission) {
+        assert!(self.exchanges[reactor].submissions.push(submission).is_ok(), "there is room");
     }
 
     /// Puts a request of this connection into its reactor's queue.
     fn send(&mut self, home: Home, session: i64, kind: impl FnOnce(Range<u32>) -> RequestKind, body: &[u8]) {
         let kind = kind(0..body.len() as u32);
-        let received = self.replica.now;
-        let request = Request { connection: home.connection, session, fence: false, received, kind };
-        let submission = Submission { bytes: body.to_vec(), requests: vec![request], heard: None };
-        assert!(self.exchanges[home.reactor].submissions.push(submission).is_ok(), "there is room");
+        let request = Request { connection: home.connection, session, fence: false, received: self.at.now, kind };
+        self.submit(home.reactor, Submission { bytes: body.to_vec(), requests: vec![request], heard: None });
+    }
+
+    /// Every reactor reports now that it heard these sessions, and nobody else, up to `age` ago.
+    fn report(&mut self, heard: &[i64], age: Duration) {
+        let (until, at) = (self.at.now - age, self.at.now);
+        for reactor in 0..self.exchanges.len() {
+            let heard = Some(Heard { sessions: heard.to_vec(), until, at, pause: None });
+            self.submit(reactor, Submission { heard, ..Submission::default() });
+        }
+    }
+
+    fn turn(&mut self) {
+        self.replica.turn(self.at).unwrap();
     }
 
     /// Turns until everything that was sent is answered. Returns what connections were told.
-    fn turn(&mut self) -> Vec<(Home, String)> {
+    fn answers(&mut self) -> Vec<(Home, String)> {
         self.finish();
         let mut told = Vec::new();
         for (reactor, exchange) in self.exchanges.iter().enumerate() {
@@ -132,26 +175,44 @@ impl World {
 
     /// Turns until everything that was sent is answered; the answers stay in the queues.
     fn finish(&mut self) {
-        let mut events = Events::with_capacity(8);
-        self.replica.turn().unwrap();
-        while !self.replica.is_idle() {
-            let timeout = self.replica.timeout().unwrap_or(DEADLINE).min(DEADLINE);
-            // The completion of a write can interrupt it.
-            let polled = self.poll.poll(&mut events, Some(timeout));
-            let is_in_time = polled.is_err() || !events.is_empty() || timeout < DEADLINE;
-            assert!(is_in_time, "the log is done within {DEADLINE:?}");
-            self.replica.turn().unwrap();
+        self.turn();
+        while !self.replica.head.is_idle() {
+            self.sleep();
+            self.turn();
         }
+    }
+
+    /// Waits as long as the replica would.
+    fn sleep(&mut self) {
+        let mut events = Events::with_capacity(8);
+        let timeout = self.replica.timeout().unwrap_or(DEADLINE).min(DEADLINE);
+        // The completion of a write can interrupt it.
+        let polled = self.poll.poll(&mut events, Some(timeout));
+        let is_in_time = polled.is_err() || !events.is_empty() || timeout < DEADLINE;
+        assert!(is_in_time, "the log is done within {DEADLINE:?}");
     }
 
     fn connect(&mut self, home: Home) -> i64 {
         self.send(home, 0, |_| RequestKind::Connect { timeout: TIMEOUT }, &[]);
-        self.turn();
-        self.replica.homes.session_at(home).expect("it is there now")
+        self.answers();
+        self.replica.sessions.session_at(home).expect("it is there now")
+    }
+
+    fn database(&self) -> &Database {
+        self.replica.head.database()
     }
 
     fn exists(&self, path: &str) -> bool {
-        self.replica.database.tree().get(path).is_some()
+        self.database().tree().get(path).is_some()
+    }
+
+    /// The last transaction that the log has.
+    fn logged(&mut self) -> Zxid {
+        self.replica.head.log().last_zxid()
+    }
+
+    fn is_in_long_work(&self) -> bool {
+        self.replica.head.is_in_long_work()
     }
 }
 
@@ -204,20 +265,20 @@ fn what_was_on_its_way_when_the_session_moved_is_not_executed() {
     let mut world = World::new("moved");
     let session = world.connect(FIRST);
     world.send(SECOND, session, reattach(true), &[]);
-    assert_eq!(world.turn(), [(FIRST, "dropped".into()), (SECOND, "connected".into())]);
+    assert_eq!(world.answers(), [(FIRST, "dropped".into()), (SECOND, "connected".into())]);
     // The session has been answered on its new connection already.
     world.send(SECOND, session, create(7), &create_body("/a", 0));
-    assert_eq!(world.turn(), [(SECOND, "7: 0".into())]);
-    let before = world.replica.database.last_zxid();
+    assert_eq!(world.answers(), [(SECOND, "7: 0".into())]);
+    let before = world.database().last_zxid();
     ask_everything(&mut world, FIRST, session, "/late");
-    assert_eq!(world.turn(), [], "its connection has been told that it is closed");
+    assert_eq!(world.answers(), [], "its connection has been told that it is closed");
     assert!(!world.exists("/late"));
-    assert_eq!(world.replica.database.last_zxid(), before, "nothing takes a zxid");
+    assert_eq!(world.database().last_zxid(), before, "nothing takes a zxid");
     // The old connection's end, however late, is not the session's new one's.
     world.send(FIRST, session, |_| RequestKind::Disconnected, &[]);
     world.send(SECOND, session, create(8), &create_body("/b", 1));
-    assert_eq!(world.turn(), [(SECOND, "8: 0".into())]);
-    assert_eq!(world.replica.database.ephemeral_count_of(session), 1);
+    assert_eq!(world.answers(), [(SECOND, "8: 0".into())]);
+    assert_eq!(world.database().ephemeral_count_of(session), 1);
 }
 
 #[test]
@@ -225,14 +286,14 @@ fn what_was_on_its_way_when_a_stranger_cut_the_connection_is_not_executed() {
     let mut world = World::new("stranger");
     let session = world.connect(FIRST);
     world.send(SECOND, session, reattach(false), &[]);
-    assert_eq!(world.turn(), [(FIRST, "dropped".into()), (SECOND, "refused".into())]);
+    assert_eq!(world.answers(), [(FIRST, "dropped".into()), (SECOND, "refused".into())]);
     ask_everything(&mut world, FIRST, session, "/late");
     ask_everything(&mut world, SECOND, session, "/strangers");
-    assert_eq!(world.turn(), []);
+    assert_eq!(world.answers(), []);
     assert!(!world.exists("/late") && !world.exists("/strangers"));
     let third = home(0, 2);
     world.send(third, session, reattach(true), &[]);
-    assert_eq!(world.turn(), [(third, "connected".into())], "the session lives");
+    assert_eq!(world.answers(), [(third, "connected".into())], "the session lives");
 }
 
 #[test]
@@ -246,7 +307,7 @@ fn sessions_that_move_from_each_other_end_where_the_last_was() {
     world.send(second, session, create(2), &create_body("/late", 0));
     world.send(third, session, create(1), &create_body("/from-third", 0));
     let told: Vec<String> =
-        world.turn().into_iter().map(|(home, said)| format!("{} {said}", home.connection.slot)).collect();
+        world.answers().into_iter().map(|(home, said)| format!("{} {said}", home.connection.slot)).collect();
     assert_eq!(told, ["1 dropped", "2 connected", "2 1: 0", "2 dropped", "3 connected", "3 1: 0"]);
     assert!(world.exists("/from-second") && world.exists("/from-third") && !world.exists("/late"));
 }
@@ -256,11 +317,11 @@ fn a_session_that_is_over_does_nothing_any_more() {
     let mut world = World::new("over");
     let session = world.connect(FIRST);
     world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
-    assert_eq!(world.turn(), [(FIRST, "1: closed".into())]);
-    let before = world.replica.database.last_zxid();
+    assert_eq!(world.answers(), [(FIRST, "1: closed".into())]);
+    let before = world.database().last_zxid();
     ask_everything(&mut world, FIRST, session, "/late");
-    assert_eq!(world.turn(), []);
-    assert_eq!(world.replica.database.last_zxid(), before);
+    assert_eq!(world.answers(), []);
+    assert_eq!(world.database().last_zxid(), before);
 }
 
 fn sync(xid: i32) -> impl FnOnce(Range<u32>) -> RequestKind {
@@ -272,44 +333,53 @@ fn a_replica_that_stops_waits_for_a_reactor_without_spinning() {
     let mut world = World::new("stopping-blocked");
     let session = world.connect(FIRST);
     // Nobody takes the answers.
-    while !world.replica.commits.is_blocked() {
+    while !world.replica.head.is_blocked() {
         world.send(FIRST, session, sync(1), b"\0\0\0\x02/a");
-        world.replica.turn().unwrap();
+        world.turn();
     }
-    world.replica.role.stop();
+    world.replica.stop();
     world.send(FIRST, session, sync(1), b"\0\0\0\x02/a");
-    world.replica.turn().unwrap();
+    world.turn();
     assert!(!world.replica.has_stopped());
     assert_eq!(world.replica.timeout(), Some(RETRY));
     world.exchanges.iter().for_each(|exchange| while exchange.releases.pop().is_some() {});
-    world.replica.turn().unwrap();
+    world.turn();
     assert!(world.replica.has_stopped(), "what was not taken is nobody's any more");
 }
 
 #[test]
 fn a_replica_that_stops_sleeps_until_the_log_wakes_it() {
     let mut world = World::new("stopping-log");
-    let Replica { database, draft, commits, effects, role, .. } = &mut world.replica;
-    draft.note_transaction();
-    let sealed = database.tree_mut().seal();
-    commits.push(draft.finish(sealed, database.last_zxid().next(), effects.events.take()));
-    role.stop();
-    world.replica.turn().unwrap();
+    let session = world.connect(FIRST);
+    let txn = Txn::Create {
+        kind: CreateKind::Plain { opcode: opcode::CREATE, ephemeral: false },
+        path: "/a".into(),
+        data: None,
+        acl: None,
+        parent_cversion: -1,
+    };
+    world.replica.head.propose(session, 0, &txn, 0);
+    world.replica.stop();
     assert!(!world.replica.has_stopped());
     assert_eq!(world.replica.timeout(), None);
+    world.finish();
+    assert!(world.replica.has_stopped());
 }
 
 #[test]
 fn a_replica_with_too_much_garbage_looks_after_its_readers() {
-    let mut world = World::new("garbage");
+    let mut world = World::with("garbage", |parts| parts.garbage_max = 1);
     let session = world.connect(FIRST);
-    world.replica.garbage_max = 0;
-    world.send(FIRST, session, sync(1), b"\0\0\0\x02/a");
-    assert_eq!(world.turn(), [], "nothing is taken");
+    world.reader.wake();
+    world.send(FIRST, session, create(1), &create_body("/a", 0));
+    assert_eq!(world.answers(), [(FIRST, "1: 0".into())]);
+    world.send(FIRST, session, sync(2), b"\0\0\0\x02/a");
+    assert_eq!(world.answers(), [], "nothing is taken");
     assert_eq!(world.replica.timeout(), Some(READERS_WAIT));
-    world.replica.garbage_max = usize::MAX;
+    world.reader.sleep();
+    assert_eq!(world.answers(), [], "what nobody sees is freed at the turn's end");
     assert_eq!(world.replica.timeout(), Some(Duration::ZERO));
-    assert_eq!(world.turn(), [(FIRST, "1: 0".into())]);
+    assert_eq!(world.answers(), [(FIRST, "2: 0".into())]);
 }
 
 /// Gives the session so many ephemerals, `/<prefix>0` and so on.
@@ -322,12 +392,12 @@ fn give_ephemerals(world: &mut World, session: i64, prefix: &str, count: usize) 
             acl: None,
             parent_cversion: -1,
         };
-        world.replica.propose(session, 0, &txn);
+        world.replica.head.propose(session, 0, &txn, 0);
         if number % VERSION_TXNS == 0 {
-            world.turn();
+            world.answers();
         }
     }
-    world.turn();
+    world.answers();
 }
 
 #[test]
@@ -337,26 +407,26 @@ fn a_long_transaction_is_applied_a_slice_each_turn_and_nothing_comes_between() {
     let (session, other) = (world.connect(FIRST), world.connect(SECOND));
     let count = TURNS * STEPS_PER_TURN - 1;
     give_ephemerals(&mut world, session, "e", count);
-    world.replica.trigger = Trigger::new(1, u64::MAX);
-    world.replica.trigger.note(1);
-    let (before, version) = (world.replica.database.last_zxid(), world.replica.database.tree().root().version());
+    world.replica.snapshots.hurry();
+    let (before, version) = (world.database().last_zxid(), world.database().tree().root().version());
     world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
     for left in (1..TURNS).rev() {
-        world.replica.turn().unwrap();
-        assert_eq!(world.replica.database.ephemeral_count(), left * STEPS_PER_TURN - 1);
+        world.turn();
+        assert_eq!(world.database().ephemeral_count(), left * STEPS_PER_TURN - 1);
         assert_eq!(world.replica.timeout(), Some(Duration::ZERO), "it goes on at once");
-        assert_eq!(world.replica.log.last_zxid(), before, "the log has nothing of it");
-        assert_eq!(world.replica.database.tree().root().version(), version, "nor has any reader");
-        assert!(world.replica.snapshotter.is_idle() && world.replica.trigger.is_due(), "nor a snapshot");
-        assert!(!world.replica.is_idle());
+        assert_eq!(world.logged(), before, "the log has nothing of it");
+        assert_eq!(world.database().tree().root().version(), version, "nor has any reader");
+        let appended = world.replica.head.appended();
+        assert!(world.replica.snapshots.are_due(appended), "nor a snapshot, which is begun later");
+        assert!(!world.replica.head.is_idle());
         if left == TURNS - 1 {
             world.send(SECOND, other, create(2), &create_body("/later", 0));
         }
         assert_eq!(world.exchanges[1].submissions.len(), 1, "others wait");
     }
-    assert_eq!(world.turn(), [(FIRST, "1: closed".into()), (SECOND, "2: 0".into())]);
-    assert_eq!(world.replica.database.last_zxid().0, before.0 + 2, "one transaction, and the other's");
-    assert_eq!(world.replica.database.ephemeral_count(), 0);
+    assert_eq!(world.answers(), [(FIRST, "1: closed".into()), (SECOND, "2: 0".into())]);
+    assert_eq!(world.database().last_zxid().0, before.0 + 2, "one transaction, and the other's");
+    assert_eq!(world.database().ephemeral_count(), 0);
 }
 
 #[test]
@@ -366,34 +436,32 @@ fn a_long_transaction_has_as_much_time_as_the_others_took() {
     let session = world.connect(FIRST);
     give_ephemerals(&mut world, session, "e", TURNS * STEPS_PER_TURN);
     world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
-    world.replica.turn().unwrap();
-    assert_eq!(world.replica.database.ephemeral_count(), (TURNS - 1) * STEPS_PER_TURN);
-    // As if the turns of the reactor had taken this long.
-    world.replica.share = TimeShare::with_max(DEADLINE);
-    world.replica.share.end(world.replica.now.checked_sub(DEADLINE).expect("the clock goes on since long before"));
-    world.replica.turn().unwrap();
-    assert!(world.replica.unfinished.is_none());
-    assert_eq!(world.turn(), [(FIRST, "1: closed".into())]);
+    world.turn();
+    assert_eq!(world.database().ephemeral_count(), (TURNS - 1) * STEPS_PER_TURN);
+    // As if the turns of the reactor had taken this long, and the slice took no time.
+    world.go_on(DEADLINE);
+    world.turn();
+    assert!(!world.is_in_long_work());
+    assert_eq!(world.answers(), [(FIRST, "1: closed".into())]);
 }
 
 #[test]
 fn what_came_before_a_long_transaction_does_not_wait_for_it() {
     let mut world = World::new("before-long");
-    let (session, other) = (world.connect(FIRST), world.connect(SECOND));
+    let (session, other) = (world.connect(FIRST), world.connect(home(0, 2)));
     let count = 3 * STEPS_PER_TURN;
     give_ephemerals(&mut world, session, "e", count);
-    let reader = world.replica.database.tree_mut().reader();
-    world.replica.gathers_first = 0;
-    world.send(SECOND, other, create(2), &create_body("/before", 0));
+    world.reader.wake();
+    world.send(home(0, 2), other, create(2), &create_body("/before", 0));
     world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
-    world.replica.turn().unwrap();
-    assert!(world.replica.unfinished.is_some());
+    world.turn();
+    assert!(world.is_in_long_work());
     world.finish();
     // The create is public in a version that has nothing of the close, the close in one that has all of it.
     for (left, expected) in [(count, "2: 0"), (0, "1: closed")] {
         let releases = world.exchanges.iter().map(|exchange| exchange.releases.pop().expect("each has each version"));
         let releases: Vec<_> = releases.collect();
-        let view = reader.view_ahead(&releases[0].root);
+        let view = world.reader.view_ahead(&releases[0].root);
         assert_eq!((0..count).filter(|number| view.get(&format!("/e{number}")).is_some()).count(), left);
         let told: Vec<String> = releases.iter().flat_map(|one| &one.answers).map(|one| said(&one.kind)).collect();
         assert_eq!(told, [expected]);
@@ -402,30 +470,28 @@ fn what_came_before_a_long_transaction_does_not_wait_for_it() {
 
 /// Figures are of what others can see, not of the head in the middle of a transaction.
 #[test]
-fn figures_stay_while_a_long_transaction_is_under_way() {
+fn figures_are_those_of_the_public_version_while_a_long_transaction_is_under_way() {
     let mut world = World::new("figures");
     let (session, other) = (world.connect(FIRST), world.connect(SECOND));
     give_ephemerals(&mut world, session, "e", 3 * STEPS_PER_TURN);
     let figures = |world: &World| {
-        let figures = &world.replica.status.replica;
-        [figures.znodes.get(), figures.ephemerals.get(), figures.data_bytes.get(), figures.sessions_expired.get()]
+        let figures = &world.status.replica;
+        [figures.znodes.get(), figures.ephemerals.get(), figures.sessions_expired.get()]
     };
-    let before = figures(&world);
-    let later = world.replica.now + 2 * Duration::from_millis(TIMEOUT as u64);
-    world.replica.expiry.touch(other, world.replica.millis(later));
-    world.replica.heard_until.fill(later);
-    world.replica.gathers_first = 0;
+    let [znodes, ephemerals, _] = figures(&world);
+    world.go_on(2 * Duration::from_millis(TIMEOUT as u64));
+    world.report(&[other], Duration::ZERO);
     // It is durable, and tells its figures, in the middle of the other's end.
     world.send(SECOND, other, create(2), &create_body("/before", 0));
-    world.replica.turn().unwrap();
-    while world.replica.unfinished.is_some() {
-        assert_eq!(figures(&world), before);
-        world.replica.update_status(world.replica.log.last_zxid());
-        world.replica.turn().unwrap();
+    world.turn();
+    while figures(&world)[0] == znodes {
+        world.sleep();
+        world.replica.commit().unwrap();
     }
+    assert!(world.is_in_long_work() && world.database().ephemeral_count() < ephemerals as usize);
+    assert_eq!(figures(&world), [znodes + 1, ephemerals, 0]);
     world.finish();
-    let [znodes, ephemerals, _, expired] = figures(&world);
-    assert_eq!((znodes, ephemerals, expired), (before[0] + 1 - 3 * STEPS_PER_TURN as u64, 0, 1));
+    assert_eq!(figures(&world), [znodes + 1 - 3 * STEPS_PER_TURN as u64, 0, 1]);
 }
 
 #[test]
@@ -434,20 +500,20 @@ fn a_replica_that_stops_finishes_a_long_transaction_or_gives_it_up() {
         let mut world = World::new(if gives_up { "gives-up" } else { "finishes" });
         let session = world.connect(FIRST);
         give_ephemerals(&mut world, session, "e", 3 * STEPS_PER_TURN);
-        let before = world.replica.log.last_zxid();
+        let before = world.logged();
         world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
-        world.replica.turn().unwrap();
-        world.replica.role.stop();
-        world.replica.turn().unwrap();
+        world.turn();
+        world.replica.stop();
+        world.turn();
         assert_eq!((world.replica.has_stopped(), world.replica.timeout()), (false, Some(Duration::ZERO)));
         if gives_up {
-            world.replica.unfinished.as_mut().expect("it is under way").give_up_at = Some(world.replica.epoch);
+            world.go_on(DEADLINE);
         }
-        let told = world.turn();
+        let told = world.answers();
         assert!(world.replica.has_stopped());
         let expected = if gives_up { vec![] } else { vec![(FIRST, "1: closed".into())] };
         assert_eq!(told, expected);
-        assert_eq!(world.replica.log.last_zxid() == before, gives_up);
+        assert_eq!(world.logged() == before, gives_up);
     }
 }
 
@@ -457,12 +523,12 @@ fn a_session_that_begins_without_a_connection_expires() {
     let mut world = World::new("nobody");
     world.send(FIRST, 0, |_| RequestKind::Connect { timeout: TIMEOUT }, &[]);
     world.send(FIRST, 0, |_| RequestKind::Disconnected, &[]);
-    world.turn();
-    assert_eq!(world.replica.database.sessions().len(), 1);
-    let later = world.replica.now + 2 * Duration::from_millis(TIMEOUT as u64);
-    world.replica.heard_until.fill(later);
-    assert_eq!(world.turn(), [], "nobody is told");
-    assert_eq!(world.replica.database.sessions().len(), 0);
+    world.answers();
+    assert_eq!(world.database().sessions().len(), 1);
+    world.go_on(2 * Duration::from_millis(TIMEOUT as u64));
+    world.report(&[], Duration::ZERO);
+    assert_eq!(world.answers(), [], "nobody is told");
+    assert_eq!(world.database().sessions().len(), 0);
 }
 
 #[test]
@@ -473,16 +539,16 @@ fn sessions_that_are_due_together_are_ended_a_few_each_turn() {
         let session = world.connect(home(0, number as u32));
         give_ephemerals(&mut world, session, &format!("{number}-"), STEPS_PER_TURN / 2);
     }
-    let later = world.replica.now + 2 * Duration::from_millis(TIMEOUT as u64);
-    world.replica.heard_until.fill(later);
+    world.go_on(2 * Duration::from_millis(TIMEOUT as u64));
+    world.report(&[], Duration::ZERO);
     for left in [SESSIONS - 2, SESSIONS - 4] {
-        world.replica.turn().unwrap();
-        assert_eq!(world.replica.database.sessions().len(), left);
+        world.turn();
+        assert_eq!(world.database().sessions().len(), left);
         assert_eq!(world.replica.timeout(), Some(Duration::ZERO), "the others are next");
     }
-    world.replica.turn().unwrap();
-    assert_eq!(world.replica.database.sessions().len(), 0);
-    assert_eq!(world.turn().len(), SESSIONS, "each connection is told");
+    world.turn();
+    assert_eq!(world.database().sessions().len(), 0);
+    assert_eq!(world.answers().len(), SESSIONS, "each connection is told");
     assert_ne!(world.replica.timeout(), Some(Duration::ZERO));
 }
 
@@ -492,53 +558,45 @@ fn a_version_with_very_many_events_is_public_when_every_reactor_has_looked_throu
     let session = world.connect(FIRST);
     // Each deletion is told of by two events.
     give_ephemerals(&mut world, session, "e", EVENTS_AT_ONCE / 2 + 1);
-    let reader = world.replica.database.tree_mut().reader();
-    let public = reader.published();
+    let public = world.reader.published();
     world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
-    let mut events = Events::with_capacity(8);
-    while !world.replica.commits.is_blocked() {
-        let timeout = world.replica.timeout().unwrap_or(DEADLINE).min(DEADLINE);
-        let _ = world.poll.poll(&mut events, Some(timeout));
-        world.replica.turn().unwrap();
+    while !world.replica.head.is_blocked() {
+        world.sleep();
+        world.turn();
     }
     for exchange in world.exchanges.clone().iter() {
-        world.replica.turn().unwrap();
-        assert_eq!((reader.published(), world.replica.timeout()), (public, Some(RETRY)));
+        world.turn();
+        assert_eq!((world.reader.published(), world.replica.timeout()), (public, Some(RETRY)));
         let release = exchange.releases.pop().expect("every reactor has it in its queue");
         assert!(exchange.releases.is_empty());
         release.looked_through.expect("it has very many events").fetch_add(1, Ordering::Release);
     }
-    world.replica.turn().unwrap();
-    assert!(reader.published() > public && world.replica.is_idle());
+    world.turn();
+    assert!(world.reader.published() > public && world.replica.head.is_idle());
 }
 
 /// Under an overload a report tells of what came seconds ago, and is followed by the next as late as that.
 #[test]
 fn containers_go_although_every_report_is_late() {
-    let mut world = World::new("late-reports");
-    let settings = ContainerSettings { check_interval_ms: 0, max_per_minute: 60_000, max_never_used_ms: Some(0) };
-    world.replica.containers = ContainerManager::new(settings, 0);
+    let mut world = World::with("late-reports", |parts| {
+        parts.containers =
+            ContainerSettings { check_interval_ms: 0, max_per_minute: 60_000, max_never_used_ms: Some(0) };
+    });
     let second = Duration::from_secs(1);
+    world.go_on(10 * second);
     for (path, age_ms) in [("/older", 10_000), ("/newer", 1000)] {
-        world.replica.wall_ms = super::wall_clock_ms() - age_ms;
         let path = path.into();
-        world.replica.propose(
-            0,
-            0,
-            &Txn::Create { kind: CreateKind::Container, path, data: None, acl: None, parent_cversion: -1 },
-        );
+        let txn = Txn::Create { kind: CreateKind::Container, path, data: None, acl: None, parent_cversion: -1 };
+        world.replica.head.propose(0, 0, &txn, world.at.wall_ms - age_ms);
     }
-    let report = |world: &World, at: Instant| {
-        for exchange in world.exchanges.iter() {
-            let heard = Some(Heard { sessions: Vec::new(), until: at - 4 * second, at, pause: None });
-            assert!(exchange.submissions.push(Submission { heard, ..Submission::default() }).is_ok());
-        }
-    };
-    report(&world, Instant::now() - 3 * second);
-    world.turn();
+    world.report(&[], 4 * second);
+    world.go_on(3 * second);
+    world.answers();
     assert!(world.exists("/older"), "a reactor may have stood still since it has reported");
-    report(&world, Instant::now());
-    world.turn();
+    world.report(&[], 7 * second);
+    world.answers();
     assert!(!world.exists("/older"));
+    world.go_on(Duration::from_millis(2));
+    world.answers();
     assert!(world.exists("/newer"), "it was not due yet when what came before the reports came");
 }

@@ -12,27 +12,8 @@ use std::time::{Duration, Instant};
 
 use paddock_net::exchange::{Request, RequestKind};
 
-use super::session::Home;
-
-/// What the operator decides.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ThrottleSettings {
-    /// Requests under way, beyond which none is taken; `None` takes any number and throws none away.
-    pub requests_max: Option<usize>,
-    pub drops_stale: bool,
-    /// What makes a request stale: that its connection is closed; that it is older than its session's timeout.
-    pub checks_connection: bool,
-    pub checks_latency: bool,
-    /// A request that has waited longer is answered, and not executed.
-    pub wait_max: Option<Duration>,
-}
-
-impl ThrottleSettings {
-    /// Whether it matters which connections are closed.
-    pub fn wants_gone(&self) -> bool {
-        self.requests_max.is_some() && self.drops_stale && (self.checks_connection || self.checks_latency)
-    }
-}
+use super::home::Home;
+use crate::config::RequestThrottleSettings;
 
 /// Why the later requests of a connection may have to be thrown away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,13 +36,13 @@ pub enum Judgement {
 
 #[derive(Debug)]
 pub struct RequestThrottle {
-    settings: ThrottleSettings,
+    settings: RequestThrottleSettings,
     /// Until the reactor says in its turn that the connection is closed, which it always does after it said so ahead.
     gone: HashMap<Home, Gone>,
 }
 
 impl RequestThrottle {
-    pub fn new(settings: ThrottleSettings) -> RequestThrottle {
+    pub fn new(settings: RequestThrottleSettings) -> RequestThrottle {
         RequestThrottle { settings, gone: HashMap::new() }
     }
 
@@ -135,11 +116,12 @@ mod tests {
 
     use paddock_net::exchange::{ConnectionId, Request, RequestKind};
 
-    use super::{Judgement, RequestThrottle, ThrottleSettings};
-    use crate::node::replica::session::Home;
+    use super::{Judgement, RequestThrottle};
+    use crate::config::RequestThrottleSettings;
+    use crate::node::replica::home::Home;
 
     const HOME: Home = Home { reactor: 0, connection: ConnectionId { slot: 0, generation: 0 } };
-    const SETTINGS: ThrottleSettings = ThrottleSettings {
+    const SETTINGS: RequestThrottleSettings = RequestThrottleSettings {
         requests_max: Some(1),
         drops_stale: true,
         checks_connection: true,
@@ -162,7 +144,7 @@ mod tests {
     fn room_for_so_many() {
         let throttle = RequestThrottle::new(SETTINGS);
         assert!(throttle.has_room(0) && !throttle.has_room(1));
-        let off = RequestThrottle::new(ThrottleSettings { requests_max: None, ..SETTINGS });
+        let off = RequestThrottle::new(RequestThrottleSettings { requests_max: None, ..SETTINGS });
         assert!(off.has_room(1 << 40));
     }
 
@@ -182,9 +164,9 @@ mod tests {
     #[test]
     fn closed_connections_do_not_matter_where_nobody_wants_to_know() {
         for settings in [
-            ThrottleSettings { requests_max: None, ..SETTINGS },
-            ThrottleSettings { drops_stale: false, ..SETTINGS },
-            ThrottleSettings { checks_connection: false, ..SETTINGS },
+            RequestThrottleSettings { requests_max: None, ..SETTINGS },
+            RequestThrottleSettings { drops_stale: false, ..SETTINGS },
+            RequestThrottleSettings { checks_connection: false, ..SETTINGS },
         ] {
             let mut throttle = RequestThrottle::new(settings);
             throttle.note_closed(HOME);
@@ -194,7 +176,7 @@ mod tests {
 
     #[test]
     fn requests_older_than_their_sessions_timeout_are_dropped() {
-        let mut throttle = RequestThrottle::new(ThrottleSettings { checks_latency: true, ..SETTINGS });
+        let mut throttle = RequestThrottle::new(RequestThrottleSettings { checks_latency: true, ..SETTINGS });
         assert_eq!(judge(&mut throttle, write(), 1000), Judgement::Execute);
         assert_eq!(judge(&mut throttle, RequestKind::CloseSession { xid: 1 }, 1001), Judgement::Execute);
         assert_eq!(judge(&mut throttle, write(), 1001), Judgement::Drop);
@@ -204,7 +186,7 @@ mod tests {
     #[test]
     fn requests_that_have_waited_too_long_are_answered() {
         let wait_max = Some(Duration::from_millis(50));
-        let mut throttle = RequestThrottle::new(ThrottleSettings { requests_max: None, wait_max, ..SETTINGS });
+        let mut throttle = RequestThrottle::new(RequestThrottleSettings { requests_max: None, wait_max, ..SETTINGS });
         assert_eq!(judge(&mut throttle, write(), 50), Judgement::Execute);
         assert_eq!(judge(&mut throttle, write(), 51), Judgement::Refuse);
         assert_eq!(judge(&mut throttle, RequestKind::Sync { xid: 1, body: 0..0 }, 51), Judgement::Refuse);

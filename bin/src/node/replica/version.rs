@@ -95,13 +95,7 @@ impl Version {
 
     /// Puts it, committed as `root`, into every queue, and notes which reactors have something to hear; `false` if one is
     /// full, and then goes on from there the next time.
-    pub fn deliver(
-        &mut self,
-        root: Root,
-        exchanges: &[Arc<Exchange>],
-        status: &Status,
-        to_ring: &mut [bool],
-    ) -> bool {
+    pub fn deliver(&mut self, root: Root, exchanges: &[Arc<Exchange>], status: &Status, to_ring: &mut [bool]) -> bool {
         for reactor in self.delivered..exchanges.len() {
             let (answers, bytes) = std::mem::take(&mut self.shares[reactor]).into_parts();
             let has_answers = !answers.is_empty();

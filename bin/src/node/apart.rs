@@ -1,0 +1,58 @@
+//! The replica in a thread of its own, beside those of the reactors.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Events, Poll};
+use paddock_net::doorbell::Doorbell;
+use paddock_net::exchange::{Errand, Exchange};
+
+use super::moment::Moment;
+use super::replica::{Replica, ReplicaError};
+use super::sources::Sources;
+
+/// Events taken from a poll.
+const EVENTS_PER_TURN: usize = 16;
+/// A reactor whose queue of errands is full is told to stop again after this.
+const RETRY: Duration = Duration::from_millis(1);
+
+/// Serves until the process is told to stop, stops the reactors, and closes the log. `bell` is the replica's.
+pub fn run(
+    mut replica: Replica,
+    mut poll: Poll,
+    sources: &Sources,
+    bell: &Doorbell,
+    exchanges: &[Arc<Exchange>],
+) -> Result<(), ReplicaError> {
+    let mut events = Events::with_capacity(EVENTS_PER_TURN);
+    while !replica.has_stopped() {
+        bell.going_to_sleep();
+        let timeout = replica.timeout();
+        let polled = poll.poll(&mut events, timeout);
+        bell.awake();
+        match polled {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            polled => polled?,
+        }
+        if sources.tell_to_stop(&events) {
+            replica.stop();
+        }
+        replica.turn(Moment::read())?;
+    }
+    stop(exchanges);
+    replica.end()
+}
+
+fn stop(reactors: &[Arc<Exchange>]) {
+    for exchange in reactors {
+        // A queue that is full of errands is emptied in the reactor's next turn.
+        let mut errand = Errand::Stop;
+        while let Err(back) = exchange.errands.push(errand) {
+            errand = back;
+            exchange.reactor_bell.ring();
+            std::thread::sleep(RETRY);
+        }
+        exchange.reactor_bell.ring();
+    }
+}

@@ -1,0 +1,48 @@
+//! What ends a replica before its time.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use paddock_engine::io::advice;
+use paddock_engine::log::LogError;
+
+#[derive(Debug)]
+pub enum ReplicaError {
+    Log(LogError),
+    /// The `dataDir` was moved or removed.
+    DirectoryGone {
+        path: PathBuf,
+    },
+    /// Whoever drives it cannot wait for events.
+    Poll(io::Error),
+}
+
+impl fmt::Display for ReplicaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReplicaError::Log(error) => {
+                write!(f, "the transaction log failed, so that nothing can be acknowledged any more: {error}")
+            }
+            ReplicaError::DirectoryGone { path } => write!(
+                f,
+                "the dataDir {} was moved or removed while the server runs, so that it is not locked any more; put it back \
+                 and start the server again",
+                path.display()
+            ),
+            ReplicaError::Poll(error) => write!(f, "waiting for events failed: {error}; {}", advice(error)),
+        }
+    }
+}
+
+impl From<LogError> for ReplicaError {
+    fn from(error: LogError) -> Self {
+        ReplicaError::Log(error)
+    }
+}
+
+impl From<io::Error> for ReplicaError {
+    fn from(error: io::Error) -> Self {
+        ReplicaError::Poll(error)
+    }
+}

@@ -1,0 +1,243 @@
+//! What the reactors hand over: each request is taken in the order of its queue, and what it asks for is done or drafted.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use paddock_engine::ephemerals;
+use paddock_engine::error::Code;
+use paddock_engine::keeper::Prepared;
+use paddock_engine::path;
+use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::request::{opcode, path_ahead, sync_path};
+use paddock_engine::tree;
+use paddock_engine::txn::Txn;
+use paddock_net::exchange::{AnswerKind, Exchange, Request, RequestKind, Submission};
+
+use super::head::Head;
+use super::home::Home;
+use super::owed::Owed;
+use super::sessions::Sessions;
+use super::throttle::{Judgement, RequestThrottle, refusable_xid};
+use crate::config::RequestThrottleSettings;
+use crate::node::moment::Moment;
+
+/// A session's ephemerals are not told in more bytes than this.
+const EPHEMERALS_BYTES_MAX: usize = 256 << 20;
+/// Ephemerals that clients have listed in one turn; beyond, the next request waits for the next turn.
+const LOOKS_PER_TURN: usize = 100_000;
+/// Submissions taken from one reactor before the next one's turn.
+const SUBMISSIONS_PER_TURN: usize = 16;
+/// Longer paths are not looked up ahead, bytes: to hash one is more than the caches give back.
+const PATH_AHEAD_MAX: usize = 1024;
+
+pub struct Intake {
+    exchanges: Arc<[Arc<Exchange>]>,
+    throttle: RequestThrottle,
+    /// A submission of each reactor that did not fit.
+    begun: Vec<Option<Begun>>,
+    /// The reactor whose submissions were first in the last turn.
+    first: usize,
+    /// Ephemerals that this turn has looked at for clients who list them.
+    looked_at: usize,
+}
+
+/// A submission of which some requests are taken.
+struct Begun {
+    submission: Submission,
+    taken: usize,
+}
+
+impl Intake {
+    pub fn new(exchanges: Arc<[Arc<Exchange>]>, throttle: RequestThrottleSettings) -> Intake {
+        let begun = exchanges.iter().map(|_| None).collect();
+        Intake { exchanges, throttle: RequestThrottle::new(throttle), begun, first: 0, looked_at: 0 }
+    }
+
+    /// The last look at the queues before a sleep.
+    pub fn has_submissions(&self) -> bool {
+        self.begun.iter().any(Option::is_some) || self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty())
+    }
+
+    /// Whether there is room for more requests.
+    pub fn has_room(&self, head: &Head) -> bool {
+        head.has_room_for_requests() && self.throttle.has_room(head.answers())
+    }
+
+    fn may_take(&self, head: &Head) -> bool {
+        self.has_room(head) && self.looked_at <= LOOKS_PER_TURN
+    }
+
+    /// Each turn begins with another reactor, so that none is left out where there is room for one only.
+    pub fn take(&mut self, head: &mut Head, sessions: &mut Sessions, at: Moment) {
+        let reactors = self.exchanges.len();
+        self.first = (self.first + 1) % reactors;
+        self.looked_at = 0;
+        for reactor in (self.first..reactors).chain(0..self.first) {
+            for _ in 0..SUBMISSIONS_PER_TURN {
+                if !self.may_take(head) {
+                    return;
+                }
+                let Some(begun) = self.next_of(reactor) else { break };
+                self.hear_of_the_gone(reactor);
+                self.take_submission(head, sessions, reactor, begun, at);
+            }
+        }
+    }
+
+    fn next_of(&mut self, reactor: usize) -> Option<Begun> {
+        let next = || self.exchanges[reactor].submissions.pop().map(|submission| Begun { submission, taken: 0 });
+        self.begun[reactor].take().or_else(next)
+    }
+
+    /// Before a submission is looked at: what it says of a closed connection comes later.
+    fn hear_of_the_gone(&mut self, reactor: usize) {
+        while let Some(connection) = self.exchanges[reactor].gone.pop() {
+            self.throttle.note_closed(Home { reactor, connection });
+        }
+    }
+
+    /// Takes the rest of its requests. A small request can make a large transaction, so there may be no room for all.
+    fn take_submission(
+        &mut self,
+        head: &mut Head,
+        sessions: &mut Sessions,
+        reactor: usize,
+        Begun { submission, taken }: Begun,
+        at: Moment,
+    ) {
+        for (index, request) in submission.requests.iter().enumerate().skip(taken) {
+            if (index - taken).is_multiple_of(tree::GROUP) {
+                look_ahead(head, &submission, index);
+            }
+            if !self.may_take(head) {
+                self.begun[reactor] = Some(Begun { submission, taken: index });
+                return;
+            }
+            // Whatever becomes of the request: a read of its connection waits for the version before it.
+            if request.fence {
+                head.seal();
+            }
+            head.seal_if_full();
+            let home = Home { reactor, connection: request.connection };
+            match self.judge(head, sessions, home, request, at.now) {
+                Judgement::Execute => self.take_request(head, sessions, home, request, &submission.bytes, at),
+                Judgement::Drop => head.answer(home, AnswerKind::Cut),
+                Judgement::Refuse => refuse(head, home, request),
+            }
+        }
+        if let Some(heard) = submission.heard {
+            sessions.hear(reactor, heard, at.now);
+        }
+    }
+
+    fn judge(&mut self, head: &Head, sessions: &Sessions, home: Home, request: &Request, now: Instant) -> Judgement {
+        if self.throttle.is_off() {
+            return Judgement::Execute;
+        }
+        let timeout = match request.kind {
+            RequestKind::Connect { timeout } | RequestKind::Reattach { timeout, .. } => timeout,
+            _ => sessions.timeout(head, request.session).unwrap_or(0),
+        };
+        self.throttle.judge(home, request, timeout, now)
+    }
+
+    /// Nothing is done for a connection that is not its session's any more: it has been told that it is closed, and the
+    /// session may have been answered elsewhere since. ZooKeeper's SessionMovedException closes without a word too.
+    fn take_request(
+        &mut self,
+        head: &mut Head,
+        sessions: &mut Sessions,
+        home: Home,
+        request: &Request,
+        bytes: &[u8],
+        at: Moment,
+    ) {
+        let session = request.session;
+        if request.kind.needs_session() && sessions.session_at(home) != Some(session) {
+            return;
+        }
+        match &request.kind {
+            RequestKind::Write { xid, opcode, body, ids, keeper } => {
+                let body = &bytes[body.start as usize..body.end as usize];
+                sessions.upgrade_for(head, session, *opcode, body, *keeper, at);
+                let caller = Caller { session, ids, is_local: sessions.is_local(session) };
+                let is_keepers = *keeper && (*opcode == opcode::MULTI || paddock_net::keeper::is_write(*opcode));
+                let prepared = head.prepare(*opcode, body, caller, is_keepers);
+                write(head, home, session, *xid, prepared, at);
+            }
+            RequestKind::Sync { xid, body } => {
+                sync(head, home, *xid, &bytes[body.start as usize..body.end as usize]);
+            }
+            RequestKind::Ephemerals { xid, body } => {
+                let body = &bytes[body.start as usize..body.end as usize];
+                self.list_ephemerals(head, home, session, *xid, body);
+            }
+            RequestKind::CloseSession { xid } => sessions.close(head, home, session, *xid, at),
+            RequestKind::Connect { timeout } => sessions.connect(head, home, *timeout, at),
+            RequestKind::Reattach { timeout, password_matches } => {
+                sessions.reattach(head, home, session, *timeout, *password_matches, at.now);
+            }
+            RequestKind::Disconnected => {
+                sessions.leave(home);
+                self.throttle.forget(home);
+            }
+        }
+    }
+
+    /// The session's own, as the head has them: answered when that is public.
+    fn list_ephemerals(&mut self, head: &mut Head, home: Home, session: i64, xid: i32, body: &[u8]) {
+        self.looked_at += head.database().ephemeral_count_of(session);
+        match ephemerals::list(head.database(), session, body, EPHEMERALS_BYTES_MAX) {
+            Ok(list) => head.reply(home, xid, 0, &list),
+            Err(_) => head.reply(home, xid, Code::Marshalling.number(), &[]),
+        }
+    }
+}
+
+/// Has what the next writes will read on its way into the caches. Alone, a write has nobody to wait with.
+fn look_ahead(head: &Head, submission: &Submission, from: usize) {
+    let to = submission.requests.len().min(from + tree::GROUP);
+    if to - from < 2 {
+        return;
+    }
+    let mut paths = [(path::ROOT, false); tree::GROUP];
+    let mut count = 0;
+    for request in &submission.requests[from..to] {
+        if let RequestKind::Write { opcode, body, .. } = &request.kind
+            && let Some(ahead) = path_ahead(*opcode, &submission.bytes[body.start as usize..body.end as usize])
+            && ahead.0.len() <= PATH_AHEAD_MAX
+        {
+            paths[count] = ahead;
+            count += 1;
+        }
+    }
+    head.database().tree().expect(&paths[..count]);
+}
+
+/// It has waited too long to be executed.
+fn refuse(head: &mut Head, home: Home, request: &Request) {
+    let xid = refusable_xid(&request.kind).expect("the throttle refuses no others");
+    head.reply(home, xid, Code::Throttled.number(), &[]);
+}
+
+fn write(head: &mut Head, home: Home, session: i64, xid: i32, prepared: Result<Prepared<'_>, Refusal>, at: Moment) {
+    match prepared {
+        Err(Refusal::Undecodable) => head.reply(home, xid, Code::Marshalling.number(), &[]),
+        Err(Refusal::Failed(code)) => {
+            head.propose(session, xid, &Txn::Error(code.number()), at.wall_ms);
+            head.reply(home, xid, code.number(), &[]);
+        }
+        Ok(Prepared { txn: None, reply }) => head.reply(home, xid, 0, &reply.body(&[])),
+        Ok(Prepared { txn: Some(txn), reply }) => {
+            head.carry_out(session, xid, &txn, at.wall_ms, Owed::Reply { home, xid, form: reply });
+        }
+    }
+}
+
+/// Everything proposed before it is committed before it is answered: that is all a sync asks for here.
+fn sync(head: &mut Head, home: Home, xid: i32, body: &[u8]) {
+    match sync_path(body) {
+        Ok(path) => head.reply(home, xid, 0, path),
+        Err(_) => head.reply(home, xid, Code::Marshalling.number(), &[]),
+    }
+}

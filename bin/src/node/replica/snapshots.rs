@@ -1,0 +1,69 @@
+//! When a snapshot is taken, and what follows one.
+
+use paddock_consensus::Zxid;
+use paddock_net::status::ReplicaStatus;
+
+use super::head::{Appended, Head, Held};
+use crate::node::snapshotter::{Done, Snapshotter, Trigger};
+
+pub struct Snapshots {
+    snapshotter: Snapshotter,
+    trigger: Trigger,
+    /// What the trigger has been told of.
+    noted: Appended,
+}
+
+impl Snapshots {
+    pub fn new(snapshotter: Snapshotter, trigger: Trigger) -> Snapshots {
+        Snapshots { snapshotter, trigger, noted: Appended::default() }
+    }
+
+    /// One that has come into place since the last call.
+    pub fn take_done(&mut self, figures: &ReplicaStatus) -> Option<Done> {
+        let done = self.snapshotter.poll_done()?;
+        figures.snapshots.add(1);
+        figures.snapshot_millis.set(done.millis);
+        Some(done)
+    }
+
+    /// The next one is due, whatever was counted.
+    pub fn hurry(&mut self) {
+        self.trigger.hurry();
+    }
+
+    /// Counts what the head has appended. Whether one is due, and may be begun.
+    pub fn are_due(&mut self, appended: Appended) -> bool {
+        let Appended { transactions, bytes } = appended;
+        let before = std::mem::replace(&mut self.noted, appended);
+        self.trigger.note(transactions - before.transactions, bytes - before.bytes);
+        self.trigger.is_due() && self.snapshotter.is_idle()
+    }
+
+    /// Begins one of the newest version, unless transactions come after it.
+    pub fn begin(&mut self, head: &mut Head) {
+        if let Some(Held { pin, zxid, sessions }) = head.hold() {
+            self.snapshotter.take(pin, zxid, sessions);
+            head.log().roll();
+            self.trigger.reset();
+        }
+    }
+
+    /// Everything up to `zxid` is committed, and durable here.
+    pub fn note_kept(&mut self, zxid: Zxid) {
+        self.snapshotter.note_kept(zxid);
+    }
+
+    /// What is being written will not become durable for now, and is given up when it is complete.
+    pub fn give_up_waiting(&mut self) {
+        self.snapshotter.give_up_waiting();
+    }
+
+    pub fn tell(&self, figures: &ReplicaStatus) {
+        figures.snapshotting.set(u64::from(!self.snapshotter.is_idle()));
+    }
+
+    /// Gives up what is being written.
+    pub fn end(mut self) {
+        self.snapshotter.stop();
+    }
+}
