@@ -12,7 +12,7 @@ use paddock_engine::log::{self, Entry, FoundMilestone, LogError, Place, Verdict}
 use paddock_engine::snapshot;
 use paddock_engine::txn::{ReadTxn, Txn};
 
-use crate::node::foreign_data;
+use crate::node::recovery::foreign_data;
 
 #[derive(Args)]
 pub struct LogArgs {

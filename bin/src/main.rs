@@ -1,76 +1,9 @@
-//! `paddock`: the server and its commands.
+//! `paddock`: the way into the library.
 
 mod allocator;
-mod bench;
-mod config;
-mod log;
-mod messages;
-mod node;
-mod serve;
-mod signals;
-mod version;
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
-
-/// Arguments that cannot be understood.
-const EXIT_USAGE: u8 = 2;
-
-/// A coordination server for every ZooKeeper client.
-#[derive(Parser)]
-#[command(name = "paddock", version, about)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Serve clients: standalone, by a zoo.cfg or by defaults (127.0.0.1:2181, data in ./paddock-data).
-    Serve(serve::ServeArgs),
-    /// Put load on any server that speaks ZooKeeper's protocol, and measure.
-    Bench(Box<bench::BenchArgs>),
-    /// Look at a transaction log, or cut it on your order.
-    Log(log::LogArgs),
-}
-
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return refuse(&error),
-    };
-    match arguments.command {
-        Command::Serve(arguments) => serve::run(&arguments),
-        Command::Bench(arguments) => match bench::run(*arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, 1),
-        },
-        Command::Log(arguments) => match log::run(&arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, 1),
-        },
-    }
-}
-
-/// Help and version are answers; a mistake in the arguments is one sentence, and where there is more.
-fn refuse(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        error.exit();
-    }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return fail(&"a command is missing; see paddock --help", EXIT_USAGE);
-    }
-    let text = error.render().to_string();
-    // What is wrong is the first paragraph; advice and usage follow it.
-    let wrong: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
-    let wrong = wrong.join(" ");
-    fail(&format_args!("{}; see paddock --help", wrong.trim_start_matches("error: ")), EXIT_USAGE)
-}
-
-/// One sentence on stderr, and the code.
-fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("paddock: {error}");
-    ExitCode::from(code)
+    paddock::command::run()
 }

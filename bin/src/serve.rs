@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use paddock_engine::io::advice;
 
+use crate::exit::fail;
 use crate::signals::Signals;
-use crate::{config, fail, messages, node};
+use crate::{config, messages, node};
 
 /// What ZooKeeper's exit codes call a bad configuration.
 const EXIT_CONFIG: u8 = 2;

@@ -10,10 +10,10 @@
 
 mod apart;
 mod descriptors;
-mod moment;
-mod recovery;
-mod replica;
-mod snapshotter;
+pub mod moment;
+pub mod recovery;
+pub mod replica;
+pub mod snapshotter;
 mod sources;
 mod summary;
 mod together;
@@ -49,7 +49,6 @@ use crate::signals::Signals;
 use crate::version;
 use descriptors::{Descriptors, TooFew};
 use moment::Moment;
-pub use recovery::foreign_data;
 use recovery::{Recovered, RecoveryError, recover};
 use replica::{Files, GARBAGE_MAX, Replica, ReplicaError};
 use snapshotter::{Snapshotter, Trigger};
