@@ -47,7 +47,7 @@ impl Two {
     fn noted(&self) -> (u64, u64, Zxid) {
         let found = FoundMilestone::read(&self.data.0).unwrap();
         let milestone = found.milestone().expect("there is one");
-        (milestone.segment, milestone.group, milestone.zxid)
+        (milestone.segment, milestone.group.0, milestone.zxid)
     }
 }
 
@@ -252,10 +252,10 @@ fn a_removed_file_acknowledges_nothing() {
         let two = Two::new();
         let (mut log, ..) = open(two.config(), 0).unwrap();
         fill(&mut log, 1, &[100; 3]);
-        log.see_in_place().unwrap();
+        log.see_at_its_path().unwrap();
         if moved {
             std::fs::rename(&two.logs.0, two.logs.0.with_extension("moved")).unwrap();
-            assert!(matches!(log.see_in_place(), Err(LogError::Vanished { .. })));
+            assert!(matches!(log.see_at_its_path(), Err(LogError::Vanished { .. })));
             std::fs::rename(two.logs.0.with_extension("moved"), &two.logs.0).unwrap();
         } else {
             std::fs::remove_dir_all(two.logs.0.join("paddock-1")).unwrap();

@@ -368,7 +368,7 @@ fn heard_interval(config: &Config) -> Duration {
 fn report_recovery(recovered: &Recovered, began: Instant) {
     let found = &recovered.found;
     if let Some(torn) = &found.torn {
-        let copy = found.torn_kept.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
+        let copy = found.torn_copy.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
         tracing::warn!(copy, "the log's end was torn by a crash and was cut: {torn}");
     }
     tracing::info!(

@@ -14,7 +14,7 @@ pub struct Place<'a> {
     pub dir: &'a Path,
     /// The `dataDir`, with the milestone; it may be the same directory.
     pub data_dir: &'a Path,
-    /// Of the newest snapshot; zero if there is none.
+    /// The zxid of the newest snapshot, zero if there is none.
     pub snapshot: Zxid,
 }
 
@@ -27,7 +27,7 @@ pub struct LogConfig {
     pub data_dir: PathBuf,
     /// A segment is at most so large, unless one group is larger.
     pub segment_bytes: u64,
-    /// Groups under way at a time, 1 to [`IN_FLIGHT_MAX`](crate::io::IN_FLIGHT_MAX).
+    /// Groups that are under way at a time, 1 to [`IN_FLIGHT_MAX`](crate::io::IN_FLIGHT_MAX).
     pub in_flight: usize,
     /// `false` (`forceSync=no`): a group counts as completed before it is durable. A power cut loses acknowledged
     /// transactions then.
@@ -51,7 +51,8 @@ impl LogConfig {
             warn_after: Duration::from_secs(1),
         }
     }
-    /// Where the log is; `snapshot` is that of the newest one.
+
+    /// Where the log is; `snapshot` is the zxid of the newest one.
     pub(super) fn place(&self, snapshot: Zxid) -> Place<'_> {
         Place { dir: &self.dir, data_dir: &self.data_dir, snapshot }
     }

@@ -1,61 +1,48 @@
 //! Cutting the log after a transaction: a follower does it when its leader never had what came later, and a person does
 //! it on a damaged log.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-
 use paddock_consensus::Zxid;
 
-use super::format::{self, HEADER_BYTES, Header};
-use super::milestone::{self, MilestoneFile, Reached};
-use super::recovery::{Kept, note_end, random, truncate};
-use super::scan::{Found, Scan};
-use super::segment::{SegmentPath, directory, list};
+use super::chain::new_log_id;
+use super::format;
+use super::group::GroupNumber;
+use super::milestone::{FoundMilestone, MilestoneFile, Reached};
+use super::older_segments::OlderSegment;
+use super::scan::{GoodGroup, Scan};
+use super::segment::{list, truncate};
+use super::segment_path::{SegmentPath, directory};
+use super::shortened::{replace, shorten};
 use super::{LogError, Place};
-use crate::io::{remove_file, sync_dir};
-
-/// A segment whose last group had to be shortened is first written beside, under this extension.
-const LEFTOVER: &str = "cut";
+use crate::io::remove_file;
 
 /// What a cut has removed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Cut {
-    /// Whole files.
+    /// Whole segments.
     pub segments: usize,
     /// Good records in what was removed, as far as it could be read.
     pub records: u64,
-}
-
-/// The last group that keeps something.
-struct Keep {
-    segment: usize,
-    /// Of the group, and identity of its log.
-    number: u64,
-    log_id: u64,
-    /// The last transaction that is kept.
-    zxid: Zxid,
-    offset: u64,
-    end: u64,
-    /// The group with only its older records, if it loses some.
-    shortened: Option<Vec<u8>>,
 }
 
 /// Removes every record after `zxid` from a log that no [`Log`](super::Log) has open. Everything up to `zxid` stays; a
 /// crash in between leaves a log that holds at least that and has no hole. From then on nobody misses what came later,
 /// even if it was gone already.
 ///
-/// On a damaged log it keeps what is before the damage, which may be nothing.
+/// On a damaged log what is before the damage stays, which may be nothing.
 ///
 /// # Errors
 /// [`LogError::Damaged`] if the damage is behind good records but before `zxid`: nothing is changed then.
 pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
     let segments = list(&directory(place.dir))?;
-    let (mut keep, mut removed) = (None, Cut::default());
+    let (mut end, mut removed) = (None, Cut::default());
     let mut last = None;
-    let scanned = Scan::new(place.dir, &segments, None).run(0, &mut |found| {
-        last = Some(last_zxid(found));
-        removed.records += note(found, zxid, &segments, &mut keep);
+    let scanned = Scan::new(place.dir, &segments, None).run(0, &mut |group| {
+        last = Some(last_zxid(group));
+        let lost = records_after(group, zxid);
+        removed.records += lost;
+        if let Some(found) = NewEnd::in_group(group, zxid, lost, &segments) {
+            end = Some(found);
+        }
         Ok(())
     });
     let is_short = last.is_none_or(|last| last <= zxid);
@@ -64,106 +51,93 @@ pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
         Err(LogError::Damaged(damage)) if last.is_none() || damage.after >= zxid => false,
         Err(error) => return Err(error),
     };
-    forget_later(place, zxid, &segments, keep.as_ref())?;
+    note_new_end(place, zxid, end.as_ref())?;
     if is_whole && is_short {
         return Ok(Cut::default());
     }
-    removed.segments = apply(&segments, keep)?;
+    removed.segments = apply(&segments, end)?;
     Ok(removed)
 }
 
+/// Where the log ends after the cut: the last group of which something stays.
+struct NewEnd {
+    /// The segment, as an index of those that there are, and as a file.
+    segment: usize,
+    path: SegmentPath,
+    /// Identity of the log.
+    log_id: u64,
+    /// Number of the group.
+    number: u64,
+    /// The last transaction that stays.
+    zxid: Zxid,
+    /// Where the group begins and ends, in bytes from the segment's start.
+    offset: u64,
+    end: u64,
+    /// The group with only its older records, if it loses some.
+    shortened: Option<Vec<u8>>,
+}
+
+impl NewEnd {
+    /// The group as the new end, if something of it stays when it has `lost` records after `zxid`.
+    fn in_group(group: &GoodGroup<'_>, zxid: Zxid, lost: u64, segments: &[SegmentPath]) -> Option<NewEnd> {
+        let all = u64::from(group.header.records);
+        let is_old_seal = all == 0 && group.header.before <= zxid;
+        if lost == all && !is_old_seal {
+            return None;
+        }
+        Some(NewEnd {
+            segment: segments.iter().position(|segment| segment == group.segment).expect("it is one of these"),
+            path: group.segment.clone(),
+            log_id: group.header.log_id,
+            number: group.header.number,
+            zxid: last_zxid(group).min(zxid),
+            offset: group.offset,
+            end: group.offset + group.header.padded_length() as u64,
+            shortened: (lost > 0).then(|| shorten(&group.header, group.body, zxid)),
+        })
+    }
+
+    /// The segment as it is after the cut.
+    fn segment(&self) -> OlderSegment {
+        let SegmentPath { sequence, path } = self.path.clone();
+        let bytes = self.shortened.as_ref().map_or(self.end, |group| self.offset + group.len() as u64);
+        OlderSegment { sequence, path, bytes, last: self.zxid }
+    }
+}
+
+fn last_zxid(group: &GoodGroup<'_>) -> Zxid {
+    format::records(group.body).last().map_or(group.header.before, |record| record.zxid)
+}
+
+fn records_after(group: &GoodGroup<'_>, zxid: Zxid) -> u64 {
+    format::records(group.body).filter(|record| record.zxid > zxid).count() as u64
+}
+
 /// The milestone comes first: what it does not ask for may be removed.
-fn forget_later(place: Place<'_>, zxid: Zxid, segments: &[SegmentPath], keep: Option<&Keep>) -> Result<(), LogError> {
-    let found = milestone::Found::read(place.data_dir)?;
-    let was = found.milestone().map(|noted| noted.log_id);
-    let there_is = keep.map_or(place.snapshot, |keep| keep.zxid.max(place.snapshot));
-    let end = Reached {
-        log_id: keep.map(|keep| keep.log_id).or(was).unwrap_or_else(random),
-        group: keep.map_or(0, |keep| keep.number),
+fn note_new_end(place: Place<'_>, zxid: Zxid, end: Option<&NewEnd>) -> Result<(), LogError> {
+    let found = FoundMilestone::read(place.data_dir)?;
+    let was = found.milestone().map(|milestone| milestone.log_id);
+    let there_is = end.map_or(place.snapshot, |end| end.zxid.max(place.snapshot));
+    let reached = Reached {
+        log_id: end.map(|end| end.log_id).or(was).unwrap_or_else(new_log_id),
+        group: GroupNumber(end.map_or(0, |end| end.number)),
         zxid: there_is.min(zxid),
     };
-    let newest = keep.map(|keep| {
-        let SegmentPath { sequence, path } = segments[keep.segment].clone();
-        let bytes = keep.shortened.as_ref().map_or(keep.end, |group| keep.offset + group.len() as u64);
-        Kept { sequence, path, bytes, last: keep.zxid }
-    });
-    note_end(place.dir, newest.as_ref(), end, &mut MilestoneFile::new(place.data_dir, &found))
+    let newest = end.map(NewEnd::segment);
+    MilestoneFile::new(place.data_dir, &found).note_end(place.dir, newest.as_ref(), reached)
 }
 
-fn last_zxid(found: &Found<'_>) -> Zxid {
-    records(found.body).last().map_or(found.header.before, |record| record.zxid)
-}
-
-fn records(mut body: &[u8]) -> impl Iterator<Item = format::Record<'_>> {
-    std::iter::from_fn(move || format::read_record(&mut body))
-}
-
-/// Remembers a group that keeps something. Returns how many records it loses.
-fn note(found: &Found<'_>, zxid: Zxid, segments: &[SegmentPath], keep: &mut Option<Keep>) -> u64 {
-    let lost = records(found.body).filter(|record| record.zxid > zxid).count() as u64;
-    let all = u64::from(found.header.records);
-    let is_void_seal = all == 0 && found.header.before > zxid;
-    if lost < all || (all == 0 && !is_void_seal) {
-        *keep = Some(Keep {
-            segment: segments.iter().position(|segment| segment == found.segment).expect("it is one of these"),
-            number: found.header.number,
-            log_id: found.header.log_id,
-            zxid: last_zxid(found).min(zxid),
-            offset: found.offset,
-            end: found.offset + found.header.padded_length() as u64,
-            shortened: (lost > 0).then(|| shorten(&found.header, found.body, zxid)),
-        });
-    }
-    lost
-}
-
-/// The group without the records after `zxid`, padded.
-fn shorten(header: &Header, body: &[u8], zxid: Zxid) -> Vec<u8> {
-    let kept = || records(body).take_while(|record| record.zxid <= zxid);
-    let length = kept().map(|record| format::RECORD_HEADER_BYTES + record.payload.len()).sum::<usize>();
-    let body_length = u32::try_from(length).expect("shorter than the group");
-    let header = Header { body_length, records: kept().count() as u32, ..*header };
-    let mut group = vec![0; HEADER_BYTES];
-    group.extend_from_slice(&body[..length]);
-    header.seal(&mut group);
-    group.resize(header.padded_length(), 0);
-    group
-}
-
-/// Removes what is behind, the last file first. Returns how many files went.
-fn apply(segments: &[SegmentPath], keep: Option<Keep>) -> Result<usize, LogError> {
-    let kept = keep.as_ref().map_or(0, |keep| keep.segment + 1);
-    for segment in segments[kept..].iter().rev() {
+/// Removes what is behind the end, the last file first. Returns how many files went.
+fn apply(segments: &[SegmentPath], end: Option<NewEnd>) -> Result<usize, LogError> {
+    let staying = end.as_ref().map_or(0, |end| end.segment + 1);
+    for segment in segments[staying..].iter().rev() {
         remove_file(&segment.path).map_err(|error| LogError::io("remove", &segment.path, error))?;
     }
-    if let Some(keep) = keep {
-        let path = &segments[keep.segment].path;
-        match keep.shortened {
-            None => truncate(path, keep.end)?,
-            Some(group) => replace(path, keep.offset, &group).map_err(|error| LogError::io("rewrite", path, error))?,
+    if let Some(end) = end {
+        match end.shortened {
+            None => truncate(&end.path.path, end.end)?,
+            Some(group) => replace(&end.path.path, end.offset, &group)?,
         }
     }
-    Ok(segments.len() - kept)
-}
-
-/// Replaces a segment by its first `length` bytes and a group; it has the old or the new content after a crash.
-fn replace(path: &Path, length: u64, group: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension(format!("{}.{LEFTOVER}", path.extension().unwrap_or_default().display()));
-    let mut file = File::create(&beside)?;
-    std::io::copy(&mut File::open(path)?.take(length), &mut file)?;
-    file.write_all(group)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)?;
-    sync_dir(path.parent().expect("a segment lies in a directory"))
-}
-
-/// Removes what a crash in the middle of a cut has left.
-pub(super) fn remove_leftovers(directory: &Path) -> Result<(), LogError> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Ok(()) };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let left: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == LEFTOVER)).collect();
-    for path in left {
-        remove_file(&path).map_err(|error| LogError::io("remove", &path, error))?;
-    }
-    Ok(())
+    Ok(segments.len() - staying)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use paddock_consensus::Zxid;
 
-use super::segment::directory;
+use super::segment_path::directory;
 use crate::io::{advice, is_same_directory};
 
 /// Why the log cannot do what it was asked for. Cloneable, because a failed log gives the same answer for ever.

@@ -50,8 +50,8 @@ pub(super) enum Fault {
     Version(u8),
     Length,
     Checksum,
-    /// A valid group that belongs elsewhere.
-    Place(&'static str),
+    /// A valid group that belongs elsewhere, and how one knows.
+    Elsewhere(&'static str),
 }
 
 impl fmt::Display for Fault {
@@ -62,7 +62,7 @@ impl fmt::Display for Fault {
             Fault::Version(version) => write!(f, "the group there has the unknown format {version}"),
             Fault::Length => f.write_str("the group there is longer than the file"),
             Fault::Checksum => f.write_str("the checksum of the group there is wrong"),
-            Fault::Place(what) => write!(f, "the group there does not belong there: {what}"),
+            Fault::Elsewhere(what) => write!(f, "the group there does not belong there: {what}"),
         }
     }
 }
@@ -212,6 +212,11 @@ pub(super) fn read_record<'a>(body: &mut &'a [u8]) -> Option<Record<'a>> {
     *body = rest;
     let (zxid, previous_crc) = (Zxid(u64_at(head, 8) as i64), u32_at(head, 16));
     Some(Record { zxid, payload: &record[RECORD_HEADER_BYTES..], crc, previous_crc })
+}
+
+/// The records of a group's body, up to its end or to the first that is not whole.
+pub(super) fn records(mut body: &[u8]) -> impl Iterator<Item = Record<'_>> {
+    std::iter::from_fn(move || read_record(&mut body))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -1,10 +1,14 @@
-//! The group that is being filled.
+//! A group: its number, and the memory in which the next one is filled.
 
 use paddock_consensus::Zxid;
 
 use super::format::{GROUP_BYTES_MAX, HEADER_BYTES, Header, RECORD_HEADER_BYTES, seal_record};
 use crate::io::AlignedBuffer;
 use crate::jute;
+
+/// Names a group: 1 is the first of the log, and each has one more than the one before.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GroupNumber(pub u64);
 
 /// The memory of a group to begin with; it grows by doubling.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -16,9 +20,10 @@ const BUFFER_BYTES_KEPT: usize = 4 << 20;
 /// [`jute::Write`] and [`extend_from_slice`](Self::extend_from_slice).
 pub struct GroupBuffer {
     memory: AlignedBuffer,
-    /// Header and records so far.
+    /// Bytes of header and records so far.
     length: usize,
     records: u32,
+    /// The zxid of the first record.
     first: Zxid,
 }
 

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
+use super::evidence::Evidence;
 use super::format::{self, RECORD_HEADER_BYTES};
-use super::milestone;
-use super::recovery::{Evidence, reached};
-use super::scan::{Found, Scan, Torn};
-use super::segment::{directory, list};
+use super::milestone::FoundMilestone;
+use super::scan::{GoodGroup, Scan, Torn};
+use super::segment::list;
+use super::segment_path::directory;
 use super::{Damage, LogError, Missing, Place};
 
 /// One thing in a log, in the order in which it stands there.
@@ -17,17 +18,17 @@ pub enum Entry<'a> {
     Segment {
         file: &'a Path,
         sequence: u64,
-        /// The size of the file.
+        /// Bytes of the file.
         bytes: u64,
     },
     Group {
         file: &'a Path,
         offset: u64,
-        /// With header and padding.
+        /// Bytes with header and padding.
         bytes: u64,
         number: u64,
         incarnation: u64,
-        /// The newest group known durable when this one was written, 0 for none.
+        /// The newest group that was known to be durable when this one was written, 0 for none.
         durable: u64,
         /// 0 in the seal that a clean close writes.
         records: u32,
@@ -36,7 +37,7 @@ pub enum Entry<'a> {
     },
     Record {
         file: &'a Path,
-        /// Of the record's header, in bytes from the file's start.
+        /// Where the record's header is, in bytes from the file's start.
         offset: u64,
         zxid: Zxid,
         payload: &'a [u8],
@@ -61,19 +62,19 @@ pub enum Verdict {
 pub fn inspect(data_log_dir: &Path, show: &mut dyn FnMut(Entry<'_>)) -> Result<Verdict, LogError> {
     let segments = list(&directory(data_log_dir))?;
     let mut shown: Option<PathBuf> = None;
-    let end = Scan::new(data_log_dir, &segments, None).run(0, &mut |found| {
-        if shown.as_ref() != Some(&found.segment.path) {
-            let file = &found.segment.path;
+    let end = Scan::new(data_log_dir, &segments, None).run(0, &mut |group| {
+        if shown.as_ref() != Some(&group.segment.path) {
+            let file = &group.segment.path;
             let bytes = std::fs::metadata(file).map_err(|error| LogError::io("look at", file, error))?.len();
-            show(Entry::Segment { file, sequence: found.segment.sequence, bytes });
+            show(Entry::Segment { file, sequence: group.segment.sequence, bytes });
             shown = Some(file.clone());
         }
-        show_group(found, show);
+        show_group(group, show);
         Ok(())
     });
     match end {
         Ok(end) => {
-            let last = end.chain.map_or(Zxid::ZERO, |chain| chain.zxid);
+            let last = end.last.map_or(Zxid::ZERO, |last| last.zxid);
             Ok(end.torn.map_or(Verdict::Sound { last }, |torn| Verdict::Torn { last, torn }))
         }
         Err(LogError::Damaged(damage)) => Ok(Verdict::Damaged(*damage)),
@@ -92,29 +93,28 @@ pub fn segment_count(data_log_dir: &Path) -> Result<usize, LogError> {
 /// [`LogError::Damaged`] where the log does not even hold.
 pub fn missing(place: Place<'_>) -> Result<Option<Missing>, LogError> {
     // In this order: a server that runs goes on meanwhile, and the milestone lags behind the log.
-    let noted = milestone::Found::read(place.data_dir)?;
-    let segments = list(&directory(place.dir))?;
-    let end = Scan::new(place.dir, &segments, None).run(0, &mut |_| Ok(()))?;
-    let reached = reached(&end, &noted, place.snapshot);
-    let evidence = Evidence { place, segments: &segments, noted: &noted };
-    let missing = evidence.missing_of_milestone(&reached, &end).or_else(|| evidence.missing_of_snapshot(&end));
-    Ok(missing.map(|missing| evidence.missing(missing, &reached)))
+    let milestone = &FoundMilestone::read(place.data_dir)?;
+    let segments = &list(&directory(place.dir))?;
+    let end = Scan::new(place.dir, segments, None).run(0, &mut |_| Ok(()))?;
+    let evidence = Evidence { place, segments, milestone };
+    // A log that has no identity yet lacks nothing by it.
+    Ok(evidence.missing(&end, &evidence.reached(&end, 0)))
 }
 
-fn show_group(found: &Found<'_>, show: &mut dyn FnMut(Entry<'_>)) {
-    let file = &found.segment.path;
+fn show_group(group: &GoodGroup<'_>, show: &mut dyn FnMut(Entry<'_>)) {
+    let file = &group.segment.path;
     show(Entry::Group {
         file,
-        offset: found.offset,
-        bytes: found.header.padded_length() as u64,
-        number: found.header.number,
-        incarnation: found.header.incarnation,
-        durable: found.header.durable,
-        records: found.header.records,
-        before: found.header.before,
+        offset: group.offset,
+        bytes: group.header.padded_length() as u64,
+        number: group.header.number,
+        incarnation: group.header.incarnation,
+        durable: group.header.durable,
+        records: group.header.records,
+        before: group.header.before,
     });
-    let mut rest = found.body;
-    let mut offset = found.offset + format::HEADER_BYTES as u64;
+    let mut rest = group.body;
+    let mut offset = group.offset + format::HEADER_BYTES as u64;
     while let Some(record) = format::read_record(&mut rest) {
         show(Entry::Record { file, offset, zxid: record.zxid, payload: record.payload });
         offset += (RECORD_HEADER_BYTES + record.payload.len()) as u64;

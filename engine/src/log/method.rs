@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use super::LogError;
 use super::segment::Segment;
-use super::{LogConfig, LogError};
 use crate::io::{AlignedBuffer, Disk, Ring, Write, WriteThread};
 
 /// How groups get to the disk.
@@ -17,27 +17,36 @@ pub enum Method {
     Thread,
 }
 
-/// Starts what carries the writes, and proves it on the current segment with a block of zeros over zeros.
-pub(super) fn start_disk(config: &LogConfig, current: &Segment, unit: usize) -> Result<Box<dyn Disk>, LogError> {
-    if config.method != Method::Thread {
-        match Ring::new(config.in_flight).and_then(|ring| proved(ring, config, current, unit)) {
-            Ok(ring) => return Ok(Box::new(ring)),
-            Err(error) if config.method == Method::Ring => {
-                return Err(LogError::Unavailable { source: Arc::new(error) });
+impl Method {
+    /// Starts what carries `in_flight` writes at a time, and proves it by a block of `unit` zeros over those at the beginning
+    /// of a segment, `durable` or not.
+    pub(super) fn start(
+        self,
+        in_flight: usize,
+        durable: bool,
+        segment: &Segment,
+        unit: usize,
+    ) -> Result<Box<dyn Disk>, LogError> {
+        let block = || {
+            let (file, buffer) = (Arc::clone(&segment.file), AlignedBuffer::new(unit, unit));
+            Write { file, offset: 0, buffer, length: unit, durable }
+        };
+        if self != Method::Thread {
+            match Ring::new(in_flight).and_then(|ring| proved(ring, block())) {
+                Ok(ring) => return Ok(Box::new(ring)),
+                Err(error) if self == Method::Ring => return Err(LogError::Unavailable { source: Arc::new(error) }),
+                Err(error) => tracing::info!("the log writes on a thread, since io_uring cannot be used: {error}"),
             }
-            Err(error) => tracing::info!("the log writes on a thread, since io_uring cannot be used: {error}"),
+        }
+        match WriteThread::new(in_flight).and_then(|thread| proved(thread, block())) {
+            Ok(thread) => Ok(Box::new(thread)),
+            Err(error) => Err(LogError::io("write to", &segment.path, error)),
         }
     }
-    let thread = WriteThread::new(config.in_flight).and_then(|thread| proved(thread, config, current, unit));
-    thread.map_or_else(
-        |error| Err(LogError::io("write to", &current.path, error)),
-        |thread| Ok(Box::new(thread) as Box<dyn Disk>),
-    )
 }
 
-fn proved<D: Disk>(mut disk: D, config: &LogConfig, current: &Segment, unit: usize) -> io::Result<D> {
-    let (buffer, file) = (AlignedBuffer::new(unit, unit), Arc::clone(&current.file));
-    disk.submit(0, Write { file, offset: 0, buffer, length: unit, durable: config.sync })?;
+fn proved<D: Disk>(mut disk: D, block: Write) -> io::Result<D> {
+    disk.submit(0, block)?;
     let mut written = Vec::new();
     while written.is_empty() {
         disk.wait()?;

@@ -10,7 +10,7 @@
 //! and at start and end, never for each group; and where it cannot be written while the server runs, the log goes on.
 
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,18 +19,20 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 
 use super::LogError;
-use super::segment::{SegmentPath, directory};
-use crate::io::{create_dir, write_atomically};
+use super::group::GroupNumber;
+use super::older_segments::OlderSegment;
+use super::segment_path::{SegmentPath, directory};
+use crate::io::{create_dir, sync_dir, write_atomically};
 
 const FILE: &str = "milestone";
 const MAGIC: &[u8; 8] = b"PADMILE1";
-/// In front of the path.
+/// The bytes in front of the path.
 const HEADER_BYTES: usize = 60;
 const CRC_AT: usize = 8;
-/// Of the path, as Linux has it.
+/// The longest path that Linux has.
 const PATH_BYTES_MAX: usize = 4096;
 
-/// A place that the log has reached.
+/// How far a log has come, as it is noted outside of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Milestone {
     /// Identity of the log.
@@ -39,24 +41,24 @@ pub struct Milestone {
     pub segment: u64,
     pub segment_bytes: u64,
     /// A durable group, 0 for none, and the last transaction up to its end.
-    pub group: u64,
+    pub group: GroupNumber,
     pub zxid: Zxid,
-    /// The `dataLogDir` that it was in.
+    /// The `dataLogDir` that the log was in.
     pub dir: PathBuf,
 }
 
 /// What was found where a milestone should be.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Found {
+pub enum FoundMilestone {
     Nothing,
     Milestone(Milestone),
-    /// It cannot be understood. A crash does not do that: it is replaced whole.
+    /// The file cannot be understood. A crash does not do that: the file is replaced whole.
     Damaged,
 }
 
-impl Found {
+impl FoundMilestone {
     /// Looks in a `dataDir`.
-    pub fn read(data_dir: &Path) -> Result<Found, LogError> {
+    pub fn read(data_dir: &Path) -> Result<FoundMilestone, LogError> {
         let path = milestone_path(data_dir);
         let mut bytes = Vec::new();
         // One that is longer is none, however much is there.
@@ -64,16 +66,16 @@ impl Found {
         // Whatever lies there, nothing is waited for.
         let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
         match open.and_then(|file| file.take(most).read_to_end(&mut bytes)) {
-            Ok(_) => Ok(Milestone::decode(&bytes).map_or(Found::Damaged, Found::Milestone)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+            Ok(_) => Ok(Milestone::decode(&bytes).map_or(FoundMilestone::Damaged, FoundMilestone::Milestone)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FoundMilestone::Nothing),
             Err(error) => Err(LogError::io("read", &path, error)),
         }
     }
 
     pub fn milestone(&self) -> Option<&Milestone> {
         match self {
-            Found::Milestone(milestone) => Some(milestone),
-            Found::Nothing | Found::Damaged => None,
+            FoundMilestone::Milestone(milestone) => Some(milestone),
+            FoundMilestone::Nothing | FoundMilestone::Damaged => None,
         }
     }
 }
@@ -84,13 +86,12 @@ pub fn milestone_path(data_dir: &Path) -> PathBuf {
 }
 
 impl Milestone {
-    /// One that says where the good groups end; `newest` is the sequence of the segment that they end in and the bytes up
-    /// to there.
-    pub(super) fn new(dir: &Path, newest: (u64, u64), end: Reached) -> Milestone {
-        let ((segment, segment_bytes), Reached { log_id, group, zxid }) = (newest, end);
-        // For people, who may be elsewhere.
+    /// One that says how far the log in a `dataLogDir` has come, and what it has of its newest segment.
+    pub(super) fn new(dir: &Path, newest: Extent, end: Reached) -> Milestone {
+        let Reached { log_id, group, zxid } = end;
+        // People read it elsewhere, so that a path from here would tell them nothing.
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        Milestone { log_id, segment, segment_bytes, group, zxid, dir }
+        Milestone { log_id, segment: newest.sequence, segment_bytes: newest.bytes, group, zxid, dir }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -99,7 +100,7 @@ impl Milestone {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + path.len());
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&[0; 4]);
-        for number in [self.log_id, self.segment, self.segment_bytes, self.group, self.zxid.0 as u64] {
+        for number in [self.log_id, self.segment, self.segment_bytes, self.group.0, self.zxid.0 as u64] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         bytes.extend_from_slice(&[0; 4]);
@@ -124,7 +125,7 @@ impl Milestone {
             log_id: number(12),
             segment: number(20),
             segment_bytes: number(28),
-            group: number(36),
+            group: GroupNumber(number(36)),
             zxid: Zxid(number(44) as i64),
             dir: OsStr::from_bytes(path).into(),
         })
@@ -142,7 +143,7 @@ impl Milestone {
         if segments.is_empty() && self.segment > 0 {
             return Some(format!("{} has no segment of it", directory.display()));
         }
-        if end.group > 0 && end.log_id != self.log_id {
+        if end.group > GroupNumber(0) && end.log_id != self.log_id {
             let (is, was) = (end.log_id, self.log_id);
             return Some(format!("{} holds another log ({is:016x}, not {was:016x})", directory.display()));
         }
@@ -159,20 +160,27 @@ impl Milestone {
             }
         }
         if end.group < self.group || end.zxid < self.zxid {
-            let (group, zxid) = (end.group, end.zxid);
+            let (GroupNumber(group), zxid) = (end.group, end.zxid);
             return Some(format!("its good groups end with group {group} at transaction {zxid}"));
         }
         None
     }
 }
 
-/// How far the good groups of a log go.
+/// What a segment has: its sequence, 0 for no segment, and bytes from its file's start.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Extent {
+    pub sequence: u64,
+    pub bytes: u64,
+}
+
+/// How far a log has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Reached {
     /// Identity of the log; where there is no good group, that of the one to come.
     pub log_id: u64,
-    /// The last one; 0 if there is none.
-    pub group: u64,
+    /// The last good group, 0 if there is none.
+    pub group: GroupNumber,
     /// The last transaction, of the log or of the snapshot before it.
     pub zxid: Zxid,
 }
@@ -181,20 +189,32 @@ pub(super) struct Reached {
 #[derive(Debug)]
 pub(super) struct MilestoneFile {
     path: PathBuf,
+    /// What the file says; `None` if that is not known.
     on_disk: Option<Milestone>,
 }
 
 impl MilestoneFile {
-    pub fn new(data_dir: &Path, found: &Found) -> MilestoneFile {
+    /// The file of a `dataDir` in which this was found.
+    pub fn new(data_dir: &Path, found: &FoundMilestone) -> MilestoneFile {
         MilestoneFile { path: milestone_path(data_dir), on_disk: found.milestone().cloned() }
     }
 
-    /// Whether just this is on disk.
-    pub fn says(&self, milestone: &Milestone) -> bool {
-        self.on_disk.as_ref() == Some(milestone)
+    /// Notes that the log in a `dataLogDir` ends there, in an older segment if there is one, unless the file says just this.
+    pub fn note_end(&mut self, dir: &Path, newest: Option<&OlderSegment>, end: Reached) -> Result<(), LogError> {
+        let extent = newest.map(|newest| Extent { sequence: newest.sequence, bytes: newest.bytes });
+        let milestone = Milestone::new(dir, extent.unwrap_or_default(), end);
+        if self.on_disk.as_ref() == Some(&milestone) {
+            return Ok(());
+        }
+        if let Some(OlderSegment { path, .. }) = newest {
+            // What was read of the segment may never have been synced.
+            let sync = File::open(path).and_then(|file| file.sync_all()).and_then(|()| sync_dir(&directory(dir)));
+            sync.map_err(|error| LogError::io("sync the log segment", path, error))?;
+        }
+        self.write(milestone)
     }
 
-    /// Replaces it, durably. Everything that it says must be durable already.
+    /// Replaces the file, durably. Everything that the milestone says must be durable already.
     pub fn write(&mut self, milestone: Milestone) -> Result<(), LogError> {
         // Not known again until it is written: a failure may have come after the rename.
         self.on_disk = None;
@@ -213,15 +233,16 @@ mod tests {
 
     use paddock_consensus::Zxid;
 
-    use super::{Found, HEADER_BYTES, Milestone, MilestoneFile, Reached, milestone_path};
-    use crate::log::segment::SegmentPath;
+    use super::{FoundMilestone, HEADER_BYTES, Milestone, MilestoneFile, Reached, milestone_path};
+    use crate::log::GroupNumber;
+    use crate::log::segment_path::SegmentPath;
 
     fn milestone() -> Milestone {
         Milestone {
             log_id: 0x1111_2222_3333_4444,
             segment: 5,
             segment_bytes: 4096,
-            group: 9,
+            group: GroupNumber(9),
             zxid: Zxid(0x2_0000_0001),
             dir: PathBuf::from("/logs/a b"),
         }
@@ -259,7 +280,7 @@ mod tests {
         std::fs::create_dir(&dir).unwrap();
         let segments = [SegmentPath::new(&dir, 5)];
         let milestone = milestone();
-        let good = Reached { log_id: milestone.log_id, group: 9, zxid: milestone.zxid };
+        let good = Reached { log_id: milestone.log_id, group: GroupNumber(9), zxid: milestone.zxid };
         let missing =
             |segments: &[SegmentPath], end: &Reached| milestone.missing(&dir, segments, end, 5).unwrap_or_default();
         assert!(missing(&[], &good).contains("no segment"));
@@ -269,9 +290,9 @@ mod tests {
         std::fs::write(&segments[0].path, [0; 5000]).unwrap();
         assert_eq!(missing(&segments, &good), "");
         assert!(missing(&segments, &Reached { log_id: 1, ..good }).contains("another log"));
-        assert!(missing(&segments, &Reached { group: 8, ..good }).contains("group 8"));
+        assert!(missing(&segments, &Reached { group: GroupNumber(8), ..good }).contains("group 8"));
         assert!(missing(&segments, &Reached { zxid: Zxid(7), ..good }).contains("0x7"));
-        let later = Reached { group: 10, zxid: Zxid(0x2_0000_0002), ..good };
+        let later = Reached { group: GroupNumber(10), zxid: Zxid(0x2_0000_0002), ..good };
         assert_eq!(missing(&segments, &later), "");
         std::fs::remove_file(&segments[0].path).unwrap();
         assert!(missing(&segments, &later).contains("is gone"));
@@ -283,13 +304,13 @@ mod tests {
     fn a_file_that_is_none_is_damaged_and_none_is_nothing() {
         let dir = std::env::temp_dir().join(format!("paddock-milestone-file-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
-        assert_eq!(Found::read(&dir).unwrap(), Found::Nothing);
-        let mut file = MilestoneFile::new(&dir, &Found::Nothing);
+        assert_eq!(FoundMilestone::read(&dir).unwrap(), FoundMilestone::Nothing);
+        let mut file = MilestoneFile::new(&dir, &FoundMilestone::Nothing);
         file.write(milestone()).unwrap();
-        assert_eq!(Found::read(&dir).unwrap(), Found::Milestone(milestone()));
+        assert_eq!(FoundMilestone::read(&dir).unwrap(), FoundMilestone::Milestone(milestone()));
         std::fs::write(milestone_path(&dir), b"").unwrap();
-        assert_eq!(Found::read(&dir).unwrap(), Found::Damaged);
-        assert!(Found::read(Path::new("/dev/null")).is_err());
+        assert_eq!(FoundMilestone::read(&dir).unwrap(), FoundMilestone::Damaged);
+        assert!(FoundMilestone::read(Path::new("/dev/null")).is_err());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -20,40 +20,58 @@
 //! - A group's durable mark is never ahead of the truth (likewise), nor is the milestone, which says outside of the log how
 //!   far it has come.
 //!
-//! Costs for a group: two system calls (one asks whether the file still has its name), no allocation, no copy besides the encoding itself. `FORMAT.md` has the bytes,
-//! `scan` how they are read, `prepare` where the zeroed segments come from.
+//! Costs for a group: two system calls (one asks whether the file still has its name), no allocation, no copy besides the
+//! encoding itself. `FORMAT.md` has the bytes.
+//!
+//! What [`Log`] consists of, each with its own file:
+//!
+//! | value | owns |
+//! |---|---|
+//! | `group` | the memory in which the next group fills |
+//! | `chain` | what the next record and the next group have to follow: identity, numbers, checksums, zxids |
+//! | `current` | the segment that is written to, where in it the next group goes, and how large the next one is made (`rolls`) |
+//! | `under_way` | the disk, the groups on their way to it, and how far all have completed |
+//! | `older_segments` | the segments before the current one |
+//! | `preallocator` | the thread that makes the next segment, removes old ones, and writes the milestone (`live_milestone`) |
+//!
+//! And how a log is found: `scan` reads it and tells a torn tail from damage, `evidence` tells whether it is whole,
+//! `recovery` leaves it so that it can go on, `cut` shortens it on purpose.
 
-mod completion;
+mod chain;
 mod config;
+mod current;
 mod cut;
 mod error;
+mod evidence;
 mod format;
 mod group;
 mod inspect;
+mod live_milestone;
 mod method;
 mod milestone;
-mod prepare;
+mod older_segments;
+mod preallocator;
 mod recovery;
 mod remains;
+mod rolls;
 mod scan;
 mod segment;
+mod segment_path;
+mod shortened;
 mod stats;
+mod under_way;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
-pub use completion::GroupNumber;
 pub use config::{LogConfig, Place};
 pub use cut::{Cut, cut_after};
 pub use error::{Damage, LogError, Missing};
 pub use format::{GROUP_BYTES_MAX, RECORD_BYTES_MAX};
-pub use group::GroupBuffer;
+pub use group::{GroupBuffer, GroupNumber};
 pub use inspect::{Entry, Verdict, inspect, missing, segment_count};
 pub use method::Method;
-pub use milestone::{Found as FoundMilestone, Milestone, milestone_path};
+pub use milestone::{FoundMilestone, Milestone, milestone_path};
 pub use recovery::{AHEAD_MAX, Ahead, Recovery, Visit};
 pub use scan::Torn;
-pub use segment::directory as log_dir;
+pub use segment_path::directory as log_dir;
 pub use stats::LogStats;
 pub use writer::Log;

@@ -1,7 +1,7 @@
-//! What a crash has torn off the end of the log: kept beside it when the log is cut, for whoever wants to know what it was.
+//! What a crash has torn off the end of the log: copied when the log is cut, for whoever wants to know what it was.
 //!
 //! Nothing tells whether it was acknowledged: a crash kept the last groups from being whole on the disk, and the disk may
-//! have done so later. No server reads it again, and where it cannot be kept the start says so and goes on without.
+//! have done so later. No server reads it again, and where it cannot be copied the start says so and goes on without.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,26 +11,26 @@ use super::scan::Torn;
 use crate::io::{remove_file, sync_dir};
 
 const PREFIX: &str = "torn.";
-/// So many are kept, the newest ones.
-const KEPT_MAX: usize = 4;
-/// Of each, bytes.
+/// So many copies stay, the newest ones.
+const COPIES_MAX: usize = 4;
+/// Bytes of each copy.
 const BYTES_MAX: u64 = 16 << 20;
 
-/// Keeps a copy of what is torn as `torn.<name of the segment>.<offset>` and says where.
-pub(super) fn keep(directory: &Path, torn: &Torn) -> io::Result<PathBuf> {
+/// Copies what is torn to `torn.<name of the segment>.<offset>` and says where.
+pub(super) fn copy_torn(directory: &Path, torn: &Torn) -> io::Result<PathBuf> {
     let mut former = former(directory)?;
     former.sort_by_key(|(modified, _)| *modified);
-    let too_many = (former.len() + 1).saturating_sub(KEPT_MAX);
+    let too_many = (former.len() + 1).saturating_sub(COPIES_MAX);
     former.drain(..too_many).try_for_each(|(_, path)| remove_file(&path))?;
 
     let name = torn.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let path = directory.join(format!("{PREFIX}{name}.{:x}", torn.offset));
-    let kept = copy(torn, &path);
-    if kept.is_err() {
+    let copied = copy(torn, &path);
+    if copied.is_err() {
         // Half a copy is worth less than its space.
         let _ = std::fs::remove_file(&path);
     }
-    kept.map(|()| path)
+    copied.map(|()| path)
 }
 
 fn copy(torn: &Torn, path: &Path) -> io::Result<()> {
@@ -42,7 +42,7 @@ fn copy(torn: &Torn, path: &Path) -> io::Result<()> {
     sync_dir(path.parent().expect("it lies in a directory"))
 }
 
-/// Those of former crashes, with the time of each.
+/// The copies of former crashes, with the time of each.
 fn former(directory: &Path) -> io::Result<Vec<(std::time::SystemTime, PathBuf)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {
@@ -56,18 +56,18 @@ fn former(directory: &Path) -> io::Result<Vec<(std::time::SystemTime, PathBuf)>>
 
 #[cfg(test)]
 mod tests {
-    use super::{KEPT_MAX, keep};
+    use super::{COPIES_MAX, copy_torn};
     use crate::log::Torn;
 
     #[test]
-    fn the_newest_ones_are_kept() {
+    fn the_newest_copies_stay() {
         let dir = std::env::temp_dir().join(format!("paddock-remains-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir(&dir).unwrap();
         let file = dir.join("log.1");
         std::fs::write(&file, b"good, and torn").unwrap();
         for offset in 0..6 {
-            let path = keep(&dir, &Torn { file: file.clone(), offset, bytes: 4 }).unwrap();
+            let path = copy_torn(&dir, &Torn { file: file.clone(), offset, bytes: 4 }).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), b"good, and torn"[offset as usize..][..4]);
             // Each is older than the next, whatever the clock of the file system can tell.
             let age = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(offset);
@@ -75,8 +75,8 @@ mod tests {
         }
         let left: Vec<bool> = (0..6).map(|offset| dir.join(format!("torn.log.1.{offset}")).exists()).collect();
         assert_eq!(left, [false, false, true, true, true, true]);
-        assert_eq!(left.iter().filter(|left| **left).count(), KEPT_MAX);
-        assert!(keep(&dir.join("none"), &Torn { file, offset: 0, bytes: 1 }).is_err());
+        assert_eq!(left.iter().filter(|left| **left).count(), COPIES_MAX);
+        assert!(copy_torn(&dir.join("none"), &Torn { file, offset: 0, bytes: 1 }).is_err());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

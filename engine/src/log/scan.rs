@@ -1,7 +1,7 @@
 //! Reading a log, and telling a torn tail from damage.
 //!
 //! The scan goes from group to group and checks that each is whole and follows the one before: number, chain of
-//! checksums, identity, incarnation, zxids. At the first place where that fails, the bytes beyond decide:
+//! checksums, identity, incarnation, zxids. At the first offset where that fails, the bytes beyond decide:
 //!
 //! ```text
 //! ... [n-1] ??? [n+1, mark n-2] 000         torn: nothing proves that n was ever durable
@@ -19,12 +19,13 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
+use super::chain::Link;
 use super::format::{self, Fault, Group, HEADER_BYTES, Header};
-use super::segment::SegmentPath;
+use super::segment_path::SegmentPath;
 use super::{Damage, LogError};
 use crate::io::Map;
 use crate::io::sys::WRITE_UNIT_MIN;
@@ -32,22 +33,8 @@ use crate::io::sys::WRITE_UNIT_MIN;
 /// Zeros are looked over in pieces of this size.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What is known after a good group.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Chain {
-    pub log_id: u64,
-    pub incarnation: u64,
-    /// Of the last group.
-    pub number: u64,
-    pub group_crc: u32,
-    /// Of the last record; `None` if none was seen.
-    pub record_crc: Option<u32>,
-    /// Of the last record, or what the log's first group says is before it.
-    pub zxid: Zxid,
-}
-
 /// A good group.
-pub(super) struct Found<'a> {
+pub(super) struct GoodGroup<'a> {
     pub segment: &'a SegmentPath,
     pub offset: u64,
     pub header: Header,
@@ -57,12 +44,13 @@ pub(super) struct Found<'a> {
 /// Where the good groups end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct End {
-    /// `None` if there is no good group.
-    pub chain: Option<Chain>,
-    /// Which segment, and where in it; everything beyond is to be cut.
+    /// The last good group; `None` if there is none.
+    pub last: Option<Link>,
+    /// The segment in which the good groups end, as an index of those that were scanned, and the offset of the end in it.
+    /// Everything beyond is to be cut.
     pub segment: usize,
     pub offset: u64,
-    /// The highest of all valid groups, also of those that a torn tail cuts off.
+    /// The highest incarnation of all valid groups, also of those that a torn tail cuts off.
     pub incarnation: u64,
     pub torn: Option<Torn>,
 }
@@ -70,10 +58,10 @@ pub(super) struct End {
 /// What a crash left of groups that nobody was told of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Torn {
-    pub file: std::path::PathBuf,
-    /// Where it begins, in bytes.
+    pub file: PathBuf,
+    /// Where it begins, in bytes from the file's start.
     pub offset: u64,
-    /// From there to the last byte that is not zero.
+    /// Bytes from there to the last one that is not zero.
     pub bytes: u64,
 }
 
@@ -85,16 +73,18 @@ impl fmt::Display for Torn {
 
 /// See the module.
 pub(super) struct Scan<'a> {
-    pub data_log_dir: &'a Path,
-    pub segments: &'a [SegmentPath],
+    data_log_dir: &'a Path,
+    segments: &'a [SegmentPath],
     /// The snapshot has everything up to here; `None` if nobody asks for completeness.
-    pub after: Option<Zxid>,
-    chain: Option<Chain>,
+    after: Option<Zxid>,
+    /// The last good group so far.
+    last: Option<Link>,
+    /// The highest incarnation of the valid groups so far.
     incarnation: Cell<u64>,
 }
 
 /// Receives each good group, in order.
-pub(super) type Visit<'v> = dyn FnMut(&Found<'_>) -> Result<(), LogError> + 'v;
+pub(super) type Visit<'v> = dyn FnMut(&GoodGroup<'_>) -> Result<(), LogError> + 'v;
 
 /// How the log goes on behind the good groups of a segment.
 enum Next {
@@ -104,7 +94,7 @@ enum Next {
 
 impl<'a> Scan<'a> {
     pub fn new(data_log_dir: &'a Path, segments: &'a [SegmentPath], after: Option<Zxid>) -> Self {
-        Scan { data_log_dir, segments, after, chain: None, incarnation: Cell::new(0) }
+        Scan { data_log_dir, segments, after, last: None, incarnation: Cell::new(0) }
     }
 
     /// The newest segment from which a reader learns everything after `after`.
@@ -135,7 +125,7 @@ impl<'a> Scan<'a> {
     }
 
     fn end(&self, segment: usize, offset: u64, torn: Option<Torn>) -> End {
-        End { chain: self.chain, segment, offset, incarnation: self.incarnation.get(), torn }
+        End { last: self.last, segment, offset, incarnation: self.incarnation.get(), torn }
     }
 
     fn map(&self, at: usize) -> Result<Map, LogError> {
@@ -149,8 +139,7 @@ impl<'a> Scan<'a> {
         if before.sequence + 1 == this.sequence {
             return Ok(());
         }
-        let directory = this.path.parent().expect("a segment lies in a directory");
-        let missing = SegmentPath::new(directory, before.sequence + 1);
+        let missing = SegmentPath::new(this.parent(), before.sequence + 1);
         Err(self.damage(&missing, 0, format!("the file is missing, although {} exists", this.path.display())))
     }
 
@@ -163,13 +152,13 @@ impl<'a> Scan<'a> {
                 Err(fault) => return Ok((offset, fault)),
             };
             if let Err(what) = self.follows(&header, offset) {
-                return Ok((offset, Fault::Place(what)));
+                return Ok((offset, Fault::Elsewhere(what)));
             }
             self.check_gap(at, offset, &header)?;
             let (record_crc, zxid) = self.check_records(at, offset, &header, body)?;
-            visit(&Found { segment: &self.segments[at], offset: offset as u64, header, body })?;
+            visit(&GoodGroup { segment: &self.segments[at], offset: offset as u64, header, body })?;
             self.incarnation.set(self.incarnation.get().max(header.incarnation));
-            self.chain = Some(Chain {
+            self.last = Some(Link {
                 log_id: header.log_id,
                 incarnation: header.incarnation,
                 number: header.number,
@@ -202,7 +191,7 @@ impl<'a> Scan<'a> {
                 Err(self.damage(segment, offset as u64, what.to_owned()))
             }
             Ok(group) if group.header.sequence != segment.sequence => {
-                Ok(Err(Fault::Place("it was written to another segment")))
+                Ok(Err(Fault::Elsewhere("it was written to another segment")))
             }
             Err(Fault::Version(version)) => {
                 Err(LogError::Version { file: segment.path.clone(), offset: offset as u64, version })
@@ -211,31 +200,17 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Whether a valid group is the next one.
+    /// Whether a valid group is the next one; if not, why.
     fn follows(&self, header: &Header, offset: usize) -> Result<(), &'static str> {
         if offset == 0 && header.first_number != header.number {
             return Err("it is not the first of its segment");
         }
-        let Some(chain) = &self.chain else { return Ok(()) };
-        if header.log_id != chain.log_id {
-            return Err("it was written to another log");
-        }
-        if header.number != chain.number + 1 {
-            return Err("its number does not follow");
-        }
-        if header.previous_crc != chain.group_crc {
-            return Err("another group was before it");
-        }
-        let same_life = header.incarnation == chain.incarnation;
-        if !same_life && (offset > 0 || header.incarnation < chain.incarnation) {
-            return Err("it is of another life of the log");
-        }
-        if header.before < chain.zxid { Err("its transactions are older than those before it") } else { Ok(()) }
+        self.last.map_or(Ok(()), |last| last.check_next(header, offset))
     }
 
     /// A group may begin later than the one before has ended, if a snapshot has what is between.
     fn check_gap(&self, at: usize, offset: usize, header: &Header) -> Result<(), LogError> {
-        let have = self.chain.map_or(self.floor(), |chain| chain.zxid.max(self.floor()));
+        let have = self.last.map_or(self.floor(), |last| last.zxid.max(self.floor()));
         if self.after.is_none() || header.before <= have {
             return Ok(());
         }
@@ -251,7 +226,7 @@ impl<'a> Scan<'a> {
         header: &Header,
         body: &[u8],
     ) -> Result<(Option<u32>, Zxid), LogError> {
-        let mut last = (self.chain.and_then(|chain| chain.record_crc), header.before);
+        let mut last = (self.last.and_then(|last| last.record_crc), header.before);
         let wrong = |what: String| self.damage(&self.segments[at], offset as u64, what);
         let (mut rest, mut count) = (body, 0);
         while !rest.is_empty() {
@@ -279,14 +254,13 @@ impl<'a> Scan<'a> {
         }
         self.look_for_marks(at, map, offset, fault)?;
         for later in at + 1..self.segments.len() {
-            let found = self.map(later)?;
-            let Some((header, place)) = self.next_valid(later, &found, 0)? else { continue };
-            if self.chain.map_or(1, |chain| chain.number + 1) == header.first_number {
+            let map = self.map(later)?;
+            let Some((header, offset_there)) = self.next_valid(later, &map, 0)? else { continue };
+            if self.last.map_or(1, |last| last.number + 1) == header.first_number {
                 return Ok(Next::Segment);
             }
-            let evidence = format!("{fault}, but group {} stands later, in {} at offset {place}", header.number, {
-                self.segments[later].path.display()
-            });
+            let (number, file) = (header.number, self.segments[later].path.display());
+            let evidence = format!("{fault}, but group {number} stands later, in {file} at offset {offset_there}");
             return Err(self.damage(&self.segments[at], offset as u64, evidence));
         }
         self.tail(at, map, offset)
@@ -296,27 +270,27 @@ impl<'a> Scan<'a> {
     fn goes_on(&self, at: usize) -> Result<bool, LogError> {
         let map = self.map(at)?;
         let group = self.group(at, &map, 0)?;
-        Ok(group.is_ok_and(|group| self.chain.is_some() && self.follows(&group.header, 0).is_ok()))
+        Ok(group.is_ok_and(|group| self.last.is_some() && self.follows(&group.header, 0).is_ok()))
     }
 
     /// Looks in the rest of the segment for a group that knew the missing one to be durable.
     fn look_for_marks(&self, at: usize, map: &Map, offset: usize, fault: Fault) -> Result<(), LogError> {
-        let mut place = offset;
-        while let Some((header, found)) = self.next_valid(at, map, place)? {
-            let missing = self.chain.map_or(header.first_number, |chain| chain.number + 1);
+        let mut from = offset;
+        while let Some((header, valid)) = self.next_valid(at, map, from)? {
+            let missing = self.last.map_or(header.first_number, |last| last.number + 1);
             if header.number >= missing && header.durable >= missing {
-                let proof = format!("group {} at offset {found} was written when it was durable", header.number);
+                let proof = format!("group {} at offset {valid} was written when it was durable", header.number);
                 let evidence = format!("{fault}, but group {missing} should be, and {proof}");
                 return Err(self.damage(&self.segments[at], offset as u64, evidence));
             }
-            place = found + header.padded_length();
+            from = valid + header.padded_length();
         }
         Ok(())
     }
 
-    /// The first valid group of this log and of no earlier life from `place` on, and where it is.
-    fn next_valid(&self, at: usize, map: &Map, place: usize) -> Result<Option<(Header, usize)>, LogError> {
-        for offset in (place.next_multiple_of(WRITE_UNIT_MIN)..map.len()).step_by(WRITE_UNIT_MIN) {
+    /// The first valid group of this log and of no earlier life at the offset `from` or later, and its offset.
+    fn next_valid(&self, at: usize, map: &Map, from: usize) -> Result<Option<(Header, usize)>, LogError> {
+        for offset in (from.next_multiple_of(WRITE_UNIT_MIN)..map.len()).step_by(WRITE_UNIT_MIN) {
             let head = map.read(offset..offset + HEADER_BYTES).unwrap_or_default();
             if !format::claimed_identity(head).is_some_and(|identity| self.is_ours(identity, at)) {
                 continue;
@@ -331,8 +305,8 @@ impl<'a> Scan<'a> {
 
     /// Looked at before the checksum is computed: what a client has planted must not cost time for every sector.
     fn is_ours(&self, (log_id, incarnation, sequence): (u64, u64, u64), at: usize) -> bool {
-        let ours = |chain: &Chain| log_id == chain.log_id && incarnation >= chain.incarnation;
-        sequence == self.segments[at].sequence && self.chain.as_ref().is_none_or(ours)
+        let is_ours = |last: Link| log_id == last.log_id && incarnation >= last.incarnation;
+        sequence == self.segments[at].sequence && self.last.is_none_or(is_ours)
     }
 
     /// Nothing was lost that was durable. Is anything there at all?
@@ -356,7 +330,7 @@ impl<'a> Scan<'a> {
                 self.damage(&self.segments[at], unreadable.offset as u64, "the disk cannot read it".to_owned())
             })?;
             if !is_zero(piece) {
-                last = piece.iter().rposition(|byte| *byte != 0).map(|place| start + place);
+                last = piece.iter().rposition(|byte| *byte != 0).map(|index| start + index);
             }
         }
         let bytes = |last: usize| (last + 1 - offset) as u64;
@@ -374,7 +348,7 @@ impl<'a> Scan<'a> {
             data_dir: None,
             file: segment.path.clone(),
             offset,
-            after: self.chain.map_or(self.floor(), |chain| chain.zxid),
+            after: self.last.map_or(self.floor(), |last| last.zxid),
             evidence,
         }))
     }
@@ -401,38 +375,25 @@ mod tests {
     }
 
     #[test]
-    fn a_group_must_follow_in_every_respect() {
-        let chain = Chain { log_id: 9, incarnation: 2, number: 6, group_crc: 77, record_crc: Some(5), zxid: Zxid(40) };
-        let next = Header {
+    fn a_segment_begins_with_its_first_group() {
+        let header = Header {
             unit_log2: 12,
             body_length: 0,
             records: 0,
             log_id: 9,
-            incarnation: 2,
+            incarnation: 1,
             sequence: 3,
             first_number: 5,
-            number: 7,
-            durable: 6,
+            number: 5,
+            durable: 4,
             before: Zxid(40),
-            first: Zxid(41),
+            first: Zxid(40),
             previous_crc: 77,
         };
-        let scan = Scan { chain: Some(chain), ..Scan::new(Path::new("/"), &[], Some(Zxid::ZERO)) };
-        assert_eq!(scan.follows(&next, 4096), Ok(()));
-        let first = Header { first_number: 7, incarnation: 5, ..next };
-        assert_eq!(scan.follows(&first, 0), Ok(()), "a segment may begin another life");
-        for (other, offset) in [
-            (Header { log_id: 8, ..next }, 4096),
-            (Header { number: 8, ..next }, 4096),
-            (Header { number: 6, ..next }, 4096),
-            (Header { previous_crc: 78, ..next }, 4096),
-            (Header { incarnation: 3, ..next }, 4096),
-            (Header { incarnation: 1, ..next }, 4096),
-            (Header { before: Zxid(39), ..next }, 4096),
-            (next, 0),
-            (Header { incarnation: 1, ..first }, 0),
-        ] {
-            assert!(scan.follows(&other, offset).is_err(), "{other:?} at {offset}");
-        }
+        let scan = Scan::new(Path::new("/"), &[], None);
+        assert_eq!(scan.follows(&header, 0), Ok(()));
+        let other = Header { number: 6, ..header };
+        assert!(scan.follows(&other, 0).is_err());
+        assert_eq!(scan.follows(&other, 4096), Ok(()), "nothing is known of the group before");
     }
 }

@@ -1,4 +1,4 @@
-//! The files of the log.
+//! The files of the log: how they are listed, made, zeroed and cut.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -7,35 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LogError;
-use super::format::COUNT_MAX;
+use super::segment_path::SegmentPath;
 use crate::io::sys::{WRITE_UNIT, free_bytes, identity, identity_at, link_count, write_unit};
 use crate::io::{AlignedBuffer, create_dir, sync_dir, write_fully};
 
-/// Below the `dataLogDir`. The number is that of the layout of files; ZooKeeper uses `version-2`.
-const DIRECTORY: &str = "paddock-1";
-
-const PREFIX: &str = "log.";
-
 /// Zeros are written in pieces of this size, so that a group in between waits for one piece at most.
 pub(super) const ZERO_BYTES: usize = 256 << 10;
-
-/// Where the segments of a `dataLogDir` are.
-pub fn directory(data_log_dir: &Path) -> PathBuf {
-    data_log_dir.join(DIRECTORY)
-}
-
-/// A segment's file by name.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct SegmentPath {
-    pub sequence: u64,
-    pub path: PathBuf,
-}
-
-impl SegmentPath {
-    pub fn new(directory: &Path, sequence: u64) -> SegmentPath {
-        SegmentPath { sequence, path: directory.join(format!("{PREFIX}{sequence:016x}")) }
-    }
-}
 
 /// The segments of a directory, ascending; other files are not looked at. A missing directory has none.
 pub(super) fn list(directory: &Path) -> Result<Vec<SegmentPath>, LogError> {
@@ -48,23 +25,22 @@ pub(super) fn list(directory: &Path) -> Result<Vec<SegmentPath>, LogError> {
     let mut found = Vec::new();
     for entry in entries {
         let name = entry.map_err(failed)?.file_name();
-        if let Some(sequence) = name.to_str().and_then(sequence_of) {
-            found.push(SegmentPath::new(directory, sequence));
-        }
+        found.extend(name.to_str().and_then(|name| SegmentPath::of_name(directory, name)));
     }
     found.sort_by_key(|segment| segment.sequence);
     Ok(found)
 }
 
-/// Only the one spelling that [`SegmentPath::new`] writes counts, so that two names never mean one segment, and only a
-/// sequence that a log can reach.
-fn sequence_of(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix(PREFIX)?;
-    let plain = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    if !plain {
-        return None;
-    }
-    u64::from_str_radix(digits, 16).ok().filter(|sequence| *sequence <= COUNT_MAX)
+/// Cuts a segment to its first `length` bytes, durably.
+pub(super) fn truncate(path: &Path, length: u64) -> Result<(), LogError> {
+    let file = OpenOptions::new().write(true).open(path);
+    let cut = file.and_then(|file| {
+        if file.metadata()?.len() > length {
+            file.set_len(length)?;
+        }
+        file.sync_all()
+    });
+    cut.map_err(|error| LogError::io("cut", path, error))
 }
 
 /// A segment that is written to.
@@ -73,7 +49,7 @@ pub(super) struct Segment {
     pub sequence: u64,
     pub path: PathBuf,
     pub file: Arc<File>,
-    /// Bytes of zeros, written and synced, in which groups find their place.
+    /// Bytes from the file's start that were written as zeros, for groups to be written over.
     pub size: u64,
 }
 
@@ -81,7 +57,9 @@ pub(super) struct Segment {
 #[derive(Clone, Debug)]
 pub(super) struct Creator {
     directory: PathBuf,
+    /// Whether files are opened with O_DIRECT.
     direct: bool,
+    /// Bytes that groups are aligned and padded to.
     unit: usize,
 }
 
@@ -113,16 +91,17 @@ impl Creator {
         Ok((self, segment))
     }
 
-    /// Where the segments are, and what is free on that file system, bytes, if it tells.
+    /// Where the segments are.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
+    /// Bytes that are free on that file system, if it tells.
     pub fn free_bytes(&self) -> Option<u64> {
         free_bytes(&self.directory).ok()
     }
 
-    /// What groups are aligned and padded to, in bytes.
+    /// Bytes that groups are aligned and padded to.
     pub fn unit(&self) -> usize {
         self.unit
     }
@@ -174,8 +153,8 @@ impl Segment {
         }
     }
 
-    /// Whether the name is still this file's, and not gone or another's, as when a directory on the way was moved.
-    pub fn is_in_place(&self) -> io::Result<bool> {
+    /// Whether the path still leads to this file. It does not when the file, or a directory on the way, was moved or removed.
+    pub fn is_at_its_path(&self) -> io::Result<bool> {
         match identity_at(&self.path) {
             Ok(named) => Ok(named == identity(&self.file)?),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
@@ -190,29 +169,5 @@ impl Segment {
             .sync_all()
             .and_then(|()| sync_dir(directory))
             .map_err(|error| LogError::io("sync the log segment", &self.path, error))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{COUNT_MAX, SegmentPath, sequence_of};
-    use std::path::Path;
-
-    #[test]
-    fn names_are_exact() {
-        let segment = SegmentPath::new(Path::new("/d"), 0x1f);
-        assert_eq!(segment.path, Path::new("/d/log.000000000000001f"));
-        assert_eq!(sequence_of("log.000000000000001f"), Some(0x1f));
-        assert_eq!(sequence_of("log.7fffffffffffffff"), Some(COUNT_MAX));
-        for name in [
-            "log.1f",
-            "log.000000000000001F",
-            "log.+00000000000001f",
-            "log.000000000000001f.cut",
-            "snapshot.0",
-            "log.8000000000000000",
-        ] {
-            assert_eq!(sequence_of(name), None, "{name}");
-        }
     }
 }

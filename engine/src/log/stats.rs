@@ -5,16 +5,16 @@ use std::time::Duration;
 /// Counters and times of one opened log.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct LogStats {
-    /// Completed.
+    /// Groups that have completed, and their records.
     pub groups: u64,
     pub records: u64,
-    /// Written, with headers and padding.
+    /// Bytes of these groups, with headers and padding.
     pub bytes: u64,
-    /// Files, the current one included.
+    /// Segments, the current one included.
     pub segments: usize,
-    /// The current one's number.
+    /// Sequence of the current segment.
     pub segment: u64,
-    /// From the submission of a group to the sight of its completion. Zero before the first.
+    /// Times from the submission of a group to the sight of its completion. Zero before the first.
     pub sync_min: Duration,
     pub sync_max: Duration,
     pub sync_total: Duration,
@@ -26,12 +26,13 @@ pub struct LogStats {
 }
 
 impl LogStats {
-    /// Zero before the first group.
+    /// The average of these times; zero before the first group.
     pub fn sync_average(&self) -> Duration {
         self.sync_total.checked_div(u32::try_from(self.groups).unwrap_or(u32::MAX)).unwrap_or_default()
     }
 
-    pub(super) fn note(&mut self, records: u32, bytes: u64, time: Duration) {
+    /// A group has completed after this time.
+    pub(super) fn count(&mut self, records: u32, bytes: u64, time: Duration) {
         self.sync_min = if self.groups == 0 { time } else { self.sync_min.min(time) };
         self.sync_max = self.sync_max.max(time);
         self.sync_total += time;

@@ -1,75 +1,46 @@
 //! The log as its one writer sees it.
 
-use std::collections::VecDeque;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use paddock_consensus::Zxid;
 
-use super::completion::UnderWay;
-use super::format::Header;
-use super::method::start_disk;
-use super::milestone::{self, Milestone, MilestoneFile, Reached};
-use super::prepare::{FIRST_BYTES, Milestones, Preallocator, Rolls, goal};
-use super::recovery::{Ahead, Kept, Recovery, Resume, Visit, note_end, recover, truncate};
-use super::segment::{Creator, Segment, ZERO_BYTES, directory};
+use super::chain::Chain;
+use super::current::Current;
+use super::live_milestone::LiveMilestone;
+use super::milestone::{Extent, FoundMilestone, Milestone, MilestoneFile, Reached};
+use super::older_segments::OlderSegments;
+use super::preallocator::Preallocator;
+use super::recovery::{Ahead, Recovery, Resume, Visit, recover};
+use super::rolls::FIRST_BYTES;
+use super::segment::{Creator, Segment, truncate};
+use super::segment_path::directory;
+use super::under_way::UnderWay;
 use super::{GroupBuffer, GroupNumber, LogConfig, LogError, LogStats};
-use crate::io::{AlignedBuffer, Disk, IN_FLIGHT_MAX, Write, Written, remove_file, sys};
-
-/// Older segments of which it is noticed when they are gone; those before them are seldom needed.
-const LOOKED_AFTER: usize = 16;
+use crate::io::{Disk, IN_FLIGHT_MAX, Write, remove_file, sys};
 
 /// The transaction log, opened for appending. See the [module](super).
 ///
 /// Dropped without [`close`](Log::close) it leaves the files as a crash would, though it waits for what is under way.
 pub struct Log {
-    pub(super) config: LogConfig,
-    pub(super) disk: Box<dyn Disk>,
-    /// Written when a segment is ready.
+    config: LogConfig,
+    /// How segments of this directory are made, for the report of the start.
+    creator: Creator,
+    filling: GroupBuffer,
+    chain: Chain,
+    current: Current,
+    older: OlderSegments,
+    under_way: UnderWay,
+    preallocator: Preallocator,
+    /// An eventfd that the preallocator writes when a segment is ready.
     bell: OwnedFd,
-    pub(super) preallocator: Preallocator,
-    pub(super) unit: usize,
-    pub(super) direct: bool,
-
-    pub(super) current: Segment,
-    /// Where the next group goes, in bytes from the start of the current segment.
-    pub(super) end: u64,
-    /// Of the current segment's first group; meaningless while `end` is 0.
-    pub(super) first_number: u64,
-    pub(super) rolling: bool,
-    pub(super) rolls: Rolls,
-    /// What the preallocator has been told last.
-    pub(super) paced: u64,
-    /// Older segments, the oldest first.
-    pub(super) kept: VecDeque<Kept>,
-
-    pub(super) log_id: u64,
-    pub(super) incarnation: u64,
-    /// Of the last submitted group.
-    pub(super) number: u64,
-    pub(super) group_crc: u32,
-    /// Of the last appended record.
-    pub(super) record_crc: u32,
-    pub(super) last: Zxid,
-    /// Of the last submitted record.
-    pub(super) submitted: Zxid,
-
-    pub(super) filling: GroupBuffer,
-    pub(super) pool: Vec<AlignedBuffer>,
-    pub(super) under_way: VecDeque<UnderWay>,
-    pub(super) written: Vec<Written>,
-    pub(super) completed: GroupNumber,
-    pub(super) completed_zxid: Zxid,
-    /// What the next group's mark says, and the last transaction up to there.
-    pub(super) durable: u64,
-    pub(super) durable_zxid: Zxid,
-
-    pub(super) failed: Option<LogError>,
-    pub(super) stats: LogStats,
+    /// The error after which nothing is completed any more.
+    failed: Option<LogError>,
+    /// Times that a group had to wait because the next segment was not ready.
+    segment_waits: u64,
 }
 
 impl Log {
@@ -120,13 +91,13 @@ impl Log {
             current.zero(&zeros, size)?;
         }
         current.sync()?;
-        start_disk(config, current, creator.unit())
+        config.method.start(config.in_flight, config.sync, current, creator.unit())
     }
 
-    pub(super) fn assemble(
+    fn assemble(
         config: LogConfig,
         creator: Creator,
-        current: Segment,
+        segment: Segment,
         disk: Box<dyn Disk>,
         resume: Resume,
         last: Zxid,
@@ -134,42 +105,21 @@ impl Log {
         let failed = |error| LogError::io("start a thread for", &config.dir, error);
         let bell = sys::event_fd().map_err(failed)?;
         let rung = File::from(bell.try_clone().map_err(failed)?);
-        let (unit, direct) = (creator.unit(), creator.is_direct());
-        let Resume { log_id, chain, kept, incarnation, milestone, .. } = resume;
-        let number = chain.map_or(0, |chain| chain.number);
-        let durable = Reached { log_id, group: number, zxid: last };
-        let mut milestones = Milestones::new(&config.dir, milestone);
-        milestones.note_segment(&current, durable)?;
-        let log = Log {
-            preallocator: Preallocator::start(creator, milestones, durable, rung).map_err(failed)?,
-            disk,
+        let chain = Chain::new(resume.log_id, resume.incarnation, resume.last, last);
+        let durable = Reached { log_id: resume.log_id, group: chain.group(), zxid: last };
+        let mut milestone = LiveMilestone::new(&config.dir, resume.milestone);
+        milestone.try_note_segment(&segment, durable)?;
+        let mut log = Log {
+            preallocator: Preallocator::start(creator.clone(), milestone, durable, rung).map_err(failed)?,
             bell,
-            unit,
-            direct,
-            current,
-            end: 0,
-            first_number: 0,
-            rolling: false,
-            rolls: Rolls::default(),
-            paced: 0,
-            kept,
-            log_id,
-            incarnation,
-            number,
-            group_crc: chain.map_or(0, |chain| chain.group_crc),
-            record_crc: chain.and_then(|chain| chain.record_crc).unwrap_or(0),
-            last,
-            submitted: last,
-            filling: GroupBuffer::new(GroupBuffer::memory(unit)),
-            pool: (0..config.in_flight).map(|_| GroupBuffer::memory(unit)).collect(),
-            under_way: VecDeque::with_capacity(config.in_flight),
-            written: Vec::with_capacity(config.in_flight),
-            completed: GroupNumber(number),
-            completed_zxid: last,
-            durable: number,
-            durable_zxid: last,
+            filling: GroupBuffer::new(GroupBuffer::memory(creator.unit())),
+            chain,
+            current: Current::new(segment, creator.unit(), config.segment_bytes),
+            older: resume.older,
+            under_way: UnderWay::new(disk, &config, creator.unit(), durable),
             failed: None,
-            stats: LogStats::default(),
+            segment_waits: 0,
+            creator,
             config,
         };
         log.order_next();
@@ -184,12 +134,13 @@ impl Log {
     /// [`RECORD_BYTES_MAX`](super::RECORD_BYTES_MAX), or the group larger than
     /// [`GROUP_BYTES_MAX`](super::GROUP_BYTES_MAX).
     pub fn append(&mut self, zxid: Zxid, encode: impl FnOnce(&mut GroupBuffer)) -> &[u8] {
-        assert!(zxid > self.last, "transaction {zxid} comes after {} in the log", self.last);
+        let last = self.chain.appended();
+        assert!(zxid > last, "transaction {zxid} comes after {last} in the log");
         if self.failed.is_some() {
             self.filling.clear();
         }
-        let (start, crc) = self.filling.record(zxid, self.record_crc, encode);
-        (self.record_crc, self.last) = (crc, zxid);
+        let (start, crc) = self.filling.record(zxid, self.chain.record_crc(), encode);
+        self.chain.append(zxid, crc);
         self.filling.since(start)
     }
 
@@ -205,12 +156,12 @@ impl Log {
 
     /// The zxid of the last appended record, or of the snapshot if there is none.
     pub fn last_zxid(&self) -> Zxid {
-        self.last
+        self.chain.appended()
     }
 
-    /// The last record such that it and all before it have completed.
+    /// The zxid of the last record such that it and all before it have completed.
     pub fn completed_zxid(&self) -> Zxid {
-        self.completed_zxid
+        self.under_way.completed().zxid
     }
 
     /// Whether [`submit`](Log::submit) would not wait. If not, the event descriptor tells when to ask again.
@@ -218,12 +169,12 @@ impl Log {
         if self.failed.is_some() {
             return true; // `submit` returns the error.
         }
-        if self.under_way.len() >= self.config.in_flight {
+        if self.under_way.is_full() {
             return false;
         }
-        let length = self.filling_length();
-        if !self.fits(length) {
-            return self.preallocator.demand(length) && self.under_way.is_empty();
+        let bytes = self.padded_bytes();
+        if !self.current.fits(bytes) {
+            return self.preallocator.demand(bytes) && self.under_way.is_empty();
         }
         !self.is_roll_due() || self.under_way.is_empty()
     }
@@ -231,7 +182,7 @@ impl Log {
     /// Why the group that is being filled cannot be submitted for now: space or something else is short, without which
     /// there is no next segment. It is tried again by and by; the event descriptor tells when it has been had.
     pub fn shortage(&self) -> Option<LogError> {
-        let is_full = self.is_filling() && !self.fits(self.filling_length());
+        let is_full = self.is_filling() && !self.current.fits(self.padded_bytes());
         if is_full { self.preallocator.shortage() } else { None }
     }
 
@@ -249,18 +200,18 @@ impl Log {
     /// The newest group such that it and all before it have completed. Does not wait.
     pub fn completed(&mut self) -> Result<GroupNumber, LogError> {
         self.reap()?;
-        Ok(self.completed)
+        Ok(self.under_way.completed().group)
     }
 
     /// Waits until a group completes, or until the segment is ready that the next one waits for. Returns what
     /// [`completed`](Log::completed) does.
     pub fn wait(&mut self) -> Result<GroupNumber, LogError> {
         self.reap()?;
-        let length = self.filling_length();
-        if self.under_way.is_empty() && !self.fits(length) {
-            self.preallocator.wait(length);
-        } else if let Err(error) = self.disk.wait() {
-            return Err(self.fail(LogError::io("write to", &self.current.path, error)));
+        let bytes = self.padded_bytes();
+        if self.under_way.is_empty() && !self.current.fits(bytes) {
+            self.preallocator.wait(bytes);
+        } else if let Err(error) = self.under_way.wait() {
+            return Err(self.fail_to_write(error));
         }
         self.completed()
     }
@@ -268,9 +219,7 @@ impl Log {
     /// Begins a new segment as soon as one is ready, so that [`remove_before`](Log::remove_before) can remove the
     /// current one some day. Groups go to the current one until then.
     pub fn roll(&mut self) {
-        // An empty segment is already a new one.
-        if self.end > 0 {
-            self.rolling = true;
+        if self.current.roll() {
             self.preallocator.hurry();
         }
     }
@@ -281,10 +230,10 @@ impl Log {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let is_begun = self.end > 0 && self.durable >= self.first_number;
-        let most = self.kept.len() - usize::from(!is_begun && !self.kept.is_empty());
-        let count = self.kept.iter().take(most).take_while(|segment| segment.last <= zxid).count();
-        self.preallocator.remove(self.kept.drain(..count).map(|segment| segment.path));
+        let newest_stays = !self.current.has_durable_group(self.under_way.durable().group);
+        let removed = self.older.take_up_to(zxid, newest_stays);
+        let count = removed.len();
+        self.preallocator.remove(removed);
         Ok(count)
     }
 
@@ -299,7 +248,7 @@ impl Log {
                     let records = self.filling.records();
                     tracing::warn!(records, "transactions that nobody was told of are given up: {error}");
                     self.filling.clear();
-                    self.last = self.submitted;
+                    self.chain.give_up();
                 }
                 submitted => {
                     submitted?;
@@ -307,7 +256,7 @@ impl Log {
                 }
             }
         }
-        if self.end > 0 {
+        if !self.current.is_empty() {
             self.sync_segment()?;
             // The seal; it may stand beyond the zeros, where there may be no space.
             match self.write_group().and_then(|_| self.drain()) {
@@ -321,14 +270,16 @@ impl Log {
 
     /// Removes what a closed log does not need, once it is noted where it ends.
     fn tidy(self) -> Result<(), LogError> {
-        let end = Reached { log_id: self.log_id, group: self.number, zxid: self.submitted };
-        let Log { config, disk, preallocator, current, end: length, kept, .. } = self;
-        drop(disk);
+        let end = self.under_way.completed();
+        let Log { config, under_way, preallocator, current, older, .. } = self;
+        drop(under_way);
         let unused = preallocator.end();
-        let mut file = MilestoneFile::new(&config.data_dir, &milestone::Found::Nothing);
-        let noted = match length {
-            0 => note_end(&config.dir, kept.back(), end, &mut file),
-            _ => file.write(Milestone::new(&config.dir, (current.sequence, length), end)),
+        let mut file = MilestoneFile::new(&config.data_dir, &FoundMilestone::Nothing);
+        let noted = if current.is_empty() {
+            file.note_end(&config.dir, older.newest(), end)
+        } else {
+            let extent = Extent { sequence: current.sequence(), bytes: current.end() };
+            file.write(Milestone::new(&config.dir, extent, end))
         };
         match noted {
             Err(error) if error.is_shortage() => return left_as_after_a_crash(&error),
@@ -339,20 +290,20 @@ impl Log {
             _ => Ok(()),
         };
         unused.map_or(Ok(()), remove)?;
-        if length == 0 { remove(current.path) } else { truncate(&current.path, length) }
+        if current.is_empty() { remove(current.path().to_owned()) } else { truncate(current.path(), current.end()) }
     }
 
     /// Whether the file that is written to is still where its name says: otherwise nobody will find what goes there.
-    pub fn see_in_place(&mut self) -> Result<(), LogError> {
+    pub fn see_at_its_path(&mut self) -> Result<(), LogError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        match self.current.is_in_place() {
+        match self.current.is_at_its_path() {
             Ok(true) => Ok(()),
-            Ok(false) => Err(self.fail(LogError::Vanished { path: self.current.path.clone() })),
+            Ok(false) => Err(self.fail(LogError::Vanished { path: self.current.path().to_owned() })),
             // The file itself can be written to, whatever keeps its name from being looked at.
             Err(error) => {
-                tracing::warn!(%error, "it cannot be seen whether {} is in place", self.current.path.display());
+                tracing::warn!(%error, "it cannot be seen whether {} is still there", self.current.path().display());
                 Ok(())
             }
         }
@@ -362,7 +313,7 @@ impl Log {
     /// there, whatever has become of the one before.
     pub fn move_end(&mut self) -> Result<(), LogError> {
         self.reap()?;
-        if self.end == 0 && !self.is_filling() && self.under_way.is_empty() {
+        if self.current.is_empty() && !self.is_filling() && self.under_way.is_empty() {
             self.write_group()?;
         }
         Ok(())
@@ -370,129 +321,85 @@ impl Log {
 
     /// An older segment that is gone, if one of the last few is; it is told once.
     pub fn take_lost_segment(&mut self) -> Option<PathBuf> {
-        let newest = self.kept.len().saturating_sub(LOOKED_AFTER)..self.kept.len();
-        let lost = newest.into_iter().find(|at| matches!(self.kept[*at].path.try_exists(), Ok(false)))?;
-        self.kept.remove(lost).map(|lost| lost.path)
+        self.older.take_lost()
     }
 
     /// Has the milestone written again, in the background.
     pub fn renew_milestone(&mut self) {
-        self.preallocator.note(self.reached());
-    }
-
-    /// What is known to be durable.
-    pub(super) fn reached(&self) -> Reached {
-        Reached { log_id: self.log_id, group: self.durable, zxid: self.durable_zxid }
+        self.preallocator.note(self.under_way.durable());
     }
 
     /// Readable when there are completions, and when a segment is ready. Watch them edge-triggered, as mio does; nobody
     /// reads them empty.
     pub fn event_fds(&self) -> [RawFd; 2] {
-        [self.disk.event_fd().as_raw_fd(), self.bell.as_raw_fd()]
+        [self.under_way.disk().event_fd().as_raw_fd(), self.bell.as_raw_fd()]
     }
 
     /// For the start's report: how groups get to the disk.
     pub fn method(&self) -> String {
-        let io = if self.direct { "direct" } else { "buffered" };
+        let io = if self.creator.is_direct() { "direct" } else { "buffered" };
         let sync = if self.config.sync { "durable" } else { "NOT durable (forceSync=no)" };
-        format!("{}, {io}, {sync}, groups padded to {} bytes", self.disk.name(), self.unit)
+        format!("{}, {io}, {sync}, groups padded to {} bytes", self.under_way.disk().name(), self.creator.unit())
     }
 
     pub fn stats(&self) -> LogStats {
-        LogStats { segments: self.kept.len() + 1, segment: self.current.sequence, ..self.stats }
+        let (segments, segment) = (self.older.len() + 1, self.current.sequence());
+        LogStats { segments, segment, segment_waits: self.segment_waits, ..self.under_way.stats() }
     }
 
-    fn order_next(&self) {
-        self.preallocator.order(self.current.sequence + 1, self.next_size(), self.reached());
+    fn order_next(&mut self) {
+        self.preallocator.order(self.current.sequence() + 1, self.current.next_size(), self.under_way.durable());
     }
 
-    pub(super) fn next_size(&self) -> u64 {
-        let limit = self.config.segment_bytes.next_multiple_of(self.unit as u64);
-        self.rolls.next_size(self.current.size, limit)
-    }
-
-    /// A segment that is still empty takes a group of any size.
-    fn fits(&self, length: u64) -> bool {
-        self.end == 0 || self.end + length <= self.current.size
-    }
-
-    /// The next group begins a new segment although it would fit.
+    /// Whether the next group begins a new segment although it would fit.
     fn is_roll_due(&self) -> bool {
-        self.rolling && self.end > 0 && self.preallocator.hurry()
+        self.current.is_rolling() && self.preallocator.hurry()
     }
 
-    /// Of the group that is being filled, as it will be written.
-    fn filling_length(&self) -> u64 {
-        self.filling.length().next_multiple_of(self.unit) as u64
+    /// Bytes of the group that is being filled, as it will be written.
+    fn padded_bytes(&self) -> u64 {
+        self.current.padded(self.filling.length())
     }
 
     /// Writes the group that is being filled; without records it is a seal.
     fn write_group(&mut self) -> Result<GroupNumber, LogError> {
-        assert!(self.under_way.len() < self.config.in_flight, "no more groups under way than the log was opened for");
-        let seal = !self.is_filling();
-        if !seal {
-            self.place()?; // A seal never moves: it may stand beyond the zeroed part.
+        let is_seal = !self.is_filling();
+        if !is_seal {
+            self.make_room()?; // A seal never moves: it may stand beyond the zeroed part.
         }
-        let header = self.header();
-        let fresh = self.pool.pop().expect("a buffer for each group under way and one to fill");
-        let group = std::mem::replace(&mut self.filling, GroupBuffer::new(fresh));
-        let (buffer, length, crc) = group.seal(&header);
-        let (offset, bytes) = (self.end, length as u64);
-        (self.number, self.group_crc, self.submitted) = (header.number, crc, self.last);
-        self.first_number = header.first_number;
-        self.end += bytes;
-        let since = Instant::now();
-        let (records, last, number) = (header.records, self.last, header.number);
-        self.under_way.push_back(UnderWay { number, last, records, bytes, since, completed: false });
-        let write = Write { file: Arc::clone(&self.current.file), offset, buffer, length, durable: self.config.sync };
-        if let Err(error) = self.disk.submit(number, write) {
-            return Err(self.fail(LogError::io("write to", &self.current.path, error)));
+        let header = self.chain.header(&self.filling, &self.current, self.under_way.durable().group);
+        let fresh = GroupBuffer::new(self.under_way.take_memory());
+        let (buffer, length, crc) = std::mem::replace(&mut self.filling, fresh).seal(&header);
+        let offset = self.current.add(&header, length as u64);
+        self.chain.submit(&header, crc);
+        let number = GroupNumber(header.number);
+        let write = Write { file: Arc::clone(self.current.file()), offset, buffer, length, durable: self.config.sync };
+        if let Err(error) = self.under_way.submit(number, header.records, self.chain.submitted(), write) {
+            return Err(self.fail_to_write(error));
         }
-        self.set_pace();
-        Ok(GroupNumber(number))
-    }
-
-    fn header(&self) -> Header {
-        let number = self.number + 1;
-        let records = self.filling.records();
-        Header {
-            unit_log2: u8::try_from(self.unit.ilog2()).expect("at most 16"),
-            body_length: u32::try_from(self.filling.length() - super::format::HEADER_BYTES).expect("below 1 GiB"),
-            records,
-            log_id: self.log_id,
-            incarnation: self.incarnation,
-            sequence: self.current.sequence,
-            first_number: if self.end == 0 { number } else { self.first_number },
-            number,
-            durable: self.durable,
-            before: self.submitted,
-            first: if records == 0 { self.submitted } else { self.filling.first() },
-            previous_crc: self.group_crc,
-        }
+        self.preallocator.pace(self.current.zeroing_goal(), self.current.next_size());
+        Ok(number)
     }
 
     /// Moves to the next segment if the group does not fit or a roll is due.
-    fn place(&mut self) -> Result<(), LogError> {
-        let full = !self.fits(self.filling_length());
-        if !full && !self.is_roll_due() {
+    fn make_room(&mut self) -> Result<(), LogError> {
+        let bytes = self.padded_bytes();
+        let is_full = !self.current.fits(bytes);
+        if !is_full && !self.is_roll_due() {
             return Ok(());
         }
-        let length = self.filling_length();
-        if full && !self.preallocator.demand(length) {
-            self.stats.segment_waits += 1;
+        if is_full && !self.preallocator.demand(bytes) {
+            self.segment_waits += 1;
         }
         self.drain()?;
         self.sync_segment()?;
-        let next = match self.preallocator.take(length) {
+        let next = match self.preallocator.take(bytes) {
             Ok(next) => next,
             // Nothing was written, and it may be had later.
             Err(error) if error.is_shortage() => return Err(error),
             Err(error) => return Err(self.fail(error)),
         };
-        let old = std::mem::replace(&mut self.current, next);
-        self.kept.push_back(Kept { sequence: old.sequence, path: old.path, bytes: old.size, last: self.submitted });
-        self.rolls.leave(self.end, self.rolling);
-        (self.end, self.rolling, self.paced) = (0, false, 0);
+        self.older.push(self.current.leave(next, self.chain.submitted()));
         self.order_next();
         Ok(())
     }
@@ -500,22 +407,44 @@ impl Log {
     /// Without `sync`, what is behind us becomes durable here, so that a later segment or a seal stays evidence.
     fn sync_segment(&mut self) -> Result<(), LogError> {
         if !self.config.sync {
-            if let Err(error) = self.current.file.sync_data() {
-                return Err(self.fail(LogError::io("sync", &self.current.path, error)));
-            }
-            (self.durable, self.durable_zxid) = (self.number, self.submitted);
+            self.current.sync().map_err(|error| self.fail(error))?;
+            self.under_way.file_is_synced();
         }
         Ok(())
     }
 
-    fn set_pace(&mut self) {
-        let target = self.next_size();
-        let goal = goal(self.end, self.current.size, target);
-        let worth_a_wake = goal >= self.paced + ZERO_BYTES as u64 || goal == target;
-        if goal > self.paced && worth_a_wake {
-            self.paced = goal;
-            self.preallocator.pace(goal);
+    /// Waits until nothing is under way.
+    fn drain(&mut self) -> Result<(), LogError> {
+        while !self.under_way.is_empty() {
+            self.wait()?;
         }
+        Ok(())
+    }
+
+    /// Takes in completions.
+    fn reap(&mut self) -> Result<(), LogError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if !self.under_way.reap().map_err(|error| self.fail_to_write(error))? {
+            return Ok(());
+        }
+        self.current.has_name().map_err(|error| self.fail(error))?;
+        let had_durable_group = self.current.has_durable_group(self.under_way.durable().group);
+        self.under_way.tell();
+        if !had_durable_group && self.current.has_durable_group(self.under_way.durable().group) {
+            self.preallocator.note(self.under_way.durable());
+        }
+        Ok(())
+    }
+
+    fn fail_to_write(&mut self, error: io::Error) -> LogError {
+        self.fail(LogError::io("write to", self.current.path(), error))
+    }
+
+    /// The end of this log.
+    fn fail(&mut self, error: LogError) -> LogError {
+        self.failed.get_or_insert(error).clone()
     }
 }
 
@@ -523,3 +452,6 @@ fn left_as_after_a_crash(error: &LogError) -> Result<(), LogError> {
     tracing::warn!("the log is left as after a crash, which the next start mends: {error}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,7 @@ impl Files {
         if !self.is_due(now) {
             return Ok(false);
         }
-        log.see_in_place()?;
+        log.see_at_its_path()?;
         self.see_directory_in_place()?;
         if let Some(lost) = self.take_lost() {
             self.put_back(&lost);

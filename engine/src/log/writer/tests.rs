@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use paddock_consensus::Zxid;
 
-use super::format::{COUNT_MAX, Header};
-use super::recovery::recover;
-use super::segment::{Creator, SegmentPath, directory};
-use super::{GroupNumber, Log, LogConfig, LogError, Recovery, Verdict, inspect};
+use super::Log;
 use crate::io::{Disk, Write, Written, sys};
+use crate::log::format::{COUNT_MAX, Header};
+use crate::log::recovery::recover;
+use crate::log::segment::Creator;
+use crate::log::segment_path::{SegmentPath, directory};
+use crate::log::{GroupNumber, LogConfig, LogError, Recovery, Verdict, inspect};
 
 #[derive(Default)]
 struct Script {
@@ -293,12 +295,12 @@ fn segments_are_made_for_the_distance_between_rolls() {
     log.append(Zxid(1), |out| out.extend_from_slice(&vec![7; 5 << 20]));
     let group = log.submit().unwrap().0;
     disk.complete(group);
-    assert_eq!(log.next_size(), 16 << 20);
+    assert_eq!(log.current.next_size(), 16 << 20);
     log.roll();
     log.preallocator.wait(1);
     submit(&mut log, 2);
     assert_eq!(log.stats().segments, 2);
-    assert_eq!(log.next_size(), (6 << 20) + (512 << 10), "5 MiB and a quarter, in whole pieces of zeros");
+    assert_eq!(log.current.next_size(), (6 << 20) + (512 << 10), "5 MiB and a quarter, in whole pieces of zeros");
 }
 
 /// Groups that were under way together do not vouch for each other.

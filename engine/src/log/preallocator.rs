@@ -13,9 +13,7 @@
 //! ```
 //!
 //! An idle server therefore writes no zeros. If the current segment is full too early, the next one is taken as large as
-//! it is, [`FIRST_BYTES`] at least. Sizes begin small, so that a start is quick, and grow by [`GROWTH`]. A log that rolls
-//! (at every snapshot) leaves the rest of a segment unused, so segments are not made much larger than what was written
-//! between rolls: with 64 MiB segments and a roll each 25 MiB, four times as many zeros went to the disk as transactions.
+//! it is, [`FIRST_BYTES`] at least. `rolls` says how large it is made otherwise.
 //!
 //! The thread also removes purged segments, because the directory's sync after a removal takes milliseconds, and gives
 //! their blocks back by and by ([`Removed`]); and it writes the milestone, for the same reason.
@@ -31,128 +29,73 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::LogError;
-use super::milestone::{Milestone, MilestoneFile, Reached};
+use super::live_milestone::LiveMilestone;
+use super::milestone::Reached;
+use super::rolls::FIRST_BYTES;
 use super::segment::{Creator, Segment, ZERO_BYTES};
 use crate::io::{AlignedBuffer, Removed, remove_file};
-
-/// The size of the first segment after the log was opened, and the least that a next one has.
-pub(super) const FIRST_BYTES: u64 = 4 << 20;
-
-/// A segment is at most so many times as large as the one before.
-const GROWTH: u64 = 4;
 
 /// After a shortage it is tried again so much later.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How many bytes the log writes from one roll to the next.
-#[derive(Default)]
-pub(super) struct Rolls {
-    /// Since the last one, in segments that are full.
-    since: u64,
-    /// What is expected; `None` before the first.
-    between: Option<u64>,
-}
-
-impl Rolls {
-    /// The log leaves a segment that has `used` bytes, because it is full or because of a roll.
-    pub fn leave(&mut self, used: u64, is_roll: bool) {
-        self.since += used;
-        if is_roll {
-            // Snapshots come after a random number of transactions, half of the most at least: a short distance is not
-            // taken for the rule.
-            let since = std::mem::take(&mut self.since);
-            self.between = Some(since.max(self.between.map_or(0, |between| between / 4 * 3)));
-        }
-    }
-
-    /// How large the segment after one of `current` bytes is made: `limit` at most. A distance that has become longer than
-    /// was expected is expected to go on.
-    pub fn next_size(&self, current: u64, limit: u64) -> u64 {
-        let expected = self.between.map(|between| between.max(self.since));
-        let enough = expected.map_or(u64::MAX, |bytes| bytes.saturating_add(bytes / 4).max(FIRST_BYTES));
-        let enough = enough.checked_next_multiple_of(ZERO_BYTES as u64).unwrap_or(u64::MAX);
-        limit.min(current.saturating_mul(GROWTH)).min(enough)
-    }
-}
-
-/// How many bytes of the next segment should be zeroed when `used` of the current one's `size` are.
-pub(super) fn goal(used: u64, size: u64, target: u64) -> u64 {
-    let start = size / 4;
-    let span = (size / 2).max(1);
-    let share = used.saturating_sub(start).min(span);
-    let goal = u128::from(target) * u128::from(share) / u128::from(span);
-    u64::try_from(goal).expect("a share of the target")
-}
-
-/// The milestone, and the newest segment that it may name.
-pub(super) struct Milestones {
-    dir: PathBuf,
-    file: MilestoneFile,
-    /// Sequence and bytes.
-    newest: (u64, u64),
-}
-
-impl Milestones {
-    /// Of the log in a `dataLogDir`.
-    pub fn new(dir: &Path, file: MilestoneFile) -> Milestones {
-        Milestones { dir: dir.to_owned(), file, newest: (0, 0) }
-    }
-
-    /// Notes that there is a newer segment, which is durable as it is and is not taken away any more.
-    pub fn note_segment(&mut self, segment: &Segment, durable: Reached) -> Result<(), LogError> {
-        self.newest = (segment.sequence, segment.size);
-        self.note(durable)
-    }
-
-    /// Notes what is durable of the segments that there are.
-    fn note(&mut self, durable: Reached) -> Result<(), LogError> {
-        self.file.write(Milestone::new(&self.dir, self.newest, durable))
-    }
-}
-
-/// Makes one segment at a time.
+/// The writer's side: orders one segment at a time, and takes it when it is ready.
 pub(super) struct Preallocator {
     shared: Arc<Shared>,
-    /// `None` once it has ended.
+    /// The goal that the thread has been told last, in bytes.
+    paced: u64,
+    /// `None` once the thread has ended. It returns the file of the segment that it was making.
     thread: Option<JoinHandle<Option<PathBuf>>>,
 }
 
+/// What the writer and the thread share.
 struct Shared {
     state: Mutex<State>,
+    /// Told after each change of the state.
     changed: Condvar,
-    /// Written when a segment is ready.
+    /// An eventfd that is written when a segment is ready.
     bell: File,
 }
 
 struct State {
-    /// What is being made: sequence and full size.
+    /// The segment that is to be made: sequence and full size.
     order: Option<(u64, u64)>,
+    /// Bytes of the segment that should be zeroed by now.
     goal: u64,
-    /// As small as allowed, as soon as possible.
+    /// Whether the segment is wanted as soon as possible, as small as allowed.
     urgent: bool,
-    /// The writer cannot go on without the segment, which must have so many bytes: the next failure is the last word. A
-    /// group never goes beyond the zeros, where space could be missing.
+    /// The bytes that the segment must have for the writer, who cannot go on without it; the next failure is the last word
+    /// then. A group never goes beyond the zeros, where space could be missing.
     needed: Option<u64>,
+    /// The segment, until the writer takes it, or why it cannot be made.
     ready: Option<Result<Segment, LogError>>,
-    /// One that was ready and turned out to be too small.
+    /// A segment that was ready and turned out to be too small.
     too_small: Option<Segment>,
     /// What kept the segment from being made at the last try, if that may be different by and by.
     shortage: Option<LogError>,
+    /// The files that are to be removed, the first one first.
     removals: VecDeque<PathBuf>,
-    /// What the log has made durable, and whether the milestone is to say so.
+    /// How far the log is durable.
     durable: Reached,
+    /// Whether the milestone is to say so.
     to_note: bool,
+    /// Whether the thread is to end, after all removals.
     ending: bool,
-    /// The thread is gone.
+    /// Whether the thread has ended.
     gone: bool,
 }
 
+/// A step of the thread.
 enum Task {
     Remove(PathBuf),
+    /// Gives back the next piece of a removed file.
     Shrink,
+    /// Creates the segment with this sequence.
     Create(u64),
+    /// Zeroes the next piece of the segment, up to this size at most.
     Zero(u64),
+    /// Hands the segment to the writer.
     Publish,
+    /// Has the milestone say how far the log is durable.
     Note(Reached),
     Wait,
     End,
@@ -176,8 +119,8 @@ impl State {
         }
     }
 
-    /// What the thread does next, having zeroed so much of the segment that it is making. Notes and removals wait for that
-    /// segment, which the writer may need soon, unless it cannot be made at present.
+    /// What the thread does next, having zeroed so much of the segment that it is making. The milestone and removals wait for
+    /// that segment, which the writer may need soon, unless it cannot be made at present (`is_pausing`).
     fn task(&mut self, zeroed: Option<u64>, is_shrinking: bool, is_pausing: bool) -> Task {
         if self.ending {
             return self.removals.pop_front().map_or(Task::End, Task::Remove);
@@ -219,22 +162,24 @@ impl State {
 }
 
 impl Preallocator {
-    /// `durable` is what the log has made so before. `bell` is written whenever a segment is ready, or has failed.
+    /// Starts the thread. `durable` is how far the log is so. `bell`, an eventfd, is written whenever a segment is ready, or
+    /// has failed.
     pub fn start(
         creator: Creator,
-        milestones: Milestones,
+        milestone: LiveMilestone,
         durable: Reached,
         bell: File,
     ) -> std::io::Result<Preallocator> {
         let shared = Arc::new(Shared { state: Mutex::new(State::new(durable)), changed: Condvar::new(), bell });
         let inside = Arc::clone(&shared);
-        let run = move || Maker::new(creator, milestones, &inside).run();
+        let run = move || Maker::new(creator, milestone, &inside).run();
         let thread = std::thread::Builder::new().name("log-preallocator".into()).spawn(run)?;
-        Ok(Preallocator { shared, thread: Some(thread) })
+        Ok(Preallocator { shared, paced: 0, thread: Some(thread) })
     }
 
-    /// Asks for the next segment, of `target` bytes; [`pace`](Self::pace) says when to begin. So much is `durable` now.
-    pub fn order(&self, sequence: u64, target: u64, durable: Reached) {
+    /// Asks for the next segment, of `target` bytes; [`pace`](Self::pace) says when to begin. The log is `durable` so far now.
+    pub fn order(&mut self, sequence: u64, target: u64, durable: Reached) {
+        self.paced = 0;
         let mut state = self.shared.lock();
         assert!(state.ready.is_none(), "a segment is ordered after the last one was taken");
         (state.order, state.goal) = (Some((sequence, target)), 0);
@@ -242,7 +187,7 @@ impl Preallocator {
         state.durable = durable;
     }
 
-    /// So much is durable, and is to be noted in the milestone.
+    /// The log is durable so far, and the milestone is to say so.
     pub fn note(&self, durable: Reached) {
         let mut state = self.shared.lock();
         (state.durable, state.to_note) = (durable, true);
@@ -250,10 +195,14 @@ impl Preallocator {
         self.shared.changed.notify_all();
     }
 
-    /// So much should be zeroed by now.
-    pub fn pace(&self, goal: u64) {
-        self.shared.lock().goal = goal;
-        self.shared.changed.notify_all();
+    /// So many bytes of the `target` should be zeroed by now. The thread is told when that is worth waking it.
+    pub fn pace(&mut self, goal: u64, target: u64) {
+        let is_worth_it = goal >= self.paced + ZERO_BYTES as u64 || goal == target;
+        if goal > self.paced && is_worth_it {
+            self.paced = goal;
+            self.shared.lock().goal = goal;
+            self.shared.changed.notify_all();
+        }
     }
 
     /// The segment is wanted soon, but the writer can go on without it. Tells whether it is ready.
@@ -367,21 +316,20 @@ impl Shared {
 struct Maker<'a> {
     creator: Creator,
     zeros: AlignedBuffer,
-    milestones: Milestones,
+    milestone: LiveMilestone,
+    /// The segment that is being made.
     making: Option<Segment>,
-    /// An old segment that is being given back.
+    /// A removed segment whose space is being given back.
     removed: Option<Removed>,
-    /// Something is short; before this nothing is created.
+    /// Before this moment no segment is created, because something was short at the last try; `None` if it was not.
     retry_at: Option<Instant>,
-    /// The milestone could not be written, and is tried again then.
-    note_again_at: Option<Instant>,
     shared: &'a Shared,
 }
 
 impl<'a> Maker<'a> {
-    fn new(creator: Creator, milestones: Milestones, shared: &'a Shared) -> Maker<'a> {
+    fn new(creator: Creator, milestone: LiveMilestone, shared: &'a Shared) -> Maker<'a> {
         let zeros = creator.zeros();
-        Maker { zeros, creator, milestones, making: None, removed: None, retry_at: None, note_again_at: None, shared }
+        Maker { zeros, creator, milestone, making: None, removed: None, retry_at: None, shared }
     }
 
     fn run(mut self) -> Option<PathBuf> {
@@ -402,7 +350,7 @@ impl<'a> Maker<'a> {
                 Task::Zero(end) => self.making.as_mut().map_or(Ok(()), |segment| segment.zero(&self.zeros, end)),
                 Task::Publish => self.publish(),
                 Task::Note(durable) => {
-                    self.note(durable);
+                    self.milestone.note(durable);
                     Ok(())
                 }
             };
@@ -419,9 +367,7 @@ impl<'a> Maker<'a> {
                 self.making = Some(segment);
             }
             let now = Instant::now();
-            if self.note_again_at.take_if(|at| *at <= now).is_some() {
-                state.to_note = true;
-            }
+            state.to_note |= self.milestone.again_at().is_some_and(|at| at <= now);
             let until =
                 |at: Option<Instant>| at.and_then(|at| at.checked_duration_since(now)).filter(|left| !left.is_zero());
             let pause = until(self.retry_at);
@@ -431,7 +377,7 @@ impl<'a> Maker<'a> {
                 return task;
             }
             let changed = &self.shared.changed;
-            state = match pause.into_iter().chain(until(self.note_again_at)).min() {
+            state = match pause.into_iter().chain(until(self.milestone.again_at())).min() {
                 Some(pause) => {
                     let waited = changed.wait_timeout(state, pause);
                     waited.map(|(state, _)| state).unwrap_or_else(|poisoned| poisoned.into_inner().0)
@@ -456,8 +402,7 @@ impl<'a> Maker<'a> {
         if let Some(segment) = &self.making {
             segment.sync()?;
             let durable = self.shared.lock().durable;
-            let noted = self.milestones.note_segment(segment, durable);
-            self.take_in_note(noted);
+            self.milestone.note_segment(segment, durable);
         }
         if self.retry_at.take().is_some() {
             tracing::info!("the next log segment could be prepared");
@@ -467,25 +412,11 @@ impl<'a> Maker<'a> {
         Ok(())
     }
 
-    fn note(&mut self, durable: Reached) {
-        let noted = self.milestones.note(durable);
-        self.take_in_note(noted);
-    }
-
-    /// A milestone that lags behind is not wrong, so that nothing waits for it.
-    fn take_in_note(&mut self, noted: Result<(), LogError>) {
-        let again_at = noted.is_err().then(|| Instant::now() + RETRY);
-        if let (Err(error), None) = (noted, self.note_again_at) {
-            tracing::warn!("it cannot be noted how far the log has come, which is tried again until it can: {error}");
-        }
-        self.note_again_at = again_at;
-    }
-
     /// Gives the space back that the unfinished segment took, unless the milestone names it: one that was ready and turned
     /// out to be too small stays, and goes on from where it is. Where something is short, segments that wait to be removed go
     /// first, and it is tried again, at once or by and by.
     fn give_up(&mut self, error: LogError) {
-        let names = self.milestones.newest.0;
+        let names = self.milestone.newest_sequence();
         if let Some(segment) = self.making.take_if(|segment| segment.sequence != names)
             && let Err(error) = remove_file(&segment.path)
         {
@@ -565,21 +496,12 @@ mod tests {
 
     use paddock_consensus::Zxid;
 
-    use super::{FIRST_BYTES, Maker, Milestones, Preallocator, Rolls, Shared, State, Task, goal};
+    use super::{FIRST_BYTES, LiveMilestone, Maker, Preallocator, Shared, State, Task};
     use crate::io::sys;
-    use crate::log::LogError;
-    use crate::log::milestone::{Found, Milestone, MilestoneFile, Reached};
-    use crate::log::segment::{Creator, SegmentPath};
-
-    #[test]
-    fn the_goal_runs_from_a_quarter_to_three() {
-        assert_eq!(goal(0, 400, 1000), 0);
-        assert_eq!(goal(100, 400, 1000), 0);
-        assert_eq!(goal(200, 400, 1000), 500);
-        assert_eq!(goal(300, 400, 1000), 1000);
-        assert_eq!(goal(u64::MAX, 400, u64::MAX), u64::MAX);
-        assert_eq!(goal(5, 1, 7), 7);
-    }
+    use crate::log::milestone::{Extent, FoundMilestone, Milestone, MilestoneFile, Reached};
+    use crate::log::segment::Creator;
+    use crate::log::segment_path::SegmentPath;
+    use crate::log::{GroupNumber, LogError};
 
     #[test]
     fn removals_wait_for_the_segment_that_is_made() {
@@ -609,9 +531,9 @@ mod tests {
 
     #[test]
     fn a_segment_that_turns_out_to_be_too_small_is_made_larger() {
-        let (dir, preallocator) = start("larger");
+        let (dir, mut preallocator) = start("larger");
         preallocator.order(2, FIRST_BYTES, NOTHING);
-        preallocator.pace(FIRST_BYTES);
+        preallocator.pace(FIRST_BYTES, FIRST_BYTES);
         while preallocator.shared.lock().ready.is_none() {
             std::thread::yield_now();
         }
@@ -629,7 +551,7 @@ mod tests {
         std::fs::write(&data, b"no directory").unwrap();
         let (creator, _) = Creator::new(&dir, 7).unwrap();
         let bell = sys::event_fd().unwrap().into();
-        let preallocator = Preallocator::start(creator, milestones(&data), NOTHING, bell).unwrap();
+        let mut preallocator = Preallocator::start(creator, live_milestone(&data), NOTHING, bell).unwrap();
         preallocator.order(8, FIRST_BYTES, NOTHING);
         assert_eq!(preallocator.take(1).unwrap().sequence, 8);
         // It is written as soon as it can be.
@@ -649,58 +571,28 @@ mod tests {
         assert!(matches!(state.task(Some(3 * FIRST_BYTES), false, false), Task::Publish));
     }
 
-    #[test]
-    fn segments_become_as_large_as_rolls_are_apart() {
-        const MIB: u64 = 1 << 20;
-        let mut rolls = Rolls::default();
-        assert_eq!(rolls.next_size(4 * MIB, 64 * MIB), 16 * MIB);
-        assert_eq!(rolls.next_size(16 * MIB, 64 * MIB), 64 * MIB);
-        rolls.leave(16 * MIB, false);
-        rolls.leave(8 * MIB, true);
-        assert_eq!(rolls.next_size(64 * MIB, 64 * MIB), 30 * MIB);
-        assert_eq!(rolls.next_size(4 * MIB, 64 * MIB), 16 * MIB);
-        rolls.leave(8 * MIB, true);
-        let less = rolls.next_size(64 * MIB, 64 * MIB);
-        assert!((22 * MIB..23 * MIB).contains(&less), "by a quarter after a shorter distance: {less}");
-        (0..20).for_each(|_| rolls.leave(100, true));
-        assert_eq!(rolls.next_size(64 * MIB, 64 * MIB), FIRST_BYTES);
-        let mut size = FIRST_BYTES;
-        for segments in 0.. {
-            assert!(segments < 16, "they grow again where no roll comes: {size}");
-            if size == 64 * MIB {
-                break;
-            }
-            rolls.leave(size, false);
-            size = rolls.next_size(size, 64 * MIB);
-        }
-        rolls.leave(size, true);
-        rolls.leave(1 << 62, false);
-        rolls.leave(1 << 62, true);
-        assert_eq!(rolls.next_size(64 * MIB, 64 * MIB), 64 * MIB);
-    }
-
     fn start(name: &str) -> (PathBuf, Preallocator) {
-        let dir = std::env::temp_dir().join(format!("paddock-prepare-{name}-{}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("paddock-preallocator-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         let (creator, _) = Creator::new(&dir, 1).unwrap();
         let bell = sys::event_fd().unwrap().into();
-        let preallocator = Preallocator::start(creator, milestones(&dir), NOTHING, bell).unwrap();
+        let preallocator = Preallocator::start(creator, live_milestone(&dir), NOTHING, bell).unwrap();
         (dir, preallocator)
     }
 
-    const NOTHING: Reached = Reached { log_id: 1, group: 0, zxid: Zxid::ZERO };
+    const NOTHING: Reached = Reached { log_id: 1, group: GroupNumber(0), zxid: Zxid::ZERO };
 
-    fn milestones(dir: &Path) -> Milestones {
-        Milestones::new(dir, MilestoneFile::new(dir, &Found::Nothing))
+    fn live_milestone(dir: &Path) -> LiveMilestone {
+        LiveMilestone::new(dir, MilestoneFile::new(dir, &FoundMilestone::Nothing))
     }
 
     #[test]
     fn who_cannot_wait_gets_a_small_segment() {
-        let (dir, preallocator) = start("urgent");
+        let (dir, mut preallocator) = start("urgent");
         preallocator.order(2, 4 * FIRST_BYTES, NOTHING);
         assert_eq!(preallocator.take(1).unwrap().size, FIRST_BYTES);
         preallocator.order(3, 2 * FIRST_BYTES, NOTHING);
-        preallocator.pace(2 * FIRST_BYTES);
+        preallocator.pace(2 * FIRST_BYTES, 2 * FIRST_BYTES);
         while preallocator.shared.lock().ready.is_none() {
             std::thread::yield_now();
         }
@@ -713,7 +605,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_gets_back_at_once_what_was_to_go_by_and_by() {
-        let dir = std::env::temp_dir().join(format!("paddock-prepare-full-{}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("paddock-preallocator-full-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         let (creator, _) = Creator::new(&dir, 1).unwrap();
         let old = [dir.join("old.1"), dir.join("old.2")];
@@ -721,7 +613,7 @@ mod tests {
         let state = Mutex::new(State::new(NOTHING));
         let shared = Shared { state, changed: Condvar::new(), bell: sys::event_fd().unwrap().into() };
         shared.lock().removals.extend(old.clone());
-        let mut maker = Maker::new(creator, milestones(&dir), &shared);
+        let mut maker = Maker::new(creator, live_milestone(&dir), &shared);
         maker.give_up(LogError::NoSpace { dir: dir.clone() });
         assert!(shared.lock().shortage.is_none() && maker.retry_at.is_none(), "it is tried again at once");
         assert!(old.iter().all(|path| !path.exists()));
@@ -735,15 +627,15 @@ mod tests {
     /// One that was ready and is to be made larger is named by the milestone: without it the next start would be refused.
     #[test]
     fn a_segment_that_the_milestone_names_is_not_given_back() {
-        let dir = std::env::temp_dir().join(format!("paddock-prepare-named-{}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("paddock-preallocator-named-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         let (creator, _) = Creator::new(&dir, 1).unwrap();
         let segment = creator.create(2).unwrap();
         let path = segment.path.clone();
         let state = Mutex::new(State::new(NOTHING));
         let shared = Shared { state, changed: Condvar::new(), bell: sys::event_fd().unwrap().into() };
-        let mut maker = Maker::new(creator, milestones(&dir), &shared);
-        maker.milestones.note_segment(&segment, NOTHING).unwrap();
+        let mut maker = Maker::new(creator, live_milestone(&dir), &shared);
+        maker.milestone.note_segment(&segment, NOTHING);
         maker.making = Some(segment);
         maker.give_up(LogError::NoSpace { dir: dir.clone() });
         assert!(path.exists() && maker.making.is_some() && maker.retry_at.is_some());
@@ -752,12 +644,12 @@ mod tests {
 
     #[test]
     fn the_milestone_knows_of_a_segment_before_the_writer() {
-        let (dir, preallocator) = start("milestone");
-        let durable = Reached { log_id: 1, group: 7, zxid: Zxid(9) };
+        let (dir, mut preallocator) = start("milestone");
+        let durable = Reached { log_id: 1, group: GroupNumber(7), zxid: Zxid(9) };
         preallocator.order(2, FIRST_BYTES, durable);
         preallocator.take(1).unwrap();
-        let noted = Found::read(&dir).unwrap().milestone().cloned().unwrap();
-        assert_eq!(noted, Milestone::new(&dir, (2, FIRST_BYTES), durable));
+        let noted = FoundMilestone::read(&dir).unwrap().milestone().cloned().unwrap();
+        assert_eq!(noted, Milestone::new(&dir, Extent { sequence: 2, bytes: FIRST_BYTES }, durable));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
@@ -775,11 +667,11 @@ mod tests {
 
     #[test]
     fn a_failure_is_tried_again_when_the_segment_is_needed() {
-        let (dir, preallocator) = start("again");
+        let (dir, mut preallocator) = start("again");
         let obstacle = SegmentPath::new(&dir, 2).path;
         std::fs::write(&obstacle, b"").unwrap();
         preallocator.order(2, 8192, NOTHING);
-        preallocator.pace(1);
+        preallocator.pace(1, 1);
         while preallocator.shared.lock().ready.is_none() {
             std::thread::yield_now();
         }
