@@ -3,10 +3,11 @@
 //! A group names its log, the log's opening, its own number, and the checksum of the group before; a record carries the
 //! checksum of the record before. A reader compares these ([`Link`]), and the writer hands them on ([`Chain`]).
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 
 use paddock_consensus::Zxid;
 
+use super::LogError;
 use super::current::Current;
 use super::format::{HEADER_BYTES, Header};
 use super::group::{GroupBuffer, GroupNumber};
@@ -139,9 +140,9 @@ impl Chain {
     }
 }
 
-/// The identity of a new log: unpredictable, from the seed that the system gives to hash maps.
-pub(super) fn new_log_id() -> u64 {
-    RandomState::new().build_hasher().finish()
+/// The identity of a new log, which nobody can guess. An error says that the system has no randomness.
+pub(super) fn new_log_id() -> Result<u64, LogError> {
+    getrandom::u64().map_err(|error| LogError::Identity { source: Arc::new(error.into()) })
 }
 
 #[cfg(test)]

@@ -116,13 +116,12 @@ fn records_after(group: &GoodGroup<'_>, zxid: Zxid) -> u64 {
 /// The milestone comes first: what it does not ask for may be removed.
 fn note_new_end(place: Place<'_>, zxid: Zxid, end: Option<&NewEnd>) -> Result<(), LogError> {
     let found = FoundMilestone::read(place.data_dir)?;
-    let was = found.milestone().map(|milestone| milestone.log_id);
-    let there_is = end.map_or(place.snapshot, |end| end.zxid.max(place.snapshot));
-    let reached = Reached {
-        log_id: end.map(|end| end.log_id).or(was).unwrap_or_else(new_log_id),
-        group: GroupNumber(end.map_or(0, |end| end.number)),
-        zxid: there_is.min(zxid),
+    let log_id = match end.map(|end| end.log_id).or(found.milestone().map(|milestone| milestone.log_id)) {
+        Some(log_id) => log_id,
+        None => new_log_id()?,
     };
+    let there_is = end.map_or(place.snapshot, |end| end.zxid.max(place.snapshot));
+    let reached = Reached { log_id, group: GroupNumber(end.map_or(0, |end| end.number)), zxid: there_is.min(zxid) };
     let newest = end.map(NewEnd::segment);
     MilestoneFile::new(place.data_dir, &found).note_end(place.dir, newest.as_ref(), reached)
 }

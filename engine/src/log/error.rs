@@ -21,6 +21,8 @@ pub enum LogError {
     Vanished { path: PathBuf },
     /// The method that was asked for does not exist here.
     Unavailable { source: Arc<io::Error> },
+    /// The system gives no random number to tell a new log from others by.
+    Identity { source: Arc<io::Error> },
     /// Something that was durable is missing or changed.
     Damaged(Box<Damage>),
     /// The end of the log is missing, or all of it.
@@ -113,6 +115,12 @@ impl fmt::Display for LogError {
             LogError::Unavailable { source } => {
                 write!(f, "io_uring cannot be used here: {source}; choose the method `auto` or `thread`")
             }
+            LogError::Identity { source } => {
+                write!(
+                    f,
+                    "the system gives no random number, which a new log needs: {source}; see that getrandom works here"
+                )
+            }
             LogError::Damaged(damage) => damage.fmt(f),
             LogError::Missing(missing) => missing.fmt(f),
             LogError::Gap { file, offset, have, before } => write!(
@@ -200,7 +208,9 @@ impl fmt::Display for Missing {
 impl std::error::Error for LogError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            LogError::Io { source, .. } | LogError::Unavailable { source } => Some(source),
+            LogError::Io { source, .. } | LogError::Unavailable { source } | LogError::Identity { source } => {
+                Some(source)
+            }
             _ => None,
         }
     }

@@ -16,13 +16,16 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// How far the good groups go, and the snapshot. A log without groups gets the identity that the milestone has, or
-    /// `identity`.
-    pub fn reached(&self, end: &End, identity: u64) -> Reached {
-        let noted = self.milestone.milestone().map(|milestone| milestone.log_id);
+    /// Identity of the log, as its groups or the milestone tell it.
+    pub fn log_id(&self, end: &End) -> Option<u64> {
+        end.last.map(|last| last.log_id).or_else(|| Some(self.milestone.milestone()?.log_id))
+    }
+
+    /// How far the good groups go, and the snapshot.
+    pub fn reached(&self, end: &End, log_id: u64) -> Reached {
         let snapshot = self.place.snapshot;
         Reached {
-            log_id: end.last.map(|last| last.log_id).or(noted).unwrap_or(identity),
+            log_id,
             group: GroupNumber(end.last.map_or(0, |last| last.number)),
             zxid: end.last.map_or(snapshot, |last| last.zxid.max(snapshot)),
         }

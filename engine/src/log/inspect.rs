@@ -97,8 +97,9 @@ pub fn missing(place: Place<'_>) -> Result<Option<Missing>, LogError> {
     let segments = &list(&directory(place.dir))?;
     let end = Scan::new(place.dir, segments, None).run(0, &mut |_| Ok(()))?;
     let evidence = Evidence { place, segments, milestone };
-    // A log that has no identity yet lacks nothing by it.
-    Ok(evidence.missing(&end, &evidence.reached(&end, 0)))
+    // Where nothing tells the identity, nothing is compared with it.
+    let log_id = evidence.log_id(&end).unwrap_or_default();
+    Ok(evidence.missing(&end, &evidence.reached(&end, log_id)))
 }
 
 fn show_group(group: &GoodGroup<'_>, show: &mut dyn FnMut(Entry<'_>)) {
