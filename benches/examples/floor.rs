@@ -11,7 +11,7 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -23,7 +23,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use paddock_engine::error::Code;
-use paddock_engine::io::{AlignedBuffer, Disk, Ring, Write, Written};
+use paddock_engine::io::{AlignedBuffer, Disk, File, Ring, Write, Written};
 use paddock_engine::request::opcode;
 
 const LISTENER: Token = Token(0);
@@ -73,7 +73,7 @@ fn main() -> io::Result<()> {
     Server::new(port, Path::new(&directory))?.run()
 }
 
-fn zeroed_file(directory: &Path) -> io::Result<File> {
+fn zeroed_file(directory: &Path) -> io::Result<std::fs::File> {
     let path = directory.join("floor");
     std::fs::write(&path, vec![0; FILE_BYTES as usize])?;
     let file = OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path)?;
@@ -95,7 +95,7 @@ impl Server {
             connections: Vec::new(),
             dirty: Vec::new(),
             ring,
-            file: Arc::new(zeroed_file(directory)?),
+            file: Arc::new(File::Real(zeroed_file(directory)?)),
             offset: 0,
             buffers: (0..=IN_FLIGHT).map(|_| AlignedBuffer::new(GROUP_BYTES_MAX, BLOCK)).collect(),
             filled: 0,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use paddock_consensus::Zxid;
 use paddock_engine::acl::AclTable;
-use paddock_engine::io::{DataDir, DirError, is_same_directory};
+use paddock_engine::io::{DataDir, DirError, Files};
 use paddock_engine::log::{self, Entry, FoundMilestone, LogError, Place, Verdict};
 use paddock_engine::snapshot;
 use paddock_engine::txn::{ReadTxn, Txn};
@@ -153,7 +153,7 @@ fn existing(dir: &Path) -> Result<(), LogCommandError> {
 /// An error unless there is something of a log; a verdict on nothing would be taken for one.
 fn existing_log(dir: &Path) -> Result<(), LogCommandError> {
     existing(dir)?;
-    if log::segment_count(dir)? > 0 {
+    if log::segment_count(&Files::Real, dir)? > 0 {
         return Ok(());
     }
     Err(LogCommandError::NoLog { directory: dir.to_owned(), instead: instead_of_log(dir)? })
@@ -161,21 +161,21 @@ fn existing_log(dir: &Path) -> Result<(), LogCommandError> {
 
 /// What a directory without a log has, and where the log may be.
 fn instead_of_log(dir: &Path) -> Result<String, LogCommandError> {
-    let snapshots = snapshot::list(dir)?;
-    let noted = FoundMilestone::read(dir)?;
+    let snapshots = snapshot::list(&Files::Real, dir)?;
+    let noted = FoundMilestone::read(&Files::Real, dir)?;
     let mut instead = match snapshots.last() {
         Some((zxid, _)) => format!("it has {} snapshots, up to transaction {zxid}, and no segment", snapshots.len()),
         None => "it has neither a segment nor a snapshot".to_owned(),
     };
     let noted = noted.milestone().filter(|noted| noted.zxid > Zxid::ZERO);
     match noted.map(|noted| (&noted.dir, noted.zxid)) {
-        Some((was_in, zxid)) if !is_same_directory(was_in, dir) => {
+        Some((was_in, zxid)) if !Files::Real.is_same_directory(was_in, dir) => {
             instead += &format!("; the log was in {}, up to {zxid} at least: give that directory", was_in.display());
         }
         Some((_, zxid)) => instead += &format!("; a log was here, up to {zxid} at least, and is gone"),
         None => {}
     }
-    if let Some(theirs) = foreign_data(dir) {
+    if let Some(theirs) = foreign_data(&Files::Real, dir) {
         instead +=
             &format!("; {} holds a ZooKeeper server's files, which this version does not read", theirs.display());
     } else if dir.parent().is_some_and(|parent| snapshot::snapshot_dir(parent) == dir) {
@@ -188,7 +188,7 @@ fn check(dir: &Path, data_dir: &Path, out: &mut impl Write) -> Result<(), LogCom
     existing_log(dir)?;
     existing(data_dir)?;
     let (mut segments, mut groups, mut records) = (0, 0, 0);
-    let verdict = log::inspect(dir, &mut |entry| match entry {
+    let verdict = log::inspect(&Files::Real, dir, &mut |entry| match entry {
         Entry::Segment { .. } => segments += 1,
         Entry::Group { .. } => groups += 1,
         Entry::Record { .. } => records += 1,
@@ -210,14 +210,15 @@ fn refuse_missing(dir: &Path, data_dir: &Path, last: Zxid) -> Result<(), LogComm
 
 /// Whether there is anything beside a log that could tell of it.
 fn is_data_dir(dir: &Path) -> Result<bool, LogCommandError> {
-    Ok(FoundMilestone::read(dir)? != FoundMilestone::Nothing || !snapshot::list(dir)?.is_empty())
+    Ok(FoundMilestone::read(&Files::Real, dir)? != FoundMilestone::Nothing
+        || !snapshot::list(&Files::Real, dir)?.is_empty())
 }
 
 /// With the newest snapshot that holds.
 fn place<'a>(dir: &'a Path, data_dir: &'a Path) -> Result<Place<'a>, LogCommandError> {
-    let snapshots = snapshot::list(data_dir)?;
-    let newest = snapshots.into_iter().rev().find(|(_, path)| snapshot::check(path).is_ok());
-    Ok(Place { dir, data_dir, snapshot: newest.map_or(Zxid::ZERO, |(zxid, _)| zxid) })
+    let snapshots = snapshot::list(&Files::Real, data_dir)?;
+    let newest = snapshots.into_iter().rev().find(|(_, path)| snapshot::check(&Files::Real, path).is_ok());
+    Ok(Place { files: &Files::Real, dir, data_dir, snapshot: newest.map_or(Zxid::ZERO, |(zxid, _)| zxid) })
 }
 
 fn tell(verdict: Verdict, out: &mut impl Write) -> Result<(), LogCommandError> {
@@ -236,7 +237,7 @@ fn show(dir: &Path, out: &mut impl Write) -> Result<(), LogCommandError> {
     existing_log(dir)?;
     let mut acls = AclTable::default();
     let mut written = Ok(());
-    let verdict = log::inspect(dir, &mut |entry| {
+    let verdict = log::inspect(&Files::Real, dir, &mut |entry| {
         if written.is_ok() {
             written = show_entry(&entry, &mut acls, out);
         }
@@ -300,11 +301,11 @@ fn cut(dir: &Path, data_dir: Option<&Path>, after: Zxid, out: &mut impl Write) -
     let data_dir = data_dir.unwrap_or(dir);
     existing(data_dir)?;
     // Not while a server runs on them.
-    let _log_lock = DataDir::open(dir, false).map_err(LogCommandError::Directory)?;
-    let _data_lock = (!is_same_directory(dir, data_dir))
-        .then(|| DataDir::open(data_dir, false).map_err(LogCommandError::Directory))
+    let _log_lock = DataDir::open(&Files::Real, dir, false).map_err(LogCommandError::Directory)?;
+    let _data_lock = (!Files::Real.is_same_directory(dir, data_dir))
+        .then(|| DataDir::open(&Files::Real, data_dir, false).map_err(LogCommandError::Directory))
         .transpose()?;
-    let snapshots = snapshot::list(data_dir)?;
+    let snapshots = snapshot::list(&Files::Real, data_dir)?;
     if let Some((zxid, path)) = snapshots.into_iter().rev().find(|(zxid, _)| *zxid > after) {
         return Err(LogCommandError::NewerSnapshot { zxid, path });
     }

@@ -6,6 +6,7 @@ use std::fs::OpenOptions;
 
 use log_fixture::{Fresh, Records, append, fill, open, payload, settle};
 use paddock_consensus::Zxid;
+use paddock_engine::io::Files;
 use paddock_engine::log::{FoundMilestone, LogConfig, LogError, Missing, Place, cut_after, milestone_path, missing};
 
 /// A dataDir and a dataLogDir.
@@ -24,7 +25,7 @@ impl Two {
     }
 
     fn place(&self, snapshot: i64) -> Place<'_> {
-        Place { dir: &self.logs.0, data_dir: &self.data.0, snapshot: Zxid(snapshot) }
+        Place { files: &Files::Real, dir: &self.logs.0, data_dir: &self.data.0, snapshot: Zxid(snapshot) }
     }
 
     /// Segments of 64 KiB, each with a few records.
@@ -45,7 +46,7 @@ impl Two {
     }
 
     fn noted(&self) -> (u64, u64, Zxid) {
-        let found = FoundMilestone::read(&self.data.0).unwrap();
+        let found = FoundMilestone::read(&Files::Real, &self.data.0).unwrap();
         let milestone = found.milestone().expect("there is one");
         (milestone.segment, milestone.group.0, milestone.zxid)
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use log_fixture::{Fresh, Group, Records, append, damaged, fill, groups, open, payload, settle};
 use paddock_consensus::Zxid;
+use paddock_engine::io::Files;
 use paddock_engine::log::{Cut, Log, LogConfig, LogError, Method, Place, Verdict, cut_after, inspect};
 use proptest::prelude::*;
 
@@ -89,7 +90,7 @@ fn a_flipped_bit_in_a_durable_group_is_damage() {
             }
             let (place, bit) = (group.offset + at, (at % 8) as u8);
             flip(&group.file, place, bit);
-            let verdict = inspect(&dir.0, &mut |_| {}).unwrap();
+            let verdict = inspect(&Files::Real, &dir.0, &mut |_| {}).unwrap();
             flip(&group.file, place, bit);
             let Verdict::Damaged(damage) = verdict else { panic!("byte {at} of group {}: {verdict:?}", group.number) };
             assert_eq!(damage.offset, group.offset);
@@ -370,7 +371,7 @@ proptest! {
             }
             std::fs::write(dir.0.join(format!("paddock-1/log.{sequence:016x}")), bytes).unwrap();
         }
-        inspect(&dir.0, &mut |_| {}).unwrap();
+        inspect(&Files::Real, &dir.0, &mut |_| {}).unwrap();
         let (_, _, replayed) = open(dir.config(), 0).unwrap();
         prop_assert!(replayed.is_empty());
     }

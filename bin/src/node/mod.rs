@@ -31,7 +31,7 @@ use mio::net::TcpListener;
 use paddock_engine::acl::Authority;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Rules;
-use paddock_engine::io::{DataDir, DirError, advice, is_same_directory, sys};
+use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
 use paddock_engine::log::{LogConfig, Method, log_dir};
 use paddock_engine::prepare::FRAME_MAX;
 use paddock_engine::snapshot::snapshot_dir;
@@ -50,7 +50,7 @@ use crate::version;
 use descriptors::{Descriptors, TooFew};
 use moment::Moment;
 use recovery::{Recovered, RecoveryError, recover};
-use replica::{Files, GARBAGE_MAX, Replica, ReplicaError};
+use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
 use snapshotter::{Snapshotter, Trigger};
 use sources::{BELL, Sources};
 use summary::Summary;
@@ -126,12 +126,12 @@ fn setup(what: &'static str) -> impl Fn(io::Error) -> NodeError {
 pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     let began = Instant::now();
     let descriptors = sys::raise_descriptor_limit().map_err(setup("the limit of open files"))?;
-    let data_dir = DataDir::open(&config.data_dir, config.data_dir_autocreate).map_err(NodeError::Directory)?;
-    let data_dir = Arc::new(data_dir);
+    let files = Files::default();
+    let take = |path| DataDir::open(&files, path, config.data_dir_autocreate).map_err(NodeError::Directory);
+    let data_dir = Arc::new(take(&config.data_dir)?);
     // Another directory has a lock of its own.
-    let log_dir = (!is_same_directory(&config.data_log_dir, &config.data_dir))
-        .then(|| DataDir::open(&config.data_log_dir, config.data_dir_autocreate).map_err(NodeError::Directory))
-        .transpose()?;
+    let is_same = files.is_same_directory(&config.data_log_dir, &config.data_dir);
+    let log_dir = (!is_same).then(|| take(&config.data_log_dir)).transpose()?;
     let address = config.client_address;
     let listener =
         accept::listen(address, config.listen_backlog).map_err(|source| NodeError::Listen { address, source })?;
@@ -153,7 +153,7 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     );
     tracing::info!("log writes: {}", recovered.log.method());
 
-    let files = Files::new(data_dir.clone(), recovered.snapshot);
+    let files = FilesInPlace::new(data_dir.clone(), recovered.snapshot);
     let outcome = run(Opened { config, address, listener, authority, recovered, files, signals, descriptors });
     drop(log_dir);
     drop(data_dir);
@@ -167,7 +167,7 @@ struct Opened<'a> {
     listener: TcpListener,
     authority: Authority,
     recovered: Recovered,
-    files: Files,
+    files: FilesInPlace,
     signals: &'a Signals,
     /// Open files that the process may have.
     descriptors: u64,
@@ -196,6 +196,7 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
     let limits = Arc::new(Limits::new(config.connection_throttle, large));
     let snapshotter = Snapshotter::start(
         snapshotter::Settings {
+            files: Files::default(),
             data_dir: config.data_dir.clone(),
             seed,
             retain: (!matches!(config.purge, Purge::Off)).then_some(config.snap_retain_count as usize),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::io::{advice, create_dir, is_same_directory};
+use paddock_engine::io::{Files, advice};
 use paddock_engine::log::{self, Entry, FoundMilestone, Log, LogConfig, LogError, Recovery};
 use paddock_engine::snapshot;
 use paddock_engine::tree::{ExtendedTypes, HashSeed};
@@ -96,16 +96,16 @@ pub struct Recovered {
 
 /// Recovers the state. Nothing is served before all of it is there.
 pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<Recovered, RecoveryError> {
-    let directory = snapshot::snapshot_dir(data_dir);
-    refuse_misplaced_data(data_dir, &log_config.dir)?;
-    refuse_foreign_data(data_dir, &log_config.dir)?;
-    create_dir(&directory).map_err(|source| RecoveryError::Io {
+    let (directory, files) = (snapshot::snapshot_dir(data_dir), log_config.files.clone());
+    refuse_misplaced_data(&files, data_dir, &log_config.dir)?;
+    refuse_foreign_data(&files, data_dir, &log_config.dir)?;
+    files.create_dir(&directory).map_err(|source| RecoveryError::Io {
         action: "create the directory",
         path: directory.clone(),
         source,
     })?;
-    snapshot::remove_unfinished(data_dir);
-    let loaded = load_newest(data_dir, &directory, rules.extended_types)?;
+    snapshot::remove_unfinished(&files, data_dir);
+    let loaded = load_newest(&files, data_dir, &directory, rules.extended_types)?;
     let snapshot = loaded.as_ref().map(|(zxid, _, _)| *zxid);
     let (mut database, seed) = match loaded {
         Some((zxid, loaded, seed)) => {
@@ -133,25 +133,25 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
 
 /// Where there are two directories, the dataDir holds no log and the dataLogDir no snapshot, as in ZooKeeper: otherwise one
 /// of them was given only now, or they were exchanged.
-fn refuse_misplaced_data(data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
-    if is_same_directory(data_dir, log_dir) {
+fn refuse_misplaced_data(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
+    if files.is_same_directory(data_dir, log_dir) {
         return Ok(());
     }
     let (data, log) = (snapshot::snapshot_dir(data_dir), snapshot::snapshot_dir(log_dir));
-    let has_log = |dir: &Path| log::segment_count(dir).map(|count| count > 0).map_err(RecoveryError::Log);
+    let has_log = |dir: &Path| log::segment_count(files, dir).map(|count| count > 0).map_err(RecoveryError::Log);
     if has_log(data_dir)? {
         let in_both = has_log(log_dir)?;
         return Err(RecoveryError::Misplaced { what: "log", is_in: data, belongs_in: log, in_both });
     }
-    if !snapshots_in(log_dir)?.is_empty() {
-        let in_both = !snapshots_in(data_dir)?.is_empty();
+    if !snapshots_in(files, log_dir)?.is_empty() {
+        let in_both = !snapshots_in(files, data_dir)?.is_empty();
         return Err(RecoveryError::Misplaced { what: "snapshot", is_in: log, belongs_in: data, in_both });
     }
     Ok(())
 }
 
-fn snapshots_in(data_dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, RecoveryError> {
-    snapshot::list(data_dir).map_err(|source| RecoveryError::Io {
+fn snapshots_in(files: &Files, data_dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, RecoveryError> {
+    snapshot::list(files, data_dir).map_err(|source| RecoveryError::Io {
         action: "list the snapshots in",
         path: snapshot::snapshot_dir(data_dir),
         source,
@@ -160,9 +160,9 @@ fn snapshots_in(data_dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, RecoveryError> 
 
 /// A ZooKeeper server's files are not looked over in silence: beside a state of ours that holds nothing they are what the
 /// operator means, beside one that does hold something they may be.
-fn refuse_foreign_data(data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
-    let Some(theirs) = foreign_data(data_dir).or_else(|| foreign_data(log_dir)) else { return Ok(()) };
-    if !has_transactions(data_dir, log_dir)? {
+fn refuse_foreign_data(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
+    let Some(theirs) = foreign_data(files, data_dir).or_else(|| foreign_data(files, log_dir)) else { return Ok(()) };
+    if !has_transactions(files, data_dir, log_dir)? {
         return Err(RecoveryError::ForeignData { directory: theirs });
     }
     tracing::warn!(
@@ -175,11 +175,9 @@ fn refuse_foreign_data(data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryEr
 }
 
 /// The directory with a ZooKeeper server's files, where this one holds some: itself, or the one inside.
-pub fn foreign_data(directory: &Path) -> Option<PathBuf> {
-    let has_data = |path: &PathBuf| {
-        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        entries.map(|entry| entry.file_name()).any(|name| is_zookeepers(&name.to_string_lossy()))
-    };
+pub fn foreign_data(files: &Files, directory: &Path) -> Option<PathBuf> {
+    let has_data =
+        |path: &PathBuf| files.list(path).unwrap_or_default().iter().any(|name| is_zookeepers(&name.to_string_lossy()));
     // What lies in a directory of ours is ours.
     let is_ours = directory.parent().is_some_and(|parent| snapshot::snapshot_dir(parent) == directory);
     let places = [directory.join("version-2"), directory.to_owned()];
@@ -195,13 +193,13 @@ fn is_zookeepers(name: &str) -> bool {
     zxid.is_some_and(|zxid| i64::from_str_radix(zxid, 16).is_ok())
 }
 
-fn has_transactions(data_dir: &Path, log_dir: &Path) -> Result<bool, RecoveryError> {
-    let noted = FoundMilestone::read(data_dir).map_err(RecoveryError::Log)?;
-    if !snapshots_in(data_dir)?.is_empty() || noted.milestone().is_some_and(|noted| noted.zxid > Zxid::ZERO) {
+fn has_transactions(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<bool, RecoveryError> {
+    let noted = FoundMilestone::read(files, data_dir).map_err(RecoveryError::Log)?;
+    if !snapshots_in(files, data_dir)?.is_empty() || noted.milestone().is_some_and(|noted| noted.zxid > Zxid::ZERO) {
         return Ok(true);
     }
     let mut any = false;
-    let inspected = log::inspect(log_dir, &mut |entry| any |= matches!(entry, Entry::Record { .. }));
+    let inspected = log::inspect(files, log_dir, &mut |entry| any |= matches!(entry, Entry::Record { .. }));
     inspected.map_err(RecoveryError::Log)?;
     Ok(any)
 }
@@ -209,14 +207,15 @@ fn has_transactions(data_dir: &Path, log_dir: &Path) -> Result<bool, RecoveryErr
 type Loaded = (Zxid, snapshot::LoadedSnapshot, HashSeed);
 
 fn load_newest(
+    files: &Files,
     data_dir: &Path,
     directory: &Path,
     extended_types: ExtendedTypes,
 ) -> Result<Option<Loaded>, RecoveryError> {
-    let snapshots = snapshots_in(data_dir)?;
+    let snapshots = snapshots_in(files, data_dir)?;
     let count = snapshots.len();
     for (zxid, path) in snapshots.into_iter().rev() {
-        match snapshot::load(&path, extended_types) {
+        match snapshot::load(files, &path, extended_types) {
             Ok(loaded) if loaded.zxid == zxid => {
                 let seed = HashSeed(loaded.seed.0);
                 return Ok(Some((zxid, loaded, seed)));
@@ -249,7 +248,7 @@ mod tests {
     use paddock_consensus::Zxid;
     use paddock_engine::acl::{Acl, AclList, Entry, Id};
     use paddock_engine::database::{Database, Rules};
-    use paddock_engine::io::create_dir;
+    use paddock_engine::io::Files;
     use paddock_engine::log::{Log, LogConfig};
     use paddock_engine::request::opcode;
     use paddock_engine::snapshot;
@@ -266,8 +265,8 @@ mod tests {
     impl Directory {
         fn new(name: &str) -> Directory {
             let path = std::env::temp_dir().join(format!("paddock-recovery-{name}-{}", std::process::id()));
-            create_dir(&path).unwrap();
-            create_dir(&snapshot::snapshot_dir(&path)).unwrap();
+            Files::Real.create_dir(&path).unwrap();
+            Files::Real.create_dir(&snapshot::snapshot_dir(&path)).unwrap();
             Directory(path)
         }
     }
@@ -300,7 +299,7 @@ mod tests {
         tree.publish(sealed);
         let pin = tree.pin().unwrap();
         let zxid = database.last_zxid();
-        let written = snapshot::write(dir, &pin.view(), zxid, &SEED, &[], &mut || true).unwrap();
+        let written = snapshot::write(&Files::Real, dir, &pin.view(), zxid, &SEED, &[], &mut || true).unwrap();
         written.publish().unwrap();
     }
 

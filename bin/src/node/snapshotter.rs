@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use paddock_consensus::Zxid;
-use paddock_engine::io::Removed;
+use paddock_engine::io::{Files, Removed};
 use paddock_engine::snapshot::{self, Purged};
 use paddock_engine::tree::{HashSeed, Pin};
 use paddock_net::doorbell::Doorbell;
@@ -90,6 +90,7 @@ pub struct Snapshotter {
 
 /// Where and how snapshots are kept.
 pub struct Settings {
+    pub files: Files,
     pub data_dir: PathBuf,
     pub seed: HashSeed,
     /// Snapshots kept when a new one is in place; `None` keeps all.
@@ -202,9 +203,9 @@ impl Worker {
     fn write(&self, order: Order) -> io::Result<Option<(Done, Vec<Removed>)>> {
         let began = Instant::now();
         let Order { pin, zxid, sessions, kept } = order;
-        let Settings { data_dir, seed, retain } = &self.settings;
+        let Settings { files, data_dir, seed, retain } = &self.settings;
         let go_on = || !self.stopping.load(Ordering::Relaxed);
-        let written = snapshot::write(data_dir, &pin.view(), zxid, seed, &sessions, &mut { go_on })?;
+        let written = snapshot::write(files, data_dir, &pin.view(), zxid, seed, &sessions, &mut { go_on })?;
         drop(pin);
         // What it held can be freed now, and writes may wait for that.
         self.bell.ring();
@@ -217,7 +218,8 @@ impl Worker {
         tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
         let Purged { oldest_kept, removed } = match retain {
             Some(retain) => {
-                let purged = snapshot::purge(data_dir, *retain, |path| go_on() && snapshot::check(path).is_ok());
+                let purged =
+                    snapshot::purge(files, data_dir, *retain, |path| go_on() && snapshot::check(files, path).is_ok());
                 purged.unwrap_or_else(|error| {
                     tracing::error!(%error, directory = %data_dir.display(), "old snapshots could not be removed");
                     Purged { oldest_kept: None, removed: Vec::new() }
@@ -238,6 +240,7 @@ mod tests {
     use mio::{Events, Poll, Token};
     use paddock_consensus::Zxid;
     use paddock_engine::database::{Database, Rules};
+    use paddock_engine::io::Files;
     use paddock_engine::tree::HashSeed;
     use paddock_net::doorbell::Doorbell;
 
@@ -250,7 +253,7 @@ mod tests {
         fs::create_dir_all(dir.join("paddock-1")).unwrap();
         let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(1));
         let bell = Arc::new(Doorbell::new(poll.registry(), Token(7)).unwrap());
-        let settings = Settings { data_dir: dir.clone(), seed: HashSeed([7; 16]), retain: None };
+        let settings = Settings { files: Files::Real, data_dir: dir.clone(), seed: HashSeed([7; 16]), retain: None };
         let mut snapshotter = Snapshotter::start(settings, bell.clone()).unwrap();
         let mut database = Database::new(HashSeed([7; 16]), Rules::default());
         let tree = database.tree_mut();

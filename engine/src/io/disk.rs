@@ -1,12 +1,11 @@
 //! Writes that are under way.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::AlignedBuffer;
+use super::file::File;
 
 /// No disk carries more writes at a time.
 pub const IN_FLIGHT_MAX: usize = 16;

@@ -8,7 +8,6 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memmap2::{Advice, Mmap, UncheckedAdvice};
@@ -37,8 +36,8 @@ pub struct Unreadable {
 }
 
 impl Map {
-    pub fn open(path: &Path) -> io::Result<Map> {
-        let file = File::open(path)?;
+    /// The content of a file of this machine.
+    pub(super) fn of(file: &File) -> io::Result<Map> {
         let map = if file.metadata()?.len() == 0 {
             None
         } else {
@@ -46,7 +45,7 @@ impl Map {
             // directory, so that no other touches it, and unmaps before it truncates; who only inspects holds none, but
             // what a server removes meanwhile stays whole for whoever has it open (`Removed`). A foreign process that
             // breaks the rule can make reads fault or change under us; every byte read is checked by a CRC.
-            Some(unsafe { Mmap::map(&file) }?)
+            Some(unsafe { Mmap::map(file) }?)
         };
         Ok(Map { map, present: AtomicUsize::new(0) })
     }
@@ -116,19 +115,20 @@ impl Map {
 
 #[cfg(test)]
 mod tests {
-    use super::{Map, WINDOW_BYTES};
+    use super::WINDOW_BYTES;
+    use crate::io::Files;
 
     #[test]
     fn reads_ranges_and_stops_at_the_end() {
         let path = std::env::temp_dir().join(format!("paddock-map-{}", std::process::id()));
         let bytes: Vec<u8> = (0..WINDOW_BYTES + 5).map(|at| (at % 251) as u8).collect();
         std::fs::write(&path, &bytes).unwrap();
-        let map = Map::open(&path).unwrap();
+        let map = Files::Real.map(&path).unwrap();
         assert_eq!(map.read(0..bytes.len() + 100).unwrap(), &bytes[..]);
         assert_eq!(map.read(WINDOW_BYTES - 2..WINDOW_BYTES + 2).unwrap(), &bytes[WINDOW_BYTES - 2..WINDOW_BYTES + 2]);
         assert!(map.read(bytes.len() + 1..bytes.len() + 2).unwrap().is_empty());
         std::fs::write(&path, b"").unwrap();
-        assert!(Map::open(&path).unwrap().is_empty());
+        assert!(Files::Real.map(&path).unwrap().is_empty());
         std::fs::remove_file(&path).unwrap();
     }
 }

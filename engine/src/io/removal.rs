@@ -11,13 +11,12 @@
 //! A crash leaves nothing to tidy: a file without a name is freed when the last descriptor is closed, or at the next
 //! mount.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::directory::remove_file;
-use super::sys::is_only_user;
+use super::access::Access;
+use super::file::File;
+use super::files::Files;
 
 /// Bytes given back at a time: about a millisecond of a disk that is told of each.
 const PIECE: u64 = 4 << 20;
@@ -34,10 +33,10 @@ struct Nameless {
 
 impl Removed {
     /// Removes a file so that it stays removed.
-    pub fn begin(path: &Path) -> io::Result<Removed> {
+    pub fn begin(files: &Files, path: &Path) -> io::Result<Removed> {
         // What may be removed may not always be written to; then it goes at once.
-        let file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(path);
-        remove_file(path)?;
+        let file = files.open(path, Access::WriteItself);
+        files.remove(path)?;
         Ok(Removed(file.ok().and_then(Nameless::of)))
     }
 
@@ -58,8 +57,8 @@ impl Removed {
 
 impl Nameless {
     fn of(file: File) -> Option<Nameless> {
-        let found = file.metadata().ok()?;
-        (found.nlink() == 0 && is_only_user(&file)).then(|| Nameless { left: found.len(), file })
+        let left = file.length().ok()?;
+        file.is_last_use().then_some(Nameless { file, left })
     }
 
     fn shrink(&mut self) -> io::Result<bool> {
@@ -67,7 +66,7 @@ impl Nameless {
             return Ok(false);
         }
         self.left -= PIECE;
-        self.file.set_len(self.left)?;
+        self.file.set_length(self.left)?;
         self.file.sync_data()?;
         Ok(true)
     }
@@ -76,6 +75,7 @@ impl Nameless {
 #[cfg(test)]
 mod tests {
     use super::{PIECE, Removed};
+    use crate::io::Files;
     use std::fs::File;
     use std::path::PathBuf;
 
@@ -88,20 +88,20 @@ mod tests {
     #[test]
     fn a_file_goes_at_once_and_its_blocks_by_and_by() {
         let path = file("pieces", 3 * PIECE + 1);
-        let mut removed = Removed::begin(&path).unwrap();
+        let mut removed = Removed::begin(&Files::Real, &path).unwrap();
         assert!(!path.exists());
         for pieces in [2, 1, 0] {
             assert!(removed.shrink());
-            assert_eq!(removed.0.as_ref().unwrap().file.metadata().unwrap().len(), pieces * PIECE + 1);
+            assert_eq!(removed.0.as_ref().unwrap().file.length().unwrap(), pieces * PIECE + 1);
         }
         assert!(!removed.shrink(), "the last piece goes with the descriptor");
-        assert!(Removed::begin(&path).is_err());
+        assert!(Removed::begin(&Files::Real, &path).is_err());
     }
 
     #[test]
     fn small_files_are_one_piece() {
         for length in [0, 1, PIECE] {
-            assert!(!Removed::begin(&file("small", length)).unwrap().shrink());
+            assert!(!Removed::begin(&Files::Real, &file("small", length)).unwrap().shrink());
         }
     }
 
@@ -110,21 +110,21 @@ mod tests {
         let path = file("linked", 3 * PIECE);
         let backup = path.with_extension("backup");
         std::fs::hard_link(&path, &backup).unwrap();
-        assert!(!Removed::begin(&path).unwrap().shrink());
+        assert!(!Removed::begin(&Files::Real, &path).unwrap().shrink());
         assert_eq!(backup.metadata().unwrap().len(), 3 * PIECE);
 
         std::os::unix::fs::symlink(&backup, &path).unwrap();
-        assert!(!Removed::begin(&path).unwrap().shrink());
+        assert!(!Removed::begin(&Files::Real, &path).unwrap().shrink());
         assert!(!path.is_symlink());
         assert_eq!(backup.metadata().unwrap().len(), 3 * PIECE);
 
         let reader = File::open(&backup).unwrap();
-        assert!(!Removed::begin(&backup).unwrap().shrink());
+        assert!(!Removed::begin(&Files::Real, &backup).unwrap().shrink());
         assert_eq!(reader.metadata().unwrap().len(), 3 * PIECE);
 
         let path = file("mapped", 3 * PIECE);
-        let map = crate::io::Map::open(&path).unwrap();
-        assert!(!Removed::begin(&path).unwrap().shrink());
+        let map = Files::Real.map(&path).unwrap();
+        assert!(!Removed::begin(&Files::Real, &path).unwrap().shrink());
         assert_eq!(map.len() as u64, 3 * PIECE);
     }
 }

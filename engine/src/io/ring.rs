@@ -58,7 +58,7 @@ impl Ring {
         let at = slot.progress.written;
         let rest = &slot.write.buffer[at..slot.write.length];
         let length = u32::try_from(rest.len()).expect("a write is below 4 GiB");
-        let entry = opcode::Write::new(types::Fd(slot.write.file.as_raw_fd()), rest.as_ptr(), length)
+        let entry = opcode::Write::new(types::Fd(slot.write.file.real().as_raw_fd()), rest.as_ptr(), length)
             .offset(slot.write.offset + at as u64)
             .rw_flags(if slot.write.durable { libc::RWF_DSYNC } else { 0 })
             .build()

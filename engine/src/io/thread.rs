@@ -2,7 +2,6 @@
 //!
 //! Writes that wait together share one fdatasync.
 
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::disk::{IN_FLIGHT_MAX, write_fully};
-use super::{Disk, Write, Written, sys};
+use super::{Disk, File, Write, Written, sys};
 
 /// See the module.
 pub struct WriteThread {
@@ -22,7 +21,7 @@ pub struct WriteThread {
     stash: Vec<Written>,
     under_way: usize,
     in_flight: usize,
-    event: Arc<File>,
+    event: Arc<std::fs::File>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -35,7 +34,7 @@ impl WriteThread {
         assert!((1..=IN_FLIGHT_MAX).contains(&in_flight), "a thread carries 1 to {IN_FLIGHT_MAX} writes");
         let (orders, incoming) = bounded(in_flight);
         let (outgoing, finished) = bounded(in_flight);
-        let event = Arc::new(File::from(sys::event_fd()?));
+        let event = Arc::new(std::fs::File::from(sys::event_fd()?));
         let bell = Arc::clone(&event);
         let thread =
             std::thread::Builder::new().name("log-writer".into()).spawn(move || serve(&incoming, &outgoing, &bell))?;
@@ -44,7 +43,7 @@ impl WriteThread {
     }
 }
 
-fn serve(incoming: &Receiver<(u64, Write)>, outgoing: &Sender<Written>, bell: &File) {
+fn serve(incoming: &Receiver<(u64, Write)>, outgoing: &Sender<Written>, bell: &std::fs::File) {
     while let Ok(first) = incoming.recv() {
         let batch: Vec<(u64, Write)> = std::iter::once(first).chain(incoming.try_iter().take(IN_FLIGHT_MAX)).collect();
         for written in write_batch(batch) {

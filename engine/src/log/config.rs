@@ -6,10 +6,12 @@ use std::time::Duration;
 use paddock_consensus::Zxid;
 
 use super::Method;
+use crate::io::Files;
 
 /// Where a log is, and what else there is of its data.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
+    pub files: &'a Files,
     /// The `dataLogDir`.
     pub dir: &'a Path,
     /// The `dataDir`, with the milestone; it may be the same directory.
@@ -21,6 +23,7 @@ pub struct Place<'a> {
 /// How a log is opened.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
+    pub files: Files,
     /// The `dataLogDir`; the caller holds its lock.
     pub dir: PathBuf,
     /// The `dataDir`, where the milestone is kept; it may be the same directory.
@@ -38,10 +41,11 @@ pub struct LogConfig {
 }
 
 impl LogConfig {
-    /// The defaults, for a `dataLogDir` that is the `dataDir` too.
+    /// The defaults, for a `dataLogDir` of this machine that is the `dataDir` too.
     pub fn new(dir: impl Into<PathBuf>) -> LogConfig {
         let dir = dir.into();
         LogConfig {
+            files: Files::default(),
             data_dir: dir.clone(),
             dir,
             segment_bytes: 64 << 20,
@@ -54,6 +58,6 @@ impl LogConfig {
 
     /// Where the log is; `snapshot` is the zxid of the newest one.
     pub(super) fn place(&self, snapshot: Zxid) -> Place<'_> {
-        Place { dir: &self.dir, data_dir: &self.data_dir, snapshot }
+        Place { files: &self.files, dir: &self.dir, data_dir: &self.data_dir, snapshot }
     }
 }

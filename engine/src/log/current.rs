@@ -1,6 +1,5 @@
 //! The segment that is written to, and where in it the next group goes.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use super::group::GroupNumber;
 use super::older_segments::OlderSegment;
 use super::rolls::Rolls;
 use super::segment::Segment;
+use crate::io::{File, Files};
 
 /// See the module.
 pub(super) struct Current {
@@ -131,8 +131,8 @@ impl Current {
     }
 
     /// See [`Segment::is_at_its_path`].
-    pub fn is_at_its_path(&self) -> io::Result<bool> {
-        self.segment.is_at_its_path()
+    pub fn is_at_its_path(&self, files: &Files) -> io::Result<bool> {
+        self.segment.is_at_its_path(files)
     }
 }
 

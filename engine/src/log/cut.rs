@@ -13,7 +13,7 @@ use super::segment::{list, truncate};
 use super::segment_path::{SegmentPath, directory};
 use super::shortened::{replace, shorten};
 use super::{LogError, Place};
-use crate::io::remove_file;
+use crate::io::Files;
 
 /// What a cut has removed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -33,10 +33,10 @@ pub struct Cut {
 /// # Errors
 /// [`LogError::Damaged`] if the damage is behind good records but before `zxid`: nothing is changed then.
 pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
-    let segments = list(&directory(place.dir))?;
+    let segments = list(place.files, &directory(place.dir))?;
     let (mut end, mut removed) = (None, Cut::default());
     let mut last = None;
-    let scanned = Scan::new(place.dir, &segments, None).run(0, &mut |group| {
+    let scanned = Scan::new(place.files, place.dir, &segments, None).run(0, &mut |group| {
         last = Some(last_zxid(group));
         let lost = records_after(group, zxid);
         removed.records += lost;
@@ -55,7 +55,7 @@ pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
     if is_whole && is_short {
         return Ok(Cut::default());
     }
-    removed.segments = apply(&segments, end)?;
+    removed.segments = apply(place.files, &segments, end)?;
     Ok(removed)
 }
 
@@ -115,7 +115,7 @@ fn records_after(group: &GoodGroup<'_>, zxid: Zxid) -> u64 {
 
 /// The milestone comes first: what it does not ask for may be removed.
 fn note_new_end(place: Place<'_>, zxid: Zxid, end: Option<&NewEnd>) -> Result<(), LogError> {
-    let found = FoundMilestone::read(place.data_dir)?;
+    let found = FoundMilestone::read(place.files, place.data_dir)?;
     let log_id = match end.map(|end| end.log_id).or(found.milestone().map(|milestone| milestone.log_id)) {
         Some(log_id) => log_id,
         None => new_log_id()?,
@@ -123,19 +123,19 @@ fn note_new_end(place: Place<'_>, zxid: Zxid, end: Option<&NewEnd>) -> Result<()
     let there_is = end.map_or(place.snapshot, |end| end.zxid.max(place.snapshot));
     let reached = Reached { log_id, group: GroupNumber(end.map_or(0, |end| end.number)), zxid: there_is.min(zxid) };
     let newest = end.map(NewEnd::segment);
-    MilestoneFile::new(place.data_dir, &found).note_end(place.dir, newest.as_ref(), reached)
+    MilestoneFile::new(place.files, place.data_dir, &found).note_end(place.dir, newest.as_ref(), reached)
 }
 
 /// Removes what is behind the end, the last file first. Returns how many files went.
-fn apply(segments: &[SegmentPath], end: Option<NewEnd>) -> Result<usize, LogError> {
+fn apply(files: &Files, segments: &[SegmentPath], end: Option<NewEnd>) -> Result<usize, LogError> {
     let staying = end.as_ref().map_or(0, |end| end.segment + 1);
     for segment in segments[staying..].iter().rev() {
-        remove_file(&segment.path).map_err(|error| LogError::io("remove", &segment.path, error))?;
+        files.remove(&segment.path).map_err(|error| LogError::io("remove", &segment.path, error))?;
     }
     if let Some(end) = end {
         match end.shortened {
-            None => truncate(&end.path.path, end.end)?,
-            Some(group) => replace(&end.path.path, end.offset, &group)?,
+            None => truncate(files, &end.path.path, end.end)?,
+            Some(group) => replace(files, &end.path.path, end.offset, &group)?,
         }
     }
     Ok(segments.len() - staying)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use paddock_consensus::Zxid;
 
 use super::segment_path::directory;
-use crate::io::{advice, is_same_directory};
+use crate::io::advice;
 
 /// Why the log cannot do what it was asked for. Cloneable, because a failed log gives the same answer for ever.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub struct Missing {
     /// The `dataDir` and the `dataLogDir`.
     pub data_dir: PathBuf,
     pub dir: PathBuf,
-    /// Where the log was when that was last noted, if it was.
+    /// Where the log was when that was last noted, if it was in another directory.
     pub was_in: Option<PathBuf>,
     /// What is wrong with what is there, and what proves that there was more.
     pub evidence: String,
@@ -187,14 +187,14 @@ impl fmt::Display for Missing {
             dir.display()
         )?;
         match was_in {
-            Some(was_in) if !is_same_directory(was_in, dir) => write!(
+            Some(was_in) => write!(
                 f,
                 "The log was in {}: correct dataLogDir, or move the files {}/log.* to {}. ",
                 was_in.display(),
                 directory(was_in).display(),
                 directory(dir).display()
             )?,
-            _ => f.write_str("Bring back the files that are missing, or correct dataDir and dataLogDir. ")?,
+            None => f.write_str("Bring back the files that are missing, or correct dataDir and dataLogDir. ")?,
         }
         let order = CutOrder { dir, data_dir: Some(&**data_dir).filter(|data_dir| data_dir != dir), after: *after };
         write!(

@@ -1,5 +1,7 @@
 //! What tells whether a log is whole: its milestone, and the snapshots.
 
+use std::path::PathBuf;
+
 use paddock_consensus::Zxid;
 
 use super::group::GroupNumber;
@@ -55,10 +57,16 @@ impl Evidence<'_> {
         Missing {
             data_dir: self.place.data_dir.to_owned(),
             dir: self.place.dir.to_owned(),
-            was_in: self.milestone.milestone().map(|milestone| milestone.dir.clone()),
+            was_in: self.was_in(),
             evidence,
             after: reached.zxid,
         }
+    }
+
+    /// Where the log was, as the milestone says, if that is not where it is.
+    fn was_in(&self) -> Option<PathBuf> {
+        let dir = &self.milestone.milestone()?.dir;
+        (!self.place.files.is_same_directory(dir, self.place.dir)).then(|| dir.clone())
     }
 
     /// A milestone that is damaged was one once: a crash does not do that to it. Where nothing else is left, all is.
@@ -72,7 +80,13 @@ impl Evidence<'_> {
 
     fn missing_of_milestone(&self, reached: &Reached, end: &End) -> Option<String> {
         let noted = self.milestone.milestone()?;
-        let missing = noted.missing(&directory(self.place.dir), self.segments, reached, self.last_segment(end))?;
+        let missing = noted.missing(
+            self.place.files,
+            &directory(self.place.dir),
+            self.segments,
+            reached,
+            self.last_segment(end),
+        )?;
         let (GroupNumber(group), zxid, path) = (noted.group, noted.zxid, milestone_path(self.place.data_dir));
         Some(format!("{missing}, but it had reached group {group} and transaction {zxid}, as {} says", path.display()))
     }

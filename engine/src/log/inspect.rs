@@ -11,6 +11,7 @@ use super::scan::{GoodGroup, Scan, Torn};
 use super::segment::list;
 use super::segment_path::directory;
 use super::{Damage, LogError, Missing, Place};
+use crate::io::Files;
 
 /// One thing in a log, in the order in which it stands there.
 #[derive(Clone, Debug)]
@@ -59,13 +60,13 @@ pub enum Verdict {
 }
 
 /// Shows every good segment, group and record of a `dataLogDir` up to its end or its first damage. Changes nothing.
-pub fn inspect(data_log_dir: &Path, show: &mut dyn FnMut(Entry<'_>)) -> Result<Verdict, LogError> {
-    let segments = list(&directory(data_log_dir))?;
+pub fn inspect(files: &Files, data_log_dir: &Path, show: &mut dyn FnMut(Entry<'_>)) -> Result<Verdict, LogError> {
+    let segments = list(files, &directory(data_log_dir))?;
     let mut shown: Option<PathBuf> = None;
-    let end = Scan::new(data_log_dir, &segments, None).run(0, &mut |group| {
+    let end = Scan::new(files, data_log_dir, &segments, None).run(0, &mut |group| {
         if shown.as_ref() != Some(&group.segment.path) {
             let file = &group.segment.path;
-            let bytes = std::fs::metadata(file).map_err(|error| LogError::io("look at", file, error))?.len();
+            let bytes = files.metadata(file).map_err(|error| LogError::io("look at", file, error))?.bytes;
             show(Entry::Segment { file, sequence: group.segment.sequence, bytes });
             shown = Some(file.clone());
         }
@@ -83,8 +84,8 @@ pub fn inspect(data_log_dir: &Path, show: &mut dyn FnMut(Entry<'_>)) -> Result<V
 }
 
 /// How many segments a `dataLogDir` has, with or without transactions.
-pub fn segment_count(data_log_dir: &Path) -> Result<usize, LogError> {
-    Ok(list(&directory(data_log_dir))?.len())
+pub fn segment_count(files: &Files, data_log_dir: &Path) -> Result<usize, LogError> {
+    Ok(list(files, &directory(data_log_dir))?.len())
 }
 
 /// What is missing of a log as far as its milestone and the snapshot tell. Changes nothing.
@@ -93,9 +94,9 @@ pub fn segment_count(data_log_dir: &Path) -> Result<usize, LogError> {
 /// [`LogError::Damaged`] where the log does not even hold.
 pub fn missing(place: Place<'_>) -> Result<Option<Missing>, LogError> {
     // In this order: a server that runs goes on meanwhile, and the milestone lags behind the log.
-    let milestone = &FoundMilestone::read(place.data_dir)?;
-    let segments = &list(&directory(place.dir))?;
-    let end = Scan::new(place.dir, segments, None).run(0, &mut |_| Ok(()))?;
+    let milestone = &FoundMilestone::read(place.files, place.data_dir)?;
+    let segments = &list(place.files, &directory(place.dir))?;
+    let end = Scan::new(place.files, place.dir, segments, None).run(0, &mut |_| Ok(()))?;
     let evidence = Evidence { place, segments, milestone };
     // Where nothing tells the identity, nothing is compared with it.
     let log_id = evidence.log_id(&end).unwrap_or_default();

@@ -10,10 +10,8 @@
 //! and at start and end, never for each group; and where it cannot be written while the server runs, the log goes on.
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
@@ -22,7 +20,7 @@ use super::LogError;
 use super::group::GroupNumber;
 use super::older_segments::OlderSegment;
 use super::segment_path::{SegmentPath, directory};
-use crate::io::{create_dir, sync_dir, write_atomically};
+use crate::io::{Access, Files};
 
 const FILE: &str = "milestone";
 const MAGIC: &[u8; 8] = b"PADMILE1";
@@ -58,15 +56,11 @@ pub enum FoundMilestone {
 
 impl FoundMilestone {
     /// Looks in a `dataDir`.
-    pub fn read(data_dir: &Path) -> Result<FoundMilestone, LogError> {
+    pub fn read(files: &Files, data_dir: &Path) -> Result<FoundMilestone, LogError> {
         let path = milestone_path(data_dir);
-        let mut bytes = Vec::new();
         // One that is longer is none, however much is there.
-        let most = (HEADER_BYTES + PATH_BYTES_MAX + 1) as u64;
-        // Whatever lies there, nothing is waited for.
-        let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
-        match open.and_then(|file| file.take(most).read_to_end(&mut bytes)) {
-            Ok(_) => Ok(Milestone::decode(&bytes).map_or(FoundMilestone::Damaged, FoundMilestone::Milestone)),
+        match files.read(&path, HEADER_BYTES + PATH_BYTES_MAX + 1) {
+            Ok(bytes) => Ok(Milestone::decode(&bytes).map_or(FoundMilestone::Damaged, FoundMilestone::Milestone)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FoundMilestone::Nothing),
             Err(error) => Err(LogError::io("read", &path, error)),
         }
@@ -135,6 +129,7 @@ impl Milestone {
     /// segment in which they end.
     pub(super) fn missing(
         &self,
+        files: &Files,
         directory: &Path,
         segments: &[SegmentPath],
         end: &Reached,
@@ -150,10 +145,10 @@ impl Milestone {
         // A log that has gone on to a later segment may have purged this one since.
         if self.segment > 0 && last <= self.segment {
             let path = SegmentPath::new(directory, self.segment).path;
-            match std::fs::metadata(&path) {
+            match files.metadata(&path) {
                 Err(error) => return Some(format!("its newest segment {} is gone: {error}", path.display())),
-                Ok(found) if found.len() < self.segment_bytes => {
-                    let (has, had) = (found.len(), self.segment_bytes);
+                Ok(found) if found.bytes < self.segment_bytes => {
+                    let (has, had) = (found.bytes, self.segment_bytes);
                     return Some(format!("its newest segment {} has {has} of {had} bytes", path.display()));
                 }
                 Ok(_) => {}
@@ -188,6 +183,7 @@ pub(super) struct Reached {
 /// The milestone of one `dataDir`, as far as this process knows what is on disk.
 #[derive(Debug)]
 pub(super) struct MilestoneFile {
+    files: Files,
     path: PathBuf,
     /// What the file says; `None` if that is not known.
     on_disk: Option<Milestone>,
@@ -195,8 +191,8 @@ pub(super) struct MilestoneFile {
 
 impl MilestoneFile {
     /// The file of a `dataDir` in which this was found.
-    pub fn new(data_dir: &Path, found: &FoundMilestone) -> MilestoneFile {
-        MilestoneFile { path: milestone_path(data_dir), on_disk: found.milestone().cloned() }
+    pub fn new(files: &Files, data_dir: &Path, found: &FoundMilestone) -> MilestoneFile {
+        MilestoneFile { files: files.clone(), path: milestone_path(data_dir), on_disk: found.milestone().cloned() }
     }
 
     /// Notes that the log in a `dataLogDir` ends there, in an older segment if there is one, unless the file says just this.
@@ -208,7 +204,8 @@ impl MilestoneFile {
         }
         if let Some(OlderSegment { path, .. }) = newest {
             // What was read of the segment may never have been synced.
-            let sync = File::open(path).and_then(|file| file.sync_all()).and_then(|()| sync_dir(&directory(dir)));
+            let sync = self.files.open(path, Access::Read).and_then(|file| file.sync_all());
+            let sync = sync.and_then(|()| self.files.sync_dir(&directory(dir)));
             sync.map_err(|error| LogError::io("sync the log segment", path, error))?;
         }
         self.write(milestone)
@@ -219,8 +216,9 @@ impl MilestoneFile {
         // Not known again until it is written: a failure may have come after the rename.
         self.on_disk = None;
         let parent = self.path.parent().expect("it lies in a directory");
-        create_dir(parent)
-            .and_then(|()| write_atomically(&self.path, &milestone.encode()))
+        self.files
+            .create_dir(parent)
+            .and_then(|()| self.files.write_atomically(&self.path, &milestone.encode()))
             .map_err(|error| LogError::io("write", &self.path, error))?;
         self.on_disk = Some(milestone);
         Ok(())
@@ -234,6 +232,7 @@ mod tests {
     use paddock_consensus::Zxid;
 
     use super::{FoundMilestone, HEADER_BYTES, Milestone, MilestoneFile, Reached, milestone_path};
+    use crate::io::Files;
     use crate::log::GroupNumber;
     use crate::log::segment_path::SegmentPath;
 
@@ -281,8 +280,9 @@ mod tests {
         let segments = [SegmentPath::new(&dir, 5)];
         let milestone = milestone();
         let good = Reached { log_id: milestone.log_id, group: GroupNumber(9), zxid: milestone.zxid };
-        let missing =
-            |segments: &[SegmentPath], end: &Reached| milestone.missing(&dir, segments, end, 5).unwrap_or_default();
+        let missing = |segments: &[SegmentPath], end: &Reached| {
+            milestone.missing(&Files::Real, &dir, segments, end, 5).unwrap_or_default()
+        };
         assert!(missing(&[], &good).contains("no segment"));
         assert!(missing(&segments, &good).contains("is gone"));
         std::fs::write(&segments[0].path, [0; 4095]).unwrap();
@@ -296,7 +296,11 @@ mod tests {
         assert_eq!(missing(&segments, &later), "");
         std::fs::remove_file(&segments[0].path).unwrap();
         assert!(missing(&segments, &later).contains("is gone"));
-        assert_eq!(milestone.missing(&dir, &[SegmentPath::new(&dir, 6)], &later, 6), None, "it may be purged by then");
+        assert_eq!(
+            milestone.missing(&Files::Real, &dir, &[SegmentPath::new(&dir, 6)], &later, 6),
+            None,
+            "it may be purged by then"
+        );
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
@@ -304,13 +308,13 @@ mod tests {
     fn a_file_that_is_none_is_damaged_and_none_is_nothing() {
         let dir = std::env::temp_dir().join(format!("paddock-milestone-file-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
-        assert_eq!(FoundMilestone::read(&dir).unwrap(), FoundMilestone::Nothing);
-        let mut file = MilestoneFile::new(&dir, &FoundMilestone::Nothing);
+        assert_eq!(FoundMilestone::read(&Files::Real, &dir).unwrap(), FoundMilestone::Nothing);
+        let mut file = MilestoneFile::new(&Files::Real, &dir, &FoundMilestone::Nothing);
         file.write(milestone()).unwrap();
-        assert_eq!(FoundMilestone::read(&dir).unwrap(), FoundMilestone::Milestone(milestone()));
+        assert_eq!(FoundMilestone::read(&Files::Real, &dir).unwrap(), FoundMilestone::Milestone(milestone()));
         std::fs::write(milestone_path(&dir), b"").unwrap();
-        assert_eq!(FoundMilestone::read(&dir).unwrap(), FoundMilestone::Damaged);
-        assert!(FoundMilestone::read(Path::new("/dev/null")).is_err());
+        assert_eq!(FoundMilestone::read(&Files::Real, &dir).unwrap(), FoundMilestone::Damaged);
+        assert!(FoundMilestone::read(&Files::Real, Path::new("/dev/null")).is_err());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use paddock_consensus::Zxid;
 
+use crate::io::Files;
+
 /// So many of the newest older segments are looked after: those before them are seldom needed.
 const LOOKED_AFTER: usize = 16;
 
@@ -45,9 +47,9 @@ impl OlderSegments {
     }
 
     /// Takes one off whose file is gone, if one of the last few is.
-    pub fn take_lost(&mut self) -> Option<PathBuf> {
+    pub fn take_lost(&mut self, files: &Files) -> Option<PathBuf> {
         let looked_after = self.len().saturating_sub(LOOKED_AFTER)..self.len();
-        let lost = looked_after.into_iter().find(|at| matches!(self.0[*at].path.try_exists(), Ok(false)))?;
+        let lost = looked_after.into_iter().find(|at| matches!(files.exists(&self.0[*at].path), Ok(false)))?;
         self.0.remove(lost).map(|lost| lost.path)
     }
 }

@@ -33,7 +33,7 @@ use super::live_milestone::LiveMilestone;
 use super::milestone::Reached;
 use super::rolls::FIRST_BYTES;
 use super::segment::{Creator, Segment, ZERO_BYTES};
-use crate::io::{AlignedBuffer, Removed, remove_file};
+use crate::io::{AlignedBuffer, Removed};
 
 /// After a shortage it is tried again so much later.
 const RETRY: Duration = Duration::from_secs(1);
@@ -400,7 +400,7 @@ impl<'a> Maker<'a> {
     /// The segment counts from now on, and the milestone knows of it before the writer if it can be written.
     fn publish(&mut self) -> Result<(), LogError> {
         if let Some(segment) = &self.making {
-            segment.sync()?;
+            segment.sync(self.creator.files())?;
             let durable = self.shared.lock().durable;
             self.milestone.note_segment(segment, durable);
         }
@@ -418,7 +418,7 @@ impl<'a> Maker<'a> {
     fn give_up(&mut self, error: LogError) {
         let names = self.milestone.newest_sequence();
         if let Some(segment) = self.making.take_if(|segment| segment.sequence != names)
-            && let Err(error) = remove_file(&segment.path)
+            && let Err(error) = self.creator.files().remove(&segment.path)
         {
             not_removed(&segment.path, &error);
         }
@@ -446,7 +446,7 @@ impl<'a> Maker<'a> {
     }
 
     fn remove(&mut self, path: &Path) {
-        match Removed::begin(path) {
+        match Removed::begin(self.creator.files(), path) {
             Ok(removed) => self.removed = Some(removed),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
@@ -497,7 +497,7 @@ mod tests {
     use paddock_consensus::Zxid;
 
     use super::{FIRST_BYTES, LiveMilestone, Maker, Preallocator, Shared, State, Task};
-    use crate::io::sys;
+    use crate::io::{Files, sys};
     use crate::log::milestone::{Extent, FoundMilestone, Milestone, MilestoneFile, Reached};
     use crate::log::segment::Creator;
     use crate::log::segment_path::SegmentPath;
@@ -549,7 +549,7 @@ mod tests {
         let (data, milestone) = (dir.join("data"), dir.join("data/paddock-1/milestone"));
         drop(preallocator);
         std::fs::write(&data, b"no directory").unwrap();
-        let (creator, _) = Creator::new(&dir, 7).unwrap();
+        let (creator, _) = Creator::new(&Files::Real, &dir, 7).unwrap();
         let bell = sys::event_fd().unwrap().into();
         let mut preallocator = Preallocator::start(creator, live_milestone(&data), NOTHING, bell).unwrap();
         preallocator.order(8, FIRST_BYTES, NOTHING);
@@ -574,7 +574,7 @@ mod tests {
     fn start(name: &str) -> (PathBuf, Preallocator) {
         let dir = std::env::temp_dir().join(format!("paddock-preallocator-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
-        let (creator, _) = Creator::new(&dir, 1).unwrap();
+        let (creator, _) = Creator::new(&Files::Real, &dir, 1).unwrap();
         let bell = sys::event_fd().unwrap().into();
         let preallocator = Preallocator::start(creator, live_milestone(&dir), NOTHING, bell).unwrap();
         (dir, preallocator)
@@ -583,7 +583,7 @@ mod tests {
     const NOTHING: Reached = Reached { log_id: 1, group: GroupNumber(0), zxid: Zxid::ZERO };
 
     fn live_milestone(dir: &Path) -> LiveMilestone {
-        LiveMilestone::new(dir, MilestoneFile::new(dir, &FoundMilestone::Nothing))
+        LiveMilestone::new(dir, MilestoneFile::new(&Files::Real, dir, &FoundMilestone::Nothing))
     }
 
     #[test]
@@ -607,7 +607,7 @@ mod tests {
     fn a_full_disk_gets_back_at_once_what_was_to_go_by_and_by() {
         let dir = std::env::temp_dir().join(format!("paddock-preallocator-full-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
-        let (creator, _) = Creator::new(&dir, 1).unwrap();
+        let (creator, _) = Creator::new(&Files::Real, &dir, 1).unwrap();
         let old = [dir.join("old.1"), dir.join("old.2")];
         old.iter().for_each(|path| std::fs::write(path, b"old").unwrap());
         let state = Mutex::new(State::new(NOTHING));
@@ -629,7 +629,7 @@ mod tests {
     fn a_segment_that_the_milestone_names_is_not_given_back() {
         let dir = std::env::temp_dir().join(format!("paddock-preallocator-named-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
-        let (creator, _) = Creator::new(&dir, 1).unwrap();
+        let (creator, _) = Creator::new(&Files::Real, &dir, 1).unwrap();
         let segment = creator.create(2).unwrap();
         let path = segment.path.clone();
         let state = Mutex::new(State::new(NOTHING));
@@ -648,7 +648,7 @@ mod tests {
         let durable = Reached { log_id: 1, group: GroupNumber(7), zxid: Zxid(9) };
         preallocator.order(2, FIRST_BYTES, durable);
         preallocator.take(1).unwrap();
-        let noted = FoundMilestone::read(&dir).unwrap().milestone().cloned().unwrap();
+        let noted = FoundMilestone::read(&Files::Real, &dir).unwrap().milestone().cloned().unwrap();
         assert_eq!(noted, Milestone::new(&dir, Extent { sequence: 2, bytes: FIRST_BYTES }, durable));
         std::fs::remove_dir_all(&dir).unwrap();
     }

@@ -17,7 +17,7 @@ use super::segment::{list, truncate};
 use super::segment_path::{SegmentPath, directory};
 use super::shortened::remove_leftovers;
 use super::{LogConfig, LogError};
-use crate::io::remove_file;
+use crate::io::Files;
 
 /// What the opening found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,10 +59,11 @@ pub(super) fn recover(
     visit: &mut Visit<'_>,
 ) -> Result<(Recovery, Resume), LogError> {
     let directory = directory(&config.dir);
-    remove_leftovers(&directory)?;
-    let segments = list(&directory)?;
-    let found = FoundMilestone::read(&config.data_dir)?;
-    let scan = Scan::new(&config.dir, &segments, Some(after));
+    let files = &config.files;
+    remove_leftovers(files, &directory)?;
+    let segments = list(files, &directory)?;
+    let found = FoundMilestone::read(files, &config.data_dir)?;
+    let scan = Scan::new(files, &config.dir, &segments, Some(after));
     let start = scan.start()?;
     let mut replay = Replay { after, records: 0, certain: Certain::default(), read: Vec::new(), ahead, visit };
     let scanned = scan.run(start, &mut |group| replay.group(group));
@@ -71,14 +72,14 @@ pub(super) fn recover(
     let evidence = Evidence { place: config.place(after), segments: &segments, milestone: &found };
     let reached = evidence.reached(&end, evidence.log_id(&end).map_or_else(new_log_id, Ok)?);
     evidence.refuse_missing(&end, &reached, config.sync)?;
-    let older = replay.older_segments(&segments[..start], &end)?;
-    let mut milestone = MilestoneFile::new(&config.data_dir, &found);
+    let older = replay.older_segments(files, &segments[..start], &end)?;
+    let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
     milestone.note_end(&config.dir, older.newest(), reached)?;
     let torn_copy = end.torn.as_ref().and_then(|torn| {
-        let copied = copy_torn(&directory, torn);
+        let copied = copy_torn(files, &directory, torn);
         copied.inspect_err(|error| tracing::warn!("no copy is kept of what a crash has torn: {error}")).ok()
     });
-    cut(&segments, &end)?;
+    cut(files, &segments, &end)?;
 
     let recovery = Recovery {
         segments: older.len(),
@@ -134,13 +135,13 @@ struct Certain {
 
 impl Replay<'_, '_> {
     /// The segments that hold groups: those that were `skipped`, and those that were read.
-    fn older_segments(&self, skipped: &[SegmentPath], end: &End) -> Result<OlderSegments, LogError> {
+    fn older_segments(&self, files: &Files, skipped: &[SegmentPath], end: &End) -> Result<OlderSegments, LogError> {
         let bound = self.read.first().map_or(self.after, |first| first.before);
         let skipped = skipped.iter().map(|skipped| (skipped, bound));
         let read = self.read.iter().map(|read| (&read.segment, read.last));
         let mut older = Vec::new();
         for (SegmentPath { sequence, path }, last) in skipped.chain(read) {
-            let bytes = std::fs::metadata(path).map_err(|error| LogError::io("look at", path, error))?.len();
+            let bytes = files.metadata(path).map_err(|error| LogError::io("look at", path, error))?.bytes;
             older.push(OlderSegment { sequence: *sequence, path: path.clone(), bytes, last });
         }
         if let Some(newest) = older.last_mut().filter(|_| end.offset > 0) {
@@ -197,13 +198,13 @@ impl Certain {
 
 /// Removes everything behind the end, the last file first, so that a crash in between leaves no hole; then makes what is
 /// left durable, since it was read but perhaps never synced.
-fn cut(segments: &[SegmentPath], end: &End) -> Result<(), LogError> {
+fn cut(files: &Files, segments: &[SegmentPath], end: &End) -> Result<(), LogError> {
     let staying = end.segment + usize::from(end.offset > 0);
     for segment in segments.iter().skip(staying).rev() {
-        remove_file(&segment.path).map_err(|error| LogError::io("remove", &segment.path, error))?;
+        files.remove(&segment.path).map_err(|error| LogError::io("remove", &segment.path, error))?;
     }
     if end.offset > 0 {
-        truncate(&segments[end.segment].path, end.offset)?;
+        truncate(files, &segments[end.segment].path, end.offset)?;
     }
     Ok(())
 }

@@ -3,12 +3,11 @@
 //! Nothing tells whether it was acknowledged: a crash kept the last groups from being whole on the disk, and the disk may
 //! have done so later. No server reads it again, and where it cannot be copied the start says so and goes on without.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::scan::Torn;
-use crate::io::{remove_file, sync_dir};
+use crate::io::{Access, Files};
 
 const PREFIX: &str = "torn.";
 /// So many copies stay, the newest ones.
@@ -17,38 +16,37 @@ const COPIES_MAX: usize = 4;
 const BYTES_MAX: u64 = 16 << 20;
 
 /// Copies what is torn to `torn.<name of the segment>.<offset>` and says where.
-pub(super) fn copy_torn(directory: &Path, torn: &Torn) -> io::Result<PathBuf> {
-    let mut former = former(directory)?;
+pub(super) fn copy_torn(files: &Files, directory: &Path, torn: &Torn) -> io::Result<PathBuf> {
+    let mut former = former(files, directory)?;
     former.sort_by_key(|(modified, _)| *modified);
     let too_many = (former.len() + 1).saturating_sub(COPIES_MAX);
-    former.drain(..too_many).try_for_each(|(_, path)| remove_file(&path))?;
+    former.drain(..too_many).try_for_each(|(_, path)| files.remove(&path))?;
 
     let name = torn.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let path = directory.join(format!("{PREFIX}{name}.{:x}", torn.offset));
-    let copied = copy(torn, &path);
+    let copied = copy(files, torn, &path);
     if copied.is_err() {
         // Half a copy is worth less than its space.
-        let _ = std::fs::remove_file(&path);
+        let _ = files.unlink(&path);
     }
     copied.map(|()| path)
 }
 
-fn copy(torn: &Torn, path: &Path) -> io::Result<()> {
-    let mut from = File::open(&torn.file)?;
-    from.seek(SeekFrom::Start(torn.offset))?;
-    let mut file = File::create(path)?;
-    io::copy(&mut from.take(torn.bytes.min(BYTES_MAX)), &mut file)?;
+fn copy(files: &Files, torn: &Torn, path: &Path) -> io::Result<()> {
+    let from = files.open(&torn.file, Access::Read)?;
+    let file = files.open(path, Access::Replace)?;
+    file.copy_from(&from, torn.offset, torn.bytes.min(BYTES_MAX))?;
     file.sync_all()?;
-    sync_dir(path.parent().expect("it lies in a directory"))
+    files.sync_dir(path.parent().expect("it lies in a directory"))
 }
 
 /// The copies of former crashes, with the time of each.
-fn former(directory: &Path) -> io::Result<Vec<(std::time::SystemTime, PathBuf)>> {
+fn former(files: &Files, directory: &Path) -> io::Result<Vec<(std::time::SystemTime, PathBuf)>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            found.push((entry.metadata()?.modified()?, entry.path()));
+    for name in files.list(directory)? {
+        if name.to_string_lossy().starts_with(PREFIX) {
+            let path = directory.join(name);
+            found.push((files.metadata(&path)?.modified, path));
         }
     }
     Ok(found)
@@ -57,6 +55,7 @@ fn former(directory: &Path) -> io::Result<Vec<(std::time::SystemTime, PathBuf)>>
 #[cfg(test)]
 mod tests {
     use super::{COPIES_MAX, copy_torn};
+    use crate::io::Files;
     use crate::log::Torn;
 
     #[test]
@@ -67,7 +66,7 @@ mod tests {
         let file = dir.join("log.1");
         std::fs::write(&file, b"good, and torn").unwrap();
         for offset in 0..6 {
-            let path = copy_torn(&dir, &Torn { file: file.clone(), offset, bytes: 4 }).unwrap();
+            let path = copy_torn(&Files::Real, &dir, &Torn { file: file.clone(), offset, bytes: 4 }).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), b"good, and torn"[offset as usize..][..4]);
             // Each is older than the next, whatever the clock of the file system can tell.
             let age = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(offset);
@@ -76,7 +75,7 @@ mod tests {
         let left: Vec<bool> = (0..6).map(|offset| dir.join(format!("torn.log.1.{offset}")).exists()).collect();
         assert_eq!(left, [false, false, true, true, true, true]);
         assert_eq!(left.iter().filter(|left| **left).count(), COPIES_MAX);
-        assert!(copy_torn(&dir.join("none"), &Torn { file, offset: 0, bytes: 1 }).is_err());
+        assert!(copy_torn(&Files::Real, &dir.join("none"), &Torn { file, offset: 0, bytes: 1 }).is_err());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

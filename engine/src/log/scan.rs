@@ -27,8 +27,8 @@ use super::chain::Link;
 use super::format::{self, Fault, Group, HEADER_BYTES, Header};
 use super::segment_path::SegmentPath;
 use super::{Damage, LogError};
-use crate::io::Map;
 use crate::io::sys::WRITE_UNIT_MIN;
+use crate::io::{Files, Map};
 
 /// Zeros are looked over in pieces of this size.
 const PIECE_BYTES: usize = 1 << 20;
@@ -73,6 +73,7 @@ impl fmt::Display for Torn {
 
 /// See the module.
 pub(super) struct Scan<'a> {
+    files: &'a Files,
     data_log_dir: &'a Path,
     segments: &'a [SegmentPath],
     /// The snapshot has everything up to here; `None` if nobody asks for completeness.
@@ -93,8 +94,8 @@ enum Next {
 }
 
 impl<'a> Scan<'a> {
-    pub fn new(data_log_dir: &'a Path, segments: &'a [SegmentPath], after: Option<Zxid>) -> Self {
-        Scan { data_log_dir, segments, after, last: None, incarnation: Cell::new(0) }
+    pub fn new(files: &'a Files, data_log_dir: &'a Path, segments: &'a [SegmentPath], after: Option<Zxid>) -> Self {
+        Scan { files, data_log_dir, segments, after, last: None, incarnation: Cell::new(0) }
     }
 
     /// The newest segment from which a reader learns everything after `after`.
@@ -130,7 +131,7 @@ impl<'a> Scan<'a> {
 
     fn map(&self, at: usize) -> Result<Map, LogError> {
         let path = &self.segments[at].path;
-        Map::open(path).map_err(|error| LogError::io("read the log segment", path, error))
+        self.files.map(path).map_err(|error| LogError::io("read the log segment", path, error))
     }
 
     /// Segments follow each other without holes.
@@ -390,7 +391,7 @@ mod tests {
             first: Zxid(40),
             previous_crc: 77,
         };
-        let scan = Scan::new(Path::new("/"), &[], None);
+        let scan = Scan::new(&Files::Real, Path::new("/"), &[], None);
         assert_eq!(scan.follows(&header, 0), Ok(()));
         let other = Header { number: 6, ..header };
         assert!(scan.follows(&other, 0).is_err());

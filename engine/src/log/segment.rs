@@ -1,30 +1,26 @@
 //! The files of the log: how they are listed, made, zeroed and cut.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LogError;
 use super::segment_path::SegmentPath;
-use crate::io::sys::{WRITE_UNIT, free_bytes, identity, identity_at, link_count, write_unit};
-use crate::io::{AlignedBuffer, create_dir, sync_dir, write_fully};
+use crate::io::sys::WRITE_UNIT;
+use crate::io::{Access, AlignedBuffer, File, Files, write_fully};
 
 /// Zeros are written in pieces of this size, so that a group in between waits for one piece at most.
 pub(super) const ZERO_BYTES: usize = 256 << 10;
 
 /// The segments of a directory, ascending; other files are not looked at. A missing directory has none.
-pub(super) fn list(directory: &Path) -> Result<Vec<SegmentPath>, LogError> {
-    let failed = |error| LogError::io("list the directory", directory, error);
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
+pub(super) fn list(files: &Files, directory: &Path) -> Result<Vec<SegmentPath>, LogError> {
+    let names = match files.list(directory) {
+        Ok(names) => names,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(LogError::io("list the directory", directory, error)),
     };
     let mut found = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(failed)?.file_name();
+    for name in names {
         found.extend(name.to_str().and_then(|name| SegmentPath::of_name(directory, name)));
     }
     found.sort_by_key(|segment| segment.sequence);
@@ -32,11 +28,11 @@ pub(super) fn list(directory: &Path) -> Result<Vec<SegmentPath>, LogError> {
 }
 
 /// Cuts a segment to its first `length` bytes, durably.
-pub(super) fn truncate(path: &Path, length: u64) -> Result<(), LogError> {
-    let file = OpenOptions::new().write(true).open(path);
+pub(super) fn truncate(files: &Files, path: &Path, length: u64) -> Result<(), LogError> {
+    let file = files.open(path, Access::Write);
     let cut = file.and_then(|file| {
-        if file.metadata()?.len() > length {
-            file.set_len(length)?;
+        if file.length()? > length {
+            file.set_length(length)?;
         }
         file.sync_all()
     });
@@ -56,6 +52,7 @@ pub(super) struct Segment {
 /// How segments of this directory are created.
 #[derive(Clone, Debug)]
 pub(super) struct Creator {
+    files: Files,
     directory: PathBuf,
     /// Whether files are opened with O_DIRECT.
     direct: bool,
@@ -65,11 +62,12 @@ pub(super) struct Creator {
 
 impl Creator {
     /// Makes the directory and a first segment, and learns by that what its file system can do.
-    pub fn new(directory: &Path, sequence: u64) -> Result<(Creator, Segment), LogError> {
-        create_dir(directory).map_err(|error| LogError::io("create the directory", directory, error))?;
-        let mut creator = Creator { directory: directory.to_owned(), direct: true, unit: WRITE_UNIT };
+    pub fn new(files: &Files, directory: &Path, sequence: u64) -> Result<(Creator, Segment), LogError> {
+        files.create_dir(directory).map_err(|error| LogError::io("create the directory", directory, error))?;
+        let mut creator =
+            Creator { files: files.clone(), directory: directory.to_owned(), direct: true, unit: WRITE_UNIT };
         let segment = match creator.try_create(sequence) {
-            Ok(segment) => match write_unit(&segment.file) {
+            Ok(segment) => match segment.file.write_unit() {
                 Some(unit) => {
                     creator.unit = unit;
                     return Ok((creator, segment));
@@ -86,9 +84,13 @@ impl Creator {
 
     fn buffered(mut self, sequence: u64) -> Result<(Creator, Segment), LogError> {
         self.direct = false;
-        let _ = std::fs::remove_file(SegmentPath::new(&self.directory, sequence).path);
+        let _ = self.files.unlink(&SegmentPath::new(&self.directory, sequence).path);
         let segment = self.create(sequence)?;
         Ok((self, segment))
+    }
+
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// Where the segments are.
@@ -98,7 +100,7 @@ impl Creator {
 
     /// Bytes that are free on that file system, if it tells.
     pub fn free_bytes(&self) -> Option<u64> {
-        free_bytes(&self.directory).ok()
+        self.files.free_bytes(&self.directory)
     }
 
     /// Bytes that groups are aligned and padded to.
@@ -117,8 +119,7 @@ impl Creator {
 
     fn try_create(&self, sequence: u64) -> io::Result<Segment> {
         let SegmentPath { path, .. } = SegmentPath::new(&self.directory, sequence);
-        let flags = if self.direct { libc::O_DIRECT } else { 0 };
-        let file = OpenOptions::new().write(true).create_new(true).custom_flags(flags).open(&path)?;
+        let file = self.files.open(&path, Access::New { direct: self.direct })?;
         Ok(Segment { sequence, path, file: Arc::new(file), size: 0 })
     }
 
@@ -146,7 +147,7 @@ impl Segment {
     /// An error if the file was removed: what is written to it is durable for nobody. It asks the open file only, so that
     /// it can be asked for each group.
     pub fn has_name(&self) -> Result<(), LogError> {
-        match link_count(&self.file) {
+        match self.file.link_count() {
             Ok(0) => Err(LogError::Vanished { path: self.path.clone() }),
             Ok(_) => Ok(()),
             Err(error) => Err(LogError::io("look at", &self.path, error)),
@@ -154,20 +155,20 @@ impl Segment {
     }
 
     /// Whether the path still leads to this file. It does not when the file, or a directory on the way, was moved or removed.
-    pub fn is_at_its_path(&self) -> io::Result<bool> {
-        match identity_at(&self.path) {
-            Ok(named) => Ok(named == identity(&self.file)?),
+    pub fn is_at_its_path(&self, files: &Files) -> io::Result<bool> {
+        match files.identity(&self.path) {
+            Ok(named) => Ok(named == self.file.identity()?),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// Makes the file, its zeros and its name durable.
-    pub fn sync(&self) -> Result<(), LogError> {
+    pub fn sync(&self, files: &Files) -> Result<(), LogError> {
         let directory = self.path.parent().expect("a segment lies in a directory");
         self.file
             .sync_all()
-            .and_then(|()| sync_dir(directory))
+            .and_then(|()| files.sync_dir(directory))
             .map_err(|error| LogError::io("sync the log segment", &self.path, error))
     }
 }

@@ -1,14 +1,13 @@
 //! A group without its newest records, and the segment that ends with it.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
 use super::LogError;
 use super::format::{self, HEADER_BYTES, Header, RECORD_HEADER_BYTES};
-use crate::io::{remove_file, sync_dir};
+use crate::io::{Access, Files};
 
 /// The extension of a segment that is written beside the one that it replaces.
 const EXTENSION: &str = "cut";
@@ -28,27 +27,27 @@ pub(super) fn shorten(header: &Header, body: &[u8], zxid: Zxid) -> Vec<u8> {
 
 /// Replaces a segment by its first `length` bytes and a group behind them. After a crash the file has its old or its new
 /// content, whole, and what was written beside may be left.
-pub(super) fn replace(path: &Path, length: u64, group: &[u8]) -> Result<(), LogError> {
+pub(super) fn replace(files: &Files, path: &Path, length: u64, group: &[u8]) -> Result<(), LogError> {
     let beside = path.with_extension(format!("{}.{EXTENSION}", path.extension().unwrap_or_default().display()));
-    write_and_rename(path, &beside, length, group).map_err(|error| LogError::io("rewrite", path, error))
+    write_and_rename(files, path, &beside, length, group).map_err(|error| LogError::io("rewrite", path, error))
 }
 
-fn write_and_rename(path: &Path, beside: &Path, length: u64, group: &[u8]) -> io::Result<()> {
-    let mut file = File::create(beside)?;
-    io::copy(&mut File::open(path)?.take(length), &mut file)?;
-    file.write_all(group)?;
+fn write_and_rename(files: &Files, path: &Path, beside: &Path, length: u64, group: &[u8]) -> io::Result<()> {
+    let file = files.open(beside, Access::Replace)?;
+    file.copy_from(&files.open(path, Access::Read)?, 0, length)?;
+    file.write_all_at(group, length)?;
     file.sync_all()?;
-    std::fs::rename(beside, path)?;
-    sync_dir(path.parent().expect("a segment lies in a directory"))
+    files.rename(beside, path)?;
+    files.sync_dir(path.parent().expect("a segment lies in a directory"))
 }
 
 /// Removes what crashes have left beside segments that were to be replaced.
-pub(super) fn remove_leftovers(directory: &Path) -> Result<(), LogError> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Ok(()) };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+pub(super) fn remove_leftovers(files: &Files, directory: &Path) -> Result<(), LogError> {
+    let Ok(names) = files.list(directory) else { return Ok(()) };
+    let paths = names.into_iter().map(|name| directory.join(name));
     let left: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == EXTENSION)).collect();
     for path in left {
-        remove_file(&path).map_err(|error| LogError::io("remove", &path, error))?;
+        files.remove(&path).map_err(|error| LogError::io("remove", &path, error))?;
     }
     Ok(())
 }

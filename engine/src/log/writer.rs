@@ -20,7 +20,7 @@ use super::segment::{Creator, Segment, truncate};
 use super::segment_path::directory;
 use super::under_way::UnderWay;
 use super::{GroupBuffer, GroupNumber, LogConfig, LogError, LogStats};
-use crate::io::{Disk, IN_FLIGHT_MAX, Write, remove_file, sys};
+use crate::io::{Disk, IN_FLIGHT_MAX, Write, sys};
 
 /// The transaction log, opened for appending. See the [module](super).
 ///
@@ -67,7 +67,7 @@ impl Log {
         assert!((1..=IN_FLIGHT_MAX).contains(&config.in_flight), "1 to {IN_FLIGHT_MAX} groups can be under way");
         assert!(config.segment_bytes > 0, "a segment has a size");
         let (recovery, resume) = recover(&config, after, ahead, visit)?;
-        let (creator, mut current) = Creator::new(&directory(&config.dir), resume.next_sequence)?;
+        let (creator, mut current) = Creator::new(&config.files, &directory(&config.dir), resume.next_sequence)?;
         match Log::prepare(&config, &creator, &mut current) {
             // From here on the milestone may name the segment, so that it stays whatever happens. An empty one goes at the
             // next opening.
@@ -77,7 +77,7 @@ impl Log {
             }
             Err(error) => {
                 // Gives its space back.
-                let _ = remove_file(&current.path);
+                let _ = creator.files().remove(&current.path);
                 Err(error)
             }
         }
@@ -90,7 +90,7 @@ impl Log {
         while current.size < size {
             current.zero(&zeros, size)?;
         }
-        current.sync()?;
+        current.sync(&config.files)?;
         config.method.start(config.in_flight, config.sync, current, creator.unit())
     }
 
@@ -274,7 +274,7 @@ impl Log {
         let Log { config, under_way, preallocator, current, older, .. } = self;
         drop(under_way);
         let unused = preallocator.end();
-        let mut file = MilestoneFile::new(&config.data_dir, &FoundMilestone::Nothing);
+        let mut file = MilestoneFile::new(&config.files, &config.data_dir, &FoundMilestone::Nothing);
         let noted = if current.is_empty() {
             file.note_end(&config.dir, older.newest(), end)
         } else {
@@ -285,12 +285,16 @@ impl Log {
             Err(error) if error.is_shortage() => return left_as_after_a_crash(&error),
             noted => noted?,
         }
-        let remove = |path: PathBuf| match remove_file(&path) {
+        let remove = |path: PathBuf| match config.files.remove(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(LogError::io("remove", &path, error)),
             _ => Ok(()),
         };
         unused.map_or(Ok(()), remove)?;
-        if current.is_empty() { remove(current.path().to_owned()) } else { truncate(current.path(), current.end()) }
+        if current.is_empty() {
+            remove(current.path().to_owned())
+        } else {
+            truncate(&config.files, current.path(), current.end())
+        }
     }
 
     /// Whether the file that is written to is still where its name says: otherwise nobody will find what goes there.
@@ -298,7 +302,7 @@ impl Log {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        match self.current.is_at_its_path() {
+        match self.current.is_at_its_path(&self.config.files) {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.fail(LogError::Vanished { path: self.current.path().to_owned() })),
             // The file itself can be written to, whatever keeps its name from being looked at.
@@ -321,7 +325,7 @@ impl Log {
 
     /// An older segment that is gone, if one of the last few is; it is told once.
     pub fn take_lost_segment(&mut self) -> Option<PathBuf> {
-        self.older.take_lost()
+        self.older.take_lost(&self.config.files)
     }
 
     /// Has the milestone written again, in the background.

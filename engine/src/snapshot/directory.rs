@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
-use crate::io::{Removed, sync_dir};
+use crate::io::{Files, Removed};
 
 const PREFIX: &str = "snapshot.";
 const DIRECTORY: &str = "paddock-1";
@@ -21,20 +21,18 @@ pub fn snapshot_path(data_dir: &Path, zxid: Zxid) -> PathBuf {
 }
 
 /// The snapshots in place, oldest first, whether they hold or not.
-pub fn list(data_dir: &Path) -> io::Result<Vec<(Zxid, PathBuf)>> {
+pub fn list(files: &Files, data_dir: &Path) -> io::Result<Vec<(Zxid, PathBuf)>> {
     let directory = snapshot_dir(data_dir);
-    if !directory.exists() {
+    if !files.exists(&directory).unwrap_or(false) {
         return Ok(Vec::new());
     }
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(&directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
+    for name in files.list(&directory)? {
         let Some(hex) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
         if hex.len() == 16
             && let Ok(zxid) = i64::from_str_radix(hex, 16)
         {
-            found.push((Zxid(zxid), entry.path()));
+            found.push((Zxid(zxid), directory.join(&name)));
         }
     }
     found.sort();
@@ -55,8 +53,13 @@ pub const REMOVED_MAX: usize = 4;
 
 /// Removes all but the newest `keep` snapshots. `is_valid` is asked for those to be kept: one that does not hold is not
 /// counted, and not removed.
-pub fn purge(data_dir: &Path, keep: usize, mut is_valid: impl FnMut(&Path) -> bool) -> io::Result<Purged> {
-    let mut snapshots = list(data_dir)?;
+pub fn purge(
+    files: &Files,
+    data_dir: &Path,
+    keep: usize,
+    mut is_valid: impl FnMut(&Path) -> bool,
+) -> io::Result<Purged> {
+    let mut snapshots = list(files, data_dir)?;
     let mut kept = 0;
     let mut oldest_kept = None;
     while kept < keep
@@ -72,9 +75,9 @@ pub fn purge(data_dir: &Path, keep: usize, mut is_valid: impl FnMut(&Path) -> bo
     }
     let mut removed = Vec::new();
     for (_, path) in &snapshots {
-        removed.push(Removed::begin(path)?);
+        removed.push(Removed::begin(files, path)?);
         removed.truncate(REMOVED_MAX);
     }
-    sync_dir(&snapshot_dir(data_dir))?;
+    files.sync_dir(&snapshot_dir(data_dir))?;
     Ok(Purged { oldest_kept, removed })
 }

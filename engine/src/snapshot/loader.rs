@@ -22,7 +22,7 @@ use paddock_consensus::Zxid;
 use super::blocks::{Blocks, Fields};
 use super::format::{ArchivedAcls, ArchivedFooter, ArchivedHeader, ArchivedSessions, BlockKind, Footer, ZNODE_HEADER};
 use crate::acl::{Acl, AclTable, Entry, Id};
-use crate::io::{Map, advice};
+use crate::io::{Files, advice};
 use crate::stat::Stat;
 use crate::tree::{
     BulkLoader, Examined, Examiner, ExtendedTypes, HashSeed, Listed, LoadError, LoadedZnode, LongList, Tree,
@@ -72,8 +72,8 @@ impl fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 /// Loads a snapshot whole, or not at all.
-pub fn load(path: &Path, extended_types: ExtendedTypes) -> Result<LoadedSnapshot, SnapshotError> {
-    let map = Map::open(path).map_err(SnapshotError::Io)?;
+pub fn load(files: &Files, path: &Path, extended_types: ExtendedTypes) -> Result<LoadedSnapshot, SnapshotError> {
+    let map = files.map(path).map_err(SnapshotError::Io)?;
     let mut blocks = Blocks::begin(&map)?;
     let Some((BlockKind::Header, payload)) = blocks.next()? else { return Err(blocks.damaged("it has no header")) };
     let (zxid, seed) = blocks.access::<ArchivedHeader, _>(payload, |header| (header.zxid.to_native(), header.seed))?;
@@ -106,8 +106,8 @@ pub fn load(path: &Path, extended_types: ExtendedTypes) -> Result<LoadedSnapshot
 }
 
 /// Whether every block of the file is as it was written, without building anything of it.
-pub fn check(path: &Path) -> Result<(), SnapshotError> {
-    let map = Map::open(path).map_err(SnapshotError::Io)?;
+pub fn check(files: &Files, path: &Path) -> Result<(), SnapshotError> {
+    let map = files.map(path).map_err(SnapshotError::Io)?;
     let mut blocks = Blocks::begin(&map)?;
     let mut done = 0;
     while let Some((kind, _)) = blocks.next()? {

@@ -6,6 +6,7 @@ use paddock_consensus::Zxid;
 
 use super::{SnapshotError, check, list, load, purge, remove_unfinished, snapshot_dir, write};
 use crate::acl::{AclTable, Entry, Id};
+use crate::io::Files;
 use crate::stat::Stat;
 use crate::tree::{ExtendedTypes, HashSeed, NewZnode, Tree, Znode};
 
@@ -50,7 +51,10 @@ fn write_tree(place: &Place, tree: &mut Tree, zxid: i64) -> PathBuf {
     tree.reclaim();
     let pin = tree.pin().unwrap();
     let sessions = [(5, 4000), (-6, 8000)];
-    write(&place.0, &pin.view(), Zxid(zxid), &HashSeed(SEED), &sessions, &mut || true).unwrap().publish().unwrap()
+    write(&Files::Real, &place.0, &pin.view(), Zxid(zxid), &HashSeed(SEED), &sessions, &mut || true)
+        .unwrap()
+        .publish()
+        .unwrap()
 }
 
 fn content(tree: &Tree) -> Vec<String> {
@@ -69,8 +73,8 @@ fn what_is_written_is_what_is_loaded() {
     let place = Place::new("round");
     let mut tree = tree();
     let path = write_tree(&place, &mut tree, 77);
-    check(&path).unwrap();
-    let loaded = load(&path, ExtendedTypes::Off).unwrap();
+    check(&Files::Real, &path).unwrap();
+    let loaded = load(&Files::Real, &path, ExtendedTypes::Off).unwrap();
     assert_eq!(loaded.zxid, Zxid(77));
     assert_eq!(loaded.sessions.into_iter().collect::<Vec<_>>(), [(-6, 8000), (5, 4000)]);
     assert_eq!(loaded.tree.digest(), tree.digest());
@@ -90,8 +94,8 @@ fn the_longest_lists_are_loaded() {
         tree.create(NewZnode { path, data: None, acl, stat: Stat::default() }, -1);
     }
     let path = write_tree(&place, &mut tree, 78);
-    check(&path).unwrap();
-    let loaded = load(&path, ExtendedTypes::Off).unwrap();
+    check(&Files::Real, &path).unwrap();
+    let loaded = load(&Files::Real, &path, ExtendedTypes::Off).unwrap();
     assert_eq!(content(&loaded.tree), content(&tree));
 }
 
@@ -102,8 +106,11 @@ fn damage_anywhere_is_found() {
     let whole = std::fs::read(&path).unwrap();
     let damaged = |bytes: &[u8], what: &str| {
         std::fs::write(&path, bytes).unwrap();
-        assert!(matches!(check(&path), Err(SnapshotError::Damaged { .. })), "{what}: check");
-        assert!(matches!(load(&path, ExtendedTypes::Off), Err(SnapshotError::Damaged { .. })), "{what}: load");
+        assert!(matches!(check(&Files::Real, &path), Err(SnapshotError::Damaged { .. })), "{what}: check");
+        assert!(
+            matches!(load(&Files::Real, &path, ExtendedTypes::Off), Err(SnapshotError::Damaged { .. })),
+            "{what}: load"
+        );
     };
     for at in (0..whole.len()).step_by(whole.len() / 50).chain([whole.len() - 1]) {
         let mut bytes = whole.clone();
@@ -123,15 +130,15 @@ fn purge_keeps_so_many_that_hold() {
     for zxid in 1..=6 {
         write_tree(&place, &mut tree, zxid);
     }
-    let newest = list(&place.0).unwrap().pop().unwrap().1;
+    let newest = list(&Files::Real, &place.0).unwrap().pop().unwrap().1;
     std::fs::write(&newest, b"rubbish").unwrap();
-    let purged = purge(&place.0, 3, |_| false).unwrap();
+    let purged = purge(&Files::Real, &place.0, 3, |_| false).unwrap();
     assert_eq!(purged.oldest_kept, None);
-    assert_eq!(list(&place.0).unwrap().len(), 6, "where too few hold, all stay");
-    let purged = purge(&place.0, 3, |path| check(path).is_ok()).unwrap();
+    assert_eq!(list(&Files::Real, &place.0).unwrap().len(), 6, "where too few hold, all stay");
+    let purged = purge(&Files::Real, &place.0, 3, |path| check(&Files::Real, path).is_ok()).unwrap();
     assert_eq!(purged.oldest_kept, Some(Zxid(3)));
     assert_eq!(purged.removed.len(), 2);
-    let left: Vec<i64> = list(&place.0).unwrap().into_iter().map(|(zxid, _)| zxid.0).collect();
+    let left: Vec<i64> = list(&Files::Real, &place.0).unwrap().into_iter().map(|(zxid, _)| zxid.0).collect();
     assert_eq!(left, [3, 4, 5, 6]);
 }
 
@@ -141,9 +148,9 @@ fn a_snapshot_that_is_given_up_is_not_in_place() {
     let mut tree = tree();
     let _sealed = tree.seal();
     let pin = tree.pin().unwrap();
-    let error = write(&place.0, &pin.view(), Zxid(1), &HashSeed(SEED), &[], &mut || false).unwrap_err();
+    let error = write(&Files::Real, &place.0, &pin.view(), Zxid(1), &HashSeed(SEED), &[], &mut || false).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::Interrupted);
-    assert!(list(&place.0).unwrap().is_empty());
+    assert!(list(&Files::Real, &place.0).unwrap().is_empty());
     assert_eq!(files(&place), [""; 0], "nothing of it is left");
 }
 
@@ -158,13 +165,13 @@ fn a_snapshot_that_is_not_put_in_place_leaves_nothing() {
     let mut tree = tree();
     let _sealed = tree.seal();
     let pin = tree.pin().unwrap();
-    let written = write(&place.0, &pin.view(), Zxid(1), &HashSeed(SEED), &[], &mut || true).unwrap();
+    let written = write(&Files::Real, &place.0, &pin.view(), Zxid(1), &HashSeed(SEED), &[], &mut || true).unwrap();
     assert_eq!(files(&place), ["snapshot.tmp"]);
     drop(written);
     assert_eq!(files(&place), [""; 0]);
     // What a crash has left goes at the next start.
     std::fs::write(snapshot_dir(&place.0).join("snapshot.tmp"), b"half").unwrap();
-    remove_unfinished(&place.0);
+    remove_unfinished(&Files::Real, &place.0);
     assert_eq!(files(&place), [""; 0]);
-    remove_unfinished(&place.0);
+    remove_unfinished(&Files::Real, &place.0);
 }

@@ -1,8 +1,7 @@
 //! Writing a snapshot, from a version that is held meanwhile.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,7 +15,7 @@ use super::format::{
     block_header,
 };
 use crate::acl::{Acl, AclList};
-use crate::io::sync_dir;
+use crate::io::{Access, File, Files};
 use crate::tree::{HashSeed, View, Znode};
 
 /// What is written until it is complete.
@@ -27,21 +26,30 @@ const SYNC_BYTES: usize = 4 * 1024 * 1024;
 
 /// The unfinished file. It goes when it is not put in place, for whatever reason, so that it takes no space from the log.
 #[derive(Debug)]
-struct Temporary(PathBuf);
+struct Temporary {
+    files: Files,
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn of(files: &Files, data_dir: &Path) -> Temporary {
+        Temporary { files: files.clone(), path: snapshot_dir(data_dir).join(TEMPORARY) }
+    }
+}
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.0)
+        if let Err(error) = self.files.unlink(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(%error, file = %self.0.display(), "an unfinished snapshot cannot be removed; the next start tries again");
+            tracing::warn!(%error, file = %self.path.display(), "an unfinished snapshot cannot be removed; the next start tries again");
         }
     }
 }
 
 /// Removes what a crash has left of a snapshot that was being written: it is of no use, and the log may need the space.
-pub fn remove_unfinished(data_dir: &Path) {
-    drop(Temporary(snapshot_dir(data_dir).join(TEMPORARY)));
+pub fn remove_unfinished(files: &Files, data_dir: &Path) {
+    drop(Temporary::of(files, data_dir));
 }
 
 /// A snapshot that is on disk but not in place yet.
@@ -59,6 +67,7 @@ pub struct WrittenSnapshot {
 /// # Errors
 /// Of the file system; `Interrupted` when it was given up.
 pub fn write(
+    files: &Files,
     data_dir: &Path,
     view: &View<'_>,
     zxid: Zxid,
@@ -66,8 +75,8 @@ pub fn write(
     sessions: &[(i64, i32)],
     go_on: &mut dyn FnMut() -> bool,
 ) -> io::Result<WrittenSnapshot> {
-    let temporary = Temporary(snapshot_dir(data_dir).join(TEMPORARY));
-    let file = File::create(&temporary.0)?;
+    let temporary = Temporary::of(files, data_dir);
+    let file = files.open(&temporary.path, Access::Replace)?;
     let mut blocks = Blocks { file, dirty: 0, bytes: 0 };
     blocks.raw(MAGIC)?;
     let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
@@ -92,8 +101,9 @@ pub fn write(
 impl WrittenSnapshot {
     /// Puts it in place. Only now does it count, so its transactions must be durable before.
     pub fn publish(self) -> io::Result<PathBuf> {
-        std::fs::rename(&self.temporary.0, &self.path)?;
-        sync_dir(self.path.parent().expect("a snapshot lies in a directory"))?;
+        let files = &self.temporary.files;
+        files.rename(&self.temporary.path, &self.path)?;
+        files.sync_dir(self.path.parent().expect("a snapshot lies in a directory"))?;
         Ok(self.path)
     }
 }
@@ -122,7 +132,7 @@ struct Blocks {
 impl Blocks {
     fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         for piece in bytes.chunks(SYNC_BYTES) {
-            self.file.write_all(piece)?;
+            self.file.write_all_at(piece, self.bytes)?;
             self.bytes += piece.len() as u64;
             self.dirty += piece.len();
             if self.dirty >= SYNC_BYTES {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use paddock_consensus::Zxid;
+use paddock_engine::io::Files;
 use paddock_engine::log::{Entry, Log, LogConfig, LogError, Place, Recovery, Verdict, inspect};
 
 /// A directory that goes with the value.
@@ -37,7 +38,7 @@ impl Fresh {
     }
 
     pub fn place(&self) -> Place<'_> {
-        Place { dir: &self.0, data_dir: &self.0, snapshot: Zxid::ZERO }
+        Place { files: &Files::Real, dir: &self.0, data_dir: &self.0, snapshot: Zxid::ZERO }
     }
 
     /// The same log in another directory, without its milestone: it has to tell by itself what is missing.
@@ -111,7 +112,7 @@ pub struct Group {
 
 pub fn groups(dir: &Path) -> (Vec<Group>, Verdict) {
     let mut found: Vec<Group> = Vec::new();
-    let verdict = inspect(dir, &mut |entry| match entry {
+    let verdict = inspect(&Files::Real, dir, &mut |entry| match entry {
         Entry::Segment { .. } => {}
         Entry::Group { file, offset, bytes, number, before, .. } => {
             found.push(Group { file: file.to_owned(), offset, length: 96, bytes, number, last: before.0 });

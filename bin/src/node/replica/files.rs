@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
-use paddock_engine::io::{DataDir, create_dir};
+use paddock_engine::io::DataDir;
 use paddock_engine::log::{Log, milestone_path};
 use paddock_engine::snapshot::{snapshot_dir, snapshot_path};
 
@@ -18,7 +18,7 @@ use super::error::ReplicaError;
 const LOOKS_APART: Duration = Duration::from_secs(1);
 
 /// The files of the `dataDir` that a running server does not have open.
-pub struct Files {
+pub struct FilesInPlace {
     data_dir: Arc<DataDir>,
     milestone: PathBuf,
     /// It was told that the milestone is gone, and it has not come back yet.
@@ -30,10 +30,10 @@ pub struct Files {
     next_look: Option<Instant>,
 }
 
-impl Files {
+impl FilesInPlace {
     /// `snapshot` is the newest one.
-    pub fn new(data_dir: Arc<DataDir>, snapshot: Option<Zxid>) -> Files {
-        Files {
+    pub fn new(data_dir: Arc<DataDir>, snapshot: Option<Zxid>) -> FilesInPlace {
+        FilesInPlace {
             milestone: milestone_path(data_dir.path()),
             is_milestone_lost: false,
             newest_snapshot: snapshot.map(|zxid| snapshot_path(data_dir.path(), zxid)),
@@ -73,7 +73,7 @@ impl Files {
     /// A file that is gone; it is told once.
     fn take_lost(&mut self) -> Option<PathBuf> {
         // A directory that cannot be looked into for a moment has lost nothing yet.
-        let is_lost = |path: &PathBuf| matches!(path.try_exists(), Ok(false));
+        let is_lost = |path: &PathBuf| matches!(self.data_dir.files().exists(path), Ok(false));
         let was_lost = std::mem::replace(&mut self.is_milestone_lost, is_lost(&self.milestone));
         if self.is_milestone_lost && !was_lost {
             return Some(self.milestone.clone());
@@ -106,7 +106,7 @@ impl Files {
             lost.display()
         );
         let directory = snapshot_dir(self.data_dir.path());
-        if let Err(error) = create_dir(&directory) {
+        if let Err(error) = self.data_dir.files().create_dir(&directory) {
             tracing::error!(%error, directory = %directory.display(), "the directory cannot be put back");
         }
         self.is_snapshot_due = true;

@@ -51,7 +51,7 @@ mod throttle;
 mod version;
 
 pub use self::error::ReplicaError;
-pub use self::files::Files;
+pub use self::files::FilesInPlace;
 pub use self::head::GARBAGE_MAX;
 pub use self::long_work::SliceClock;
 
@@ -92,7 +92,7 @@ pub struct Replica {
     sessions: Sessions,
     housekeeping: Housekeeping,
     snapshots: Snapshots,
-    files: Files,
+    files: FilesInPlace,
     shortage: Shortage,
     /// The monotonic clock at the last turn.
     now: Instant,
@@ -113,7 +113,7 @@ pub struct Parts {
     pub throttle: RequestThrottleSettings,
     pub snapshotter: Snapshotter,
     pub trigger: Trigger,
-    pub files: Files,
+    pub files: FilesInPlace,
     /// [`GARBAGE_MAX`], or less, bytes.
     pub garbage_max: usize,
     pub slice_clock: SliceClock,

@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 use paddock_consensus::Zxid;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::io::DataDir;
+use paddock_engine::io::{DataDir, Files};
 use paddock_engine::jute::Write;
 use paddock_engine::log::{Log, LogConfig};
 use paddock_engine::request::opcode;
@@ -27,7 +27,7 @@ use paddock_net::status::Status;
 use super::draft::VERSION_TXNS;
 use super::home::Home;
 use super::long_work::STEPS_PER_TURN;
-use super::{Files, GARBAGE_MAX, Parts, READERS_WAIT, RETRY, Replica};
+use super::{FilesInPlace, GARBAGE_MAX, Parts, READERS_WAIT, RETRY, Replica};
 use crate::config::{NewSessions, RequestThrottleSettings};
 use crate::node::moment::Moment;
 use crate::node::snapshotter::{self, Snapshotter, Trigger};
@@ -109,12 +109,17 @@ impl World {
                 wait_max: None,
             },
             snapshotter: Snapshotter::start(
-                snapshotter::Settings { data_dir: dir.0.clone(), seed: HashSeed([7; 16]), retain: None },
+                snapshotter::Settings {
+                    files: Files::Real,
+                    data_dir: dir.0.clone(),
+                    seed: HashSeed([7; 16]),
+                    retain: None,
+                },
                 bell,
             )
             .unwrap(),
             trigger: Trigger::new(u64::MAX, u64::MAX),
-            files: Files::new(Arc::new(DataDir::open(&dir.0, false).unwrap()), None),
+            files: FilesInPlace::new(Arc::new(DataDir::open(&Files::Real, &dir.0, false).unwrap()), None),
             garbage_max: GARBAGE_MAX,
             slice_clock: Box::new(move || *told.lock().unwrap()),
             start: at,

@@ -1,0 +1,210 @@
+//! Files by their names.
+//!
+//! Creating, renaming or removing a file changes its directory, and that change is durable only after the directory
+//! itself has been synced; a file whose content was synced can otherwise be gone.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::access::Access;
+use super::file::File;
+use super::metadata::{Identity, Metadata};
+use super::{Map, sys};
+
+/// Where files are: cheap to clone, and handed down to whoever has to do with files.
+#[derive(Clone, Default, Debug)]
+pub enum Files {
+    /// Those of this machine.
+    #[default]
+    Real,
+}
+
+impl Files {
+    pub fn open(&self, path: &Path, access: Access) -> io::Result<File> {
+        match self {
+            Files::Real => access.options().open(path).map(File::Real),
+        }
+    }
+
+    /// A small file, of which at most so many bytes are read. Whatever lies there, nothing is waited for.
+    pub fn read(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+        match self {
+            Files::Real => {
+                let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+                let mut bytes = Vec::new();
+                io::Read::read_to_end(&mut io::Read::take(file, most as u64), &mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// A whole file as bytes.
+    pub fn map(&self, path: &Path) -> io::Result<Map> {
+        self.open(path, Access::Read)?.map()
+    }
+
+    pub fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        match self {
+            Files::Real => {
+                let found = std::fs::metadata(path)?;
+                Ok(Metadata { is_directory: found.is_dir(), bytes: found.len(), modified: found.modified()? })
+            }
+        }
+    }
+
+    /// Whether something has that name.
+    pub fn exists(&self, path: &Path) -> io::Result<bool> {
+        match self.metadata(path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The names in a directory, in no order.
+    pub fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        match self {
+            Files::Real => std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect(),
+        }
+    }
+
+    /// What tells the file or directory at a path from all others.
+    pub fn identity(&self, path: &Path) -> io::Result<Identity> {
+        match self {
+            Files::Real => sys::identity_at(path),
+        }
+    }
+
+    /// Whether two paths name one directory, by a link perhaps. A path that leads nowhere is the same as no other.
+    pub fn is_same_directory(&self, one: &Path, other: &Path) -> bool {
+        let is_same = || Some(self.identity(one).ok()? == self.identity(other).ok()?);
+        one == other || is_same().unwrap_or(false)
+    }
+
+    /// What may still be written to the file system of a directory, in bytes, if that can be told.
+    pub fn free_bytes(&self, directory: &Path) -> Option<u64> {
+        match self {
+            Files::Real => sys::free_bytes(directory).ok(),
+        }
+    }
+
+    /// Gives a file another name in its directory, also one that another file has, which loses it. Not durable.
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match self {
+            Files::Real => std::fs::rename(from, to),
+        }
+    }
+
+    /// Takes a file's name away. Not durable: it may be there again after a power cut.
+    pub fn unlink(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Files::Real => std::fs::remove_file(path),
+        }
+    }
+
+    /// Makes creations, renames and removals in a directory durable.
+    pub fn sync_dir(&self, directory: &Path) -> io::Result<()> {
+        self.open(directory, Access::Read)?.sync_all()
+    }
+
+    /// Removes a file so that it stays removed.
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
+        self.unlink(path)?;
+        self.sync_dir(parent_of(path))
+    }
+
+    /// Creates a directory and the missing ones above it; each survives a power cut. An existing one is fine.
+    pub fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut missing = Vec::new();
+        let mut at = path;
+        while !at.as_os_str().is_empty() && !self.exists(at)? {
+            missing.push(at);
+            let Some(parent) = at.parent() else { break };
+            at = parent;
+        }
+        for directory in missing.into_iter().rev() {
+            match self.create_one_dir(directory) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                _ => self.sync_dir(parent_of(directory))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn create_one_dir(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Files::Real => std::fs::create_dir(path),
+        }
+    }
+
+    /// Replaces a file: after a power cut at any moment it has its old or its new content, whole. The new content is first
+    /// written beside it, as `<name>.tmp`.
+    pub fn write_atomically(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".tmp");
+        let beside = PathBuf::from(beside);
+        let result = self.write_and_rename(path, &beside, bytes);
+        if result.is_err() {
+            // The first error is the one to report; a leftover is overwritten by the next attempt.
+            let _ = self.unlink(&beside);
+        }
+        result
+    }
+
+    fn write_and_rename(&self, path: &Path, beside: &Path, bytes: &[u8]) -> io::Result<()> {
+        let file = self.open(beside, Access::Replace)?;
+        file.write_all_at(bytes, 0)?;
+        file.sync_all()?;
+        self.rename(beside, path)?;
+        self.sync_dir(parent_of(path))
+    }
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) => Path::new("."),
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Files;
+    use std::path::PathBuf;
+
+    fn fresh(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("paddock-files-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        dir
+    }
+
+    #[test]
+    fn one_directory_may_have_two_names() {
+        let dir = fresh("names");
+        std::fs::create_dir_all(dir.join("a")).unwrap();
+        std::os::unix::fs::symlink(dir.join("a"), dir.join("b")).unwrap();
+        let is_same = |one: PathBuf, other: PathBuf| Files::Real.is_same_directory(&one, &other);
+        assert!(is_same(dir.join("a"), dir.join("b")));
+        assert!(is_same(dir.join("a"), dir.join("a/../a")));
+        assert!(!is_same(dir.join("a"), dir.clone()));
+        assert!(!is_same(dir.join("none"), dir.join("no other")));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let dir = fresh("atomic");
+        std::fs::create_dir(&dir).unwrap();
+        let path = dir.join("acceptedEpoch");
+        Files::Real.write_atomically(&path, b"1").unwrap();
+        Files::Real.write_atomically(&path, b"22").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"22");
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
+        assert!(Files::Real.write_atomically(&dir.join("none/x"), b"").is_err());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
