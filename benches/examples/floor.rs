@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl Server {
         let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let ring = Ring::new(IN_FLIGHT)?;
-        let completions = BorrowedFd::as_raw_fd(&ring.event_fd());
+        let completions = ring.event_fd().expect("a ring has one").as_raw_fd();
         poll.registry().register(&mut SourceFd(&completions), DISK, Interest::READABLE)?;
         Ok(Server {
             poll,

@@ -50,8 +50,8 @@ pub trait Disk: Send {
     fn wait(&mut self) -> io::Result<()>;
 
     /// Readable after each completion, at the latest until it is reaped. Watch it edge-triggered (as mio does): nobody
-    /// reads it empty.
-    fn event_fd(&self) -> BorrowedFd<'_>;
+    /// reads it empty. `None` where a scheduler knows by itself.
+    fn event_fd(&self) -> Option<BorrowedFd<'_>>;
 
     /// For people.
     fn name(&self) -> &'static str;

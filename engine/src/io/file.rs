@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::metadata::Identity;
+use super::simulated::OpenFile;
 use super::{Map, sys};
 
 /// Copied at a time.
@@ -15,6 +16,7 @@ const COPY_BYTES: usize = 64 << 10;
 pub enum File {
     /// Of this machine.
     Real(std::fs::File),
+    Simulated(OpenFile),
 }
 
 impl File {
@@ -25,6 +27,7 @@ impl File {
     pub(super) fn real(&self) -> &std::fs::File {
         match self {
             File::Real(file) => file,
+            File::Simulated(_) => panic!("a simulated file is none of this machine"),
         }
     }
 
@@ -32,6 +35,7 @@ impl File {
     pub fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         match self {
             File::Real(file) => file.read_at(bytes, offset),
+            File::Simulated(file) => file.read_at(bytes, offset),
         }
     }
 
@@ -39,6 +43,7 @@ impl File {
     pub fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         match self {
             File::Real(file) => file.write_at(bytes, offset),
+            File::Simulated(file) => file.write_at(bytes, offset),
         }
     }
 
@@ -46,6 +51,7 @@ impl File {
     pub fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         match self {
             File::Real(file) => file.write_all_at(bytes, offset),
+            File::Simulated(file) => file.write_at(bytes, offset).map(|_| ()),
         }
     }
 
@@ -72,6 +78,7 @@ impl File {
     pub fn length(&self) -> io::Result<u64> {
         match self {
             File::Real(file) => Ok(file.metadata()?.len()),
+            File::Simulated(file) => file.length(),
         }
     }
 
@@ -79,6 +86,7 @@ impl File {
     pub fn set_length(&self, bytes: u64) -> io::Result<()> {
         match self {
             File::Real(file) => file.set_len(bytes),
+            File::Simulated(file) => file.set_length(bytes),
         }
     }
 
@@ -86,6 +94,7 @@ impl File {
     pub fn sync_data(&self) -> io::Result<()> {
         match self {
             File::Real(file) => file.sync_data(),
+            File::Simulated(file) => file.sync(),
         }
     }
 
@@ -93,6 +102,7 @@ impl File {
     pub fn sync_all(&self) -> io::Result<()> {
         match self {
             File::Real(file) => file.sync_all(),
+            File::Simulated(file) => file.sync(),
         }
     }
 
@@ -100,6 +110,7 @@ impl File {
     pub fn map(&self) -> io::Result<Map> {
         match self {
             File::Real(file) => Map::of(file),
+            File::Simulated(file) => file.read().map(Map::holding),
         }
     }
 
@@ -107,6 +118,7 @@ impl File {
     pub fn try_lock(&self) -> Result<(), TryLockError> {
         match self {
             File::Real(file) => file.try_lock(),
+            File::Simulated(file) => file.try_lock(),
         }
     }
 
@@ -114,6 +126,7 @@ impl File {
     pub fn identity(&self) -> io::Result<Identity> {
         match self {
             File::Real(file) => sys::identity(file),
+            File::Simulated(file) => Ok(file.identity()),
         }
     }
 
@@ -121,6 +134,7 @@ impl File {
     pub fn link_count(&self) -> io::Result<u32> {
         match self {
             File::Real(file) => sys::link_count(file),
+            File::Simulated(file) => file.link_count(),
         }
     }
 
@@ -128,6 +142,7 @@ impl File {
     pub fn is_last_use(&self) -> bool {
         match self {
             File::Real(file) => file.metadata().is_ok_and(|found| found.nlink() == 0) && sys::is_only_user(file),
+            File::Simulated(file) => file.is_last_use(),
         }
     }
 
@@ -135,6 +150,7 @@ impl File {
     pub fn write_unit(&self) -> Option<usize> {
         match self {
             File::Real(file) => sys::write_unit(file),
+            File::Simulated(file) => file.write_unit(),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::access::Access;
 use super::file::File;
 use super::metadata::{Identity, Metadata};
+use super::simulated::{FileSystem, OpenFile};
 use super::{Map, sys};
 
 /// Where files are: cheap to clone, and handed down to whoever has to do with files.
@@ -20,12 +21,14 @@ pub enum Files {
     /// Those of this machine.
     #[default]
     Real,
+    Simulated(FileSystem),
 }
 
 impl Files {
     pub fn open(&self, path: &Path, access: Access) -> io::Result<File> {
         match self {
             Files::Real => access.options().open(path).map(File::Real),
+            Files::Simulated(files) => OpenFile::open(files, path, access).map(File::Simulated),
         }
     }
 
@@ -36,6 +39,12 @@ impl Files {
                 let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
                 let mut bytes = Vec::new();
                 io::Read::read_to_end(&mut io::Read::take(file, most as u64), &mut bytes)?;
+                Ok(bytes)
+            }
+            Files::Simulated(files) => {
+                let mut bytes = vec![0; most];
+                let count = OpenFile::open(files, path, Access::Read)?.read_at(&mut bytes, 0)?;
+                bytes.truncate(count);
                 Ok(bytes)
             }
         }
@@ -52,6 +61,7 @@ impl Files {
                 let found = std::fs::metadata(path)?;
                 Ok(Metadata { is_directory: found.is_dir(), bytes: found.len(), modified: found.modified()? })
             }
+            Files::Simulated(files) => files.metadata(path),
         }
     }
 
@@ -68,6 +78,7 @@ impl Files {
     pub fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
         match self {
             Files::Real => std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect(),
+            Files::Simulated(files) => files.list(directory),
         }
     }
 
@@ -75,6 +86,7 @@ impl Files {
     pub fn identity(&self, path: &Path) -> io::Result<Identity> {
         match self {
             Files::Real => sys::identity_at(path),
+            Files::Simulated(files) => files.identity(path),
         }
     }
 
@@ -88,6 +100,7 @@ impl Files {
     pub fn free_bytes(&self, directory: &Path) -> Option<u64> {
         match self {
             Files::Real => sys::free_bytes(directory).ok(),
+            Files::Simulated(files) => files.free_bytes().ok(),
         }
     }
 
@@ -95,6 +108,7 @@ impl Files {
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         match self {
             Files::Real => std::fs::rename(from, to),
+            Files::Simulated(files) => files.rename(from, to),
         }
     }
 
@@ -102,6 +116,7 @@ impl Files {
     pub fn unlink(&self, path: &Path) -> io::Result<()> {
         match self {
             Files::Real => std::fs::remove_file(path),
+            Files::Simulated(files) => files.unlink(path),
         }
     }
 
@@ -137,6 +152,7 @@ impl Files {
     fn create_one_dir(&self, path: &Path) -> io::Result<()> {
         match self {
             Files::Real => std::fs::create_dir(path),
+            Files::Simulated(files) => files.create_dir(path),
         }
     }
 

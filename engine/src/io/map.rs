@@ -23,10 +23,15 @@ const PAGE_BYTES: usize = 4096;
 
 /// A read-only view of a whole file.
 pub struct Map {
-    /// `None` for an empty file, which cannot be mapped.
-    map: Option<Mmap>,
+    bytes: Bytes,
     /// All below this offset has been brought in.
     present: AtomicUsize,
+}
+
+enum Bytes {
+    Mapped(Mmap),
+    /// Of an empty file, which cannot be mapped, or of a simulated one.
+    Held(Vec<u8>),
 }
 
 /// The device cannot read the page at this offset.
@@ -38,21 +43,36 @@ pub struct Unreadable {
 impl Map {
     /// The content of a file of this machine.
     pub(super) fn of(file: &File) -> io::Result<Map> {
-        let map = if file.metadata()?.len() == 0 {
-            None
+        let bytes = if file.metadata()?.len() == 0 {
+            Bytes::Held(Vec::new())
         } else {
             // SAFETY: nobody may truncate or write the file while it is mapped. A server holds the lock of the data
             // directory, so that no other touches it, and unmaps before it truncates; who only inspects holds none, but
             // what a server removes meanwhile stays whole for whoever has it open (`Removed`). A foreign process that
             // breaks the rule can make reads fault or change under us; every byte read is checked by a CRC.
-            Some(unsafe { Mmap::map(file) }?)
+            Bytes::Mapped(unsafe { Mmap::map(file) }?)
         };
-        Ok(Map { map, present: AtomicUsize::new(0) })
+        Ok(Map { bytes, present: AtomicUsize::new(0) })
+    }
+
+    /// The content of a simulated file.
+    pub(super) fn holding(bytes: Vec<u8>) -> Map {
+        Map { present: AtomicUsize::new(bytes.len()), bytes: Bytes::Held(bytes) }
+    }
+
+    fn mapped(&self) -> Option<&Mmap> {
+        match &self.bytes {
+            Bytes::Mapped(map) => Some(map),
+            Bytes::Held(_) => None,
+        }
     }
 
     /// In bytes.
     pub fn len(&self) -> usize {
-        self.map.as_ref().map_or(0, |map| map.len())
+        match &self.bytes {
+            Bytes::Mapped(map) => map.len(),
+            Bytes::Held(bytes) => bytes.len(),
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -67,7 +87,10 @@ impl Map {
         while self.present.load(Ordering::Relaxed) < end {
             self.bring_in_window()?;
         }
-        Ok(self.map.as_ref().map_or(&[], |map| &map[start..end]))
+        Ok(match &self.bytes {
+            Bytes::Mapped(map) => &map[start..end],
+            Bytes::Held(bytes) => &bytes[start..end],
+        })
     }
 
     fn bring_in_window(&self) -> Result<(), Unreadable> {
@@ -89,7 +112,7 @@ impl Map {
     /// read of them again comes in by faults, so it must not be.
     pub fn forget(&self, range: Range<usize>) {
         let (start, end) = (range.start.next_multiple_of(PAGE_BYTES), range.end / PAGE_BYTES * PAGE_BYTES);
-        if let Some(map) = self.map.as_ref().filter(|map| start < end && end <= map.len()) {
+        if let Some(map) = self.mapped().filter(|map| start < end && end <= map.len()) {
             // SAFETY: the map is read-only and of a file, so dropped pages come back with the same bytes.
             let _ = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
         }
@@ -97,13 +120,13 @@ impl Map {
 
     /// Has the disk read a range without waiting for it. A hint: where it fails, the pages come later.
     fn ask_for(&self, range: Range<usize>) {
-        if let Some(map) = self.map.as_ref().filter(|_| !range.is_empty()) {
+        if let Some(map) = self.mapped().filter(|_| !range.is_empty()) {
             let _ = map.advise_range(Advice::WillNeed, range.start, range.len());
         }
     }
 
     fn is_readable(&self, range: Range<usize>) -> bool {
-        let Some(map) = &self.map else { return true };
+        let Some(map) = self.mapped() else { return true };
         match map.advise_range(Advice::PopulateRead, range.start, range.len()) {
             Ok(()) => true,
             // EFAULT: the access would have raised SIGBUS. EHWPOISON: the memory itself is broken. Anything else (EINVAL

@@ -13,6 +13,7 @@
 //! | `map` | [`Map`]: a file as bytes, with I/O errors as errors |
 //! | `directory` | [`DataDir`]: a directory that one process uses |
 //! | `removal` | [`Removed`]: a large file that goes a piece at a time |
+//! | `simulated` | files and a disk of a simulated machine, whose power can be cut at any moment |
 //! | `advice` | what a person can do about an error of the system |
 //! | `sys` | safe wrappers over the few calls that `std` lacks |
 //!
@@ -30,6 +31,7 @@ mod map;
 mod metadata;
 mod removal;
 mod ring;
+pub mod simulated;
 pub mod sys;
 mod thread;
 

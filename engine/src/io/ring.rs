@@ -133,9 +133,9 @@ impl Disk for Ring {
         if self.is_idle() || !self.ring.completion().is_empty() { Ok(()) } else { self.enter(1) }
     }
 
-    fn event_fd(&self) -> BorrowedFd<'_> {
+    fn event_fd(&self) -> Option<BorrowedFd<'_>> {
         // SAFETY: the ring keeps its file open for as long as it is borrowed.
-        unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }
+        Some(unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) })
     }
 
     fn name(&self) -> &'static str {

@@ -105,8 +105,8 @@ impl Disk for WriteThread {
         Ok(())
     }
 
-    fn event_fd(&self) -> BorrowedFd<'_> {
-        self.event.as_fd()
+    fn event_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.event.as_fd())
     }
 
     fn name(&self) -> &'static str {

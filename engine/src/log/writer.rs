@@ -335,8 +335,8 @@ impl Log {
 
     /// Readable when there are completions, and when a segment is ready. Watch them edge-triggered, as mio does; nobody
     /// reads them empty.
-    pub fn event_fds(&self) -> [RawFd; 2] {
-        [self.under_way.disk().event_fd().as_raw_fd(), self.bell.as_raw_fd()]
+    pub fn event_fds(&self) -> Vec<RawFd> {
+        self.under_way.disk().event_fd().iter().map(AsRawFd::as_raw_fd).chain([self.bell.as_raw_fd()]).collect()
     }
 
     /// For the start's report: how groups get to the disk.

@@ -1,0 +1,463 @@
+//! The files of a simulated machine, and its crashes.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::choice::{Choice, Seeded};
+use super::fault::{Effect, Fault, Faults, Operation};
+use super::image::Image;
+use super::names::Node;
+use crate::io::access::Access;
+use crate::io::metadata::{Identity, Metadata};
+
+/// What direct writes are aligned and padded to, unless told otherwise.
+const UNIT: usize = 512;
+
+/// A handle on the files of one simulated machine, as they are between two crashes: what has a handle of the time before a
+/// crash is refused, as a process that the crash has ended cannot do anything any more.
+#[derive(Clone, Debug)]
+pub struct FileSystem {
+    shared: Arc<Mutex<State>>,
+    life: u64,
+}
+
+/// What the disk was like just before something was done to it.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// What was done, and to what; `None` for the moment at which it was asked for.
+    pub next: Option<(Operation, PathBuf)>,
+    image: Image,
+    unit: usize,
+}
+
+impl Moment {
+    /// The machine after a power cut in this moment; it goes its own way.
+    pub fn crashed(&self, choice: &mut dyn Choice) -> FileSystem {
+        FileSystem::of(State::new(self.image.crashed(choice), self.unit, 0))
+    }
+
+    /// How many sectors, lengths and names the power cut may keep or lose.
+    pub fn pending(&self) -> usize {
+        self.image.pending()
+    }
+}
+
+/// A write that goes on.
+#[derive(Debug)]
+struct UnderWay {
+    disk: u64,
+    ticket: u64,
+    path: PathBuf,
+    node: Node,
+    offset: u64,
+    length: u64,
+    is_durable: bool,
+}
+
+/// A write that has ended: disk, ticket and the number of the error.
+type Ended = (u64, u64, Option<i32>);
+
+#[derive(Debug)]
+struct State {
+    image: Image,
+    life: u64,
+    unit: usize,
+    /// What all files may have together, bytes.
+    space: u64,
+    faults: Faults,
+    draws: Seeded,
+    /// Of everything that was changed.
+    changes: u64,
+    /// How often each is open.
+    open: BTreeMap<Node, u32>,
+    /// Which handle has it locked.
+    locked: BTreeMap<Node, u64>,
+    handles: u64,
+    under_way: Vec<UnderWay>,
+    ended: Vec<Ended>,
+    recorded: Option<Vec<Moment>>,
+}
+
+fn error(number: i32) -> io::Error {
+    io::Error::from_raw_os_error(number)
+}
+
+impl State {
+    fn new(image: Image, unit: usize, seed: u64) -> State {
+        State {
+            image,
+            life: 0,
+            unit,
+            space: u64::MAX,
+            faults: Faults::default(),
+            draws: Seeded::new(seed),
+            changes: 0,
+            open: BTreeMap::new(),
+            locked: BTreeMap::new(),
+            handles: 0,
+            under_way: Vec::new(),
+            ended: Vec::new(),
+            recorded: None,
+        }
+    }
+
+    fn moment(&self, next: Option<(Operation, PathBuf)>) -> Moment {
+        Moment { next, image: self.image.clone(), unit: self.unit }
+    }
+
+    /// The moment before an operation. Whether it is to be done.
+    fn begin(&mut self, operation: Operation, path: &Path) -> io::Result<bool> {
+        if self.recorded.is_some() {
+            let moment = self.moment(Some((operation, path.to_owned())));
+            self.recorded.get_or_insert_default().push(moment);
+        }
+        self.changes += 1;
+        match self.faults.meet(operation) {
+            None => Ok(true),
+            Some(Effect::IsLeftOut) => Ok(false),
+            Some(Effect::Fails(number)) => Err(error(number)),
+        }
+    }
+
+    /// Refuses a file to grow beyond the space that there is.
+    fn take_space(&self, node: Node, end: u64) -> io::Result<()> {
+        let length = self.image.file(node)?.content.length();
+        let used = if end > length { self.used_bytes().saturating_add(end - length) } else { 0 };
+        if used > self.space { Err(error(libc::ENOSPC)) } else { Ok(()) }
+    }
+
+    fn used_bytes(&self) -> u64 {
+        self.image.used_bytes(|node| self.open.contains_key(&node))
+    }
+
+    fn sweep(&mut self) {
+        let (image, open) = (&mut self.image, &self.open);
+        image.sweep(|node| open.contains_key(&node));
+    }
+
+    fn write(&mut self, node: Node, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.take_space(node, offset + bytes.len() as u64)?;
+        let changed = self.changes;
+        let stored = self.image.file_mut(node)?;
+        stored.content.write(bytes, offset);
+        stored.changed = changed;
+        Ok(())
+    }
+}
+
+impl FileSystem {
+    /// An empty one. The seed decides where the caller does not.
+    pub fn new(seed: u64) -> FileSystem {
+        FileSystem::of(State::new(Image::new(), UNIT, seed))
+    }
+
+    fn of(state: State) -> FileSystem {
+        FileSystem { life: state.life, shared: Arc::new(Mutex::new(state)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, if no crash has come since this handle was had.
+    fn state(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.lock();
+        if state.life == self.life { Ok(state) } else { Err(error(libc::EIO)) }
+    }
+
+    /// Sets what direct writes are aligned and padded to, a power of two from 512 on.
+    pub fn set_unit(&self, bytes: usize) {
+        self.lock().unit = bytes;
+    }
+
+    /// Sets how many bytes all files may have together.
+    pub fn set_space(&self, bytes: u64) {
+        self.lock().space = bytes;
+    }
+
+    pub fn add_fault(&self, fault: Fault) {
+        self.lock().faults.add(fault);
+    }
+
+    pub fn clear_faults(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// Cuts the power. Returns the machine as it starts again; this handle and what was opened by it are of no use any more.
+    pub fn crash(&self, choice: &mut dyn Choice) -> FileSystem {
+        let mut state = self.lock();
+        let image = state.image.crashed(choice);
+        let (life, handles) = (state.life + 1, state.handles);
+        let recorded = state.recorded.take();
+        let next = State { life, handles, recorded, ..State::new(image, state.unit, state.draws.draw()) };
+        *state = State { space: state.space, ..next };
+        drop(state);
+        FileSystem { shared: Arc::clone(&self.shared), life }
+    }
+
+    /// The disk as it is.
+    pub fn moment(&self) -> Moment {
+        self.lock().moment(None)
+    }
+
+    /// Keeps the moment before each operation from now on.
+    pub fn record(&self) {
+        self.lock().recorded = Some(Vec::new());
+    }
+
+    /// How many moments are kept.
+    pub fn recorded_count(&self) -> usize {
+        self.lock().recorded.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Hands out the moments that were kept, and keeps no more.
+    pub fn take_recorded(&self) -> Vec<Moment> {
+        self.lock().recorded.take().unwrap_or_default()
+    }
+
+    /// How many writes are under way.
+    pub fn under_way(&self) -> usize {
+        self.lock().under_way.len()
+    }
+
+    /// Ends one of the writes that are under way, the `index`-th.
+    ///
+    /// # Panics
+    /// If so many are not under way.
+    pub fn complete(&self, index: usize) {
+        let mut state = self.lock();
+        let write = state.under_way.remove(index);
+        let mut outcome = state.begin(Operation::Complete, &write.path);
+        if let (Ok(true), true) = (&outcome, write.is_durable) {
+            let stored = state.image.file_mut(write.node);
+            outcome = stored.map(|stored| {
+                stored.content.sync_range(write.offset, write.length);
+                true
+            });
+        }
+        let number = outcome.err().map(|error| error.raw_os_error().unwrap_or(libc::EIO));
+        state.ended.push((write.disk, write.ticket, number));
+    }
+
+    /// Ends one of a disk's writes, if there are any; the seed decides which.
+    pub(super) fn complete_one_of(&self, disk: u64) {
+        let mut state = self.lock();
+        let of_disk = (0..state.under_way.len()).filter(|index| state.under_way[*index].disk == disk);
+        let of_disk: Vec<usize> = of_disk.collect();
+        if of_disk.is_empty() {
+            return;
+        }
+        let chosen = of_disk[state.draws.choose(of_disk.len())];
+        drop(state);
+        self.complete(chosen);
+    }
+
+    /// A number that no other handle has.
+    pub(super) fn number(&self) -> io::Result<u64> {
+        let mut state = self.state()?;
+        state.handles += 1;
+        Ok(state.handles)
+    }
+
+    /// Starts a write: from now on a crash may keep any of its sectors.
+    pub(super) fn submit(
+        &self,
+        (disk, ticket): (u64, u64),
+        (node, path): (Node, &Path),
+        (bytes, offset): (&[u8], u64),
+        is_durable: bool,
+    ) -> io::Result<()> {
+        let mut state = self.state()?;
+        if state.begin(Operation::Submit, path)? {
+            state.write(node, bytes, offset)?;
+        }
+        let (path, length) = (path.to_owned(), bytes.len() as u64);
+        state.under_way.push(UnderWay { disk, ticket, path, node, offset, length, is_durable });
+        Ok(())
+    }
+
+    /// The writes of a disk that have ended: ticket and outcome.
+    pub(super) fn take_ended(&self, disk: u64) -> io::Result<Vec<(u64, io::Result<()>)>> {
+        let mut state = self.state()?;
+        let (of_disk, others): (Vec<Ended>, Vec<Ended>) = state.ended.drain(..).partition(|ended| ended.0 == disk);
+        state.ended = others;
+        Ok(of_disk
+            .into_iter()
+            .map(|(_, ticket, number)| (ticket, number.map_or(Ok(()), |number| Err(error(number)))))
+            .collect())
+    }
+
+    pub(super) fn has_ended(&self, disk: u64) -> io::Result<bool> {
+        Ok(self.state()?.ended.iter().any(|ended| ended.0 == disk))
+    }
+
+    /// Finds or makes what is to be opened; it counts as open until [`close`](Self::close).
+    pub(super) fn open(&self, path: &Path, access: Access) -> io::Result<Node> {
+        let mut state = self.state()?;
+        let found = state.image.find(path);
+        let is_missing = found.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let makes = matches!(access, Access::Keep | Access::Replace | Access::New { .. });
+        let node = match found {
+            Ok(_) if matches!(access, Access::New { .. }) => return Err(error(libc::EEXIST)),
+            Ok(node) if state.image.is_directory(node) && access != Access::Read => return Err(error(libc::EISDIR)),
+            Ok(node) => node,
+            Err(_) if is_missing && makes => {
+                // Nothing can be opened that was left out.
+                state.begin(Operation::Create, path)?;
+                state.image.create_file(path)?
+            }
+            Err(error) => return Err(error),
+        };
+        if access == Access::Replace && state.image.file(node)?.content.length() > 0 {
+            state.begin(Operation::SetLength, path)?;
+            state.image.file_mut(node)?.content.set_length(0);
+        }
+        *state.open.entry(node).or_default() += 1;
+        Ok(node)
+    }
+
+    /// An open file goes, and the lock that this handle has on it.
+    pub(super) fn close(&self, node: Node, handle: u64) {
+        let Ok(mut state) = self.state() else { return };
+        let count = state.open.entry(node).or_default();
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            state.open.remove(&node);
+            state.sweep();
+        }
+        if state.locked.get(&node) == Some(&handle) {
+            state.locked.remove(&node);
+        }
+    }
+
+    /// Whether this handle has the lock now.
+    pub(super) fn try_lock(&self, node: Node, handle: u64) -> io::Result<bool> {
+        Ok(*self.state()?.locked.entry(node).or_insert(handle) == handle)
+    }
+
+    pub(super) fn read_at(&self, node: Node, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(self.state()?.image.file(node)?.content.read(bytes, offset))
+    }
+
+    pub(super) fn write_at(&self, node: Node, path: &Path, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut state = self.state()?;
+        if state.begin(Operation::Write, path)? {
+            state.write(node, bytes, offset)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn length(&self, node: Node) -> io::Result<u64> {
+        Ok(self.state()?.image.file(node)?.content.length())
+    }
+
+    pub(super) fn set_length(&self, node: Node, path: &Path, bytes: u64) -> io::Result<()> {
+        let mut state = self.state()?;
+        if state.begin(Operation::SetLength, path)? {
+            state.take_space(node, bytes)?;
+            let changed = state.changes;
+            let stored = state.image.file_mut(node)?;
+            stored.content.set_length(bytes);
+            stored.changed = changed;
+        }
+        Ok(())
+    }
+
+    /// Makes a file's content durable, or a directory's names.
+    pub(super) fn sync(&self, node: Node, path: &Path) -> io::Result<()> {
+        let mut state = self.state()?;
+        let is_directory = state.image.is_directory(node);
+        let operation = if is_directory { Operation::SyncDirectory } else { Operation::SyncFile };
+        let begun = state.begin(operation, path);
+        let State { image, draws, .. } = &mut *state;
+        match begun {
+            Ok(true) if is_directory => image.names_mut(node)?.sync(),
+            Ok(true) => image.file_mut(node)?.content.sync(),
+            Ok(false) => {}
+            Err(error) if is_directory => {
+                image.names_mut(node)?.lose_pending(draws);
+                return Err(error);
+            }
+            Err(error) => {
+                image.file_mut(node)?.content.lose_pending(draws);
+                return Err(error);
+            }
+        }
+        state.sweep();
+        Ok(())
+    }
+
+    pub(super) fn link_count(&self, node: Node) -> io::Result<u32> {
+        Ok(self.state()?.image.link_count(node))
+    }
+
+    pub(super) fn is_last_use(&self, node: Node) -> io::Result<bool> {
+        let state = self.state()?;
+        Ok(state.image.link_count(node) == 0 && state.open.get(&node) == Some(&1))
+    }
+
+    pub(super) fn unit(&self) -> io::Result<usize> {
+        Ok(self.state()?.unit)
+    }
+
+    pub(super) fn identity_of(node: Node) -> Identity {
+        (0, 0, node)
+    }
+
+    pub(in crate::io) fn identity(&self, path: &Path) -> io::Result<Identity> {
+        Ok(Self::identity_of(self.state()?.image.find(path)?))
+    }
+
+    pub(in crate::io) fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        let state = self.state()?;
+        let node = state.image.find(path)?;
+        let is_directory = state.image.is_directory(node);
+        let (bytes, changed) = match is_directory {
+            true => (0, 0),
+            false => {
+                let stored = state.image.file(node)?;
+                (stored.content.length(), stored.changed)
+            }
+        };
+        Ok(Metadata { is_directory, bytes, modified: SystemTime::UNIX_EPOCH + Duration::from_nanos(changed) })
+    }
+
+    pub(in crate::io) fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        let state = self.state()?;
+        let names = state.image.names(state.image.find(directory)?)?;
+        Ok(names.iter().map(|(name, _)| name.clone()).collect())
+    }
+
+    pub(in crate::io) fn create_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state()?;
+        if state.begin(Operation::Create, path)? {
+            state.image.create_directory(path)?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::io) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state()?;
+        if state.begin(Operation::Rename, to)? {
+            state.image.rename(from, to)?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::io) fn unlink(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state()?;
+        if state.begin(Operation::Unlink, path)? {
+            state.image.unlink(path)?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::io) fn free_bytes(&self) -> io::Result<u64> {
+        let state = self.state()?;
+        Ok(state.space.saturating_sub(state.used_bytes()))
+    }
+}
