@@ -19,7 +19,7 @@ pub struct Sources {
 
 impl Sources {
     /// Has the poll tell of them.
-    pub fn register(registry: &Registry, log: [RawFd; 2], stop: OwnedFd) -> io::Result<Sources> {
+    pub fn register(registry: &Registry, log: Vec<RawFd>, stop: OwnedFd) -> io::Result<Sources> {
         for fd in log {
             registry.register(&mut SourceFd(&fd), LOG, Interest::READABLE)?;
         }

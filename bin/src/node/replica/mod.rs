@@ -166,7 +166,7 @@ impl Replica {
     }
 
     /// What becomes readable when the log has something to tell. Watch it edge-triggered; nobody reads it empty.
-    pub fn event_fds(&mut self) -> [RawFd; 2] {
+    pub fn event_fds(&mut self) -> Vec<RawFd> {
         self.head.log().event_fds()
     }
 
