@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::throttle::{ConnectionThrottle, Handshake, ThrottleSettings};
+use crate::throttle::{ConnectionThrottle, ConnectionThrottleSettings, Handshake};
 
 /// The limits that the reactors share.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub fn new(throttle: ThrottleSettings, large: LargeRequests) -> Limits {
+    pub fn new(throttle: ConnectionThrottleSettings, large: LargeRequests) -> Limits {
         let throttle = (throttle.tokens > 0).then(|| Mutex::new(ConnectionThrottle::new(throttle, 0)));
         Limits { since: Instant::now(), throttle, large }
     }

@@ -8,7 +8,7 @@
 
 /// What the operator decides. Of the defaults only `tokens` turns the throttle on.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct ThrottleSettings {
+pub struct ConnectionThrottleSettings {
     /// The size of the bucket; 0 turns the throttle off.
     pub tokens: u64,
     /// So many tokens come back in each `fill_time_ms`, which is at least 1.
@@ -42,7 +42,7 @@ pub enum Handshake {
 
 #[derive(Debug)]
 pub struct ConnectionThrottle {
-    settings: ThrottleSettings,
+    settings: ConnectionThrottleSettings,
     tokens_max: u64,
     fill_count: u64,
     tokens: u64,
@@ -53,7 +53,7 @@ pub struct ConnectionThrottle {
 }
 
 impl ConnectionThrottle {
-    pub fn new(settings: ThrottleSettings, now_ms: u64) -> ConnectionThrottle {
+    pub fn new(settings: ConnectionThrottleSettings, now_ms: u64) -> ConnectionThrottle {
         let scale = settings.weights.map_or(1, |weights| weights.global);
         let tokens_max = settings.tokens.saturating_mul(scale);
         ConnectionThrottle {
@@ -117,10 +117,10 @@ impl ConnectionThrottle {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConnectionThrottle, Handshake, ThrottleSettings, Weights};
+    use super::{ConnectionThrottle, ConnectionThrottleSettings, Handshake, Weights};
 
-    fn settings(tokens: u64) -> ThrottleSettings {
-        ThrottleSettings {
+    fn settings(tokens: u64) -> ConnectionThrottleSettings {
+        ConnectionThrottleSettings {
             tokens,
             fill_count: 1,
             fill_time_ms: 10,
@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn kinds_have_their_weights() {
         let weights = Weights { global: 3, local: 1, renew: 2 };
-        let mut throttle = ConnectionThrottle::new(ThrottleSettings { weights: Some(weights), ..settings(2) }, 0);
+        let mut throttle =
+            ConnectionThrottle::new(ConnectionThrottleSettings { weights: Some(weights), ..settings(2) }, 0);
         // Six tokens: the bucket is for two global sessions.
         for (handshake, admitted) in [
             (Handshake::Renew, true),
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_chance_rises_while_the_bucket_is_empty_and_falls_when_it_is_full() {
-        let settings = ThrottleSettings { freeze_time_ms: Some(0), fill_count: 0, ..settings(1) };
+        let settings = ConnectionThrottleSettings { freeze_time_ms: Some(0), fill_count: 0, ..settings(1) };
         let mut throttle = ConnectionThrottle::new(settings, 0);
         assert!(throttle.admits(Handshake::Global, 0, 0.9));
         for now in 1..=2 {
@@ -186,7 +187,8 @@ mod tests {
 
     #[test]
     fn the_chance_stays_within_its_bounds_and_within_its_freeze_time() {
-        let settings = ThrottleSettings { freeze_time_ms: Some(5), drop_increase: 0.75, fill_count: 0, ..settings(1) };
+        let settings =
+            ConnectionThrottleSettings { freeze_time_ms: Some(5), drop_increase: 0.75, fill_count: 0, ..settings(1) };
         let mut throttle = ConnectionThrottle::new(settings, 0);
         throttle.tokens = 0;
         let chances = [0, 5, 6, 7, 12, 18].map(|now| {
@@ -198,7 +200,7 @@ mod tests {
 
     #[test]
     fn insane_numbers_overflow_nothing() {
-        let settings = ThrottleSettings { fill_count: u64::MAX, fill_time_ms: 0, ..settings(u64::MAX) };
+        let settings = ConnectionThrottleSettings { fill_count: u64::MAX, fill_time_ms: 0, ..settings(u64::MAX) };
         let mut throttle = ConnectionThrottle::new(settings, 0);
         assert!(throttle.admits(Handshake::Global, u64::MAX, 0.0));
         assert!(throttle.admits(Handshake::Global, 0, 0.0), "a clock that goes back");

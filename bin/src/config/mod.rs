@@ -37,7 +37,7 @@ pub use whitelist::Whitelist;
 
 use paddock_engine::acl::DigestAlgorithm;
 use paddock_engine::io::sys;
-use paddock_net::throttle::ThrottleSettings as ConnectionThrottleSettings;
+use paddock_net::throttle::ConnectionThrottleSettings;
 
 use std::fmt;
 use std::io::{self, Read};

@@ -48,7 +48,7 @@ impl Acceptor {
         let outcome = accept(
             listener,
             || status.peers.has_room(),
-            |stream, address, port| place(clients, next_reactor, stream, address, port),
+            |stream, address, port| assign(clients, next_reactor, stream, address, port),
         );
         self.is_due = matches!(outcome, Accepted::Some);
         match outcome {
@@ -68,7 +68,7 @@ impl Acceptor {
 }
 
 /// Gives a new connection to the reactor whose turn it is.
-fn place(clients: &mut Clients, next_reactor: &mut usize, stream: TcpStream, address: IpAddr, port: u16) {
+fn assign(clients: &mut Clients, next_reactor: &mut usize, stream: TcpStream, address: IpAddr, port: u16) {
     let settings = &clients.ledger.settings;
     let (per_address_max, total_max) = (settings.connections_per_address_max, settings.connections_max);
     if !clients.ledger.figures.status().peers.admit(address, per_address_max, total_max) {

@@ -20,7 +20,7 @@ use paddock_engine::path;
 use paddock_engine::tree::View;
 
 use crate::exchange::{ConnectionId, Release};
-use crate::read::watches::{WatchPlace, watch_place};
+use crate::read::watches::{WatchScope, watch_scope};
 use crate::time_share::TimeShare;
 use crate::watch::{Foreseen, Watches};
 
@@ -97,10 +97,10 @@ impl Ahead {
     /// Whether a read sets a watch of which there may be an event between the view and the version ahead. `is_keeper`: its
     /// connection may ask for ClickHouse Keeper's operations.
     pub fn concerns_watch(&self, before: View<'_>, after: View<'_>, opcode: i32, is_keeper: bool, body: &[u8]) -> bool {
-        match watch_place(opcode, is_keeper, body) {
-            WatchPlace::Nowhere => false,
-            WatchPlace::Anywhere => true,
-            WatchPlace::At(path) => is_touched(before, after, path.as_deref().unwrap_or_default()),
+        match watch_scope(opcode, is_keeper, body) {
+            WatchScope::Nowhere => false,
+            WatchScope::Anywhere => true,
+            WatchScope::At(path) => is_touched(before, after, path.as_deref().unwrap_or_default()),
         }
     }
 }

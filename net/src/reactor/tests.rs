@@ -20,7 +20,7 @@ use crate::exchange::{Answer, AnswerKind, ConnectionId, Errand, Exchange, Inquir
 use crate::limits::{LargeRequests, Limits};
 use crate::memory::Memory;
 use crate::status::{ReactorStatus, Status};
-use crate::throttle::ThrottleSettings;
+use crate::throttle::ConnectionThrottleSettings;
 
 /// Nothing takes this long; a test that waits longer has failed.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -59,8 +59,8 @@ fn settings() -> Settings {
     }
 }
 
-fn throttle() -> ThrottleSettings {
-    ThrottleSettings {
+fn throttle() -> ConnectionThrottleSettings {
+    ConnectionThrottleSettings {
         tokens: 0,
         fill_count: 1,
         fill_time_ms: 1,

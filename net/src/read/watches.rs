@@ -18,17 +18,18 @@ use crate::watch::Kind;
 /// The zxid of notifications that make up for missed ones.
 const ZXID_MADE_UP: i64 = -1;
 
-/// Where a read would set watches.
+/// The paths at which a read sets watches.
 #[derive(PartialEq, Eq, Debug)]
-pub enum WatchPlace<'a> {
+pub enum WatchScope<'a> {
     Nowhere,
     At(Text<'a>),
-    /// Below a path, or at several.
+    /// At all paths below one, or at several.
     Anywhere,
 }
 
-/// Where the read sets watches if it succeeds. `is_keeper`: its connection may ask for Keeper's operations.
-pub fn watch_place(opcode: i32, is_keeper: bool, body: &[u8]) -> WatchPlace<'_> {
+/// The paths at which the read sets watches if it succeeds. `is_keeper`: its connection may ask for ClickHouse Keeper's
+/// operations.
+pub fn watch_scope(opcode: i32, is_keeper: bool, body: &[u8]) -> WatchScope<'_> {
     let reader = &mut Reader::new(body);
     match opcode {
         opcode::EXISTS
@@ -37,17 +38,17 @@ pub fn watch_place(opcode: i32, is_keeper: bool, body: &[u8]) -> WatchPlace<'_> 
         | opcode::GET_CHILDREN2
         | keeper::FILTERED_LIST
         | keeper::FILTERED_LIST_WITH_STATS_AND_DATA => match Watched::read(reader) {
-            Ok(Watched { path, watch: true }) => WatchPlace::At(path),
-            _ => WatchPlace::Nowhere,
+            Ok(Watched { path, watch: true }) => WatchScope::At(path),
+            _ => WatchScope::Nowhere,
         },
         opcode::ADD_WATCH => {
             match Numbered::read(reader).map(|request| (Kind::of_mode(request.number), request.path)) {
-                Ok((Some(Kind::Recursive), _)) => WatchPlace::Anywhere,
-                Ok((Some(_), path)) => WatchPlace::At(path),
-                _ => WatchPlace::Nowhere,
+                Ok((Some(Kind::Recursive), _)) => WatchScope::Anywhere,
+                Ok((Some(_), path)) => WatchScope::At(path),
+                _ => WatchScope::Nowhere,
             }
         }
-        opcode::MULTI_READ if !is_keeper => WatchPlace::Nowhere,
+        opcode::MULTI_READ if !is_keeper => WatchScope::Nowhere,
         opcode::GET_ACL
         | opcode::PING
         | opcode::CHECK_WATCHES
@@ -55,9 +56,9 @@ pub fn watch_place(opcode: i32, is_keeper: bool, body: &[u8]) -> WatchPlace<'_> 
         | opcode::GET_ALL_CHILDREN_NUMBER
         | opcode::WHO_AM_I
         | keeper::CHECK_NOT_EXISTS
-        | keeper::CHECK_STAT => WatchPlace::Nowhere,
+        | keeper::CHECK_STAT => WatchScope::Nowhere,
         // setWatches, and whatever is not known to set none: it waits longer than it must, and misses nothing.
-        _ => WatchPlace::Anywhere,
+        _ => WatchScope::Anywhere,
     }
 }
 
@@ -145,22 +146,22 @@ mod tests {
     use paddock_engine::keeper::opcode as keeper;
     use paddock_engine::request::opcode;
 
-    use super::{WatchPlace, watch_place};
+    use super::{WatchScope, watch_scope};
 
-    fn place(opcode: i32, is_keeper: bool, watch: bool) -> WatchPlace<'static> {
+    fn scope(opcode: i32, is_keeper: bool, watch: bool) -> WatchScope<'static> {
         let mut body = Vec::new();
         body.put_string("/a");
         body.put_bool(watch);
-        match watch_place(opcode, is_keeper, &body) {
-            WatchPlace::At(path) => WatchPlace::At(path.map(|path| path.into_owned().into())),
-            WatchPlace::Nowhere => WatchPlace::Nowhere,
-            WatchPlace::Anywhere => WatchPlace::Anywhere,
+        match watch_scope(opcode, is_keeper, &body) {
+            WatchScope::At(path) => WatchScope::At(path.map(|path| path.into_owned().into())),
+            WatchScope::Nowhere => WatchScope::Nowhere,
+            WatchScope::Anywhere => WatchScope::Anywhere,
         }
     }
 
     #[test]
     fn a_read_watches_where_its_flag_says() {
-        let at = || WatchPlace::At(Some("/a".into()));
+        let at = || WatchScope::At(Some("/a".into()));
         for opcode in [
             opcode::EXISTS,
             opcode::GET_DATA,
@@ -170,34 +171,34 @@ mod tests {
             keeper::FILTERED_LIST_WITH_STATS_AND_DATA,
         ] {
             assert_eq!(
-                (place(opcode, true, true), place(opcode, true, false)),
-                (at(), WatchPlace::Nowhere),
+                (scope(opcode, true, true), scope(opcode, true, false)),
+                (at(), WatchScope::Nowhere),
                 "{opcode}"
             );
-            assert_eq!(watch_place(opcode, true, &[0, 0]), WatchPlace::Nowhere, "{opcode} that cannot be read");
+            assert_eq!(watch_scope(opcode, true, &[0, 0]), WatchScope::Nowhere, "{opcode} that cannot be read");
         }
     }
 
     #[test]
     fn add_watch_watches_one_path_or_all_below() {
-        let place = |mode: i32| {
+        let scope = |mode: i32| {
             let mut body = Vec::new();
             body.put_string("/a");
             body.put_i32(mode);
-            format!("{:?}", watch_place(opcode::ADD_WATCH, false, &body))
+            format!("{:?}", watch_scope(opcode::ADD_WATCH, false, &body))
         };
-        assert_eq!([place(0), place(1), place(2)], ["At(Some(\"/a\"))", "Anywhere", "Nowhere"]);
+        assert_eq!([scope(0), scope(1), scope(2)], ["At(Some(\"/a\"))", "Anywhere", "Nowhere"]);
     }
 
     #[test]
     fn what_is_not_known_may_watch_anywhere() {
         const UNKNOWN: i32 = 4242;
         for opcode in [opcode::SET_WATCHES, opcode::SET_WATCHES2, UNKNOWN] {
-            assert_eq!(place(opcode, false, false), WatchPlace::Anywhere, "{opcode}");
+            assert_eq!(scope(opcode, false, false), WatchScope::Anywhere, "{opcode}");
         }
-        assert_eq!(place(opcode::MULTI_READ, true, false), WatchPlace::Anywhere);
+        assert_eq!(scope(opcode::MULTI_READ, true, false), WatchScope::Anywhere);
         for opcode in [opcode::MULTI_READ, opcode::GET_ACL, opcode::PING, opcode::GET_ALL_CHILDREN_NUMBER] {
-            assert_eq!(place(opcode, false, true), WatchPlace::Nowhere, "{opcode}");
+            assert_eq!(scope(opcode, false, true), WatchScope::Nowhere, "{opcode}");
         }
     }
 }

@@ -98,7 +98,7 @@ impl Watches {
             let Watches { paths, crowds, holdings, .. } = self;
             holdings.remove(slot, |number| is_held(paths, crowds, number, slot));
         }
-        self.release(number);
+        self.forget_unwatched(number);
         removed
     }
 
@@ -116,7 +116,7 @@ impl Watches {
         if let Some(number) = self.paths.find(path) {
             self.use_up(Kind::used_up_by(event), number, told);
             self.tell(number, Kind::Persistent, told);
-            self.release(number);
+            self.forget_unwatched(number);
         }
         if event != EventKind::ChildrenChanged {
             let Watches { paths, crowds, holdings, .. } = self;
@@ -152,7 +152,7 @@ impl Watches {
         for number in self.holdings.take(slot) {
             // A hint may be of a path that is gone, or of another that has its number.
             if self.paths.get(number).is_some() && self.unwatch(&Kind::ALL, number, slot) {
-                self.release(number);
+                self.forget_unwatched(number);
             }
         }
     }
@@ -211,7 +211,7 @@ impl Watches {
     }
 
     /// Forgets the path if nobody watches it any more.
-    fn release(&mut self, number: u32) {
+    fn forget_unwatched(&mut self, number: u32) {
         if !self.paths.at(number).is_watched() {
             self.paths.remove(number);
         }

@@ -11,12 +11,12 @@ const FEW_MAX: usize = 16;
 /// A hash set of fewer is a list again. Well below [`FEW_MAX`], so that one who comes and goes changes nothing.
 const MANY_MIN: usize = 8;
 
-/// A slot, or a place in [`Crowds`], or neither, in four bytes.
+/// The slot of one connection, or the index of a crowd in [`Crowds`], or neither, in four bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Watchers(u32);
 
 const NOBODY: u32 = u32::MAX;
-/// Marks a place in [`Crowds`].
+/// Marks the index of a crowd.
 const CROWD: u32 = 1 << 31;
 
 impl Watchers {
@@ -31,7 +31,7 @@ impl Watchers {
         Watchers(slot)
     }
 
-    /// The place of a crowd.
+    /// The index of a crowd.
     fn crowd(self) -> Option<usize> {
         (self.0 != NOBODY && self.0 & CROWD != 0).then_some((self.0 & !CROWD) as usize)
     }
@@ -52,7 +52,7 @@ enum Crowd {
 impl Crowds {
     pub fn contains(&self, watchers: Watchers, slot: u32) -> bool {
         match watchers.crowd() {
-            Some(place) => self.list[place].contains(slot),
+            Some(index) => self.list[index].contains(slot),
             None => watchers.0 == slot,
         }
     }
@@ -63,29 +63,29 @@ impl Crowds {
             *watchers = Watchers::one(slot);
             return true;
         }
-        if let Some(place) = watchers.crowd() {
-            return self.list[place].insert(slot);
+        if let Some(index) = watchers.crowd() {
+            return self.list[index].insert(slot);
         }
         if watchers.0 == slot {
             return false;
         }
         let crowd = Crowd::Few(vec![watchers.0, Watchers::one(slot).0]);
-        *watchers = self.place(crowd);
+        *watchers = self.add(crowd);
         true
     }
 
     /// `false` if it is not there.
     pub fn remove(&mut self, watchers: &mut Watchers, slot: u32) -> bool {
-        let Some(place) = watchers.crowd() else {
+        let Some(index) = watchers.crowd() else {
             let is_it = watchers.0 == slot;
             if is_it {
                 *watchers = Watchers::NOBODY;
             }
             return is_it;
         };
-        let removed = self.list[place].remove(slot);
-        if let Some(last) = self.list[place].only() {
-            self.vacate(place);
+        let removed = self.list[index].remove(slot);
+        if let Some(last) = self.list[index].only() {
+            self.vacate(index);
             *watchers = Watchers::one(last);
         }
         removed
@@ -94,8 +94,8 @@ impl Crowds {
     /// Takes all, and appends them to `taken`.
     pub fn take(&mut self, watchers: &mut Watchers, taken: &mut Vec<u32>) {
         self.for_each(*watchers, |slot| taken.push(slot));
-        if let Some(place) = watchers.crowd() {
-            self.vacate(place);
+        if let Some(index) = watchers.crowd() {
+            self.vacate(index);
         }
         *watchers = Watchers::NOBODY;
     }
@@ -103,7 +103,7 @@ impl Crowds {
     /// Calls with each, in no order that means anything.
     pub fn for_each(&self, watchers: Watchers, mut each: impl FnMut(u32)) {
         match watchers.crowd() {
-            Some(place) => match &self.list[place] {
+            Some(index) => match &self.list[index] {
                 Crowd::Few(slots) => slots.iter().copied().for_each(each),
                 Crowd::Many(slots) => slots.iter().copied().for_each(each),
             },
@@ -112,24 +112,24 @@ impl Crowds {
         }
     }
 
-    fn place(&mut self, crowd: Crowd) -> Watchers {
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.list[place as usize] = crowd;
-                place
+    fn add(&mut self, crowd: Crowd) -> Watchers {
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.list[index as usize] = crowd;
+                index
             }
             None => {
                 self.list.push(crowd);
                 (self.list.len() - 1) as u32
             }
         };
-        assert!(place < NOBODY & !CROWD, "each crowd has two watches, and memory is bounded");
-        Watchers(place | CROWD)
+        assert!(index < NOBODY & !CROWD, "each crowd has two watches, and memory is bounded");
+        Watchers(index | CROWD)
     }
 
-    fn vacate(&mut self, place: usize) {
-        self.list[place] = Crowd::Few(Vec::new());
-        self.free.push(place as u32);
+    fn vacate(&mut self, index: usize) {
+        self.list[index] = Crowd::Few(Vec::new());
+        self.free.push(index as u32);
         if self.free.len() == self.list.len() {
             *self = Crowds::default();
         }
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn crowds_that_are_taken_leave_their_place() {
+    fn crowds_that_are_taken_leave_their_index_to_others() {
         let mut crowds = Crowds::default();
         let mut watchers = [Watchers::NOBODY; 3];
         for round in 0..10 {

@@ -24,7 +24,7 @@ use crate::exchange::{Answer, AnswerKind, Errand, Exchange, Release};
 use crate::frame;
 use crate::limits::{LargeRequests, Limits};
 use crate::status::{ReactorStatus, Status};
-use crate::throttle::ThrottleSettings;
+use crate::throttle::ConnectionThrottleSettings;
 use crate::time_share::TimeShare;
 
 const SESSION: i64 = 7;
@@ -202,8 +202,8 @@ fn settings() -> Settings {
     }
 }
 
-fn unthrottled() -> ThrottleSettings {
-    ThrottleSettings {
+fn unthrottled() -> ConnectionThrottleSettings {
+    ConnectionThrottleSettings {
         tokens: 0,
         fill_count: 0,
         fill_time_ms: 1,
