@@ -62,7 +62,7 @@ fn plain<'a>(path: &'a str, data: &'a [u8]) -> NewZnode<'a> {
 fn commit(tree: &mut Tree, reader: &mut Reader) {
     let sealed = tree.seal();
     reader.advance(tree.publish(sealed));
-    reader.release();
+    reader.let_go();
     while tree.reclaim() {}
 }
 
@@ -193,7 +193,7 @@ fn reclaims(c: &mut Criterion, tree: &mut Tree, reader: &mut Reader) {
                 }
                 let sealed = tree.seal();
                 reader.advance(tree.publish(sealed));
-                reader.release();
+                reader.let_go();
                 let start = Instant::now();
                 while tree.reclaim() {}
                 took += start.elapsed();

@@ -68,7 +68,7 @@ impl Replica {
         let tree = self.database.tree_mut();
         let sealed = tree.seal();
         self.reader.advance(tree.publish(sealed));
-        self.reader.release();
+        self.reader.let_go();
         while tree.reclaim() {}
         self.effects.events = Default::default();
         self.log.clear();

@@ -192,7 +192,7 @@ fn old_roots_are_refused_after_sleep() {
     reader.wake();
     assert!(!reader.is_usable());
     // Releasing what is not usable must not make it so.
-    reader.release();
+    reader.let_go();
     assert!(!reader.is_usable());
     assert!(catch_unwind(AssertUnwindSafe(|| reader.advance(roots[1]))).is_err());
     reader.advance(roots[2]);
@@ -227,7 +227,7 @@ fn a_committed_version_is_seen_ahead() {
     tree.announce(ahead);
     reader.advance(ahead);
     assert!(catch_unwind(AssertUnwindSafe(|| reader.view_ahead(&fresh_tree().root()).len())).is_err());
-    reader.release();
+    reader.let_go();
     assert!(catch_unwind(AssertUnwindSafe(|| reader.view_ahead(&old).len())).is_err(), "that is behind");
     reader.sleep();
     assert!(catch_unwind(AssertUnwindSafe(|| reader.view_ahead(&ahead).len())).is_err(), "it holds nothing");
@@ -294,14 +294,14 @@ fn what_a_slow_reader_held_goes_when_it_follows() {
         tree.reclaim();
         if version == 5 {
             reader.advance(root);
-            reader.release();
+            reader.let_go();
         }
     }
     assert!(tree.garbage_bytes() > 0);
     reader.advance(root);
     assert!(!tree.reclaim());
     assert!(tree.garbage_bytes() > 0, "until it is released, the reader may look at what it had");
-    reader.release();
+    reader.let_go();
     assert!(!tree.reclaim());
     assert_eq!(tree.garbage_bytes(), 0);
 }
@@ -416,7 +416,7 @@ fn read_along(mut reader: Reader, roots: Receiver<Root>) -> i32 {
         let stamp = check_stamped(reader.view(), &mut buffer);
         assert!(stamp > newest || newest == -1);
         newest = stamp;
-        reader.release();
+        reader.let_go();
     }
 }
 

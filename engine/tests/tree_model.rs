@@ -366,7 +366,7 @@ impl World {
             }
             Step::Release { reader } => {
                 let reader = &mut self.readers[usize::from(reader) % count];
-                reader.reader.release();
+                reader.reader.let_go();
                 if reader.reader.is_usable() {
                     reader.oldest = reader.reader.version();
                 }

@@ -10,7 +10,7 @@
 //!
 //! A reader has a slot that says how old a version it may still look at. What died in version d is freed when the
 //! newest published version and every slot are at d or later (and no pin sees it). The slot rises when the reader
-//! says that it is done with the turn ([`Reader::release`]); it is `OFFLINE` while the reader sleeps, so that an idle
+//! says that it is done with the turn ([`Reader::let_go`]); it is `OFFLINE` while the reader sleeps, so that an idle
 //! core holds nothing.
 //!
 //! Waking up must not race with the writer, which may just have looked at the slot and taken the reader for asleep:
@@ -167,7 +167,7 @@ impl Readers {
 
 /// One thread's view of the committed versions.
 ///
-/// A new reader looks at the newest one. Until it is released or put to sleep it keeps what it might look at alive.
+/// A new reader looks at the newest one. Until it lets go or is put to sleep it keeps what it might look at alive.
 pub struct Reader {
     shared: Arc<Shared>,
     slot: Arc<CachePadded<AtomicU64>>,
@@ -240,8 +240,8 @@ impl Reader {
         self.root = root;
     }
 
-    /// Ends a turn: what only older versions see may be freed.
-    pub fn release(&mut self) {
+    /// Lets go of the versions before the present one: what only they see may be freed.
+    pub fn let_go(&mut self) {
         // A root that is not usable, after a wake-up, must not lower the slot.
         if self.is_usable() && self.held < self.root.version.number {
             self.held = self.root.version.number;

@@ -104,7 +104,7 @@ impl ReactorView {
         // way does not let go of its versions.
         if !self.reader.has_missed(root) {
             self.reader.advance(root);
-            self.reader.release();
+            self.reader.let_go();
         }
         self.zxid = zxid;
     }
