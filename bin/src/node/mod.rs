@@ -247,6 +247,8 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
         status,
         database,
         log,
+        // A server that stands alone has no learners.
+        window: None,
         containers: container_settings(config),
         tick_ms: config.tick_time.max(1) as u64,
         heard_interval: heard_interval(config),

@@ -22,6 +22,7 @@ use super::home::Home;
 use super::long_work::LongWork;
 use super::owed::Owed;
 use super::publication::Publication;
+use super::window::Window;
 
 /// A group takes no more transactions beyond this, bytes.
 const GROUP_BYTES: usize = 1024 * 1024;
@@ -35,6 +36,8 @@ const TRANSACTIONS_PER_RECLAIM: u64 = 64;
 pub struct Head {
     database: Database,
     log: Log,
+    /// Where somebody reads it.
+    window: Option<Window>,
     /// Of the transactions in the draft; the reply is the last one's.
     effects: Effects,
     publication: Publication,
@@ -68,6 +71,7 @@ impl Head {
     pub fn new(
         database: Database,
         log: Log,
+        window: Option<Window>,
         publication: Publication,
         long_work: LongWork,
         garbage_max: usize,
@@ -75,6 +79,7 @@ impl Head {
         Head {
             database,
             log,
+            window,
             effects: Effects::default(),
             publication,
             long_work,
@@ -97,6 +102,11 @@ impl Head {
 
     pub fn log(&mut self) -> &mut Log {
         &mut self.log
+    }
+
+    /// The newest transactions as they are in the log, where somebody reads them.
+    pub fn window(&self) -> Option<&Window> {
+        self.window.as_ref()
     }
 
     pub fn appended(&self) -> Appended {
@@ -189,13 +199,16 @@ impl Head {
         let (database, effects) = (&mut self.database, &mut self.effects);
         effects.reply.clear();
         let before = self.log.filling_bytes();
-        self.log.append(zxid, |out| {
+        let record = self.log.append(zxid, |out| {
             txn.write(&header, out);
             database.apply(&header, txn, Some(effects));
             if txn.takes_digest() {
                 write_digest(database.tree().digest(), out);
             }
         });
+        if let Some(window) = &mut self.window {
+            window.push(zxid, record);
+        }
         self.note_appended(before);
     }
 
@@ -243,6 +256,9 @@ impl Head {
         let zxid = application.zxid();
         let record = application.into_record(&self.database);
         self.log.append(zxid, |out: &mut GroupBuffer| out.extend_from_slice(&record));
+        if let Some(window) = &mut self.window {
+            window.push(zxid, &record);
+        }
         self.note_appended(before);
         self.pay(owed);
     }
@@ -308,6 +324,9 @@ impl Head {
 
     /// Makes public what is committed. Whether that was anything.
     pub fn release(&mut self, committed: Zxid) -> bool {
+        if let Some(window) = &mut self.window {
+            window.commit(committed);
+        }
         self.publication.release(committed, self.database.tree_mut())
     }
 

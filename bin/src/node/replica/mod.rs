@@ -49,6 +49,7 @@ mod snapshots;
 mod tests;
 mod throttle;
 mod version;
+pub mod window;
 
 pub use self::error::ReplicaError;
 pub use self::files::FilesInPlace;
@@ -74,6 +75,7 @@ use self::publication::Publication;
 use self::sessions::Sessions;
 use self::shortage::Shortage;
 use self::snapshots::Snapshots;
+use self::window::Window;
 use super::moment::Moment;
 use super::snapshotter::{Snapshotter, Trigger};
 use crate::config::{NewSessions, RequestThrottleSettings};
@@ -104,6 +106,8 @@ pub struct Parts {
     pub status: Arc<Status>,
     pub database: Database,
     pub log: Log,
+    /// Empty, behind the newest transaction; `None` for a server that nobody can ask for what came before.
+    pub window: Option<Window>,
     pub containers: ContainerSettings,
     pub tick_ms: u64,
     /// How often the reactors report.
@@ -123,7 +127,7 @@ pub struct Parts {
 
 impl Replica {
     pub fn new(parts: Parts) -> Replica {
-        let Parts { exchanges, status, database, log, snapshotter, trigger, files, start, .. } = parts;
+        let Parts { exchanges, status, database, log, window, snapshotter, trigger, files, start, .. } = parts;
         let reactors = exchanges.len();
         Replica {
             role: Alone::new(database.last_zxid()),
@@ -140,6 +144,7 @@ impl Replica {
             head: Head::new(
                 database,
                 log,
+                window,
                 Publication::new(exchanges, status.clone()),
                 LongWork::new(parts.slice_clock),
                 parts.garbage_max,
@@ -168,6 +173,11 @@ impl Replica {
     /// What becomes readable when the log has something to tell. Watch it edge-triggered; nobody reads it empty.
     pub fn event_fds(&mut self) -> Vec<RawFd> {
         self.head.log().event_fds()
+    }
+
+    /// The newest transactions as they are in the log, if they are kept.
+    pub fn window(&self) -> Option<&Window> {
+        self.head.window()
     }
 
     /// The process was told to stop.

@@ -14,7 +14,7 @@ use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::io::{DataDir, Files};
 use paddock_engine::jute::Write;
-use paddock_engine::log::{Log, LogConfig};
+use paddock_engine::log::{Entry, Log, LogConfig};
 use paddock_engine::request::opcode;
 use paddock_engine::tree::{HashSeed, Reader};
 use paddock_engine::txn::{CreateKind, Txn};
@@ -27,6 +27,7 @@ use paddock_net::status::Status;
 use super::draft::VERSION_TXNS;
 use super::home::Home;
 use super::long_work::STEPS_PER_TURN;
+use super::window::Window;
 use super::{FilesInPlace, GARBAGE_MAX, Parts, READERS_WAIT, RETRY, Replica};
 use crate::config::{NewSessions, RequestThrottleSettings};
 use crate::node::moment::Moment;
@@ -55,7 +56,7 @@ struct World {
     at: Moment,
     slice_clock: Arc<Mutex<Instant>>,
     poll: Poll,
-    _dir: Directory,
+    dir: Directory,
 }
 
 /// Goes with the value.
@@ -96,6 +97,7 @@ impl World {
             status: status.clone(),
             database,
             log: open_log(&dir.0),
+            window: None,
             containers: ContainerSettings { check_interval_ms: 60_000, max_per_minute: 1, max_never_used_ms: None },
             tick_ms: 2000,
             heard_interval: Duration::from_millis(500),
@@ -129,7 +131,7 @@ impl World {
         for fd in replica.event_fds() {
             poll.registry().register(&mut SourceFd(&fd), Token(1), Interest::READABLE).unwrap();
         }
-        World { replica, exchanges, status, reader, at, slice_clock, poll, _dir: dir }
+        World { replica, exchanges, status, reader, at, slice_clock, poll, dir }
     }
 
     /// Both clocks go on, and that of slices with them.
@@ -497,6 +499,26 @@ fn figures_are_those_of_the_public_version_while_a_long_transaction_is_under_way
     assert_eq!(figures(&world), [znodes + 1, ephemerals, 0]);
     world.finish();
     assert_eq!(figures(&world), [znodes + 1 - 3 * STEPS_PER_TURN as u64, 0, 1]);
+}
+
+#[test]
+fn the_window_has_what_the_log_has() {
+    let mut world = World::with("window", |parts| parts.window = Some(Window::new(Zxid::ZERO, 0)));
+    let session = world.connect(FIRST);
+    give_ephemerals(&mut world, session, "e", STEPS_PER_TURN + 1);
+    world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+    assert_eq!(world.answers(), [(FIRST, "1: closed".into())]);
+    let window = world.replica.window().expect("it was given one");
+    let in_window = window.range(Zxid::ZERO, window.last()).expect("they are few");
+    let in_window: Vec<(Zxid, Vec<u8>)> = in_window.map(|(zxid, record)| (zxid, record.to_vec())).collect();
+    let mut in_log = Vec::new();
+    paddock_engine::log::inspect(&Files::Real, &world.dir.0, &mut |entry| {
+        if let Entry::Record { zxid, payload, .. } = entry {
+            in_log.push((zxid, payload.to_vec()));
+        }
+    })
+    .unwrap();
+    assert_eq!((in_window.len(), in_window == in_log), (STEPS_PER_TURN + 3, true));
 }
 
 #[test]

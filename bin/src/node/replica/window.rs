@@ -1,0 +1,225 @@
+//! The window: the newest transactions, as they are encoded in the log, for servers that lack only these.
+//!
+//! A record is copied once, behind the one before, into a chunk of memory that is used again when its records have gone; so
+//! none is allocated for. Records lie in one piece each. What is not committed never goes: only the history before it can be
+//! had from elsewhere.
+
+use std::collections::VecDeque;
+
+use paddock_consensus::Zxid;
+
+/// Transactions that are kept at least, whatever the operator wants.
+pub const WINDOW_TXNS_MIN: usize = 500;
+/// Bytes of records beyond which the oldest committed ones go, however few they are.
+pub const WINDOW_BYTES: usize = 64 << 20;
+/// Memory is taken in chunks of so many bytes; a longer record has one of its own.
+const CHUNK_BYTES: usize = 256 << 10;
+
+#[derive(Debug)]
+pub struct Window {
+    transactions_max: usize,
+    bytes_max: usize,
+    /// The last transaction before the first record.
+    before: Zxid,
+    committed: Zxid,
+    /// In their order.
+    records: VecDeque<Record>,
+    /// Bytes of all records.
+    bytes: usize,
+    chunks: VecDeque<Vec<u8>>,
+    /// The number of the first chunk; the others count on.
+    first_chunk: u64,
+    /// One that is used again.
+    spare: Option<Vec<u8>>,
+}
+
+/// Where a record is.
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    zxid: Zxid,
+    chunk: u64,
+    /// In bytes from the chunk's start.
+    start: usize,
+    length: usize,
+}
+
+impl Window {
+    /// An empty one behind transaction `last`, which is committed. It keeps `transactions_max` committed ones, but at least
+    /// [`WINDOW_TXNS_MIN`] and no more than [`WINDOW_BYTES`].
+    pub fn new(last: Zxid, transactions_max: usize) -> Window {
+        Window::with_bounds(last, transactions_max.max(WINDOW_TXNS_MIN), WINDOW_BYTES)
+    }
+
+    fn with_bounds(last: Zxid, transactions_max: usize, bytes_max: usize) -> Window {
+        Window {
+            transactions_max,
+            bytes_max,
+            before: last,
+            committed: last,
+            records: VecDeque::new(),
+            bytes: 0,
+            chunks: VecDeque::new(),
+            first_chunk: 0,
+            spare: None,
+        }
+    }
+
+    /// The last transaction that there is.
+    pub fn last(&self) -> Zxid {
+        self.records.back().map_or(self.before, |record| record.zxid)
+    }
+
+    /// Keeps the record of the next transaction.
+    ///
+    /// # Panics
+    /// If `zxid` is not above all before it.
+    pub fn push(&mut self, zxid: Zxid, record: &[u8]) {
+        assert!(zxid > self.last(), "transaction {zxid} comes after {} in the window", self.last());
+        let chunk = self.chunk_for(record.len());
+        let start = chunk.len();
+        chunk.extend_from_slice(record);
+        let chunk = self.first_chunk + self.chunks.len() as u64 - 1;
+        self.records.push_back(Record { zxid, chunk, start, length: record.len() });
+        self.bytes += record.len();
+        self.trim();
+    }
+
+    /// Every transaction up to this one is committed.
+    pub fn commit(&mut self, zxid: Zxid) {
+        self.committed = self.committed.max(zxid);
+        self.trim();
+    }
+
+    /// Whether this is the last transaction before the first record, or one whose record is here.
+    pub fn has(&self, zxid: Zxid) -> bool {
+        zxid == self.before || self.records.binary_search_by_key(&zxid, |record| record.zxid).is_ok()
+    }
+
+    /// The transactions after one and up to another, with their records. `None` if some of them are not here any more.
+    pub fn range(&self, after: Zxid, to: Zxid) -> Option<impl Iterator<Item = (Zxid, &[u8])>> {
+        let place = |zxid: Zxid| self.records.partition_point(|record| record.zxid <= zxid);
+        let (first, end) = (place(after), place(to));
+        (after >= self.before).then(|| {
+            let records = self.records.range(first..end.max(first));
+            records.map(|record| (record.zxid, self.bytes_of(record)))
+        })
+    }
+
+    fn bytes_of(&self, record: &Record) -> &[u8] {
+        let chunk = usize::try_from(record.chunk - self.first_chunk).expect("there are few chunks");
+        &self.chunks[chunk][record.start..record.start + record.length]
+    }
+
+    /// The last chunk, or a new one where that has no room for so many bytes more.
+    fn chunk_for(&mut self, length: usize) -> &mut Vec<u8> {
+        let has_room = self.chunks.back().is_some_and(|chunk| chunk.capacity() - chunk.len() >= length);
+        if !has_room {
+            let spare = self.spare.take_if(|spare| spare.capacity() >= length);
+            self.chunks.push_back(spare.unwrap_or_else(|| Vec::with_capacity(length.max(CHUNK_BYTES))));
+        }
+        self.chunks.back_mut().expect("one was put there")
+    }
+
+    /// Lets the oldest go that are too many.
+    fn trim(&mut self) {
+        let is_over =
+            |window: &Window| window.records.len() > window.transactions_max || window.bytes > window.bytes_max;
+        while is_over(self)
+            && let Some(oldest) = self.records.pop_front_if(|oldest| oldest.zxid <= self.committed)
+        {
+            self.before = oldest.zxid;
+            self.bytes -= oldest.length;
+            self.let_chunks_go();
+        }
+    }
+
+    /// Keeps no chunk before that of the oldest record.
+    fn let_chunks_go(&mut self) {
+        let needed = self.records.front().map_or(u64::MAX, |oldest| oldest.chunk);
+        while self.first_chunk < needed
+            && let Some(mut chunk) = self.chunks.pop_front()
+        {
+            self.first_chunk += 1;
+            // Those of long records are too large to keep for nothing.
+            if chunk.capacity() == CHUNK_BYTES {
+                chunk.clear();
+                self.spare = Some(chunk);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paddock_consensus::Zxid;
+
+    use super::{CHUNK_BYTES, Window};
+
+    fn record(zxid: i64, length: usize) -> Vec<u8> {
+        vec![zxid as u8; length]
+    }
+
+    fn push(window: &mut Window, zxids: std::ops::RangeInclusive<i64>, length: usize) {
+        zxids.for_each(|zxid| window.push(Zxid(zxid), &record(zxid, length)));
+    }
+
+    /// The zxids of a range, whose records are as they were.
+    fn zxids(window: &Window, after: i64, to: i64, length: usize) -> Option<Vec<i64>> {
+        let range = window.range(Zxid(after), Zxid(to))?;
+        Some(
+            range
+                .map(|(zxid, bytes)| {
+                    assert_eq!(bytes, record(zxid.0, length));
+                    zxid.0
+                })
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn records_are_found_by_their_zxids() {
+        let mut window = Window::with_bounds(Zxid(4), 100, 1 << 20);
+        push(&mut window, 5..=7, 10);
+        window.push(Zxid(1 << 32), &record(1 << 32, 10));
+        assert_eq!(zxids(&window, 4, i64::MAX, 10), Some(vec![5, 6, 7, 1 << 32]));
+        assert_eq!(zxids(&window, 5, 7, 10), Some(vec![6, 7]));
+        assert_eq!(zxids(&window, 7, 6, 10), Some(vec![]), "nothing is between them");
+        assert_eq!(zxids(&window, 3, 7, 10), None, "transaction 4 is not here");
+        assert_eq!([3, 4, 5, 8, 1 << 32].map(|zxid| window.has(Zxid(zxid))), [false, true, true, false, true]);
+        assert_eq!(window.last(), Zxid(1 << 32));
+    }
+
+    #[test]
+    fn the_oldest_that_are_committed_go() {
+        let mut window = Window::with_bounds(Zxid::ZERO, 3, 1 << 20);
+        push(&mut window, 1..=9, 10);
+        assert_eq!(zxids(&window, 0, 9, 10).map(|all| all.len()), Some(9), "what is not committed stays");
+        window.commit(Zxid(4));
+        assert_eq!((zxids(&window, 3, 9, 10), zxids(&window, 4, 9, 10)), (None, Some(vec![5, 6, 7, 8, 9])));
+        window.commit(Zxid(9));
+        assert_eq!(zxids(&window, 6, 9, 10), Some(vec![7, 8, 9]), "as many as there may be");
+        let mut window = Window::with_bounds(Zxid::ZERO, 100, 25);
+        push(&mut window, 1..=4, 10);
+        window.commit(Zxid(9));
+        assert_eq!(zxids(&window, 2, 4, 10), Some(vec![3, 4]), "bytes count too");
+        window.push(Zxid(5), &record(5, 30));
+        assert_eq!((window.has(Zxid(5)), zxids(&window, 5, 9, 30)), (true, Some(vec![])), "one that is too long");
+        push(&mut window, 6..=6, 10);
+        assert_eq!(zxids(&window, 5, 9, 10), Some(vec![6]));
+    }
+
+    #[test]
+    fn memory_is_used_again() {
+        const LENGTH: usize = 1000;
+        let mut window = Window::with_bounds(Zxid::ZERO, 500, CHUNK_BYTES * 10);
+        for zxid in 1..=5000 {
+            push(&mut window, zxid..=zxid, LENGTH);
+            window.commit(Zxid(zxid));
+            assert!(window.chunks.len() <= 500 * LENGTH / CHUNK_BYTES + 2, "{} chunks", window.chunks.len());
+        }
+        assert!(window.chunks.iter().chain(&window.spare).all(|chunk| chunk.capacity() == CHUNK_BYTES));
+        assert_eq!(zxids(&window, 4500, 5000, LENGTH).map(|all| all.len()), Some(500));
+        push(&mut window, 5001..=5001, 3 * CHUNK_BYTES);
+        assert_eq!(zxids(&window, 5000, 5001, 3 * CHUNK_BYTES), Some(vec![5001]));
+    }
+}
