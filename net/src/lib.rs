@@ -2,18 +2,20 @@
 //!
 //! This crate decides nothing about consensus, touches no disk, and no reactor touches another's memory: what goes
 //! between a reactor and the replica goes through [`exchange`]. In reading order: the protocol ([`frame`], [`connect`],
-//! [`reply`], [`read`], [`keeper`], [`four_letter`]), what a reactor owns ([`connection`], [`identities`], [`output`],
-//! [`watch`]), the loop ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), the slices of
+//! [`reply`], [`read`], [`keeper`], [`four_letter`], [`conf_reply`], [`envi_reply`]), what a reactor owns ([`connection`],
+//! [`identities`], [`output`], [`watch`]), the loop ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), the slices of
 //! long work ([`time_share`]), and how others see it ([`exchange`],
 //! [`doorbell`], [`status`], [`clock`]).
 
 pub mod accept;
 pub mod bodies;
 pub mod clock;
+pub mod conf_reply;
 pub mod connect;
 pub mod connection;
 pub mod connections;
 pub mod doorbell;
+pub mod envi_reply;
 pub mod exchange;
 pub mod four_letter;
 pub mod frame;

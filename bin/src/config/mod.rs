@@ -14,7 +14,6 @@
 mod assembly;
 mod client_address;
 mod clients;
-pub mod conf_reply;
 mod error;
 mod jvm_flags;
 mod keys;

@@ -21,7 +21,7 @@ mod together;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -37,13 +37,15 @@ use paddock_engine::prepare::FRAME_MAX;
 use paddock_engine::snapshot::snapshot_dir;
 use paddock_engine::tree::ExtendedTypes;
 use paddock_net::accept;
+use paddock_net::conf_reply::ConfReply;
 use paddock_net::doorbell::Doorbell;
+use paddock_net::envi_reply::{EnviReply, UNKNOWN};
 use paddock_net::exchange::Exchange;
 use paddock_net::limits::{LargeRequests, Limits};
 use paddock_net::reactor::{self, Reactor};
 use paddock_net::status::{Peers, ReactorStatus, Status, Text};
 
-use crate::config::{Config, IoMethod, NewSessions, Purge, REACTORS_MAX, conf_reply};
+use crate::config::{Config, IoMethod, NewSessions, Purge, REACTORS_MAX};
 use crate::messages;
 use crate::signals::Signals;
 use crate::version;
@@ -394,7 +396,7 @@ fn status(config: &Config, address: SocketAddr, reactors: usize, descriptors: De
         descriptors_max: descriptors.limit,
         clock: Default::default(),
         configuration: configuration(config.clone(), address.port()),
-        environment: environment(&version),
+        environment: environment(&version).render(),
         version,
         allowed_words: config.four_letter_whitelist.allowed(),
     }
@@ -403,12 +405,26 @@ fn status(config: &Config, address: SocketAddr, reactors: usize, descriptors: De
 /// The body of `conf`, with the sizes of the moment.
 fn configuration(config: Config, port: u16) -> Text {
     Text::new(move || {
-        let sizes = conf_reply::Sizes {
-            data_dir: directory_bytes(&snapshot_dir(&config.data_dir)),
-            data_log_dir: directory_bytes(&log_dir(&config.data_log_dir)),
+        let (data_dir, data_log_dir) = (snapshot_dir(&config.data_dir), log_dir(&config.data_log_dir));
+        let reply = ConfReply {
+            client_port: port,
+            data_dir_bytes: directory_bytes(&data_dir),
+            data_log_dir_bytes: directory_bytes(&data_log_dir),
+            data_dir: absolute(data_dir),
+            data_log_dir: absolute(data_log_dir),
+            tick_time: config.tick_time,
+            min_session_timeout: config.min_session_timeout,
+            max_session_timeout: config.max_session_timeout,
+            max_client_cnxns: config.max_client_cnxns,
+            listen_backlog: config.listen_backlog,
         };
-        conf_reply::render(&config, port, sizes)
+        reply.render()
     })
+}
+
+/// Only a working directory that is gone leaves a path relative.
+fn absolute(dir: PathBuf) -> PathBuf {
+    std::path::absolute(&dir).unwrap_or(dir)
 }
 
 fn directory_bytes(path: &Path) -> u64 {
@@ -416,27 +432,20 @@ fn directory_bytes(path: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
 
-/// The body of `envi`: ZooKeeper's keys; what only a JVM has is `<NA>`.
-fn environment(version: &str) -> String {
-    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| "<NA>".to_owned());
+/// What `envi` tells.
+fn environment(version: &str) -> EnviReply {
+    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| UNKNOWN.to_owned());
     let kernel = |file: &str| {
         let text = std::fs::read_to_string(format!("/proc/sys/kernel/{file}"));
-        text.map_or_else(|_| "<NA>".to_owned(), |text| text.trim().to_owned())
+        text.map_or_else(|_| UNKNOWN.to_owned(), |text| text.trim().to_owned())
     };
-    let directory = std::env::current_dir().map_or_else(|_| "<NA>".to_owned(), |path| path.display().to_string());
-    let mut text = format!("Environment:\nzookeeper.version={version}\nhost.name={}\n", kernel("hostname"));
-    for key in ["version", "vendor", "home", "class.path", "library.path", "io.tmpdir", "compiler"] {
-        text.push_str(&format!("java.{key}=<NA>\n"));
+    EnviReply {
+        version: version.to_owned(),
+        host_name: kernel("hostname"),
+        os_arch: std::env::consts::ARCH.to_owned(),
+        os_version: kernel("osrelease"),
+        user_name: variable("USER"),
+        user_home: variable("HOME"),
+        user_dir: std::env::current_dir().map_or_else(|_| UNKNOWN.to_owned(), |path| path.display().to_string()),
     }
-    text.push_str(&format!(
-        "os.name=Linux\nos.arch={}\nos.version={}\nuser.name={}\nuser.home={}\nuser.dir={directory}\n",
-        std::env::consts::ARCH,
-        kernel("osrelease"),
-        variable("USER"),
-        variable("HOME"),
-    ));
-    for key in ["free", "max", "total"] {
-        text.push_str(&format!("jvm.memory.{key}=<NA>\n"));
-    }
-    text
 }
