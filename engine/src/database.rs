@@ -46,20 +46,29 @@ pub struct Database {
 impl Database {
     /// The state of a fresh server.
     pub fn new(seed: HashSeed, rules: Rules) -> Database {
-        let mut tree = Tree::new(seed, rules.extended_types);
-        let mut acls = AclTable::default();
-        let read_only =
-            acls.intern(vec![Entry { perms: perms::READ, id: Id { scheme: "world".into(), id: "anyone".into() } }]);
+        let tree = Tree::new(seed, rules.extended_types);
+        let acls = AclTable::default();
+        let mut database = Database::assemble(tree, BTreeMap::new(), Vec::new(), acls, Zxid::ZERO, rules);
+        database.install_reserved();
+        database
+    }
+
+    /// Puts in those of the reserved znodes that are missing: all of a fresh server's, and what the state of an old one
+    /// does not have.
+    pub(crate) fn install_reserved(&mut self) {
+        let entry = Entry { perms: perms::READ, id: Id { scheme: "world".into(), id: "anyone".into() } };
         for path in RESERVED {
+            if self.tree.get(path).is_some() {
+                continue;
+            }
             let is_config = path == "/zookeeper/config";
-            tree.install(NewZnode {
+            self.tree.install(NewZnode {
                 path,
                 data: Some(b""),
-                acl: if is_config { read_only.clone() } else { None },
+                acl: if is_config { self.acls.intern(vec![entry.clone()]) } else { None },
                 stat: Stat { aversion: if is_config { -1 } else { 0 }, ..Stat::default() },
             });
         }
-        Database::assemble(tree, BTreeMap::new(), Vec::new(), acls, Zxid::ZERO, rules)
     }
 
     /// The state that a snapshot holds; `owners` are those of all znodes that have one, with their paths.

@@ -3,7 +3,8 @@
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`txn`], [`event`]), the state
 //! ([`tree`], [`database`], [`prepare`], [`apply`], [`application`], [`replay`], [`container`], [`quota`], [`keeper`],
-//! [`expiry`], [`ephemerals`], [`session_id`]), the disk ([`io`], [`log`], [`snapshot`]).
+//! [`expiry`], [`ephemerals`], [`session_id`]), the disk ([`io`], [`log`], [`snapshot`]), and ZooKeeper's files
+//! ([`zookeeper`]).
 
 pub mod acl;
 pub mod application;
@@ -28,3 +29,4 @@ pub mod snapshot;
 pub mod stat;
 pub mod tree;
 pub mod txn;
+pub mod zookeeper;

@@ -272,6 +272,19 @@ impl Database {
         self.count_before_creation(path)?.go_on(self.tree.head(), &mut { usize::MAX })
     }
 
+    /// Counts anew what every quota that has a stats znode is about.
+    pub(crate) fn recount_quotas(&mut self) {
+        for prefix in &self.quotas.prefixes {
+            let stats = format!("{QUOTAS}{prefix}{STATS}");
+            let head = self.tree.head();
+            if head.get(&stats).is_some() {
+                let usage = SubtreeCount::of(head, prefix).go_on(head, &mut { usize::MAX });
+                let text = usage.expect("a count without a bound comes to its end").text();
+                self.tree.rewrite_data(&stats, Some(text.as_bytes()));
+            }
+        }
+    }
+
     /// Accounts for a znode that was just created. `counted` is what was counted before.
     pub(crate) fn charge_creation(&mut self, path: &str, bytes: usize, counted: Option<Usage>) {
         self.quotas.note(path);

@@ -69,6 +69,18 @@ impl Database {
         if bytes.len() > RECORD_BYTES_MAX {
             return Err(ReplayError::TooLong(bytes.len()));
         }
+        let written = self.apply_record(zxid, bytes)?;
+        let computed = self.tree.digest();
+        match written {
+            Some(written) if written != computed => Err(ReplayError::Digest { computed, written }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Applies the transaction `zxid`, of any length, from its bytes; gives the digest of the tree that its writer
+    /// computed, where there is one. The state may have effects of this transaction and of later ones already, as after
+    /// a snapshot that was written meanwhile; then its digest means nothing yet.
+    pub fn apply_record(&mut self, zxid: Zxid, bytes: &[u8]) -> Result<Option<u64>, ReplayError> {
         let read = Txn::read(bytes, &mut self.acls).map_err(|_| ReplayError::Undecodable)?;
         if read.header.zxid != zxid.0 {
             return Err(ReplayError::Header(Zxid(read.header.zxid)));
@@ -81,11 +93,7 @@ impl Database {
         }
         check(&read.txn)?;
         self.apply(&read.header, &read.txn, None);
-        let computed = self.tree.digest();
-        match read.digest {
-            Some(written) if written != computed => Err(ReplayError::Digest { computed, written }),
-            _ => Ok(()),
-        }
+        Ok(read.digest)
     }
 }
 

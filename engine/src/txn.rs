@@ -13,6 +13,9 @@ use crate::request::{self, opcode};
 /// The version of the tree digest that is written.
 pub const DIGEST_VERSION: i32 = 2;
 
+/// Bytes of a digest with its version.
+const DIGEST_BYTES: usize = 12;
+
 /// Where the type stands in an encoded transaction, behind the header, bytes.
 pub(crate) const OPCODE_AT: usize = 28;
 
@@ -220,7 +223,10 @@ impl Txn<'_> {
             }
             opcode::DELETE => Txn::Delete { path: path(reader)? },
             opcode::DELETE_CONTAINER => Txn::DeleteContainer { path: path(reader)? },
-            opcode::SET_DATA => Txn::SetData { path: path(reader)?, data: reader.buffer()?, version: reader.i32()? },
+            // A change of the ensemble is one of the data of its configuration.
+            opcode::SET_DATA | opcode::RECONFIG => {
+                Txn::SetData { path: path(reader)?, data: reader.buffer()?, version: reader.i32()? }
+            }
             opcode::SET_ACL => {
                 Txn::SetAcl { path: path(reader)?, acl: read_acl(reader, acls)?, version: reader.i32()? }
             }
@@ -271,16 +277,17 @@ fn read_members<'a>(reader: &mut Reader<'a>, acls: &mut AclTable) -> Result<Vec<
 
 pub(crate) fn read_member<'a>(reader: &mut Reader<'a>, acls: &mut AclTable) -> Result<Txn<'a>, Malformed> {
     let opcode = reader.i32()?;
-    if matches!(opcode, opcode::CREATE_SESSION | opcode::CLOSE_SESSION | opcode::SET_ACL) {
+    if matches!(opcode, opcode::CREATE_SESSION | opcode::CLOSE_SESSION | opcode::SET_ACL | opcode::RECONFIG) {
         return Err(Malformed);
     }
     let body = reader.buffer()?.ok_or(Malformed)?;
     Txn::read_body(opcode, &mut Reader::new(body), acls)
 }
 
-/// A body of fewer than four bytes, or of a digest alone, has no list.
+/// A body of nothing, or of a digest alone, has no list. A list of two paths has more bytes than a digest: none is empty.
 fn read_ephemerals<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<Cow<'a, str>>>, Malformed> {
-    if reader.is_empty() {
+    let is_digest = reader.rest().len() == DIGEST_BYTES && { *reader }.i32() == Ok(DIGEST_VERSION);
+    if reader.is_empty() || is_digest {
         return Ok(None);
     }
     let count = reader.count()?.unwrap_or(0);

@@ -1,0 +1,186 @@
+//! ZooKeeper's log file.
+//!
+//! ```text
+//! i32 "ZKLG", i32 version 2, i64 0     (i64 Adler-32 of the transaction, i32 length, transaction, 0x42)*     zeros
+//! ```
+//!
+//! A file is made longer ahead of its records, so that zeros follow them; a length of 0 is its end. So is a record of which
+//! the rest is missing: a crash tears the last one, and ZooKeeper goes on with the next file. A record that is there and
+//! has another checksum is damage.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+
+use adler2::adler32_slice;
+use paddock_consensus::Zxid;
+
+use crate::io::sync_dir;
+use crate::jute::Write as _;
+
+use super::archive::InputArchive;
+use super::directory::LogFile;
+use super::error::FormatError;
+
+const MAGIC: i32 = i32::from_be_bytes(*b"ZKLG");
+const VERSION: i32 = 2;
+/// What ends every record.
+const RECORD_END: u8 = 0x42;
+/// Bytes of the header in front of a transaction's body.
+const TXN_HEADER_BYTES: usize = 32;
+/// Where in it the zxid stands, bytes.
+const ZXID_AT: usize = 12;
+/// A file is made longer when it is this close to its end, bytes.
+const PADDING_MARGIN: u64 = 4096;
+/// What `zookeeper.preAllocSize` is, unless it is set, bytes.
+pub const PRE_ALLOC_SIZE: u64 = 64 << 20;
+
+/// What comes next in a log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entry<'a> {
+    Record {
+        /// Of the record, bytes from the file's start.
+        offset: u64,
+        zxid: Zxid,
+        /// Header, body and, where there is one, digest: what [`Txn::read`](crate::txn::Txn::read) takes.
+        txn: &'a [u8],
+    },
+    /// The file, or what was written of it, ends between two records.
+    End { offset: u64 },
+    /// It ends within the record that begins here.
+    Torn { offset: u64 },
+}
+
+/// Reads a log record by record.
+#[derive(Debug)]
+pub struct LogReader<R> {
+    archive: InputArchive<R>,
+    txn: Vec<u8>,
+    /// Behind the last whole record.
+    end: u64,
+}
+
+impl LogReader<BufReader<File>> {
+    pub fn open(path: &Path, length_max: usize) -> Result<Self, FormatError> {
+        LogReader::new(BufReader::new(File::open(path).map_err(FormatError::Io)?), length_max)
+    }
+}
+
+impl<R: BufRead> LogReader<R> {
+    /// Reads the header. `length_max` bounds a transaction, bytes.
+    pub fn new(input: R, length_max: usize) -> Result<LogReader<R>, FormatError> {
+        let mut archive = InputArchive::new(input, length_max);
+        let (magic, version) = (archive.i32()?, archive.i32()?);
+        archive.i64()?;
+        if magic != MAGIC {
+            return Err(archive.damaged("it does not begin as a log of ZooKeeper's".to_owned()));
+        }
+        if version != VERSION {
+            return Err(archive.damaged(format!("its format has the version {version}, and {VERSION} is known")));
+        }
+        let end = archive.offset();
+        Ok(LogReader { archive, txn: Vec::new(), end })
+    }
+
+    /// The next record. After an end or an error there is nothing more to be asked for.
+    pub fn read_entry(&mut self) -> Result<Entry<'_>, FormatError> {
+        let offset = self.end;
+        if self.archive.is_at_end()? {
+            return Ok(Entry::End { offset });
+        }
+        match self.read_record() {
+            Ok(Some(zxid)) => {
+                self.end = self.archive.offset();
+                Ok(Entry::Record { offset, zxid, txn: &self.txn })
+            }
+            Ok(None) => Ok(Entry::End { offset }),
+            Err(FormatError::CutShort { .. }) => Ok(Entry::Torn { offset }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `None` at the zeros behind the last record.
+    fn read_record(&mut self) -> Result<Option<Zxid>, FormatError> {
+        let archive = &mut self.archive;
+        let written = archive.i64()?;
+        let length = match archive.length()? {
+            Some(0) if written == 0 => return Ok(None),
+            // Zeros behind the checksum: the rest of the record was never written.
+            Some(0) => return Err(FormatError::CutShort { offset: archive.offset() }),
+            Some(length) => length,
+            None => return Err(archive.damaged("a transaction is null".to_owned())),
+        };
+        archive.restart_checksum();
+        archive.bytes(length, &mut self.txn)?;
+        let computed = i64::from(archive.checksum());
+        if archive.array::<1>()? != [RECORD_END] {
+            return Err(FormatError::CutShort { offset: archive.offset() });
+        }
+        if written != computed {
+            let what = format!("the checksum of the record before this is {computed:x}, but was {written:x}");
+            return Err(archive.damaged(what));
+        }
+        match self.txn.get(ZXID_AT..TXN_HEADER_BYTES).and_then(|rest| rest.first_chunk()) {
+            Some(zxid) => Ok(Some(Zxid(i64::from_be_bytes(*zxid)))),
+            None => Err(archive.damaged(format!("a transaction of {length} bytes, which have no room for its header"))),
+        }
+    }
+}
+
+/// Writes a log.
+#[derive(Debug)]
+pub struct LogWriter {
+    file: File,
+    pre_alloc_size: u64,
+    /// Where the next record goes, and how long the file is, bytes.
+    position: u64,
+    size: u64,
+    record: Vec<u8>,
+}
+
+impl LogWriter {
+    /// Makes the file for the log that begins with this transaction. `pre_alloc_size` is by how much it is made longer at
+    /// a time, bytes; at 0 it is as long as its records.
+    pub fn create(directory: &Path, first: Zxid, pre_alloc_size: u64) -> io::Result<LogWriter> {
+        let mut file = File::create_new(directory.join(LogFile::name(first)))?;
+        let mut record = Vec::new();
+        record.put_i32(MAGIC);
+        record.put_i32(VERSION);
+        record.put_i64(0);
+        file.write_all(&record)?;
+        sync_dir(directory)?;
+        let position = record.len() as u64;
+        Ok(LogWriter { file, pre_alloc_size, position, size: position, record })
+    }
+
+    /// Appends an encoded transaction: header, body and digest. It is durable after [`LogWriter::sync`].
+    pub fn append(&mut self, txn: &[u8]) -> io::Result<()> {
+        let size = padded_size(self.position, self.size, self.pre_alloc_size);
+        if size != self.size {
+            self.file.set_len(size)?;
+        }
+        self.record.clear();
+        self.record.put_i64(i64::from(adler32_slice(txn)));
+        self.record.put_buffer(Some(txn));
+        self.record.push(RECORD_END);
+        self.file.write_all(&self.record)?;
+        self.position += self.record.len() as u64;
+        self.size = size.max(self.position);
+        Ok(())
+    }
+
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+/// How long a file is made before the next record is written to it.
+fn padded_size(position: u64, size: u64, pre_alloc_size: u64) -> u64 {
+    if pre_alloc_size == 0 || position + PADDING_MARGIN < size {
+        size
+    } else if position > size {
+        (position / pre_alloc_size + 1) * pre_alloc_size
+    } else {
+        size + pre_alloc_size
+    }
+}

@@ -1,0 +1,416 @@
+//! From a ZooKeeper's files to the state: the newest snapshot that can be loaded, and the logs behind it. Nothing of the
+//! files is changed.
+//!
+//! A snapshot is fuzzy ([`stream`](super::stream)): it has effects of transactions that are replayed again. That is why
+//! applying one is idempotent ([`apply`](crate::apply)), and why there is nothing to hold the state against before it is
+//! exact:
+//!
+//! | the snapshot has | the state is exact |
+//! |---|---|
+//! | a digest at its own zxid | at once; it is held against that digest when it is loaded |
+//! | a digest at a later zxid | at that transaction, which must be in the logs |
+//! | no digest | at the first transaction whose own digest agrees |
+//!
+//! From there on every transaction's digest must agree.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use paddock_consensus::Zxid;
+
+use crate::database::{Database, Rules};
+use crate::io::advice;
+use crate::replay::ReplayError;
+use crate::tree::{ExtendedTypes, HashSeed};
+
+use super::directory::{Directories, LogFile, SnapshotFile};
+use super::epochs::Epochs;
+use super::error::FormatError;
+use super::log::{Entry, LogReader};
+use super::snapshot::{self, ZxidDigest};
+
+/// ZooKeeper tries no more snapshots than these before it gives up.
+const SNAPSHOTS_MAX: usize = 100;
+
+/// How files are read.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Of the new tree's hash.
+    pub seed: HashSeed,
+    pub rules: Rules,
+    /// Longer texts, data and transactions are damage: `jute.maxbuffer` and its extra size together, bytes.
+    pub length_max: usize,
+    /// Whether the state must have the digests that its writer computed: `zookeeper.digest.enabled`.
+    pub digests_enabled: bool,
+    /// Whether logs are enough, without any snapshot, as some servers before 3.5.4 left them:
+    /// `zookeeper.snapshot.trust.empty`.
+    pub trust_empty_snapshot: bool,
+}
+
+/// The state, and where it is from.
+pub struct Recovered {
+    pub database: Database,
+    pub epochs: Epochs,
+    /// What was loaded.
+    pub snapshot: Option<SnapshotFile>,
+    /// Newer snapshots, which could not be loaded, newest first.
+    pub passed_over: Vec<(PathBuf, FormatError)>,
+    /// How many transactions were replayed.
+    pub replayed: u64,
+    /// Logs that end within a record, and where that begins, bytes.
+    pub torn: Vec<(PathBuf, u64)>,
+    /// The last transaction at which the state had the digest that its writer computed.
+    pub agreed: Option<Zxid>,
+    /// Ephemerals that no living session owned, which were deleted, as a ZooKeeper does when it starts.
+    pub orphans: u64,
+}
+
+/// Why there is no state to be had.
+#[derive(Debug)]
+pub enum RecoveryError {
+    Io {
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// The file lies in the other directory than it belongs in.
+    Misplaced(PathBuf),
+    /// There are neither snapshots nor logs in this directory.
+    Nothing(PathBuf),
+    /// There are logs, and no snapshot in this directory.
+    NoSnapshot(PathBuf),
+    /// There are snapshots in this directory, none of which can be loaded.
+    NoneHolds {
+        directory: PathBuf,
+        tried: Vec<(PathBuf, FormatError)>,
+    },
+    Log {
+        path: PathBuf,
+        error: FormatError,
+    },
+    /// What cannot be replayed is at this offset, bytes.
+    Replay {
+        path: PathBuf,
+        offset: u64,
+        zxid: Zxid,
+        error: ReplayError,
+    },
+    /// The transaction comes behind `after`, or is there twice.
+    OutOfOrder {
+        path: PathBuf,
+        offset: u64,
+        zxid: Zxid,
+        after: Zxid,
+    },
+    /// The snapshot has effects of transactions up to `needed`, but the logs end before.
+    Unfinished {
+        snapshot: PathBuf,
+        needed: Zxid,
+        last: Zxid,
+    },
+    /// No digest agreed, not even that of the last transaction.
+    Digest {
+        last: Zxid,
+        computed: u64,
+        written: u64,
+    },
+    /// The ACL of this znode is neither in the snapshot nor in the logs.
+    NoAcl(String),
+    /// This znode has a time to live, and the rules know of none.
+    TimeToLive(String),
+}
+
+impl fmt::Display for RecoveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RecoveryError::Io { path, source } => {
+                write!(f, "{} cannot be read: {source}; {}", path.display(), advice(source))
+            }
+            RecoveryError::Misplaced(path) => write!(
+                f,
+                "{} lies in the wrong directory: with two directories, snapshots belong in the dataDir and logs in the \
+                 dataLogDir; correct the two",
+                path.display()
+            ),
+            RecoveryError::Nothing(directory) => {
+                write!(f, "there is no data of a ZooKeeper server in {}", directory.display())
+            }
+            RecoveryError::NoSnapshot(directory) => write!(
+                f,
+                "there are logs, but no snapshot in {}: put it back, or let zookeeper.snapshot.trust.empty=true say that \
+                 the logs go back to the first transaction",
+                directory.display()
+            ),
+            RecoveryError::NoneHolds { directory, tried } => {
+                write!(f, "none of the snapshots in {} can be loaded", directory.display())?;
+                let newest = tried.first().map(|(path, error)| (path.display(), error));
+                newest.map_or(Ok(()), |(path, error)| write!(f, "; the newest, {path}: {error}"))
+            }
+            RecoveryError::Log { path, error } => write!(f, "the log {}: {error}", path.display()),
+            RecoveryError::Replay { path, offset, zxid, error } => {
+                write!(f, "transaction {zxid} at byte {offset} of {} cannot be replayed: {error}", path.display())
+            }
+            RecoveryError::OutOfOrder { path, offset, zxid, after } => {
+                write!(f, "transaction {zxid} at byte {offset} of {} stands behind {after}", path.display())
+            }
+            RecoveryError::Unfinished { snapshot, needed, last } => write!(
+                f,
+                "the snapshot {} was written while transactions up to {needed} were applied, but the logs end with {last}: \
+                 logs are missing",
+                snapshot.display()
+            ),
+            RecoveryError::Digest { last, computed, written } => write!(
+                f,
+                "the tree after {last} has the digest {computed:x}, but had {written:x} when it was written: a snapshot or \
+                 a log has changed; zookeeper.digest.enabled=false goes on without"
+            ),
+            RecoveryError::NoAcl(path) => {
+                write!(f, "the ACL of {path:.256?} is neither in the snapshot nor in the logs")
+            }
+            RecoveryError::TimeToLive(path) => write!(
+                f,
+                "{path:.256?} has a time to live: set zookeeper.extendedTypesEnabled=true, without which ZooKeeper would \
+                 delete it"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RecoveryError {}
+
+/// Recovers the state after the last transaction that there is.
+pub fn recover(directories: &Directories, settings: &Settings) -> Result<Recovered, RecoveryError> {
+    let snapshot_dir = directories.snapshot_dir();
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RecoveryError::Io { path, source }
+    };
+    if let Some(misplaced) = directories.misplaced().map_err(at(&directories.log))? {
+        return Err(RecoveryError::Misplaced(misplaced));
+    }
+    let epochs = Epochs::read(&snapshot_dir).map_err(at(&snapshot_dir))?;
+    let logs = LogFile::list(&directories.log_dir()).map_err(at(&directories.log_dir()))?;
+    let mut replay = match Base::load_newest(&snapshot_dir, settings)? {
+        Some(base) => Replay::after(base, settings),
+        None if logs.is_empty() => return Err(RecoveryError::Nothing(snapshot_dir)),
+        None if settings.trust_empty_snapshot => Replay::from_nothing(settings),
+        None => return Err(RecoveryError::NoSnapshot(snapshot_dir)),
+    };
+    let behind = LogFile::behind(&logs, replay.recovered.database.last_zxid());
+    for (index, log) in behind.iter().enumerate() {
+        replay.replay_file(log, index + 1 == behind.len())?;
+    }
+    replay.recovered.epochs = epochs;
+    replay.finish()
+}
+
+/// The snapshot that all begins with.
+struct Base {
+    file: SnapshotFile,
+    loaded: snapshot::LoadedSnapshot,
+    passed_over: Vec<(PathBuf, FormatError)>,
+}
+
+impl Base {
+    /// `None` if there is no snapshot at all.
+    fn load_newest(directory: &Path, settings: &Settings) -> Result<Option<Base>, RecoveryError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| RecoveryError::Io { path, source }
+        };
+        let mut files = SnapshotFile::list(directory).map_err(io(directory))?;
+        let is_none = files.is_empty();
+        let mut passed_over = Vec::new();
+        while let Some(file) = files.pop().filter(|_| passed_over.len() < SNAPSHOTS_MAX) {
+            let Settings { seed, rules, length_max, .. } = settings;
+            let loaded = match snapshot::is_promising(&file).map_err(io(&file.path))? {
+                true => snapshot::load(&file, *length_max, *seed, rules.clone()).and_then(|loaded| {
+                    let checked = if settings.digests_enabled { loaded.check_digest() } else { Ok(()) };
+                    checked.map(|()| loaded)
+                }),
+                false => Err(FormatError::Damaged { offset: 0, what: "it does not look like a whole snapshot".into() }),
+            };
+            match loaded {
+                Ok(loaded) => return Ok(Some(Base { file, loaded, passed_over })),
+                Err(error) => passed_over.push((file.path, error)),
+            }
+        }
+        if is_none {
+            Ok(None)
+        } else {
+            Err(RecoveryError::NoneHolds { directory: directory.to_owned(), tried: passed_over })
+        }
+    }
+}
+
+/// What is known of the state that is being replayed.
+#[derive(Clone, Copy, Debug)]
+enum Exactness {
+    /// It is exact after a transaction to come.
+    At(ZxidDigest),
+    /// Nothing. The last digest that did not agree: that of the state, and the transaction's.
+    Unknown(Option<(u64, u64)>),
+    Exact,
+}
+
+struct Replay {
+    recovered: Recovered,
+    exactness: Exactness,
+    /// Where the snapshot stands; transactions up to it are in it.
+    base: Zxid,
+    without_acl: Vec<String>,
+    length_max: usize,
+    digests_enabled: bool,
+}
+
+impl Replay {
+    fn after(base: Base, settings: &Settings) -> Replay {
+        let Base { file, loaded, passed_over } = base;
+        let exactness = match loaded.digest {
+            Some(digest) if digest.zxid == file.zxid => Exactness::Exact,
+            Some(digest) => Exactness::At(digest),
+            None => Exactness::Unknown(None),
+        };
+        let mut replay = Replay::of(loaded.content.database, settings);
+        if settings.digests_enabled && matches!(exactness, Exactness::Exact) {
+            replay.recovered.agreed = Some(file.zxid);
+        }
+        replay.recovered.snapshot = Some(file);
+        replay.recovered.passed_over = passed_over;
+        Replay { exactness, without_acl: loaded.content.without_acl, ..replay }
+    }
+
+    fn from_nothing(settings: &Settings) -> Replay {
+        Replay::of(Database::new(settings.seed, settings.rules.clone()), settings)
+    }
+
+    fn of(database: Database, settings: &Settings) -> Replay {
+        let base = database.last_zxid();
+        let recovered = Recovered {
+            database,
+            epochs: Epochs::default(),
+            snapshot: None,
+            passed_over: Vec::new(),
+            replayed: 0,
+            torn: Vec::new(),
+            agreed: None,
+            orphans: 0,
+        };
+        Replay {
+            recovered,
+            exactness: Exactness::Exact,
+            base,
+            without_acl: Vec::new(),
+            length_max: settings.length_max,
+            digests_enabled: settings.digests_enabled,
+        }
+    }
+
+    fn replay_file(&mut self, log: &LogFile, is_newest: bool) -> Result<(), RecoveryError> {
+        let path = &log.path;
+        // A crash can leave the newest one without its header.
+        let is_empty = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.len() == 0);
+        if is_newest && is_empty(path) {
+            return Ok(());
+        }
+        let damaged = |error| RecoveryError::Log { path: path.clone(), error };
+        let mut reader = LogReader::open(path, self.length_max).map_err(damaged)?;
+        loop {
+            match reader.read_entry().map_err(damaged)? {
+                Entry::Record { offset, zxid, txn } => self.replay(path, offset, zxid, txn)?,
+                Entry::End { .. } => return Ok(()),
+                Entry::Torn { offset } => {
+                    self.recovered.torn.push((path.clone(), offset));
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn replay(&mut self, path: &Path, offset: u64, zxid: Zxid, txn: &[u8]) -> Result<(), RecoveryError> {
+        let last = self.recovered.database.last_zxid();
+        if zxid <= last {
+            if zxid <= self.base && self.recovered.replayed == 0 {
+                return Ok(());
+            }
+            return Err(RecoveryError::OutOfOrder { path: path.to_owned(), offset, zxid, after: last });
+        }
+        let refused = |error| RecoveryError::Replay { path: path.to_owned(), offset, zxid, error };
+        let written = self.recovered.database.apply_record(zxid, txn).map_err(refused)?;
+        self.recovered.replayed += 1;
+        self.compare(zxid, written).map_err(refused)
+    }
+
+    /// Holds the state after a transaction against what its writer said. `written` is the transaction's own digest.
+    fn compare(&mut self, zxid: Zxid, written: Option<u64>) -> Result<(), ReplayError> {
+        let computed = self.recovered.database.tree().digest();
+        let expected = match self.exactness {
+            Exactness::At(digest) if zxid < digest.zxid => return Ok(()),
+            Exactness::At(digest) if zxid == digest.zxid => Some(digest.digest),
+            _ => written,
+        };
+        let Some(written) = expected.filter(|_| self.digests_enabled) else { return Ok(()) };
+        if written == computed {
+            self.exactness = Exactness::Exact;
+            self.recovered.agreed = Some(zxid);
+            return Ok(());
+        }
+        if let Exactness::Unknown(_) = self.exactness {
+            self.exactness = Exactness::Unknown(Some((computed, written)));
+            return Ok(());
+        }
+        Err(ReplayError::Digest { computed, written })
+    }
+
+    fn finish(mut self) -> Result<Recovered, RecoveryError> {
+        let last = self.recovered.database.last_zxid();
+        match (self.exactness, &self.recovered.snapshot) {
+            (Exactness::At(ZxidDigest { zxid, .. }), Some(snapshot)) if self.digests_enabled && last < zxid => {
+                return Err(RecoveryError::Unfinished { snapshot: snapshot.path.clone(), needed: zxid, last });
+            }
+            (Exactness::Unknown(Some((computed, written))), _) => {
+                return Err(RecoveryError::Digest { last, computed, written });
+            }
+            _ => {}
+        }
+        let tree = self.recovered.database.tree();
+        let has_none = |path: &String| tree.get(path).is_some_and(|znode| is_nobodys(&znode));
+        if let Some(path) = self.without_acl.into_iter().find(has_none) {
+            return Err(RecoveryError::NoAcl(path));
+        }
+        self.recovered.orphans = delete_orphans(&mut self.recovered.database)?;
+        Ok(self.recovered)
+    }
+}
+
+/// No transaction can give a znode an empty list.
+fn is_nobodys(znode: &crate::tree::Znode<'_>) -> bool {
+    znode.acl().as_ref().is_some_and(|list| list.0.is_empty())
+}
+
+/// Deletes the ephemerals whose sessions are not there any more.
+fn delete_orphans(database: &mut Database) -> Result<u64, RecoveryError> {
+    let dead: Vec<i64> =
+        database.ephemerals.keys().filter(|owner| !database.sessions.contains_key(owner)).copied().collect();
+    let mut deleted = 0;
+    for owner in dead {
+        let knows_ttl = database.rules.extended_types != ExtendedTypes::Off;
+        if !knows_ttl
+            && is_ttl(owner)
+            && let Some(path) = database.ephemerals_of(owner).next()
+        {
+            return Err(RecoveryError::TimeToLive(path.to_owned()));
+        }
+        let zxid = database.last_zxid.0;
+        while let Some(path) = database.pop_ephemeral(owner) {
+            database.delete(&path, zxid, &mut None);
+            deleted += 1;
+        }
+    }
+    Ok(deleted)
+}
+
+/// Whether an owner can be that of a znode with a time to live. No server with that feature makes such a session.
+fn is_ttl(owner: i64) -> bool {
+    (owner as u64) >> 40 == 0xff_0000
+}
