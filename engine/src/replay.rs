@@ -8,6 +8,7 @@ use std::fmt;
 
 use paddock_consensus::Zxid;
 
+use crate::apply::has_failed;
 use crate::database::Database;
 use crate::log::RECORD_BYTES_MAX;
 use crate::path;
@@ -63,13 +64,23 @@ impl fmt::Display for ReplayError {
     }
 }
 
+/// What is known of the state before a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Before {
+    /// It has all transactions before this one, and no other.
+    Exact,
+    /// It may have effects of this one and of later ones too, all of which are to be applied: the state is from a snapshot
+    /// that was written meanwhile.
+    Fuzzy,
+}
+
 impl Database {
     /// Applies the transaction `zxid` from its bytes, and holds the state against the digest that its writer computed.
     pub fn replay(&mut self, zxid: Zxid, bytes: &[u8]) -> Result<(), ReplayError> {
         if bytes.len() > RECORD_BYTES_MAX {
             return Err(ReplayError::TooLong(bytes.len()));
         }
-        let written = self.apply_record(zxid, bytes)?;
+        let written = self.apply_record(zxid, bytes, Before::Exact)?;
         let computed = self.tree.digest();
         match written {
             Some(written) if written != computed => Err(ReplayError::Digest { computed, written }),
@@ -78,9 +89,8 @@ impl Database {
     }
 
     /// Applies the transaction `zxid`, of any length, from its bytes; gives the digest of the tree that its writer
-    /// computed, where there is one. The state may have effects of this transaction and of later ones already, as after
-    /// a snapshot that was written meanwhile; then its digest means nothing yet.
-    pub fn apply_record(&mut self, zxid: Zxid, bytes: &[u8]) -> Result<Option<u64>, ReplayError> {
+    /// computed, where there is one.
+    pub fn apply_record(&mut self, zxid: Zxid, bytes: &[u8], before: Before) -> Result<Option<u64>, ReplayError> {
         let read = Txn::read(bytes, &mut self.acls).map_err(|_| ReplayError::Undecodable)?;
         if read.header.zxid != zxid.0 {
             return Err(ReplayError::Header(Zxid(read.header.zxid)));
@@ -92,8 +102,40 @@ impl Database {
             return Err(ReplayError::Gap(last));
         }
         check(&read.txn)?;
+        if before == Before::Fuzzy {
+            self.make_way(&read.txn, zxid.0);
+        }
         self.apply(&read.header, &read.txn, None);
         Ok(read.digest)
+    }
+
+    /// Empties the znodes that a transaction deletes. Where one was deleted, it had no children: those that it has here
+    /// were created later, and will be again.
+    fn make_way(&mut self, txn: &Txn<'_>, zxid: i64) {
+        match txn {
+            Txn::Delete { path } | Txn::DeleteContainer { path } if path::split(path).is_some() => {
+                self.delete_below(path, zxid);
+            }
+            Txn::Multi(members) if !has_failed(members) => {
+                members.iter().for_each(|member| self.make_way(member, zxid))
+            }
+            _ => {}
+        }
+    }
+
+    fn delete_below(&mut self, top: &str, zxid: i64) {
+        // What a parent lists stands behind it, so that from the end no znode has children any more.
+        let mut paths = vec![top.to_owned()];
+        let mut at = 0;
+        while let Some(path) = paths.get(at) {
+            let children = self.tree.get(path).into_iter().flat_map(|znode| znode.children());
+            let below: Vec<String> = children.map(|name| format!("{path}/{name}")).collect();
+            paths.extend(below);
+            at += 1;
+        }
+        for path in paths[1..].iter().rev() {
+            self.delete(path, zxid, &mut None);
+        }
     }
 }
 

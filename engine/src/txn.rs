@@ -284,9 +284,12 @@ pub(crate) fn read_member<'a>(reader: &mut Reader<'a>, acls: &mut AclTable) -> R
     Txn::read_body(opcode, &mut Reader::new(body), acls)
 }
 
-/// A body of nothing, or of a digest alone, has no list. A list of two paths has more bytes than a digest: none is empty.
+/// A body of nothing, or of a digest alone, has no list. A list of as many bytes as a digest has two empty paths: zeros.
 fn read_ephemerals<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<Cow<'a, str>>>, Malformed> {
-    let is_digest = reader.rest().len() == DIGEST_BYTES && { *reader }.i32() == Ok(DIGEST_VERSION);
+    let mut ahead = *reader;
+    let is_digest = ahead.rest().len() == DIGEST_BYTES
+        && ahead.i32() == Ok(DIGEST_VERSION)
+        && ahead.i64().is_ok_and(|digest| digest != 0);
     if reader.is_empty() || is_digest {
         return Ok(None);
     }

@@ -132,8 +132,9 @@ impl<R: BufRead> LogReader<R> {
 pub struct LogWriter {
     file: File,
     pre_alloc_size: u64,
-    /// Where the next record goes, and how long the file is, bytes.
+    /// Where the next record goes, bytes.
     position: u64,
+    /// How long the file was made, bytes. A long record goes beyond it.
     size: u64,
     record: Vec<u8>,
 }
@@ -158,6 +159,7 @@ impl LogWriter {
         let size = padded_size(self.position, self.size, self.pre_alloc_size);
         if size != self.size {
             self.file.set_len(size)?;
+            self.size = size;
         }
         self.record.clear();
         self.record.put_i64(i64::from(adler32_slice(txn)));
@@ -165,7 +167,6 @@ impl LogWriter {
         self.record.push(RECORD_END);
         self.file.write_all(&self.record)?;
         self.position += self.record.len() as u64;
-        self.size = size.max(self.position);
         Ok(())
     }
 

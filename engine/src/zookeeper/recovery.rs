@@ -21,7 +21,7 @@ use paddock_consensus::Zxid;
 
 use crate::database::{Database, Rules};
 use crate::io::advice;
-use crate::replay::ReplayError;
+use crate::replay::{Before, ReplayError};
 use crate::tree::{ExtendedTypes, HashSeed};
 
 use super::directory::{Directories, LogFile, SnapshotFile};
@@ -336,7 +336,8 @@ impl Replay {
             return Err(RecoveryError::OutOfOrder { path: path.to_owned(), offset, zxid, after: last });
         }
         let refused = |error| RecoveryError::Replay { path: path.to_owned(), offset, zxid, error };
-        let written = self.recovered.database.apply_record(zxid, txn).map_err(refused)?;
+        let before = if matches!(self.exactness, Exactness::Exact) { Before::Exact } else { Before::Fuzzy };
+        let written = self.recovered.database.apply_record(zxid, txn, before).map_err(refused)?;
         self.recovered.replayed += 1;
         self.compare(zxid, written).map_err(refused)
     }

@@ -1,0 +1,259 @@
+//! Snapshot files: what is written is what is read, and nothing else is read.
+
+use std::path::Path;
+
+use paddock_consensus::{Epoch, Zxid};
+use paddock_engine::zookeeper::snapshot::{self, LoadedSnapshot};
+use paddock_engine::zookeeper::{
+    Compression, Epochs, FormatError, InputArchive, OutputArchive, SnapshotFile, recover, stream, write_data_dir,
+};
+use proptest::collection::vec;
+use proptest::prelude::{any, proptest};
+
+use super::history::{History, content};
+use super::place::{LENGTH_MAX, Place, SEED, rules, settings};
+use super::raw::RawSnapshot;
+
+fn read(bytes: &[u8], zxid: Zxid) -> Result<LoadedSnapshot, FormatError> {
+    let loaded = snapshot::read(bytes, zxid, LENGTH_MAX, SEED, rules())?;
+    loaded.check_digest()?;
+    Ok(loaded)
+}
+
+fn written(history: &History) -> Vec<u8> {
+    let database = &history.database;
+    snapshot::write(Vec::new(), &database.tree().head(), database.last_zxid(), &history.sessions()).unwrap()
+}
+
+#[test]
+fn what_is_written_is_recovered() {
+    let history = History::rich();
+    let database = &history.database;
+    for compression in Compression::ALL {
+        let place = Place::new();
+        let epochs = Epochs { accepted: Some(Epoch(3)), current: Some(Epoch(2)) };
+        let (head, zxid) = (database.tree().head(), database.last_zxid());
+        let write = || write_data_dir(place.path(), &head, zxid, &history.sessions(), epochs, compression);
+        let path = write().unwrap();
+        assert_eq!(SnapshotFile::list(&place.files()).unwrap()[0].path, path);
+        let recovered = recover(&place.directories(), &settings()).unwrap();
+        assert_eq!(content(&recovered.database), history.content());
+        assert_eq!((recovered.epochs, recovered.agreed), (epochs, Some(zxid)));
+        assert_eq!(std::fs::read(place.files().join("acceptedEpoch")).unwrap(), b"3");
+        // What is there stays.
+        assert_eq!(write().unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(recover(&place.directories(), &settings()).unwrap().snapshot.unwrap().path, path);
+    }
+}
+
+#[test]
+fn what_an_attempt_has_left_is_written_over() {
+    let (history, place) = (History::new(), Place::new());
+    let leftover = place.path().join("version-2.paddock.tmp");
+    std::fs::create_dir(&leftover).unwrap();
+    std::fs::write(leftover.join("snapshot.9"), b"half").unwrap();
+    let database = &history.database;
+    let (head, zxid) = (database.tree().head(), database.last_zxid());
+    write_data_dir(place.path(), &head, zxid, &[], Epochs::of(zxid), Compression::None).unwrap();
+    assert!(!leftover.exists());
+    assert_eq!(SnapshotFile::list(&place.files()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_stream_ends_where_its_signature_ends() {
+    let history = History::rich();
+    let mut archive = OutputArchive::new(Vec::new());
+    stream::write(&mut archive, &history.database.tree().head(), &history.sessions()).unwrap();
+    stream::write_signature(&mut archive).unwrap();
+    let mut bytes = archive.finish().unwrap();
+    bytes.extend_from_slice(b"what the leader says next");
+    let mut rest = &bytes[..];
+    let mut archive = InputArchive::new(&mut rest, LENGTH_MAX);
+    let read = stream::read(&mut archive, history.database.last_zxid(), SEED, rules()).unwrap();
+    stream::read_signature(&mut archive).unwrap();
+    assert_eq!(content(&read.database), history.content());
+    assert_eq!(rest, b"what the leader says next");
+}
+
+#[test]
+fn every_version_is_read() {
+    let history = History::rich();
+    let zxid = history.database.last_zxid();
+    let digest = history.database.tree().digest();
+    type Appendix<'a> = &'a dyn Fn(&mut RawSnapshot);
+    let text_digest = |raw: &mut RawSnapshot| {
+        raw.put(|out| {
+            use paddock_engine::jute::Write;
+            out.put_i64(zxid.0);
+            out.put_i32(1);
+            out.put_string("12ab");
+        });
+        raw.seal();
+    };
+    let versions: [(&str, Appendix<'_>, bool, bool); 6] = [
+        ("3.5", &|_| {}, false, false),
+        ("a build before 3.6", &text_digest, false, false),
+        ("3.6 to 3.8", &|raw| raw.digest(zxid, digest), true, false),
+        ("3.9", &|raw| (raw.digest(zxid, digest), raw.last_zxid(zxid)).0, true, true),
+        ("3.9 without digests", &|raw| raw.last_zxid(zxid), false, true),
+        ("3.9 that has just begun", &|raw| (raw.digest(Zxid(0), 0), raw.last_zxid(zxid)).0, false, true),
+    ];
+    for (version, appendix, has_digest, has_last) in versions {
+        let mut raw = RawSnapshot::begin(&history.database);
+        raw.end(&history.database);
+        appendix(&mut raw);
+        let loaded = read(&raw.bytes(), zxid).unwrap_or_else(|error| panic!("{version}: {error}"));
+        assert_eq!(content(&loaded.content.database), history.content(), "{version}");
+        assert_eq!(loaded.digest.map(|digest| digest.digest), has_digest.then_some(digest), "{version}");
+        assert_eq!(loaded.last_zxid, has_last.then_some(zxid), "{version}");
+    }
+}
+
+/// A 3.4 knows no configuration znode, and counts no quota that nobody asked for.
+#[test]
+fn what_an_old_state_lacks_is_added() {
+    let history = History::new();
+    let tree = history.database.tree();
+    let mut raw = RawSnapshot::begin(&history.database);
+    for path in ["", "/zookeeper", "/zookeeper/quota"] {
+        raw.znode(path, tree.get(path).unwrap());
+    }
+    raw.put(|out| paddock_engine::jute::Write::put_string(out, "/"));
+    raw.seal();
+    let loaded = read(&raw.bytes(), history.database.last_zxid()).unwrap();
+    assert_eq!(content(&loaded.content.database), history.content());
+}
+
+#[test]
+fn quotas_are_counted_anew() {
+    let history = History::rich();
+    let mut raw = RawSnapshot::begin(&history.database);
+    while raw.step(&history.database) {}
+    raw.put(|out| paddock_engine::jute::Write::put_string(out, "/"));
+    raw.seal();
+    let stats = "/zookeeper/quota/plain/zookeeper_stats";
+    let mut bytes = raw.bytes();
+    let text = history.database.tree().get(stats).unwrap().data().unwrap().to_owned();
+    let at = bytes.windows(text.len()).position(|window| window == text).unwrap();
+    bytes[at..at + 7].copy_from_slice(b"count=9");
+    bytes.truncate(bytes.len() - 13);
+    let checksum = adler2::adler32_slice(&bytes);
+    bytes.extend_from_slice(&u64::from(checksum).to_be_bytes());
+    bytes.extend_from_slice(b"\0\0\0\x01/");
+    let loaded = read(&bytes, history.database.last_zxid()).unwrap();
+    assert_eq!(loaded.content.database.tree().get(stats).unwrap().data().unwrap(), text);
+}
+
+#[test]
+fn an_invalid_tree_is_refused() {
+    let history = History::rich();
+    let tree = history.database.tree();
+    let refused = |znodes: &[&str], because: &str| {
+        let mut raw = RawSnapshot::begin(&history.database);
+        for path in znodes {
+            raw.znode(path, tree.get("/plain").unwrap());
+        }
+        raw.put(|out| paddock_engine::jute::Write::put_string(out, "/"));
+        raw.seal();
+        let error = read(&raw.bytes(), Zxid(1)).err().expect(because).to_string();
+        assert!(error.contains(because), "{znodes:?}: {error}");
+    };
+    refused(&[], "there is no znode /");
+    refused(&[""], "there is no znode /zookeeper");
+    refused(&["/a"], "has no parent");
+    refused(&["", "/a/b"], "has no parent");
+    refused(&["", "/a", "/a"], "is there twice");
+    refused(&["", ""], "is there twice");
+    for path in ["a", "//", "/a/", "/.", "/\u{1}"] {
+        refused(&["", path], "invalid path");
+    }
+}
+
+#[test]
+fn every_change_of_a_file_is_found() {
+    let mut history = History::new();
+    history.create(paddock_engine::txn::CreateKind::Container, "/a", Some(b"data"));
+    let (bytes, zxid) = (written(&history), history.database.last_zxid());
+    read(&bytes, zxid).unwrap();
+    for at in 0..bytes.len() {
+        for flip in [1, 0x80] {
+            let mut changed = bytes.clone();
+            changed[at] ^= flip;
+            assert!(read(&changed, zxid).is_err(), "byte {at}");
+        }
+    }
+    // The file of an older version is a whole one.
+    let whole = [bytes.len(), bytes.len() - 21, bytes.len() - 21 - 33];
+    for length in 0..bytes.len() {
+        assert_eq!(read(&bytes[..length], zxid).is_ok(), whole.contains(&length), "{length}");
+    }
+}
+
+fn load(path: &Path) -> Result<LoadedSnapshot, FormatError> {
+    snapshot::load(&SnapshotFile::of(path).unwrap(), LENGTH_MAX, SEED, rules())
+}
+
+#[test]
+fn a_compressed_file_that_is_cut_is_refused() {
+    let mut history = History::new();
+    history.create(paddock_engine::txn::CreateKind::Container, "/a", Some(b"data"));
+    let (database, sessions) = (&history.database, history.sessions());
+    for compression in [Compression::Gzip, Compression::Snappy] {
+        let place = Place::new();
+        let (head, zxid) = (database.tree().head(), database.last_zxid());
+        let path = write_data_dir(place.path(), &head, zxid, &sessions, Epochs::default(), compression).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        load(&path).unwrap().check_digest().unwrap();
+        for length in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            assert!(load(&path).is_err(), "{compression:?} {length}");
+        }
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            // The header of a gzip file has fields that mean nothing.
+            let loaded = load(&path).map(|loaded| content(&loaded.content.database));
+            assert!(loaded.is_err() || loaded.unwrap() == history.content(), "{compression:?} {at}");
+        }
+    }
+}
+
+#[test]
+fn a_length_or_count_that_lies_reserves_nothing() {
+    let header = b"ZKSN\0\0\0\x02\xff\xff\xff\xff\xff\xff\xff\xff";
+    for lie in [
+        &[0x7f, 0xff, 0xff, 0xff][..],
+        &[0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff],
+        &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0f, 0xff, 0xff],
+        &[0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 0xff, 0xff, 0xff],
+    ] {
+        let bytes = [&header[..], lie].concat();
+        assert!(matches!(read(&bytes, Zxid(1)), Err(FormatError::CutShort { .. })));
+    }
+    let bytes = [&header[..], &[0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff]].concat();
+    let error = read(&bytes, Zxid(1)).err().unwrap().to_string();
+    assert_eq!(error, "it is damaged at byte 28: a length of 2147483647 bytes, where 1048576 are the most");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in vec(any::<u8>(), 0..600), header in any::<bool>()) {
+        let header: &[u8] = if header { b"ZKSN\0\0\0\x02\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0\0\0\0\0" } else { b"" };
+        let _ = read(&[header, &bytes].concat(), Zxid(1));
+    }
+
+    /// With a checksum that is right again, so that what is inside is looked at.
+    #[test]
+    fn no_change_panics(at in any::<proptest::sample::Index>(), bytes in vec(any::<u8>(), 1..6)) {
+        let history = History::rich();
+        let mut snapshot = written(&history);
+        snapshot.truncate(snapshot.len() - 21 - 33 - 13);
+        let at = at.index(snapshot.len() - bytes.len());
+        snapshot[at..at + bytes.len()].copy_from_slice(&bytes);
+        let checksum = adler2::adler32_slice(&snapshot);
+        snapshot.extend_from_slice(&u64::from(checksum).to_be_bytes());
+        snapshot.extend_from_slice(b"\0\0\0\x01/");
+        let _ = read(&snapshot, history.database.last_zxid());
+    }
+}
