@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `files` | [`Files`]: files by their names, the directory's sync, the atomic replacement of a file |
 //! | `file`, `access`, `metadata` | [`File`]: an open file, what it is opened for, and what is told of it |
+//! | `sequential` | [`Sequential`]: an open file from its start to its end |
 //! | `disk` | [`Disk`]: writes that are under way, and how a partial one is resumed |
 //! | `ring` | [`Ring`]: a disk by io_uring |
 //! | `thread` | [`WriteThread`]: a disk by a thread with pwrite and fdatasync |
@@ -31,6 +32,7 @@ mod map;
 mod metadata;
 mod removal;
 mod ring;
+mod sequential;
 pub mod simulated;
 pub mod sys;
 mod thread;
@@ -47,4 +49,5 @@ pub use map::{Map, Unreadable};
 pub use metadata::{Identity, Metadata};
 pub use removal::Removed;
 pub use ring::Ring;
+pub use sequential::Sequential;
 pub use thread::WriteThread;

@@ -1,10 +1,11 @@
 //! How ZooKeeper compresses a snapshot: `zookeeper.snapshot.compression.method`, and the end of the file's name.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
+
+use crate::io::{File, Sequential};
 
 use super::snappy::{self, SnappyReader, SnappyWriter};
 
@@ -42,7 +43,7 @@ impl Compression {
 
     /// What is in a file.
     pub(super) fn reader(self, file: File) -> io::Result<Box<dyn BufRead>> {
-        let file = BufReader::new(file);
+        let file = BufReader::new(Sequential::new(file));
         Ok(match self {
             Compression::None => Box::new(file),
             Compression::Gzip => Box::new(BufReader::new(MultiGzDecoder::new(file))),
@@ -51,6 +52,7 @@ impl Compression {
     }
 
     pub(super) fn writer(self, file: File) -> io::Result<CompressedWriter> {
+        let file = Sequential::new(file);
         Ok(match self {
             Compression::None => CompressedWriter::None(file),
             Compression::Gzip => {
@@ -63,20 +65,20 @@ impl Compression {
 
 /// A file that is being written.
 pub(super) enum CompressedWriter {
-    None(File),
-    Gzip(GzEncoder<BufWriter<File>>),
-    Snappy(Box<SnappyWriter<BufWriter<File>>>),
+    None(Sequential),
+    Gzip(GzEncoder<BufWriter<Sequential>>),
+    Snappy(Box<SnappyWriter<BufWriter<Sequential>>>),
 }
 
 impl CompressedWriter {
     /// Writes what is left; the file.
     pub fn finish(self) -> io::Result<File> {
         let buffered = match self {
-            CompressedWriter::None(file) => return Ok(file),
+            CompressedWriter::None(file) => return Ok(file.file),
             CompressedWriter::Gzip(writer) => writer.finish()?,
             CompressedWriter::Snappy(writer) => writer.finish()?,
         };
-        buffered.into_inner().map_err(|error| error.into_error())
+        buffered.into_inner().map(|file| file.file).map_err(|error| error.into_error())
     }
 }
 

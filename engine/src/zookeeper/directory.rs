@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
-use crate::io::is_same_directory;
+use crate::io::Files;
 
 use super::compression::Compression;
 
@@ -39,14 +39,14 @@ impl Directories {
 
     /// A file that lies in the other directory than it belongs in. ZooKeeper does not start then: one of the two is not
     /// the one that it was.
-    pub fn misplaced(&self) -> io::Result<Option<PathBuf>> {
-        if is_same_directory(&self.data, &self.log) {
+    pub fn misplaced(&self, files: &Files) -> io::Result<Option<PathBuf>> {
+        if files.is_same_directory(&self.data, &self.log) {
             return Ok(None);
         }
-        if let Some(snapshot) = SnapshotFile::list(&self.log_dir())?.pop() {
+        if let Some(snapshot) = SnapshotFile::list(files, &self.log_dir())?.pop() {
             return Ok(Some(snapshot.path));
         }
-        Ok(LogFile::list(&self.snapshot_dir())?.pop().map(|log| log.path))
+        Ok(LogFile::list(files, &self.snapshot_dir())?.pop().map(|log| log.path))
     }
 }
 
@@ -74,8 +74,9 @@ impl SnapshotFile {
     }
 
     /// All of a directory, oldest first, whether they hold or not.
-    pub fn list(directory: &Path) -> io::Result<Vec<SnapshotFile>> {
-        let mut found: Vec<SnapshotFile> = paths_in(directory)?.iter().filter_map(|path| Self::of(path)).collect();
+    pub fn list(files: &Files, directory: &Path) -> io::Result<Vec<SnapshotFile>> {
+        let mut found: Vec<SnapshotFile> =
+            paths_in(files, directory)?.iter().filter_map(|path| Self::of(path)).collect();
         found.sort_by(|one, other| (one.zxid, &one.path).cmp(&(other.zxid, &other.path)));
         Ok(found)
     }
@@ -101,8 +102,8 @@ impl LogFile {
     }
 
     /// All of a directory, oldest first.
-    pub fn list(directory: &Path) -> io::Result<Vec<LogFile>> {
-        let mut found: Vec<LogFile> = paths_in(directory)?.iter().filter_map(|path| Self::of(path)).collect();
+    pub fn list(files: &Files, directory: &Path) -> io::Result<Vec<LogFile>> {
+        let mut found: Vec<LogFile> = paths_in(files, directory)?.iter().filter_map(|path| Self::of(path)).collect();
         found.sort_by(|one, other| (one.zxid, &one.path).cmp(&(other.zxid, &other.path)));
         Ok(found)
     }
@@ -121,9 +122,9 @@ fn zxid_of(text: &str) -> Option<Zxid> {
 }
 
 /// None where there is no such directory.
-fn paths_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    match std::fs::read_dir(directory) {
-        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+fn paths_in(files: &Files, directory: &Path) -> io::Result<Vec<PathBuf>> {
+    match files.list(directory) {
+        Ok(names) => Ok(names.iter().map(|name| directory.join(name)).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }

@@ -1,17 +1,16 @@
 //! The two files in which a ZooKeeper of an ensemble remembers epochs. A standalone one has neither, and minds none.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use paddock_consensus::{Epoch, Zxid};
 
-use crate::io::write_atomically;
+use crate::io::Files;
 
 const ACCEPTED: &str = "acceptedEpoch";
 const CURRENT: &str = "currentEpoch";
 /// No epoch is longer, bytes.
-const TEXT_MAX: u64 = 64;
+const TEXT_MAX: usize = 64;
 
 /// What the files say; `None` where one is not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,15 +31,18 @@ impl Epochs {
     ///
     /// # Errors
     /// Of the file system; `InvalidData` where there is no epoch in a file.
-    pub fn read(directory: &Path) -> io::Result<Epochs> {
-        Ok(Epochs { accepted: read_one(&directory.join(ACCEPTED))?, current: read_one(&directory.join(CURRENT))? })
+    pub fn read(files: &Files, directory: &Path) -> io::Result<Epochs> {
+        Ok(Epochs {
+            accepted: read_one(files, &directory.join(ACCEPTED))?,
+            current: read_one(files, &directory.join(CURRENT))?,
+        })
     }
 
     /// Replaces the files, the accepted epoch first: it is never below the other.
-    pub fn write(&self, directory: &Path) -> io::Result<()> {
+    pub fn write(&self, files: &Files, directory: &Path) -> io::Result<()> {
         for (name, epoch) in [(ACCEPTED, self.accepted), (CURRENT, self.current)] {
             if let Some(Epoch(number)) = epoch {
-                write_atomically(&directory.join(name), number.to_string().as_bytes())?;
+                files.write_atomically(&directory.join(name), number.to_string().as_bytes())?;
             }
         }
         Ok(())
@@ -48,13 +50,12 @@ impl Epochs {
 }
 
 /// The first line is a decimal number.
-fn read_one(path: &Path) -> io::Result<Option<Epoch>> {
-    let mut text = String::new();
-    match File::open(path).and_then(|file| file.take(TEXT_MAX).read_to_string(&mut text)) {
-        Ok(_) => {}
+fn read_one(files: &Files, path: &Path) -> io::Result<Option<Epoch>> {
+    let text = match files.read(path, TEXT_MAX) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
-    }
+    };
     let number: Option<i32> = text.lines().next().and_then(|line| line.parse().ok());
     match number.filter(|number| *number >= 0) {
         Some(number) => Ok(Some(Epoch(number))),

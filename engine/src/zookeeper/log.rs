@@ -8,14 +8,13 @@
 //! the rest is missing: a crash tears the last one, and ZooKeeper goes on with the next file. A record that is there and
 //! has another checksum is damage.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use adler2::adler32_slice;
 use paddock_consensus::Zxid;
 
-use crate::io::sync_dir;
+use crate::io::{Access, File, Files, Sequential};
 use crate::jute::Write as _;
 
 use super::archive::InputArchive;
@@ -60,9 +59,10 @@ pub struct LogReader<R> {
     end: u64,
 }
 
-impl LogReader<BufReader<File>> {
-    pub fn open(path: &Path, length_max: usize) -> Result<Self, FormatError> {
-        LogReader::new(BufReader::new(File::open(path).map_err(FormatError::Io)?), length_max)
+impl LogReader<BufReader<Sequential>> {
+    pub fn open(files: &Files, path: &Path, length_max: usize) -> Result<Self, FormatError> {
+        let file = files.open(path, Access::Read).map_err(FormatError::Io)?;
+        LogReader::new(BufReader::new(Sequential::new(file)), length_max)
     }
 }
 
@@ -142,14 +142,14 @@ pub struct LogWriter {
 impl LogWriter {
     /// Makes the file for the log that begins with this transaction. `pre_alloc_size` is by how much it is made longer at
     /// a time, bytes; at 0 it is as long as its records.
-    pub fn create(directory: &Path, first: Zxid, pre_alloc_size: u64) -> io::Result<LogWriter> {
-        let mut file = File::create_new(directory.join(LogFile::name(first)))?;
+    pub fn create(files: &Files, directory: &Path, first: Zxid, pre_alloc_size: u64) -> io::Result<LogWriter> {
+        let file = files.open(&directory.join(LogFile::name(first)), Access::New { direct: false })?;
         let mut record = Vec::new();
         record.put_i32(MAGIC);
         record.put_i32(VERSION);
         record.put_i64(0);
-        file.write_all(&record)?;
-        sync_dir(directory)?;
+        file.write_all_at(&record, 0)?;
+        files.sync_dir(directory)?;
         let position = record.len() as u64;
         Ok(LogWriter { file, pre_alloc_size, position, size: position, record })
     }
@@ -158,14 +158,14 @@ impl LogWriter {
     pub fn append(&mut self, txn: &[u8]) -> io::Result<()> {
         let size = padded_size(self.position, self.size, self.pre_alloc_size);
         if size != self.size {
-            self.file.set_len(size)?;
+            self.file.set_length(size)?;
             self.size = size;
         }
         self.record.clear();
         self.record.put_i64(i64::from(adler32_slice(txn)));
         self.record.put_buffer(Some(txn));
         self.record.push(RECORD_END);
-        self.file.write_all(&self.record)?;
+        self.file.write_all_at(&self.record, self.position)?;
         self.position += self.record.len() as u64;
         Ok(())
     }

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 
 use crate::database::{Database, Rules};
-use crate::io::advice;
+use crate::io::{Files, advice};
 use crate::replay::{Before, ReplayError};
 use crate::tree::{ExtendedTypes, HashSeed};
 
@@ -179,18 +179,18 @@ impl fmt::Display for RecoveryError {
 impl std::error::Error for RecoveryError {}
 
 /// Recovers the state after the last transaction that there is.
-pub fn recover(directories: &Directories, settings: &Settings) -> Result<Recovered, RecoveryError> {
+pub fn recover(files: &Files, directories: &Directories, settings: &Settings) -> Result<Recovered, RecoveryError> {
     let snapshot_dir = directories.snapshot_dir();
     let at = |path: &Path| {
         let path = path.to_owned();
         move |source| RecoveryError::Io { path, source }
     };
-    if let Some(misplaced) = directories.misplaced().map_err(at(&directories.log))? {
+    if let Some(misplaced) = directories.misplaced(files).map_err(at(&directories.log))? {
         return Err(RecoveryError::Misplaced(misplaced));
     }
-    let epochs = Epochs::read(&snapshot_dir).map_err(at(&snapshot_dir))?;
-    let logs = LogFile::list(&directories.log_dir()).map_err(at(&directories.log_dir()))?;
-    let mut replay = match Base::load_newest(&snapshot_dir, settings)? {
+    let epochs = Epochs::read(files, &snapshot_dir).map_err(at(&snapshot_dir))?;
+    let logs = LogFile::list(files, &directories.log_dir()).map_err(at(&directories.log_dir()))?;
+    let mut replay = match Base::load_newest(files, &snapshot_dir, settings)? {
         Some(base) => Replay::after(base, settings),
         None if logs.is_empty() => return Err(RecoveryError::Nothing(snapshot_dir)),
         None if settings.trust_empty_snapshot => Replay::from_nothing(settings),
@@ -198,7 +198,7 @@ pub fn recover(directories: &Directories, settings: &Settings) -> Result<Recover
     };
     let behind = LogFile::behind(&logs, replay.recovered.database.last_zxid());
     for (index, log) in behind.iter().enumerate() {
-        replay.replay_file(log, index + 1 == behind.len())?;
+        replay.replay_file(files, log, index + 1 == behind.len())?;
     }
     replay.recovered.epochs = epochs;
     replay.finish()
@@ -213,18 +213,18 @@ struct Base {
 
 impl Base {
     /// `None` if there is no snapshot at all.
-    fn load_newest(directory: &Path, settings: &Settings) -> Result<Option<Base>, RecoveryError> {
+    fn load_newest(files: &Files, directory: &Path, settings: &Settings) -> Result<Option<Base>, RecoveryError> {
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| RecoveryError::Io { path, source }
         };
-        let mut files = SnapshotFile::list(directory).map_err(io(directory))?;
-        let is_none = files.is_empty();
+        let mut snapshots = SnapshotFile::list(files, directory).map_err(io(directory))?;
+        let is_none = snapshots.is_empty();
         let mut passed_over = Vec::new();
-        while let Some(file) = files.pop().filter(|_| passed_over.len() < SNAPSHOTS_MAX) {
+        while let Some(file) = snapshots.pop().filter(|_| passed_over.len() < SNAPSHOTS_MAX) {
             let Settings { seed, rules, length_max, .. } = settings;
-            let loaded = match snapshot::is_promising(&file).map_err(io(&file.path))? {
-                true => snapshot::load(&file, *length_max, *seed, rules.clone()).and_then(|loaded| {
+            let loaded = match snapshot::is_promising(files, &file).map_err(io(&file.path))? {
+                true => snapshot::load(files, &file, *length_max, *seed, rules.clone()).and_then(|loaded| {
                     let checked = if settings.digests_enabled { loaded.check_digest() } else { Ok(()) };
                     checked.map(|()| loaded)
                 }),
@@ -306,15 +306,14 @@ impl Replay {
         }
     }
 
-    fn replay_file(&mut self, log: &LogFile, is_newest: bool) -> Result<(), RecoveryError> {
+    fn replay_file(&mut self, files: &Files, log: &LogFile, is_newest: bool) -> Result<(), RecoveryError> {
         let path = &log.path;
         // A crash can leave the newest one without its header.
-        let is_empty = |path: &Path| std::fs::metadata(path).is_ok_and(|found| found.len() == 0);
-        if is_newest && is_empty(path) {
+        if is_newest && files.metadata(path).is_ok_and(|found| found.bytes == 0) {
             return Ok(());
         }
         let damaged = |error| RecoveryError::Log { path: path.clone(), error };
-        let mut reader = LogReader::open(path, self.length_max).map_err(damaged)?;
+        let mut reader = LogReader::open(files, path, self.length_max).map_err(damaged)?;
         loop {
             match reader.read_entry().map_err(damaged)? {
                 Entry::Record { offset, zxid, txn } => self.replay(path, offset, zxid, txn)?,

@@ -10,12 +10,12 @@
 //!
 //! Checksums are of what is inside where the file is compressed, and go on from one seal to the next.
 
-use std::fs::File;
-use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use paddock_consensus::Zxid;
 
 use crate::database::Rules;
+use crate::io::{Access, File, Files};
 use crate::jute::Write as _;
 use crate::tree::{HashSeed, View};
 use crate::txn::DIGEST_VERSION;
@@ -72,32 +72,31 @@ impl LoadedSnapshot {
 }
 
 /// Whether a file looks as if it were whole, the way ZooKeeper looks before it tries to load one.
-pub fn is_promising(file: &SnapshotFile) -> io::Result<bool> {
-    let mut content = File::open(&file.path)?;
+pub fn is_promising(files: &Files, file: &SnapshotFile) -> io::Result<bool> {
+    let content = files.open(&file.path, Access::Read)?;
     let magic = file.compression.magic();
     if !magic.is_empty() {
-        let mut begin = Vec::new();
-        content.take(magic.len() as u64).read_to_end(&mut begin)?;
-        return Ok(begin == magic);
+        return is_at(&content, 0, magic);
     }
-    let length = content.metadata()?.len();
-    if length < BYTES_MIN {
-        return Ok(false);
-    }
-    content.seek(SeekFrom::Start(length - SEAL_END.len() as u64))?;
-    let mut end = [0; SEAL_END.len()];
-    content.read_exact(&mut end)?;
-    Ok(end == *SEAL_END)
+    let length = content.length()?;
+    Ok(length >= BYTES_MIN && is_at(&content, length - SEAL_END.len() as u64, SEAL_END)?)
+}
+
+/// Whether a file has these bytes there.
+fn is_at(file: &File, offset: u64, expected: &[u8]) -> io::Result<bool> {
+    let mut bytes = vec![0; expected.len()];
+    Ok(file.read_at(&mut bytes, offset)? == expected.len() && bytes == expected)
 }
 
 /// Loads a file whole, or not at all. `length_max` bounds texts and data, bytes.
 pub fn load(
+    files: &Files,
     file: &SnapshotFile,
     length_max: usize,
     seed: HashSeed,
     rules: Rules,
 ) -> Result<LoadedSnapshot, FormatError> {
-    let input = File::open(&file.path).and_then(|opened| file.compression.reader(opened));
+    let input = files.open(&file.path, Access::Read).and_then(|opened| file.compression.reader(opened));
     let input = input.map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => FormatError::Damaged { offset: 0, what: error.to_string() },
         io::ErrorKind::UnexpectedEof => FormatError::CutShort { offset: 0 },

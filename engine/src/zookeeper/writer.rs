@@ -1,30 +1,30 @@
 //! Writing a data directory from which a ZooKeeper starts.
 
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
-use crate::io::{create_dir, sync_dir};
+use crate::io::{Access, Files};
 use crate::tree::View;
 
 use super::compression::Compression;
-use super::directory::{SnapshotFile, VERSION_DIR};
+use super::directory::{LogFile, SnapshotFile, VERSION_DIR};
 use super::epochs::Epochs;
 use super::snapshot;
 
-/// What is written until it is complete.
-const TEMPORARY: &str = "version-2.paddock.tmp";
+/// What the snapshot is called until it is complete. No ZooKeeper takes it for one.
+const TEMPORARY: &str = "paddock.tmp";
 
-/// Writes `view`, which is the state after `zxid`, as the data directory of a ZooKeeper: one snapshot, the files with the
-/// epochs, and no log, which ZooKeeper begins anew. Sessions are with their timeouts, ms. Returns the snapshot's path.
+/// Writes `view`, which is the state after `zxid`, as the data directory of a ZooKeeper: the files with the epochs and one
+/// snapshot, but no log, which ZooKeeper begins anew. Sessions are with their timeouts, ms. Returns the snapshot's path.
 ///
-/// The directory with the files, `version-2`, is in place only when all of it is durable.
+/// The snapshot is in place only when all is durable; without it there is nothing for a ZooKeeper to begin with.
 ///
 /// # Errors
-/// Of the file system; `AlreadyExists` where there is a `version-2`, which is left as it is.
+/// Of the file system; `AlreadyExists` where there are snapshots or logs, which are left as they are.
 pub fn write_data_dir(
+    files: &Files,
     data_dir: &Path,
     view: &View<'_>,
     zxid: Zxid,
@@ -32,46 +32,23 @@ pub fn write_data_dir(
     epochs: Epochs,
     compression: Compression,
 ) -> io::Result<PathBuf> {
-    let (place, temporary) = (data_dir.join(VERSION_DIR), data_dir.join(TEMPORARY));
-    if place.try_exists()? {
-        return Err(io::Error::new(ErrorKind::AlreadyExists, format!("{} is there already", place.display())));
+    let directory = data_dir.join(VERSION_DIR);
+    let snapshot = SnapshotFile::list(files, &directory)?.pop().map(|file| file.path);
+    if let Some(path) = snapshot.or(LogFile::list(files, &directory)?.pop().map(|file| file.path)) {
+        return Err(io::Error::new(ErrorKind::AlreadyExists, format!("{} is there already", path.display())));
     }
-    create_dir(data_dir)?;
-    remove(&temporary)?;
-    let written = write_files(&temporary, view, zxid, sessions, epochs, compression).and_then(|name| {
-        std::fs::rename(&temporary, &place)?;
-        sync_dir(data_dir)?;
-        Ok(place.join(name))
-    });
+    files.create_dir(&directory)?;
+    epochs.write(files, &directory)?;
+    let (temporary, place) = (directory.join(TEMPORARY), directory.join(SnapshotFile::name(zxid, compression)));
+    let written = files
+        .open(&temporary, Access::Replace)
+        .and_then(|file| snapshot::write(compression.writer(file)?, view, zxid, sessions)?.finish()?.sync_all())
+        .and_then(|()| files.rename(&temporary, &place));
     if written.is_err() {
-        // The first error is the one to report; a leftover is removed by the next attempt.
-        let _ = remove(&temporary);
+        // The first error is the one to report; a leftover is written over by the next attempt.
+        let _ = files.unlink(&temporary);
     }
-    written
-}
-
-/// The name of the snapshot.
-fn write_files(
-    directory: &Path,
-    view: &View<'_>,
-    zxid: Zxid,
-    sessions: &[(i64, i32)],
-    epochs: Epochs,
-    compression: Compression,
-) -> io::Result<String> {
-    create_dir(directory)?;
-    let name = SnapshotFile::name(zxid, compression);
-    let output = compression.writer(File::create_new(directory.join(&name))?)?;
-    snapshot::write(output, view, zxid, sessions)?.finish()?.sync_all()?;
-    epochs.write(directory)?;
-    sync_dir(directory)?;
-    Ok(name)
-}
-
-/// Removes what an attempt has left, if anything.
-fn remove(temporary: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(temporary) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    written?;
+    files.sync_dir(&directory)?;
+    Ok(place)
 }

@@ -1,5 +1,6 @@
 //! ZooKeeper writes a snapshot while the tree changes. With the log behind it, it is the state all the same.
 
+use paddock_engine::io::Files;
 use paddock_engine::zookeeper::recover;
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
@@ -31,7 +32,7 @@ fn written_meanwhile(before: &[Op], meanwhile: &[Vec<Op>], after: &[Op], has_dig
     snapshot.write(&place.files(), zxid);
     after.iter().for_each(|op| history.try_op(*op));
     history.write_log(&place.files(), history.records[0].0);
-    let recovered = recover(&place.directories(), &settings()).unwrap_or_else(|error| panic!("{error}"));
+    let recovered = recover(&Files::Real, &place.directories(), &settings()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(content(&recovered.database), history.content());
 }
 

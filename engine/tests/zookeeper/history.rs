@@ -5,6 +5,7 @@ use std::path::Path;
 use paddock_consensus::Zxid;
 use paddock_engine::acl::{Acl, AclTable, Entry, Id};
 use paddock_engine::database::Database;
+use paddock_engine::io::Files;
 use paddock_engine::request::opcode;
 use paddock_engine::txn::{CreateKind, Txn, TxnHeader, write_digest};
 use paddock_engine::zookeeper::log::LogWriter;
@@ -166,7 +167,7 @@ impl History {
 
     /// The same, up to another one.
     pub fn write_log_to(&self, directory: &Path, from: Zxid, to: Zxid) {
-        let mut log = LogWriter::create(directory, from, 1 << 16).unwrap();
+        let mut log = LogWriter::create(&Files::Real, directory, from, 1 << 16).unwrap();
         for (_, record) in self.records.iter().filter(|(zxid, _)| (from..=to).contains(zxid)) {
             log.append(record).unwrap();
         }

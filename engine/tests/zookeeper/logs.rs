@@ -2,6 +2,7 @@
 
 use paddock_consensus::Zxid;
 use paddock_engine::acl::AclTable;
+use paddock_engine::io::Files;
 use paddock_engine::request::opcode;
 use paddock_engine::txn::{CreateKind, Txn};
 use paddock_engine::zookeeper::log::{Entry, LogReader, LogWriter};
@@ -36,7 +37,7 @@ fn read(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, Ending)> {
 
 fn write(records: &[(Zxid, Vec<u8>)], pre_alloc_size: u64) -> Vec<u8> {
     let place = Place::new();
-    let mut log = LogWriter::create(place.path(), records[0].0, pre_alloc_size).unwrap();
+    let mut log = LogWriter::create(&Files::Real, place.path(), records[0].0, pre_alloc_size).unwrap();
     for (_, record) in records {
         log.append(record).unwrap();
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::{Epoch, Zxid};
+use paddock_engine::io::Files;
 use paddock_engine::jute::Write;
 use paddock_engine::replay::ReplayError;
 use paddock_engine::request::opcode;
@@ -32,12 +33,12 @@ fn write_snapshot(history: &History, directory: &Path) -> PathBuf {
 }
 
 fn recovered(place: &Place) -> Recovered {
-    recover(&place.directories(), &settings()).unwrap_or_else(|error| panic!("{error}"))
+    recover(&Files::Real, &place.directories(), &settings()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[track_caller]
 fn refused(place: &Place, settings: &Settings) -> RecoveryError {
-    let error = recover(&place.directories(), settings).err().expect("it is refused");
+    let error = recover(&Files::Real, &place.directories(), settings).err().expect("it is refused");
     assert!(!error.to_string().is_empty());
     error
 }
@@ -93,7 +94,7 @@ fn what_is_missing_is_told() {
     history.write_log(&place.files(), Zxid(1));
     assert!(matches!(refused(&place, &settings()), RecoveryError::NoSnapshot(_)));
     let trusting = Settings { trust_empty_snapshot: true, ..settings() };
-    let found = recover(&place.directories(), &trusting).unwrap();
+    let found = recover(&Files::Real, &place.directories(), &trusting).unwrap();
     assert_eq!(content(&found.database), history.content());
     std::fs::rename(place.files().join("log.1"), place.path().join("log.1")).unwrap();
     history.write_log(&place.files(), Zxid(2));
@@ -106,7 +107,7 @@ fn transactions_that_stand_behind_later_ones_are_refused() {
     let (place, mut history) = (Place::new(), History::new());
     write_snapshot(&history, &place.files());
     history.create(PLAIN, "/a", None);
-    let mut log = LogWriter::create(&place.files(), Zxid(3), 0).unwrap();
+    let mut log = LogWriter::create(&Files::Real, &place.files(), Zxid(3), 0).unwrap();
     log.append(&history.records[2].1).unwrap();
     log.append(&history.records[2].1).unwrap();
     log.sync().unwrap();
@@ -196,15 +197,15 @@ fn the_two_directories_are_not_exchanged() {
     write_snapshot(&history, &place.files());
     let other = place.path().join("other");
     let exchanged = Directories::new(&other, Some(place.path()));
-    let error = recover(&exchanged, &settings()).err().unwrap();
+    let error = recover(&Files::Real, &exchanged, &settings()).err().unwrap();
     assert!(matches!(error, RecoveryError::Misplaced(path) if path.ends_with("version-2/snapshot.2")));
     history.write_log(&place.files(), Zxid(1));
     let apart = Directories::new(place.path(), Some(&other));
-    let error = recover(&apart, &settings()).err().unwrap();
+    let error = recover(&Files::Real, &apart, &settings()).err().unwrap();
     assert!(matches!(error, RecoveryError::Misplaced(path) if path.ends_with("version-2/log.1")));
     std::fs::create_dir_all(apart.log_dir()).unwrap();
     std::fs::rename(place.files().join("log.1"), apart.log_dir().join("log.1")).unwrap();
-    assert_eq!(content(&recover(&apart, &settings()).unwrap().database), history.content());
+    assert_eq!(content(&recover(&Files::Real, &apart, &settings()).unwrap().database), history.content());
 }
 
 /// The log of a snapshot that was written meanwhile goes at least as far as the snapshot.
@@ -221,7 +222,7 @@ fn a_snapshot_needs_the_log_of_what_came_meanwhile() {
     let error = refused(&place, &settings());
     assert!(matches!(error, RecoveryError::Unfinished { needed: Zxid(4), last: Zxid(3), .. }));
     let ignoring = Settings { digests_enabled: false, ..settings() };
-    assert!(recover(&place.directories(), &ignoring).is_ok());
+    assert!(recover(&Files::Real, &place.directories(), &ignoring).is_ok());
     std::fs::remove_file(place.files().join("log.3")).unwrap();
     history.write_log(&place.files(), Zxid(3));
     assert_eq!(recovered(&place).agreed, Some(Zxid(4)));
@@ -242,7 +243,7 @@ fn digests_are_compared_from_where_the_state_is_exact() {
         (place, part)
     };
     let lie = |place: &Place, at: usize| {
-        let mut lying = LogWriter::create(&place.files(), Zxid(3), 0).unwrap();
+        let mut lying = LogWriter::create(&Files::Real, &place.files(), Zxid(3), 0).unwrap();
         for (index, (_, record)) in history.records.iter().enumerate().skip(2) {
             let mut record = record.clone();
             if index == at {
@@ -263,7 +264,7 @@ fn digests_are_compared_from_where_the_state_is_exact() {
         RecoveryError::Replay { zxid: Zxid(8), error: ReplayError::Digest { written: 5, .. }, .. }
     ));
     let ignoring = Settings { digests_enabled: false, ..settings() };
-    let found = recover(&place.directories(), &ignoring).unwrap();
+    let found = recover(&Files::Real, &place.directories(), &ignoring).unwrap();
     assert_eq!((content(&found.database), found.agreed), (history.content(), None));
     // A digest at a later one: those before it do not count.
     let (place, part) = state_at(5);
@@ -280,7 +281,7 @@ fn digests_are_compared_from_where_the_state_is_exact() {
         raw.end(&part.database);
         raw.write(&place.files(), Zxid(5));
         lie(&place, lie_at);
-        assert_eq!(recover(&place.directories(), &settings()).is_err(), is_found, "{lie_at}");
+        assert_eq!(recover(&Files::Real, &place.directories(), &settings()).is_err(), is_found, "{lie_at}");
     }
     let (place, part) = state_at(10);
     let mut raw = RawSnapshot::begin(&part.database);
@@ -370,7 +371,7 @@ fn nothing_of_the_files_is_changed() {
     let database = &history.database;
     let zxid = database.last_zxid();
     let (head, sessions) = (database.tree().head(), history.sessions());
-    write_data_dir(place.path(), &head, zxid, &sessions, Epochs::of(zxid), Compression::None).unwrap();
+    write_data_dir(&Files::Real, place.path(), &head, zxid, &sessions, Epochs::of(zxid), Compression::None).unwrap();
     history.write_log(&place.files(), Zxid(1));
     std::fs::write(place.files().join(LogFile::name(zxid.next())), b"").unwrap();
     let state = || {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use paddock_consensus::{Epoch, Zxid};
+use paddock_engine::io::Files;
 use paddock_engine::zookeeper::snapshot::{self, LoadedSnapshot};
 use paddock_engine::zookeeper::{
     Compression, Epochs, FormatError, InputArchive, OutputArchive, SnapshotFile, recover, stream, write_data_dir,
@@ -33,30 +34,30 @@ fn what_is_written_is_recovered() {
         let place = Place::new();
         let epochs = Epochs { accepted: Some(Epoch(3)), current: Some(Epoch(2)) };
         let (head, zxid) = (database.tree().head(), database.last_zxid());
-        let write = || write_data_dir(place.path(), &head, zxid, &history.sessions(), epochs, compression);
+        let write =
+            || write_data_dir(&Files::Real, place.path(), &head, zxid, &history.sessions(), epochs, compression);
         let path = write().unwrap();
-        assert_eq!(SnapshotFile::list(&place.files()).unwrap()[0].path, path);
-        let recovered = recover(&place.directories(), &settings()).unwrap();
+        assert_eq!(SnapshotFile::list(&Files::Real, &place.files()).unwrap()[0].path, path);
+        let recovered = recover(&Files::Real, &place.directories(), &settings()).unwrap();
         assert_eq!(content(&recovered.database), history.content());
         assert_eq!((recovered.epochs, recovered.agreed), (epochs, Some(zxid)));
         assert_eq!(std::fs::read(place.files().join("acceptedEpoch")).unwrap(), b"3");
         // What is there stays.
         assert_eq!(write().unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
-        assert_eq!(recover(&place.directories(), &settings()).unwrap().snapshot.unwrap().path, path);
+        assert_eq!(recover(&Files::Real, &place.directories(), &settings()).unwrap().snapshot.unwrap().path, path);
     }
 }
 
 #[test]
 fn what_an_attempt_has_left_is_written_over() {
     let (history, place) = (History::new(), Place::new());
-    let leftover = place.path().join("version-2.paddock.tmp");
-    std::fs::create_dir(&leftover).unwrap();
-    std::fs::write(leftover.join("snapshot.9"), b"half").unwrap();
+    let leftover = place.files().join("paddock.tmp");
+    std::fs::write(&leftover, [7; 9999]).unwrap();
     let database = &history.database;
     let (head, zxid) = (database.tree().head(), database.last_zxid());
-    write_data_dir(place.path(), &head, zxid, &[], Epochs::of(zxid), Compression::None).unwrap();
+    write_data_dir(&Files::Real, place.path(), &head, zxid, &[], Epochs::of(zxid), Compression::None).unwrap();
     assert!(!leftover.exists());
-    assert_eq!(SnapshotFile::list(&place.files()).unwrap().len(), 1);
+    assert_eq!(recover(&Files::Real, &place.directories(), &settings()).unwrap().agreed, Some(zxid));
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn every_change_of_a_file_is_found() {
 }
 
 fn load(path: &Path) -> Result<LoadedSnapshot, FormatError> {
-    snapshot::load(&SnapshotFile::of(path).unwrap(), LENGTH_MAX, SEED, rules())
+    snapshot::load(&Files::Real, &SnapshotFile::of(path).unwrap(), LENGTH_MAX, SEED, rules())
 }
 
 #[test]
@@ -201,7 +202,8 @@ fn a_compressed_file_that_is_cut_is_refused() {
     for compression in [Compression::Gzip, Compression::Snappy] {
         let place = Place::new();
         let (head, zxid) = (database.tree().head(), database.last_zxid());
-        let path = write_data_dir(place.path(), &head, zxid, &sessions, Epochs::default(), compression).unwrap();
+        let path =
+            write_data_dir(&Files::Real, place.path(), &head, zxid, &sessions, Epochs::default(), compression).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         load(&path).unwrap().check_digest().unwrap();
         for length in 0..bytes.len() {
