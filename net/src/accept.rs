@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections that may wait to be accepted, where the configuration does not say.
 const BACKLOG: i32 = 4096;
-/// Connections accepted in one turn, so that a storm of them does not starve those that are there.
+/// How many connections are accepted in one turn, so that many new ones do not keep the others waiting.
 const ACCEPTS_PER_TURN: usize = 256;
 
 /// Listens on the address. A `backlog` below 1 takes the default.
@@ -22,7 +22,7 @@ pub fn listen(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
-/// What a turn of accepting came to.
+/// How a turn of accepting ended.
 pub enum Accepted {
     /// No more are waiting.
     All,
@@ -30,12 +30,12 @@ pub enum Accepted {
     Some,
     /// There is no room for more. Those that wait keep waiting.
     Full,
-    /// It failed: file descriptors or memory are short, or not one of a turn's share could be accepted. Those that wait
-    /// keep waiting.
+    /// It failed: there are too few file descriptors or too little memory, or none of as many as a turn accepts could be
+    /// accepted. Those that wait keep waiting.
     Failed(io::Error),
 }
 
-/// Accepts those that wait, up to a turn's share. `has_room` is asked before each.
+/// Accepts the connections that wait, as many as a turn accepts at most. `has_room` is asked before each.
 pub fn accept(
     listener: &TcpListener,
     has_room: impl Fn() -> bool,
@@ -49,7 +49,7 @@ fn accept_from<S>(
     has_room: impl Fn() -> bool,
     mut take: impl FnMut(S, SocketAddr),
 ) -> Accepted {
-    // What has become of all so far, if it is the same: an error that is no single connection's goes on.
+    // The last error, as long as every connection so far has failed: then the cause is perhaps not in the connections.
     let mut all_failed = None;
     for tried in 0..ACCEPTS_PER_TURN {
         if !has_room() {
@@ -72,8 +72,8 @@ fn accept_from<S>(
     all_failed.map_or(Accepted::Some, Accepted::Failed)
 }
 
-/// Errors of the one connection that was to be accepted, which are no reason to let the next one wait: its peer has gone,
-/// the network or a firewall has ended it, or a signal came.
+/// Whether an error concerns only the connection that was to be accepted, so that the next one need not wait: its peer has
+/// gone, the network or a firewall has ended it, or a signal came.
 fn concerns_one(error: &io::Error) -> bool {
     const OF_THE_CONNECTION: [i32; 11] = [
         libc::ECONNABORTED,

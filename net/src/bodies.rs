@@ -1,16 +1,17 @@
-//! Requests that wait for their turn, their bytes back to back in the order in which they came.
+//! The bodies of one connection's requests that wait, back to back in the order in which they came.
 //!
-//! One piece of memory that is used over and over, instead of one for each request.
+//! They are in one piece of memory that is used again and again, instead of one piece for each request.
 
-/// More memory than this is given back when nothing waits.
+/// When nothing waits, memory beyond this is freed, bytes.
 const KEEP: usize = 64 * 1024;
-/// Bytes that are done with are cut off in front when they are this many and half of all.
+/// Bytes that are done with are cut off in front when they are at least so many, and at least half of all.
 const CUT_MIN: usize = 4096;
 
+/// The bodies, oldest first. Their lengths are known to whoever put them.
 #[derive(Default)]
 pub struct Bodies {
     bytes: Vec<u8>,
-    /// Where the first that waits begins.
+    /// Where the first body that waits begins.
     start: usize,
 }
 
@@ -24,12 +25,12 @@ impl Bodies {
         self.bytes.capacity()
     }
 
-    /// The first, which is so long.
+    /// The first body, whose length is this.
     pub fn first(&self, length: usize) -> &[u8] {
         &self.bytes[self.start..self.start + length]
     }
 
-    /// The first is done with.
+    /// Removes the first body, whose length is this.
     pub fn pop(&mut self, length: usize) {
         self.start += length;
         assert!(self.start <= self.bytes.len(), "no more is taken than was put");

@@ -1,13 +1,16 @@
-//! When something happened, as the words tell it.
+//! When something happened, as the four-letter words tell it.
 
 use std::time::Instant;
 
 use paddock_engine::io::sys;
 
-/// The kernel's monotonic clock. An [`Instant`] is a point of it that says no number; two readings at one moment tie both.
+/// The kernel's monotonic clock, in milliseconds. An [`Instant`] is a point of that clock too, but does not tell its number.
+/// So both are read once at the same moment, and every other point is counted from there.
 #[derive(Debug)]
 pub struct Clock {
+    /// The moment at which both were read.
     anchor: Instant,
+    /// The same in milliseconds.
     anchor_ms: u64,
 }
 
@@ -16,7 +19,7 @@ impl Clock {
         Clock { anchor: Instant::now(), anchor_ms: sys::monotonic_millis() }
     }
 
-    /// The point in milliseconds. Those before the clock was made are that of its making.
+    /// A point in milliseconds. Points before this clock was made are taken for the moment of its making.
     pub fn millis(&self, point: Instant) -> u64 {
         let since = point.saturating_duration_since(self.anchor).as_millis();
         self.anchor_ms.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))

@@ -12,12 +12,12 @@ pub const PASSWORD: usize = 16;
 pub struct ConnectRequest<'a> {
     /// The newest zxid that the client has seen; a server that knows less must not take it.
     pub last_zxid_seen: i64,
-    /// Asked for, ms.
+    /// The timeout that the client asks for, ms.
     pub timeout: i32,
-    /// 0 asks for a new session.
+    /// The session that comes back; 0 asks for a new one.
     pub session: i64,
     pub password: Option<&'a [u8]>,
-    /// Clients older than 3.4 do not send it, and must not be sent it.
+    /// The read-only flag. Clients older than 3.4 do not send it, and must not be sent it.
     pub read_only: Option<bool>,
 }
 
@@ -36,7 +36,7 @@ impl<'a> ConnectRequest<'a> {
     }
 }
 
-/// Appends the answer. A timeout of 0 with session 0 and a password of zeros is the refusal.
+/// Appends the answer to a handshake. A timeout of 0, session 0 and a password of zeros are a refusal.
 pub fn write_response(timeout: i32, session: i64, password: [u8; PASSWORD], with_flag: bool, out: &mut Vec<u8>) {
     let start = frame::begin(out);
     out.put_i32(0);
@@ -49,13 +49,13 @@ pub fn write_response(timeout: i32, session: i64, password: [u8; PASSWORD], with
     frame::end(out, start);
 }
 
-/// Appends the answer that tells a client that its session is gone.
+/// Appends the refusal, by which a client learns that its session is gone.
 pub fn write_refusal(with_flag: bool, out: &mut Vec<u8>) {
     write_response(0, 0, [0; PASSWORD], with_flag, out);
 }
 
-/// The password of a session. It follows from the id by `java.util.Random`, so that every server of an ensemble can
-/// check it without having seen the session: it guards against mistakes, not against attackers.
+/// The password of a session. It is computed from the id as `java.util.Random` does it, so that every server of an ensemble
+/// can check it without having seen the session. So it protects against mistakes and not against attackers.
 pub fn password_of(session: i64) -> [u8; PASSWORD] {
     const MULTIPLIER: u64 = 0x5_DEEC_E66D;
     const MASK: u64 = (1 << 48) - 1;

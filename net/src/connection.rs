@@ -1,4 +1,4 @@
-//! One client's connection: its stage, what it has sent and not been answered, what it has still to receive.
+//! One client's connection: its stage, the requests that are not answered, and the output that is not written.
 //!
 //! ```text
 //! Handshake ── connect request ──► Establishing ── the replica's answer ──► Established ── close ──► Leaving
@@ -20,7 +20,7 @@ use crate::pending::PendingRequests;
 use crate::slots::Listed;
 use crate::tally::Tally;
 
-/// Memory that input may have, however little of it waits, bytes.
+/// Input that waits keeps the memory that it has up to this, however little of it waits, bytes.
 const INPUT_KEEP: usize = 4 * 1024;
 /// A connection with more unwritten output than this is closed when still more comes that it did not ask for, or
 /// of reads that waited for a write, bytes.
@@ -133,7 +133,7 @@ impl Connection {
         self.unread || !self.input.is_empty()
     }
 
-    /// Whether its next frame would be read. Whoever has asked a word is not read from as one who talks on.
+    /// Whether its next frame would be read. After a four-letter word none is.
     pub fn is_read(&self) -> bool {
         matches!(self.stage, Stage::Handshake | Stage::Established) && !self.pending.counts()
     }
@@ -149,17 +149,20 @@ impl Connection {
         self.unwritten() > OUTPUT_MAX
     }
 
-    /// Memory that is held for it alone, bytes: what it has not read, what has not wholly come, what waits, and who it is.
+    /// Memory that is held for it alone, bytes: what the client has not read, frames that have not wholly come, requests that
+    /// wait, and the client's identities.
     pub fn memory(&self) -> usize {
         self.output.memory() + self.input.capacity() + self.pending.memory() + self.ids.memory()
     }
 
-    /// Bytes that the server waits with: for the client to read, to send the rest, or for its writes to be done.
+    /// How many bytes are held because something is waited for, bytes: that the client reads, that it sends the rest of a
+    /// frame, or that its writes are answered.
     pub fn burden(&self) -> usize {
         self.unwritten() + self.input.len() + self.waiting_bytes()
     }
 
-    /// The weight of what waits for its writes to be done, and the lists of identities that waiting requests hold, bytes.
+    /// The weight of the reads that wait for writes to be answered, and the memory of the lists of identities that waiting
+    /// requests hold, bytes.
     pub fn waiting_bytes(&self) -> usize {
         self.pending.weight() + self.ids.former_bytes()
     }
@@ -200,7 +203,7 @@ impl Connection {
         self.input = input;
     }
 
-    /// Gives back the memory that is only kept for what may come next.
+    /// Frees the memory that is only kept for what may come next.
     pub fn shrink(&mut self) {
         self.output.shrink();
         self.input.shrink_to_fit();

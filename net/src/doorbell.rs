@@ -4,8 +4,8 @@
 //! sleeper: going_to_sleep · look at every queue once more · poll · awake
 //! ringer:  push to a queue · ring
 //! ```
-//! Either the ringer sees that the other sleeps, or the sleeper's last look sees what was pushed: the two fences forbid
-//! that both miss. A wake-up costs a system call; most pushes find the other side awake.
+//! Either the ringer sees that the other sleeps, or the sleeper's last look sees what was pushed. Because of the two fences
+//! it cannot be that neither does. A wake-up costs a system call, and most pushes find the other side awake.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
@@ -13,6 +13,7 @@ use mio::{Registry, Token, Waker};
 
 /// One thread's bell.
 pub struct Doorbell {
+    /// Whether the thread sleeps or is about to.
     asleep: AtomicBool,
     waker: Waker,
 }
@@ -23,7 +24,7 @@ impl Doorbell {
         Ok(Doorbell { asleep: AtomicBool::new(false), waker: Waker::new(registry, token)? })
     }
 
-    /// After a push: wakes the thread if it sleeps.
+    /// To be called after a push: wakes the thread if it sleeps.
     pub fn ring(&self) {
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed)
@@ -35,13 +36,13 @@ impl Doorbell {
         }
     }
 
-    /// Before a last look at the queues and the poll.
+    /// To be called before the last look at the queues, and so before the poll.
     pub fn going_to_sleep(&self) {
         self.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
 
-    /// After the poll.
+    /// To be called after the poll.
     pub fn awake(&self) {
         self.asleep.store(false, Ordering::Relaxed);
     }

@@ -4,12 +4,12 @@
 //! reactor ── Submission: a turn's writes ──► replica
 //! reactor ◄── Release: a version, its events, this reactor's answers ── replica
 //! ```
-//! Each direction is one bounded queue for each reactor. A reactor whose queue is full keeps the submission and stops
-//! decoding writes; a replica whose queue is full waits for that reactor before it commits more.
+//! Each reactor has one bounded queue for each direction. A reactor that finds its queue full keeps the submission and stops
+//! decoding writes; a replica that finds a queue full waits for that reactor before it commits more.
 //!
-//! **Order.** The replica puts a version into *every* reactor's queue before it makes it public, and a reactor looks at
-//! the public version after it has read from a socket. So whoever learnt of a write from anybody reads it here. Between the
-//! two, a version with very many events waits until every reactor has looked through them.
+//! **Order.** The replica puts a version into *every* reactor's queue before it announces it, and a reactor looks at the
+//! announced version after it has read from a socket. So whoever learnt of a write from anybody reads it here. A version
+//! with very many events is announced only when every reactor has looked through them.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -25,19 +25,19 @@ use paddock_engine::tree::Root;
 
 use crate::doorbell::Doorbell;
 
-/// Submissions that may wait for the replica, for each reactor.
+/// How many submissions of one reactor may wait for the replica.
 const SUBMISSIONS_MAX: usize = 64;
-/// Releases that may wait for a reactor.
+/// How many releases may wait for a reactor.
 const RELEASES_MAX: usize = 1024;
-/// Connections and inquiries that may wait for a reactor.
+/// How many errands may wait for a reactor.
 const ERRANDS_MAX: usize = 1024;
-/// Closed connections of which the replica may be told ahead of their turn.
+/// How many closed connections of one reactor may wait for the replica to be told of them early.
 const GONE_MAX: usize = 1024;
 
-/// Events of one version that a reactor fires without having looked at them ahead.
+/// A version with more events than this is looked through by every reactor before it is announced.
 pub const EVENTS_AT_ONCE: usize = 8192;
 
-/// One connection of one reactor. A slot is used again, with another generation.
+/// One connection of one reactor. When it has closed, its slot is used again, with another generation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ConnectionId {
     pub slot: u32,
@@ -50,15 +50,18 @@ pub struct Submission {
     /// The bodies of the writes, back to back.
     pub bytes: Vec<u8>,
     pub requests: Vec<Request>,
+    /// The report of the sessions that are alive, if one is due.
     pub heard: Option<Heard>,
 }
 
-/// A submission that has so many requests, or so many bytes of their bodies, is full: it goes out in the middle of the turn,
-/// and while it cannot, nothing is decoded that would add to it. Only what is said of closed connections still comes.
+/// A submission with so many requests is full: it goes out in the middle of the turn, and while it cannot, nothing is decoded
+/// that would add to it. Only that connections have closed is still added.
 const REQUESTS_MAX: usize = 4096;
+/// So is a submission with so many bytes of bodies.
 const BYTES_MAX: usize = 256 << 10;
-/// Room that is made ahead, requests and bytes of their bodies.
+/// For no more requests than these is room made before they come.
 const ROOM: usize = 256;
+/// For no more bytes of bodies than these is room made before they come.
 const ROOM_BYTES: usize = 64 << 10;
 
 impl Submission {
@@ -66,7 +69,7 @@ impl Submission {
         self.requests.len() >= REQUESTS_MAX || self.bytes.len() >= BYTES_MAX
     }
 
-    /// Takes what there is, and makes room for as much again at once, since one turn is much like the next.
+    /// Takes what there is, and makes room for as much again, since one turn is much like the next.
     pub fn take(&mut self) -> Submission {
         let bytes = Vec::with_capacity(self.bytes.len().min(ROOM_BYTES));
         let requests = Vec::with_capacity(self.requests.len().min(ROOM));
@@ -77,11 +80,11 @@ impl Submission {
 /// Sessions that have sent something since the last report.
 pub struct Heard {
     pub sessions: Vec<i64>,
-    /// All that came before this is reported.
+    /// Of everything that had come before this moment it is known who sent it.
     pub until: Instant,
-    /// Nothing that is reported came later.
+    /// When the report was made: nothing that it tells of came later.
     pub at: Instant,
-    /// It ended at or before `until`.
+    /// The longest time in which the reactor stood still since the last report. It ended at or before `until`.
     pub pause: Option<Pause>,
 }
 
@@ -97,7 +100,7 @@ impl Pause {
         self.to.saturating_duration_since(self.from)
     }
 
-    /// Two that are told as one would give back the time between them too.
+    /// The longer one. If two were told as one, the time between them would not count against sessions either.
     pub fn longer(self, other: Pause) -> Pause {
         if other.length() > self.length() { other } else { self }
     }
@@ -107,29 +110,30 @@ impl Pause {
 pub struct Request {
     pub connection: ConnectionId,
     pub session: i64,
-    /// The session asked for a read between its last write and this: what was before it must be made public by itself.
+    /// Whether the session has asked for a read since its last write. If so, the version before this request is released by
+    /// itself, so that the read can be answered by it.
     pub fence: bool,
-    /// When the reactor took it up.
+    /// When the reactor decoded it.
     pub received: Instant,
     pub kind: RequestKind,
 }
 
 pub enum RequestKind {
-    /// A write: `body` lies in the submission's bytes.
+    /// A write. Its body lies in the submission's bytes, at `body`.
     Write {
         xid: i32,
         opcode: i32,
         body: Range<u32>,
         ids: Arc<[Id]>,
-        /// The connection may ask for Keeper's operations.
+        /// Whether the connection may ask for ClickHouse Keeper's operations.
         keeper: bool,
     },
-    /// The path to echo lies in the submission's bytes, length and all.
+    /// A sync. The path that is sent back lies in the submission's bytes, with its length before it.
     Sync {
         xid: i32,
         body: Range<u32>,
     },
-    /// The prefix of the ephemerals that are asked for lies in the submission's bytes.
+    /// A getEphemerals. Its prefix lies in the submission's bytes.
     Ephemerals {
         xid: i32,
         body: Range<u32>,
@@ -141,7 +145,7 @@ pub enum RequestKind {
     Connect {
         timeout: i32,
     },
-    /// A session that comes back.
+    /// A session that comes back. `timeout`: as it is negotiated now, ms.
     Reattach {
         timeout: i32,
         password_matches: bool,
@@ -151,7 +155,7 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
-    /// Whether only a session's own connection may ask for it, and is answered.
+    /// Whether only the connection that has the session may ask for it, and is answered.
     pub fn needs_session(&self) -> bool {
         match self {
             RequestKind::Write { .. }
@@ -163,17 +167,17 @@ impl RequestKind {
     }
 }
 
-/// A version that is public, and what it brought for one reactor.
+/// A version that is announced or will be, and what it brings for one reactor.
 pub struct Release {
     pub root: Root,
     /// The newest transaction in it.
     pub zxid: i64,
-    /// For the watches of every reactor.
+    /// What has happened to znodes, for the watches of every reactor.
     pub events: Arc<Events>,
     /// Where there are more than [`EVENTS_AT_ONCE`]: how many reactors have looked through them. The version is announced
     /// when all have, and not before.
     pub looked_through: Option<Arc<AtomicUsize>>,
-    /// In the order of their transactions.
+    /// The answers to this reactor's connections, in the order of their transactions.
     pub answers: Vec<Answer>,
     /// The bodies of the answers.
     pub bytes: Vec<u8>,
@@ -182,27 +186,21 @@ pub struct Release {
 /// What one connection is told.
 pub struct Answer {
     pub connection: ConnectionId,
-    /// Comes after the events of this transaction and before those of the next.
+    /// The transaction that is answered, or the newest before what is answered. The answer comes after the events of this
+    /// transaction and before those of the next.
     pub zxid: i64,
     pub kind: AnswerKind,
 }
 
 pub enum AnswerKind {
-    Reply {
-        xid: i32,
-        code: i32,
-        body: Range<u32>,
-    },
-    Connected {
-        session: i64,
-        timeout: i32,
-    },
-    /// The session is gone.
+    /// The reply to a request. Its body lies in the release's bytes, at `body`.
+    Reply { xid: i32, code: i32, body: Range<u32> },
+    /// The connection has this session; the timeout is in ms.
+    Connected { session: i64, timeout: i32 },
+    /// The session that was to come back is gone.
     Refused,
     /// The session's own close: answered, then closed.
-    Closed {
-        xid: i32,
-    },
+    Closed { xid: i32 },
     /// The session is gone or has another connection now: closed without a word.
     Dropped,
     /// A request was thrown away, so that none of the later ones may be executed: closed without a word, and the session
@@ -210,40 +208,29 @@ pub enum AnswerKind {
     Cut,
 }
 
-/// One reactor's question to another, from when it is asked until its answer is taken or lost: its text is memory that no
-/// connection has yet, whether the connection that asked is there or not.
+/// A question of one reactor to another, which lives from the asking until the answer is taken or lost. The questions are
+/// counted, because the text of an answer that is under way is memory that is counted for no connection.
 #[derive(Clone, Debug, Default)]
 pub struct Inquiry(Arc<()>);
 
 impl Inquiry {
-    /// How many there are besides this one.
+    /// How many clones of this one there are.
     pub fn others(&self) -> usize {
         Arc::strong_count(&self.0) - 1
     }
 }
 
-/// Small things that other threads want of a reactor.
+/// What other threads want of a reactor, apart from releases.
 pub enum Errand {
-    Accepted {
-        stream: TcpStream,
-        address: IpAddr,
-        port: u16,
-    },
-    /// For the reactor that accepts: there is a descriptor again for a connection that waits.
+    /// A connection that was accepted, for this reactor.
+    Accepted { stream: TcpStream, address: IpAddr, port: u16 },
+    /// For the reactor that accepts: a descriptor is free for a connection that waits.
     Accept,
-    /// Asks for this reactor's connections as text, for `reactor`'s connection.
-    DescribeConnections {
-        reactor: usize,
-        connection: ConnectionId,
-        long: bool,
-        inquiry: Inquiry,
-    },
+    /// Asks for a text that describes this reactor's connections. It is for `connection` of `reactor`.
+    DescribeConnections { reactor: usize, connection: ConnectionId, long: bool, inquiry: Inquiry },
     /// The answer to the above.
-    Connections {
-        connection: ConnectionId,
-        text: String,
-        inquiry: Inquiry,
-    },
+    Connections { connection: ConnectionId, text: String, inquiry: Inquiry },
+    /// The reactor is to end.
     Stop,
 }
 
@@ -252,8 +239,8 @@ pub struct Exchange {
     pub submissions: ArrayQueue<Submission>,
     pub releases: ArrayQueue<Release>,
     pub errands: ArrayQueue<Errand>,
-    /// Connections that have closed, ahead of the same news in `submissions`: a replica that throttles need not execute
-    /// what it still has of them. One that finds no room here is told of in its turn.
+    /// Connections that have closed. `submissions` tells of them too, but later: a replica that throttles need not execute
+    /// what it still has of them. A connection that finds no room here is told of there alone.
     pub gone: ArrayQueue<ConnectionId>,
     pub reactor_bell: Arc<Doorbell>,
     pub replica_bell: Arc<Doorbell>,

@@ -1,4 +1,4 @@
-//! Four-letter words: questions in plain text, asked in place of a handshake.
+//! Four-letter words: questions in plain text that a client asks instead of opening a session.
 
 use std::fmt::Write as _;
 
@@ -9,18 +9,19 @@ use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::status::Status;
 
-/// Every word that ZooKeeper knows; others are taken for a frame's length. Sorted.
+/// Every word that ZooKeeper knows, sorted. Any other four letters are taken for the length of a frame.
 pub const KNOWN: [&str; 18] = [
     "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
     "stmk", "wchc", "wchp", "wchs",
 ];
-/// The words that are answered where the operator allows them: they read a little and change nothing. Sorted.
+/// The words that this server answers where the operator allows them, sorted. They read a little and change nothing.
 pub const SERVED: [&str; 8] = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
-/// What telnet sends when it is interrupted: it is not answered, and closed.
+/// What telnet sends when it is interrupted. It is not answered, and the connection is closed.
 const TELNET_CLOSE: Word = Word("telnet close");
 
-/// The interests of a connection, as Java's `SelectionKey` numbers them.
+/// A connection is read from, in the numbers of Java's `SelectionKey`.
 const OP_READ: u8 = 1;
+/// A connection is to be written to, in the same numbers.
 const OP_WRITE: u8 = 4;
 
 /// A word that came instead of a handshake.
@@ -30,9 +31,9 @@ pub struct Word(&'static str);
 /// What to do with a word.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// This text, and close.
+    /// The text is the answer, after which the connection is closed.
     Text(String),
-    /// `stat` or `cons`: the connections of every reactor go into the text.
+    /// `stat` or, if it is `long`, `cons`: the connections of every reactor go into the text.
     Connections { long: bool },
 }
 
@@ -91,7 +92,8 @@ fn server_lines(status: &Status) -> String {
     )
 }
 
-/// To four places, as ZooKeeper rounds a mean; `{:?}` then prints what Java does: one place at least, no zeros behind it.
+/// Rounds a mean to four decimals as ZooKeeper does. `{:?}` then prints it as Java does: with one decimal at least, and no
+/// zero after that at the end.
 fn rounded(mean: f64) -> f64 {
     (mean * 10_000.0).round() / 10_000.0
 }
@@ -127,7 +129,7 @@ fn monitor(status: &Status) -> String {
     line("log_sync_micros_sum", &replica.sync_micros_sum.get());
     line("log_sync_micros_max", &replica.sync_micros_max.get());
     line("tree_garbage_bytes", &replica.garbage_bytes.get());
-    // 0 where /proc does not tell.
+    // It is 0 where there is no /proc.
     line("open_file_descriptor_count", &open_descriptors().unwrap_or(0));
     line("max_file_descriptor_count", &status.descriptors_max);
     line("max_client_connections", &status.peers.room());
@@ -177,7 +179,7 @@ fn describe_session(connection: &Connection, clock: &Clock, out: &mut String) {
     .expect("writing to a String cannot fail");
 }
 
-/// ZooKeeper's names; what it does not have, has none.
+/// ZooKeeper's name of an operation; `NA` for an operation that ZooKeeper does not have.
 fn operation_name(opcode: i32) -> &'static str {
     match opcode {
         opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => "CREA",

@@ -1,4 +1,4 @@
-//! Frames: a four-byte length, and so many bytes.
+//! Frames: a length of four bytes, and so many bytes of payload.
 
 /// Bytes of the length in front of a frame.
 pub const PREFIX: usize = 4;
@@ -9,7 +9,7 @@ pub struct BadLength(pub i32);
 
 /// The first frame's payload, or `None` while it is incomplete. `length_max` is inclusive.
 ///
-/// A bad length is told from the prefix alone, before any of the payload has come.
+/// A bad length is recognised by the prefix alone, before any of the payload has come.
 pub fn first(bytes: &[u8], length_max: usize) -> Result<Option<&[u8]>, BadLength> {
     let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX>() else { return Ok(None) };
     let claimed = i32::from_be_bytes(*prefix);
@@ -19,7 +19,7 @@ pub fn first(bytes: &[u8], length_max: usize) -> Result<Option<&[u8]>, BadLength
     }
 }
 
-/// The length that a frame of which only a part has come says it will have; 0 while even that is not there.
+/// The length that a frame will have of which only a part has come; 0 while not even its length has come.
 pub fn announced(bytes: &[u8]) -> usize {
     bytes.first_chunk::<PREFIX>().and_then(|prefix| usize::try_from(i32::from_be_bytes(*prefix)).ok()).unwrap_or(0)
 }

@@ -1,33 +1,37 @@
 //! Who a connection is: the identities that it has proven, and the lists that its waiting requests go by.
 //!
-//! A request is judged by what was proven when it came, so each holds the list of its time. Most connections never prove
-//! anything, and all their requests hold one list. One that proves something after each request makes as many lists, which
-//! are memory held for it, and are counted as long as any of its requests has them, here or on the way to the replica.
+//! A request is judged by what its client had proven when it came, so each request that waits holds the list of that moment.
+//! Most clients never prove anything, and all their requests hold the same list. A client that proves something after each
+//! request makes as many lists. They are memory that is held for the connection, and are counted as long as any of its
+//! requests holds them, here or on the way to the replica.
 
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
 use paddock_engine::acl::Id;
 
-/// Identities that one connection may prove, and the bytes of their names.
+/// How many identities one connection may have.
 const IDS_MAX: usize = 256;
+/// How long their names may be together, bytes.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// More than are kept.
+/// The connection would have more identities than are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooMany;
 
 /// The identities of one connection.
 pub struct Identities {
+    /// The list that counts now.
     current: Arc<[Id]>,
-    /// Of the current list, bytes.
+    /// The memory of the current list, bytes.
     bytes: usize,
-    /// Lists that were current before and may be held by requests, and what those take that are, bytes.
+    /// Lists that were current before, and that requests may still hold.
     former: Vec<Weak<[Id]>>,
+    /// The memory of the former lists that requests hold, bytes.
     former_bytes: usize,
 }
 
-/// The list that counts now.
+/// An `Identities` is the list that counts now.
 impl Deref for Identities {
     type Target = [Id];
 
@@ -37,7 +41,7 @@ impl Deref for Identities {
 }
 
 impl Identities {
-    /// Those of a connection that has only its address.
+    /// The identities of a connection whose client has proven nothing: its address is one.
     pub fn new(address: Id) -> Identities {
         let current: Arc<[Id]> = [address].into();
         Identities { bytes: memory(&current), current, former: Vec::new(), former_bytes: 0 }
@@ -51,7 +55,7 @@ impl Identities {
     /// Adds what was proven, as far as it is new.
     ///
     /// # Errors
-    /// Where there would be too many, and nothing is changed then.
+    /// If there would be too many; then nothing is added.
     pub fn prove(&mut self, proven: impl IntoIterator<Item = Id>) -> Result<(), TooMany> {
         let new: Vec<Id> = proven.into_iter().filter(|id| !self.contains(id)).collect();
         if new.is_empty() {
@@ -69,7 +73,7 @@ impl Identities {
         Ok(())
     }
 
-    /// Lets go of the former lists that no request holds any more.
+    /// Forgets the former lists that no request holds any more.
     pub fn settle(&mut self) {
         if self.former.is_empty() {
             return;
@@ -85,7 +89,7 @@ impl Identities {
         }
     }
 
-    /// What former lists take that requests hold, bytes, as it was when they were [settled](Identities::settle).
+    /// The memory of former lists that requests hold, bytes, as it was when [`Identities::settle`] was called last.
     pub fn former_bytes(&self) -> usize {
         self.former_bytes
     }

@@ -1,4 +1,5 @@
-//! What the connections of all reactors together may take: handshakes in a time, bytes of large requests.
+//! What the connections of all reactors together may take: how many handshakes in a time, and how many bytes of large
+//! requests.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Mutex;
@@ -10,8 +11,9 @@ use crate::throttle::{ConnectionThrottle, ConnectionThrottleSettings, Handshake}
 /// The limits that the reactors share.
 #[derive(Debug)]
 pub struct Limits {
+    /// When the throttle's clock began.
     since: Instant,
-    /// Asked once for each handshake, where the operator wants it.
+    /// The throttle, which is asked once for each handshake; `None` if the operator has not set it.
     throttle: Option<Mutex<ConnectionThrottle>>,
     pub large: LargeRequests,
 }
@@ -38,16 +40,18 @@ fn dice() -> f64 {
     random as f64 / (1_u64 << BITS) as f64
 }
 
-/// Requests longer than a threshold, which together may be no more than so many bytes while they are worked on.
+/// The limit for requests longer than a threshold: while they are worked on, they may have no more than so many bytes
+/// together.
 #[derive(Debug)]
 pub struct LargeRequests {
-    /// `None` counts nothing.
+    /// Longer requests are large, bytes; `None`: none is.
     threshold: Option<usize>,
     bytes_max: u64,
+    /// The bytes of the large requests that are worked on.
     bytes: AtomicU64,
 }
 
-/// A large request that finds no room: its connection must be closed.
+/// There is no room for a large request. Its connection must be closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoRoom;
 
@@ -66,7 +70,8 @@ impl LargeRequests {
         if fits || !self.is_large(length) { Ok(()) } else { Err(NoRoom) }
     }
 
-    /// Counts a request in; returns the bytes to be given to [`LargeRequests::give_back`] when it is over.
+    /// Counts a request. Returns how many bytes are to be given to [`LargeRequests::give_back`] when it is done with; 0 if it
+    /// is not large.
     pub fn take(&self, length: usize) -> Result<usize, NoRoom> {
         if !self.is_large(length) {
             return Ok(0);
@@ -79,7 +84,7 @@ impl LargeRequests {
         Ok(length)
     }
 
-    /// The request that took these bytes is over.
+    /// The request that took these bytes is done with.
     pub fn give_back(&self, taken: usize) {
         if taken > 0 {
             self.bytes.fetch_sub(taken as u64, Ordering::Relaxed);

@@ -1,13 +1,13 @@
 //! The memory that connections take, which has a bound over all reactors together (`paddock.connections.maxBytes`).
 //!
-//! Each connection has bounds of its own, but there may be very many. Each reactor keeps the sum of its own connections,
-//! and now and then tells it and looks at the others': at the beginning of a turn, and in the middle of one whenever its
-//! sum has grown by a step. So the total is known to within a step for each reactor, without anything that two threads
-//! write to.
+//! Each connection has bounds of its own, but there may be very many connections. Each reactor keeps the sum of its own.
+//! It tells the others that sum, and looks at theirs, at the beginning of a turn and whenever its sum has grown by a step.
+//! So the total is known to within one step for each reactor, and no two threads write to the same memory for it.
 //!
-//! Above half of the bound memory is *scarce*: what a connection has asked for goes before what it asks next. Above the
-//! whole, a reactor with more than its share closes whoever has had most for longest, so that a client that is just being
-//! told much outlives one that does not read; a reactor with less wakes the others.
+//! Above half of the bound, memory is *scarce*: a connection is not read from while it has something to receive. Above the
+//! whole bound, a reactor that holds more than its share closes the connections that have held most for longest, so that a
+//! client which is just being told much outlives one that does not read. A reactor that holds less than its share wakes
+//! the others.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,9 +15,10 @@ use std::time::Instant;
 use crate::output::Shared;
 use crate::status::Counter;
 
-/// A reactor's sum may grow by this part of the bound before it looks at the others'.
+/// A reactor's sum may grow by the bound divided by this before it looks at the others'.
 const STEPS: usize = 64;
-/// When connections have to be closed, this part of the bound is made free at once, so that it is seldom looked for.
+/// When connections have to be closed, so many are closed that the bound divided by this is free: they are not looked
+/// through again for the next byte.
 const RELIEF: usize = 8;
 
 /// What one connection is in its reactor's sum.
@@ -117,22 +118,22 @@ impl Memory {
         self.own -= account.counted;
     }
 
-    /// Bytes that several connections of this reactor will be owed.
+    /// Makes bytes that several connections of this reactor will be owed; they count as long as any of them is.
     pub fn share(&self, bytes: Vec<u8>) -> Arc<Shared> {
         Shared::new(bytes, &self.shared)
     }
 
-    /// This reactor's, bytes.
+    /// What this reactor holds, bytes.
     pub fn held(&self) -> usize {
         self.own + self.shared.get() as usize
     }
 
-    /// Whether so much has come since the last look that another is due.
+    /// Whether so much has come since the last look at the others that another is due.
     pub fn must_look(&self) -> bool {
         self.held() > self.looks_at
     }
 
-    /// Takes note of what the other reactors have.
+    /// Takes note of how much the other reactors hold, bytes.
     pub fn look(&mut self, elsewhere: usize) {
         self.elsewhere = elsewhere;
         self.looks_at = (self.held() + self.max / STEPS).min(self.max.saturating_sub(elsewhere));
@@ -148,10 +149,12 @@ impl Memory {
         !self.is_beyond_share() && std::mem::replace(&mut self.awaits_room, true)
     }
 
+    /// Whether a connection that has something to receive is not to be read from.
     pub fn is_scarce(&self) -> bool {
         self.total() > self.max / 2
     }
 
+    /// Whether all reactors together hold more than the bound.
     pub fn is_exceeded(&self) -> bool {
         self.total() > self.max
     }

@@ -5,9 +5,9 @@
 //!           ^ written so far
 //! ```
 //! Replies and small events are copied into the tail, one behind the other, so that a turn is one `write` of one piece
-//! of memory. A tail that has grown to [`CHUNK`] is left as it is, and the next begins: nothing is copied to make room,
-//! and what is written is given back a chunk at a time, of a long reply half of what is left. A large event is in memory
-//! once, however many connections are owed it.
+//! of memory. A tail that has grown to [`CHUNK`] becomes a chunk, and the next tail begins: nothing is copied to make
+//! room. The memory of a chunk is freed when all of it is written; of a chunk that is a long reply, whenever half of the
+//! rest is written. A large event is in memory once, however many connections are owed it.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -16,25 +16,27 @@ use std::sync::Arc;
 
 use crate::status::Counter;
 
-/// A chunk that has grown to this takes no more, bytes. One that a long reply begins or ends is longer by that reply.
+/// A chunk that has grown to this takes no more, bytes. A chunk that ends with a long reply is longer by that reply.
 const CHUNK: usize = 64 * 1024;
-/// When all is written, more memory than this is given back, bytes and chunks.
+/// When all is written, a tail with room for more than this is freed, bytes.
 const KEEP: usize = 64 * 1024;
+/// When all is written, a queue with room for more chunks than this is freed.
 const KEEP_CHUNKS: usize = 16;
-/// What is sent to many is shared if it has at least so many bytes; fewer are copied for less than sharing costs.
+/// What is sent to many is shared if it has at least so many bytes. To copy fewer costs less than to share them.
 pub const SHARED_MIN: usize = 2048;
-/// Chunks that one write takes at most.
+/// How many chunks one write takes at most.
 const SLICES_MAX: usize = 64;
 
 /// Bytes that several connections are owed, in memory once. They count in one sum as long as anybody is owed them.
 #[derive(Debug)]
 pub struct Shared {
     bytes: Vec<u8>,
+    /// The sum in which they count.
     sum: Arc<Counter>,
 }
 
 impl Shared {
-    /// `sum`: of the thread whose connections share them.
+    /// `sum` is that of the thread whose connections share the bytes.
     pub fn new(bytes: Vec<u8>, sum: &Arc<Counter>) -> Arc<Shared> {
         sum.add(bytes.capacity() as u64);
         Arc::new(Shared { bytes, sum: sum.clone() })
@@ -47,7 +49,7 @@ impl Drop for Shared {
     }
 }
 
-/// Never empty.
+/// A part of the output, never empty.
 enum Chunk {
     Owned(Vec<u8>),
     Shared(Arc<Shared>),
@@ -74,21 +76,22 @@ impl Chunk {
 #[derive(Default)]
 pub struct Output {
     chunks: VecDeque<Chunk>,
-    /// Comes after the chunks, and takes what is added.
+    /// What comes after the chunks, and takes what is added.
     tail: Vec<u8>,
-    /// Bytes of the chunks, and the memory of those that are owned.
+    /// The sum of the chunks' lengths, bytes.
     chunk_bytes: usize,
+    /// The memory of the chunks that are owned, bytes.
     chunk_memory: usize,
-    /// How much of the first chunk is written, or of the tail if it is the first.
+    /// How much of the first chunk is written, or of the tail if there is no chunk, bytes.
     written: usize,
 }
 
 impl Output {
-    /// Where the next bytes go: to be appended to, and no further than that to be taken back from.
+    /// Where the next bytes go. Whoever appends to it may take back what was just appended, and nothing else.
     pub fn tail(&mut self) -> &mut Vec<u8> {
         if self.tail.len() >= CHUNK {
             self.end_chunk();
-            // Where so much has come there will be more: it does not grow through copies of itself.
+            // Where so much has come there will be more: room for all of it is made once.
             self.tail = Vec::with_capacity(CHUNK);
         }
         &mut self.tail
@@ -122,7 +125,8 @@ impl Output {
         Ok(count)
     }
 
-    /// To be called when the socket takes no more: gives back memory of which half or more is written.
+    /// To be called when the socket takes no more: frees the memory of what is written, where that is at least half of a
+    /// long chunk.
     pub fn trim(&mut self) {
         if self.written < CHUNK {
             return;
@@ -145,7 +149,7 @@ impl Output {
         self.written = 0;
     }
 
-    /// Gives back the memory that is only kept for the next reply.
+    /// Frees the memory that is only kept for the next reply.
     pub fn shrink(&mut self) {
         if self.unwritten() == 0 {
             *self = Output::default();
@@ -169,7 +173,7 @@ impl Output {
         writer.write_vectored(&slices[..count])
     }
 
-    /// So many bytes more are written.
+    /// Notes that so many bytes more are written.
     fn pass(&mut self, count: usize) {
         self.written += count;
         while let Some(chunk) = self.chunks.front() {
@@ -195,7 +199,7 @@ impl Output {
         }
     }
 
-    /// The tail is a chunk like those before it from now on.
+    /// Makes the tail a chunk like those before it.
     fn end_chunk(&mut self) {
         if !self.tail.is_empty() {
             let tail = std::mem::take(&mut self.tail);

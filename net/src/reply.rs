@@ -1,4 +1,4 @@
-//! What the server says: replies and notifications.
+//! How replies and notifications are written.
 
 use paddock_engine::event::EventKind;
 use paddock_engine::jute::Write;
@@ -12,7 +12,7 @@ pub const XID_PING: i32 = -2;
 /// The state that notifications carry: connected.
 const STATE_CONNECTED: i32 = 3;
 
-/// Begins a reply: the header, and `out` is ready for the body. Returns what [`frame::end`] wants.
+/// Begins a reply: appends its header, so that its body can be appended. Returns what [`frame::end`] takes.
 pub fn begin(xid: i32, zxid: i64, code: i32, out: &mut Vec<u8>) -> usize {
     let start = frame::begin(out);
     out.put_i32(xid);
@@ -21,14 +21,14 @@ pub fn begin(xid: i32, zxid: i64, code: i32, out: &mut Vec<u8>) -> usize {
     start
 }
 
-/// Appends a reply with a body that is ready; errors have none.
+/// Appends a reply. One with an error code has no body.
 pub fn write(xid: i32, zxid: i64, code: i32, body: &[u8], out: &mut Vec<u8>) {
     let start = begin(xid, zxid, code, out);
     out.extend_from_slice(body);
     frame::end(out, start);
 }
 
-/// Appends a notification. `zxid` is the transaction's, or -1 where it makes up for one that was missed.
+/// Appends a notification. `zxid` is that of the transaction, or -1 if the client has missed the event and is told later.
 pub fn write_notification(kind: EventKind, zxid: i64, path: &str, out: &mut Vec<u8>) {
     let start = begin(XID_NOTIFICATION, zxid, 0, out);
     out.put_i32(kind as i32);

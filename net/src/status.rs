@@ -1,6 +1,7 @@
 //! Figures of the running server, for whoever asks.
 //!
-//! Every counter has one writer, which stores plainly; readers see each a moment late and no two of one moment.
+//! Every counter has one thread that writes it. Readers may see a value that is a moment old, and values that were never
+//! true at the same moment.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -32,19 +33,23 @@ impl Counter {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct ReactorStatus {
+    /// Frames and four-letter words that have come.
     pub received: Counter,
+    /// Replies, notifications and other answers.
     pub sent: Counter,
     pub connections: Counter,
-    /// Writes that are not answered yet.
+    /// Requests that the replica has and has not answered.
     pub outstanding: Counter,
     pub watches: Counter,
-    /// Memory of its connections: what they have not read, have not sent to the end, or have let wait.
+    /// The memory of its connections, bytes: what they have not read, have not sent to the end, or have to wait for.
     pub connection_bytes: Counter,
-    /// Requests answered, and their latencies in microseconds.
+    /// Requests that were answered.
     pub answered: Counter,
+    /// The sum of their latencies, microseconds.
     pub latency_sum: Counter,
+    /// The greatest of their latencies, microseconds.
     pub latency_max: Counter,
-    /// The least latency plus one; 0 before the first answer.
+    /// The least of their latencies plus one, microseconds; 0 before the first answer.
     pub latency_min_plus_one: Counter,
     pub read_bytes: Counter,
     pub written_bytes: Counter,
@@ -68,7 +73,7 @@ impl ReactorStatus {
 /// What the replica counts.
 #[derive(Debug, Default)]
 pub struct ReplicaStatus {
-    /// The newest public transaction.
+    /// The newest transaction that is announced.
     pub zxid: AtomicI64,
     pub znodes: Counter,
     pub ephemerals: Counter,
@@ -77,7 +82,7 @@ pub struct ReplicaStatus {
     pub transactions: Counter,
     pub groups: Counter,
     pub log_bytes: Counter,
-    /// 1 while writes wait because the log's disk is full, or something else is short that it needs.
+    /// 1 while writes wait because the log's disk is full, or because something else is missing that the log needs.
     pub log_waits: Counter,
     pub sync_micros_sum: Counter,
     pub sync_micros_max: Counter,
@@ -92,11 +97,11 @@ pub struct ReplicaStatus {
     pub garbage_bytes: Counter,
 }
 
-/// How many connections each address has, over all reactors, and how many descriptors all have. Taken only when one opens
-/// or closes.
+/// How many connections each address has, over all reactors, and how many descriptors all of them have. Its lock is taken
+/// only when a connection opens or closes.
 #[derive(Debug)]
 pub struct Peers {
-    /// As many as there are descriptors for.
+    /// How many connections there are descriptors for.
     room: u64,
     counts: Mutex<Counts>,
 }
@@ -105,13 +110,13 @@ pub struct Peers {
 struct Counts {
     by_address: HashMap<IpAddr, u32>,
     connections: u64,
-    /// Of the connections, and of those that have left and are not closed yet.
+    /// The descriptors of the connections, and of those that have left and are not closed yet.
     descriptors: u64,
-    /// Whoever accepts has found no room.
+    /// Whether the reactor that accepts has found no room, and waits for a descriptor.
     is_awaited: bool,
 }
 
-/// With no limit in all.
+/// There is no limit of all connections together.
 impl Default for Peers {
     fn default() -> Peers {
         Peers::new(u64::MAX)
@@ -119,24 +124,25 @@ impl Default for Peers {
 }
 
 impl Peers {
-    /// Of a server that has descriptors for so many connections.
+    /// The peers of a server that has descriptors for so many connections.
     pub fn new(room: u64) -> Peers {
         Peers { room, counts: Mutex::default() }
     }
 
-    /// As many connections as there are descriptors for.
+    /// How many connections there are descriptors for.
     pub fn room(&self) -> u64 {
         self.room
     }
 
-    /// Whether there is a descriptor for one more. Where there is none, [`note_closed`](Peers::note_closed) tells of the next.
+    /// Whether there is a descriptor for one more. If not, [`note_closed`](Peers::note_closed) tells when there is.
     pub fn has_room(&self) -> bool {
         let mut counts = self.lock();
         counts.is_awaited = counts.descriptors >= self.room;
         !counts.is_awaited
     }
 
-    /// Counts one more, unless the address has `max` (0: no limit) or all have `total_max` together.
+    /// Counts one connection more, unless the address has `max` already, or all addresses together have `total_max`. 0 is no
+    /// limit.
     pub fn admit(&self, address: IpAddr, max: u32, total_max: u32) -> bool {
         let mut counts = self.lock();
         if total_max > 0 && counts.connections >= u64::from(total_max) {
@@ -152,7 +158,7 @@ impl Peers {
         true
     }
 
-    /// Counts one less for its address and in all; its descriptor is still open, until [`note_closed`](Peers::note_closed).
+    /// Counts one connection less. Its descriptor counts until [`note_closed`](Peers::note_closed).
     pub fn leave(&self, address: IpAddr) {
         let mut counts = self.lock();
         let count = counts.by_address.get_mut(&address).expect("only who was admitted leaves");
@@ -163,7 +169,7 @@ impl Peers {
         counts.connections -= 1;
     }
 
-    /// The descriptor of one that has left is closed. Whether somebody waits for it.
+    /// Notes that the descriptor of a connection that has left is closed. Returns whether somebody waits for it.
     #[must_use]
     pub fn note_closed(&self) -> bool {
         let mut counts = self.lock();
@@ -189,7 +195,7 @@ impl Text {
     }
 }
 
-/// An empty one.
+/// The empty text.
 impl Default for Text {
     fn default() -> Text {
         Text::new(String::new)
@@ -243,13 +249,14 @@ pub struct Status {
     pub reactors: Vec<ReactorStatus>,
     pub replica: ReplicaStatus,
     pub peers: Peers,
-    /// Open files that the process may have.
+    /// How many open files the process may have.
     pub descriptors_max: u64,
     pub clock: Clock,
-    /// Name, and date of the build, as ZooKeeper's `getFullVersion`.
+    /// The name of the version and the date of its build, as ZooKeeper's `getFullVersion`.
     pub version: String,
     /// The body of `conf`.
     pub configuration: Text,
+    /// The answer to `envi`.
     pub environment: String,
     /// The four-letter words that the operator allows, whether this server has them or not.
     pub allowed_words: Vec<&'static str>,

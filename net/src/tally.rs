@@ -5,16 +5,20 @@ use std::time::Instant;
 /// What the words `stat` and `cons` tell of a connection. Latencies are in milliseconds.
 #[derive(Debug)]
 pub struct Tally {
-    /// Frames, and words.
+    /// Frames and four-letter words that have come.
     pub received: u64,
+    /// Replies, notifications and other answers.
     pub sent: u64,
-    /// Wall clock of the accept, ms.
+    /// When the connection was accepted, by the wall clock, ms.
     pub established_ms: u64,
-    /// `None` before the first answer, and where a write failed: ZooKeeper then does not say what it was.
+    /// The operation that was answered last. `None` before the first answer, and after a write that failed, of which ZooKeeper
+    /// does not tell what it was.
     pub last_opcode: Option<i32>,
-    /// Of the last request that had one of its own: pings and their like have a negative one that says what they are.
+    /// The xid of the last request that had one of its own. Pings and their like have a negative xid that says what they are.
     pub last_xid: i32,
+    /// The newest transaction of the view when the last answer was given.
     pub last_zxid: i64,
+    /// When the last answer was given.
     pub last_answer: Option<Instant>,
     pub latency_last: u64,
     pub latency_min: u64,
@@ -41,7 +45,7 @@ impl Tally {
         }
     }
 
-    /// Notes an answer after `millis`.
+    /// Notes an answer that was given after `millis`.
     pub fn note_answer(&mut self, opcode: Option<i32>, xid: i32, zxid: i64, now: Instant, millis: u64) {
         self.sent += 1;
         self.last_opcode = opcode;

@@ -1,30 +1,35 @@
 //! The throttle of new connections: a bucket of tokens, and before it a chance of being turned away at random.
 //!
-//! Every handshake takes tokens, which come back with time; one that finds too few is dropped. The chance smooths what
-//! the bucket cuts off hard: it rises while the bucket is found empty and falls when it has recovered, each at most once
-//! in a *freeze time*, so that under a steady overload about as many are turned away as the bucket lacks.
+//! Every handshake takes tokens from the bucket. Tokens come back with time, and a handshake that finds too few is turned
+//! away. A bucket alone lets in all until it is empty, and then nearly none. So before the bucket each handshake is turned
+//! away with a certain chance. The chance rises while the bucket is empty and falls when the bucket has recovered, each at
+//! most once in a *freeze time*. Under a steady overload it comes to turn away about as many as the bucket would.
 //!
-//! Pure: the clock and the dice are the caller's.
+//! The clock and the random numbers are the caller's.
 
-/// What the operator decides. Of the defaults only `tokens` turns the throttle on.
+/// What the operator decides. The throttle is off by default, and on when `tokens` is set.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ConnectionThrottleSettings {
     /// The size of the bucket; 0 turns the throttle off.
     pub tokens: u64,
-    /// So many tokens come back in each `fill_time_ms`, which is at least 1.
+    /// How many tokens come back in each fill time.
     pub fill_count: u64,
+    /// The fill time, ms; at least 1.
     pub fill_time_ms: u64,
-    /// Between two changes of the chance; `None` leaves it at 0.
+    /// The time between two changes of the chance, ms; `None` leaves the chance at 0.
     pub freeze_time_ms: Option<u64>,
+    /// By how much the chance rises at a time.
     pub drop_increase: f64,
+    /// By how much the chance falls at a time.
     pub drop_decrease: f64,
-    /// The chance falls while no more than this share of the bucket is missing.
+    /// The chance falls if no more than this part of the bucket is missing, 0 to 1.
     pub decrease_ratio: f64,
-    /// What a handshake costs by its kind; `None` is one token each.
+    /// How many tokens a handshake takes by its kind; `None` is one token for each.
     pub weights: Option<Weights>,
 }
 
-/// Tokens for each kind of handshake. With weights, the bucket and what comes back are multiplied by `global`.
+/// How many tokens each kind of handshake takes. With weights, the size of the bucket and what comes back are multiplied by
+/// `global`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Weights {
     pub global: u64,
@@ -35,20 +40,29 @@ pub struct Weights {
 /// What a connection asks for in its handshake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Handshake {
+    /// A new global session.
     Global,
+    /// A new local session.
     Local,
+    /// A session that comes back.
     Renew,
 }
 
+/// The bucket and the chance.
 #[derive(Debug)]
 pub struct ConnectionThrottle {
     settings: ConnectionThrottleSettings,
+    /// The size of the bucket.
     tokens_max: u64,
+    /// How many tokens come back in each fill time.
     fill_count: u64,
+    /// The tokens that are in the bucket.
     tokens: u64,
+    /// When tokens came back last, ms.
     filled_ms: u64,
     /// The chance of being turned away, 0 to 1.
     drop_chance: f64,
+    /// When the chance was last looked at for a change, ms.
     frozen_ms: u64,
 }
 
@@ -67,7 +81,7 @@ impl ConnectionThrottle {
         }
     }
 
-    /// Whether a handshake may go on; it takes its tokens then. `dice` is at least 0 and below 1.
+    /// Whether a handshake may go on; if so, it has taken its tokens. `dice` is a random number, at least 0 and below 1.
     pub fn admits(&mut self, handshake: Handshake, now_ms: u64, dice: f64) -> bool {
         if self.tokens_max == 0 {
             return true;

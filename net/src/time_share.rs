@@ -1,21 +1,22 @@
-//! The share of a thread's time that long work has.
+//! How much of a thread's time goes into long work.
 //!
-//! Work that others must not wait for is done a slice each turn. Were a slice always the same amount, the whole would take
-//! as long as there are slices, times a turn of whatever length the others make it. So a slice goes on for as long as the
-//! others took since the last one ended: they have half of the time at least, and so has the work, while their turns are no
-//! longer than [`SLICE_MAX`].
+//! Long work is done in slices, one each turn of the thread, so that nothing else has to wait for the whole of it. If every
+//! slice were the same amount of work, then on a busy thread, whose turns are long, the work would take very long. So a
+//! slice lasts as long as everything else took since the last slice: each has half of the time. Only while the rest of a
+//! turn takes longer than [`SLICE_MAX`] does the work have less.
 
 use std::time::{Duration, Instant};
 
-/// A slice is no longer, however long the others took: what comes meanwhile waits so much longer at most.
+/// No slice is longer than this: what comes meanwhile waits for it.
 pub const SLICE_MAX: Duration = Duration::from_millis(8);
 
-/// Who does the work begins a slice and does its least amount, goes on in small blocks while there is time left, and ends it
-/// unless all is done. Moments are the caller's.
+/// The time of one piece of long work. Whoever does the work begins a slice and does its least amount, goes on in small
+/// blocks while there is time left, and ends the slice unless all is done. Clocks are read by the caller.
 #[derive(Debug)]
 pub struct TimeShare {
+    /// How long a slice may last.
     max: Duration,
-    /// When the last slice ended, of work that is not done.
+    /// When the last slice ended, if the work was not done by then.
     ended: Option<Instant>,
     /// Up to when this slice goes on.
     until: Option<Instant>,
@@ -33,7 +34,7 @@ impl TimeShare {
         TimeShare { max, ended: None, until: None }
     }
 
-    /// Begins a slice. The first of a work has its least amount alone: nobody has taken time from it yet.
+    /// Begins a slice. The first slice of a work consists of its least amount: there is no last one from which to measure.
     pub fn begin(&mut self, now: Instant) {
         self.until = self.ended.take().map(|ended| now + now.saturating_duration_since(ended).min(self.max));
     }

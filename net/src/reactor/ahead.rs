@@ -1,16 +1,16 @@
-//! Looking ahead at a version with very many events, so that to take it is a short step.
+//! Looking ahead at a version with very many events, so that it does not take long to move to it.
 //!
-//! The end of a session with a million ephemerals is one version with two million events. Nearly all are nobody's business,
-//! but to find out takes as long as to fire them. So the replica puts such a version into the queues and announces it only
-//! when every reactor has looked through its events, a slice each turn, and picked those of which somebody is to be told:
-//! of a one-shot watch, the first that uses it up. Reads go on meanwhile, on the version before. To take the version then is
-//! to fire what was picked. A persistent watch is told of each event at its path, and a recursive one of each below; with
-//! one on the parent, a million notifications are encoded in one turn, and what bounds the output of a connection and the
-//! memory of all bounds them.
+//! The end of a session with a million ephemerals is one version with two million events. Nobody watches nearly all of
+//! them, but to find that out takes as long as to fire them. So the replica puts such a version into the queues, and
+//! announces it only when every reactor has looked through its events, a slice each turn. A reactor picks the events of
+//! which somebody is to be told; for a one-shot watch that is the first event which uses it up. Reads go on meanwhile, on
+//! the version before. When the version is announced, only the events that were picked are fired. A persistent watch is
+//! told of each event at its path, and a recursive one of each below: with one on the parent, a million notifications are
+//! encoded in one turn. Only the bounds of a connection's output and of the memory of all connections bound them.
 //!
-//! **No event is missed.** A watch that is set meanwhile comes after its event was looked at, perhaps. It does no harm where
-//! the version ahead has the same znode, for then there is no event of it. Any other read that sets a watch waits for the
-//! version, as if it came behind a write, and is answered after the events.
+//! **No event is missed.** A watch may be set after the event that concerns it has been looked at. If the version ahead has
+//! the same znode as the version before, there is no such event. If it has not, the read that sets the watch waits for the
+//! version as if it came behind a write, and is answered after the events.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -24,11 +24,11 @@ use crate::read::watches::{WatchScope, watch_scope};
 use crate::time_share::TimeShare;
 use crate::watch::{Foreseen, Watches};
 
-/// Events that one turn looks at, at least: about a thousandth of a second.
+/// How many events one turn looks at, at least. It takes about a millisecond.
 const SLICE: usize = 4096;
-/// Events between two looks at the clock, where there is time for more.
+/// How many events are looked at between two looks at the clock, where there is time for more.
 const BLOCK: usize = 1024;
-/// Levels above a znode that is not there, at which is looked for one that is.
+/// How many levels above a znode that does not exist are searched for one that exists.
 const LEVELS_MAX: usize = 16;
 
 /// What is known of the events of the version that the reactor holds.
@@ -36,7 +36,9 @@ const LEVELS_MAX: usize = 16;
 pub struct Ahead {
     /// How many events were looked at.
     looked_at: usize,
+    /// How much of the thread's time the looking may take.
     share: TimeShare,
+    /// Which watches the events that were looked at will use up.
     foreseen: Foreseen,
     /// The numbers of the events of which somebody is to be told.
     picked: Vec<usize>,
@@ -112,8 +114,9 @@ pub fn due<'r>(events: &'r Events, ahead: Option<&'r Ahead>) -> impl Iterator<It
     (0..count).map(move |at| events.get(picked.map_or(at, |picked| picked[at])))
 }
 
-/// Whether there may be an event of this path between two versions. A znode that has none is the same in both, and where
-/// there is none in either, one that came and went has left a trace in the nearest znode above.
+/// Whether there may be an event of this path between two versions. If a znode has no event, both versions have the same
+/// record of it. If neither has a znode there, one may have been created and deleted between them; then the nearest znode
+/// above has changed.
 fn is_touched(before: View<'_>, after: View<'_>, path: &str) -> bool {
     let mut at = path;
     for _ in 0..LEVELS_MAX {

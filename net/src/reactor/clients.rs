@@ -1,6 +1,6 @@
 //! The clients of one reactor: their connections from the first byte to the last, and the [`Ledger`] that is kept of them.
 //!
-//! Here is what may close a connection, and what is done with all of them.
+//! Everything that may close a connection is here, and what is done with all connections together.
 
 use std::cmp::Reverse;
 use std::io::{self, ErrorKind};
@@ -19,7 +19,8 @@ use crate::connection::{Connection, Stage};
 use crate::connections::Connections;
 use crate::exchange::{ConnectionId, RequestKind};
 
-/// Bytes written to one connection before others have their turn: a client may read as fast as it is written to.
+/// How many bytes are written to one connection before others have their turn: a client may read as fast as the server
+/// writes.
 const WRITE_BYTES: usize = 2 * 1024 * 1024;
 
 pub struct Clients {
@@ -29,7 +30,7 @@ pub struct Clients {
     lingering: Lingering,
     pub reactors: Reactors,
     descriptors: Descriptors,
-    /// Of the poll that tells of the clients' sockets.
+    /// The registry of the poll that tells of the clients' sockets.
     registry: Registry,
 }
 
@@ -58,7 +59,7 @@ impl Clients {
         Some((connection, &mut self.ledger))
     }
 
-    /// A turn begins: takes note of what the other reactors have, and makes room where that is too much.
+    /// A turn begins: takes note of what the other reactors have, and frees memory if all have too much.
     pub fn begin_turn(&mut self) {
         self.ledger.begin_turn();
         self.compare_memory();
@@ -113,8 +114,8 @@ impl Clients {
         }
     }
 
-    /// Forgets a connection, which counts for its address no more; its session lives on. The socket is the caller's, to be
-    /// closed by the [`Descriptors`].
+    /// Forgets a connection, which counts for its address no more; its session lives on. The caller has the socket closed by
+    /// the [`Descriptors`].
     fn detach(&mut self, slot: u32) -> Option<TcpStream> {
         let mut connection = self.connections.remove(slot)?;
         let Ledger { settings, limits, figures, memory, watches, submitter, reports, .. } = &mut self.ledger;
@@ -236,8 +237,8 @@ impl Clients {
         memory.look(usize::try_from(elsewhere).unwrap_or(usize::MAX));
     }
 
-    /// Keeps the memory of all connections within its bound. To be called wherever a connection has got more, in the middle
-    /// of a turn too: one turn may bring more than there is room for. Any connection may be gone afterwards.
+    /// Keeps the memory of all connections within its bound. To be called wherever a connection may hold more than before,
+    /// also in the middle of a turn, since one turn may bring more than the bound. Any connection may be gone afterwards.
     #[inline]
     pub fn relieve(&mut self) {
         if self.ledger.memory.must_look() {
@@ -256,7 +257,7 @@ impl Clients {
         if self.ledger.memory.awaits_room() {
             return;
         }
-        // What a client takes at once it does not leave lying.
+        // Clients may be ready to take what they are owed.
         self.write_all();
         self.compare_memory();
         if !self.ledger.memory.is_exceeded() {
@@ -266,12 +267,12 @@ impl Clients {
             self.close_worst();
             self.compare_memory();
         } else {
-            // Whoever has more than its share may be asleep.
+            // A reactor that has more than its share may be asleep.
             self.reactors.ring_all();
         }
     }
 
-    /// Closes those that have had most for longest, until there is room.
+    /// Closes the connections that have held most for longest, until enough memory is free.
     fn close_worst(&mut self) {
         let now = self.ledger.now();
         let memory = &mut self.ledger.memory;
@@ -279,7 +280,7 @@ impl Clients {
         for connection in self.connections.iter_mut() {
             connection.shrink();
             connection.settle(memory, now);
-            // Whom nothing is waited for has nothing to be closed for.
+            // A connection for which nothing waits holds next to nothing.
             if connection.burden() > 0 {
                 burdens.push((connection.memory_over_time(now), connection.id.slot));
             }
@@ -307,8 +308,8 @@ impl Clients {
         self.close(slot);
     }
 
-    /// Closes those that have had their time: who has not opened a session, who does not take the last that it is told,
-    /// and who has gone and is waited for.
+    /// Closes the connections that have had their time: those that have not opened a session, those that do not take the last
+    /// of their output, and those whose clients have gone while something was waited for.
     pub fn close_late(&mut self) {
         let now = self.ledger.now();
         let Ledger { settings, submitter, reports, .. } = &self.ledger;
@@ -318,11 +319,11 @@ impl Clients {
         let is_late = |connection: &&Connection| {
             let has_deadline = match connection.stage {
                 Stage::Handshake | Stage::Inquiring { .. } | Stage::Flushing => true,
-                // Whoever waits for its session may wait long. Whoever has given up must not keep a descriptor: its
-                // session begins without a connection, and expires as any other.
+                // A client may wait long for its session. If it has given up, it must not keep a descriptor: the session
+                // begins without a connection, and expires as any other.
                 Stage::Establishing => connection.ended,
-                // Its end stands behind what is not read. What it has asked for is executed all the same, as far as it
-                // has been read.
+                // The end of what it has sent cannot be read while requests before it have no room. What has been read of
+                // them is executed all the same.
                 Stage::Established | Stage::Leaving => connection.ended && is_stuck,
             };
             has_deadline && reports.hearing().waited_since(connection.progress) > deadline

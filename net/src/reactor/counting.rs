@@ -1,7 +1,7 @@
 //! Counts of large subtrees, a slice each turn, so that no other connection waits for a whole one.
 //!
-//! A connection whose count is under way, or still waits behind a write, is not read from: its reply is owed before
-//! anything else, and no answer of the replica may find it in the way.
+//! A connection whose count is under way, or waits behind a write, is not read from. So nothing comes behind the count that
+//! could be answered before it.
 
 use std::ops::ControlFlow;
 use std::time::Instant;

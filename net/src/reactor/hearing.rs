@@ -1,42 +1,48 @@
-//! Up to when it is known who has sent something, so that nobody is taken for dead whose bytes wait in a socket.
+//! Up to which moment a reactor knows who has sent something, so that no session expires whose client's bytes wait in a
+//! socket.
 //!
-//! Each poll tells of what had come before it *began*; when it returned says nothing, since a thread can stand still
-//! between any two instructions. A list that is full is not all: what it left out stands first in the lists of the next
-//! polls, which are followed until they have told of as many sockets as there are.
+//! A poll tells of everything that had come before it *began*. The moment at which it returned says nothing, since a thread
+//! can stand still between any two instructions. If the list of events is full, there may be more sockets for which
+//! something has come. These stand first in the lists of the next polls; once the full lists have told of as many sockets
+//! as there are, all that had come before the first of these polls is known.
 //!
-//! An idle reactor polls again in time for its next report, so that a long step from the begin of one poll to that of the
-//! next means that it stood still: the process was stopped, or had no CPU or memory, or a turn took that long. Nobody
-//! could be heard then: it is a *pause*, and the sessions are given that time back.
+//! An idle reactor polls again in time for its next report. So if much time passes from the beginning of one poll to that
+//! of the next, the reactor stood still: the process was stopped, or had no CPU or memory, or a turn took that long. Nobody
+//! could be heard meanwhile. That time is a *pause*, and is not counted against the sessions.
 //!
-//! Under an overload every step can be that long, although everybody is heard in each, and time that is always given back
-//! never passes: whoever is dead would live as long as the overload. So after a pause some time has to count before there
-//! is another; a long step that comes sooner is no pause, and counts.
+//! Under an overload every turn can be that long, although everybody is heard in each. If all of them were pauses, no time
+//! would ever be counted, and the session of a client that is gone would live for as long as the overload lasts. So after
+//! a pause some time has to count before there can be another; a long turn that comes sooner is no pause.
 
 use std::time::{Duration, Instant};
 
 use crate::exchange::Pause;
 
-/// What stands between two reports does not matter up to this, or up to two of their intervals if that is more.
+/// No pause is shorter than this, or than two intervals of reports if these are longer.
 pub const PAUSE_MIN: Duration = Duration::from_millis(250);
 
-/// A step from poll to poll that is longer than this is a pause; and so much must have counted since the last one.
+/// More time than this from the beginning of one poll to that of the next is a pause; and so much must have counted since
+/// the last pause.
 pub fn pause_min(heard_interval: Duration) -> Duration {
     PAUSE_MIN.max(2 * heard_interval)
 }
 
+/// What one reactor knows of whom it has heard.
 #[derive(Debug)]
-pub(super) struct Hearing {
+pub struct Hearing {
+    /// See [`pause_min`].
     pause_min: Duration,
     /// Whatever came before this has been read, as far as connections are read from.
     until: Instant,
     /// When the last poll began.
     polled: Instant,
-    /// While lists are full: when the first of these polls began, and how many sockets may not have been told of since.
+    /// While lists are full: when the first of these polls began.
     began: Instant,
+    /// While lists are full: how many sockets may not have been told of since.
     left_out: usize,
-    /// What has not been reported yet.
+    /// The longest pause that has not been reported yet.
     pause: Option<Pause>,
-    /// The end of the last pause.
+    /// When the last pause ended.
     resumed: Option<Instant>,
 }
 
@@ -46,11 +52,13 @@ impl Hearing {
         Hearing { pause_min, until: now, polled: now, began: now, left_out: 0, pause: None, resumed: None }
     }
 
+    /// Whatever came before this has been read, as far as connections are read from.
     pub fn until(&self) -> Instant {
         self.until
     }
 
-    /// A poll that began then has told of so many, of all the `sources` that it watches; `is_full` if there may be more.
+    /// Notes that a poll, which began at this moment, has told of so many of the `sources` that it watches. `is_full`: there
+    /// may be more for which something has come.
     pub fn note_poll(&mut self, began: Instant, told: usize, sources: usize, is_full: bool) {
         self.note_step(Pause { from: self.polled, to: began });
         self.polled = began;
@@ -76,13 +84,14 @@ impl Hearing {
         }
     }
 
-    /// The pause since this was asked last, as soon as what came before its end has been read; of several the longest.
+    /// The pause since this was last asked, of several the longest. It is not told before all has been read that came before
+    /// its end.
     pub fn take_pause(&mut self) -> Option<Pause> {
         self.pause.take_if(|pause| pause.to <= self.until)
     }
 
-    /// How long something has been waited for that was there at `since`, not counting what waited in a socket or came
-    /// before a pause.
+    /// How long a client has been waited for since `since`. The time before the last pause ended does not count, and neither
+    /// does time of which it is not known yet what came in it.
     pub fn waited_since(&self, since: Instant) -> Duration {
         self.until.saturating_duration_since(self.resumed.map_or(since, |resumed| since.max(resumed)))
     }

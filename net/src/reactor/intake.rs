@@ -24,21 +24,22 @@ use crate::pending::PendingRead;
 use crate::read::{self, ReadCaller};
 use crate::throttle::Handshake;
 
-/// Schemes that the log names where they fail. Any other is a client's own text, which it does not repeat.
+/// Schemes that the log of words names if authentication by them fails. Any other scheme is a text of the client's own, and
+/// is not repeated there.
 const SCHEMES: [&str; 5] = ["digest", "ensemble", "ip", "sasl", "x509"];
-/// Sockets are read this often in a row before others have their turn.
+/// How many times one socket is read from before others have their turn.
 const READS_PER_TURN: usize = 4;
 
 /// What to do with a connection after its frame was looked at.
 #[derive(PartialEq, Eq)]
 enum Verdict {
     Keep,
-    /// It has broken the protocol, or is refused without a word.
+    /// The client has broken the protocol, or is refused without an answer.
     Close,
 }
 
-/// Why no more frames of a connection are looked at.
-enum Pause {
+/// Why no more frames of a connection are looked at for now.
+enum Stopped {
     /// All of them were, or the connection holds more memory than before: the sum is to be looked at.
     Settled,
     /// The connection must wait, or the rest of a frame has not come.
@@ -61,7 +62,7 @@ pub fn take_event(clients: &mut Clients, releases: &mut Releases, event: &Event,
         return clients.close(slot);
     }
     if event.is_readable() || event.is_read_closed() {
-        // No other event will tell of these bytes: if they must wait now, it must be known later.
+        // No other event will tell of these bytes: if they have to wait now, it must be known later that they are there.
         connection.unread = true;
         connection.ended |= event.is_read_closed();
         serve(clients, releases, slot, event.is_read_closed(), buffer);
@@ -76,11 +77,11 @@ pub fn serve_again(clients: &mut Clients, releases: &mut Releases, slot: u32, bu
     serve(clients, releases, slot, ended, buffer);
 }
 
-/// Reads from the socket and does what the frames say. `ended`: the peer will send no more, so that the end must be
-/// read for, whatever comes before it.
+/// Reads from the socket and does what the frames say. `ended`: the client has closed its side, so that the socket is read
+/// until its end is found.
 fn serve(clients: &mut Clients, releases: &mut Releases, slot: u32, ended: bool, buffer: &mut [u8]) {
     read_and_process(clients, releases, slot, ended, buffer);
-    // What it has sent may wait in part.
+    // Part of what has come may have to wait, and is memory.
     if let Some((connection, ledger)) = clients.at(slot) {
         ledger.settle(connection);
     }
@@ -109,7 +110,7 @@ fn read_and_process(clients: &mut Clients, releases: &mut Releases, slot: u32, e
             Err(_) => return clients.close(slot),
         };
         ledger.figures.own().read_bytes.add(read as u64);
-        // What others wrote before these bytes were sent must be seen by what they ask.
+        // What others wrote before the client sent these bytes must be seen by what it asks.
         releases.catch_up(clients);
         let goes_on = take_bytes(clients, releases, slot, &buffer[..read]);
         if read < buffer.len() && !ended {
@@ -124,7 +125,7 @@ fn read_and_process(clients: &mut Clients, releases: &mut Releases, slot: u32, e
     }
 }
 
-/// Works on bytes that came earlier. `false`: the connection is gone, or must wait before it may be read from.
+/// Works on bytes that came earlier. Returns whether the connection may be read from; it may be gone, or have to wait.
 fn process_input(clients: &mut Clients, releases: &mut Releases, slot: u32) -> bool {
     if !may_read(clients, slot) {
         return false;
@@ -174,17 +175,17 @@ fn process(clients: &mut Clients, releases: &mut Releases, slot: u32, bytes: &[u
     let mut at = 0;
     while at < bytes.len() {
         let Some((connection, ledger)) = clients.at(slot) else { break };
-        let (consumed, pause) = take_frames(connection, ledger, &mut releases.view, &bytes[at..]);
+        let (consumed, stopped) = take_frames(connection, ledger, &mut releases.view, &bytes[at..]);
         at += consumed;
-        match pause {
-            Pause::Settled => {}
-            Pause::Word(word) => {
+        match stopped {
+            Stopped::Settled => {}
+            Stopped::Word(word) => {
                 at = bytes.len();
                 words::answer(clients, slot, word);
             }
-            Pause::NeedsRoom if clients.has_room(slot) => {}
-            Pause::Wait | Pause::NeedsRoom => break,
-            Pause::Close => return None,
+            Stopped::NeedsRoom if clients.has_room(slot) => {}
+            Stopped::Wait | Stopped::NeedsRoom => break,
+            Stopped::Close => return None,
         }
         clients.relieve();
     }
@@ -207,20 +208,20 @@ fn take_frames(
     ledger: &mut Ledger,
     view: &mut ReactorView,
     bytes: &[u8],
-) -> (usize, Pause) {
+) -> (usize, Stopped) {
     let allowance = ledger.allowance();
     let counted = connection.account.counted();
     let mut at = 0;
     while at < bytes.len() && connection.account.counted() == counted {
         if !ledger.may_read(connection, allowance) {
-            return (at, Pause::Wait);
+            return (at, Stopped::Wait);
         }
         match step(connection, ledger, view, &bytes[at..]) {
             Ok(consumed) => at += consumed,
-            Err(pause) => return (at, pause),
+            Err(stopped) => return (at, stopped),
         }
     }
-    (at, Pause::Settled)
+    (at, Stopped::Settled)
 }
 
 /// Does what the first frame says, and returns how many bytes it was.
@@ -230,30 +231,30 @@ fn step(
     ledger: &mut Ledger,
     view: &mut ReactorView,
     bytes: &[u8],
-) -> Result<usize, Pause> {
+) -> Result<usize, Stopped> {
     let in_handshake = connection.stage == Stage::Handshake;
     if in_handshake
         && let Some(prefix) = bytes.first_chunk::<PREFIX>()
         && let Some(word) = four_letter::recognise(*prefix)
     {
-        return Err(Pause::Word(word));
+        return Err(Stopped::Word(word));
     }
     let length_max = ledger.settings.frame_max;
     let payload = match frame::first(bytes, length_max) {
         Ok(Some(payload)) => payload,
         Ok(None) => match ledger.limits.large.foresee(frame::announced(bytes)) {
-            Ok(()) => return Err(Pause::Wait),
-            Err(NoRoom) => return Err(Pause::Close),
+            Ok(()) => return Err(Stopped::Wait),
+            Err(NoRoom) => return Err(Stopped::Close),
         },
         Err(BadLength(length)) => {
             let address = connection.address;
             tracing::info!(%address, length, max = length_max, "a frame of this length is not taken; the connection was closed");
-            return Err(Pause::Close);
+            return Err(Stopped::Close);
         }
     };
     // What the reactor answers itself needs no room.
     if ledger.submitter.is_full() && (in_handshake || needs_replica(payload)) {
-        return Err(Pause::NeedsRoom);
+        return Err(Stopped::NeedsRoom);
     }
     let verdict = if in_handshake {
         handshake(connection, ledger, view.zxid(), payload)
@@ -262,7 +263,7 @@ fn step(
     };
     match verdict {
         Verdict::Keep => Ok(PREFIX + payload.len()),
-        Verdict::Close => Err(Pause::Close),
+        Verdict::Close => Err(Stopped::Close),
     }
 }
 
@@ -336,7 +337,8 @@ fn request_frame(connection: &mut Connection, ledger: &mut Ledger, view: &mut Re
     verdict
 }
 
-/// Where authentication is enforced, whoever has not proven who it is may do nothing else.
+/// Whether the connection may ask for this operation. Where authentication is enforced, a client that has not proven who it
+/// is may do nothing else.
 #[inline]
 fn may_ask(connection: &Connection, ledger: &Ledger, opcode: i32) -> bool {
     let schemes = &ledger.settings.enforced_schemes;
@@ -353,7 +355,7 @@ fn dispatch(
     header: RequestHeader,
     body: &[u8],
 ) -> Verdict {
-    // From here on, not from the answer on: what comes behind it in one piece is asked for already.
+    // From the question on and not from the answer on: a client may have sent more before the answer.
     connection.keeper |= keeper::asks(header.opcode, body);
     let keeper = connection.keeper;
     match header.opcode {
@@ -374,7 +376,7 @@ fn dispatch(
             let body = ledger.submitter.append_body(body);
             ledger.await_replica(connection, header.opcode, RequestKind::Sync { xid: header.xid, body });
         }
-        // Whose an ephemeral is, the replica knows, and no version of the tree tells quickly.
+        // The replica has a list of each session's ephemerals. In a version of the tree they would have to be looked for.
         opcode::GET_EPHEMERALS => {
             let body = ledger.submitter.append_body(body);
             ledger.await_replica(connection, header.opcode, RequestKind::Ephemerals { xid: header.xid, body });
@@ -430,7 +432,7 @@ fn write(connection: &mut Connection, ledger: &mut Ledger, header: RequestHeader
     ledger.await_replica(connection, opcode, RequestKind::Write { xid, opcode, body, ids, keeper });
 }
 
-/// Credentials count from now on; the reply keeps its place behind what is pending.
+/// auth: what is proven counts from the next request on. The reply comes behind those to earlier requests.
 fn authenticate(connection: &mut Connection, ledger: &mut Ledger, header: RequestHeader, body: &[u8]) -> Verdict {
     let Ok(request) = Auth::read(&mut Reader::new(body)) else { return Verdict::Close };
     let scheme = request.scheme.unwrap_or_default();
@@ -458,7 +460,7 @@ fn authenticate(connection: &mut Connection, ledger: &mut Ledger, header: Reques
     Verdict::Keep
 }
 
-/// SASL is not set up, and ZooKeeper says so with a token that is null, whatever the client's was.
+/// sasl: it is not set up, and ZooKeeper says so by a token that is null, whatever the client's token was.
 fn negotiate(connection: &mut Connection, ledger: &mut Ledger, header: RequestHeader, body: &[u8]) -> Verdict {
     let Ok(Some(_)) = Reader::new(body).buffer() else { return Verdict::Close };
     let mut token = Vec::new();
@@ -467,7 +469,7 @@ fn negotiate(connection: &mut Connection, ledger: &mut Ledger, header: RequestHe
     Verdict::Keep
 }
 
-/// Whether a request goes to the replica, or may; one that cannot be read does not.
+/// Whether a request goes to the replica, or may go. One that cannot be decoded does not.
 fn needs_replica(payload: &[u8]) -> bool {
     RequestHeader::read(&mut Reader::new(payload)).is_ok_and(|RequestHeader { opcode, .. }| {
         !read::is_read(opcode) && !keeper::is_read(opcode) && !matches!(opcode, opcode::AUTH | opcode::SASL)

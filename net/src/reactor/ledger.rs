@@ -1,8 +1,8 @@
 //! What a reactor keeps for its connections together: the lists in which they stand, the memory that they hold, what
 //! they watch, what they have asked the replica, and what is counted of them.
 //!
-//! Whatever is done with one connection is done with it and the ledger. That a connection closes is the business of
-//! [`Clients`](super::clients::Clients), who has both.
+//! What is done with one connection is done with that connection and the ledger. A connection is closed by
+//! [`Clients`](super::clients::Clients), which has both.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::status::Figures;
 use crate::watch::Watches;
 
 /// While a connection has more unwritten output than this, its requests wait, bytes.
-const OUTPUT_PAUSE: usize = 1024 * 1024;
+const UNWRITTEN_MAX: usize = 1024 * 1024;
 /// While so many of a connection's requests are not answered, the next ones wait.
 const PENDING_MAX: usize = 4096;
 /// While what waits behind a connection's writes weighs more than this, its requests wait, bytes.
@@ -51,7 +51,8 @@ pub struct Ledger {
     now: Instant,
 }
 
-/// How much of a connection's output and of its waiting reads there may be for its next frame to be looked at, bytes.
+/// With how much unwritten output, and how much that waits behind its writes, a connection's next frame is still looked at,
+/// bytes.
 #[derive(Clone, Copy)]
 pub struct Allowance {
     output_max: usize,
@@ -93,7 +94,7 @@ impl Ledger {
         std::mem::replace(&mut self.now, now)
     }
 
-    /// A turn begins: takes note of what the other reactors have at this moment.
+    /// A turn begins: takes note of how many requests of the other reactors are not answered.
     pub fn begin_turn(&mut self) {
         self.memory.begin_turn();
         self.submitter.note_outstanding_elsewhere(self.figures.sum_elsewhere(|figures| &figures.outstanding));
@@ -104,20 +105,20 @@ impl Ledger {
         !self.to_serve.is_empty() || !self.to_write.is_empty() || self.counts()
     }
 
-    /// Tells the figures that are only told once a turn.
+    /// Sets the figures that are set once a turn.
     pub fn tell(&self) {
         let figures = self.figures.own();
         figures.watches.set(self.watches.registrations() as u64);
         figures.connection_bytes.set(self.memory.held() as u64);
     }
 
-    /// What a connection is allowed at this moment. Where memory is scarce, what it has asked for goes before what it asks
-    /// next.
+    /// What a connection is allowed at this moment. Where memory is scarce, it must have received all that it has asked for
+    /// before it is read from.
     #[inline]
     pub fn allowance(&self) -> Allowance {
         match self.memory.is_scarce() {
             true => Allowance { output_max: 0, pending_bytes_max: 0 },
-            false => Allowance { output_max: OUTPUT_PAUSE, pending_bytes_max: PENDING_BYTES_MAX },
+            false => Allowance { output_max: UNWRITTEN_MAX, pending_bytes_max: PENDING_BYTES_MAX },
         }
     }
 
@@ -135,12 +136,12 @@ impl Ledger {
         stage_allows && !must_wait
     }
 
-    /// Takes up what has changed with a connection's memory.
+    /// Counts what has changed with a connection's memory.
     pub fn settle(&mut self, connection: &mut Connection) {
         connection.settle(&mut self.memory, self.now);
     }
 
-    /// Something was added to the connection's output.
+    /// To be called when something was added to the connection's output.
     #[inline]
     pub fn owe(&mut self, connection: &mut Connection) {
         connection.settle_output(&mut self.memory, self.now);
@@ -185,7 +186,7 @@ impl Ledger {
         }
     }
 
-    /// Nothing follows what is in the connection's output now.
+    /// Ends the connection as soon as what is in its output now has been written.
     pub fn end_after_output(&mut self, connection: &mut Connection) {
         connection.stage = Stage::Flushing;
         connection.progress = self.now;
@@ -198,7 +199,7 @@ impl Ledger {
         self.submitter.request(Request { connection, session, fence, received: self.now, kind });
     }
 
-    /// Puts a request into the turn's submission whose answer has its place behind what is pending.
+    /// Puts a request into the turn's submission that the replica answers. The answer comes behind those to earlier requests.
     pub fn await_replica(&mut self, connection: &mut Connection, opcode: i32, kind: RequestKind) {
         let fence = connection.pending.ends_with_reads();
         connection.pending.push_write(opcode, self.now);
@@ -207,7 +208,7 @@ impl Ledger {
         self.request(connection.id, connection.session, fence, kind);
     }
 
-    /// The oldest pending entry is the request that was just answered, with this code.
+    /// Notes that the request which has waited longest was answered with this code.
     pub fn end_write(&mut self, connection: &mut Connection, xid: i32, zxid: i64, code: i32) {
         let write = connection.pending.pop_write();
         self.submitter.note_answered(1);
@@ -223,7 +224,7 @@ impl Ledger {
         self.figures.own().outstanding.set(self.submitter.outstanding());
     }
 
-    /// Goes on with a count later; the connection has nothing pending before it.
+    /// Has a count gone on with later. The connection waits for nothing that comes before it.
     pub fn postpone_count(&mut self, connection: &mut Connection, xid: i32, count: Count, received: Instant) {
         connection.pending.put_count(xid, count, received);
         self.to_count.push_back(connection.id);
@@ -239,7 +240,7 @@ impl Ledger {
         self.to_count.pop_front()
     }
 
-    /// A reply without a transaction or a view, behind those to what came before it.
+    /// Gives a reply that needs neither the replica nor the view. It comes behind those to earlier requests.
     pub fn answer_in_turn(&mut self, connection: &mut Connection, xid: i32, body: &[u8]) {
         if connection.pending.is_empty() {
             reply::write(xid, 0, 0, body, connection.output.tail());
@@ -252,28 +253,28 @@ impl Ledger {
         self.note_sent(connection);
     }
 
-    /// An error that ends the connection.
+    /// Answers with an error, and ends the connection.
     pub fn refuse(&mut self, connection: &mut Connection, xid: i32, zxid: i64, code: Code) {
         reply::write(xid, zxid, code.number(), &[], connection.output.tail());
         self.note_sent(connection);
         self.end_after_output(connection);
     }
 
-    /// Plain text, and then the end.
+    /// Answers with plain text, and ends the connection.
     pub fn say(&mut self, connection: &mut Connection, text: &str) {
         connection.output.tail().extend_from_slice(text.as_bytes());
         self.note_sent(connection);
         self.end_after_output(connection);
     }
 
-    /// Counts something that has come.
+    /// Counts a frame or a four-letter word that has come.
     #[inline]
     pub fn note_received(&self, connection: &mut Connection) {
         connection.tally.received += 1;
         self.figures.own().received.add(1);
     }
 
-    /// Counts something that was said and answers no request.
+    /// Counts an answer that has no latency.
     pub fn note_sent(&self, connection: &mut Connection) {
         connection.tally.sent += 1;
         self.figures.own().sent.add(1);

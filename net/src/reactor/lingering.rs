@@ -1,12 +1,12 @@
-//! The end of a connection that this server ends: what the client still sends must not cost it the answer.
+//! How this server ends a connection so that the client reads its answer, whatever it still sends.
 //!
-//! A socket that is closed while something in it is unread, or that something comes for afterwards, answers with a reset,
-//! and a reset makes the client's system throw away what the client has not read yet. `echo srvr | nc` is enough, where
-//! the newline comes in a packet of its own. So the client is told that nothing follows (FIN), and what comes is read and
-//! dropped until the client has closed as well, within bounds of time, reads and sockets.
+//! If a socket is closed while something in it is unread, or if something comes for it afterwards, the kernel answers with a
+//! reset, and a reset makes the client's system throw away what the client has not read yet. `echo srvr | nc` is enough for
+//! that, where the newline comes in a packet of its own. So the client is told that nothing follows (FIN), and what comes is
+//! read and dropped until the client has closed as well. The time, the reads and the number of such sockets are bounded.
 //!
-//! Such a socket is no connection any more: it stands in no list and counts for no address. But it has a descriptor, and
-//! counts as one until it is closed.
+//! Such a socket is no connection any more: it stands in no list and counts for no address. Its descriptor counts until it
+//! is closed.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
@@ -19,22 +19,26 @@ use mio::{Interest, Registry, Token};
 use super::descriptors::Descriptors;
 use super::token::LINGERING;
 
-/// A client that has not closed after this long is not waited for. It is looked after with the housekeeping, so that it
-/// may be a second more.
+/// A client that has not closed after this time is not waited for any longer. The reactor's housekeeping looks for such
+/// clients, so that it may take a second more.
 const LINGER_MAX: Duration = Duration::from_secs(2);
-/// Bytes that are read from one socket, and the reads for it; whoever still sends then gets its reset.
+/// How many bytes are read from one socket. A client that still sends after that gets its reset.
 const BYTES_MAX: usize = 1024 * 1024;
+/// How many times one socket is read from.
 const READS_MAX: u32 = 1024;
+/// How many bytes are read at a time.
 const READ_BYTES: usize = 16 * 1024;
-/// Sockets of one reactor; the oldest makes room for one more.
+/// How many such sockets one reactor has. The oldest is closed to make room for one more.
 const SOCKETS_MAX: usize = 64;
-/// Tokens, used in turn: so many more than sockets that an event of a turn cannot mean a later socket.
+/// How many tokens there are, which are used in turn. They are so many more than sockets that an event of a turn cannot mean
+/// a socket that has come since.
 const TOKENS: usize = 1 << 20;
 
 /// A socket of which nothing is wanted but its end.
 struct Socket {
     stream: TcpStream,
     token: Token,
+    /// How long the client is waited for.
     until: Instant,
     bytes_left: usize,
     reads_left: u32,
@@ -53,7 +57,7 @@ impl Lingering {
         self.sockets.len()
     }
 
-    /// Ends the socket of a connection that has been told everything.
+    /// Tells the client that nothing follows, and waits for it to close the socket.
     pub fn add(&mut self, stream: TcpStream, now: Instant, registry: &Registry, descriptors: &Descriptors) {
         let token = self.next_token();
         let until = now + LINGER_MAX;
@@ -61,7 +65,7 @@ impl Lingering {
         if socket.has_ended() {
             return descriptors.close(socket.stream);
         }
-        // Watched before the client can know that it is to close. A socket that cannot be has no more than its reset.
+        // The poll watches it before the client can learn that it is to close. Where that cannot be, it is closed at once.
         let watched = registry.register(&mut socket.stream, token, Interest::READABLE);
         if watched.and_then(|()| socket.stream.shutdown(Shutdown::Write)).is_err() {
             return descriptors.close(socket.stream);
@@ -84,7 +88,7 @@ impl Lingering {
         }
     }
 
-    /// Gives up on those that had their time.
+    /// Closes the sockets whose clients have had their time.
     pub fn give_up(&mut self, now: Instant, descriptors: &Descriptors) {
         while let Some(socket) = self.sockets.pop_front_if(|socket| socket.until <= now) {
             descriptors.close(socket.stream);
@@ -98,9 +102,9 @@ impl Lingering {
 }
 
 impl Socket {
-    /// Drops what has come. `true`: there is no more to wait for, or it is not waited for any more.
+    /// Reads and drops what has come. `true`: the client has closed, or is not to be waited for any longer.
     fn has_ended(&mut self) -> bool {
-        // Of its own: a connection may be ended in the middle of a turn, while the reactor's is in use.
+        // A buffer of its own: a connection may be ended while the reactor's is in use.
         let mut buffer = [0; READ_BYTES];
         while self.reads_left > 0 && self.bytes_left > 0 {
             self.reads_left -= 1;

@@ -1,23 +1,30 @@
 //! A reactor: one poll, its own clients, their watches, and its own view of the tree. It has a thread of its own, or
 //! shares one with the replica.
 //!
-//! Cost of a wake-up for one connection: one `read`, one `write`; for each request in it a look-up and one copy. No
-//! lock, and no atomic that another thread writes but the public version, which is loaded after each `read`, and the other
-//! reactors' sums, which are loaded once a turn and as memory grows.
+//! A turn has these steps. The guarantees to clients rest on their order.
 //!
-//! A turn, in the order that the guarantees rest on:
+//! 1. *Poll.* A reactor that sleeps lets go of its view, so that no old version of the tree is kept for it.
+//! 2. *Serve* each connection for which something has come ([`intake`]): read from its socket, **then** catch up with the
+//!    versions that have been announced, then decode. Reads are answered from the view; writes go into the turn's
+//!    submission. The view is looked at after the bytes came: whoever has heard of a write from anybody, by whatever way,
+//!    reads it here.
+//! 3. *Long work*, a slice of each: znodes are counted ([`counting`]), and the events of a version that has very many are
+//!    looked through before it is announced ([`ahead`]).
+//! 4. *Errands* of other threads: new connections, and questions about this reactor's connections ([`words`]).
+//! 5. *Submit* the turn's writes. A replica that shares the thread has its turn now; one with a thread of its own begins
+//!    its work while the reactor goes on.
+//! 6. *Write* once to each connection that has output. Where memory is short, this is done earlier as well.
 //!
-//! 1. *Poll.* Offline meanwhile, so that a sleeping reactor keeps no old version alive.
-//! 2. *Serve* each connection that has something: read from its socket, **then** catch up with what has become public,
-//!    then decode. Reads are answered from the view, writes go into the turn's submission. Because the view is looked
-//!    at after the bytes came, whoever heard of a write from anybody, anywhere, reads it here.
-//! 3. *Errands*: new connections, inquiries.
-//! 4. *Submit* the turn's writes. A replica that shares the thread has its turn now; another works beside what follows.
-//! 5. *Write* once to each connection that has output. Where memory runs out (`relief`) this comes in between, too.
+//! To catch up is to take the announced versions one by one ([`releases`]). The view moves to the version; its events are
+//! told to those who watch ([`notifications`]) and its answers are queued, in the order of their transactions; then the
+//! reads run that have waited behind these answers, on exactly that version.
 //!
-//! Catching up takes the releases one version at a time: the view moves, the version's events fire and its answers are
-//! queued in the order of their transactions, and then the reads that waited behind those answers run, on exactly that
-//! version. One with very many events is looked through before it is public: see [`ahead`].
+//! For one connection that is one `read` and one `write`, and for each request between them one look-up and one copy. No
+//! lock is taken. Of what other threads write, the number of the announced version is loaded after each `read`, and the
+//! other reactors' sums once a turn and as memory grows.
+//!
+//! What a reactor owns: its [`clients`], which are the connections and the [`ledger`] of what is kept for them together
+//! (what goes to the replica in [`submitter`], who is alive in [`report`]); the [`view`]; and the [`acceptor`].
 
 mod acceptor;
 mod ahead;
@@ -68,12 +75,11 @@ pub use token::{BELL, FOREIGN};
 
 /// Bytes read from one socket at a time.
 const READ_BYTES: usize = 128 * 1024;
-/// Events taken from one poll.
+/// How many events are taken from one poll.
 pub const EVENTS_PER_TURN: usize = 1024;
-/// The poll returns at least this often, for what nothing else wakes the reactor for.
+/// The reactor wakes up at least this often, to look for connections that have had their time.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
-/// Everything a reactor is made of.
 pub struct Reactor {
     clients: Clients,
     releases: Releases,
@@ -81,14 +87,17 @@ pub struct Reactor {
     acceptor: Acceptor,
     /// What is read from a socket, on its way to the decoder.
     buffer: Box<[u8]>,
+    /// When connections are next looked through for those that have had their time.
     next_housekeeping: Instant,
+    /// Whether the reactor has been told to end.
     stopping: bool,
 }
 
 /// What a reactor is made from.
 pub struct Parts {
+    /// Which of the reactors it is, from 0.
     pub index: usize,
-    /// Of the poll that tells of this reactor's sockets.
+    /// The registry of the poll that tells of this reactor's sockets.
     pub registry: Registry,
     /// The queues of every reactor, its own at `index`.
     pub exchanges: Arc<[Arc<Exchange>]>,
@@ -143,19 +152,20 @@ impl Reactor {
         Ok(())
     }
 
-    /// Before the poll: how long it may sleep.
+    /// To be called before the poll: returns how long it may sleep.
     pub fn rest(&mut self) -> Option<Duration> {
         self.releases.view.sleep(self.clients.ledger.submitter.outstanding() > 0);
         Some(self.timeout())
     }
 
-    /// After the poll.
+    /// To be called after the poll.
     pub fn rise(&mut self) {
         self.releases.view.wake();
     }
 
-    /// The first half of a turn: serves who has something, and hands the writes over. `events` are those of a poll that
-    /// began after the last turn; `None` if it was interrupted, and so has looked at nothing.
+    /// The first half of a turn: serves the connections for which something has come, and hands the writes to the replica.
+    /// `events` are those of a poll that began after the last turn; `None` if it was interrupted, and so has looked at
+    /// nothing.
     pub fn take_in(&mut self, events: Option<&Events>) {
         let polled = self.clients.ledger.begin_half(Instant::now());
         self.clients.begin_turn();
@@ -170,14 +180,14 @@ impl Reactor {
         self.clients.submit();
     }
 
-    /// The second half: what has become public meanwhile, and a write to each connection that has output.
+    /// The second half: catches up with what has been announced meanwhile, and writes to each connection that has output.
     pub fn give_out(&mut self) {
         self.clients.ledger.begin_half(Instant::now());
         self.releases.catch_up(&mut self.clients);
         self.clients.write_all();
         self.clients.relieve();
         self.housekeep();
-        // Connections that were closed while they were written to.
+        // The replica has to hear of connections that were closed while they were written to.
         self.clients.submit();
         self.clients.ledger.tell();
     }
@@ -186,7 +196,7 @@ impl Reactor {
         self.clients.reactors.own()
     }
 
-    /// How long the poll may sleep; the last look at the queues.
+    /// How long the poll may sleep. It is the last look at the queues before it.
     fn timeout(&self) -> Duration {
         let ledger = &self.clients.ledger;
         let exchange = self.exchange();
@@ -204,13 +214,13 @@ impl Reactor {
         if until_next.is_zero() { until_next } else { until_next + Duration::from_millis(1) }
     }
 
-    /// Serves those that had to wait, and those of which the poll tells, which began at `polled`.
+    /// Serves the connections that had to wait, and those of which the poll tells that began at `polled`.
     fn serve(&mut self, events: Option<&Events>, polled: Instant) {
         let Reactor { clients, releases, acceptor, buffer, .. } = self;
         for slot in clients.ledger.take_to_serve() {
             intake::serve_again(clients, releases, slot, buffer);
         }
-        // What the list leaves out is among these, also where what it tells of is closed on the way.
+        // Counted before any is closed: a full list of events leaves out some of these.
         let sources = clients.sockets() + SOURCES_BESIDE;
         let mut seen = 0;
         for event in events.into_iter().flatten() {

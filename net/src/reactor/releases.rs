@@ -56,7 +56,7 @@ impl Releases {
             clients.relieve();
         }
         events.for_each(|event| self.notifications.fire(clients, &event));
-        // Only now: what they read is the whole version, and its events come first.
+        // The events of a version come before any read of it, and a read sees all of the version.
         for answer in &release.answers {
             self.run_reads(clients, answer.connection.slot);
         }
@@ -74,7 +74,7 @@ impl Releases {
             if connection.stage == Stage::Flushing {
                 return;
             }
-            // Reads are let wait by about how long their replies will be, which the write before them can make wrong.
+            // How much may wait goes by how long the replies were going to be, and a write before them can make them longer.
             if connection.is_far_behind() {
                 warn_of_output(connection);
                 return clients.close(slot);
@@ -87,7 +87,7 @@ impl Releases {
             ledger.owe(connection);
             clients.relieve();
         }
-        // It may have had to wait for this; its next frames may be here already.
+        // The connection may have had to wait for this, and its next frames may have come.
         if let Some((connection, ledger)) = clients.at(slot)
             && connection.has_more()
         {
@@ -116,7 +116,7 @@ fn take_answer(clients: &mut Clients, answer: &Answer, zxid: i64, bytes: &[u8]) 
     let slot = answer.connection.slot;
     let Some((connection, ledger)) = clients.get(answer.connection) else { return };
     if connection.stage == Stage::Flushing {
-        // It has been told that it is closed; nothing may follow.
+        // The client has been told that the connection ends; nothing may follow.
         return;
     }
     match &answer.kind {

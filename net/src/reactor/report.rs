@@ -12,7 +12,9 @@ use crate::slots::SlotList;
 pub struct Reports {
     /// Up to when it is known who has sent something.
     hearing: Hearing,
+    /// How much time is between two reports.
     interval: Duration,
+    /// When the next report is due.
     next: Instant,
     /// Connections that were heard since the last report.
     heard: SlotList,
@@ -79,9 +81,9 @@ impl Reports {
         Heard { sessions, until: self.hearing.until(), at: Instant::now(), pause }
     }
 
-    /// A client whose requests wait for the replica, for room on the way to it, for a version or for a count is alive,
-    /// although nothing of it is decoded; one that waits only because it does not read its replies has to do something
-    /// itself.
+    /// Counts as heard the clients that have sent something which is not decoded because the server makes them wait: for the
+    /// replica, for room on the way to it, for a version or for a count. A client that waits only because it does not read its
+    /// replies does not count as heard.
     pub fn hear_those_who_wait(&mut self, connections: &mut Connections) {
         let waiting = connections.iter_mut().filter(|connection| {
             connection.stage == Stage::Established

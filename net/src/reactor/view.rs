@@ -1,4 +1,5 @@
-//! The reactor's view: the version of the tree by which reads are answered, and the next one while it is held.
+//! The reactor's view: the version of the tree from which reads are answered, and the next version if that has come and is
+//! not announced yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::connection::Connection;
 use crate::exchange::{Exchange, Release};
 use crate::watch::Watches;
 
-/// Whether a held version has been announced is looked at again after this.
+/// While a version is held, the reactor looks again after this time whether it has been announced.
 const HELD_RETRY: Duration = Duration::from_millis(1);
 
 pub struct ReactorView {
@@ -51,16 +52,16 @@ impl ReactorView {
         self.held.as_ref().map_or_else(|| self.tree(), |held| self.reader.view_ahead(&held.release.root))
     }
 
-    /// Before the poll: lets go of the version, if nothing needs it. What is `owed` to connections needs it: reads that
-    /// wait behind a write are answered by exactly the version of that write. So does what is ahead, which is compared with
-    /// the version before it.
+    /// To be called before the poll: lets go of the version, if nothing needs it. It `is_owed` while requests are not
+    /// answered, because a read that waits behind a write is answered by exactly the version of that write. And the version
+    /// ahead is compared with the one before it.
     pub fn sleep(&mut self, is_owed: bool) {
         if !is_owed && !self.is_ahead() {
             self.reader.sleep();
         }
     }
 
-    /// After the poll.
+    /// To be called after the poll.
     pub fn wake(&mut self) {
         self.reader.wake();
     }
@@ -100,8 +101,8 @@ impl ReactorView {
 
     /// Moves to a version.
     pub fn advance(&mut self, root: Root, zxid: i64) {
-        // A version that was over before a wake-up has nothing that waits to be read on it: a reactor with a write under
-        // way does not let go of its versions.
+        // A version that passed while the reactor slept is not needed: a reactor that has reads waiting for a version does
+        // not let go of its versions.
         if !self.reader.has_missed(root) {
             self.reader.advance(root);
             self.reader.let_go();
@@ -132,8 +133,8 @@ impl ReactorView {
         }
     }
 
-    /// Whether a read must not be answered before the version that is ahead, because it sets a watch on what that has
-    /// changed. It is run when the version is there. Behind something else that is pending it waits in any case.
+    /// Whether a read has to wait for the version that is ahead, because it sets a watch on something that this version has
+    /// changed. It is run when the version is announced. `false` if the read waits for something else in any case.
     pub fn must_wait(&mut self, connection: &Connection, opcode: i32, body: &[u8]) -> bool {
         let ReactorView { reader, held: Some(Held { release, ahead: Some(ahead) }), .. } = self else { return false };
         if !connection.pending.is_empty() {

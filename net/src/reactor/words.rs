@@ -1,7 +1,7 @@
 //! Four-letter words: those that tell of connections need a text from every reactor.
 //!
-//! With very many connections each of these texts is long, so that no more than a few words wait for texts at a time. What
-//! has come counts as the memory of the connection that asked.
+//! With very many connections each of these texts is long, so that only a few words wait for texts at a time. The texts that
+//! have come count as memory of the connection that asked.
 
 use super::clients::Clients;
 use crate::connection::Stage;
@@ -24,13 +24,13 @@ pub fn answer(clients: &mut Clients, slot: u32, word: Word) {
 fn inquire(clients: &mut Clients, slot: u32, long: bool) {
     let Some((connection, _)) = clients.at(slot) else { return };
     let id = connection.id;
-    // First of all, so that it is described as one that is not read from any more.
+    // Before its own line is written, which tells that it is not read from any more.
     connection.stage = Stage::Inquiring { awaited: 0 };
     let asked = clients.reactors.inquire(id, long);
     let text = asked.map(|awaited| (awaited, describe(clients, long)));
     let Some((connection, ledger)) = clients.at(slot) else { return };
     let Some((awaited, text)) = text else { return ledger.say(connection, BUSY) };
-    // The lines are collected where input would be: the word was all there is.
+    // The lines are collected in the place of input, which a connection that has asked a word does not have.
     connection.input = text.into_bytes();
     connection.with_flag = long;
     connection.stage = Stage::Inquiring { awaited };

@@ -7,7 +7,7 @@ use paddock_engine::tree::{View, Znode};
 
 use crate::watch::Watches;
 
-/// A reply to several reads in one request has no more bytes than so many of the longest frames.
+/// A reply to several reads in one request has no more bytes than so many frames of the longest kind.
 const REPLY_FRAMES_MAX: usize = 16;
 
 /// What a read may look at.
@@ -21,12 +21,13 @@ pub struct ReadContext<'a> {
     pub frame_max: usize,
 }
 
-/// Who reads.
+/// The connection that reads.
 #[derive(Clone, Copy)]
 pub struct ReadCaller<'a> {
     pub slot: u32,
+    /// The identities by which the read is judged.
     pub ids: &'a [Id],
-    /// It may ask for Keeper's operations.
+    /// Whether it may ask for ClickHouse Keeper's operations.
     pub keeper: bool,
 }
 

@@ -1,10 +1,10 @@
 //! getAllChildrenNumber: how many znodes there are below one.
 //!
-//! A small subtree is counted at once, from parents to children. When it turns out not to be small, every znode of the
-//! tree is looked at, as ZooKeeper does it, but a slice at a time: each turn of the reactor goes on from where the last
-//! one stopped, on the version of that turn. The place in the tree's own order is all that is kept meanwhile, however
-//! large the subtree is. A znode that is there all the time is counted once, one that comes or goes may be counted or
-//! not.
+//! A small subtree is counted at once, from parents to children. If it turns out not to be small, every znode of the tree
+//! is looked at, as ZooKeeper does it, but in slices: each turn of the reactor goes on from where the last one stopped,
+//! in the version of that turn. Between two slices only the place where the last one stopped is kept, in the order in
+//! which the tree is walked. A znode that exists all the time is counted once. One that is created or deleted meanwhile
+//! may be counted or not.
 
 use std::ops::ControlFlow;
 
@@ -15,27 +15,28 @@ use paddock_engine::tree::{View, WALK_START, Znode};
 
 use super::context::{ReadCaller, ReadContext, malformed};
 
-/// A subtree of no more znodes is counted at once.
+/// A subtree with no more znodes than these is counted at once.
 const AT_ONCE: usize = 512;
-/// Znodes that one slice looks at: a fraction of a millisecond.
+/// How many znodes one slice looks at, which takes a fraction of a millisecond.
 const SLICE: usize = 2048;
 
 /// A count that is under way.
 pub struct Count {
     /// What the paths below the znode begin with.
     prefix: Box<str>,
-    /// The first place of the tree that was not looked at yet.
+    /// The first place of the walk through the tree that was not looked at yet.
     place: u64,
+    /// The znodes below that were met so far.
     counted: usize,
 }
 
-/// Counts the znodes below the one that the request names, or begins to.
+/// Counts the znodes below the one that the request names. Breaks with a count if they are too many to be counted at once.
 pub fn begin(context: &ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]) -> Result<ControlFlow<Count, i32>, Code> {
     let path = Reader::new(body).string().map_err(malformed)?.ok_or(Code::Marshalling)?;
     let znode = context.permitted(caller, &path, perms::READ)?;
     let counted = match &path[..] {
         "/" => Some(context.view.len() - 1),
-        // ZooKeeper's other name of the root, below which there is the root too.
+        // In ZooKeeper the empty path names the root too, and the root counts as below it.
         "" => Some(context.view.len()),
         _ => count_few(context.view, znode),
     };
@@ -46,7 +47,7 @@ pub fn begin(context: &ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]) -> 
 }
 
 impl Count {
-    /// Counts one slice more.
+    /// Counts one slice more. Breaks if there are more slices.
     pub fn go_on(mut self, view: View<'_>) -> ControlFlow<Count, i32> {
         let counted = &mut self.counted;
         let next =
@@ -80,7 +81,7 @@ fn count_few(view: View<'_>, top: Znode<'_>) -> Option<usize> {
     Some(counted)
 }
 
-/// As the wire has it.
+/// The count as it goes on the wire.
 fn number(counted: usize) -> i32 {
     i32::try_from(counted).unwrap_or(i32::MAX)
 }

@@ -1,7 +1,7 @@
-//! ClickHouse Keeper's reads: what a connection may ask that has asked what operations of Keeper's there are.
+//! ClickHouse Keeper's reads, for a connection that has asked which of Keeper's operations there are.
 //!
-//! multiRead takes exists and the filtered lists too here, and the watches of its members count, as Keeper's flags say.
-//! Replies that could grow beyond measure are bounded as those of ZooKeeper's multiRead are.
+//! For such a connection multiRead takes exists and the filtered lists too, and the watches of its members are set, as
+//! Keeper's flags say. Long replies are bounded as those of ZooKeeper's multiRead are.
 
 use paddock_engine::acl::perms;
 use paddock_engine::error::Code;
@@ -14,10 +14,11 @@ use super::context::{ReadCaller, ReadContext, malformed};
 use super::znode::{exists, get_children, get_data};
 use crate::watch::Kind;
 
-/// Children that one request may look at; getChildren does not look at them.
+/// How many children one request may look at one by one. A list that is not filtered looks at none.
 const LOOKED_AT_MAX: usize = 200_000;
-/// The bytes after the path and the watch of a filtered list, and of one with Stats and data.
+/// The bytes after the path and the watch of a filtered list.
 const FILTER_BYTES: usize = 1;
+/// The bytes after the path and the watch of a filtered list with Stats and data.
 const FILTER_AND_CONTENT_BYTES: usize = 3;
 
 /// Appends the body of the reply.
@@ -84,7 +85,7 @@ struct FilteredList<'a> {
     path: Text<'a>,
     watch: bool,
     filter: Filter,
-    /// `None`: an operation whose reply has no place for them.
+    /// Whether the reply has the children's Stats, and their data. `None`: the operation's reply cannot have them.
     content: Option<(bool, bool)>,
 }
 
@@ -103,8 +104,8 @@ impl<'a> FilteredList<'a> {
     }
 }
 
-/// Names, the Stat of the znode itself, and then, where there is a place for them, the Stats and the data of the listed.
-/// Whoever may not read a child may not learn whether it is ephemeral.
+/// A filtered list: the names, the Stat of the znode itself, and then, if the operation has them, the Stats and the data of
+/// the children that are listed. A caller that may not read a child may not learn whether it is ephemeral.
 fn filtered_list(
     context: &mut ReadContext<'_>,
     caller: ReadCaller<'_>,
@@ -186,7 +187,7 @@ impl List {
     }
 }
 
-/// Each member has its own outcome. Nothing is done before all of them are understood.
+/// multiRead: each member has its own outcome. Nothing is done before all of them are decoded.
 fn multi_read(
     context: &mut ReadContext<'_>,
     caller: ReadCaller<'_>,

@@ -1,8 +1,8 @@
 //! Reads: answered by the reactor itself, from its own view.
 //!
-//! A read takes no lock and touches no atomic that another thread writes. It decodes in place, looks one znode up, and copies what is already in
-//! wire format behind a reply header. Only [`count`] may take longer than a reactor should go without looking at its
-//! other connections, and so comes in slices.
+//! A read takes no lock and touches no atomic that another thread writes. It decodes the request where it lies, looks one
+//! znode up, and copies what is kept as it goes on the wire behind the header of a reply. Only [`count`] may take longer
+//! than a reactor should go without looking at its other connections, and is done in slices.
 
 mod context;
 pub mod count;
@@ -48,7 +48,7 @@ pub fn is_read(opcode: i32) -> bool {
     )
 }
 
-/// Appends the reply to a read, or gives a count that has to be gone on with before there is one.
+/// Appends the reply to a read. Breaks with a count if there is no reply before that has come to its end.
 ///
 /// # Panics
 /// On an operation that is not a read.
@@ -108,7 +108,7 @@ pub fn answer(
     ControlFlow::Continue(())
 }
 
-/// About how much a read that waits holds, bytes: its request, and its reply by this view.
+/// About how much a read that waits stands for, bytes: its request, and its reply if it were answered from this view.
 pub fn weight(view: View<'_>, opcode: i32, body: &[u8]) -> usize {
     let reply = match opcode {
         opcode::EXISTS | opcode::GET_DATA | opcode::GET_ACL | opcode::GET_CHILDREN | opcode::GET_CHILDREN2 => {
@@ -118,7 +118,7 @@ pub fn weight(view: View<'_>, opcode: i32, body: &[u8]) -> usize {
         }
         opcode::MULTI_READ => multi::reply_bytes(view, body),
         opcode if keeper::is_read(opcode) => keepers::reply_bytes(view, body),
-        // No longer than the request, or a few bytes.
+        // Other replies are no longer than the request, or have a few bytes.
         _ => 0,
     };
     body.len() + reply

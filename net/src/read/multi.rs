@@ -15,7 +15,7 @@ use paddock_engine::tree::{View, Znode};
 use super::context::{ReadCaller, ReadContext, malformed};
 use super::znode::write_children;
 
-/// Bytes of a result beside what it holds: its header, and a count.
+/// The bytes of a result besides its data or names: a header, and a count.
 const RESULT_BYTES: usize = 16;
 
 pub fn multi_read(
@@ -51,7 +51,7 @@ pub fn multi_read(
     Ok(())
 }
 
-/// About how long the reply would be by this view.
+/// About how long the reply would be from this view, bytes.
 pub fn reply_bytes(view: View<'_>, body: &[u8]) -> usize {
     let Ok(members) = read_multi_read(&mut Reader::new(body)) else { return 0 };
     let of = |member: &ReadMember<'_>| view.get(&member.path).map_or(0, |znode| result_bytes(member, znode));

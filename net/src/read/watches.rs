@@ -1,7 +1,7 @@
-//! The operations whose business is watches alone: addWatch, checkWatches, removeWatches, setWatches, setWatches2.
+//! The operations that concern watches alone: addWatch, checkWatches, removeWatches, setWatches, setWatches2.
 //!
-//! None of them looks at an access control list: events are filtered when they are told. What setWatches makes up for
-//! is told unfiltered, as by ZooKeeper.
+//! None of them looks at an access control list, because that is done when an event is told. The events that a client has
+//! missed and setWatches tells it are told whether it may read the znode or not, as by ZooKeeper.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use super::context::{ReadCaller, ReadContext, malformed};
 use crate::reply;
 use crate::watch::Kind;
 
-/// The zxid of notifications that make up for missed ones.
+/// The zxid of notifications of events that the client has missed.
 const ZXID_MADE_UP: i64 = -1;
 
 /// The paths at which a read sets watches.
@@ -57,7 +57,8 @@ pub fn watch_scope(opcode: i32, is_keeper: bool, body: &[u8]) -> WatchScope<'_> 
         | opcode::WHO_AM_I
         | keeper::CHECK_NOT_EXISTS
         | keeper::CHECK_STAT => WatchScope::Nowhere,
-        // setWatches, and whatever is not known to set none: it waits longer than it must, and misses nothing.
+        // setWatches, and every operation that is not known to set none: it may wait although it need not, and misses
+        // nothing.
         _ => WatchScope::Anywhere,
     }
 }
@@ -87,13 +88,14 @@ pub fn remove(context: &mut ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]
     removed.then_some(()).ok_or(Code::NoWatcher)
 }
 
-/// A watch on the null path is one that never fires, as is one on the empty path, which some clients send as null.
+/// The path, where null is taken for the empty path, which some clients send as null. A watch on it never fires.
 fn path_of<'t>(path: &'t Text<'_>) -> &'t str {
     path.as_deref().unwrap_or_default()
 }
 
-/// setWatches and setWatches2: sets the watches of a client that comes back, or tells it at once of what it has missed.
-/// Persistent watches are only set. A null list or path is an error only when it is its turn.
+/// setWatches and setWatches2: sets the watches of a client that comes back; where it has missed an event, tells it of the
+/// event instead. Persistent watches are only set. A null list or path is an error when it is reached, so that what comes
+/// before it in the request is done all the same.
 pub fn set_again(
     context: &mut ReadContext<'_>,
     caller: ReadCaller<'_>,

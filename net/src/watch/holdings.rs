@@ -1,19 +1,21 @@
 //! What each connection watches, so that its watches go with it.
 //!
-//! A connection's list of path numbers is only a hint: a watch that fires does not take its number out, and what has
-//! taken the number since may stand for it. The paths know who watches them; a list that is more than half hints of
-//! nothing is gone through and tidied. So a watch takes 4 to 8 bytes here, and firing one takes a count down.
+//! A connection's list holds the numbers of all paths that it watches, and perhaps more: a watch that fires leaves its
+//! number in the list, and another path may have that number since. The paths know who watches them, so that it does no
+//! harm. A list of which more than half is such numbers is tidied. So a watch takes 4 to 8 bytes here, and when one fires,
+//! only a count is changed.
 
-/// A list with so few numbers more than watched paths is left alone.
+/// A list with no more numbers than these besides those of watched paths is not tidied.
 const SLACK: usize = 16;
 
+/// What one connection watches.
 #[derive(Default)]
 struct Holding {
-    /// Numbers of paths that it watches, and of some that it does not any more.
+    /// The numbers of the paths that it watches, and of some that it does not watch any more.
     paths: Vec<u32>,
-    /// Paths that it does watch.
+    /// How many paths it watches.
     live: u32,
-    /// The last event that it was told of.
+    /// The number of the last event that it was told of.
     told: u32,
 }
 
@@ -21,7 +23,7 @@ struct Holding {
 #[derive(Default)]
 pub struct Holdings {
     list: Vec<Holding>,
-    /// The number of the present event; 0 is none.
+    /// The number of the present event; 0 before the first.
     event: u32,
 }
 

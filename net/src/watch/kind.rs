@@ -6,12 +6,13 @@ use paddock_engine::event::EventKind;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(usize)]
 pub enum Kind {
-    /// Of getData and exists.
+    /// A watch of getData or exists.
     Data,
-    /// Of getChildren.
+    /// A watch of getChildren.
     Child,
+    /// A persistent watch of one path.
     Persistent,
-    /// Persistent, for the znode and all below.
+    /// A persistent watch of a path and all below it.
     Recursive,
 }
 
@@ -20,7 +21,7 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Kind; Kind::COUNT] = [Kind::Data, Kind::Child, Kind::Persistent, Kind::Recursive];
 
-    /// Of addWatch's modes.
+    /// The kind that a mode of addWatch means.
     pub fn of_mode(mode: i32) -> Option<Kind> {
         match mode {
             0 => Some(Kind::Persistent),
@@ -29,7 +30,7 @@ impl Kind {
         }
     }
 
-    /// Those that an event uses up.
+    /// The kinds that an event uses up.
     pub fn used_up_by(event: EventKind) -> &'static [Kind] {
         match event {
             EventKind::Created | EventKind::DataChanged => &[Kind::Data],
@@ -38,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// What checkWatches and removeWatches mean by a type.
+    /// The kinds that checkWatches and removeWatches mean by a type.
     pub fn of_type(number: i32) -> Option<&'static [Kind]> {
         match number {
             1 => Some(&[Kind::Child]),

@@ -1,6 +1,7 @@
 //! The watches of one reactor's connections.
 //!
-//! A watch is (path, connection, kind). Paths are texts that need not name anything, and are compared as they were sent.
+//! A watch has a path, a connection and a kind. The path is a text that need not name a znode, and is compared as it was
+//! sent.
 //!
 //! | kind | set by | Created | DataChanged | Deleted | ChildrenChanged | of descendants | used up |
 //! |---|---|---|---|---|---|---|---|
@@ -11,10 +12,10 @@
 //!
 //! Whatever mix of kinds a connection has, it is told of an event once. Watches belong to the connection and go with it.
 //!
-//! **Cost.** To fire an event is a look-up, a probe for each level of its path if there are recursive watches, and a few
-//! steps for each connection that is told or whose watch is used up; to set or remove a watch, a look-up; to forget a
-//! connection, a few steps for each of its watches, however many others watch the same. A one-shot watch of a path that
-//! nobody else watches takes about 60 bytes and the text, one of many of the same path about 14.
+//! **Cost.** To fire an event takes one look-up, one more for each level of its path if there are recursive watches, and a
+//! few steps for each connection that is told or whose watch is used up. To set or remove a watch takes one look-up. To
+//! forget a connection takes a few steps for each of its watches, however many others watch the same. A one-shot watch of a
+//! path that nobody else watches takes about 60 bytes and the text; one of many of the same path takes about 14 bytes.
 
 mod holdings;
 mod kind;
@@ -33,7 +34,7 @@ use watchers::Crowds;
 
 pub use kind::Kind;
 
-/// Kinds by which one connection watches one path.
+/// By which kinds one connection watches one path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Held([bool; Kind::COUNT]);
 
@@ -53,19 +54,23 @@ impl Held {
     }
 }
 
-/// What the events that were looked at ahead will use up.
+/// Which watches will be used up by the events that were looked at before they fire.
 #[derive(Default)]
 pub struct Foreseen {
-    /// The one-shot watches of a path, by its number.
+    /// The number of a path, and a one-shot kind of which its watches will be used up.
     used_up: HashSet<(u32, Kind)>,
 }
 
 /// All watches of a reactor.
 #[derive(Default)]
 pub struct Watches {
+    /// What is watched.
     paths: Paths,
+    /// Who watches what several watch.
     crowds: Crowds,
+    /// What each connection watches.
     holdings: Holdings,
+    /// See [`Watches::registrations`].
     registrations: usize,
 }
 
@@ -109,7 +114,7 @@ impl Watches {
         kinds.iter().any(|kind| self.crowds.contains(watched.watchers(*kind), slot))
     }
 
-    /// Uses up the watches that an event uses up, and puts whom to tell into `told`, each once.
+    /// Uses up the watches that an event uses up, and puts the slots of those that are to be told into `told`, each once.
     pub fn trigger(&mut self, event: EventKind, path: &str, told: &mut Vec<u32>) {
         told.clear();
         self.holdings.next_event();
@@ -130,8 +135,8 @@ impl Watches {
         }
     }
 
-    /// Whether [`Watches::trigger`] will tell anybody of an event, after the events that are `foreseen` already; it is
-    /// foreseen too from then on. Watches may go meanwhile, and none may be set on a path of these events.
+    /// Whether [`Watches::trigger`] will tell anybody of an event after the events that were foreseen before; from now on
+    /// this one has been. Until they fire, watches may be removed, and none may be set on a path of these events.
     pub fn foresee(&self, event: EventKind, path: &str, foreseen: &mut Foreseen) -> bool {
         let mut tells = false;
         if let Some(number) = self.paths.find(path) {
@@ -147,10 +152,10 @@ impl Watches {
         tells
     }
 
-    /// A connection is gone.
+    /// Removes all watches of a connection that is gone.
     pub fn forget(&mut self, slot: u32) {
         for number in self.holdings.take(slot) {
-            // A hint may be of a path that is gone, or of another that has its number.
+            // The number may be that of a path that is gone, or of another that has the number now.
             if self.paths.get(number).is_some() && self.unwatch(&Kind::ALL, number, slot) {
                 self.forget_unwatched(number);
             }
@@ -161,12 +166,12 @@ impl Watches {
         self.registrations == 0
     }
 
-    /// Pairs of path and connection, once for data and once for children.
+    /// How many pairs of path and connection there are, as ZooKeeper counts them: once for data and once for children.
     pub fn registrations(&self) -> usize {
         self.registrations
     }
 
-    /// Takes the watchers of these kinds away from a path, and tells each once.
+    /// Removes the watches of these kinds from a path, and adds their slots to `told`, each once.
     fn use_up(&mut self, kinds: &[Kind], number: u32, told: &mut Vec<u32>) {
         let Watches { paths, crowds, holdings, registrations } = self;
         let watched = paths.at_mut(number);
@@ -226,7 +231,8 @@ fn is_held(paths: &Paths, crowds: &Crowds, number: u32, slot: u32) -> bool {
     paths.get(number).is_some_and(|path| held(crowds, path, slot).any())
 }
 
-/// Whether a pair stays registered, for data or for children, when its watch of a one-shot kind is used up.
+/// Whether a pair of path and connection still counts, for data or for children, when its watch of a one-shot kind is used
+/// up.
 fn stays(crowds: &Crowds, path: &Path, slot: u32, kind: Kind) -> bool {
     crowds.contains(path.watchers(Kind::Persistent), slot)
         || kind == Kind::Data && crowds.contains(path.watchers(Kind::Recursive), slot)

@@ -3,12 +3,12 @@
 //! ```text
 //! path ──hash──► number ──► Path | text | watchers by kind |
 //! ```
-//! A number is used again when its path is watched no more. A path takes its text, 32 bytes here and about 14 in the
-//! index. Paths come from clients, so the hash is keyed with what they do not know.
+//! A number is used again when its path is watched no more. A path takes its text, 32 bytes here, and about 14 in the
+//! index. Paths come from clients, so the hash has a random key: nobody can choose paths that collide.
 //!
 //! The hash is made piece by piece, `/a` then `/b`, so that one pass over a path gives the hashes of all its ancestors.
-//! Those that are watched recursively are in an index of their own: looking for them is a probe of a small table for
-//! each level, and nothing at all while there are none.
+//! Paths that are watched recursively are in an index of their own as well: to look for them takes one look-up in a small
+//! table for each level of a path, and nothing at all while there are none.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -18,9 +18,9 @@ use super::kind::Kind;
 use super::watchers::Watchers;
 
 const ROOT: &str = "/";
-/// Paths that are kept in one piece of memory, so that growing copies none.
+/// How many paths are kept in one piece of memory. More paths get another piece, so that none is copied.
 const CHUNK: usize = 1024;
-/// An index with more room than this gives back what it does not need.
+/// An index with room for more paths than this frees what it does not need.
 const INDEX_KEEP: usize = 1024;
 
 /// One watched path.
@@ -46,15 +46,17 @@ impl Path {
 /// All watched paths.
 #[derive(Default)]
 pub struct Paths {
+    /// The paths by number, [`CHUNK`] in each.
     chunks: Vec<Vec<Path>>,
+    /// Numbers that no path has.
     free: Vec<u32>,
     index: HashTable<Indexed>,
-    /// Those with a recursive watch.
+    /// The index of those with a recursive watch.
     recursive: HashTable<Indexed>,
     keys: RandomState,
 }
 
-/// The hash stands beside the number, so that an index grows without a look at the paths.
+/// An entry of an index. It holds the hash too, so that an index can grow without a look at the paths.
 #[derive(Clone, Copy)]
 struct Indexed {
     hash: u32,
@@ -67,7 +69,7 @@ impl Indexed {
     }
 }
 
-/// A hash table takes the place from the low bits and a tag from the high ones.
+/// Spreads a hash of 32 bits over 64: a hash table needs low bits that differ and high bits that differ.
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
@@ -101,7 +103,7 @@ impl Paths {
         self.index.len()
     }
 
-    /// What has the number, if it has ever been given.
+    /// The path that has the number, or had it last; `None` if the number was never given.
     pub fn get(&self, number: u32) -> Option<&Path> {
         self.chunks.get(number as usize / CHUNK)?.get(number as usize % CHUNK)
     }
@@ -138,7 +140,7 @@ impl Paths {
         remove_from(&mut self.recursive, hash, number);
     }
 
-    /// Calls with the recursively watched ones among a znode's path and its ancestors.
+    /// Calls with each path that is watched recursively, among a znode's path and its ancestors.
     pub fn recursive_over(&self, path: &str, mut found: impl FnMut(&Path)) {
         if self.recursive.is_empty() {
             return;

@@ -1,14 +1,15 @@
 //! Who watches one path by one kind: nobody, one connection, or a crowd.
 //!
-//! Most paths have one watcher, which takes the four bytes of its [`Watchers`]. A crowd is a list while it is small, so
-//! that it takes little, and a hash set from then on, so that any of its members can go without the others being looked
-//! at: 6 to 11 bytes for each.
+//! Most paths have one watcher, which takes the four bytes of [`Watchers`]. A crowd is a list while it is small, which takes
+//! little memory. A larger one is a hash set, so that a member can be removed without a look at the others; it takes 6 to
+//! 11 bytes for each.
 
 use hashbrown::HashTable;
 
-/// A crowd of more is a hash set.
+/// A crowd of more members is a hash set.
 const FEW_MAX: usize = 16;
-/// A hash set of fewer is a list again. Well below [`FEW_MAX`], so that one who comes and goes changes nothing.
+/// A hash set with fewer members becomes a list again. That is well below [`FEW_MAX`], so that a crowd in which one member
+/// comes and goes is not turned from one into the other each time.
 const MANY_MIN: usize = 8;
 
 /// The slot of one connection, or the index of a crowd in [`Crowds`], or neither, in four bytes.
@@ -57,7 +58,7 @@ impl Crowds {
         }
     }
 
-    /// `false` if it is there already.
+    /// Adds a slot; `false` if it is there already.
     pub fn insert(&mut self, watchers: &mut Watchers, slot: u32) -> bool {
         if watchers.is_nobody() {
             *watchers = Watchers::one(slot);
@@ -74,7 +75,7 @@ impl Crowds {
         true
     }
 
-    /// `false` if it is not there.
+    /// Removes a slot; `false` if it is not there.
     pub fn remove(&mut self, watchers: &mut Watchers, slot: u32) -> bool {
         let Some(index) = watchers.crowd() else {
             let is_it = watchers.0 == slot;
@@ -100,7 +101,7 @@ impl Crowds {
         *watchers = Watchers::NOBODY;
     }
 
-    /// Calls with each, in no order that means anything.
+    /// Calls with each slot, in no particular order.
     pub fn for_each(&self, watchers: Watchers, mut each: impl FnMut(u32)) {
         match watchers.crowd() {
             Some(index) => match &self.list[index] {
@@ -183,7 +184,7 @@ impl Crowd {
         true
     }
 
-    /// The one that is left.
+    /// The only member, if there are no others.
     fn only(&self) -> Option<u32> {
         match self {
             Crowd::Few(slots) => {
@@ -198,7 +199,7 @@ impl Crowd {
     }
 }
 
-/// Slots are the server's own and dense, so that a multiplication spreads them.
+/// Slots are small numbers that the server gives itself, so that it is enough to multiply them.
 fn hash(slot: u32) -> u64 {
     u64::from(slot).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
