@@ -1,11 +1,14 @@
 //! The client port: protocol, connections, sessions, watches, and the reactors that own them.
 //!
-//! This crate decides nothing about consensus, touches no disk, and no reactor touches another's memory: what goes
-//! between a reactor and the replica goes through [`exchange`]. In reading order: the protocol ([`frame`], [`connect`],
-//! [`reply`], [`read`], [`keeper`], [`four_letter`], [`conf_reply`], [`envi_reply`]), what a reactor owns ([`connection`],
-//! [`identities`], [`output`], [`watch`]), the loop ([`reactor`], [`accept`]), what reactors share ([`limits`], [`memory`], [`throttle`]), the slices of
-//! long work ([`time_share`]), and how others see it ([`exchange`],
-//! [`doorbell`], [`status`], [`clock`]).
+//! This crate decides nothing about consensus and touches no disk, and no reactor touches another's memory: what goes
+//! between a reactor and the replica goes through [`exchange`]. In reading order:
+//!
+//! - the protocol: [`frame`], [`connect`], [`reply`], [`read`], [`keeper`], [`four_letter`], [`conf_reply`], [`envi_reply`];
+//! - one connection: [`connection`], [`identities`], [`pending`], [`bodies`], [`output`], [`tally`];
+//! - what a reactor has of all its connections: [`connections`], [`slots`], [`watch`], [`memory`];
+//! - its loop: [`reactor`], [`accept`], and the slices of long work, [`time_share`];
+//! - what reactors share: [`limits`], [`throttle`];
+//! - how others see a reactor: [`exchange`], [`doorbell`], [`status`], [`clock`].
 
 pub mod accept;
 pub mod bodies;
