@@ -22,3 +22,8 @@ pub fn class_path(jars: &[&str]) -> String {
     let paths: Vec<String> = jars.iter().map(|jar| format!("/usr/share/java/{jar}.jar")).collect();
     paths.join(":")
 }
+
+/// The class path of the ZooKeeper 3.9 that is installed beside Debian's, which lends it all but its own jars.
+pub fn current_zookeeper() -> String {
+    format!("{}/*:{}", installed("zookeeper").display(), class_path(&["zookeeper", "slf4j-simple"]))
+}

@@ -55,12 +55,14 @@ pub struct Setup {
     pub config: Vec<(String, String)>,
     /// `-Dname=value` on the command line.
     pub properties: Vec<(String, String)>,
+    /// Of a ZooKeeper that is not the usual one.
+    class_path: Option<String>,
 }
 
 impl Setup {
     /// On 127.0.0.1, with ticks of 2 s, every four-letter word, and no limit on connections.
     pub fn new(kind: Kind) -> Setup {
-        let setup = Setup { kind, config: Vec::new(), properties: Vec::new() };
+        let setup = Setup { kind, config: Vec::new(), properties: Vec::new(), class_path: None };
         let setup = setup.config("clientPortAddress", "127.0.0.1").config("tickTime", "2000");
         setup.config("maxClientCnxns", "0").config("4lw.commands.whitelist", "*")
     }
@@ -80,6 +82,12 @@ impl Setup {
 
     pub fn property(mut self, name: &str, value: &str) -> Setup {
         self.properties.push((name.into(), value.into()));
+        self
+    }
+
+    /// Another ZooKeeper than the usual one.
+    pub fn class_path(mut self, class_path: String) -> Setup {
+        self.class_path = Some(class_path);
         self
     }
 
@@ -319,7 +327,8 @@ pub fn command(setup: &Setup, config: &Path) -> Command {
             command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dzookeeper.admin.enableServer=false"]);
             command.args(properties);
             let debians = || class_path(&["zookeeper", "slf4j-simple"]);
-            command.arg("-cp").arg(other_zookeeper().unwrap_or_else(debians));
+            let class_path = setup.class_path.clone().or_else(other_zookeeper);
+            command.arg("-cp").arg(class_path.unwrap_or_else(debians));
             command.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(config);
             command
         }
