@@ -16,7 +16,7 @@ const BATCH: usize = 200;
 #[derive(Debug, PartialEq)]
 pub struct Seen {
     data: Option<Vec<u8>>,
-    stat: Stat,
+    pub stat: Stat,
     acl: Vec<Acl>,
     children: Vec<String>,
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use paddock_consensus::{Epoch, Zxid};
 use paddock_engine::database::Rules;
 use paddock_engine::io::Files;
 use paddock_engine::tree::{ExtendedTypes, HashSeed};
@@ -10,11 +11,11 @@ use paddock_engine::zookeeper::{
 };
 use paddock_tests::client::Client;
 use paddock_tests::installed::current_zookeeper;
-use paddock_tests::records::flags;
+use paddock_tests::records::{Stat, flags};
 use paddock_tests::request::Request;
-use paddock_tests::server::{DEADLINE, Kind, Server, Setup, four_letter_word};
+use paddock_tests::server::{DEADLINE, Kind, Server, Setup, four_letter_word, free_port};
 
-use crate::content::{assert_same, of_database, of_server};
+use crate::content::{Content, assert_same, of_database, of_server};
 use crate::filling::{USER, fill};
 
 fn recovered(data_dir: &Path) -> Recovered {
@@ -106,4 +107,76 @@ fn snapshots_by_gzip_are_read_and_written() {
 #[test]
 fn snapshots_by_snappy_are_read_and_written() {
     there_and_back(Some(current_zookeeper()), Compression::Snappy);
+}
+
+/// One server that is an ensemble by itself.
+fn ensemble() -> Server {
+    let [quorum, election] = [free_port(), free_port()];
+    let server = zookeeper(Some(current_zookeeper()), Compression::None)
+        .config("standaloneEnabled", "false")
+        .config("reconfigEnabled", "true")
+        .config("initLimit", "10")
+        .config("syncLimit", "5")
+        .config("server.1", &format!("127.0.0.1:{quorum}:{election}"))
+        .property("zookeeper.skipACL", "yes")
+        .prepare();
+    let data_dir = server.data_dir();
+    let myid = std::fs::create_dir_all(&data_dir).and_then(|()| std::fs::write(data_dir.join("myid"), "1"));
+    myid.expect("the directory is the test's own");
+    server
+}
+
+/// A leader writes the configuration into its tree by itself when it begins, without a transaction.
+fn without_config_stat(mut content: Content) -> Content {
+    content.get_mut("/zookeeper/config").expect("the znode is there").stat = Stat::default();
+    content
+}
+
+/// Epochs, and a change of the ensemble, which is a transaction of its own kind.
+#[test]
+fn a_server_of_an_ensemble_is_read_and_written() {
+    let mut server = ensemble();
+    server.restart();
+    let mut client = Client::connect(server.address(), 40_000).expect("a session");
+    client.ok(&Request::create("/first", b"of the epoch", flags::PERSISTENT));
+    let joining = format!("server.2=127.0.0.1:{}:{}:observer;127.0.0.1:{}", free_port(), free_port(), free_port());
+    let text = joining.clone();
+    client.ok(&Request::Reconfig { joining: Some(joining), leaving: None, members: None, config_id: -1 });
+    client.ok(&Request::create("/second", b"", flags::EPHEMERAL));
+    server.kill();
+    let first = recovered(&server.data_dir());
+    let config = first.database.tree().get("/zookeeper/config").expect("it is always there");
+    let data = String::from_utf8_lossy(config.data().unwrap_or_default());
+    assert!(data.contains(&text), "{data}");
+    assert_eq!(config.stat().mzxid, client.last_zxid - 1);
+
+    server.restart();
+    let mut client = reattach(&server, &client);
+    client.ok(&Request::create("/third", b"in the next epoch", flags::PERSISTENT));
+    let before = without_config_stat(of_server(&mut client));
+    server.kill();
+    let found = recovered(&server.data_dir());
+    let (epoch, database) = (Some(Epoch(2)), &found.database);
+    assert_eq!(database.last_zxid(), Zxid(0x2_0000_0001));
+    assert_eq!(found.epochs, Epochs { accepted: epoch, current: epoch });
+    assert_same(&before, &without_config_stat(of_database(database)));
+
+    let (head, zxid, sessions) =
+        (database.tree().head(), database.last_zxid(), database.sessions().collect::<Vec<_>>());
+    let mut back = ensemble();
+    let write = write_data_dir(&Files::Real, &back.data_dir(), &head, zxid, &sessions, found.epochs, Compression::None);
+    write.expect("it can be written");
+    back.restart();
+    let mut client = reattach(&back, &client);
+    // The configuration is that of the server's own file.
+    let [before, after] = [before, of_server(&mut client)].map(|mut content| {
+        assert!(content.remove("/zookeeper/config").is_some());
+        content
+    });
+    assert_same(&before, &after);
+    client.ok(&Request::create("/fourth", b"", flags::PERSISTENT));
+    back.kill();
+    let again = recovered(&back.data_dir());
+    assert_eq!(again.database.last_zxid(), Zxid(0x3_0000_0001));
+    assert_eq!(again.epochs.current, Some(Epoch(3)));
 }
