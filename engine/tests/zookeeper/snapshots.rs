@@ -1,12 +1,16 @@
 //! Snapshot files: what is written is what is read, and nothing else is read.
 
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use paddock_consensus::{Epoch, Zxid};
 use paddock_engine::io::Files;
+use paddock_engine::io::simulated::{FileSystem, Seeded};
 use paddock_engine::zookeeper::snapshot::{self, LoadedSnapshot};
 use paddock_engine::zookeeper::{
-    Compression, Epochs, FormatError, InputArchive, OutputArchive, SnapshotFile, recover, stream, write_data_dir,
+    Compression, Directories, Epochs, FormatError, InputArchive, OutputArchive, RecoveryError, SnapshotFile, recover,
+    stream, write_data_dir,
 };
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
@@ -58,6 +62,46 @@ fn what_an_attempt_has_left_is_written_over() {
     write_data_dir(&Files::Real, place.path(), &head, zxid, &[], Epochs::of(zxid), Compression::None).unwrap();
     assert!(!leftover.exists());
     assert_eq!(recover(&Files::Real, &place.directories(), &settings()).unwrap().agreed, Some(zxid));
+}
+
+#[test]
+fn a_power_cut_leaves_all_or_nothing() {
+    let history = History::rich();
+    let (head, zxid) = (history.database.tree().head(), history.database.last_zxid());
+    let machine = FileSystem::new(1);
+    let data_dir = Path::new("/data");
+    let write = |machine: &FileSystem| {
+        let files = Files::Simulated(machine.clone());
+        write_data_dir(&files, data_dir, &head, zxid, &history.sessions(), Epochs::of(zxid), Compression::None)
+    };
+    let left =
+        |machine: FileSystem| match recover(&Files::Simulated(machine), &Directories::new(data_dir, None), &settings())
+        {
+            Ok(recovered) => {
+                assert_eq!(content(&recovered.database), history.content());
+                assert_eq!(recovered.epochs, Epochs::of(zxid));
+                true
+            }
+            Err(RecoveryError::Nothing(_)) => false,
+            Err(error) => panic!("{error}"),
+        };
+    machine.record();
+    write(&machine).unwrap();
+    let moments = machine.take_recorded();
+    let mut outcomes = BTreeSet::new();
+    for moment in &moments {
+        outcomes.extend((0..8).map(|seed| left(moment.crashed(&mut Seeded::new(seed)))));
+    }
+    assert_eq!(outcomes.len(), 2, "of the {} moments some are before it and some behind", moments.len());
+    assert!((0..8).all(|seed| left(machine.moment().crashed(&mut Seeded::new(seed)))));
+    // A full disk leaves nothing, and can be tried again.
+    let machine = FileSystem::new(2);
+    machine.set_space(20_000);
+    assert_eq!(write(&machine).unwrap_err().kind(), ErrorKind::StorageFull);
+    assert!(!left(machine.clone()));
+    machine.set_space(1 << 20);
+    write(&machine).unwrap();
+    assert!(left(machine));
 }
 
 #[test]
