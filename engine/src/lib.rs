@@ -3,7 +3,7 @@
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`txn`], [`event`]), the state
 //! ([`tree`], [`database`], [`prepare`], [`apply`], [`application`], [`replay`], [`container`], [`quota`], [`keeper`],
-//! [`expiry`], [`ephemerals`], [`session_id`]), the disk ([`io`], [`log`], [`snapshot`]), and ZooKeeper's files
+//! [`expiry`], [`ephemerals`], [`session_id`]), the disk ([`io`], [`progress`], [`log`], [`snapshot`]), and ZooKeeper's files
 //! ([`zookeeper`]).
 
 pub mod acl;
@@ -21,6 +21,7 @@ pub mod keeper;
 pub mod log;
 pub mod path;
 pub mod prepare;
+pub mod progress;
 pub mod quota;
 pub mod replay;
 pub mod request;

@@ -61,20 +61,20 @@ pub trait Disk: Send {
 #[derive(Debug)]
 pub(super) enum Step {
     Done,
-    /// Go on at [`Progress::written`].
+    /// Go on at [`Partial::written`].
     Again,
     Failed(io::Error),
 }
 
-/// How far a write has come.
+/// A write that has come so far.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct Partial {
     /// Bytes, a multiple of the alignment.
     pub written: usize,
     idle: u32,
 }
 
-impl Progress {
+impl Partial {
     /// Takes in the result of one attempt to write the bytes from `written` to `length`.
     ///
     /// A short write is resumed at the last multiple of `alignment`, so that O_DIRECT accepts the rest.
@@ -108,13 +108,13 @@ pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
 }
 
-/// Writes all of `bytes`, resuming short writes. `alignment` is that of [`Progress::note`].
+/// Writes all of `bytes`, resuming short writes. `alignment` is that of [`Partial::note`].
 pub(crate) fn write_fully(file: &File, bytes: &[u8], offset: u64, alignment: usize) -> io::Result<()> {
-    let mut progress = Progress::default();
+    let mut partial = Partial::default();
     loop {
-        let at = progress.written;
+        let at = partial.written;
         let result = file.write_at(&bytes[at..], offset + at as u64);
-        match progress.note(result, bytes.len(), alignment) {
+        match partial.note(result, bytes.len(), alignment) {
             Step::Done => return Ok(()),
             Step::Again => {}
             Step::Failed(error) => return Err(error),
@@ -126,27 +126,27 @@ pub(crate) fn write_fully(file: &File, bytes: &[u8], offset: u64, alignment: usi
 mod tests {
     use std::io;
 
-    use super::{IDLE_TRIES_MAX, Progress, Step};
+    use super::{IDLE_TRIES_MAX, Partial, Step};
 
     #[test]
     fn short_writes_resume_at_the_alignment() {
-        let mut progress = Progress::default();
-        assert!(matches!(progress.note(Ok(1500), 4096, 512), Step::Again));
-        assert_eq!(progress.written, 1024);
-        assert!(matches!(progress.note(Err(io::ErrorKind::Interrupted.into()), 4096, 512), Step::Again));
-        assert_eq!(progress.written, 1024);
-        assert!(matches!(progress.note(Ok(3072), 4096, 512), Step::Done));
+        let mut partial = Partial::default();
+        assert!(matches!(partial.note(Ok(1500), 4096, 512), Step::Again));
+        assert_eq!(partial.written, 1024);
+        assert!(matches!(partial.note(Err(io::ErrorKind::Interrupted.into()), 4096, 512), Step::Again));
+        assert_eq!(partial.written, 1024);
+        assert!(matches!(partial.note(Ok(3072), 4096, 512), Step::Done));
     }
 
     #[test]
     fn errors_and_standstill_fail() {
-        let mut progress = Progress::default();
+        let mut partial = Partial::default();
         let error = io::Error::from_raw_os_error(libc::EIO);
-        assert!(matches!(progress.note(Err(error), 4096, 512), Step::Failed(_)));
-        let mut progress = Progress::default();
+        assert!(matches!(partial.note(Err(error), 4096, 512), Step::Failed(_)));
+        let mut partial = Partial::default();
         for _ in 1..IDLE_TRIES_MAX {
-            assert!(matches!(progress.note(Ok(0), 4096, 512), Step::Again));
+            assert!(matches!(partial.note(Ok(0), 4096, 512), Step::Again));
         }
-        assert!(matches!(progress.note(Ok(0), 4096, 512), Step::Failed(_)));
+        assert!(matches!(partial.note(Ok(0), 4096, 512), Step::Failed(_)));
     }
 }

@@ -25,6 +25,11 @@ pub enum Files {
 }
 
 impl Files {
+    /// Whether everything is to be done on the caller's thread, because a scheduler decides what happens when.
+    pub fn is_simulated(&self) -> bool {
+        matches!(self, Files::Simulated(_))
+    }
+
     pub fn open(&self, path: &Path, access: Access) -> io::Result<File> {
         match self {
             Files::Real => access.options().open(path).map(File::Real),

@@ -10,6 +10,7 @@
 //! | `disk` | [`Disk`]: writes that are under way, and how a partial one is resumed |
 //! | `ring` | [`Ring`]: a disk by io_uring |
 //! | `thread` | [`WriteThread`]: a disk by a thread with pwrite and fdatasync |
+//! | `bell` | [`Bell`]: what wakes an event loop |
 //! | `buffer` | [`AlignedBuffer`]: memory that O_DIRECT accepts |
 //! | `map` | [`Map`]: a file as bytes, with I/O errors as errors |
 //! | `directory` | [`DataDir`]: a directory that one process uses |
@@ -23,6 +24,7 @@
 
 mod access;
 mod advice;
+mod bell;
 mod buffer;
 mod directory;
 mod disk;
@@ -39,6 +41,7 @@ mod thread;
 
 pub use access::Access;
 pub use advice::advice;
+pub use bell::Bell;
 pub use buffer::AlignedBuffer;
 pub use directory::{DataDir, DirError};
 pub(crate) use disk::write_fully;

@@ -19,7 +19,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use io_uring::{IoUring, opcode, types};
 
-use super::disk::{IN_FLIGHT_MAX, Progress, Step, is_passing};
+use super::disk::{IN_FLIGHT_MAX, Partial, Step, is_passing};
 use super::{Disk, Write, Written};
 
 /// Refusals of `io_uring_enter` in a row before the ring gives up.
@@ -28,7 +28,7 @@ const ENTER_TRIES_MAX: u32 = 1000;
 struct Slot {
     ticket: u64,
     write: Write,
-    progress: Progress,
+    partial: Partial,
 }
 
 /// See the module.
@@ -55,7 +55,7 @@ impl Ring {
     /// Queues what is left of the write in a slot, without telling the kernel.
     fn push(&mut self, index: usize) {
         let slot = self.slots[index].as_ref().expect("only full slots are pushed");
-        let at = slot.progress.written;
+        let at = slot.partial.written;
         let rest = &slot.write.buffer[at..slot.write.length];
         let length = u32::try_from(rest.len()).expect("a write is below 4 GiB");
         let entry = opcode::Write::new(types::Fd(slot.write.file.real().as_raw_fd()), rest.as_ptr(), length)
@@ -88,7 +88,7 @@ impl Ring {
     fn settle(&mut self, index: usize, result: i32) -> Option<Written> {
         let slot = self.slots[index].as_mut().expect("a completion belongs to a full slot");
         let result = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
-        let result = match slot.progress.note(result, slot.write.length, slot.write.buffer.alignment()) {
+        let result = match slot.partial.note(result, slot.write.length, slot.write.buffer.alignment()) {
             Step::Again => {
                 self.push(index);
                 return None;
@@ -113,7 +113,7 @@ impl Disk for Ring {
     fn submit(&mut self, ticket: u64, write: Write) -> io::Result<()> {
         assert!(write.length <= write.buffer.len(), "a write lies within its buffer");
         let index = self.slots.iter().position(Option::is_none).expect("no more writes than the ring was made for");
-        self.slots[index] = Some(Slot { ticket, write, progress: Progress::default() });
+        self.slots[index] = Some(Slot { ticket, write, partial: Partial::default() });
         self.push(index);
         self.enter(0)
     }

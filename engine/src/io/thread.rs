@@ -2,15 +2,15 @@
 //!
 //! Writes that wait together share one fdatasync.
 
-use std::io::{self, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::disk::{IN_FLIGHT_MAX, write_fully};
-use super::{Disk, File, Write, Written, sys};
+use super::{Bell, Disk, File, Files, Write, Written};
 
 /// See the module.
 pub struct WriteThread {
@@ -21,7 +21,7 @@ pub struct WriteThread {
     stash: Vec<Written>,
     under_way: usize,
     in_flight: usize,
-    event: Arc<std::fs::File>,
+    bell: Bell,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -34,16 +34,16 @@ impl WriteThread {
         assert!((1..=IN_FLIGHT_MAX).contains(&in_flight), "a thread carries 1 to {IN_FLIGHT_MAX} writes");
         let (orders, incoming) = bounded(in_flight);
         let (outgoing, finished) = bounded(in_flight);
-        let event = Arc::new(std::fs::File::from(sys::event_fd()?));
-        let bell = Arc::clone(&event);
+        let bell = Bell::new(&Files::Real)?;
+        let rung = bell.clone();
         let thread =
-            std::thread::Builder::new().name("log-writer".into()).spawn(move || serve(&incoming, &outgoing, &bell))?;
+            std::thread::Builder::new().name("log-writer".into()).spawn(move || serve(&incoming, &outgoing, &rung))?;
         let orders = Some(orders);
-        Ok(WriteThread { orders, finished, stash: Vec::new(), under_way: 0, in_flight, event, thread: Some(thread) })
+        Ok(WriteThread { orders, finished, stash: Vec::new(), under_way: 0, in_flight, bell, thread: Some(thread) })
     }
 }
 
-fn serve(incoming: &Receiver<(u64, Write)>, outgoing: &Sender<Written>, bell: &std::fs::File) {
+fn serve(incoming: &Receiver<(u64, Write)>, outgoing: &Sender<Written>, bell: &Bell) {
     while let Ok(first) = incoming.recv() {
         let batch: Vec<(u64, Write)> = std::iter::once(first).chain(incoming.try_iter().take(IN_FLIGHT_MAX)).collect();
         for written in write_batch(batch) {
@@ -51,8 +51,7 @@ fn serve(incoming: &Receiver<(u64, Write)>, outgoing: &Sender<Written>, bell: &s
                 return; // The owner is gone; nobody waits for the rest.
             }
         }
-        // An eventfd fails only when its counter is full, and then it is readable anyhow.
-        let _ = (&*bell).write(&1u64.to_ne_bytes());
+        bell.ring();
     }
 }
 
@@ -106,7 +105,7 @@ impl Disk for WriteThread {
     }
 
     fn event_fd(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.event.as_fd())
+        self.bell.fd()
     }
 
     fn name(&self) -> &'static str {

@@ -11,6 +11,7 @@ use super::LogError;
 use super::current::Current;
 use super::format::{HEADER_BYTES, Header};
 use super::group::{GroupBuffer, GroupNumber};
+use crate::io::Files;
 
 /// What is known after a good group, for the next one to be compared with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,9 +141,13 @@ impl Chain {
     }
 }
 
-/// The identity of a new log, which nobody can guess. An error says that the system has no randomness.
-pub(super) fn new_log_id() -> Result<u64, LogError> {
-    getrandom::u64().map_err(|error| LogError::Identity { source: Arc::new(error.into()) })
+/// The identity of a new log, which nobody can guess, unless its files are simulated. An error says that the system has no
+/// randomness.
+pub(super) fn new_log_id(files: &Files) -> Result<u64, LogError> {
+    match files {
+        Files::Real => getrandom::u64().map_err(|error| LogError::Identity { source: Arc::new(error.into()) }),
+        Files::Simulated(machine) => Ok(machine.draw()),
+    }
 }
 
 #[cfg(test)]

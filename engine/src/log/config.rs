@@ -30,6 +30,8 @@ pub struct LogConfig {
     pub data_dir: PathBuf,
     /// A segment is at most so large, unless one group is larger.
     pub segment_bytes: u64,
+    /// The size of the first segment after the log was opened, and the least that a next one has.
+    pub first_bytes: u64,
     /// Groups that are under way at a time, 1 to [`IN_FLIGHT_MAX`](crate::io::IN_FLIGHT_MAX).
     pub in_flight: usize,
     /// `false` (`forceSync=no`): a group counts as completed before it is durable. A power cut loses acknowledged
@@ -49,6 +51,7 @@ impl LogConfig {
             data_dir: dir.clone(),
             dir,
             segment_bytes: 64 << 20,
+            first_bytes: 4 << 20,
             in_flight: 2,
             sync: true,
             method: Method::Auto,

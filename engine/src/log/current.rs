@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use paddock_consensus::Zxid;
 
-use super::LogError;
 use super::format::Header;
 use super::group::GroupNumber;
 use super::older_segments::OlderSegment;
 use super::rolls::Rolls;
 use super::segment::Segment;
+use super::{LogConfig, LogError};
 use crate::io::{File, Files};
 
 /// See the module.
@@ -32,9 +32,17 @@ pub(super) struct Current {
 
 impl Current {
     /// Begins with an empty segment.
-    pub fn new(segment: Segment, unit: usize, segment_bytes: u64) -> Current {
-        let limit = segment_bytes.next_multiple_of(unit as u64);
-        Current { segment, unit, limit, end: 0, first_number: 0, is_rolling: false, rolls: Rolls::default() }
+    pub fn new(segment: Segment, unit: usize, config: &LogConfig) -> Current {
+        let limit = config.segment_bytes.next_multiple_of(unit as u64);
+        Current {
+            segment,
+            unit,
+            limit,
+            end: 0,
+            first_number: 0,
+            is_rolling: false,
+            rolls: Rolls::new(config.first_bytes),
+        }
     }
 
     pub fn sequence(&self) -> u64 {

@@ -118,7 +118,7 @@ fn note_new_end(place: Place<'_>, zxid: Zxid, end: Option<&NewEnd>) -> Result<()
     let found = FoundMilestone::read(place.files, place.data_dir)?;
     let log_id = match end.map(|end| end.log_id).or(found.milestone().map(|milestone| milestone.log_id)) {
         Some(log_id) => log_id,
-        None => new_log_id()?,
+        None => new_log_id(place.files)?,
     };
     let there_is = end.map_or(place.snapshot, |end| end.zxid.max(place.snapshot));
     let reached = Reached { log_id, group: GroupNumber(end.map_or(0, |end| end.number)), zxid: there_is.min(zxid) };

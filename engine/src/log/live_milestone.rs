@@ -34,9 +34,9 @@ impl LiveMilestone {
     }
 
     /// Notes that there is a newer segment, which is durable as it is and is not taken away any more.
-    pub fn note_segment(&mut self, newest: &Segment, durable: Reached) {
+    pub fn note_segment(&mut self, newest: &Segment, durable: Reached, now: Instant) {
         self.newest = Extent { sequence: newest.sequence, bytes: newest.size };
-        self.note(durable);
+        self.note(durable, now);
     }
 
     /// The same where nothing goes on before it is noted.
@@ -46,9 +46,9 @@ impl LiveMilestone {
     }
 
     /// Notes what is durable of the segments that there are.
-    pub fn note(&mut self, durable: Reached) {
+    pub fn note(&mut self, durable: Reached, now: Instant) {
         let noted = self.write(durable);
-        let again_at = noted.is_err().then(|| Instant::now() + RETRY);
+        let again_at = noted.is_err().then(|| now + RETRY);
         if let (Err(error), None) = (noted, self.again_at) {
             tracing::warn!("it cannot be noted how far the log has come, which is tried again until it can: {error}");
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::LogError;
 use super::segment::Segment;
-use crate::io::{AlignedBuffer, Disk, Ring, Write, WriteThread};
+use crate::io::simulated::ScheduledDisk;
+use crate::io::{AlignedBuffer, Disk, Files, Ring, Write, WriteThread};
 
 /// How groups get to the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -22,6 +23,7 @@ impl Method {
     /// of a segment, `durable` or not.
     pub(super) fn start(
         self,
+        files: &Files,
         in_flight: usize,
         durable: bool,
         segment: &Segment,
@@ -31,6 +33,11 @@ impl Method {
             let (file, buffer) = (Arc::clone(&segment.file), AlignedBuffer::new(unit, unit));
             Write { file, offset: 0, buffer, length: unit, durable }
         };
+        let failed = |error| LogError::io("write to", &segment.path, error);
+        if let Files::Simulated(machine) = files {
+            let disk = ScheduledDisk::new(machine, in_flight).and_then(|disk| proved(disk, block())).map_err(failed)?;
+            return Ok(Box::new(disk));
+        }
         if self != Method::Thread {
             match Ring::new(in_flight).and_then(|ring| proved(ring, block())) {
                 Ok(ring) => return Ok(Box::new(ring)),
@@ -40,7 +47,7 @@ impl Method {
         }
         match WriteThread::new(in_flight).and_then(|thread| proved(thread, block())) {
             Ok(thread) => Ok(Box::new(thread)),
-            Err(error) => Err(LogError::io("write to", &segment.path, error)),
+            Err(error) => Err(failed(error)),
         }
     }
 }

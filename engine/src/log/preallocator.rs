@@ -13,16 +13,18 @@
 //! ```
 //!
 //! An idle server therefore writes no zeros. If the current segment is full too early, the next one is taken as large as
-//! it is, [`FIRST_BYTES`] at least. `rolls` says how large it is made otherwise.
+//! it is, [`LogConfig::first_bytes`](super::LogConfig) at least. `rolls` says how large it is made otherwise.
 //!
 //! The thread also removes purged segments, because the directory's sync after a removal takes milliseconds, and gives
 //! their blocks back by and by ([`Removed`]); and it writes the milestone, for the same reason.
 //!
 //! Where space is short, or descriptors, the thread tries again by and by, and so the log waits instead of failing.
+//!
+//! All of that is done by a value, [`Maker`], a step at a time. On simulated files there is no thread: the scheduler asks for
+//! each step ([`Preallocator::work`]), and a writer that has to wait takes the steps itself.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -31,9 +33,9 @@ use std::time::{Duration, Instant};
 use super::LogError;
 use super::live_milestone::LiveMilestone;
 use super::milestone::Reached;
-use super::rolls::FIRST_BYTES;
 use super::segment::{Creator, Segment, ZERO_BYTES};
-use crate::io::{AlignedBuffer, Removed};
+use crate::io::{AlignedBuffer, Bell, Removed};
+use crate::progress::Progress;
 
 /// After a shortage it is tried again so much later.
 const RETRY: Duration = Duration::from_secs(1);
@@ -43,8 +45,16 @@ pub(super) struct Preallocator {
     shared: Arc<Shared>,
     /// The goal that the thread has been told last, in bytes.
     paced: u64,
-    /// `None` once the thread has ended. It returns the file of the segment that it was making.
-    thread: Option<JoinHandle<Option<PathBuf>>>,
+    driver: Driver,
+}
+
+/// Who has the maker take its steps.
+enum Driver {
+    /// A thread, which returns the file of the segment that it was making.
+    Thread(JoinHandle<Option<PathBuf>>),
+    Caller(Box<Maker>),
+    /// Nobody any more.
+    Ended,
 }
 
 /// What the writer and the thread share.
@@ -52,8 +62,8 @@ struct Shared {
     state: Mutex<State>,
     /// Told after each change of the state.
     changed: Condvar,
-    /// An eventfd that is written when a segment is ready.
-    bell: File,
+    /// Rings when a segment is ready.
+    bell: Bell,
 }
 
 struct State {
@@ -82,6 +92,10 @@ struct State {
     ending: bool,
     /// Whether the thread has ended.
     gone: bool,
+    /// How often the maker was told something: whoever looks at the state and then sleeps misses nothing.
+    told: u64,
+    /// The least bytes of a segment, unless the order is for less.
+    first_bytes: u64,
 }
 
 /// A step of the thread.
@@ -102,7 +116,7 @@ enum Task {
 }
 
 impl State {
-    fn new(durable: Reached) -> State {
+    fn new(durable: Reached, first_bytes: u64) -> State {
         State {
             order: None,
             goal: 0,
@@ -116,6 +130,8 @@ impl State {
             to_note: false,
             ending: false,
             gone: false,
+            told: 0,
+            first_bytes,
         }
     }
 
@@ -139,10 +155,15 @@ impl State {
         self.removals.pop_front().map_or(Task::Wait, Task::Remove)
     }
 
+    /// Whether whoever waits for the segment has an answer.
+    fn is_settled(&self) -> bool {
+        self.ready.is_some() || self.shortage.is_some() || self.gone
+    }
+
     /// The bytes with which the segment may be published, if it is wanted soon.
     fn least(&self) -> u64 {
         let target = self.order.map_or(0, |(_, target)| target);
-        target.min(FIRST_BYTES).max(self.needed.unwrap_or(0))
+        target.min(self.first_bytes).max(self.needed.unwrap_or(0))
     }
 
     fn segment_task(&self, zeroed: Option<u64>) -> Task {
@@ -162,19 +183,35 @@ impl State {
 }
 
 impl Preallocator {
-    /// Starts the thread. `durable` is how far the log is so. `bell`, an eventfd, is written whenever a segment is ready, or
-    /// has failed.
+    /// Starts the thread, on files of this machine. `durable` is how far the log is so, `first_bytes` the least that a segment
+    /// has. `bell` rings whenever a segment is ready, or has failed.
     pub fn start(
         creator: Creator,
         milestone: LiveMilestone,
         durable: Reached,
-        bell: File,
+        first_bytes: u64,
+        bell: Bell,
     ) -> std::io::Result<Preallocator> {
-        let shared = Arc::new(Shared { state: Mutex::new(State::new(durable)), changed: Condvar::new(), bell });
-        let inside = Arc::clone(&shared);
-        let run = move || Maker::new(creator, milestone, &inside).run();
-        let thread = std::thread::Builder::new().name("log-preallocator".into()).spawn(run)?;
-        Ok(Preallocator { shared, paced: 0, thread: Some(thread) })
+        let state = Mutex::new(State::new(durable, first_bytes));
+        let shared = Arc::new(Shared { state, changed: Condvar::new(), bell });
+        let is_simulated = creator.files().is_simulated();
+        let maker = Maker::new(creator, milestone, Arc::clone(&shared));
+        let driver = if is_simulated {
+            Driver::Caller(Box::new(maker))
+        } else {
+            let thread = std::thread::Builder::new().name("log-preallocator".into());
+            Driver::Thread(thread.spawn(move || maker.run())?)
+        };
+        Ok(Preallocator { shared, paced: 0, driver })
+    }
+
+    /// Takes a step, where no thread does.
+    pub fn work(&mut self, now: Instant) -> Progress {
+        match &mut self.driver {
+            Driver::Caller(maker) => maker.work(now),
+            Driver::Thread(_) => Progress::Waits { until: None },
+            Driver::Ended => Progress::Ended,
+        }
     }
 
     /// Asks for the next segment, of `target` bytes; [`pace`](Self::pace) says when to begin. The log is `durable` so far now.
@@ -191,8 +228,7 @@ impl Preallocator {
     pub fn note(&self, durable: Reached) {
         let mut state = self.shared.lock();
         (state.durable, state.to_note) = (durable, true);
-        drop(state);
-        self.shared.changed.notify_all();
+        self.shared.tell(&mut state);
     }
 
     /// So many bytes of the `target` should be zeroed by now. The thread is told when that is worth waking it.
@@ -200,8 +236,9 @@ impl Preallocator {
         let is_worth_it = goal >= self.paced + ZERO_BYTES as u64 || goal == target;
         if goal > self.paced && is_worth_it {
             self.paced = goal;
-            self.shared.lock().goal = goal;
-            self.shared.changed.notify_all();
+            let mut state = self.shared.lock();
+            state.goal = goal;
+            self.shared.tell(&mut state);
         }
     }
 
@@ -210,7 +247,7 @@ impl Preallocator {
         let mut state = self.shared.lock();
         if !state.urgent {
             state.urgent = true;
-            self.shared.changed.notify_all();
+            self.shared.tell(&mut state);
         }
         matches!(state.ready, Some(Ok(_)))
     }
@@ -224,7 +261,7 @@ impl Preallocator {
     }
 
     /// Waits until [`take`](Self::take) would answer at once.
-    pub fn wait(&self, bytes: u64) {
+    pub fn wait(&mut self, bytes: u64) {
         drop(self.until_ready(bytes));
     }
 
@@ -235,7 +272,7 @@ impl Preallocator {
     }
 
     /// Takes the segment, waiting for it if need be, but not for what is short.
-    pub fn take(&self, bytes: u64) -> Result<Segment, LogError> {
+    pub fn take(&mut self, bytes: u64) -> Result<Segment, LogError> {
         let mut state = self.until_ready(bytes);
         if state.ready.is_none()
             && let Some(shortage) = &state.shortage
@@ -250,19 +287,29 @@ impl Preallocator {
         state.ready.take().unwrap_or_else(gone)
     }
 
-    fn until_ready(&self, bytes: u64) -> MutexGuard<'_, State> {
-        let mut state = self.shared.lock();
-        self.shared.need(&mut state, bytes);
-        while state.ready.is_none() && state.shortage.is_none() && !state.gone {
-            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+    fn until_ready(&mut self, bytes: u64) -> MutexGuard<'_, State> {
+        let Preallocator { shared, driver, .. } = self;
+        let mut state = shared.lock();
+        shared.need(&mut state, bytes);
+        while !state.is_settled() {
+            state = match driver {
+                Driver::Caller(maker) => {
+                    drop(state);
+                    let progress = maker.work(maker.now);
+                    assert_eq!(progress, Progress::More, "a segment that is needed is made, or something is short");
+                    shared.lock()
+                }
+                Driver::Thread(_) | Driver::Ended => shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
         state
     }
 
     /// Removes files, the first one first, each durably before the next.
     pub fn remove(&self, paths: impl IntoIterator<Item = PathBuf>) {
-        self.shared.lock().removals.extend(paths);
-        self.shared.changed.notify_all();
+        let mut state = self.shared.lock();
+        state.removals.extend(paths);
+        self.shared.tell(&mut state);
     }
 
     /// Ends the thread after all removals. Returns the file of the segment that nobody took.
@@ -273,10 +320,19 @@ impl Preallocator {
     }
 
     fn join(&mut self) -> Option<PathBuf> {
-        self.shared.lock().ending = true;
-        self.shared.changed.notify_all();
-        // A panic of the thread has been printed by then, and left nothing to tidy that the next opening does not tidy.
-        self.thread.take()?.join().ok().flatten()
+        let mut state = self.shared.lock();
+        state.ending = true;
+        self.shared.tell(&mut state);
+        drop(state);
+        match std::mem::replace(&mut self.driver, Driver::Ended) {
+            // A panic of the thread has been printed by then, and left nothing to tidy that the next opening does not tidy.
+            Driver::Thread(thread) => thread.join().ok().flatten(),
+            Driver::Caller(mut maker) => {
+                while maker.work(maker.now) == Progress::More {}
+                maker.unfinished()
+            }
+            Driver::Ended => None,
+        }
     }
 }
 
@@ -290,6 +346,12 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change of the state is one assignment, so a panic elsewhere leaves it whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The maker is told that the state has changed.
+    fn tell(&self, state: &mut State) {
+        state.told += 1;
+        self.changed.notify_all();
     }
 
     fn take_removal(&self) -> Option<PathBuf> {
@@ -307,13 +369,13 @@ impl Shared {
             if matches!(&state.ready, Some(Ok(segment)) if segment.size < bytes) {
                 state.too_small = state.ready.take().and_then(Result::ok);
             }
-            self.changed.notify_all();
+            self.tell(state);
         }
     }
 }
 
-/// The thread's side.
-struct Maker<'a> {
+/// Makes segments, removes old ones and writes the milestone, a step at a time.
+struct Maker {
     creator: Creator,
     zeros: AlignedBuffer,
     milestone: LiveMilestone,
@@ -323,68 +385,92 @@ struct Maker<'a> {
     removed: Option<Removed>,
     /// Before this moment no segment is created, because something was short at the last try; `None` if it was not.
     retry_at: Option<Instant>,
-    shared: &'a Shared,
+    /// The time of this step.
+    now: Instant,
+    /// What [`State::told`] was then.
+    told: u64,
+    shared: Arc<Shared>,
 }
 
-impl<'a> Maker<'a> {
-    fn new(creator: Creator, milestone: LiveMilestone, shared: &'a Shared) -> Maker<'a> {
-        let zeros = creator.zeros();
-        Maker { zeros, creator, milestone, making: None, removed: None, retry_at: None, shared }
+impl Maker {
+    fn new(creator: Creator, milestone: LiveMilestone, shared: Arc<Shared>) -> Maker {
+        let (zeros, now) = (creator.zeros(), Instant::now());
+        Maker { zeros, creator, milestone, making: None, removed: None, retry_at: None, now, told: 0, shared }
     }
 
+    /// The thread.
     fn run(mut self) -> Option<PathBuf> {
-        let _farewell = Farewell(self.shared);
+        let shared = Arc::clone(&self.shared);
+        let _farewell = Farewell(&shared);
         loop {
-            let outcome = match self.next_task() {
-                Task::End => return self.making.map(|segment| segment.path),
-                Task::Wait => unreachable!("next_task waits"),
-                Task::Remove(path) => {
-                    self.remove(&path);
-                    Ok(())
-                }
-                Task::Shrink => {
-                    self.shrink();
-                    Ok(())
-                }
-                Task::Create(sequence) => self.create(sequence),
-                Task::Zero(end) => self.making.as_mut().map_or(Ok(()), |segment| segment.zero(&self.zeros, end)),
-                Task::Publish => self.publish(),
-                Task::Note(durable) => {
-                    self.milestone.note(durable);
-                    Ok(())
-                }
-            };
-            if let Err(error) = outcome {
-                self.give_up(error);
+            match self.work(Instant::now()) {
+                Progress::More => {}
+                Progress::Waits { until } => self.sleep(until),
+                Progress::Ended => return self.unfinished(),
             }
         }
+    }
+
+    /// Until it is told something, or until a moment.
+    fn sleep(&self, until: Option<Instant>) {
+        let state = self.shared.lock();
+        let is_asleep = |state: &mut State| state.told == self.told;
+        let changed = &self.shared.changed;
+        // However the sleep ends, it is looked again at what is to be done.
+        match until.map(|until| until.saturating_duration_since(Instant::now())) {
+            Some(pause) => drop(changed.wait_timeout_while(state, pause, is_asleep)),
+            None => drop(changed.wait_while(state, is_asleep)),
+        }
+    }
+
+    /// The file of the segment that was being made.
+    fn unfinished(self) -> Option<PathBuf> {
+        self.making.map(|segment| segment.path)
+    }
+
+    fn work(&mut self, now: Instant) -> Progress {
+        self.now = now;
+        let outcome = match self.next_task() {
+            Task::End => return Progress::Ended,
+            Task::Wait => return Progress::Waits { until: self.wakes_at() },
+            Task::Remove(path) => {
+                self.remove(&path);
+                Ok(())
+            }
+            Task::Shrink => {
+                self.shrink();
+                Ok(())
+            }
+            Task::Create(sequence) => self.create(sequence),
+            Task::Zero(end) => self.making.as_mut().map_or(Ok(()), |segment| segment.zero(&self.zeros, end)),
+            Task::Publish => self.publish(),
+            Task::Note(durable) => {
+                self.milestone.note(durable, now);
+                Ok(())
+            }
+        };
+        if let Err(error) = outcome {
+            self.give_up(error);
+        }
+        Progress::More
     }
 
     fn next_task(&mut self) -> Task {
         let mut state = self.shared.lock();
-        loop {
-            if let Some(segment) = state.too_small.take() {
-                self.making = Some(segment);
-            }
-            let now = Instant::now();
-            state.to_note |= self.milestone.again_at().is_some_and(|at| at <= now);
-            let until =
-                |at: Option<Instant>| at.and_then(|at| at.checked_duration_since(now)).filter(|left| !left.is_zero());
-            let pause = until(self.retry_at);
-            let zeroed = self.making.as_ref().map(|segment| segment.size);
-            let task = state.task(zeroed, self.removed.is_some(), pause.is_some());
-            if !matches!(task, Task::Wait) {
-                return task;
-            }
-            let changed = &self.shared.changed;
-            state = match pause.into_iter().chain(until(self.milestone.again_at())).min() {
-                Some(pause) => {
-                    let waited = changed.wait_timeout(state, pause);
-                    waited.map(|(state, _)| state).unwrap_or_else(|poisoned| poisoned.into_inner().0)
-                }
-                None => changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+        if let Some(segment) = state.too_small.take() {
+            self.making = Some(segment);
         }
+        self.told = state.told;
+        state.to_note |= self.milestone.again_at().is_some_and(|at| at <= self.now);
+        let zeroed = self.making.as_ref().map(|segment| segment.size);
+        let is_pausing = self.retry_at.is_some_and(|at| at > self.now);
+        state.task(zeroed, self.removed.is_some(), is_pausing)
+    }
+
+    /// When there is something to do that nobody tells.
+    fn wakes_at(&self) -> Option<Instant> {
+        let times = [self.retry_at, self.milestone.again_at()];
+        times.into_iter().flatten().filter(|at| *at > self.now).min()
     }
 
     /// After a shortage it is looked first whether there is space now: to try would take it from others for a moment.
@@ -402,7 +488,7 @@ impl<'a> Maker<'a> {
         if let Some(segment) = &self.making {
             segment.sync(self.creator.files())?;
             let durable = self.shared.lock().durable;
-            self.milestone.note_segment(segment, durable);
+            self.milestone.note_segment(segment, durable, self.now);
         }
         if self.retry_at.take().is_some() {
             tracing::info!("the next log segment could be prepared");
@@ -426,7 +512,7 @@ impl<'a> Maker<'a> {
             tracing::warn!("the next log segment cannot be prepared: {error}");
             self.answer(Some(Err(error)));
         } else if !self.remove_all() {
-            if self.retry_at.replace(Instant::now() + RETRY).is_none() {
+            if self.retry_at.replace(self.now + RETRY).is_none() {
                 tracing::warn!("the next log segment cannot be prepared, which is tried again until it can: {error}");
             }
             self.shared.lock().shortage = Some(error);
@@ -470,8 +556,7 @@ impl<'a> Maker<'a> {
 
     fn ring(&self) {
         self.shared.changed.notify_all();
-        // An eventfd fails only when its counter is full, and then it is readable anyhow.
-        let _ = (&self.shared.bell).write(&1u64.to_ne_bytes());
+        self.shared.bell.ring();
     }
 }
 
@@ -492,20 +577,23 @@ impl Drop for Farewell<'_> {
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
-    use std::sync::{Condvar, Mutex};
+    use std::sync::{Arc, Condvar, Mutex};
+    use std::time::Instant;
 
     use paddock_consensus::Zxid;
 
-    use super::{FIRST_BYTES, LiveMilestone, Maker, Preallocator, Shared, State, Task};
-    use crate::io::{Files, sys};
+    use super::{LiveMilestone, Maker, Preallocator, Shared, State, Task};
+    use crate::io::{Bell, Files};
     use crate::log::milestone::{Extent, FoundMilestone, Milestone, MilestoneFile, Reached};
     use crate::log::segment::Creator;
     use crate::log::segment_path::SegmentPath;
     use crate::log::{GroupNumber, LogError};
 
+    const FIRST_BYTES: u64 = 4 << 20;
+
     #[test]
     fn removals_wait_for_the_segment_that_is_made() {
-        let mut state = State { order: Some((2, 100)), goal: 50, ..State::new(NOTHING) };
+        let mut state = State { order: Some((2, 100)), goal: 50, ..State::new(NOTHING, FIRST_BYTES) };
         state.removals.extend([PathBuf::from("a"), PathBuf::from("b")]);
         state.to_note = true;
         assert!(matches!(state.task(None, false, false), Task::Create(2)));
@@ -522,7 +610,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_of_the_segment_only() {
-        let mut state = State { order: Some((2, 100)), urgent: true, ..State::new(NOTHING) };
+        let mut state = State { order: Some((2, 100)), urgent: true, ..State::new(NOTHING, FIRST_BYTES) };
         state.removals.extend([PathBuf::from("a")]);
         assert!(matches!(state.task(None, false, true), Task::Remove(path) if path.ends_with("a")));
         assert!(matches!(state.task(None, false, true), Task::Wait));
@@ -550,8 +638,9 @@ mod tests {
         drop(preallocator);
         std::fs::write(&data, b"no directory").unwrap();
         let (creator, _) = Creator::new(&Files::Real, &dir, 7).unwrap();
-        let bell = sys::event_fd().unwrap().into();
-        let mut preallocator = Preallocator::start(creator, live_milestone(&data), NOTHING, bell).unwrap();
+        let mut preallocator =
+            Preallocator::start(creator, live_milestone(&data), NOTHING, FIRST_BYTES, Bell::new(&Files::Real).unwrap())
+                .unwrap();
         preallocator.order(8, FIRST_BYTES, NOTHING);
         assert_eq!(preallocator.take(1).unwrap().sequence, 8);
         // It is written as soon as it can be.
@@ -564,7 +653,7 @@ mod tests {
 
     #[test]
     fn a_segment_is_as_large_as_the_group_that_needs_it() {
-        let mut state = State { order: Some((2, 100)), urgent: true, ..State::new(NOTHING) };
+        let mut state = State { order: Some((2, 100)), urgent: true, ..State::new(NOTHING, FIRST_BYTES) };
         assert!(matches!(state.task(Some(100), false, false), Task::Publish));
         state.needed = Some(3 * FIRST_BYTES);
         assert!(matches!(state.task(Some(100), false, false), Task::Zero(end) if end == 3 * FIRST_BYTES));
@@ -575,8 +664,9 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("paddock-preallocator-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         let (creator, _) = Creator::new(&Files::Real, &dir, 1).unwrap();
-        let bell = sys::event_fd().unwrap().into();
-        let preallocator = Preallocator::start(creator, live_milestone(&dir), NOTHING, bell).unwrap();
+        let preallocator =
+            Preallocator::start(creator, live_milestone(&dir), NOTHING, FIRST_BYTES, Bell::new(&Files::Real).unwrap())
+                .unwrap();
         (dir, preallocator)
     }
 
@@ -610,10 +700,10 @@ mod tests {
         let (creator, _) = Creator::new(&Files::Real, &dir, 1).unwrap();
         let old = [dir.join("old.1"), dir.join("old.2")];
         old.iter().for_each(|path| std::fs::write(path, b"old").unwrap());
-        let state = Mutex::new(State::new(NOTHING));
-        let shared = Shared { state, changed: Condvar::new(), bell: sys::event_fd().unwrap().into() };
+        let state = Mutex::new(State::new(NOTHING, FIRST_BYTES));
+        let shared = Arc::new(Shared { state, changed: Condvar::new(), bell: Bell::new(&Files::Real).unwrap() });
         shared.lock().removals.extend(old.clone());
-        let mut maker = Maker::new(creator, live_milestone(&dir), &shared);
+        let mut maker = Maker::new(creator, live_milestone(&dir), Arc::clone(&shared));
         maker.give_up(LogError::NoSpace { dir: dir.clone() });
         assert!(shared.lock().shortage.is_none() && maker.retry_at.is_none(), "it is tried again at once");
         assert!(old.iter().all(|path| !path.exists()));
@@ -632,10 +722,10 @@ mod tests {
         let (creator, _) = Creator::new(&Files::Real, &dir, 1).unwrap();
         let segment = creator.create(2).unwrap();
         let path = segment.path.clone();
-        let state = Mutex::new(State::new(NOTHING));
-        let shared = Shared { state, changed: Condvar::new(), bell: sys::event_fd().unwrap().into() };
-        let mut maker = Maker::new(creator, live_milestone(&dir), &shared);
-        maker.milestone.note_segment(&segment, NOTHING);
+        let state = Mutex::new(State::new(NOTHING, FIRST_BYTES));
+        let shared = Arc::new(Shared { state, changed: Condvar::new(), bell: Bell::new(&Files::Real).unwrap() });
+        let mut maker = Maker::new(creator, live_milestone(&dir), Arc::clone(&shared));
+        maker.milestone.note_segment(&segment, NOTHING, Instant::now());
         maker.making = Some(segment);
         maker.give_up(LogError::NoSpace { dir: dir.clone() });
         assert!(path.exists() && maker.making.is_some() && maker.retry_at.is_some());

@@ -70,7 +70,7 @@ pub(super) fn recover(
     let end = scanned.map_err(|error| error.of_data_dir(&config.data_dir))?;
 
     let evidence = Evidence { place: config.place(after), segments: &segments, milestone: &found };
-    let reached = evidence.reached(&end, evidence.log_id(&end).map_or_else(new_log_id, Ok)?);
+    let reached = evidence.reached(&end, evidence.log_id(&end).map_or_else(|| new_log_id(files), Ok)?);
     evidence.refuse_missing(&end, &reached, config.sync)?;
     let older = replay.older_segments(files, &segments[..start], &end)?;
     let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);

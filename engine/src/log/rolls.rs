@@ -6,15 +6,13 @@
 
 use super::segment::ZERO_BYTES;
 
-/// The size of the first segment after the log was opened, and the least that a next one has.
-pub(super) const FIRST_BYTES: u64 = 4 << 20;
-
 /// A segment is at most so many times as large as the one before.
 const GROWTH: u64 = 4;
 
 /// How many bytes the log writes from one roll to the next.
-#[derive(Default)]
 pub(super) struct Rolls {
+    /// The least that a segment has, in bytes.
+    first_bytes: u64,
     /// Bytes since the last roll, in segments that are full.
     since: u64,
     /// Bytes that are expected from one roll to the next; `None` before the first.
@@ -22,6 +20,11 @@ pub(super) struct Rolls {
 }
 
 impl Rolls {
+    /// Before the first roll of a log whose segments have so many bytes at least.
+    pub fn new(first_bytes: u64) -> Rolls {
+        Rolls { first_bytes, since: 0, between: None }
+    }
+
     /// The log leaves a segment that has `used` bytes, because it is full or because of a roll.
     pub fn leave(&mut self, used: u64, is_roll: bool) {
         self.since += used;
@@ -37,7 +40,7 @@ impl Rolls {
     /// was expected is expected to go on.
     pub fn next_size(&self, current: u64, limit: u64) -> u64 {
         let expected = self.between.map(|between| between.max(self.since));
-        let enough = expected.map_or(u64::MAX, |bytes| bytes.saturating_add(bytes / 4).max(FIRST_BYTES));
+        let enough = expected.map_or(u64::MAX, |bytes| bytes.saturating_add(bytes / 4).max(self.first_bytes));
         let enough = enough.checked_next_multiple_of(ZERO_BYTES as u64).unwrap_or(u64::MAX);
         limit.min(current.saturating_mul(GROWTH)).min(enough)
     }
@@ -45,12 +48,14 @@ impl Rolls {
 
 #[cfg(test)]
 mod tests {
-    use super::{FIRST_BYTES, Rolls};
+    use super::Rolls;
+
+    const FIRST_BYTES: u64 = 4 << 20;
 
     #[test]
     fn segments_become_as_large_as_rolls_are_apart() {
         const MIB: u64 = 1 << 20;
-        let mut rolls = Rolls::default();
+        let mut rolls = Rolls::new(FIRST_BYTES);
         assert_eq!(rolls.next_size(4 * MIB, 64 * MIB), 16 * MIB);
         assert_eq!(rolls.next_size(16 * MIB, 64 * MIB), 64 * MIB);
         rolls.leave(16 * MIB, false);

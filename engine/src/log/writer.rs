@@ -1,10 +1,10 @@
 //! The log as its one writer sees it.
 
-use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use paddock_consensus::Zxid;
 
@@ -15,12 +15,12 @@ use super::milestone::{Extent, FoundMilestone, Milestone, MilestoneFile, Reached
 use super::older_segments::OlderSegments;
 use super::preallocator::Preallocator;
 use super::recovery::{Ahead, Recovery, Resume, Visit, recover};
-use super::rolls::FIRST_BYTES;
 use super::segment::{Creator, Segment, truncate};
 use super::segment_path::directory;
 use super::under_way::UnderWay;
 use super::{GroupBuffer, GroupNumber, LogConfig, LogError, LogStats};
-use crate::io::{Disk, IN_FLIGHT_MAX, Write, sys};
+use crate::io::{Bell, Disk, IN_FLIGHT_MAX, Write};
+use crate::progress::Progress;
 
 /// The transaction log, opened for appending. See the [module](super).
 ///
@@ -35,8 +35,8 @@ pub struct Log {
     older: OlderSegments,
     under_way: UnderWay,
     preallocator: Preallocator,
-    /// An eventfd that the preallocator writes when a segment is ready.
-    bell: OwnedFd,
+    /// The preallocator rings it when a segment is ready.
+    bell: Bell,
     /// The error after which nothing is completed any more.
     failed: Option<LogError>,
     /// Times that a group had to wait because the next segment was not ready.
@@ -85,13 +85,13 @@ impl Log {
 
     /// Makes the first segment of this life ready to be written to.
     fn prepare(config: &LogConfig, creator: &Creator, current: &mut Segment) -> Result<Box<dyn Disk>, LogError> {
-        let size = config.segment_bytes.next_multiple_of(creator.unit() as u64).min(FIRST_BYTES);
+        let size = config.segment_bytes.next_multiple_of(creator.unit() as u64).min(config.first_bytes);
         let zeros = creator.zeros();
         while current.size < size {
             current.zero(&zeros, size)?;
         }
         current.sync(&config.files)?;
-        config.method.start(config.in_flight, config.sync, current, creator.unit())
+        config.method.start(&config.files, config.in_flight, config.sync, current, creator.unit())
     }
 
     fn assemble(
@@ -103,18 +103,18 @@ impl Log {
         last: Zxid,
     ) -> Result<Log, LogError> {
         let failed = |error| LogError::io("start a thread for", &config.dir, error);
-        let bell = sys::event_fd().map_err(failed)?;
-        let rung = File::from(bell.try_clone().map_err(failed)?);
+        let bell = Bell::new(&config.files).map_err(failed)?;
         let chain = Chain::new(resume.log_id, resume.incarnation, resume.last, last);
         let durable = Reached { log_id: resume.log_id, group: chain.group(), zxid: last };
         let mut milestone = LiveMilestone::new(&config.dir, resume.milestone);
         milestone.try_note_segment(&segment, durable)?;
         let mut log = Log {
-            preallocator: Preallocator::start(creator.clone(), milestone, durable, rung).map_err(failed)?,
+            preallocator: Preallocator::start(creator.clone(), milestone, durable, config.first_bytes, bell.clone())
+                .map_err(failed)?,
             bell,
             filling: GroupBuffer::new(GroupBuffer::memory(creator.unit())),
             chain,
-            current: Current::new(segment, creator.unit(), config.segment_bytes),
+            current: Current::new(segment, creator.unit(), &config),
             older: resume.older,
             under_way: UnderWay::new(disk, &config, creator.unit(), durable),
             failed: None,
@@ -333,10 +333,16 @@ impl Log {
         self.preallocator.note(self.under_way.durable());
     }
 
+    /// Takes a step of the work beside the writes (making the next segment, removing old ones, the milestone), on simulated
+    /// files: on those of this machine a thread does that.
+    pub fn work(&mut self, now: Instant) -> Progress {
+        self.preallocator.work(now)
+    }
+
     /// Readable when there are completions, and when a segment is ready. Watch them edge-triggered, as mio does; nobody
     /// reads them empty.
     pub fn event_fds(&self) -> Vec<RawFd> {
-        self.under_way.disk().event_fd().iter().map(AsRawFd::as_raw_fd).chain([self.bell.as_raw_fd()]).collect()
+        [self.under_way.disk().event_fd(), self.bell.fd()].iter().flatten().map(AsRawFd::as_raw_fd).collect()
     }
 
     /// For the start's report: how groups get to the disk.

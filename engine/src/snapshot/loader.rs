@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::ScopedJoinHandle;
 
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use paddock_consensus::Zxid;
 
 use super::blocks::{Blocks, Fields};
@@ -80,17 +80,10 @@ pub fn load(files: &Files, path: &Path, extended_types: ExtendedTypes) -> Result
     let mut loader = BulkLoader::new(HashSeed(seed), extended_types);
     let examiner = loader.examiner();
     let decoder = Decoder::new(blocks, examiner);
-    let (built, listed, decoded) = std::thread::scope(|scope| {
-        let (parts, take_parts) = sync_channel(PARTS_AHEAD);
-        let (lists, take_lists) = sync_channel(LISTS_AHEAD);
-        let list_parts = parts.clone();
-        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let lister = thread("snapshot-lister").spawn_scoped(scope, move || list(&examiner, take_lists, &list_parts))?;
-        let decoder = thread("snapshot-decoder").spawn_scoped(scope, move || decoder.run(&parts, &lists))?;
-        let built = build(&mut loader, take_parts);
-        Ok::<_, io::Error>((built, join(lister), join(decoder)))
-    })
-    .map_err(SnapshotError::Io)?;
+    let Outcomes { built, listed, decoded } = match files.is_simulated() {
+        true => load_alone(decoder, &examiner, &mut loader),
+        false => load_together(decoder, examiner, &mut loader).map_err(SnapshotError::Io)?,
+    };
     // Who found its receiver gone has nothing to say of its own.
     built?;
     listed?;
@@ -103,6 +96,38 @@ pub fn load(files: &Files, path: &Path, extended_types: ExtendedTypes) -> Result
         return Err(damaged(format!("its content is {counted}, but its footer says {claimed}")));
     }
     Ok(LoadedSnapshot { zxid: Zxid(zxid), tree, sessions, owners, acls, seed: HashSeed(seed) })
+}
+
+/// What became of the three parts of the work.
+struct Outcomes {
+    built: Result<(), SnapshotError>,
+    listed: Result<(), SnapshotError>,
+    decoded: Result<Decoded, SnapshotError>,
+}
+
+/// The three parts at the same time, each in a thread.
+fn load_together(decoder: Decoder<'_>, examiner: Examiner, loader: &mut BulkLoader) -> io::Result<Outcomes> {
+    std::thread::scope(|scope| {
+        let (parts, take_parts) = bounded(PARTS_AHEAD);
+        let (lists, take_lists) = bounded(LISTS_AHEAD);
+        let list_parts = parts.clone();
+        let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let lister = thread("snapshot-lister").spawn_scoped(scope, move || list(&examiner, take_lists, &list_parts))?;
+        let decoder = thread("snapshot-decoder").spawn_scoped(scope, move || decoder.run(&parts, &lists))?;
+        let built = build(loader, take_parts);
+        Ok(Outcomes { built, listed: join(lister), decoded: join(decoder) })
+    })
+}
+
+/// The three parts one after the other, in this thread. What is sent waits in the queues, which the file bounds.
+fn load_alone(decoder: Decoder<'_>, examiner: &Examiner, loader: &mut BulkLoader) -> Outcomes {
+    let (parts, take_parts) = unbounded();
+    let (lists, take_lists) = unbounded();
+    let decoded = decoder.run(&parts, &lists);
+    drop(lists);
+    let listed = list(examiner, take_lists, &parts);
+    drop(parts);
+    Outcomes { built: build(loader, take_parts), listed, decoded }
 }
 
 /// Whether every block of the file is as it was written, without building anything of it.
@@ -145,7 +170,7 @@ fn build(loader: &mut BulkLoader, parts: Receiver<Part<'_>>) -> Result<(), Snaps
 fn list<'m>(
     examiner: &Examiner,
     lists: Receiver<(u64, LongList<'m>)>,
-    parts: &SyncSender<Part<'m>>,
+    parts: &Sender<Part<'m>>,
 ) -> Result<(), SnapshotError> {
     for (offset, list) in lists {
         let listed = examiner.examine_list(&list);
@@ -197,11 +222,7 @@ impl<'m> Decoder<'m> {
     }
 
     /// Decodes all blocks behind the header.
-    fn run(
-        mut self,
-        parts: &SyncSender<Part<'m>>,
-        lists: &SyncSender<(u64, LongList<'m>)>,
-    ) -> Result<Decoded, SnapshotError> {
+    fn run(mut self, parts: &Sender<Part<'m>>, lists: &Sender<(u64, LongList<'m>)>) -> Result<Decoded, SnapshotError> {
         loop {
             match self.blocks.next()? {
                 Some((BlockKind::Sessions, payload)) => self.take_sessions(payload)?,

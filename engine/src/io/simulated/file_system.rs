@@ -256,6 +256,11 @@ impl FileSystem {
         self.complete(chosen);
     }
 
+    /// Draws a number.
+    pub fn draw(&self) -> u64 {
+        self.lock().draws.draw()
+    }
+
     /// A number that no other handle has.
     pub(super) fn number(&self) -> io::Result<u64> {
         let mut state = self.state()?;

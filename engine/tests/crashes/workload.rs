@@ -1,0 +1,406 @@
+//! A server's life on a simulated machine, recorded: what it does to its files, and what it has told whom when.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use paddock_consensus::Zxid;
+use paddock_engine::database::Database;
+use paddock_engine::io::Files;
+use paddock_engine::io::simulated::{Choice, Fault, FileSystem, Moment, Seeded};
+use paddock_engine::log::{Log, LogError, Place, cut_after};
+use paddock_engine::snapshot::{self, WrittenSnapshot};
+
+use crate::history::History;
+use crate::recovered::{Recovered, Setup, recover};
+
+/// Snapshots that stay.
+const KEPT: usize = 2;
+
+/// What must be found after a crash.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// From this moment on.
+    pub since: usize,
+    /// By its place in [`Recording::histories`].
+    pub history: usize,
+    /// What was told as durable last, and what was begun last.
+    pub least: i64,
+    pub most: i64,
+    /// The newest snapshot that was told to be in place.
+    pub snapshot: i64,
+}
+
+/// What a workload has done.
+pub struct Recording {
+    pub setup: Setup,
+    pub moments: Vec<Moment>,
+    pub histories: Vec<History>,
+    expected: Vec<Expected>,
+    pub steps: Steps,
+}
+
+impl Recording {
+    /// What must be found after a crash in the `index`-th moment.
+    pub fn expected(&self, index: usize) -> &Expected {
+        let behind = self.expected.partition_point(|expected| expected.since <= index);
+        &self.expected[behind - 1]
+    }
+}
+
+/// How often each was done.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Steps {
+    pub transactions: u64,
+    pub groups: u64,
+    pub snapshots: u64,
+    pub segments_removed: u64,
+    pub closes: u64,
+    pub crashes: u64,
+    pub cuts: u64,
+    pub shortages: u64,
+    pub failures: u64,
+}
+
+impl Steps {
+    pub fn add(&mut self, other: &Steps) {
+        self.transactions += other.transactions;
+        self.groups += other.groups;
+        self.snapshots += other.snapshots;
+        self.segments_removed += other.segments_removed;
+        self.closes += other.closes;
+        self.crashes += other.crashes;
+        self.cuts += other.cuts;
+        self.shortages += other.shortages;
+        self.failures += other.failures;
+    }
+}
+
+/// Which of these a workload has.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix {
+    pub steps: usize,
+    /// Whether the power goes in the middle, and the server starts again.
+    pub crashes: bool,
+    /// Whether the disk becomes full, and is given space again.
+    pub shortages: bool,
+    /// Whether writes and syncs fail.
+    pub failures: bool,
+}
+
+/// A server that lives by chance.
+struct Workload {
+    setup: Setup,
+    mix: Mix,
+    machine: FileSystem,
+    files: Files,
+    draws: Seeded,
+    now: Instant,
+    log: Option<Log>,
+    database: Database,
+    history: History,
+    histories: Vec<History>,
+    expected: Vec<Expected>,
+    /// A snapshot that waits until the log has everything up to it.
+    written: Option<(i64, WrittenSnapshot)>,
+    steps: Steps,
+}
+
+/// Draws where the files are, and how large segments are.
+fn draw_setup(draws: &mut Seeded) -> Setup {
+    let log_dir = ["/data", "/log"][draws.choose(2)];
+    Setup {
+        data_dir: PathBuf::from("/data"),
+        log_dir: PathBuf::from(log_dir),
+        segment_bytes: [16 << 10, 64 << 10][draws.choose(2)],
+        first_bytes: [4 << 10, 16 << 10][draws.choose(2)],
+        in_flight: 1 + draws.choose(3),
+        unit: [512, 4096][draws.choose(2)],
+    }
+}
+
+/// Lives a life that a seed draws, with faults from the beginning on.
+pub fn run(seed: u64, mix: Mix, faults: &[Fault]) -> Result<Recording, String> {
+    let mut draws = Seeded::new(seed);
+    let setup = draw_setup(&mut draws);
+    let machine = FileSystem::new(seed);
+    machine.set_unit(setup.unit);
+    let files = Files::Simulated(machine.clone());
+    for directory in [&setup.data_dir, &setup.log_dir] {
+        files.create_dir(directory).map_err(|error| error.to_string())?;
+    }
+    machine.record();
+    faults.iter().for_each(|fault| machine.add_fault(*fault));
+    let Recovered { database, log, .. } = recover(&files, &setup, &History::default())?;
+    let now = Instant::now();
+    let mut workload = Workload {
+        setup,
+        mix,
+        machine,
+        files,
+        draws,
+        now,
+        log: Some(log),
+        database,
+        history: History::default(),
+        histories: Vec::new(),
+        expected: vec![Expected { since: 0, history: 0, least: 0, most: 0, snapshot: 0 }],
+        written: None,
+        steps: Steps::default(),
+    };
+    for _ in 0..mix.steps {
+        workload.step()?;
+    }
+    workload.histories.push(workload.history.clone());
+    let Workload { setup, machine, histories, expected, steps, .. } = workload;
+    // What is left when the last step is done.
+    let mut moments = machine.take_recorded();
+    moments.push(machine.moment());
+    Ok(Recording { setup, moments, histories, expected, steps })
+}
+
+impl Workload {
+    /// From now on something else is to be found after a crash.
+    fn expect(&mut self, change: impl FnOnce(&mut Expected)) {
+        let mut expected = self.expected.last().expect("something is expected from the first moment on").clone();
+        expected.since = self.machine.recorded_count();
+        change(&mut expected);
+        self.expected.push(expected);
+    }
+
+    fn log(&mut self) -> &mut Log {
+        self.log.as_mut().expect("it is open between steps")
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        let done = match self.draws.choose(64) {
+            0..=23 => self.append(),
+            24..=39 => self.complete(),
+            40..=51 => self.work(),
+            52..=55 => self.take_snapshot(),
+            56..=58 => self.place_snapshot(),
+            59 => self.close_and_open(),
+            60 => self.close_and_cut(),
+            61 if self.mix.crashes => return self.crash(),
+            62 if self.mix.shortages => self.run_out_of_space(),
+            63 if self.mix.failures => self.break_the_disk(),
+            _ => self.work(),
+        };
+        match done {
+            Ok(()) => Ok(()),
+            // After a failed write or sync a server ends.
+            Err(Failure::Log(_)) if self.mix.failures => {
+                self.steps.failures += 1;
+                self.machine.clear_faults();
+                self.crash()
+            }
+            Err(Failure::Log(error)) => Err(error.to_string()),
+            Err(Failure::Other(what)) => Err(what),
+        }
+    }
+
+    fn append(&mut self) -> Result<(), Failure> {
+        for _ in 0..=self.draws.choose(4) {
+            let (zxid, bytes) = self.history.write(&mut self.database, &mut self.draws);
+            self.log().append(zxid, |out| out.extend_from_slice(&bytes));
+            self.steps.transactions += 1;
+        }
+        let most = self.history.last();
+        self.expect(|expected| expected.most = most);
+        if self.log().can_submit() {
+            self.submit()?;
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self) -> Result<(), Failure> {
+        match self.log().submit() {
+            Err(error) if error.is_shortage() => self.steps.shortages += 1,
+            submitted => {
+                submitted?;
+                self.steps.groups += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// One of the writes that are under way ends.
+    fn complete(&mut self) -> Result<(), Failure> {
+        let under_way = self.machine.under_way();
+        if under_way > 0 {
+            let index = self.draws.choose(under_way);
+            self.machine.complete(index);
+        }
+        self.see_completed()?;
+        if self.log().is_filling() && self.log().can_submit() {
+            self.submit()?;
+        }
+        Ok(())
+    }
+
+    /// Clients are told of what has completed.
+    fn see_completed(&mut self) -> Result<(), Failure> {
+        self.log().completed()?;
+        let Zxid(completed) = self.log().completed_zxid();
+        self.expect(|expected| expected.least = expected.least.max(completed));
+        Ok(())
+    }
+
+    /// The preallocator takes a few steps.
+    fn work(&mut self) -> Result<(), Failure> {
+        for _ in 0..=self.draws.choose(4) {
+            self.now += Duration::from_millis(300);
+            let now = self.now;
+            self.log().work(now);
+        }
+        Ok(())
+    }
+
+    fn take_snapshot(&mut self) -> Result<(), Failure> {
+        let zxid = self.history.last();
+        if self.written.is_some() || zxid == 0 {
+            return Ok(());
+        }
+        let tree = self.database.tree_mut();
+        let sealed = tree.seal();
+        tree.publish(sealed);
+        tree.reclaim();
+        let Some(pin) = tree.pin() else { return Ok(()) };
+        let sessions: Vec<(i64, i32)> = self.database.sessions().collect();
+        let (files, data_dir) = (&self.files, &self.setup.data_dir);
+        let seed = &crate::history::SEED;
+        // One that fails is no reason to stop.
+        let written = snapshot::write(files, data_dir, &pin.view(), Zxid(zxid), seed, &sessions, &mut || true);
+        self.written = written.ok().map(|written| (zxid, written));
+        self.log().roll();
+        Ok(())
+    }
+
+    /// The snapshot gets its name when the log has everything up to it, and what is older goes.
+    fn place_snapshot(&mut self) -> Result<(), Failure> {
+        self.see_completed()?;
+        let Zxid(completed) = self.log().completed_zxid();
+        let Some((zxid, written)) = self.written.take_if(|(zxid, _)| *zxid <= completed) else { return Ok(()) };
+        if written.publish().is_err() {
+            return Ok(());
+        }
+        self.steps.snapshots += 1;
+        self.expect(|expected| expected.snapshot = expected.snapshot.max(zxid));
+        let files = self.files.clone();
+        let is_valid = |path: &Path| snapshot::check(&files, path).is_ok();
+        if let Ok(purged) = snapshot::purge(&files, &self.setup.data_dir, KEPT, is_valid)
+            && let Some(oldest) = purged.oldest_kept
+        {
+            self.steps.segments_removed += self.log().remove_before(oldest)? as u64;
+        }
+        Ok(())
+    }
+
+    /// Returns whether all that was appended is in the log: where the disk is full, what nobody was told of is given up.
+    fn close(&mut self) -> Result<bool, Failure> {
+        self.written = None;
+        let has_space = self.log().shortage().is_none();
+        self.log.take().expect("it is open between steps").close()?;
+        self.steps.closes += 1;
+        if has_space {
+            let last = self.history.last();
+            self.expect(|expected| expected.least = last);
+        }
+        Ok(has_space)
+    }
+
+    fn close_and_open(&mut self) -> Result<(), Failure> {
+        self.close()?;
+        let since = self.machine.recorded_count();
+        self.start(since).map_err(Failure::Other)
+    }
+
+    /// A person, or a leader that never had them, has the last transactions cut.
+    fn close_and_cut(&mut self) -> Result<(), Failure> {
+        if !self.close()? {
+            let since = self.machine.recorded_count();
+            return self.start(since).map_err(Failure::Other);
+        }
+        let data_dir = self.setup.data_dir.clone();
+        let snapshots = snapshot::list(&self.files, &data_dir).map_err(|error| Failure::Other(error.to_string()))?;
+        let newest = snapshots.last().map_or(0, |(zxid, _)| zxid.0);
+        let left = usize::try_from(self.history.last() - newest).expect("no snapshot is ahead of the log");
+        let to = newest + self.draws.choose(left + 1) as i64;
+        self.expect(|expected| expected.least = to);
+        let files = self.files.clone();
+        let place =
+            Place { files: &files, dir: &self.setup.log_dir.clone(), data_dir: &data_dir, snapshot: Zxid(newest) };
+        cut_after(place, Zxid(to))?;
+        self.steps.cuts += 1;
+        let since = self.machine.recorded_count();
+        self.forget_after(to, since);
+        self.start(since).map_err(Failure::Other)
+    }
+
+    /// From a moment on the history ends there.
+    fn forget_after(&mut self, zxid: i64, since: usize) {
+        self.histories.push(self.history.clone());
+        self.history = self.history.up_to(zxid);
+        let history = self.histories.len();
+        let mut expected = self.expected.last().expect("something is expected").clone();
+        expected = Expected { since, history, least: zxid, most: zxid, ..expected };
+        self.expected.push(expected);
+    }
+
+    /// The server starts, from this moment on, and goes on with what there is.
+    fn start(&mut self, since: usize) -> Result<(), String> {
+        let Recovered { database, log, snapshot, .. } = recover(&self.files, &self.setup, &self.history)?;
+        let (last, expected) = (database.last_zxid().0, self.expected.last().expect("something is expected"));
+        if last < expected.least || last > expected.most || snapshot.0 < expected.snapshot {
+            return Err(format!("a start has found {last} and the snapshot {snapshot} instead of {expected:?}"));
+        }
+        (self.database, self.log) = (database, Some(log));
+        self.forget_after(last, since);
+        self.expect(|expected| expected.snapshot = snapshot.0);
+        Ok(())
+    }
+
+    /// The power goes, and the server starts again.
+    fn crash(&mut self) -> Result<(), String> {
+        self.machine = self.machine.crash(&mut self.draws);
+        self.files = Files::Simulated(self.machine.clone());
+        let since = self.machine.recorded_count();
+        (self.log, self.written) = (None, None);
+        self.steps.crashes += 1;
+        self.start(since)
+    }
+
+    /// For some steps the disk is full.
+    fn run_out_of_space(&mut self) -> Result<(), Failure> {
+        self.machine.set_space(self.draws.choose(20 << 10) as u64);
+        for _ in 0..4 {
+            self.append()?;
+            self.complete()?;
+            self.work()?;
+        }
+        self.machine.set_space(u64::MAX);
+        self.now += Duration::from_secs(2);
+        self.work()
+    }
+
+    /// One of the next operations fails.
+    fn break_the_disk(&mut self) -> Result<(), Failure> {
+        use paddock_engine::io::simulated::{Effect, Operation};
+        let operations = [Operation::Complete, Operation::SyncFile, Operation::SyncDirectory, Operation::Rename];
+        let operation = operations[self.draws.choose(operations.len())];
+        let skipped = self.draws.choose(3) as u64;
+        self.machine.add_fault(Fault { operation, skipped, times: 1, effect: Effect::Fails(libc::EIO) });
+        Ok(())
+    }
+}
+
+/// Why a step was not done.
+enum Failure {
+    Log(LogError),
+    Other(String),
+}
+
+impl From<LogError> for Failure {
+    fn from(error: LogError) -> Failure {
+        Failure::Log(error)
+    }
+}
