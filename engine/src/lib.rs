@@ -3,7 +3,7 @@
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`txn`], [`event`]), the state
 //! ([`tree`], [`database`], [`prepare`], [`apply`], [`application`], [`replay`], [`container`], [`quota`], [`keeper`],
-//! [`expiry`], [`ephemerals`], [`session_id`]), the disk ([`io`], [`progress`], [`log`], [`snapshot`]), and ZooKeeper's files
+//! [`ephemerals`], [`session_id`]), the disk ([`io`], [`progress`], [`log`], [`snapshot`]), and ZooKeeper's files
 //! ([`zookeeper`]).
 
 pub mod acl;
@@ -14,7 +14,6 @@ pub mod database;
 pub mod ephemerals;
 pub mod error;
 pub mod event;
-pub mod expiry;
 pub mod io;
 pub mod jute;
 pub mod keeper;

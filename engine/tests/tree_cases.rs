@@ -115,12 +115,12 @@ fn looking_ahead_changes_nothing() {
     paths.extend(["/", "", "/a", "/b", "/b/c", "a", "//", "/a/", "/a/child-0000/x"].map(str::to_owned));
     for in_parent in [false, true] {
         let expected: Vec<(&str, bool)> = paths.iter().map(|path| (&**path, in_parent)).collect();
-        tree.expect(&expected);
-        tree.expect(&expected[..1]);
-        tree.expect(&[]);
+        tree.prefetch(&expected);
+        tree.prefetch(&expected[..1]);
+        tree.prefetch(&[]);
     }
     assert_eq!((tree.digest(), tree.len()), (digest, 1002));
-    Tree::new(SEED, ExtendedTypes::Off).expect(&[("/", true), ("/a", true)]);
+    Tree::new(SEED, ExtendedTypes::Off).prefetch(&[("/", true), ("/a", true)]);
 }
 
 /// A list of more than 64 KiB goes a way of its own.

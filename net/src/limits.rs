@@ -1,7 +1,6 @@
 //! What the connections of all reactors together may take: how many handshakes in a time, and how many bytes of large
 //! requests.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -32,11 +31,11 @@ impl Limits {
     }
 }
 
-/// From 0 to just below 1. The standard library keys each of these hashers anew; there is nothing to guess here that
-/// would help anybody.
+/// From 0 to just below 1.
 fn dice() -> f64 {
     const BITS: u32 = 53;
-    let random = RandomState::new().build_hasher().finish() >> (u64::BITS - BITS);
+    // Without random numbers whoever may be turned away is.
+    let random = getrandom::u64().unwrap_or_default() >> (u64::BITS - BITS);
     random as f64 / (1_u64 << BITS) as f64
 }
 

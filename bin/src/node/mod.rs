@@ -10,6 +10,7 @@
 
 mod apart;
 mod descriptors;
+mod expiry;
 pub mod moment;
 pub mod recovery;
 pub mod replica;

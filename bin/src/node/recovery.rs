@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
@@ -39,6 +38,8 @@ pub enum RecoveryError {
         in_both: bool,
     },
     Log(LogError),
+    /// The kernel gives no random bytes.
+    Random(String),
 }
 
 impl fmt::Display for RecoveryError {
@@ -73,6 +74,9 @@ impl fmt::Display for RecoveryError {
                 belongs_in.display()
             ),
             RecoveryError::Log(error) => error.fmt(f),
+            RecoveryError::Random(error) => {
+                write!(f, "cannot have random bytes from the kernel, which keep hashes of paths secret: {error}")
+            }
         }
     }
 }
@@ -113,7 +117,7 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
             (Database::assemble(tree, sessions, owners, acls, zxid, rules), seed)
         }
         None => {
-            let seed = random_seed();
+            let seed = random_seed()?;
             (Database::new(HashSeed(seed.0), rules), seed)
         }
     };
@@ -121,7 +125,7 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
     let replayed = RefCell::new(&mut database);
     let ahead = &mut |records: &[&[u8]]| {
         let paths: Vec<(&str, bool)> = records.iter().filter_map(|bytes| Txn::path_ahead(bytes)).collect();
-        replayed.borrow().tree().expect(&paths);
+        replayed.borrow().tree().prefetch(&paths);
     };
     let visit =
         &mut |zxid: Zxid, bytes: &[u8]| replayed.borrow_mut().replay(zxid, bytes).map_err(|error| error.to_string());
@@ -230,12 +234,10 @@ fn load_newest(
 }
 
 /// Secret, so that nobody can choose paths whose hashes collide.
-fn random_seed() -> HashSeed {
+fn random_seed() -> Result<HashSeed, RecoveryError> {
     let mut seed = [0; 16];
-    for half in seed.chunks_exact_mut(8) {
-        half.copy_from_slice(&RandomState::new().build_hasher().finish().to_le_bytes());
-    }
-    HashSeed(seed)
+    getrandom::fill(&mut seed).map_err(|error| RecoveryError::Random(error.to_string()))?;
+    Ok(HashSeed(seed))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::view::canonical;
 impl Tree {
     /// Has what a change of these znodes will read on its way into the caches, as far as it is worth it: for several paths
     /// their cache misses overlap. With each path comes whether its name in its parent is needed.
-    pub fn expect(&self, paths: &[(&str, bool)]) {
+    pub fn prefetch(&self, paths: &[(&str, bool)]) {
         let hasher = &self.shared.hasher;
         for paths in paths.chunks(GROUP) {
             let mut group = [path::ROOT; GROUP];

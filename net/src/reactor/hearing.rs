@@ -101,8 +101,6 @@ impl Hearing {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use paddock_engine::expiry::ExpiryQueue;
-
     use super::{Hearing, PAUSE_MIN, pause_min};
     use crate::exchange::Pause;
 
@@ -191,28 +189,5 @@ mod tests {
             assert_eq!(hearing.take_pause(), None);
         }
         assert!(hearing.until() > start + ms(5000));
-    }
-
-    /// Each reactor's turns are long, and begin while others are in the midst of theirs.
-    #[test]
-    fn overload_without_end_does_not_keep_a_dead_session() {
-        for reactors in 1..=5_u32 {
-            let start = Instant::now();
-            let millis = |moment: Instant| moment.duration_since(start).as_millis() as u64;
-            let mut sessions = ExpiryQueue::new(2000);
-            sessions.arm(1, 4000, 0);
-            let mut hearings: Vec<Hearing> = (0..reactors).map(|_| Hearing::new(start, INTERVAL)).collect();
-            let is_gone = (1..200_u32).any(|turn| {
-                let number = turn % reactors;
-                let began = start + turn * ms(1300) / reactors;
-                let hearing = &mut hearings[number as usize];
-                hearing.note_poll(began, 3, 10, false);
-                if let Some(Pause { from, to }) = hearing.take_pause() {
-                    sessions.stand_still(millis(from), millis(to), millis(began));
-                }
-                sessions.pop_expired(millis(hearing.until())).is_some()
-            });
-            assert!(is_gone, "{reactors} reactors: it lives for ever");
-        }
     }
 }

@@ -68,7 +68,7 @@ use releases::Releases;
 use token::{SOURCES_BESIDE, Source};
 use view::ReactorView;
 
-pub use hearing::{PAUSE_MIN, pause_min};
+pub use hearing::{Hearing, PAUSE_MIN, pause_min};
 pub use reactors::ACCEPTOR;
 pub use settings::Settings;
 pub use token::{BELL, FOREIGN};

@@ -211,7 +211,7 @@ fn look_ahead(head: &Head, submission: &Submission, from: usize) {
             count += 1;
         }
     }
-    head.database().tree().expect(&paths[..count]);
+    head.database().tree().prefetch(&paths[..count]);
 }
 
 /// It has waited too long to be executed.

@@ -8,7 +8,6 @@
 use std::time::{Duration, Instant};
 
 use paddock_engine::database::Database;
-use paddock_engine::expiry::ExpiryQueue;
 use paddock_engine::keeper;
 use paddock_engine::request::asks_for_ephemeral;
 use paddock_engine::session_id::SessionIds;
@@ -22,6 +21,7 @@ use super::local_sessions::LocalSessions;
 use super::owed::Owed;
 use super::reports::{REPORT_WAIT, Reports};
 use crate::config::NewSessions;
+use crate::node::expiry::ExpiryQueue;
 use crate::node::moment::{Moment, Start};
 
 pub struct Sessions {

@@ -156,7 +156,15 @@ impl ExpiryQueue {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use paddock_net::exchange::Pause;
+    use paddock_net::reactor::Hearing;
+
     use super::ExpiryQueue;
+
+    /// How often a reactor reports.
+    const INTERVAL: Duration = Duration::from_millis(500);
 
     #[test]
     fn trap_080_never_early_and_at_most_a_tick_late() {
@@ -276,5 +284,28 @@ mod tests {
         assert_eq!(queue.next_due(), Some(12_000));
         queue.remove(1);
         assert_eq!(queue.next_due(), None);
+    }
+
+    /// Each reactor's turns are long, and begin while others are in the midst of theirs.
+    #[test]
+    fn overload_without_end_does_not_keep_a_dead_session() {
+        for reactors in 1..=5_u32 {
+            let start = Instant::now();
+            let millis = |moment: Instant| moment.duration_since(start).as_millis() as u64;
+            let mut sessions = ExpiryQueue::new(2000);
+            sessions.arm(1, 4000, 0);
+            let mut hearings: Vec<Hearing> = (0..reactors).map(|_| Hearing::new(start, INTERVAL)).collect();
+            let is_gone = (1..200_u32).any(|turn| {
+                let number = turn % reactors;
+                let began = start + turn * Duration::from_millis(1300) / reactors;
+                let hearing = &mut hearings[number as usize];
+                hearing.note_poll(began, 3, 10, false);
+                if let Some(Pause { from, to }) = hearing.take_pause() {
+                    sessions.stand_still(millis(from), millis(to), millis(began));
+                }
+                sessions.pop_expired(millis(hearing.until())).is_some()
+            });
+            assert!(is_gone, "{reactors} reactors: it lives for ever");
+        }
     }
 }
