@@ -1,4 +1,4 @@
-//! What a write costs the replica's thread, without sockets and disk: prepare, encode into a group, apply, and a version
+//! What a write costs the replica's thread, without sockets and disk: order, encode into a group, apply, and a version
 //! of every 64.
 //!
 //! Prints nanoseconds for each write, the median of the rounds. The work is the same in every run, so that instructions can be counted where
@@ -12,10 +12,11 @@
 
 use std::time::Instant;
 
+use paddock_engine::admit::admit;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::jute::Write;
-use paddock_engine::prepare::Caller;
+use paddock_engine::order::Caller;
 use paddock_engine::request::opcode;
 use paddock_engine::tree::{HashSeed, Reader};
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
@@ -51,9 +52,13 @@ impl Replica {
         replica
     }
 
+    fn next_header(&self) -> TxnHeader {
+        let zxid = self.database.last_zxid().next().expect("there are fewer writes than zxids");
+        TxnHeader { client: SESSION, cxid: 1, zxid: zxid.0, time: 1 }
+    }
+
     fn propose(&mut self, txn: &Txn<'_>) {
-        let zxid = self.database.last_zxid().next();
-        let header = TxnHeader { client: SESSION, cxid: 1, zxid: zxid.0, time: 1 };
+        let header = self.next_header();
         self.effects.reply.clear();
         txn.write(&header, &mut self.log);
         self.database.apply(&header, txn, Some(&mut self.effects));
@@ -76,10 +81,12 @@ impl Replica {
 
     fn write(&mut self, opcode: i32) {
         let body = std::mem::take(&mut self.body);
-        let caller = Caller { session: SESSION, ids: &[], is_local: false };
-        let txn = self.database.prepare(opcode, &body, caller).expect("the write is allowed");
+        let caller = Caller { ids: &[], is_local: false, has_moved: false };
+        let operation = admit(opcode, &body, false).expect("the write can be decoded");
+        let txn = self.database.order(&self.next_header(), &operation, caller).expect("it changes something");
+        assert!(!matches!(txn, Txn::Error(_)), "the write is allowed");
         self.propose(&txn);
-        drop(txn);
+        drop((txn, operation));
         self.body = body;
         self.body.clear();
     }

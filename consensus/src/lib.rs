@@ -5,6 +5,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod reign;
 mod zxid;
 
+pub use reign::Reign;
 pub use zxid::{Epoch, ServerId, Zxid};

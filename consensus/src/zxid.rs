@@ -4,14 +4,22 @@ use core::fmt;
 
 /// The name and the place of one transaction: the epoch in the high 32 bits, a counter in the low 32.
 ///
-/// A standalone server has no epochs and just counts, so that its zxids carry over into the epoch bits after 2^32
-/// transactions; the order stays right.
+/// A standalone server has no leader who begins an epoch: it counts in epoch 0, and begins the next one itself where the
+/// counter ends.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Zxid(pub i64);
 
-/// The reign of one leader.
+/// The number of one leader's reign.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Epoch(pub i32);
+
+impl Epoch {
+    /// The epoch that follows; `None` after the last.
+    #[must_use]
+    pub fn next(self) -> Option<Epoch> {
+        self.0.checked_add(1).map(Epoch)
+    }
+}
 
 /// The number of a server in its ensemble, as in `myid`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -31,13 +39,16 @@ impl Zxid {
         self.0 as u32
     }
 
-    /// The zxid that follows.
-    ///
-    /// # Panics
-    /// At 2^63 transactions.
+    /// The first one of an epoch that names a transaction.
+    pub const fn first_of(epoch: Epoch) -> Zxid {
+        Zxid((epoch.0 as i64) << u32::BITS | 1)
+    }
+
+    /// The zxid that follows in the same epoch; `None` at the end of the counter.
     #[must_use]
-    pub fn next(self) -> Zxid {
-        Zxid(self.0.checked_add(1).expect("zxids are exhausted"))
+    pub fn next(self) -> Option<Zxid> {
+        // Below the end of the counter nothing carries.
+        self.counter().checked_add(1).map(|_| Zxid(self.0 + 1))
     }
 }
 
@@ -65,5 +76,18 @@ mod tests {
         assert_eq!(zxid.counter(), 0xa2f);
         assert!(Zxid(0x1_ffff_ffff) < zxid);
         assert_eq!(Zxid(-1).epoch(), Epoch(-1));
+        assert_eq!(Zxid::first_of(Epoch(0x14)), Zxid(0x14_0000_0001));
+        assert_eq!(Zxid::first_of(Epoch(-1)).epoch(), Epoch(-1));
+    }
+
+    #[test]
+    fn a_counter_does_not_carry_into_the_epoch() {
+        assert_eq!(Zxid::ZERO.next(), Some(Zxid(1)));
+        assert_eq!(Zxid(0x1_ffff_fffe).next(), Some(Zxid(0x1_ffff_ffff)));
+        for last in [0xffff_ffff, 0x1_ffff_ffff, i64::MAX, -1] {
+            assert_eq!(Zxid(last).next(), None, "{last:x}");
+        }
+        assert_eq!(Zxid(i64::MIN).next(), Some(Zxid(i64::MIN + 1)));
+        assert_eq!((Epoch(0).next(), Epoch(i32::MAX).next()), (Some(Epoch(1)), None));
     }
 }

@@ -1,6 +1,6 @@
 //! From a transaction to a changed head.
 //!
-//! A prepared transaction always succeeds on the state it was prepared against. On replay it may meet a state that has
+//! An ordered transaction always succeeds on the state it was ordered against. On replay it may meet a state that has
 //! it already (ZooKeeper's snapshots are taken while the tree changes), so every case is idempotent: what is there
 //! stays, what is gone stays gone, counters only move forward.
 

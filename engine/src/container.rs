@@ -20,8 +20,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use crate::database::Database;
-use crate::tree::{OwnerKind, Znode};
+use crate::tree::{OwnerKind, Tree, Znode};
 use crate::txn::Txn;
 
 /// Znodes that the manager looks at in one turn.
@@ -30,7 +29,7 @@ const MINUTE_MS: u64 = 60_000;
 
 /// The paths of all containers and TTL znodes.
 #[derive(Debug, Default)]
-pub(crate) struct ContainerIndex {
+pub struct ContainerIndex {
     paths: BTreeSet<Box<str>>,
 }
 
@@ -93,7 +92,14 @@ impl ContainerManager {
 
     /// The next deletion, to be proposed before this is called again. Takes from `looks` what it looked at, and ends
     /// when there is nothing left of it.
-    pub fn next(&mut self, database: &Database, now_ms: u64, wall_ms: i64, looks: &mut usize) -> Option<Txn<'static>> {
+    pub fn next(
+        &mut self,
+        tree: &Tree,
+        index: &ContainerIndex,
+        now_ms: u64,
+        wall_ms: i64,
+        looks: &mut usize,
+    ) -> Option<Txn<'static>> {
         if self.at.is_none() && now_ms >= self.next_pass {
             self.at = Some(String::new());
             let interval = self.settings.check_interval_ms;
@@ -101,14 +107,14 @@ impl ContainerManager {
         }
         let at = self.at.as_mut()?;
         while now_ms >= self.next_delete && *looks > 0 {
-            let Some(path) = database.containers.after(at) else {
+            let Some(path) = index.after(at) else {
                 self.at = None;
                 return None;
             };
             *looks -= 1;
             at.clear();
             at.push_str(path);
-            if database.tree.get(path).is_some_and(|znode| self.settings.is_due(&znode, wall_ms)) {
+            if tree.get(path).is_some_and(|znode| self.settings.is_due(&znode, wall_ms)) {
                 self.next_delete = now_ms + MINUTE_MS / u64::from(self.settings.max_per_minute.max(1));
                 return Some(Txn::DeleteContainer { path: Cow::Owned(path.to_owned()) });
             }
@@ -154,7 +160,7 @@ mod tests {
         }
 
         fn apply(&mut self, txn: &Txn<'_>) {
-            let zxid = self.database.last_zxid().next().0;
+            let zxid = self.database.last_zxid().next().unwrap().0;
             let header = TxnHeader { client: 0, cxid: 0, zxid, time: self.wall_ms };
             self.database.apply(&header, txn, None);
         }
@@ -180,7 +186,9 @@ mod tests {
         /// What one turn deletes.
         fn turn(&mut self, manager: &mut ContainerManager, now_ms: u64) -> Vec<String> {
             let (mut looks, mut deleted) = (LOOKS_PER_TURN, Vec::new());
-            while let Some(txn) = manager.next(&self.database, now_ms, self.wall_ms, &mut looks) {
+            loop {
+                let (tree, index) = (self.database.tree(), self.database.containers());
+                let Some(txn) = manager.next(tree, index, now_ms, self.wall_ms, &mut looks) else { break };
                 self.apply(&txn);
                 let Txn::DeleteContainer { path } = txn else { panic!("{txn:?}") };
                 assert!(self.database.tree().get(&path).is_none());

@@ -1,7 +1,7 @@
 //! The replicated state: the tree, the sessions, and which ephemerals are whose.
 //!
-//! There is one writer. [`prepare`](crate::prepare) turns a request into a transaction against the newest state, the
-//! *head*, and [`apply`](crate::apply) changes the head by it. Both are pure: the time is an argument.
+//! There is one writer. [`order`](crate::order) turns a client's operation into a transaction against the newest state, the
+//! *head*, and [`apply`](crate::apply) changes the head by it. Both are pure: time and zxid are arguments.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use paddock_consensus::Zxid;
 
 use crate::acl::{AclTable, Authority, Entry, Id, perms};
 use crate::container::ContainerIndex;
-use crate::quota::{ExceededQuota, QuotaIndex};
+use crate::quota::{Difference, ExceededQuota, QuotaIndex, SubtreeCount, Usage};
 use crate::stat::Stat;
 use crate::tree::{ExtendedTypes, HashSeed, NewZnode, OwnerKind, Tree, owner_kind};
 
@@ -148,6 +148,46 @@ impl Database {
     pub fn ephemerals_with_prefix<'d>(&'d self, session: i64, prefix: &'d str) -> impl Iterator<Item = &'d str> {
         let is_blank = matches!(prefix.trim_matches(|c| c <= ' '), "" | "/");
         self.ephemerals_of(session).filter(move |path| is_blank || path.starts_with(prefix))
+    }
+
+    /// The paths of the containers and TTL znodes of the head.
+    pub fn containers(&self) -> &ContainerIndex {
+        &self.containers
+    }
+
+    /// A limit that a write has met since this was asked last. Others met meanwhile are not told.
+    pub fn take_exceeded_quota(&mut self) -> Option<ExceededQuota> {
+        self.exceeded_quota.take()
+    }
+
+    /// What has to be counted before this znode is created.
+    pub(crate) fn count_before_creation(&self, path: &str) -> Option<SubtreeCount> {
+        SubtreeCount::before_creation(self.tree.head(), path)
+    }
+
+    /// The same, all of it now.
+    pub(crate) fn count_at_once(&self, path: &str) -> Option<Usage> {
+        self.count_before_creation(path)?.go_on(self.tree.head(), &mut { usize::MAX })
+    }
+
+    /// Counts anew what every quota that has a stats znode is about.
+    pub(crate) fn recount_quotas(&mut self) {
+        self.quotas.recount(&mut self.tree);
+    }
+
+    /// Accounts for a znode that was just created. `counted` is what was counted before.
+    pub(crate) fn charge_creation(&mut self, path: &str, bytes: usize, counted: Option<Usage>) {
+        self.quotas.charge_creation(&mut self.tree, path, bytes, counted);
+    }
+
+    /// Accounts for a znode that was just deleted.
+    pub(crate) fn charge_deletion(&mut self, path: &str, bytes: usize) {
+        self.quotas.charge_deletion(&mut self.tree, path, bytes);
+    }
+
+    /// Accounts for data that was just changed.
+    pub(crate) fn charge(&mut self, path: &str, difference: Difference) {
+        self.quotas.charge(&mut self.tree, path, difference);
     }
 
     pub(crate) fn add_ephemeral(&mut self, session: i64, path: &str) {

@@ -1,4 +1,5 @@
-//! What ClickHouse asks of ClickHouse Keeper beyond ZooKeeper: its records, and how its answers are formed.
+//! What ClickHouse asks of ClickHouse Keeper beyond ZooKeeper, and what nothing else in this project means by `keeper`: the
+//! operations and their records.
 //!
 //! A connection may ask for these once it has read what this server can do, as ClickHouse's client does first of all; to
 //! every other connection they are unknown. What they change is logged as ZooKeeper's own transactions:
@@ -12,15 +13,11 @@
 //! | 505 | remove if it is there, has this version and no children | delete, or none | |
 //!
 //! Permissions are ZooKeeper's: DELETE on the parent of each znode that goes. The reads among Keeper's operations (500,
-//! 506) are the reactors' business. An answer has the types that were asked with; only the body of a multi's must be
-//! formed anew, because a member may have become no member of the transaction, or many.
+//! 506) are the reactors' business. As members of a multi, 501 and 504 are checks that see what earlier members do.
 
-use std::borrow::Cow;
-
-use crate::jute::{Malformed, Reader, Write};
-use crate::request::{self, Create, Text, Versioned, opcode as zookeeper, read_member};
+use crate::jute::{Malformed, Reader};
+use crate::request::Text;
 use crate::stat::WIRE_LENGTH;
-use crate::txn::Txn;
 
 /// The numbers of Keeper's operations.
 pub mod opcode {
@@ -82,177 +79,6 @@ pub fn stat_matches(wanted: &[u8; WIRE_LENGTH], shown: &[u8; WIRE_LENGTH]) -> bo
         at += length;
         wanted == shown || wanted.iter().all(|byte| *byte == 0xff)
     })
-}
-
-/// One member of a multi.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Member<'a> {
-    ZooKeepers(request::Member<'a>),
-    CheckNotExists(Versioned<'a>),
-    CreateIfNotExists(Create<'a>),
-    RemoveRecursive(RemoveRecursive<'a>),
-    CheckStat(CheckStat<'a>),
-    TryRemove(Versioned<'a>),
-}
-
-/// The members of a multi, which may be Keeper's too.
-pub fn read_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<Member<'a>>, Malformed> {
-    let mut members = Vec::new();
-    loop {
-        let opcode = reader.i32()?;
-        let done = reader.bool()?;
-        reader.i32()?;
-        if done {
-            return Ok(members);
-        }
-        members.push(match opcode {
-            opcode::CHECK_NOT_EXISTS => Member::CheckNotExists(Versioned::read(reader)?),
-            opcode::CREATE_IF_NOT_EXISTS => Member::CreateIfNotExists(Create::read(zookeeper::CREATE, reader)?),
-            opcode::REMOVE_RECURSIVE => Member::RemoveRecursive(RemoveRecursive::read(reader)?),
-            opcode::CHECK_STAT => Member::CheckStat(CheckStat::read(reader)?),
-            opcode::TRY_REMOVE => Member::TryRemove(Versioned::read(reader)?),
-            opcode => Member::ZooKeepers(read_member(opcode, reader)?),
-        });
-    }
-}
-
-/// The same question as [`request::asks_for_ephemeral`], of one who may ask for Keeper's operations.
-pub fn asks_for_ephemeral(opcode: i32, body: &[u8]) -> bool {
-    let reader = &mut Reader::new(body);
-    let is_ephemeral = |create: &Create<'_>| matches!(create.flags, 1 | 3);
-    match opcode {
-        opcode::CREATE_IF_NOT_EXISTS => {
-            Create::read(zookeeper::CREATE, reader).is_ok_and(|create| is_ephemeral(&create))
-        }
-        zookeeper::MULTI => read_multi(reader).is_ok_and(|members| {
-            members.iter().any(|member| match member {
-                Member::CreateIfNotExists(create) => is_ephemeral(create),
-                Member::ZooKeepers(request::Member::Create(create)) => {
-                    create.opcode != zookeeper::CREATE_CONTAINER && is_ephemeral(create)
-                }
-                _ => false,
-            })
-        }),
-        opcode => request::asks_for_ephemeral(opcode, body),
-    }
-}
-
-/// What becomes of a write, and how it is answered.
-#[derive(Clone, Debug)]
-pub struct Prepared<'a> {
-    /// `None`: nothing is to be changed, which takes no zxid.
-    pub txn: Option<Txn<'a>>,
-    pub reply: ReplyForm<'a>,
-}
-
-impl<'a> From<Txn<'a>> for Prepared<'a> {
-    fn from(txn: Txn<'a>) -> Self {
-        Prepared { txn: Some(txn), reply: ReplyForm::OfTxn }
-    }
-}
-
-/// The body of an answer.
-#[derive(Clone, Debug)]
-pub enum ReplyForm<'a> {
-    /// What the transaction gave.
-    OfTxn,
-    Empty,
-    Path(Cow<'a, str>),
-    /// Of a multi that succeeded: one for each member that was asked for.
-    Members(Vec<Shown<'a>>),
-}
-
-/// A member's result.
-#[derive(Clone, Debug)]
-pub enum Shown<'a> {
-    /// The transaction's next.
-    OfTxn,
-    /// The same under another type.
-    OfTxnAs(i32),
-    /// This, instead of the transaction's next so many.
-    Instead { opcode: i32, path: Option<Cow<'a, str>>, members: usize },
-}
-
-impl ReplyForm<'_> {
-    /// One that outlives the request.
-    pub fn into_owned(self) -> ReplyForm<'static> {
-        let owned = |path: Cow<'_, str>| Cow::Owned(path.into_owned());
-        match self {
-            ReplyForm::OfTxn => ReplyForm::OfTxn,
-            ReplyForm::Empty => ReplyForm::Empty,
-            ReplyForm::Path(path) => ReplyForm::Path(owned(path)),
-            ReplyForm::Members(shown) => ReplyForm::Members(
-                shown
-                    .into_iter()
-                    .map(|shown| match shown {
-                        Shown::OfTxn => Shown::OfTxn,
-                        Shown::OfTxnAs(opcode) => Shown::OfTxnAs(opcode),
-                        Shown::Instead { opcode, path, members } => {
-                            Shown::Instead { opcode, path: path.map(owned), members }
-                        }
-                    })
-                    .collect(),
-            ),
-        }
-    }
-
-    /// The body of the answer, from that of the transaction.
-    pub fn body<'b>(&self, of_txn: &'b [u8]) -> Cow<'b, [u8]> {
-        match self {
-            ReplyForm::OfTxn => Cow::Borrowed(of_txn),
-            ReplyForm::Empty => Cow::Borrowed(&[]),
-            ReplyForm::Path(path) => {
-                let mut body = Vec::new();
-                body.put_string(path);
-                Cow::Owned(body)
-            }
-            ReplyForm::Members(shown) => Cow::Owned(form_members(shown, of_txn)),
-        }
-    }
-}
-
-fn form_members(shown: &[Shown<'_>], mut of_txn: &[u8]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(of_txn.len());
-    for shown in shown {
-        match shown {
-            Shown::OfTxn => body.extend_from_slice(next_result(&mut of_txn)),
-            Shown::OfTxnAs(opcode) => {
-                body.put_i32(*opcode);
-                body.extend_from_slice(&next_result(&mut of_txn)[4..]);
-            }
-            Shown::Instead { opcode, path, members } => {
-                for _ in 0..*members {
-                    next_result(&mut of_txn);
-                }
-                body.put_i32(*opcode);
-                body.put_bool(false);
-                body.put_i32(0);
-                path.iter().for_each(|path| body.put_string(path));
-            }
-        }
-    }
-    body.extend_from_slice(of_txn);
-    body
-}
-
-/// Takes one result, header and all, off what applying a multi gave.
-fn next_result<'b>(rest: &mut &'b [u8]) -> &'b [u8] {
-    const OURS: &str = "applying a multi writes whole results";
-    let mut reader = Reader::new(rest);
-    let opcode = reader.i32().expect(OURS);
-    reader.array::<5>().expect(OURS);
-    if matches!(opcode, zookeeper::CREATE | zookeeper::CREATE2) {
-        reader.buffer().expect(OURS);
-    }
-    if matches!(opcode, zookeeper::CREATE2 | zookeeper::SET_DATA) {
-        reader.array::<WIRE_LENGTH>().expect(OURS);
-    }
-    if opcode == zookeeper::ERROR {
-        reader.i32().expect(OURS);
-    }
-    let (result, after) = rest.split_at(rest.len() - reader.rest().len());
-    *rest = after;
-    result
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The storage engine: what a transaction is, the tree it changes, and the disk it is kept on.
 //!
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
-//! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`txn`], [`event`]), the state
-//! ([`tree`], [`database`], [`prepare`], [`apply`], [`application`], [`replay`], [`container`], [`quota`], [`keeper`],
-//! [`ephemerals`], [`session_id`]), the disk ([`io`], [`progress`], [`log`], [`snapshot`]), and ZooKeeper's files
-//! ([`zookeeper`]).
+//! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`keeper`], [`txn`], [`event`]), the
+//! state ([`tree`], [`database`], [`container`], [`quota`], [`ephemerals`], [`session_id`]), the way of a write
+//! ([`admit`], [`order`], [`apply`], [`application`], [`answer`], [`replay`]), the disk ([`io`], [`progress`], [`log`],
+//! [`snapshot`]), and ZooKeeper's files ([`zookeeper`]).
 
 pub mod acl;
+pub mod admit;
+pub mod answer;
 pub mod application;
 pub mod apply;
 pub mod container;
@@ -18,8 +20,8 @@ pub mod io;
 pub mod jute;
 pub mod keeper;
 pub mod log;
+pub mod order;
 pub mod path;
-pub mod prepare;
 pub mod progress;
 pub mod quota;
 pub mod replay;

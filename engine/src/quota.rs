@@ -20,7 +20,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::ops::Bound;
 
-use crate::database::Database;
 use crate::error::Code;
 use crate::jute::Reader;
 use crate::tree::{Tree, View, Znode};
@@ -254,6 +253,11 @@ impl SubtreeCount {
         SubtreeCount { walk: Walk::below(top), usage }
     }
 
+    /// What has to be counted before this znode is created: of a stats znode, the subtree that it is about.
+    pub(crate) fn before_creation(view: View<'_>, path: &str) -> Option<SubtreeCount> {
+        prefix_of(path, STATS).map(|prefix| SubtreeCount::of(view, prefix))
+    }
+
     /// Looks at about as many znodes as there are steps. The usage, once all are counted.
     pub(crate) fn go_on(&mut self, view: View<'_>, steps: &mut usize) -> Option<Usage> {
         let SubtreeCount { walk, usage } = self;
@@ -261,61 +265,46 @@ impl SubtreeCount {
     }
 }
 
-impl Database {
-    /// What has to be counted before this znode is created: of a stats znode, the subtree that it is about.
-    pub(crate) fn count_before_creation(&self, path: &str) -> Option<SubtreeCount> {
-        prefix_of(path, STATS).map(|prefix| SubtreeCount::of(self.tree.head(), prefix))
-    }
-
-    /// The same, all of it now.
-    pub(crate) fn count_at_once(&self, path: &str) -> Option<Usage> {
-        self.count_before_creation(path)?.go_on(self.tree.head(), &mut { usize::MAX })
-    }
-
+impl QuotaIndex {
     /// Counts anew what every quota that has a stats znode is about.
-    pub(crate) fn recount_quotas(&mut self) {
-        for prefix in &self.quotas.prefixes {
+    pub(crate) fn recount(&self, tree: &mut Tree) {
+        for prefix in &self.prefixes {
             let stats = format!("{QUOTAS}{prefix}{STATS}");
-            let head = self.tree.head();
+            let head = tree.head();
             if head.get(&stats).is_some() {
                 let usage = SubtreeCount::of(head, prefix).go_on(head, &mut { usize::MAX });
                 let text = usage.expect("a count without a bound comes to its end").text();
-                self.tree.rewrite_data(&stats, Some(text.as_bytes()));
+                tree.rewrite_data(&stats, Some(text.as_bytes()));
             }
         }
     }
 
     /// Accounts for a znode that was just created. `counted` is what was counted before.
-    pub(crate) fn charge_creation(&mut self, path: &str, bytes: usize, counted: Option<Usage>) {
-        self.quotas.note(path);
+    pub(crate) fn charge_creation(&mut self, tree: &mut Tree, path: &str, bytes: usize, counted: Option<Usage>) {
+        self.note(path);
         if let (Some(prefix), Some(mut usage)) = (prefix_of(path, STATS), counted) {
             if is_below(path, prefix) {
                 usage = usage.plus(Difference::creation(bytes));
             }
-            self.tree.rewrite_data(path, Some(usage.text().as_bytes()));
+            tree.rewrite_data(path, Some(usage.text().as_bytes()));
         }
-        self.charge(path, Difference::creation(bytes));
+        self.charge(tree, path, Difference::creation(bytes));
     }
 
     /// Accounts for a znode that was just deleted.
-    pub(crate) fn charge_deletion(&mut self, path: &str, bytes: usize) {
-        self.quotas.forget(path);
-        self.charge(path, Difference::deletion(bytes));
+    pub(crate) fn charge_deletion(&mut self, tree: &mut Tree, path: &str, bytes: usize) {
+        self.forget(path);
+        self.charge(tree, path, Difference::deletion(bytes));
     }
 
     /// Adds to the stats of the quota that the path is under. Where they are missing, nothing is counted.
-    pub(crate) fn charge(&mut self, path: &str, difference: Difference) {
-        let Some(prefix) = self.quotas.deepest(path) else { return };
+    pub(crate) fn charge(&self, tree: &mut Tree, path: &str, difference: Difference) {
+        let Some(prefix) = self.deepest(path) else { return };
         let stats = format!("{QUOTAS}{prefix}{STATS}");
-        if let Some(znode) = self.tree.get(&stats) {
+        if let Some(znode) = tree.get(&stats) {
             let text = Usage::of(znode).plus(difference).text();
-            self.tree.rewrite_data(&stats, Some(text.as_bytes()));
+            tree.rewrite_data(&stats, Some(text.as_bytes()));
         }
-    }
-
-    /// A limit that a write has met since this was asked last. Others met meanwhile are not told.
-    pub fn take_exceeded_quota(&mut self) -> Option<ExceededQuota> {
-        self.exceeded_quota.take()
     }
 }
 
@@ -334,15 +323,25 @@ pub struct ExceededQuota {
 
 /// Holds writes against the quotas of the head.
 pub(crate) struct QuotaCheck<'d> {
-    pub(crate) enforced: bool,
-    pub(crate) tree: &'d Tree,
-    pub(crate) quotas: &'d QuotaIndex,
-    pub(crate) exceeded: &'d mut Option<ExceededQuota>,
+    enforced: bool,
+    tree: &'d Tree,
+    quotas: &'d QuotaIndex,
+    exceeded: &'d mut Option<ExceededQuota>,
     /// What earlier members of the same multi will add, by prefix.
-    pub(crate) ahead: HashMap<&'d str, Difference>,
+    ahead: HashMap<&'d str, Difference>,
 }
 
-impl QuotaCheck<'_> {
+impl<'d> QuotaCheck<'d> {
+    /// One that refuses only where limits are `enforced`. What it finds exceeded is left in `exceeded`.
+    pub(crate) fn new(
+        enforced: bool,
+        tree: &'d Tree,
+        quotas: &'d QuotaIndex,
+        exceeded: &'d mut Option<ExceededQuota>,
+    ) -> QuotaCheck<'d> {
+        QuotaCheck { enforced, tree, quotas, exceeded, ahead: HashMap::new() }
+    }
+
     /// `Err` where a hard limit would be exceeded. A hard limit replaces the soft one of its kind.
     pub(crate) fn check(&mut self, path: &str, difference: Difference) -> Result<(), Code> {
         if !self.enforced {

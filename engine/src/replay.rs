@@ -1,6 +1,6 @@
-//! From the bytes of a transaction to a changed head: what was prepared in an earlier life, or by another server.
+//! From the bytes of a transaction to a changed head: what was ordered in an earlier life, or by another server.
 //!
-//! [`apply`](crate::apply) takes for granted what [`prepare`](crate::prepare) has made sure of. Nothing of that is certain
+//! [`apply`](crate::apply) takes for granted what [`order`](crate::order) has made sure of. Nothing of that is certain
 //! of bytes: a checksum says that they are what was written, not who wrote them. So it is looked at here, before anything
 //! changes.
 

@@ -85,6 +85,11 @@ pub struct Create<'a> {
 }
 
 impl<'a> Create<'a> {
+    /// Whether it would make an ephemeral, if it were to succeed.
+    pub fn asks_for_ephemeral(&self) -> bool {
+        matches!(self.opcode, opcode::CREATE | opcode::CREATE2) && matches!(self.flags, 1 | 3)
+    }
+
     pub fn read(opcode: i32, reader: &mut Reader<'a>) -> Result<Create<'a>, Malformed> {
         let path = reader.string()?;
         let data = reader.buffer()?;
@@ -240,45 +245,11 @@ pub fn write_multi_header(opcode: i32, done: bool, code: i32, out: &mut Vec<u8>)
     out.put_i32(code);
 }
 
-/// One member of a multiRead.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ReadMember<'a> {
-    /// getData or getChildren.
-    pub opcode: i32,
-    pub path: Cow<'a, str>,
-}
-
-/// The members of a multiRead, or `Malformed` for anything that ZooKeeper refuses as a whole: other operations than
-/// getData and getChildren, a null path. Their watch flags mean nothing.
-pub fn read_multi_read<'a>(reader: &mut Reader<'a>) -> Result<Vec<ReadMember<'a>>, Malformed> {
-    let mut members = Vec::new();
-    loop {
-        let opcode = reader.i32()?;
-        let done = reader.bool()?;
-        reader.i32()?;
-        if done {
-            return Ok(members);
-        }
-        if !matches!(opcode, opcode::GET_DATA | opcode::GET_CHILDREN) {
-            return Err(Malformed);
-        }
-        let path = Watched::read(reader)?.path.ok_or(Malformed)?;
-        members.push(ReadMember { opcode, path });
-    }
-}
-
-/// One member of a multi.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Member<'a> {
-    Create(Create<'a>),
-    Delete(Versioned<'a>),
-    SetData(SetData<'a>),
-    Check(Versioned<'a>),
-}
-
-/// The members of a multi, or `Malformed` for anything that ZooKeeper refuses as a whole: read members, other
-/// operations, flags that name no mode, a null list or path.
-pub fn read_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<Member<'a>>, Malformed> {
+/// The members of a multi or multiRead, each decoded by `read_member` from its opcode and what follows.
+pub fn read_members<'a, M>(
+    reader: &mut Reader<'a>,
+    mut read_member: impl FnMut(i32, &mut Reader<'a>) -> Result<M, Malformed>,
+) -> Result<Vec<M>, Malformed> {
     let mut members = Vec::new();
     loop {
         let opcode = reader.i32()?;
@@ -291,53 +262,6 @@ pub fn read_multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<Member<'a>>, Malfor
     }
 }
 
-pub(crate) fn read_member<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Member<'a>, Malformed> {
-    let (member, has_path) = match opcode {
-        opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => {
-            let create = read_member_create(opcode, reader)?;
-            let has_path = create.path.is_some();
-            (Member::Create(create), has_path)
-        }
-        opcode::DELETE => {
-            let delete = Versioned::read(reader)?;
-            let has_path = delete.path.is_some();
-            (Member::Delete(delete), has_path)
-        }
-        opcode::SET_DATA => {
-            let set_data = SetData::read(reader)?;
-            let has_path = set_data.path.is_some();
-            (Member::SetData(set_data), has_path)
-        }
-        opcode::CHECK => {
-            let check = Versioned::read(reader)?;
-            let has_path = check.path.is_some();
-            (Member::Check(check), has_path)
-        }
-        _ => return Err(Malformed),
-    };
-    if has_path { Ok(member) } else { Err(Malformed) }
-}
-
-/// In a multi the flags decide the kind of create as much as the opcode: flag 4 makes a container of each, and a createTTL
-/// whose flags name no TTL mode is a plain create. What a createTTL has wrong is the error of the member.
-fn read_member_create<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<Create<'a>, Malformed> {
-    let mut create = Create::read(opcode, reader)?;
-    let with_ttl = matches!(create.flags, 5 | 6);
-    if opcode == opcode::CREATE_TTL {
-        if with_ttl {
-            return Ok(create);
-        }
-        create.opcode = opcode::CREATE;
-        create.ttl = -1;
-    } else if create.acl.is_none() || with_ttl || !(0..=4).contains(&create.flags) {
-        return Err(Malformed);
-    }
-    if create.flags == 4 {
-        create.opcode = opcode::CREATE_CONTAINER;
-    }
-    Ok(create)
-}
-
 /// The path that a sync gives, as it lies in its body, length and all; the reply repeats it.
 pub fn sync_path(body: &[u8]) -> Result<&[u8], Malformed> {
     let mut reader = Reader::new(body);
@@ -345,24 +269,29 @@ pub fn sync_path(body: &[u8]) -> Result<&[u8], Malformed> {
     Ok(&body[..body.len() - reader.rest().len()])
 }
 
-/// Whether this request would create an ephemeral, if it were to succeed: a session must be known everywhere before.
-pub fn asks_for_ephemeral(opcode: i32, body: &[u8]) -> bool {
-    let reader = &mut Reader::new(body);
-    let is_ephemeral = |create: &Create<'_>| {
-        matches!(create.opcode, opcode::CREATE | opcode::CREATE2) && matches!(create.flags, 1 | 3)
-    };
-    match opcode {
-        opcode::CREATE | opcode::CREATE2 => Create::read(opcode, reader).is_ok_and(|create| is_ephemeral(&create)),
-        opcode::MULTI => read_multi(reader).is_ok_and(|members| {
-            members.iter().any(|member| matches!(member, Member::Create(create) if is_ephemeral(create)))
-        }),
-        _ => false,
+/// One member of a multiRead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReadMember<'a> {
+    /// getData or getChildren.
+    pub opcode: i32,
+    pub path: Cow<'a, str>,
+}
+
+impl<'a> ReadMember<'a> {
+    /// `Malformed` for anything for which ZooKeeper refuses the whole multiRead: other operations than getData and
+    /// getChildren, a null path. The watch flag means nothing.
+    pub fn read(opcode: i32, reader: &mut Reader<'a>) -> Result<ReadMember<'a>, Malformed> {
+        if !matches!(opcode, opcode::GET_DATA | opcode::GET_CHILDREN) {
+            return Err(Malformed);
+        }
+        let path = Watched::read(reader)?.path.ok_or(Malformed)?;
+        Ok(ReadMember { opcode, path })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Create, Member, SetWatches, asks_for_ephemeral, opcode, read_multi, read_multi_read};
+    use super::{Create, ReadMember, SetWatches, opcode, read_members};
     use crate::jute::{Malformed, Reader, Write};
 
     fn create_body(flags: i32, acl_count: i32) -> Vec<u8> {
@@ -395,36 +324,10 @@ mod tests {
     }
 
     #[test]
-    fn members_by_opcode_and_flags() {
-        let body = multi(&[(opcode::CREATE, create_body(4, 0)), (opcode::CREATE2, create_body(3, 0))]);
-        let members = read_multi(&mut Reader::new(&body)).unwrap();
-        let kinds: Vec<i32> =
-            members.iter().map(|m| if let Member::Create(create) = m { create.opcode } else { 0 }).collect();
-        assert_eq!(kinds, [opcode::CREATE_CONTAINER, opcode::CREATE2]);
-    }
-
-    #[test]
-    fn requests_that_ask_for_an_ephemeral() {
-        let ephemeral = create_body(1, 0);
-        for (opcode, body, asks) in [
-            (opcode::CREATE, ephemeral.clone(), true),
-            (opcode::CREATE2, create_body(3, 0), true),
-            (opcode::CREATE, create_body(2, 0), false),
-            (opcode::CREATE_CONTAINER, create_body(4, 0), false),
-            (opcode::CREATE, ephemeral[..9].to_vec(), false),
-            (opcode::SET_DATA, ephemeral.clone(), false),
-            (opcode::MULTI, multi(&[(opcode::CREATE, create_body(0, 0)), (opcode::CREATE2, ephemeral.clone())]), true),
-            (opcode::MULTI, multi(&[(opcode::CREATE, create_body(0, 0))]), false),
-        ] {
-            assert_eq!(asks_for_ephemeral(opcode, &body), asks, "{opcode} {body:?}");
-        }
-    }
-
-    #[test]
     fn what_a_multi_read_refuses_as_a_whole() {
         let watched = |path: &[u8]| [&(path.len() as i32).to_be_bytes()[..], path, &[1]].concat();
         let body = multi(&[(opcode::GET_DATA, watched(b"/a")), (opcode::GET_CHILDREN, watched(b""))]);
-        let members = read_multi_read(&mut Reader::new(&body)).unwrap();
+        let members = read_members(&mut Reader::new(&body), ReadMember::read).unwrap();
         let seen: Vec<(i32, &str)> = members.iter().map(|member| (member.opcode, &*member.path)).collect();
         assert_eq!(seen, [(opcode::GET_DATA, "/a"), (opcode::GET_CHILDREN, "")]);
         for member in [
@@ -434,9 +337,9 @@ mod tests {
             (opcode::GET_DATA, vec![255, 255, 255, 255, 0]),
             (opcode::GET_DATA, vec![0, 0, 0, 9]),
         ] {
-            assert_eq!(read_multi_read(&mut Reader::new(&multi(&[member]))), Err(Malformed));
+            assert_eq!(read_members(&mut Reader::new(&multi(&[member])), ReadMember::read), Err(Malformed));
         }
-        assert_eq!(read_multi_read(&mut Reader::new(&multi(&[]))), Ok(vec![]));
+        assert_eq!(read_members(&mut Reader::new(&multi(&[])), ReadMember::read), Ok(vec![]));
     }
 
     #[test]
@@ -455,38 +358,5 @@ mod tests {
         assert_eq!((request.child, request.persistent, request.recursive), (path("/c"), path("/p"), None));
         let request = read(opcode::SET_WATCHES);
         assert_eq!((request.persistent, request.recursive), (Some(vec![]), Some(vec![])));
-    }
-
-    #[test]
-    fn a_create_with_ttl_goes_by_its_flags() {
-        let member = |flags, acl_count| {
-            let mut body = create_body(flags, acl_count);
-            body.put_i64(7);
-            let body = multi(&[(opcode::CREATE_TTL, body)]);
-            let Ok(members) = read_multi(&mut Reader::new(&body)) else { panic!() };
-            let [Member::Create(create)] = &members[..] else { panic!("{members:?}") };
-            (create.opcode, create.flags, create.ttl, create.acl.is_some())
-        };
-        assert_eq!(member(5, 0), (opcode::CREATE_TTL, 5, 7, true));
-        assert_eq!(member(2, 0), (opcode::CREATE, 2, -1, true));
-        assert_eq!(member(4, 0), (opcode::CREATE_CONTAINER, 4, -1, true));
-        assert_eq!(member(7, -1), (opcode::CREATE, 7, -1, false), "errors of the member");
-    }
-
-    #[test]
-    fn what_a_multi_refuses_as_a_whole() {
-        for member in [
-            (opcode::EXISTS, vec![0, 0, 0, 0, 0]),
-            (opcode::MULTI, vec![]),
-            (opcode::CREATE, create_body(7, 0)),
-            (opcode::CREATE, create_body(5, 0)),
-            (opcode::CREATE, create_body(0, -1)),
-            (opcode::DELETE, vec![255, 255, 255, 255, 0, 0, 0, 0]),
-            (opcode::DELETE, vec![0, 0, 0, 9]),
-        ] {
-            assert_eq!(read_multi(&mut Reader::new(&multi(&[member]))), Err(Malformed));
-        }
-        assert_eq!(read_multi(&mut Reader::new(&[])), Err(Malformed), "no end mark");
-        assert_eq!(read_multi(&mut Reader::new(&multi(&[]))), Ok(vec![]));
     }
 }

@@ -1,6 +1,6 @@
 //! Transactions: what is proposed, logged and replayed, in ZooKeeper's own bytes.
 //!
-//! A transaction is `TxnHeader · body · TxnDigest`. The one who prepares it fixes everything that could differ between
+//! A transaction is `TxnHeader · body · TxnDigest`. The one who orders it fixes everything that could differ between
 //! replicas (zxid, time, the number of a sequential znode, versions, expanded ACLs); whoever applies it computes nothing
 //! of that again.
 
@@ -27,7 +27,7 @@ pub struct TxnHeader {
     /// The client's xid.
     pub cxid: i32,
     pub zxid: i64,
-    /// Wall clock of the one who prepared it, ms.
+    /// Wall clock of the one who ordered it, ms.
     pub time: i64,
 }
 

@@ -57,7 +57,7 @@ fn database() -> Database {
 /// What becomes of a transaction in the next place, from this session.
 fn replay_from(client: i64, txn: &Txn<'_>) -> (Result<(), ReplayError>, Database) {
     let mut database = database();
-    let zxid = database.last_zxid().next();
+    let zxid = database.last_zxid().next().unwrap();
     let bytes = encoded(&header(client, zxid.0), txn);
     let outcome = catch_unwind(AssertUnwindSafe(|| database.replay(zxid, &bytes)));
     (outcome.unwrap_or_else(|_| panic!("{txn:?} panics")), database)
@@ -152,7 +152,7 @@ fn odd_numbers_are_numbers() {
         ] {
             let (outcome, mut after) = replay_from(SESSION, &txn);
             assert_eq!(outcome, Ok(()), "{txn:?}");
-            let zxid = after.last_zxid().next();
+            let zxid = after.last_zxid().next().unwrap();
             assert_eq!(after.replay(zxid, &encoded(&header(SESSION, zxid.0), &create(PLAIN, "/after"))), Ok(()));
         }
     }
@@ -172,7 +172,7 @@ fn bytes_that_are_no_transaction_are_refused() {
     refused(&nested, ReplayError::Undecodable);
     sessions.into_iter().for_each(|member| refused(&Txn::Multi(vec![member]), ReplayError::Undecodable));
     let mut database = database();
-    let zxid = database.last_zxid().next();
+    let zxid = database.last_zxid().next().unwrap();
     let whole = encoded(&header(SESSION, zxid.0), &create(EPHEMERAL, "/e"));
     for end in 0..whole.len() {
         // A create without its last field is one of an old server.
@@ -184,7 +184,7 @@ fn bytes_that_are_no_transaction_are_refused() {
         bytes[28..32].copy_from_slice(&i32::to_be_bytes(unknown));
         assert_eq!(database.replay(zxid, &bytes), Err(ReplayError::Undecodable), "type {unknown}");
     }
-    assert_eq!(database.last_zxid().next(), zxid);
+    assert_eq!(database.last_zxid().next().unwrap(), zxid);
 }
 
 #[test]
@@ -195,15 +195,15 @@ fn a_transaction_comes_after_the_last_and_is_not_too_long() {
         let outcome = database.replay(Zxid(zxid), &encoded(&header(SESSION, zxid), &Txn::Error(1)));
         assert_eq!(outcome, Err(ReplayError::Gap(last)), "{zxid}");
     }
-    let outcome = database.replay(last.next(), &encoded(&header(SESSION, last.0), &Txn::Error(1)));
+    let outcome = database.replay(last.next().unwrap(), &encoded(&header(SESSION, last.0), &Txn::Error(1)));
     assert_eq!(outcome, Err(ReplayError::Header(last)));
-    let mut long = encoded(&header(SESSION, last.next().0), &Txn::Error(1));
+    let mut long = encoded(&header(SESSION, last.next().unwrap().0), &Txn::Error(1));
     long.resize(RECORD_BYTES_MAX + 1, 0);
-    assert_eq!(database.replay(last.next(), &long), Err(ReplayError::TooLong(RECORD_BYTES_MAX + 1)));
-    let mut other = encoded(&header(SESSION, last.next().0), &Txn::Error(1));
+    assert_eq!(database.replay(last.next().unwrap(), &long), Err(ReplayError::TooLong(RECORD_BYTES_MAX + 1)));
+    let mut other = encoded(&header(SESSION, last.next().unwrap().0), &Txn::Error(1));
     write_digest(0, &mut other);
     let computed = database.tree().digest();
-    assert_eq!(database.replay(last.next(), &other), Err(ReplayError::Digest { computed, written: 0 }));
+    assert_eq!(database.replay(last.next().unwrap(), &other), Err(ReplayError::Digest { computed, written: 0 }));
 
     let exhausted = Zxid(i64::MAX);
     let tree = Tree::new(HashSeed([7; 16]), ExtendedTypes::Off);
@@ -222,13 +222,13 @@ fn quotas_are_counted_over_what_was_replayed() {
     let paths = [format!("{quota}/a"), format!("{quota}/a/zookeeper_limits"), format!("{quota}/a/zookeeper_stats")];
     let texts: [&[u8]; 3] = [b"", b"count=9223372036854775807,bytes=-9223372036854775808", b"\xff"];
     for (path, text) in paths.iter().zip(texts) {
-        let zxid = database.last_zxid().next();
+        let zxid = database.last_zxid().next().unwrap();
         let txn = Txn::Create { kind: PLAIN, path: path.into(), data: Some(text), acl: None, parent_cversion: -1 };
         assert_eq!(database.replay(zxid, &encoded(&header(SESSION, zxid.0), &txn)), Ok(()));
     }
     let extreme = Txn::SetData { path: (&paths[2]).into(), data: Some(texts[1]), version: 1 };
     for txn in [extreme, create(PLAIN, "/a/c"), delete("/a/c"), set_data("/a/b", 1), delete(&paths[1])] {
-        let zxid = database.last_zxid().next();
+        let zxid = database.last_zxid().next().unwrap();
         assert_eq!(database.replay(zxid, &encoded(&header(SESSION, zxid.0), &txn)), Ok(()), "{txn:?}");
     }
 }

@@ -38,6 +38,8 @@ pub enum RecoveryError {
         in_both: bool,
     },
     Log(LogError),
+    /// The newest transaction is in the last epoch: there are no zxids for as many transactions as a server may see.
+    LastEpoch(Zxid),
     /// The kernel gives no random bytes.
     Random(String),
 }
@@ -74,6 +76,11 @@ impl fmt::Display for RecoveryError {
                 belongs_in.display()
             ),
             RecoveryError::Log(error) => error.fmt(f),
+            RecoveryError::LastEpoch(zxid) => write!(
+                f,
+                "the newest transaction is {zxid}, in the last epoch that there is, so that soon none could follow it; copy \
+                 the znodes to a server with an empty dataDir"
+            ),
             RecoveryError::Random(error) => {
                 write!(f, "cannot have random bytes from the kernel, which keep hashes of paths secret: {error}")
             }
@@ -130,6 +137,9 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
     let visit =
         &mut |zxid: Zxid, bytes: &[u8]| replayed.borrow_mut().replay(zxid, bytes).map_err(|error| error.to_string());
     let (log, found) = Log::open_ahead(log_config, after, ahead, visit).map_err(RecoveryError::Log)?;
+    if database.last_zxid().epoch().next().is_none() {
+        return Err(RecoveryError::LastEpoch(database.last_zxid()));
+    }
     let sealed = database.tree_mut().seal();
     database.tree_mut().publish(sealed);
     Ok(Recovered { database, log, seed, found, snapshot })
@@ -342,6 +352,28 @@ mod tests {
         for (other, path) in lists[1..].iter().zip(["/log", "/member", "/other"]) {
             assert!(Arc::ptr_eq(&lists[0], other), "{path}");
         }
+    }
+
+    /// What is recovered from a snapshot of the first transaction, and a log with both.
+    fn recovered_from(name: &str, [first, second]: [i64; 2]) -> Result<Zxid, String> {
+        let dir = Directory::new(name);
+        let (mut log, _) = Log::open(LogConfig::new(&dir.0), Zxid::ZERO, &mut |_, _| Ok(())).unwrap();
+        for (zxid, path) in [(first, "/first"), (second, "/second")] {
+            log.append(Zxid(zxid), |out| out.extend_from_slice(&encoded(zxid, &create(path, &None))));
+        }
+        log.close().unwrap();
+        let mut database = Database::new(SEED, Rules::default());
+        database.apply(&header(first), &create("/first", &None), None);
+        write_snapshot(&dir.0, &mut database);
+        let recovered = recover(&dir.0, LogConfig::new(&dir.0), Rules::default());
+        recovered.map(|recovered| recovered.database.last_zxid()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_server_goes_on_in_another_epoch_unless_it_is_the_last() {
+        assert_eq!(recovered_from("next-epoch", [0xffff_ffff, 0x1_0000_0001]), Ok(Zxid(0x1_0000_0001)));
+        let last = recovered_from("last-epoch", [0x7fff_ffff_0000_0001, 0x7fff_ffff_0000_0002]);
+        assert!(last.clone().is_err_and(|error| error.contains("0x7fffffff00000002, in the last epoch")), "{last:?}");
     }
 
     #[test]

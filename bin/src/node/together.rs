@@ -3,7 +3,7 @@
 //! A write that finds the server idle wakes two threads twice where they are apart: the reactor for the request, the
 //! replica for the submission, the replica for the completion, the reactor for the release. Together it is two wake-ups
 //! of one thread, and each costs a machine with few cores more than the write itself. The price is that reads wait while
-//! writes are prepared and applied, so that a machine with cores to spare keeps them apart.
+//! writes are ordered and applied, so that a machine with cores to spare keeps them apart.
 //!
 //! Neither side knows: the queues between them are the same, and since their one bell is never asleep while either works,
 //! it is never rung from within.

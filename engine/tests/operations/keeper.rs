@@ -1,13 +1,10 @@
 //! Keeper's own writes and multis: their transactions are ZooKeeper's, their answers Keeper's.
 
-use paddock_engine::acl::Id;
 use paddock_engine::error::Code;
 use paddock_engine::jute::Reader;
-use paddock_engine::keeper::{Prepared, opcode};
-use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::keeper::opcode;
 use paddock_engine::request::opcode as zookeeper;
 use paddock_engine::stat::WIRE_LENGTH;
-use paddock_engine::txn::Txn;
 
 use crate::world::{SESSION, World, create, multi, versioned};
 
@@ -25,19 +22,7 @@ fn check_stat(path: &str, version: i32, stat: &[u8; WIRE_LENGTH]) -> Vec<u8> {
 
 impl World {
     fn ask_keeper(&mut self, opcode: i32, body: &[u8]) -> Result<Vec<u8>, Code> {
-        let ids = [Id { scheme: "ip".into(), id: "127.0.0.1".into() }];
-        let caller = Caller { session: SESSION, ids: &ids, is_local: false };
-        match self.database.prepare_keeper(opcode, body, caller) {
-            Ok(Prepared { txn, reply }) => {
-                txn.iter().for_each(|txn| self.apply(SESSION, txn));
-                Ok(reply.body(if txn.is_some() { self.reply() } else { &[] }).into_owned())
-            }
-            Err(Refusal::Failed(code)) => {
-                self.apply(SESSION, &Txn::Error(code.number()));
-                Err(code)
-            }
-            Err(Refusal::Undecodable) => Err(Code::Marshalling),
-        }
+        self.ask_with(opcode, body, true)
     }
 
     fn has(&self, path: &str) -> bool {

@@ -24,13 +24,13 @@ fn trap_75_reconfig_is_refused_in_zookeepers_order() {
     assert_eq!(world.database.last_zxid().0, before);
     assert_eq!(world.ask(opcode::RECONFIG, &whole()), Err(Code::ReconfigDisabled));
     assert_eq!(world.database.last_zxid().0, before + 1, "it fails as a write does");
-    let close = world.database.prepare_close_session(SESSION);
+    let close = world.database.order_close_session(SESSION);
     world.apply(SESSION, &close);
     assert_eq!(world.ask(opcode::RECONFIG, &whole()), Err(Code::ReconfigDisabled), "before the session");
 
     let mut world = World::with(Rules { reconfig_enabled: true, ..Rules::default() });
     assert_eq!(world.ask(opcode::RECONFIG, &whole()), Err(Code::Unimplemented));
-    let close = world.database.prepare_close_session(SESSION);
+    let close = world.database.order_close_session(SESSION);
     world.apply(SESSION, &close);
     assert_eq!(world.ask(opcode::RECONFIG, &whole()), Err(Code::SessionExpired));
 }

@@ -1,8 +1,10 @@
 //! Applying in steps: the same as applying whole, whatever the transaction, the state and the number of steps.
 
 use paddock_engine::acl::{Acl, AclTable, Entry, Id, perms};
+use paddock_engine::admit::admit;
 use paddock_engine::application::STEPS_AT_ONCE;
 use paddock_engine::database::Rules;
+use paddock_engine::order::Caller;
 use paddock_engine::request::opcode;
 use paddock_engine::tree::ExtendedTypes;
 use paddock_engine::txn::{CreateKind, Txn};
@@ -228,10 +230,9 @@ fn steps_are_small() {
         acl: None,
         parent_cversion: 2,
     };
-    for (txn, at_least) in [(stats, 7), (world.database.prepare_close_session(SESSION), 15)] {
+    for (txn, at_least) in [(stats, 7), (world.database.order_close_session(SESSION), 15)] {
         assert!(world.database.is_long(SESSION, &txn), "{txn:?}");
-        let zxid = world.database.last_zxid().next();
-        let header = paddock_engine::txn::TxnHeader { client: SESSION, cxid: 1, zxid: zxid.0, time: 0 };
+        let header = world.next_header(SESSION);
         let mut application = world.database.begin(&header, &txn);
         let mut turns = 1;
         while !world.database.go_on(&mut application, &mut 100, None) {
@@ -250,17 +251,19 @@ fn only_what_is_long_is_applied_in_steps() {
     world.create("/zookeeper/quota/a", 0).unwrap();
     let members = |count| multi(&vec![(opcode::CHECK, versioned("/", -1)); count]);
     for (count, is_long) in [(STEPS_AT_ONCE, false), (STEPS_AT_ONCE + 1, true)] {
-        let caller = paddock_engine::prepare::Caller { session: SESSION, ids: &[], is_local: false };
+        let caller = Caller { ids: &[], is_local: false, has_moved: false };
         let body = members(count);
-        let txn = world.database.prepare(opcode::MULTI, &body, caller).unwrap();
+        let operation = admit(opcode::MULTI, &body, false).unwrap();
+        let header = world.next_header(SESSION);
+        let txn = world.database.order(&header, &operation, caller).unwrap();
         assert_eq!(world.database.is_long(SESSION, &txn), is_long, "{count} members");
     }
     for number in 0..=STEPS_AT_ONCE {
-        let close = world.database.prepare_close_session(SESSION);
+        let close = world.database.order_close_session(SESSION);
         assert!(!world.database.is_long(SESSION, &close), "{number} ephemerals");
         world.create(&format!("/{number}"), 1).unwrap();
     }
-    let close = world.database.prepare_close_session(SESSION);
+    let close = world.database.order_close_session(SESSION);
     assert!(world.database.is_long(SESSION, &close));
     assert!(world.database.is_long(SESSION, &Txn::CloseSession { ephemerals: None }));
     let counts = |path: &str| {

@@ -1,17 +1,37 @@
 //! A database with one session, and the records that clients send.
 
-use paddock_engine::acl::Id;
+use paddock_engine::acl::{AclTable, Id};
+use paddock_engine::admit::admit;
+use paddock_engine::answer::ReplyForm;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::error::Code;
 use paddock_engine::event::EventKind;
 use paddock_engine::jute::{Reader, Write};
-use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::order::Caller;
 use paddock_engine::request::opcode;
 use paddock_engine::tree::HashSeed;
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 
 pub const SESSION: i64 = 0x77;
+
+/// What a write can fail with.
+const CODES: [Code; 14] = [
+    Code::Marshalling,
+    Code::Unimplemented,
+    Code::BadArguments,
+    Code::NoNode,
+    Code::NoAuth,
+    Code::BadVersion,
+    Code::NoChildrenForEphemerals,
+    Code::NodeExists,
+    Code::NotEmpty,
+    Code::SessionExpired,
+    Code::InvalidAcl,
+    Code::SessionMoved,
+    Code::ReconfigDisabled,
+    Code::QuotaExceeded,
+];
 
 /// A database, and the log of what was applied to it.
 pub struct World {
@@ -37,8 +57,7 @@ impl World {
     }
 
     pub fn apply(&mut self, client: i64, txn: &Txn<'_>) {
-        let zxid = self.database.last_zxid().next();
-        let header = TxnHeader { client, cxid: 1, zxid: zxid.0, time: 1000 + zxid.0 };
+        let header = self.next_header(client);
         let mut record = Vec::new();
         txn.write(&header, &mut record);
         self.effects.reply.clear();
@@ -51,12 +70,11 @@ impl World {
 
     /// The same as [`World::apply`], in steps of so many.
     pub fn apply_in_steps(&mut self, client: i64, txn: &Txn<'_>, steps: usize) {
-        let zxid = self.database.last_zxid().next();
-        let header = TxnHeader { client, cxid: 1, zxid: zxid.0, time: 1000 + zxid.0 };
+        let header = self.next_header(client);
         self.effects.reply.clear();
         let mut application = self.database.begin(&header, txn);
         while !self.database.go_on(&mut application, &mut { steps }, Some(&mut self.effects)) {
-            assert_eq!(self.database.last_zxid().next(), zxid, "until all is applied, the head is after nothing new");
+            assert_eq!(self.next_header(client), header, "until all is applied, the head is after nothing new");
         }
         self.log.push(application.into_record(&self.database));
     }
@@ -66,19 +84,35 @@ impl World {
         self.log.last().unwrap()
     }
 
+    /// The header of the next transaction.
+    pub fn next_header(&self, client: i64) -> TxnHeader {
+        let zxid = self.database.last_zxid().next().unwrap();
+        TxnHeader { client, cxid: 1, zxid: zxid.0, time: 1000 + zxid.0 }
+    }
+
     /// What a client gets: the body of the reply, or the error.
     pub fn ask(&mut self, opcode: i32, body: &[u8]) -> Result<Vec<u8>, Code> {
+        self.ask_with(opcode, body, false)
+    }
+
+    /// The same of a client who may ask for Keeper's operations too. The answer is formed as by a server that has nothing but
+    /// the request and the bytes of the transaction.
+    pub fn ask_with(&mut self, opcode: i32, body: &[u8], with_keepers: bool) -> Result<Vec<u8>, Code> {
         let ids = [Id { scheme: "ip".into(), id: "127.0.0.1".into() }];
-        match self.database.prepare(opcode, body, Caller { session: SESSION, ids: &ids, is_local: false }) {
-            Ok(txn) => {
+        let operation = admit(opcode, body, with_keepers)?;
+        let caller = Caller { ids: &ids, is_local: false, has_moved: false };
+        let ordered = self.database.order(&self.next_header(SESSION), &operation, caller);
+        let of = |txn: &Txn<'_>| ReplyForm::of(&operation, txn).expect("it became of this operation");
+        let form = match ordered {
+            Some(txn) => {
                 self.apply(SESSION, &txn);
-                Ok(self.effects.reply.clone())
+                of(&Txn::read(self.last_record(), &mut AclTable::default()).unwrap().txn)
             }
-            Err(Refusal::Failed(code)) => {
-                self.apply(SESSION, &Txn::Error(code.number()));
-                Err(code)
-            }
-            Err(Refusal::Undecodable) => Err(Code::Marshalling),
+            None => of(&Txn::Multi(Vec::new())),
+        };
+        match form.code() {
+            0 => Ok(form.body(&self.effects.reply).into_owned()),
+            number => Err(CODES.into_iter().find(|code| code.number() == number).expect("it is among those known")),
         }
     }
 

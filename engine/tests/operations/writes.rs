@@ -120,7 +120,7 @@ fn trap_082_a_session_takes_its_ephemerals_along() {
     world.create("/e2", 1).unwrap();
     world.delete("/e1").unwrap();
     world.create("/p", 0).unwrap();
-    let close = world.database.prepare_close_session(SESSION);
+    let close = world.database.order_close_session(SESSION);
     assert!(matches!(&close, Txn::CloseSession { ephemerals: Some(paths) } if paths == &["/e2"]));
     world.apply(SESSION, &close);
     assert!(world.database.tree().get("/e2").is_none() && world.database.tree().get("/p").is_some());
@@ -180,7 +180,7 @@ fn versions_are_checked_and_never_become_minus_one() {
 fn the_end_of_a_session_lists_a_bounded_number_of_ephemerals() {
     const LISTED_MAX: usize = 10_000;
     let mut world = World::new();
-    let listed = |world: &World| match world.database.prepare_close_session(SESSION) {
+    let listed = |world: &World| match world.database.order_close_session(SESSION) {
         Txn::CloseSession { ephemerals: Some(paths) } => paths.len(),
         other => panic!("{other:?}"),
     };
@@ -190,7 +190,7 @@ fn the_end_of_a_session_lists_a_bounded_number_of_ephemerals() {
     assert_eq!(listed(&world), LISTED_MAX);
     world.create("/one-more", 1).unwrap();
     assert_eq!(listed(&world), 0);
-    let close = world.database.prepare_close_session(SESSION);
+    let close = world.database.order_close_session(SESSION);
     world.apply(SESSION, &close);
     assert_eq!((world.database.ephemeral_count(), world.database.session_timeout(SESSION)), (0, None));
     let record = Txn::read(world.last_record(), &mut AclTable::default()).unwrap();

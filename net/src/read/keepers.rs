@@ -7,7 +7,7 @@ use paddock_engine::acl::perms;
 use paddock_engine::error::Code;
 use paddock_engine::jute::{Malformed, Reader, Write, wire_length};
 use paddock_engine::keeper::{CheckStat, opcode as keeper, stat_matches};
-use paddock_engine::request::{Text, Versioned, Watched, opcode, write_multi_header};
+use paddock_engine::request::{Text, Versioned, Watched, opcode, read_members, write_multi_header};
 use paddock_engine::tree::{View, Znode};
 
 use super::context::{ReadCaller, ReadContext, malformed};
@@ -194,7 +194,7 @@ fn multi_read(
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
-    let members = read_members(&mut Reader::new(body)).map_err(malformed)?;
+    let members = read_members(&mut Reader::new(body), read_member).map_err(malformed)?;
     let (start, room) = (out.len(), context.reply_max());
     let mut may_look_at = LOOKED_AT_MAX;
     for (opcode, record) in members {
@@ -221,24 +221,16 @@ fn multi_read(
     Ok(())
 }
 
-fn read_members<'a>(reader: &mut Reader<'a>) -> Result<Vec<(i32, &'a [u8])>, Malformed> {
-    let mut members = Vec::new();
-    loop {
-        let opcode = reader.i32()?;
-        let done = reader.bool()?;
-        reader.i32()?;
-        if done {
-            return Ok(members);
-        }
-        let record = reader.rest();
-        let path = Watched::read(reader)?.path;
-        match opcode {
-            opcode::EXISTS | opcode::GET_DATA | opcode::GET_CHILDREN | opcode::GET_CHILDREN2 => {}
-            keeper::FILTERED_LIST => drop(reader.array::<FILTER_BYTES>()?),
-            keeper::FILTERED_LIST_WITH_STATS_AND_DATA => drop(reader.array::<FILTER_AND_CONTENT_BYTES>()?),
-            _ => return Err(Malformed),
-        }
-        path.ok_or(Malformed)?;
-        members.push((opcode, &record[..record.len() - reader.rest().len()]));
+/// A member's opcode and record.
+fn read_member<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<(i32, &'a [u8]), Malformed> {
+    let record = reader.rest();
+    let path = Watched::read(reader)?.path;
+    match opcode {
+        opcode::EXISTS | opcode::GET_DATA | opcode::GET_CHILDREN | opcode::GET_CHILDREN2 => {}
+        keeper::FILTERED_LIST => drop(reader.array::<FILTER_BYTES>()?),
+        keeper::FILTERED_LIST_WITH_STATS_AND_DATA => drop(reader.array::<FILTER_AND_CONTENT_BYTES>()?),
+        _ => return Err(Malformed),
     }
+    path.ok_or(Malformed)?;
+    Ok((opcode, &record[..record.len() - reader.rest().len()]))
 }

@@ -9,7 +9,7 @@
 use paddock_engine::acl::perms;
 use paddock_engine::error::Code;
 use paddock_engine::jute::{Reader, Write};
-use paddock_engine::request::{ReadMember, opcode, read_multi_read, write_multi_header};
+use paddock_engine::request::{ReadMember, opcode, read_members, write_multi_header};
 use paddock_engine::tree::{View, Znode};
 
 use super::context::{ReadCaller, ReadContext, malformed};
@@ -24,7 +24,7 @@ pub fn multi_read(
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
-    let members = read_multi_read(&mut Reader::new(body)).map_err(malformed)?;
+    let members = read_members(&mut Reader::new(body), ReadMember::read).map_err(malformed)?;
     let room = context.reply_max();
     let start = out.len();
     for member in &members {
@@ -53,7 +53,7 @@ pub fn multi_read(
 
 /// About how long the reply would be from this view, bytes.
 pub fn reply_bytes(view: View<'_>, body: &[u8]) -> usize {
-    let Ok(members) = read_multi_read(&mut Reader::new(body)) else { return 0 };
+    let Ok(members) = read_members(&mut Reader::new(body), ReadMember::read) else { return 0 };
     let of = |member: &ReadMember<'_>| view.get(&member.path).map_or(0, |znode| result_bytes(member, znode));
     members.iter().map(|member| RESULT_BYTES + of(member)).sum()
 }

@@ -8,7 +8,7 @@ use paddock_net::read::is_read;
 
 const REQUESTS_MAX: usize = 64;
 
-/// What the replica prepares.
+/// What the replica orders.
 fn is_write(opcode: i32) -> bool {
     matches!(
         opcode,

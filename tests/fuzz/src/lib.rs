@@ -4,9 +4,11 @@
 use std::ops::ControlFlow;
 
 use paddock_engine::acl::{Authority, Id};
+use paddock_engine::admit::admit;
+use paddock_engine::answer::ReplyForm;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::order::Caller;
 use paddock_engine::tree::{ExtendedTypes, HashSeed, Tree};
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 use paddock_net::read::{self, ReadCaller, ReadContext};
@@ -79,19 +81,24 @@ impl World {
     }
 
     fn write(&mut self, opcode: i32, body: &[u8]) {
-        let prepared =
-            self.database.prepare(opcode, body, Caller { session: SESSION, ids: &self.ids, is_local: false });
-        match prepared {
-            Ok(txn) => self.commit(&txn),
-            Err(Refusal::Failed(code)) => self.commit(&Txn::Error(code.number())),
-            Err(Refusal::Undecodable) => {}
-        }
+        let Ok(operation) = admit(opcode, body, true) else { return };
+        let ids = self.ids.clone();
+        let caller = Caller { ids: &ids, is_local: false, has_moved: false };
+        let ordered = self.database.order(&self.next_header(), &operation, caller);
+        ordered.iter().for_each(|txn| self.commit(txn));
+        let form = ReplyForm::of(&operation, &ordered.unwrap_or(Txn::Multi(Vec::new())));
+        let body = form.expect("the transaction became of the operation").body(&self.effects.reply).len();
+        assert!(body <= REPLY_MAX, "a reply of {body} bytes");
+    }
+
+    fn next_header(&self) -> TxnHeader {
+        let zxid = self.database.last_zxid().next().expect("there are fewer requests than zxids");
+        TxnHeader { client: SESSION, cxid: 1, zxid: zxid.0, time: 1_000_000 + zxid.0 }
     }
 
     /// Logs and applies the transaction, and replays the log's bytes on the other side.
     fn commit(&mut self, txn: &Txn<'_>) {
-        let zxid = self.database.last_zxid().next();
-        let header = TxnHeader { client: SESSION, cxid: 1, zxid: zxid.0, time: 1_000_000 + zxid.0 };
+        let header = self.next_header();
         let mut logged = Vec::new();
         txn.write(&header, &mut logged);
         self.effects.reply.clear();
@@ -103,7 +110,7 @@ impl World {
         for event in self.effects.events.iter() {
             self.watches.trigger(event.kind, event.path, &mut self.told);
         }
-        self.replica.replay(zxid, &logged).unwrap_or_else(|error| panic!("what was written is replayed: {error}"));
+        self.replica.replay(self.database.last_zxid(), &logged).unwrap_or_else(|error| panic!("what was written is replayed: {error}"));
         assert_eq!(self.replica.tree().digest(), self.database.tree().digest(), "a replay makes another tree");
         assert_eq!(self.replica.tree().len(), self.database.tree().len(), "a replay makes another tree");
         assert_eq!(self.replica.ephemeral_count(), self.database.ephemeral_count(), "a replay makes other ephemerals");
@@ -116,7 +123,7 @@ pub fn replay<'t>(transactions: impl IntoIterator<Item = &'t [u8]>) {
     let mut world = World::new();
     let database = &mut world.database;
     for transaction in transactions {
-        let zxid = database.last_zxid().next();
+        let zxid = database.last_zxid().next().unwrap();
         let mut bytes = transaction.to_vec();
         if let Some(place) = bytes.get_mut(ZXID_AT..ZXID_AT + 8) {
             place.copy_from_slice(&zxid.0.to_be_bytes());

@@ -6,12 +6,12 @@
 
 use std::time::Instant;
 
-use paddock_consensus::Zxid;
+use paddock_consensus::{Reign, Zxid};
+use paddock_engine::admit::Operation;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
-use paddock_engine::keeper::Prepared;
 use paddock_engine::log::{GroupBuffer, Log, LogError};
-use paddock_engine::prepare::{Caller, Refusal};
+use paddock_engine::order::Caller;
 use paddock_engine::quota::ExceededQuota;
 use paddock_engine::tree::Pin;
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
@@ -38,6 +38,8 @@ pub struct Head {
     log: Log,
     /// Where somebody reads it.
     window: Option<Window>,
+    /// The zxids of the transactions to come.
+    reign: Reign,
     /// Of the transactions in the draft; the reply is the last one's.
     effects: Effects,
     publication: Publication,
@@ -77,6 +79,7 @@ impl Head {
         garbage_max: usize,
     ) -> Head {
         Head {
+            reign: Reign::after(database.last_zxid()),
             database,
             log,
             window,
@@ -177,25 +180,40 @@ impl Head {
         self.long_work.may_step()
     }
 
-    /// What a client's write becomes. `is_keepers`: the opcode is one of Keeper's, or a multi that may have such.
+    /// The transaction that a client's write becomes, to be carried out next; `None` if there is nothing to change. `time` is
+    /// the wall clock, ms.
     #[inline]
-    pub fn prepare<'a>(
+    pub fn order<'a>(
         &mut self,
-        opcode: i32,
-        body: &'a [u8],
+        client: i64,
+        cxid: i32,
+        operation: &Operation<'a>,
         caller: Caller<'_>,
-        is_keepers: bool,
-    ) -> Result<Prepared<'a>, Refusal> {
-        match is_keepers {
-            true => self.database.prepare_keeper(opcode, body, caller),
-            false => self.database.prepare(opcode, body, caller).map(Prepared::from),
+        time: i64,
+    ) -> Option<Txn<'a>> {
+        let header = self.next_header(client, cxid, time);
+        self.database.order(&header, operation, caller)
+    }
+
+    fn next_header(&mut self, client: i64, cxid: i32, time: i64) -> TxnHeader {
+        TxnHeader { client, cxid, zxid: self.next_zxid().0, time }
+    }
+
+    /// A server alone has no election that would begin an epoch where the counter ends, so that it begins one itself.
+    fn next_zxid(&mut self) -> Zxid {
+        if let Some(zxid) = self.reign.next() {
+            return zxid;
         }
+        let epoch = self.reign.epoch().next().expect("a server does not start in the last epoch");
+        tracing::info!(epoch = epoch.0, "the counter of zxids has come to its end, and an epoch begins");
+        self.reign = Reign::begin(epoch);
+        Zxid::first_of(epoch)
     }
 
     /// Gives the transaction its zxid, logs it and applies it. `time` is the wall clock, ms.
     pub fn propose(&mut self, client: i64, cxid: i32, txn: &Txn<'_>, time: i64) {
-        let zxid = self.database.last_zxid().next();
-        let header = TxnHeader { client, cxid, zxid: zxid.0, time };
+        let header = self.next_header(client, cxid, time);
+        let zxid = Zxid(header.zxid);
         let (database, effects) = (&mut self.database, &mut self.effects);
         effects.reply.clear();
         let before = self.log.filling_bytes();
@@ -209,6 +227,7 @@ impl Head {
         if let Some(window) = &mut self.window {
             window.push(zxid, record);
         }
+        self.reign.take(zxid);
         self.note_appended(before);
     }
 
@@ -232,7 +251,7 @@ impl Head {
 
     /// Ends a global session.
     pub fn close_session(&mut self, session: i64, cxid: i32, time: i64, owed: Owed<'_>) {
-        let txn = self.database.prepare_close_session(session);
+        let txn = self.database.order_close_session(session);
         if !self.database.is_long(session, &txn) {
             // Many short ones together are long too.
             self.long_work.take_steps(self.database.ephemeral_count_of(session));
@@ -244,7 +263,7 @@ impl Head {
         // What came before must not wait for it, nor be seen with a part of it.
         self.seal();
         self.effects.reply.clear();
-        let header = TxnHeader { client, cxid, zxid: self.database.last_zxid().next().0, time };
+        let header = self.next_header(client, cxid, time);
         self.long_work.begin(self.database.begin(&header, txn), owed);
         self.go_on();
     }
@@ -259,6 +278,7 @@ impl Head {
         if let Some(window) = &mut self.window {
             window.push(zxid, &record);
         }
+        self.reign.take(zxid);
         self.note_appended(before);
         self.pay(owed);
     }
@@ -269,7 +289,7 @@ impl Head {
         match owed {
             Owed::Reply { home, xid, form } => {
                 let zxid = self.database.last_zxid();
-                self.publication.reply(home, zxid, xid, 0, &form.body(&self.effects.reply));
+                self.publication.reply(home, zxid, xid, form.code(), &form.body(&self.effects.reply));
             }
             Owed::Told(home, kind) => self.answer(home, kind),
             Owed::Expiry { session, home } => {

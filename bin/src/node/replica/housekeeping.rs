@@ -34,7 +34,8 @@ impl Housekeeping {
         let age = at.now.saturating_duration_since(reports.heard_until());
         let wall_ms = at.wall_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         while head.has_room() {
-            let Some(txn) = self.containers.next(head.database(), now, wall_ms, &mut looks) else { return };
+            let (tree, index) = (head.database().tree(), head.database().containers());
+            let Some(txn) = self.containers.next(tree, index, now, wall_ms, &mut looks) else { return };
             head.seal_if_full();
             head.propose(0, 0, &txn, at.wall_ms);
         }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use paddock_engine::admit::{Operation, admit};
+use paddock_engine::answer::ReplyForm;
 use paddock_engine::ephemerals;
 use paddock_engine::error::Code;
-use paddock_engine::keeper::Prepared;
+use paddock_engine::order::Caller;
 use paddock_engine::path;
-use paddock_engine::prepare::{Caller, Refusal};
-use paddock_engine::request::{opcode, path_ahead, sync_path};
+use paddock_engine::request::{path_ahead, sync_path};
 use paddock_engine::tree;
 use paddock_engine::txn::Txn;
 use paddock_net::exchange::{AnswerKind, Exchange, Request, RequestKind, Submission};
@@ -158,12 +159,14 @@ impl Intake {
         }
         match &request.kind {
             RequestKind::Write { xid, opcode, body, ids, keeper } => {
-                let body = &bytes[body.start as usize..body.end as usize];
-                sessions.upgrade_for(head, session, *opcode, body, *keeper, at);
-                let caller = Caller { session, ids, is_local: sessions.is_local(session) };
-                let is_keepers = *keeper && (*opcode == opcode::MULTI || paddock_net::keeper::is_write(*opcode));
-                let prepared = head.prepare(*opcode, body, caller, is_keepers);
-                write(head, home, session, *xid, prepared, at);
+                match admit(*opcode, &bytes[body.start as usize..body.end as usize], *keeper) {
+                    Ok(operation) => {
+                        sessions.upgrade_for(head, session, &operation, at);
+                        let caller = Caller { ids, is_local: sessions.is_local(session), has_moved: false };
+                        write(head, home, session, *xid, &operation, caller, at.wall_ms);
+                    }
+                    Err(code) => head.reply(home, *xid, code.number(), &[]),
+                }
             }
             RequestKind::Sync { xid, body } => {
                 sync(head, home, *xid, &bytes[body.start as usize..body.end as usize]);
@@ -220,17 +223,23 @@ fn refuse(head: &mut Head, home: Home, request: &Request) {
     head.reply(home, xid, Code::Throttled.number(), &[]);
 }
 
-fn write(head: &mut Head, home: Home, session: i64, xid: i32, prepared: Result<Prepared<'_>, Refusal>, at: Moment) {
-    match prepared {
-        Err(Refusal::Undecodable) => head.reply(home, xid, Code::Marshalling.number(), &[]),
-        Err(Refusal::Failed(code)) => {
-            head.propose(session, xid, &Txn::Error(code.number()), at.wall_ms);
-            head.reply(home, xid, code.number(), &[]);
-        }
-        Ok(Prepared { txn: None, reply }) => head.reply(home, xid, 0, &reply.body(&[])),
-        Ok(Prepared { txn: Some(txn), reply }) => {
-            head.carry_out(session, xid, &txn, at.wall_ms, Owed::Reply { home, xid, form: reply });
-        }
+fn write(
+    head: &mut Head,
+    home: Home,
+    session: i64,
+    xid: i32,
+    operation: &Operation<'_>,
+    caller: Caller<'_>,
+    time: i64,
+) {
+    let owed = |txn: &Txn<'_>| {
+        let form = ReplyForm::of(operation, txn).expect("the transaction became of this operation");
+        Owed::Reply { home, xid, form }
+    };
+    match head.order(session, xid, operation, caller, time) {
+        Some(txn) => head.carry_out(session, xid, &txn, time, owed(&txn)),
+        // A server alone has nobody to tell that nothing changes.
+        None => head.pay(owed(&Txn::Multi(Vec::new()))),
     }
 }
 

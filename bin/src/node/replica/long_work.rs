@@ -1,7 +1,7 @@
 //! A transaction that takes several turns, and how much of it each turn does.
 //!
 //! Where one would keep the readers waiting, it is applied a slice in each turn. Its zxid is taken at the begin, and until
-//! it is done nothing else is prepared: requests stay in the reactors' queues, nothing expires, nothing is reaped. All that
+//! it is done nothing else is ordered: requests stay in the reactors' queues, nothing expires, nothing is reaped. All that
 //! came before it is in a version of its own, which becomes public meanwhile, and is what the readers see. Its record goes
 //! into the log, whole, when the last slice is done; a crash before that leaves nothing of it.
 //!

@@ -6,7 +6,7 @@
 //!    into every reactor's queue, is made public, and only then are its answers seen. Nothing else acknowledges anything.
 //! 2. *Go on* with a transaction that takes several turns, if there is one: see [`long_work`]. Nothing is taken and
 //!    nothing expires until it is done.
-//! 3. *Take* the reactors' submissions, in the order of their queues: each write is prepared against the head, encoded
+//! 3. *Take* the reactors' submissions, in the order of their queues: each write is ordered against the head, encoded
 //!    into the group being filled, and applied to the head. While the log has no room, queues are left to fill, and a
 //!    full queue stops its reactor from reading sockets.
 //! 4. *Time.* Sessions that are due are closed, and containers and TTL znodes deleted, by transactions like any other.

@@ -1,6 +1,6 @@
 //! Who is told what when a transaction is applied.
 
-use paddock_engine::keeper::ReplyForm;
+use paddock_engine::answer::ReplyForm;
 use paddock_net::exchange::AnswerKind;
 
 use super::home::Home;

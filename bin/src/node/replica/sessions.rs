@@ -7,9 +7,8 @@
 
 use std::time::{Duration, Instant};
 
+use paddock_engine::admit::Operation;
 use paddock_engine::database::Database;
-use paddock_engine::keeper;
-use paddock_engine::request::asks_for_ephemeral;
 use paddock_engine::session_id::SessionIds;
 use paddock_engine::txn::Txn;
 use paddock_net::exchange::{AnswerKind, Heard, Pause};
@@ -142,10 +141,9 @@ impl Sessions {
     }
 
     /// Makes a local session global before it asks for an ephemeral. Its id, timeout and connection stay.
-    pub fn upgrade_for(&mut self, head: &mut Head, session: i64, opcode: i32, body: &[u8], keeper: bool, at: Moment) {
-        let asks = if keeper { keeper::asks_for_ephemeral } else { asks_for_ephemeral };
+    pub fn upgrade_for(&mut self, head: &mut Head, session: i64, operation: &Operation<'_>, at: Moment) {
         if self.local.contains(session)
-            && asks(opcode, body)
+            && operation.asks_for_ephemeral()
             && let Some(timeout) = self.local.take_for_upgrade(session)
         {
             tracing::debug!(session = format_args!("0x{session:x}"), "a local session becomes global");

@@ -17,7 +17,7 @@ use paddock_engine::jute::Write;
 use paddock_engine::log::{Entry, Log, LogConfig};
 use paddock_engine::request::opcode;
 use paddock_engine::tree::{HashSeed, Reader};
-use paddock_engine::txn::{CreateKind, Txn};
+use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::{
     AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange, Heard, Request, RequestKind, Submission,
@@ -387,6 +387,23 @@ fn a_replica_with_too_much_garbage_looks_after_its_readers() {
     assert_eq!(world.answers(), [], "what nobody sees is freed at the turn's end");
     assert_eq!(world.replica.timeout(), Some(Duration::ZERO));
     assert_eq!(world.answers(), [(FIRST, "2: 0".into())]);
+}
+
+/// As an ensemble's first leader would: no transaction has the counter 0.
+#[test]
+fn where_the_counter_ends_a_server_alone_begins_the_next_epoch() {
+    let mut world = World::with("counter", |parts| {
+        let header = TxnHeader { client: 0, cxid: 0, zxid: 0xffff_fffc, time: 0 };
+        parts.database.apply(&header, &Txn::Error(0), None);
+    });
+    let session = world.connect(FIRST);
+    let mut zxids = Vec::new();
+    for xid in 1..5 {
+        world.send(FIRST, session, create(xid), &create_body(&format!("/{xid}"), 0));
+        assert_eq!(world.answers(), [(FIRST, format!("{xid}: 0"))]);
+        zxids.push(world.replica.head.database().last_zxid().0);
+    }
+    assert_eq!(zxids, [0xffff_fffe, 0xffff_ffff, 0x1_0000_0001, 0x1_0000_0002]);
 }
 
 /// Gives the session so many ephemerals, `/<prefix>0` and so on.

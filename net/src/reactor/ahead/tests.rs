@@ -123,7 +123,7 @@ impl World {
     }
 
     fn apply(&mut self, txn: &Txn<'_>) {
-        let zxid = self.database.last_zxid().next();
+        let zxid = self.database.last_zxid().next().unwrap();
         let header = TxnHeader { client: SESSION, cxid: 0, zxid: zxid.0, time: 0 };
         self.database.apply(&header, txn, Some(&mut self.effects));
     }
@@ -302,7 +302,7 @@ fn a_path_is_touched_where_there_may_be_an_event_of_it() {
     let delete = |path: &'static str| Txn::Delete { path: path.into() };
     let apply = |database: &mut Database, txns: &[Txn<'_>]| {
         for txn in txns {
-            let zxid = database.last_zxid().next();
+            let zxid = database.last_zxid().next().unwrap();
             database.apply(&TxnHeader { client: SESSION, cxid: 0, zxid: zxid.0, time: 0 }, txn, None);
         }
         let tree = database.tree_mut();

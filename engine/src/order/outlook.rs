@@ -2,17 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::Preparer;
 use crate::acl::Acl;
 use crate::error::Code;
 use crate::path;
 use crate::quota::Difference;
 use crate::stat::{CONTAINER_OWNER, Stat};
 use crate::tree::{ExtendedTypes, OwnerKind, Tree, owner_kind, ttl_owner};
-use crate::txn::{CreateKind, Txn};
-
-/// The time of the transaction that is being prepared, which is not known yet. It is nobody's time.
-const TIME_TO_COME: i64 = i64::MIN;
+use crate::txn::{CreateKind, Txn, TxnHeader};
 
 /// What the checks look at of a znode.
 #[derive(Clone)]
@@ -24,16 +20,29 @@ pub(super) struct Node {
     pub(super) acl: Acl,
 }
 
-/// `changed` has the znodes that earlier members touch; `None` is one that they delete.
 pub(super) struct Outlook<'t> {
-    pub(super) tree: &'t Tree,
-    pub(super) extended_types: ExtendedTypes,
-    /// Of the transaction that is being prepared.
-    pub(super) zxid: i64,
-    pub(super) changed: HashMap<String, Option<Node>>,
+    tree: &'t Tree,
+    extended_types: ExtendedTypes,
+    /// Of the transaction that is being made.
+    header: TxnHeader,
+    /// The znodes that earlier members touch; `None` is one that they delete.
+    changed: HashMap<String, Option<Node>>,
 }
 
-impl Outlook<'_> {
+impl<'t> Outlook<'t> {
+    pub(super) fn new(tree: &'t Tree, extended_types: ExtendedTypes, header: TxnHeader) -> Outlook<'t> {
+        Outlook { tree, extended_types, header, changed: HashMap::new() }
+    }
+
+    pub(super) fn extended_types(&self) -> ExtendedTypes {
+        self.extended_types
+    }
+
+    /// How many znodes earlier members touch.
+    pub(super) fn changed(&self) -> usize {
+        self.changed.len()
+    }
+
     pub(super) fn node(&self, path: &str) -> Option<Node> {
         if !self.changed.is_empty()
             && let Some(changed) = self.changed.get(path)
@@ -79,75 +88,74 @@ impl Outlook<'_> {
         found.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         Some(found)
     }
-}
 
-impl Preparer<'_, '_> {
-    /// Lets later members see what this one will do.
-    pub(super) fn foresee(&mut self, txn: &Txn<'_>) {
+    /// Lets later members see what this one will do. Returns what it adds to what is used, and where.
+    pub(super) fn foresee<'x>(&mut self, txn: &'x Txn<'_>) -> Option<(&'x str, Difference)> {
+        let TxnHeader { zxid, time, .. } = self.header;
         match txn {
             Txn::Create { kind, path, data, acl, parent_cversion } => {
                 let data_bytes = data.map_or(0, <[u8]>::len);
-                self.quota.foresee(path, Difference::creation(data_bytes));
                 let node = self.new_node(*kind, data_bytes, acl);
-                self.outlook.changed.insert(path.to_string(), Some(node));
-                self.change_parent(path, |parent, zxid| {
+                self.changed.insert(path.to_string(), Some(node));
+                self.change_parent(path, |parent| {
                     parent.children += 1;
                     (parent.stat.cversion, parent.stat.pzxid) = (*parent_cversion, zxid);
                 });
+                Some((path, Difference::creation(data_bytes)))
             }
             Txn::Delete { path } => {
-                let bytes = self.outlook.node(path).map_or(0, |node| node.data_bytes);
-                self.quota.foresee(path, Difference::deletion(bytes));
-                self.outlook.changed.insert(path.to_string(), None);
-                self.change_parent(path, |parent, zxid| {
+                let bytes = self.node(path).map_or(0, |node| node.data_bytes);
+                self.changed.insert(path.to_string(), None);
+                self.change_parent(path, |parent| {
                     parent.children -= 1;
                     parent.stat.pzxid = zxid;
                 });
+                Some((path, Difference::deletion(bytes)))
             }
             Txn::SetData { path, data, version } => {
                 let after = data.map_or(0, <[u8]>::len);
-                let before = self.outlook.node(path).map_or(0, |node| node.data_bytes);
-                self.quota.foresee(path, Difference::rewriting(before, after));
-                self.change(path, |node, zxid| {
+                let before = self.node(path).map_or(0, |node| node.data_bytes);
+                self.change(path, |node| {
                     node.data_bytes = after;
-                    (node.stat.version, node.stat.mzxid, node.stat.mtime) = (*version, zxid, TIME_TO_COME);
+                    (node.stat.version, node.stat.mzxid, node.stat.mtime) = (*version, zxid, time);
                 });
+                Some((path, Difference::rewriting(before, after)))
             }
-            _ => {}
+            _ => None,
         }
     }
 
     fn new_node(&self, kind: CreateKind, data_bytes: usize, acl: &Acl) -> Node {
+        let TxnHeader { client, zxid, time, .. } = self.header;
         let ephemeral_owner = match kind {
-            CreateKind::Plain { ephemeral: true, .. } => self.caller.session,
+            CreateKind::Plain { ephemeral: true, .. } => client,
             CreateKind::Plain { .. } => 0,
             CreateKind::Container => CONTAINER_OWNER,
             CreateKind::Ttl(ttl) => ttl_owner(ttl),
         };
-        let zxid = self.outlook.zxid;
         let stat = Stat {
             czxid: zxid,
             mzxid: zxid,
             pzxid: zxid,
-            ctime: TIME_TO_COME,
-            mtime: TIME_TO_COME,
+            ctime: time,
+            mtime: time,
             ephemeral_owner,
             ..Stat::default()
         };
-        let owner = owner_kind(ephemeral_owner, self.outlook.extended_types);
+        let owner = owner_kind(ephemeral_owner, self.extended_types);
         Node { stat, owner, children: 0, data_bytes, acl: acl.clone() }
     }
 
-    fn change_parent(&mut self, path: &str, change: impl FnOnce(&mut Node, i64)) {
+    fn change_parent(&mut self, path: &str, change: impl FnOnce(&mut Node)) {
         if let Some((parent, _)) = path::split(path) {
             self.change(parent, change);
         }
     }
 
-    fn change(&mut self, path: &str, change: impl FnOnce(&mut Node, i64)) {
-        if let Some(mut node) = self.outlook.node(path) {
-            change(&mut node, self.outlook.zxid);
-            self.outlook.changed.insert(path.to_owned(), Some(node));
+    fn change(&mut self, path: &str, change: impl FnOnce(&mut Node)) {
+        if let Some(mut node) = self.node(path) {
+            change(&mut node);
+            self.changed.insert(path.to_owned(), Some(node));
         }
     }
 }
