@@ -81,7 +81,7 @@ impl History {
     }
 
     pub fn apply(&mut self, client: i64, txn: &Txn<'_>) {
-        let zxid = self.database.last_zxid().next();
+        let zxid = self.database.last_zxid().next().unwrap();
         self.apply_at(zxid, client, txn);
     }
 
@@ -141,7 +141,7 @@ impl History {
             (0..=1 | 7, Some((stat, _))) => Txn::SetData { path: path.clone().into(), data, version: stat.version + 1 },
             (8, Some((stat, _))) => Txn::SetAcl { path: path.clone().into(), acl, version: stat.aversion + 1 },
             (9, _) if self.database.session_timeout(client).is_none() => Txn::CreateSession { timeout: 5000 },
-            (9, _) => self.database.prepare_close_session(client),
+            (9, _) => self.database.order_close_session(client),
             _ => Txn::Error(-101),
         };
         if self.database.session_timeout(client).is_none() && !matches!(txn, Txn::CreateSession { .. }) {

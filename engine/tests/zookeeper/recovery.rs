@@ -50,7 +50,7 @@ fn a_replay_goes_from_file_to_file_behind_the_snapshot() {
     write_snapshot(&history, &files);
     history.write_log(&files, Zxid(1));
     for number in 0..5 {
-        let from = history.database.last_zxid().next();
+        let from = history.database.last_zxid().next().unwrap();
         for child in 0..10 {
             history.create(PLAIN, &format!("/{number}-{child}"), None);
         }
@@ -373,7 +373,7 @@ fn nothing_of_the_files_is_changed() {
     let (head, sessions) = (database.tree().head(), history.sessions());
     write_data_dir(&Files::Real, place.path(), &head, zxid, &sessions, Epochs::of(zxid), Compression::None).unwrap();
     history.write_log(&place.files(), Zxid(1));
-    std::fs::write(place.files().join(LogFile::name(zxid.next())), b"").unwrap();
+    std::fs::write(place.files().join(LogFile::name(zxid.next().unwrap())), b"").unwrap();
     let state = || {
         let mut files: Vec<_> = std::fs::read_dir(place.files())
             .unwrap()
