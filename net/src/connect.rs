@@ -36,22 +36,29 @@ impl<'a> ConnectRequest<'a> {
     }
 }
 
-/// Appends the answer to a handshake. A timeout of 0, session 0 and a password of zeros are a refusal.
-pub fn write_response(timeout: i32, session: i64, password: [u8; PASSWORD], with_flag: bool, out: &mut Vec<u8>) {
+/// Appends the answer to a handshake. `read_only`: whether the client is only served reads, `None` if it did not send the
+/// flag that asks. A timeout of 0, session 0 and a password of zeros are a refusal.
+pub fn write_response(
+    timeout: i32,
+    session: i64,
+    password: [u8; PASSWORD],
+    read_only: Option<bool>,
+    out: &mut Vec<u8>,
+) {
     let start = frame::begin(out);
     out.put_i32(0);
     out.put_i32(timeout);
     out.put_i64(session);
     out.put_buffer(Some(&password));
-    if with_flag {
-        out.put_bool(false);
+    if let Some(read_only) = read_only {
+        out.put_bool(read_only);
     }
     frame::end(out, start);
 }
 
 /// Appends the refusal, by which a client learns that its session is gone.
-pub fn write_refusal(with_flag: bool, out: &mut Vec<u8>) {
-    write_response(0, 0, [0; PASSWORD], with_flag, out);
+pub fn write_refusal(read_only: Option<bool>, out: &mut Vec<u8>) {
+    write_response(0, 0, [0; PASSWORD], read_only, out);
 }
 
 /// The password of a session. It is computed from the id as `java.util.Random` does it, so that every server of an ensemble
@@ -87,10 +94,10 @@ mod tests {
     #[test]
     fn trap_003_the_flag_is_answered_only_if_it_was_sent() {
         let mut out = Vec::new();
-        write_response(1, 2, [0; 16], false, &mut out);
+        write_response(1, 2, [0; 16], None, &mut out);
         assert_eq!(out.len(), 40);
         out.clear();
-        write_refusal(true, &mut out);
+        write_refusal(Some(false), &mut out);
         assert_eq!(
             hex(&out),
             "00000025000000000000000000000000000000000000001000000000000000000000000000000000".to_owned() + "00"

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! reactor ── Submission: a turn's writes ──► replica
-//! reactor ◄── Release: a version, its events, this reactor's answers ── replica
+//! reactor ◄── Release: a version, its events, this reactor's answers; or how clients are served ── replica
 //! ```
 //! Each reactor has one bounded queue for each direction. A reactor that finds its queue full keeps the submission and stops
 //! decoding writes; a replica that finds a queue full waits for that reactor before it commits more.
@@ -21,9 +21,10 @@ use crossbeam::queue::ArrayQueue;
 use mio::net::TcpStream;
 use paddock_engine::acl::Id;
 use paddock_engine::event::Events;
-use paddock_engine::tree::Root;
+use paddock_engine::tree::{Reader, Root};
 
 use crate::doorbell::Doorbell;
+use crate::serving::Period;
 
 /// How many submissions of one reactor may wait for the replica.
 const SUBMISSIONS_MAX: usize = 64;
@@ -52,6 +53,8 @@ pub struct Submission {
     pub requests: Vec<Request>,
     /// The report of the sessions that are alive, if one is due.
     pub heard: Option<Heard>,
+    /// The number of the serving period in which all of it was asked.
+    pub period: u64,
 }
 
 /// A submission with so many requests is full: it goes out in the middle of the turn, and while it cannot, nothing is decoded
@@ -73,7 +76,7 @@ impl Submission {
     pub fn take(&mut self) -> Submission {
         let bytes = Vec::with_capacity(self.bytes.len().min(ROOM_BYTES));
         let requests = Vec::with_capacity(self.requests.len().min(ROOM));
-        std::mem::replace(self, Submission { bytes, requests, heard: None })
+        std::mem::replace(self, Submission { bytes, requests, heard: None, period: self.period })
     }
 }
 
@@ -167,8 +170,25 @@ impl RequestKind {
     }
 }
 
+/// What the replica sends to a reactor, in the order in which it counts.
+pub enum Release {
+    Version(VersionRelease),
+    /// A serving period begins: connections of the former one are closed.
+    Serve(Period),
+    /// Another state takes the place of the present one. It comes while nobody is served.
+    State(State),
+}
+
+/// A state that was built anew.
+pub struct State {
+    /// The reader that this reactor has of the state's tree.
+    pub reader: Reader,
+    /// The newest transaction of the reader's view.
+    pub zxid: i64,
+}
+
 /// A version that is announced or will be, and what it brings for one reactor.
-pub struct Release {
+pub struct VersionRelease {
     pub root: Root,
     /// The newest transaction in it.
     pub zxid: i64,

@@ -7,6 +7,7 @@ use paddock_engine::request::opcode;
 
 use crate::clock::Clock;
 use crate::connection::Connection;
+use crate::serving::Serve;
 use crate::status::Status;
 
 /// Every word that ZooKeeper knows, sorted. Any other four letters are taken for the length of a frame.
@@ -16,6 +17,8 @@ pub const KNOWN: [&str; 18] = [
 ];
 /// The words that this server answers where the operator allows them, sorted. They read a little and change nothing.
 pub const SERVED: [&str; 8] = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
+/// What most words are answered while clients are not served.
+const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
 /// What telnet sends when it is interrupted. It is not answered, and the connection is closed.
 const TELNET_CLOSE: Word = Word("telnet close");
 
@@ -45,8 +48,8 @@ pub fn recognise(bytes: [u8; 4]) -> Option<Word> {
     KNOWN.iter().find(|word| word.as_bytes() == bytes).map(|word| Word(word))
 }
 
-/// The answer to a word.
-pub fn answer(word: Word, status: &Status) -> Reply {
+/// The answer to a word. `serve`: how clients are served.
+pub fn answer(word: Word, serve: Serve, status: &Status) -> Reply {
     if word == TELNET_CLOSE {
         return Reply::Text(String::new());
     }
@@ -59,12 +62,22 @@ pub fn answer(word: Word, status: &Status) -> Reply {
     }
     match word {
         "ruok" => Reply::Text("imok".into()),
-        "isro" => Reply::Text("rw".into()),
-        "conf" => Reply::Text(status.configuration.now()),
         "envi" => Reply::Text(status.environment.clone()),
+        "isro" => Reply::Text(is_read_only(serve).into()),
+        _ if serve == Serve::No => Reply::Text(NOT_SERVING.into()),
+        "conf" => Reply::Text(status.configuration.now()),
         "srvr" => Reply::Text(format!("Zookeeper version: {}\n{}", status.version, server_lines(status))),
         "mntr" => Reply::Text(monitor(status)),
         word => Reply::Connections { long: word == "cons" },
+    }
+}
+
+/// The answer to `isro`. Clients compare it with these bytes.
+fn is_read_only(serve: Serve) -> &'static str {
+    match serve {
+        Serve::No => "null",
+        Serve::ReadOnly => "ro",
+        Serve::Yes => "rw",
     }
 }
 
@@ -212,6 +225,7 @@ fn operation_name(opcode: i32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::{KNOWN, Reply, SERVED, Word, answer, recognise, rounded};
+    use crate::serving::Serve;
     use crate::status::{Peers, Status, Text};
 
     fn status(allowed: &[&'static str]) -> Status {
@@ -233,9 +247,13 @@ mod tests {
         assert_eq!(recognise(*b"abcd"), None);
         let dump = recognise(*b"dump").unwrap();
         let refusal = "dump is not executed because it is not in the whitelist.\n";
-        assert_eq!(answer(dump, &status(&["srvr"])), Reply::Text(refusal.into()));
+        assert_eq!(answer(dump, Serve::Yes, &status(&["srvr"])), Reply::Text(refusal.into()));
         let missing = "dump is not executed because this server does not have it.\n";
-        assert_eq!(answer(dump, &status(&["dump"])), Reply::Text(missing.into()), "the operator has allowed it");
+        assert_eq!(
+            answer(dump, Serve::Yes, &status(&["dump"])),
+            Reply::Text(missing.into()),
+            "the operator has allowed it"
+        );
     }
 
     #[test]
@@ -258,12 +276,26 @@ mod tests {
     #[test]
     fn trap_009_isro_has_no_newline() {
         let word = recognise(*b"isro").unwrap();
-        assert_eq!(answer(word, &status(&["isro"])), Reply::Text("rw".into()));
+        for (serve, expected) in [(Serve::Yes, "rw"), (Serve::ReadOnly, "ro"), (Serve::No, "null")] {
+            assert_eq!(answer(word, serve, &status(&["isro"])), Reply::Text(expected.into()));
+        }
+    }
+
+    #[test]
+    fn while_nobody_is_served_words_say_so_but_those_of_the_process() {
+        let refusal = "This ZooKeeper instance is not currently serving requests\n";
+        for word in SERVED {
+            let known = recognise(word.as_bytes().try_into().expect("four letters")).expect("it is a word");
+            let is_refused = answer(known, Serve::No, &status(&SERVED)) == Reply::Text(refusal.into());
+            assert_eq!(is_refused, !["envi", "isro", "ruok"].contains(&word), "{word}");
+        }
     }
 
     #[test]
     fn srvr_has_the_lines_that_scripts_look_for() {
-        let Reply::Text(text) = answer(recognise(*b"srvr").unwrap(), &status(&["srvr"])) else { panic!("a text") };
+        let Reply::Text(text) = answer(recognise(*b"srvr").unwrap(), Serve::Yes, &status(&["srvr"])) else {
+            panic!("a text")
+        };
         let keys: Vec<&str> = text.lines().filter_map(|line| line.split(':').next()).collect();
         let expected = [
             "Zookeeper version",

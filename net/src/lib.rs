@@ -8,7 +8,7 @@
 //! - what a reactor has of all its connections: [`connections`], [`slots`], [`watch`], [`memory`];
 //! - its loop: [`reactor`], [`accept`], and the slices of long work, [`time_share`];
 //! - what reactors share: [`limits`], [`throttle`];
-//! - how others see a reactor: [`exchange`], [`doorbell`], [`status`], [`clock`].
+//! - how others see a reactor: [`exchange`], [`serving`], [`doorbell`], [`status`], [`clock`].
 
 pub mod accept;
 pub mod bodies;
@@ -31,6 +31,7 @@ pub mod pending;
 pub mod reactor;
 pub mod read;
 pub mod reply;
+pub mod serving;
 pub mod slots;
 pub mod status;
 pub mod tally;

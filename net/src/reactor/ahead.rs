@@ -19,7 +19,7 @@ use paddock_engine::event::{Event, Events};
 use paddock_engine::path;
 use paddock_engine::tree::View;
 
-use crate::exchange::{ConnectionId, Release};
+use crate::exchange::{ConnectionId, VersionRelease};
 use crate::read::watches::{WatchScope, watch_scope};
 use crate::time_share::TimeShare;
 use crate::watch::{Foreseen, Watches};
@@ -66,7 +66,7 @@ impl Ahead {
 
     /// Looks at one slice more of the version's events; where nobody watches anything, that is all of them. Returns whether
     /// all have been looked at, which is counted for the replica to see.
-    pub fn look_on(&mut self, release: &Release, watches: &Watches) -> bool {
+    pub fn look_on(&mut self, release: &VersionRelease, watches: &Watches) -> bool {
         let looked_through = release.looked_through.as_ref().expect("it is one that is looked at ahead");
         let count = release.events.len();
         if watches.is_empty() {

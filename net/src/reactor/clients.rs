@@ -18,6 +18,7 @@ use super::token;
 use crate::connection::{Connection, Stage};
 use crate::connections::Connections;
 use crate::exchange::{ConnectionId, RequestKind};
+use crate::serving::Period;
 
 /// How many bytes are written to one connection before others have their turn: a client may read as fast as the server
 /// writes.
@@ -69,6 +70,17 @@ impl Clients {
     /// How many sockets of clients there are, of connections and of those that linger.
     pub fn sockets(&self) -> usize {
         self.connections.len() + self.lingering.len()
+    }
+
+    /// Another serving period begins: every connection is closed, and nothing of what they have asked goes on. What they
+    /// were told before is written as far as they take it at once.
+    pub fn begin_period(&mut self, period: Period) {
+        self.write_all();
+        let slots: Vec<u32> = self.connections.iter().map(|connection| connection.id.slot).collect();
+        for slot in slots {
+            self.close(slot);
+        }
+        self.ledger.begin_period(period);
     }
 
     /// Takes up a connection that was accepted.

@@ -22,6 +22,7 @@ use crate::keeper;
 use crate::limits::NoRoom;
 use crate::pending::PendingRead;
 use crate::read::{self, ReadCaller};
+use crate::serving::Serve;
 use crate::throttle::Handshake;
 
 /// Schemes that the log of words names if authentication by them fails. Any other scheme is a text of the client's own, and
@@ -270,6 +271,9 @@ fn step(
 fn handshake(connection: &mut Connection, ledger: &mut Ledger, zxid: i64, payload: &[u8]) -> Verdict {
     let Ok(request) = ConnectRequest::read(payload) else { return Verdict::Close };
     ledger.note_received(connection);
+    if ledger.serve() == Serve::No {
+        return Verdict::Close;
+    }
     let handshake = match request.session {
         0 if ledger.settings.local_sessions => Handshake::Local,
         0 => Handshake::Global,
@@ -277,6 +281,10 @@ fn handshake(connection: &mut Connection, ledger: &mut Ledger, zxid: i64, payloa
     };
     if !ledger.limits.admits(handshake, ledger.now()) {
         tracing::debug!(address = %connection.address, "too many handshakes in this time; a connection was closed");
+        return Verdict::Close;
+    }
+    if ledger.serve() == Serve::ReadOnly && request.read_only != Some(true) {
+        tracing::info!(address = %connection.address, "a client that wants to write is not served while writes are not");
         return Verdict::Close;
     }
     if request.last_zxid_seen > zxid {
@@ -362,7 +370,7 @@ fn dispatch(
         opcode if read::is_read(opcode) || (keeper && keeper::is_read(opcode)) => {
             read(connection, ledger, view, header, body);
         }
-        opcode if keeper && keeper::is_write(opcode) => write(connection, ledger, header, body),
+        opcode if keeper && keeper::is_write(opcode) => write(connection, ledger, view, header, body),
         opcode::CREATE
         | opcode::CREATE2
         | opcode::CREATE_CONTAINER
@@ -371,7 +379,10 @@ fn dispatch(
         | opcode::SET_DATA
         | opcode::SET_ACL
         | opcode::RECONFIG
-        | opcode::MULTI => write(connection, ledger, header, body),
+        | opcode::MULTI => write(connection, ledger, view, header, body),
+        opcode::SYNC if ledger.serve() == Serve::ReadOnly => {
+            ledger.reject_in_turn(connection, header.xid, view.zxid(), Code::NotReadOnly);
+        }
         opcode::SYNC => {
             let body = ledger.submitter.append_body(body);
             ledger.await_replica(connection, header.opcode, RequestKind::Sync { xid: header.xid, body });
@@ -425,8 +436,11 @@ fn wait_to_read(
     connection.pending.push_read(read, body);
 }
 
-fn write(connection: &mut Connection, ledger: &mut Ledger, header: RequestHeader, body: &[u8]) {
+fn write(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView, header: RequestHeader, body: &[u8]) {
     let RequestHeader { xid, opcode } = header;
+    if ledger.serve() == Serve::ReadOnly {
+        return ledger.reject_in_turn(connection, xid, view.zxid(), Code::NotReadOnly);
+    }
     let body = ledger.submitter.append_body(body);
     let (ids, keeper) = (connection.ids.list(), connection.keeper);
     ledger.await_replica(connection, opcode, RequestKind::Write { xid, opcode, body, ids, keeper });

@@ -22,6 +22,7 @@ use crate::pending::ShortReply;
 use crate::read::ReadContext;
 use crate::read::count::Count;
 use crate::reply;
+use crate::serving::{Period, Serve};
 use crate::slots::SlotList;
 use crate::status::Figures;
 use crate::watch::Watches;
@@ -41,6 +42,7 @@ pub struct Ledger {
     pub watches: Watches,
     pub submitter: Submitter,
     pub reports: Reports,
+    period: Period,
     /// Connections with output that is to be written.
     to_write: SlotList,
     /// Connections that are to be served although no event will tell.
@@ -73,6 +75,7 @@ impl Ledger {
             watches: Watches::default(),
             submitter: Submitter::new(exchange),
             reports: Reports::new(now, settings.heard_interval),
+            period: Period::default(),
             to_write: SlotList::default(),
             to_serve: SlotList::default(),
             to_count: VecDeque::new(),
@@ -92,6 +95,18 @@ impl Ledger {
     /// Another half of a turn begins; returns when the last one did.
     pub fn begin_half(&mut self, now: Instant) -> Instant {
         std::mem::replace(&mut self.now, now)
+    }
+
+    /// How clients are served.
+    #[inline]
+    pub fn serve(&self) -> Serve {
+        self.period.serve
+    }
+
+    /// Another serving period begins. No connection of the former one is there.
+    pub fn begin_period(&mut self, period: Period) {
+        self.period = period;
+        self.submitter.begin_period(period.number);
     }
 
     /// A turn begins: takes note of how many requests of the other reactors are not answered.
@@ -242,12 +257,21 @@ impl Ledger {
 
     /// Gives a reply that needs neither the replica nor the view. It comes behind those to earlier requests.
     pub fn answer_in_turn(&mut self, connection: &mut Connection, xid: i32, body: &[u8]) {
+        self.reply_in_turn(connection, xid, 0, 0, body);
+    }
+
+    /// Answers with an error that does not end the connection. It comes behind the replies to earlier requests.
+    pub fn reject_in_turn(&mut self, connection: &mut Connection, xid: i32, zxid: i64, code: Code) {
+        self.reply_in_turn(connection, xid, zxid, code.number(), &[]);
+    }
+
+    fn reply_in_turn(&mut self, connection: &mut Connection, xid: i32, zxid: i64, code: i32, body: &[u8]) {
         if connection.pending.is_empty() {
-            reply::write(xid, 0, 0, body, connection.output.tail());
+            reply::write(xid, zxid, code, body, connection.output.tail());
             self.owe(connection);
         } else {
             let mut bytes = Vec::new();
-            reply::write(xid, 0, 0, body, &mut bytes);
+            reply::write(xid, zxid, code, body, &mut bytes);
             connection.pending.push_ready(ShortReply::new(&bytes));
         }
         self.note_sent(connection);

@@ -8,13 +8,14 @@ use super::ahead::{Ahead, due};
 use super::clients::Clients;
 use super::ledger::Ledger;
 use super::notifications::Notifications;
-use super::view::{Held, ReactorView};
+use super::view::{Held, Next, ReactorView};
 use crate::connect::{password_of, write_refusal, write_response};
 use crate::connection::{Connection, Stage};
 use crate::exchange::{Answer, AnswerKind};
 use crate::pending::{Due, PendingRead};
 use crate::read::{self, ReadCaller};
 use crate::reply;
+use crate::serving::Serve;
 
 /// Takes releases, and has the view follow.
 pub struct Releases {
@@ -36,14 +37,22 @@ impl Releases {
         }
     }
 
-    fn take_releases(&mut self, clients: &mut Clients, announced: u64) {
+    fn take_releases(&mut self, clients: &mut Clients, mut announced: u64) {
         while let Some(next) = self.view.take_next(announced) {
-            self.take_release(clients, next);
+            match next {
+                Next::Version(version) => self.take_version(clients, version),
+                Next::Serve(period) => clients.begin_period(period),
+                Next::State(state) => {
+                    assert_eq!(clients.ledger.serve(), Serve::No, "nobody sees two states");
+                    self.view.replace(state);
+                    announced = self.view.announced();
+                }
+            }
         }
         assert!(self.view.version() >= announced, "a version is queued before it is announced");
     }
 
-    fn take_release(&mut self, clients: &mut Clients, Held { release, ahead }: Held) {
+    fn take_version(&mut self, clients: &mut Clients, Held { release, ahead }: Held) {
         self.view.advance(release.root, release.zxid);
         // Where nobody watches, nobody is told; a watch that is set below is set on this version.
         let watched = (!clients.ledger.watches.is_empty()).then(|| due(&release.events, ahead.as_deref()));
@@ -140,13 +149,15 @@ fn take_answer(clients: &mut Clients, answer: &Answer, zxid: i64, bytes: &[u8]) 
             connection.timeout = *timeout;
             connection.stage = Stage::Established;
             let password = password_of(*session);
-            write_response(*timeout, *session, password, connection.with_flag, connection.output.tail());
+            let read_only = connection.with_flag.then_some(ledger.serve() == Serve::ReadOnly);
+            write_response(*timeout, *session, password, read_only, connection.output.tail());
             let greeted = connection.greeted;
             ledger.note_answer(connection, Some(opcode::CREATE_SESSION), 0, zxid, greeted);
             ledger.serve_again(connection);
         }
         AnswerKind::Refused => {
-            write_refusal(connection.with_flag, connection.output.tail());
+            let read_only = connection.with_flag.then_some(ledger.serve() == Serve::ReadOnly);
+            write_refusal(read_only, connection.output.tail());
             connection.session = 0;
             ledger.note_sent(connection);
             ledger.end_after_output(connection);

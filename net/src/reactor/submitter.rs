@@ -42,6 +42,14 @@ impl Submitter {
         }
     }
 
+    /// Another serving period begins, and no connection of the former one is there any more: the replica drops what they
+    /// have asked and what is told of them.
+    pub fn begin_period(&mut self, number: u64) {
+        self.submission = Submission { period: number, ..Submission::default() };
+        self.stuck = None;
+        while self.exchange.gone.pop().is_some() {}
+    }
+
     /// Requests of this reactor that are not answered.
     pub fn outstanding(&self) -> u64 {
         self.outstanding as u64

@@ -8,17 +8,24 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::{Events, Poll};
 use paddock_engine::acl::Authority;
+use paddock_engine::jute::Reader;
 use paddock_engine::request::opcode;
-use paddock_engine::tree::{ExtendedTypes, HashSeed, Tree};
+use paddock_engine::stat::Stat;
+use paddock_engine::tree::{ExtendedTypes, HashSeed, NewZnode, Root, Tree};
 use socket2::SockRef;
 
 use super::submitter::{RETRY, RETRY_MAX};
 use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, Parts, Reactor, Settings};
 use crate::connection::{Connection, Stage};
 use crate::doorbell::Doorbell;
-use crate::exchange::{Answer, AnswerKind, ConnectionId, Errand, Exchange, Inquiry, Release, RequestKind, Submission};
+use crate::exchange::{
+    Answer, AnswerKind, ConnectionId, Errand, Exchange, Inquiry, Release, RequestKind, State, Submission,
+    VersionRelease,
+};
+use crate::frame;
 use crate::limits::{LargeRequests, Limits};
 use crate::memory::Memory;
+use crate::serving::{Period, Serve};
 use crate::status::{ReactorStatus, Status};
 use crate::throttle::ConnectionThrottleSettings;
 
@@ -120,7 +127,15 @@ impl World {
             zxid: 0,
         });
         let events = Events::with_capacity(EVENTS_PER_TURN);
-        World { reactor: reactor.unwrap(), poll, events, exchanges, exchange, address, tree, zxid: 0 }
+        let mut world = World { reactor: reactor.unwrap(), poll, events, exchanges, exchange, address, tree, zxid: 0 };
+        world.serve(1, Serve::Yes);
+        world
+    }
+
+    /// A serving period begins.
+    fn serve(&mut self, number: u64, serve: Serve) {
+        assert!(self.exchange.releases.push(Release::Serve(Period { number, serve })).is_ok());
+        self.turn();
     }
 
     fn turn(&mut self) {
@@ -152,8 +167,13 @@ impl World {
 
     /// Connections that have this session.
     fn greet(&mut self, session: i64) -> TcpStream {
+        self.greet_with(&hello(), session).0
+    }
+
+    /// One that has this session after its handshake, and what it was told by that.
+    fn greet_with(&mut self, handshake: &[u8], session: i64) -> (TcpStream, Vec<u8>) {
         let mut stream = self.open();
-        stream.write_all(&hello()).unwrap();
+        stream.write_all(handshake).unwrap();
         let mut connection = None;
         self.turn_until(|world| {
             connection = world.taken().into_iter().find_map(|submission| {
@@ -171,8 +191,8 @@ impl World {
         });
         let mut welcome = [0; 41];
         self.turn_until(|_| stream.peek(&mut welcome).is_ok_and(|count| count >= 40));
-        let _ = stream.read(&mut welcome).unwrap();
-        stream
+        let count = stream.read(&mut welcome).unwrap();
+        (stream, welcome[..count].to_vec())
     }
 
     /// What the replica would take.
@@ -180,12 +200,30 @@ impl World {
         std::iter::from_fn(|| self.exchange.submissions.pop()).collect()
     }
 
+    /// What a client is told, so many replies of it.
+    fn told(&mut self, stream: &mut TcpStream, count: usize) -> Vec<u8> {
+        let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+        self.turn_until(|_| {
+            if let Ok(count) = stream.read(&mut buffer) {
+                bytes.extend_from_slice(&buffer[..count]);
+            }
+            replies(&bytes).len() >= count
+        });
+        bytes
+    }
+
     /// A version that changes nothing, with one answer.
     fn answer(&mut self, connection: ConnectionId, kind: AnswerKind) {
+        let root = self.answer_ahead(connection, kind);
+        self.tree.announce(root);
+    }
+
+    /// The same, before it is announced.
+    fn answer_ahead(&mut self, connection: ConnectionId, kind: AnswerKind) -> Root {
         self.zxid += 1;
         let sealed = self.tree.seal();
         let root = self.tree.commit(sealed);
-        let release = Release {
+        let release = VersionRelease {
             root,
             zxid: self.zxid,
             events: Arc::default(),
@@ -193,8 +231,8 @@ impl World {
             answers: vec![Answer { connection, zxid: self.zxid, kind }],
             bytes: Vec::new(),
         };
-        assert!(self.exchange.releases.push(release).is_ok());
-        self.tree.announce(root);
+        assert!(self.exchange.releases.push(Release::Version(release)).is_ok());
+        root
     }
 
     /// From now on nobody is given any time. Before that a slow machine would be enough for that.
@@ -548,4 +586,116 @@ fn what_a_reactor_answers_itself_needs_no_room() {
     assert_eq!((world.connection().tally.received, world.connection().tally.sent), (3 + 1, 3 + 1), "a handshake too");
     world.taken();
     world.turn_until_received(4 + 2);
+}
+
+/// Codes.
+const NOT_THERE: i32 = -101;
+const NOT_READ_ONLY: i32 = -119;
+const NOT_SERVING: &[u8] = b"This ZooKeeper instance is not currently serving requests\n";
+
+/// The replies that are whole in these bytes: xid, zxid and code.
+fn replies(mut bytes: &[u8]) -> Vec<(i32, i64, i32)> {
+    let mut replies = Vec::new();
+    while let Ok(Some(payload)) = frame::first(bytes, 1 << 20) {
+        let mut reader = Reader::new(payload);
+        replies.push((reader.i32().unwrap(), reader.i64().unwrap(), reader.i32().unwrap()));
+        bytes = &bytes[frame::PREFIX + payload.len()..];
+    }
+    replies
+}
+
+fn exists(xid: i32, path: &str) -> Vec<u8> {
+    let length = (path.len() as i32).to_be_bytes();
+    request(xid, opcode::EXISTS, &[&length[..], path.as_bytes(), b"\0"].concat())
+}
+
+#[test]
+fn while_nobody_is_served_connections_are_closed_handshakes_refused_and_words_say_so() {
+    let mut world = World::new(Settings { tells_gone: true, ..settings() });
+    let mut stream = world.greet(1);
+    stream.write_all(&request(1, opcode::SYNC, &[0; 4])).unwrap();
+    world.turn_until(|world| world.reactor.clients.ledger.submitter.outstanding() == 1);
+    assert!(world.taken().iter().all(|submission| submission.period == 1));
+    world.stop_the_replica();
+    world.serve(2, Serve::No);
+    assert!(world.reactor.clients.connections.is_empty());
+    assert_eq!(world.reactor.clients.ledger.submitter.outstanding(), 0);
+    assert_eq!(read_to_end(&mut world, stream).unwrap(), b"");
+    let mut refused = world.open();
+    refused.write_all(&hello()).unwrap();
+    assert_eq!(read_to_end(&mut world, refused).unwrap(), b"");
+    for (word, expected) in [(b"cons", NOT_SERVING), (b"ruok", b"imok")] {
+        let mut stream = world.open();
+        stream.write_all(word).unwrap();
+        assert_eq!(read_to_end(&mut world, stream).unwrap(), expected);
+    }
+    world.taken();
+    assert!(world.exchange.gone.is_empty(), "nobody was there whose end is of interest");
+    world.serve(3, Serve::Yes);
+    let mut stream = world.greet(2);
+    stream.write_all(&request(1, opcode::SYNC, &[0; 4])).unwrap();
+    let mut asked = Vec::new();
+    world.turn_until(|world| {
+        asked.extend(world.taken());
+        asked.iter().any(|submission| !submission.requests.is_empty())
+    });
+    assert!(asked.iter().all(|submission| submission.period == 3), "what was asked before is not asked any more");
+}
+
+#[test]
+fn a_period_begins_when_the_versions_before_it_are_announced() {
+    let mut world = World::new(settings());
+    let mut stream = world.greet(1);
+    stream.write_all(&request(7, opcode::SYNC, &[0; 4])).unwrap();
+    world.turn_until(|world| world.reactor.clients.ledger.submitter.outstanding() == 1);
+    let connection = world.connection().id;
+    let root = world.answer_ahead(connection, AnswerKind::Reply { xid: 7, code: 0, body: 0..0 });
+    world.serve(2, Serve::No);
+    assert_eq!(world.reactor.clients.connections.len(), 1, "the version before is not announced");
+    world.tree.announce(root);
+    world.turn();
+    assert!(world.reactor.clients.connections.is_empty());
+    assert_eq!(replies(&read_to_end(&mut world, stream).unwrap()), [(7, world.zxid, 0)], "the answer came before");
+}
+
+#[test]
+fn another_state_takes_the_place_of_the_one_before() {
+    let mut world = World::new(settings());
+    let mut stream = world.greet(1);
+    stream.write_all(&exists(1, "/new")).unwrap();
+    world.turn_until_received(2);
+    assert_eq!(replies(&world.told(&mut stream, 1)), [(1, world.zxid, NOT_THERE)]);
+    world.serve(2, Serve::No);
+    let mut tree = Tree::new(HashSeed([8; 16]), ExtendedTypes::Off);
+    for path in ["/", "/new"] {
+        tree.install(NewZnode { path, data: None, acl: None, stat: Stat::default() });
+    }
+    let sealed = tree.seal();
+    tree.publish(sealed);
+    let state = State { reader: tree.reader(), zxid: 0x1_0000_0000 };
+    (world.tree, world.zxid) = (tree, state.zxid);
+    assert!(world.exchange.releases.push(Release::State(state)).is_ok());
+    world.serve(3, Serve::Yes);
+    let mut stream = world.greet(2);
+    stream.write_all(&exists(1, "/new")).unwrap();
+    assert_eq!(replies(&world.told(&mut stream, 1)), [(1, 0x1_0000_0001, 0)], "by a version of the new one");
+}
+
+#[test]
+fn where_only_reads_are_served_clients_must_know_it_and_writes_are_rejected() {
+    let mut world = World::new(settings());
+    world.serve(2, Serve::ReadOnly);
+    let with_flag = |read_only: u8| frame(&[&hello()[4..], &[read_only]].concat());
+    for handshake in [hello(), with_flag(0)] {
+        let mut refused = world.open();
+        refused.write_all(&handshake).unwrap();
+        assert_eq!(read_to_end(&mut world, refused).unwrap(), b"");
+    }
+    let (mut stream, welcome) = world.greet_with(&with_flag(1), 1);
+    assert_eq!(welcome.last(), Some(&1), "it is told so");
+    let (write, sync) = (request(1, opcode::DELETE, b"\0\0\0\x02/a\0\0\0\0"), request(2, opcode::SYNC, &[0; 4]));
+    stream.write_all(&[write, sync, exists(3, "/")].concat()).unwrap();
+    let told = replies(&world.told(&mut stream, 3));
+    assert_eq!(told, [(1, world.zxid, NOT_READ_ONLY), (2, world.zxid, NOT_READ_ONLY), (3, world.zxid, NOT_THERE)]);
+    assert!(world.taken().iter().all(|submission| submission.requests.is_empty()));
 }

@@ -8,7 +8,8 @@ use paddock_engine::tree::{Reader, Root, View};
 
 use super::ahead::Ahead;
 use crate::connection::Connection;
-use crate::exchange::{Exchange, Release};
+use crate::exchange::{Exchange, Release, State, VersionRelease};
+use crate::serving::Period;
 use crate::watch::Watches;
 
 /// While a version is held, the reactor looks again after this time whether it has been announced.
@@ -25,8 +26,15 @@ pub struct ReactorView {
 
 /// A version, and what is known of its events if they are very many.
 pub struct Held {
-    pub release: Release,
+    pub release: VersionRelease,
     pub ahead: Option<Box<Ahead>>,
+}
+
+/// What comes next in the queue, and counts already.
+pub enum Next {
+    Version(Held),
+    Serve(Period),
+    State(State),
 }
 
 impl ReactorView {
@@ -83,14 +91,18 @@ impl ReactorView {
         self.reader.version() == announced && self.held.is_none() && self.exchange.releases.is_empty()
     }
 
-    /// Takes the next version from the queue, if it is announced. If it is not, it is held.
-    pub fn take_next(&mut self, announced: u64) -> Option<Held> {
+    /// Takes what is next in the queue. A version that is not announced is held, and what comes after it stays there.
+    pub fn take_next(&mut self, announced: u64) -> Option<Next> {
         let mut next = match self.held.take() {
             Some(held) => held,
-            None => Held { release: self.exchange.releases.pop()?, ahead: None },
+            None => match self.exchange.releases.pop()? {
+                Release::Version(release) => Held { release, ahead: None },
+                Release::Serve(period) => return Some(Next::Serve(period)),
+                Release::State(state) => return Some(Next::State(state)),
+            },
         };
         if next.release.root.version() <= announced {
-            return Some(next);
+            return Some(Next::Version(next));
         }
         if next.release.looked_through.is_some() {
             next.ahead.get_or_insert_default();
@@ -108,6 +120,12 @@ impl ReactorView {
             self.reader.let_go();
         }
         self.zxid = zxid;
+    }
+
+    /// Moves to another state.
+    pub fn replace(&mut self, State { reader, zxid }: State) {
+        assert!(self.held.is_none(), "what comes before a state in the queue is taken before it");
+        (self.reader, self.zxid) = (reader, zxid);
     }
 
     /// Whether there is a version ahead of the view that has very many events.

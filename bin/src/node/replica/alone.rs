@@ -2,6 +2,7 @@
 //! its own.
 
 use paddock_consensus::Zxid;
+use paddock_net::serving::Serve;
 
 #[derive(Debug)]
 pub struct Alone {
@@ -23,6 +24,11 @@ impl Alone {
     /// Everything up to this transaction may be public.
     pub fn committed(&self) -> Zxid {
         self.committed
+    }
+
+    /// How clients are served: from the start on, by whatever was recovered.
+    pub fn serve(&self) -> Serve {
+        Serve::Yes
     }
 
     /// Nothing new is begun from here on.

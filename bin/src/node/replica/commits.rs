@@ -14,12 +14,15 @@ use paddock_engine::tree::Tree;
 use paddock_net::exchange::Exchange;
 use paddock_net::status::Status;
 
+use super::change::Change;
 use super::figures::Figures;
 use super::version::Version;
 
-/// Oldest first.
 pub struct Commits {
+    /// Oldest first.
     versions: VecDeque<Version>,
+    /// Likewise; each has its place among the versions.
+    changes: VecDeque<Change>,
     /// In all of them, and the bytes of their bodies.
     answers: usize,
     bytes: usize,
@@ -31,7 +34,14 @@ pub struct Commits {
 
 impl Commits {
     pub fn new(reactors: usize) -> Commits {
-        Commits { versions: VecDeque::new(), answers: 0, bytes: 0, blocked: false, to_ring: vec![false; reactors] }
+        Commits {
+            versions: VecDeque::new(),
+            changes: VecDeque::new(),
+            answers: 0,
+            bytes: 0,
+            blocked: false,
+            to_ring: vec![false; reactors],
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -39,7 +49,7 @@ impl Commits {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.versions.is_empty()
+        self.versions.is_empty() && self.changes.is_empty()
     }
 
     pub fn is_blocked(&self) -> bool {
@@ -62,8 +72,33 @@ impl Commits {
         self.versions.push_back(version);
     }
 
-    /// Announces every version that has nothing after transaction `committed`, and returns what is to be told of the newest.
+    /// Takes in a change of how clients are served.
+    pub fn change(&mut self, change: Change) {
+        self.changes.push_back(change);
+    }
+
+    /// Announces every version that has nothing after transaction `committed`, and puts changes into the queues that have
+    /// come to their place among them. Returns what is to be told of the newest version.
     pub fn release(
+        &mut self,
+        committed: Zxid,
+        tree: &mut Tree,
+        exchanges: &[Arc<Exchange>],
+        status: &Status,
+    ) -> Option<Figures> {
+        let mut released = None;
+        while let Some(mut change) = self.changes.pop_front() {
+            released = self.announce(committed.min(change.after()), tree, exchanges, status).or(released);
+            if self.blocked || !change.deliver(exchanges) {
+                self.blocked = true;
+                self.changes.push_front(change);
+                return released;
+            }
+        }
+        self.announce(committed, tree, exchanges, status).or(released)
+    }
+
+    fn announce(
         &mut self,
         committed: Zxid,
         tree: &mut Tree,
@@ -115,10 +150,12 @@ mod tests {
     use paddock_engine::event::{EventKind, Events};
     use paddock_engine::tree::HashSeed;
     use paddock_net::doorbell::Doorbell;
-    use paddock_net::exchange::{Answer, AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange};
+    use paddock_net::exchange::{Answer, AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange, Release};
+    use paddock_net::serving::Period;
     use paddock_net::status::{ReactorStatus, Status};
 
     use super::Commits;
+    use crate::node::replica::change::Change;
     use crate::node::replica::draft::Draft;
     use crate::node::replica::figures::Figures;
 
@@ -179,7 +216,16 @@ mod tests {
         fn release(&mut self, committed: i64) -> Vec<i64> {
             let tree = self.database.tree_mut();
             self.commits.release(Zxid(committed), tree, &self.exchanges, &self.status);
-            std::iter::from_fn(|| self.exchanges[0].releases.pop()).map(|release| release.zxid).collect()
+            self.told().iter().map(|told| told.expect("it is a version")).collect()
+        }
+
+        /// What the reactor is told: the zxids of versions, and `None` for a period that begins.
+        fn told(&mut self) -> Vec<Option<i64>> {
+            let told = |release| match release {
+                Release::Version(version) => Some(version.zxid),
+                _ => None,
+            };
+            std::iter::from_fn(|| self.exchanges[0].releases.pop()).map(told).collect()
         }
     }
 
@@ -206,11 +252,36 @@ mod tests {
         world.zxid = 1;
         world.seal(events);
         assert!(world.is_rung());
-        let release = world.exchanges[0].releases.pop().unwrap();
+        let Some(Release::Version(release)) = world.exchanges[0].releases.pop() else { panic!("it has none") };
         assert!(!world.is_rung(), "it knows all about it");
         release.looked_through.unwrap().fetch_add(1, Ordering::Release);
         assert!(world.is_rung());
         assert!(world.commits.is_empty() && !world.is_rung());
+    }
+
+    #[test]
+    fn a_period_begins_behind_what_was_committed_and_before_all_else() {
+        let mut world = World::new();
+        world.version(1);
+        world.version(1);
+        world.commits.change(Change::new(Period::default(), Zxid(1)));
+        world.version(1);
+        world.commits.change(Change::new(Period::default(), Zxid(3)));
+        let release = |world: &mut World, committed: i64| {
+            let tree = world.database.tree_mut();
+            world.commits.release(Zxid(committed), tree, &world.exchanges, &world.status);
+            world.told()
+        };
+        assert_eq!(release(&mut world, 3), [Some(1), None, Some(2), Some(3), None]);
+        assert!(world.commits.is_empty());
+        // While a queue is full, nothing overtakes what does not fit.
+        while world.exchanges[0].releases.push(Release::Serve(Period::default())).is_ok() {}
+        world.commits.change(Change::new(Period::default(), Zxid(3)));
+        world.version(1);
+        let full = release(&mut world, 4).len();
+        assert!(world.commits.is_blocked() && !world.commits.is_empty());
+        assert!(full > 1);
+        assert_eq!(release(&mut world, 4), [None, Some(4)]);
     }
 
     #[test]

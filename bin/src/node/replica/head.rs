@@ -16,6 +16,7 @@ use paddock_engine::quota::ExceededQuota;
 use paddock_engine::tree::Pin;
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 use paddock_net::exchange::AnswerKind;
+use paddock_net::serving::Serve;
 use paddock_net::status::ReplicaStatus;
 
 use super::home::Home;
@@ -340,6 +341,11 @@ impl Head {
     pub fn durable(&mut self) -> Result<Zxid, LogError> {
         self.log.completed()?;
         Ok(self.log.completed_zxid())
+    }
+
+    /// Clients are served in this way from transaction `committed` on: returns the number of the period that begins.
+    pub fn serve(&mut self, serve: Serve, committed: Zxid) -> u64 {
+        self.publication.serve(serve, committed)
     }
 
     /// Makes public what is committed. Whether that was anything.

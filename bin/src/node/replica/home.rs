@@ -60,6 +60,12 @@ impl Homes {
         }
     }
 
+    /// All connections are gone.
+    pub fn leave_all(&mut self) {
+        self.by_session.clear();
+        self.by_slot.iter_mut().for_each(Vec::clear);
+    }
+
     /// No session has its connection here any more. Returns the one that had.
     fn vacate(&mut self, home: Home) -> Option<i64> {
         let session = self.session_at(home)?;

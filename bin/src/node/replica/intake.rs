@@ -34,6 +34,8 @@ const PATH_AHEAD_MAX: usize = 1024;
 pub struct Intake {
     exchanges: Arc<[Arc<Exchange>]>,
     throttle: RequestThrottle,
+    /// The number of the serving period. What was asked in another is dropped.
+    period: u64,
     /// A submission of each reactor that did not fit.
     begun: Vec<Option<Begun>>,
     /// The reactor whose submissions were first in the last turn.
@@ -51,7 +53,14 @@ struct Begun {
 impl Intake {
     pub fn new(exchanges: Arc<[Arc<Exchange>]>, throttle: RequestThrottleSettings) -> Intake {
         let begun = exchanges.iter().map(|_| None).collect();
-        Intake { exchanges, throttle: RequestThrottle::new(throttle), begun, first: 0, looked_at: 0 }
+        Intake { exchanges, throttle: RequestThrottle::new(throttle), period: 0, begun, first: 0, looked_at: 0 }
+    }
+
+    /// Another serving period begins: nothing that was asked before is done any more.
+    pub fn begin_period(&mut self, number: u64) {
+        self.period = number;
+        self.begun.fill_with(|| None);
+        self.throttle.forget_all();
     }
 
     /// The last look at the queues before a sleep.
@@ -86,8 +95,15 @@ impl Intake {
     }
 
     fn next_of(&mut self, reactor: usize) -> Option<Begun> {
-        let next = || self.exchanges[reactor].submissions.pop().map(|submission| Begun { submission, taken: 0 });
-        self.begun[reactor].take().or_else(next)
+        if let Some(begun) = self.begun[reactor].take() {
+            return Some(begun);
+        }
+        loop {
+            let submission = self.exchanges[reactor].submissions.pop()?;
+            if submission.period == self.period {
+                return Some(Begun { submission, taken: 0 });
+            }
+        }
     }
 
     /// Before a submission is looked at: what it says of a closed connection comes later.

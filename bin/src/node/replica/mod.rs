@@ -27,6 +27,7 @@
 //! ring, and its share of a release to each reactor.
 
 mod alone;
+mod change;
 mod commits;
 mod draft;
 mod error;
@@ -64,6 +65,7 @@ use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Database;
 use paddock_engine::log::{Log, LogError};
 use paddock_net::exchange::Exchange;
+use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
 use self::alone::Alone;
@@ -161,7 +163,17 @@ impl Replica {
     /// Before the first turn, and before reactors serve: what is told of the state is true from then on.
     pub fn begin(&mut self) -> Result<(), ReplicaError> {
         self.head.begin(&self.status.replica);
+        self.serve(self.role.serve());
         self.see_to_snapshots()
+    }
+
+    /// Begins a serving period.
+    fn serve(&mut self, serve: Serve) {
+        let committed = self.role.committed();
+        let period = self.head.serve(serve, committed);
+        self.intake.begin_period(period);
+        self.sessions.begin_period();
+        self.head.release(committed);
     }
 
     /// After the last turn.

@@ -7,8 +7,10 @@ use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
 use paddock_engine::tree::Tree;
 use paddock_net::exchange::{Answer, AnswerKind, Exchange};
+use paddock_net::serving::{Period, Serve};
 use paddock_net::status::Status;
 
+use super::change::Change;
 use super::commits::Commits;
 use super::draft::Draft;
 use super::figures::Figures;
@@ -26,18 +28,26 @@ pub struct Publication {
     commits: Commits,
     /// Up to the draft.
     sessions_expired: u64,
+    period: Period,
 }
 
 impl Publication {
     pub fn new(exchanges: Arc<[Arc<Exchange>]>, status: Arc<Status>) -> Publication {
         let reactors = exchanges.len();
         let (draft, commits) = (Draft::new(reactors), Commits::new(reactors));
-        Publication { exchanges, status, draft, commits, sessions_expired: 0 }
+        Publication { exchanges, status, draft, commits, sessions_expired: 0, period: Period::default() }
     }
 
     /// Tells of the recovered state, which is public.
     pub fn begin(&self, database: &Database) {
         Figures::of(database, self.sessions_expired).tell(&self.status.replica);
+    }
+
+    /// Clients are served in this way from transaction `committed` on: returns the number of the period that begins.
+    pub fn serve(&mut self, serve: Serve, committed: Zxid) -> u64 {
+        self.period = Period { number: self.period.number + 1, serve };
+        self.commits.change(Change::new(self.period, committed));
+        self.period.number
     }
 
     /// Whether nothing waits to be sealed.

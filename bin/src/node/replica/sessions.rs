@@ -120,6 +120,11 @@ impl Sessions {
         }
     }
 
+    /// Another serving period begins: every connection is closed; the sessions live on.
+    pub fn begin_period(&mut self) {
+        self.homes.leave_all();
+    }
+
     /// The connection is gone; its session lives on.
     pub fn leave(&mut self, home: Home) {
         self.homes.leave(home);

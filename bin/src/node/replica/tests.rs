@@ -20,8 +20,10 @@ use paddock_engine::tree::{HashSeed, Reader};
 use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::{
-    AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange, Heard, Request, RequestKind, Submission,
+    AnswerKind, ConnectionId, EVENTS_AT_ONCE, Exchange, Heard, Release, Request, RequestKind, Submission,
+    VersionRelease,
 };
+use paddock_net::serving::{Period, Serve};
 use paddock_net::status::Status;
 
 use super::draft::VERSION_TXNS;
@@ -53,6 +55,8 @@ struct World {
     status: Arc<Status>,
     /// Of the tree; it sleeps.
     reader: Reader,
+    /// That the reactors have been told of last.
+    period: Period,
     at: Moment,
     slice_clock: Arc<Mutex<Instant>>,
     poll: Poll,
@@ -131,7 +135,11 @@ impl World {
         for fd in replica.event_fds() {
             poll.registry().register(&mut SourceFd(&fd), Token(1), Interest::READABLE).unwrap();
         }
-        World { replica, exchanges, status, reader, at, slice_clock, poll, dir }
+        replica.begin().unwrap();
+        let period = Period { number: 1, serve: Serve::Yes };
+        let mut world = World { replica, exchanges, status, reader, period, at, slice_clock, poll, dir };
+        assert_eq!(world.told_period(), period, "a server that stands alone serves from the start on");
+        world
     }
 
     /// Both clocks go on, and that of slices with them.
@@ -143,6 +151,7 @@ impl World {
 
     /// Puts a submission into a reactor's queue.
     fn submit(&mut self, reactor: usize, submission: Submission) {
+        let submission = Submission { period: self.period.number, ..submission };
         assert!(self.exchanges[reactor].submissions.push(submission).is_ok(), "there is room");
     }
 
@@ -150,7 +159,10 @@ impl World {
     fn send(&mut self, home: Home, session: i64, kind: impl FnOnce(Range<u32>) -> RequestKind, body: &[u8]) {
         let kind = kind(0..body.len() as u32);
         let request = Request { connection: home.connection, session, fence: false, received: self.at.now, kind };
-        self.submit(home.reactor, Submission { bytes: body.to_vec(), requests: vec![request], heard: None });
+        self.submit(
+            home.reactor,
+            Submission { bytes: body.to_vec(), requests: vec![request], ..Submission::default() },
+        );
     }
 
     /// Every reactor reports now that it heard these sessions, and nobody else, up to `age` ago.
@@ -162,6 +174,17 @@ impl World {
         }
     }
 
+    /// Takes from every queue the period that begins.
+    fn told_period(&mut self) -> Period {
+        let next = |exchange: &Arc<Exchange>| match exchange.releases.pop() {
+            Some(Release::Serve(period)) => Some(period),
+            _ => None,
+        };
+        let told: Vec<_> = self.exchanges.iter().map(next).collect();
+        assert!(told.iter().all(|period| *period == told[0]), "{told:?}");
+        told[0].expect("a period begins")
+    }
+
     fn turn(&mut self) {
         self.replica.turn(self.at).unwrap();
     }
@@ -171,7 +194,7 @@ impl World {
         self.finish();
         let mut told = Vec::new();
         for (reactor, exchange) in self.exchanges.iter().enumerate() {
-            while let Some(release) = exchange.releases.pop() {
+            while let Some(release) = version(exchange) {
                 told.extend(
                     release.answers.iter().map(|one| (Home { reactor, connection: one.connection }, said(&one.kind))),
                 );
@@ -221,6 +244,14 @@ impl World {
     fn is_in_long_work(&self) -> bool {
         self.replica.head.is_in_long_work()
     }
+}
+
+/// What is next in a reactor's queue, which is a version.
+fn version(exchange: &Exchange) -> Option<VersionRelease> {
+    exchange.releases.pop().map(|release| match release {
+        Release::Version(version) => version,
+        _ => panic!("it is no version"),
+    })
 }
 
 fn said(kind: &AnswerKind) -> String {
@@ -483,7 +514,7 @@ fn what_came_before_a_long_transaction_does_not_wait_for_it() {
     world.finish();
     // The create is public in a version that has nothing of the close, the close in one that has all of it.
     for (left, expected) in [(count, "2: 0"), (0, "1: closed")] {
-        let releases = world.exchanges.iter().map(|exchange| exchange.releases.pop().expect("each has each version"));
+        let releases = world.exchanges.iter().map(|exchange| version(exchange).expect("each has each version"));
         let releases: Vec<_> = releases.collect();
         let view = world.reader.view_ahead(&releases[0].root);
         assert_eq!((0..count).filter(|number| view.get(&format!("/e{number}")).is_some()).count(), left);
@@ -516,6 +547,28 @@ fn figures_are_those_of_the_public_version_while_a_long_transaction_is_under_way
     assert_eq!(figures(&world), [znodes + 1, ephemerals, 0]);
     world.finish();
     assert_eq!(figures(&world), [znodes + 1 - 3 * STEPS_PER_TURN as u64, 0, 1]);
+}
+
+#[test]
+fn what_was_asked_in_another_period_is_dropped() {
+    let mut world = World::new("period");
+    let session = world.connect(FIRST);
+    world.send(FIRST, session, create(1), &create_body("/before", 0));
+    world.replica.serve(Serve::No);
+    let before = world.period;
+    world.period = world.told_period();
+    assert_eq!(world.period, Period { number: before.number + 1, serve: Serve::No });
+    assert_eq!(world.answers(), []);
+    assert!(!world.exists("/before"));
+    world.replica.serve(Serve::Yes);
+    // It does not know yet.
+    world.send(FIRST, session, create(2), &create_body("/between", 0));
+    world.period = world.told_period();
+    world.send(FIRST, session, create(3), &create_body("/without-session", 0));
+    world.send(SECOND, session, reattach(true), &[]);
+    world.send(SECOND, session, create(4), &create_body("/after", 0));
+    assert_eq!(world.answers(), [(SECOND, "connected".into()), (SECOND, "4: 0".into())], "the session lives");
+    assert!(world.exists("/after") && !world.exists("/between") && !world.exists("/without-session"));
 }
 
 #[test]
@@ -611,7 +664,7 @@ fn a_version_with_very_many_events_is_public_when_every_reactor_has_looked_throu
     for exchange in world.exchanges.clone().iter() {
         world.turn();
         assert_eq!((world.reader.published(), world.replica.timeout()), (public, Some(RETRY)));
-        let release = exchange.releases.pop().expect("every reactor has it in its queue");
+        let release = version(exchange).expect("every reactor has it in its queue");
         assert!(exchange.releases.is_empty());
         release.looked_through.expect("it has very many events").fetch_add(1, Ordering::Release);
     }

@@ -68,6 +68,11 @@ impl RequestThrottle {
         self.gone.remove(&home);
     }
 
+    /// Nothing comes from any connection that there was.
+    pub fn forget_all(&mut self) {
+        self.gone.clear();
+    }
+
     /// What to do with the request. `timeout_ms` is that of its session.
     pub fn judge(&mut self, home: Home, request: &Request, timeout_ms: i32, now: Instant) -> Judgement {
         if matches!(request.kind, RequestKind::Disconnected) {

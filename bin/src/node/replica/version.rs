@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use paddock_consensus::Zxid;
 use paddock_engine::event::Events;
 use paddock_engine::tree::{Root, Sealed, Tree};
-use paddock_net::exchange::{EVENTS_AT_ONCE, Exchange, Release};
+use paddock_net::exchange::{EVENTS_AT_ONCE, Exchange, Release, VersionRelease};
 use paddock_net::status::Status;
 
 use super::figures::Figures;
@@ -24,7 +24,7 @@ pub struct Version {
     zxid: Zxid,
     figures: Figures,
     events: Arc<Events>,
-    /// As in [`Release`].
+    /// As in [`VersionRelease`].
     looked_through: Option<Arc<AtomicUsize>>,
     shares: Vec<Share>,
     /// In all shares, and the bytes of their bodies.
@@ -99,7 +99,7 @@ impl Version {
         for reactor in self.delivered..exchanges.len() {
             let (answers, bytes) = std::mem::take(&mut self.shares[reactor]).into_parts();
             let has_answers = !answers.is_empty();
-            let release = Release {
+            let release = VersionRelease {
                 root,
                 zxid: self.zxid.0,
                 events: self.events.clone(),
@@ -108,7 +108,8 @@ impl Version {
                 bytes,
             };
             let queue = &exchanges[reactor].releases;
-            if let Err(back) = queue.push(release) {
+            if let Err(back) = queue.push(Release::Version(release)) {
+                let Release::Version(back) = back else { unreachable!("a queue gives back what it does not take") };
                 self.shares[reactor] = Share::of(back.answers, back.bytes);
                 self.delivered = reactor;
                 to_ring[reactor] = true;

@@ -20,9 +20,10 @@ use super::super::{BELL, Parts, Reactor, Settings};
 use super::{LEVELS_MAX, SLICE, is_touched};
 use crate::connection::Connection;
 use crate::doorbell::Doorbell;
-use crate::exchange::{Answer, AnswerKind, Errand, Exchange, Release};
+use crate::exchange::{Answer, AnswerKind, Errand, Exchange, Release, VersionRelease};
 use crate::frame;
 use crate::limits::{LargeRequests, Limits};
+use crate::serving::{Period, Serve};
 use crate::status::{ReactorStatus, Status};
 use crate::throttle::ConnectionThrottleSettings;
 use crate::time_share::TimeShare;
@@ -73,6 +74,8 @@ impl World {
             port: peer.port(),
         };
         assert!(exchange.errands.push(accepted).is_ok());
+        let period = Period { number: 1, serve: Serve::Yes };
+        assert!(exchange.releases.push(Release::Serve(period)).is_ok());
         let effects = Effects::default();
         let mut world = World { reactor, poll, exchange, database, effects, client, looked_through: Arc::default() };
         world.connect();
@@ -137,7 +140,7 @@ impl World {
     fn release(&mut self, answers: Vec<Answer>, is_looked_through: bool) -> Root {
         let sealed = self.database.tree_mut().seal();
         let root = self.database.tree_mut().commit(sealed);
-        let release = Release {
+        let release = VersionRelease {
             root,
             zxid: self.database.last_zxid().0,
             events: Arc::new(self.effects.events.take()),
@@ -145,7 +148,7 @@ impl World {
             answers,
             bytes: Vec::new(),
         };
-        assert!(self.exchange.releases.push(release).is_ok());
+        assert!(self.exchange.releases.push(Release::Version(release)).is_ok());
         root
     }
 
