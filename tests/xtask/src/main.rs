@@ -1,6 +1,8 @@
 //! `cargo xtask test`: installs what the tests need, builds, runs every test there is, and ends in one verdict.
 //! `cargo xtask clients`: only installs, and builds the programs around other people's clients.
 //! `cargo xtask fuzz [SECONDS [TARGET...]]`: fuzzes each target so long, 600 s unless told.
+//! `cargo xtask crashes [COUNT [SEED]]`: cuts the power of simulated servers so often at least, 10,000 times unless told,
+//! beginning with the life that SEED draws, and says what that covered.
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
 
 mod clients;
@@ -20,6 +22,9 @@ const FUZZ_SECONDS: u32 = 600;
 /// Of each target in `cargo xtask test`, behind the kept corpus.
 const FUZZ_SECONDS_IN_TEST: u32 = 4;
 
+/// Power cuts, unless told otherwise.
+const CRASHES: u64 = 10_000;
+
 /// Tests whose servers serve clients once in the replica's thread and once in threads of their own.
 const BOTH_WAYS: [&str; 7] = ["hostile", "sessions", "operations", "watches", "traps", "words", "files"];
 
@@ -29,8 +34,9 @@ fn main() -> ExitCode {
         "test" => test(),
         "clients" => packages::install().and_then(|()| clients::build(&clients_dir())).map(|()| TestCounts::default()),
         "fuzz" => fuzz_as_told().map(|()| TestCounts::default()),
+        "crashes" => crashes_as_told(),
         _ => {
-            eprintln!("usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]]");
+            eprintln!("usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]]");
             return ExitCode::from(2);
         }
     };
@@ -57,6 +63,19 @@ fn fuzz_as_told() -> Result<(), Failure> {
     }
     let targets = if named.is_empty() { &fuzz::TARGETS[..] } else { &named };
     fuzz::fuzz(&target_dir().join("fuzz"), seconds, targets)
+}
+
+/// What `cargo xtask crashes` does with its arguments. Each write and sync that is needed is left out once, too.
+fn crashes_as_told() -> Result<TestCounts, Failure> {
+    let number = |place, otherwise: u64| match std::env::args().nth(place) {
+        None => Ok(otherwise),
+        Some(text) => text.parse().map_err(|_| Failure(format!("{text:?} is not a number"))),
+    };
+    let (count, seed) = (number(2, CRASHES)?, number(3, 1)?);
+    let mut tests = cargo();
+    tests.args(["test", "--package", "paddock-engine", "--test", "crashes", "--", "--nocapture"]);
+    tests.env("PADDOCK_CRASHES", count.to_string()).env("PADDOCK_SEED", seed.to_string()).env("PADDOCK_STRIDE", "1");
+    run_tests(&mut tests)
 }
 
 fn test() -> Result<TestCounts, Failure> {
