@@ -85,6 +85,15 @@ impl Chain {
         }
     }
 
+    /// Identity of the log.
+    pub fn log_id(&self) -> u64 {
+        self.log_id
+    }
+
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
     /// Number of the last submitted group.
     pub fn group(&self) -> GroupNumber {
         GroupNumber(self.number)

@@ -11,12 +11,15 @@ use super::group::GroupNumber;
 use super::older_segments::OlderSegment;
 use super::rolls::Rolls;
 use super::segment::Segment;
+use super::segment_path::SegmentPath;
 use super::{LogConfig, LogError};
 use crate::io::{File, Files};
 
 /// See the module.
 pub(super) struct Current {
     segment: Segment,
+    /// The zxid before the segment's first group.
+    before: Zxid,
     /// Bytes that groups are aligned and padded to.
     unit: usize,
     /// Bytes that the next segment has at most, unless one group is larger.
@@ -31,11 +34,12 @@ pub(super) struct Current {
 }
 
 impl Current {
-    /// Begins with an empty segment.
-    pub fn new(segment: Segment, unit: usize, config: &LogConfig) -> Current {
+    /// Begins with an empty segment, after the transaction `before`.
+    pub fn new(segment: Segment, before: Zxid, unit: usize, config: &LogConfig) -> Current {
         let limit = config.segment_bytes.next_multiple_of(unit as u64);
         Current {
             segment,
+            before,
             unit,
             limit,
             end: 0,
@@ -45,12 +49,22 @@ impl Current {
         }
     }
 
+    /// The zxid before the segment's first group.
+    pub fn before(&self) -> Zxid {
+        self.before
+    }
+
     pub fn sequence(&self) -> u64 {
         self.segment.sequence
     }
 
     pub fn path(&self) -> &Path {
         &self.segment.path
+    }
+
+    /// The segment's file by name.
+    pub fn at(&self) -> SegmentPath {
+        SegmentPath { sequence: self.segment.sequence, path: self.segment.path.clone() }
     }
 
     pub fn file(&self) -> &Arc<File> {
@@ -122,10 +136,15 @@ impl Current {
 
     /// Goes on in the next segment; `last` is the last zxid in this one.
     pub fn leave(&mut self, next: Segment, last: Zxid) -> OlderSegment {
-        let Segment { sequence, path, size, .. } = std::mem::replace(&mut self.segment, next);
+        let left = OlderSegment { at: self.at(), bytes: self.segment.size, before: Some(self.before), last };
         self.rolls.leave(self.end, self.is_rolling);
-        (self.end, self.is_rolling) = (0, false);
-        OlderSegment { sequence, path, bytes: size, last }
+        self.begin(next, last);
+        left
+    }
+
+    /// Goes on in another segment, which is empty, after the transaction `before`.
+    pub fn begin(&mut self, segment: Segment, before: Zxid) {
+        (self.segment, self.before, self.end, self.is_rolling) = (segment, before, 0, false);
     }
 
     /// Makes all that was written to the segment durable.

@@ -1,9 +1,29 @@
-//! Cutting the log after a transaction: a follower does it when its leader never had what came later, and a person does
-//! it on a damaged log.
+//! Taking records off the end of a log: a follower does it when its leader never had what came later, and a person does it on
+//! a damaged log.
+//!
+//! Both do the same, in this order, and each step is durable before the next:
+//!
+//! | step | what a crash behind it leaves |
+//! |---|---|
+//! | 1. the milestone is replaced by one that asks for no more than what is to stay | all of the log |
+//! | 2. the segments behind the one with the new end are removed, the newest first | the log up to the end of some segment |
+//! | 3. that segment is cut at the end of a group, or, if the end is within a group, written beside with the shortened group, and renamed | the log up to the new end, perhaps with a file beside, which the next start removes |
+//! | 4. of a log that is open, the next segment is made, and the milestone names it | the same |
+//!
+//! So whatever happens there is at least what was to stay, without a hole, and the next start accepts it; perhaps there is
+//! more, and then whoever had the log cut has it cut again. A start finds nothing behind the new end that it could take for a
+//! continuation, because the next group is written to a segment of its own, with a higher incarnation.
+//!
+//! Costs of an open log: what is under way is waited for; the segment with the new end is read up to there; for each segment
+//! behind it one removal with the sync of the directory, some milliseconds; where a group is shortened, the segment is written
+//! once more; and the first segment of an opening is made, as at a start. Of an order: everything is read.
+
+use std::io::ErrorKind;
+use std::path::Path;
 
 use paddock_consensus::Zxid;
 
-use super::chain::new_log_id;
+use super::chain::{Link, new_log_id};
 use super::format;
 use super::group::GroupNumber;
 use super::milestone::{FoundMilestone, MilestoneFile, Reached};
@@ -24,9 +44,8 @@ pub struct Cut {
     pub records: u64,
 }
 
-/// Removes every record after `zxid` from a log that no [`Log`](super::Log) has open. Everything up to `zxid` stays; a
-/// crash in between leaves a log that holds at least that and has no hole. From then on nobody misses what came later,
-/// even if it was gone already.
+/// Removes every record after `zxid` from a log that is not open. Everything up to `zxid` stays. From then on nobody misses
+/// what came later, even if it was gone already.
 ///
 /// On a damaged log what is before the damage stays, which may be nothing.
 ///
@@ -37,12 +56,9 @@ pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
     let (mut end, mut removed) = (None, Cut::default());
     let mut last = None;
     let scanned = Scan::new(place.files, place.dir, &segments, None).run(0, &mut |group| {
-        last = Some(last_zxid(group));
-        let lost = records_after(group, zxid);
-        removed.records += lost;
-        if let Some(found) = NewEnd::in_group(group, zxid, lost, &segments) {
-            end = Some(found);
-        }
+        last = Some(group.last_zxid());
+        removed.records += records_after(group, zxid);
+        NewEnd::take_in(&mut end, group, zxid);
         Ok(())
     });
     let is_short = last.is_none_or(|last| last <= zxid);
@@ -55,21 +71,18 @@ pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
     if is_whole && is_short {
         return Ok(Cut::default());
     }
-    removed.segments = apply(place.files, &segments, end)?;
+    removed.segments = remove_behind(place.files, &segments, end.as_ref())?;
     Ok(removed)
 }
 
 /// Where the log ends after the cut: the last group of which something stays.
-struct NewEnd {
-    /// The segment, as an index of those that there are, and as a file.
-    segment: usize,
-    path: SegmentPath,
-    /// Identity of the log.
-    log_id: u64,
-    /// Number of the group.
-    number: u64,
-    /// The last transaction that stays.
-    zxid: Zxid,
+#[derive(Debug)]
+pub(super) struct NewEnd {
+    /// The segment with the group, and the zxid before its first one.
+    segment: SegmentPath,
+    before: Zxid,
+    /// The group as it will be.
+    link: Link,
     /// Where the group begins and ends, in bytes from the segment's start.
     offset: u64,
     end: u64,
@@ -78,35 +91,68 @@ struct NewEnd {
 }
 
 impl NewEnd {
-    /// The group as the new end, if something of it stays when it has `lost` records after `zxid`.
-    fn in_group(group: &GoodGroup<'_>, zxid: Zxid, lost: u64, segments: &[SegmentPath]) -> Option<NewEnd> {
-        let all = u64::from(group.header.records);
+    /// The last group of a segment up to the record of `zxid`; `None` if the segment does not have that record.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] if the segment cannot be read so far.
+    pub fn find(
+        files: &Files,
+        data_log_dir: &Path,
+        segment: &SegmentPath,
+        zxid: Zxid,
+    ) -> Result<Option<NewEnd>, LogError> {
+        let mut end = None;
+        let segments = std::slice::from_ref(segment);
+        Scan::new(files, data_log_dir, segments, None).run_until(0, zxid, &mut |group| {
+            NewEnd::take_in(&mut end, group, zxid);
+            Ok(())
+        })?;
+        Ok(end.filter(|end: &NewEnd| end.link.zxid == zxid && end.link.record_crc.is_some()))
+    }
+
+    /// Takes in the next group of the log: it is the new end, unless nothing of it stays.
+    fn take_in(end: &mut Option<NewEnd>, group: &GoodGroup<'_>, zxid: Zxid) {
+        let (lost, all) = (records_after(group, zxid), u64::from(group.header.records));
         let is_old_seal = all == 0 && group.header.before <= zxid;
         if lost == all && !is_old_seal {
-            return None;
+            return;
         }
-        Some(NewEnd {
-            segment: segments.iter().position(|segment| segment == group.segment).expect("it is one of these"),
-            path: group.segment.clone(),
+        let shortened = (lost > 0).then(|| shorten(&group.header, group.body, zxid));
+        let last = format::records(group.body).take_while(|record| record.zxid <= zxid).last();
+        let former = end.take();
+        let link = Link {
             log_id: group.header.log_id,
+            incarnation: group.header.incarnation,
             number: group.header.number,
-            zxid: last_zxid(group).min(zxid),
+            group_crc: shortened.as_ref().map_or(group.crc, |(_, crc)| *crc),
+            record_crc: last.map(|last| last.crc).or_else(|| former.as_ref()?.link.record_crc),
+            zxid: last.map_or(group.header.before, |last| last.zxid),
+        };
+        *end = Some(NewEnd {
+            segment: group.segment.clone(),
+            before: former.filter(|_| group.offset > 0).map_or(group.header.before, |former| former.before),
+            link,
             offset: group.offset,
             end: group.offset + group.header.padded_length() as u64,
-            shortened: (lost > 0).then(|| shorten(&group.header, group.body, zxid)),
-        })
+            shortened: shortened.map(|(bytes, _)| bytes),
+        });
     }
 
-    /// The segment as it is after the cut.
-    fn segment(&self) -> OlderSegment {
-        let SegmentPath { sequence, path } = self.path.clone();
+    /// The last group as it will be.
+    pub fn link(&self) -> Link {
+        self.link
+    }
+
+    /// How far the log will go.
+    pub fn reached(&self) -> Reached {
+        Reached { log_id: self.link.log_id, group: GroupNumber(self.link.number), zxid: self.link.zxid }
+    }
+
+    /// The segment as it will be.
+    pub fn segment(&self) -> OlderSegment {
         let bytes = self.shortened.as_ref().map_or(self.end, |group| self.offset + group.len() as u64);
-        OlderSegment { sequence, path, bytes, last: self.zxid }
+        OlderSegment { at: self.segment.clone(), bytes, before: Some(self.before), last: self.link.zxid }
     }
-}
-
-fn last_zxid(group: &GoodGroup<'_>) -> Zxid {
-    format::records(group.body).last().map_or(group.header.before, |record| record.zxid)
 }
 
 fn records_after(group: &GoodGroup<'_>, zxid: Zxid) -> u64 {
@@ -116,27 +162,36 @@ fn records_after(group: &GoodGroup<'_>, zxid: Zxid) -> u64 {
 /// The milestone comes first: what it does not ask for may be removed.
 fn note_new_end(place: Place<'_>, zxid: Zxid, end: Option<&NewEnd>) -> Result<(), LogError> {
     let found = FoundMilestone::read(place.files, place.data_dir)?;
-    let log_id = match end.map(|end| end.log_id).or(found.milestone().map(|milestone| milestone.log_id)) {
-        Some(log_id) => log_id,
-        None => new_log_id(place.files)?,
+    let was = found.milestone().map(|milestone| milestone.log_id);
+    let reached = match end.map(NewEnd::reached) {
+        Some(reached) => reached,
+        None => {
+            let log_id = was.map_or_else(|| new_log_id(place.files), Ok)?;
+            Reached { log_id, group: GroupNumber(0), zxid: place.snapshot }
+        }
     };
-    let there_is = end.map_or(place.snapshot, |end| end.zxid.max(place.snapshot));
-    let reached = Reached { log_id, group: GroupNumber(end.map_or(0, |end| end.number)), zxid: there_is.min(zxid) };
+    let reached = Reached { zxid: reached.zxid.max(place.snapshot).min(zxid), ..reached };
     let newest = end.map(NewEnd::segment);
     MilestoneFile::new(place.files, place.data_dir, &found).note_end(place.dir, newest.as_ref(), reached)
 }
 
-/// Removes what is behind the end, the last file first. Returns how many files went.
-fn apply(files: &Files, segments: &[SegmentPath], end: Option<NewEnd>) -> Result<usize, LogError> {
-    let staying = end.as_ref().map_or(0, |end| end.segment + 1);
-    for segment in segments[staying..].iter().rev() {
-        files.remove(&segment.path).map_err(|error| LogError::io("remove", &segment.path, error))?;
-    }
-    if let Some(end) = end {
-        match end.shortened {
-            None => truncate(files, &end.path.path, end.end)?,
-            Some(group) => replace(files, &end.path.path, end.offset, &group)?,
+/// Removes what is behind the end, or everything if there is none. Returns how many segments went.
+pub(super) fn remove_behind(files: &Files, segments: &[SegmentPath], end: Option<&NewEnd>) -> Result<usize, LogError> {
+    let is_behind = |segment: &&SegmentPath| end.is_none_or(|end| segment.sequence > end.segment.sequence);
+    let mut removed = 0;
+    for segment in segments.iter().rev().take_while(is_behind) {
+        match files.remove(&segment.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(LogError::io("remove", &segment.path, error));
+            }
+            _ => removed += 1,
         }
     }
-    Ok(segments.len() - staying)
+    if let Some(NewEnd { segment, offset, end, shortened, .. }) = end {
+        match shortened {
+            None => truncate(files, &segment.path, *end)?,
+            Some(group) => replace(files, &segment.path, *offset, group)?,
+        }
+    }
+    Ok(removed)
 }

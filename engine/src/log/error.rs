@@ -31,6 +31,14 @@ pub enum LogError {
     Gap { file: PathBuf, offset: u64, have: Zxid, before: Zxid },
     /// The caller could not use a record.
     Rejected { file: PathBuf, offset: u64, zxid: Zxid, reason: String },
+    /// Not all records after `from` up to and including `to` can be read: the log has those after `base` up to `last`.
+    OutOfRange { from: Zxid, to: Zxid, base: Zxid, last: Zxid },
+    /// The log cannot be cut after a transaction that it does not have. Nothing was changed.
+    NotInLog { zxid: Zxid, base: Zxid, last: Zxid },
+    /// Records were taken off the end of the log after this reader had begun.
+    WasCut { dir: PathBuf },
+    /// A log cannot be begun in a `dataLogDir` that has one, or for a `dataDir` that tells of one.
+    NotEmpty { dir: PathBuf },
     /// A newer Paddock has written the file.
     Version { file: PathBuf, offset: u64, version: u8 },
 }
@@ -136,6 +144,27 @@ impl fmt::Display for LogError {
                  `paddock log check` shows the log",
                 file.display()
             ),
+            LogError::OutOfRange { from, to, base, last } => {
+                write!(
+                    f,
+                    "transactions after {from} up to {to} are not in the log, which has those after {base} up to {last}"
+                )
+            }
+            LogError::NotInLog { zxid, base, last } => write!(
+                f,
+                "the log cannot be cut after {zxid}, since that is none of its transactions, which are those after {base} up \
+                 to {last}; nothing was changed"
+            ),
+            LogError::WasCut { dir } => {
+                write!(
+                    f,
+                    "the log in {} was cut while it was read, so that the reader has to begin again",
+                    dir.display()
+                )
+            }
+            LogError::NotEmpty { dir } => {
+                write!(f, "{} holds a log, or what tells of one, so that none is begun there", dir.display())
+            }
             LogError::Version { file, offset, version } => write!(
                 f,
                 "{} at offset {offset} has log format {version}, which this version does not know; \

@@ -21,6 +21,7 @@ pub const GROUP_BYTES_MAX: usize = 1 << 30;
 pub(super) const COUNT_MAX: u64 = u64::MAX / 2;
 
 const CRC_AT: usize = 8;
+const VERSION_AT: usize = 12;
 
 /// A group's header, without the checksum over it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,8 +112,10 @@ impl Header {
         bytes
     }
 
-    /// Reads a header whose checksum has not been looked at.
-    fn read(bytes: &[u8; HEADER_BYTES]) -> Result<Header, Fault> {
+    /// Reads the header at the first of `bytes`, and the checksum that it claims for its group. That has not been looked at:
+    /// nothing of this is certain.
+    pub fn read(bytes: &[u8]) -> Result<(Header, u32), Fault> {
+        let bytes = bytes.first_chunk::<HEADER_BYTES>().ok_or(Fault::Nothing)?;
         if bytes[..8] != MAGIC {
             return Err(if bytes.iter().all(|byte| *byte == 0) { Fault::Nothing } else { Fault::Magic });
         }
@@ -135,19 +138,24 @@ impl Header {
         if !units.contains(&u32::from(header.unit_log2)) || header.length() > GROUP_BYTES_MAX {
             return Err(Fault::Checksum);
         }
-        Ok(header)
+        Ok((header, u32_at(bytes, CRC_AT)))
     }
+}
+
+/// The checksum of the header at the first of `bytes`, to which that of its records is appended to give the group's.
+pub(super) fn header_sum(bytes: &[u8]) -> u32 {
+    let zeroed = crc32c::crc32c_append(crc32c::crc32c(&bytes[..CRC_AT]), &[0; 4]);
+    crc32c::crc32c_append(zeroed, &bytes[CRC_AT + 4..HEADER_BYTES])
 }
 
 /// The length of the group that claims to begin with these bytes, so that a reader knows how much to bring in.
 pub(super) fn claimed_length(bytes: &[u8]) -> Result<usize, Fault> {
-    let header = bytes.first_chunk().ok_or(Fault::Nothing)?;
-    Header::read(header).map(|header| header.length())
+    Header::read(bytes).map(|(header, _)| header.length())
 }
 
 /// Identity of the log, incarnation and sequence in what claims to be the beginning of a group.
 pub(super) fn claimed_identity(bytes: &[u8]) -> Option<(u64, u64, u64)> {
-    let header = Header::read(bytes.first_chunk()?).ok()?;
+    let (header, _) = Header::read(bytes).ok()?;
     Some((header.log_id, header.incarnation, header.sequence))
 }
 
@@ -162,18 +170,15 @@ pub(super) struct Group<'a> {
 
 /// Reads a group that begins at the first of `bytes`.
 pub(super) fn read_group(bytes: &[u8]) -> Result<Group<'_>, Fault> {
-    let first = bytes.first_chunk::<HEADER_BYTES>().ok_or(Fault::Nothing)?;
-    let header = Header::read(first)?;
-    let group = bytes.get(..header.length()).ok_or(Fault::Length)?;
-    let claimed = u32_at(first, CRC_AT);
-    let zeroed = crc32c::crc32c_append(crc32c::crc32c(&first[..CRC_AT]), &[0; 4]);
-    if crc32c::crc32c_append(zeroed, &group[CRC_AT + 4..]) != claimed {
+    let (header, claimed) = Header::read(bytes)?;
+    let (head, body) = bytes.get(..header.length()).ok_or(Fault::Length)?.split_at(HEADER_BYTES);
+    if crc32c::crc32c_append(header_sum(head), body) != claimed {
         return Err(Fault::Checksum);
     }
-    if first[12] != VERSION {
-        return Err(Fault::Version(first[12]));
+    if head[VERSION_AT] != VERSION {
+        return Err(Fault::Version(head[VERSION_AT]));
     }
-    Ok(Group { header, body: &group[HEADER_BYTES..], crc: claimed })
+    Ok(Group { header, body, crc: claimed })
 }
 
 /// Writes a record's header in front of the payload that stands behind it in `record`, and returns its checksum.
@@ -198,6 +203,12 @@ pub(super) struct Record<'a> {
     pub payload: &'a [u8],
     pub crc: u32,
     pub previous_crc: u32,
+}
+
+/// Bytes of the record, with its header, that claims to begin with these bytes; `None` if they are too few.
+pub(super) fn claimed_record_length(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.first_chunk::<RECORD_HEADER_BYTES>()?;
+    (u32_at(head, 0) as usize).checked_add(RECORD_HEADER_BYTES)
 }
 
 /// Splits the first record off the body of a group; `None` if it is cut off or its checksum is wrong.

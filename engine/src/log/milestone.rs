@@ -41,6 +41,8 @@ pub struct Milestone {
     /// A durable group, 0 for none, and the last transaction up to its end.
     pub group: GroupNumber,
     pub zxid: Zxid,
+    /// Whether the log begins anew: what else lies in its directory is of another one, which it replaces.
+    pub replaces: bool,
     /// The `dataLogDir` that the log was in.
     pub dir: PathBuf,
 }
@@ -85,7 +87,13 @@ impl Milestone {
         let Reached { log_id, group, zxid } = end;
         // People read it elsewhere, so that a path from here would tell them nothing.
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        Milestone { log_id, segment: newest.sequence, segment_bytes: newest.bytes, group, zxid, dir }
+        let Extent { sequence, bytes } = newest;
+        Milestone { log_id, segment: sequence, segment_bytes: bytes, group, zxid, replaces: false, dir }
+    }
+
+    /// One of a log that begins anew and replaces what is in a `dataLogDir`.
+    pub(super) fn replacing(dir: &Path, begin: Reached) -> Milestone {
+        Milestone { replaces: true, ..Milestone::new(dir, Extent::default(), begin) }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -97,7 +105,7 @@ impl Milestone {
         for number in [self.log_id, self.segment, self.segment_bytes, self.group.0, self.zxid.0 as u64] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&u32::from(self.replaces).to_le_bytes());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(path);
         let crc = crc32c::crc32c(&bytes);
@@ -111,7 +119,8 @@ impl Milestone {
         let word = |at: usize| u32::from_le_bytes(*head[at..].first_chunk().expect("the offset lies in the header"));
         let zeroed = crc32c::crc32c_append(crc32c::crc32c(&head[..CRC_AT]), &[0; 4]);
         let crc = crc32c::crc32c_append(zeroed, &bytes[CRC_AT + 4..]);
-        let is_whole = head.starts_with(MAGIC) && crc == word(CRC_AT) && word(56) as usize == path.len();
+        let is_whole =
+            head.starts_with(MAGIC) && crc == word(CRC_AT) && word(56) as usize == path.len() && word(52) <= 1;
         if !is_whole {
             return None;
         }
@@ -121,6 +130,7 @@ impl Milestone {
             segment_bytes: number(28),
             group: GroupNumber(number(36)),
             zxid: Zxid(number(44) as i64),
+            replaces: word(52) == 1,
             dir: OsStr::from_bytes(path).into(),
         })
     }
@@ -197,12 +207,12 @@ impl MilestoneFile {
 
     /// Notes that the log in a `dataLogDir` ends there, in an older segment if there is one, unless the file says just this.
     pub fn note_end(&mut self, dir: &Path, newest: Option<&OlderSegment>, end: Reached) -> Result<(), LogError> {
-        let extent = newest.map(|newest| Extent { sequence: newest.sequence, bytes: newest.bytes });
+        let extent = newest.map(|newest| Extent { sequence: newest.at.sequence, bytes: newest.bytes });
         let milestone = Milestone::new(dir, extent.unwrap_or_default(), end);
         if self.on_disk.as_ref() == Some(&milestone) {
             return Ok(());
         }
-        if let Some(OlderSegment { path, .. }) = newest {
+        if let Some(path) = newest.map(|newest| &newest.at.path) {
             // What was read of the segment may never have been synced.
             let sync = self.files.open(path, Access::Read).and_then(|file| file.sync_all());
             let sync = sync.and_then(|()| self.files.sync_dir(&directory(dir)));
@@ -243,6 +253,7 @@ mod tests {
             segment_bytes: 4096,
             group: GroupNumber(9),
             zxid: Zxid(0x2_0000_0001),
+            replaces: false,
             dir: PathBuf::from("/logs/a b"),
         }
     }
@@ -252,6 +263,8 @@ mod tests {
         let bytes = milestone().encode();
         assert_eq!(bytes.len(), HEADER_BYTES + 9);
         assert_eq!(Milestone::decode(&bytes), Some(milestone()));
+        let replacing = Milestone { replaces: true, ..milestone() };
+        assert_eq!(Milestone::decode(&replacing.encode()), Some(replacing));
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);

@@ -34,6 +34,14 @@
 //! | `older_segments` | the segments before the current one |
 //! | `preallocator` | the thread that makes the next segment, removes old ones, and writes the milestone (`live_milestone`) |
 //!
+//! | `holds` | what keeps older segments from being purged, and tells readers that the log was cut |
+//!
+//! An ensemble also takes records off the end ([`Log::cut_after`]), begins after a snapshot ([`Log::begin`],
+//! [`Log::restart`]), and reads what is complete in other threads ([`Log::reader`], with [`Hold`]s). `cut` says what the first
+//! costs and what a crash leaves of it. A restart costs a removal for each segment, some milliseconds, and what a start does
+//! without records; `FORMAT.md` has its steps. A reader costs the log nothing but the lock of its hold, when it is made and
+//! dropped and at each purge. [`Log::fence`] ends what is under way, so that no group of before can come after it.
+//!
 //! And how a log is found: `scan` reads it and tells a torn tail from damage, `evidence` tells whether it is whole,
 //! `recovery` leaves it so that it can go on, `cut` shortens it on purpose.
 
@@ -45,12 +53,14 @@ mod error;
 mod evidence;
 mod format;
 mod group;
+mod holds;
 mod inspect;
 mod live_milestone;
 mod method;
 mod milestone;
 mod older_segments;
 mod preallocator;
+mod reader;
 mod recovery;
 mod remains;
 mod rolls;
@@ -60,6 +70,7 @@ mod segment_path;
 mod shortened;
 mod stats;
 mod under_way;
+mod window;
 mod writer;
 
 pub use config::{LogConfig, Place};
@@ -67,11 +78,13 @@ pub use cut::{Cut, cut_after};
 pub use error::{Damage, LogError, Missing};
 pub use format::{GROUP_BYTES_MAX, RECORD_BYTES_MAX};
 pub use group::{GroupBuffer, GroupNumber};
+pub use holds::Hold;
 pub use inspect::{Entry, Verdict, inspect, missing, segment_count};
 pub use method::Method;
 pub use milestone::{FoundMilestone, Milestone, milestone_path};
+pub use reader::{Chunk, Reader};
 pub use recovery::{AHEAD_MAX, Ahead, Recovery, Visit};
 pub use scan::Torn;
 pub use segment_path::directory as log_dir;
 pub use stats::LogStats;
-pub use writer::Log;
+pub use writer::{Log, LogRange};

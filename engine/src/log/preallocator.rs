@@ -312,8 +312,8 @@ impl Preallocator {
         self.shared.tell(&mut state);
     }
 
-    /// Ends the thread after all removals. Returns the file of the segment that nobody took.
-    pub fn end(mut self) -> Option<PathBuf> {
+    /// Ends the thread after all removals. Returns the file of the segment that nobody took. No other segment can be had.
+    pub fn end(&mut self) -> Option<PathBuf> {
         let made = self.join();
         let ready = self.shared.lock().ready.take();
         made.or_else(|| ready?.ok().map(|segment| segment.path))
@@ -745,7 +745,7 @@ mod tests {
 
     #[test]
     fn segments_behind_one_that_cannot_be_removed_stay() {
-        let (dir, preallocator) = start("stuck");
+        let (dir, mut preallocator) = start("stuck");
         let paths = [dir.join("first"), dir.join("second")];
         std::fs::create_dir(&paths[0]).unwrap();
         std::fs::write(&paths[1], b"").unwrap();

@@ -2,11 +2,12 @@
 //! a later reader could take for a continuation.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
 use super::chain::{Link, new_log_id};
+use super::cut::remove_behind;
 use super::evidence::Evidence;
 use super::format::{self, Header, Record};
 use super::milestone::{FoundMilestone, MilestoneFile};
@@ -61,10 +62,12 @@ pub(super) fn recover(
     let directory = directory(&config.dir);
     let files = &config.files;
     remove_leftovers(files, &directory)?;
-    let segments = list(files, &directory)?;
     let found = FoundMilestone::read(files, &config.data_dir)?;
+    remove_replaced(&directory, config, after, &found)?;
+    let segments = list(files, &directory)?;
     let scan = Scan::new(files, &config.dir, &segments, Some(after));
     let start = scan.start()?;
+    let befores: Vec<Option<Zxid>> = (0..start).map(|at| scan.before(at)).collect();
     let mut replay = Replay { after, records: 0, certain: Certain::default(), read: Vec::new(), ahead, visit };
     let scanned = scan.run(start, &mut |group| replay.group(group));
     let end = scanned.map_err(|error| error.of_data_dir(&config.data_dir))?;
@@ -72,7 +75,7 @@ pub(super) fn recover(
     let evidence = Evidence { place: config.place(after), segments: &segments, milestone: &found };
     let reached = evidence.reached(&end, evidence.log_id(&end).map_or_else(|| new_log_id(files), Ok)?);
     evidence.refuse_missing(&end, &reached, config.sync)?;
-    let older = replay.older_segments(files, &segments[..start], &end)?;
+    let older = replay.older_segments(files, &segments[..start], &befores, &end)?;
     let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
     milestone.note_end(&config.dir, older.newest(), reached)?;
     let torn_copy = end.torn.as_ref().and_then(|torn| {
@@ -94,6 +97,23 @@ pub(super) fn recover(
     let next_sequence = segments.get(end.segment).map_or(1, |last| last.sequence + u64::from(end.offset > 0));
     let incarnation = end.incarnation + 1;
     Ok((recovery, Resume { log_id: reached.log_id, last: end.last, older, next_sequence, incarnation, milestone }))
+}
+
+/// Removes the log that another one replaces, if a crash came before that was done. Without the snapshot that the new one
+/// begins after nothing is changed; it is refused then.
+fn remove_replaced(
+    directory: &Path,
+    config: &LogConfig,
+    snapshot: Zxid,
+    found: &FoundMilestone,
+) -> Result<(), LogError> {
+    let Some(milestone) = found.milestone() else { return Ok(()) };
+    let is_to_go =
+        milestone.replaces && milestone.zxid <= snapshot && config.files.is_same_directory(&milestone.dir, &config.dir);
+    if is_to_go {
+        remove_behind(&config.files, &list(&config.files, directory)?, None)?;
+    }
+    Ok(())
 }
 
 /// Takes a record's zxid and payload. An error says why the record cannot be replayed, and ends the opening.
@@ -134,15 +154,25 @@ struct Certain {
 }
 
 impl Replay<'_, '_> {
-    /// The segments that hold groups: those that were `skipped`, and those that were read.
-    fn older_segments(&self, files: &Files, skipped: &[SegmentPath], end: &End) -> Result<OlderSegments, LogError> {
+    /// The segments that hold groups: those that were `skipped`, of which only the zxid before the first group is known, and
+    /// those that were read.
+    fn older_segments(
+        &self,
+        files: &Files,
+        skipped: &[SegmentPath],
+        befores: &[Option<Zxid>],
+        end: &End,
+    ) -> Result<OlderSegments, LogError> {
         let bound = self.read.first().map_or(self.after, |first| first.before);
-        let skipped = skipped.iter().map(|skipped| (skipped, bound));
-        let read = self.read.iter().map(|read| (&read.segment, read.last));
+        // A segment ends where the next one begins.
+        let nexts = befores.iter().skip(1).copied().chain([Some(bound)]);
+        let skipped = skipped.iter().zip(befores).zip(nexts);
+        let skipped = skipped.map(|((at, before), next)| (at, *before, next.unwrap_or(bound)));
+        let read = self.read.iter().map(|read| (&read.segment, Some(read.before), read.last));
         let mut older = Vec::new();
-        for (SegmentPath { sequence, path }, last) in skipped.chain(read) {
-            let bytes = files.metadata(path).map_err(|error| LogError::io("look at", path, error))?.bytes;
-            older.push(OlderSegment { sequence: *sequence, path: path.clone(), bytes, last });
+        for (at, before, last) in skipped.chain(read) {
+            let found = files.metadata(&at.path).map_err(|error| LogError::io("look at", &at.path, error))?;
+            older.push(OlderSegment { at: at.clone(), bytes: found.bytes, before, last });
         }
         if let Some(newest) = older.last_mut().filter(|_| end.offset > 0) {
             newest.bytes = end.offset;

@@ -38,7 +38,17 @@ pub(super) struct GoodGroup<'a> {
     pub segment: &'a SegmentPath,
     pub offset: u64,
     pub header: Header,
+    /// The records.
     pub body: &'a [u8],
+    /// Checksum of the group.
+    pub crc: u32,
+}
+
+impl GoodGroup<'_> {
+    /// The zxid of the last record up to the group's end.
+    pub fn last_zxid(&self) -> Zxid {
+        format::records(self.body).last().map_or(self.header.before, |record| record.zxid)
+    }
 }
 
 /// Where the good groups end.
@@ -78,6 +88,8 @@ pub(super) struct Scan<'a> {
     segments: &'a [SegmentPath],
     /// The snapshot has everything up to here; `None` if nobody asks for completeness.
     after: Option<Zxid>,
+    /// Groups that begin after this transaction are not read; `None` if all are.
+    until: Option<Zxid>,
     /// The last good group so far.
     last: Option<Link>,
     /// The highest incarnation of the valid groups so far.
@@ -95,7 +107,13 @@ enum Next {
 
 impl<'a> Scan<'a> {
     pub fn new(files: &'a Files, data_log_dir: &'a Path, segments: &'a [SegmentPath], after: Option<Zxid>) -> Self {
-        Scan { files, data_log_dir, segments, after, last: None, incarnation: Cell::new(0) }
+        Scan { files, data_log_dir, segments, after, until: None, last: None, incarnation: Cell::new(0) }
+    }
+
+    /// The zxid before a segment's first group; `None` if that group cannot be read.
+    pub fn before(&self, at: usize) -> Option<Zxid> {
+        let map = self.map(at).ok()?;
+        self.group(at, &map, 0).ok()?.ok().map(|group| group.header.before)
     }
 
     /// The newest segment from which a reader learns everything after `after`.
@@ -123,6 +141,20 @@ impl<'a> Scan<'a> {
             }
         }
         Ok(self.end(start, 0, None))
+    }
+
+    /// Reads one segment from its first group to the last that does not begin after `zxid`.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] if the good groups end before.
+    pub fn run_until(mut self, at: usize, zxid: Zxid, visit: &mut Visit<'_>) -> Result<(), LogError> {
+        self.until = Some(zxid);
+        let map = self.map(at)?;
+        let (offset, fault) = self.read_segment(at, &map, visit)?;
+        match self.last {
+            Some(last) if last.zxid >= zxid => Ok(()),
+            _ => Err(self.damage(&self.segments[at], offset as u64, fault.to_string())),
+        }
     }
 
     fn end(&self, segment: usize, offset: u64, torn: Option<Torn>) -> End {
@@ -155,9 +187,12 @@ impl<'a> Scan<'a> {
             if let Err(what) = self.follows(&header, offset) {
                 return Ok((offset, Fault::Elsewhere(what)));
             }
+            if self.until.is_some_and(|until| header.before > until) {
+                return Ok((offset, Fault::Elsewhere("it begins after what is read")));
+            }
             self.check_gap(at, offset, &header)?;
             let (record_crc, zxid) = self.check_records(at, offset, &header, body)?;
-            visit(&GoodGroup { segment: &self.segments[at], offset: offset as u64, header, body })?;
+            visit(&GoodGroup { segment: &self.segments[at], offset: offset as u64, header, body, crc })?;
             self.incarnation.set(self.incarnation.get().max(header.incarnation));
             self.last = Some(Link {
                 log_id: header.log_id,

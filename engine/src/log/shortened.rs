@@ -12,17 +12,17 @@ use crate::io::{Access, Files};
 /// The extension of a segment that is written beside the one that it replaces.
 const EXTENSION: &str = "cut";
 
-/// The bytes of a group without the records after `zxid`, padded.
-pub(super) fn shorten(header: &Header, body: &[u8], zxid: Zxid) -> Vec<u8> {
+/// The bytes of a group without the records after `zxid`, padded, and the checksum of the group.
+pub(super) fn shorten(header: &Header, body: &[u8], zxid: Zxid) -> (Vec<u8>, u32) {
     let kept = || format::records(body).take_while(|record| record.zxid <= zxid);
     let length = kept().map(|record| RECORD_HEADER_BYTES + record.payload.len()).sum::<usize>();
     let body_length = u32::try_from(length).expect("shorter than the group");
     let header = Header { body_length, records: kept().count() as u32, ..*header };
     let mut group = vec![0; HEADER_BYTES];
     group.extend_from_slice(&body[..length]);
-    header.seal(&mut group);
+    let crc = header.seal(&mut group);
     group.resize(header.padded_length(), 0);
-    group
+    (group, crc)
 }
 
 /// Replaces a segment by its first `length` bytes and a group behind them. After a crash the file has its old or its new

@@ -169,6 +169,17 @@ impl UnderWay {
         }
     }
 
+    /// Bytes of all groups that are under way.
+    pub fn bytes(&self) -> u64 {
+        self.groups.iter().map(|group| group.bytes).sum()
+    }
+
+    /// Nothing is under way, and the log goes on after this: it has been cut or begun anew.
+    pub fn go_on_after(&mut self, durable: Reached) {
+        assert!(self.is_empty(), "what is under way belongs to the log of before");
+        (self.completed, self.durable) = (durable, durable);
+    }
+
     /// Nothing is under way, and the file has been synced: what has completed is durable, also where a completion alone does
     /// not make it so.
     pub fn file_is_synced(&mut self) {

@@ -8,15 +8,18 @@ use std::time::Instant;
 
 use paddock_consensus::Zxid;
 
-use super::chain::Chain;
+use super::chain::{Chain, new_log_id};
 use super::current::Current;
+use super::cut::{NewEnd, remove_behind};
+use super::holds::{Hold, Holds};
 use super::live_milestone::LiveMilestone;
 use super::milestone::{Extent, FoundMilestone, Milestone, MilestoneFile, Reached};
 use super::older_segments::OlderSegments;
 use super::preallocator::Preallocator;
+use super::reader::Reader;
 use super::recovery::{Ahead, Recovery, Resume, Visit, recover};
-use super::segment::{Creator, Segment, truncate};
-use super::segment_path::directory;
+use super::segment::{Creator, Segment, list, truncate};
+use super::segment_path::{SegmentPath, directory};
 use super::under_way::UnderWay;
 use super::{GroupBuffer, GroupNumber, LogConfig, LogError, LogStats};
 use crate::io::{Bell, Disk, IN_FLIGHT_MAX, Write};
@@ -27,13 +30,14 @@ use crate::progress::Progress;
 /// Dropped without [`close`](Log::close) it leaves the files as a crash would, though it waits for what is under way.
 pub struct Log {
     config: LogConfig,
-    /// How segments of this directory are made, for the report of the start.
+    /// How segments of this directory are made.
     creator: Creator,
     filling: GroupBuffer,
     chain: Chain,
     current: Current,
     older: OlderSegments,
     under_way: UnderWay,
+    holds: Arc<Holds>,
     preallocator: Preallocator,
     /// The preallocator rings it when a segment is ready.
     bell: Bell,
@@ -43,10 +47,20 @@ pub struct Log {
     segment_waits: u64,
 }
 
+/// What can be read of an open log: every record after `base` up to and including `last`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogRange {
+    /// The zxid before the oldest record that is there without a gap behind it: of a record that was purged, or of a
+    /// snapshot; zero if the log has all that ever was.
+    pub base: Zxid,
+    /// The zxid of the last record of the last completed group, or `base` if there is none.
+    pub last: Zxid,
+}
+
 impl Log {
     /// Opens the log of a `dataLogDir`, creating it if need be. Calls `visit` with every record after `after` (the
-    /// snapshot's zxid) in order, cuts a torn tail, and prepares a new segment. Segments without such records are not
-    /// read.
+    /// snapshot's zxid) in order, cuts a torn tail, and prepares a new segment. Of segments without such records only the
+    /// first group is read.
     ///
     /// # Panics
     /// If `in_flight` or `segment_bytes` is out of range.
@@ -67,31 +81,40 @@ impl Log {
         assert!((1..=IN_FLIGHT_MAX).contains(&config.in_flight), "1 to {IN_FLIGHT_MAX} groups can be under way");
         assert!(config.segment_bytes > 0, "a segment has a size");
         let (recovery, resume) = recover(&config, after, ahead, visit)?;
-        let (creator, mut current) = Creator::new(&config.files, &directory(&config.dir), resume.next_sequence)?;
-        match Log::prepare(&config, &creator, &mut current) {
+        let (creator, mut segment) = Creator::new(&config.files, &directory(&config.dir), resume.next_sequence)?;
+        let prepared = prepare(&config, &creator, &mut segment)
+            .and_then(|()| config.method.start(&config.files, config.in_flight, config.sync, &segment, creator.unit()));
+        match prepared {
             // From here on the milestone may name the segment, so that it stays whatever happens. An empty one goes at the
             // next opening.
             Ok(disk) => {
-                let log = Log::assemble(config, creator, current, disk, resume, recovery.last)?;
+                let log = Log::assemble(config, creator, segment, disk, resume, recovery.last)?;
                 Ok((log, recovery))
             }
             Err(error) => {
                 // Gives its space back.
-                let _ = creator.files().remove(&current.path);
+                let _ = creator.files().remove(&segment.path);
                 Err(error)
             }
         }
     }
 
-    /// Makes the first segment of this life ready to be written to.
-    fn prepare(config: &LogConfig, creator: &Creator, current: &mut Segment) -> Result<Box<dyn Disk>, LogError> {
-        let size = config.segment_bytes.next_multiple_of(creator.unit() as u64).min(config.first_bytes);
-        let zeros = creator.zeros();
-        while current.size < size {
-            current.zero(&zeros, size)?;
+    /// Begins a log whose first record follows the transaction `after`, of a snapshot. A crash in between may leave a
+    /// milestone and an empty segment; whoever begins again removes the directory first.
+    ///
+    /// # Errors
+    /// [`LogError::NotEmpty`] if there is a log already, or a milestone tells of one.
+    ///
+    /// # Panics
+    /// As [`open`](Log::open).
+    pub fn begin(config: LogConfig, after: Zxid) -> Result<Log, LogError> {
+        let found = FoundMilestone::read(&config.files, &config.data_dir)?;
+        if found != FoundMilestone::Nothing || !list(&config.files, &directory(&config.dir))?.is_empty() {
+            return Err(LogError::NotEmpty { dir: config.dir });
         }
-        current.sync(&config.files)?;
-        config.method.start(&config.files, config.in_flight, config.sync, current, creator.unit())
+        let begin = Reached { log_id: new_log_id(&config.files)?, group: GroupNumber(0), zxid: after };
+        MilestoneFile::new(&config.files, &config.data_dir, &found).note_end(&config.dir, None, begin)?;
+        Log::open(config, after, &mut |_, _| Ok(())).map(|(log, _)| log)
     }
 
     fn assemble(
@@ -102,21 +125,18 @@ impl Log {
         resume: Resume,
         last: Zxid,
     ) -> Result<Log, LogError> {
-        let failed = |error| LogError::io("start a thread for", &config.dir, error);
-        let bell = Bell::new(&config.files).map_err(failed)?;
+        let bell = Bell::new(&config.files).map_err(|error| LogError::io("start a thread for", &config.dir, error))?;
         let chain = Chain::new(resume.log_id, resume.incarnation, resume.last, last);
         let durable = Reached { log_id: resume.log_id, group: chain.group(), zxid: last };
-        let mut milestone = LiveMilestone::new(&config.dir, resume.milestone);
-        milestone.try_note_segment(&segment, durable)?;
         let mut log = Log {
-            preallocator: Preallocator::start(creator.clone(), milestone, durable, config.first_bytes, bell.clone())
-                .map_err(failed)?,
+            preallocator: start_preallocator(&config, &creator, resume.milestone, &segment, durable, &bell)?,
             bell,
             filling: GroupBuffer::new(GroupBuffer::memory(creator.unit())),
             chain,
-            current: Current::new(segment, creator.unit(), &config),
+            current: Current::new(segment, last, creator.unit(), &config),
             older: resume.older,
             under_way: UnderWay::new(disk, &config, creator.unit(), durable),
+            holds: Arc::default(),
             failed: None,
             segment_waits: 0,
             creator,
@@ -224,31 +244,61 @@ impl Log {
         }
     }
 
-    /// Has the segments removed in which every record is at or below `zxid`, in the background. The current one stays, and
-    /// that with the last durable group: it shows that nothing is missing. Returns how many.
+    /// Has the segments removed in which every record is at or below `zxid`, in the background. The current one stays, what a
+    /// [`Hold`] keeps, and the segment with the last durable group: it shows that nothing is missing. Returns how many go.
     pub fn remove_before(&mut self, zxid: Zxid) -> Result<usize, LogError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
         let newest_stays = !self.current.has_durable_group(self.under_way.durable().group);
-        let removed = self.older.take_up_to(zxid, newest_stays);
+        let removed = self.older.take_up_to(self.holds.limit(zxid), newest_stays);
         let count = removed.len();
         self.preallocator.remove(removed);
         Ok(count)
     }
 
-    /// Submits what has been appended, waits for all that is under way, and leaves a log that tells a reader that its end
-    /// is its end. Removals that are under way are finished. Where the disk is full, what nobody was told of is given up,
-    /// and the files stay as after a crash.
-    pub fn close(mut self) -> Result<(), LogError> {
+    /// What can be read by now.
+    pub fn range(&self) -> LogRange {
+        let oldest = self.older.without_gap(self.current.before()).last();
+        let base = oldest.map_or(self.current.before(), |(_, before)| before);
+        LogRange { base, last: self.under_way.completed().zxid }
+    }
+
+    /// Keeps the records after a transaction from being purged, as far as they are there.
+    pub fn hold(&self, after: Zxid) -> Hold {
+        self.holds.hold(after)
+    }
+
+    /// A reader of the records after `from` up to and including `to`, for another thread. It holds them.
+    ///
+    /// # Errors
+    /// [`LogError::OutOfRange`] if `from` or `to` is outside of the [`range`](Log::range).
+    pub fn reader(&self, from: Zxid, to: Zxid) -> Result<Reader, LogError> {
+        let LogRange { base, last } = self.range();
+        if from < base || to > last {
+            return Err(LogError::OutOfRange { from, to, base, last });
+        }
+        let older = self.older.without_gap(self.current.before()).map(|(segment, _)| segment);
+        let older = older.take_while(|segment| segment.last > from).map(|segment| (segment.at.clone(), segment.bytes));
+        // What is under way is at the end of the current segment, and is not looked at.
+        let current = (self.current.at(), self.current.end() - self.under_way.bytes());
+        let mut segments: Vec<(SegmentPath, u64)> = std::iter::once(current).chain(older).collect();
+        segments.reverse();
+        Ok(Reader::new(&self.config.files, &self.config.dir, self.hold(from), to, segments.into()))
+    }
+
+    /// Leaves nothing of before under way: what was appended is submitted and waited for. Where space is short, so that it
+    /// cannot be, it is given up; nobody was told of it. Returns the zxid of the last record that the log has, all of which
+    /// are completed.
+    pub fn fence(&mut self) -> Result<Zxid, LogError> {
+        self.reap()?;
         self.drain()?;
         if self.is_filling() {
             match self.submit() {
                 Err(error) if error.is_shortage() => {
                     let records = self.filling.records();
                     tracing::warn!(records, "transactions that nobody was told of are given up: {error}");
-                    self.filling.clear();
-                    self.chain.give_up();
+                    self.give_up();
                 }
                 submitted => {
                     submitted?;
@@ -256,6 +306,126 @@ impl Log {
                 }
             }
         }
+        Ok(self.chain.submitted())
+    }
+
+    /// Removes every record after `zxid`, which is then the last one, durably. Submits what has been appended, and waits for
+    /// what is under way, first. Groups are numbered on behind the last that stays, so that a number that was told as
+    /// completed may be given again. Readers get an error from then on. `cut` says what a crash leaves, and the costs.
+    ///
+    /// # Errors
+    /// [`LogError::NotInLog`] if `zxid` is none of the records nor the [`base`](LogRange::base), and [`LogError::Damaged`] if
+    /// they cannot be read up to there: the log is as it was. Any other error is the end of the log.
+    pub fn cut_after(&mut self, zxid: Zxid) -> Result<(), LogError> {
+        self.reap()?;
+        self.drain()?;
+        if self.is_filling() {
+            self.write_group()?;
+            self.drain()?;
+        }
+        let LogRange { base, last } = self.range();
+        if zxid == last {
+            return Ok(());
+        }
+        let end = self.new_end(zxid)?;
+        if end.is_none() && zxid != base {
+            return Err(LogError::NotInLog { zxid, base, last });
+        }
+        self.cut_at(zxid, end).map_err(|error| self.fail(error))
+    }
+
+    /// Where the log ends if it is cut after a record; `None` if it does not have that one.
+    fn new_end(&self, zxid: Zxid) -> Result<Option<NewEnd>, LogError> {
+        let LogRange { base, last } = self.range();
+        if zxid <= base || zxid > last {
+            return Ok(None);
+        }
+        let older = self.older.without_gap(self.current.before());
+        let older = older.map(|(segment, before)| (segment.at.clone(), before));
+        let mut segments = std::iter::once((self.current.at(), self.current.before())).chain(older);
+        let (segment, _) = segments.find(|(_, before)| *before < zxid).expect("the oldest one begins at the base");
+        NewEnd::find(&self.config.files, &self.config.dir, &segment, zxid)
+    }
+
+    /// Cuts the log at a group, or takes all of it away.
+    fn cut_at(&mut self, zxid: Zxid, end: Option<NewEnd>) -> Result<(), LogError> {
+        let log_id = self.under_way.durable().log_id;
+        let reached = end.as_ref().map_or(Reached { log_id, group: GroupNumber(0), zxid }, NewEnd::reached);
+        let newest = end.as_ref().map(NewEnd::segment);
+        let segments = self.stop_writing();
+        let mut file = MilestoneFile::new(&self.config.files, &self.config.data_dir, &FoundMilestone::Nothing);
+        file.note_end(&self.config.dir, newest.as_ref(), reached)?;
+        let removed = remove_behind(&self.config.files, &segments, end.as_ref())?;
+        let staying = segments.len() - removed;
+        self.older.truncate(staying.saturating_sub(1));
+        let next_sequence = newest.as_ref().map_or(1, |newest| newest.at.sequence + 1);
+        self.older.extend(newest);
+        let chain = Chain::new(log_id, self.chain.incarnation() + 1, end.map(|end| end.link()), zxid);
+        self.go_on(chain, next_sequence, file)
+    }
+
+    /// Empties the log, so that its next record follows the transaction `after`, of a snapshot that replaces all there is.
+    /// What has been appended is given up. The log is another one from then on, with an identity of its own, and its groups
+    /// are numbered from 1. Readers get an error from then on.
+    ///
+    /// A crash leaves the old log as it was, or the new one without records, which a start accepts only with the snapshot of
+    /// `after`: the milestone tells which of the two counts, and is replaced before anything is removed. A snapshot of
+    /// another history must not get its name before: the start would go on from it with what the old log has.
+    ///
+    /// # Errors
+    /// Any is the end of the log.
+    pub fn restart(&mut self, after: Zxid) -> Result<(), LogError> {
+        self.reap()?;
+        self.drain()?;
+        self.give_up();
+        let log_id = new_log_id(&self.config.files)?;
+        self.replace(log_id, after).map_err(|error| self.fail(error))
+    }
+
+    fn replace(&mut self, log_id: u64, after: Zxid) -> Result<(), LogError> {
+        let segments = self.stop_writing();
+        let mut file = MilestoneFile::new(&self.config.files, &self.config.data_dir, &FoundMilestone::Nothing);
+        let begin = Reached { log_id, group: GroupNumber(0), zxid: after };
+        file.write(Milestone::replacing(&self.config.dir, begin))?;
+        remove_behind(&self.config.files, &segments, None)?;
+        self.older.truncate(0);
+        self.go_on(Chain::new(log_id, 1, None, after), 1, file)
+    }
+
+    /// Ends what works in the background, and tells readers that the log is cut. Returns all segments, the oldest first, with
+    /// the one that was being prepared.
+    fn stop_writing(&mut self) -> Vec<SegmentPath> {
+        self.holds.cut();
+        let unused = self.preallocator.end();
+        let next = SegmentPath { sequence: self.current.sequence() + 1, path: unused.clone().unwrap_or_default() };
+        let older = self.older.iter().map(|segment| segment.at.clone());
+        older.chain([self.current.at()]).chain(unused.map(|_| next)).collect()
+    }
+
+    /// Goes on in a new segment after the last group of `chain`, once nothing is behind that.
+    fn go_on(&mut self, chain: Chain, sequence: u64, milestone: MilestoneFile) -> Result<(), LogError> {
+        let durable = Reached { log_id: chain.log_id(), group: chain.group(), zxid: chain.submitted() };
+        let mut segment = self.creator.create(sequence)?;
+        prepare(&self.config, &self.creator, &mut segment)?;
+        self.preallocator = start_preallocator(&self.config, &self.creator, milestone, &segment, durable, &self.bell)?;
+        self.current.begin(segment, durable.zxid);
+        self.under_way.go_on_after(durable);
+        self.chain = chain;
+        self.order_next();
+        Ok(())
+    }
+
+    /// Forgets what has been appended and not been submitted.
+    fn give_up(&mut self) {
+        self.filling.clear();
+        self.chain.give_up();
+    }
+
+    /// Submits what has been appended, waits for all that is under way, and leaves a log that tells a reader that its end
+    /// is its end. Removals that are under way are finished. Where the disk is full, what nobody was told of is given up,
+    /// and the files stay as after a crash.
+    pub fn close(mut self) -> Result<(), LogError> {
+        self.fence()?;
         if !self.current.is_empty() {
             self.sync_segment()?;
             // The seal; it may stand beyond the zeros, where there may be no space.
@@ -271,7 +441,7 @@ impl Log {
     /// Removes what a closed log does not need, once it is noted where it ends.
     fn tidy(self) -> Result<(), LogError> {
         let end = self.under_way.completed();
-        let Log { config, under_way, preallocator, current, older, .. } = self;
+        let Log { config, under_way, mut preallocator, current, older, .. } = self;
         drop(under_way);
         let unused = preallocator.end();
         let mut file = MilestoneFile::new(&config.files, &config.data_dir, &FoundMilestone::Nothing);
@@ -458,10 +628,37 @@ impl Log {
     }
 }
 
+/// Makes the first segment of an opening ready to be written to.
+fn prepare(config: &LogConfig, creator: &Creator, segment: &mut Segment) -> Result<(), LogError> {
+    let size = config.segment_bytes.next_multiple_of(creator.unit() as u64).min(config.first_bytes);
+    let zeros = creator.zeros();
+    while segment.size < size {
+        segment.zero(&zeros, size)?;
+    }
+    segment.sync(&config.files)
+}
+
+/// Notes that the log goes on in this segment, and starts what works in the background.
+fn start_preallocator(
+    config: &LogConfig,
+    creator: &Creator,
+    milestone: MilestoneFile,
+    segment: &Segment,
+    durable: Reached,
+    bell: &Bell,
+) -> Result<Preallocator, LogError> {
+    let failed = |error| LogError::io("start a thread for", &config.dir, error);
+    let mut milestone = LiveMilestone::new(&config.dir, milestone);
+    milestone.try_note_segment(segment, durable)?;
+    Preallocator::start(creator.clone(), milestone, durable, config.first_bytes, bell.clone()).map_err(failed)
+}
+
 fn left_as_after_a_crash(error: &LogError) -> Result<(), LogError> {
     tracing::warn!("the log is left as after a crash, which the next start mends: {error}");
     Ok(())
 }
 
+#[cfg(test)]
+mod crash_tests;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,177 @@
+//! What a power cut leaves at each step of a cut and of a restart, on a simulated disk.
+
+use std::path::Path;
+
+use paddock_consensus::Zxid;
+
+use super::Log;
+use crate::io::Files;
+use crate::io::simulated::{Effect, Fault, FileSystem, Operation, ScheduledDisk, Seeded};
+use crate::log::recovery::recover;
+use crate::log::segment::Creator;
+use crate::log::segment_path::directory;
+use crate::log::{LogConfig, LogError};
+
+/// Ways in which each power cut is tried.
+const SEEDS: u64 = 6;
+
+const LAST: i64 = 9;
+
+/// What may fail while the log is changed; each of the first so many times that it is done.
+const OPERATIONS: [Operation; 7] = [
+    Operation::Create,
+    Operation::Write,
+    Operation::SetLength,
+    Operation::SyncFile,
+    Operation::SyncDirectory,
+    Operation::Rename,
+    Operation::Unlink,
+];
+const FAULTS: u64 = 16;
+
+fn config(machine: &FileSystem) -> LogConfig {
+    LogConfig { files: Files::Simulated(machine.clone()), segment_bytes: 4096, ..LogConfig::new("/data") }
+}
+
+/// Opens the log after a snapshot, with the zxids that it replays.
+fn open(machine: &FileSystem, snapshot: i64) -> Result<(Log, Vec<i64>), LogError> {
+    let config = config(machine);
+    let mut zxids = Vec::new();
+    let replay = &mut |zxid: Zxid, _: &[u8]| {
+        zxids.push(zxid.0);
+        Ok(())
+    };
+    let (recovery, resume) = recover(&config, Zxid(snapshot), &mut |_| {}, replay)?;
+    let (creator, mut segment) = Creator::new(&config.files, &directory(&config.dir), resume.next_sequence)?;
+    super::prepare(&config, &creator, &mut segment)?;
+    let disk = ScheduledDisk::new(machine, config.in_flight).unwrap();
+    let log = Log::assemble(config, creator, segment, Box::new(disk), resume, recovery.last)?;
+    Ok((log, zxids))
+}
+
+fn append(log: &mut Log, zxids: impl IntoIterator<Item = i64>) {
+    for zxid in zxids {
+        log.append(Zxid(zxid), |out| out.extend_from_slice(&[7; 300]));
+    }
+    log.submit().unwrap();
+    log.drain().unwrap();
+}
+
+/// A log of four segments; each but the last has two groups, of one, two or three records. Perhaps some of it is of a
+/// former life.
+fn filled(reopens: bool) -> (FileSystem, Log) {
+    let machine = FileSystem::new(1);
+    let files = Files::Simulated(machine.clone());
+    files.create_dir(Path::new("/data")).unwrap();
+    let (mut log, _) = open(&machine, 0).unwrap();
+    for (group, zxids) in [vec![1], vec![2, 3], vec![4, 5, 6], vec![7], vec![8, 9]].into_iter().enumerate() {
+        if reopens && group == 3 {
+            log.close().unwrap();
+            log = open(&machine, 0).unwrap().0;
+        }
+        append(&mut log, zxids);
+        if group % 2 == 1 {
+            log.roll();
+            log.preallocator.wait(1);
+        }
+    }
+    assert!(log.stats().segments >= 3);
+    (machine, log)
+}
+
+#[test]
+fn a_power_cut_during_a_cut_leaves_what_was_to_stay_and_no_hole() {
+    for (zxid, reopens) in (0..LAST).flat_map(|zxid| [(zxid, false), (zxid, true)]) {
+        let (machine, mut log) = filled(reopens);
+        machine.record();
+        log.cut_after(Zxid(zxid)).unwrap();
+        let moments = machine.take_recorded();
+        assert!(moments.len() > 8, "{}", moments.len());
+        for (at, moment) in moments.iter().chain([&machine.moment()]).enumerate() {
+            for seed in 0..SEEDS {
+                let left = moment.crashed(&mut Seeded::new(seed));
+                let (mut log, zxids) = open(&left, 0).unwrap_or_else(|error| panic!("{zxid} at {at}: {error}"));
+                assert!(zxids.len() as i64 >= zxid, "{zxid} at {at}: {zxids:?}");
+                assert!(zxids.iter().copied().eq(1..=zxids.len() as i64), "{zxid} at {at}: {zxids:?}");
+                if at + 1 == moments.len() + 1 {
+                    assert_eq!(zxids.len() as i64, zxid, "the cut was durable when it was done");
+                }
+                // Whoever had it cut has it cut again, and goes on.
+                log.cut_after(Zxid(zxid)).unwrap();
+                append(&mut log, [LAST + 1]);
+                drop(log);
+                let again = left.moment().crashed(&mut Seeded::new(seed));
+                let (_, zxids) = open(&again, 0).unwrap_or_else(|error| panic!("{zxid} at {at}: {error}"));
+                assert!(zxids.iter().copied().eq((1..=zxid).chain([LAST + 1])), "{zxid} at {at}: {zxids:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_during_a_restart_leaves_the_old_log_or_the_new_one() {
+    for snapshot in [4, LAST, 20] {
+        let (machine, mut log) = filled(false);
+        machine.record();
+        log.restart(Zxid(snapshot)).unwrap();
+        let moments = machine.take_recorded();
+        let mut counts = [0, 0];
+        for (at, moment) in moments.iter().chain([&machine.moment()]).enumerate() {
+            for seed in 0..SEEDS {
+                let left = moment.crashed(&mut Seeded::new(seed));
+                let is_new = match open(&left, 0) {
+                    Ok((_, zxids)) => {
+                        assert!(zxids.iter().copied().eq(1..=LAST), "{snapshot} at {at}: {zxids:?}");
+                        false
+                    }
+                    Err(LogError::Missing(_)) => true,
+                    Err(error) => panic!("{snapshot} at {at}: {error}"),
+                };
+                counts[usize::from(is_new)] += 1;
+                assert!(is_new || at < moments.len(), "the restart was durable when it was done");
+                if !is_new {
+                    continue;
+                }
+                let (mut log, zxids) = open(&left, snapshot).unwrap_or_else(|error| panic!("at {at}: {error}"));
+                assert!(zxids.is_empty(), "{snapshot} at {at}: {zxids:?}");
+                append(&mut log, [snapshot + 1]);
+                drop(log);
+                let again = left.moment().crashed(&mut Seeded::new(seed));
+                assert_eq!(open(&again, snapshot).unwrap().1, [snapshot + 1]);
+            }
+        }
+        assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+    }
+}
+
+/// What is wrong with the disk is told; nothing is acknowledged afterwards, and the next start finds one of the two logs.
+#[test]
+fn an_error_while_the_log_is_changed_is_its_end_and_leaves_what_a_start_accepts() {
+    let mut ends = 0;
+    for (operation, restarts) in OPERATIONS.into_iter().flat_map(|one| [(one, false), (one, true)]) {
+        for skipped in 0..FAULTS {
+            let (machine, mut log) = filled(false);
+            machine.add_fault(Fault { operation, skipped, times: 1, effect: Effect::Fails(libc::EIO) });
+            let changed = if restarts { log.restart(Zxid(20)) } else { log.cut_after(Zxid(5)) };
+            machine.clear_faults();
+            let Err(error) = changed else { continue };
+            assert!(matches!(error, LogError::Io { .. }), "{operation:?} {skipped}: {error}");
+            // Before anything was changed the log goes on.
+            let goes_on = log.completed().is_ok();
+            ends += u32::from(!goes_on);
+            assert_eq!(log.completed().is_ok(), log.remove_before(Zxid::ZERO).is_ok());
+            drop(log);
+            let left = machine.moment().crashed(&mut Seeded::new(1));
+            match open(&left, 0) {
+                Ok((_, zxids)) => {
+                    let least = if goes_on || restarts { LAST } else { 5 };
+                    assert!(zxids.iter().copied().eq(1..=zxids.len() as i64), "{operation:?} {skipped}: {zxids:?}");
+                    assert!(zxids.len() as i64 >= least, "{operation:?} {skipped}: {zxids:?}");
+                }
+                Err(LogError::Missing(_)) if restarts => assert!(open(&left, 20).unwrap().1.is_empty()),
+                Err(error) => panic!("{operation:?} {skipped}: {error}"),
+            }
+        }
+    }
+    assert!(ends > 20, "{ends}");
+}

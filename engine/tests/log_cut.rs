@@ -1,0 +1,320 @@
+//! An open log that is cut, begun anew, and fenced.
+
+mod log_fixture;
+
+use log_fixture::{Fresh, Records, append, fill, groups, open, payload, settle};
+use paddock_consensus::Zxid;
+use paddock_engine::log::{Log, LogConfig, LogError, LogRange, Place, missing};
+use proptest::prelude::*;
+
+fn small(dir: &Fresh) -> LogConfig {
+    LogConfig { segment_bytes: 8192, ..dir.config() }
+}
+
+fn range(log: &Log) -> (i64, i64) {
+    let LogRange { base, last } = log.range();
+    (base.0, last.0)
+}
+
+/// Groups of three records, two groups in a segment.
+fn grouped(log: &mut Log, records: &Records) {
+    for group in records.chunks(3) {
+        group.iter().for_each(|(zxid, bytes)| append(log, *zxid, bytes));
+        settle(log).unwrap();
+    }
+}
+
+#[test]
+fn a_cut_of_an_open_log_keeps_exactly_what_it_should_and_goes_on() {
+    let records: Records = (1..=20).map(|zxid| (zxid, payload(zxid, 300))).collect();
+    for zxid in 0..=20 {
+        let dir = Fresh::new();
+        let (mut log, ..) = open(small(&dir), 0).unwrap();
+        grouped(&mut log, &records);
+        let fds = log.event_fds();
+        log.cut_after(Zxid(zxid)).unwrap();
+        assert_eq!(log.event_fds(), fds, "whoever waits for the log need not register it again");
+        assert_eq!((range(&log), log.last_zxid(), log.completed_zxid()), ((0, zxid), Zxid(zxid), Zxid(zxid)));
+        let mut expected = records[..zxid as usize].to_vec();
+        let log = if zxid % 2 == 0 {
+            drop(log);
+            let (log, recovery, replayed) = open(small(&dir), 0).unwrap();
+            assert_eq!((&replayed, recovery.torn), (&expected, None));
+            log
+        } else {
+            log
+        };
+        let mut log = log;
+        expected.extend(fill(&mut log, 101, &[50, 5000, 60]));
+        log.close().unwrap();
+        let (log, _, replayed) = open(small(&dir), 0).unwrap();
+        assert_eq!(replayed, expected, "{zxid}");
+        log.close().unwrap();
+        assert_eq!(missing(dir.place()).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_log_is_cut_only_at_what_it_has() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(small(&dir), 0).unwrap();
+    let mut records = fill(&mut log, 2, &[300; 6]);
+    records.extend(fill(&mut log, 10, &[300; 3]));
+    for zxid in [-1, 1, 8, 9, 13] {
+        let error = log.cut_after(Zxid(zxid)).unwrap_err();
+        assert!(matches!(error, LogError::NotInLog { base: Zxid(0), last: Zxid(12), .. }), "{error}");
+        assert!(error.to_string().contains("nothing was changed"), "{error}");
+    }
+    assert_eq!(range(&log), (0, 12));
+    records.extend(fill(&mut log, 20, &[10]));
+    let before = dir.files();
+    log.cut_after(Zxid(20)).unwrap();
+    assert_eq!(dir.files(), before, "nothing is behind the last one");
+    log.close().unwrap();
+    assert_eq!(open(small(&dir), 0).unwrap().2, records);
+}
+
+/// What is appended, and what is under way, is in the log before it is cut.
+#[test]
+fn what_was_not_submitted_can_be_cut_and_can_stay() {
+    for zxid in [2, 4, 5, 6] {
+        let dir = Fresh::new();
+        let (mut log, ..) = open(dir.config(), 0).unwrap();
+        for group in [[1, 2], [3, 4], [5, 6]] {
+            group.iter().for_each(|zxid| append(&mut log, *zxid, b"record"));
+            if group[0] < 5 {
+                log.submit().unwrap();
+            }
+        }
+        log.cut_after(Zxid(zxid)).unwrap();
+        assert!(!log.is_filling());
+        assert_eq!(range(&log), (0, zxid));
+        drop(log);
+        let replayed = open(dir.config(), 0).unwrap().2;
+        assert!(replayed.iter().map(|(zxid, _)| *zxid).eq(1..=zxid), "{replayed:?}");
+    }
+}
+
+#[test]
+fn a_cut_reads_no_segment_before_the_one_with_the_new_end() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(small(&dir), 0).unwrap();
+    fill(&mut log, 1, &[300; 9]);
+    // Whoever read the oldest would find it damaged.
+    std::fs::write(&dir.files()[0], vec![9; 8192]).unwrap();
+    log.cut_after(Zxid(6)).unwrap();
+    assert_eq!(range(&log), (0, 6));
+    // Damage where the new end should be is told, and nothing is changed.
+    let files = dir.files();
+    std::fs::write(&files[1], vec![9; 8192]).unwrap();
+    assert!(matches!(log.cut_after(Zxid(3)), Err(LogError::Damaged(_))));
+    assert_eq!((range(&log), dir.files()), ((0, 6), files));
+}
+
+#[test]
+fn a_purged_log_is_cut_at_its_base_and_not_below() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(small(&dir), 0).unwrap();
+    fill(&mut log, 1, &[300; 9]);
+    assert_eq!(log.remove_before(Zxid(4)).unwrap(), 2);
+    assert_eq!(range(&log), (4, 9));
+    assert!(matches!(log.cut_after(Zxid(3)), Err(LogError::NotInLog { .. })));
+    log.cut_after(Zxid(4)).unwrap();
+    assert_eq!(range(&log), (4, 4));
+    drop(log);
+    let (mut log, _, replayed) = open(small(&dir), 4).unwrap();
+    assert_eq!((replayed.len(), range(&log)), (0, (4, 4)));
+    let records = fill(&mut log, 5, &[20, 30]);
+    log.close().unwrap();
+    assert_eq!(open(small(&dir), 4).unwrap().2, records);
+}
+
+/// The older segments, which are not read at a start, can be cut too.
+#[test]
+fn a_cut_goes_back_behind_the_snapshot_of_the_start() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(small(&dir), 0).unwrap();
+    let records = fill(&mut log, 1, &[300; 9]);
+    log.close().unwrap();
+    let (mut log, recovery, _) = open(small(&dir), 9).unwrap();
+    assert_eq!(recovery.segments_read, 1);
+    assert_eq!(range(&log), (0, 9));
+    log.cut_after(Zxid(5)).unwrap();
+    log.close().unwrap();
+    assert_eq!(open(small(&dir), 0).unwrap().2, records[..5]);
+}
+
+#[test]
+fn a_log_begins_anew_after_a_snapshot() {
+    let dir = Fresh::new();
+    let mut log = Log::begin(small(&dir), Zxid(100)).unwrap();
+    assert_eq!((range(&log), log.last_zxid()), ((100, 100), Zxid(100)));
+    let records = fill(&mut log, 101, &[10, 20]);
+    log.close().unwrap();
+    let (log, recovery, replayed) = open(small(&dir), 100).unwrap();
+    assert_eq!((replayed, recovery.last), (records, Zxid(102)));
+    drop(log);
+    assert!(matches!(Log::begin(small(&dir), Zxid(100)), Err(LogError::NotEmpty { .. })));
+    // Without its snapshot it is not whole.
+    assert!(matches!(open(small(&dir), 0), Err(LogError::Gap { .. })));
+
+    let empty = Fresh::new();
+    drop(Log::begin(small(&empty), Zxid(100)).unwrap());
+    assert!(matches!(open(small(&empty), 99), Err(LogError::Missing(_))));
+    open(small(&empty), 100).unwrap();
+}
+
+#[test]
+fn a_log_is_emptied_for_a_snapshot_of_any_transaction() {
+    for snapshot in [3, 9, 50] {
+        let dir = Fresh::new();
+        let (mut log, ..) = open(small(&dir), 0).unwrap();
+        fill(&mut log, 1, &[300; 9]);
+        append(&mut log, 10, b"given up");
+        log.restart(Zxid(snapshot)).unwrap();
+        assert_eq!((range(&log), log.last_zxid()), ((snapshot, snapshot), Zxid(snapshot)));
+        let mut records = fill(&mut log, snapshot + 1, &[30, 5000, 6000]);
+        assert_eq!(groups(&dir.0).0.first().unwrap().number, 1);
+        drop(log);
+        let (mut log, _, replayed) = open(small(&dir), snapshot).unwrap();
+        assert_eq!(replayed, records);
+        records.extend(fill(&mut log, snapshot + 10, &[5]));
+        log.close().unwrap();
+        assert_eq!(open(small(&dir), snapshot).unwrap().2, records);
+    }
+}
+
+/// Another directory than that of the milestone is not emptied, whatever lies there.
+#[test]
+fn a_restart_that_a_crash_interrupted_empties_no_other_directory() {
+    let (data, logs) = (Fresh::new(), Fresh::new());
+    let config = LogConfig { data_dir: data.0.clone(), ..small(&logs) };
+    let (mut log, ..) = open(config.clone(), 0).unwrap();
+    fill(&mut log, 1, &[300; 3]);
+    // The directory cannot be emptied, as if the power went before that.
+    let obstacle = logs.0.join("paddock-1/log.0000000000000001");
+    drop(log);
+    let (mut log, ..) = open(config.clone(), 0).unwrap();
+    std::fs::remove_file(&obstacle).unwrap();
+    std::fs::create_dir(&obstacle).unwrap();
+    log.restart(Zxid(7)).unwrap_err();
+    drop(log);
+    let elsewhere = Fresh::new();
+    let (mut log, ..) = open(small(&elsewhere), 0).unwrap();
+    fill(&mut log, 1, &[300; 3]);
+    log.close().unwrap();
+    let files = elsewhere.files();
+    let other = LogConfig { data_dir: data.0.clone(), ..small(&elsewhere) };
+    let text = open(other, 7).err().unwrap().to_string();
+    assert!(text.contains("another log"), "{text}");
+    assert_eq!(elsewhere.files(), files);
+    // In its own it is finished.
+    std::fs::remove_dir(&obstacle).unwrap();
+    let (log, _, replayed) = open(config, 7).unwrap();
+    assert_eq!((replayed.len(), range(&log)), (0, (7, 7)));
+}
+
+#[test]
+fn a_fence_leaves_nothing_under_way() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(dir.config(), 0).unwrap();
+    append(&mut log, 1, b"one");
+    log.submit().unwrap();
+    append(&mut log, 2, b"two");
+    assert_eq!(log.fence().unwrap(), Zxid(2));
+    assert_eq!((log.completed_zxid(), log.is_filling()), (Zxid(2), false));
+    assert_eq!(log.fence().unwrap(), Zxid(2));
+    drop(log);
+    assert_eq!(open(dir.config(), 0).unwrap().2.len(), 2);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Write(Vec<usize>),
+    Roll,
+    Purge(prop::sample::Index),
+    Cut(prop::sample::Index),
+    /// How far above the last record the snapshot is.
+    Restart(i64),
+    Fence,
+    Open {
+        closes: bool,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => prop::collection::vec(0usize..3000, 1..5).prop_map(Step::Write),
+        1 => Just(Step::Roll),
+        1 => any::<prop::sample::Index>().prop_map(Step::Purge),
+        2 => any::<prop::sample::Index>().prop_map(Step::Cut),
+        1 => (-3i64..5).prop_map(Step::Restart),
+        1 => Just(Step::Fence),
+        2 => any::<bool>().prop_map(|closes| Step::Open { closes }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Against a list of records, of which the first are purged, and a snapshot that is as new as what was purged.
+    #[test]
+    fn whatever_is_done_the_log_has_what_a_list_has(
+        steps in prop::collection::vec(step(), 1..30),
+        segment_kib in 1u64..20,
+    ) {
+        let dir = Fresh::new();
+        let config = LogConfig { segment_bytes: segment_kib << 10, ..dir.config() };
+        let (mut log, ..) = open(config.clone(), 0).unwrap();
+        let (mut snapshot, mut records) = (0, Records::new());
+        for step in steps {
+            let last = records.last().map_or(snapshot, |(zxid, _)| *zxid);
+            match step {
+                Step::Write(lengths) => {
+                    for (zxid, length) in (last + 1..).zip(lengths) {
+                        records.push((zxid, payload(zxid, length)));
+                        append(&mut log, zxid, &payload(zxid, length));
+                    }
+                    while !log.can_submit() {
+                        log.wait().unwrap();
+                    }
+                    log.submit().unwrap();
+                }
+                Step::Roll => log.roll(),
+                Step::Purge(index) => {
+                    log.fence().unwrap();
+                    let purged = index.index(records.len() + 1);
+                    snapshot = purged.checked_sub(1).map_or(snapshot, |at| records[at].0);
+                    records.drain(..purged);
+                    log.remove_before(Zxid(snapshot)).unwrap();
+                    prop_assert!(log.range().base <= Zxid(snapshot));
+                }
+                Step::Cut(index) => {
+                    let stays = index.index(records.len() + 1);
+                    let zxid = stays.checked_sub(1).map_or(snapshot, |at| records[at].0);
+                    log.cut_after(Zxid(zxid)).unwrap();
+                    records.truncate(stays);
+                    prop_assert_eq!(log.range().last, Zxid(zxid));
+                }
+                Step::Restart(above) => {
+                    snapshot = (last + above).max(0);
+                    records.clear();
+                    log.restart(Zxid(snapshot)).unwrap();
+                }
+                Step::Fence => {
+                    prop_assert_eq!(log.fence().unwrap(), Zxid(last));
+                    prop_assert_eq!(log.range().last, Zxid(last));
+                }
+                Step::Open { closes } => {
+                    if closes { log.close().unwrap() } else { drop(log) }
+                    let replayed;
+                    (log, _, replayed) = open(config.clone(), snapshot).unwrap();
+                    prop_assert_eq!(&replayed, &records);
+                    prop_assert_eq!(missing(Place { snapshot: Zxid(snapshot), ..dir.place() }).unwrap(), None);
+                }
+            }
+        }
+        log.close().unwrap();
+        prop_assert_eq!(open(config, snapshot).unwrap().2, records);
+    }
+}
