@@ -34,7 +34,7 @@ impl Limits {
 /// From 0 to just below 1.
 fn dice() -> f64 {
     const BITS: u32 = 53;
-    // Without random numbers whoever may be turned away is.
+    // If the system gives no random number it is 0, by which every handshake is turned away that has a chance of it.
     let random = getrandom::u64().unwrap_or_default() >> (u64::BITS - BITS);
     random as f64 / (1_u64 << BITS) as f64
 }

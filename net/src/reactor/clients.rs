@@ -24,6 +24,7 @@ use crate::serving::Period;
 /// writes.
 const WRITE_BYTES: usize = 2 * 1024 * 1024;
 
+/// The connections of one reactor, the ledger, and what it takes to open and close connections.
 pub struct Clients {
     pub connections: Connections,
     pub ledger: Ledger,

@@ -8,7 +8,9 @@ use mio::net::TcpStream;
 use crate::exchange::{Errand, Exchange};
 use crate::status::Status;
 
+/// Counts the descriptors of this reactor's sockets among those of all.
 pub struct Descriptors {
+    /// The status, in which all are counted.
     status: Arc<Status>,
     /// The queues of the reactor that accepts for all.
     acceptor: Arc<Exchange>,

@@ -34,6 +34,7 @@ const PENDING_MAX: usize = 4096;
 /// While what waits behind a connection's writes weighs more than this, its requests wait, bytes.
 const PENDING_BYTES_MAX: usize = 1024 * 1024;
 
+/// The lists, sums and counts of one reactor, and what all its connections go by.
 pub struct Ledger {
     pub settings: Arc<Settings>,
     pub limits: Arc<Limits>,

@@ -12,6 +12,7 @@ pub const ACCEPTOR: usize = 0;
 /// Inquiries for so many four-letter words of one reactor's connections may be under way at a time.
 const WORDS_MAX: usize = 8;
 
+/// One reactor among all.
 pub struct Reactors {
     /// Which of them this one is.
     index: usize,

@@ -17,7 +17,7 @@ use crate::read::{self, ReadCaller};
 use crate::reply;
 use crate::serving::Serve;
 
-/// Takes releases, and has the view follow.
+/// Takes releases: moves the view, tells those who watch, and gives the answers.
 pub struct Releases {
     pub view: ReactorView,
     notifications: Notifications,

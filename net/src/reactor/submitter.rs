@@ -18,11 +18,14 @@ const RETRY_PART: u32 = 8;
 /// It is tried again after no more than this.
 pub const RETRY_MAX: Duration = Duration::from_millis(20);
 
+/// The submission of the turn, and what waits for room in it.
 pub struct Submitter {
+    /// The queues of this reactor.
     exchange: Arc<Exchange>,
     submission: Submission,
     /// Since when the queue has had no room for the submission.
     stuck: Option<Instant>,
+    /// Connections whose next request waits for room in the submission.
     starved: SlotList,
     /// How many of this reactor's requests the replica has not answered.
     outstanding: usize,

@@ -699,3 +699,27 @@ fn where_only_reads_are_served_clients_must_know_it_and_writes_are_rejected() {
     assert_eq!(told, [(1, world.zxid, NOT_READ_ONLY), (2, world.zxid, NOT_READ_ONLY), (3, world.zxid, NOT_THERE)]);
     assert!(world.taken().iter().all(|submission| submission.requests.is_empty()));
 }
+
+/// What one read from a socket brings may be answered with more than there is memory for.
+#[test]
+fn memory_is_looked_at_in_the_middle_of_what_one_read_brings() {
+    const PINGS: usize = 6000;
+    const BOUND: usize = 256 << 10;
+    let mut world = World::new(Settings { connections_bytes_max: BOUND, ..settings() });
+    let mut stream = world.greet(1);
+    stream.set_nonblocking(false).unwrap();
+    let pings = ping().repeat(PINGS);
+    stream.write_all(&pings).unwrap();
+    let began = Instant::now();
+    let mut come = vec![0; pings.len()];
+    while !world.connection().stream.peek(&mut come).is_ok_and(|count| count == pings.len()) {
+        assert!(began.elapsed() < DEADLINE, "it does not come");
+    }
+    world.reactor.rest();
+    world.poll.poll(&mut world.events, Some(POLL)).unwrap();
+    world.reactor.rise();
+    world.reactor.take_in(Some(&world.events));
+    let (unwritten, has_more) = (world.connection().unwritten(), world.connection().has_more());
+    assert!(unwritten > 0 && unwritten < BOUND / 3 && has_more, "{unwritten} bytes are not written");
+    world.turn_until_received(1 + PINGS as u64);
+}

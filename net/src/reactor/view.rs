@@ -15,7 +15,9 @@ use crate::watch::Watches;
 /// While a version is held, the reactor looks again after this time whether it has been announced.
 const HELD_RETRY: Duration = Duration::from_millis(1);
 
+/// The view of one reactor.
 pub struct ReactorView {
+    /// The queues of this reactor.
     exchange: Arc<Exchange>,
     reader: Reader,
     /// The newest transaction of the view.
