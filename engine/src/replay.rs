@@ -110,11 +110,13 @@ impl Database {
     }
 
     /// Empties the znodes that a transaction deletes. Where one was deleted, it had no children: those that it has here
-    /// were created later, and will be again.
+    /// were created later, and will be again. So it is where an ephemeral was deleted with its session, and what has its
+    /// path now is none.
     fn make_way(&mut self, txn: &Txn<'_>, zxid: i64) {
         match txn {
-            Txn::Delete { path } | Txn::DeleteContainer { path } if path::split(path).is_some() => {
-                self.delete_below(path, zxid);
+            Txn::Delete { path } | Txn::DeleteContainer { path } => self.delete_below(path, zxid),
+            Txn::CloseSession { ephemerals: Some(paths) } => {
+                paths.iter().for_each(|path| self.delete_below(path, zxid));
             }
             Txn::Multi(members) if !has_failed(members) => {
                 members.iter().for_each(|member| self.make_way(member, zxid))
@@ -124,6 +126,10 @@ impl Database {
     }
 
     fn delete_below(&mut self, top: &str, zxid: i64) {
+        // The root is never deleted.
+        if path::split(top).is_none() {
+            return;
+        }
         // What a parent lists stands behind it, so that from the end no znode has children any more.
         let mut paths = vec![top.to_owned()];
         let mut at = 0;

@@ -63,7 +63,10 @@ impl<R: Read> InputArchive<R> {
         match usize::try_from(claimed) {
             Ok(length) if length <= self.length_max => Ok(Some(length)),
             _ if claimed == -1 => Ok(None),
-            _ => Err(self.damaged(format!("a length of {claimed} bytes, where {} are the most", self.length_max))),
+            _ => {
+                Err(self
+                    .damaged(format!("a length of {claimed} bytes, where jute.maxbuffer admits {}", self.length_max)))
+            }
         }
     }
 

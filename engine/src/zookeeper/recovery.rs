@@ -7,11 +7,13 @@
 //!
 //! | the snapshot has | the state is exact |
 //! |---|---|
-//! | a digest at its own zxid | at once; it is held against that digest when it is loaded |
+//! | a digest at its own zxid that is the state's | at once |
 //! | a digest at a later zxid | at that transaction, which must be in the logs |
 //! | no digest | at the first transaction whose own digest agrees |
 //!
-//! From there on every transaction's digest must agree.
+//! A digest that does not agree may be a lie: ZooKeeper does not stop for a transaction that it is about to apply when it
+//! writes a snapshot's, and a leader computes a transaction's ahead. But the state that is left at the end must have the
+//! digest of the last transaction that has one.
 
 use std::fmt;
 use std::io;
@@ -62,6 +64,9 @@ pub struct Recovered {
     pub torn: Vec<(PathBuf, u64)>,
     /// The last transaction at which the state had the digest that its writer computed.
     pub agreed: Option<Zxid>,
+    /// The first transaction, behind one at which the state was exact, at which it had another digest. A later one agreed
+    /// again.
+    pub disagreed: Option<Zxid>,
     /// Ephemerals that no living session owned, which were deleted, as a ZooKeeper does when it starts.
     pub orphans: u64,
 }
@@ -108,9 +113,9 @@ pub enum RecoveryError {
         needed: Zxid,
         last: Zxid,
     },
-    /// No digest agreed, not even that of the last transaction.
+    /// The state after this transaction has not the digest that its writer computed, nor has it those of later ones.
     Digest {
-        last: Zxid,
+        zxid: Zxid,
         computed: u64,
         written: u64,
     },
@@ -159,10 +164,10 @@ impl fmt::Display for RecoveryError {
                  logs are missing",
                 snapshot.display()
             ),
-            RecoveryError::Digest { last, computed, written } => write!(
+            RecoveryError::Digest { zxid, computed, written } => write!(
                 f,
-                "the tree after {last} has the digest {computed:x}, but had {written:x} when it was written: a snapshot or \
-                 a log has changed; zookeeper.digest.enabled=false goes on without"
+                "the tree after {zxid} has the digest {computed:x}, but had {written:x} when it was written, and no later \
+                 digest agrees: a snapshot or a log has changed; zookeeper.digest.enabled=false goes on without"
             ),
             RecoveryError::NoAcl(path) => {
                 write!(f, "the ACL of {path:.256?} is neither in the snapshot nor in the logs")
@@ -224,10 +229,7 @@ impl Base {
         while let Some(file) = snapshots.pop().filter(|_| passed_over.len() < SNAPSHOTS_MAX) {
             let Settings { seed, rules, length_max, .. } = settings;
             let loaded = match snapshot::is_promising(files, &file).map_err(io(&file.path))? {
-                true => snapshot::load(files, &file, *length_max, *seed, rules.clone()).and_then(|loaded| {
-                    let checked = if settings.digests_enabled { loaded.check_digest() } else { Ok(()) };
-                    checked.map(|()| loaded)
-                }),
+                true => snapshot::load(files, &file, *length_max, *seed, rules.clone()),
                 false => Err(FormatError::Damaged { offset: 0, what: "it does not look like a whole snapshot".into() }),
             };
             match loaded {
@@ -246,16 +248,24 @@ impl Base {
 /// What is known of the state that is being replayed.
 #[derive(Clone, Copy, Debug)]
 enum Exactness {
-    /// It is exact after a transaction to come.
-    At(ZxidDigest),
-    /// Nothing. The last digest that did not agree: that of the state, and the transaction's.
-    Unknown(Option<(u64, u64)>),
+    /// It has effects of later transactions, up to the one with this digest, if there is one.
+    Fuzzy(Option<ZxidDigest>),
     Exact,
+}
+
+/// A digest that did not agree.
+#[derive(Clone, Copy, Debug)]
+struct Disagreement {
+    zxid: Zxid,
+    computed: u64,
+    written: u64,
 }
 
 struct Replay {
     recovered: Recovered,
     exactness: Exactness,
+    /// The first one behind the last digest that agreed.
+    disagreement: Option<Disagreement>,
     /// Where the snapshot stands; transactions up to it are in it.
     base: Zxid,
     without_acl: Vec<String>,
@@ -266,18 +276,13 @@ struct Replay {
 impl Replay {
     fn after(base: Base, settings: &Settings) -> Replay {
         let Base { file, loaded, passed_over } = base;
-        let exactness = match loaded.digest {
-            Some(digest) if digest.zxid == file.zxid => Exactness::Exact,
-            Some(digest) => Exactness::At(digest),
-            None => Exactness::Unknown(None),
-        };
         let mut replay = Replay::of(loaded.content.database, settings);
-        if settings.digests_enabled && matches!(exactness, Exactness::Exact) {
-            replay.recovered.agreed = Some(file.zxid);
-        }
+        replay.exactness = Exactness::Fuzzy(loaded.digest);
+        replay.compare(file.zxid, None);
         replay.recovered.snapshot = Some(file);
         replay.recovered.passed_over = passed_over;
-        Replay { exactness, without_acl: loaded.content.without_acl, ..replay }
+        replay.without_acl = loaded.content.without_acl;
+        replay
     }
 
     fn from_nothing(settings: &Settings) -> Replay {
@@ -294,11 +299,13 @@ impl Replay {
             replayed: 0,
             torn: Vec::new(),
             agreed: None,
+            disagreed: None,
             orphans: 0,
         };
         Replay {
             recovered,
             exactness: Exactness::Exact,
+            disagreement: None,
             base,
             without_acl: Vec::new(),
             length_max: settings.length_max,
@@ -335,43 +342,48 @@ impl Replay {
             return Err(RecoveryError::OutOfOrder { path: path.to_owned(), offset, zxid, after: last });
         }
         let refused = |error| RecoveryError::Replay { path: path.to_owned(), offset, zxid, error };
-        let before = if matches!(self.exactness, Exactness::Exact) { Before::Exact } else { Before::Fuzzy };
+        let before = match self.exactness {
+            Exactness::Exact => Before::Exact,
+            Exactness::Fuzzy(_) => Before::Fuzzy,
+        };
         let written = self.recovered.database.apply_record(zxid, txn, before).map_err(refused)?;
         self.recovered.replayed += 1;
-        self.compare(zxid, written).map_err(refused)
+        self.compare(zxid, written);
+        Ok(())
     }
 
     /// Holds the state after a transaction against what its writer said. `written` is the transaction's own digest.
-    fn compare(&mut self, zxid: Zxid, written: Option<u64>) -> Result<(), ReplayError> {
-        let computed = self.recovered.database.tree().digest();
+    fn compare(&mut self, zxid: Zxid, written: Option<u64>) {
         let expected = match self.exactness {
-            Exactness::At(digest) if zxid < digest.zxid => return Ok(()),
-            Exactness::At(digest) if zxid == digest.zxid => Some(digest.digest),
+            Exactness::Fuzzy(Some(digest)) if zxid < digest.zxid => None,
+            Exactness::Fuzzy(Some(digest)) if zxid == digest.zxid => Some(digest.digest),
             _ => written,
         };
-        let Some(written) = expected.filter(|_| self.digests_enabled) else { return Ok(()) };
+        let Some(written) = expected.filter(|_| self.digests_enabled) else { return };
+        let computed = self.recovered.database.tree().digest();
         if written == computed {
             self.exactness = Exactness::Exact;
             self.recovered.agreed = Some(zxid);
-            return Ok(());
+            self.disagreement = None;
+            return;
         }
-        if let Exactness::Unknown(_) = self.exactness {
-            self.exactness = Exactness::Unknown(Some((computed, written)));
-            return Ok(());
+        self.disagreement.get_or_insert(Disagreement { zxid, computed, written });
+        if let Exactness::Exact = self.exactness {
+            self.recovered.disagreed.get_or_insert(zxid);
         }
-        Err(ReplayError::Digest { computed, written })
     }
 
     fn finish(mut self) -> Result<Recovered, RecoveryError> {
         let last = self.recovered.database.last_zxid();
-        match (self.exactness, &self.recovered.snapshot) {
-            (Exactness::At(ZxidDigest { zxid, .. }), Some(snapshot)) if self.digests_enabled && last < zxid => {
-                return Err(RecoveryError::Unfinished { snapshot: snapshot.path.clone(), needed: zxid, last });
-            }
-            (Exactness::Unknown(Some((computed, written))), _) => {
-                return Err(RecoveryError::Digest { last, computed, written });
-            }
-            _ => {}
+        if let (Exactness::Fuzzy(Some(digest)), Some(snapshot)) = (self.exactness, &self.recovered.snapshot)
+            && self.digests_enabled
+            && last < digest.zxid
+        {
+            let snapshot = snapshot.path.clone();
+            return Err(RecoveryError::Unfinished { snapshot, needed: digest.zxid, last });
+        }
+        if let Some(Disagreement { zxid, computed, written }) = self.disagreement {
+            return Err(RecoveryError::Digest { zxid, computed, written });
         }
         let tree = self.recovered.database.tree();
         let has_none = |path: &String| tree.get(path).is_some_and(|znode| is_nobodys(&znode));

@@ -133,11 +133,7 @@ fn an_older_snapshot_is_taken_where_newer_ones_do_not_hold() {
     };
     damage("snapshot.5", &|bytes| bytes.truncate(100));
     damage("snapshot.4", &|bytes| bytes[60] ^= 1);
-    // Its checksums hold.
-    let mut changed = RawSnapshot::begin(&history.database);
-    changed.end(&history.database);
-    changed.digest(Zxid(3), 7);
-    changed.write(&files, Zxid(3));
+    damage("snapshot.3", &|bytes| bytes[0] = b'z');
     let found = recovered(&place);
     assert_eq!(content(&found.database), history.content());
     assert_eq!(found.snapshot.unwrap().path, oldest);
@@ -228,67 +224,63 @@ fn a_snapshot_needs_the_log_of_what_came_meanwhile() {
     assert_eq!(recovered(&place).agreed, Some(Zxid(4)));
 }
 
-#[test]
-fn digests_are_compared_from_where_the_state_is_exact() {
-    let mut history = History::new();
-    for number in 0..9 {
+/// Nine transactions behind two, and a snapshot of the state after the fifth, with a digest or none. The digests of these
+/// transactions are lies.
+fn with_lies(digest: Option<(i64, u64)>, lies: &[i64]) -> (Place, History) {
+    let (place, mut history) = (Place::new(), History::new());
+    for number in 3..12 {
         history.create(PLAIN, &format!("/{number}"), None);
-    }
-    let state_at = |zxid: i64| {
-        let place = Place::new();
-        let mut part = History::new();
-        for number in 0..zxid - 2 {
-            part.create(PLAIN, &format!("/{number}"), None);
-        }
-        (place, part)
-    };
-    let lie = |place: &Place, at: usize| {
-        let mut lying = LogWriter::create(&Files::Real, &place.files(), Zxid(3), 0).unwrap();
-        for (index, (_, record)) in history.records.iter().enumerate().skip(2) {
-            let mut record = record.clone();
-            if index == at {
-                record.truncate(record.len() - 12);
-                write_digest(5, &mut record);
+        if number == 5 {
+            let mut raw = RawSnapshot::begin(&history.database);
+            raw.end(&history.database);
+            if let Some((zxid, digest)) = digest {
+                let own = history.database.tree().digest();
+                raw.digest(Zxid(zxid), if digest == 0 { own } else { digest });
             }
-            lying.append(&record).unwrap();
+            raw.write(&place.files(), Zxid(5));
         }
-        lying.sync().unwrap();
-    };
-    // The snapshot has a digest at its own zxid: each one after it counts.
-    let (place, part) = state_at(5);
-    write_snapshot(&part, &place.files());
-    lie(&place, 7);
-    let error = refused(&place, &settings());
-    assert!(matches!(
-        error,
-        RecoveryError::Replay { zxid: Zxid(8), error: ReplayError::Digest { written: 5, .. }, .. }
-    ));
-    let ignoring = Settings { digests_enabled: false, ..settings() };
-    let found = recover(&Files::Real, &place.directories(), &ignoring).unwrap();
-    assert_eq!((content(&found.database), found.agreed), (history.content(), None));
-    // A digest at a later one: those before it do not count.
-    let (place, part) = state_at(5);
-    let mut raw = RawSnapshot::begin(&part.database);
-    raw.end(&part.database);
-    raw.digest(Zxid(9), state_at(9).1.database.tree().digest());
-    raw.write(&place.files(), Zxid(5));
-    lie(&place, 7);
-    assert_eq!(recovered(&place).agreed, Some(Zxid(11)));
-    // None: the first that agrees, and from there on all. Without any that agrees there is no certainty.
-    for (lie_at, is_found) in [(5, false), (8, true), (10, true)] {
-        let (place, part) = state_at(5);
-        let mut raw = RawSnapshot::begin(&part.database);
-        raw.end(&part.database);
-        raw.write(&place.files(), Zxid(5));
-        lie(&place, lie_at);
-        assert_eq!(recover(&Files::Real, &place.directories(), &settings()).is_err(), is_found, "{lie_at}");
     }
-    let (place, part) = state_at(10);
-    let mut raw = RawSnapshot::begin(&part.database);
-    raw.end(&part.database);
-    raw.write(&place.files(), Zxid(10));
-    lie(&place, 10);
-    assert!(matches!(refused(&place, &settings()), RecoveryError::Digest { last: Zxid(11), written: 5, .. }));
+    for (zxid, record) in &mut history.records {
+        if lies.contains(&zxid.0) {
+            record.truncate(record.len() - 12);
+            write_digest(5, record);
+        }
+    }
+    history.write_log(&place.files(), Zxid(3));
+    (place, history)
+}
+
+#[test]
+fn the_last_digest_decides() {
+    let exact = Some((5, 0));
+    for (digest, lies, agreed, disagreed) in [
+        (exact, &[][..], 11, None),
+        (exact, &[8, 9], 11, Some(8)),
+        // A transaction was about to be applied when the snapshot was written.
+        (Some((5, 7)), &[], 11, None),
+        (Some((8, 7)), &[], 11, None),
+        // Before the state is exact, digests mean nothing.
+        (None, &[6, 7], 11, None),
+        (None, &[6, 8], 11, Some(8)),
+    ] {
+        let (place, history) = with_lies(digest, lies);
+        let found = recovered(&place);
+        assert_eq!(content(&found.database), history.content());
+        assert_eq!((found.agreed, found.disagreed), (Some(Zxid(agreed)), disagreed.map(Zxid)), "{digest:?} {lies:?}");
+    }
+    for (digest, lies, first) in
+        [(exact, &[8, 10, 11][..], 10), (None, &[6, 7, 8, 9, 10, 11], 6), (Some((11, 7)), &[], 11), (None, &[11], 11)]
+    {
+        let (place, history) = with_lies(digest, lies);
+        let error = refused(&place, &settings());
+        assert!(
+            matches!(error, RecoveryError::Digest { zxid, .. } if zxid == Zxid(first)),
+            "{digest:?} {lies:?} {error}"
+        );
+        let ignoring = Settings { digests_enabled: false, ..settings() };
+        let found = recover(&Files::Real, &place.directories(), &ignoring).unwrap();
+        assert_eq!((content(&found.database), found.agreed), (history.content(), None));
+    }
 }
 
 #[test]

@@ -279,7 +279,7 @@ fn a_length_or_count_that_lies_reserves_nothing() {
     }
     let bytes = [&header[..], &[0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff]].concat();
     let error = read(&bytes, Zxid(1)).err().unwrap().to_string();
-    assert_eq!(error, "it is damaged at byte 28: a length of 2147483647 bytes, where 1048576 are the most");
+    assert_eq!(error, "it is damaged at byte 28: a length of 2147483647 bytes, where jute.maxbuffer admits 1048576");
 }
 
 proptest! {
