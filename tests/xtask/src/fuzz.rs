@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::step::{Failure, run, section};
 use crate::{cargo, root};
 
-pub const TARGETS: [&str; 6] = ["connect", "request", "multi", "acl", "path", "txn"];
+pub const TARGETS: [&str; 7] = ["connect", "request", "multi", "acl", "path", "txn", "stream"];
 
 /// What cargo-fuzz passes, without the sanitizer, which needs a nightly compiler: the tree's memory has valgrind and
 /// sanitizer runs of its own.
