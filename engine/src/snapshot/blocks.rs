@@ -5,7 +5,7 @@ use std::io;
 use rkyv::rancor;
 use rkyv::util::AlignedVec;
 
-use super::SnapshotError;
+use super::error::SnapshotError;
 use super::format::{BLOCK_HEADER, BlockKind, MAGIC, block_header};
 use crate::io::Map;
 

@@ -11,7 +11,6 @@
 //! will be served from.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::thread::ScopedJoinHandle;
@@ -20,9 +19,10 @@ use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use paddock_consensus::Zxid;
 
 use super::blocks::{Blocks, Fields};
+use super::error::SnapshotError;
 use super::format::{ArchivedAcls, ArchivedFooter, ArchivedHeader, ArchivedSessions, BlockKind, Footer, ZNODE_HEADER};
 use crate::acl::{Acl, AclTable, Entry, Id};
-use crate::io::{Files, advice};
+use crate::io::Files;
 use crate::stat::Stat;
 use crate::tree::{
     BulkLoader, Examined, Examiner, ExtendedTypes, HashSeed, Listed, LoadError, LoadedZnode, LongList, Tree,
@@ -48,28 +48,6 @@ pub struct LoadedSnapshot {
     /// Of the tree's hash.
     pub seed: HashSeed,
 }
-
-/// Why a file is no snapshot.
-#[derive(Debug)]
-pub enum SnapshotError {
-    Io(io::Error),
-    /// Where in the file, and what is wrong there.
-    Damaged {
-        offset: u64,
-        what: String,
-    },
-}
-
-impl fmt::Display for SnapshotError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SnapshotError::Io(error) => write!(f, "it cannot be read: {error}; {}", advice(error)),
-            SnapshotError::Damaged { offset, what } => write!(f, "it is damaged at byte {offset}: {what}"),
-        }
-    }
-}
-
-impl std::error::Error for SnapshotError {}
 
 /// Loads a snapshot whole, or not at all.
 pub fn load(files: &Files, path: &Path, extended_types: ExtendedTypes) -> Result<LoadedSnapshot, SnapshotError> {

@@ -8,12 +8,14 @@
 
 mod blocks;
 mod directory;
+mod error;
 mod format;
 mod loader;
 mod writer;
 
 pub use directory::{Purged, REMOVED_MAX, list, purge, snapshot_dir, snapshot_path};
-pub use loader::{LoadedSnapshot, SnapshotError, check, load};
+pub use error::SnapshotError;
+pub use loader::{LoadedSnapshot, check, load};
 pub use writer::{WrittenSnapshot, remove_unfinished, write};
 
 #[cfg(test)]

@@ -1,0 +1,28 @@
+//! Why a snapshot cannot be had.
+
+use std::fmt;
+use std::io;
+
+use crate::io::advice;
+
+/// Why a file is no snapshot.
+#[derive(Debug)]
+pub enum SnapshotError {
+    Io(io::Error),
+    /// Where in the file, and what is wrong there.
+    Damaged {
+        offset: u64,
+        what: String,
+    },
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SnapshotError::Io(error) => write!(f, "it cannot be read: {error}; {}", advice(error)),
+            SnapshotError::Damaged { offset, what } => write!(f, "it is damaged at byte {offset}: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for SnapshotError {}
