@@ -7,7 +7,7 @@
 
 use crate::error::Code;
 use crate::jute::{Malformed, Reader};
-use crate::keeper::{CheckStat, RemoveRecursive, opcode as keepers};
+use crate::keeper::{self, CheckStat, RemoveRecursive};
 use crate::request::{Create, Reconfig, SetAcl, SetData, Versioned, opcode, read_members};
 
 /// No server may take longer frames than this, whatever it is told, bytes.
@@ -62,11 +62,13 @@ pub fn admit(opcode: i32, body: &[u8], with_keepers: bool) -> Result<Operation<'
         opcode::SET_ACL => SetAcl::read(reader).map(Operation::SetAcl),
         opcode::RECONFIG => Reconfig::read(reader).map(Operation::Reconfig),
         opcode::MULTI => Ok(Operation::Multi(Member::read_all(reader, with_keepers))),
-        keepers::CREATE_IF_NOT_EXISTS if with_keepers => {
+        keeper::opcode::CREATE_IF_NOT_EXISTS if with_keepers => {
             Create::read(opcode::CREATE, reader).map(Operation::CreateIfNotExists)
         }
-        keepers::REMOVE_RECURSIVE if with_keepers => RemoveRecursive::read(reader).map(Operation::RemoveRecursive),
-        keepers::TRY_REMOVE if with_keepers => Versioned::read(reader).map(Operation::TryRemove),
+        keeper::opcode::REMOVE_RECURSIVE if with_keepers => {
+            RemoveRecursive::read(reader).map(Operation::RemoveRecursive)
+        }
+        keeper::opcode::TRY_REMOVE if with_keepers => Versioned::read(reader).map(Operation::TryRemove),
         _ => return Err(Code::Unimplemented),
     };
     operation.map_err(|Malformed| Code::Marshalling)
@@ -103,13 +105,15 @@ impl<'a> Member<'a> {
     /// operations, flags that name no mode, a null list or path.
     pub fn read_all(reader: &mut Reader<'a>, with_keepers: bool) -> Result<Vec<Member<'a>>, Malformed> {
         read_members(reader, |opcode, reader| match opcode {
-            keepers::CHECK_NOT_EXISTS if with_keepers => Versioned::read(reader).map(Member::CheckNotExists),
-            keepers::CREATE_IF_NOT_EXISTS if with_keepers => {
+            keeper::opcode::CHECK_NOT_EXISTS if with_keepers => Versioned::read(reader).map(Member::CheckNotExists),
+            keeper::opcode::CREATE_IF_NOT_EXISTS if with_keepers => {
                 Create::read(opcode::CREATE, reader).map(Member::CreateIfNotExists)
             }
-            keepers::REMOVE_RECURSIVE if with_keepers => RemoveRecursive::read(reader).map(Member::RemoveRecursive),
-            keepers::CHECK_STAT if with_keepers => CheckStat::read(reader).map(Member::CheckStat),
-            keepers::TRY_REMOVE if with_keepers => Versioned::read(reader).map(Member::TryRemove),
+            keeper::opcode::REMOVE_RECURSIVE if with_keepers => {
+                RemoveRecursive::read(reader).map(Member::RemoveRecursive)
+            }
+            keeper::opcode::CHECK_STAT if with_keepers => CheckStat::read(reader).map(Member::CheckStat),
+            keeper::opcode::TRY_REMOVE if with_keepers => Versioned::read(reader).map(Member::TryRemove),
             opcode => Member::read(opcode, reader),
         })
     }
@@ -167,7 +171,7 @@ mod tests {
     use super::{FRAME_MAX, Member, Operation, admit};
     use crate::error::Code;
     use crate::jute::{Malformed, Reader, Write};
-    use crate::keeper::opcode as keepers;
+    use crate::keeper;
     use crate::request::{opcode, write_multi_header};
 
     fn create_body(flags: i32, acl_count: i32) -> Vec<u8> {
@@ -209,10 +213,10 @@ mod tests {
     #[test]
     fn keepers_operations_are_for_those_who_may_ask_for_them() {
         let body = create_body(0, 0);
-        assert_eq!(admit(keepers::CREATE_IF_NOT_EXISTS, &body, false), Err(Code::Unimplemented));
-        let operation = admit(keepers::CREATE_IF_NOT_EXISTS, &body, true);
+        assert_eq!(admit(keeper::opcode::CREATE_IF_NOT_EXISTS, &body, false), Err(Code::Unimplemented));
+        let operation = admit(keeper::opcode::CREATE_IF_NOT_EXISTS, &body, true);
         assert!(matches!(operation, Ok(Operation::CreateIfNotExists(_))));
-        let body = multi(&[(keepers::TRY_REMOVE, vec![0, 0, 0, 0, 0, 0, 0, 0])]);
+        let body = multi(&[(keeper::opcode::TRY_REMOVE, vec![0, 0, 0, 0, 0, 0, 0, 0])]);
         assert_eq!(admit(opcode::MULTI, &body, false), Ok(Operation::Multi(Err(Malformed))));
         let Ok(Operation::Multi(Ok(members))) = admit(opcode::MULTI, &body, true) else { panic!("it is a multi") };
         assert!(matches!(members[..], [Member::TryRemove(_)]));
@@ -239,8 +243,8 @@ mod tests {
             (opcode::MULTI, multi(&[(opcode::CREATE, create_body(0, 0)), (opcode::CREATE2, ephemeral.clone())]), true),
             (opcode::MULTI, multi(&[(opcode::CREATE, create_body(0, 0))]), false),
             (opcode::MULTI, multi(&[(opcode::EXISTS, ephemeral.clone())]), false),
-            (keepers::CREATE_IF_NOT_EXISTS, ephemeral.clone(), true),
-            (opcode::MULTI, multi(&[(keepers::CREATE_IF_NOT_EXISTS, ephemeral.clone())]), true),
+            (keeper::opcode::CREATE_IF_NOT_EXISTS, ephemeral.clone(), true),
+            (opcode::MULTI, multi(&[(keeper::opcode::CREATE_IF_NOT_EXISTS, ephemeral.clone())]), true),
         ] {
             assert_eq!(admit(opcode, &body, true).unwrap().asks_for_ephemeral(), asks, "{opcode} {body:?}");
         }

@@ -10,7 +10,7 @@ use std::slice;
 use crate::admit::{Member, Operation};
 use crate::apply::has_failed;
 use crate::jute::{Reader, Write};
-use crate::keeper::opcode as keepers;
+use crate::keeper;
 use crate::request::{Text, opcode, write_multi_header};
 use crate::stat::WIRE_LENGTH;
 use crate::txn::Txn;
@@ -117,16 +117,22 @@ impl<'a> Shown<'a> {
         let mut last = rest.next()?;
         match member {
             Member::Create(_) | Member::Delete(_) | Member::SetData(_) | Member::Check(_) => Some(Shown::OfTxn),
-            Member::CheckNotExists(_) => instead(keepers::CHECK_NOT_EXISTS, None),
-            Member::CheckStat(_) => instead(keepers::CHECK_STAT, None),
-            Member::CreateIfNotExists(create) => instead(keepers::CREATE_IF_NOT_EXISTS, Some(create.path.clone()?)),
-            Member::TryRemove(_) => instead(keepers::TRY_REMOVE, None),
+            Member::CheckNotExists(_) => instead(keeper::opcode::CHECK_NOT_EXISTS, None),
+            Member::CheckStat(_) => instead(keeper::opcode::CHECK_STAT, None),
+            Member::CreateIfNotExists(create) => {
+                instead(keeper::opcode::CREATE_IF_NOT_EXISTS, Some(create.path.clone()?))
+            }
+            Member::TryRemove(_) => instead(keeper::opcode::TRY_REMOVE, None),
             Member::RemoveRecursive(remove) => {
                 let top = remove.path.as_deref()?;
                 while matches!(last, Txn::Delete { path } if path != top) {
                     last = rest.next()?;
                 }
-                Some(Shown::Instead { opcode: keepers::REMOVE_RECURSIVE, path: None, members: before - rest.len() })
+                Some(Shown::Instead {
+                    opcode: keeper::opcode::REMOVE_RECURSIVE,
+                    path: None,
+                    members: before - rest.len(),
+                })
             }
         }
     }
@@ -168,4 +174,48 @@ fn next_result<'b>(rest: &mut &'b [u8]) -> &'b [u8] {
     let (result, after) = rest.split_at(rest.len() - reader.rest().len());
     *rest = after;
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Member, Operation, ReplyForm};
+    use crate::keeper::RemoveRecursive;
+    use crate::request::Versioned;
+    use crate::txn::Txn;
+
+    fn delete(path: &str) -> Txn<'_> {
+        Txn::Delete { path: path.into() }
+    }
+
+    fn check(path: &str) -> Txn<'_> {
+        Txn::Check { path: path.into(), version: -1 }
+    }
+
+    /// Whether this can have become of a multi that removes `/a` with all below, and then perhaps `/b`.
+    fn can_become(txns: Vec<Txn<'static>>) -> bool {
+        let removal = RemoveRecursive { path: Some("/a".into()), limit: 9 };
+        let attempt = Versioned { path: Some("/b".into()), version: -1 };
+        let operation = Operation::Multi(Ok(vec![Member::RemoveRecursive(removal), Member::TryRemove(attempt)]));
+        ReplyForm::of(&operation, &Txn::Multi(txns)).is_some()
+    }
+
+    #[test]
+    fn a_transaction_of_another_request_is_found_out() {
+        assert!(can_become(vec![delete("/a/c"), delete("/a"), delete("/b")]));
+        assert!(can_become(vec![check("/a"), check("/b")]));
+        assert!(can_become(vec![Txn::Error(0), Txn::Error(-111)]), "one error for each that was asked for");
+        for txns in [
+            vec![],
+            vec![delete("/a")],
+            vec![delete("/a/c"), delete("/b")],
+            vec![delete("/a"), delete("/b"), delete("/c")],
+            vec![Txn::Error(-111)],
+        ] {
+            assert!(!can_become(txns.clone()), "{txns:?}");
+        }
+        let single = Operation::Delete(Versioned { path: Some("/a".into()), version: -1 });
+        assert!(ReplyForm::of(&single, &delete("/a")).is_some());
+        assert!(ReplyForm::of(&single, &Txn::SetData { path: "/a".into(), data: None, version: 1 }).is_none());
+        assert!(ReplyForm::of(&single, &Txn::Error(-101)).is_some_and(|form| form.code() == -101));
+    }
 }

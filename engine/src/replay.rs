@@ -8,12 +8,12 @@ use std::fmt;
 
 use paddock_consensus::Zxid;
 
-use crate::apply::has_failed;
+use crate::apply::{Effects, has_failed};
 use crate::database::Database;
 use crate::log::RECORD_BYTES_MAX;
 use crate::path;
 use crate::tree::TTL_MAX_MS;
-use crate::txn::{CreateKind, Txn};
+use crate::txn::{CreateKind, ReadTxn, Txn};
 
 /// What is shown of an invalid path, bytes.
 const SHOWN_PATH_MAX: usize = 256;
@@ -80,17 +80,23 @@ impl Database {
         if bytes.len() > RECORD_BYTES_MAX {
             return Err(ReplayError::TooLong(bytes.len()));
         }
-        let written = self.apply_record(zxid, bytes, Before::Exact)?;
+        let read = self.apply_record(zxid, bytes, Before::Exact, None)?;
         let computed = self.tree.digest();
-        match written {
+        match read.digest {
             Some(written) if written != computed => Err(ReplayError::Digest { computed, written }),
             _ => Ok(()),
         }
     }
 
-    /// Applies the transaction `zxid`, of any length, from its bytes; gives the digest of the tree that its writer
-    /// computed, where there is one.
-    pub fn apply_record(&mut self, zxid: Zxid, bytes: &[u8], before: Before) -> Result<Option<u64>, ReplayError> {
+    /// Applies the transaction `zxid`, of any length, from its bytes, and gives what was read: whose request it became of,
+    /// and the digest that the tree had for its writer, where there is one. `effects` is as for [`Database::apply`].
+    pub fn apply_record<'b>(
+        &mut self,
+        zxid: Zxid,
+        bytes: &'b [u8],
+        before: Before,
+        effects: Option<&mut Effects>,
+    ) -> Result<ReadTxn<'b>, ReplayError> {
         let read = Txn::read(bytes, &mut self.acls).map_err(|_| ReplayError::Undecodable)?;
         if read.header.zxid != zxid.0 {
             return Err(ReplayError::Header(Zxid(read.header.zxid)));
@@ -105,8 +111,8 @@ impl Database {
         if before == Before::Fuzzy {
             self.make_way(&read.txn, zxid.0);
         }
-        self.apply(&read.header, &read.txn, None);
-        Ok(read.digest)
+        self.apply(&read.header, &read.txn, effects);
+        Ok(read)
     }
 
     /// Empties the znodes that a transaction deletes. Where one was deleted, it had no children: those that it has here

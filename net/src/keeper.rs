@@ -6,7 +6,7 @@
 //! others they are unknown.
 
 use paddock_engine::jute::{Reader, Write};
-use paddock_engine::keeper::opcode as keeper;
+use paddock_engine::keeper;
 use paddock_engine::request::{Watched, opcode};
 use paddock_engine::stat::Stat;
 
@@ -54,14 +54,17 @@ pub fn is_read(opcode: i32) -> bool {
     matches!(
         opcode,
         opcode::MULTI_READ
-            | keeper::FILTERED_LIST
-            | keeper::FILTERED_LIST_WITH_STATS_AND_DATA
-            | keeper::CHECK_NOT_EXISTS
-            | keeper::CHECK_STAT
+            | keeper::opcode::FILTERED_LIST
+            | keeper::opcode::FILTERED_LIST_WITH_STATS_AND_DATA
+            | keeper::opcode::CHECK_NOT_EXISTS
+            | keeper::opcode::CHECK_STAT
     )
 }
 
 /// Whether the replica executes this operation of Keeper's own.
 pub fn is_write(opcode: i32) -> bool {
-    matches!(opcode, keeper::CREATE_IF_NOT_EXISTS | keeper::REMOVE_RECURSIVE | keeper::TRY_REMOVE)
+    matches!(
+        opcode,
+        keeper::opcode::CREATE_IF_NOT_EXISTS | keeper::opcode::REMOVE_RECURSIVE | keeper::opcode::TRY_REMOVE
+    )
 }

@@ -346,7 +346,7 @@ impl Replay {
             Exactness::Exact => Before::Exact,
             Exactness::Fuzzy(_) => Before::Fuzzy,
         };
-        let written = self.recovered.database.apply_record(zxid, txn, before).map_err(refused)?;
+        let written = self.recovered.database.apply_record(zxid, txn, before, None).map_err(refused)?.digest;
         self.recovered.replayed += 1;
         self.compare(zxid, written);
         Ok(())

@@ -176,6 +176,27 @@ fn a_multi_answers_with_the_types_that_were_asked() {
     world.assert_replays();
 }
 
+/// The same deletion may be that of either of two members: of one that asked for another version it is not.
+#[test]
+fn members_that_do_nothing_are_told_from_those_that_do() {
+    let mut world = World::new();
+    let none = |kind| (kind, 0, String::new());
+    for members in [
+        vec![(opcode::TRY_REMOVE, versioned("/a", 7)), (zookeeper::DELETE, versioned("/a", -1))],
+        vec![(opcode::TRY_REMOVE, versioned("/a", 7)), (opcode::REMOVE_RECURSIVE, remove("/a", 9))],
+        vec![(opcode::TRY_REMOVE, versioned("/a", 0)), (opcode::REMOVE_RECURSIVE, remove("/a", 9))],
+        vec![(opcode::REMOVE_RECURSIVE, remove("/a/b", 9)), (zookeeper::DELETE, versioned("/a", -1))],
+        vec![(opcode::CHECK_NOT_EXISTS, versioned("/a", 7)), (opcode::TRY_REMOVE, versioned("/a", 0))],
+    ] {
+        world.plant(&["/a"]);
+        let reply = world.ask_keeper(zookeeper::MULTI, &multi(&members)).unwrap();
+        let expected: Vec<_> = members.iter().map(|(kind, _)| none(*kind)).collect();
+        assert_eq!(shown(&reply), expected);
+        assert!(!world.has("/a"));
+    }
+    world.assert_replays();
+}
+
 #[test]
 fn a_multi_that_fails_has_one_error_for_each_member() {
     let mut world = World::new();

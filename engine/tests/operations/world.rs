@@ -9,6 +9,7 @@ use paddock_engine::error::Code;
 use paddock_engine::event::EventKind;
 use paddock_engine::jute::{Reader, Write};
 use paddock_engine::order::Caller;
+use paddock_engine::replay::Before;
 use paddock_engine::request::opcode;
 use paddock_engine::tree::HashSeed;
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
@@ -33,11 +34,13 @@ const CODES: [Code; 14] = [
     Code::QuotaExceeded,
 ];
 
-/// A database, and the log of what was applied to it.
+/// A database, the log of what was applied to it, and a follower, which has nothing but that log.
 pub struct World {
     pub database: Database,
     log: Vec<Vec<u8>>,
     effects: Effects,
+    follower: Database,
+    follower_effects: Effects,
     rules: Rules,
 }
 
@@ -51,7 +54,14 @@ impl World {
     }
 
     pub fn with(rules: Rules) -> World {
-        let mut world = World { database: fresh(&rules), log: Vec::new(), effects: Effects::default(), rules };
+        let mut world = World {
+            database: fresh(&rules),
+            log: Vec::new(),
+            effects: Effects::default(),
+            follower: fresh(&rules),
+            follower_effects: Effects::default(),
+            rules,
+        };
         world.apply(SESSION, &Txn::CreateSession { timeout: 4000 });
         world
     }
@@ -65,6 +75,16 @@ impl World {
         if txn.takes_digest() {
             write_digest(self.database.tree().digest(), &mut record);
         }
+        self.keep(record);
+    }
+
+    /// Logs the record, and has the follower apply it.
+    fn keep(&mut self, record: Vec<u8>) {
+        self.follower_effects.reply.clear();
+        let (zxid, effects) = (self.database.last_zxid(), Some(&mut self.follower_effects));
+        let read = self.follower.apply_record(zxid, &record, Before::Exact, effects).expect("it was ordered");
+        assert_eq!(self.follower.tree().digest(), self.database.tree().digest());
+        assert!(read.digest.is_none_or(|digest| digest == self.follower.tree().digest()));
         self.log.push(record);
     }
 
@@ -76,7 +96,7 @@ impl World {
         while !self.database.go_on(&mut application, &mut { steps }, Some(&mut self.effects)) {
             assert_eq!(self.next_header(client), header, "until all is applied, the head is after nothing new");
         }
-        self.log.push(application.into_record(&self.database));
+        self.keep(application.into_record(&self.database));
     }
 
     /// The record of the last transaction.
@@ -95,21 +115,22 @@ impl World {
         self.ask_with(opcode, body, false)
     }
 
-    /// The same of a client who may ask for Keeper's operations too. The answer is formed as by a server that has nothing but
-    /// the request and the bytes of the transaction.
+    /// The same of a client who may ask for Keeper's operations too. The follower, which has nothing but the request and the
+    /// record, answers the same.
     pub fn ask_with(&mut self, opcode: i32, body: &[u8], with_keepers: bool) -> Result<Vec<u8>, Code> {
         let ids = [Id { scheme: "ip".into(), id: "127.0.0.1".into() }];
         let operation = admit(opcode, body, with_keepers)?;
         let caller = Caller { ids: &ids, is_local: false, has_moved: false };
         let ordered = self.database.order(&self.next_header(SESSION), &operation, caller);
         let of = |txn: &Txn<'_>| ReplyForm::of(&operation, txn).expect("it became of this operation");
-        let form = match ordered {
-            Some(txn) => {
-                self.apply(SESSION, &txn);
-                of(&Txn::read(self.last_record(), &mut AclTable::default()).unwrap().txn)
-            }
-            None => of(&Txn::Multi(Vec::new())),
-        };
+        let form = of(ordered.as_ref().unwrap_or(&Txn::Multi(Vec::new())));
+        if let Some(txn) = &ordered {
+            self.apply(SESSION, txn);
+            let read = Txn::read(self.last_record(), &mut AclTable::default()).unwrap();
+            let followers = of(&read.txn);
+            assert_eq!(followers.code(), form.code());
+            assert_eq!(followers.body(&self.follower_effects.reply), form.body(&self.effects.reply));
+        }
         match form.code() {
             0 => Ok(form.body(&self.effects.reply).into_owned()),
             number => Err(CODES.into_iter().find(|code| code.number() == number).expect("it is among those known")),

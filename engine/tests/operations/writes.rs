@@ -1,10 +1,14 @@
 //! create, delete, setData, setACL, multi and the end of a session.
 
 use paddock_engine::acl::AclTable;
+use paddock_engine::admit::admit;
 use paddock_engine::error::Code;
 use paddock_engine::jute::Write;
+use paddock_engine::keeper;
+use paddock_engine::order::Caller;
 use paddock_engine::request::opcode;
-use paddock_engine::txn::Txn;
+use paddock_engine::stat::Stat;
+use paddock_engine::txn::{Txn, TxnHeader};
 
 use crate::world::{SESSION, World, create, multi, results, versioned};
 
@@ -196,4 +200,42 @@ fn the_end_of_a_session_lists_a_bounded_number_of_ephemerals() {
     let record = Txn::read(world.last_record(), &mut AclTable::default()).unwrap();
     assert_eq!(record.digest, Some(world.database.tree().digest()), "a replay is held against it");
     world.assert_replays();
+}
+
+#[test]
+fn a_session_that_has_another_owner_has_moved_unless_it_is_over() {
+    let mut world = World::new();
+    let body = versioned("/missing", -1);
+    let operation = admit(opcode::DELETE, &body, false).unwrap();
+    let caller = Caller { ids: &[], is_local: false, has_moved: true };
+    for (session, code) in [(SESSION, Code::SessionMoved), (SESSION + 1, Code::SessionExpired)] {
+        let txn = world.database.order(&world.next_header(session), &operation, caller);
+        assert!(matches!(txn, Some(Txn::Error(number)) if number == code.number()), "{txn:?}");
+    }
+}
+
+/// A check of a Stat sees the place and time that the transaction will have.
+#[test]
+fn zxid_and_time_of_a_transaction_are_those_it_is_ordered_for() {
+    let mut world = World::new();
+    let header = TxnHeader { zxid: 0x7_0000_0001, time: 12_345, ..world.next_header(SESSION) };
+    let stat = Stat {
+        czxid: header.zxid,
+        mzxid: header.zxid,
+        pzxid: header.zxid,
+        ctime: 12_345,
+        mtime: 12_345,
+        ..Stat::default()
+    };
+    let mut check = versioned("/a", 0);
+    check.extend_from_slice(&stat.to_wire(1, 0, false));
+    let body = multi(&[(opcode::CREATE, create("/a", 0)), (keeper::opcode::CHECK_STAT, check)]);
+    let operation = admit(opcode::MULTI, &body, true).unwrap();
+    let caller = Caller { ids: &[], is_local: false, has_moved: false };
+    let is_ordered = |txn: Option<Txn<'_>>| match txn {
+        Some(Txn::Multi(members)) => !members.iter().any(|member| matches!(member, Txn::Error(_))),
+        other => panic!("{other:?}"),
+    };
+    assert!(is_ordered(world.database.order(&header, &operation, caller)));
+    assert!(!is_ordered(world.database.order(&TxnHeader { time: 12_346, ..header }, &operation, caller)));
 }

@@ -6,7 +6,7 @@
 use paddock_engine::acl::perms;
 use paddock_engine::error::Code;
 use paddock_engine::jute::{Malformed, Reader, Write, wire_length};
-use paddock_engine::keeper::{CheckStat, opcode as keeper, stat_matches};
+use paddock_engine::keeper::{self, CheckStat, stat_matches};
 use paddock_engine::request::{Text, Versioned, Watched, opcode, read_members, write_multi_header};
 use paddock_engine::tree::{View, Znode};
 
@@ -35,11 +35,11 @@ pub fn answer(
     let mut may_look_at = LOOKED_AT_MAX;
     match opcode {
         opcode::MULTI_READ => multi_read(context, caller, body, out),
-        keeper::FILTERED_LIST | keeper::FILTERED_LIST_WITH_STATS_AND_DATA => {
+        keeper::opcode::FILTERED_LIST | keeper::opcode::FILTERED_LIST_WITH_STATS_AND_DATA => {
             filtered_list(context, caller, opcode, body, &mut may_look_at, out)
         }
-        keeper::CHECK_NOT_EXISTS => check_not_exists(context, caller, body),
-        keeper::CHECK_STAT => check_stat(context, caller, body),
+        keeper::opcode::CHECK_NOT_EXISTS => check_not_exists(context, caller, body),
+        keeper::opcode::CHECK_STAT => check_stat(context, caller, body),
         other => panic!("operation {other} is not one of Keeper's reads"),
     }
 }
@@ -98,7 +98,7 @@ impl<'a> FilteredList<'a> {
             [2] => Filter::Ephemeral,
             _ => return Err(Malformed),
         };
-        let has_content = opcode == keeper::FILTERED_LIST_WITH_STATS_AND_DATA;
+        let has_content = opcode == keeper::opcode::FILTERED_LIST_WITH_STATS_AND_DATA;
         let content = if has_content { Some((reader.bool()?, reader.bool()?)) } else { None };
         Ok(FilteredList { path, watch, filter, content })
     }
@@ -200,7 +200,12 @@ fn multi_read(
     for (opcode, record) in members {
         let unwind = out.len();
         // Keeper shows a filtered list as what getChildren2 gives.
-        write_multi_header(if opcode == keeper::FILTERED_LIST { opcode::GET_CHILDREN2 } else { opcode }, false, 0, out);
+        write_multi_header(
+            if opcode == keeper::opcode::FILTERED_LIST { opcode::GET_CHILDREN2 } else { opcode },
+            false,
+            0,
+            out,
+        );
         let outcome = match opcode {
             opcode::EXISTS => exists(context, caller, record, out),
             opcode::GET_DATA => get_data(context, caller, record, out),
@@ -227,8 +232,8 @@ fn read_member<'a>(opcode: i32, reader: &mut Reader<'a>) -> Result<(i32, &'a [u8
     let path = Watched::read(reader)?.path;
     match opcode {
         opcode::EXISTS | opcode::GET_DATA | opcode::GET_CHILDREN | opcode::GET_CHILDREN2 => {}
-        keeper::FILTERED_LIST => drop(reader.array::<FILTER_BYTES>()?),
-        keeper::FILTERED_LIST_WITH_STATS_AND_DATA => drop(reader.array::<FILTER_AND_CONTENT_BYTES>()?),
+        keeper::opcode::FILTERED_LIST => drop(reader.array::<FILTER_BYTES>()?),
+        keeper::opcode::FILTERED_LIST_WITH_STATS_AND_DATA => drop(reader.array::<FILTER_AND_CONTENT_BYTES>()?),
         _ => return Err(Malformed),
     }
     path.ok_or(Malformed)?;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use paddock_engine::error::Code;
 use paddock_engine::event::EventKind;
 use paddock_engine::jute::{Reader, Write};
-use paddock_engine::keeper::opcode as keeper;
+use paddock_engine::keeper;
 use paddock_engine::request::{Numbered, SetWatches, Text, Watched, opcode};
 
 use super::context::{ReadCaller, ReadContext, malformed};
@@ -36,8 +36,8 @@ pub fn watch_scope(opcode: i32, is_keeper: bool, body: &[u8]) -> WatchScope<'_> 
         | opcode::GET_DATA
         | opcode::GET_CHILDREN
         | opcode::GET_CHILDREN2
-        | keeper::FILTERED_LIST
-        | keeper::FILTERED_LIST_WITH_STATS_AND_DATA => match Watched::read(reader) {
+        | keeper::opcode::FILTERED_LIST
+        | keeper::opcode::FILTERED_LIST_WITH_STATS_AND_DATA => match Watched::read(reader) {
             Ok(Watched { path, watch: true }) => WatchScope::At(path),
             _ => WatchScope::Nowhere,
         },
@@ -55,8 +55,8 @@ pub fn watch_scope(opcode: i32, is_keeper: bool, body: &[u8]) -> WatchScope<'_> 
         | opcode::REMOVE_WATCHES
         | opcode::GET_ALL_CHILDREN_NUMBER
         | opcode::WHO_AM_I
-        | keeper::CHECK_NOT_EXISTS
-        | keeper::CHECK_STAT => WatchScope::Nowhere,
+        | keeper::opcode::CHECK_NOT_EXISTS
+        | keeper::opcode::CHECK_STAT => WatchScope::Nowhere,
         // setWatches, and every operation that is not known to set none: it may wait although it need not, and misses
         // nothing.
         _ => WatchScope::Anywhere,
@@ -145,7 +145,7 @@ fn texts<'t>(list: &'t Option<Vec<Option<Cow<'t, str>>>>) -> Result<&'t [Text<'t
 #[cfg(test)]
 mod tests {
     use paddock_engine::jute::Write;
-    use paddock_engine::keeper::opcode as keeper;
+    use paddock_engine::keeper;
     use paddock_engine::request::opcode;
 
     use super::{WatchScope, watch_scope};
@@ -169,8 +169,8 @@ mod tests {
             opcode::GET_DATA,
             opcode::GET_CHILDREN,
             opcode::GET_CHILDREN2,
-            keeper::FILTERED_LIST,
-            keeper::FILTERED_LIST_WITH_STATS_AND_DATA,
+            keeper::opcode::FILTERED_LIST,
+            keeper::opcode::FILTERED_LIST_WITH_STATS_AND_DATA,
         ] {
             assert_eq!(
                 (scope(opcode, true, true), scope(opcode, true, false)),
