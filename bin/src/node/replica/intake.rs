@@ -77,8 +77,9 @@ impl Intake {
         self.has_room(head) && self.looked_at <= LOOKS_PER_TURN
     }
 
-    /// Each turn begins with another reactor, so that none is left out where there is room for one only.
-    pub fn take(&mut self, head: &mut Head, sessions: &mut Sessions, at: Moment) {
+    /// Takes what there is room for. Each turn begins with another reactor, so that none is left out where there is room for
+    /// one only.
+    pub fn gather(&mut self, head: &mut Head, sessions: &mut Sessions, at: Moment) {
         let reactors = self.exchanges.len();
         self.first = (self.first + 1) % reactors;
         self.looked_at = 0;

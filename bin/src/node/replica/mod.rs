@@ -4,9 +4,9 @@
 //!
 //! 1. *Completions.* The log says what is durable, and the role what is committed by that: each version up to there goes
 //!    into every reactor's queue, is made public, and only then are its answers seen. Nothing else acknowledges anything.
-//! 2. *Go on* with a transaction that takes several turns, if there is one: see [`long_work`]. Nothing is taken and
+//! 2. *Go on* with a transaction that takes several turns, if there is one: see [`long_work`]. Nothing is gathered and
 //!    nothing expires until it is done.
-//! 3. *Take* the reactors' submissions, in the order of their queues: each write is ordered against the head, encoded
+//! 3. *Gather.* The reactors' submissions, in the order of their queues: each write is ordered against the head, encoded
 //!    into the group being filled, and applied to the head. While the log has no room, queues are left to fill, and a
 //!    full queue stops its reactor from reading sockets.
 //! 4. *Time.* Sessions that are due are closed, and containers and TTL znodes deleted, by transactions like any other.
@@ -18,9 +18,9 @@
 //! [`Replica::event_fds`] and the bells tell.
 //!
 //! ```text
-//! intake ─┐                       ┌─► log ─ durable ─► role ─ committed ─┐
-//! sessions ├─► head: transactions ┤                                      ├─► reactors
-//! housekeeping ┘                  └─► publication: versions, answers ────┘
+//! intake ───────┐            ┌─► log ── durable ──► role ── committed ──┐
+//! sessions ─────┼─► head ────┤                                          ▼
+//! housekeeping ─┘            └─► publication: versions and answers ───────► reactors
 //! ```
 //!
 //! Cost of a write: two or three look-ups, one encoding, one copy into the log's buffer, its share of a submission to the
@@ -215,7 +215,7 @@ impl Replica {
         }
         self.head.go_on();
         if self.role.gathers() {
-            self.intake.take(&mut self.head, &mut self.sessions, at);
+            self.intake.gather(&mut self.head, &mut self.sessions, at);
         }
         if self.role.expires_sessions() {
             self.sessions.expire(&mut self.head, at);

@@ -12,7 +12,7 @@ use paddock_net::status::Status;
 use super::figures::Figures;
 use super::share::Share;
 
-/// Releases that may gather in the queue of a reactor that sleeps and has nothing to hear.
+/// Releases that may wait in the queue of a reactor that sleeps and has nothing to hear.
 const QUIET_RELEASES: usize = 128;
 
 pub struct Version {
