@@ -662,6 +662,9 @@ fn a_period_begins_when_the_versions_before_it_are_announced() {
 fn another_state_takes_the_place_of_the_one_before() {
     let mut world = World::new(settings());
     let mut stream = world.greet(1);
+    let connection = world.connection().id;
+    // The new one's versions have lower numbers.
+    (0..5).for_each(|_| world.answer(ConnectionId { generation: 99, ..connection }, AnswerKind::Cut));
     stream.write_all(&exists(1, "/new")).unwrap();
     world.turn_until_received(2);
     assert_eq!(replies(&world.told(&mut stream, 1)), [(1, world.zxid, NOT_THERE)]);

@@ -553,7 +553,9 @@ fn figures_are_those_of_the_public_version_while_a_long_transaction_is_under_way
 fn what_was_asked_in_another_period_is_dropped() {
     let mut world = World::new("period");
     let session = world.connect(FIRST);
+    let connect = |_| RequestKind::Connect { timeout: TIMEOUT };
     world.send(FIRST, session, create(1), &create_body("/before", 0));
+    world.send(home(0, 2), 0, connect, &[]);
     world.replica.serve(Serve::No);
     let before = world.period;
     world.period = world.told_period();
@@ -563,12 +565,14 @@ fn what_was_asked_in_another_period_is_dropped() {
     world.replica.serve(Serve::Yes);
     // It does not know yet.
     world.send(FIRST, session, create(2), &create_body("/between", 0));
+    world.send(home(1, 2), 0, connect, &[]);
     world.period = world.told_period();
     world.send(FIRST, session, create(3), &create_body("/without-session", 0));
     world.send(SECOND, session, reattach(true), &[]);
     world.send(SECOND, session, create(4), &create_body("/after", 0));
     assert_eq!(world.answers(), [(SECOND, "connected".into()), (SECOND, "4: 0".into())], "the session lives");
     assert!(world.exists("/after") && !world.exists("/between") && !world.exists("/without-session"));
+    assert_eq!(world.database().sessions().len(), 1);
 }
 
 #[test]

@@ -213,8 +213,12 @@ mod tests {
         const LENGTH: usize = 1000;
         let mut window = Window::with_bounds(Zxid::ZERO, 500, CHUNK_BYTES * 10);
         for zxid in 1..=5000 {
-            push(&mut window, zxid..=zxid, LENGTH);
+            let (first, last, had_spare) = (window.first_chunk, window.chunks.len(), window.spare.is_some());
+            window.push(Zxid(zxid), &record(zxid, LENGTH));
+            let took = window.chunks.len() > last;
+            assert!(!took || !had_spare || window.spare.is_none(), "a spare chunk is taken first");
             window.commit(Zxid(zxid));
+            assert!(window.first_chunk == first || window.spare.is_some(), "one that is not needed is kept");
             assert!(window.chunks.len() <= 500 * LENGTH / CHUNK_BYTES + 2, "{} chunks", window.chunks.len());
         }
         assert!(window.chunks.iter().chain(&window.spare).all(|chunk| chunk.capacity() == CHUNK_BYTES));
