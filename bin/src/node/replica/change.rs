@@ -12,7 +12,7 @@ pub struct Change {
     period: Period,
     /// The last transaction that was committed then.
     after: Zxid,
-    /// Reactors that have it in their queues.
+    /// How many reactors have it in their queues.
     delivered: usize,
 }
 

@@ -19,12 +19,13 @@ use super::figures::Figures;
 use super::version::Version;
 
 pub struct Commits {
-    /// Oldest first.
+    /// The versions, oldest first.
     versions: VecDeque<Version>,
-    /// Likewise; each has its place among the versions.
+    /// The changes, oldest first; each has its place among the versions.
     changes: VecDeque<Change>,
-    /// In all of them, and the bytes of their bodies.
+    /// How many answers there are in all versions.
     answers: usize,
+    /// Bytes of their bodies.
     bytes: usize,
     /// A reactor's queue was full, or one has still to look through the events of the oldest.
     blocked: bool,

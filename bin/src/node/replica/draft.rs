@@ -19,7 +19,7 @@ const VERSION_BYTES: usize = 16 << 20;
 pub struct Draft {
     transactions: usize,
     answers: usize,
-    /// Of all answers' bodies.
+    /// Bytes of all answers' bodies.
     bytes: usize,
     per_reactor: Vec<Share>,
 }

@@ -37,11 +37,11 @@ const TRANSACTIONS_PER_RECLAIM: u64 = 64;
 pub struct Head {
     database: Database,
     log: Log,
-    /// Where somebody reads it.
+    /// The newest records, where somebody reads them.
     window: Option<Window>,
     /// The zxids of the transactions to come.
     reign: Reign,
-    /// Of the transactions in the draft; the reply is the last one's.
+    /// The events of the transactions in the draft, and the reply of the last one.
     effects: Effects,
     publication: Publication,
     long_work: LongWork,
@@ -65,7 +65,7 @@ pub struct Held {
     pub pin: Pin,
     /// Its last transaction.
     pub zxid: Zxid,
-    /// Those of the same moment, with their timeouts, ms.
+    /// The sessions that lived at its end, with their timeouts, ms.
     pub sessions: Vec<(i64, i32)>,
 }
 

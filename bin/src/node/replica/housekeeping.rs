@@ -13,7 +13,7 @@ use crate::node::moment::{Moment, Start};
 const QUOTA_WARNINGS_APART: Duration = Duration::from_secs(1);
 
 pub struct Housekeeping {
-    /// By milliseconds since `start`.
+    /// When containers are due, in milliseconds since `start`.
     containers: ContainerManager,
     start: Start,
     next_quota_warning: Instant,

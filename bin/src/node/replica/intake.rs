@@ -36,7 +36,7 @@ pub struct Intake {
     throttle: RequestThrottle,
     /// The number of the serving period. What was asked in another is dropped.
     period: u64,
-    /// A submission of each reactor that did not fit.
+    /// For each reactor a submission for which there was not room enough.
     begun: Vec<Option<Begun>>,
     /// The reactor whose submissions were first in the last turn.
     first: usize,

@@ -6,7 +6,7 @@
 //! into the log, whole, when the last slice is done; a crash before that leaves nothing of it.
 //!
 //! What it replaces in the tree cannot be freed before it is public. Within one version everything is copied once at most,
-//! so that this is bounded by the tree, and not by [`GARBAGE_MAX`](super::head::GARBAGE_MAX).
+//! so that this is bounded by the tree, and not by `GARBAGE_MAX`.
 //!
 //! A slice measures itself, and so has a clock of its own; the ends of many sessions share it.
 
@@ -38,7 +38,7 @@ pub struct LongWork {
     steps_left: usize,
     /// This turn has left something to the next.
     is_cut_short: bool,
-    /// While it is there, the head is in the middle of it, and the draft is empty.
+    /// The transaction that is under way. While there is one, the head is in the middle of it, and the draft is empty.
     unfinished: Option<Unfinished>,
 }
 
@@ -46,7 +46,7 @@ pub struct LongWork {
 struct Unfinished {
     application: Application,
     owed: Owed<'static>,
-    /// Once the process was told to stop.
+    /// The moment at which a stop waits for it no longer.
     give_up_at: Option<Instant>,
 }
 

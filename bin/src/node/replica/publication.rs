@@ -26,8 +26,9 @@ pub struct Publication {
     status: Arc<Status>,
     draft: Draft,
     commits: Commits,
-    /// Up to the draft.
+    /// How many sessions have expired since the start, with those in the draft.
     sessions_expired: u64,
+    /// How clients are served by what is decided last.
     period: Period,
 }
 

@@ -27,7 +27,7 @@ pub struct Sessions {
     ids: SessionIds,
     homes: Homes,
     local: LocalSessions,
-    /// By milliseconds since `start`.
+    /// When sessions are due, in milliseconds since `start`.
     expiry: ExpiryQueue,
     start: Start,
     reports: Reports,

@@ -16,21 +16,22 @@ use super::share::Share;
 const QUIET_RELEASES: usize = 128;
 
 pub struct Version {
-    /// Until it is committed.
+    /// The state, until it is committed.
     sealed: Option<Sealed>,
-    /// Once it is committed.
+    /// The state, once it is committed.
     root: Option<Root>,
     /// The last transaction in it, or before it. The version is public when that is committed.
     zxid: Zxid,
     figures: Figures,
     events: Arc<Events>,
-    /// As in [`VersionRelease`].
+    /// How many reactors have looked through the events, as in [`VersionRelease`].
     looked_through: Option<Arc<AtomicUsize>>,
     shares: Vec<Share>,
-    /// In all shares, and the bytes of their bodies.
+    /// How many answers there are in all shares.
     answers: usize,
+    /// Bytes of their bodies.
     bytes: usize,
-    /// Reactors that have it in their queues.
+    /// How many reactors have it in their queues.
     delivered: usize,
     /// It could not be announced as soon as it was committed.
     has_waited: bool,

@@ -22,14 +22,14 @@ pub struct Window {
     /// The last transaction before the first record.
     before: Zxid,
     committed: Zxid,
-    /// In their order.
+    /// Where the records are, in the order of their transactions.
     records: VecDeque<Record>,
     /// Bytes of all records.
     bytes: usize,
     chunks: VecDeque<Vec<u8>>,
     /// The number of the first chunk; the others count on.
     first_chunk: u64,
-    /// One that is used again.
+    /// A chunk that is used again.
     spare: Option<Vec<u8>>,
 }
 
@@ -38,7 +38,7 @@ pub struct Window {
 struct Record {
     zxid: Zxid,
     chunk: u64,
-    /// In bytes from the chunk's start.
+    /// Where it begins, in bytes from the chunk's start.
     start: usize,
     length: usize,
 }
