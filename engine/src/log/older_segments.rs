@@ -36,21 +36,15 @@ impl OlderSegments {
         self.0.back()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &OlderSegment> {
-        self.0.iter()
-    }
-
     pub fn push(&mut self, segment: OlderSegment) {
         self.0.push_back(segment);
     }
 
-    pub fn extend(&mut self, segments: impl IntoIterator<Item = OlderSegment>) {
-        self.0.extend(segments);
-    }
-
-    /// Leaves the oldest `count`.
-    pub fn truncate(&mut self, count: usize) {
-        self.0.truncate(count);
+    /// The log was cut so that it ends with this segment, as it is now, or has none.
+    pub fn end_with(&mut self, newest: Option<OlderSegment>) {
+        let end = newest.as_ref().map_or(0, |newest| newest.at.sequence);
+        self.0.retain(|segment| segment.at.sequence < end);
+        self.0.extend(newest);
     }
 
     /// The segments without a gap before a segment that begins after the transaction `before`, the newest first.

@@ -264,7 +264,8 @@ impl Log {
         LogRange { base, last: self.under_way.completed().zxid }
     }
 
-    /// Keeps the records after a transaction from being purged, as far as they are there.
+    /// Keeps the records after a transaction from being purged, as far as they are there. Once the hold is dropped the next
+    /// [`remove_before`](Log::remove_before) takes them.
     pub fn hold(&self, after: Zxid) -> Hold {
         self.holds.hold(after)
     }
@@ -352,16 +353,12 @@ impl Log {
         let log_id = self.under_way.durable().log_id;
         let reached = end.as_ref().map_or(Reached { log_id, group: GroupNumber(0), zxid }, NewEnd::reached);
         let newest = end.as_ref().map(NewEnd::segment);
-        let segments = self.stop_writing();
-        let mut file = MilestoneFile::new(&self.config.files, &self.config.data_dir, &FoundMilestone::Nothing);
+        let mut file = self.stop_writing();
         file.note_end(&self.config.dir, newest.as_ref(), reached)?;
-        let removed = remove_behind(&self.config.files, &segments, end.as_ref())?;
-        let staying = segments.len() - removed;
-        self.older.truncate(staying.saturating_sub(1));
-        let next_sequence = newest.as_ref().map_or(1, |newest| newest.at.sequence + 1);
-        self.older.extend(newest);
+        self.remove_behind(end.as_ref())?;
+        self.older.end_with(newest);
         let chain = Chain::new(log_id, self.chain.incarnation() + 1, end.map(|end| end.link()), zxid);
-        self.go_on(chain, next_sequence, file)
+        self.go_on(chain, file)
     }
 
     /// Empties the log, so that its next record follows the transaction `after`, of a snapshot that replaces all there is.
@@ -383,28 +380,32 @@ impl Log {
     }
 
     fn replace(&mut self, log_id: u64, after: Zxid) -> Result<(), LogError> {
-        let segments = self.stop_writing();
-        let mut file = MilestoneFile::new(&self.config.files, &self.config.data_dir, &FoundMilestone::Nothing);
+        let mut file = self.stop_writing();
         let begin = Reached { log_id, group: GroupNumber(0), zxid: after };
         file.write(Milestone::replacing(&self.config.dir, begin))?;
-        remove_behind(&self.config.files, &segments, None)?;
-        self.older.truncate(0);
-        self.go_on(Chain::new(log_id, 1, None, after), 1, file)
+        self.remove_behind(None)?;
+        self.older.end_with(None);
+        self.go_on(Chain::new(log_id, 1, None, after), file)
     }
 
-    /// Ends what works in the background, and tells readers that the log is cut. Returns all segments, the oldest first, with
-    /// the one that was being prepared.
-    fn stop_writing(&mut self) -> Vec<SegmentPath> {
+    /// Ends what works in the background, and tells readers that the log is cut. Returns the milestone, which nobody else
+    /// writes then.
+    fn stop_writing(&mut self) -> MilestoneFile {
         self.holds.cut();
-        let unused = self.preallocator.end();
-        let next = SegmentPath { sequence: self.current.sequence() + 1, path: unused.clone().unwrap_or_default() };
-        let older = self.older.iter().map(|segment| segment.at.clone());
-        older.chain([self.current.at()]).chain(unused.map(|_| next)).collect()
+        // The segment that nobody took is behind the current one, and is removed with it.
+        let _ = self.preallocator.end();
+        MilestoneFile::new(&self.config.files, &self.config.data_dir, &FoundMilestone::Nothing)
+    }
+
+    fn remove_behind(&self, end: Option<&NewEnd>) -> Result<(), LogError> {
+        let segments = list(&self.config.files, self.creator.directory())?;
+        remove_behind(&self.config.files, &segments, end).map(|_| ())
     }
 
     /// Goes on in a new segment after the last group of `chain`, once nothing is behind that.
-    fn go_on(&mut self, chain: Chain, sequence: u64, milestone: MilestoneFile) -> Result<(), LogError> {
+    fn go_on(&mut self, chain: Chain, milestone: MilestoneFile) -> Result<(), LogError> {
         let durable = Reached { log_id: chain.log_id(), group: chain.group(), zxid: chain.submitted() };
+        let sequence = self.older.newest().map_or(1, |newest| newest.at.sequence + 1);
         let mut segment = self.creator.create(sequence)?;
         prepare(&self.config, &self.creator, &mut segment)?;
         self.preallocator = start_preallocator(&self.config, &self.creator, milestone, &segment, durable, &self.bell)?;
@@ -658,7 +659,5 @@ fn left_as_after_a_crash(error: &LogError) -> Result<(), LogError> {
     Ok(())
 }
 
-#[cfg(test)]
-mod crash_tests;
 #[cfg(test)]
 mod tests;

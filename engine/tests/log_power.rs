@@ -1,16 +1,13 @@
 //! What a power cut leaves at each step of a cut and of a restart, on a simulated disk.
 
 use std::path::Path;
+use std::time::Instant;
 
 use paddock_consensus::Zxid;
-
-use super::Log;
-use crate::io::Files;
-use crate::io::simulated::{Effect, Fault, FileSystem, Operation, ScheduledDisk, Seeded};
-use crate::log::recovery::recover;
-use crate::log::segment::Creator;
-use crate::log::segment_path::directory;
-use crate::log::{LogConfig, LogError};
+use paddock_engine::io::Files;
+use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation, Seeded};
+use paddock_engine::log::{Log, LogConfig, LogError};
+use paddock_engine::progress::Progress;
 
 /// Ways in which each power cut is tried.
 const SEEDS: u64 = 6;
@@ -29,23 +26,15 @@ const OPERATIONS: [Operation; 7] = [
 ];
 const FAULTS: u64 = 16;
 
-fn config(machine: &FileSystem) -> LogConfig {
-    LogConfig { files: Files::Simulated(machine.clone()), segment_bytes: 4096, ..LogConfig::new("/data") }
-}
-
 /// Opens the log after a snapshot, with the zxids that it replays.
 fn open(machine: &FileSystem, snapshot: i64) -> Result<(Log, Vec<i64>), LogError> {
-    let config = config(machine);
+    let files = Files::Simulated(machine.clone());
+    let config = LogConfig { files, segment_bytes: 4096, first_bytes: 4096, ..LogConfig::new("/data") };
     let mut zxids = Vec::new();
-    let replay = &mut |zxid: Zxid, _: &[u8]| {
+    let (log, _) = Log::open(config, Zxid(snapshot), &mut |zxid, _| {
         zxids.push(zxid.0);
         Ok(())
-    };
-    let (recovery, resume) = recover(&config, Zxid(snapshot), &mut |_| {}, replay)?;
-    let (creator, mut segment) = Creator::new(&config.files, &directory(&config.dir), resume.next_sequence)?;
-    super::prepare(&config, &creator, &mut segment)?;
-    let disk = ScheduledDisk::new(machine, config.in_flight).unwrap();
-    let log = Log::assemble(config, creator, segment, Box::new(disk), resume, recovery.last)?;
+    })?;
     Ok((log, zxids))
 }
 
@@ -53,8 +42,7 @@ fn append(log: &mut Log, zxids: impl IntoIterator<Item = i64>) {
     for zxid in zxids {
         log.append(Zxid(zxid), |out| out.extend_from_slice(&[7; 300]));
     }
-    log.submit().unwrap();
-    log.drain().unwrap();
+    log.fence().unwrap();
 }
 
 /// A log of four segments; each but the last has two groups, of one, two or three records. Perhaps some of it is of a
@@ -72,7 +60,7 @@ fn filled(reopens: bool) -> (FileSystem, Log) {
         append(&mut log, zxids);
         if group % 2 == 1 {
             log.roll();
-            log.preallocator.wait(1);
+            while log.work(Instant::now()) == Progress::More {}
         }
     }
     assert!(log.stats().segments >= 3);
