@@ -40,6 +40,15 @@ impl History {
         self.0.get(usize::try_from(zxid - 1).ok()?).map(|entry| &entry.bytes[..])
     }
 
+    /// The state after all of it.
+    pub fn state(&self) -> Database {
+        let mut database = Database::new(SEED, Rules::default());
+        for (zxid, entry) in (1..).zip(&self.0) {
+            database.replay(Zxid(zxid), &entry.bytes).expect("what was written can be replayed");
+        }
+        database
+    }
+
     /// What is wrong with a state that claims to be that after its last transaction.
     pub fn check(&self, database: &Database) -> Result<(), String> {
         let zxid = database.last_zxid().0;

@@ -7,7 +7,7 @@ use paddock_consensus::Zxid;
 use paddock_engine::database::Database;
 use paddock_engine::io::Files;
 use paddock_engine::io::simulated::{Choice, Fault, FileSystem, Moment, Seeded};
-use paddock_engine::log::{Log, LogError, Place, cut_after};
+use paddock_engine::log::{Chunk, Log, LogError, LogRange, Place, cut_after};
 use paddock_engine::snapshot::{self, WrittenSnapshot};
 
 use crate::history::History;
@@ -179,11 +179,12 @@ impl Workload {
             52..=55 => self.take_snapshot(),
             56..=58 => self.place_snapshot(),
             59 => self.close_and_open(),
-            60 => self.close_and_cut(),
+            60 if self.draws.choose(2) == 0 => self.close_and_cut(),
+            60 => self.cut(),
             61 if self.mix.crashes => return self.crash(),
             62 if self.mix.shortages => self.run_out_of_space(),
             63 if self.mix.failures => self.break_the_disk(),
-            _ => self.work(),
+            _ => self.read_back(),
         };
         match done {
             Ok(()) => Ok(()),
@@ -191,6 +192,7 @@ impl Workload {
             Err(Failure::Log(_)) if self.mix.failures => {
                 self.steps.failures += 1;
                 self.machine.clear_faults();
+                self.machine.set_space(u64::MAX);
                 self.crash()
             }
             Err(Failure::Log(error)) => Err(error.to_string()),
@@ -321,11 +323,7 @@ impl Workload {
             return self.start(since).map_err(Failure::Other);
         }
         let data_dir = self.setup.data_dir.clone();
-        let snapshots = snapshot::list(&self.files, &data_dir).map_err(|error| Failure::Other(error.to_string()))?;
-        let newest = snapshots.last().map_or(0, |(zxid, _)| zxid.0);
-        let left = usize::try_from(self.history.last() - newest).expect("no snapshot is ahead of the log");
-        let to = newest + self.draws.choose(left + 1) as i64;
-        self.expect(|expected| expected.least = to);
+        let (newest, to) = self.draw_cut()?;
         let files = self.files.clone();
         let place =
             Place { files: &files, dir: &self.setup.log_dir.clone(), data_dir: &data_dir, snapshot: Zxid(newest) };
@@ -334,6 +332,55 @@ impl Workload {
         let since = self.machine.recorded_count();
         self.forget_after(to, since);
         self.start(since).map_err(Failure::Other)
+    }
+
+    /// Draws where the log is cut, behind the newest snapshot, which is returned too. What is behind may be gone from now on.
+    fn draw_cut(&mut self) -> Result<(i64, i64), Failure> {
+        let snapshots = snapshot::list(&self.files, &self.setup.data_dir);
+        let snapshots = snapshots.map_err(|error| Failure::Other(error.to_string()))?;
+        let newest = snapshots.last().map_or(0, |(zxid, _)| zxid.0);
+        let left = usize::try_from(self.history.last() - newest).expect("no snapshot is ahead of the log");
+        let to = newest + self.draws.choose(left + 1) as i64;
+        self.expect(|expected| expected.least = expected.least.min(to));
+        Ok((newest, to))
+    }
+
+    /// A leader that never had the last transactions has them cut, and the log stays open.
+    fn cut(&mut self) -> Result<(), Failure> {
+        self.written = None;
+        let (_, to) = self.draw_cut()?;
+        match self.log().cut_after(Zxid(to)) {
+            // What was appended finds no space, and nothing was changed.
+            Err(error) if error.is_shortage() => return self.see_completed(),
+            cut => cut?,
+        }
+        self.steps.cuts += 1;
+        let since = self.machine.recorded_count();
+        self.forget_after(to, since);
+        self.database = self.history.state();
+        self.see_completed()
+    }
+
+    /// Some of what is complete is read while the log goes on.
+    fn read_back(&mut self) -> Result<(), Failure> {
+        let LogRange { base, last } = self.log().range();
+        let from = base.0 + self.draws.choose((last.0 - base.0) as usize + 1) as i64;
+        let (mut reader, mut chunk) = (self.log().reader(Zxid(from), last)?, Chunk::default());
+        self.work()?;
+        let mut expected = from + 1..=last.0;
+        loop {
+            reader.read(&mut chunk, 1000)?;
+            if chunk.is_empty() {
+                break;
+            }
+            for (zxid, bytes) in chunk.records() {
+                if Some(zxid.0) != expected.next() || self.history.bytes(zxid.0) != Some(bytes) {
+                    return Err(Failure::Other(format!("what is read as {zxid} is not what was written")));
+                }
+            }
+        }
+        let unread = expected.next();
+        unread.map_or(Ok(()), |zxid| Err(Failure::Other(format!("transaction {zxid} cannot be read"))))
     }
 
     /// From a moment on the history ends there.
