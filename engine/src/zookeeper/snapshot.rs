@@ -1,4 +1,4 @@
-//! ZooKeeper's snapshot file: a header, the [`stream`](super::stream), and what its versions have put behind it.
+//! ZooKeeper's snapshot file: a header, the [`stream`], and what its versions have put behind it.
 //!
 //! | part | since |
 //! |---|---|
