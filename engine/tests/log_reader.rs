@@ -64,6 +64,16 @@ fn records_larger_than_a_piece_and_a_chunk_are_read() {
     assert_eq!(read_range(&log, 2, 4, 1), records[2..4]);
 }
 
+/// An empty segment takes a group of any size, so that its file grows beyond its zeros.
+#[test]
+fn a_group_larger_than_its_segment_is_read() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(small(&dir), 0).unwrap();
+    let records = fill(&mut log, 1, &[100_000, 10, 10_000, 20]);
+    assert!(log.stats().segments > 1);
+    assert_eq!(read_range(&log, 0, 4, 1000), records);
+}
+
 /// Both what was read at the start, and what was not because a snapshot has it.
 #[test]
 fn records_of_former_openings_are_read() {

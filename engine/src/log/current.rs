@@ -136,7 +136,9 @@ impl Current {
 
     /// Goes on in the next segment; `last` is the last zxid in this one.
     pub fn leave(&mut self, next: Segment, last: Zxid) -> OlderSegment {
-        let left = OlderSegment { at: self.at(), bytes: self.segment.size, before: Some(self.before), last };
+        // The first group may have been larger than the segment, whose file is then as large as the group.
+        let bytes = self.segment.size.max(self.end);
+        let left = OlderSegment { at: self.at(), bytes, before: Some(self.before), last };
         self.rolls.leave(self.end, self.is_rolling);
         self.begin(next, last);
         left
