@@ -1,7 +1,6 @@
-//! The thread that writes snapshots, and when it is asked to.
+//! The thread that takes snapshots, and when it is asked to.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -9,9 +8,10 @@ use std::time::Instant;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use paddock_consensus::Zxid;
-use paddock_engine::io::{Files, Removed};
-use paddock_engine::snapshot::{self, Purged};
-use paddock_engine::tree::{HashSeed, Pin};
+use paddock_engine::progress::Progress;
+pub use paddock_engine::snapshot::{Done, Settings};
+use paddock_engine::snapshot::{Order, Taker};
+use paddock_engine::tree::Pin;
 use paddock_net::doorbell::Doorbell;
 
 /// Decides when it is time: after a random number of transactions between half of `snap_count` and all of it, or of bytes
@@ -59,111 +59,145 @@ impl Trigger {
     }
 }
 
-/// One snapshot to be taken.
-struct Order {
-    pin: Pin,
-    zxid: Zxid,
-    sessions: Vec<(i64, i32)>,
-    /// Says that everything up to `zxid` is committed and durable; closed if it never will be.
-    kept: Receiver<()>,
-}
-
-/// A snapshot that is in place.
-#[derive(Debug)]
-pub struct Done {
-    pub zxid: Zxid,
-    pub millis: u64,
-    /// The log is not needed up to here any more.
-    pub oldest_kept: Option<Zxid>,
-}
-
-/// The replica's handle on the thread.
+/// The replica's handle on whoever takes snapshots.
 pub struct Snapshotter {
-    orders: Option<Sender<Order>>,
+    driver: Driver,
+    /// What is being written becomes valid once this is committed and durable.
+    awaited: Option<Zxid>,
+    is_busy: bool,
+}
+
+/// Who has the taker take its steps.
+enum Driver {
+    Thread(Thread),
+    /// Files are simulated, and so is time.
+    Caller(Box<Taker>),
+}
+
+/// The thread, and the ways to and from it.
+struct Thread {
+    /// `None` once it has been told to end.
+    orders: Option<Sender<(Order, Receiver<()>)>>,
     done: Receiver<Option<Done>>,
-    /// What is being written becomes valid once this is committed and durable, and who is to be told.
-    awaited: Option<(Zxid, Sender<()>)>,
-    busy: bool,
+    /// Tells that what is being written is kept; dropped if it never will be.
+    kept: Option<Sender<()>>,
     stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Where and how snapshots are kept.
-pub struct Settings {
-    pub files: Files,
-    pub data_dir: PathBuf,
-    pub seed: HashSeed,
-    /// Snapshots kept when a new one is in place; `None` keeps all.
-    pub retain: Option<usize>,
-}
-
 impl Snapshotter {
-    /// Starts the thread. It rings `bell` when it lets go of a version, and when a snapshot is in place.
+    /// Starts the thread, on files of this machine. It rings `bell` when it lets go of a version, and when a snapshot is in
+    /// place.
     pub fn start(settings: Settings, bell: Arc<Doorbell>) -> io::Result<Snapshotter> {
-        let (orders, take_orders) = bounded::<Order>(1);
-        let (done, take_done) = bounded(1);
-        let stopping = Arc::new(AtomicBool::new(false));
-        let worker = Worker { settings, bell, stopping: stopping.clone() };
-        let thread = std::thread::Builder::new().name("snapshotter".into()).spawn(move || {
-            for order in take_orders {
-                let (outcome, removed) = worker.take(order).unzip();
-                if done.send(outcome).is_err() {
-                    return;
-                }
-                worker.bell.ring();
-                worker.give_back(removed.unwrap_or_default());
-            }
-        })?;
-        Ok(Snapshotter {
-            orders: Some(orders),
-            done: take_done,
-            awaited: None,
-            busy: false,
-            stopping,
-            thread: Some(thread),
-        })
+        let is_simulated = settings.files.is_simulated();
+        let taker = Taker::new(settings);
+        let driver = match is_simulated {
+            true => Driver::Caller(Box::new(taker)),
+            false => Driver::Thread(Thread::start(taker, bell)?),
+        };
+        Ok(Snapshotter { driver, awaited: None, is_busy: false })
+    }
+
+    /// Takes a step, where no thread does.
+    pub fn work(&mut self, now: Instant) -> Progress {
+        match &mut self.driver {
+            Driver::Caller(taker) => taker.work(now, &mut || true),
+            Driver::Thread(_) => Progress::Waits { until: None },
+        }
     }
 
     pub fn is_idle(&self) -> bool {
-        !self.busy
+        !self.is_busy
     }
 
     /// Has the version written that `pin` holds, which is that after `zxid`.
     pub fn take(&mut self, pin: Pin, zxid: Zxid, sessions: Vec<(i64, i32)>) {
-        assert!(!self.busy, "one snapshot at a time");
-        let orders = self.orders.as_ref().expect("no snapshot is asked for after the stop");
-        let (kept, take_kept) = bounded(1);
-        if orders.try_send(Order { pin, zxid, sessions, kept: take_kept }).is_ok() {
-            self.busy = true;
-            self.awaited = Some((zxid, kept));
+        assert!(!self.is_busy, "one snapshot at a time");
+        let order = Order { pin, zxid, sessions };
+        let is_taken = match &mut self.driver {
+            Driver::Thread(thread) => thread.order(order),
+            Driver::Caller(taker) => {
+                taker.order(order, Instant::now());
+                true
+            }
+        };
+        if is_taken {
+            (self.is_busy, self.awaited) = (true, Some(zxid));
         }
     }
 
     /// Everything up to `zxid` is committed, and durable here.
     pub fn note_kept(&mut self, zxid: Zxid) {
-        if let Some((_, kept)) = self.awaited.take_if(|(awaited, _)| *awaited <= zxid) {
-            // A thread that has failed meanwhile does not listen any more.
-            let _ = kept.try_send(());
+        if self.awaited.is_none_or(|awaited| awaited > zxid) {
+            return;
         }
+        match &mut self.driver {
+            Driver::Thread(thread) => thread.note_kept(),
+            Driver::Caller(taker) if taker.waits_until_kept() => taker.note_kept(),
+            // It is told once it has been written.
+            Driver::Caller(_) => return,
+        }
+        self.awaited = None;
     }
 
     /// What is being written will not become durable for now, and is given up when it is complete.
     pub fn give_up_waiting(&mut self) {
         self.awaited = None;
+        match &mut self.driver {
+            Driver::Thread(thread) => thread.kept = None,
+            Driver::Caller(taker) => taker.give_up(),
+        }
     }
 
     /// A snapshot that has come into place since the last call.
     pub fn poll_done(&mut self) -> Option<Done> {
-        let outcome = self.done.try_recv().ok()?;
-        self.busy = false;
+        let outcome = match &mut self.driver {
+            Driver::Thread(thread) => thread.done.try_recv().ok(),
+            Driver::Caller(taker) => taker.take_outcome(),
+        }?;
+        self.is_busy = false;
         outcome
     }
 
     /// Gives up what is being written and ends the thread.
     pub fn stop(&mut self) {
+        self.give_up_waiting();
+        if let Driver::Thread(thread) = &mut self.driver {
+            thread.stop();
+        }
+    }
+}
+
+impl Thread {
+    fn start(taker: Taker, bell: Arc<Doorbell>) -> io::Result<Thread> {
+        let (orders, take_orders) = bounded(1);
+        let (done, take_done) = bounded(1);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let is_stopping = Arc::clone(&stopping);
+        let run = move || drive(taker, &take_orders, &done, &bell, &is_stopping);
+        let thread = std::thread::Builder::new().name("snapshotter".into()).spawn(run)?;
+        Ok(Thread { orders: Some(orders), done: take_done, kept: None, stopping, thread: Some(thread) })
+    }
+
+    /// Whether the thread takes the order.
+    fn order(&mut self, order: Order) -> bool {
+        let orders = self.orders.as_ref().expect("no snapshot is asked for after the stop");
+        let (kept, take_kept) = bounded(1);
+        let is_taken = orders.try_send((order, take_kept)).is_ok();
+        self.kept = is_taken.then_some(kept);
+        is_taken
+    }
+
+    fn note_kept(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            // A thread that has failed meanwhile does not listen any more.
+            let _ = kept.try_send(());
+        }
+    }
+
+    fn stop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.orders = None;
-        self.awaited = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -172,62 +206,38 @@ impl Snapshotter {
     }
 }
 
-struct Worker {
-    settings: Settings,
-    bell: Arc<Doorbell>,
-    stopping: Arc<AtomicBool>,
-}
-
-impl Worker {
-    /// A snapshot that fails is no reason to stop: the log has everything, and the next one may succeed.
-    fn take(&self, order: Order) -> Option<(Done, Vec<Removed>)> {
-        let zxid = order.zxid;
-        match self.write(order) {
-            Ok(done) => done,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
-            Err(error) => {
-                let directory = snapshot::snapshot_dir(&self.settings.data_dir);
-                tracing::error!(%error, %zxid, directory = %directory.display(), "the snapshot could not be written; the log keeps growing until one can");
-                None
+/// The thread: takes what is ordered, and sends what has become of it.
+fn drive(
+    mut taker: Taker,
+    orders: &Receiver<(Order, Receiver<()>)>,
+    done: &Sender<Option<Done>>,
+    bell: &Doorbell,
+    stopping: &AtomicBool,
+) {
+    let go_on = &mut || !stopping.load(Ordering::Relaxed);
+    for (order, kept) in orders {
+        taker.order(order, Instant::now());
+        // The last steps give space back, and the log may be trimmed meanwhile.
+        loop {
+            let progress = taker.work(Instant::now(), go_on);
+            if taker.waits_until_kept() {
+                // What the version held can be freed now, and writes may wait for that.
+                bell.ring();
+                match kept.recv() {
+                    Ok(()) => taker.note_kept(),
+                    Err(_) => taker.give_up(),
+                }
+            }
+            if let Some(outcome) = taker.take_outcome() {
+                if done.send(outcome).is_err() {
+                    return;
+                }
+                bell.ring();
+            }
+            if progress != Progress::More {
+                break;
             }
         }
-    }
-
-    /// The log may be trimmed meanwhile. A stop does not wait for it.
-    fn give_back(&self, removed: Vec<Removed>) {
-        for mut removed in removed {
-            while !self.stopping.load(Ordering::Relaxed) && removed.shrink() {}
-        }
-    }
-
-    fn write(&self, order: Order) -> io::Result<Option<(Done, Vec<Removed>)>> {
-        let began = Instant::now();
-        let Order { pin, zxid, sessions, kept } = order;
-        let Settings { files, data_dir, seed, retain } = &self.settings;
-        let go_on = || !self.stopping.load(Ordering::Relaxed);
-        let written = snapshot::write(files, data_dir, &pin.view(), zxid, seed, &sessions, &mut { go_on })?;
-        drop(pin);
-        // What it held can be freed now, and writes may wait for that.
-        self.bell.ring();
-        if kept.recv().is_err() {
-            return Ok(None);
-        }
-        let (znodes, bytes) = (written.znodes, written.bytes);
-        let path = written.publish()?;
-        let millis = began.elapsed().as_millis() as u64;
-        tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
-        let Purged { oldest_kept, removed } = match retain {
-            Some(retain) => {
-                let purged =
-                    snapshot::purge(files, data_dir, *retain, |path| go_on() && snapshot::check(files, path).is_ok());
-                purged.unwrap_or_else(|error| {
-                    tracing::error!(%error, directory = %data_dir.display(), "old snapshots could not be removed");
-                    Purged { oldest_kept: None, removed: Vec::new() }
-                })
-            }
-            None => Purged { oldest_kept: None, removed: Vec::new() },
-        };
-        Ok(Some((Done { zxid, millis, oldest_kept }, removed)))
     }
 }
 

@@ -8,6 +8,7 @@ use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::access::Access;
 use super::file::File;
@@ -106,6 +107,14 @@ impl Files {
         match self {
             Files::Real => sys::free_bytes(directory).ok(),
             Files::Simulated(files) => files.free_bytes().ok(),
+        }
+    }
+
+    /// The time by the clock that tells when files were changed.
+    pub fn now(&self) -> SystemTime {
+        match self {
+            Files::Real => SystemTime::now(),
+            Files::Simulated(files) => files.now(),
         }
     }
 

@@ -11,11 +11,13 @@ mod directory;
 mod error;
 mod format;
 mod loader;
+mod taker;
 mod writer;
 
 pub use directory::{Purged, REMOVED_MAX, list, purge, snapshot_dir, snapshot_path};
 pub use error::SnapshotError;
 pub use loader::{LoadedSnapshot, check, load};
+pub use taker::{Done, Order, Settings, Taker};
 pub use writer::{WrittenSnapshot, remove_unfinished, write};
 
 #[cfg(test)]

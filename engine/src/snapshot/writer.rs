@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use paddock_consensus::Zxid;
 use rkyv::rancor;
@@ -79,7 +79,7 @@ pub fn write(
     let file = files.open(&temporary.path, Access::Replace)?;
     let mut blocks = Blocks { file, dirty: 0, bytes: 0 };
     blocks.raw(MAGIC)?;
-    let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    let wall_ms = files.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     blocks.archive(BlockKind::Header, &archive(&Header { zxid: zxid.0, seed: seed.0, wall_ms })?)?;
     for chunk in sessions.chunks(ENTRIES_PER_BLOCK) {
         blocks.archive(BlockKind::Sessions, &archive(&Sessions(chunk.to_vec()))?)?;

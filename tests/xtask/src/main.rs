@@ -73,7 +73,7 @@ fn crashes_as_told() -> Result<TestCounts, Failure> {
     };
     let (count, seed) = (number(2, CRASHES)?, number(3, 1)?);
     let mut tests = cargo();
-    tests.args(["test", "--package", "paddock-engine", "--test", "crashes", "--", "--nocapture"]);
+    tests.args(["test", "--package", "paddock", "--test", "crashes", "--", "--nocapture"]);
     tests.env("PADDOCK_CRASHES", count.to_string()).env("PADDOCK_SEED", seed.to_string()).env("PADDOCK_STRIDE", "1");
     run_tests(&mut tests)
 }

@@ -82,6 +82,11 @@ struct State {
     recorded: Option<Vec<Moment>>,
 }
 
+/// When so many things had been changed.
+fn time(changes: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(changes)
+}
+
 fn error(number: i32) -> io::Error {
     io::Error::from_raw_os_error(number)
 }
@@ -428,7 +433,11 @@ impl FileSystem {
                 (stored.content.length(), stored.changed)
             }
         };
-        Ok(Metadata { is_directory, bytes, modified: SystemTime::UNIX_EPOCH + Duration::from_nanos(changed) })
+        Ok(Metadata { is_directory, bytes, modified: time(changed) })
+    }
+
+    pub(in crate::io) fn now(&self) -> SystemTime {
+        time(self.lock().changes)
     }
 
     pub(in crate::io) fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {

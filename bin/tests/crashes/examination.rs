@@ -7,7 +7,7 @@ use paddock_engine::io::Files;
 use paddock_engine::io::simulated::{Choice, Every, FileSystem, Seeded};
 use paddock_engine::log::FoundMilestone;
 
-use crate::recovered::{Recovered, recover};
+use crate::recovered::recover;
 use crate::workload::{Expected, Recording};
 
 /// What was examined.
@@ -118,9 +118,8 @@ fn look(recording: &Recording, machine: &FileSystem, expected: &Expected) -> Res
         return Err("the milestone is damaged".to_owned());
     }
     let history = &recording.histories[expected.history];
-    let Recovered { database, log, snapshot, is_torn } = recover(&files, &recording.setup, history)?;
-    drop(log);
-    let (last, snapshot) = (database.last_zxid().0, snapshot.0);
+    let recovered = recover(&files, &recording.setup, history)?;
+    let (last, snapshot) = (recovered.database.last_zxid().0, recovered.snapshot.map_or(0, |zxid| zxid.0));
     if last < expected.least {
         return Err(format!("transactions {} to {} are lost", last + 1, expected.least));
     }
@@ -130,7 +129,7 @@ fn look(recording: &Recording, machine: &FileSystem, expected: &Expected) -> Res
     if snapshot < expected.snapshot {
         return Err(format!("the snapshot {} is lost, there is {snapshot}", expected.snapshot));
     }
-    Ok(Found { last, snapshot, is_torn })
+    Ok(Found { last, snapshot, is_torn: recovered.found.torn.is_some() })
 }
 
 /// A crash that loses all it can.

@@ -9,11 +9,12 @@ use paddock_engine::request::opcode;
 use paddock_engine::tree::HashSeed;
 use paddock_engine::txn::{CreateKind, Txn, TxnHeader, write_digest};
 
+/// Of the trees that are made here.
 pub const SEED: HashSeed = HashSeed([7; 16]);
 const PATHS: usize = 12;
 const SESSIONS: usize = 3;
 
-/// A transaction as it is in the log, and what the state is after it.
+/// A transaction, and what the state is after it, which tells of all before it too.
 #[derive(Clone)]
 struct Entry {
     bytes: Vec<u8>,
@@ -36,17 +37,17 @@ impl History {
         History(self.0[..usize::try_from(zxid).unwrap()].to_vec())
     }
 
-    pub fn bytes(&self, zxid: i64) -> Option<&[u8]> {
-        self.0.get(usize::try_from(zxid - 1).ok()?).map(|entry| &entry.bytes[..])
-    }
-
-    /// The state after all of it.
+    /// The state after the last transaction.
     pub fn state(&self) -> Database {
         let mut database = Database::new(SEED, Rules::default());
         for (zxid, entry) in (1..).zip(&self.0) {
             database.replay(Zxid(zxid), &entry.bytes).expect("what was written can be replayed");
         }
         database
+    }
+
+    pub fn bytes(&self, zxid: i64) -> Option<&[u8]> {
+        self.0.get(usize::try_from(zxid - 1).ok()?).map(|entry| &entry.bytes[..])
     }
 
     /// What is wrong with a state that claims to be that after its last transaction.

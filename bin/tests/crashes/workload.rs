@@ -1,17 +1,19 @@
 //! A server's life on a simulated machine, recorded: what it does to its files, and what it has told whom when.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
 use paddock_engine::database::Database;
 use paddock_engine::io::Files;
-use paddock_engine::io::simulated::{Choice, Fault, FileSystem, Moment, Seeded};
+use paddock_engine::io::simulated::{Choice, Effect, Fault, FileSystem, Moment, Operation, Seeded};
 use paddock_engine::log::{Chunk, Log, LogError, LogRange, Place, cut_after};
-use paddock_engine::snapshot::{self, WrittenSnapshot};
+use paddock_engine::progress::Progress;
+use paddock_engine::snapshot::{self, Order, Settings, Taker};
+use paddock_engine::tree::HashSeed;
 
-use crate::history::History;
-use crate::recovered::{Recovered, Setup, recover};
+use crate::history::{History, SEED};
+use crate::recovered::{Setup, recover};
 
 /// Snapshots that stay.
 const KEPT: usize = 2;
@@ -100,8 +102,9 @@ struct Workload {
     history: History,
     histories: Vec<History>,
     expected: Vec<Expected>,
-    /// A snapshot that waits until the log has everything up to it.
-    written: Option<(i64, WrittenSnapshot)>,
+    taker: Taker,
+    /// The snapshot that is being taken.
+    taking: Option<Zxid>,
     steps: Steps,
 }
 
@@ -118,6 +121,11 @@ fn draw_setup(draws: &mut Seeded) -> Setup {
     }
 }
 
+fn taker(files: &Files, setup: &Setup, seed: HashSeed) -> Taker {
+    let (files, data_dir) = (files.clone(), setup.data_dir.clone());
+    Taker::new(Settings { files, data_dir, seed, retain: Some(KEPT) })
+}
+
 /// Lives a life that a seed draws, with faults from the beginning on.
 pub fn run(seed: u64, mix: Mix, faults: &[Fault]) -> Result<Recording, String> {
     let mut draws = Seeded::new(seed);
@@ -130,21 +138,22 @@ pub fn run(seed: u64, mix: Mix, faults: &[Fault]) -> Result<Recording, String> {
     }
     machine.record();
     faults.iter().for_each(|fault| machine.add_fault(*fault));
-    let Recovered { database, log, .. } = recover(&files, &setup, &History::default())?;
+    let recovered = recover(&files, &setup, &History::default())?;
     let now = Instant::now();
     let mut workload = Workload {
+        taker: taker(&files, &setup, recovered.seed),
+        taking: None,
         setup,
         mix,
         machine,
         files,
         draws,
         now,
-        log: Some(log),
-        database,
+        log: Some(recovered.log),
+        database: recovered.database,
         history: History::default(),
         histories: Vec::new(),
         expected: vec![Expected { since: 0, history: 0, least: 0, most: 0, snapshot: 0 }],
-        written: None,
         steps: Steps::default(),
     };
     for _ in 0..mix.steps {
@@ -173,17 +182,17 @@ impl Workload {
 
     fn step(&mut self) -> Result<(), String> {
         let done = match self.draws.choose(64) {
-            0..=23 => self.append(),
-            24..=39 => self.complete(),
-            40..=51 => self.work(),
-            52..=55 => self.take_snapshot(),
-            56..=58 => self.place_snapshot(),
+            0..=17 => self.append(),
+            18..=33 => self.complete(),
+            34..=42 => self.work(),
+            43..=45 => self.order_snapshot(),
+            46..=57 => self.take_snapshot(),
+            58 => self.cut(),
             59 => self.close_and_open(),
-            60 if self.draws.choose(2) == 0 => self.close_and_cut(),
-            60 => self.cut(),
+            60 => self.close_and_cut(),
             61 if self.mix.crashes => return self.crash(),
             62 if self.mix.shortages => self.run_out_of_space(),
-            63 if self.mix.failures => self.break_the_disk(),
+            62 | 63 if self.mix.failures => self.break_the_disk(),
             _ => self.read_back(),
         };
         match done {
@@ -216,7 +225,8 @@ impl Workload {
 
     fn submit(&mut self) -> Result<(), Failure> {
         match self.log().submit() {
-            Err(error) if error.is_shortage() => self.steps.shortages += 1,
+            // It is submitted when there is space again.
+            Err(error) if error.is_shortage() => {}
             submitted => {
                 submitted?;
                 self.steps.groups += 1;
@@ -257,9 +267,9 @@ impl Workload {
         Ok(())
     }
 
-    fn take_snapshot(&mut self) -> Result<(), Failure> {
-        let zxid = self.history.last();
-        if self.written.is_some() || zxid == 0 {
+    fn order_snapshot(&mut self) -> Result<(), Failure> {
+        let zxid = Zxid(self.history.last());
+        if self.taking.is_some() || zxid == Zxid::ZERO {
             return Ok(());
         }
         let tree = self.database.tree_mut();
@@ -267,31 +277,29 @@ impl Workload {
         tree.publish(sealed);
         tree.reclaim();
         let Some(pin) = tree.pin() else { return Ok(()) };
-        let sessions: Vec<(i64, i32)> = self.database.sessions().collect();
-        let (files, data_dir) = (&self.files, &self.setup.data_dir);
-        let seed = &crate::history::SEED;
-        // One that fails is no reason to stop.
-        let written = snapshot::write(files, data_dir, &pin.view(), Zxid(zxid), seed, &sessions, &mut || true);
-        self.written = written.ok().map(|written| (zxid, written));
+        let sessions = self.database.sessions().collect();
+        self.taker.order(Order { pin, zxid, sessions }, self.now);
+        self.taking = Some(zxid);
         self.log().roll();
         Ok(())
     }
 
-    /// The snapshot gets its name when the log has everything up to it, and what is older goes.
-    fn place_snapshot(&mut self) -> Result<(), Failure> {
+    /// The snapshot is written, and gets its name when the log has everything up to it; what is older goes.
+    fn take_snapshot(&mut self) -> Result<(), Failure> {
         self.see_completed()?;
-        let Zxid(completed) = self.log().completed_zxid();
-        let Some((zxid, written)) = self.written.take_if(|(zxid, _)| *zxid <= completed) else { return Ok(()) };
-        if written.publish().is_err() {
-            return Ok(());
+        let completed = self.log().completed_zxid();
+        if self.taking.is_some_and(|zxid| zxid <= completed) && self.taker.waits_until_kept() {
+            self.taker.note_kept();
         }
+        let progress = self.taker.work(self.now, &mut || true);
+        assert_ne!(progress, Progress::Ended);
+        let Some(outcome) = self.taker.take_outcome() else { return Ok(()) };
+        self.taking = None;
+        // One that fails is no reason to stop.
+        let Some(done) = outcome else { return Ok(()) };
         self.steps.snapshots += 1;
-        self.expect(|expected| expected.snapshot = expected.snapshot.max(zxid));
-        let files = self.files.clone();
-        let is_valid = |path: &Path| snapshot::check(&files, path).is_ok();
-        if let Ok(purged) = snapshot::purge(&files, &self.setup.data_dir, KEPT, is_valid)
-            && let Some(oldest) = purged.oldest_kept
-        {
+        self.expect(|expected| expected.snapshot = expected.snapshot.max(done.zxid.0));
+        if let Some(oldest) = done.oldest_kept {
             self.steps.segments_removed += self.log().remove_before(oldest)? as u64;
         }
         Ok(())
@@ -299,7 +307,7 @@ impl Workload {
 
     /// Returns whether all that was appended is in the log: where the disk is full, what nobody was told of is given up.
     fn close(&mut self) -> Result<bool, Failure> {
-        self.written = None;
+        self.forget_snapshot();
         let has_space = self.log().shortage().is_none();
         self.log.take().expect("it is open between steps").close()?;
         self.steps.closes += 1;
@@ -314,6 +322,12 @@ impl Workload {
         self.close()?;
         let since = self.machine.recorded_count();
         self.start(since).map_err(Failure::Other)
+    }
+
+    fn forget_snapshot(&mut self) {
+        self.taker.give_up();
+        self.taker.take_outcome();
+        self.taking = None;
     }
 
     /// A person, or a leader that never had them, has the last transactions cut.
@@ -347,7 +361,7 @@ impl Workload {
 
     /// A leader that never had the last transactions has them cut, and the log stays open.
     fn cut(&mut self) -> Result<(), Failure> {
-        self.written = None;
+        self.forget_snapshot();
         let (_, to) = self.draw_cut()?;
         match self.log().cut_after(Zxid(to)) {
             // What was appended finds no space, and nothing was changed.
@@ -358,6 +372,7 @@ impl Workload {
         let since = self.machine.recorded_count();
         self.forget_after(to, since);
         self.database = self.history.state();
+        self.taker = taker(&self.files, &self.setup, SEED);
         self.see_completed()
     }
 
@@ -395,14 +410,16 @@ impl Workload {
 
     /// The server starts, from this moment on, and goes on with what there is.
     fn start(&mut self, since: usize) -> Result<(), String> {
-        let Recovered { database, log, snapshot, .. } = recover(&self.files, &self.setup, &self.history)?;
-        let (last, expected) = (database.last_zxid().0, self.expected.last().expect("something is expected"));
-        if last < expected.least || last > expected.most || snapshot.0 < expected.snapshot {
+        let recovered = recover(&self.files, &self.setup, &self.history)?;
+        let (last, snapshot) = (recovered.database.last_zxid().0, recovered.snapshot.map_or(0, |zxid| zxid.0));
+        let expected = self.expected.last().expect("something is expected");
+        if last < expected.least || last > expected.most || snapshot < expected.snapshot {
             return Err(format!("a start has found {last} and the snapshot {snapshot} instead of {expected:?}"));
         }
-        (self.database, self.log) = (database, Some(log));
+        self.taker = taker(&self.files, &self.setup, recovered.seed);
+        (self.database, self.log) = (recovered.database, Some(recovered.log));
         self.forget_after(last, since);
-        self.expect(|expected| expected.snapshot = snapshot.0);
+        self.expect(|expected| expected.snapshot = snapshot);
         Ok(())
     }
 
@@ -411,7 +428,8 @@ impl Workload {
         self.machine = self.machine.crash(&mut self.draws);
         self.files = Files::Simulated(self.machine.clone());
         let since = self.machine.recorded_count();
-        (self.log, self.written) = (None, None);
+        self.forget_snapshot();
+        self.log = None;
         self.steps.crashes += 1;
         self.start(since)
     }
@@ -419,11 +437,12 @@ impl Workload {
     /// For some steps the disk is full.
     fn run_out_of_space(&mut self) -> Result<(), Failure> {
         self.machine.set_space(self.draws.choose(20 << 10) as u64);
-        for _ in 0..4 {
+        for _ in 0..8 {
             self.append()?;
             self.complete()?;
             self.work()?;
         }
+        self.steps.shortages += u64::from(self.log().shortage().is_some());
         self.machine.set_space(u64::MAX);
         self.now += Duration::from_secs(2);
         self.work()
@@ -431,7 +450,6 @@ impl Workload {
 
     /// One of the next operations fails.
     fn break_the_disk(&mut self) -> Result<(), Failure> {
-        use paddock_engine::io::simulated::{Effect, Operation};
         let operations = [Operation::Complete, Operation::SyncFile, Operation::SyncDirectory, Operation::Rename];
         let operation = operations[self.draws.choose(operations.len())];
         let skipped = self.draws.choose(3) as u64;

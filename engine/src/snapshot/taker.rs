@@ -1,0 +1,184 @@
+//! Taking snapshots, a step at a time: a thread drives it, or the scheduler of a simulation.
+//!
+//! ```text
+//! order -> written beside -> waits until what it holds is kept -> in place -> older ones removed -> their space given back
+//! ```
+//!
+//! A snapshot that fails is no reason to stop: the log has everything, and the next one may succeed.
+
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use paddock_consensus::Zxid;
+
+use super::directory::{Purged, purge, snapshot_dir};
+use super::loader::check;
+use super::writer::{WrittenSnapshot, write};
+use crate::io::{Files, Removed};
+use crate::progress::Progress;
+use crate::tree::{HashSeed, Pin};
+
+/// Where and how snapshots are kept.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub files: Files,
+    pub data_dir: PathBuf,
+    pub seed: HashSeed,
+    /// Snapshots that stay when a new one is in place; `None` keeps all.
+    pub retain: Option<usize>,
+}
+
+/// A snapshot to be taken: of the version that the pin holds, which is that after `zxid`.
+pub struct Order {
+    pub pin: Pin,
+    pub zxid: Zxid,
+    pub sessions: Vec<(i64, i32)>,
+}
+
+/// A snapshot that is in place.
+#[derive(Debug)]
+pub struct Done {
+    pub zxid: Zxid,
+    pub millis: u64,
+    /// The log is not needed up to here any more.
+    pub oldest_kept: Option<Zxid>,
+}
+
+/// Takes one snapshot at a time.
+pub struct Taker {
+    settings: Settings,
+    stage: Stage,
+    /// When the order came.
+    began: Instant,
+    /// What has become of the last order, until it is asked for: `None` inside if there is no snapshot.
+    outcome: Option<Option<Done>>,
+    /// Removed files whose space is given back.
+    removed: Vec<Removed>,
+}
+
+enum Stage {
+    Idle,
+    Ordered(Order),
+    Written { zxid: Zxid, written: WrittenSnapshot, is_kept: bool },
+}
+
+impl Taker {
+    pub fn new(settings: Settings) -> Taker {
+        Taker { settings, stage: Stage::Idle, began: Instant::now(), outcome: None, removed: Vec::new() }
+    }
+
+    /// Begins with a snapshot.
+    ///
+    /// # Panics
+    /// If another one is being taken.
+    pub fn order(&mut self, order: Order, now: Instant) {
+        assert!(matches!(self.stage, Stage::Idle), "one snapshot at a time");
+        (self.stage, self.began) = (Stage::Ordered(order), now);
+    }
+
+    /// Whether it is written, and counts as soon as it is known that what it holds is kept.
+    pub fn waits_until_kept(&self) -> bool {
+        matches!(self.stage, Stage::Written { is_kept: false, .. })
+    }
+
+    /// Everything in the snapshot is committed and durable: it may be put in place.
+    pub fn note_kept(&mut self) {
+        if let Stage::Written { is_kept, .. } = &mut self.stage {
+            *is_kept = true;
+        }
+    }
+
+    /// What it holds will not be kept for now: it is thrown away.
+    pub fn give_up(&mut self) {
+        if !matches!(self.stage, Stage::Idle) {
+            (self.stage, self.outcome) = (Stage::Idle, Some(None));
+        }
+    }
+
+    /// What has become of the last order, once; `None` inside if there is no snapshot.
+    pub fn take_outcome(&mut self) -> Option<Option<Done>> {
+        self.outcome.take()
+    }
+
+    /// Takes a step. `go_on` is asked in long ones; `false` gives up.
+    pub fn work(&mut self, now: Instant, go_on: &mut dyn FnMut() -> bool) -> Progress {
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Ordered(order) => {
+                let zxid = order.zxid;
+                match self.write(order, go_on) {
+                    Ok(written) => self.stage = Stage::Written { zxid, written, is_kept: false },
+                    Err(error) => self.fail(zxid, &error),
+                }
+                Progress::More
+            }
+            Stage::Written { zxid, written, is_kept: true } => {
+                match self.place(zxid, written, now, go_on) {
+                    Ok(done) => self.outcome = Some(Some(done)),
+                    Err(error) => self.fail(zxid, &error),
+                }
+                Progress::More
+            }
+            waiting @ Stage::Written { .. } => {
+                self.stage = waiting;
+                Progress::Waits { until: None }
+            }
+            Stage::Idle => self.give_back(go_on),
+        }
+    }
+
+    fn write(&self, order: Order, go_on: &mut dyn FnMut() -> bool) -> io::Result<WrittenSnapshot> {
+        let Settings { files, data_dir, seed, .. } = &self.settings;
+        let Order { pin, zxid, sessions } = order;
+        write(files, data_dir, &pin.view(), zxid, seed, &sessions, go_on)
+    }
+
+    fn place(
+        &mut self,
+        zxid: Zxid,
+        written: WrittenSnapshot,
+        now: Instant,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> io::Result<Done> {
+        let (znodes, bytes) = (written.znodes, written.bytes);
+        let path = written.publish()?;
+        let millis = now.saturating_duration_since(self.began).as_millis() as u64;
+        tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
+        Ok(Done { zxid, millis, oldest_kept: self.purge(go_on) })
+    }
+
+    fn purge(&mut self, go_on: &mut dyn FnMut() -> bool) -> Option<Zxid> {
+        let Settings { files, data_dir, retain, .. } = &self.settings;
+        match purge(files, data_dir, (*retain)?, |path| go_on() && check(files, path).is_ok()) {
+            Ok(Purged { oldest_kept, removed }) => {
+                self.removed = removed;
+                oldest_kept
+            }
+            Err(error) => {
+                tracing::error!(%error, directory = %data_dir.display(), "old snapshots could not be removed");
+                None
+            }
+        }
+    }
+
+    fn fail(&mut self, zxid: Zxid, error: &io::Error) {
+        if error.kind() != ErrorKind::Interrupted {
+            let directory = snapshot_dir(&self.settings.data_dir);
+            tracing::error!(%error, %zxid, directory = %directory.display(), "the snapshot could not be written; the log keeps growing until one can");
+        }
+        self.outcome = Some(None);
+    }
+
+    /// A piece at a time. A stop does not wait for it.
+    fn give_back(&mut self, go_on: &mut dyn FnMut() -> bool) -> Progress {
+        if !go_on() {
+            self.removed.clear();
+        }
+        if let Some(last) = self.removed.last_mut()
+            && !last.shrink()
+        {
+            self.removed.pop();
+        }
+        if self.removed.is_empty() { Progress::Waits { until: None } } else { Progress::More }
+    }
+}
