@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::exit::fail;
-use crate::{bench, log, serve};
+use crate::{bench, convert, log, serve, snapshot};
 
 /// Arguments that cannot be understood.
 const EXIT_USAGE: u8 = 2;
@@ -25,7 +25,11 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Put load on any server that speaks ZooKeeper's protocol, and measure.
     Bench(Box<bench::BenchArgs>),
-    /// Look at a transaction log, or cut it on your order.
+    /// Make Paddock's state from a ZooKeeper's files, or the other way round.
+    Convert(convert::ConvertArgs),
+    /// Look at snapshots, Paddock's and ZooKeeper's.
+    Snapshot(snapshot::SnapshotArgs),
+    /// Look at transaction logs, Paddock's and ZooKeeper's, or cut one on your order.
     Log(log::LogArgs),
 }
 
@@ -41,10 +45,12 @@ pub fn run() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
-        Command::Log(arguments) => match log::run(&arguments) {
+        Command::Convert(arguments) => match convert::run(&arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
+        Command::Snapshot(arguments) => snapshot::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
+        Command::Log(arguments) => log::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
     }
 }
 
@@ -61,4 +67,14 @@ fn refuse(error: &clap::Error) -> ExitCode {
     let wrong: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
     let wrong = wrong.join(" ");
     fail(&format_args!("{}; see paddock --help", wrong.trim_start_matches("error: ")), EXIT_USAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_in_order() {
+        super::Arguments::command().debug_assert();
+    }
 }

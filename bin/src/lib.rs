@@ -1,13 +1,20 @@
 //! The node, its configuration, and the commands of `paddock`. The program is only the way in, so that a node can be hosted
 //! by something else too.
 
+mod acl;
+mod answer;
 mod bench;
 pub mod command;
 pub mod config;
+mod convert;
 mod exit;
+mod kind;
 mod log;
 mod messages;
 pub mod node;
+mod progress;
 mod serve;
 mod signals;
+mod snapshot;
 mod version;
+mod when;

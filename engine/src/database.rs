@@ -109,6 +109,11 @@ impl Database {
         &self.tree
     }
 
+    /// The tree alone, for whoever only looks at it.
+    pub fn into_tree(self) -> Tree {
+        self.tree
+    }
+
     /// For sealing and publishing versions; changes go through transactions.
     pub fn tree_mut(&mut self) -> &mut Tree {
         &mut self.tree

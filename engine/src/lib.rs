@@ -4,7 +4,7 @@
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`keeper`], [`txn`], [`event`]), the
 //! state ([`tree`], [`database`], [`container`], [`quota`], [`ephemerals`], [`session_id`]), the way of a write
 //! ([`admit`], [`order`], [`apply`], [`application`], [`answer`], [`replay`]), the disk ([`io`], [`progress`], [`log`],
-//! [`snapshot`]), and ZooKeeper's files ([`zookeeper`]).
+//! [`snapshot`]), and ZooKeeper's files ([`zookeeper`], [`conversion`]).
 
 pub mod acl;
 pub mod admit;
@@ -12,6 +12,7 @@ pub mod answer;
 pub mod application;
 pub mod apply;
 pub mod container;
+pub mod conversion;
 pub mod database;
 pub mod ephemerals;
 pub mod error;

@@ -137,6 +137,15 @@ impl Server {
         self.dir.path().join("zoo.cfg")
     }
 
+    /// Puts a line into zoo.cfg that names a path, in place of one with the same key; `None` takes it away.
+    pub fn configure(&self, key: &str, value: Option<&Path>) {
+        let text = fs::read_to_string(self.config_path()).expect("it was written");
+        let mut lines: Vec<String> =
+            text.lines().filter(|line| !line.starts_with(&format!("{key}="))).map(str::to_owned).collect();
+        lines.extend(value.map(|value| format!("{key}={}", value.display())));
+        fs::write(self.config_path(), lines.join("\n") + "\n").expect("it is writable");
+    }
+
     /// Starts the process without waiting for anything.
     pub fn spawn(&self) {
         self.spawn_behind(&[]);

@@ -13,11 +13,11 @@ use super::BenchError;
 use super::lane::Plan;
 use super::pacer;
 use super::process::{self, Usage};
-use super::progress::Progress;
 use super::root::Root;
 use super::tally::Tally;
 use super::worker::{Control, News, Worker};
 use super::workload::{Extent, Pace, Workload};
+use crate::progress::Progress;
 
 /// Where a run takes place, and with what.
 #[derive(Clone, Debug)]

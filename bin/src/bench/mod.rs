@@ -23,7 +23,6 @@ mod load;
 mod operation;
 mod pacer;
 mod process;
-mod progress;
 mod random;
 mod registration;
 mod report;
@@ -57,8 +56,8 @@ pub use args::BenchArgs;
 
 use paddock_engine::io::advice;
 
+use crate::progress::Progress;
 use load::Site;
-use progress::Progress;
 use results::ResultsFile;
 use root::{Root, RootError};
 use workload::Workload;

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use super::client::{Client, ClientError};
 use super::keys::{NAME_BYTES, Names, created_number};
-use super::progress::Progress;
 use super::random::Random;
 use super::wire;
 use super::workload::Workload;
+use crate::progress::Progress;
 
 const MARK: &[u8] = b"paddock bench";
 /// Of a parent of the root that was not there: it may be removed, but not what else is under it.

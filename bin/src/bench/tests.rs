@@ -8,11 +8,11 @@ use clap::Parser;
 
 use super::load::{Measured, Site, load};
 use super::operation::Operation;
-use super::progress::Progress;
 use super::root::Root;
 use super::standin::{Fault, Standin};
 use super::workload::Workload;
 use super::{BenchArgs, BenchError, RootError, registration, run, storm, watch};
+use crate::progress::Progress;
 
 #[derive(Parser)]
 struct Line {

@@ -145,8 +145,11 @@ impl Assembly<'_> {
         self.remark_providers();
         self.check_metrics()?;
         Ok(Config {
+            file: self.file.map(Path::to_owned),
             data_dir_autocreate: self.flag("datadir.autocreate"),
             snapshot_trust_empty: self.flag("snapshot.trust.empty"),
+            tree_digest_enabled: self.flag("digest.enabled"),
+            convert: self.flag("paddock.convert"),
             listen_backlog: narrow(self.number("clientPortListenBacklog")),
             max_client_cnxns: count(self.number("maxClientCnxns")),
             max_cnxns: count(self.number("maxCnxns")),

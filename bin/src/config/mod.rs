@@ -50,6 +50,8 @@ pub const MAX_FILE_BYTES: u64 = 1 << 20;
 /// What a standalone server is told. Names are those of the keys, times in the unit of the protocol or as `Duration`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// The zoo.cfg, if there is one.
+    pub file: Option<PathBuf>,
     /// As written: relative paths are relative to the working directory.
     pub data_dir: PathBuf,
     pub data_log_dir: PathBuf,
@@ -57,6 +59,10 @@ pub struct Config {
     pub data_dir_autocreate: bool,
     /// true: a log without a snapshot is a database, not a loss.
     pub snapshot_trust_empty: bool,
+    /// A ZooKeeper's files must have the digests of the tree that their writer computed.
+    pub tree_digest_enabled: bool,
+    /// A start makes the state from a ZooKeeper's files, where there is none.
+    pub convert: bool,
     /// Port 0 lets the system choose. An unspecified address is every address of the machine.
     pub client_address: SocketAddr,
     /// -1 leaves the backlog to the system.

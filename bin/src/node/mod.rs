@@ -9,8 +9,10 @@
 //! On a machine with one core or two the only reactor has no thread: the replica's serves the clients too (`together`).
 
 mod apart;
+pub mod conversion;
 mod descriptors;
 mod expiry;
+pub mod foreign;
 pub mod moment;
 pub mod recovery;
 pub mod replica;
@@ -32,11 +34,13 @@ use mio::net::TcpListener;
 use paddock_engine::acl::Authority;
 use paddock_engine::admit::FRAME_MAX;
 use paddock_engine::container::ContainerSettings;
+use paddock_engine::conversion::Target;
 use paddock_engine::database::Rules;
 use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
 use paddock_engine::log::{LogConfig, Method, log_dir};
 use paddock_engine::snapshot::snapshot_dir;
 use paddock_engine::tree::ExtendedTypes;
+use paddock_engine::zookeeper::Settings;
 use paddock_net::accept;
 use paddock_net::conf_reply::ConfReply;
 use paddock_net::doorbell::Doorbell;
@@ -50,9 +54,10 @@ use crate::config::{Config, IoMethod, NewSessions, Purge, REACTORS_MAX};
 use crate::messages;
 use crate::signals::Signals;
 use crate::version;
+use conversion::{ConversionError, Converted};
 use descriptors::{Descriptors, TooFew};
 use moment::Moment;
-use recovery::{Recovered, RecoveryError, recover};
+use recovery::{Recovered, RecoveryError, random_seed, recover, refuse_misplaced_data};
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
 use snapshotter::{Snapshotter, Trigger};
 use sources::{BELL, Sources};
@@ -65,6 +70,7 @@ const STANDALONE_ID: i64 = 1;
 #[derive(Debug)]
 pub enum NodeError {
     Directory(DirError),
+    Conversion(ConversionError),
     Recovery(RecoveryError),
     Descriptors(TooFew),
     Listen {
@@ -84,6 +90,7 @@ impl fmt::Display for NodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NodeError::Directory(error) => error.fmt(f),
+            NodeError::Conversion(error) => error.fmt(f),
             NodeError::Recovery(error) => error.fmt(f),
             NodeError::Descriptors(error) => error.fmt(f),
             NodeError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
@@ -115,6 +122,7 @@ impl NodeError {
     pub fn exit_code(&self) -> u8 {
         match self {
             NodeError::Directory(_) => 3,
+            NodeError::Conversion(error) if error.is_of_directories() => 3,
             NodeError::Recovery(error) if error.is_of_directories() => 3,
             _ => 1,
         }
@@ -140,12 +148,9 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
         accept::listen(address, config.listen_backlog).map_err(|source| NodeError::Listen { address, source })?;
     let address = listener.local_addr().unwrap_or(address);
 
-    let authority = Authority {
-        skip_acl: config.skip_acl,
-        digest_enabled: config.digest_enabled,
-        digest_algorithm: config.digest_algorithm,
-        super_digest: config.super_digest.as_ref().map(|secret| secret.reveal().to_owned()),
-    };
+    refuse_misplaced_data(&files, &config.data_dir, &config.data_log_dir).map_err(NodeError::Recovery)?;
+    settle(&files, config)?;
+    let authority = authority(config);
     let recovered =
         recover(data_dir.path(), log_config(config), rules(config, authority.clone())).map_err(NodeError::Recovery)?;
     report_recovery(&recovered, began);
@@ -161,6 +166,41 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     drop(log_dir);
     drop(data_dir);
     outcome
+}
+
+/// Sees to a ZooKeeper's files in the directories.
+fn settle(files: &Files, config: &Config) -> Result<(), NodeError> {
+    let target = Target { files, data_dir: &config.data_dir, log_dir: &config.data_log_dir };
+    let settings = config.convert.then(|| conversion_settings(config)).transpose().map_err(NodeError::Recovery)?;
+    let order = match &config.file {
+        Some(file) => format!("paddock convert --from-zookeeper {}", file.display()),
+        None => format!("paddock convert --from-zookeeper --data-dir {}", config.data_dir.display()),
+    };
+    let converted = conversion::settle(&target, settings.as_ref(), &order).map_err(NodeError::Conversion)?;
+    for line in converted.iter().flat_map(Converted::lines) {
+        tracing::info!("conversion from ZooKeeper: {line}");
+    }
+    Ok(())
+}
+
+/// How a ZooKeeper with this configuration reads its files.
+pub fn conversion_settings(config: &Config) -> Result<Settings, RecoveryError> {
+    Ok(Settings {
+        seed: random_seed()?,
+        rules: rules(config, authority(config)),
+        length_max: config.jute_max_buffer.saturating_add(config.jute_max_buffer_extra),
+        digests_enabled: config.tree_digest_enabled,
+        trust_empty_snapshot: config.snapshot_trust_empty,
+    })
+}
+
+fn authority(config: &Config) -> Authority {
+    Authority {
+        skip_acl: config.skip_acl,
+        digest_enabled: config.digest_enabled,
+        digest_algorithm: config.digest_algorithm,
+        super_digest: config.super_digest.as_ref().map(|secret| secret.reveal().to_owned()),
+    }
 }
 
 /// All that a server has before it serves.

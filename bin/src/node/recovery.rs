@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::io::{Files, advice};
-use paddock_engine::log::{self, Entry, FoundMilestone, Log, LogConfig, LogError, Recovery};
+use paddock_engine::log::{self, Entry, Log, LogConfig, LogError, Place, Recovery, Verdict};
 use paddock_engine::snapshot;
 use paddock_engine::tree::{ExtendedTypes, HashSeed};
 use paddock_engine::txn::Txn;
@@ -24,10 +24,6 @@ pub enum RecoveryError {
     NoSnapshotHolds {
         directory: PathBuf,
         count: usize,
-    },
-    /// The directory is a ZooKeeper server's.
-    ForeignData {
-        directory: PathBuf,
     },
     /// There is a `dataLogDir`, and a half of the data lies in the wrong directory.
     Misplaced {
@@ -54,11 +50,6 @@ impl fmt::Display for RecoveryError {
                 f,
                 "none of the {count} snapshots in {} can be read (each is named above); put back one from a backup, \
                  or move them away if the log beside them goes back to the first transaction",
-                directory.display()
-            ),
-            RecoveryError::ForeignData { directory } => write!(
-                f,
-                "{} holds the data of a ZooKeeper server, which this version does not read; give another dataDir",
                 directory.display()
             ),
             RecoveryError::Misplaced { what, is_in, belongs_in, in_both: true } => write!(
@@ -91,8 +82,8 @@ impl fmt::Display for RecoveryError {
 impl RecoveryError {
     /// Whether it is a matter of which directories were given, which ZooKeeper tells by an exit code of its own.
     pub fn is_of_directories(&self) -> bool {
-        use RecoveryError::{ForeignData, Log, Misplaced};
-        matches!(self, ForeignData { .. } | Misplaced { .. } | Log(LogError::Missing(_)))
+        use RecoveryError::{Log, Misplaced};
+        matches!(self, Misplaced { .. } | Log(LogError::Missing(_)))
     }
 }
 
@@ -105,29 +96,16 @@ pub struct Recovered {
     pub snapshot: Option<Zxid>,
 }
 
-/// Recovers the state. Nothing is served before all of it is there.
+/// Recovers the state. Nothing is served before all of it is there. What lies in the wrong directory was refused before.
 pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<Recovered, RecoveryError> {
     let (directory, files) = (snapshot::snapshot_dir(data_dir), log_config.files.clone());
-    refuse_misplaced_data(&files, data_dir, &log_config.dir)?;
-    refuse_foreign_data(&files, data_dir, &log_config.dir)?;
     files.create_dir(&directory).map_err(|source| RecoveryError::Io {
         action: "create the directory",
         path: directory.clone(),
         source,
     })?;
     snapshot::remove_unfinished(&files, data_dir);
-    let loaded = load_newest(&files, data_dir, &directory, rules.extended_types)?;
-    let snapshot = loaded.as_ref().map(|(zxid, _, _)| *zxid);
-    let (mut database, seed) = match loaded {
-        Some((zxid, loaded, seed)) => {
-            let snapshot::LoadedSnapshot { tree, sessions, owners, acls, .. } = loaded;
-            (Database::assemble(tree, sessions, owners, acls, zxid, rules), seed)
-        }
-        None => {
-            let seed = random_seed()?;
-            (Database::new(HashSeed(seed.0), rules), seed)
-        }
-    };
+    let (mut database, seed, snapshot) = base(&files, data_dir, rules)?;
     let after = database.last_zxid();
     let replayed = RefCell::new(&mut database);
     let ahead = &mut |records: &[&[u8]]| {
@@ -145,9 +123,47 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
     Ok(Recovered { database, log, seed, found, snapshot })
 }
 
+/// The state of the newest snapshot that holds, or that of a fresh server, and the zxid of the snapshot.
+fn base(files: &Files, data_dir: &Path, rules: Rules) -> Result<(Database, HashSeed, Option<Zxid>), RecoveryError> {
+    let directory = snapshot::snapshot_dir(data_dir);
+    let Some((zxid, loaded, seed)) = load_newest(files, data_dir, &directory, rules.extended_types)? else {
+        let seed = random_seed()?;
+        return Ok((Database::new(seed, rules), seed, None));
+    };
+    let snapshot::LoadedSnapshot { tree, sessions, owners, acls, .. } = loaded;
+    Ok((Database::assemble(tree, sessions, owners, acls, zxid, rules), seed, Some(zxid)))
+}
+
+/// The state that a start would have, for looking at: no file is changed. What lies in the wrong directory was refused
+/// before.
+pub fn read(files: &Files, data_dir: &Path, log_dir: &Path, rules: Rules) -> Result<Database, RecoveryError> {
+    let (mut database, _, snapshot) = base(files, data_dir, rules)?;
+    let after = database.last_zxid();
+    let mut replayed = Ok(());
+    let verdict = log::inspect(files, log_dir, &mut |entry| {
+        if let (true, Entry::Record { file, offset, zxid, payload }) = (replayed.is_ok(), entry)
+            && zxid > after
+        {
+            let rejected = |reason: String| LogError::Rejected { file: file.to_owned(), offset, zxid, reason };
+            replayed = database.replay(zxid, payload).map_err(|error| rejected(error.to_string()));
+        }
+    });
+    if let Verdict::Damaged(damage) = verdict.map_err(RecoveryError::Log)? {
+        return Err(RecoveryError::Log(LogError::Damaged(Box::new(damage))));
+    }
+    replayed.map_err(RecoveryError::Log)?;
+    let place = Place { files, dir: log_dir, data_dir, snapshot: snapshot.unwrap_or_default() };
+    if let Some(missing) = log::missing(place).map_err(RecoveryError::Log)? {
+        return Err(RecoveryError::Log(LogError::Missing(Box::new(missing))));
+    }
+    let sealed = database.tree_mut().seal();
+    database.tree_mut().publish(sealed);
+    Ok(database)
+}
+
 /// Where there are two directories, the dataDir holds no log and the dataLogDir no snapshot, as in ZooKeeper: otherwise one
 /// of them was given only now, or they were exchanged.
-fn refuse_misplaced_data(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
+pub fn refuse_misplaced_data(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
     if files.is_same_directory(data_dir, log_dir) {
         return Ok(());
     }
@@ -172,52 +188,6 @@ fn snapshots_in(files: &Files, data_dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, 
     })
 }
 
-/// A ZooKeeper server's files are not looked over in silence: beside a state of ours that holds nothing they are what the
-/// operator means, beside one that does hold something they may be.
-fn refuse_foreign_data(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
-    let Some(theirs) = foreign_data(files, data_dir).or_else(|| foreign_data(files, log_dir)) else { return Ok(()) };
-    if !has_transactions(files, data_dir, log_dir)? {
-        return Err(RecoveryError::ForeignData { directory: theirs });
-    }
-    tracing::warn!(
-        "{} holds the data of a ZooKeeper server, which is not read: what is served is the data in {}. If it should be the \
-         former, stop this server",
-        theirs.display(),
-        snapshot::snapshot_dir(data_dir).display()
-    );
-    Ok(())
-}
-
-/// The directory with a ZooKeeper server's files, where this one holds some: itself, or the one inside.
-pub fn foreign_data(files: &Files, directory: &Path) -> Option<PathBuf> {
-    let has_data =
-        |path: &PathBuf| files.list(path).unwrap_or_default().iter().any(|name| is_zookeepers(&name.to_string_lossy()));
-    // What lies in a directory of ours is ours.
-    let is_ours = directory.parent().is_some_and(|parent| snapshot::snapshot_dir(parent) == directory);
-    let places = [directory.join("version-2"), directory.to_owned()];
-    places.into_iter().filter(|_| !is_ours).find(has_data)
-}
-
-/// Whether a file has a name that ZooKeeper gives: `log.<zxid>`, or `snapshot.<zxid>` and perhaps how it is compressed.
-fn is_zookeepers(name: &str) -> bool {
-    let zxid = name.strip_prefix("log.").or_else(|| {
-        let name = name.strip_prefix("snapshot.")?;
-        Some(name.strip_suffix(".gz").or_else(|| name.strip_suffix(".snappy")).unwrap_or(name))
-    });
-    zxid.is_some_and(|zxid| i64::from_str_radix(zxid, 16).is_ok())
-}
-
-fn has_transactions(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<bool, RecoveryError> {
-    let noted = FoundMilestone::read(files, data_dir).map_err(RecoveryError::Log)?;
-    if !snapshots_in(files, data_dir)?.is_empty() || noted.milestone().is_some_and(|noted| noted.zxid > Zxid::ZERO) {
-        return Ok(true);
-    }
-    let mut any = false;
-    let inspected = log::inspect(files, log_dir, &mut |entry| any |= matches!(entry, Entry::Record { .. }));
-    inspected.map_err(RecoveryError::Log)?;
-    Ok(any)
-}
-
 type Loaded = (Zxid, snapshot::LoadedSnapshot, HashSeed);
 
 fn load_newest(
@@ -231,7 +201,7 @@ fn load_newest(
     for (zxid, path) in snapshots.into_iter().rev() {
         match snapshot::load(files, &path, extended_types) {
             Ok(loaded) if loaded.zxid == zxid => {
-                let seed = HashSeed(loaded.seed.0);
+                let seed = loaded.seed;
                 return Ok(Some((zxid, loaded, seed)));
             }
             Ok(loaded) => {
@@ -244,7 +214,7 @@ fn load_newest(
 }
 
 /// Secret, so that nobody can choose paths whose hashes collide.
-fn random_seed() -> Result<HashSeed, RecoveryError> {
+pub fn random_seed() -> Result<HashSeed, RecoveryError> {
     let mut seed = [0; 16];
     getrandom::fill(&mut seed).map_err(|error| RecoveryError::Random(error.to_string()))?;
     Ok(HashSeed(seed))
@@ -267,7 +237,7 @@ mod tests {
     use paddock_engine::tree::HashSeed;
     use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
 
-    use super::{is_zookeepers, recover};
+    use super::recover;
 
     const SEED: HashSeed = HashSeed([7; 16]);
 
@@ -374,16 +344,6 @@ mod tests {
         assert_eq!(recovered_from("next-epoch", [0xffff_ffff, 0x1_0000_0001]), Ok(Zxid(0x1_0000_0001)));
         let last = recovered_from("last-epoch", [0x7fff_ffff_0000_0001, 0x7fff_ffff_0000_0002]);
         assert!(last.clone().is_err_and(|error| error.contains("0x7fffffff00000002, in the last epoch")), "{last:?}");
-    }
-
-    #[test]
-    fn zookeepers_files_are_known_by_their_names() {
-        for name in ["log.1", "log.100000a3f", "snapshot.0", "snapshot.12.gz", "snapshot.ff.snappy"] {
-            assert!(is_zookeepers(name), "{name}");
-        }
-        for name in ["log.txt", "log.", "snapshot.tmp", "catalog.1", "log.1.gz"] {
-            assert!(!is_zookeepers(name), "{name}");
-        }
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 
 use super::evidence::Evidence;
-use super::format::{self, RECORD_HEADER_BYTES};
+use super::format::{self, HEADER_BYTES, MAGIC, RECORD_HEADER_BYTES};
 use super::milestone::FoundMilestone;
 use super::scan::{GoodGroup, Scan, Torn};
 use super::segment::list;
-use super::segment_path::directory;
+use super::segment_path::{SegmentPath, directory};
 use super::{Damage, LogError, Missing, Place};
 use crate::io::Files;
 
@@ -61,9 +61,31 @@ pub enum Verdict {
 
 /// Shows every good segment, group and record of a `dataLogDir` up to its end or its first damage. Changes nothing.
 pub fn inspect(files: &Files, data_log_dir: &Path, show: &mut dyn FnMut(Entry<'_>)) -> Result<Verdict, LogError> {
-    let segments = list(files, &directory(data_log_dir))?;
+    inspect_segments(files, data_log_dir, &list(files, &directory(data_log_dir))?, show)
+}
+
+/// The same for one segment by itself, wherever it is and whatever it is called. Nothing is said of what is before it.
+pub fn inspect_file(files: &Files, file: &Path, show: &mut dyn FnMut(Entry<'_>)) -> Result<Verdict, LogError> {
+    let head = files.read(file, HEADER_BYTES).map_err(|error| LogError::io("read the log segment", file, error))?;
+    // Where it has none, the scan says what is wrong.
+    let sequence = format::claimed_identity(&head).map_or(0, |(_, _, sequence)| sequence);
+    let segment = SegmentPath { sequence, path: file.to_owned() };
+    inspect_segments(files, file.parent().unwrap_or(file), &[segment], show)
+}
+
+/// Whether a file that begins so is a segment that was written to.
+pub fn is_segment(beginning: &[u8]) -> bool {
+    beginning.starts_with(&MAGIC)
+}
+
+fn inspect_segments(
+    files: &Files,
+    data_log_dir: &Path,
+    segments: &[SegmentPath],
+    show: &mut dyn FnMut(Entry<'_>),
+) -> Result<Verdict, LogError> {
     let mut shown: Option<PathBuf> = None;
-    let end = Scan::new(files, data_log_dir, &segments, None).run(0, &mut |group| {
+    let end = Scan::new(files, data_log_dir, segments, None).run(0, &mut |group| {
         if shown.as_ref() != Some(&group.segment.path) {
             let file = &group.segment.path;
             let bytes = files.metadata(file).map_err(|error| LogError::io("look at", file, error))?.bytes;

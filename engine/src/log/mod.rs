@@ -43,8 +43,9 @@
 //! dropped and at each purge. [`Log::fence`] ends what is under way, so that no group of before can come after it.
 //!
 //! And how a log is found: `scan` reads it and tells a torn tail from damage, `evidence` tells whether it is whole,
-//! `recovery` leaves it so that it can go on, `cut` shortens it on purpose.
+//! `recovery` leaves it so that it can go on, `cut` shortens it on purpose, `beginning` is for one that has no segment yet.
 
+mod beginning;
 mod chain;
 mod config;
 mod current;
@@ -73,13 +74,14 @@ mod under_way;
 mod window;
 mod writer;
 
+pub use beginning::{begin_after, forget_milestone, remove_void};
 pub use config::{LogConfig, Place};
 pub use cut::{Cut, cut_after};
 pub use error::{Damage, LogError, Missing};
 pub use format::{GROUP_BYTES_MAX, RECORD_BYTES_MAX};
 pub use group::{GroupBuffer, GroupNumber};
 pub use holds::Hold;
-pub use inspect::{Entry, Verdict, inspect, missing, segment_count};
+pub use inspect::{Entry, Verdict, inspect, inspect_file, is_segment, missing, segment_count};
 pub use method::Method;
 pub use milestone::{FoundMilestone, Milestone, milestone_path};
 pub use reader::{Chunk, Reader};

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use paddock_consensus::Zxid;
 
+use super::beginning::begin_after;
 use super::chain::{Chain, new_log_id};
 use super::current::Current;
 use super::cut::{NewEnd, remove_behind};
@@ -112,8 +113,7 @@ impl Log {
         if found != FoundMilestone::Nothing || !list(&config.files, &directory(&config.dir))?.is_empty() {
             return Err(LogError::NotEmpty { dir: config.dir });
         }
-        let begin = Reached { log_id: new_log_id(&config.files)?, group: GroupNumber(0), zxid: after };
-        MilestoneFile::new(&config.files, &config.data_dir, &found).note_end(&config.dir, None, begin)?;
+        begin_after(&config.files, &config.data_dir, &config.dir, after)?;
         Log::open(config, after, &mut |_, _| Ok(())).map(|(log, _)| log)
     }
 

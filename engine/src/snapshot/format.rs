@@ -31,6 +31,11 @@ impl BlockKind {
     }
 }
 
+/// Whether a file that begins so is a snapshot of this format.
+pub fn is_snapshot(beginning: &[u8]) -> bool {
+    beginning.starts_with(MAGIC)
+}
+
 /// The first 16 bytes of a block.
 pub fn block_header(kind: u32, payload: &[u8]) -> [u8; BLOCK_HEADER] {
     let mut header = [0; BLOCK_HEADER];

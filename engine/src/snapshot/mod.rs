@@ -16,6 +16,7 @@ mod writer;
 
 pub use directory::{Purged, REMOVED_MAX, list, purge, snapshot_dir, snapshot_path};
 pub use error::SnapshotError;
+pub use format::is_snapshot;
 pub use loader::{LoadedSnapshot, check, load};
 pub use taker::{Done, Order, Settings, Taker};
 pub use writer::{WrittenSnapshot, remove_unfinished, write};

@@ -99,6 +99,11 @@ pub fn write(
 }
 
 impl WrittenSnapshot {
+    /// Where it is until it is put in place.
+    pub fn unpublished(&self) -> &Path {
+        &self.temporary.path
+    }
+
     /// Puts it in place. Only now does it count, so its transactions must be durable before.
     pub fn publish(self) -> io::Result<PathBuf> {
         let files = &self.temporary.files;

@@ -34,6 +34,11 @@ const PADDING_MARGIN: u64 = 4096;
 /// What `zookeeper.preAllocSize` is, unless it is set, bytes.
 pub const PRE_ALLOC_SIZE: u64 = 64 << 20;
 
+/// Whether a file that begins so is a log.
+pub fn is_log(beginning: &[u8]) -> bool {
+    beginning.starts_with(&MAGIC.to_be_bytes())
+}
+
 /// What comes next in a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Entry<'a> {
@@ -80,6 +85,11 @@ impl<R: BufRead> LogReader<R> {
         }
         let end = archive.offset();
         Ok(LogReader { archive, txn: Vec::new(), end })
+    }
+
+    /// Where the last whole record ends, bytes from the file's start.
+    pub fn end(&self) -> u64 {
+        self.end
     }
 
     /// The next record. After an end or an error there is nothing more to be asked for.

@@ -21,6 +21,7 @@ use crate::tree::{HashSeed, View};
 use crate::txn::DIGEST_VERSION;
 
 use super::archive::{InputArchive, OutputArchive};
+use super::compression::Compression;
 use super::directory::SnapshotFile;
 use super::error::FormatError;
 use super::stream;
@@ -68,6 +69,16 @@ impl LoadedSnapshot {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// How a file that begins so is compressed, if it can be a snapshot. What is inside a compressed one is seen when it is
+/// loaded.
+pub fn compression_of(beginning: &[u8]) -> Option<Compression> {
+    let is_compressed = |method: &Compression| !method.magic().is_empty() && beginning.starts_with(method.magic());
+    match Compression::ALL.into_iter().find(is_compressed) {
+        None => beginning.starts_with(&MAGIC.to_be_bytes()).then_some(Compression::None),
+        method => method,
     }
 }
 

@@ -25,7 +25,7 @@ fn what_is_no_log_is_not_sound() {
             (&empty, &["holds no transaction log", "neither"][..]),
             (&theirs, &["holds no transaction log", "ZooKeeper", "version-2"]),
             (&theirs.join("version-2"), &["holds no transaction log", "ZooKeeper"]),
-            (&dir.path().join("nowhere"), &["is no directory"]),
+            (&dir.path().join("nowhere"), &["cannot look at", "nowhere"]),
         ] {
             let (said, code) = paddock_log(&[command], place);
             assert_names(&said, parts);

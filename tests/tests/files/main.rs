@@ -8,11 +8,13 @@
 //! | `directories` | directories that were added, exchanged, emptied, shared with ZooKeeper |
 //! | `check` | `paddock log` on what is there and what is not |
 //! | `space` | a full disk |
+//! | `tools` | `paddock snapshot` and `paddock log` on sound files |
 //! | `vanishing` | files that go while the server runs |
 mod check;
 mod damage;
 mod directories;
 mod space;
+mod tools;
 mod vanishing;
 
 use paddock_tests::client::Client;
@@ -103,9 +105,5 @@ fn copy(from: &Path, to: &Path) {
 
 /// Puts a line into the zoo.cfg of a server, in place of one with the same key; `None` takes it away.
 fn configure(server: &Server, key: &str, value: Option<&Path>) {
-    let text = std::fs::read_to_string(server.config_path()).expect("it was written");
-    let mut lines: Vec<String> =
-        text.lines().filter(|line| !line.starts_with(&format!("{key}="))).map(str::to_owned).collect();
-    lines.extend(value.map(|value| format!("{key}={}", value.display())));
-    std::fs::write(server.config_path(), lines.join("\n") + "\n").expect("it is writable");
+    server.configure(key, value);
 }

@@ -75,10 +75,13 @@ fn defaults_of_a_file_are_zookeepers() {
     let Loaded { config, warnings } = with_lines("").expect("well formed");
     assert_eq!(warnings, []);
     let expected = Config {
+        file: Some("zoo.cfg".into()),
         data_dir: "/data".into(),
         data_log_dir: "/data".into(),
         data_dir_autocreate: true,
         snapshot_trust_empty: false,
+        tree_digest_enabled: true,
+        convert: false,
         client_address: "0.0.0.0:2181".parse().expect("an address"),
         listen_backlog: -1,
         tick_time: 3000,
@@ -150,6 +153,8 @@ fn every_key_reaches_its_field() {
     differs("dataLogDir=/log", &|c| c.data_log_dir.display().to_string(), "/log");
     differs("datadir.autocreate=false", &|c| c.data_dir_autocreate.to_string(), "false");
     differs("snapshot.trust.empty=true", &|c| c.snapshot_trust_empty.to_string(), "true");
+    differs("digest.enabled=false", &|c| c.tree_digest_enabled.to_string(), "false");
+    differs("paddock.convert=yes", &|c| c.convert.to_string(), "true");
     differs("clientPortListenBacklog=5", &|c| c.listen_backlog.to_string(), "5");
     differs("tickTime=1000", &|c| format!("{} {}", c.tick_time, c.max_session_timeout), "1000 20000");
     differs("minSessionTimeout=7", &|c| c.min_session_timeout.to_string(), "7");

@@ -146,6 +146,7 @@ pub(super) const KEYS: &[Key] = &[
     optional("tracelog.*", Source::Property, Text, LOG_FILES),
     optional("auditlog.*", Source::Property, Text, LOG_FILES),
     // Paddock's own
+    property("paddock.convert", YesNo { otherwise: false }, "no", Done),
     property("paddock.standalone.localSessions", Bool, "false", Done),
     property("paddock.connections.maxBytes", CONNECTIONS_BYTES, "536870912", Done),
     optional("paddock.reactors", Source::Property, Number { unit: "", min: 0, max: REACTORS_MAX as i64 }, Done),

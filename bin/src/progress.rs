@@ -26,6 +26,11 @@ impl Progress {
         self.bar(what, total, "{prefix} [{bar:30}] {human_pos}/{human_len} {msg}")
     }
 
+    /// A bar over bytes; `None` where none is shown.
+    pub fn bytes(self, what: &str, total: u64) -> Option<Bar> {
+        self.shown.then(|| self.bar(what, total, "{prefix} [{bar:30}] {bytes}/{total_bytes} {msg}"))
+    }
+
     /// A bar over a length of time; [`Bar::set`] takes milliseconds.
     pub fn time(self, what: &str, total: Duration) -> Bar {
         self.bar(what, total.as_millis() as u64, "{prefix} [{bar:30}] {percent:>3} % {msg}")

@@ -1,0 +1,92 @@
+//! `paddock convert --to-zookeeper`: the state as files that a ZooKeeper starts on.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::time::Instant;
+
+use paddock_engine::conversion::Own;
+use paddock_engine::database::Database;
+use paddock_engine::io::Files;
+use paddock_engine::zookeeper::{Compression, Directories, Epochs, Settings, recover, write_data_dir};
+use serde_json::json;
+
+use super::ConvertError;
+use crate::answer::Answer;
+use crate::config::Config;
+use crate::node::conversion_settings;
+use crate::node::recovery::{read, refuse_misplaced_data};
+
+pub fn run(config: &Config, directory: &Path, answer: &mut Answer) -> Result<(), ConvertError> {
+    let began = Instant::now();
+    let (data_dir, log_dir) = (&config.data_dir, &config.data_log_dir);
+    refuse_misplaced_data(&Files::Real, data_dir, log_dir).map_err(ConvertError::Recovery)?;
+    if Own::find(&Files::Real, data_dir, log_dir).map_err(|error| ConvertError::From(error.into()))? == Own::Nothing {
+        return Err(ConvertError::Nothing { directory: data_dir.clone() });
+    }
+    let failed = |source| ConvertError::Write { directory: directory.to_owned(), source };
+    if !is_empty(directory).map_err(failed)? {
+        return Err(ConvertError::NotEmpty { directory: directory.to_owned() });
+    }
+    let settings = conversion_settings(config).map_err(ConvertError::Recovery)?;
+    let mut database = read(&Files::Real, data_dir, log_dir, settings.rules.clone()).map_err(ConvertError::Recovery)?;
+    let zxid = database.last_zxid();
+    let sessions: Vec<(i64, i32)> = database.sessions().collect();
+    let pin = database.tree_mut().pin().expect("nothing else holds a version");
+    let epochs = Epochs::of(zxid);
+    let written = write_data_dir(&Files::Real, directory, &pin.view(), zxid, &sessions, epochs, Compression::None)
+        .map_err(failed)?;
+    drop(pin);
+    read_back(directory, &database, &settings)?;
+
+    let bytes = std::fs::metadata(&written).map_err(failed)?.len();
+    let (znodes, digest) = (database.tree().len(), database.tree().digest());
+    let file = written.display();
+    answer.line(format_args!(
+        "wrote {file} ({bytes} bytes): the state after transaction {zxid}, {znodes} znodes, {} sessions",
+        sessions.len()
+    ))?;
+    answer.line(format_args!("read it back; the digest is {digest:x}, as it was"))?;
+    answer.line(format_args!("took {:.1} s; Paddock's files are as they were", began.elapsed().as_secs_f64()))?;
+    answer.line(format_args!(
+        "next: start ZooKeeper with dataDir={} (and without dataLogDir, or with an empty one)",
+        directory.display()
+    ))?;
+    answer.object(&json!({
+        "file": file.to_string(),
+        "fileBytes": bytes,
+        "zxid": zxid.to_string(),
+        "znodes": znodes,
+        "sessions": sessions.len(),
+        "digest": format!("{digest:x}"),
+        "millis": began.elapsed().as_millis() as u64,
+    }))?;
+    Ok(())
+}
+
+/// Whether nothing is there, not even the directory perhaps.
+fn is_empty(directory: &Path) -> io::Result<bool> {
+    match std::fs::read_dir(directory) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sees that a ZooKeeper would have the same state of it.
+fn read_back(directory: &Path, database: &Database, settings: &Settings) -> Result<(), ConvertError> {
+    let directories = Directories::new(directory, None);
+    let read = recover(&Files::Real, &directories, settings)
+        .map_err(|source| ConvertError::ReadBack { directory: directory.to_owned(), source })?;
+    let (is, was) = (&read.database, database);
+    let (tree, former) = (is.tree(), was.tree());
+    let what = if is.last_zxid() != was.last_zxid() {
+        format!("it is of transaction {}", is.last_zxid())
+    } else if tree.len() != former.len() || tree.digest() != former.digest() {
+        format!("{} znodes with the digest {:x}", tree.len(), tree.digest())
+    } else if !is.sessions().eq(was.sessions()) {
+        format!("{} sessions", is.sessions().len())
+    } else {
+        return Ok(());
+    };
+    Err(ConvertError::Differs { directory: directory.to_owned(), what })
+}

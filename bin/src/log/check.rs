@@ -1,0 +1,92 @@
+//! `paddock log check`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use paddock_consensus::Zxid;
+use paddock_engine::io::Files;
+use paddock_engine::log::{self, FoundMilestone, LogError, Place};
+use paddock_engine::snapshot;
+use serde_json::json;
+
+use super::source::{End, Part, Source, existing};
+use super::{LogCommandError, PathArgs};
+use crate::answer::Answer;
+
+#[derive(Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub(super) log: PathArgs,
+    /// The dataDir of a Paddock's dataLogDir, if that is another directory.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// What was read.
+#[derive(Default)]
+struct Counts {
+    files: u64,
+    groups: u64,
+    transactions: u64,
+}
+
+pub fn run(arguments: &CheckArgs, answer: &mut Answer) -> Result<(), LogCommandError> {
+    let source = Source::find(&arguments.log.place)?;
+    let data_dir = arguments.data_dir.as_deref();
+    data_dir.map_or(Ok(()), existing)?;
+    let mut counts = Counts::default();
+    let end = source.read(&mut |part| match part {
+        Part::File { .. } => counts.files += 1,
+        Part::Group { .. } => counts.groups += 1,
+        Part::Transaction { .. } => counts.transactions += 1,
+    })?;
+    let Counts { files, groups, transactions } = counts;
+    match source {
+        Source::ZooKeeper(_) => answer.line(format_args!("{files} files, {transactions} transactions"))?,
+        _ => answer.line(format_args!("{files} segments, {groups} groups, {transactions} transactions"))?,
+    }
+    let (last, torn) = match &end {
+        End::Sound { last } => (last, None),
+        End::Torn { last, torn } => (last, Some(torn)),
+        End::Damaged(damage) => {
+            answer.object(&json!({
+                "verdict": "damaged", "files": files, "transactions": transactions, "damage": damage
+            }))?;
+            return Err(LogCommandError::Damaged(damage.clone()));
+        }
+    };
+    let missing = missing(&source, data_dir, *last);
+    answer.object(&json!({
+        "verdict": if missing.is_err() { "missing" } else if torn.is_some() { "torn" } else { "sound" },
+        "files": files,
+        "transactions": transactions,
+        "last": last.to_string(),
+        "torn": torn,
+    }))?;
+    missing?;
+    end.tell(answer)
+}
+
+/// Sees that nothing is missing of a log, as far as what is beside it can tell.
+fn missing(source: &Source, data_dir: Option<&Path>, last: Zxid) -> Result<(), LogCommandError> {
+    let Source::Paddock(dir) = source else { return Ok(()) };
+    let data_dir = data_dir.unwrap_or(dir);
+    let place = place(dir, data_dir)?;
+    if !is_data_dir(data_dir)? {
+        return Err(LogCommandError::NothingTells { directory: data_dir.to_owned(), last });
+    }
+    log::missing(place)?.map_or(Ok(()), |missing| Err(LogError::Missing(Box::new(missing)).into()))
+}
+
+/// Whether there is anything beside a log that could tell of it.
+pub(super) fn is_data_dir(dir: &Path) -> Result<bool, LogCommandError> {
+    Ok(FoundMilestone::read(&Files::Real, dir)? != FoundMilestone::Nothing
+        || !snapshot::list(&Files::Real, dir)?.is_empty())
+}
+
+/// With the newest snapshot that holds.
+pub(super) fn place<'a>(dir: &'a Path, data_dir: &'a Path) -> Result<Place<'a>, LogCommandError> {
+    let snapshots = snapshot::list(&Files::Real, data_dir)?;
+    let newest = snapshots.into_iter().rev().find(|(_, path)| snapshot::check(&Files::Real, path).is_ok());
+    Ok(Place { files: &Files::Real, dir, data_dir, snapshot: newest.map_or(Zxid::ZERO, |(zxid, _)| zxid) })
+}

@@ -1,0 +1,101 @@
+//! `paddock log cut`.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use paddock_consensus::Zxid;
+use paddock_engine::io::{DataDir, Files};
+use paddock_engine::zookeeper::FormatError;
+use paddock_engine::zookeeper::log::{Entry, LogReader};
+use paddock_engine::{log, snapshot};
+
+use super::check::{is_data_dir, place};
+use super::source::{Source, TXN_BYTES_MAX, existing};
+use super::{LogCommandError, parse_zxid};
+use crate::answer::Answer;
+
+#[derive(Args)]
+pub struct CutArgs {
+    /// The dataLogDir of a server that does not run; or one file of a ZooKeeper's log, of which a shorter copy is made.
+    #[arg(value_name = "DIR|FILE")]
+    place: PathBuf,
+    /// Its dataDir, if that is another directory.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The last transaction that stays, decimal or 0x and hexadecimal.
+    #[arg(long, value_name = "ZXID", value_parser = parse_zxid)]
+    after: Zxid,
+}
+
+pub fn run(arguments: &CutArgs, answer: &mut Answer) -> Result<(), LogCommandError> {
+    let CutArgs { place, data_dir, after } = arguments;
+    match Source::find(place) {
+        Ok(Source::ZooKeeper(files)) if !place.is_dir() => {
+            files.iter().try_for_each(|file| copy_up_to(file, *after, answer))
+        }
+        // A log that is missing can be given up too.
+        _ => cut(place, data_dir.as_deref(), *after, answer),
+    }
+}
+
+/// Copies a ZooKeeper's file up to a transaction, under the name that ZooKeeper's own tool gives. The file itself stays, as
+/// everything of a ZooKeeper's does.
+fn copy_up_to(file: &Path, after: Zxid, answer: &mut Answer) -> Result<(), LogCommandError> {
+    let damaged = |error: FormatError| LogCommandError::Damaged(format!("{}: {error}", file.display()));
+    let mut reader = LogReader::open(&Files::Real, file, TXN_BYTES_MAX).map_err(damaged)?;
+    let (mut kept, mut last) = (0, Zxid::ZERO);
+    let end = loop {
+        match reader.read_entry() {
+            Ok(Entry::Record { zxid, .. }) if zxid <= after => (kept, last) = (kept + 1, zxid),
+            Ok(Entry::Record { offset, .. } | Entry::End { offset } | Entry::Torn { offset }) => break offset,
+            // What is damaged comes later than what is kept.
+            Err(_) if last == after => break reader.end(),
+            Err(error) => return Err(damaged(error)),
+        }
+    };
+    let copy = PathBuf::from(format!("{}.chopped{}", file.display(), after.0));
+    write_copy(file, &copy, end).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => LogCommandError::Exists(copy.clone()),
+        _ => LogCommandError::Copy { path: copy.clone(), source },
+    })?;
+    answer.line(format_args!("wrote {}: {kept} transactions, the last is {last}", copy.display()))?;
+    Ok(())
+}
+
+/// Writes the first bytes of a file to another, which must not be there.
+fn write_copy(file: &Path, copy: &Path, bytes: u64) -> io::Result<()> {
+    let from = File::open(file)?;
+    let mut to = File::create_new(copy)?;
+    let written = io::copy(&mut from.take(bytes), &mut to).and_then(|_| to.sync_all());
+    if written.is_err() {
+        // Half a copy is worth less than its space.
+        let _ = std::fs::remove_file(copy);
+    }
+    written?;
+    let parent = copy.parent().filter(|parent| !parent.as_os_str().is_empty());
+    Files::Real.sync_dir(parent.unwrap_or(Path::new(".")))
+}
+
+fn cut(dir: &Path, data_dir: Option<&Path>, after: Zxid, answer: &mut Answer) -> Result<(), LogCommandError> {
+    existing(dir)?;
+    if data_dir.is_none() && !is_data_dir(dir)? {
+        return Err(LogCommandError::DataDirNeeded { directory: dir.to_owned() });
+    }
+    let data_dir = data_dir.unwrap_or(dir);
+    existing(data_dir)?;
+    // Not while a server runs on them.
+    let _log_lock = DataDir::open(&Files::Real, dir, false).map_err(LogCommandError::Directory)?;
+    let _data_lock = (!Files::Real.is_same_directory(dir, data_dir))
+        .then(|| DataDir::open(&Files::Real, data_dir, false).map_err(LogCommandError::Directory))
+        .transpose()?;
+    let snapshots = snapshot::list(&Files::Real, data_dir)?;
+    if let Some((zxid, path)) = snapshots.into_iter().rev().find(|(zxid, _)| *zxid > after) {
+        return Err(LogCommandError::NewerSnapshot { zxid, path });
+    }
+    let removed = log::cut_after(place(dir, data_dir)?, after)?;
+    let (records, segments) = (removed.records, removed.segments);
+    answer.line(format_args!("removed {records} transactions and {segments} whole segments after {after}"))?;
+    Ok(())
+}

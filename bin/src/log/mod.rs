@@ -1,0 +1,87 @@
+//! `paddock log`: looking at transaction logs, Paddock's and ZooKeeper's, and cutting one on a person's order.
+//!
+//! | file | is |
+//! |---|---|
+//! | `source` | where the transactions come from: a directory or a file of either kind |
+//! | `transaction` | a transaction as text and as JSON |
+//! | `check`, `show`, `summary`, `compare`, `cut` | the commands |
+
+mod check;
+mod compare;
+mod cut;
+mod error;
+mod show;
+mod source;
+mod summary;
+mod transaction;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use paddock_consensus::Zxid;
+
+use crate::answer::Answer;
+pub use error::LogCommandError;
+
+#[derive(Args)]
+pub struct LogArgs {
+    #[command(subcommand)]
+    command: LogCommand,
+}
+
+#[derive(Subcommand)]
+enum LogCommand {
+    /// Read every record and say whether the log holds and nothing of it is missing. Changes nothing.
+    Check(check::CheckArgs),
+    /// List files, groups and transactions. Changes nothing.
+    Show(show::ShowArgs),
+    /// Count transactions by what they do and by the subtrees that they write to. Changes nothing.
+    Summary(summary::SummaryArgs),
+    /// Say where two logs differ in the transactions that both should have. Changes nothing.
+    Compare(compare::CompareArgs),
+    /// Remove every transaction after one, and go on without those that are missing. What was acknowledged after it is lost;
+    /// keep a copy of the directories. Of a ZooKeeper's file a shorter copy is made.
+    Cut(cut::CutArgs),
+}
+
+/// Where a log is.
+#[derive(Args)]
+struct PathArgs {
+    /// A dataLogDir, Paddock's or ZooKeeper's, or one file of a log.
+    #[arg(value_name = "DIR|FILE")]
+    place: PathBuf,
+    /// Answer with JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_zxid(text: &str) -> Result<Zxid, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(hex) => i64::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    number.map(Zxid).map_err(|_| format!("{text:?} is no zxid; give a number, or 0x and hexadecimal digits"))
+}
+
+/// Whether all is as it should be: sound, or equal.
+pub fn run(arguments: &LogArgs) -> Result<ExitCode, LogCommandError> {
+    let is_json = match &arguments.command {
+        LogCommand::Check(arguments) => arguments.log.json,
+        LogCommand::Show(arguments) => arguments.log.json,
+        LogCommand::Summary(arguments) => arguments.log.json,
+        LogCommand::Compare(arguments) => arguments.json,
+        LogCommand::Cut(_) => false,
+    };
+    let mut answer = Answer::new(is_json);
+    let done = match &arguments.command {
+        LogCommand::Check(arguments) => check::run(arguments, &mut answer).map(|()| true),
+        LogCommand::Show(arguments) => show::run(arguments, &mut answer).map(|()| true),
+        LogCommand::Summary(arguments) => summary::run(arguments, &mut answer).map(|()| true),
+        LogCommand::Compare(arguments) => compare::run(arguments, &mut answer),
+        LogCommand::Cut(arguments) => cut::run(arguments, &mut answer).map(|()| true),
+    };
+    // What was found before an error is told before it.
+    answer.finish()?;
+    done.map(|is_right| if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
