@@ -60,6 +60,11 @@ impl<R: Read> InputArchive<R> {
     /// The length of a text or buffer; `None` is null.
     pub fn length(&mut self) -> Result<Option<usize>, FormatError> {
         let claimed = self.i32()?;
+        self.check_length(claimed)
+    }
+
+    /// What a length that was read means.
+    pub fn check_length(&self, claimed: i32) -> Result<Option<usize>, FormatError> {
         match usize::try_from(claimed) {
             Ok(length) if length <= self.length_max => Ok(Some(length)),
             _ if claimed == -1 => Ok(None),
@@ -70,7 +75,7 @@ impl<R: Read> InputArchive<R> {
         }
     }
 
-    /// So many bytes, in place of what was in `bytes`.
+    /// So many bytes, in place of what was in `bytes`. Those that there are, where the input is cut short.
     pub fn bytes(&mut self, length: usize, bytes: &mut Vec<u8>) -> Result<(), FormatError> {
         bytes.clear();
         let read = self.input.by_ref().take(length as u64).read_to_end(bytes).map_err(|error| self.failed(error))?;

@@ -15,7 +15,7 @@ use adler2::adler32_slice;
 use paddock_consensus::Zxid;
 
 use crate::io::{Access, File, Files, Sequential};
-use crate::jute::Write as _;
+use crate::jute::{Reader, Write as _};
 
 use super::archive::InputArchive;
 use super::directory::LogFile;
@@ -23,6 +23,9 @@ use super::error::FormatError;
 
 const MAGIC: i32 = i32::from_be_bytes(*b"ZKLG");
 const VERSION: i32 = 2;
+/// Bytes of a record before its transaction.
+const RECORD_HEAD_BYTES: usize = 12;
+const WHOLE_HEAD: &str = "the head of a record is as long as its fields";
 /// What ends every record.
 const RECORD_END: u8 = 0x42;
 /// Bytes of the header in front of a transaction's body.
@@ -112,8 +115,13 @@ impl<R: BufRead> LogReader<R> {
     /// `None` at the zeros behind the last record.
     fn read_record(&mut self) -> Result<Option<Zxid>, FormatError> {
         let archive = &mut self.archive;
-        let written = archive.i64()?;
-        let length = match archive.length()? {
+        if let Err(error) = archive.bytes(RECORD_HEAD_BYTES, &mut self.txn) {
+            let is_padding = matches!(error, FormatError::CutShort { .. }) && self.txn.iter().all(|byte| *byte == 0);
+            return if is_padding { Ok(None) } else { Err(error) };
+        }
+        let mut head = Reader::new(&self.txn);
+        let (written, claimed) = (head.i64().expect(WHOLE_HEAD), head.i32().expect(WHOLE_HEAD));
+        let length = match archive.check_length(claimed)? {
             Some(0) if written == 0 => return Ok(None),
             // Zeros behind the checksum: the rest of the record was never written.
             Some(0) => return Err(FormatError::CutShort { offset: archive.offset() }),
