@@ -69,7 +69,10 @@ fn is_needed(recording: &Recording, index: usize) -> bool {
     match operation {
         // What is renamed counts from then on.
         Operation::SyncFile => name == "milestone.tmp" || is_placed(recording, index),
-        Operation::SyncDirectory if former == Operation::Create => named == "paddock-1",
+        // Without its milestone alone a log is taken for what it is.
+        Operation::SyncDirectory if former == Operation::Create => {
+            named == "paddock-1" && recording.setup.log_dir.ends_with(&name)
+        }
         // The removal of an older snapshot syncs the directory too, before anybody is told of this one.
         Operation::SyncDirectory => {
             let next = done(recording, index + 1).map(|(operation, _)| operation);

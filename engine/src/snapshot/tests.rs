@@ -1,12 +1,15 @@
 //! What was written is what is loaded; what was damaged is not loaded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use paddock_consensus::Zxid;
 
-use super::{SnapshotError, check, list, load, purge, remove_unfinished, snapshot_dir, write};
+use super::{Order, Settings, SnapshotError, Taker, check, list, load, purge, remove_unfinished, snapshot_dir, write};
 use crate::acl::{AclTable, Entry, Id};
 use crate::io::Files;
+use crate::io::simulated::{Effect, Every, Fault, FileSystem, Operation};
+use crate::progress::Progress;
 use crate::stat::Stat;
 use crate::tree::{ExtendedTypes, HashSeed, NewZnode, Tree, Znode};
 
@@ -174,4 +177,62 @@ fn a_snapshot_that_is_not_put_in_place_leaves_nothing() {
     remove_unfinished(&Files::Real, &place.0);
     assert_eq!(files(&place), [""; 0]);
     remove_unfinished(&Files::Real, &place.0);
+}
+
+/// A taker with an order, on a simulated machine that has a directory.
+fn ordered(zxid: i64) -> (FileSystem, Taker) {
+    let machine = FileSystem::new(1);
+    let files = Files::Simulated(machine.clone());
+    files.create_dir(&snapshot_dir(Path::new("/data"))).unwrap();
+    let mut taker = Taker::new(Settings { files, data_dir: "/data".into(), seed: HashSeed(SEED), retain: Some(1) });
+    let mut tree = tree();
+    let _sealed = tree.seal();
+    let pin = tree.pin().unwrap();
+    taker.order(Order { pin, zxid: Zxid(zxid), sessions: Vec::new() }, Instant::now());
+    (machine, taker)
+}
+
+fn listed(machine: FileSystem) -> Vec<i64> {
+    let snapshots = list(&Files::Simulated(machine), Path::new("/data")).unwrap();
+    snapshots.into_iter().map(|(zxid, _)| zxid.0).collect()
+}
+
+#[test]
+fn a_snapshot_is_taken_in_steps_and_told_when_it_is_durable() {
+    let (machine, mut taker) = ordered(7);
+    let step = |taker: &mut Taker| taker.work(Instant::now(), &mut || true);
+    assert_eq!(step(&mut taker), Progress::More);
+    assert!(taker.waits_until_kept());
+    assert_eq!(step(&mut taker), Progress::Waits { until: None }, "what it holds may be lost yet");
+    assert_eq!(listed(machine.clone()), [0; 0]);
+    taker.note_kept();
+    assert_eq!(step(&mut taker), Progress::More);
+    let done = taker.take_outcome().flatten().unwrap();
+    assert_eq!((done.zxid, done.oldest_kept), (Zxid(7), Some(Zxid(7))));
+    assert_eq!(listed(machine.moment().crashed(&mut Every::default())), [7]);
+    assert_eq!(step(&mut taker), Progress::Waits { until: None });
+}
+
+/// The removal of older ones would make up for it, so there is none.
+#[test]
+fn a_snapshot_whose_directory_is_not_synced_is_lost() {
+    let (machine, mut taker) = ordered(7);
+    let step = |taker: &mut Taker| taker.work(Instant::now(), &mut || true);
+    step(&mut taker);
+    taker.note_kept();
+    let effect = Effect::IsLeftOut;
+    machine.add_fault(Fault { operation: Operation::SyncDirectory, skipped: 0, times: u64::MAX, effect });
+    step(&mut taker);
+    assert!(taker.take_outcome().flatten().is_some());
+    assert_eq!(listed(machine.moment().crashed(&mut Every::default())), [0; 0]);
+}
+
+#[test]
+fn a_snapshot_of_what_will_not_be_kept_is_thrown_away() {
+    let (machine, mut taker) = ordered(7);
+    taker.work(Instant::now(), &mut || true);
+    taker.give_up();
+    assert!(matches!(taker.take_outcome(), Some(None)));
+    let files = Files::Simulated(machine);
+    assert_eq!(files.list(&snapshot_dir(Path::new("/data"))).unwrap(), [""; 0]);
 }
