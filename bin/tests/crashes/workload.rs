@@ -410,6 +410,10 @@ impl Workload {
 
     /// The server starts, from this moment on, and goes on with what there is.
     fn start(&mut self, since: usize) -> Result<(), String> {
+        // The faults of a life that has failures are of its running server.
+        if self.mix.failures {
+            self.machine.clear_faults();
+        }
         let recovered = recover(&self.files, &self.setup, &self.history)?;
         let (last, snapshot) = (recovered.database.last_zxid().0, recovered.snapshot.map_or(0, |zxid| zxid.0));
         let expected = self.expected.last().expect("something is expected");
