@@ -4,9 +4,10 @@
 //! above a large subtree. Whoever has others to see to meanwhile applies such a one a number of steps at a time. A step
 //! is the change of one znode, or the look at one that is counted.
 //!
-//! Between the steps the head has a part of the transaction. Nobody may see that: the version before was sealed, this one
-//! is sealed when all is done, and nothing else is applied until then. The record for the log is complete only then too,
-//! for it ends with the digest of the tree. An application that is dropped half done leaves a head that is of no use.
+//! Between the steps the head has a part of the transaction. Nobody may see that: the version before the transaction is
+//! sealed first, and the version with the transaction when all of it is applied; nothing else is applied until then. The
+//! record for the log is complete only then too, for it ends with the digest of the tree. An application that is dropped
+//! half done leaves a head that is of no use.
 //!
 //! What the transaction leaves and what it tells is the same as where [`Database::apply`] does it whole, in the same order.
 
@@ -39,7 +40,8 @@ pub struct Application {
     /// What comes next in the record, in bytes from its start.
     at: usize,
     left: Left,
-    /// Of the next operation, which needs it counted.
+    /// The unfinished count of a subtree that the next operation needs before it can be applied: it creates a quota's stats
+    /// znode.
     count: Option<SubtreeCount>,
 }
 
@@ -102,7 +104,8 @@ impl Database {
         matches!(operation, Txn::Create { path, .. } if self.count_before_creation(path).is_some())
     }
 
-    /// Begins to apply the transaction that comes after the head; [`Database::go_on`] does it.
+    /// Encodes the transaction and returns an [`Application`] of which nothing is applied yet; [`Database::go_on`] applies
+    /// it.
     ///
     /// # Panics
     /// Unless it is the end of a session, a multi, or what may be a member of one.
@@ -124,8 +127,8 @@ impl Database {
         Application { header: *header, record, takes_digest: txn.takes_digest(), at, left, count: None }
     }
 
-    /// Applies as many steps more as there are in `steps`, and no more than a page of names beyond them; takes them from
-    /// it. Whether that was all. `effects` is as for [`Database::apply`].
+    /// Applies up to `steps` steps and subtracts them from it; a count of a subtree may overshoot by one page of names.
+    /// Returns whether the transaction is wholly applied now. `effects` is as for [`Database::apply`].
     ///
     /// # Panics
     /// If the transaction does not come after the head: it was applied, or another one meanwhile.
@@ -190,8 +193,8 @@ impl Database {
         *steps = steps.saturating_sub(1);
     }
 
-    /// What has to be counted before an operation, and nothing where nothing has. [`ControlFlow::Continue`]: that takes
-    /// more steps.
+    /// Counts the subtree that must be counted before this operation is applied, and gives `None` where none must be.
+    /// [`ControlFlow::Continue`]: the steps are used up, and it goes on in the next turn.
     fn count_for(
         &self,
         operation: &Txn<'_>,

@@ -95,7 +95,8 @@ impl Current {
         self.is_empty() || self.end + bytes <= self.segment.size
     }
 
-    /// The next group is to begin a new segment. Returns whether it needs one: an empty segment is new already.
+    /// Asks that the next group begin a new segment, unless the current one is empty. Returns whether a new segment is
+    /// wanted now.
     pub fn roll(&mut self) -> bool {
         self.is_rolling |= !self.is_empty();
         self.is_rolling
@@ -115,7 +116,7 @@ impl Current {
         !self.is_empty() && durable.0 >= self.first_number
     }
 
-    /// Takes in a group of so many bytes at the end. Returns its offset.
+    /// Accounts for a group of so many bytes that will be written at the end, and returns its offset. Nothing is written.
     pub fn add(&mut self, header: &Header, bytes: u64) -> u64 {
         self.first_number = header.first_number;
         let offset = self.end;
@@ -136,7 +137,7 @@ impl Current {
 
     /// Goes on in the next segment; `last` is the last zxid in this one.
     pub fn leave(&mut self, next: Segment, last: Zxid) -> OlderSegment {
-        // The first group may have been larger than the segment, whose file is then as large as the group.
+        // An empty segment takes a group of any size, so that the file can be longer than its zeros.
         let bytes = self.segment.size.max(self.end);
         let left = OlderSegment { at: self.at(), bytes, before: Some(self.before), last };
         self.rolls.leave(self.end, self.is_rolling);

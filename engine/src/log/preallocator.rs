@@ -73,8 +73,9 @@ struct State {
     goal: u64,
     /// Whether the segment is wanted as soon as possible, as small as allowed.
     urgent: bool,
-    /// The bytes that the segment must have for the writer, who cannot go on without it; the next failure is the last word
-    /// then. A group never goes beyond the zeros, where space could be missing.
+    /// The bytes that the writer's next group takes, once the writer cannot go on without the segment. The segment is
+    /// zeroed at least so far, because a group is written only to zeroed bytes, whose space is certain. From then on an
+    /// error that is no shortage is final, and the writer is given it.
     needed: Option<u64>,
     /// The segment, until the writer takes it, or why it cannot be made.
     ready: Option<Result<Segment, LogError>>,
@@ -86,7 +87,7 @@ struct State {
     removals: VecDeque<PathBuf>,
     /// How far the log is durable.
     durable: Reached,
-    /// Whether the milestone is to say so.
+    /// Whether `durable` is still to be written into the milestone.
     to_note: bool,
     /// Whether the thread is to end, after all removals.
     ending: bool,
@@ -135,8 +136,9 @@ impl State {
         }
     }
 
-    /// What the thread does next, having zeroed so much of the segment that it is making. The milestone and removals wait for
-    /// that segment, which the writer may need soon, unless it cannot be made at present (`is_pausing`).
+    /// What is done next, where so much of the segment that is being made is zeroed (`None`: it is not created). Work on
+    /// the segment goes first, but only up to the present goal; then come the milestone and the removals. While
+    /// `is_pausing`, after a shortage, the segment is passed over.
     fn task(&mut self, zeroed: Option<u64>, is_shrinking: bool, is_pausing: bool) -> Task {
         if self.ending {
             return self.removals.pop_front().map_or(Task::End, Task::Remove);
@@ -252,7 +254,7 @@ impl Preallocator {
         matches!(state.ready, Some(Ok(_)))
     }
 
-    /// The writer cannot go on without the segment, and with so many bytes. Tells whether [`take`](Self::take) would give
+    /// The writer cannot go on without a segment of at least so many bytes. Tells whether [`take`](Self::take) would give
     /// it; if not, the bell rings when it would.
     pub fn demand(&self, bytes: u64) -> bool {
         let mut state = self.shared.lock();
@@ -265,7 +267,7 @@ impl Preallocator {
         drop(self.until_ready(bytes));
     }
 
-    /// What the writer, who cannot go on without the segment, waits for.
+    /// The shortage that keeps the segment from being made, if the writer waits for it; otherwise `None`.
     pub fn shortage(&self) -> Option<LogError> {
         let state = self.shared.lock();
         state.shortage.clone().filter(|_| state.needed.is_some() && state.ready.is_none())
@@ -312,7 +314,8 @@ impl Preallocator {
         self.shared.tell(&mut state);
     }
 
-    /// Ends the thread after all removals. Returns the file of the segment that nobody took. No other segment can be had.
+    /// Ends the thread after all removals that wait. Returns the path of a segment that was being made, or was ready and
+    /// not taken, which is the caller's to remove. Afterwards `take` gives no segment.
     pub fn end(&mut self) -> Option<PathBuf> {
         let made = self.join();
         let ready = self.shared.lock().ready.take();
@@ -325,7 +328,8 @@ impl Preallocator {
         self.shared.tell(&mut state);
         drop(state);
         match std::mem::replace(&mut self.driver, Driver::Ended) {
-            // A panic of the thread has been printed by then, and left nothing to tidy that the next opening does not tidy.
+            // If the thread has panicked, its message is printed already, and whatever file it left is tidied by the next
+            // opening of the log. So the panic is ignored here.
             Driver::Thread(thread) => thread.join().ok().flatten(),
             Driver::Caller(mut maker) => {
                 while maker.work(maker.now) == Progress::More {}
@@ -344,7 +348,8 @@ impl Drop for Preallocator {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change of the state is one assignment, so a panic elsewhere leaves it whole.
+        // Nothing can panic between the assignments of one change, so that the state is consistent even if the lock is
+        // poisoned.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -358,7 +363,8 @@ impl Shared {
         self.lock().removals.pop_front()
     }
 
-    /// A failure from the time when nobody waited yet is not the last word: it is tried again.
+    /// Notes that the writer waits until a segment of so many bytes is ready. A failure from before is forgotten, so that
+    /// the segment is tried once more, and a ready one that is too small is handed back to be made larger.
     fn need(&self, state: &mut State, bytes: u64) {
         let is_first = state.needed.is_none();
         if is_first && matches!(state.ready, Some(Err(_))) {
@@ -387,7 +393,7 @@ struct Maker {
     retry_at: Option<Instant>,
     /// The time of this step.
     now: Instant,
-    /// What [`State::told`] was then.
+    /// The value of [`State::told`] when this step chose its task: a sleep ends as soon as it differs.
     told: u64,
     shared: Arc<Shared>,
 }
@@ -473,7 +479,8 @@ impl Maker {
         times.into_iter().flatten().filter(|at| *at > self.now).min()
     }
 
-    /// After a shortage it is looked first whether there is space now: to try would take it from others for a moment.
+    /// After a shortage the free space is looked at before a try: one that fails would for a moment take space that others
+    /// need.
     fn create(&mut self, sequence: u64) -> Result<(), LogError> {
         let least = self.shared.lock().least();
         if self.retry_at.is_some() && self.creator.free_bytes().is_some_and(|free| free < least) {
@@ -491,16 +498,17 @@ impl Maker {
             self.milestone.note_segment(segment, durable, self.now);
         }
         if self.retry_at.take().is_some() {
-            tracing::info!("the next log segment could be prepared");
+            tracing::info!("the next log segment has been prepared now: what was short is there again");
         }
         let segment = self.making.take();
         self.answer(segment.map(Ok));
         Ok(())
     }
 
-    /// Gives the space back that the unfinished segment took, unless the milestone names it: one that was ready and turned
-    /// out to be too small stays, and goes on from where it is. Where something is short, segments that wait to be removed go
-    /// first, and it is tried again, at once or by and by.
+    /// The segment could not be made. Its file is removed, unless the milestone names it already, because it was ready and
+    /// turned out to be too small: that file stays, and is zeroed further at the next try. If the error is a shortage, all
+    /// removals that wait are done at once and the try is repeated; if there are none, it is repeated after `RETRY`. Any
+    /// other error goes to the writer.
     fn give_up(&mut self, error: LogError) {
         let names = self.milestone.newest_sequence();
         if let Some(segment) = self.making.take_if(|segment| segment.sequence != names)
@@ -513,7 +521,7 @@ impl Maker {
             self.answer(Some(Err(error)));
         } else if !self.remove_all() {
             if self.retry_at.replace(self.now + RETRY).is_none() {
-                tracing::warn!("the next log segment cannot be prepared, which is tried again until it can: {error}");
+                tracing::warn!("the next log segment cannot be prepared now, and is tried again and again: {error}");
             }
             self.shared.lock().shortage = Some(error);
             self.ring();
@@ -630,7 +638,8 @@ mod tests {
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
-    /// A dataDir of its own may be full, or have gone.
+    /// Where the dataDir is another directory than the dataLogDir, its disk may be full, or it may have vanished: the
+    /// milestone cannot be written then, but segments can.
     #[test]
     fn a_milestone_that_cannot_be_written_keeps_no_segment_from_the_writer() {
         let (dir, preallocator) = start("unnoted");

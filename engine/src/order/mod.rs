@@ -11,8 +11,10 @@
 //!
 //! They become ZooKeeper's own transactions; [`keeper`](crate::keeper) has the list. The transaction of a multi tells what
 //! became of each member that was asked for, so that whoever has the request and the transaction can answer
-//! ([`answer`](crate::answer)): a member is one of the transaction's, or, of a remove-recursive, deletions up to that of
-//! the znode it names. One of Keeper's that changes nothing leaves a check, which has no effect.
+//! ([`answer`](crate::answer)): each member that was asked for stands for the next entry of the transaction. A
+//! remove-recursive that found something stands for the next several: deletions, of which the last deletes the znode that
+//! the member names. An operation of ClickHouse Keeper that changes nothing leaves a check of any version, which has no
+//! effect.
 
 mod outlook;
 mod removal;
@@ -56,8 +58,9 @@ pub struct Caller<'a> {
 }
 
 impl Database {
-    /// The transaction for a client's write, which `header` will stand before. A write that fails is a transaction too, an
-    /// error or a multi that changes nothing. `None`: there is nothing to change, which only Keeper's operations can ask for.
+    /// The transaction that a client's write becomes. `header` is what will be written in front of it. A write that fails
+    /// is a transaction too, an error or a multi that changes nothing. `None`: there is nothing to change, which only
+    /// Keeper's operations can ask for.
     pub fn order<'a>(&mut self, header: &TxnHeader, operation: &Operation<'a>, caller: Caller<'_>) -> Option<Txn<'a>> {
         let mut orderer = self.orderer(header, caller);
         let ordered = match operation {
@@ -96,7 +99,8 @@ impl Database {
         let bytes = || self.ephemerals_of(session).map(|path| path.len() + 4).sum::<usize>();
         let is_listed = self.ephemeral_count_of(session) <= LISTED_MAX && bytes() <= LISTED_BYTES_MAX;
         let list = || self.ephemerals_of(session).map(|path| Cow::Owned(path.to_owned())).collect();
-        // An empty list and not none at all, which no digest may follow.
+        // An empty list, and not `None`: a digest must not follow a close without a list, because a reader would take it
+        // for the list.
         Txn::CloseSession { ephemerals: Some(if is_listed { list() } else { Vec::new() }) }
     }
 }
@@ -192,7 +196,8 @@ impl Orderer<'_, '_> {
         Ok(Txn::Create { kind, path, data: request.data, acl, parent_cversion })
     }
 
-    /// A createTTL whose flags name no TTL mode passes ZooKeeper's check with a negative time, and breaks it later.
+    /// The time to live must fit the mode. A createTTL whose flags are of no TTL mode is refused too: ZooKeeper's check
+    /// lets it pass if its time is negative, and then ZooKeeper fails when it applies it.
     fn check_ttl(&self, mode: &Mode, request: &Create<'_>) -> Result<(), Code> {
         if mode.ttl && self.outlook.extended_types() == ExtendedTypes::Off {
             return Err(Code::Unimplemented);
@@ -383,8 +388,9 @@ fn nothing<'a>(path: &Text<'a>) -> Txn<'a> {
     Txn::Check { path: path.clone().unwrap_or_default(), version: -1 }
 }
 
-/// The transaction of a multi whose member at `index` has failed; `txns` are of those before it. Only where Keeper's members
-/// are among them can they be more than were asked for, and then nothing is kept of them.
+/// The transaction of a multi whose member at `index` has failed; `txns` are of those before it. A remove-recursive can
+/// have made several entries of one member. So in a multi with ClickHouse Keeper's operations the entries before the failed
+/// one are replaced by errors, one for each member, and the transaction has as many entries as there were members again.
 fn failed_multi<'a>(members: &[Member<'a>], mut txns: Vec<Txn<'a>>, index: usize, failed: Code) -> Txn<'a> {
     if members.iter().any(Member::is_keepers) {
         txns = vec![Txn::Error(0); index];

@@ -5,8 +5,8 @@
 //!      --pin--> Pin                                                       a view of one version, for a snapshot
 //! ```
 //!
-//! Numbers only grow: a version that was rolled back is never named again, and since only publishing makes a
-//! [`Root`], no reader ever gets one that could be rolled back.
+//! Numbers only grow: a version that was rolled back is never named again, and since only a commit makes a [`Root`], and a
+//! committed version is never rolled back, no reader ever gets one that could be.
 //!
 //! A reader has a slot that says how old a version it may still look at. What died in version d is freed when the
 //! newest published version and every slot are at d or later (and no pin sees it). The slot rises when the reader
@@ -103,7 +103,8 @@ pub(super) struct Shared {
     pub id: u64,
     pub hasher: Hasher,
     published: CachePadded<AtomicU64>,
-    /// The head and the garbage of a tree that was dropped.
+    /// The store of a tree that was dropped while readers or pins were left. It is freed with `Shared`, by the last of
+    /// them.
     estate: Mutex<Option<Store>>,
 }
 
@@ -119,7 +120,7 @@ impl Shared {
         self.published.load(Ordering::SeqCst)
     }
 
-    /// Leaves a store to the last reader or pin.
+    /// Keeps a dropped tree's store until the last reader or pin is gone.
     pub fn inherit(&self, store: Store) {
         *self.estate.lock().unwrap_or_else(PoisonError::into_inner) = Some(store);
     }
@@ -139,7 +140,8 @@ impl Readers {
 
     /// A reader that looks at `newest`, the published version.
     pub fn add(&mut self, shared: &Arc<Shared>, newest: Root) -> Reader {
-        // The look at the slot orders what a reader that is gone did before what the writer frees.
+        // `strong_count` gives no ordering. To load `OFFLINE`, which a dropped reader has stored with Release, makes that
+        // reader's reads happen before anything that the writer frees.
         self.slots.retain(|slot| Arc::strong_count(slot) > 1 || slot.load(Ordering::SeqCst) != OFFLINE);
         assert!(self.slots.len() < READERS_MAX, "a tree has at most {READERS_MAX} readers");
         let slot = Arc::new(CachePadded::new(AtomicU64::new(newest.version())));
@@ -155,8 +157,9 @@ impl Readers {
 
     /// Frees some of what nobody can see any more. Whether more waits.
     pub fn reclaim(&mut self, heap: &mut Heap, published: u64) -> bool {
-        // An old bound still holds, for slots only rise, or are taken from what is published; but one that can rise is
-        // looked at again.
+        // The bound of an earlier call stays valid: an awake reader's slot only rises, and a new or waking reader takes its
+        // slot from a version that is not older. It is computed again only if it is below the announced version, since only
+        // then can it have risen.
         if self.bound < published {
             self.bound = self.slots.iter().map(|slot| slot.load(Ordering::SeqCst)).fold(published, u64::min);
         }
@@ -217,7 +220,7 @@ impl Reader {
         self.root.version.number
     }
 
-    /// The newest version that was announced: every reader has it in its queue by now, or is about to.
+    /// The newest version that was announced. The replica puts a version into every reactor's queue before it announces it.
     pub fn published(&self) -> u64 {
         self.shared.published()
     }
@@ -246,7 +249,8 @@ impl Reader {
         if self.is_usable() && self.held < self.root.version.number {
             self.held = self.root.version.number;
             self.oldest = self.held;
-            // What was read of older versions was read before.
+            // Release: the reads of older versions happen before this store, so the writer, which loads it, frees nothing
+            // that is still being read.
             self.slot.store(self.held, Ordering::Release);
         }
     }
@@ -299,7 +303,8 @@ impl Pin {
 
 impl Drop for Pin {
     fn drop(&mut self) {
-        // What was read was read before.
+        // Release: what was read happens before this store, so the writer, which loads it, frees nothing that is still
+        // being read.
         self.released.store(true, Ordering::Release);
     }
 }

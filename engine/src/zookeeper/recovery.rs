@@ -11,9 +11,10 @@
 //! | a digest at a later zxid | at that transaction, which must be in the logs |
 //! | no digest | at the first transaction whose own digest agrees |
 //!
-//! A digest that does not agree may be a lie: ZooKeeper does not stop for a transaction that it is about to apply when it
-//! writes a snapshot's, and a leader computes a transaction's ahead. But the state that is left at the end must have the
-//! digest of the last transaction that has one.
+//! A digest that does not agree is no error by itself. ZooKeeper goes on applying while it writes a snapshot's digest, so
+//! that this digest and its zxid may not belong together; and a leader computes a transaction's digest before the
+//! transaction is applied. So a mismatch is forgotten when a later digest agrees. Where the last digest that was compared
+//! did not agree, recovery fails.
 
 use std::fmt;
 use std::io;
@@ -64,8 +65,8 @@ pub struct Recovered {
     pub torn: Vec<(PathBuf, u64)>,
     /// The last transaction at which the state had the digest that its writer computed.
     pub agreed: Option<Zxid>,
-    /// The first transaction, behind one at which the state was exact, at which it had another digest. A later one agreed
-    /// again.
+    /// The first transaction at which the state had another digest than its writer computed, although an earlier digest had
+    /// agreed. A later digest agreed again.
     pub disagreed: Option<Zxid>,
     /// Ephemerals that no living session owned, which were deleted, as a ZooKeeper does when it starts.
     pub orphans: u64,
@@ -121,7 +122,8 @@ pub enum RecoveryError {
     },
     /// The ACL of this znode is neither in the snapshot nor in the logs.
     NoAcl(String),
-    /// This znode has a time to live, and the rules know of none.
+    /// This znode's owner is a time to live, but extended types are off: a ZooKeeper would take it for an ephemeral of a
+    /// dead session, and delete it.
     TimeToLive(String),
 }
 
@@ -395,7 +397,8 @@ impl Replay {
     }
 }
 
-/// No transaction can give a znode an empty list.
+/// Whether the znode still has the empty ACL that the loader gives to a znode whose ACL the snapshot lacks. No transaction
+/// gives one.
 fn is_nobodys(znode: &crate::tree::Znode<'_>) -> bool {
     znode.acl().as_ref().is_some_and(|list| list.0.is_empty())
 }

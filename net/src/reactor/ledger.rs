@@ -50,12 +50,12 @@ pub struct Ledger {
     to_serve: SlotList,
     /// Connections whose znodes are being counted.
     to_count: VecDeque<ConnectionId>,
-    /// When this half of the turn began.
+    /// A turn has two halves: what comes in, and what goes out. When the present one began.
     now: Instant,
 }
 
-/// With how much unwritten output, and how much that waits behind its writes, a connection's next frame is still looked at,
-/// bytes.
+/// The most unwritten output, and the most bytes waiting behind its writes, that a connection may have for its next frame
+/// to be decoded.
 #[derive(Clone, Copy)]
 pub struct Allowance {
     output_max: usize,
@@ -93,7 +93,7 @@ impl Ledger {
         self.now
     }
 
-    /// Another half of a turn begins; returns when the last one did.
+    /// Begins a half of the turn, and returns when the half before it began.
     pub fn begin_half(&mut self, now: Instant) -> Instant {
         std::mem::replace(&mut self.now, now)
     }
@@ -128,8 +128,8 @@ impl Ledger {
         figures.connection_bytes.set(self.memory.held() as u64);
     }
 
-    /// What a connection is allowed at this moment. Where memory is scarce, it must have received all that it has asked for
-    /// before it is read from.
+    /// What a connection is allowed at this moment. While memory is scarce both are 0: a connection is not read from until
+    /// all its output is written and none of its reads waits.
     #[inline]
     pub fn allowance(&self) -> Allowance {
         match self.memory.is_scarce() {
@@ -240,7 +240,8 @@ impl Ledger {
         self.figures.own().outstanding.set(self.submitter.outstanding());
     }
 
-    /// Has a count gone on with later. The connection waits for nothing that comes before it.
+    /// Queues an unfinished count for its next slice, in a later turn. No earlier request of the connection may be
+    /// unanswered.
     pub fn postpone_count(&mut self, connection: &mut Connection, xid: i32, count: Count, received: Instant) {
         connection.pending.put_count(xid, count, received);
         self.to_count.push_back(connection.id);
@@ -305,7 +306,8 @@ impl Ledger {
         self.figures.own().sent.add(1);
     }
 
-    /// Counts an answer and its latency. `opcode`: `None` where the four-letter words do not tell what was answered.
+    /// Counts an answer and its latency. `opcode`: `None` for an answer with an error, of which `cons` does not tell the
+    /// operation.
     pub fn note_answer(
         &self,
         connection: &mut Connection,

@@ -83,7 +83,8 @@ impl Releases {
             if connection.stage == Stage::Flushing {
                 return;
             }
-            // How much may wait goes by how long the replies were going to be, and a write before them can make them longer.
+            // How many reads may wait is limited by how long their replies were going to be when they came, and a write
+            // before them can have made the replies longer. So the output is looked at again before each.
             if connection.is_far_behind() {
                 warn_of_output(connection);
                 return clients.close(slot);
@@ -96,7 +97,8 @@ impl Releases {
             ledger.owe(connection);
             clients.relieve();
         }
-        // The connection may have had to wait for this, and its next frames may have come.
+        // Reading from the connection may have been stopped until these reads had run. Frames that came meanwhile are
+        // served in the next turn.
         if let Some((connection, ledger)) = clients.at(slot)
             && connection.has_more()
         {

@@ -17,8 +17,8 @@ use crate::io::metadata::{Identity, Metadata};
 /// What direct writes are aligned and padded to, unless told otherwise.
 const UNIT: usize = 512;
 
-/// A handle on the files of one simulated machine, as they are between two crashes: what has a handle of the time before a
-/// crash is refused, as a process that the crash has ended cannot do anything any more.
+/// A handle on the files of one simulated machine. It is good until the next crash; after that its operations fail with
+/// EIO, because the process that held it would be dead.
 #[derive(Clone, Debug)]
 pub struct FileSystem {
     shared: Arc<Mutex<State>>,
@@ -28,14 +28,14 @@ pub struct FileSystem {
 /// What the disk was like just before something was done to it.
 #[derive(Clone, Debug)]
 pub struct Moment {
-    /// What was done, and to what; `None` for the moment at which it was asked for.
+    /// The operation that follows this moment, and its path; `None` where the moment was asked for.
     pub next: Option<(Operation, PathBuf)>,
     image: Image,
     unit: usize,
 }
 
 impl Moment {
-    /// The machine after a power cut in this moment; it goes its own way.
+    /// A new, independent machine with what a power cut in this moment leaves on the disk.
     pub fn crashed(&self, choice: &mut dyn Choice) -> FileSystem {
         FileSystem::of(State::new(self.image.crashed(choice), self.unit, 0))
     }
@@ -70,11 +70,11 @@ struct State {
     space: u64,
     faults: Faults,
     draws: Seeded,
-    /// Of everything that was changed.
+    /// How many operations have begun: the machine's clock.
     changes: u64,
-    /// How often each is open.
+    /// How many handles have each file open.
     open: BTreeMap<Node, u32>,
-    /// Which handle has it locked.
+    /// The handle that has each locked file.
     locked: BTreeMap<Node, u64>,
     handles: u64,
     under_way: Vec<UnderWay>,
@@ -82,7 +82,7 @@ struct State {
     recorded: Option<Vec<Moment>>,
 }
 
-/// When so many things had been changed.
+/// The simulated time after so many operations.
 fn time(changes: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_nanos(changes)
 }
@@ -114,7 +114,8 @@ impl State {
         Moment { next, image: self.image.clone(), unit: self.unit }
     }
 
-    /// The moment before an operation. Whether it is to be done.
+    /// Records the moment before an operation, if moments are recorded, and counts the operation. Returns whether it is to
+    /// be done; `false`: a fault leaves it out.
     fn begin(&mut self, operation: Operation, path: &Path) -> io::Result<bool> {
         if self.recorded.is_some() {
             let moment = self.moment(Some((operation, path.to_owned())));
@@ -155,7 +156,8 @@ impl State {
 }
 
 impl FileSystem {
-    /// An empty one. The seed decides where the caller does not.
+    /// An empty one. The seed decides what is left to chance where the caller gives no choice: which write completes, and
+    /// what a failed sync keeps.
     pub fn new(seed: u64) -> FileSystem {
         FileSystem::of(State::new(Image::new(), UNIT, seed))
     }
@@ -316,7 +318,7 @@ impl FileSystem {
             Ok(node) if state.image.is_directory(node) && access != Access::Read => return Err(error(libc::EISDIR)),
             Ok(node) => node,
             Err(_) if is_missing && makes => {
-                // Nothing can be opened that was left out.
+                // Whether it is left out does not matter here: a file that was not created cannot be opened.
                 state.begin(Operation::Create, path)?;
                 state.image.create_file(path)?
             }
@@ -344,7 +346,7 @@ impl FileSystem {
         }
     }
 
-    /// Whether this handle has the lock now.
+    /// Takes the lock for this handle if it is free. Returns whether this handle has it.
     pub(super) fn try_lock(&self, node: Node, handle: u64) -> io::Result<bool> {
         Ok(*self.state()?.locked.entry(node).or_insert(handle) == handle)
     }
