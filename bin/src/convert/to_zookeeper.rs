@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Instant;
 
+use paddock_consensus::Zxid;
 use paddock_engine::conversion::Own;
-use paddock_engine::database::Database;
 use paddock_engine::io::Files;
 use paddock_engine::zookeeper::{Compression, Directories, Epochs, Settings, recover, write_data_dir};
 use serde_json::json;
@@ -36,10 +36,13 @@ pub fn run(config: &Config, directory: &Path, answer: &mut Answer) -> Result<(),
     let written = write_data_dir(&Files::Real, directory, &pin.view(), zxid, &sessions, epochs, Compression::None)
         .map_err(failed)?;
     drop(pin);
-    read_back(directory, &database, &settings)?;
+    let content = Content { zxid, znodes: database.tree().len(), digest: database.tree().digest(), sessions };
+    // It is read back without being in memory twice.
+    drop(database);
+    content.read_back(directory, &settings)?;
 
     let bytes = std::fs::metadata(&written).map_err(failed)?.len();
-    let (znodes, digest) = (database.tree().len(), database.tree().digest());
+    let Content { znodes, digest, sessions, .. } = content;
     let file = written.display();
     answer.line(format_args!(
         "wrote {file} ({bytes} bytes): the state after transaction {zxid}, {znodes} znodes, {} sessions",
@@ -72,21 +75,27 @@ fn is_empty(directory: &Path) -> io::Result<bool> {
     }
 }
 
-/// Sees that a ZooKeeper would have the same state of it.
-fn read_back(directory: &Path, database: &Database, settings: &Settings) -> Result<(), ConvertError> {
-    let directories = Directories::new(directory, None);
-    let read = recover(&Files::Real, &directories, settings)
-        .map_err(|source| ConvertError::ReadBack { directory: directory.to_owned(), source })?;
-    let (is, was) = (&read.database, database);
-    let (tree, former) = (is.tree(), was.tree());
-    let what = if is.last_zxid() != was.last_zxid() {
-        format!("it is of transaction {}", is.last_zxid())
-    } else if tree.len() != former.len() || tree.digest() != former.digest() {
-        format!("{} znodes with the digest {:x}", tree.len(), tree.digest())
-    } else if !is.sessions().eq(was.sessions()) {
-        format!("{} sessions", is.sessions().len())
-    } else {
-        return Ok(());
-    };
-    Err(ConvertError::Differs { directory: directory.to_owned(), what })
+/// What a ZooKeeper must have of it.
+struct Content {
+    zxid: Zxid,
+    znodes: usize,
+    digest: u64,
+    /// With their timeouts, ms.
+    sessions: Vec<(i64, i32)>,
+}
+
+impl Content {
+    fn read_back(&self, directory: &Path, settings: &Settings) -> Result<(), ConvertError> {
+        let read = recover(&Files::Real, &Directories::new(directory, None), settings)
+            .map_err(|source| ConvertError::ReadBack { directory: directory.to_owned(), source })?;
+        let (tree, zxid) = (read.database.tree(), read.database.last_zxid());
+        let what = if (zxid, tree.len(), tree.digest()) != (self.zxid, self.znodes, self.digest) {
+            format!("{} znodes with the digest {:x} after {zxid}", tree.len(), tree.digest())
+        } else if !read.database.sessions().eq(self.sessions.iter().copied()) {
+            format!("{} sessions", read.database.sessions().len())
+        } else {
+            return Ok(());
+        };
+        Err(ConvertError::Differs { directory: directory.to_owned(), what })
+    }
 }

@@ -84,7 +84,9 @@ impl Source {
         if log::segment_count(&Files::Real, dir)? > 0 {
             return Ok(Source::Paddock(dir.to_owned()));
         }
-        for place in [dir.to_owned(), dir.join(VERSION_DIR)] {
+        // In a directory of ours the names of files mean something else.
+        let theirs = if is_inside(dir) { Vec::new() } else { vec![dir.to_owned(), dir.join(VERSION_DIR)] };
+        for place in theirs {
             let files =
                 LogFile::list(&Files::Real, &place).map_err(|source| LogCommandError::Path { path: place, source })?;
             if !files.is_empty() {
@@ -220,6 +222,11 @@ pub fn existing(dir: &Path) -> Result<(), LogCommandError> {
     if dir.is_dir() { Ok(()) } else { Err(LogCommandError::NoDirectory(dir.to_owned())) }
 }
 
+/// Whether it is the one inside a dataDir or dataLogDir, where the files of ours are.
+fn is_inside(dir: &Path) -> bool {
+    dir.parent().is_some_and(|parent| snapshot::snapshot_dir(parent) == dir)
+}
+
 /// What a directory without a log has, and where the log may be.
 fn instead_of_log(dir: &Path) -> Result<String, LogCommandError> {
     let snapshots = snapshot::list(&Files::Real, dir)?;
@@ -239,7 +246,7 @@ fn instead_of_log(dir: &Path) -> Result<String, LogCommandError> {
     }
     if let Some(theirs) = foreign_data(&Files::Real, dir) {
         instead += &format!("; {} holds snapshots of a ZooKeeper server, and no log", theirs.display());
-    } else if dir.parent().is_some_and(|parent| snapshot::snapshot_dir(parent) == dir) {
+    } else if is_inside(dir) {
         instead += "; this is the directory inside: give the one above it";
     }
     Ok(instead)

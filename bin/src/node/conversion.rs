@@ -279,12 +279,12 @@ pub fn convert(
         return Err(ConversionError::Changing { directory: directories(target).log_dir() });
     }
     let mut converted = Converted::of(&recovered);
-    let mut database = recovered.database;
+    let database = recovered.database;
     let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     let note = Conversion { zxid: database.last_zxid(), time, listing: before };
     let tree = database.tree();
     tell(Phase::Writing { bytes: tree.data_bytes() + tree.len() as u64 * ZNODE_BYTES });
-    let Placed { file, bytes } = target.place(&mut database, &settings.seed, &note)?;
+    let Placed { file, bytes } = target.place(database, &settings.seed, &note)?;
     (converted.file, converted.file_bytes, converted.time) = (file, bytes, began.elapsed());
     Ok(converted)
 }

@@ -4,12 +4,14 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use paddock_consensus::Zxid;
+
 use super::{Conversion, Own, OwnError};
 use crate::database::Database;
 use crate::io::{Files, advice};
 use crate::log::{self, LogError};
 use crate::snapshot::{self, SnapshotError};
-use crate::tree::HashSeed;
+use crate::tree::{ExtendedTypes, HashSeed};
 
 /// What is in place.
 #[derive(Debug)]
@@ -96,7 +98,7 @@ impl Target<'_> {
     /// If the state is that after another transaction.
     pub fn place(
         &self,
-        database: &mut Database,
+        mut database: Database,
         seed: &HashSeed,
         conversion: &Conversion,
     ) -> Result<Placed, PlacementError> {
@@ -108,8 +110,11 @@ impl Target<'_> {
             return Err(PlacementError::Exists(directory));
         }
         files.create_dir(&directory).map_err(failed)?;
-        let written = write(files, data_dir, database, seed).map_err(failed)?;
-        read_back(files, written.unpublished(), database)?;
+        let written = write(files, data_dir, &mut database, seed).map_err(failed)?;
+        let (content, extended_types) = (Content::of(&database), database.rules.extended_types);
+        // It is read back without being in memory twice.
+        drop(database);
+        content.read_back(files, written.unpublished(), extended_types)?;
         // From here on there is nothing that counts, until the snapshot has its name. What is there goes before the note
         // that says what it was.
         for (_, path) in snapshot::list(files, data_dir).map_err(failed)?.iter().rev() {
@@ -141,20 +146,35 @@ fn write(
     snapshot::write(files, data_dir, &pin.view(), zxid, seed, &sessions, &mut || true)
 }
 
-/// Sees that the file holds what was written.
-fn read_back(files: &Files, file: &Path, database: &Database) -> Result<(), PlacementError> {
-    let loaded = snapshot::load(files, file, database.rules.extended_types);
-    let loaded = loaded.map_err(|error: SnapshotError| PlacementError::ReadBack(error.to_string()))?;
-    let (tree, read) = (database.tree(), &loaded.tree);
-    let sessions = loaded.sessions.iter().map(|(session, timeout)| (*session, *timeout));
-    if loaded.zxid != database.last_zxid() || read.len() != tree.len() || read.digest() != tree.digest() {
-        let what = format!("{} znodes with the digest {:x} after {}", read.len(), read.digest(), loaded.zxid);
-        return Err(PlacementError::ReadBack(what));
+/// What a snapshot must hold.
+struct Content {
+    zxid: Zxid,
+    znodes: usize,
+    digest: u64,
+    /// With their timeouts, ms.
+    sessions: Vec<(i64, i32)>,
+}
+
+impl Content {
+    fn of(database: &Database) -> Content {
+        let tree = database.tree();
+        let (zxid, sessions) = (database.last_zxid(), database.sessions().collect());
+        Content { zxid, znodes: tree.len(), digest: tree.digest(), sessions }
     }
-    if !sessions.eq(database.sessions()) {
-        return Err(PlacementError::ReadBack(format!("{} sessions", loaded.sessions.len())));
+
+    fn read_back(&self, files: &Files, file: &Path, extended_types: ExtendedTypes) -> Result<(), PlacementError> {
+        let loaded = snapshot::load(files, file, extended_types);
+        let loaded = loaded.map_err(|error: SnapshotError| PlacementError::ReadBack(error.to_string()))?;
+        let (znodes, digest) = (loaded.tree.len(), loaded.tree.digest());
+        if (loaded.zxid, znodes, digest) != (self.zxid, self.znodes, self.digest) {
+            let what = format!("{znodes} znodes with the digest {digest:x} after {}", loaded.zxid);
+            return Err(PlacementError::ReadBack(what));
+        }
+        if !loaded.sessions.iter().map(|(session, timeout)| (*session, *timeout)).eq(self.sessions.iter().copied()) {
+            return Err(PlacementError::ReadBack(format!("{} sessions", loaded.sessions.len())));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -190,7 +210,7 @@ mod tests {
 
     fn convert(files: &Files, dirs: (&Path, &Path), zxid: i64) -> Result<(), PlacementError> {
         let target = Target { files, data_dir: dirs.0, log_dir: dirs.1 };
-        target.place(&mut state(zxid), &SEED, &note(zxid)).map(|_| ())
+        target.place(state(zxid), &SEED, &note(zxid)).map(|_| ())
     }
 
     /// What a start would have: the state of the newest snapshot, unless anything tells of more.
