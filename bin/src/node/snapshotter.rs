@@ -117,7 +117,7 @@ impl Snapshotter {
         let is_taken = match &mut self.driver {
             Driver::Thread(thread) => thread.order(order),
             Driver::Caller(taker) => {
-                taker.order(order, Instant::now());
+                taker.order(order);
                 true
             }
         };
@@ -216,7 +216,7 @@ fn drive(
 ) {
     let go_on = &mut || !stopping.load(Ordering::Relaxed);
     for (order, kept) in orders {
-        taker.order(order, Instant::now());
+        taker.order(order);
         // The last steps give space back, and the log may be trimmed meanwhile.
         loop {
             let progress = taker.work(Instant::now(), go_on);
@@ -244,13 +244,16 @@ fn drive(
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
     use std::sync::Arc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use mio::{Events, Poll, Token};
     use paddock_consensus::Zxid;
     use paddock_engine::database::{Database, Rules};
     use paddock_engine::io::Files;
+    use paddock_engine::io::simulated::FileSystem;
+    use paddock_engine::progress::Progress;
     use paddock_engine::tree::HashSeed;
     use paddock_net::doorbell::Doorbell;
 
@@ -285,6 +288,32 @@ mod tests {
         assert_eq!(tree.garbage_bytes(), 0);
         snapshotter.stop();
         fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn on_simulated_files_each_step_is_asked_for() {
+        let machine = FileSystem::new(1);
+        let files = Files::Simulated(machine.clone());
+        files.create_dir(Path::new("/data/paddock-1")).unwrap();
+        let poll = Poll::new().unwrap();
+        let bell = Arc::new(Doorbell::new(poll.registry(), Token(7)).unwrap());
+        let settings = Settings { files, data_dir: "/data".into(), seed: HashSeed([7; 16]), retain: None };
+        let mut snapshotter = Snapshotter::start(settings, bell).unwrap();
+        let mut database = Database::new(HashSeed([7; 16]), Rules::default());
+        let tree = database.tree_mut();
+        let sealed = tree.seal();
+        tree.publish(sealed);
+        snapshotter.take(tree.pin().unwrap(), Zxid(1), Vec::new());
+        snapshotter.note_kept(Zxid(1));
+        let before = machine.moment().pending();
+        assert_eq!(snapshotter.work(Instant::now()), Progress::More);
+        assert!(machine.moment().pending() > before, "the first step has written it");
+        snapshotter.work(Instant::now());
+        assert!(snapshotter.poll_done().is_none() && !snapshotter.is_idle(), "nobody has said since that it is kept");
+        snapshotter.note_kept(Zxid(1));
+        snapshotter.work(Instant::now());
+        assert_eq!(snapshotter.poll_done().unwrap().zxid, Zxid(1));
+        assert!(snapshotter.is_idle());
     }
 
     #[test]

@@ -278,7 +278,7 @@ impl Workload {
         tree.reclaim();
         let Some(pin) = tree.pin() else { return Ok(()) };
         let sessions = self.database.sessions().collect();
-        self.taker.order(Order { pin, zxid, sessions }, self.now);
+        self.taker.order(Order { pin, zxid, sessions });
         self.taking = Some(zxid);
         self.log().roll();
         Ok(())

@@ -49,8 +49,8 @@ pub struct Done {
 pub struct Taker {
     settings: Settings,
     stage: Stage,
-    /// When the order came.
-    began: Instant,
+    /// When the last order was begun; `None` before the first.
+    began: Option<Instant>,
     /// What has become of the last order, until it is asked for: `None` inside if there is no snapshot.
     outcome: Option<Option<Done>>,
     /// Removed files whose space is given back.
@@ -65,16 +65,16 @@ enum Stage {
 
 impl Taker {
     pub fn new(settings: Settings) -> Taker {
-        Taker { settings, stage: Stage::Idle, began: Instant::now(), outcome: None, removed: Vec::new() }
+        Taker { settings, stage: Stage::Idle, began: None, outcome: None, removed: Vec::new() }
     }
 
     /// Begins with a snapshot.
     ///
     /// # Panics
     /// If another one is being taken.
-    pub fn order(&mut self, order: Order, now: Instant) {
+    pub fn order(&mut self, order: Order) {
         assert!(matches!(self.stage, Stage::Idle), "one snapshot at a time");
-        (self.stage, self.began) = (Stage::Ordered(order), now);
+        self.stage = Stage::Ordered(order);
     }
 
     /// Whether it is written, and counts as soon as it is known that what it holds is kept.
@@ -106,6 +106,7 @@ impl Taker {
         match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Ordered(order) => {
                 let zxid = order.zxid;
+                self.began = Some(now);
                 match self.write(order, go_on) {
                     Ok(written) => self.stage = Stage::Written { zxid, written, is_kept: false },
                     Err(error) => self.fail(zxid, &error),
@@ -142,7 +143,7 @@ impl Taker {
     ) -> io::Result<Done> {
         let (znodes, bytes) = (written.znodes, written.bytes);
         let path = written.publish()?;
-        let millis = now.saturating_duration_since(self.began).as_millis() as u64;
+        let millis = self.began.map_or(0, |began| now.saturating_duration_since(began).as_millis() as u64);
         tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
         Ok(Done { zxid, millis, oldest_kept: self.purge(go_on) })
     }

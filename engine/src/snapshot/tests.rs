@@ -188,7 +188,7 @@ fn ordered(zxid: i64) -> (FileSystem, Taker) {
     let mut tree = tree();
     let _sealed = tree.seal();
     let pin = tree.pin().unwrap();
-    taker.order(Order { pin, zxid: Zxid(zxid), sessions: Vec::new() }, Instant::now());
+    taker.order(Order { pin, zxid: Zxid(zxid), sessions: Vec::new() });
     (machine, taker)
 }
 
