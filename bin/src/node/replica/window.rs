@@ -90,6 +90,33 @@ impl Window {
         self.trim();
     }
 
+    /// The log ends with transaction `last` from here on: whatever came after it goes.
+    ///
+    /// # Panics
+    /// If that is a transaction which is committed, or if `last` is neither here nor the last one before what is.
+    pub fn cut_after(&mut self, last: Zxid) {
+        assert!(last >= self.committed, "transaction {} is committed and not cut off after {last}", self.committed);
+        assert!(self.has(last), "transaction {last} is not in the window, which cannot end with it");
+        while let Some(newest) = self.records.pop_back_if(|newest| newest.zxid > last) {
+            self.bytes -= newest.length;
+            self.cut_chunks_at(newest);
+        }
+    }
+
+    /// The log begins anew behind transaction `last`, which is committed: no record is here any more.
+    pub fn restart(&mut self, last: Zxid) {
+        *self = Window { spare: self.spare.take(), ..Window::with_bounds(last, self.transactions_max, self.bytes_max) };
+    }
+
+    /// Keeps nothing of the chunks from where this record began.
+    fn cut_chunks_at(&mut self, Record { chunk, start, .. }: Record) {
+        let kept = usize::try_from(chunk - self.first_chunk).expect("there are few chunks") + 1;
+        self.chunks.truncate(kept);
+        if let Some(last) = self.chunks.back_mut() {
+            last.truncate(start);
+        }
+    }
+
     /// Whether this is the last transaction before the first record, or one whose record is here.
     pub fn has(&self, zxid: Zxid) -> bool {
         zxid == self.before || self.records.binary_search_by_key(&zxid, |record| record.zxid).is_ok()
@@ -206,6 +233,52 @@ mod tests {
         assert_eq!((window.has(Zxid(5)), zxids(&window, 5, 9, 30)), (true, Some(vec![])), "one that is too long");
         push(&mut window, 6..=6, 10);
         assert_eq!(zxids(&window, 5, 9, 10), Some(vec![6]));
+    }
+
+    #[test]
+    fn what_is_cut_off_goes_and_others_take_its_place() {
+        const LENGTH: usize = CHUNK_BYTES / 3;
+        let mut window = Window::with_bounds(Zxid(4), 100, 1 << 30);
+        push(&mut window, 5..=14, LENGTH);
+        window.commit(Zxid(6));
+        window.cut_after(Zxid(14));
+        assert_eq!(zxids(&window, 4, 99, LENGTH).map(|all| all.len()), Some(10), "there is nothing after the last");
+        window.cut_after(Zxid(9));
+        assert_eq!((zxids(&window, 4, 99, LENGTH), window.last()), (Some((5..=9).collect()), Zxid(9)));
+        assert_eq!((window.bytes, window.chunks.len()), (5 * LENGTH, 2));
+        push(&mut window, 10..=11, LENGTH);
+        push(&mut window, 1 << 32..=1 << 32, LENGTH);
+        assert_eq!(zxids(&window, 8, i64::MAX, LENGTH), Some(vec![9, 10, 11, 1 << 32]));
+        window.cut_after(Zxid(6));
+        assert_eq!(zxids(&window, 4, 99, LENGTH), Some(vec![5, 6]), "what is committed stays");
+        let mut window = Window::with_bounds(Zxid(4), 100, 1 << 30);
+        push(&mut window, 5..=6, 10);
+        window.cut_after(Zxid(4));
+        assert_eq!((window.last(), window.bytes, zxids(&window, 4, 99, 10)), (Zxid(4), 0, Some(vec![])));
+        push(&mut window, 5..=5, 20);
+        window.commit(Zxid(5));
+        assert_eq!(zxids(&window, 4, 99, 20), Some(vec![5]));
+    }
+
+    #[test]
+    #[should_panic(expected = "is committed")]
+    fn nothing_is_cut_off_that_is_committed() {
+        let mut window = Window::with_bounds(Zxid(4), 100, 1 << 20);
+        push(&mut window, 5..=6, 10);
+        window.commit(Zxid(6));
+        window.cut_after(Zxid(5));
+    }
+
+    #[test]
+    fn it_begins_anew_behind_another_state() {
+        let mut window = Window::with_bounds(Zxid(4), 3, 1 << 20);
+        push(&mut window, 5..=7, 10);
+        window.restart(Zxid(2));
+        assert_eq!((window.last(), window.bytes, zxids(&window, 2, 99, 10)), (Zxid(2), 0, Some(vec![])));
+        push(&mut window, 3..=8, 10);
+        assert_eq!(zxids(&window, 2, 99, 10).map(|all| all.len()), Some(6), "none of them is committed");
+        window.commit(Zxid(8));
+        assert_eq!(zxids(&window, 5, 99, 10), Some(vec![6, 7, 8]), "its bounds are as before");
     }
 
     #[test]
