@@ -172,10 +172,14 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
 fn settle(files: &Files, config: &Config) -> Result<(), NodeError> {
     let target = Target { files, data_dir: &config.data_dir, log_dir: &config.data_log_dir };
     let settings = config.convert.then(|| conversion_settings(config)).transpose().map_err(NodeError::Recovery)?;
-    let order = match &config.file {
-        Some(file) => format!("paddock convert --from-zookeeper {}", file.display()),
-        None => format!("paddock convert --from-zookeeper --data-dir {}", config.data_dir.display()),
-    };
+    let mut order = "paddock convert --from-zookeeper ".to_owned();
+    match &config.file {
+        Some(file) => order += &file.display().to_string(),
+        None => order += &format!("--data-dir {}", config.data_dir.display()),
+    }
+    if config.file.is_none() && config.data_log_dir != config.data_dir {
+        order += &format!(" --data-log-dir {}", config.data_log_dir.display());
+    }
     let converted = conversion::settle(&target, settings.as_ref(), &order).map_err(NodeError::Conversion)?;
     for line in converted.iter().flat_map(Converted::lines) {
         tracing::info!("conversion from ZooKeeper: {line}");

@@ -5,7 +5,7 @@ use crate::{
 };
 use paddock_tests::records::flags;
 use paddock_tests::request::Request;
-use paddock_tests::server::{Kind, Server};
+use paddock_tests::server::{Kind, Server, TempDir};
 use std::os::unix::fs::FileExt;
 
 fn went_on(theirs: &mut Server, path: &str) {
@@ -129,6 +129,20 @@ fn a_damaged_log_is_told_and_can_be_cut() {
     ours.restart();
     assert!(content(&ours).len() < MANY + 10);
     client(&ours).ok(&Request::exists("/many-98", false));
+}
+
+#[test]
+fn a_refusal_without_a_file_names_the_directories() {
+    let dir = TempDir::new("directories");
+    let [data, logs] = ["data", "logs"].map(|name| dir.path().join(name));
+    std::fs::create_dir_all(data.join("version-2")).expect("it can be made");
+    std::fs::write(data.join("version-2/snapshot.0"), b"ZooKeeper's").expect("it is writable");
+    let [data, logs] = [data.display().to_string(), logs.display().to_string()];
+    let properties = [format!("-DdataDir={data}"), format!("-DdataLogDir={logs}"), "-DclientPort=0".to_owned()];
+    let arguments: Vec<&str> = ["serve"].into_iter().chain(properties.iter().map(String::as_str)).collect();
+    let (said, code) = run(&arguments, &[]);
+    assert_names(&said, &[&format!("`paddock convert --from-zookeeper --data-dir {data} --data-log-dir {logs}`")]);
+    assert_eq!(code, 3);
 }
 
 #[test]
