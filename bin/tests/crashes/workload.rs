@@ -200,8 +200,6 @@ impl Workload {
             // After a failed write or sync a server ends.
             Err(Failure::Log(_)) if self.mix.failures => {
                 self.steps.failures += 1;
-                self.machine.clear_faults();
-                self.machine.set_space(u64::MAX);
                 self.crash()
             }
             Err(Failure::Log(error)) => Err(error.to_string()),
@@ -414,7 +412,14 @@ impl Workload {
         if self.mix.failures {
             self.machine.clear_faults();
         }
-        let recovered = recover(&self.files, &self.setup, &self.history)?;
+        let mut recovered = recover(&self.files, &self.setup, &self.history);
+        if recovered.is_err() && self.mix.failures {
+            // It was the disk, perhaps, which a person has mended; what it lost stays lost.
+            self.steps.failures += 1;
+            self.mend_and_cut_power();
+            recovered = recover(&self.files, &self.setup, &self.history);
+        }
+        let recovered = recovered?;
         let (last, snapshot) = (recovered.database.last_zxid().0, recovered.snapshot.map_or(0, |zxid| zxid.0));
         let expected = self.expected.last().expect("something is expected");
         if last < expected.least || last > expected.most || snapshot < expected.snapshot {
@@ -429,13 +434,19 @@ impl Workload {
 
     /// The power goes, and the server starts again.
     fn crash(&mut self) -> Result<(), String> {
-        self.machine = self.machine.crash(&mut self.draws);
-        self.files = Files::Simulated(self.machine.clone());
+        self.mend_and_cut_power();
         let since = self.machine.recorded_count();
         self.forget_snapshot();
         self.log = None;
         self.steps.crashes += 1;
         self.start(since)
+    }
+
+    fn mend_and_cut_power(&mut self) {
+        self.machine.clear_faults();
+        self.machine.set_space(u64::MAX);
+        self.machine = self.machine.crash(&mut self.draws);
+        self.files = Files::Simulated(self.machine.clone());
     }
 
     /// For some steps the disk is full.
@@ -454,7 +465,14 @@ impl Workload {
 
     /// One of the next operations fails.
     fn break_the_disk(&mut self) -> Result<(), Failure> {
-        let operations = [Operation::Complete, Operation::SyncFile, Operation::SyncDirectory, Operation::Rename];
+        let operations = [
+            Operation::Complete,
+            Operation::Complete,
+            Operation::Write,
+            Operation::SyncFile,
+            Operation::SyncDirectory,
+            Operation::Rename,
+        ];
         let operation = operations[self.draws.choose(operations.len())];
         let skipped = self.draws.choose(3) as u64;
         self.machine.add_fault(Fault { operation, skipped, times: 1, effect: Effect::Fails(libc::EIO) });
