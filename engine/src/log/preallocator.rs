@@ -486,8 +486,11 @@ impl Maker {
         if self.retry_at.is_some() && self.creator.free_bytes().is_some_and(|free| free < least) {
             return Err(LogError::NoSpace { dir: self.creator.directory().to_owned() });
         }
-        self.making = Some(self.creator.create(sequence)?);
-        Ok(())
+        let segment = self.making.insert(self.creator.create(sequence)?);
+        // At once: a sync of this directory that fails for somebody else, say for the milestone, may lose the name, and the
+        // next sync would not tell.
+        let synced = self.creator.files().sync_dir(self.creator.directory());
+        synced.map_err(|error| LogError::io("create the log segment", &segment.path, error))
     }
 
     /// The segment counts from now on, and the milestone knows of it before the writer if it can be written.
@@ -590,12 +593,14 @@ mod tests {
 
     use paddock_consensus::Zxid;
 
-    use super::{LiveMilestone, Maker, Preallocator, Shared, State, Task};
+    use super::{LiveMilestone, Maker, Preallocator, Shared, State, Task, ZERO_BYTES};
+    use crate::io::simulated::{Effect, Every, Fault, FileSystem, Operation};
     use crate::io::{Bell, Files};
     use crate::log::milestone::{Extent, FoundMilestone, Milestone, MilestoneFile, Reached};
     use crate::log::segment::Creator;
     use crate::log::segment_path::SegmentPath;
     use crate::log::{GroupNumber, LogError};
+    use crate::progress::Progress;
 
     const FIRST_BYTES: u64 = 4 << 20;
 
@@ -782,5 +787,29 @@ mod tests {
         assert!(error.contains(obstacle.to_str().unwrap()), "{error}");
         assert_eq!(preallocator.end(), None);
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    /// Its failed sync may take with it what was pending in the directory, and the next sync would not tell.
+    #[test]
+    fn a_milestone_whose_sync_fails_does_not_lose_the_next_segment() {
+        for seed in 0..8 {
+            let machine = FileSystem::new(seed);
+            let files = Files::Simulated(machine.clone());
+            let (creator, _) = Creator::new(&files, Path::new("/paddock-1"), 1).unwrap();
+            let dir = Path::new("/");
+            let milestone = LiveMilestone::new(dir, MilestoneFile::new(&files, dir, &FoundMilestone::Nothing));
+            let bell = Bell::new(&files).unwrap();
+            let mut preallocator = Preallocator::start(creator, milestone, NOTHING, FIRST_BYTES, bell).unwrap();
+            preallocator.order(2, FIRST_BYTES, NOTHING);
+            preallocator.pace(ZERO_BYTES as u64, FIRST_BYTES);
+            while preallocator.work(Instant::now()) == Progress::More {}
+            preallocator.note(NOTHING);
+            let effect = Effect::Fails(libc::EIO);
+            machine.add_fault(Fault { operation: Operation::SyncDirectory, skipped: 0, times: 1, effect });
+            preallocator.work(Instant::now());
+            let segment = preallocator.take(1).unwrap();
+            let left = Files::Simulated(machine.moment().crashed(&mut Every::default()));
+            assert!(left.exists(&segment.path).unwrap(), "seed {seed}");
+        }
     }
 }
