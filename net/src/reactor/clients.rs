@@ -74,12 +74,14 @@ impl Clients {
     }
 
     /// Another serving period begins: every connection is closed, and nothing of what they have asked goes on. What they
-    /// were told before is written as far as they take it at once.
+    /// were told before is written as far as they take it at once. Those that have taken all of it linger, as far as there is
+    /// room, so that no reset takes it away from them: something may have come that is not read.
     pub fn begin_period(&mut self, period: Period) {
         self.write_all();
         let slots: Vec<u32> = self.connections.iter().map(|connection| connection.id.slot).collect();
         for slot in slots {
-            self.close(slot);
+            let is_told = self.at(slot).is_some_and(|(connection, _)| connection.unwritten() == 0);
+            if is_told && self.lingering.has_room() { self.finish(slot) } else { self.close(slot) }
         }
         self.ledger.begin_period(period);
     }

@@ -271,7 +271,7 @@ fn step(
 fn handshake(connection: &mut Connection, ledger: &mut Ledger, zxid: i64, payload: &[u8]) -> Verdict {
     let Ok(request) = ConnectRequest::read(payload) else { return Verdict::Close };
     ledger.note_received(connection);
-    if ledger.serve() == Serve::No {
+    if ledger.serving() == Serve::No {
         return Verdict::Close;
     }
     let handshake = match request.session {
@@ -283,7 +283,7 @@ fn handshake(connection: &mut Connection, ledger: &mut Ledger, zxid: i64, payloa
         tracing::debug!(address = %connection.address, "too many handshakes in this time; a connection was closed");
         return Verdict::Close;
     }
-    if ledger.serve() == Serve::ReadOnly && request.read_only != Some(true) {
+    if ledger.serving() == Serve::ReadOnly && request.read_only != Some(true) {
         tracing::info!(address = %connection.address, "a client that wants to write is not served while writes are not");
         return Verdict::Close;
     }
@@ -380,7 +380,7 @@ fn dispatch(
         | opcode::SET_ACL
         | opcode::RECONFIG
         | opcode::MULTI => write(connection, ledger, view, header, body),
-        opcode::SYNC if ledger.serve() == Serve::ReadOnly => {
+        opcode::SYNC if ledger.serving() == Serve::ReadOnly => {
             ledger.reject_in_turn(connection, header.xid, view.zxid(), Code::NotReadOnly);
         }
         opcode::SYNC => {
@@ -438,7 +438,7 @@ fn wait_to_read(
 
 fn write(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView, header: RequestHeader, body: &[u8]) {
     let RequestHeader { xid, opcode } = header;
-    if ledger.serve() == Serve::ReadOnly {
+    if ledger.serving() == Serve::ReadOnly {
         return ledger.reject_in_turn(connection, xid, view.zxid(), Code::NotReadOnly);
     }
     let body = ledger.submitter.append_body(body);

@@ -100,7 +100,7 @@ impl Ledger {
 
     /// How clients are served.
     #[inline]
-    pub fn serve(&self) -> Serve {
+    pub fn serving(&self) -> Serve {
         self.period.serve
     }
 

@@ -57,6 +57,11 @@ impl Lingering {
         self.sockets.len()
     }
 
+    /// Whether there may be one more without another being closed for it.
+    pub fn has_room(&self) -> bool {
+        self.sockets.len() < SOCKETS_MAX
+    }
+
     /// Tells the client that nothing follows, and waits for it to close the socket.
     pub fn add(&mut self, stream: TcpStream, now: Instant, registry: &Registry, descriptors: &Descriptors) {
         let token = self.next_token();

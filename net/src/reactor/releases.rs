@@ -43,7 +43,7 @@ impl Releases {
                 Next::Version(version) => self.take_version(clients, version),
                 Next::Serve(period) => clients.begin_period(period),
                 Next::State(state) => {
-                    assert_eq!(clients.ledger.serve(), Serve::No, "nobody sees two states");
+                    assert_eq!(clients.ledger.serving(), Serve::No, "nobody sees two states");
                     self.view.replace(state);
                     announced = self.view.announced();
                 }
@@ -151,14 +151,14 @@ fn take_answer(clients: &mut Clients, answer: &Answer, zxid: i64, bytes: &[u8]) 
             connection.timeout = *timeout;
             connection.stage = Stage::Established;
             let password = password_of(*session);
-            let read_only = connection.with_flag.then_some(ledger.serve() == Serve::ReadOnly);
+            let read_only = connection.with_flag.then_some(ledger.serving() == Serve::ReadOnly);
             write_response(*timeout, *session, password, read_only, connection.output.tail());
             let greeted = connection.greeted;
             ledger.note_answer(connection, Some(opcode::CREATE_SESSION), 0, zxid, greeted);
             ledger.serve_again(connection);
         }
         AnswerKind::Refused => {
-            let read_only = connection.with_flag.then_some(ledger.serve() == Serve::ReadOnly);
+            let read_only = connection.with_flag.then_some(ledger.serving() == Serve::ReadOnly);
             write_refusal(read_only, connection.output.tail());
             connection.session = 0;
             ledger.note_sent(connection);

@@ -659,6 +659,20 @@ fn a_period_begins_when_the_versions_before_it_are_announced() {
 }
 
 #[test]
+fn no_reset_takes_away_what_was_told_at_the_end_of_a_period() {
+    let mut world = World::new(settings());
+    let mut stream = world.greet(1);
+    stream.write_all(&exists(1, "/new")).unwrap();
+    world.turn_until_received(2);
+    world.serve(2, Serve::No);
+    assert_eq!((world.reactor.clients.connections.len(), world.reactor.clients.lingering()), (0, 1));
+    stream.write_all(&exists(2, "/new")).unwrap();
+    world.turn();
+    assert_eq!(replies(&read_to_end(&mut world, stream).unwrap()), [(1, world.zxid, NOT_THERE)]);
+    world.turn_until(|world| world.reactor.clients.lingering() == 0);
+}
+
+#[test]
 fn another_state_takes_the_place_of_the_one_before() {
     let mut world = World::new(settings());
     let mut stream = world.greet(1);

@@ -15,7 +15,7 @@ const BUSY: &str = "Too many ask for the connections of this server at this mome
 pub fn answer(clients: &mut Clients, slot: u32, word: Word) {
     let Some((connection, ledger)) = clients.at(slot) else { return };
     ledger.note_received(connection);
-    match four_letter::answer(word, ledger.serve(), ledger.figures.status()) {
+    match four_letter::answer(word, ledger.serving(), ledger.figures.status()) {
         Reply::Text(text) => ledger.say(connection, &text),
         Reply::Connections { long } => inquire(clients, slot, long),
     }
