@@ -84,7 +84,7 @@ fn module_of(file: &str) -> Option<ModulePath> {
     Some(pieces)
 }
 
-/// One path that a `use` names.
+/// One path that a `use` names, or the code.
 struct Import {
     path: ModulePath,
     is_public: bool,
@@ -106,6 +106,31 @@ fn imports(text: &str) -> Vec<Import> {
         }
     }
     found
+}
+
+/// The paths from `crate` or `super` on that the code of a file names before its tests, beside its `use` lines and comments.
+fn inline_paths(text: &str) -> Vec<ModulePath> {
+    let text = text.split("\nmod tests {").next().unwrap_or_default();
+    let mut is_in_use = false;
+    let mut code = String::new();
+    for line in text.lines() {
+        let line = line.split("//").next().unwrap_or_default();
+        let is_begin = ["use ", "pub use ", "pub(crate) use ", "pub(super) use "]
+            .iter()
+            .any(|word| line.trim_start().starts_with(word));
+        is_in_use |= is_begin;
+        if !is_in_use {
+            code.push_str(line);
+            code.push('\n');
+        }
+        is_in_use &= !line.contains(';');
+    }
+    let is_of_path = |character: char| character.is_alphanumeric() || character == '_' || character == ':';
+    let starts = ["crate::", "super::"].iter().flat_map(|word| code.match_indices(word)).map(|(start, _)| start);
+    // Within a longer path it is no start, and in `pub(in crate::a)` no use.
+    let starts = starts.filter(|&start| !code[..start].ends_with(is_of_path) && !code[..start].ends_with("(in "));
+    let path = |start: usize| code[start..].split(|character| !is_of_path(character)).next().unwrap_or_default();
+    starts.flat_map(|start| paths(path(start))).collect()
 }
 
 /// `a::{b, c::{d, e}}` is `a::b`, `a::c::d`, and `a::c::e`.
@@ -151,7 +176,8 @@ impl Uses {
         }
         for (module, file) in uses.files.clone() {
             let re_exports = file.ends_with("mod.rs") || file == "lib.rs";
-            for import in imports(&texts[&file]) {
+            let inline = inline_paths(&texts[&file]).into_iter().map(|path| Import { path, is_public: false });
+            for import in imports(&texts[&file]).into_iter().chain(inline) {
                 let target = uses.whole(&module, import.path).and_then(|path| uses.file_of(path));
                 if let Some(target) = target.filter(|target| *target != file && !(import.is_public && re_exports)) {
                     uses.used.entry(file.clone()).or_default().insert(target);
@@ -263,6 +289,12 @@ fn circles_are_found_and_nothing_else() {
         ("user.rs", "use crate::m::{N, O};\n"),
     ];
     assert_eq!(circles(&re_export), [""; 0], "what a mod.rs names is its child's");
+    let inline = [("a.rs", "use crate::b;\n"), ("b.rs", "// crate::c::C\nfn b() {\n    crate::a::A::new(1)\n}\n")];
+    assert_eq!(circles(&inline), ["a.rs b.rs"]);
+    let of_parent = [("m/mod.rs", "mod n;\nuse n::N;\n"), ("m/n.rs", "pub(in crate::m) fn f() {}\n")];
+    assert_eq!(circles(&of_parent), [""; 0], "where something may be seen is no use");
+    let of_parent = [("m/mod.rs", "mod n;\nuse n::N;\n"), ("m/n.rs", "const A: usize = super::B;\n")];
+    assert_eq!(circles(&of_parent), ["m/mod.rs m/n.rs"]);
     let tests = "use crate::b;\n#[cfg(test)]\nmod tests {\nuse crate::c;\n}\n";
     assert_eq!(circles(&[("a.rs", tests), ("b.rs", leaf), ("c.rs", "use crate::a;\n")]), [""; 0], "tests may");
 }
