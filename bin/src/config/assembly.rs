@@ -56,7 +56,7 @@ pub fn assemble(
         Err(error) => (Text::default(), Err(error)),
     };
     written.extend(text.entries);
-    let mut settings = Settings::gather(written, file.is_some());
+    let mut settings = Settings::collect(written, file.is_some());
     if let Some(place) = text.mark {
         settings.warn(&place, BYTE_ORDER_MARK.to_owned());
     }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestThrottleSettings {
-    /// Requests under way, beyond which none is taken; `None` takes any number and throws none away.
+    /// With so many requests under way no other is taken; `None` takes any number and throws none away.
     pub requests_max: Option<usize>,
+    /// Whether stale requests are dropped, with their connections.
     pub drops_stale: bool,
-    /// What makes a request stale: that its connection is closed; that it is older than its session's timeout.
+    /// Whether a request is stale when its connection is closed.
     pub checks_connection: bool,
+    /// Whether a request is stale when it has waited for longer than the timeout of its session.
     pub checks_latency: bool,
-    /// A request that has waited longer is answered, and not executed.
+    /// A request that has waited for longer than this is answered with an error, and not executed; `None` lets all wait.
     pub wait_max: Option<Duration>,
 }
 

@@ -83,7 +83,7 @@ pub struct Settings {
 
 impl Settings {
     /// `written` goes from the weakest source to the strongest. `has_file` says whether there is a configuration file.
-    pub fn gather(written: impl IntoIterator<Item = Written>, has_file: bool) -> Self {
+    pub fn collect(written: impl IntoIterator<Item = Written>, has_file: bool) -> Self {
         let mut settings = Self::default();
         for one in written {
             let taken = settings.take(one, has_file);
@@ -297,14 +297,14 @@ mod tests {
         Written { has_value: false, ..written }
     }
 
-    fn gather(written: &[Written], has_file: bool) -> Settings {
-        let mut settings = Settings::gather(written.to_vec(), has_file);
+    fn collect(written: &[Written], has_file: bool) -> Settings {
+        let mut settings = Settings::collect(written.to_vec(), has_file);
         settings.check().expect("well formed");
         settings
     }
 
     fn warnings(written: &[Written]) -> Vec<String> {
-        gather(written, true).into_warnings().iter().map(Warning::to_string).collect()
+        collect(written, true).into_warnings().iter().map(Warning::to_string).collect()
     }
 
     #[test]
@@ -327,21 +327,21 @@ mod tests {
             ),
         ];
         for (written, name, expected) in cases {
-            assert_eq!(gather(written, true).value(name), Some(Value::Number(*expected)), "{written:?}");
+            assert_eq!(collect(written, true).value(name), Some(Value::Number(*expected)), "{written:?}");
         }
     }
 
     #[test]
     fn file_keys_are_read_from_options_only_without_a_file() {
         let written = [option("zookeeper.tickTime", "500")];
-        assert_eq!(gather(&written, false).value("tickTime"), Some(Value::Number(500)));
-        assert_eq!(gather(&written, true).value("tickTime"), Some(Value::Number(3000)));
+        assert_eq!(collect(&written, false).value("tickTime"), Some(Value::Number(500)));
+        assert_eq!(collect(&written, true).value("tickTime"), Some(Value::Number(3000)));
         assert_eq!(
             warnings(&written),
             ["command line: -Dzookeeper.tickTime is ignored, because only the configuration file can set tickTime"]
         );
         let written = [variable("zookeeper.tickTime", "500")];
-        assert_eq!(gather(&written, false).value("tickTime"), Some(Value::Number(3000)));
+        assert_eq!(collect(&written, false).value("tickTime"), Some(Value::Number(3000)));
     }
 
     #[test]
@@ -431,7 +431,7 @@ mod tests {
                  would be let in or kept out; set it to false to serve without",
             ),
         ] {
-            let error = Settings::gather([written], true).check().expect_err(expected);
+            let error = Settings::collect([written], true).check().expect_err(expected);
             assert_eq!(error.to_string(), expected);
         }
     }
@@ -440,7 +440,7 @@ mod tests {
     fn remarks_outlive_what_stops_the_start() {
         let written =
             [line(1, "tikTime", "5"), line(2, "snapCount", "x"), line(3, "jute.maxbuffer", "y"), line(4, "ab", "c")];
-        let mut settings = Settings::gather(written, true);
+        let mut settings = Settings::collect(written, true);
         assert!(settings.check().expect_err("no number").to_string().starts_with("zoo.cfg:2: "), "the first one");
         assert_eq!(settings.into_warnings().len(), 2);
     }
@@ -448,7 +448,7 @@ mod tests {
     #[test]
     fn families() {
         let written = [line(1, "server.2", "b"), line(2, "server.10", "c"), line(3, "serverCnxnFactory", "x")];
-        let settings = gather(&written, true);
+        let settings = collect(&written, true);
         let names: Vec<_> = settings.family("server.").map(|(name, setting)| (name, setting.text.as_str())).collect();
         assert_eq!(names, [("server.10", "c"), ("server.2", "b")]);
     }
@@ -456,7 +456,7 @@ mod tests {
     #[test]
     fn many_unknown_keys_stay_cheap() {
         let written = (0..5_000).map(|n| line(n, "tickTim", "1"));
-        let mut settings = Settings::gather(written, true);
+        let mut settings = Settings::collect(written, true);
         settings.check().expect("unknown keys are no error");
         let warnings = settings.into_warnings();
         assert_eq!(warnings.len(), 5_000);
