@@ -207,7 +207,7 @@ fn list(target: &Target<'_>) -> Result<Listing, ConversionError> {
 /// Sees that a ZooKeeper's files are not looked over in silence: where Paddock has nothing they are what the operator
 /// means, and where they have gone on after a conversion they may be. With `settings` they are converted then. `order` is
 /// the command that does.
-pub fn settle(
+pub fn convert_or_refuse(
     target: &Target<'_>,
     settings: Option<&Settings>,
     order: &str,

@@ -76,6 +76,11 @@ impl ExpiryQueue {
         ExpiryQueue { tick_ms, clock: SessionClock::default(), sessions: HashMap::new(), due: BTreeMap::new() }
     }
 
+    /// No session is here any more.
+    pub fn clear(&mut self) {
+        *self = ExpiryQueue::new(self.tick_ms);
+    }
+
     /// The session was heard at `now` and has this timeout from now on.
     pub fn arm(&mut self, session: i64, timeout_ms: u64, now: u64) {
         let due = self.due_after(timeout_ms, now);

@@ -59,7 +59,7 @@ use descriptors::{Descriptors, TooFew};
 use moment::Moment;
 use recovery::{Recovered, RecoveryError, random_seed, recover, refuse_misplaced_data};
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
-use snapshotter::{Snapshotter, Trigger};
+use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
 use summary::Summary;
 
@@ -149,7 +149,7 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     let address = listener.local_addr().unwrap_or(address);
 
     refuse_misplaced_data(&files, &config.data_dir, &config.data_log_dir).map_err(NodeError::Recovery)?;
-    settle(&files, config)?;
+    convert_or_refuse(&files, config)?;
     let authority = authority(config);
     let recovered =
         recover(data_dir.path(), log_config(config), rules(config, authority.clone())).map_err(NodeError::Recovery)?;
@@ -168,8 +168,8 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     outcome
 }
 
-/// Sees to a ZooKeeper's files in the directories.
-fn settle(files: &Files, config: &Config) -> Result<(), NodeError> {
+/// Converts a ZooKeeper's files in the directories, or refuses the start, where there are any.
+fn convert_or_refuse(files: &Files, config: &Config) -> Result<(), NodeError> {
     let target = Target { files, data_dir: &config.data_dir, log_dir: &config.data_log_dir };
     let settings = config.convert.then(|| conversion_settings(config)).transpose().map_err(NodeError::Recovery)?;
     let mut order = "paddock convert --from-zookeeper ".to_owned();
@@ -180,7 +180,7 @@ fn settle(files: &Files, config: &Config) -> Result<(), NodeError> {
     if config.file.is_none() && config.data_log_dir != config.data_dir {
         order += &format!(" --data-log-dir {}", config.data_log_dir.display());
     }
-    let converted = conversion::settle(&target, settings.as_ref(), &order).map_err(NodeError::Conversion)?;
+    let converted = conversion::convert_or_refuse(&target, settings.as_ref(), &order).map_err(NodeError::Conversion)?;
     for line in converted.iter().flat_map(Converted::lines) {
         tracing::info!("conversion from ZooKeeper: {line}");
     }
@@ -222,7 +222,7 @@ struct Opened<'a> {
 
 fn run(opened: Opened<'_>) -> Result<(), NodeError> {
     let Opened { config, address, listener, authority, recovered, files, signals, descriptors } = opened;
-    let Recovered { mut database, log, seed, found, .. } = recovered;
+    let Recovered { mut database, log, found, .. } = recovered;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
     let replica_poll = Poll::new().map_err(setup("the replica's poll"))?;
     let replica_bell = Arc::new(Doorbell::new(replica_poll.registry(), BELL).map_err(setup("the replica's bell"))?);
@@ -245,13 +245,15 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
         snapshotter::Settings {
             files: Files::default(),
             data_dir: config.data_dir.clone(),
-            seed,
             retain: (!matches!(config.purge, Purge::Off)).then_some(config.snap_retain_count as usize),
         },
-        replica_bell.clone(),
+        DrivenBy::Thread(replica_bell.clone()),
     )
     .map_err(setup("the snapshotter"))?;
-    let mut trigger = Trigger::new(u64::from(config.snap_count), config.snap_size_limit.unwrap_or(u64::MAX));
+    // Without random numbers the servers of an ensemble may take theirs together, which costs time and nothing else.
+    let seed = getrandom::u64().unwrap_or_default();
+    let size_limit = config.snap_size_limit.unwrap_or(u64::MAX);
+    let mut trigger = Trigger::new(u64::from(config.snap_count), size_limit, seed);
     trigger.note(found.records, 0);
 
     if config.jute_max_buffer > FRAME_MAX {

@@ -10,8 +10,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 use paddock_consensus::Zxid;
 use paddock_engine::progress::Progress;
 pub use paddock_engine::snapshot::{Done, Settings};
-use paddock_engine::snapshot::{Order, Taker};
-use paddock_engine::tree::Pin;
+use paddock_engine::snapshot::{HeldVersion, Taker};
 use paddock_net::doorbell::Doorbell;
 
 /// Decides when it is time: after a random number of transactions between half of `snap_count` and all of it, or of bytes
@@ -24,13 +23,15 @@ pub struct Trigger {
     bytes: u64,
     next_transactions: u64,
     next_bytes: u64,
+    /// What random numbers are made of.
+    seed: u64,
 }
 
 impl Trigger {
-    /// `size_limit` in bytes, `u64::MAX` for none.
-    pub fn new(snap_count: u64, size_limit: u64) -> Trigger {
+    /// `size_limit` in bytes, `u64::MAX` for none. The same `seed` gives the same numbers.
+    pub fn new(snap_count: u64, size_limit: u64, seed: u64) -> Trigger {
         let mut trigger =
-            Trigger { snap_count, size_limit, transactions: 0, bytes: 0, next_transactions: 0, next_bytes: 0 };
+            Trigger { snap_count, size_limit, transactions: 0, bytes: 0, next_transactions: 0, next_bytes: 0, seed };
         trigger.reset();
         trigger
     }
@@ -51,12 +52,27 @@ impl Trigger {
     }
 
     pub fn reset(&mut self) {
-        // Without random numbers the servers may do it together, which costs them time and nothing else.
-        let random = getrandom::u64().unwrap_or_default();
+        let random = self.draw_random();
         let draw = |whole: u64| whole / 2 + random % (whole / 2).max(1);
         (self.transactions, self.bytes) = (0, 0);
         (self.next_transactions, self.next_bytes) = (draw(self.snap_count), draw(self.size_limit));
     }
+
+    /// SplitMix64.
+    fn draw_random(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// Who has the taker take its steps.
+pub enum DrivenBy {
+    /// A thread, on files of this machine. It rings the bell when it lets go of a version, and when a snapshot is in place.
+    Thread(Arc<Doorbell>),
+    /// Whoever calls [`Snapshotter::work`], where the files are simulated, and so is time.
+    Caller,
 }
 
 /// The replica's handle on whoever takes snapshots.
@@ -67,17 +83,15 @@ pub struct Snapshotter {
     is_busy: bool,
 }
 
-/// Who has the taker take its steps.
 enum Driver {
     Thread(Thread),
-    /// Files are simulated, and so is time.
     Caller(Box<Taker>),
 }
 
 /// The thread, and the ways to and from it.
 struct Thread {
     /// `None` once it has been told to end.
-    orders: Option<Sender<(Order, Receiver<()>)>>,
+    versions: Option<Sender<(HeldVersion, Receiver<()>)>>,
     done: Receiver<Option<Done>>,
     /// Tells that what is being written is kept; dropped if it never will be.
     kept: Option<Sender<()>>,
@@ -86,19 +100,17 @@ struct Thread {
 }
 
 impl Snapshotter {
-    /// Starts the thread, on files of this machine. It rings `bell` when it lets go of a version, and when a snapshot is in
-    /// place.
-    pub fn start(settings: Settings, bell: Arc<Doorbell>) -> io::Result<Snapshotter> {
-        let is_simulated = settings.files.is_simulated();
+    /// Starts the thread if there is to be one.
+    pub fn start(settings: Settings, driven_by: DrivenBy) -> io::Result<Snapshotter> {
         let taker = Taker::new(settings);
-        let driver = match is_simulated {
-            true => Driver::Caller(Box::new(taker)),
-            false => Driver::Thread(Thread::start(taker, bell)?),
+        let driver = match driven_by {
+            DrivenBy::Thread(bell) => Driver::Thread(Thread::start(taker, bell)?),
+            DrivenBy::Caller => Driver::Caller(Box::new(taker)),
         };
         Ok(Snapshotter { driver, awaited: None, is_busy: false })
     }
 
-    /// Takes a step, where no thread does.
+    /// Takes a step, where no thread does. The one that writes a version writes all of it, however large.
     pub fn work(&mut self, now: Instant) -> Progress {
         match &mut self.driver {
             Driver::Caller(taker) => taker.work(now, &mut || true),
@@ -110,14 +122,14 @@ impl Snapshotter {
         !self.is_busy
     }
 
-    /// Has the version written that `pin` holds, which is that after `zxid`.
-    pub fn take(&mut self, pin: Pin, zxid: Zxid, sessions: Vec<(i64, i32)>) {
+    /// Has a version written.
+    pub fn take(&mut self, version: HeldVersion) {
         assert!(!self.is_busy, "one snapshot at a time");
-        let order = Order { pin, zxid, sessions };
+        let zxid = version.zxid;
         let is_taken = match &mut self.driver {
-            Driver::Thread(thread) => thread.order(order),
+            Driver::Thread(thread) => thread.begin(version),
             Driver::Caller(taker) => {
-                taker.order(order);
+                taker.begin(version);
                 true
             }
         };
@@ -170,20 +182,20 @@ impl Snapshotter {
 
 impl Thread {
     fn start(taker: Taker, bell: Arc<Doorbell>) -> io::Result<Thread> {
-        let (orders, take_orders) = bounded(1);
+        let (versions, take_versions) = bounded(1);
         let (done, take_done) = bounded(1);
         let stopping = Arc::new(AtomicBool::new(false));
         let is_stopping = Arc::clone(&stopping);
-        let run = move || drive(taker, &take_orders, &done, &bell, &is_stopping);
+        let run = move || drive(taker, &take_versions, &done, &bell, &is_stopping);
         let thread = std::thread::Builder::new().name("snapshotter".into()).spawn(run)?;
-        Ok(Thread { orders: Some(orders), done: take_done, kept: None, stopping, thread: Some(thread) })
+        Ok(Thread { versions: Some(versions), done: take_done, kept: None, stopping, thread: Some(thread) })
     }
 
-    /// Whether the thread takes the order.
-    fn order(&mut self, order: Order) -> bool {
-        let orders = self.orders.as_ref().expect("no snapshot is asked for after the stop");
+    /// Whether the thread takes the version.
+    fn begin(&mut self, version: HeldVersion) -> bool {
+        let versions = self.versions.as_ref().expect("no snapshot is asked for after the stop");
         let (kept, take_kept) = bounded(1);
-        let is_taken = orders.try_send((order, take_kept)).is_ok();
+        let is_taken = versions.try_send((version, take_kept)).is_ok();
         self.kept = is_taken.then_some(kept);
         is_taken
     }
@@ -197,7 +209,7 @@ impl Thread {
 
     fn stop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
-        self.orders = None;
+        self.versions = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -206,17 +218,17 @@ impl Thread {
     }
 }
 
-/// The thread: takes what is ordered, and sends what has become of it.
+/// The thread: writes the versions that it is given, and sends what has become of each.
 fn drive(
     mut taker: Taker,
-    orders: &Receiver<(Order, Receiver<()>)>,
+    versions: &Receiver<(HeldVersion, Receiver<()>)>,
     done: &Sender<Option<Done>>,
     bell: &Doorbell,
     stopping: &AtomicBool,
 ) {
     let go_on = &mut || !stopping.load(Ordering::Relaxed);
-    for (order, kept) in orders {
-        taker.order(order);
+    for (version, kept) in versions {
+        taker.begin(version);
         // The last steps give space back, and the log may be trimmed meanwhile.
         loop {
             let progress = taker.work(Instant::now(), go_on);
@@ -254,10 +266,11 @@ mod tests {
     use paddock_engine::io::Files;
     use paddock_engine::io::simulated::FileSystem;
     use paddock_engine::progress::Progress;
+    use paddock_engine::snapshot::HeldVersion;
     use paddock_engine::tree::HashSeed;
     use paddock_net::doorbell::Doorbell;
 
-    use super::{Settings, Snapshotter, Trigger};
+    use super::{DrivenBy, Settings, Snapshotter, Trigger};
 
     /// The snapshot is written long before the log is durable that makes it valid.
     #[test]
@@ -266,8 +279,8 @@ mod tests {
         fs::create_dir_all(dir.join("paddock-1")).unwrap();
         let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(1));
         let bell = Arc::new(Doorbell::new(poll.registry(), Token(7)).unwrap());
-        let settings = Settings { files: Files::Real, data_dir: dir.clone(), seed: HashSeed([7; 16]), retain: None };
-        let mut snapshotter = Snapshotter::start(settings, bell.clone()).unwrap();
+        let settings = Settings { files: Files::Real, data_dir: dir.clone(), retain: None };
+        let mut snapshotter = Snapshotter::start(settings, DrivenBy::Thread(bell.clone())).unwrap();
         let mut database = Database::new(HashSeed([7; 16]), Rules::default());
         let tree = database.tree_mut();
         let sealed = tree.seal();
@@ -280,7 +293,7 @@ mod tests {
         assert!(tree.garbage_bytes() > 0, "the pin holds it");
 
         bell.going_to_sleep();
-        snapshotter.take(pin, Zxid(1), Vec::new());
+        snapshotter.take(HeldVersion { pin, zxid: Zxid(1), sessions: Vec::new() });
         poll.poll(&mut events, Some(Duration::from_secs(20))).unwrap();
         assert!(!events.is_empty(), "nothing has woken the replica");
         assert!(snapshotter.poll_done().is_none(), "the snapshot is not valid yet");
@@ -291,19 +304,17 @@ mod tests {
     }
 
     #[test]
-    fn on_simulated_files_each_step_is_asked_for() {
+    fn where_there_is_no_thread_each_step_is_asked_for() {
         let machine = FileSystem::new(1);
         let files = Files::Simulated(machine.clone());
         files.create_dir(Path::new("/data/paddock-1")).unwrap();
-        let poll = Poll::new().unwrap();
-        let bell = Arc::new(Doorbell::new(poll.registry(), Token(7)).unwrap());
-        let settings = Settings { files, data_dir: "/data".into(), seed: HashSeed([7; 16]), retain: None };
-        let mut snapshotter = Snapshotter::start(settings, bell).unwrap();
+        let settings = Settings { files, data_dir: "/data".into(), retain: None };
+        let mut snapshotter = Snapshotter::start(settings, DrivenBy::Caller).unwrap();
         let mut database = Database::new(HashSeed([7; 16]), Rules::default());
         let tree = database.tree_mut();
         let sealed = tree.seal();
         tree.publish(sealed);
-        snapshotter.take(tree.pin().unwrap(), Zxid(1), Vec::new());
+        snapshotter.take(HeldVersion { pin: tree.pin().unwrap(), zxid: Zxid(1), sessions: Vec::new() });
         snapshotter.note_kept(Zxid(1));
         let before = machine.moment().pending();
         assert_eq!(snapshotter.work(Instant::now()), Progress::More);
@@ -318,8 +329,8 @@ mod tests {
 
     #[test]
     fn snapshots_are_due_between_half_the_count_and_all_of_it() {
-        for _ in 0..100 {
-            let mut trigger = Trigger::new(100, u64::MAX);
+        for seed in 0..100 {
+            let mut trigger = Trigger::new(100, u64::MAX, seed);
             trigger.note(50, 50);
             assert!(!trigger.is_due());
             trigger.note(50, 50);
@@ -327,8 +338,26 @@ mod tests {
             trigger.reset();
             assert!(!trigger.is_due());
         }
-        let mut by_size = Trigger::new(u64::MAX, 1000);
+        let mut by_size = Trigger::new(u64::MAX, 1000, 0);
         by_size.note(10, 1000);
         assert!(by_size.is_due());
+    }
+
+    #[test]
+    fn a_seed_says_when_all_snapshots_are_due() {
+        let due_after = |seed: u64| {
+            let mut trigger = Trigger::new(1000, u64::MAX, seed);
+            [(); 8].map(|()| {
+                let count = (1..=1001).find(|_| {
+                    trigger.note(1, 1);
+                    trigger.is_due()
+                });
+                trigger.reset();
+                count.expect("it is due at all of it at the latest")
+            })
+        };
+        assert_eq!(due_after(7), due_after(7));
+        assert_ne!(due_after(7), due_after(8));
+        assert!(due_after(7).iter().any(|count| *count != due_after(7)[0]), "each time is drawn anew");
     }
 }

@@ -9,10 +9,9 @@ use paddock_engine::io::Files;
 use paddock_engine::io::simulated::{Choice, Effect, Fault, FileSystem, Moment, Operation, Seeded};
 use paddock_engine::log::{Chunk, Log, LogError, LogRange, Place, cut_after};
 use paddock_engine::progress::Progress;
-use paddock_engine::snapshot::{self, Order, Settings, Taker};
-use paddock_engine::tree::HashSeed;
+use paddock_engine::snapshot::{self, HeldVersion, Settings, Taker};
 
-use crate::history::{History, SEED};
+use crate::history::History;
 use crate::recovered::{Setup, recover};
 
 /// Snapshots that stay.
@@ -121,9 +120,9 @@ fn draw_setup(draws: &mut Seeded) -> Setup {
     }
 }
 
-fn taker(files: &Files, setup: &Setup, seed: HashSeed) -> Taker {
+fn taker(files: &Files, setup: &Setup) -> Taker {
     let (files, data_dir) = (files.clone(), setup.data_dir.clone());
-    Taker::new(Settings { files, data_dir, seed, retain: Some(KEPT) })
+    Taker::new(Settings { files, data_dir, retain: Some(KEPT) })
 }
 
 /// Lives a life that a seed draws, with faults from the beginning on.
@@ -141,7 +140,7 @@ pub fn run(seed: u64, mix: Mix, faults: &[Fault]) -> Result<Recording, String> {
     let recovered = recover(&files, &setup, &History::default())?;
     let now = Instant::now();
     let mut workload = Workload {
-        taker: taker(&files, &setup, recovered.seed),
+        taker: taker(&files, &setup),
         taking: None,
         setup,
         mix,
@@ -185,7 +184,7 @@ impl Workload {
             0..=17 => self.append(),
             18..=33 => self.complete(),
             34..=42 => self.work(),
-            43..=45 => self.order_snapshot(),
+            43..=45 => self.begin_snapshot(),
             46..=57 => self.take_snapshot(),
             58 => self.cut(),
             59 => self.close_and_open(),
@@ -265,7 +264,7 @@ impl Workload {
         Ok(())
     }
 
-    fn order_snapshot(&mut self) -> Result<(), Failure> {
+    fn begin_snapshot(&mut self) -> Result<(), Failure> {
         let zxid = Zxid(self.history.last());
         if self.taking.is_some() || zxid == Zxid::ZERO {
             return Ok(());
@@ -276,7 +275,7 @@ impl Workload {
         tree.reclaim();
         let Some(pin) = tree.pin() else { return Ok(()) };
         let sessions = self.database.sessions().collect();
-        self.taker.order(Order { pin, zxid, sessions });
+        self.taker.begin(HeldVersion { pin, zxid, sessions });
         self.taking = Some(zxid);
         self.log().roll();
         Ok(())
@@ -370,7 +369,7 @@ impl Workload {
         let since = self.machine.recorded_count();
         self.forget_after(to, since);
         self.database = self.history.state();
-        self.taker = taker(&self.files, &self.setup, SEED);
+        self.taker = taker(&self.files, &self.setup);
         self.see_completed()
     }
 
@@ -421,7 +420,7 @@ impl Workload {
         if last < expected.least || last > expected.most || snapshot < expected.snapshot {
             return Err(format!("a start has found {last} and the snapshot {snapshot} instead of {expected:?}"));
         }
-        self.taker = taker(&self.files, &self.setup, recovered.seed);
+        self.taker = taker(&self.files, &self.setup);
         (self.database, self.log) = (recovered.database, Some(recovered.log));
         self.forget_after(last, since);
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use paddock_consensus::Zxid;
 
-use super::Method;
+use super::{Clock, Method};
 use crate::io::Files;
 
 /// Where a log is, and what else there is of its data.
@@ -40,6 +40,8 @@ pub struct LogConfig {
     pub method: Method,
     /// A completion slower than this is warned of (`fsync.warningthresholdms`).
     pub warn_after: Duration,
+    /// By what the time of a completion is measured.
+    pub clock: Clock,
 }
 
 impl LogConfig {
@@ -56,6 +58,7 @@ impl LogConfig {
             sync: true,
             method: Method::Auto,
             warn_after: Duration::from_secs(1),
+            clock: Clock::default(),
         }
     }
 

@@ -31,6 +31,7 @@
 //! | `chain` | what the next record and the next group have to follow: identity, numbers, checksums, zxids |
 //! | `current` | the segment that is written to, where in it the next group goes, and how large the next one is made (`rolls`) |
 //! | `under_way` | the disk, the groups on their way to it, and how far all have completed |
+//! | `clock` | by what the log measures how long its disk takes |
 //! | `older_segments` | the segments before the current one |
 //! | `preallocator` | the thread that makes the next segment, removes old ones, and writes the milestone (`live_milestone`) |
 //!
@@ -47,6 +48,7 @@
 
 mod beginning;
 mod chain;
+mod clock;
 mod config;
 mod current;
 mod cut;
@@ -75,6 +77,7 @@ mod window;
 mod writer;
 
 pub use beginning::{begin_after, forget_milestone, remove_void};
+pub use clock::Clock;
 pub use config::{LogConfig, Place};
 pub use cut::{Cut, cut_after};
 pub use error::{Damage, LogError, Missing};

@@ -9,7 +9,7 @@ use paddock_consensus::Zxid;
 
 use super::group::{GroupBuffer, GroupNumber};
 use super::milestone::Reached;
-use super::{LogConfig, LogStats};
+use super::{Clock, LogConfig, LogStats};
 use crate::io::{AlignedBuffer, Disk, Write, Written};
 
 /// See the module.
@@ -29,6 +29,7 @@ pub(super) struct UnderWay {
     /// What the next group's mark says.
     durable: Reached,
     stats: LogStats,
+    clock: Clock,
     /// A completion slower than this is warned of, with this `dataLogDir`.
     warn_after: Duration,
     dir: PathBuf,
@@ -60,6 +61,7 @@ impl UnderWay {
             completed: durable,
             durable,
             stats: LogStats::default(),
+            clock: config.clock.clone(),
             warn_after: config.warn_after,
             dir: config.dir.clone(),
         }
@@ -111,7 +113,8 @@ impl UnderWay {
         write: Write,
     ) -> io::Result<()> {
         let bytes = write.length as u64;
-        self.groups.push_back(Group { number, last, records, bytes, since: Instant::now(), is_completed: false });
+        let since = self.clock.now();
+        self.groups.push_back(Group { number, last, records, bytes, since, is_completed: false });
         self.disk.submit(number, write)
     }
 
@@ -155,7 +158,7 @@ impl UnderWay {
     }
 
     fn count(&mut self, group: &Group) {
-        let time = group.since.elapsed();
+        let time = self.clock.now().saturating_duration_since(group.since);
         self.stats.count(group.records, group.bytes, time);
         if time > self.warn_after {
             self.stats.warnings += 1;

@@ -142,7 +142,7 @@ impl Log {
             creator,
             config,
         };
-        log.order_next();
+        log.ask_for_next();
         Ok(log)
     }
 
@@ -412,7 +412,7 @@ impl Log {
         self.current.begin(segment, durable.zxid);
         self.under_way.go_on_after(durable);
         self.chain = chain;
-        self.order_next();
+        self.ask_for_next();
         Ok(())
     }
 
@@ -528,7 +528,7 @@ impl Log {
         LogStats { segments, segment, segment_waits: self.segment_waits, ..self.under_way.stats() }
     }
 
-    fn order_next(&mut self) {
+    fn ask_for_next(&mut self) {
         self.preallocator.order(self.current.sequence() + 1, self.current.next_size(), self.under_way.durable());
     }
 
@@ -581,7 +581,7 @@ impl Log {
             Err(error) => return Err(self.fail(error)),
         };
         self.older.push(self.current.leave(next, self.chain.submitted()));
-        self.order_next();
+        self.ask_for_next();
         Ok(())
     }
 

@@ -18,7 +18,7 @@ pub use directory::{Purged, REMOVED_MAX, list, purge, snapshot_dir, snapshot_pat
 pub use error::SnapshotError;
 pub use format::is_snapshot;
 pub use loader::{LoadedSnapshot, check, load};
-pub use taker::{Done, Order, Settings, Taker};
+pub use taker::{Done, HeldVersion, Settings, Taker};
 pub use writer::{WrittenSnapshot, remove_unfinished, write};
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Taking snapshots, a step at a time: a thread drives it, or the scheduler of a simulation.
 //!
 //! ```text
-//! order -> written beside -> waits until what it holds is kept -> in place -> older ones removed -> their space given back
+//! begun -> written beside -> waits until what it holds is kept -> in place -> older ones removed -> their space given back
 //! ```
 //!
 //! A snapshot that fails is no reason to stop: the log has everything, and the next one may succeed.
 
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
 
@@ -17,22 +17,23 @@ use super::loader::check;
 use super::writer::{WrittenSnapshot, write};
 use crate::io::{Files, Removed};
 use crate::progress::Progress;
-use crate::tree::{HashSeed, Pin};
+use crate::tree::Pin;
 
 /// Where and how snapshots are kept.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub files: Files,
     pub data_dir: PathBuf,
-    pub seed: HashSeed,
     /// Snapshots that stay when a new one is in place; `None` keeps all.
     pub retain: Option<usize>,
 }
 
-/// A snapshot to be taken: of the version that the pin holds, which is that after `zxid`.
-pub struct Order {
+/// A version that is held until it has been written.
+pub struct HeldVersion {
     pub pin: Pin,
+    /// Its last transaction.
     pub zxid: Zxid,
+    /// The sessions that lived at its end, with their timeouts, ms.
     pub sessions: Vec<(i64, i32)>,
 }
 
@@ -49,9 +50,7 @@ pub struct Done {
 pub struct Taker {
     settings: Settings,
     stage: Stage,
-    /// When the last order was begun; `None` before the first.
-    began: Option<Instant>,
-    /// What has become of the last order, until it is asked for: `None` inside if there is no snapshot.
+    /// What has become of the last version, until it is asked for: `None` inside if there is no snapshot.
     outcome: Option<Option<Done>>,
     /// Removed files whose space is given back.
     removed: Vec<Removed>,
@@ -59,22 +58,28 @@ pub struct Taker {
 
 enum Stage {
     Idle,
-    Ordered(Order),
-    Written { zxid: Zxid, written: WrittenSnapshot, is_kept: bool },
+    Begun(HeldVersion),
+    /// Its writing began at `since`.
+    Written {
+        zxid: Zxid,
+        since: Instant,
+        written: WrittenSnapshot,
+        is_kept: bool,
+    },
 }
 
 impl Taker {
     pub fn new(settings: Settings) -> Taker {
-        Taker { settings, stage: Stage::Idle, began: None, outcome: None, removed: Vec::new() }
+        Taker { settings, stage: Stage::Idle, outcome: None, removed: Vec::new() }
     }
 
-    /// Begins with a snapshot.
+    /// Begins with a snapshot of this version.
     ///
     /// # Panics
     /// If another one is being taken.
-    pub fn order(&mut self, order: Order) {
+    pub fn begin(&mut self, version: HeldVersion) {
         assert!(matches!(self.stage, Stage::Idle), "one snapshot at a time");
-        self.stage = Stage::Ordered(order);
+        self.stage = Stage::Begun(version);
     }
 
     /// Whether it is written, and counts as soon as it is known that what it holds is kept.
@@ -96,25 +101,24 @@ impl Taker {
         }
     }
 
-    /// What has become of the last order, once; `None` inside if there is no snapshot.
+    /// What has become of the last version, once; `None` inside if there is no snapshot.
     pub fn take_outcome(&mut self) -> Option<Option<Done>> {
         self.outcome.take()
     }
 
-    /// Takes a step. `go_on` is asked in long ones; `false` gives up.
+    /// Takes a step. `go_on` is asked in long ones; `false` gives up. The step that writes a version writes all of it.
     pub fn work(&mut self, now: Instant, go_on: &mut dyn FnMut() -> bool) -> Progress {
         match std::mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Ordered(order) => {
-                let zxid = order.zxid;
-                self.began = Some(now);
-                match self.write(order, go_on) {
-                    Ok(written) => self.stage = Stage::Written { zxid, written, is_kept: false },
+            Stage::Begun(version) => {
+                let zxid = version.zxid;
+                match self.write(version, go_on) {
+                    Ok(written) => self.stage = Stage::Written { zxid, since: now, written, is_kept: false },
                     Err(error) => self.fail(zxid, &error),
                 }
                 Progress::More
             }
-            Stage::Written { zxid, written, is_kept: true } => {
-                match self.place(zxid, written, now, go_on) {
+            Stage::Written { zxid, since, written, is_kept: true } => {
+                match self.place(zxid, written, now.saturating_duration_since(since), go_on) {
                     Ok(done) => self.outcome = Some(Some(done)),
                     Err(error) => self.fail(zxid, &error),
                 }
@@ -128,22 +132,22 @@ impl Taker {
         }
     }
 
-    fn write(&self, order: Order, go_on: &mut dyn FnMut() -> bool) -> io::Result<WrittenSnapshot> {
-        let Settings { files, data_dir, seed, .. } = &self.settings;
-        let Order { pin, zxid, sessions } = order;
-        write(files, data_dir, &pin.view(), zxid, seed, &sessions, go_on)
+    fn write(&self, version: HeldVersion, go_on: &mut dyn FnMut() -> bool) -> io::Result<WrittenSnapshot> {
+        let Settings { files, data_dir, .. } = &self.settings;
+        let HeldVersion { pin, zxid, sessions } = version;
+        write(files, data_dir, &pin.view(), zxid, &pin.seed(), &sessions, go_on)
     }
 
     fn place(
         &mut self,
         zxid: Zxid,
         written: WrittenSnapshot,
-        now: Instant,
+        time: Duration,
         go_on: &mut dyn FnMut() -> bool,
     ) -> io::Result<Done> {
         let (znodes, bytes) = (written.znodes, written.bytes);
         let path = written.publish()?;
-        let millis = self.began.map_or(0, |began| now.saturating_duration_since(began).as_millis() as u64);
+        let millis = time.as_millis() as u64;
         tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
         Ok(Done { zxid, millis, oldest_kept: self.purge(go_on) })
     }

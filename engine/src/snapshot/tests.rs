@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use paddock_consensus::Zxid;
 
-use super::{Order, Settings, SnapshotError, Taker, check, list, load, purge, remove_unfinished, snapshot_dir, write};
+use super::{
+    HeldVersion, Settings, SnapshotError, Taker, check, list, load, purge, remove_unfinished, snapshot_dir, write,
+};
 use crate::acl::{AclTable, Entry, Id};
 use crate::io::Files;
 use crate::io::simulated::{Effect, Every, Fault, FileSystem, Operation};
@@ -180,15 +182,15 @@ fn a_snapshot_that_is_not_put_in_place_leaves_nothing() {
 }
 
 /// A taker with an order, on a simulated machine that has a directory.
-fn ordered(zxid: i64) -> (FileSystem, Taker) {
+fn begun(zxid: i64) -> (FileSystem, Taker) {
     let machine = FileSystem::new(1);
     let files = Files::Simulated(machine.clone());
     files.create_dir(&snapshot_dir(Path::new("/data"))).unwrap();
-    let mut taker = Taker::new(Settings { files, data_dir: "/data".into(), seed: HashSeed(SEED), retain: Some(1) });
+    let mut taker = Taker::new(Settings { files, data_dir: "/data".into(), retain: Some(1) });
     let mut tree = tree();
     let _sealed = tree.seal();
     let pin = tree.pin().unwrap();
-    taker.order(Order { pin, zxid: Zxid(zxid), sessions: Vec::new() });
+    taker.begin(HeldVersion { pin, zxid: Zxid(zxid), sessions: Vec::new() });
     (machine, taker)
 }
 
@@ -199,7 +201,7 @@ fn listed(machine: FileSystem) -> Vec<i64> {
 
 #[test]
 fn a_snapshot_is_taken_in_steps_and_told_when_it_is_durable() {
-    let (machine, mut taker) = ordered(7);
+    let (machine, mut taker) = begun(7);
     let step = |taker: &mut Taker| taker.work(Instant::now(), &mut || true);
     assert_eq!(step(&mut taker), Progress::More);
     assert!(taker.waits_until_kept());
@@ -216,7 +218,7 @@ fn a_snapshot_is_taken_in_steps_and_told_when_it_is_durable() {
 /// The removal of older ones would make up for it, so there is none.
 #[test]
 fn a_snapshot_whose_directory_is_not_synced_is_lost() {
-    let (machine, mut taker) = ordered(7);
+    let (machine, mut taker) = begun(7);
     let step = |taker: &mut Taker| taker.work(Instant::now(), &mut || true);
     step(&mut taker);
     taker.note_kept();
@@ -229,7 +231,7 @@ fn a_snapshot_whose_directory_is_not_synced_is_lost() {
 
 #[test]
 fn a_snapshot_of_what_will_not_be_kept_is_thrown_away() {
-    let (machine, mut taker) = ordered(7);
+    let (machine, mut taker) = begun(7);
     taker.work(Instant::now(), &mut || true);
     taker.give_up();
     assert!(matches!(taker.take_outcome(), Some(None)));

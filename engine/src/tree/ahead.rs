@@ -7,7 +7,7 @@ use crate::path;
 
 use super::Tree;
 use super::children::ChildPage;
-pub use super::trie::GROUP;
+pub use super::trie::LOOKUPS_TOGETHER;
 use super::view::canonical;
 
 impl Tree {
@@ -15,13 +15,13 @@ impl Tree {
     /// their cache misses overlap. With each path comes whether its name in its parent is needed.
     pub fn prefetch(&self, paths: &[(&str, bool)]) {
         let hasher = &self.shared.hasher;
-        for paths in paths.chunks(GROUP) {
-            let mut group = [path::ROOT; GROUP];
+        for paths in paths.chunks(LOOKUPS_TOGETHER) {
+            let mut group = [path::ROOT; LOOKUPS_TOGETHER];
             for (slot, (path, _)) in group.iter_mut().zip(paths) {
                 *slot = canonical(path);
             }
             self.store.trie().find_many(hasher, &group[..paths.len()], |_, _| {});
-            let mut pages = [None; GROUP];
+            let mut pages = [None; LOOKUPS_TOGETHER];
             for (page, (path, in_parent)) in pages.iter_mut().zip(paths) {
                 let in_parent = path::split(path).filter(|_| *in_parent);
                 *page = in_parent.and_then(|(parent, name)| self.get(parent)?.0.children().page_of(hasher, name));

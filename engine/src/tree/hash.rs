@@ -27,6 +27,7 @@ impl std::fmt::Debug for HashSeed {
 /// SipHash-1-3 of paths and names: the same on every machine and in every version of this software.
 #[derive(Clone, Copy)]
 pub(super) struct Hasher {
+    seed: HashSeed,
     keyed: SipHasher13,
     /// All ones, but for tests that want collisions.
     mask: u64,
@@ -34,7 +35,11 @@ pub(super) struct Hasher {
 
 impl Hasher {
     pub fn new(seed: HashSeed, mask: u64) -> Hasher {
-        Hasher { keyed: SipHasher13::new_with_key(&seed.0), mask }
+        Hasher { seed, keyed: SipHasher13::new_with_key(&seed.0), mask }
+    }
+
+    pub fn seed(&self) -> HashSeed {
+        self.seed
     }
 
     #[inline]

@@ -10,7 +10,7 @@
 //!                                                                                  no: freed   yes: that pin's list
 //! ```
 //!
-//! A pin's list is looked through when the pin is released: an item goes to another pin that sees it, or is freed.
+//! A pin's list is looked through when the pin has let go: an item goes to another pin that sees it, or is freed.
 //! Freeing reads nothing of the object, since it left the caches long ago, except that a record with an ACL of its own
 //! gives up its share of the list.
 //!
@@ -131,7 +131,7 @@ impl GarbageList {
 /// A version that a snapshot holds.
 struct Held {
     version: u64,
-    released: Arc<AtomicBool>,
+    has_let_go: Arc<AtomicBool>,
     list: GarbageList,
 }
 
@@ -241,9 +241,9 @@ impl Heap {
         if self.pins.len() == MAX_PINS {
             return None;
         }
-        let released = Arc::new(AtomicBool::new(false));
-        self.pins.push(Held { version, released: released.clone(), list: GarbageList::default() });
-        Some(released)
+        let has_let_go = Arc::new(AtomicBool::new(false));
+        self.pins.push(Held { version, has_let_go: has_let_go.clone(), list: GarbageList::default() });
+        Some(has_let_go)
     }
 
     /// Frees what no reader at `bound` or later and no pin can see, looking at no more than [`RECLAIM_ITEMS_MAX`]
@@ -253,9 +253,9 @@ impl Heap {
     /// No reader looks at a version below `bound`, nor will one, and `bound` is not above the published version.
     pub unsafe fn reclaim(&mut self, bound: u64) -> bool {
         let mut budget = RECLAIM_ITEMS_MAX;
-        while let Some(index) = self.pins.iter().position(|pin| pin.released.load(Ordering::Acquire)) {
+        while let Some(index) = self.pins.iter().position(|pin| pin.has_let_go.load(Ordering::Acquire)) {
             while let Some(item) = self.pins[index].list.pop_front() {
-                // SAFETY: it was in a list, so readers are past it; the released pin was read with `Acquire` and reads
+                // SAFETY: it was in a list, so readers are past it; the pin that let go was read with `Acquire` and reads
                 // no more.
                 unsafe { self.free_or_hold(item, index) };
                 budget -= 1;

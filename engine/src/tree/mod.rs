@@ -64,7 +64,7 @@ use crate::acl::Acl;
 use crate::path;
 use crate::stat::Stat;
 
-pub use ahead::GROUP;
+pub use ahead::LOOKUPS_TOGETHER;
 pub use bulk::{BulkLoader, Examined, Examiner, Listed, LoadError, LoadedZnode, LongList};
 #[cfg(test)]
 pub(crate) use children::visits as page_visits;
@@ -321,12 +321,18 @@ impl Tree {
         self.readers.add(&self.shared, root)
     }
 
+    /// Whether a reader, awake or asleep, or a pin of this tree is left. The last of them frees what a tree that was dropped
+    /// before leaves, which takes time by its size.
+    pub fn is_seen(&self) -> bool {
+        Arc::strong_count(&self.shared) > 1
+    }
+
     /// Holds the newest sealed version, committed or not, until the pin is dropped. `None` if [`MAX_PINS`] are held, or
     /// dropped but not noticed by [`Tree::reclaim`] yet.
     pub fn pin(&mut self) -> Option<Pin> {
         let version = *self.store.newest();
-        let released = self.store.heap_mut().pin(version.number)?;
-        Some(Pin::new(self.shared.clone(), version, released))
+        let has_let_go = self.store.heap_mut().pin(version.number)?;
+        Some(Pin::new(self.shared.clone(), version, has_let_go))
     }
 
     /// Frees some of the memory that nobody can see any more, at most [`RECLAIM_ITEMS_MAX`] items. Whether more waits.

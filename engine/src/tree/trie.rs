@@ -22,7 +22,7 @@ use super::prefetch::prefetch;
 use super::record::{Header, Record};
 
 /// Paths that are looked up together: as many cache misses as a core has in flight.
-pub const GROUP: usize = 16;
+pub const LOOKUPS_TOGETHER: usize = 16;
 
 /// Records that a walk asks for before it reaches them.
 const WALK_AHEAD: usize = 4;
@@ -55,11 +55,11 @@ impl<'a> Trie<'a> {
         unsafe { record_in(at, path) }
     }
 
-    /// Looks up at most [`GROUP`] paths, one level of all at a time.
+    /// Looks up at most [`LOOKUPS_TOGETHER`] paths, one level of all at a time.
     pub fn find_many(self, hasher: &Hasher, paths: &[&str], mut found: impl FnMut(usize, Option<Record<'a>>)) {
-        assert!(paths.len() <= GROUP, "a group has at most {GROUP} paths");
-        let mut at = [self.root; GROUP];
-        let mut rest = [0; GROUP];
+        assert!(paths.len() <= LOOKUPS_TOGETHER, "a group has at most {LOOKUPS_TOGETHER} paths");
+        let mut at = [self.root; LOOKUPS_TOGETHER];
+        let mut rest = [0; LOOKUPS_TOGETHER];
         for (rest, path) in rest.iter_mut().zip(paths) {
             *rest = hasher.hash(path);
         }
@@ -67,7 +67,7 @@ impl<'a> Trie<'a> {
         let mut walking = self.root.is_node();
         while walking {
             walking = false;
-            let mut slots = [None; GROUP];
+            let mut slots = [None; LOOKUPS_TOGETHER];
             for index in 0..paths.len() {
                 if let Kind::Node(node) = at[index].kind() {
                     // SAFETY: the nodes of a live trie live.

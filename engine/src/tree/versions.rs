@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam::utils::CachePadded;
 
-use super::hash::Hasher;
+use super::hash::{HashSeed, Hasher};
 use super::heap::Heap;
 use super::node::Slot;
 use super::store::{Store, Sums};
@@ -284,20 +284,25 @@ impl Drop for Reader {
 pub struct Pin {
     shared: Arc<Shared>,
     version: Version,
-    released: Arc<AtomicBool>,
+    has_let_go: Arc<AtomicBool>,
 }
 
 impl Pin {
-    /// A pin whose version the heap holds until `released` is set.
-    pub(super) fn new(shared: Arc<Shared>, version: Version, released: Arc<AtomicBool>) -> Pin {
-        Pin { shared, version, released }
+    /// A pin whose version the heap holds until `has_let_go` is set.
+    pub(super) fn new(shared: Arc<Shared>, version: Version, has_let_go: Arc<AtomicBool>) -> Pin {
+        Pin { shared, version, has_let_go }
     }
 
     pub fn view(&self) -> View<'_> {
-        // SAFETY: the heap holds all that the version sees until `released` is set. The share of `Shared` keeps the
+        // SAFETY: the heap holds all that the version sees until `has_let_go` is set. The share of `Shared` keeps the
         // rest.
         let trie = unsafe { Trie::live(self.version.root) };
         View::new(trie, &self.version, &self.shared.hasher)
+    }
+
+    /// The seed of the tree, by which its walk is in order.
+    pub fn seed(&self) -> HashSeed {
+        self.shared.hasher.seed()
     }
 }
 
@@ -305,6 +310,6 @@ impl Drop for Pin {
     fn drop(&mut self) {
         // Release: what was read happens before this store, so the writer, which loads it, frees nothing that is still
         // being read.
-        self.released.store(true, Ordering::Release);
+        self.has_let_go.store(true, Ordering::Release);
     }
 }

@@ -5,7 +5,7 @@ use crate::path::ROOT;
 use super::children::ChildPages;
 use super::hash::Hasher;
 use super::record::Record;
-use super::trie::{GROUP, Iter, Trie};
+use super::trie::{Iter, LOOKUPS_TOGETHER, Trie};
 use super::versions::Version;
 use super::znode::Znode;
 
@@ -38,8 +38,8 @@ impl<'a> View<'a> {
     /// If `out` is not as long as `paths`.
     pub fn get_many(&self, paths: &[&str], out: &mut [Option<Znode<'a>>]) {
         assert_eq!(paths.len(), out.len(), "one place for each path");
-        for (paths, out) in paths.chunks(GROUP).zip(out.chunks_mut(GROUP)) {
-            let mut group = [ROOT; GROUP];
+        for (paths, out) in paths.chunks(LOOKUPS_TOGETHER).zip(out.chunks_mut(LOOKUPS_TOGETHER)) {
+            let mut group = [ROOT; LOOKUPS_TOGETHER];
             for (slot, path) in group.iter_mut().zip(paths) {
                 *slot = canonical(path);
             }

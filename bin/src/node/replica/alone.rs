@@ -27,7 +27,7 @@ impl Alone {
     }
 
     /// How clients are served: from the start on, by whatever was recovered.
-    pub fn serve(&self) -> Serve {
+    pub fn serving(&self) -> Serve {
         Serve::Yes
     }
 

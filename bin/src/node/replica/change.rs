@@ -1,43 +1,72 @@
-//! A change of how clients are served, on its way to every reactor.
+//! What every reactor is told beside versions: how clients are served, and that another state takes the place of the
+//! present one.
 
 use std::sync::Arc;
 
-use paddock_consensus::Zxid;
-use paddock_net::exchange::{Exchange, Release};
+use paddock_engine::tree::Reader;
+use paddock_net::exchange::{Exchange, Release, State};
 use paddock_net::serving::Period;
 
-/// It comes after every version that was committed when it was decided, and before all with later transactions.
-#[derive(Debug)]
-pub struct Change {
-    period: Period,
-    /// The last transaction that was committed then.
-    after: Zxid,
-    /// How many reactors have it in their queues.
-    delivered: usize,
+/// A change on its way into every reactor's queue.
+pub enum Change {
+    /// Another serving period begins.
+    Serve {
+        period: Period,
+        /// How many reactors have it in their queues.
+        delivered: usize,
+    },
+    /// Another state takes the place of the present one.
+    State {
+        /// What is left to be delivered: a reader for each reactor that does not have the change yet, the last reactor's
+        /// first.
+        readers: Vec<Reader>,
+        /// The newest transaction of the state.
+        zxid: i64,
+    },
 }
 
 impl Change {
-    /// A period begins behind transaction `committed`.
-    pub fn new(period: Period, committed: Zxid) -> Change {
-        Change { period, after: committed, delivered: 0 }
+    /// A period begins.
+    pub fn serve(period: Period) -> Change {
+        Change::Serve { period, delivered: 0 }
     }
 
-    /// The last transaction whose version comes before it.
-    pub fn after(&self) -> Zxid {
-        self.after
+    /// A state takes the present one's place, of which `readers` has one for each reactor, in the reactors' order. `zxid` is
+    /// its newest transaction.
+    pub fn state(mut readers: Vec<Reader>, zxid: i64) -> Change {
+        readers.reverse();
+        Change::State { readers, zxid }
     }
 
     /// Puts it into every queue, and rings for the reactors; `false` if a queue is full, and then goes on from there the
     /// next time.
     pub fn deliver(&mut self, exchanges: &[Arc<Exchange>]) -> bool {
-        for exchange in &exchanges[self.delivered..] {
-            let is_taken = exchange.releases.push(Release::Serve(self.period)).is_ok();
-            exchange.reactor_bell.ring();
-            if !is_taken {
-                return false;
+        match self {
+            Change::Serve { period, delivered } => {
+                let is_taken = |exchange: &&Arc<Exchange>| push(exchange, Release::Serve(*period)).is_ok();
+                *delivered += exchanges[*delivered..].iter().take_while(is_taken).count();
+                *delivered == exchanges.len()
             }
-            self.delivered += 1;
+            Change::State { readers, zxid } => {
+                while let Some(reader) = readers.pop() {
+                    let exchange = &exchanges[exchanges.len() - 1 - readers.len()];
+                    if let Err(back) = push(exchange, Release::State(State { reader, zxid: *zxid })) {
+                        let Release::State(back) = back else {
+                            unreachable!("a queue gives back what it does not take")
+                        };
+                        readers.push(back.reader);
+                        return false;
+                    }
+                }
+                true
+            }
         }
-        true
     }
+}
+
+/// Rings in any case: a queue that is full is to be emptied. Gives back what the queue does not take.
+fn push(exchange: &Exchange, release: Release) -> Result<(), Release> {
+    let outcome = exchange.releases.push(release);
+    exchange.reactor_bell.ring();
+    outcome
 }

@@ -19,10 +19,8 @@ use super::figures::Figures;
 use super::version::Version;
 
 pub struct Commits {
-    /// The versions, oldest first.
-    versions: VecDeque<Version>,
-    /// The changes, oldest first; each has its place among the versions.
-    changes: VecDeque<Change>,
+    /// The versions and the changes between them, oldest first.
+    waiting: VecDeque<Waiting>,
     /// How many answers there are in all versions.
     answers: usize,
     /// Bytes of their bodies.
@@ -33,24 +31,23 @@ pub struct Commits {
     to_ring: Vec<bool>,
 }
 
+enum Waiting {
+    Version(Version),
+    Change(Change),
+}
+
 impl Commits {
     pub fn new(reactors: usize) -> Commits {
-        Commits {
-            versions: VecDeque::new(),
-            changes: VecDeque::new(),
-            answers: 0,
-            bytes: 0,
-            blocked: false,
-            to_ring: vec![false; reactors],
-        }
+        Commits { waiting: VecDeque::new(), answers: 0, bytes: 0, blocked: false, to_ring: vec![false; reactors] }
     }
 
+    /// How many versions and changes wait.
     pub fn len(&self) -> usize {
-        self.versions.len()
+        self.waiting.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.versions.is_empty() && self.changes.is_empty()
+        self.waiting.is_empty()
     }
 
     pub fn is_blocked(&self) -> bool {
@@ -70,16 +67,38 @@ impl Commits {
     pub fn push(&mut self, version: Version) {
         self.answers += version.answers();
         self.bytes += version.bytes();
-        self.versions.push_back(version);
+        self.waiting.push_back(Waiting::Version(version));
     }
 
-    /// Takes in a change of how clients are served.
-    pub fn change(&mut self, change: Change) {
-        self.changes.push_back(change);
+    /// Takes in a change that comes behind every version which is committed with transaction `committed`, and before all
+    /// others.
+    pub fn change(&mut self, change: Change, committed: Zxid) {
+        let comes_before = |waiting: &Waiting| match waiting {
+            Waiting::Version(version) => version.zxid() <= committed,
+            Waiting::Change(_) => true,
+        };
+        let place = self.waiting.iter().rposition(comes_before).map_or(0, |last| last + 1);
+        self.waiting.insert(place, Waiting::Change(change));
     }
 
-    /// Announces every version that has nothing after transaction `committed`, and puts changes into the queues that have
-    /// come to their place among them. Returns what is to be told of the newest version.
+    /// Another state takes the place of that of which the versions are: those that wait are never public.
+    ///
+    /// # Panics
+    /// If some of them is in a reactor's queue, or may be, because it is committed.
+    pub fn replace_state(&mut self, change: Change, committed: Zxid) {
+        let is_uncommitted =
+            |waiting: &Waiting| matches!(waiting, Waiting::Version(version) if version.zxid() > committed);
+        assert!(
+            self.waiting.iter().all(is_uncommitted),
+            "a state is replaced when all that is committed of it is public"
+        );
+        self.waiting.clear();
+        (self.answers, self.bytes) = (0, 0);
+        self.waiting.push_back(Waiting::Change(change));
+    }
+
+    /// Announces every version that has nothing after transaction `committed`, and puts the changes into the queues that
+    /// come before the first other version. Returns what is to be told of the newest version.
     pub fn release(
         &mut self,
         committed: Zxid,
@@ -88,47 +107,26 @@ impl Commits {
         status: &Status,
     ) -> Option<Figures> {
         let mut released = None;
-        while let Some(mut change) = self.changes.pop_front() {
-            released = self.announce(committed.min(change.after()), tree, exchanges, status).or(released);
-            if self.blocked || !change.deliver(exchanges) {
-                self.blocked = true;
-                self.changes.push_front(change);
-                return released;
-            }
-        }
-        self.announce(committed, tree, exchanges, status).or(released)
-    }
-
-    fn announce(
-        &mut self,
-        committed: Zxid,
-        tree: &mut Tree,
-        exchanges: &[Arc<Exchange>],
-        status: &Status,
-    ) -> Option<Figures> {
-        let mut released = None;
         self.blocked = false;
-        while let Some(version) = self.versions.front_mut() {
-            if version.zxid() > committed {
+        while let Some(next) = self.waiting.front_mut() {
+            match next {
+                Waiting::Version(version) => {
+                    if version.zxid() > committed {
+                        break;
+                    }
+                    self.blocked = !announce(version, tree, exchanges, status, &mut self.to_ring);
+                    if !self.blocked {
+                        released = Some(version.figures());
+                        self.answers -= version.answers();
+                        self.bytes -= version.bytes();
+                    }
+                }
+                Waiting::Change(change) => self.blocked = !change.deliver(exchanges),
+            }
+            if self.blocked {
                 break;
             }
-            let root = version.commit(tree);
-            if !version.deliver(root, exchanges, status, &mut self.to_ring)
-                || !version.is_looked_through(exchanges.len())
-            {
-                self.blocked = true;
-                version.note_wait();
-                break;
-            }
-            tree.announce(root);
-            if version.has_waited() {
-                // Those that had it already have been waiting for this.
-                self.to_ring.fill(true);
-            }
-            released = Some(version.figures());
-            self.answers -= version.answers();
-            self.bytes -= version.bytes();
-            self.versions.pop_front();
+            self.waiting.pop_front();
         }
         for (exchange, ring) in exchanges.iter().zip(&mut self.to_ring) {
             if std::mem::take(ring) {
@@ -137,6 +135,27 @@ impl Commits {
         }
         released
     }
+}
+
+/// Announces a committed version; `false` if that must wait for a reactor. Notes which reactors have something to hear.
+fn announce(
+    version: &mut Version,
+    tree: &mut Tree,
+    exchanges: &[Arc<Exchange>],
+    status: &Status,
+    to_ring: &mut [bool],
+) -> bool {
+    let root = version.commit(tree);
+    if !version.deliver(root, exchanges, status, to_ring) || !version.is_looked_through(exchanges.len()) {
+        version.note_wait();
+        return false;
+    }
+    tree.announce(root);
+    if version.has_waited() {
+        // Those that had it already have been waiting for this.
+        to_ring.fill(true);
+    }
+    true
 }
 
 #[cfg(test)]
@@ -220,6 +239,13 @@ mod tests {
             self.told().iter().map(|told| told.expect("it is a version")).collect()
         }
 
+        /// What the reactor is told, of everything up to this transaction.
+        fn release_all(&mut self, committed: i64) -> Vec<Option<i64>> {
+            let tree = self.database.tree_mut();
+            self.commits.release(Zxid(committed), tree, &self.exchanges, &self.status);
+            self.told()
+        }
+
         /// What the reactor is told: the zxids of versions, and `None` for a period that begins.
         fn told(&mut self) -> Vec<Option<i64>> {
             let told = |release| match release {
@@ -265,24 +291,64 @@ mod tests {
         let mut world = World::new();
         world.version(1);
         world.version(1);
-        world.commits.change(Change::new(Period::default(), Zxid(1)));
+        world.commits.change(Change::serve(Period::default()), Zxid(1));
         world.version(1);
-        world.commits.change(Change::new(Period::default(), Zxid(3)));
-        let release = |world: &mut World, committed: i64| {
-            let tree = world.database.tree_mut();
-            world.commits.release(Zxid(committed), tree, &world.exchanges, &world.status);
-            world.told()
-        };
-        assert_eq!(release(&mut world, 3), [Some(1), None, Some(2), Some(3), None]);
+        world.commits.change(Change::serve(Period::default()), Zxid(3));
+        assert_eq!(world.release_all(3), [Some(1), None, Some(2), Some(3), None]);
         assert!(world.commits.is_empty());
         // While a queue is full, nothing overtakes what does not fit.
         while world.exchanges[0].releases.push(Release::Serve(Period::default())).is_ok() {}
-        world.commits.change(Change::new(Period::default(), Zxid(3)));
+        world.commits.change(Change::serve(Period::default()), Zxid(3));
         world.version(1);
-        let full = release(&mut world, 4).len();
+        let full = world.release_all(4).len();
         assert!(world.commits.is_blocked() && !world.commits.is_empty());
         assert!(full > 1);
-        assert_eq!(release(&mut world, 4), [None, Some(4)]);
+        assert_eq!(world.release_all(4), [None, Some(4)]);
+    }
+
+    #[test]
+    fn what_is_sealed_after_a_change_comes_behind_it() {
+        let mut world = World::new();
+        world.version(1);
+        world.release(1);
+        while world.exchanges[0].releases.push(Release::Serve(Period::default())).is_ok() {}
+        world.commits.change(Change::serve(Period::default()), Zxid(1));
+        // Answers without a transaction, which have nothing to wait for but what came before.
+        world.version(0);
+        world.release_all(1);
+        world.commits.change(Change::serve(Period::default()), Zxid(1));
+        assert_eq!(world.release_all(1), [None, Some(1), None], "changes come in their order");
+    }
+
+    #[test]
+    fn another_state_takes_the_place_of_what_was_never_committed() {
+        let mut world = World::new();
+        world.version(1);
+        world.version(1);
+        world.release(1);
+        let mut rebuilt = Database::new(HashSeed([7; 16]), Rules::default());
+        let published = rebuilt.tree_mut().seal();
+        rebuilt.tree_mut().publish(published);
+        let readers = vec![rebuilt.tree_mut().reader()];
+        world.commits.replace_state(Change::state(readers, 1), Zxid(1));
+        assert_eq!((world.commits.len(), world.commits.answers()), (1, 0), "the second version is gone");
+        while world.exchanges[0].releases.push(Release::Serve(Period::default())).is_ok() {}
+        (world.database, world.zxid) = (rebuilt, 1);
+        world.version(0);
+        world.release_all(1);
+        assert!(world.commits.is_blocked(), "nothing overtakes it");
+        world.commits.release(Zxid(1), world.database.tree_mut(), &world.exchanges, &world.status);
+        let Some(Release::State(state)) = world.exchanges[0].releases.pop() else { panic!("it is no state") };
+        assert_eq!((state.zxid, state.reader.view().is_empty()), (1, false));
+        assert_eq!(world.told(), [Some(1)], "a version of the new one");
+    }
+
+    #[test]
+    #[should_panic(expected = "all that is committed of it is public")]
+    fn a_state_is_not_replaced_while_something_committed_waits() {
+        let mut world = World::new();
+        world.version(1);
+        world.commits.replace_state(Change::state(Vec::new(), 1), Zxid(1));
     }
 
     #[test]

@@ -19,7 +19,7 @@ const VERSION_BYTES: usize = 16 << 20;
 pub struct Draft {
     transactions: usize,
     answers: usize,
-    /// Bytes of all answers' bodies.
+    /// How many bytes the bodies of all answers have.
     bytes: usize,
     per_reactor: Vec<Share>,
 }
@@ -42,7 +42,7 @@ impl Draft {
         self.answers
     }
 
-    /// Of the answers' bodies.
+    /// How many bytes the answers' bodies have.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

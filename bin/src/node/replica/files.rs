@@ -26,7 +26,7 @@ pub struct FilesInPlace {
     newest_snapshot: Option<PathBuf>,
     /// Something was lost, and no snapshot has come into place since.
     is_snapshot_due: bool,
-    /// `None`: at once.
+    /// When the files are looked at next; `None` before the first look, which is at the first turn.
     next_look: Option<Instant>,
 }
 

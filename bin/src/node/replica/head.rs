@@ -8,12 +8,13 @@ use std::time::Instant;
 
 use paddock_consensus::{Reign, Zxid};
 use paddock_engine::admit::Operation;
+use paddock_engine::application::Application;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
 use paddock_engine::log::{GroupBuffer, Log, LogError};
 use paddock_engine::order::Caller;
 use paddock_engine::quota::ExceededQuota;
-use paddock_engine::tree::Pin;
+use paddock_engine::snapshot::HeldVersion;
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
 use paddock_net::exchange::AnswerKind;
 use paddock_net::serving::Serve;
@@ -58,15 +59,6 @@ pub struct Head {
 pub struct Appended {
     pub transactions: u64,
     pub bytes: u64,
-}
-
-/// A version that is held, to be written to disk.
-pub struct Held {
-    pub pin: Pin,
-    /// Its last transaction.
-    pub zxid: Zxid,
-    /// The sessions that lived at its end, with their timeouts, ms.
-    pub sessions: Vec<(i64, i32)>,
 }
 
 impl Head {
@@ -271,7 +263,12 @@ impl Head {
 
     /// Applies as much as this turn may of a transaction that is unfinished.
     pub fn go_on(&mut self) {
-        let Some((application, owed)) = self.long_work.go_on(&mut self.database, &mut self.effects) else { return };
+        if let Some((application, owed)) = self.long_work.go_on(&mut self.database, &mut self.effects) {
+            self.end_long(application, owed);
+        }
+    }
+
+    fn end_long(&mut self, application: Application, owed: Owed<'static>) {
         let before = self.log.filling_bytes();
         let zxid = application.zxid();
         let record = application.into_record(&self.database);
@@ -344,8 +341,45 @@ impl Head {
     }
 
     /// Clients are served in this way from transaction `committed` on: returns the number of the period that begins.
-    pub fn serve(&mut self, serve: Serve, committed: Zxid) -> u64 {
-        self.publication.serve(serve, committed)
+    ///
+    /// What has been taken belongs to the period before, and so the version under construction ends here. A transaction that
+    /// is unfinished is finished first, in this call, however long that takes: it has its zxid, and must not be ordered in
+    /// one period and logged in another. Those who would wait for the turn's end are about to be disconnected.
+    pub fn begin_period(&mut self, serve: Serve, committed: Zxid) -> u64 {
+        if let Some((application, owed)) = self.long_work.finish(&mut self.database, &mut self.effects) {
+            self.end_long(application, owed);
+        }
+        self.seal();
+        self.publication.begin_period(serve, committed)
+    }
+
+    /// Whether no transaction is unfinished, and all that is committed is public, so that another state may take this one's
+    /// place.
+    pub fn may_be_replaced(&mut self, committed: Zxid) -> bool {
+        self.seal();
+        self.release(committed);
+        !self.is_blocked() && !self.is_in_long_work()
+    }
+
+    /// Puts a state that was built anew in the place of the present one: zxids go on behind its newest transaction, and the
+    /// reactors get readers of its tree, behind all that is committed of the former one. What was not committed of that is
+    /// never public. The log is the caller's, who has cut it or opened another one.
+    ///
+    /// Returns the former state, for whoever built the new one: to drop it takes time by its size, and so does dropping its
+    /// tree's last reader afterwards. It is to be kept until its tree is not [seen](paddock_engine::tree::Tree::is_seen) by a reactor or a snapshot
+    /// any more, and dropped in a thread that nobody waits for.
+    ///
+    /// # Panics
+    /// If clients are served, or unless [`Head::may_be_replaced`].
+    pub fn replace_database(&mut self, mut database: Database, committed: Zxid) -> Database {
+        assert!(!self.is_in_long_work(), "a state is replaced between two transactions");
+        self.publication.replace_state(&mut database, committed);
+        self.reign = Reign::after(database.last_zxid());
+        if let Some(window) = &mut self.window {
+            window.restart(database.last_zxid());
+        }
+        (self.effects, self.may_reclaim_more) = (Effects::default(), false);
+        std::mem::replace(&mut self.database, database)
     }
 
     /// Makes public what is committed. Whether that was anything.
@@ -365,12 +399,12 @@ impl Head {
     }
 
     /// Holds the newest version, for a snapshot. `None` while transactions come after it.
-    pub fn hold(&mut self) -> Option<Held> {
+    pub fn hold(&mut self) -> Option<HeldVersion> {
         if !self.publication.is_sealed() || self.long_work.is_under_way() {
             return None;
         }
         let pin = self.database.tree_mut().pin()?;
-        Some(Held { pin, zxid: self.database.last_zxid(), sessions: self.database.sessions().collect() })
+        Some(HeldVersion { pin, zxid: self.database.last_zxid(), sessions: self.database.sessions().collect() })
     }
 
     /// A quota that a write has exceeded since this was asked last.

@@ -31,7 +31,7 @@ impl Homes {
     }
 
     /// The session's connection is here from now on.
-    pub fn settle(&mut self, session: i64, home: Home) {
+    pub fn move_in(&mut self, session: i64, home: Home) {
         let (slots, slot) = (&mut self.by_slot[home.reactor], home.connection.slot as usize);
         if slots.len() <= slot {
             slots.resize(slot + 1, None);
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_slot_is_a_home_in_one_generation_only() {
         let mut homes = Homes::new(2);
-        homes.settle(7, home(1, 3, 1));
+        homes.move_in(7, home(1, 3, 1));
         assert_eq!(homes.session_at(home(1, 3, 1)), Some(7));
         for other in [home(0, 3, 1), home(1, 2, 1), home(1, 4, 1), home(1, 3, 0), home(1, 3, 2)] {
             assert_eq!(homes.session_at(other), None);
@@ -100,8 +100,8 @@ mod tests {
     #[test]
     fn who_is_late_to_leave_takes_nobody_along() {
         let mut homes = Homes::new(1);
-        homes.settle(7, home(0, 0, 1));
-        homes.settle(8, home(0, 0, 2));
+        homes.move_in(7, home(0, 0, 1));
+        homes.move_in(8, home(0, 0, 2));
         homes.leave(home(0, 0, 1));
         assert_eq!(homes.session_at(home(0, 0, 2)), Some(8));
         assert_eq!(homes.forget(7), Some(home(0, 0, 1)));

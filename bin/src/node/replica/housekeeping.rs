@@ -13,6 +13,7 @@ use crate::node::moment::{Moment, Start};
 const QUOTA_WARNINGS_APART: Duration = Duration::from_secs(1);
 
 pub struct Housekeeping {
+    settings: ContainerSettings,
     /// When containers are due, in milliseconds since `start`.
     containers: ContainerManager,
     start: Start,
@@ -21,7 +22,17 @@ pub struct Housekeeping {
 
 impl Housekeeping {
     pub fn new(containers: ContainerSettings, now: Instant) -> Housekeeping {
-        Housekeeping { containers: ContainerManager::new(containers, 0), start: Start(now), next_quota_warning: now }
+        Housekeeping {
+            settings: containers,
+            containers: ContainerManager::new(containers, 0),
+            start: Start(now),
+            next_quota_warning: now,
+        }
+    }
+
+    /// Another state has taken the place of the one before.
+    pub fn begin_anew(&mut self, now: Instant) {
+        *self = Housekeeping::new(self.settings, now);
     }
 
     /// Deletes containers and TTL znodes that were due at the oldest report, as many as the manager's pace allows; none

@@ -34,7 +34,8 @@ const PATH_AHEAD_MAX: usize = 1024;
 pub struct Intake {
     exchanges: Arc<[Arc<Exchange>]>,
     throttle: RequestThrottle,
-    /// The number of the serving period. What was asked in another is dropped.
+    /// The number of the serving period. What was asked in another is dropped. Reports are not: they name sessions, and
+    /// those outlive a period.
     period: u64,
     /// For each reactor a submission for which there was not room enough.
     begun: Vec<Option<Begun>>,
@@ -56,10 +57,13 @@ impl Intake {
         Intake { exchanges, throttle: RequestThrottle::new(throttle), period: 0, begun, first: 0, looked_at: 0 }
     }
 
-    /// Another serving period begins: nothing that was asked before is done any more.
+    /// Another serving period begins: nothing that was asked before is done any more. What was reported before counts.
     pub fn begin_period(&mut self, number: u64) {
         self.period = number;
-        self.begun.fill_with(|| None);
+        for Begun { submission, taken } in self.begun.iter_mut().flatten() {
+            submission.requests.clear();
+            *taken = 0;
+        }
         self.throttle.forget_all();
     }
 
@@ -88,14 +92,14 @@ impl Intake {
                 if !self.may_take(head) {
                     return;
                 }
-                let Some(begun) = self.next_of(reactor) else { break };
+                let Some(begun) = self.next_of(reactor, sessions, at.now) else { break };
                 self.hear_of_the_gone(reactor);
                 self.take_submission(head, sessions, reactor, begun, at);
             }
         }
     }
 
-    fn next_of(&mut self, reactor: usize) -> Option<Begun> {
+    fn next_of(&mut self, reactor: usize, sessions: &mut Sessions, now: Instant) -> Option<Begun> {
         if let Some(begun) = self.begun[reactor].take() {
             return Some(begun);
         }
@@ -103,6 +107,9 @@ impl Intake {
             let submission = self.exchanges[reactor].submissions.pop()?;
             if submission.period == self.period {
                 return Some(Begun { submission, taken: 0 });
+            }
+            if let Some(heard) = submission.heard {
+                sessions.hear(reactor, heard, now);
             }
         }
     }
@@ -124,7 +131,7 @@ impl Intake {
         at: Moment,
     ) {
         for (index, request) in submission.requests.iter().enumerate().skip(taken) {
-            if (index - taken).is_multiple_of(tree::GROUP) {
+            if (index - taken).is_multiple_of(tree::LOOKUPS_TOGETHER) {
                 look_ahead(head, &submission, index);
             }
             if !self.may_take(head) {
@@ -179,6 +186,7 @@ impl Intake {
                 match admit(*opcode, &bytes[body.start as usize..body.end as usize], *keeper) {
                     Ok(operation) => {
                         sessions.upgrade_for(head, session, &operation, at);
+                        // Where there is one server, a request of a session that has moved is dropped above.
                         let caller = Caller { ids, is_local: sessions.is_local(session), has_moved: false };
                         write(head, home, session, *xid, &operation, caller, at.wall_ms);
                     }
@@ -216,11 +224,11 @@ impl Intake {
 
 /// Has what the next writes will read on its way into the caches. Alone, a write has nobody to wait with.
 fn look_ahead(head: &Head, submission: &Submission, from: usize) {
-    let to = submission.requests.len().min(from + tree::GROUP);
+    let to = submission.requests.len().min(from + tree::LOOKUPS_TOGETHER);
     if to - from < 2 {
         return;
     }
-    let mut paths = [(path::ROOT, false); tree::GROUP];
+    let mut paths = [(path::ROOT, false); tree::LOOKUPS_TOGETHER];
     let mut count = 0;
     for request in &submission.requests[from..to] {
         if let RequestKind::Write { opcode, body, .. } = &request.kind

@@ -20,6 +20,16 @@ impl LocalSessions {
         self.timeouts.contains_key(&session)
     }
 
+    /// All of them are over.
+    pub fn clear(&mut self) {
+        self.timeouts.clear();
+    }
+
+    /// The sessions with their timeouts, ms.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, i32)> {
+        self.timeouts.iter().map(|(&session, &timeout)| (session, timeout))
+    }
+
     /// The timeout of a session that is one of these, ms.
     pub fn timeout(&self, session: i64) -> Option<i32> {
         self.timeouts.get(&session).copied()

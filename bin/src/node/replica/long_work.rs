@@ -121,6 +121,16 @@ impl LongWork {
         }
     }
 
+    /// Applies the rest of what is unfinished, however long that takes. Returns it.
+    pub fn finish(&mut self, database: &mut Database, effects: &mut Effects) -> Option<(Application, Owed<'static>)> {
+        let mut unfinished = self.unfinished.take()?;
+        let mut steps_left = BLOCK;
+        while !database.go_on(&mut unfinished.application, &mut steps_left, Some(effects)) {
+            steps_left = BLOCK;
+        }
+        Some((unfinished.application, unfinished.owed))
+    }
+
     /// Applies as much as this turn may of what is unfinished. Returns it when all is done.
     pub fn go_on(&mut self, database: &mut Database, effects: &mut Effects) -> Option<(Application, Owed<'static>)> {
         let mut unfinished = self.unfinished.take()?;

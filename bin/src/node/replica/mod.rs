@@ -64,6 +64,7 @@ use std::time::{Duration, Instant};
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Database;
 use paddock_engine::log::{Log, LogError};
+use paddock_engine::progress::Progress;
 use paddock_net::exchange::Exchange;
 use paddock_net::serving::Serve;
 use paddock_net::status::Status;
@@ -163,17 +164,52 @@ impl Replica {
     /// Before the first turn, and before reactors serve: what is told of the state is true from then on.
     pub fn begin(&mut self) -> Result<(), ReplicaError> {
         self.head.begin(&self.status.replica);
-        self.serve(self.role.serve());
+        self.begin_period(self.role.serving());
         self.see_to_snapshots()
     }
 
-    /// Begins a serving period.
-    fn serve(&mut self, serve: Serve) {
+    /// Begins a serving period, before which everything that was taken is finished: see [`Head::begin_period`].
+    fn begin_period(&mut self, serve: Serve) {
+        assert_ne!(
+            serve,
+            Serve::ReadOnly,
+            "a client that only reads needs a session without a transaction: there is none"
+        );
         let committed = self.role.committed();
-        let period = self.head.serve(serve, committed);
+        let period = self.head.begin_period(serve, committed);
         self.intake.begin_period(period);
         self.sessions.begin_period();
+        if serve == Serve::Yes && self.role.expires_sessions() {
+            self.sessions.arm_all(self.head.database(), self.now);
+        }
         self.head.release(committed);
+    }
+
+    /// Whether no transaction is unfinished, and all that is committed is public, so that another state may take the present
+    /// one's place.
+    pub fn may_be_replaced(&mut self) -> bool {
+        self.head.may_be_replaced(self.role.committed())
+    }
+
+    /// Puts a state that was built anew in the place of the present one, while no client is served. All that goes by the
+    /// state begins anew with it: zxids, sessions, housekeeping and the window; a snapshot that is being written is given
+    /// up. Returns the former state, of which [`Head::replace_database`] says who drops it and when.
+    ///
+    /// # Panics
+    /// If clients are served, or unless [`Replica::may_be_replaced`].
+    pub fn replace_database(&mut self, database: Database, at: Moment) -> Database {
+        let former = self.head.replace_database(database, self.role.committed());
+        self.snapshots.give_up_waiting();
+        self.sessions.begin_anew(self.head.database(), at);
+        self.housekeeping.begin_anew(at.now);
+        self.head.release(self.role.committed());
+        former
+    }
+
+    /// Takes a step of the snapshot that is being written, where the snapshotter has no thread. One step writes all of a
+    /// version; the others are short. What has become of it is taken in by the next turn.
+    pub fn work(&mut self, now: Instant) -> Progress {
+        self.snapshots.work(now)
     }
 
     /// After the last turn.
@@ -233,11 +269,8 @@ impl Replica {
 
     /// How long the poll may sleep; the last look at the queues.
     pub fn timeout(&self) -> Option<Duration> {
-        if self.role.is_stopping() && !self.head.is_in_long_work() {
-            // Nothing is taken any more. What is under way waits for the log, which wakes, or for a reactor.
-            return self.head.is_blocked().then_some(RETRY);
-        }
-        let has_submissions = self.intake.has_submissions();
+        // What the role does not do now is not waited for. What is under way waits for the log, which wakes, or for a reactor.
+        let has_submissions = self.role.gathers() && self.intake.has_submissions();
         if self.head.has_work() || (has_submissions && self.intake.has_room(&self.head)) {
             return Some(Duration::ZERO);
         }
@@ -245,11 +278,14 @@ impl Replica {
             return Some(RETRY);
         }
         let until_next = match self.head.has_room() {
-            true => Some(self.housekeeping.until_due(self.sessions.reports(), self.now)),
+            true => {
+                self.role.reaps_containers().then(|| self.housekeeping.until_due(self.sessions.reports(), self.now))
+            }
             // What may not be proposed may not be reaped either; completions and snapshots wake.
             false => (has_submissions && self.head.has_too_much_garbage()).then_some(READERS_WAIT),
         };
-        self.sessions.until_due(self.now).into_iter().chain(until_next).min()
+        let until_session = self.role.expires_sessions().then(|| self.sessions.until_due(self.now)).flatten();
+        until_session.into_iter().chain(until_next).min()
     }
 
     fn submit(&mut self) -> Result<(), ReplicaError> {

@@ -45,10 +45,31 @@ impl Publication {
     }
 
     /// Clients are served in this way from transaction `committed` on: returns the number of the period that begins.
-    pub fn serve(&mut self, serve: Serve, committed: Zxid) -> u64 {
+    ///
+    /// # Panics
+    /// If something is not sealed: it would be public in a period to which it does not belong.
+    pub fn begin_period(&mut self, serve: Serve, committed: Zxid) -> u64 {
+        assert!(self.is_sealed(), "a period begins when the version under construction has ended");
         self.period = Period { number: self.period.number + 1, serve };
-        self.commits.change(Change::new(self.period, committed));
+        self.commits.change(Change::serve(self.period), committed);
         self.period.number
+    }
+
+    /// Another state takes the place of the present one, which has transaction `committed` and perhaps later ones, which are
+    /// never public.
+    ///
+    /// # Panics
+    /// If clients are served, or something that is committed is not public.
+    pub fn replace_state(&mut self, database: &mut Database, committed: Zxid) {
+        assert_eq!(self.period.serve, Serve::No, "a state is replaced while nobody sees it");
+        assert!(self.is_sealed(), "a state is replaced when the version under construction has ended");
+        let zxid = database.last_zxid().0;
+        let tree = database.tree_mut();
+        let sealed = tree.seal();
+        tree.publish(sealed);
+        let readers = self.exchanges.iter().map(|_| tree.reader()).collect();
+        self.commits.replace_state(Change::state(readers, zxid), committed);
+        Figures::of(database, self.sessions_expired).tell(&self.status.replica);
     }
 
     /// Whether nothing waits to be sealed.

@@ -24,6 +24,7 @@ use crate::node::expiry::ExpiryQueue;
 use crate::node::moment::{Moment, Start};
 
 pub struct Sessions {
+    server_id: i64,
     ids: SessionIds,
     homes: Homes,
     local: LocalSessions,
@@ -34,7 +35,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Those of before the restart get their whole timeout again.
+    /// None of them expires before it is [armed](Sessions::arm_all).
     pub fn new(
         database: &Database,
         server_id: i64,
@@ -44,18 +45,32 @@ impl Sessions {
         heard_interval: Duration,
         at: Moment,
     ) -> Sessions {
-        let mut expiry = ExpiryQueue::new(tick_ms);
-        for (session, timeout) in database.sessions() {
-            expiry.arm(session, timeout.max(0) as u64, 0);
-        }
         Sessions {
-            ids: SessionIds::new(server_id, at.wall_ms, database.sessions().map(|(session, _)| session)),
+            server_id,
+            ids: session_ids(server_id, database, at.wall_ms),
             homes: Homes::new(reactors),
             local: LocalSessions::new(new_sessions),
-            expiry,
+            expiry: ExpiryQueue::new(tick_ms),
             start: Start(at.now),
             reports: Reports::new(reactors, heard_interval, at.now),
         }
+    }
+
+    /// This server begins to serve as the one that ends sessions: every living one gets its whole timeout again.
+    pub fn arm_all(&mut self, database: &Database, now: Instant) {
+        let now = self.start.millis(now);
+        self.expiry.clear();
+        for (session, timeout) in database.sessions().chain(self.local.iter()) {
+            self.expiry.arm(session, timeout.max(0) as u64, now);
+        }
+    }
+
+    /// Another state has taken the place of the one before, while nobody is served.
+    pub fn begin_anew(&mut self, database: &Database, at: Moment) {
+        self.ids = session_ids(self.server_id, database, at.wall_ms);
+        self.homes.leave_all();
+        self.local.clear();
+        self.expiry.clear();
     }
 
     pub fn reports(&self) -> &Reports {
@@ -83,13 +98,13 @@ impl Sessions {
         if !self.local.take_in(session, timeout) {
             head.propose(session, 0, &Txn::CreateSession { timeout }, at.wall_ms);
         }
-        self.settle(head, home, session, timeout, at.now);
+        self.welcome(head, home, session, timeout, at.now);
     }
 
     /// The session's connection is here from now on.
-    fn settle(&mut self, head: &mut Head, home: Home, session: i64, timeout: i32, now: Instant) {
+    fn welcome(&mut self, head: &mut Head, home: Home, session: i64, timeout: i32, now: Instant) {
         self.expiry.arm(session, timeout.max(0) as u64, self.start.millis(now));
-        self.homes.settle(session, home);
+        self.homes.move_in(session, home);
         head.answer(home, AnswerKind::Connected { session, timeout });
     }
 
@@ -107,7 +122,7 @@ impl Sessions {
             head.answer(former, AnswerKind::Dropped);
         }
         if password_matches && self.timeout(head, session).is_some() {
-            self.settle(head, home, session, timeout, now);
+            self.welcome(head, home, session, timeout, now);
         } else {
             if password_matches {
                 let session = format_args!("0x{session:x}");
@@ -200,4 +215,9 @@ impl Sessions {
         let until = self.start.until(self.expiry.next_due()?, now);
         Some(if until.is_zero() { REPORT_WAIT } else { until + Duration::from_millis(1) })
     }
+}
+
+/// Ids that none of the state's sessions has.
+fn session_ids(server_id: i64, database: &Database, wall_ms: i64) -> SessionIds {
+    SessionIds::new(server_id, wall_ms, database.sessions().map(|(session, _)| session))
 }

@@ -42,7 +42,7 @@ impl Share {
         self.answers.len()
     }
 
-    /// Of the answers' bodies.
+    /// How many bytes the answers' bodies have.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }

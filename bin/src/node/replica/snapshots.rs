@@ -1,9 +1,12 @@
 //! When a snapshot is taken, and what follows one.
 
+use std::time::Instant;
+
 use paddock_consensus::Zxid;
+use paddock_engine::progress::Progress;
 use paddock_net::status::ReplicaStatus;
 
-use super::head::{Appended, Head, Held};
+use super::head::{Appended, Head};
 use crate::node::snapshotter::{Done, Snapshotter, Trigger};
 
 pub struct Snapshots {
@@ -26,6 +29,11 @@ impl Snapshots {
         Some(done)
     }
 
+    /// Takes a step, where no thread does.
+    pub fn work(&mut self, now: Instant) -> Progress {
+        self.snapshotter.work(now)
+    }
+
     /// The next one is due, whatever was counted.
     pub fn hurry(&mut self) {
         self.trigger.hurry();
@@ -41,8 +49,8 @@ impl Snapshots {
 
     /// Begins one of the newest version, unless transactions come after it.
     pub fn begin(&mut self, head: &mut Head) {
-        if let Some(Held { pin, zxid, sessions }) = head.hold() {
-            self.snapshotter.take(pin, zxid, sessions);
+        if let Some(version) = head.hold() {
+            self.snapshotter.take(version);
             head.log().roll();
             self.trigger.reset();
         }

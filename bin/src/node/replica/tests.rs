@@ -33,7 +33,7 @@ use super::window::Window;
 use super::{FilesInPlace, GARBAGE_MAX, Parts, READERS_WAIT, RETRY, Replica};
 use crate::config::{NewSessions, RequestThrottleSettings};
 use crate::node::moment::Moment;
-use crate::node::snapshotter::{self, Snapshotter, Trigger};
+use crate::node::snapshotter::{self, DrivenBy, Snapshotter, Trigger};
 
 /// Of sessions whose timeout is not the matter, ms.
 const TIMEOUT: i32 = 100_000;
@@ -53,8 +53,8 @@ struct World {
     replica: Replica,
     exchanges: Arc<[Arc<Exchange>]>,
     status: Arc<Status>,
-    /// Of the tree; it sleeps.
-    reader: Reader,
+    /// One of the first state's tree; it sleeps unless a test wakes it.
+    reader: Option<Reader>,
     /// That the reactors have been told of last.
     period: Period,
     at: Moment,
@@ -79,7 +79,7 @@ impl World {
 
     /// One whose parts are changed before it is made.
     fn with(name: &str, change: impl FnOnce(&mut Parts)) -> World {
-        let dir = Directory(std::env::temp_dir().join(format!("paddock-replica-{name}-{}", std::process::id())));
+        let dir = Directory(directory(name));
         fs::create_dir_all(&dir.0).unwrap();
         let poll = Poll::new().unwrap();
         let bell = Arc::new(Doorbell::new(poll.registry(), Token(0)).unwrap());
@@ -115,16 +115,11 @@ impl World {
                 wait_max: None,
             },
             snapshotter: Snapshotter::start(
-                snapshotter::Settings {
-                    files: Files::Real,
-                    data_dir: dir.0.clone(),
-                    seed: HashSeed([7; 16]),
-                    retain: None,
-                },
-                bell,
+                snapshotter::Settings { files: Files::Real, data_dir: dir.0.clone(), retain: None },
+                DrivenBy::Thread(bell),
             )
             .unwrap(),
-            trigger: Trigger::new(u64::MAX, u64::MAX),
+            trigger: Trigger::new(u64::MAX, u64::MAX, 7),
             files: FilesInPlace::new(Arc::new(DataDir::open(&Files::Real, &dir.0, false).unwrap()), None),
             garbage_max: GARBAGE_MAX,
             slice_clock: Box::new(move || *told.lock().unwrap()),
@@ -137,7 +132,7 @@ impl World {
         }
         replica.begin().unwrap();
         let period = Period { number: 1, serve: Serve::Yes };
-        let mut world = World { replica, exchanges, status, reader, period, at, slice_clock, poll, dir };
+        let mut world = World { replica, exchanges, status, reader: Some(reader), period, at, slice_clock, poll, dir };
         assert_eq!(world.told_period(), period, "a server that stands alone serves from the start on");
         world
     }
@@ -183,6 +178,10 @@ impl World {
         let told: Vec<_> = self.exchanges.iter().map(next).collect();
         assert!(told.iter().all(|period| *period == told[0]), "{told:?}");
         told[0].expect("a period begins")
+    }
+
+    fn reader(&mut self) -> &mut Reader {
+        self.reader.as_mut().expect("the first state is there")
     }
 
     fn turn(&mut self) {
@@ -244,6 +243,11 @@ impl World {
     fn is_in_long_work(&self) -> bool {
         self.replica.head.is_in_long_work()
     }
+}
+
+/// Where the files of the test with this name are.
+fn directory(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("paddock-replica-{name}-{}", std::process::id()))
 }
 
 /// What is next in a reactor's queue, which is a version.
@@ -408,13 +412,13 @@ fn a_replica_that_stops_sleeps_until_the_log_wakes_it() {
 fn a_replica_with_too_much_garbage_looks_after_its_readers() {
     let mut world = World::with("garbage", |parts| parts.garbage_max = 1);
     let session = world.connect(FIRST);
-    world.reader.wake();
+    world.reader().wake();
     world.send(FIRST, session, create(1), &create_body("/a", 0));
     assert_eq!(world.answers(), [(FIRST, "1: 0".into())]);
     world.send(FIRST, session, sync(2), b"\0\0\0\x02/a");
     assert_eq!(world.answers(), [], "nothing is taken");
     assert_eq!(world.replica.timeout(), Some(READERS_WAIT));
-    world.reader.sleep();
+    world.reader().sleep();
     assert_eq!(world.answers(), [], "what nobody sees is freed at the turn's end");
     assert_eq!(world.replica.timeout(), Some(Duration::ZERO));
     assert_eq!(world.answers(), [(FIRST, "2: 0".into())]);
@@ -435,6 +439,17 @@ fn where_the_counter_ends_a_server_alone_begins_the_next_epoch() {
         zxids.push(world.replica.head.database().last_zxid().0);
     }
     assert_eq!(zxids, [0xffff_fffe, 0xffff_ffff, 0x1_0000_0001, 0x1_0000_0002]);
+    let World { replica, dir, .. } = world;
+    replica.end().unwrap();
+    let mut recovered = Vec::new();
+    let mut take = |zxid: Zxid, _: &[u8]| {
+        recovered.push(zxid.0);
+        Ok(())
+    };
+    let (log, _) = Log::open(LogConfig::new(&dir.0), Zxid::ZERO, &mut take).unwrap();
+    assert_eq!(log.last_zxid(), Zxid(0x1_0000_0002));
+    zxids.insert(0, 0xffff_fffd);
+    assert_eq!(recovered, zxids, "a start finds them in the same log");
 }
 
 /// Gives the session so many ephemerals, `/<prefix>0` and so on.
@@ -506,7 +521,7 @@ fn what_came_before_a_long_transaction_does_not_wait_for_it() {
     let (session, other) = (world.connect(FIRST), world.connect(home(0, 2)));
     let count = 3 * STEPS_PER_TURN;
     give_ephemerals(&mut world, session, "e", count);
-    world.reader.wake();
+    world.reader().wake();
     world.send(home(0, 2), other, create(2), &create_body("/before", 0));
     world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
     world.turn();
@@ -516,7 +531,7 @@ fn what_came_before_a_long_transaction_does_not_wait_for_it() {
     for (left, expected) in [(count, "2: 0"), (0, "1: closed")] {
         let releases = world.exchanges.iter().map(|exchange| version(exchange).expect("each has each version"));
         let releases: Vec<_> = releases.collect();
-        let view = world.reader.view_ahead(&releases[0].root);
+        let view = world.reader().view_ahead(&releases[0].root);
         assert_eq!((0..count).filter(|number| view.get(&format!("/e{number}")).is_some()).count(), left);
         let told: Vec<String> = releases.iter().flat_map(|one| &one.answers).map(|one| said(&one.kind)).collect();
         assert_eq!(told, [expected]);
@@ -539,7 +554,9 @@ fn figures_are_those_of_the_public_version_while_a_long_transaction_is_under_way
     // It is durable, and tells its figures, in the middle of the other's end.
     world.send(SECOND, other, create(2), &create_body("/before", 0));
     world.turn();
+    let deadline = Instant::now() + DEADLINE;
     while figures(&world)[0] == znodes {
+        assert!(Instant::now() < deadline, "the log is done within {DEADLINE:?}");
         world.sleep();
         world.replica.commit().unwrap();
     }
@@ -556,13 +573,13 @@ fn what_was_asked_in_another_period_is_dropped() {
     let connect = |_| RequestKind::Connect { timeout: TIMEOUT };
     world.send(FIRST, session, create(1), &create_body("/before", 0));
     world.send(home(0, 2), 0, connect, &[]);
-    world.replica.serve(Serve::No);
+    world.replica.begin_period(Serve::No);
     let before = world.period;
     world.period = world.told_period();
     assert_eq!(world.period, Period { number: before.number + 1, serve: Serve::No });
     assert_eq!(world.answers(), []);
     assert!(!world.exists("/before"));
-    world.replica.serve(Serve::Yes);
+    world.replica.begin_period(Serve::Yes);
     // It does not know yet.
     world.send(FIRST, session, create(2), &create_body("/between", 0));
     world.send(home(1, 2), 0, connect, &[]);
@@ -573,6 +590,178 @@ fn what_was_asked_in_another_period_is_dropped() {
     assert_eq!(world.answers(), [(SECOND, "connected".into()), (SECOND, "4: 0".into())], "the session lives");
     assert!(world.exists("/after") && !world.exists("/between") && !world.exists("/without-session"));
     assert_eq!(world.database().sessions().len(), 1);
+}
+
+/// As one that another server tells what is committed: it applies that in the midst of a turn.
+#[test]
+fn what_is_committed_is_public_before_the_next_period_begins() {
+    let mut world = World::new("committed-before");
+    world.replica.head.propose(0, 0, &Txn::CreateSession { timeout: TIMEOUT }, 0);
+    let committed = world.database().last_zxid();
+    world.replica.role.note_durable(committed);
+    world.replica.head.propose(0, 0, &Txn::Error(0), 0);
+    world.replica.head.seal();
+    world.replica.head.propose(0, 0, &Txn::Error(0), 0);
+    world.replica.begin_period(Serve::No);
+    assert_eq!(world.told_period().serve, Serve::No, "the version has a transaction that is not committed");
+    world.replica.head.propose(0, 0, &Txn::Error(0), 0);
+    let committed = world.database().last_zxid();
+    world.replica.role.note_durable(committed);
+    world.replica.begin_period(Serve::Yes);
+    for exchange in world.exchanges.iter() {
+        let versions = [(); 3].map(|()| version(exchange).expect("a version comes before the period").zxid);
+        assert_eq!(versions, [2, 3, 4]);
+    }
+    assert_eq!(world.told_period().serve, Serve::Yes);
+}
+
+#[test]
+fn a_transaction_that_was_begun_is_finished_before_the_next_period_begins() {
+    let mut world = World::new("finished-before");
+    let (session, other) = (world.connect(FIRST), world.connect(home(0, 2)));
+    give_ephemerals(&mut world, session, "e", 3 * STEPS_PER_TURN);
+    world.go_on(Duration::from_secs(1));
+    let request = |home: Home, session, kind| Request {
+        connection: home.connection,
+        session,
+        fence: false,
+        received: world.at.now,
+        kind,
+    };
+    let bytes = create_body("/late", 0);
+    let late = create(2)(0..bytes.len() as u32);
+    let requests =
+        vec![request(FIRST, session, RequestKind::CloseSession { xid: 1 }), request(home(0, 2), other, late)];
+    let heard = Some(Heard { sessions: vec![other], until: world.at.now, at: world.at.now, pause: None });
+    world.submit(0, Submission { bytes, requests, heard, ..Submission::default() });
+    world.turn();
+    let before = world.logged();
+    assert!(world.is_in_long_work() && world.replica.sessions.reports().newest() < world.at.now);
+    world.replica.begin_period(Serve::No);
+    assert!(!world.is_in_long_work());
+    assert_eq!((world.logged().0, world.database().ephemeral_count()), (before.0 + 1, 0));
+    world.period = world.told_period();
+    world.finish();
+    assert!(!world.exists("/late"), "the rest of the submission was asked in the period before");
+    assert_eq!(world.replica.sessions.reports().newest(), world.at.now, "what it reports counts");
+}
+
+#[test]
+fn what_a_reactor_heard_before_a_period_counts() {
+    let mut world = World::new("heard-before");
+    let session = world.connect(FIRST);
+    world.go_on(Duration::from_secs(1));
+    world.report(&[session], Duration::ZERO);
+    world.replica.begin_period(Serve::No);
+    world.turn();
+    assert_eq!(world.replica.sessions.reports().heard_until(), world.at.now);
+}
+
+#[test]
+fn connections_of_another_period_are_no_reason_to_drop_a_request() {
+    let mut world = World::with("throttle-period", |parts| {
+        parts.throttle = RequestThrottleSettings {
+            requests_max: Some(1),
+            drops_stale: true,
+            checks_connection: true,
+            ..parts.throttle
+        };
+    });
+    let session = world.connect(FIRST);
+    world.exchanges[0].gone.push(FIRST.connection).unwrap();
+    world.send(FIRST, session, create(1), &create_body("/a", 0));
+    assert_eq!(world.answers(), [(FIRST, "cut".into())]);
+    for serve in [Serve::No, Serve::Yes] {
+        world.replica.begin_period(serve);
+        world.period = world.told_period();
+    }
+    world.connect(FIRST);
+}
+
+/// A server that begins to end sessions has not heard anybody.
+#[test]
+fn sessions_have_their_whole_timeout_again_when_a_period_begins() {
+    let mut world = World::new("armed");
+    let session = world.connect(FIRST);
+    world.go_on(Duration::from_millis(TIMEOUT as u64));
+    world.turn();
+    for serve in [Serve::No, Serve::Yes] {
+        world.replica.begin_period(serve);
+        world.period = world.told_period();
+    }
+    world.go_on(Duration::from_millis(TIMEOUT as u64 / 2));
+    world.report(&[], Duration::ZERO);
+    world.answers();
+    assert_eq!(world.database().session_timeout(session), Some(TIMEOUT));
+    world.go_on(Duration::from_millis(TIMEOUT as u64));
+    world.report(&[], Duration::ZERO);
+    world.answers();
+    assert_eq!(world.database().session_timeout(session), None);
+}
+
+#[test]
+#[should_panic(expected = "a session without a transaction")]
+fn clients_that_only_read_are_not_served_yet() {
+    World::new("read-only").replica.begin_period(Serve::ReadOnly);
+}
+
+#[test]
+fn another_state_takes_the_place_of_the_present_one() {
+    let mut world = World::with("state", |parts| parts.window = Some(Window::new(Zxid::ZERO, 0)));
+    let (session, gone) = (world.connect(FIRST), world.connect(SECOND));
+    world.send(FIRST, session, create(1), &create_body("/old", 0));
+    assert_eq!(world.answers(), [(FIRST, "1: 0".into())]);
+    world.replica.begin_period(Serve::No);
+    world.period = world.told_period();
+    let zxid = world.database().last_zxid();
+    let mut rebuilt = Database::new(HashSeed([8; 16]), Rules::default());
+    let header = TxnHeader { client: session, cxid: 0, zxid: zxid.0, time: 0 };
+    rebuilt.apply(&header, &Txn::CreateSession { timeout: TIMEOUT }, None);
+    assert!(world.replica.may_be_replaced());
+    let former = world.replica.replace_database(rebuilt, world.at);
+    assert!(former.tree().get("/old").is_some() && former.tree().is_seen(), "readers have it");
+    for exchange in world.exchanges.iter() {
+        let Some(Release::State(state)) = exchange.releases.pop() else { panic!("it is no state") };
+        assert_eq!((state.zxid, state.reader.view().get("/old").is_some()), (zxid.0, false));
+    }
+    world.reader = None;
+    assert!(!former.tree().is_seen(), "whoever has it may drop it");
+    let window = world.replica.window().expect("it was given one");
+    assert_eq!((window.last(), window.has(Zxid(1))), (zxid, false));
+    world.replica.begin_period(Serve::Yes);
+    world.period = world.told_period();
+    world.send(FIRST, session, reattach(true), &[]);
+    world.send(SECOND, gone, reattach(true), &[]);
+    world.send(FIRST, session, create(2), &create_body("/new", 0));
+    assert_eq!(
+        world.answers(),
+        [(FIRST, "connected".into()), (FIRST, "2: 0".into()), (SECOND, "refused".into())],
+        "only what the state has is there"
+    );
+    assert_eq!((world.database().last_zxid().0, world.exists("/old")), (zxid.0 + 1, false));
+    world.go_on(2 * Duration::from_millis(TIMEOUT as u64));
+    world.report(&[], Duration::ZERO);
+    world.answers();
+    assert_eq!(world.database().sessions().len(), 0, "its sessions expire");
+}
+
+#[test]
+fn a_caller_has_a_snapshot_taken_step_by_step() {
+    let mut world = World::with("caller", |parts| {
+        let settings = snapshotter::Settings { files: Files::Real, data_dir: directory("caller"), retain: None };
+        parts.snapshotter = Snapshotter::start(settings, DrivenBy::Caller).unwrap();
+    });
+    world.connect(FIRST);
+    world.replica.snapshots.hurry();
+    world.turn();
+    let mut steps = 0;
+    while world.status.replica.snapshots.get() == 0 {
+        steps += 1;
+        assert!(steps < 10, "it is written, and put into place");
+        world.replica.work(world.at.now);
+        world.answers();
+    }
+    assert!(!paddock_engine::snapshot::list(&Files::Real, &world.dir.0).unwrap().is_empty());
 }
 
 #[test]
@@ -659,21 +848,23 @@ fn a_version_with_very_many_events_is_public_when_every_reactor_has_looked_throu
     let session = world.connect(FIRST);
     // Each deletion is told of by two events.
     give_ephemerals(&mut world, session, "e", EVENTS_AT_ONCE / 2 + 1);
-    let public = world.reader.published();
+    let public = world.reader().published();
     world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+    let deadline = Instant::now() + DEADLINE;
     while !world.replica.head.is_blocked() {
+        assert!(Instant::now() < deadline, "the log is done within {DEADLINE:?}");
         world.sleep();
         world.turn();
     }
     for exchange in world.exchanges.clone().iter() {
         world.turn();
-        assert_eq!((world.reader.published(), world.replica.timeout()), (public, Some(RETRY)));
+        assert_eq!((world.reader().published(), world.replica.timeout()), (public, Some(RETRY)));
         let release = version(exchange).expect("every reactor has it in its queue");
         assert!(exchange.releases.is_empty());
         release.looked_through.expect("it has very many events").fetch_add(1, Ordering::Release);
     }
     world.turn();
-    assert!(world.reader.published() > public && world.replica.head.is_idle());
+    assert!(world.reader().published() > public && world.replica.head.is_idle());
 }
 
 /// Under an overload a report tells of what came seconds ago, and is followed by the next as late as that.

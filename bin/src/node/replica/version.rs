@@ -67,7 +67,7 @@ impl Version {
         self.answers
     }
 
-    /// Of the answers' bodies.
+    /// How many bytes the answers' bodies have.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

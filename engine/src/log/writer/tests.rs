@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
 
@@ -15,7 +17,7 @@ use crate::log::format::{COUNT_MAX, Header};
 use crate::log::recovery::recover;
 use crate::log::segment::Creator;
 use crate::log::segment_path::{SegmentPath, directory};
-use crate::log::{GroupNumber, LogConfig, LogError, Recovery, Verdict, inspect};
+use crate::log::{Clock, GroupNumber, LogConfig, LogError, Recovery, Verdict, inspect};
 
 #[derive(Default)]
 struct Script {
@@ -286,6 +288,18 @@ fn a_new_segment_waits_for_the_old_one() {
     submit(&mut log, 5);
     assert_eq!(log.completed_zxid(), Zxid(4));
     assert_eq!(log.stats().segments, 3);
+}
+
+#[test]
+fn how_long_the_disk_takes_is_told_by_the_clock_of_the_log() {
+    let dir = Fresh::new("clock");
+    let (begin, reads) = (Instant::now(), AtomicU32::new(0));
+    let clock = Clock::new(move || begin + reads.fetch_add(1, Ordering::Relaxed) * Duration::from_secs(700));
+    let (mut log, disk, ..) = open(LogConfig { clock, ..dir.config() });
+    log.append(Zxid(1), |out| out.extend_from_slice(b"1"));
+    disk.complete(log.submit().unwrap().0);
+    log.completed().unwrap();
+    assert_eq!((log.stats().sync_last, log.stats().warnings), (Duration::from_secs(700), 1));
 }
 
 #[test]
