@@ -144,15 +144,13 @@ fn an_error_while_the_log_is_changed_is_its_end_and_leaves_what_a_start_accepts(
             machine.clear_faults();
             let Err(error) = changed else { continue };
             assert!(matches!(error, LogError::Io { .. }), "{operation:?} {skipped}: {error}");
-            // Before anything was changed the log goes on.
-            let goes_on = log.completed().is_ok();
-            ends += u32::from(!goes_on);
-            assert_eq!(log.completed().is_ok(), log.remove_before(Zxid::ZERO).is_ok());
+            assert!(log.completed().is_err() && log.remove_before(Zxid::ZERO).is_err());
+            ends += 1;
             drop(log);
             let left = machine.moment().crashed(&mut Seeded::new(1));
             match open(&left, 0) {
                 Ok((_, zxids)) => {
-                    let least = if goes_on || restarts { LAST } else { 5 };
+                    let least = if restarts { LAST } else { 5 };
                     assert!(zxids.iter().copied().eq(1..=zxids.len() as i64), "{operation:?} {skipped}: {zxids:?}");
                     assert!(zxids.len() as i64 >= least, "{operation:?} {skipped}: {zxids:?}");
                 }
@@ -162,4 +160,22 @@ fn an_error_while_the_log_is_changed_is_its_end_and_leaves_what_a_start_accepts(
         }
     }
     assert!(ends > 20, "{ends}");
+}
+
+/// What finds no space is given up before the cut, so that every error tells whether the log goes on.
+#[test]
+fn a_cut_on_a_full_disk_gives_up_what_was_appended_and_the_log_goes_on() {
+    let (machine, mut log) = filled(false);
+    machine.set_space(0);
+    for zxid in LAST + 1..LAST + 40 {
+        log.append(Zxid(zxid), |out| out.extend_from_slice(&[7; 300]));
+    }
+    let error = log.cut_after(Zxid(LAST + 1)).unwrap_err();
+    assert!(matches!(error, LogError::NotInLog { last: Zxid(LAST), .. }), "{error}");
+    assert_eq!((log.is_filling(), log.last_zxid()), (false, Zxid(LAST)));
+    machine.set_space(u64::MAX);
+    log.cut_after(Zxid(5)).unwrap();
+    append(&mut log, [LAST + 1]);
+    drop(log);
+    assert!(open(&machine, 0).unwrap().1.into_iter().eq((1..=5).chain([LAST + 1])));
 }

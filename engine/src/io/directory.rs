@@ -74,11 +74,12 @@ impl DataDir {
         Ok(DataDir { files: files.clone(), path: path.to_owned(), directory, _lock: lock })
     }
 
-    /// Where it is.
+    /// The files that it is among.
     pub fn files(&self) -> &Files {
         &self.files
     }
 
+    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }

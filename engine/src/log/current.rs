@@ -139,7 +139,7 @@ impl Current {
     pub fn leave(&mut self, next: Segment, last: Zxid) -> OlderSegment {
         // An empty segment takes a group of any size, so that the file can be longer than its zeros.
         let bytes = self.segment.size.max(self.end);
-        let left = OlderSegment { at: self.at(), bytes, before: Some(self.before), last };
+        let left = OlderSegment::new(self.at(), bytes, self.before, last);
         self.rolls.leave(self.end, self.is_rolling);
         self.begin(next, last);
         left

@@ -151,7 +151,7 @@ impl NewEnd {
     /// The segment as it will be.
     pub fn segment(&self) -> OlderSegment {
         let bytes = self.shortened.as_ref().map_or(self.end, |group| self.offset + group.len() as u64);
-        OlderSegment { at: self.segment.clone(), bytes, before: Some(self.before), last: self.link.zxid }
+        OlderSegment::new(self.segment.clone(), bytes, self.before, self.link.zxid)
     }
 }
 

@@ -34,7 +34,6 @@
 //! | `clock` | by what the log measures how long its disk takes |
 //! | `older_segments` | the segments before the current one |
 //! | `preallocator` | the thread that makes the next segment, removes old ones, and writes the milestone (`live_milestone`) |
-//!
 //! | `holds` | what keeps older segments from being purged, and tells readers that the log was cut |
 //!
 //! An ensemble also takes records off the end ([`Log::cut_after`]), begins after a snapshot ([`Log::begin`],

@@ -1,12 +1,14 @@
 //! The segments before the one that is written to.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use paddock_consensus::Zxid;
 
+use super::format::{HEADER_BYTES, Header};
 use super::segment_path::SegmentPath;
-use crate::io::Files;
+use crate::io::{Access, Files};
 
 /// So many of the newest older segments are looked after: those before them are seldom needed.
 const LOOKED_AFTER: usize = 16;
@@ -17,65 +19,115 @@ pub(super) struct OlderSegment {
     pub at: SegmentPath,
     /// Bytes of its file, which do not change any more.
     pub bytes: u64,
-    /// The zxid before its first group; `None` if that group was not read, or cannot be.
-    pub before: Option<Zxid>,
-    /// No record of the segment is newer.
+    /// The zxid before its first group, once somebody has asked; `None` if that group has no header that can be read.
+    before: OnceCell<Option<Zxid>>,
+    /// No record of the segment is newer. `None` if the segment was not read: it ends where the next one begins.
+    last: Option<Zxid>,
+}
+
+impl OlderSegment {
+    /// One that was read, or written; `before` is the zxid before its first group.
+    pub fn new(at: SegmentPath, bytes: u64, before: Zxid, last: Zxid) -> OlderSegment {
+        OlderSegment { at, bytes, before: Some(before).into(), last: Some(last) }
+    }
+
+    /// One that was not read. The newest of these is known to end at `last`.
+    pub fn unread(at: SegmentPath, bytes: u64, last: Option<Zxid>) -> OlderSegment {
+        OlderSegment { at, bytes, before: OnceCell::new(), last }
+    }
+
+    /// Reads no more than the first header, and that once.
+    fn before(&self, files: &Files) -> Option<Zxid> {
+        *self.before.get_or_init(|| {
+            let mut bytes = [0; HEADER_BYTES];
+            let count = files.open(&self.at.path, Access::Read).ok()?.read_at(&mut bytes, 0).ok()?;
+            let (header, _) = Header::read(&bytes[..count]).ok()?;
+            (header.is_possible() && header.sequence == self.at.sequence).then_some(header.before)
+        })
+    }
+}
+
+/// A segment without a gap behind it, with the zxids before its first record and of its last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gapless<'a> {
+    pub segment: &'a OlderSegment,
+    pub before: Zxid,
     pub last: Zxid,
 }
 
 /// The older segments of a log, the oldest first.
 #[derive(Default, Debug)]
-pub(super) struct OlderSegments(VecDeque<OlderSegment>);
+pub(super) struct OlderSegments {
+    segments: VecDeque<OlderSegment>,
+    /// The sequence of the newest one whose file was lost; 0 if none was.
+    lost: u64,
+}
 
 impl OlderSegments {
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.segments.len()
     }
 
     pub fn newest(&self) -> Option<&OlderSegment> {
-        self.0.back()
+        self.segments.back()
     }
 
     pub fn push(&mut self, segment: OlderSegment) {
-        self.0.push_back(segment);
+        self.segments.push_back(segment);
     }
 
     /// The log was cut so that it ends with this segment, as it is now, or has none.
     pub fn end_with(&mut self, newest: Option<OlderSegment>) {
         let end = newest.as_ref().map_or(0, |newest| newest.at.sequence);
-        self.0.retain(|segment| segment.at.sequence < end);
-        self.0.extend(newest);
+        self.segments.retain(|segment| segment.at.sequence < end);
+        self.segments.extend(newest);
     }
 
     /// The segments without a gap before a segment that begins after the transaction `before`, the newest first.
-    pub fn without_gap(&self, before: Zxid) -> impl Iterator<Item = (&OlderSegment, Zxid)> {
+    /// What no start has read is read now, as far as the caller goes.
+    pub fn without_gap(&self, files: &Files, before: Zxid) -> impl Iterator<Item = Gapless<'_>> {
         let mut expected = before;
-        self.0.iter().rev().map_while(move |segment| {
-            let before = segment.before.filter(|_| segment.last == expected)?;
+        let not_lost = self.segments.iter().rev().take_while(|segment| segment.at.sequence > self.lost);
+        not_lost.map_while(move |segment| {
+            let last = segment.last.unwrap_or(expected);
+            let before = segment.before(files).filter(|before| last == expected && *before <= last)?;
             expected = before;
-            Some((segment, before))
+            Some(Gapless { segment, before, last })
         })
     }
 
     /// Takes the segments off in which every record is at or below `zxid`, but not the newest one if that is to stay.
     /// Returns their files, the oldest first.
-    pub fn take_up_to(&mut self, zxid: Zxid, newest_stays: bool) -> impl ExactSizeIterator<Item = PathBuf> {
+    pub fn take_up_to(
+        &mut self,
+        files: &Files,
+        zxid: Zxid,
+        newest_stays: bool,
+    ) -> impl ExactSizeIterator<Item = PathBuf> {
         let most = self.len().saturating_sub(usize::from(newest_stays));
-        let count = self.0.iter().take(most).take_while(|segment| segment.last <= zxid).count();
-        self.0.drain(..count).map(|segment| segment.at.path)
+        let count = (0..most).take_while(|at| self.last(files, *at).is_some_and(|last| last <= zxid)).count();
+        self.segments.drain(..count).map(|segment| segment.at.path)
+    }
+
+    /// No record of the segment at this index is newer.
+    fn last(&self, files: &Files, at: usize) -> Option<Zxid> {
+        let next = || self.segments.range(at + 1..).find_map(|next| next.before(files).or(next.last));
+        self.segments[at].last.or_else(next)
     }
 
     /// Takes one off whose file is gone, if one of the last few is.
     pub fn take_lost(&mut self, files: &Files) -> Option<PathBuf> {
         let looked_after = self.len().saturating_sub(LOOKED_AFTER)..self.len();
-        let lost = looked_after.into_iter().find(|at| matches!(files.exists(&self.0[*at].at.path), Ok(false)))?;
-        self.0.remove(lost).map(|lost| lost.at.path)
+        let is_lost = |at: &usize| matches!(files.exists(&self.segments[*at].at.path), Ok(false));
+        let lost = looked_after.into_iter().find(is_lost).and_then(|at| self.segments.remove(at))?;
+        self.lost = self.lost.max(lost.at.sequence);
+        Some(lost.at.path)
     }
 }
 
 impl FromIterator<OlderSegment> for OlderSegments {
     fn from_iter<I: IntoIterator<Item = OlderSegment>>(segments: I) -> Self {
-        OlderSegments(segments.into_iter().collect())
+        OlderSegments { segments: segments.into_iter().collect(), lost: 0 }
     }
 }
 
@@ -84,32 +136,77 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::io::simulated::FileSystem;
 
-    fn segment(sequence: u64, before: Option<i64>, last: i64) -> OlderSegment {
-        let at = SegmentPath::new(Path::new("/none"), sequence);
-        OlderSegment { at, bytes: 1, before: before.map(Zxid), last: Zxid(last) }
+    fn segment(sequence: u64, before: i64, last: i64) -> OlderSegment {
+        OlderSegment::new(SegmentPath::new(Path::new("/none"), sequence), 1, Zxid(before), Zxid(last))
     }
 
     fn without_gap(segments: &OlderSegments, before: i64) -> Vec<u64> {
-        segments.without_gap(Zxid(before)).map(|(segment, _)| segment.at.sequence).collect()
+        segments.without_gap(&Files::Real, Zxid(before)).map(|one| one.segment.at.sequence).collect()
     }
 
     #[test]
     fn what_comes_before_a_gap_does_not_count() {
-        let whole: OlderSegments = [segment(1, Some(0), 5), segment(2, Some(5), 7)].into_iter().collect();
+        let whole: OlderSegments = [segment(1, 0, 5), segment(2, 5, 7)].into_iter().collect();
         assert_eq!(without_gap(&whole, 7), [2, 1]);
         assert_eq!(without_gap(&whole, 8), [] as [u64; 0], "a snapshot is newer than the log");
-        let gap: OlderSegments = [segment(1, Some(0), 5), segment(2, Some(6), 7)].into_iter().collect();
+        let gap: OlderSegments = [segment(1, 0, 5), segment(2, 6, 7)].into_iter().collect();
         assert_eq!(without_gap(&gap, 7), [2]);
-        let unread = [segment(1, Some(0), 5), segment(2, None, 7), segment(3, Some(7), 9)].into_iter().collect();
-        assert_eq!(without_gap(&unread, 9), [3]);
+        let at = SegmentPath::new(Path::new("/none"), 2);
+        let unreadable = OlderSegment::unread(at, 1, Some(Zxid(7)));
+        let unreadable: OlderSegments = [segment(1, 0, 5), unreadable, segment(3, 7, 9)].into_iter().collect();
+        assert_eq!(without_gap(&unreadable, 9), [3]);
+    }
+
+    #[test]
+    fn what_was_not_read_is_read_when_it_is_asked_for() {
+        let files = Files::Simulated(FileSystem::new(1));
+        files.create_dir(Path::new("/log")).unwrap();
+        let unread = |sequence: u64, before: i64, last: Option<i64>| {
+            let at = SegmentPath::new(Path::new("/log"), sequence);
+            let header = Header {
+                unit_log2: 12,
+                body_length: 0,
+                records: 0,
+                log_id: 1,
+                incarnation: 1,
+                sequence,
+                first_number: sequence,
+                number: sequence,
+                durable: 0,
+                before: Zxid(before),
+                first: Zxid(before + 1),
+                previous_crc: 0,
+            };
+            let mut group = vec![0; HEADER_BYTES];
+            header.seal(&mut group);
+            files.write_atomically(&at.path, &group).unwrap();
+            OlderSegment::unread(at, 1, last.map(Zxid))
+        };
+        let make = || -> OlderSegments {
+            [unread(1, 0, None), unread(2, 5, None), unread(3, 7, Some(9)), segment(4, 9, 12)].into_iter().collect()
+        };
+        let gapless = |segments: &OlderSegments| -> Vec<(i64, i64)> {
+            segments.without_gap(&files, Zxid(12)).map(|one| (one.before.0, one.last.0)).collect()
+        };
+        assert_eq!(gapless(&make()), [(9, 12), (7, 9), (5, 7), (0, 5)]);
+        for (zxid, gone) in [(4, 0), (5, 1), (6, 1), (7, 2), (8, 2), (9, 3), (12, 4)] {
+            assert_eq!(make().take_up_to(&files, Zxid(zxid), false).len(), gone, "{zxid}");
+        }
+        // The end of the one before a lost one is not known.
+        let mut segments: OlderSegments = make().segments.into_iter().take(3).collect();
+        files.remove(&SegmentPath::new(Path::new("/log"), 2).path).unwrap();
+        assert!(segments.take_lost(&files).is_some());
+        let left: Vec<_> = segments.without_gap(&files, Zxid(9)).map(|one| one.before.0).collect();
+        assert_eq!(left, [7]);
     }
 
     #[test]
     fn the_oldest_go_up_to_a_transaction() {
-        let make = || -> OlderSegments { [segment(1, Some(0), 5), segment(2, Some(5), 7)].into_iter().collect() };
+        let make = || -> OlderSegments { [segment(1, 0, 5), segment(2, 5, 7)].into_iter().collect() };
         for (zxid, newest_stays, gone) in [(4, false, 0), (5, false, 1), (6, true, 1), (7, true, 1), (7, false, 2)] {
-            assert_eq!(make().take_up_to(Zxid(zxid), newest_stays).len(), gone, "{zxid} {newest_stays}");
+            assert_eq!(make().take_up_to(&Files::Real, Zxid(zxid), newest_stays).len(), gone, "{zxid} {newest_stays}");
         }
     }
 }

@@ -67,7 +67,6 @@ pub(super) fn recover(
     let segments = list(files, &directory)?;
     let scan = Scan::new(files, &config.dir, &segments, Some(after));
     let start = scan.start()?;
-    let befores: Vec<Option<Zxid>> = (0..start).map(|at| scan.before(at)).collect();
     let mut replay = Replay { after, records: 0, certain: Certain::default(), read: Vec::new(), ahead, visit };
     let scanned = scan.run(start, &mut |group| replay.group(group));
     let end = scanned.map_err(|error| error.of_data_dir(&config.data_dir))?;
@@ -75,7 +74,7 @@ pub(super) fn recover(
     let evidence = Evidence { place: config.place(after), segments: &segments, milestone: &found };
     let reached = evidence.reached(&end, evidence.log_id(&end).map_or_else(|| new_log_id(files), Ok)?);
     evidence.refuse_missing(&end, &reached, config.sync)?;
-    let older = replay.older_segments(files, &segments[..start], &befores, &end)?;
+    let older = replay.older_segments(files, &segments[..start], &end)?;
     let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
     milestone.note_end(&config.dir, older.newest(), reached)?;
     let torn_copy = end.torn.as_ref().and_then(|torn| {
@@ -154,25 +153,21 @@ struct Certain {
 }
 
 impl Replay<'_, '_> {
-    /// The segments that hold groups: those that were `skipped`, of which only the zxid before the first group is known, and
-    /// those that were read.
-    fn older_segments(
-        &self,
-        files: &Files,
-        skipped: &[SegmentPath],
-        befores: &[Option<Zxid>],
-        end: &End,
-    ) -> Result<OlderSegments, LogError> {
+    /// The segments that hold groups: those that were `skipped`, of which only the files were looked at, and those that were
+    /// read.
+    fn older_segments(&self, files: &Files, skipped: &[SegmentPath], end: &End) -> Result<OlderSegments, LogError> {
         let bound = self.read.first().map_or(self.after, |first| first.before);
-        // A segment ends where the next one begins.
-        let nexts = befores.iter().skip(1).copied().chain([Some(bound)]);
-        let skipped = skipped.iter().zip(befores).zip(nexts);
-        let skipped = skipped.map(|((at, before), next)| (at, *before, next.unwrap_or(bound)));
-        let read = self.read.iter().map(|read| (&read.segment, Some(read.before), read.last));
-        let mut older = Vec::new();
-        for (at, before, last) in skipped.chain(read) {
+        let bytes = |at: &SegmentPath| {
             let found = files.metadata(&at.path).map_err(|error| LogError::io("look at", &at.path, error))?;
-            older.push(OlderSegment { at: at.clone(), bytes: found.bytes, before, last });
+            Ok::<u64, LogError>(found.bytes)
+        };
+        let mut older = Vec::new();
+        for (index, at) in skipped.iter().enumerate() {
+            let is_newest = index + 1 == skipped.len();
+            older.push(OlderSegment::unread(at.clone(), bytes(at)?, is_newest.then_some(bound)));
+        }
+        for ReadSegment { segment: at, before, last } in &self.read {
+            older.push(OlderSegment::new(at.clone(), bytes(at)?, *before, *last));
         }
         if let Some(newest) = older.last_mut().filter(|_| end.offset > 0) {
             newest.bytes = end.offset;

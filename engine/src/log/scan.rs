@@ -110,12 +110,6 @@ impl<'a> Scan<'a> {
         Scan { files, data_log_dir, segments, after, until: None, last: None, incarnation: Cell::new(0) }
     }
 
-    /// The zxid before a segment's first group; `None` if that group cannot be read.
-    pub fn before(&self, at: usize) -> Option<Zxid> {
-        let map = self.map(at).ok()?;
-        self.group(at, &map, 0).ok()?.ok().map(|group| group.header.before)
-    }
-
     /// The newest segment from which a reader learns everything after `after`.
     pub fn start(&self) -> Result<usize, LogError> {
         for at in (1..self.segments.len()).rev() {

@@ -60,8 +60,8 @@ pub struct LogRange {
 
 impl Log {
     /// Opens the log of a `dataLogDir`, creating it if need be. Calls `visit` with every record after `after` (the
-    /// snapshot's zxid) in order, cuts a torn tail, and prepares a new segment. Of segments without such records only the
-    /// first group is read.
+    /// snapshot's zxid) in order, cuts a torn tail, and prepares a new segment. Segments without such records are not
+    /// read, but the newest of them.
     ///
     /// # Panics
     /// If `in_flight` or `segment_bytes` is out of range.
@@ -251,16 +251,16 @@ impl Log {
             return Err(error.clone());
         }
         let newest_stays = !self.current.has_durable_group(self.under_way.durable().group);
-        let removed = self.older.take_up_to(self.holds.limit(zxid), newest_stays);
+        let removed = self.older.take_up_to(&self.config.files, self.holds.limit(zxid), newest_stays);
         let count = removed.len();
         self.preallocator.remove(removed);
         Ok(count)
     }
 
-    /// What can be read by now.
+    /// What can be read by now. The first time the beginnings are read of segments that the start did not read.
     pub fn range(&self) -> LogRange {
-        let oldest = self.older.without_gap(self.current.before()).last();
-        let base = oldest.map_or(self.current.before(), |(_, before)| before);
+        let oldest = self.older.without_gap(&self.config.files, self.current.before()).last();
+        let base = oldest.map_or(self.current.before(), |oldest| oldest.before);
         LogRange { base, last: self.under_way.completed().zxid }
     }
 
@@ -279,8 +279,8 @@ impl Log {
         if from < base || to > last {
             return Err(LogError::OutOfRange { from, to, base, last });
         }
-        let older = self.older.without_gap(self.current.before()).map(|(segment, _)| segment);
-        let older = older.take_while(|segment| segment.last > from).map(|segment| (segment.at.clone(), segment.bytes));
+        let older = self.older.without_gap(&self.config.files, self.current.before());
+        let older = older.take_while(|one| one.last > from).map(|one| (one.segment.at.clone(), one.segment.bytes));
         // What is under way is at the end of the current segment, and is not looked at.
         let current = (self.current.at(), self.current.end() - self.under_way.bytes());
         let mut segments: Vec<(SegmentPath, u64)> = std::iter::once(current).chain(older).collect();
@@ -310,25 +310,22 @@ impl Log {
         Ok(self.chain.submitted())
     }
 
-    /// Removes every record after `zxid`, which is then the last one, durably. Submits what has been appended, and waits for
-    /// what is under way, first. Groups are numbered on behind the last that stays, so that a number that was told as
+    /// Removes every record after `zxid`, which is then the last one, durably, behind a [`fence`](Log::fence). Groups are numbered on behind the last that stays, so that a number that was told as
     /// completed may be given again. Readers get an error from then on. `cut` says what a crash leaves, and the costs.
     ///
     /// # Errors
     /// [`LogError::NotInLog`] if `zxid` is none of the records nor the [`base`](LogRange::base), and [`LogError::Damaged`] if
-    /// they cannot be read up to there: the log is as it was. Any other error is the end of the log.
+    /// they cannot be read up to there: the log is as the fence left it. Any other error is the end of the log.
     pub fn cut_after(&mut self, zxid: Zxid) -> Result<(), LogError> {
-        self.reap()?;
-        self.drain()?;
-        if self.is_filling() {
-            self.write_group()?;
-            self.drain()?;
-        }
+        self.fence()?;
         let LogRange { base, last } = self.range();
         if zxid == last {
             return Ok(());
         }
-        let end = self.new_end(zxid)?;
+        let end = self.new_end(zxid).map_err(|error| match error {
+            LogError::Damaged(_) => error,
+            error => self.fail(error),
+        })?;
         if end.is_none() && zxid != base {
             return Err(LogError::NotInLog { zxid, base, last });
         }
@@ -341,8 +338,8 @@ impl Log {
         if zxid <= base || zxid > last {
             return Ok(None);
         }
-        let older = self.older.without_gap(self.current.before());
-        let older = older.map(|(segment, before)| (segment.at.clone(), before));
+        let older = self.older.without_gap(&self.config.files, self.current.before());
+        let older = older.map(|one| (one.segment.at.clone(), one.before));
         let mut segments = std::iter::once((self.current.at(), self.current.before())).chain(older);
         let (segment, _) = segments.find(|(_, before)| *before < zxid).expect("the oldest one begins at the base");
         NewEnd::find(&self.config.files, &self.config.dir, &segment, zxid)
