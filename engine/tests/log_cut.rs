@@ -2,7 +2,7 @@
 
 mod log_fixture;
 
-use log_fixture::{Fresh, Records, append, fill, groups, open, payload, settle};
+use log_fixture::{Fresh, Records, append, fill, open, payload, settle};
 use paddock_consensus::Zxid;
 use paddock_engine::log::{Log, LogConfig, LogError, LogRange, Place, missing};
 use proptest::prelude::*;
@@ -165,56 +165,6 @@ fn a_log_begins_anew_after_a_snapshot() {
 }
 
 #[test]
-fn a_log_is_emptied_for_a_snapshot_of_any_transaction() {
-    for snapshot in [3, 9, 50] {
-        let dir = Fresh::new();
-        let (mut log, ..) = open(small(&dir), 0).unwrap();
-        fill(&mut log, 1, &[300; 9]);
-        append(&mut log, 10, b"given up");
-        log.restart(Zxid(snapshot)).unwrap();
-        assert_eq!((range(&log), log.last_zxid()), ((snapshot, snapshot), Zxid(snapshot)));
-        let mut records = fill(&mut log, snapshot + 1, &[30, 5000, 6000]);
-        assert_eq!(groups(&dir.0).0.first().unwrap().number, 1);
-        drop(log);
-        let (mut log, _, replayed) = open(small(&dir), snapshot).unwrap();
-        assert_eq!(replayed, records);
-        records.extend(fill(&mut log, snapshot + 10, &[5]));
-        log.close().unwrap();
-        assert_eq!(open(small(&dir), snapshot).unwrap().2, records);
-    }
-}
-
-/// Another directory than that of the milestone is not emptied, whatever lies there.
-#[test]
-fn a_restart_that_a_crash_interrupted_empties_no_other_directory() {
-    let (data, logs) = (Fresh::new(), Fresh::new());
-    let config = LogConfig { data_dir: data.0.clone(), ..small(&logs) };
-    let (mut log, ..) = open(config.clone(), 0).unwrap();
-    fill(&mut log, 1, &[300; 3]);
-    // The directory cannot be emptied, as if the power went before that.
-    let obstacle = logs.0.join("paddock-1/log.0000000000000001");
-    drop(log);
-    let (mut log, ..) = open(config.clone(), 0).unwrap();
-    std::fs::remove_file(&obstacle).unwrap();
-    std::fs::create_dir(&obstacle).unwrap();
-    log.restart(Zxid(7)).unwrap_err();
-    drop(log);
-    let elsewhere = Fresh::new();
-    let (mut log, ..) = open(small(&elsewhere), 0).unwrap();
-    fill(&mut log, 1, &[300; 3]);
-    log.close().unwrap();
-    let files = elsewhere.files();
-    let other = LogConfig { data_dir: data.0.clone(), ..small(&elsewhere) };
-    let text = open(other, 7).err().unwrap().to_string();
-    assert!(text.contains("another log"), "{text}");
-    assert_eq!(elsewhere.files(), files);
-    // In its own it is finished.
-    std::fs::remove_dir(&obstacle).unwrap();
-    let (log, _, replayed) = open(config, 7).unwrap();
-    assert_eq!((replayed.len(), range(&log)), (0, (7, 7)));
-}
-
-#[test]
 fn a_fence_leaves_nothing_under_way() {
     let dir = Fresh::new();
     let (mut log, ..) = open(dir.config(), 0).unwrap();
@@ -234,12 +184,8 @@ enum Step {
     Roll,
     Purge(prop::sample::Index),
     Cut(prop::sample::Index),
-    /// How far above the last record the snapshot is.
-    Restart(i64),
     Fence,
-    Open {
-        closes: bool,
-    },
+    Open { closes: bool },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -248,7 +194,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Roll),
         1 => any::<prop::sample::Index>().prop_map(Step::Purge),
         2 => any::<prop::sample::Index>().prop_map(Step::Cut),
-        1 => (-3i64..5).prop_map(Step::Restart),
         1 => Just(Step::Fence),
         2 => any::<bool>().prop_map(|closes| Step::Open { closes }),
     ]
@@ -295,11 +240,6 @@ proptest! {
                     log.cut_after(Zxid(zxid)).unwrap();
                     records.truncate(stays);
                     prop_assert_eq!(log.range().last, Zxid(zxid));
-                }
-                Step::Restart(above) => {
-                    snapshot = (last + above).max(0);
-                    records.clear();
-                    log.restart(Zxid(snapshot)).unwrap();
                 }
                 Step::Fence => {
                     prop_assert_eq!(log.fence().unwrap(), Zxid(last));

@@ -14,12 +14,12 @@ use super::ConvertError;
 use crate::answer::Answer;
 use crate::config::Config;
 use crate::node::conversion_settings;
-use crate::node::recovery::{read, refuse_misplaced_data};
+use crate::node::recovery::{read, refuse_misplaced_present};
 
 pub fn run(config: &Config, directory: &Path, answer: &mut Answer) -> Result<(), ConvertError> {
     let began = Instant::now();
     let (data_dir, log_dir) = (&config.data_dir, &config.data_log_dir);
-    refuse_misplaced_data(&Files::Real, data_dir, log_dir).map_err(ConvertError::Recovery)?;
+    let generation = refuse_misplaced_present(&Files::Real, data_dir, log_dir).map_err(ConvertError::Recovery)?;
     if Own::find(&Files::Real, data_dir, log_dir).map_err(|error| ConvertError::From(error.into()))? == Own::Nothing {
         return Err(ConvertError::Nothing { directory: data_dir.clone() });
     }
@@ -28,7 +28,9 @@ pub fn run(config: &Config, directory: &Path, answer: &mut Answer) -> Result<(),
         return Err(ConvertError::NotEmpty { directory: directory.to_owned() });
     }
     let settings = conversion_settings(config).map_err(ConvertError::Recovery)?;
-    let mut database = read(&Files::Real, data_dir, log_dir, settings.rules.clone()).map_err(ConvertError::Recovery)?;
+    let (data_dir, log_dir) = (generation.dir(data_dir), generation.dir(log_dir));
+    let mut database =
+        read(&Files::Real, &data_dir, &log_dir, settings.rules.clone()).map_err(ConvertError::Recovery)?;
     let zxid = database.last_zxid();
     let sessions: Vec<(i64, i32)> = database.sessions().collect();
     let pin = database.tree_mut().pin().expect("nothing else holds a version");

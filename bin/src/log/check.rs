@@ -9,7 +9,7 @@ use paddock_engine::log::{self, FoundMilestone, LogError, Place};
 use paddock_engine::snapshot;
 use serde_json::json;
 
-use super::source::{End, Part, Source, existing};
+use super::source::{End, Part, Source, existing, in_present};
 use super::{LogCommandError, PathArgs};
 use crate::answer::Answer;
 
@@ -31,9 +31,9 @@ struct Counts {
 }
 
 pub fn run(arguments: &CheckArgs, answer: &mut Answer) -> Result<(), LogCommandError> {
-    let source = Source::find(&arguments.log.place)?;
     let data_dir = arguments.data_dir.as_deref();
     data_dir.map_or(Ok(()), existing)?;
+    let source = Source::find(&arguments.log.place, data_dir)?;
     let mut counts = Counts::default();
     let end = source.read(&mut |part| match part {
         Part::File { .. } => counts.files += 1,
@@ -55,7 +55,7 @@ pub fn run(arguments: &CheckArgs, answer: &mut Answer) -> Result<(), LogCommandE
             return Err(LogCommandError::Damaged(damage.clone()));
         }
     };
-    let missing = missing(&source, data_dir, *last);
+    let missing = missing(&source, &arguments.log.place, data_dir, *last);
     answer.object(&json!({
         "verdict": if missing.is_err() { "missing" } else if torn.is_some() { "torn" } else { "sound" },
         "files": files,
@@ -68,12 +68,12 @@ pub fn run(arguments: &CheckArgs, answer: &mut Answer) -> Result<(), LogCommandE
 }
 
 /// Sees that nothing is missing of a log, as far as what is beside it can tell.
-fn missing(source: &Source, data_dir: Option<&Path>, last: Zxid) -> Result<(), LogCommandError> {
-    let Source::Paddock(dir) = source else { return Ok(()) };
-    let data_dir = data_dir.unwrap_or(dir);
-    let place = place(dir, data_dir)?;
-    if !is_data_dir(data_dir)? {
-        return Err(LogCommandError::NothingTells { directory: data_dir.to_owned(), last });
+fn missing(source: &Source, dir: &Path, data_dir: Option<&Path>, last: Zxid) -> Result<(), LogCommandError> {
+    let Source::Paddock(_) = source else { return Ok(()) };
+    let (dir, data_dir) = in_present(dir, data_dir.unwrap_or(dir))?;
+    let place = place(&dir, &data_dir)?;
+    if !is_data_dir(&data_dir)? {
+        return Err(LogCommandError::NothingTells { directory: data_dir, last });
     }
     log::missing(place)?.map_or(Ok(()), |missing| Err(LogError::Missing(Box::new(missing)).into()))
 }

@@ -32,7 +32,7 @@ type Hashes = BTreeMap<i64, u64>;
 
 /// Whether they are equal. Either may begin earlier or end later than the other: old files are purged, and servers stop.
 pub fn run(arguments: &CompareArgs, answer: &mut Answer) -> Result<bool, LogCommandError> {
-    let (left, right) = (Source::find(&arguments.left)?, Source::find(&arguments.right)?);
+    let (left, right) = (Source::find(&arguments.left, None)?, Source::find(&arguments.right, None)?);
     let secret = RandomState::new();
     let (mut lefts, rights) = (hashes(&left, &secret)?, hashes(&right, &secret)?);
     let mut found = Differences::default();

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use paddock_consensus::Zxid;
+use paddock_engine::generation::Generation;
 use paddock_engine::io::{DataDir, Files};
 use paddock_engine::zookeeper::FormatError;
 use paddock_engine::zookeeper::log::{Entry, LogReader};
 use paddock_engine::{log, snapshot};
 
 use super::check::{is_data_dir, place};
-use super::source::{Source, TXN_BYTES_MAX, existing};
+use super::source::{Source, TXN_BYTES_MAX, existing, in_present};
 use super::{LogCommandError, parse_zxid};
 use crate::answer::Answer;
 
@@ -31,7 +32,7 @@ pub struct CutArgs {
 
 pub fn run(arguments: &CutArgs, answer: &mut Answer) -> Result<(), LogCommandError> {
     let CutArgs { place, data_dir, after } = arguments;
-    match Source::find(place) {
+    match Source::find(place, data_dir.as_deref()) {
         Ok(Source::ZooKeeper(files)) if !place.is_dir() => {
             files.iter().try_for_each(|file| copy_up_to(file, *after, answer))
         }
@@ -80,21 +81,25 @@ fn write_copy(file: &Path, copy: &Path, bytes: u64) -> io::Result<()> {
 
 fn cut(dir: &Path, data_dir: Option<&Path>, after: Zxid, answer: &mut Answer) -> Result<(), LogCommandError> {
     existing(dir)?;
-    if data_dir.is_none() && !is_data_dir(dir)? {
-        return Err(LogCommandError::DataDirNeeded { directory: dir.to_owned() });
-    }
-    let data_dir = data_dir.unwrap_or(dir);
+    let given = data_dir;
+    let data_dir = given.unwrap_or(dir);
     existing(data_dir)?;
+    // A server's messages name the directories of its generation.
+    let (dir, data_dir) = (Generation::above(dir), Generation::above(data_dir));
     // Not while a server runs on them.
     let _log_lock = DataDir::open(&Files::Real, dir, false).map_err(LogCommandError::Directory)?;
     let _data_lock = (!Files::Real.is_same_directory(dir, data_dir))
         .then(|| DataDir::open(&Files::Real, data_dir, false).map_err(LogCommandError::Directory))
         .transpose()?;
-    let snapshots = snapshot::list(&Files::Real, data_dir)?;
+    let (dir, data_dir) = in_present(dir, data_dir)?;
+    if given.is_none() && !is_data_dir(&dir)? {
+        return Err(LogCommandError::DataDirNeeded { directory: dir });
+    }
+    let snapshots = snapshot::list(&Files::Real, &data_dir)?;
     if let Some((zxid, path)) = snapshots.into_iter().rev().find(|(zxid, _)| *zxid > after) {
         return Err(LogCommandError::NewerSnapshot { zxid, path });
     }
-    let removed = log::cut_after(place(dir, data_dir)?, after)?;
+    let removed = log::cut_after(place(&dir, &data_dir)?, after)?;
     let (records, segments) = (removed.records, removed.segments);
     answer.line(format_args!("removed {records} transactions and {segments} whole segments after {after}"))?;
     Ok(())

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use paddock_consensus::Zxid;
+use paddock_engine::generation::GenerationError;
 use paddock_engine::io::{DirError, advice};
 use paddock_engine::log::LogError;
 
@@ -12,6 +13,7 @@ use paddock_engine::log::LogError;
 #[derive(Debug)]
 pub enum LogCommandError {
     Log(LogError),
+    Generation(GenerationError),
     Directory(DirError),
     /// The path is neither a file nor a directory that can be looked at.
     Path {
@@ -59,6 +61,7 @@ impl fmt::Display for LogCommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LogCommandError::Log(error) => error.fmt(f),
+            LogCommandError::Generation(error) => error.fmt(f),
             LogCommandError::Directory(error) => error.fmt(f),
             LogCommandError::Path { path, source } => {
                 write!(f, "cannot look at {}: {source}; {}", path.display(), advice(source))

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
+use paddock_engine::generation::Generation;
 use paddock_engine::io::Files;
 use paddock_engine::log::{self, Entry, FoundMilestone, Verdict};
 use paddock_engine::snapshot;
@@ -64,9 +65,11 @@ pub enum End {
 }
 
 impl Source {
-    pub fn find(path: &Path) -> Result<Source, LogCommandError> {
+    /// In a `dataDir` or a `dataLogDir` it is the log of the present generation, which the `dataDir` tells; without one the
+    /// directory has to tell itself.
+    pub fn find(path: &Path, data_dir: Option<&Path>) -> Result<Source, LogCommandError> {
         if path.is_dir() {
-            return Source::of_directory(path);
+            return Source::of_directory(&in_present(path, data_dir.unwrap_or(path))?.0);
         }
         let not_a_log = |why| LogCommandError::NotALog { file: path.to_owned(), why };
         match kind::of_file(path).map_err(|source| LogCommandError::Path { path: path.to_owned(), source })? {
@@ -216,6 +219,12 @@ impl Chain {
         self.last = zxid;
         Ok(())
     }
+}
+
+/// A `dataLogDir` and its `dataDir` in the present generation.
+pub fn in_present(dir: &Path, data_dir: &Path) -> Result<(PathBuf, PathBuf), LogCommandError> {
+    let present = Generation::present(&Files::Real, data_dir, dir).map_err(LogCommandError::Generation)?;
+    Ok((present.dir(dir), present.dir(data_dir)))
 }
 
 pub fn existing(dir: &Path) -> Result<(), LogCommandError> {

@@ -226,10 +226,10 @@ pub fn convert_or_refuse(
         }
         Own::Transactions(None) => {
             tracing::warn!(
-                "{} holds the data of a ZooKeeper server, which is not read: what is served is the data in {}. If it should \
-                 be the former, stop this server",
+                "{} holds the data of a ZooKeeper server, which is not read: what is served is Paddock's own data in {}. If \
+                 it should be the former, stop this server",
                 theirs.display(),
-                snapshot::snapshot_dir(target.data_dir).display()
+                target.data_dir.display()
             );
             return Ok(None);
         }

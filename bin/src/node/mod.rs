@@ -36,6 +36,7 @@ use paddock_engine::admit::FRAME_MAX;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::conversion::Target;
 use paddock_engine::database::Rules;
+use paddock_engine::generation::Generation;
 use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
 use paddock_engine::log::{LogConfig, Method, log_dir};
 use paddock_engine::snapshot::snapshot_dir;
@@ -57,7 +58,7 @@ use crate::version;
 use conversion::{ConversionError, Converted};
 use descriptors::{Descriptors, TooFew};
 use moment::Moment;
-use recovery::{Recovered, RecoveryError, random_seed, recover, refuse_misplaced_data};
+use recovery::{Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present};
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
@@ -148,11 +149,11 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
         accept::listen(address, config.listen_backlog).map_err(|source| NodeError::Listen { address, source })?;
     let address = listener.local_addr().unwrap_or(address);
 
-    refuse_misplaced_data(&files, &config.data_dir, &config.data_log_dir).map_err(NodeError::Recovery)?;
     convert_or_refuse(&files, config)?;
     let authority = authority(config);
-    let recovered =
-        recover(data_dir.path(), log_config(config), rules(config, authority.clone())).map_err(NodeError::Recovery)?;
+    let recovered = recover_present(log_config(config), rules(config, authority.clone()));
+    let (generation, recovered) = recovered.map_err(NodeError::Recovery)?;
+    let config = &in_generation(config, generation);
     report_recovery(&recovered, began);
     tracing::info!(
         data = %config.data_dir.display(),
@@ -161,15 +162,23 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     );
     tracing::info!("log writes: {}", recovered.log.method());
 
-    let files = FilesInPlace::new(data_dir.clone(), recovered.snapshot);
+    let files = FilesInPlace::new(data_dir.clone(), config.data_dir.clone(), recovered.snapshot);
     let outcome = run(Opened { config, address, listener, authority, recovered, files, signals, descriptors });
     drop(log_dir);
     drop(data_dir);
     outcome
 }
 
-/// Converts a ZooKeeper's files in the directories, or refuses the start, where there are any.
+/// The configuration with the directories of a generation in place of its own.
+fn in_generation(config: &Config, generation: Generation) -> Config {
+    let (data_dir, data_log_dir) = (generation.dir(&config.data_dir), generation.dir(&config.data_log_dir));
+    Config { data_dir, data_log_dir, ..config.clone() }
+}
+
+/// Converts a ZooKeeper's files in the directories, or refuses the start where there are any, if those with our own are the
+/// right ones.
 fn convert_or_refuse(files: &Files, config: &Config) -> Result<(), NodeError> {
+    refuse_misplaced_present(files, &config.data_dir, &config.data_log_dir).map_err(NodeError::Recovery)?;
     let target = Target { files, data_dir: &config.data_dir, log_dir: &config.data_log_dir };
     let settings = config.convert.then(|| conversion_settings(config)).transpose().map_err(NodeError::Recovery)?;
     let mut order = "paddock convert --from-zookeeper ".to_owned();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 use paddock_engine::database::{Database, Rules};
+use paddock_engine::generation::{Generation, GenerationError};
 use paddock_engine::io::{Files, advice};
 use paddock_engine::log::{self, Entry, Log, LogConfig, LogError, Place, Recovery, Verdict};
 use paddock_engine::snapshot;
@@ -34,6 +35,7 @@ pub enum RecoveryError {
         in_both: bool,
     },
     Log(LogError),
+    Generation(GenerationError),
     /// The newest transaction is in the last epoch: there are no zxids for as many transactions as a server may see.
     LastEpoch(Zxid),
     /// The kernel gives no random bytes.
@@ -67,6 +69,7 @@ impl fmt::Display for RecoveryError {
                 belongs_in.display()
             ),
             RecoveryError::Log(error) => error.fmt(f),
+            RecoveryError::Generation(error) => error.fmt(f),
             RecoveryError::LastEpoch(zxid) => write!(
                 f,
                 "the newest transaction is {zxid}, in the last epoch that there is, so that soon none could follow it; copy \
@@ -82,8 +85,13 @@ impl fmt::Display for RecoveryError {
 impl RecoveryError {
     /// Whether it is a matter of which directories were given, which ZooKeeper tells by an exit code of its own.
     pub fn is_of_directories(&self) -> bool {
-        use RecoveryError::{Log, Misplaced};
-        matches!(self, Misplaced { .. } | Log(LogError::Missing(_)))
+        use RecoveryError::{Generation, Log, Misplaced};
+        matches!(
+            self,
+            Misplaced { .. }
+                | Log(LogError::Missing(_))
+                | Generation(GenerationError::Missing { .. } | GenerationError::Gone { .. })
+        )
     }
 }
 
@@ -94,6 +102,19 @@ pub struct Recovered {
     pub seed: HashSeed,
     pub found: Recovery,
     pub snapshot: Option<Zxid>,
+}
+
+/// Recovers the state of the present generation, and removes what others have left. `log_config` has the `dataDir` and
+/// the `dataLogDir` themselves.
+pub fn recover_present(log_config: LogConfig, rules: Rules) -> Result<(Generation, Recovered), RecoveryError> {
+    let LogConfig { files, data_dir, dir, .. } = log_config.clone();
+    let generation = refuse_misplaced_present(&files, &data_dir, &dir)?;
+    let (data, log) = (generation.dir(&data_dir), generation.dir(&dir));
+    let recovered = recover(&data, LogConfig { data_dir: data.clone(), dir: log, ..log_config }, rules)?;
+    if let Err(error) = generation.remove_others(&files, &data_dir, &dir) {
+        tracing::warn!(%error, "not all of what was in place of {} before could be removed", data.display());
+    }
+    Ok((generation, recovered))
 }
 
 /// Recovers the state. Nothing is served before all of it is there. What lies in the wrong directory was refused before.
@@ -163,7 +184,7 @@ pub fn read(files: &Files, data_dir: &Path, log_dir: &Path, rules: Rules) -> Res
 
 /// Where there are two directories, the dataDir holds no log and the dataLogDir no snapshot, as in ZooKeeper: otherwise one
 /// of them was given only now, or they were exchanged.
-pub fn refuse_misplaced_data(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
+fn refuse_misplaced_data(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<(), RecoveryError> {
     if files.is_same_directory(data_dir, log_dir) {
         return Ok(());
     }
@@ -178,6 +199,13 @@ pub fn refuse_misplaced_data(files: &Files, data_dir: &Path, log_dir: &Path) -> 
         return Err(RecoveryError::Misplaced { what: "snapshot", is_in: log, belongs_in: data, in_both });
     }
     Ok(())
+}
+
+/// [`refuse_misplaced_data`] in the present generation of a `dataDir` and a `dataLogDir`, which is returned.
+pub fn refuse_misplaced_present(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<Generation, RecoveryError> {
+    let generation = Generation::present(files, data_dir, log_dir).map_err(RecoveryError::Generation)?;
+    refuse_misplaced_data(files, &generation.dir(data_dir), &generation.dir(log_dir))?;
+    Ok(generation)
 }
 
 fn snapshots_in(files: &Files, data_dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, RecoveryError> {

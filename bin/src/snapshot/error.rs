@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use paddock_engine::generation::GenerationError;
 use paddock_engine::io::advice;
 use paddock_engine::snapshot::SnapshotError;
 use paddock_engine::zookeeper::FormatError;
@@ -18,6 +19,7 @@ pub enum SnapshotCommandError {
     NoSnapshot {
         directory: PathBuf,
     },
+    Generation(GenerationError),
     /// A file that is no snapshot, and why.
     NotASnapshot {
         file: PathBuf,
@@ -41,7 +43,7 @@ pub enum SnapshotCommandError {
 
 impl fmt::Display for SnapshotCommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use SnapshotCommandError::{Format, NoSnapshot, NoZnode, NotASnapshot, Output, Path, Snapshot};
+        use SnapshotCommandError::{Format, Generation, NoSnapshot, NoZnode, NotASnapshot, Output, Path, Snapshot};
         match self {
             Path { path, source } => write!(f, "cannot look at {}: {source}; {}", path.display(), advice(source)),
             NoSnapshot { directory } => write!(
@@ -50,6 +52,7 @@ impl fmt::Display for SnapshotCommandError {
                  it, ZooKeeper's in version-2)",
                 directory.display()
             ),
+            Generation(error) => error.fmt(f),
             NotASnapshot { file, why } => write!(f, "{} is no snapshot: {why}", file.display()),
             Snapshot { file, source } => write!(f, "{}: {source}", file.display()),
             Format { file, source } => write!(f, "{}: {source}", file.display()),

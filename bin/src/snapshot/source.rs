@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 use paddock_engine::database::Rules;
+use paddock_engine::generation::Generation;
 use paddock_engine::io::Files;
 use paddock_engine::tree::{ExtendedTypes, HashSeed, Tree};
 use paddock_engine::zookeeper::snapshot::ZxidDigest;
@@ -65,7 +66,15 @@ impl Source {
         let failed = |source| SnapshotCommandError::Path { path: directory.to_owned(), source };
         // It may be the directory inside.
         let above = directory.parent().filter(|parent| snapshot::snapshot_dir(parent) == directory);
-        let ours = snapshot::list(&Files::Real, above.unwrap_or(directory)).map_err(failed)?;
+        let ours = match above {
+            Some(above) => snapshot::list(&Files::Real, above),
+            None => {
+                let present = Generation::present(&Files::Real, directory, directory);
+                let present = present.map_err(SnapshotCommandError::Generation)?;
+                snapshot::list(&Files::Real, &present.dir(directory))
+            }
+        };
+        let ours = ours.map_err(failed)?;
         if !ours.is_empty() {
             return Ok(ours.into_iter().map(|(_, file)| Source::Paddock(file)).collect());
         }

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a long run says what it covered")]
 
 mod examination;
+mod generation;
 mod history;
 mod recovered;
 mod workload;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 
 use super::Conversion;
+use crate::generation::{Generation, GenerationError};
 use crate::io::{Files, advice};
 use crate::log::{self, Entry, FoundMilestone, LogError};
 use crate::snapshot;
@@ -27,6 +28,7 @@ pub enum Own {
 pub enum OwnError {
     Directory { path: PathBuf, source: io::Error },
     Log(LogError),
+    Generation(GenerationError),
 }
 
 impl fmt::Display for OwnError {
@@ -36,6 +38,7 @@ impl fmt::Display for OwnError {
                 write!(f, "cannot look at what is in {}: {source}; {}", path.display(), advice(source))
             }
             OwnError::Log(error) => error.fmt(f),
+            OwnError::Generation(error) => error.fmt(f),
         }
     }
 }
@@ -49,8 +52,12 @@ impl From<LogError> for OwnError {
 }
 
 impl Own {
-    /// Looks into a `dataDir` and a `dataLogDir`. The log is read only where nothing else tells of a transaction.
+    /// Looks into a `dataDir` and a `dataLogDir`. The log is read only where nothing else tells of a transaction. What a
+    /// later generation has was brought by others, and is not what was converted here.
     pub fn find(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<Own, OwnError> {
+        if Generation::present(files, data_dir, log_dir).map_err(OwnError::Generation)? != Generation::FIRST {
+            return Ok(Own::Transactions(None));
+        }
         let failed = |source| OwnError::Directory { path: snapshot::snapshot_dir(data_dir), source };
         let conversion = Conversion::read(files, data_dir).map_err(failed)?;
         let base = conversion.map_or(Zxid::ZERO, |conversion| conversion.zxid);

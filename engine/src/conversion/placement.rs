@@ -110,7 +110,7 @@ impl Target<'_> {
             return Err(PlacementError::Exists(directory));
         }
         files.create_dir(&directory).map_err(failed)?;
-        let written = write(files, data_dir, &mut database, seed).map_err(failed)?;
+        let written = snapshot::write_state(files, data_dir, &mut database, seed).map_err(failed)?;
         let (content, extended_types) = (Content::of(&database), database.rules.extended_types);
         // It is read back without being in memory twice.
         drop(database);
@@ -130,20 +130,6 @@ impl Target<'_> {
         let file = written.publish().map_err(failed)?;
         Ok(Placed { file, bytes })
     }
-}
-
-fn write(
-    files: &Files,
-    data_dir: &Path,
-    database: &mut Database,
-    seed: &HashSeed,
-) -> io::Result<snapshot::WrittenSnapshot> {
-    let (zxid, sessions) = (database.last_zxid(), database.sessions().collect::<Vec<_>>());
-    let tree = database.tree_mut();
-    let sealed = tree.seal();
-    tree.publish(sealed);
-    let pin = tree.pin().expect("nothing else holds a version of it");
-    snapshot::write(files, data_dir, &pin.view(), zxid, seed, &sessions, &mut || true)
 }
 
 /// What a snapshot must hold.

@@ -145,6 +145,15 @@ impl Files {
         self.sync_dir(parent_of(path))
     }
 
+    /// Removes an empty directory so that it stays removed.
+    pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Files::Real => std::fs::remove_dir(path)?,
+            Files::Simulated(files) => files.remove_dir(path)?,
+        }
+        self.sync_dir(parent_of(path))
+    }
+
     /// Creates a directory and the missing ones above it; each survives a power cut. An existing one is fine.
     pub fn create_dir(&self, path: &Path) -> io::Result<()> {
         let mut missing = Vec::new();

@@ -41,8 +41,6 @@ pub struct Milestone {
     /// A durable group, 0 for none, and the last transaction up to its end.
     pub group: GroupNumber,
     pub zxid: Zxid,
-    /// Whether the log begins anew: what else lies in its directory is of another one, which it replaces.
-    pub replaces: bool,
     /// The `dataLogDir` that the log was in.
     pub dir: PathBuf,
 }
@@ -88,12 +86,7 @@ impl Milestone {
         // People read it elsewhere, so that a path from here would tell them nothing.
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let Extent { sequence, bytes } = newest;
-        Milestone { log_id, segment: sequence, segment_bytes: bytes, group, zxid, replaces: false, dir }
-    }
-
-    /// One of a log that begins anew and replaces what is in a `dataLogDir`.
-    pub(super) fn replacing(dir: &Path, begin: Reached) -> Milestone {
-        Milestone { replaces: true, ..Milestone::new(dir, Extent::default(), begin) }
+        Milestone { log_id, segment: sequence, segment_bytes: bytes, group, zxid, dir }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -105,7 +98,7 @@ impl Milestone {
         for number in [self.log_id, self.segment, self.segment_bytes, self.group.0, self.zxid.0 as u64] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        bytes.extend_from_slice(&u32::from(self.replaces).to_le_bytes());
+        bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(path);
         let crc = crc32c::crc32c(&bytes);
@@ -119,8 +112,7 @@ impl Milestone {
         let word = |at: usize| u32::from_le_bytes(*head[at..].first_chunk().expect("the offset lies in the header"));
         let zeroed = crc32c::crc32c_append(crc32c::crc32c(&head[..CRC_AT]), &[0; 4]);
         let crc = crc32c::crc32c_append(zeroed, &bytes[CRC_AT + 4..]);
-        let is_whole =
-            head.starts_with(MAGIC) && crc == word(CRC_AT) && word(56) as usize == path.len() && word(52) <= 1;
+        let is_whole = head.starts_with(MAGIC) && crc == word(CRC_AT) && word(56) as usize == path.len();
         if !is_whole {
             return None;
         }
@@ -130,7 +122,6 @@ impl Milestone {
             segment_bytes: number(28),
             group: GroupNumber(number(36)),
             zxid: Zxid(number(44) as i64),
-            replaces: word(52) == 1,
             dir: OsStr::from_bytes(path).into(),
         })
     }
@@ -253,7 +244,6 @@ mod tests {
             segment_bytes: 4096,
             group: GroupNumber(9),
             zxid: Zxid(0x2_0000_0001),
-            replaces: false,
             dir: PathBuf::from("/logs/a b"),
         }
     }
@@ -263,8 +253,6 @@ mod tests {
         let bytes = milestone().encode();
         assert_eq!(bytes.len(), HEADER_BYTES + 9);
         assert_eq!(Milestone::decode(&bytes), Some(milestone()));
-        let replacing = Milestone { replaces: true, ..milestone() };
-        assert_eq!(Milestone::decode(&replacing.encode()), Some(replacing));
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);

@@ -36,11 +36,10 @@
 //! | `preallocator` | the thread that makes the next segment, removes old ones, and writes the milestone (`live_milestone`) |
 //! | `holds` | what keeps older segments from being purged, and tells readers that the log was cut |
 //!
-//! An ensemble also takes records off the end ([`Log::cut_after`]), begins after a snapshot ([`Log::begin`],
-//! [`Log::restart`]), and reads what is complete in other threads ([`Log::reader`], with [`Hold`]s). `cut` says what the first
-//! costs and what a crash leaves of it. A restart costs a removal for each segment, some milliseconds, and what a start does
-//! without records; `FORMAT.md` has its steps. A reader costs the log nothing but the lock of its hold, when it is made and
-//! dropped and at each purge. [`Log::fence`] ends what is under way, so that no group of before can come after it.
+//! An ensemble also takes records off the end ([`Log::cut_after`]), begins after a snapshot ([`Log::begin`], in a
+//! [generation](crate::generation) of its own), and reads what is complete in other threads ([`Log::reader`], with [`Hold`]s).
+//! `cut` says what the first costs and what a crash leaves of it. A reader costs the log nothing but the lock of its hold, when
+//! it is made and dropped and at each purge. [`Log::fence`] ends what is under way, so that no group of before can come after it.
 //!
 //! And how a log is found: `scan` reads it and tells a torn tail from damage, `evidence` tells whether it is whole,
 //! `recovery` leaves it so that it can go on, `cut` shortens it on purpose, `beginning` is for one that has no segment yet.

@@ -2,12 +2,11 @@
 //! a later reader could take for a continuation.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use paddock_consensus::Zxid;
 
 use super::chain::{Link, new_log_id};
-use super::cut::remove_behind;
 use super::evidence::Evidence;
 use super::format::{self, Header, Record};
 use super::milestone::{FoundMilestone, MilestoneFile};
@@ -63,7 +62,6 @@ pub(super) fn recover(
     let files = &config.files;
     remove_leftovers(files, &directory)?;
     let found = FoundMilestone::read(files, &config.data_dir)?;
-    remove_replaced(&directory, config, after, &found)?;
     let segments = list(files, &directory)?;
     let scan = Scan::new(files, &config.dir, &segments, Some(after));
     let start = scan.start()?;
@@ -96,23 +94,6 @@ pub(super) fn recover(
     let next_sequence = segments.get(end.segment).map_or(1, |last| last.sequence + u64::from(end.offset > 0));
     let incarnation = end.incarnation + 1;
     Ok((recovery, Resume { log_id: reached.log_id, last: end.last, older, next_sequence, incarnation, milestone }))
-}
-
-/// Removes the log that another one replaces, if a crash came before that was done. Without the snapshot that the new one
-/// begins after nothing is changed; it is refused then.
-fn remove_replaced(
-    directory: &Path,
-    config: &LogConfig,
-    snapshot: Zxid,
-    found: &FoundMilestone,
-) -> Result<(), LogError> {
-    let Some(milestone) = found.milestone() else { return Ok(()) };
-    let is_to_go =
-        milestone.replaces && milestone.zxid <= snapshot && config.files.is_same_directory(&milestone.dir, &config.dir);
-    if is_to_go {
-        remove_behind(&config.files, &list(&config.files, directory)?, None)?;
-    }
-    Ok(())
 }
 
 /// Takes a record's zxid and payload. An error says why the record cannot be replayed, and ends the opening.

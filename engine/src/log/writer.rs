@@ -9,7 +9,7 @@ use std::time::Instant;
 use paddock_consensus::Zxid;
 
 use super::beginning::begin_after;
-use super::chain::{Chain, new_log_id};
+use super::chain::Chain;
 use super::current::Current;
 use super::cut::{NewEnd, remove_behind};
 use super::holds::{Hold, Holds};
@@ -356,33 +356,6 @@ impl Log {
         self.older.end_with(newest);
         let chain = Chain::new(log_id, self.chain.incarnation() + 1, end.map(|end| end.link()), zxid);
         self.go_on(chain, file)
-    }
-
-    /// Empties the log, so that its next record follows the transaction `after`, of a snapshot that replaces all there is.
-    /// What has been appended is given up. The log is another one from then on, with an identity of its own, and its groups
-    /// are numbered from 1. Readers get an error from then on.
-    ///
-    /// A crash leaves the old log as it was, or the new one without records, which a start accepts only with the snapshot of
-    /// `after`: the milestone tells which of the two counts, and is replaced before anything is removed. A snapshot of
-    /// another history must not get its name before: the start would go on from it with what the old log has.
-    ///
-    /// # Errors
-    /// Any is the end of the log.
-    pub fn restart(&mut self, after: Zxid) -> Result<(), LogError> {
-        self.reap()?;
-        self.drain()?;
-        self.give_up();
-        let log_id = new_log_id(&self.config.files)?;
-        self.replace(log_id, after).map_err(|error| self.fail(error))
-    }
-
-    fn replace(&mut self, log_id: u64, after: Zxid) -> Result<(), LogError> {
-        let mut file = self.stop_writing();
-        let begin = Reached { log_id, group: GroupNumber(0), zxid: after };
-        file.write(Milestone::replacing(&self.config.dir, begin))?;
-        self.remove_behind(None)?;
-        self.older.end_with(None);
-        self.go_on(Chain::new(log_id, 1, None, after), file)
     }
 
     /// Ends what works in the background, and tells readers that the log is cut. Returns the milestone, which nobody else

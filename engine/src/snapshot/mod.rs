@@ -11,6 +11,7 @@ mod directory;
 mod error;
 mod format;
 mod loader;
+mod state;
 mod taker;
 mod writer;
 
@@ -18,6 +19,7 @@ pub use directory::{Purged, REMOVED_MAX, list, purge, snapshot_dir, snapshot_pat
 pub use error::SnapshotError;
 pub use format::is_snapshot;
 pub use loader::{LoadedSnapshot, check, load};
+pub use state::write_state;
 pub use taker::{Done, HeldVersion, Settings, Taker};
 pub use writer::{WrittenSnapshot, remove_unfinished, write};
 

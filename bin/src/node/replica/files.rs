@@ -20,6 +20,8 @@ const LOOKS_APART: Duration = Duration::from_secs(1);
 /// The files of the `dataDir` that a running server does not have open.
 pub struct FilesInPlace {
     data_dir: Arc<DataDir>,
+    /// The directory of the present generation.
+    dir: PathBuf,
     milestone: PathBuf,
     /// It was told that the milestone is gone, and it has not come back yet.
     is_milestone_lost: bool,
@@ -31,21 +33,22 @@ pub struct FilesInPlace {
 }
 
 impl FilesInPlace {
-    /// `snapshot` is the newest one.
-    pub fn new(data_dir: Arc<DataDir>, snapshot: Option<Zxid>) -> FilesInPlace {
+    /// `dir` is the directory of the present generation in the `dataDir`, and `snapshot` the newest one.
+    pub fn new(data_dir: Arc<DataDir>, dir: PathBuf, snapshot: Option<Zxid>) -> FilesInPlace {
         FilesInPlace {
-            milestone: milestone_path(data_dir.path()),
+            milestone: milestone_path(&dir),
             is_milestone_lost: false,
-            newest_snapshot: snapshot.map(|zxid| snapshot_path(data_dir.path(), zxid)),
+            newest_snapshot: snapshot.map(|zxid| snapshot_path(&dir, zxid)),
             is_snapshot_due: false,
             next_look: None,
             data_dir,
+            dir,
         }
     }
 
     /// A newer snapshot is in place.
     pub fn note_snapshot(&mut self, zxid: Zxid) {
-        self.newest_snapshot = Some(snapshot_path(self.data_dir.path(), zxid));
+        self.newest_snapshot = Some(snapshot_path(&self.dir, zxid));
         self.is_snapshot_due = false;
     }
 
@@ -105,7 +108,7 @@ impl FilesInPlace {
             "{} was removed or moved away while the server runs; what it told is put back by a snapshot",
             lost.display()
         );
-        let directory = snapshot_dir(self.data_dir.path());
+        let directory = snapshot_dir(&self.dir);
         if let Err(error) = self.data_dir.files().create_dir(&directory) {
             tracing::error!(%error, directory = %directory.display(), "the directory cannot be put back");
         }

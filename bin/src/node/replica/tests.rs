@@ -120,7 +120,11 @@ impl World {
             )
             .unwrap(),
             trigger: Trigger::new(u64::MAX, u64::MAX, 7),
-            files: FilesInPlace::new(Arc::new(DataDir::open(&Files::Real, &dir.0, false).unwrap()), None),
+            files: FilesInPlace::new(
+                Arc::new(DataDir::open(&Files::Real, &dir.0, false).unwrap()),
+                dir.0.clone(),
+                None,
+            ),
             garbage_max: GARBAGE_MAX,
             slice_clock: Box::new(move || *told.lock().unwrap()),
             start: at,

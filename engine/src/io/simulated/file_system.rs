@@ -472,6 +472,14 @@ impl FileSystem {
         Ok(())
     }
 
+    pub(in crate::io) fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state()?;
+        if state.begin(Operation::Unlink, path)? {
+            state.image.remove_directory(path)?;
+        }
+        Ok(())
+    }
+
     pub(in crate::io) fn free_bytes(&self) -> io::Result<u64> {
         let state = self.state()?;
         Ok(state.space.saturating_sub(state.used_bytes()))

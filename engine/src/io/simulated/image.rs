@@ -128,6 +128,17 @@ impl Image {
         Ok(node)
     }
 
+    /// Takes the name of an empty directory away.
+    pub fn remove_directory(&mut self, path: &Path) -> io::Result<()> {
+        let (parent, name) = self.parent(path)?;
+        let node = self.names(parent)?.get(name).ok_or_else(|| error(libc::ENOENT))?;
+        if self.names(node)?.iter().next().is_some() {
+            return Err(error(libc::ENOTEMPTY));
+        }
+        self.names_mut(parent)?.clear(name);
+        Ok(())
+    }
+
     /// Within one directory. Returns the node that had the name before.
     pub fn rename(&mut self, from: &Path, to: &Path) -> io::Result<Option<Node>> {
         let ((parent, name), (other, new)) = (self.parent(from)?, self.parent(to)?);
