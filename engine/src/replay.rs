@@ -15,8 +15,8 @@ use crate::path;
 use crate::tree::TTL_MAX_MS;
 use crate::txn::{CreateKind, ReadTxn, Txn};
 
-/// What is shown of an invalid path, bytes.
-const SHOWN_PATH_MAX: usize = 256;
+/// What is shown of an invalid path, bytes; a byte that cannot be printed is shown by six.
+const SHOWN_PATH_MAX: usize = 128;
 
 /// Why a transaction cannot be applied. Unless it says otherwise, nothing has changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
