@@ -1,4 +1,5 @@
-//! Why a conversion failed. What was there is as it was.
+//! Why a conversion failed. ZooKeeper's files are as they were, and so are Paddock's with transactions of its own. What was
+//! converted before, and never written to, can be gone: the next conversion makes it again.
 
 use std::fmt;
 use std::io;
@@ -13,7 +14,11 @@ use crate::node::recovery::RecoveryError;
 
 #[derive(Debug)]
 pub enum ConvertError {
-    Config(Box<ConfigError>),
+    /// `by_file` says whether a zoo.cfg was given.
+    Config {
+        error: Box<ConfigError>,
+        by_file: bool,
+    },
     /// The name of a directory is not UTF-8, as every name in a zoo.cfg is.
     Name(PathBuf),
     Directory(DirError),
@@ -46,9 +51,10 @@ pub enum ConvertError {
 impl fmt::Display for ConvertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ConvertError::Config(error) => {
+            ConvertError::Config { error, by_file: true } => {
                 write!(f, "{error} (where only the directories count, give them with --data-dir instead of the file)")
             }
+            ConvertError::Config { error, by_file: false } => error.fmt(f),
             ConvertError::Name(path) => write!(f, "the name {} is not UTF-8; give another path", path.display()),
             ConvertError::Directory(error) => error.fmt(f),
             ConvertError::From(error) => error.fmt(f),

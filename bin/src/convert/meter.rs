@@ -4,7 +4,6 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::node::conversion::Phase;
 use crate::progress::Progress;
 
 /// How often the bar moves.
@@ -16,11 +15,19 @@ pub struct Meter {
     running: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
+/// What the kernel counts of a process.
+#[derive(Clone, Copy)]
+pub enum Counter {
+    Read,
+    Written,
+}
+
 impl Meter {
-    pub fn start(progress: Progress, phase: Phase) -> Option<Meter> {
-        let (what, field, bytes) = match phase {
-            Phase::Reading { bytes } => ("reading ZooKeeper's files", "rchar", bytes),
-            Phase::Writing { bytes } => ("writing Paddock's snapshot", "wchar", bytes),
+    /// `bytes` is about how many there will be. `None` where no bar is shown.
+    pub fn start(progress: Progress, what: &str, counter: Counter, bytes: u64) -> Option<Meter> {
+        let field = match counter {
+            Counter::Read => "rchar",
+            Counter::Written => "wchar",
         };
         let before = counted(field)?;
         let bar = progress.bytes(what, bytes)?;
@@ -60,11 +67,12 @@ mod tests {
     #[test]
     fn what_is_read_and_written_is_counted() {
         let path = std::env::temp_dir().join(format!("paddock-meter-{}", std::process::id()));
-        let (read, written) = (counted("rchar"), counted("wchar"));
+        let count = |field| counted(field).expect("the kernel counts");
+        let (read, written) = (count("rchar"), count("wchar"));
         std::fs::write(&path, vec![1; 1 << 20]).unwrap();
-        assert!(counted("wchar") >= written.map(|written| written + (1 << 20)));
+        assert!(count("wchar") >= written + (1 << 20));
         assert_eq!(std::fs::read(&path).unwrap().len(), 1 << 20);
-        assert!(counted("rchar") >= read.map(|read| read + (1 << 20)));
+        assert!(count("rchar") >= read + (1 << 20));
         assert_eq!(counted("nothing"), None);
         std::fs::remove_file(&path).unwrap();
     }

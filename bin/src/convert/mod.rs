@@ -9,9 +9,11 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use paddock_engine::io::{DataDir, Files};
+use paddock_engine::zookeeper::Settings;
 
 use crate::answer::Answer;
 use crate::config::{self, Config, Property};
+use crate::node::conversion_settings;
 use crate::progress::Progress;
 pub use error::ConvertError;
 
@@ -37,6 +39,10 @@ pub struct ConvertArgs {
     /// A system property as ZooKeeper has it: -Dzookeeper.extendedTypesEnabled=true.
     #[arg(short = 'D', value_name = "name=value")]
     properties: Vec<String>,
+    /// Convert ZooKeeper's snapshot although no log goes as far as it does. What was acknowledged after it is lost, unless
+    /// there was nothing.
+    #[arg(long, requires = "from_zookeeper")]
+    accept_missing_logs: bool,
     /// Show no progress on a terminal.
     #[arg(long)]
     no_progress: bool,
@@ -54,11 +60,13 @@ pub fn run(arguments: &ConvertArgs) -> Result<(), ConvertError> {
         .then(|| lock(&config.data_log_dir))
         .transpose()?;
     let mut answer = Answer::new(arguments.json);
+    let settings = conversion_settings(&config).map_err(ConvertError::Recovery)?;
+    let progress = Progress::new(!arguments.no_progress);
     match &arguments.to_zookeeper {
-        Some(directory) => to_zookeeper::run(&config, directory, &mut answer)?,
+        Some(directory) => to_zookeeper::run(&config, &settings, directory, progress, &mut answer)?,
         None => {
-            let progress = Progress::new(!arguments.no_progress);
-            from_zookeeper::run(&config, arguments.file.as_deref(), progress, &mut answer)?;
+            let settings = Settings { accept_missing_logs: arguments.accept_missing_logs, ..settings };
+            from_zookeeper::run(&config, &settings, arguments.file.as_deref(), progress, &mut answer)?;
         }
     }
     Ok(answer.finish()?)
@@ -74,5 +82,8 @@ fn configuration(arguments: &ConvertArgs) -> Result<Config, ConvertError> {
         }
     }
     let loaded = config::load(arguments.file.as_deref(), &properties, &config::flags_of_environment());
-    loaded.map(|loaded| loaded.config).map_err(|failure| ConvertError::Config(Box::new(failure.error)))
+    let by_file = arguments.file.is_some();
+    loaded
+        .map(|loaded| loaded.config)
+        .map_err(|failure| ConvertError::Config { error: Box::new(failure.error), by_file })
 }

@@ -11,12 +11,20 @@ use paddock_engine::zookeeper::{Compression, Directories, Epochs, Settings, reco
 use serde_json::json;
 
 use super::ConvertError;
+use super::meter::{Counter, Meter};
 use crate::answer::Answer;
 use crate::config::Config;
-use crate::node::conversion_settings;
+use crate::node::conversion::ZNODE_BYTES;
 use crate::node::recovery::{read, refuse_misplaced_present};
+use crate::progress::Progress;
 
-pub fn run(config: &Config, directory: &Path, answer: &mut Answer) -> Result<(), ConvertError> {
+pub fn run(
+    config: &Config,
+    settings: &Settings,
+    directory: &Path,
+    progress: Progress,
+    answer: &mut Answer,
+) -> Result<(), ConvertError> {
     let began = Instant::now();
     let (data_dir, log_dir) = (&config.data_dir, &config.data_log_dir);
     let generation = refuse_misplaced_present(&Files::Real, data_dir, log_dir).map_err(ConvertError::Recovery)?;
@@ -27,23 +35,28 @@ pub fn run(config: &Config, directory: &Path, answer: &mut Answer) -> Result<(),
     if !is_empty(directory).map_err(failed)? {
         return Err(ConvertError::NotEmpty { directory: directory.to_owned() });
     }
-    let settings = conversion_settings(config).map_err(ConvertError::Recovery)?;
     let (data_dir, log_dir) = (generation.dir(data_dir), generation.dir(log_dir));
     let mut database =
         read(&Files::Real, &data_dir, &log_dir, settings.rules.clone()).map_err(ConvertError::Recovery)?;
     let zxid = database.last_zxid();
+    let tree = database.tree();
+    let bytes = tree.data_bytes() + tree.len() as u64 * ZNODE_BYTES;
+    let meter = Meter::start(progress, "writing ZooKeeper's snapshot", Counter::Written, bytes);
     let sessions: Vec<(i64, i32)> = database.sessions().collect();
     let pin = database.tree_mut().pin().expect("nothing else holds a version");
     let epochs = Epochs::of(zxid);
     let written = write_data_dir(&Files::Real, directory, &pin.view(), zxid, &sessions, epochs, Compression::None)
         .map_err(failed)?;
     drop(pin);
+    drop(meter);
     let content = Content { zxid, znodes: database.tree().len(), digest: database.tree().digest(), sessions };
     // It is read back without being in memory twice.
     drop(database);
-    content.read_back(directory, &settings)?;
-
     let bytes = std::fs::metadata(&written).map_err(failed)?.len();
+    let meter = Meter::start(progress, "reading it back", Counter::Read, bytes);
+    // Nothing but this snapshot was written.
+    content.read_back(directory, &Settings { accept_missing_logs: true, ..settings.clone() })?;
+    drop(meter);
     let Content { znodes, digest, sessions, .. } = content;
     let file = written.display();
     answer.line(format_args!(

@@ -15,13 +15,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use paddock_consensus::Zxid;
 use paddock_engine::conversion::{Conversion, Listing, Own, OwnError, Placed, PlacementError, Target};
 use paddock_engine::io::advice;
-use paddock_engine::snapshot;
-use paddock_engine::zookeeper::{Directories, Recovered, RecoveryError, Settings, recover};
+use paddock_engine::zookeeper::{Directories, Epochs, Recovered, RecoveryError, Settings, recover};
 
 use super::foreign::{foreign_data, listing, newer, running, stored_bytes};
 
 /// What a znode has in a snapshot besides path and data: its header, and its name in its parent, more or less.
-const ZNODE_BYTES: u64 = 100;
+pub const ZNODE_BYTES: u64 = 100;
 
 /// What a conversion has done.
 pub struct Converted {
@@ -36,14 +35,33 @@ pub struct Converted {
     pub ephemerals: usize,
     pub sessions: usize,
     pub digest: u64,
-    /// The last transaction at which the state had the digest that ZooKeeper had computed; `None` where it had none.
-    pub agreed: Option<Zxid>,
+    pub compared: Compared,
     /// What else is to be known, a sentence each.
     pub remarks: Vec<String>,
     /// Paddock's snapshot, and its bytes.
     pub file: PathBuf,
     pub file_bytes: u64,
     pub time: Duration,
+}
+
+/// Whether the state had the digest that ZooKeeper had computed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compared {
+    /// At this transaction, the last one that has a digest.
+    Agreed(Zxid),
+    /// `zookeeper.digest.enabled=false` says not to compare.
+    ByOrderNot,
+    /// No digest is in the files, as before 3.6.
+    NoneThere,
+}
+
+impl Compared {
+    pub fn agreed(self) -> Option<Zxid> {
+        match self {
+            Compared::Agreed(zxid) => Some(zxid),
+            Compared::ByOrderNot | Compared::NoneThere => None,
+        }
+    }
 }
 
 /// What comes next, with about how many bytes.
@@ -91,8 +109,10 @@ pub enum ConversionError {
     },
     /// Both have gone on.
     BothWentOn {
-        directory: PathBuf,
-        own: PathBuf,
+        /// ZooKeeper's directories, one or two.
+        theirs: Vec<PathBuf>,
+        /// Paddock's directories, one or two.
+        own: Vec<PathBuf>,
         converted: Zxid,
         newest: Zxid,
     },
@@ -136,17 +156,22 @@ impl fmt::Display for ConversionError {
                  again; nothing of Paddock's is lost by that",
                 directory.display()
             ),
-            Error::BothWentOn { directory, own, converted, newest } => write!(
-                f,
-                "{} was converted up to {converted}; since then ZooKeeper has gone on to {newest}, and Paddock too, with \
-                 other transactions. One of the two has to go: move {} away to serve Paddock's, or move {} away and convert \
-                 again to serve ZooKeeper's",
-                directory.display(),
-                directory.display(),
-                own.display()
-            ),
+            Error::BothWentOn { theirs, own, converted, newest } => {
+                let (theirs, own) = (joined(theirs), joined(own));
+                write!(
+                    f,
+                    "{theirs} was converted up to {converted}; since then ZooKeeper has gone on to {newest}, and Paddock \
+                     too, with other transactions. One of the two has to go: move {theirs} away to serve Paddock's, or move \
+                     {own} away and convert again to serve ZooKeeper's"
+                )
+            }
         }
     }
+}
+
+fn joined(paths: &[PathBuf]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(" and ")
 }
 
 impl std::error::Error for ConversionError {}
@@ -184,9 +209,18 @@ fn directories(target: &Target<'_>) -> Directories {
     Directories::new(target.data_dir, Some(target.log_dir))
 }
 
-/// The directory with a ZooKeeper's files, if there are any.
+/// The directories with a ZooKeeper's files, that with the snapshots first; both can be the same.
+fn places(target: &Target<'_>) -> Vec<PathBuf> {
+    let mut places = Vec::from_iter(foreign_data(target.files, target.data_dir));
+    if !target.files.is_same_directory(target.data_dir, target.log_dir) {
+        places.extend(foreign_data(target.files, target.log_dir));
+    }
+    places
+}
+
+/// The first directory with a ZooKeeper's files, if there are any.
 fn theirs(target: &Target<'_>) -> Option<PathBuf> {
-    foreign_data(target.files, target.data_dir).or_else(|| foreign_data(target.files, target.log_dir))
+    places(target).into_iter().next()
 }
 
 /// Sees that the directories are those above ZooKeeper's files.
@@ -234,11 +268,22 @@ pub fn convert_or_refuse(
             return Ok(None);
         }
     };
-    let found = newer(target.files, &directories(target), &conversion);
+    let listed = list(target)?;
+    let found =
+        if listed == conversion.listing { Ok(None) } else { newer(target.files, &directories(target), &conversion) };
     let found = found.map_err(|source| ConversionError::Listing { path: theirs.clone(), source })?;
     let converted = conversion.zxid;
     match (found, own, settings) {
         (None, _, _) => {
+            // So that the next start need not read the same files again.
+            if listed != conversion.listing
+                && let Err(error) = (Conversion { listing: listed, ..conversion }).write(target.files, target.data_dir)
+            {
+                tracing::warn!(
+                    "the note of the conversion in {} cannot be renewed: {error}",
+                    target.data_dir.display()
+                );
+            }
             tracing::info!(
                 "the data of a ZooKeeper server in {} was converted up to {converted}, and nothing newer is in it",
                 theirs.display()
@@ -250,8 +295,8 @@ pub fn convert_or_refuse(
             Err(ConversionError::WentOn { directory: theirs, converted, newest, order })
         }
         (Some(newest), _, _) => {
-            let own = snapshot::snapshot_dir(target.data_dir);
-            Err(ConversionError::BothWentOn { directory: theirs, own, converted, newest })
+            let own = target.own_directories();
+            Err(ConversionError::BothWentOn { theirs: places(target), own, converted, newest })
         }
     }
 }
@@ -267,7 +312,7 @@ pub fn convert(
     refuse_inside(target)?;
     // Before anything is read, which may take its time.
     if let Own::Transactions(_) = target.own()? {
-        return Err(PlacementError::Exists(snapshot::snapshot_dir(target.data_dir)).into());
+        return Err(PlacementError::Exists(target.own_directories()).into());
     }
     if let Some(process) = running(target.files, target.data_dir) {
         return Err(ConversionError::Runs { directory: target.data_dir.to_owned(), process });
@@ -278,7 +323,7 @@ pub fn convert(
     if list(target)? != before {
         return Err(ConversionError::Changing { directory: directories(target).log_dir() });
     }
-    let mut converted = Converted::of(&recovered);
+    let mut converted = Converted::of(&recovered, settings);
     let database = recovered.database;
     let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
     let note = Conversion { zxid: database.last_zxid(), time, listing: before };
@@ -293,9 +338,15 @@ impl Converted {
     /// What was done, for people, and what is to be done next.
     pub fn lines(&self) -> Vec<String> {
         let read = self.snapshot.as_ref().map_or("no snapshot".to_owned(), |path| path.display().to_string());
-        let digest = match self.agreed {
-            Some(zxid) => format!("digest {:x}; at {zxid} it was what ZooKeeper had computed", self.digest),
-            None => format!("digest {:x}; ZooKeeper computed none, as before 3.6, to compare it with", self.digest),
+        let digest = match self.compared {
+            Compared::Agreed(zxid) => format!("digest {:x}; at {zxid} it was what ZooKeeper had computed", self.digest),
+            Compared::ByOrderNot => format!(
+                "digest {:x}; it was not compared with what ZooKeeper had computed, as zookeeper.digest.enabled=false orders",
+                self.digest
+            ),
+            Compared::NoneThere => {
+                format!("digest {:x}; ZooKeeper computed none, as before 3.6, to compare it with", self.digest)
+            }
         };
         let Converted { replayed, zxid, znodes, bytes, ephemerals, sessions, .. } = self;
         let mut lines = vec![
@@ -312,7 +363,7 @@ impl Converted {
         lines
     }
 
-    fn of(recovered: &Recovered) -> Converted {
+    fn of(recovered: &Recovered, settings: &Settings) -> Converted {
         let database = &recovered.database;
         let mut remarks = Vec::new();
         for (file, error) in &recovered.passed_over {
@@ -326,6 +377,26 @@ impl Converted {
             let orphans = recovered.orphans;
             remarks.push(format!("{orphans} ephemerals whose sessions are gone were deleted, as ZooKeeper does"));
         }
+        if let Some(zxid) = recovered.disagreed {
+            remarks.push(format!(
+                "at {zxid} the digest was not what ZooKeeper had computed, but a later one was: a log has wrong digests, or \
+                 was changed"
+            ));
+        }
+        match &recovered.epochs {
+            Ok(epochs) if *epochs == Epochs::default() => {}
+            Ok(_) => remarks.push(
+                "acceptedEpoch and currentEpoch say that this was a member of an ensemble: its last transactions may be \
+                 uncommitted ones, and others may have later ones; convert the member with the newest transaction"
+                    .to_owned(),
+            ),
+            Err(error) => remarks.push(format!("an epoch is not known, which nothing here needs: {error}")),
+        }
+        let compared = match recovered.agreed {
+            Some(zxid) => Compared::Agreed(zxid),
+            None if !settings.digests_enabled => Compared::ByOrderNot,
+            None => Compared::NoneThere,
+        };
         Converted {
             snapshot: recovered.snapshot.as_ref().map(|file| file.path.clone()),
             replayed: recovered.replayed,
@@ -335,7 +406,7 @@ impl Converted {
             ephemerals: database.ephemeral_count(),
             sessions: database.sessions().len(),
             digest: database.tree().digest(),
-            agreed: recovered.agreed,
+            compared,
             remarks,
             file: PathBuf::new(),
             file_bytes: 0,

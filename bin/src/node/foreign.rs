@@ -64,11 +64,8 @@ pub fn stored_bytes(files: &Files, directories: &Directories) -> io::Result<u64>
     paths.map(|path| std::fs::metadata(path).map(|found| found.len().min(found.blocks() * BLOCK_BYTES))).sum()
 }
 
-/// The newest transaction in the files, if it is newer than what was converted. Files that have not changed are not read.
+/// The newest transaction in the files, if it is newer than what was converted. The logs are read.
 pub fn newer(files: &Files, directories: &Directories, converted: &Conversion) -> io::Result<Option<Zxid>> {
-    if listing(files, directories)? == converted.listing {
-        return Ok(None);
-    }
     let snapshots = SnapshotFile::list(files, &directories.snapshot_dir())?;
     let mut newest = snapshots.last().map_or(Zxid::ZERO, |file| file.zxid);
     for file in LogFile::behind(&LogFile::list(files, &directories.log_dir())?, converted.zxid) {

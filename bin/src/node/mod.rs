@@ -14,6 +14,7 @@ mod descriptors;
 mod expiry;
 pub mod foreign;
 pub mod moment;
+mod order;
 pub mod recovery;
 pub mod replica;
 pub mod snapshotter;
@@ -58,6 +59,7 @@ use crate::version;
 use conversion::{ConversionError, Converted};
 use descriptors::{Descriptors, TooFew};
 use moment::Moment;
+use order::order;
 use recovery::{Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present};
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
@@ -181,15 +183,9 @@ fn convert_or_refuse(files: &Files, config: &Config) -> Result<(), NodeError> {
     refuse_misplaced_present(files, &config.data_dir, &config.data_log_dir).map_err(NodeError::Recovery)?;
     let target = Target { files, data_dir: &config.data_dir, log_dir: &config.data_log_dir };
     let settings = config.convert.then(|| conversion_settings(config)).transpose().map_err(NodeError::Recovery)?;
-    let mut order = "paddock convert --from-zookeeper ".to_owned();
-    match &config.file {
-        Some(file) => order += &file.display().to_string(),
-        None => order += &format!("--data-dir {}", config.data_dir.display()),
-    }
-    if config.file.is_none() && config.data_log_dir != config.data_dir {
-        order += &format!(" --data-log-dir {}", config.data_log_dir.display());
-    }
-    let converted = conversion::convert_or_refuse(&target, settings.as_ref(), &order).map_err(NodeError::Conversion)?;
+    let command = order(config);
+    let converted =
+        conversion::convert_or_refuse(&target, settings.as_ref(), &command).map_err(NodeError::Conversion)?;
     for line in converted.iter().flat_map(Converted::lines) {
         tracing::info!("conversion from ZooKeeper: {line}");
     }
@@ -204,6 +200,7 @@ pub fn conversion_settings(config: &Config) -> Result<Settings, RecoveryError> {
         length_max: config.jute_max_buffer.saturating_add(config.jute_max_buffer_extra),
         digests_enabled: config.tree_digest_enabled,
         trust_empty_snapshot: config.snapshot_trust_empty,
+        accept_missing_logs: false,
     })
 }
 

@@ -65,7 +65,8 @@ impl Conversion {
         }
     }
 
-    fn write(&self, files: &Files, data_dir: &Path) -> io::Result<()> {
+    /// Replaces that of a `dataDir`; durable when this returns.
+    pub fn write(&self, files: &Files, data_dir: &Path) -> io::Result<()> {
         files.write_atomically(&note_path(data_dir), self.text().as_bytes())
     }
 

@@ -25,8 +25,8 @@ pub struct Placed {
 #[derive(Debug)]
 pub enum PlacementError {
     Own(OwnError),
-    /// A state with transactions of its own is there.
-    Exists(PathBuf),
+    /// A state with transactions of its own is in these directories, or in one of them.
+    Exists(Vec<PathBuf>),
     Io {
         path: PathBuf,
         source: io::Error,
@@ -40,12 +40,15 @@ impl fmt::Display for PlacementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PlacementError::Own(error) => error.fmt(f),
-            PlacementError::Exists(directory) => write!(
-                f,
-                "{} holds a state of Paddock's with transactions of its own, which a conversion would replace; move the \
-                 directory away if it is to go, and convert again",
-                directory.display()
-            ),
+            PlacementError::Exists(own) => {
+                let own: Vec<String> = own.iter().map(|directory| directory.display().to_string()).collect();
+                let own = own.join(" and ");
+                write!(
+                    f,
+                    "in {own} is a state of Paddock's with transactions of its own, which a conversion would replace; move \
+                     {own} away if it is to go, and convert again"
+                )
+            }
             PlacementError::Io { path, source } => {
                 write!(f, "cannot write to {}: {source}; {}", path.display(), advice(source))
             }
@@ -88,6 +91,15 @@ impl Target<'_> {
         Own::find(self.files, self.data_dir, self.log_dir)
     }
 
+    /// The directories that are Paddock's own: that with its snapshots, and that with its log where it is another.
+    pub fn own_directories(&self) -> Vec<PathBuf> {
+        let mut own = vec![snapshot::snapshot_dir(self.data_dir)];
+        if !self.files.is_same_directory(self.data_dir, self.log_dir) {
+            own.push(log::log_dir(self.log_dir));
+        }
+        own
+    }
+
     /// Makes a state that was recovered from a ZooKeeper's files Paddock's own; `conversion` says of which transaction.
     /// What is there must be nothing, or what was converted before and not written to since; that is replaced. The caller
     /// holds the locks of both directories.
@@ -107,7 +119,7 @@ impl Target<'_> {
         let directory = snapshot::snapshot_dir(data_dir);
         let failed = |source| PlacementError::Io { path: directory.clone(), source };
         if let Own::Transactions(_) = self.own()? {
-            return Err(PlacementError::Exists(directory));
+            return Err(PlacementError::Exists(self.own_directories()));
         }
         files.create_dir(&directory).map_err(failed)?;
         let written = snapshot::write_state(files, data_dir, &mut database, seed).map_err(failed)?;
@@ -122,7 +134,7 @@ impl Target<'_> {
         }
         log::forget_milestone(files, data_dir)?;
         if !log::remove_void(files, log_dir)? {
-            return Err(PlacementError::Exists(log::log_dir(log_dir)));
+            return Err(PlacementError::Exists(self.own_directories()));
         }
         conversion.write(files, data_dir).map_err(failed)?;
         log::begin_after(files, data_dir, log_dir, conversion.zxid)?;

@@ -30,7 +30,7 @@ impl Epochs {
     /// Reads the files of a directory.
     ///
     /// # Errors
-    /// Of the file system; `InvalidData` where there is no epoch in a file.
+    /// Of the file system; `InvalidData` where there is no epoch in a file. Each names the file.
     pub fn read(files: &Files, directory: &Path) -> io::Result<Epochs> {
         Ok(Epochs {
             accepted: read_one(files, &directory.join(ACCEPTED))?,
@@ -54,7 +54,7 @@ fn read_one(files: &Files, path: &Path) -> io::Result<Option<Epoch>> {
     let text = match files.read(path, TEXT_MAX) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+        Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
     };
     let number: Option<i32> = text.lines().next().and_then(|line| line.parse().ok());
     match number.filter(|number| *number >= 0) {

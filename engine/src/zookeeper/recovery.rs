@@ -36,6 +36,9 @@ use super::snapshot::{self, ZxidDigest};
 /// ZooKeeper tries no more snapshots than these before it gives up.
 const SNAPSHOTS_MAX: usize = 100;
 
+/// The znode with the configuration of an ensemble.
+const CONFIG_PATH: &str = "/zookeeper/config";
+
 /// How files are read.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -49,12 +52,15 @@ pub struct Settings {
     /// Whether logs are enough, without any snapshot, as some servers before 3.5.4 left them:
     /// `zookeeper.snapshot.trust.empty`.
     pub trust_empty_snapshot: bool,
+    /// Whether a snapshot is enough, without a log that goes as far as it does.
+    pub accept_missing_logs: bool,
 }
 
 /// The state, and where it is from.
 pub struct Recovered {
     pub database: Database,
-    pub epochs: Epochs,
+    /// Those of an ensemble's member; an error where a file cannot be read or has none. The state does not depend on them.
+    pub epochs: io::Result<Epochs>,
     /// What was loaded.
     pub snapshot: Option<SnapshotFile>,
     /// Newer snapshots, which could not be loaded, newest first.
@@ -65,8 +71,8 @@ pub struct Recovered {
     pub torn: Vec<(PathBuf, u64)>,
     /// The last transaction at which the state had the digest that its writer computed.
     pub agreed: Option<Zxid>,
-    /// The first transaction at which the state had another digest than its writer computed, although an earlier digest had
-    /// agreed. A later digest agreed again.
+    /// The first transaction at which the exact state had another digest than its writer computed. A later digest agreed
+    /// again, since recovery fails otherwise.
     pub disagreed: Option<Zxid>,
     /// Ephemerals that no living session owned, which were deleted, as a ZooKeeper does when it starts.
     pub orphans: u64,
@@ -108,6 +114,13 @@ pub enum RecoveryError {
         zxid: Zxid,
         after: Zxid,
     },
+    /// No log has the snapshot's transaction or a later one; `last` is the last that there is, zero where there is none.
+    NoLog {
+        snapshot: PathBuf,
+        zxid: Zxid,
+        logs: PathBuf,
+        last: Zxid,
+    },
     /// The snapshot has effects of transactions up to `needed`, but the logs end before.
     Unfinished {
         snapshot: PathBuf,
@@ -139,9 +152,11 @@ impl fmt::Display for RecoveryError {
                  dataLogDir; correct the two",
                 path.display()
             ),
-            RecoveryError::Nothing(directory) => {
-                write!(f, "there is no data of a ZooKeeper server in {}", directory.display())
-            }
+            RecoveryError::Nothing(directory) => write!(
+                f,
+                "there is no data of a ZooKeeper server in {}; give the dataDir of one, and its dataLogDir",
+                directory.display()
+            ),
             RecoveryError::NoSnapshot(directory) => write!(
                 f,
                 "there are logs, but no snapshot in {}: put it back, or let zookeeper.snapshot.trust.empty=true say that \
@@ -151,19 +166,52 @@ impl fmt::Display for RecoveryError {
             RecoveryError::NoneHolds { directory, tried } => {
                 write!(f, "none of the snapshots in {} can be loaded", directory.display())?;
                 let newest = tried.first().map(|(path, error)| (path.display(), error));
-                newest.map_or(Ok(()), |(path, error)| write!(f, "; the newest, {path}: {error}"))
+                newest.map_or(Ok(()), |(path, error)| write!(f, "; the newest, {path}: {error}"))?;
+                f.write_str("; put a whole one there, from a copy or from another member of its ensemble")
             }
-            RecoveryError::Log { path, error } => write!(f, "the log {}: {error}", path.display()),
+            RecoveryError::Log { path, error: error @ FormatError::Io(_) } => {
+                write!(f, "the log {}: {error}", path.display())
+            }
+            RecoveryError::Log { path, error } => write!(
+                f,
+                "the log {path}: {error}; put it back from a copy, or cut it: `paddock log check` tells its last good \
+                 transaction, behind which `paddock log cut` ends a copy of it",
+                path = path.display()
+            ),
             RecoveryError::Replay { path, offset, zxid, error } => {
-                write!(f, "transaction {zxid} at byte {offset} of {} cannot be replayed: {error}", path.display())
+                let path = path.display();
+                write!(f, "transaction {zxid} at byte {offset} of {path} cannot be replayed: {error}; ")?;
+                f.write_str(match error {
+                    ReplayError::Gap(_) => {
+                        "put the logs back that have them, or move this log and all later ones away, with which their \
+                         transactions are lost"
+                    }
+                    _ => "put the log back from a copy, or let `paddock log cut` end a copy of it before this transaction",
+                })
             }
-            RecoveryError::OutOfOrder { path, offset, zxid, after } => {
-                write!(f, "transaction {zxid} at byte {offset} of {} stands behind {after}", path.display())
+            RecoveryError::OutOfOrder { path, offset, zxid, after } => write!(
+                f,
+                "transaction {zxid} at byte {offset} of {} stands behind {after}: logs of two servers lie here, or one log \
+                 twice; move away what does not belong here",
+                path.display()
+            ),
+            RecoveryError::NoLog { snapshot, zxid, logs, last } => {
+                let (snapshot, logs) = (snapshot.display(), logs.display());
+                write!(f, "the snapshot {snapshot} stands at transaction {zxid}, but ")?;
+                match *last {
+                    Zxid::ZERO => write!(f, "there is no transaction in {logs}")?,
+                    last => write!(f, "the logs in {logs} end with {last}")?,
+                }
+                f.write_str(
+                    ": what was acknowledged after the snapshot may be elsewhere; give the directory with the logs (dataLogDir \
+                     of the zoo.cfg, --data-log-dir), or let `paddock convert --accept-missing-logs` say that there are none",
+                )
             }
             RecoveryError::Unfinished { snapshot, needed, last } => write!(
                 f,
                 "the snapshot {} was written while transactions up to {needed} were applied, but the logs end with {last}: \
-                 logs are missing",
+                 logs are missing; give the directory that has them or put them back, or move the snapshot away, so that \
+                 the one before it is taken with the logs that there are",
                 snapshot.display()
             ),
             RecoveryError::Digest { zxid, computed, written } => write!(
@@ -172,7 +220,11 @@ impl fmt::Display for RecoveryError {
                  digest agrees: a snapshot or a log has changed; zookeeper.digest.enabled=false goes on without"
             ),
             RecoveryError::NoAcl(path) => {
-                write!(f, "the ACL of {path:.256?} is neither in the snapshot nor in the logs")
+                write!(
+                    f,
+                    "the ACL of {path:.256?} is neither in the snapshot nor in the logs; put missing logs back, or move the \
+                     snapshot away, so that the one before it is taken"
+                )
             }
             RecoveryError::TimeToLive(path) => write!(
                 f,
@@ -195,7 +247,6 @@ pub fn recover(files: &Files, directories: &Directories, settings: &Settings) ->
     if let Some(misplaced) = directories.misplaced(files).map_err(at(&directories.log))? {
         return Err(RecoveryError::Misplaced(misplaced));
     }
-    let epochs = Epochs::read(files, &snapshot_dir).map_err(at(&snapshot_dir))?;
     let logs = LogFile::list(files, &directories.log_dir()).map_err(at(&directories.log_dir()))?;
     let mut replay = match Base::load_newest(files, &snapshot_dir, settings)? {
         Some(base) => Replay::after(base, settings),
@@ -207,7 +258,10 @@ pub fn recover(files: &Files, directories: &Directories, settings: &Settings) ->
     for (index, log) in behind.iter().enumerate() {
         replay.replay_file(files, log, index + 1 == behind.len())?;
     }
-    replay.recovered.epochs = epochs;
+    replay.recovered.epochs = Epochs::read(files, &snapshot_dir);
+    if !settings.accept_missing_logs {
+        replay.check_reach(&logs, directories.log_dir())?;
+    }
     replay.finish()
 }
 
@@ -270,6 +324,8 @@ struct Replay {
     disagreement: Option<Disagreement>,
     /// Where the snapshot stands; transactions up to it are in it.
     base: Zxid,
+    /// The last transaction in the logs that were read, zero before the first.
+    last_logged: Zxid,
     without_acl: Vec<String>,
     length_max: usize,
     digests_enabled: bool,
@@ -295,7 +351,7 @@ impl Replay {
         let base = database.last_zxid();
         let recovered = Recovered {
             database,
-            epochs: Epochs::default(),
+            epochs: Ok(Epochs::default()),
             snapshot: None,
             passed_over: Vec::new(),
             replayed: 0,
@@ -309,6 +365,7 @@ impl Replay {
             exactness: Exactness::Exact,
             disagreement: None,
             base,
+            last_logged: Zxid::ZERO,
             without_acl: Vec::new(),
             length_max: settings.length_max,
             digests_enabled: settings.digests_enabled,
@@ -337,6 +394,7 @@ impl Replay {
 
     fn replay(&mut self, path: &Path, offset: u64, zxid: Zxid, txn: &[u8]) -> Result<(), RecoveryError> {
         let last = self.recovered.database.last_zxid();
+        self.last_logged = self.last_logged.max(zxid);
         if zxid <= last {
             if zxid <= self.base && self.recovered.replayed == 0 {
                 return Ok(());
@@ -375,14 +433,38 @@ impl Replay {
         }
     }
 
+    /// Sees that the logs go as far as the snapshot. ZooKeeper logs a transaction before it is in a snapshot; where none of
+    /// the logs has it, they are not those that belong to the snapshot, or not all. The zxid that an epoch begins with is no
+    /// transaction, so that logs of earlier epochs can be all.
+    fn check_reach(&self, logs: &[LogFile], directory: PathBuf) -> Result<(), RecoveryError> {
+        let begins_epoch = self.base.counter() == 0;
+        match &self.recovered.snapshot {
+            Some(snapshot) if self.last_logged < self.base && (!begins_epoch || logs.is_empty()) => {
+                let (snapshot, zxid) = (snapshot.path.clone(), self.base);
+                Err(RecoveryError::NoLog { snapshot, zxid, logs: directory, last: self.last_logged })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The last transaction that the state has an effect of, where that may be later than the last one replayed.
+    fn needed(&self) -> Zxid {
+        let tree = self.recovered.database.tree();
+        let newest = match self.exactness {
+            Exactness::Exact => return Zxid::ZERO,
+            Exactness::Fuzzy(Some(digest)) if self.digests_enabled => digest.zxid,
+            Exactness::Fuzzy(_) => Zxid::ZERO,
+        };
+        // The version of a configuration file stands where that znode's zxid is.
+        let counted = tree.head().iter().filter(|znode| znode.path() != CONFIG_PATH).map(|znode| znode.stat());
+        counted.fold(newest, |newest, stat| newest.max(Zxid(stat.czxid.max(stat.mzxid).max(stat.pzxid))))
+    }
+
     fn finish(mut self) -> Result<Recovered, RecoveryError> {
-        let last = self.recovered.database.last_zxid();
-        if let (Exactness::Fuzzy(Some(digest)), Some(snapshot)) = (self.exactness, &self.recovered.snapshot)
-            && self.digests_enabled
-            && last < digest.zxid
-        {
+        let (last, needed) = (self.recovered.database.last_zxid(), self.needed());
+        if let Some(snapshot) = self.recovered.snapshot.as_ref().filter(|_| last < needed) {
             let snapshot = snapshot.path.clone();
-            return Err(RecoveryError::Unfinished { snapshot, needed: digest.zxid, last });
+            return Err(RecoveryError::Unfinished { snapshot, needed, last });
         }
         if let Some(Disagreement { zxid, computed, written }) = self.disagreement {
             return Err(RecoveryError::Digest { zxid, computed, written });

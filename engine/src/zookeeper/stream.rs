@@ -36,6 +36,10 @@ const TERMINATOR: &str = "/";
 const OPEN_ACL: i64 = -1;
 /// What follows the stream where a leader sends it.
 const SIGNATURE: &str = "BenWasHere";
+/// No server has so many sessions. A compressed stream could claim any number at almost no length.
+const SESSIONS_MAX: i32 = 1 << 24;
+/// No server has so many ACLs and entries in them together.
+const ACL_ENTRIES_MAX: usize = 1 << 24;
 /// Bytes of a znode behind its data: the number of the ACL and the Stat.
 const NUMBERS_BYTES: usize = 8 + 60;
 
@@ -80,7 +84,11 @@ pub fn read_signature(archive: &mut InputArchive<impl Read>) -> Result<(), Forma
 
 fn read_sessions(archive: &mut InputArchive<impl Read>) -> Result<BTreeMap<i64, i32>, FormatError> {
     let mut sessions = BTreeMap::new();
-    for _ in 0..archive.i32()? {
+    let count = archive.i32()?;
+    if count > SESSIONS_MAX {
+        return Err(archive.damaged(format!("it claims {count} sessions, and {SESSIONS_MAX} are the most")));
+    }
+    for _ in 0..count {
         let session = archive.i64()?;
         sessions.insert(session, archive.i32()?);
     }
@@ -89,12 +97,17 @@ fn read_sessions(archive: &mut InputArchive<impl Read>) -> Result<BTreeMap<i64, 
 
 fn read_acls(archive: &mut InputArchive<impl Read>, acls: &mut AclTable) -> Result<HashMap<i64, Acl>, FormatError> {
     let mut numbered = HashMap::new();
+    let mut left = ACL_ENTRIES_MAX;
     for _ in 0..archive.i32()? {
         let number = archive.i64()?;
         let count = archive.i32()?;
         if count < 0 {
             return Err(archive.damaged("an ACL is null".to_owned()));
         }
+        let needed = 1 + usize::try_from(count).unwrap_or(usize::MAX - 1);
+        left = left.checked_sub(needed).ok_or_else(|| {
+            archive.damaged(format!("its ACLs have more than the {ACL_ENTRIES_MAX} entries that are the most"))
+        })?;
         let mut entries = Vec::new();
         for _ in 0..count {
             let perms = archive.i32()?;

@@ -47,6 +47,14 @@ pub fn rules() -> Rules {
     Rules { extended_types: ExtendedTypes::On, ..Rules::default() }
 }
 
+/// Logs may be missing, since most tests need none.
 pub fn settings() -> Settings {
-    Settings { seed: SEED, rules: rules(), length_max: LENGTH_MAX, digests_enabled: true, trust_empty_snapshot: false }
+    Settings {
+        seed: SEED,
+        rules: rules(),
+        length_max: LENGTH_MAX,
+        digests_enabled: true,
+        trust_empty_snapshot: false,
+        accept_missing_logs: true,
+    }
 }

@@ -64,7 +64,7 @@ fn a_replay_goes_from_file_to_file_behind_the_snapshot() {
     assert_eq!(found.snapshot.unwrap().zxid, Zxid(42));
     assert_eq!((found.replayed, found.agreed), (10, Some(Zxid(52))));
     assert_eq!((found.torn, found.orphans), (vec![], 0));
-    assert_eq!(found.epochs, Epochs::default());
+    assert_eq!(found.epochs.unwrap(), Epochs::default());
 }
 
 #[test]
@@ -78,10 +78,13 @@ fn a_new_epoch_begins_with_its_first_transaction() {
     assert_eq!(content(&recovered(&place).database), history.content());
     std::fs::write(place.files().join("currentEpoch"), "3").unwrap();
     std::fs::write(place.files().join("acceptedEpoch"), "4\n").unwrap();
-    assert_eq!(recovered(&place).epochs, Epochs { accepted: Some(Epoch(4)), current: Some(Epoch(3)) });
+    assert_eq!(recovered(&place).epochs.unwrap(), Epochs { accepted: Some(Epoch(4)), current: Some(Epoch(3)) });
     for text in ["", "x", "-1", "99999999999"] {
         std::fs::write(place.files().join("currentEpoch"), text).unwrap();
-        assert!(matches!(refused(&place, &settings()), RecoveryError::Io { .. }), "{text:?}");
+        // The state does not depend on it.
+        let found = recovered(&place);
+        assert_eq!(content(&found.database), history.content());
+        assert!(found.epochs.unwrap_err().to_string().contains("currentEpoch"), "{text:?}");
     }
 }
 
@@ -217,11 +220,77 @@ fn a_snapshot_needs_the_log_of_what_came_meanwhile() {
     history.write_log_to(&place.files(), Zxid(3), Zxid(3));
     let error = refused(&place, &settings());
     assert!(matches!(error, RecoveryError::Unfinished { needed: Zxid(4), last: Zxid(3), .. }));
+    // Without digests the zxids of the znodes tell it.
     let ignoring = Settings { digests_enabled: false, ..settings() };
-    assert!(recover(&Files::Real, &place.directories(), &ignoring).is_ok());
+    assert!(matches!(refused(&place, &ignoring), RecoveryError::Unfinished { needed: Zxid(4), last: Zxid(3), .. }));
     std::fs::remove_file(place.files().join("log.3")).unwrap();
     history.write_log(&place.files(), Zxid(3));
     assert_eq!(recovered(&place).agreed, Some(Zxid(4)));
+}
+
+#[test]
+fn a_snapshot_without_a_digest_needs_the_log_of_what_came_meanwhile() {
+    let (place, mut history) = (Place::new(), History::new());
+    history.create(PLAIN, "/a", None);
+    let mut raw = RawSnapshot::begin(&history.database);
+    history.create(PLAIN, "/b", None);
+    history.create(PLAIN, "/c", None);
+    raw.end(&history.database);
+    raw.write(&place.files(), Zxid(3));
+    // As 3.5 does, the log has no digests either.
+    for (_, record) in &mut history.records {
+        record.truncate(record.len() - 12);
+    }
+    for end in [3, 4] {
+        history.write_log_to(&place.files(), Zxid(3), Zxid(end));
+        let error = refused(&place, &settings());
+        assert!(
+            matches!(error, RecoveryError::Unfinished { needed: Zxid(5), last, .. } if last == Zxid(end)),
+            "{error}"
+        );
+        std::fs::remove_file(place.files().join("log.3")).unwrap();
+    }
+    history.write_log(&place.files(), Zxid(3));
+    let found = recovered(&place);
+    assert_eq!((content(&found.database), found.agreed), (history.content(), None));
+}
+
+#[test]
+fn a_snapshot_whose_logs_are_elsewhere_is_refused() {
+    let (place, mut history) = (Place::new(), History::new());
+    let strict = Settings { accept_missing_logs: false, ..settings() };
+    history.create(PLAIN, "/a", None);
+    history.create(PLAIN, "/b", None);
+    write_snapshot(&history, &place.files());
+    let error = refused(&place, &strict);
+    assert!(matches!(error, RecoveryError::NoLog { zxid: Zxid(4), last: Zxid::ZERO, .. }));
+    for word in ["snapshot.4", "dataLogDir", "--accept-missing-logs"] {
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    history.write_log_to(&place.files(), Zxid(1), Zxid(3));
+    assert!(matches!(refused(&place, &strict), RecoveryError::NoLog { last: Zxid(3), .. }));
+    assert_eq!(content(&recovered(&place).database), history.content());
+    std::fs::remove_file(place.files().join("log.1")).unwrap();
+    history.write_log(&place.files(), Zxid(1));
+    let found = recover(&Files::Real, &place.directories(), &strict).unwrap();
+    assert_eq!(content(&found.database), history.content());
+}
+
+/// A leader's snapshot of a new epoch has a zxid that no log has.
+#[test]
+fn a_snapshot_at_the_beginning_of_an_epoch_needs_no_log_of_it() {
+    let (place, mut history) = (Place::new(), History::new());
+    let strict = Settings { accept_missing_logs: false, ..settings() };
+    history.create(PLAIN, "/a", None);
+    let zxid = Zxid(0x2_0000_0000);
+    let mut raw = RawSnapshot::begin(&history.database);
+    raw.end(&history.database);
+    raw.digest(zxid, history.database.tree().digest());
+    raw.write(&place.files(), zxid);
+    assert!(matches!(refused(&place, &strict), RecoveryError::NoLog { last: Zxid::ZERO, .. }));
+    history.write_log(&place.files(), Zxid(1));
+    let found = recover(&Files::Real, &place.directories(), &strict).unwrap();
+    assert_eq!(found.database.last_zxid(), zxid);
 }
 
 /// Nine transactions behind two, and a snapshot of the state after the fifth, with a digest or none. The digests of these
@@ -325,8 +394,10 @@ fn a_znode_whose_acl_nobody_knows_is_refused() {
     raw.znode_with("/a", history.database.tree().get("/a").unwrap(), 99);
     raw.put(|out| out.put_string("/"));
     raw.seal();
-    raw.write(&place.files(), Zxid(2));
+    raw.write(&place.files(), Zxid(3));
     assert!(matches!(refused(&place, &settings()), RecoveryError::NoAcl(path) if path == "/a"));
+    std::fs::rename(place.files().join("snapshot.3"), place.files().join("snapshot.2")).unwrap();
+    assert!(matches!(refused(&place, &settings()), RecoveryError::Unfinished { needed: Zxid(3), .. }));
     history.write_log(&place.files(), Zxid(3));
     assert!(recovered(&place).database.tree().get("/a").unwrap().acl().is_none());
 }

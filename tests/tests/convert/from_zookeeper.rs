@@ -67,6 +67,36 @@ fn one_start_can_convert_two_directories() {
 }
 
 #[test]
+fn the_command_that_is_told_has_both_directories() {
+    let theirs = setup(Kind::ZooKeeper).prepare();
+    let logs = theirs.config_path().with_file_name("my logs");
+    theirs.configure("dataLogDir", Some(&logs));
+    let Left { server: mut theirs, content: was, .. } = Left::on(theirs);
+    // So that there is a snapshot at rest, which is whole by itself.
+    theirs.restart();
+    theirs.kill();
+    let missing = theirs.config_path().with_file_name("missing");
+    std::fs::create_dir(&missing).expect("it can be made");
+    let words = ["convert", "--from-zookeeper", "-Dzookeeper.extendedTypesEnabled=true", "--data-log-dir"];
+    let (said, code) = run(&words, &[&missing, "--data-dir".as_ref(), &theirs.data_dir()]);
+    assert_names(&said, &[missing.to_str().unwrap(), "snapshot.", "--accept-missing-logs"]);
+    assert_eq!(code, 1);
+
+    let mut ours = beside(&theirs);
+    ours.configure("dataLogDir", Some(&logs));
+    let done = std::process::Command::new(paddock_tests::server::paddock())
+        .args(["serve", "-DclientPortAddress=127.0.0.1", "-DclientPort=0", "-Dzookeeper.extendedTypesEnabled=true"])
+        .arg(format!("-DdataDir={}", theirs.data_dir().display()))
+        .arg(format!("-DdataLogDir={}", logs.display()))
+        .output()
+        .expect("it runs");
+    let sentence = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    obey(&sentence);
+    ours.restart();
+    assert_same(&content(&ours), &was);
+}
+
+#[test]
 fn a_zookeeper_that_has_gone_on_is_not_passed_over() {
     let Left { server: mut theirs, .. } = Left::new(setup(Kind::ZooKeeper));
     let mut ours = beside(&theirs);

@@ -171,11 +171,17 @@ fn refused(server: &Server) -> (String, i32) {
     (sentence, status.code().expect("no signal ended it"))
 }
 
-/// Does what a sentence tells between backquotes.
+/// Does just what a sentence tells between backquotes, as a shell does it.
+#[track_caller]
 fn obey(sentence: &str) -> String {
-    let order = sentence.split('`').find(|part| part.starts_with("paddock convert")).expect("an order is told");
-    let words: Vec<&str> = order.split(' ').skip(1).chain(["-Dzookeeper.extendedTypesEnabled=true"]).collect();
-    fine(&words, &[])
+    let order = sentence.split('`').find(|part| part.starts_with("paddock convert ")).expect("an order is told");
+    let arguments = order.strip_prefix("paddock").expect("it begins so");
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("exec \"$PADDOCK_TOLD\"{arguments}")).env("PADDOCK_TOLD", paddock());
+    let done = shell.output().expect("a shell runs");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{order}: {said}");
+    said
 }
 
 /// Every file of a directory with its content.
