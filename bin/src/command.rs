@@ -49,8 +49,10 @@ pub fn run() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
-        Command::Snapshot(arguments) => snapshot::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
-        Command::Log(arguments) => log::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
+        Command::Snapshot(arguments) => {
+            snapshot::run(&arguments).unwrap_or_else(|error| fail(&error, arguments.failure_code()))
+        }
+        Command::Log(arguments) => log::run(&arguments).unwrap_or_else(|error| fail(&error, arguments.failure_code())),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct CompareArgs {
 /// Hashes of the transactions by their zxids: 24 bytes for each, however long it is.
 type Hashes = BTreeMap<i64, u64>;
 
-/// Whether they are equal. Either may begin earlier or end later than the other: old files are purged, and servers stop.
+/// Whether they are equal; where no transaction could be in both, they are not. Either may begin earlier or end later than the other: old files are purged, and servers stop.
 pub fn run(arguments: &CompareArgs, answer: &mut Answer) -> Result<bool, LogCommandError> {
     let (left, right) = (Source::find(&arguments.left, None)?, Source::find(&arguments.right, None)?);
     let secret = RandomState::new();
@@ -42,9 +42,10 @@ pub fn run(arguments: &CompareArgs, answer: &mut Answer) -> Result<bool, LogComm
     let first = lefts.keys().next().max(rights.keys().next()).copied();
     let last = lefts.keys().next_back().min(rights.keys().next_back()).copied();
     let (Some(first), Some(last)) = (first, last.filter(|last| first.is_some_and(|first| first <= *last))) else {
-        answer.line(format_args!("no transaction is in the range of both"))?;
+        answer
+            .line(format_args!("no transaction is in the range of both, so that nothing says that they are equal"))?;
         answer.object(&json!({"common": 0, "differences": 0}))?;
-        return Ok(true);
+        return Ok(false);
     };
     for (zxid, hash) in rights.range(first..=last) {
         match lefts.entry(*zxid) {

@@ -16,6 +16,7 @@ use super::check::{is_data_dir, place};
 use super::source::{Source, TXN_BYTES_MAX, existing, in_present};
 use super::{LogCommandError, parse_zxid};
 use crate::answer::Answer;
+use crate::node::foreign::foreign_data;
 
 #[derive(Args)]
 pub struct CutArgs {
@@ -36,9 +37,18 @@ pub fn run(arguments: &CutArgs, answer: &mut Answer) -> Result<(), LogCommandErr
         Ok(Source::ZooKeeper(files)) if !place.is_dir() => {
             files.iter().try_for_each(|file| copy_up_to(file, *after, answer))
         }
+        Ok(Source::ZooKeeper(_)) => Err(LogCommandError::ZooKeepers { directory: place.clone() }),
+        Ok(Source::Segment(_)) => Err(LogCommandError::NoDirectory(place.clone())),
+        Err(error) if !place.is_dir() => Err(error),
         // A log that is missing can be given up too.
+        _ if is_zookeepers_own(place) => Err(LogCommandError::ZooKeepers { directory: place.clone() }),
         _ => cut(place, data_dir.as_deref(), *after, answer),
     }
+}
+
+/// Whether it is ZooKeeper's `version-2`, into which nothing of Paddock's is put.
+fn is_zookeepers_own(directory: &Path) -> bool {
+    foreign_data(&Files::Real, directory).as_deref() == Some(directory)
 }
 
 /// Copies a ZooKeeper's file up to a transaction, under the name that ZooKeeper's own tool gives. The file itself stays, as
@@ -62,6 +72,10 @@ fn copy_up_to(file: &Path, after: Zxid, answer: &mut Answer) -> Result<(), LogCo
         _ => LogCommandError::Copy { path: copy.clone(), source },
     })?;
     answer.line(format_args!("wrote {}: {kept} transactions, the last is {last}", copy.display()))?;
+    answer.line(format_args!(
+        "next: move {} and the logs after it to a directory outside, then give the copy that name",
+        file.display()
+    ))?;
     Ok(())
 }
 

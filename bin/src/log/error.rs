@@ -28,6 +28,10 @@ pub enum LogCommandError {
         directory: PathBuf,
         instead: String,
     },
+    /// It has the logs of a ZooKeeper, which are cut by copying one file.
+    ZooKeepers {
+        directory: PathBuf,
+    },
     /// A file that is no log, and why.
     NotALog {
         file: PathBuf,
@@ -73,6 +77,13 @@ impl fmt::Display for LogCommandError {
             LogCommandError::NoLog { directory, instead } => {
                 write!(f, "{} holds no transaction log: {instead}", directory.display())
             }
+            LogCommandError::ZooKeepers { directory } => write!(
+                f,
+                "{} holds a ZooKeeper's files, which are not changed; give the one log file in which the transaction is, of \
+                 which a shorter copy is made (`paddock log show {}` tells which)",
+                directory.display(),
+                directory.display()
+            ),
             LogCommandError::NotALog { file, why } => write!(f, "{} is no transaction log: {why}", file.display()),
             LogCommandError::NothingTells { directory, last } => write!(
                 f,

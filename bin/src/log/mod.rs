@@ -38,7 +38,8 @@ enum LogCommand {
     Show(show::ShowArgs),
     /// Count transactions by what they do and by the subtrees that they write to. Changes nothing.
     Summary(summary::SummaryArgs),
-    /// Say where two logs differ in the transactions that both should have. Changes nothing.
+    /// Say where two logs differ in the transactions that both should have; ends with 0 where they are equal, 1 where not, 2
+    /// where that cannot be told. Changes nothing.
     Compare(compare::CompareArgs),
     /// Remove every transaction after one, and go on without those that are missing. What was acknowledged after it is lost;
     /// keep a copy of the directories. Of a ZooKeeper's file a shorter copy is made.
@@ -62,6 +63,13 @@ fn parse_zxid(text: &str) -> Result<Zxid, String> {
         None => text.parse(),
     };
     number.map(Zxid).map_err(|_| format!("{text:?} is no zxid; give a number, or 0x and hexadecimal digits"))
+}
+
+impl LogArgs {
+    /// What the process ends with where the command has failed: a comparison's 1 says that the two differ.
+    pub fn failure_code(&self) -> u8 {
+        if let LogCommand::Compare(_) = self.command { 2 } else { 1 }
+    }
 }
 
 /// Whether all is as it should be: sound, or equal.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::{self, Config, Property};
 
-/// For a server with this configuration. What it was told on its own command line, or by its environment, is in the command.
+/// For a server with this configuration. What its own command line or its environment told it is in the command.
 pub fn order(config: &Config) -> String {
     let directories = |config: &Config| (config.data_dir.clone(), config.data_log_dir.clone());
     let by_file = config.file.as_deref().and_then(|file| Some((file, plain(Some(file), &[])?)));
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(
             order(&config(&told)),
             "paddock convert --from-zookeeper --data-dir '/my data' --data-log-dir /logs \
-             -Dzookeeper.extendedTypesEnabled=true -Djute.maxbuffer=5000000"
+             -Dzookeeper.extendedTypesEnabled=true -Djute.maxbuffer=5000000 -Dzookeeper.jute.maxbuffer.extrasize=5000000"
         );
     }
 

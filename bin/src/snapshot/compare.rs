@@ -10,7 +10,7 @@ use paddock_engine::tree::Znode;
 use serde_json::json;
 
 use super::SnapshotCommandError;
-use super::order::{compare, level, ordered};
+use super::by_path::{compare, level, ordered};
 use super::source::Source;
 use super::totals::{Totals, totals};
 use crate::answer::Answer;

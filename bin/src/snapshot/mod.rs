@@ -3,14 +3,14 @@
 //! | file | is |
 //! |---|---|
 //! | `source` | which file is meant, and what it holds |
-//! | `order` | znodes in the order of their paths, a parent before its children |
+//! | `by_path` | znodes in the order of their paths, a parent before its children |
 //! | `totals` | counts, bytes and depth of every subtree |
 //! | `check`, `show`, `summary`, `compare` | the commands |
 
+mod by_path;
 mod check;
 mod compare;
 mod error;
-mod order;
 mod show;
 mod source;
 mod summary;
@@ -38,7 +38,8 @@ enum SnapshotCommand {
     Show(show::ShowArgs),
     /// Count znodes, bytes of data and levels of every subtree.
     Summary(summary::SummaryArgs),
-    /// Say where two snapshots differ, znode by znode or by subtrees.
+    /// Say where two snapshots differ, znode by znode or by subtrees; ends with 0 where they are equal, 1 where not, 2 where
+    /// that cannot be told.
     Compare(compare::CompareArgs),
 }
 
@@ -51,6 +52,13 @@ struct PathArgs {
     /// Answer with JSON, one object a line.
     #[arg(long)]
     json: bool,
+}
+
+impl SnapshotArgs {
+    /// What the process ends with where the command has failed: a comparison's 1 says that the two differ.
+    pub fn failure_code(&self) -> u8 {
+        if let SnapshotCommand::Compare(_) = self.command { 2 } else { 1 }
+    }
 }
 
 /// Whether all is as it should be: sound, or equal.

@@ -9,7 +9,7 @@ use clap::Args;
 use paddock_engine::tree::{OwnerKind, Znode};
 use serde_json::{Value, json};
 
-use super::order::ordered;
+use super::by_path::ordered;
 use super::source::{Content, Source};
 use super::{PathArgs, SnapshotCommandError};
 use crate::acl;

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::order::{level, ordered};
+use super::by_path::{level, ordered};
 use super::source::Source;
 use super::totals::{Totals, totals};
 use super::{PathArgs, SnapshotCommandError};

@@ -2,7 +2,7 @@
 
 use paddock_engine::tree::Znode;
 
-use super::order::{is_in, level};
+use super::by_path::{is_in, level};
 
 /// One subtree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +55,7 @@ mod tests {
     use paddock_engine::stat::Stat;
     use paddock_engine::tree::{HashSeed, NewZnode};
 
-    use super::super::order::ordered;
+    use super::super::by_path::ordered;
     use super::{Totals, totals};
 
     #[test]

@@ -193,12 +193,24 @@ fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// The newest file whose name begins so.
-fn newest(directory: &Path, prefix: &str) -> PathBuf {
+/// Files whose names begin so, the oldest first.
+fn numbered(directory: &Path, prefix: &str) -> Vec<PathBuf> {
     let zxid = |path: &PathBuf| {
         let name = path.file_name()?.to_str()?.strip_prefix(prefix)?;
         i64::from_str_radix(name, 16).ok()
     };
-    let found = files(directory).into_iter().map(|(path, _)| path).filter(|path| zxid(path).is_some());
-    found.max_by_key(zxid).unwrap_or_else(|| panic!("no {prefix} in {}", directory.display()))
+    let mut found: Vec<PathBuf> = files(directory).into_iter().map(|(path, _)| path).collect();
+    found.retain(|path| zxid(path).is_some());
+    found.sort_by_key(zxid);
+    found
+}
+
+/// The newest file whose name begins so.
+fn newest(directory: &Path, prefix: &str) -> PathBuf {
+    numbered(directory, prefix).pop().unwrap_or_else(|| panic!("no {prefix} in {}", directory.display()))
+}
+
+/// The oldest file whose name begins so.
+fn oldest(directory: &Path, prefix: &str) -> PathBuf {
+    numbered(directory, prefix).swap_remove(0)
 }

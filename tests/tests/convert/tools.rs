@@ -40,6 +40,26 @@ fn a_zookeepers_files_are_looked_at_as_ours_are() {
     assert!(!summary.contains("/many-"), "few of all are written there: {summary}");
     assert_names(&fine(&["log", "compare"], &[&data_dir, &place]), &["0 are not"]);
 
+    // Nothing of ours comes into ZooKeeper's directories.
+    let theirs = || (crate::files(&place), data_dir.join("paddock-1").exists());
+    let before = theirs();
+    for directory in [&data_dir, &place] {
+        let (said, code) = run(&["log", "cut", "--after", "5"], &[directory]);
+        assert_names(&said, &[directory.to_str().unwrap(), "a ZooKeeper's files", "give the one log file"]);
+        assert_eq!(code, 1);
+    }
+    let (said, code) = run(&["log", "cut", "--after", "5"], &[&server.config_path()]);
+    assert_names(&said, &[server.config_path().to_str().unwrap(), "no transaction log"]);
+    assert_eq!(code, 1);
+    assert!(theirs() == before);
+    // What has nothing in common is not equal, and what cannot be read is neither.
+    let (said, code) = run(&["log", "compare"], &[&log, &crate::oldest(&place, "log.")]);
+    assert_names(&said, &["no transaction is in the range of both"]);
+    assert_eq!(code, 1);
+    for what in ["log", "snapshot"] {
+        assert_eq!(run(&[what, "compare"], &[&data_dir, &server.config_path()]).1, 2);
+    }
+
     // Kinds can be compared with each other.
     let (said, code) = run(&["convert", "--from-zookeeper", "--data-dir"], &[&data_dir]);
     assert_names(&said, &["time to live", "extendedTypesEnabled"]);
