@@ -26,6 +26,7 @@ fn recovered(data_dir: &Path) -> Recovered {
         length_max: 2 << 20,
         digests_enabled: true,
         trust_empty_snapshot: false,
+        accept_missing_logs: false,
     };
     let recovered = recover(&Files::Real, &Directories::new(data_dir, None), &settings);
     let recovered = recovered.unwrap_or_else(|error| panic!("{error}"));
@@ -158,13 +159,14 @@ fn a_server_of_an_ensemble_is_read_and_written() {
     let found = recovered(&server.data_dir());
     let (epoch, database) = (Some(Epoch(2)), &found.database);
     assert_eq!(database.last_zxid(), Zxid(0x2_0000_0001));
-    assert_eq!(found.epochs, Epochs { accepted: epoch, current: epoch });
+    let epochs = found.epochs.expect("they can be read");
+    assert_eq!(epochs, Epochs { accepted: epoch, current: epoch });
     assert_same(&before, &without_config_stat(of_database(database)));
 
     let (head, zxid, sessions) =
         (database.tree().head(), database.last_zxid(), database.sessions().collect::<Vec<_>>());
     let mut back = ensemble();
-    let write = write_data_dir(&Files::Real, &back.data_dir(), &head, zxid, &sessions, found.epochs, Compression::None);
+    let write = write_data_dir(&Files::Real, &back.data_dir(), &head, zxid, &sessions, epochs, Compression::None);
     write.expect("it can be written");
     back.restart();
     let mut client = reattach(&back, &client);
@@ -178,5 +180,5 @@ fn a_server_of_an_ensemble_is_read_and_written() {
     back.kill();
     let again = recovered(&back.data_dir());
     assert_eq!(again.database.last_zxid(), Zxid(0x3_0000_0001));
-    assert_eq!(again.epochs.current, Some(Epoch(3)));
+    assert_eq!(again.epochs.expect("they can be read").current, Some(Epoch(3)));
 }
