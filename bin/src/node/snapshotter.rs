@@ -78,7 +78,7 @@ pub enum DrivenBy {
 /// The replica's handle on whoever takes snapshots.
 pub struct Snapshotter {
     driver: Driver,
-    /// What is being written becomes valid once this is committed and durable.
+    /// The zxid up to which the log must be committed and durable before the snapshot may be put in place.
     awaited: Option<Zxid>,
     is_busy: bool,
 }
@@ -93,7 +93,7 @@ struct Thread {
     /// `None` once it has been told to end.
     versions: Option<Sender<(HeldVersion, Receiver<()>)>>,
     done: Receiver<Option<Done>>,
-    /// Tells that what is being written is kept; dropped if it never will be.
+    /// What is sent here puts the snapshot in place; where this is dropped the snapshot is thrown away.
     kept: Option<Sender<()>>,
     stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -146,13 +146,14 @@ impl Snapshotter {
         match &mut self.driver {
             Driver::Thread(thread) => thread.note_kept(),
             Driver::Caller(taker) if taker.waits_until_kept() => taker.note_kept(),
-            // It is told once it has been written.
+            // The taker has not finished writing, and would not heed it: a later call tells it.
             Driver::Caller(_) => return,
         }
         self.awaited = None;
     }
 
-    /// What is being written will not become durable for now, and is given up when it is complete.
+    /// The log cannot become durable up to the snapshot's zxid for now, so that the snapshot is thrown away. The thread
+    /// notices only when it has written the file.
     pub fn give_up_waiting(&mut self) {
         self.awaited = None;
         match &mut self.driver {
@@ -229,7 +230,8 @@ fn drive(
     let go_on = &mut || !stopping.load(Ordering::Relaxed);
     for (version, kept) in versions {
         taker.begin(version);
-        // The last steps give space back, and the log may be trimmed meanwhile.
+        // After the outcome is sent, the steps that are left only free the space of removed snapshots; the replica may trim
+        // the log meanwhile.
         loop {
             let progress = taker.work(Instant::now(), go_on);
             if taker.waits_until_kept() {

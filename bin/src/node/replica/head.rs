@@ -32,13 +32,13 @@ const GROUP_BYTES: usize = 1024 * 1024;
 pub const GARBAGE_MAX: usize = 1 << 30;
 /// Calls of the reclaimer in one turn, at least.
 const RECLAIMS_MIN: u64 = 4;
-/// A call frees more than so many transactions replace, which is five to ten objects each.
+/// One call frees more objects than this many transactions replace; one transaction replaces five to ten.
 const TRANSACTIONS_PER_RECLAIM: u64 = 64;
 
 pub struct Head {
     database: Database,
     log: Log,
-    /// The newest records, where somebody reads them.
+    /// The newest log records, kept in memory for servers that lack only these; `None` where no server can ask for them.
     window: Option<Window>,
     /// The zxids of the transactions to come.
     reign: Reign,
@@ -86,7 +86,7 @@ impl Head {
         }
     }
 
-    /// Tells of the recovered state, which is public.
+    /// Sets the figures of the recovered state, which is public.
     pub fn begin(&self, status: &ReplicaStatus) {
         self.publication.begin(&self.database);
         self.tell(status);
@@ -137,7 +137,8 @@ impl Head {
         self.publication.is_done() && !self.log.is_filling() && !self.long_work.is_under_way()
     }
 
-    /// A reactor keeps a version from being public that is committed.
+    /// Whether a committed version cannot be made public yet, because a reactor's queue is full or a reactor has still to
+    /// look through its events.
     pub fn is_blocked(&self) -> bool {
         self.publication.is_blocked()
     }
@@ -163,7 +164,8 @@ impl Head {
         self.seal();
     }
 
-    /// The process is to stop: what takes too long is given up.
+    /// The process is stopping. A transaction that is still half applied some seconds after the first call is dropped: it
+    /// is not in the log.
     pub fn stop(&mut self, now: Instant) {
         self.long_work.stop(now);
     }
@@ -281,7 +283,7 @@ impl Head {
         self.pay(owed);
     }
 
-    /// Answers, after the last transaction; a write's reply is of that one.
+    /// Queues what is owed behind the newest transaction. A write's reply is what it was to apply that transaction.
     #[inline]
     pub fn pay(&mut self, owed: Owed<'_>) {
         match owed {
@@ -300,7 +302,8 @@ impl Head {
         }
     }
 
-    /// Answers with what the head has now: when that is public.
+    /// Queues an answer into the version under construction, behind the newest transaction. The client gets it when that
+    /// version is public.
     pub fn answer(&mut self, home: Home, kind: AnswerKind) {
         self.publication.answer(home, self.database.last_zxid(), kind);
     }
@@ -398,7 +401,7 @@ impl Head {
         self.may_reclaim_more = (0..calls).all(|_| self.database.tree_mut().reclaim());
     }
 
-    /// Holds the newest version, for a snapshot. `None` while transactions come after it.
+    /// Pins the newest sealed version, for a snapshot. `None` while the head is beyond it, or where too many pins are held.
     pub fn hold(&mut self) -> Option<HeldVersion> {
         if !self.publication.is_sealed() || self.long_work.is_under_way() {
             return None;
@@ -412,7 +415,7 @@ impl Head {
         self.database.take_exceeded_quota()
     }
 
-    /// Tells what is under way of the log and the tree's memory.
+    /// Sets the figures of the log and of the tree's garbage.
     pub fn tell(&self, figures: &ReplicaStatus) {
         figures.transactions.set(self.appended.transactions);
         figures.garbage_bytes.set(self.database.tree().garbage_bytes() as u64);

@@ -28,7 +28,7 @@ const EPHEMERALS_BYTES_MAX: usize = 256 << 20;
 const LOOKS_PER_TURN: usize = 100_000;
 /// Submissions taken from one reactor before the next one's turn.
 const SUBMISSIONS_PER_TURN: usize = 16;
-/// Longer paths are not looked up ahead, bytes: to hash one is more than the caches give back.
+/// The longest path that is prefetched, bytes. To hash a longer one costs more than is saved.
 const PATH_AHEAD_MAX: usize = 1024;
 
 pub struct Intake {
@@ -114,7 +114,8 @@ impl Intake {
         }
     }
 
-    /// Before a submission is looked at: what it says of a closed connection comes later.
+    /// Takes the early notices of closed connections. To be called before a submission is looked at: the request that says
+    /// the same stands behind the connection's other requests, and the throttle is to know sooner.
     fn hear_of_the_gone(&mut self, reactor: usize) {
         while let Some(connection) = self.exchanges[reactor].gone.pop() {
             self.throttle.note_closed(Home { reactor, connection });
@@ -138,7 +139,8 @@ impl Intake {
                 self.begun[reactor] = Some(Begun { submission, taken: index });
                 return;
             }
-            // Whatever becomes of the request: a read of its connection waits for the version before it.
+            // Also where the request is dropped or refused then: the client sent a read before it, and that read must run
+            // on a version that ends before this request.
             if request.fence {
                 head.seal();
             }
@@ -166,8 +168,8 @@ impl Intake {
         self.throttle.judge(home, request, timeout, now)
     }
 
-    /// Nothing is done for a connection that is not its session's any more: it has been told that it is closed, and the
-    /// session may have been answered elsewhere since. ZooKeeper's SessionMovedException closes without a word too.
+    /// A request is ignored if its session has another connection by now: the reactor has been told to close this one, and
+    /// the session's answers go to the other. ZooKeeper's SessionMovedException closes without a word too.
     fn take_request(
         &mut self,
         head: &mut Head,
@@ -212,7 +214,8 @@ impl Intake {
         }
     }
 
-    /// The session's own, as the head has them: answered when that is public.
+    /// Lists the session's ephemerals as the head has them. The reply goes out with the version under construction, so that
+    /// the client gets it when that is public.
     fn list_ephemerals(&mut self, head: &mut Head, home: Home, session: i64, xid: i32, body: &[u8]) {
         self.looked_at += head.database().ephemeral_count_of(session);
         match ephemerals::list(head.database(), session, body, EPHEMERALS_BYTES_MAX) {
@@ -222,7 +225,8 @@ impl Intake {
     }
 }
 
-/// Has what the next writes will read on its way into the caches. Alone, a write has nobody to wait with.
+/// Prefetches what the next writes will read, so that they wait for the memory together. A single write has nothing to wait
+/// together with, and is left out.
 fn look_ahead(head: &Head, submission: &Submission, from: usize) {
     let to = submission.requests.len().min(from + tree::LOOKUPS_TOGETHER);
     if to - from < 2 {
@@ -263,7 +267,8 @@ fn write(
     };
     match head.order(session, xid, operation, caller, time) {
         Some(txn) => head.carry_out(session, xid, &txn, time, owed(&txn)),
-        // A server alone has nobody to tell that nothing changes.
+        // Nothing changes, which only an operation of ClickHouse Keeper can ask for. A server that stands alone answers at
+        // once, without a transaction; the empty multi only says which form the reply has.
         None => head.pay(owed(&Txn::Multi(Vec::new()))),
     }
 }

@@ -61,7 +61,7 @@ impl Snapshots {
         self.snapshotter.note_kept(zxid);
     }
 
-    /// What is being written will not become durable for now, and is given up when it is complete.
+    /// The log cannot become durable up to the snapshot's zxid for now, so that the snapshot is thrown away.
     pub fn give_up_waiting(&mut self) {
         self.snapshotter.give_up_waiting();
     }
