@@ -175,14 +175,14 @@ impl fmt::Display for LogError {
     }
 }
 
-/// The order that goes on with what is there up to a transaction.
-struct CutOrder<'a> {
+/// The command that goes on with what is there up to a transaction.
+struct CutCommand<'a> {
     dir: &'a Path,
     data_dir: Option<&'a Path>,
     after: Zxid,
 }
 
-impl fmt::Display for CutOrder<'_> {
+impl fmt::Display for CutCommand<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`paddock log cut {} --after {}", self.dir.display(), self.after)?;
         match self.data_dir {
@@ -195,11 +195,11 @@ impl fmt::Display for CutOrder<'_> {
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Damage { dir, data_dir, file, offset, after, evidence } = self;
-        let order = CutOrder { dir, data_dir: data_dir.as_deref(), after: *after };
+        let command = CutCommand { dir, data_dir: data_dir.as_deref(), after: *after };
         write!(
             f,
             "the transaction log is damaged: {} at offset {offset}: {evidence}; the last good transaction is {after}. \
-             `paddock log check {}` shows the log; {order} drops everything later, acknowledged or not",
+             `paddock log check {}` shows the log; {command} drops everything later, acknowledged or not",
             file.display(),
             dir.display(),
         )
@@ -225,10 +225,10 @@ impl fmt::Display for Missing {
             )?,
             None => f.write_str("Bring back the files that are missing, or correct dataDir and dataLogDir. ")?,
         }
-        let order = CutOrder { dir, data_dir: Some(&**data_dir).filter(|data_dir| data_dir != dir), after: *after };
+        let command = CutCommand { dir, data_dir: Some(&**data_dir).filter(|data_dir| data_dir != dir), after: *after };
         write!(
             f,
-            "What there is ends with transaction {after}; {order} goes on with that and gives up everything later, \
+            "What there is ends with transaction {after}; {command} goes on with that and gives up everything later, \
              acknowledged or not"
         )
     }

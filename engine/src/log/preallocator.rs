@@ -40,7 +40,7 @@ use crate::progress::Progress;
 /// After a shortage it is tried again so much later.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The writer's side: orders one segment at a time, and takes it when it is ready.
+/// The writer's side: asks for one segment at a time, and takes it when it is ready.
 pub(super) struct Preallocator {
     shared: Arc<Shared>,
     /// The goal that the thread has been told last, in bytes.
@@ -68,7 +68,7 @@ struct Shared {
 
 struct State {
     /// The segment that is to be made: sequence and full size.
-    order: Option<(u64, u64)>,
+    asked: Option<(u64, u64)>,
     /// Bytes of the segment that should be zeroed by now.
     goal: u64,
     /// Whether the segment is wanted as soon as possible, as small as allowed.
@@ -95,7 +95,7 @@ struct State {
     gone: bool,
     /// How often the maker was told something: whoever looks at the state and then sleeps misses nothing.
     told: u64,
-    /// The least bytes of a segment, unless the order is for less.
+    /// The least bytes of a segment, unless less is asked for.
     first_bytes: u64,
 }
 
@@ -119,7 +119,7 @@ enum Task {
 impl State {
     fn new(durable: Reached, first_bytes: u64) -> State {
         State {
-            order: None,
+            asked: None,
             goal: 0,
             urgent: false,
             needed: None,
@@ -164,13 +164,13 @@ impl State {
 
     /// The bytes with which the segment may be published, if it is wanted soon.
     fn least(&self) -> u64 {
-        let target = self.order.map_or(0, |(_, target)| target);
+        let target = self.asked.map_or(0, |(_, target)| target);
         target.min(self.first_bytes).max(self.needed.unwrap_or(0))
     }
 
     fn segment_task(&self, zeroed: Option<u64>) -> Task {
         let wanted = self.ready.is_none() && (self.urgent || self.goal > 0);
-        let Some((sequence, target)) = self.order.filter(|_| wanted) else { return Task::Wait };
+        let Some((sequence, target)) = self.asked.filter(|_| wanted) else { return Task::Wait };
         let Some(zeroed) = zeroed else { return Task::Create(sequence) };
         let target = target.max(self.needed.unwrap_or(0));
         let enough = if self.urgent { self.least() } else { target };
@@ -217,11 +217,11 @@ impl Preallocator {
     }
 
     /// Asks for the next segment, of `target` bytes; [`pace`](Self::pace) says when to begin. The log is `durable` so far now.
-    pub fn order(&mut self, sequence: u64, target: u64, durable: Reached) {
+    pub fn ask_for(&mut self, sequence: u64, target: u64, durable: Reached) {
         self.paced = 0;
         let mut state = self.shared.lock();
-        assert!(state.ready.is_none(), "a segment is ordered after the last one was taken");
-        (state.order, state.goal) = (Some((sequence, target)), 0);
+        assert!(state.ready.is_none(), "a segment is asked for after the last one was taken");
+        (state.asked, state.goal) = (Some((sequence, target)), 0);
         (state.urgent, state.needed) = (false, None);
         state.durable = durable;
     }
@@ -285,7 +285,7 @@ impl Preallocator {
             let error = std::io::Error::other("the thread that prepares segments has died");
             Err(LogError::io("prepare", Path::new("the next log segment"), error))
         };
-        state.order = None;
+        state.asked = None;
         state.ready.take().unwrap_or_else(gone)
     }
 
@@ -606,7 +606,7 @@ mod tests {
 
     #[test]
     fn removals_wait_for_the_segment_that_is_made() {
-        let mut state = State { order: Some((2, 100)), goal: 50, ..State::new(NOTHING, FIRST_BYTES) };
+        let mut state = State { asked: Some((2, 100)), goal: 50, ..State::new(NOTHING, FIRST_BYTES) };
         state.removals.extend([PathBuf::from("a"), PathBuf::from("b")]);
         state.to_note = true;
         assert!(matches!(state.task(None, false, false), Task::Create(2)));
@@ -623,7 +623,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_of_the_segment_only() {
-        let mut state = State { order: Some((2, 100)), urgent: true, ..State::new(NOTHING, FIRST_BYTES) };
+        let mut state = State { asked: Some((2, 100)), urgent: true, ..State::new(NOTHING, FIRST_BYTES) };
         state.removals.extend([PathBuf::from("a")]);
         assert!(matches!(state.task(None, false, true), Task::Remove(path) if path.ends_with("a")));
         assert!(matches!(state.task(None, false, true), Task::Wait));
@@ -633,7 +633,7 @@ mod tests {
     #[test]
     fn a_segment_that_turns_out_to_be_too_small_is_made_larger() {
         let (dir, mut preallocator) = start("larger");
-        preallocator.order(2, FIRST_BYTES, NOTHING);
+        preallocator.ask_for(2, FIRST_BYTES, NOTHING);
         preallocator.pace(FIRST_BYTES, FIRST_BYTES);
         while preallocator.shared.lock().ready.is_none() {
             std::thread::yield_now();
@@ -655,7 +655,7 @@ mod tests {
         let mut preallocator =
             Preallocator::start(creator, live_milestone(&data), NOTHING, FIRST_BYTES, Bell::new(&Files::Real).unwrap())
                 .unwrap();
-        preallocator.order(8, FIRST_BYTES, NOTHING);
+        preallocator.ask_for(8, FIRST_BYTES, NOTHING);
         assert_eq!(preallocator.take(1).unwrap().sequence, 8);
         // It is written as soon as it can be.
         std::fs::remove_file(&data).unwrap();
@@ -667,7 +667,7 @@ mod tests {
 
     #[test]
     fn a_segment_is_as_large_as_the_group_that_needs_it() {
-        let mut state = State { order: Some((2, 100)), urgent: true, ..State::new(NOTHING, FIRST_BYTES) };
+        let mut state = State { asked: Some((2, 100)), urgent: true, ..State::new(NOTHING, FIRST_BYTES) };
         assert!(matches!(state.task(Some(100), false, false), Task::Publish));
         state.needed = Some(3 * FIRST_BYTES);
         assert!(matches!(state.task(Some(100), false, false), Task::Zero(end) if end == 3 * FIRST_BYTES));
@@ -693,9 +693,9 @@ mod tests {
     #[test]
     fn who_cannot_wait_gets_a_small_segment() {
         let (dir, mut preallocator) = start("urgent");
-        preallocator.order(2, 4 * FIRST_BYTES, NOTHING);
+        preallocator.ask_for(2, 4 * FIRST_BYTES, NOTHING);
         assert_eq!(preallocator.take(1).unwrap().size, FIRST_BYTES);
-        preallocator.order(3, 2 * FIRST_BYTES, NOTHING);
+        preallocator.ask_for(3, 2 * FIRST_BYTES, NOTHING);
         preallocator.pace(2 * FIRST_BYTES, 2 * FIRST_BYTES);
         while preallocator.shared.lock().ready.is_none() {
             std::thread::yield_now();
@@ -750,7 +750,7 @@ mod tests {
     fn the_milestone_knows_of_a_segment_before_the_writer() {
         let (dir, mut preallocator) = start("milestone");
         let durable = Reached { log_id: 1, group: GroupNumber(7), zxid: Zxid(9) };
-        preallocator.order(2, FIRST_BYTES, durable);
+        preallocator.ask_for(2, FIRST_BYTES, durable);
         preallocator.take(1).unwrap();
         let noted = FoundMilestone::read(&Files::Real, &dir).unwrap().milestone().cloned().unwrap();
         assert_eq!(noted, Milestone::new(&dir, Extent { sequence: 2, bytes: FIRST_BYTES }, durable));
@@ -774,7 +774,7 @@ mod tests {
         let (dir, mut preallocator) = start("again");
         let obstacle = SegmentPath::new(&dir, 2).path;
         std::fs::write(&obstacle, b"").unwrap();
-        preallocator.order(2, 8192, NOTHING);
+        preallocator.ask_for(2, 8192, NOTHING);
         preallocator.pace(1, 1);
         while preallocator.shared.lock().ready.is_none() {
             std::thread::yield_now();
@@ -782,7 +782,7 @@ mod tests {
         assert!(!preallocator.hurry(), "a failed segment is not ready");
         std::fs::remove_file(&obstacle).unwrap();
         assert_eq!(preallocator.take(1).unwrap().sequence, 2);
-        preallocator.order(2, 8192, NOTHING);
+        preallocator.ask_for(2, 8192, NOTHING);
         let error = preallocator.take(1).unwrap_err().to_string();
         assert!(error.contains(obstacle.to_str().unwrap()), "{error}");
         assert_eq!(preallocator.end(), None);
@@ -800,7 +800,7 @@ mod tests {
             let milestone = LiveMilestone::new(dir, MilestoneFile::new(&files, dir, &FoundMilestone::Nothing));
             let bell = Bell::new(&files).unwrap();
             let mut preallocator = Preallocator::start(creator, milestone, NOTHING, FIRST_BYTES, bell).unwrap();
-            preallocator.order(2, FIRST_BYTES, NOTHING);
+            preallocator.ask_for(2, FIRST_BYTES, NOTHING);
             preallocator.pace(ZERO_BYTES as u64, FIRST_BYTES);
             while preallocator.work(Instant::now()) == Progress::More {}
             preallocator.note(NOTHING);

@@ -499,7 +499,7 @@ impl Log {
     }
 
     fn ask_for_next(&mut self) {
-        self.preallocator.order(self.current.sequence() + 1, self.current.next_size(), self.under_way.durable());
+        self.preallocator.ask_for(self.current.sequence() + 1, self.current.next_size(), self.under_way.durable());
     }
 
     /// Whether the next group begins a new segment although it would fit.
