@@ -118,3 +118,55 @@ fn cut(dir: &Path, data_dir: Option<&Path>, after: Zxid, answer: &mut Answer) ->
     answer.line(format_args!("removed {records} transactions and {segments} whole segments after {after}"))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use paddock_consensus::Zxid;
+    use paddock_engine::database::{Database, Rules};
+    use paddock_engine::generation::NextGeneration;
+    use paddock_engine::io::{DataDir, Files};
+    use paddock_engine::log::{LogConfig, segment_count};
+    use paddock_engine::tree::HashSeed;
+
+    use super::cut;
+    use crate::answer::Answer;
+    use crate::log::LogCommandError;
+    use crate::log::source::Source;
+
+    /// A server's messages name the directories of its generation, and its lock is of those around them.
+    #[test]
+    fn the_log_of_the_present_generation_is_found_and_cut() {
+        let dir = std::env::temp_dir().join(format!("paddock-log-generation-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        let (data, logs) = (dir.join("data"), dir.join("log"));
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::create_dir_all(&logs).unwrap();
+        let seed = HashSeed([7; 16]);
+        let config = LogConfig { data_dir: data.clone(), ..LogConfig::new(&logs) };
+        let next = NextGeneration::begin(config, &mut Database::new(seed, Rules::default()), &seed).unwrap();
+        let (present, mut log) = next.succeed().unwrap();
+        log.append(Zxid(1), |out| out.extend_from_slice(b"one"));
+        log.append(Zxid(2), |out| out.extend_from_slice(b"two"));
+        log.close().unwrap();
+
+        let (of_data, of_logs) = (present.dir(&data), present.dir(&logs));
+        let is_found =
+            |found: Result<Source, LogCommandError>| matches!(found, Ok(Source::Paddock(at)) if at == of_logs);
+        assert!(is_found(Source::find(&logs, Some(&data))));
+        assert!(is_found(Source::find(&of_logs, None)));
+        assert!(matches!(Source::find(&logs, None), Err(LogCommandError::Generation(_))));
+
+        let mut answer = Answer::new(true);
+        let lock = DataDir::open(&Files::Real, &data, false).unwrap();
+        let refused = cut(&of_logs, Some(&of_data), Zxid(1), &mut answer);
+        assert!(matches!(refused, Err(LogCommandError::Directory(_))));
+        drop(lock);
+        cut(&of_logs, Some(&of_data), Zxid(1), &mut answer).unwrap();
+        cut(&logs, Some(&data), Zxid(0), &mut answer).unwrap();
+        assert_eq!(segment_count(&Files::Real, &of_logs).unwrap(), 0);
+
+        present.remove_others(&Files::Real, &data, &logs).unwrap();
+        assert!(of_data.join("paddock-1").exists() && !data.join("paddock-1").exists());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
