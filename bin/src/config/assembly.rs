@@ -6,6 +6,7 @@ use super::settings::{Setting, Settings, Written, missing};
 use super::value::{Value, shown};
 use super::whitelist::Whitelist;
 use super::{Config, Failure, IoMethod, Loaded, MAX_FILE_BYTES, Property, Purge, Secret, jvm_flags, properties};
+use paddock_engine::zookeeper::Compression;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -148,6 +149,11 @@ impl Assembly<'_> {
             file: self.file.map(Path::to_owned),
             data_dir_autocreate: self.flag("datadir.autocreate"),
             snapshot_trust_empty: self.flag("snapshot.trust.empty"),
+            snapshot_compression: match self.settings.value("snapshot.compression.method") {
+                Some(Value::Text(method)) if method == "gz" => Compression::Gzip,
+                Some(Value::Text(method)) if method == "snappy" => Compression::Snappy,
+                _ => Compression::None,
+            },
             tree_digest_enabled: self.flag("digest.enabled"),
             convert: self.flag("paddock.convert"),
             listen_backlog: narrow(self.number("clientPortListenBacklog")),

@@ -36,6 +36,7 @@ pub use whitelist::Whitelist;
 
 use paddock_engine::acl::DigestAlgorithm;
 use paddock_engine::io::sys;
+use paddock_engine::zookeeper::Compression;
 use paddock_net::throttle::ConnectionThrottleSettings;
 
 use std::fmt;
@@ -59,6 +60,8 @@ pub struct Config {
     pub data_dir_autocreate: bool,
     /// true: a log without a snapshot is a database, not a loss.
     pub snapshot_trust_empty: bool,
+    /// How a ZooKeeper's snapshot is written; Paddock's own are not compressed.
+    pub snapshot_compression: Compression,
     /// A ZooKeeper's files must have the digests of the tree that their writer computed.
     pub tree_digest_enabled: bool,
     /// A start makes the state from a ZooKeeper's files, where there is none.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use paddock_consensus::Zxid;
 use paddock_engine::conversion::Own;
 use paddock_engine::io::Files;
-use paddock_engine::zookeeper::{Compression, Directories, Epochs, Settings, recover, write_data_dir};
+use paddock_engine::zookeeper::{Directories, Epochs, Settings, recover, write_data_dir};
 use serde_json::json;
 
 use super::ConvertError;
@@ -45,8 +45,9 @@ pub fn run(
     let sessions: Vec<(i64, i32)> = database.sessions().collect();
     let pin = database.tree_mut().pin().expect("nothing else holds a version");
     let epochs = Epochs::of(zxid);
-    let written = write_data_dir(&Files::Real, directory, &pin.view(), zxid, &sessions, epochs, Compression::None)
-        .map_err(failed)?;
+    let written =
+        write_data_dir(&Files::Real, directory, &pin.view(), zxid, &sessions, epochs, config.snapshot_compression)
+            .map_err(failed)?;
     drop(pin);
     drop(meter);
     let content = Content { zxid, znodes: database.tree().len(), digest: database.tree().digest(), sessions };

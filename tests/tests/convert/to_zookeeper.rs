@@ -1,5 +1,5 @@
 //! The way back: a ZooKeeper starts on what is written.
-use crate::{assert_goes_on, assert_names, assert_same, client, content, fine, run, setup, write};
+use crate::{Left, assert_goes_on, assert_names, assert_same, client, content, fine, run, setup, write};
 use paddock_tests::records::flags;
 use paddock_tests::request::Request;
 use paddock_tests::server::{Kind, TempDir};
@@ -33,6 +33,32 @@ fn a_zookeeper_goes_on_with_what_paddock_has_left() {
     fine(&["convert", "--from-zookeeper", "-Dzookeeper.extendedTypesEnabled=true"], &[&again.config_path()]);
     again.restart();
     assert_same(&content(&again), &was);
+}
+
+#[test]
+fn compressed_snapshots_go_both_ways() {
+    for (method, extension) in [("gz", ".gz"), ("snappy", ".snappy")] {
+        let property = format!("-Dzookeeper.snapshot.compression.method={method}");
+        let compressing = || setup(Kind::ZooKeeper).property("zookeeper.snapshot.compression.method", method);
+        let Left { server: mut theirs, content: was, .. } = Left::new(compressing());
+        // A start writes a snapshot of all.
+        theirs.restart();
+        theirs.kill();
+        let mut ours = crate::beside(&theirs);
+        let arguments = ["convert", "-Dzookeeper.extendedTypesEnabled=true", &property, "--from-zookeeper"];
+        let said = fine(&arguments, &[&ours.config_path()]);
+        assert!(said.lines().next().is_some_and(|line| line.contains(&format!("{extension} and 0 "))), "{said}");
+        ours.restart();
+        assert_same(&content(&ours), &was);
+        ours.kill();
+
+        let mut again = compressing().prepare();
+        let arguments = ["convert", "-Dzookeeper.extendedTypesEnabled=true", &property, "--to-zookeeper"];
+        let said = fine(&arguments, &[&again.data_dir(), &ours.config_path()]);
+        assert_names(&said, &[&format!("{extension} ("), "read it back"]);
+        again.restart();
+        assert_same(&content(&again), &was);
+    }
 }
 
 #[test]

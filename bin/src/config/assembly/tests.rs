@@ -80,6 +80,7 @@ fn defaults_of_a_file_are_zookeepers() {
         data_log_dir: "/data".into(),
         data_dir_autocreate: true,
         snapshot_trust_empty: false,
+        snapshot_compression: Compression::None,
         tree_digest_enabled: true,
         convert: false,
         client_address: "0.0.0.0:2181".parse().expect("an address"),
@@ -152,6 +153,8 @@ fn every_key_reaches_its_field() {
     };
     differs("dataLogDir=/log", &|c| c.data_log_dir.display().to_string(), "/log");
     differs("datadir.autocreate=false", &|c| c.data_dir_autocreate.to_string(), "false");
+    differs("snapshot.compression.method=gz", &|c| format!("{:?}", c.snapshot_compression), "Gzip");
+    differs("snapshot.compression.method=snappy", &|c| format!("{:?}", c.snapshot_compression), "Snappy");
     differs("snapshot.trust.empty=true", &|c| c.snapshot_trust_empty.to_string(), "true");
     differs("digest.enabled=false", &|c| c.tree_digest_enabled.to_string(), "false");
     differs("paddock.convert=yes", &|c| c.convert.to_string(), "true");
