@@ -437,9 +437,9 @@ impl Replay {
     /// the logs has it, they are not those that belong to the snapshot, or not all. The zxid that an epoch begins with is no
     /// transaction, so that logs of earlier epochs can be all.
     fn check_reach(&self, logs: &[LogFile], directory: PathBuf) -> Result<(), RecoveryError> {
-        let begins_epoch = self.base.counter() == 0;
+        let may_end_before = self.base.counter() == 0 && !logs.is_empty();
         match &self.recovered.snapshot {
-            Some(snapshot) if self.last_logged < self.base && (!begins_epoch || logs.is_empty()) => {
+            Some(snapshot) if self.last_logged < self.base && !may_end_before => {
                 let (snapshot, zxid) = (snapshot.path.clone(), self.base);
                 Err(RecoveryError::NoLog { snapshot, zxid, logs: directory, last: self.last_logged })
             }
