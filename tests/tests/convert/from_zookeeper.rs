@@ -130,6 +130,24 @@ fn a_zookeeper_that_has_gone_on_is_not_passed_over() {
     client(&ours).ok(&Request::exists("/newer", false));
 }
 
+/// A power cut can leave half a record, which was acknowledged to nobody.
+#[test]
+fn a_torn_log_is_converted_up_to_its_last_whole_transaction() {
+    let Left { server: theirs, content: was, .. } = Left::new(setup(Kind::ZooKeeper));
+    let log = newest(&theirs.data_dir().join("version-2"), "log.");
+    let bytes = std::fs::read(&log).expect("it is there");
+    // The last one that names it is its deletion.
+    let at = bytes.windows(7).rposition(|window| window == b"/many-7").expect("it was written");
+    let file = std::fs::File::options().write(true).open(&log).expect("it is there");
+    file.set_len(at as u64 + 3).expect("it can be cut");
+    let mut ours = beside(&theirs);
+    let said = obey(&refused(&ours).0);
+    assert_names(&said, &[log.to_str().unwrap(), "ends within a transaction, at byte ", "as after a crash"]);
+    ours.restart();
+    assert_eq!(content(&ours).len(), was.len() + 1);
+    client(&ours).ok(&Request::exists("/many-7", false));
+}
+
 #[test]
 fn a_damaged_log_is_told_and_can_be_cut() {
     let Left { server: theirs, .. } = Left::new(setup(Kind::ZooKeeper));

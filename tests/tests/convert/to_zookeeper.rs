@@ -2,7 +2,7 @@
 use crate::{Left, assert_goes_on, assert_names, assert_same, client, content, fine, run, setup, write};
 use paddock_tests::records::flags;
 use paddock_tests::request::Request;
-use paddock_tests::server::{Kind, TempDir};
+use paddock_tests::server::{DEADLINE, Kind, TempDir, four_letter_word};
 
 #[test]
 fn a_zookeeper_goes_on_with_what_paddock_has_left() {
@@ -26,6 +26,11 @@ fn a_zookeeper_goes_on_with_what_paddock_has_left() {
     assert_goes_on(&theirs, &session);
     client(&theirs).ok(&Request::create("/there", b"", flags::PERSISTENT));
     let was = content(&theirs);
+    theirs.kill();
+    // With its own log behind what was written, ZooKeeper's own digests agree.
+    theirs.restart();
+    let told = four_letter_word(theirs.address(), "mntr", DEADLINE).expect("it is answered");
+    assert!(told.lines().any(|line| line == "zk_digest_mismatches_count\t0"), "{told}");
     theirs.kill();
 
     // And once more the other way.
