@@ -260,10 +260,10 @@ pub fn convert_or_refuse(
         }
         Own::Transactions(None) => {
             tracing::warn!(
-                "{} holds the data of a ZooKeeper server, which is not read: what is served is Paddock's own data in {}. If \
-                 it should be the former, stop this server",
+                "{} holds the data of a ZooKeeper server, which is not read: what is served is Paddock's own in {}. If it \
+                 should be the former, stop this server, move the latter away, and start again",
                 theirs.display(),
-                target.data_dir.display()
+                joined(&target.own_directories())
             );
             return Ok(None);
         }
