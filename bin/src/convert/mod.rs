@@ -60,7 +60,7 @@ pub fn run(arguments: &ConvertArgs) -> Result<(), ConvertError> {
         .then(|| lock(&config.data_log_dir))
         .transpose()?;
     let mut answer = Answer::new(arguments.json);
-    let settings = conversion_settings(&config).map_err(ConvertError::Recovery)?;
+    let settings = conversion_settings(&Files::Real, &config).map_err(ConvertError::Recovery)?;
     let progress = Progress::new(!arguments.no_progress);
     match &arguments.to_zookeeper {
         Some(directory) => to_zookeeper::run(&config, &settings, directory, progress, &mut answer)?,

@@ -182,7 +182,8 @@ fn in_generation(config: &Config, generation: Generation) -> Config {
 fn convert_or_refuse(files: &Files, config: &Config) -> Result<(), NodeError> {
     refuse_misplaced_present(files, &config.data_dir, &config.data_log_dir).map_err(NodeError::Recovery)?;
     let target = Target { files, data_dir: &config.data_dir, log_dir: &config.data_log_dir };
-    let settings = config.convert.then(|| conversion_settings(config)).transpose().map_err(NodeError::Recovery)?;
+    let settings =
+        config.convert.then(|| conversion_settings(files, config)).transpose().map_err(NodeError::Recovery)?;
     let command = order(config);
     let converted =
         conversion::convert_or_refuse(&target, settings.as_ref(), &command).map_err(NodeError::Conversion)?;
@@ -193,9 +194,9 @@ fn convert_or_refuse(files: &Files, config: &Config) -> Result<(), NodeError> {
 }
 
 /// How a ZooKeeper with this configuration reads its files.
-pub fn conversion_settings(config: &Config) -> Result<Settings, RecoveryError> {
+pub fn conversion_settings(files: &Files, config: &Config) -> Result<Settings, RecoveryError> {
     Ok(Settings {
-        seed: random_seed()?,
+        seed: random_seed(files)?,
         rules: rules(config, authority(config)),
         length_max: config.jute_max_buffer.saturating_add(config.jute_max_buffer_extra),
         digests_enabled: config.tree_digest_enabled,

@@ -148,7 +148,7 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
 fn base(files: &Files, data_dir: &Path, rules: Rules) -> Result<(Database, HashSeed, Option<Zxid>), RecoveryError> {
     let directory = snapshot::snapshot_dir(data_dir);
     let Some((zxid, loaded, seed)) = load_newest(files, data_dir, &directory, rules.extended_types)? else {
-        let seed = random_seed()?;
+        let seed = random_seed(files)?;
         return Ok((Database::new(seed, rules), seed, None));
     };
     let snapshot::LoadedSnapshot { tree, sessions, owners, acls, .. } = loaded;
@@ -241,10 +241,16 @@ fn load_newest(
     if count > 0 { Err(RecoveryError::NoSnapshotHolds { directory: directory.to_owned(), count }) } else { Ok(None) }
 }
 
-/// Secret, so that nobody can choose paths whose hashes collide.
-pub fn random_seed() -> Result<HashSeed, RecoveryError> {
+/// Secret, so that nobody can choose paths whose hashes collide, unless its files are simulated.
+pub fn random_seed(files: &Files) -> Result<HashSeed, RecoveryError> {
     let mut seed = [0; 16];
-    getrandom::fill(&mut seed).map_err(|error| RecoveryError::Random(error.to_string()))?;
+    match files {
+        Files::Real => getrandom::fill(&mut seed).map_err(|error| RecoveryError::Random(error.to_string()))?,
+        Files::Simulated(machine) => {
+            seed[..8].copy_from_slice(&machine.draw().to_le_bytes());
+            seed[8..].copy_from_slice(&machine.draw().to_le_bytes());
+        }
+    }
     Ok(HashSeed(seed))
 }
 

@@ -14,6 +14,8 @@ use crate::workload::{Expected, Recording};
 #[derive(Default)]
 pub struct Examined {
     pub crashes: u64,
+    /// Ends of the process alone, each with a start and a power cut after it.
+    pub ends: u64,
     pub moments: u64,
     /// Moments of which everything was examined that a crash may leave.
     pub whole_moments: u64,
@@ -26,8 +28,9 @@ pub struct Examined {
 
 impl fmt::Display for Examined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Examined { crashes, moments, whole_moments, kept_untold, torn, by_operation } = self;
+        let Examined { crashes, ends, moments, whole_moments, kept_untold, torn, by_operation } = self;
         writeln!(f, "{crashes} power cuts in {moments} moments, {whole_moments} of these with all that can be left")?;
+        writeln!(f, "{ends} ends of the process, each with a start and a power cut after it")?;
         writeln!(f, "more was left than had been told: {kept_untold}; something was torn: {torn}")?;
         let counts: Vec<String> = by_operation.iter().map(|(name, count)| format!("{name} {count}")).collect();
         write!(f, "moments before: {}", counts.join(", "))
@@ -63,6 +66,12 @@ impl Examined {
         self.moments += 1;
         let name = moment.next.as_ref().map_or("End".to_owned(), |(operation, _)| format!("{operation:?}"));
         *self.by_operation.entry(name).or_default() += 1;
+        self.end_process(recording, index, &mut Seeded::new(index as u64))?;
+        // Otherwise nothing is left to choose.
+        if moment.under_way() > 0 {
+            self.end_process(recording, index, &mut Nothing)?;
+            self.end_process(recording, index, &mut All)?;
+        }
         // Lengths have more than two ways each, so that this many ways are the least there can be.
         let is_small = 1u64.checked_shl(moment.pending() as u32).is_some_and(|ways| ways <= bound.whole);
         if is_small {
@@ -101,6 +110,39 @@ impl Examined {
             return Err(loss(format!("a second start finds {} instead of {}", again.last, found.last)));
         }
         Ok(())
+    }
+
+    /// Ends the process alone, so that the next start reads what is not durable and goes on; then the power goes.
+    fn end_process(&mut self, recording: &Recording, index: usize, choice: &mut dyn Choice) -> Result<(), Loss> {
+        self.ends += 1;
+        let expected = recording.expected(index);
+        let machine = recording.moments[index].ended(choice);
+        let loss = |what: String| {
+            let next = &recording.moments[index].next;
+            Loss { moment: index, what: format!("{what}; {expected:?}, the process ended before {next:?}") }
+        };
+        let found = look(recording, &machine, expected).map_err(loss)?;
+        // A snapshot that was read may be lost, since the log has what is in it.
+        let again = look(recording, &machine.crash(&mut Nothing), expected).map_err(loss)?;
+        if again.last != found.last {
+            return Err(loss(format!("a start after a power cut finds {} instead of {}", again.last, found.last)));
+        }
+        let machine = recording.moments[index].ended(choice);
+        self.go_on(recording, &machine, expected).map_err(loss)
+    }
+
+    /// A start goes on with a transaction, and tells it; then the power goes.
+    fn go_on(&self, recording: &Recording, machine: &FileSystem, expected: &Expected) -> Result<(), String> {
+        let files = Files::Simulated(machine.clone());
+        let recovered = recover(&files, &recording.setup, &recording.histories[expected.history])?;
+        let (mut database, mut log) = (recovered.database, recovered.log);
+        let mut history = recording.histories[expected.history].up_to(database.last_zxid().0);
+        let (zxid, bytes) = history.write(&mut database, &mut Seeded::new(1));
+        log.append(zxid, |out| out.extend_from_slice(&bytes));
+        log.fence().map_err(|error| error.to_string())?;
+        let left = Files::Simulated(machine.crash(&mut Nothing));
+        let last = recover(&left, &recording.setup, &history)?.database.last_zxid();
+        if last == zxid { Ok(()) } else { Err(format!("transaction {zxid} was told and is lost, the last is {last}")) }
     }
 }
 

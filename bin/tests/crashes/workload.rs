@@ -57,9 +57,17 @@ pub struct Steps {
     pub segments_removed: u64,
     pub closes: u64,
     pub crashes: u64,
+    /// Ends of the process without a power cut.
+    pub ends: u64,
+    pub rolls: u64,
     pub cuts: u64,
+    /// Times when the disk became full, and cuts and starts that found it full.
     pub shortages: u64,
+    pub full_cuts: u64,
+    pub full_starts: u64,
+    /// Ends of the process and starts that a failing disk was the reason of.
     pub failures: u64,
+    pub failed_starts: u64,
 }
 
 impl Steps {
@@ -70,9 +78,22 @@ impl Steps {
         self.segments_removed += other.segments_removed;
         self.closes += other.closes;
         self.crashes += other.crashes;
+        self.ends += other.ends;
+        self.rolls += other.rolls;
         self.cuts += other.cuts;
         self.shortages += other.shortages;
+        self.full_cuts += other.full_cuts;
+        self.full_starts += other.full_starts;
         self.failures += other.failures;
+        self.failed_starts += other.failed_starts;
+    }
+
+    /// Whether lives had some of everything that there may be, but for a cut that finds the disk full, which is rare.
+    pub fn has_all(&self) -> bool {
+        let Steps { transactions, groups, snapshots, segments_removed, closes, crashes, ends, rolls, cuts, .. } = *self;
+        let Steps { shortages, full_starts, failures, failed_starts, .. } = *self;
+        let calm = [transactions, groups, snapshots, segments_removed, closes, crashes, ends, rolls, cuts];
+        calm.into_iter().chain([shortages, full_starts, failures, failed_starts]).all(|count| count > 0)
     }
 }
 
@@ -82,6 +103,8 @@ pub struct Mix {
     pub steps: usize,
     /// Whether the power goes in the middle, and the server starts again.
     pub crashes: bool,
+    /// Whether the process ends in the middle without a power cut, and the server starts again.
+    pub ends: bool,
     /// Whether the disk becomes full, and is given space again.
     pub shortages: bool,
     /// Whether writes and syncs fail.
@@ -104,6 +127,8 @@ struct Workload {
     taker: Taker,
     /// The snapshot that is being taken.
     taking: Option<Zxid>,
+    /// For how many steps the disk stays full; 0 if it is not.
+    full_for: usize,
     steps: Steps,
 }
 
@@ -142,6 +167,7 @@ pub fn run(seed: u64, mix: Mix, faults: &[Fault]) -> Result<Recording, String> {
     let mut workload = Workload {
         taker: taker(&files, &setup),
         taking: None,
+        full_for: 0,
         setup,
         mix,
         machine,
@@ -180,6 +206,12 @@ impl Workload {
     }
 
     fn step(&mut self) -> Result<(), String> {
+        if self.full_for > 0 {
+            self.full_for -= 1;
+            if self.full_for == 0 {
+                self.give_space();
+            }
+        }
         let done = match self.draws.choose(64) {
             0..=17 => self.append(),
             18..=33 => self.complete(),
@@ -189,8 +221,8 @@ impl Workload {
             58 => self.cut(),
             59 => self.close_and_open(),
             60 => self.close_and_cut(),
-            61 if self.mix.crashes => return self.crash(),
-            62 if self.mix.shortages => self.run_out_of_space(),
+            61 if self.mix.crashes || self.mix.ends => return self.die(),
+            62 if self.mix.shortages && self.full_for == 0 => self.run_out_of_space(),
             62 | 63 if self.mix.failures => self.break_the_disk(),
             _ => self.read_back(),
         };
@@ -199,7 +231,7 @@ impl Workload {
             // After a failed write or sync a server ends, and when a group is larger than an empty segment on a full disk.
             Err(Failure::Log(error)) if self.mix.failures || (self.mix.shortages && error.is_shortage()) => {
                 self.steps.failures += 1;
-                self.crash()
+                self.die()
             }
             Err(Failure::Log(error)) => Err(error.to_string()),
             Err(Failure::Other(what)) => Err(what),
@@ -278,6 +310,7 @@ impl Workload {
         self.taker.begin(HeldVersion { pin, zxid, sessions });
         self.taking = Some(zxid);
         self.log().roll();
+        self.steps.rolls += 1;
         Ok(())
     }
 
@@ -318,7 +351,7 @@ impl Workload {
     fn close_and_open(&mut self) -> Result<(), Failure> {
         self.close()?;
         let since = self.machine.recorded_count();
-        self.start(since).map_err(Failure::Other)
+        self.start(Some(since)).map_err(Failure::Other)
     }
 
     fn forget_snapshot(&mut self) {
@@ -331,7 +364,7 @@ impl Workload {
     fn close_and_cut(&mut self) -> Result<(), Failure> {
         if !self.close()? {
             let since = self.machine.recorded_count();
-            return self.start(since).map_err(Failure::Other);
+            return self.start(Some(since)).map_err(Failure::Other);
         }
         let data_dir = self.setup.data_dir.clone();
         let (newest, to) = self.draw_cut()?;
@@ -342,7 +375,7 @@ impl Workload {
         self.steps.cuts += 1;
         let since = self.machine.recorded_count();
         self.forget_after(to, since);
-        self.start(since).map_err(Failure::Other)
+        self.start(Some(since)).map_err(Failure::Other)
     }
 
     /// Draws where the log is cut, behind the newest snapshot, which is returned too. What is behind may be gone from now on.
@@ -362,7 +395,10 @@ impl Workload {
         let (_, to) = self.draw_cut()?;
         let to = match self.log().cut_after(Zxid(to)) {
             // What was appended found no space and was given up, so that the log ends before.
-            Err(LogError::NotInLog { last, .. }) if last.0 < to => last.0,
+            Err(LogError::NotInLog { last, .. }) if last.0 < to => {
+                self.steps.full_cuts += 1;
+                last.0
+            }
             cut => cut.map(|()| to)?,
         };
         self.steps.cuts += 1;
@@ -405,13 +441,15 @@ impl Workload {
         self.expected.push(expected);
     }
 
-    /// The server starts, from this moment on, and goes on with what there is.
-    fn start(&mut self, since: usize) -> Result<(), String> {
+    /// The server starts and goes on with what there is. What it finds was durable from a moment on, or is when it has started.
+    fn start(&mut self, since: Option<usize>) -> Result<(), String> {
         let mut recovered = recover(&self.files, &self.setup, &self.history);
-        if recovered.is_err() && self.mix.failures {
+        if recovered.is_err() && (self.mix.failures || self.full_for > 0) {
             // It was the disk, perhaps, which a person has mended; what it lost stays lost.
-            self.steps.failures += 1;
-            self.mend_and_cut_power();
+            self.steps.full_starts += u64::from(self.full_for > 0);
+            self.steps.failed_starts += u64::from(self.mix.failures);
+            self.give_space();
+            self.cut_power();
             recovered = recover(&self.files, &self.setup, &self.history);
         }
         let recovered = recovered?;
@@ -422,39 +460,56 @@ impl Workload {
         }
         self.taker = taker(&self.files, &self.setup);
         (self.database, self.log) = (recovered.database, Some(recovered.log));
-        self.forget_after(last, since);
+        self.forget_after(last, since.unwrap_or_else(|| self.machine.recorded_count()));
         Ok(())
     }
 
-    /// The power goes, and the server starts again.
-    fn crash(&mut self) -> Result<(), String> {
-        self.mend_and_cut_power();
-        let since = self.machine.recorded_count();
+    /// The power goes, or only the process ends, and the server starts again.
+    fn die(&mut self) -> Result<(), String> {
+        let has_power = self.mix.ends && (!self.mix.crashes || self.draws.choose(2) == 0);
+        let since = if has_power {
+            self.machine = self.machine.end_process(&mut self.draws);
+            self.files = Files::Simulated(self.machine.clone());
+            self.steps.ends += 1;
+            None
+        } else {
+            self.cut_power();
+            self.steps.crashes += 1;
+            Some(self.machine.recorded_count())
+        };
         self.forget_snapshot();
         self.log = None;
-        self.steps.crashes += 1;
         self.start(since)
     }
 
-    fn mend_and_cut_power(&mut self) {
+    fn cut_power(&mut self) {
         self.machine.clear_faults();
-        self.machine.set_space(u64::MAX);
         self.machine = self.machine.crash(&mut self.draws);
         self.files = Files::Simulated(self.machine.clone());
     }
 
-    /// For some steps the disk is full.
+    /// For some steps the disk is full, whatever is done in them.
     fn run_out_of_space(&mut self) -> Result<(), Failure> {
-        self.machine.set_space(self.draws.choose(20 << 10) as u64);
+        let free = self.files.free_bytes(&self.setup.data_dir).expect("a simulated disk knows its space");
+        self.machine.set_space(u64::MAX - free + self.draws.choose(20 << 10) as u64);
+        self.full_for = 8 + self.draws.choose(32);
         for _ in 0..8 {
             self.append()?;
             self.complete()?;
             self.work()?;
         }
         self.steps.shortages += u64::from(self.log().shortage().is_some());
+        match self.draws.choose(3) {
+            0 => self.cut(),
+            1 => self.die().map_err(Failure::Other),
+            _ => Ok(()),
+        }
+    }
+
+    fn give_space(&mut self) {
+        self.full_for = 0;
         self.machine.set_space(u64::MAX);
         self.now += Duration::from_secs(2);
-        self.work()
     }
 
     /// One of the next operations fails.

@@ -154,7 +154,8 @@ impl Files {
         self.sync_dir(parent_of(path))
     }
 
-    /// Creates a directory and the missing ones above it; each survives a power cut. An existing one is fine.
+    /// Creates a directory and the missing ones above it; each survives a power cut. So does one that exists, which a process
+    /// may have made that ended before it was durable.
     pub fn create_dir(&self, path: &Path) -> io::Result<()> {
         let mut missing = Vec::new();
         let mut at = path;
@@ -162,6 +163,9 @@ impl Files {
             missing.push(at);
             let Some(parent) = at.parent() else { break };
             at = parent;
+        }
+        if missing.is_empty() {
+            return self.sync_dir(parent_of(path));
         }
         for directory in missing.into_iter().rev() {
             match self.create_one_dir(directory) {

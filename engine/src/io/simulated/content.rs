@@ -106,7 +106,9 @@ impl Content {
         count
     }
 
-    pub fn write(&mut self, bytes: &[u8], offset: u64) {
+    /// Returns the numbers of the sectors that this changes.
+    pub fn write(&mut self, bytes: &[u8], offset: u64) -> Vec<u64> {
+        let mut changed = Vec::new();
         if offset + bytes.len() as u64 > self.now.length {
             self.set_length(offset + bytes.len() as u64);
         }
@@ -120,9 +122,29 @@ impl Content {
             // What changes nothing adds nothing to what a crash may leave.
             if sector != before {
                 self.change(Change::Sector(number, sector_of(sector)));
+                changed.push(number);
             }
             done += count;
         }
+        changed
+    }
+
+    /// Takes back the last write of a sector, which never got to the disk. What is durable, and what was written before the
+    /// length last changed, stays.
+    pub fn take_back(&mut self, number: u64) {
+        let since = self.pending.iter().rposition(|change| matches!(change, Change::Length(_))).map_or(0, |at| at + 1);
+        let is_it = |change: &Change| matches!(change, Change::Sector(other, _) if *other == number);
+        let Some(at) = self.pending[since..].iter().rposition(is_it) else { return };
+        self.pending.remove(since + at);
+        let mut before = self.durable.sectors.get(&number).cloned();
+        for change in &self.pending {
+            match change {
+                Change::Sector(other, sector) if *other == number => before = sector.clone(),
+                Change::Length(length) if number >= length.div_ceil(SECTOR_BYTES as u64) => before = None,
+                Change::Sector(..) | Change::Length(_) => {}
+            }
+        }
+        self.now.set_sector(number, before);
     }
 
     pub fn set_length(&mut self, length: u64) {
@@ -304,6 +326,22 @@ mod tests {
         assert_eq!(bytes(&content), [1]);
         content.sync();
         assert_eq!(survivors(&content), set([&[]]));
+    }
+
+    #[test]
+    fn a_sector_that_never_got_to_the_disk_is_what_it_was_before() {
+        let mut content = Content::default();
+        content.write(&[1; 2 * SECTOR_BYTES], 0);
+        content.sync();
+        content.write(&[2; 2 * SECTOR_BYTES], 0);
+        assert_eq!(content.write(&[3; SECTOR_BYTES], SECTOR_BYTES as u64), [1]);
+        content.take_back(1);
+        assert_eq!(bytes(&content).into_iter().step_by(SECTOR_BYTES).collect::<Vec<_>>(), [2, 2]);
+        content.take_back(0);
+        content.take_back(1);
+        content.take_back(1);
+        assert_eq!(bytes(&content), [1; 2 * SECTOR_BYTES]);
+        assert_eq!(survivors(&content), set([&[1, 1]]));
     }
 
     #[test]

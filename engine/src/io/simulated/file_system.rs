@@ -17,8 +17,8 @@ use crate::io::metadata::{Identity, Metadata};
 /// What direct writes are aligned and padded to, unless told otherwise.
 const UNIT: usize = 512;
 
-/// A handle on the files of one simulated machine. It is good until the next crash; after that its operations fail with
-/// EIO, because the process that held it would be dead.
+/// A handle on the files of one simulated machine. It is good until the process ends, with or without a power cut; after
+/// that its operations fail with EIO, because the process that held it would be dead.
 #[derive(Clone, Debug)]
 pub struct FileSystem {
     shared: Arc<Mutex<State>>,
@@ -32,6 +32,7 @@ pub struct Moment {
     pub next: Option<(Operation, PathBuf)>,
     image: Image,
     unit: usize,
+    under_way: Vec<UnderWay>,
 }
 
 impl Moment {
@@ -40,14 +41,28 @@ impl Moment {
         FileSystem::of(State::new(self.image.crashed(choice), self.unit, 0))
     }
 
+    /// A new, independent machine on which only the process ends in this moment, and everything else goes on: readers see
+    /// what was not durable yet, and a later power cut may still take it.
+    pub fn ended(&self, choice: &mut dyn Choice) -> FileSystem {
+        let mut state = State::new(self.image.clone(), self.unit, 0);
+        state.under_way.clone_from(&self.under_way);
+        state.end_process(choice);
+        FileSystem::of(state)
+    }
+
     /// How many sectors, lengths and names the power cut may keep or lose.
     pub fn pending(&self) -> usize {
         self.image.pending()
     }
+
+    /// How many writes are under way.
+    pub fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
 }
 
 /// A write that goes on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct UnderWay {
     disk: u64,
     ticket: u64,
@@ -55,7 +70,30 @@ struct UnderWay {
     node: Node,
     offset: u64,
     length: u64,
+    /// The numbers of the sectors that it changes.
+    changed: Vec<u64>,
     is_durable: bool,
+}
+
+impl UnderWay {
+    /// It does not end as it should: each of its sectors has got to the disk or not.
+    fn tear(&self, image: &mut Image, choice: &mut dyn Choice) {
+        let Ok(stored) = image.file_mut(self.node) else { return };
+        for number in &self.changed {
+            if choice.choose(2) == 0 {
+                stored.content.take_back(*number);
+            }
+        }
+    }
+
+    /// It ends as it should.
+    fn complete(&self, image: &mut Image) -> io::Result<()> {
+        let stored = image.file_mut(self.node)?;
+        if self.is_durable {
+            stored.content.sync_range(self.offset, self.length);
+        }
+        Ok(())
+    }
 }
 
 /// A write that has ended: disk, ticket and the number of the error.
@@ -111,7 +149,22 @@ impl State {
     }
 
     fn moment(&self, next: Option<(Operation, PathBuf)>) -> Moment {
-        Moment { next, image: self.image.clone(), unit: self.unit }
+        Moment { next, image: self.image.clone(), unit: self.unit, under_way: self.under_way.clone() }
+    }
+
+    /// The process ends: its writes that are under way end or are torn, and nothing is open or locked any more.
+    fn end_process(&mut self, choice: &mut dyn Choice) {
+        for write in std::mem::take(&mut self.under_way) {
+            let is_complete = choice.choose(2) == 1 && write.complete(&mut self.image).is_ok();
+            if !is_complete {
+                write.tear(&mut self.image, choice);
+            }
+        }
+        self.ended.clear();
+        self.open.clear();
+        self.locked.clear();
+        self.sweep();
+        self.life += 1;
     }
 
     /// Records the moment before an operation, if moments are recorded, and counts the operation. Returns whether it is to
@@ -145,13 +198,29 @@ impl State {
         image.sweep(|node| open.contains_key(&node));
     }
 
-    fn write(&mut self, node: Node, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.take_space(node, offset + bytes.len() as u64)?;
+    /// Returns the numbers of the sectors that are changed. A disk that becomes full takes the bytes for which it has space.
+    fn write(&mut self, node: Node, bytes: &[u8], offset: u64) -> io::Result<Vec<u64>> {
+        let taken = self.take_space(node, offset + bytes.len() as u64);
+        let fits = if taken.is_ok() { bytes.len() } else { self.fitting(node, bytes.len(), offset)? };
+        let written = self.write_part(node, &bytes[..fits], offset)?;
+        taken.map(|()| written)
+    }
+
+    /// How many of these bytes there is space for.
+    fn fitting(&self, node: Node, bytes: usize, offset: u64) -> io::Result<usize> {
+        let length = self.image.file(node)?.content.length();
+        let end = length.saturating_add(self.space.saturating_sub(self.used_bytes()));
+        Ok(bytes.min(usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX)))
+    }
+
+    fn write_part(&mut self, node: Node, bytes: &[u8], offset: u64) -> io::Result<Vec<u64>> {
+        if bytes.is_empty() {
+            return Ok(Vec::new());
+        }
         let changed = self.changes;
         let stored = self.image.file_mut(node)?;
-        stored.content.write(bytes, offset);
         stored.changed = changed;
-        Ok(())
+        Ok(stored.content.write(bytes, offset))
     }
 }
 
@@ -170,7 +239,7 @@ impl FileSystem {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state, if no crash has come since this handle was had.
+    /// The state, if the process that had this handle has not ended.
     fn state(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.lock();
         if state.life == self.life { Ok(state) } else { Err(error(libc::EIO)) }
@@ -202,6 +271,17 @@ impl FileSystem {
         let recorded = state.recorded.take();
         let next = State { life, handles, recorded, ..State::new(image, state.unit, state.draws.draw()) };
         *state = State { space: state.space, ..next };
+        drop(state);
+        FileSystem { shared: Arc::clone(&self.shared), life }
+    }
+
+    /// Ends the process, and the power stays on: what was not durable stays as it is, for a start to read and for a later
+    /// power cut to take, and faults and space stay too. Writes under way end, or get to the disk in part. Returns the machine
+    /// for the next process; this handle and what was opened by it are of no use any more.
+    pub fn end_process(&self, choice: &mut dyn Choice) -> FileSystem {
+        let mut state = self.lock();
+        state.end_process(choice);
+        let life = state.life;
         drop(state);
         FileSystem { shared: Arc::clone(&self.shared), life }
     }
@@ -238,14 +318,16 @@ impl FileSystem {
     pub fn complete(&self, index: usize) {
         let mut state = self.lock();
         let write = state.under_way.remove(index);
-        let mut outcome = state.begin(Operation::Complete, &write.path);
-        if let (Ok(true), true) = (&outcome, write.is_durable) {
-            let stored = state.image.file_mut(write.node);
-            outcome = stored.map(|stored| {
-                stored.content.sync_range(write.offset, write.length);
-                true
-            });
-        }
+        let begun = state.begin(Operation::Complete, &write.path);
+        let State { image, draws, .. } = &mut *state;
+        let outcome = match begun {
+            Ok(true) => write.complete(image),
+            Ok(false) => Ok(()),
+            Err(error) => {
+                write.tear(image, draws);
+                Err(error)
+            }
+        };
         let number = outcome.err().map(|error| error.raw_os_error().unwrap_or(libc::EIO));
         state.ended.push((write.disk, write.ticket, number));
     }
@@ -284,11 +366,10 @@ impl FileSystem {
         is_durable: bool,
     ) -> io::Result<()> {
         let mut state = self.state()?;
-        if state.begin(Operation::Submit, path)? {
-            state.write(node, bytes, offset)?;
-        }
+        let is_done = state.begin(Operation::Submit, path)?;
+        let changed = if is_done { state.write(node, bytes, offset)? } else { Vec::new() };
         let (path, length) = (path.to_owned(), bytes.len() as u64);
-        state.under_way.push(UnderWay { disk, ticket, path, node, offset, length, is_durable });
+        state.under_way.push(UnderWay { disk, ticket, path, node, offset, length, changed, is_durable });
         Ok(())
     }
 
@@ -357,10 +438,16 @@ impl FileSystem {
 
     pub(super) fn write_at(&self, node: Node, path: &Path, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.state()?;
-        if state.begin(Operation::Write, path)? {
-            state.write(node, bytes, offset)?;
+        match state.begin(Operation::Write, path) {
+            Ok(true) => state.write(node, bytes, offset).map(|_| ()),
+            Ok(false) => Ok(()),
+            Err(error) => {
+                // A write that fails may have done a part.
+                let part = state.draws.choose(bytes.len() + 1);
+                state.write(node, &bytes[..part], offset)?;
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     pub(super) fn length(&self, node: Node) -> io::Result<u64> {

@@ -1,7 +1,8 @@
 //! A simulated machine's files, for tests and simulations: no thread, no system call, and the same again with the same seed.
 //!
 //! What a power cut may leave is known exactly, because everything that is not durable yet is kept apart: sectors that were
-//! written and not synced, lengths, and names. [`FileSystem::crash`] keeps any of it.
+//! written and not synced, lengths, and names. [`FileSystem::crash`] keeps any of it. [`FileSystem::end_process`] keeps all of
+//! it as it is: the next process reads it, and a power cut may take it still.
 //!
 //! ```text
 //! write, set_length ----> pending ----sync of the file (or completion of a durable write)----> durable

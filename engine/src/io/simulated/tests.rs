@@ -88,7 +88,9 @@ fn a_full_disk_takes_no_more_until_something_goes() {
     file.write_all_at(&[0; 900], 0).unwrap();
     assert_eq!(files.free_bytes(Path::new("/data")), Some(100));
     file.write_all_at(&[1; 900], 0).unwrap();
-    assert_eq!(file.write_all_at(&[0; 101], 900).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(file.write_all_at(&[2; 101], 900).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(file.length().unwrap(), 1000, "what it has space for is written");
+    file.set_length(900).unwrap();
     files.unlink(Path::new(FILE)).unwrap();
     assert_eq!(files.free_bytes(Path::new("/data")), Some(100), "it is still open");
     drop(file);
@@ -104,6 +106,55 @@ fn who_lived_before_a_crash_does_nothing_after_it() {
     let _still_there = content(&next);
     Files::Simulated(next).write_atomically(Path::new(FILE), b"next").unwrap();
     drop(file);
+}
+
+#[test]
+fn the_next_process_reads_what_a_power_cut_may_still_take() {
+    let (machine, files) = machine();
+    let file = files.open(Path::new(FILE), Access::Replace).unwrap();
+    file.write_all_at(b"seen", 0).unwrap();
+    let next = machine.end_process(&mut Every::default());
+    assert!(file.write_all_at(b"late", 0).is_err() && files.unlink(Path::new(FILE)).is_err());
+    assert_eq!(content(&next), Some(b"seen".to_vec()));
+    assert_eq!(survivors(&next.moment()), [None, Some(Vec::new()), Some(vec![0; 4]), Some(b"seen".to_vec())]);
+    Files::Simulated(next.clone()).open(Path::new(FILE), Access::Write).unwrap().sync_all().unwrap();
+    Files::Simulated(next.clone()).sync_dir(Path::new("/data")).unwrap();
+    assert_eq!(survivors(&next.moment()), texts(["seen"]));
+}
+
+#[test]
+fn a_directory_that_an_ended_process_made_is_durable_when_the_next_one_has_created_it() {
+    let (machine, files) = machine();
+    let path = Path::new("/data/made");
+    machine.add_fault(Fault { operation: Operation::SyncDirectory, skipped: 0, times: 1, effect: Effect::IsLeftOut });
+    files.create_dir(path).unwrap();
+    let next = machine.end_process(&mut Every::default());
+    Files::Simulated(next.clone()).create_dir(path).unwrap();
+    let left = Files::Simulated(next.crash(&mut Every::default()));
+    assert!(left.exists(path).unwrap());
+}
+
+#[test]
+fn a_write_that_was_under_way_when_the_process_ended_is_there_or_torn() {
+    let (machine, files) = machine();
+    let file = Arc::new(files.open(Path::new(FILE), Access::Replace).unwrap());
+    file.write_all_at(&[1; 1024], 0).unwrap();
+    file.sync_all().unwrap();
+    files.sync_dir(Path::new("/data")).unwrap();
+    let mut disk = ScheduledDisk::new(&machine, 1).unwrap();
+    let mut buffer = AlignedBuffer::new(1024, 512);
+    buffer.fill(7);
+    disk.submit(1, Write { file, offset: 0, buffer, length: 1024, durable: true }).unwrap();
+    let (mut every, mut found, moment) = (Every::default(), Vec::new(), machine.moment());
+    loop {
+        let next = moment.ended(&mut every);
+        let bytes = Files::Simulated(next.clone()).read(Path::new(FILE), 1024).unwrap();
+        found.push((bytes[0], bytes[512], next.moment().pending()));
+        if !every.go_on() {
+            break;
+        }
+    }
+    assert_eq!(found, [(1, 1, 0), (1, 7, 1), (7, 1, 1), (7, 7, 2), (7, 7, 0)]);
 }
 
 #[test]
