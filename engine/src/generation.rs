@@ -47,7 +47,9 @@ const FORMAT: &str = "paddock-generation 1";
 const BYTES_MAX: usize = 4096;
 
 /// How the names of Paddock's own files in the directory inside begin; nothing else is removed.
-const OWN_FILES: [&str; 5] = ["conversion", "log.", "milestone", "snapshot.", "torn."];
+const OWN_FILES: &[&str] = &["conversion", "log.", "milestone", "snapshot.", "torn."];
+/// Those in a `dataLogDir` that is another directory than the `dataDir`. Any of the others there is another server's.
+const LOG_FILES: &[&str] = &["log.", "torn."];
 
 /// A generation, by its number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
@@ -198,37 +200,52 @@ impl Generation {
 
     /// Removes all other generations from a `dataDir` and a `dataLogDir`. The caller has opened this one, which is the
     /// present one, and has found it sound.
-    pub fn remove_others(self, files: &Files, data_dir: &Path, log_dir: &Path) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The first one; all that can be removed is removed nevertheless.
+    pub fn remove_others(self, files: &Files, data_dir: &Path, log_dir: &Path) -> Result<(), GenerationError> {
+        let mut result = Ok(());
         for directory in [data_dir, log_dir] {
-            for other in made(files, directory)?.into_iter().filter(|other| *other != self) {
-                other.remove(files, directory)?;
-            }
-            if self != Generation::FIRST {
-                Generation::FIRST.remove(files, directory)?;
+            let own_files = own_files(files, directory, data_dir);
+            let later = match made(files, directory) {
+                Ok(later) => later,
+                Err(error) => {
+                    result = result.and(Err(failed(directory)(error)));
+                    continue;
+                }
+            };
+            for other in later.into_iter().chain([Generation::FIRST]).filter(|other| *other != self) {
+                result = result.and(other.remove(files, directory, own_files));
             }
         }
-        Ok(())
+        result
     }
 
-    /// Removes what this generation has in a `dataDir` or a `dataLogDir`. What is none of Paddock's files stays, with the
-    /// directories around it, and is an error.
-    fn remove(self, files: &Files, directory: &Path) -> io::Result<()> {
+    /// Removes what this generation has in a `dataDir` or a `dataLogDir`: the files whose names begin so. What else is there
+    /// stays, with the directories around it, and is an error.
+    fn remove(self, files: &Files, directory: &Path, own_files: &[&str]) -> Result<(), GenerationError> {
         let outer = self.dir(directory);
         let inner = snapshot_dir(&outer);
-        if files.exists(&inner)? {
-            for name in files.list(&inner)? {
-                if OWN_FILES.iter().any(|own| name.as_encoded_bytes().starts_with(own.as_bytes())) {
-                    files.unlink(&inner.join(name))?;
+        if files.exists(&inner).map_err(failed(&inner))? {
+            for name in files.list(&inner).map_err(failed(&inner))? {
+                if own_files.iter().any(|own| name.as_encoded_bytes().starts_with(own.as_bytes())) {
+                    let file = inner.join(name);
+                    files.unlink(&file).map_err(failed(&file))?;
                 }
             }
-            files.sync_dir(&inner)?;
-            files.remove_dir(&inner)?;
+            files.sync_dir(&inner).and_then(|()| files.remove_dir(&inner)).map_err(failed(&inner))?;
+            tracing::info!(directory = %inner.display(), "removed: what it held is not of the present generation");
         }
-        if self != Generation::FIRST && files.exists(&outer)? {
-            files.remove_dir(&outer)?;
+        if self != Generation::FIRST && files.exists(&outer).map_err(failed(&outer))? {
+            files.remove_dir(&outer).map_err(failed(&outer))?;
         }
         Ok(())
     }
+}
+
+/// How the names of the files begin that a generation has in this directory, a `dataDir` or its `dataLogDir`.
+fn own_files(files: &Files, directory: &Path, data_dir: &Path) -> &'static [&'static str] {
+    if files.is_same_directory(directory, data_dir) { OWN_FILES } else { LOG_FILES }
 }
 
 /// The later generations that have something in a `dataDir` or a `dataLogDir`.
@@ -265,7 +282,7 @@ impl NextGeneration {
         present.write(&files, &data_dir)?;
         let generation = Generation(present.0 + 1);
         for directory in [&data_dir, &config.dir] {
-            generation.remove(&files, directory).map_err(failed(&generation.dir(directory)))?;
+            generation.remove(&files, directory, own_files(&files, directory, &data_dir))?;
         }
         let config = LogConfig { data_dir: generation.dir(&data_dir), dir: generation.dir(&config.dir), ..config };
         let directory = snapshot_dir(&config.data_dir);
@@ -304,7 +321,7 @@ impl NextGeneration {
 mod tests {
     use std::path::Path;
 
-    use super::{FILE, Generation, GenerationError, NextGeneration};
+    use super::{FILE, Generation, GenerationError, NextGeneration, OWN_FILES};
     use crate::database::{Database, Rules};
     use crate::io::Files;
     use crate::io::simulated::FileSystem;
@@ -402,19 +419,28 @@ mod tests {
 
         config.files.write_atomically(&file, &text).unwrap();
         assert_eq!(present(&config).unwrap(), Generation(1));
-        Generation(1).remove(&config.files, data()).unwrap();
+        Generation(1).remove(&config.files, data(), OWN_FILES).unwrap();
         assert!(matches!(present(&config), Err(GenerationError::Gone { .. })));
     }
 
     #[test]
-    fn what_is_not_paddocks_stays() {
+    fn what_is_not_paddocks_stays_and_all_else_goes() {
         let config = config();
         succeed(&config);
-        config.files.create_dir(&data().join("paddock-1")).unwrap();
+        config.files.create_dir(&Generation(2).dir(data())).unwrap();
         let foreign = data().join("paddock-1/notes");
-        config.files.write_atomically(&foreign, b"a person's").unwrap();
-        Generation(1).remove_others(&config.files, data(), logs()).unwrap_err();
-        assert!(config.files.exists(&foreign).unwrap());
+        let others = data().join("paddock-1/snapshot.0000000000000001");
+        let (of_another_server, log) = (logs().join("paddock-1/milestone"), logs().join("paddock-1/log.1"));
+        config.files.create_dir(&data().join("paddock-1")).unwrap();
+        config.files.create_dir(&logs().join("paddock-1")).unwrap();
+        for file in [&foreign, &others, &of_another_server, &log] {
+            config.files.write_atomically(file, b"a person's").unwrap();
+        }
+        let error = Generation(1).remove_others(&config.files, data(), logs()).unwrap_err();
+        assert!(matches!(&error, GenerationError::Io { path, .. } if *path == data().join("paddock-1")), "{error}");
+        let left = [&foreign, &others, &of_another_server, &log].map(|file| config.files.exists(file).unwrap());
+        assert_eq!(left, [true, false, true, false]);
+        assert!(!config.files.exists(&Generation(2).dir(data())).unwrap());
         assert_eq!(present(&config).unwrap(), Generation(1));
     }
 }
