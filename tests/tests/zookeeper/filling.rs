@@ -6,21 +6,23 @@ use std::net::SocketAddr;
 use paddock_tests::client::Client;
 use paddock_tests::records::{Acl, flags, op};
 use paddock_tests::request::Request;
+use paddock_tests::server::Server;
 
 /// The `digest` user that may do all that others may not.
-pub const USER: &[u8] = b"user:secret";
+const USER: &[u8] = b"user:secret";
 /// Of that user, hashed.
 const USER_ID: &str = "user:5w9W4eL3797Y4Wq8AcKUPPk8ha4=";
-const TIMEOUT_MS: i32 = 40_000;
-const DIRECTORIES: usize = 100;
-const CHILDREN: usize = 100;
+/// A server that allows less grants less.
+const TIMEOUT_MS: i32 = 600_000;
+/// Of each directory.
+pub const CHILDREN: usize = 100;
 
 fn done(client: &mut Client, request: &Request) {
     client.ok(request);
 }
 
-/// Fills it from several sessions, two of which live on.
-pub fn fill(address: SocketAddr) -> [Client; 2] {
+/// Fills it from several sessions, two of which live on. Most of the znodes are in so many directories.
+pub fn fill(address: SocketAddr, directories: usize) -> [Client; 2] {
     let [mut one, mut other, mut gone] = [(); 3].map(|()| Client::connect(address, TIMEOUT_MS).expect("a session"));
     done(&mut one, &Request::auth("digest", USER));
     kinds(&mut one);
@@ -29,9 +31,18 @@ pub fn fill(address: SocketAddr) -> [Client; 2] {
     quotas(&mut one);
     std::thread::scope(|scope| {
         scope.spawn(|| ephemerals(&mut other, &mut gone));
-        wide(&mut one);
+        wide(&mut one, directories);
     });
+    // A failure has no digest, so that it must not be the last.
+    done(&mut one, &Request::create("/last", b"", flags::PERSISTENT));
     [one, other]
+}
+
+/// The session goes on, so that nothing changes by its asking.
+pub fn reattach(server: &Server, client: &Client) -> Client {
+    let mut client = Client::reattach(server.address(), &client.session, 0).expect("the session lives on");
+    client.ok(&Request::auth("digest", USER));
+    client
 }
 
 fn kinds(client: &mut Client) {
@@ -107,8 +118,8 @@ fn ephemerals(stays: &mut Client, goes: &mut Client) {
 }
 
 /// Many znodes, which come, change, go and come again.
-fn wide(client: &mut Client) {
-    for directory in 0..DIRECTORIES {
+fn wide(client: &mut Client, directories: usize) {
+    for directory in 0..directories {
         let at = format!("/wide/{directory}");
         client.queue(&Request::create(&at, b"", flags::PERSISTENT));
         for child in 0..CHILDREN {

@@ -16,7 +16,10 @@ use paddock_tests::request::Request;
 use paddock_tests::server::{DEADLINE, Kind, Server, Setup, four_letter_word, free_port};
 
 use crate::content::{Content, assert_same, of_database, of_server};
-use crate::filling::{USER, fill};
+use crate::filling::{fill, reattach};
+
+/// With a hundred znodes each, and more below those.
+const DIRECTORIES: usize = 100;
 
 fn recovered(data_dir: &Path) -> Recovered {
     let rules = Rules { extended_types: ExtendedTypes::On, ..Rules::default() };
@@ -46,16 +49,9 @@ fn zookeeper(class_path: Option<String>, compression: Compression) -> Setup {
     class_path.into_iter().fold(setup, Setup::class_path)
 }
 
-/// The session goes on, so that nothing changes by its asking.
-fn reattach(server: &Server, client: &Client) -> Client {
-    let mut client = Client::reattach(server.address(), &client.session, 0).expect("the session lives on");
-    client.ok(&Request::auth("digest", USER));
-    client
-}
-
 fn there_and_back(class_path: Option<String>, compression: Compression) {
     let server = zookeeper(class_path.clone(), compression).start();
-    let [mut client, other] = fill(server.address());
+    let [mut client, other] = fill(server.address(), DIRECTORIES);
     let before = of_server(&mut client);
     server.kill();
 

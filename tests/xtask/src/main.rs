@@ -3,6 +3,8 @@
 //! `cargo xtask fuzz [SECONDS [TARGET...]]`: fuzzes each target so long, 600 s unless told.
 //! `cargo xtask crashes [COUNT [SEED]]`: cuts the power of simulated servers so often at least, 10,000 times unless told,
 //! beginning with the life that SEED draws, and says what that covered.
+//! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
+//! SAMPLES_DIR, such as `zookeeper-server/src/test/resources/data` of ZooKeeper's own source. The clients must be installed.
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
 
 mod clients;
@@ -25,6 +27,9 @@ const FUZZ_SECONDS_IN_TEST: u32 = 4;
 /// Power cuts, unless told otherwise.
 const CRASHES: u64 = 10_000;
 
+/// Znodes of a ZooKeeper that is converted; those that compress have a tenth.
+const CONVERTED: u32 = 100_000;
+
 /// Tests whose servers serve clients once in the replica's thread and once in threads of their own.
 const BOTH_WAYS: [&str; 7] = ["hostile", "sessions", "operations", "watches", "traps", "words", "files"];
 
@@ -35,8 +40,12 @@ fn main() -> ExitCode {
         "clients" => packages::install().and_then(|()| clients::build(&clients_dir())).map(|()| TestCounts::default()),
         "fuzz" => fuzz_as_told().map(|()| TestCounts::default()),
         "crashes" => crashes_as_told(),
+        "conversions" => conversions_as_told(),
         _ => {
-            eprintln!("usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]]");
+            eprintln!(
+                "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
+                 conversions [SAMPLES_DIR]"
+            );
             return ExitCode::from(2);
         }
     };
@@ -75,6 +84,21 @@ fn crashes_as_told() -> Result<TestCounts, Failure> {
     let mut tests = cargo();
     tests.args(["test", "--package", "paddock", "--test", "crashes", "--", "--nocapture"]);
     tests.env("PADDOCK_CRASHES", count.to_string()).env("PADDOCK_SEED", seed.to_string()).env("PADDOCK_STRIDE", "1");
+    run_tests(&mut tests)
+}
+
+/// What `cargo xtask conversions` does with its arguments. One after the other, so that what they say is not mixed.
+fn conversions_as_told() -> Result<TestCounts, Failure> {
+    run(cargo().args(["build", "--package", "paddock"]))?;
+    let mut tests = cargo();
+    tests.args(["test", "--package", "paddock-tests", "--test", "zookeeper", "--"]);
+    tests.args(["--nocapture", "--test-threads=1", "by_command", "samples"]);
+    tests.env("PADDOCK_BIN", target_dir().join("debug/paddock")).env("PADDOCK_CONVERTED", CONVERTED.to_string());
+    if let Some(samples) = std::env::args_os().nth(2) {
+        // The tests run in another directory.
+        let absolute = std::path::absolute(&samples);
+        tests.env("PADDOCK_SAMPLES", absolute.map_err(|error| Failure(format!("{samples:?}: {error}")))?);
+    }
     run_tests(&mut tests)
 }
 
