@@ -42,7 +42,9 @@ use crate::snapshot::{self, snapshot_dir};
 use crate::tree::HashSeed;
 
 const FILE: &str = "paddock.generation";
-const FORMAT: &str = "paddock-generation 1";
+/// The first line: a word, and the number of the format.
+const WORD: &str = "paddock-generation";
+const FORMAT: u64 = 1;
 /// No such file is longer, bytes.
 const BYTES_MAX: usize = 4096;
 
@@ -71,6 +73,10 @@ pub enum GenerationError {
     Damaged {
         file: PathBuf,
     },
+    /// The file is in a later format than is known here.
+    Version {
+        file: PathBuf,
+    },
     /// The generation that the file names has no snapshot, though each but the first begins with one.
     Gone {
         file: PathBuf,
@@ -97,6 +103,13 @@ impl fmt::Display for GenerationError {
                 "{} is damaged, which says what of the data beside it counts; put it back from a backup",
                 file.display()
             ),
+            GenerationError::Version { file } => {
+                write!(
+                    f,
+                    "{} is in a later format than this version knows; start the newer version that wrote it",
+                    file.display()
+                )
+            }
             GenerationError::Gone { file, directory } => write!(
                 f,
                 "{} has no snapshot, though {} says that it holds the data; put the directory back",
@@ -152,6 +165,9 @@ impl Generation {
         match files.read(file, BYTES_MAX) {
             Ok(text) => match Generation::parse(&text) {
                 Some(generation) => Ok(Some(generation)),
+                None if format_of(&text).is_some_and(|format| format > FORMAT) => {
+                    Err(GenerationError::Version { file: file.to_owned() })
+                }
                 None => Err(GenerationError::Damaged { file: file.to_owned() }),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -172,7 +188,7 @@ impl Generation {
     }
 
     fn text(self) -> String {
-        let lines = format!("{FORMAT}\nnumber {}\n", self.0);
+        let lines = format!("{WORD} {FORMAT}\nnumber {}\n", self.0);
         let sum = crc32c::crc32c(lines.as_bytes());
         format!("{lines}sum {sum:08x}\n")
     }
@@ -248,6 +264,12 @@ fn own_files(files: &Files, directory: &Path, data_dir: &Path) -> &'static [&'st
     if files.is_same_directory(directory, data_dir) { OWN_FILES } else { LOG_FILES }
 }
 
+/// The format of a file, as its first line says, whatever comes after that.
+fn format_of(text: &[u8]) -> Option<u64> {
+    let first = text.split(|byte| *byte == b'\n').next()?;
+    std::str::from_utf8(first).ok()?.strip_prefix(WORD)?.strip_prefix(' ')?.parse().ok()
+}
+
 /// The later generations that have something in a `dataDir` or a `dataLogDir`.
 fn made(files: &Files, directory: &Path) -> io::Result<Vec<Generation>> {
     match files.list(directory) {
@@ -311,7 +333,7 @@ impl NextGeneration {
         if self.log.is_filling() {
             self.log.submit()?;
         }
-        self.log.fence()?;
+        self.log.fence_durably()?;
         self.generation.write(&self.files, &self.data_dir)?;
         Ok((self.generation, self.log))
     }
@@ -321,11 +343,13 @@ impl NextGeneration {
 mod tests {
     use std::path::Path;
 
+    use paddock_consensus::Zxid;
+
     use super::{FILE, Generation, GenerationError, NextGeneration, OWN_FILES};
     use crate::database::{Database, Rules};
     use crate::io::Files;
-    use crate::io::simulated::FileSystem;
-    use crate::log::LogConfig;
+    use crate::io::simulated::{FileSystem, Seeded};
+    use crate::log::{Log, LogConfig};
     use crate::tree::HashSeed;
 
     const SEED: HashSeed = HashSeed([7; 16]);
@@ -408,6 +432,8 @@ mod tests {
 
         config.files.write_atomically(&file, b"paddock-generation 1\nnumber 0\n").unwrap();
         assert!(matches!(present(&config), Err(GenerationError::Damaged { .. })));
+        config.files.write_atomically(&file, b"paddock-generation 2\n\xff").unwrap();
+        assert!(matches!(present(&config), Err(GenerationError::Version { .. })));
         config.files.remove(&file).unwrap();
         let error = present(&config).unwrap_err();
         assert!(
@@ -421,6 +447,25 @@ mod tests {
         assert_eq!(present(&config).unwrap(), Generation(1));
         Generation(1).remove(&config.files, data(), OWN_FILES).unwrap();
         assert!(matches!(present(&config), Err(GenerationError::Gone { .. })));
+    }
+
+    #[test]
+    fn the_log_is_durable_before_it_counts_even_without_force_sync() {
+        let machine = FileSystem::new(1);
+        let files = Files::Simulated(machine.clone());
+        files.create_dir(data()).unwrap();
+        let config = LogConfig { files, sync: false, segment_bytes: 4096, first_bytes: 4096, ..LogConfig::new(data()) };
+        let mut next =
+            NextGeneration::begin(config.clone(), &mut Database::new(SEED, Rules::default()), &SEED).unwrap();
+        next.log().append(Zxid(1), |out| out.extend_from_slice(b"one"));
+        let (generation, _log) = next.succeed().unwrap();
+        for way in 0..16 {
+            let files = Files::Simulated(machine.moment().crashed(&mut Seeded::new(way)));
+            let dir = generation.dir(data());
+            let config = LogConfig { files, data_dir: dir.clone(), dir, ..config.clone() };
+            let (log, _) = Log::open(config, Zxid::ZERO, &mut |_, _| Ok(())).unwrap();
+            assert_eq!(log.range().last, Zxid(1), "{way}");
+        }
     }
 
     #[test]

@@ -310,6 +310,13 @@ impl Log {
         Ok(self.chain.submitted())
     }
 
+    /// As [`fence`](Log::fence), and what is completed is durable, also where groups count as completed before they are.
+    pub fn fence_durably(&mut self) -> Result<Zxid, LogError> {
+        let last = self.fence()?;
+        self.sync_segment()?;
+        Ok(last)
+    }
+
     /// Removes every record after `zxid`, which is then the last one, durably, behind a [`fence`](Log::fence). Groups are numbered on behind the last that stays, so that a number that was told as
     /// completed may be given again. Readers get an error from then on. `cut` says what a crash leaves, and the costs.
     ///
