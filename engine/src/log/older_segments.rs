@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
+use std::io;
 use std::path::PathBuf;
 
 use paddock_consensus::Zxid;
@@ -36,14 +37,21 @@ impl OlderSegment {
         OlderSegment { at, bytes, before: OnceCell::new(), last }
     }
 
-    /// Reads no more than the first header, and that once.
+    /// Reads no more than the first header, and that once. `None` also if it cannot be read now, which may pass.
     fn before(&self, files: &Files) -> Option<Zxid> {
-        *self.before.get_or_init(|| {
-            let mut bytes = [0; HEADER_BYTES];
-            let count = files.open(&self.at.path, Access::Read).ok()?.read_at(&mut bytes, 0).ok()?;
-            let (header, _) = Header::read(&bytes[..count]).ok()?;
-            (header.is_possible() && header.sequence == self.at.sequence).then_some(header.before)
-        })
+        if let Some(before) = self.before.get() {
+            return *before;
+        }
+        let before = self.read_before(files).ok()?;
+        *self.before.get_or_init(|| before)
+    }
+
+    fn read_before(&self, files: &Files) -> io::Result<Option<Zxid>> {
+        let mut bytes = [0; HEADER_BYTES];
+        let count = files.open(&self.at.path, Access::Read)?.read_at(&mut bytes, 0)?;
+        let header = Header::read(&bytes[..count]).ok().map(|(header, _)| header);
+        let header = header.filter(|header| header.is_possible() && header.sequence == self.at.sequence);
+        Ok(header.map(|header| header.before))
     }
 }
 
@@ -105,8 +113,22 @@ impl OlderSegments {
         newest_stays: bool,
     ) -> impl ExactSizeIterator<Item = PathBuf> {
         let most = self.len().saturating_sub(usize::from(newest_stays));
-        let count = (0..most).take_while(|at| self.last(files, *at).is_some_and(|last| last <= zxid)).count();
+        let count = self.count_up_to(files, zxid, most);
         self.segments.drain(..count).map(|segment| segment.at.path)
+    }
+
+    /// How many of the first `most` have no record above `zxid`. They are in the order of their records, so that of those
+    /// that no start has read few are read.
+    fn count_up_to(&self, files: &Files, zxid: Zxid, most: usize) -> usize {
+        let (mut count, mut end) = (0, most);
+        while count < end {
+            let middle = count.midpoint(end);
+            match self.last(files, middle) {
+                Some(last) if last <= zxid => count = middle + 1,
+                _ => end = middle,
+            }
+        }
+        count
     }
 
     /// No record of the segment at this index is newer.
@@ -194,6 +216,19 @@ mod tests {
         for (zxid, gone) in [(4, 0), (5, 1), (6, 1), (7, 2), (8, 2), (9, 3), (12, 4)] {
             assert_eq!(make().take_up_to(&files, Zxid(zxid), false).len(), gone, "{zxid}");
         }
+        // A header that could not be read for a moment is read again, and few of many are read.
+        let segments = make();
+        let (path, elsewhere) = (SegmentPath::new(Path::new("/log"), 3).path, Path::new("/log/elsewhere"));
+        files.rename(&path, elsewhere).unwrap();
+        assert_eq!(gapless(&segments), [(9, 12)]);
+        files.rename(elsewhere, &path).unwrap();
+        assert_eq!(gapless(&segments), [(9, 12), (7, 9), (5, 7), (0, 5)]);
+        let many: OlderSegments = (1..=64).map(|sequence| unread(sequence, sequence as i64, None)).collect();
+        assert_eq!(many.count_up_to(&files, Zxid(33), 63), 32);
+        let read = many.segments.iter().filter(|segment| segment.before.get().is_some()).count();
+        assert!(read <= 7, "{read}");
+        // Their files are as before again.
+        make();
         // The end of the one before a lost one is not known.
         let mut segments: OlderSegments = make().segments.into_iter().take(3).collect();
         files.remove(&SegmentPath::new(Path::new("/log"), 2).path).unwrap();
