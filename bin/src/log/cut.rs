@@ -31,18 +31,50 @@ pub struct CutArgs {
     after: Zxid,
 }
 
+/// A path that was given. A server's messages name the directories of its generation, which may be gone.
+struct Given {
+    /// The `dataDir` or `dataLogDir`, or a file.
+    path: PathBuf,
+    /// The directory of a generation in that, if this was given.
+    generation: Option<PathBuf>,
+}
+
+impl Given {
+    fn new(path: &Path) -> Given {
+        // A generation's directory has other names too: a link, or `.` from inside.
+        let real = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
+        let above = Generation::above(&real);
+        if above == real {
+            Given { path: path.to_owned(), generation: None }
+        } else {
+            Given { path: above.to_owned(), generation: Some(real) }
+        }
+    }
+
+    fn refuse_unless_present(&self, present: &Path) -> Result<(), LogCommandError> {
+        match &self.generation {
+            Some(directory) if directory != present => {
+                Err(LogCommandError::NotPresent { directory: directory.clone(), present: present.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 pub fn run(arguments: &CutArgs, answer: &mut Answer) -> Result<(), LogCommandError> {
-    let CutArgs { place, data_dir, after } = arguments;
-    match Source::find(place, data_dir.as_deref()) {
+    let (given, after) = (Given::new(&arguments.place), arguments.after);
+    let data_dir = arguments.data_dir.as_deref().map(Given::new);
+    let place = &given.path;
+    match Source::find(place, data_dir.as_ref().map(|data_dir| &*data_dir.path)) {
         Ok(Source::ZooKeeper(files)) if !place.is_dir() => {
-            files.iter().try_for_each(|file| copy_up_to(file, *after, answer))
+            files.iter().try_for_each(|file| copy_up_to(file, after, answer))
         }
         Ok(Source::ZooKeeper(_)) => Err(LogCommandError::ZooKeepers { directory: place.clone() }),
         Ok(Source::Segment(_)) => Err(LogCommandError::NoDirectory(place.clone())),
         Err(error) if !place.is_dir() => Err(error),
         // A log that is missing can be given up too.
         _ if is_zookeepers_own(place) => Err(LogCommandError::ZooKeepers { directory: place.clone() }),
-        _ => cut(place, data_dir.as_deref(), *after, answer),
+        _ => cut(&given, data_dir.as_ref(), after, answer),
     }
 }
 
@@ -93,20 +125,19 @@ fn write_copy(file: &Path, copy: &Path, bytes: u64) -> io::Result<()> {
     Files::Real.sync_dir(parent.unwrap_or(Path::new(".")))
 }
 
-fn cut(dir: &Path, data_dir: Option<&Path>, after: Zxid, answer: &mut Answer) -> Result<(), LogCommandError> {
+fn cut(log: &Given, data: Option<&Given>, after: Zxid, answer: &mut Answer) -> Result<(), LogCommandError> {
+    let (dir, data_dir) = (&*log.path, &*data.unwrap_or(log).path);
     existing(dir)?;
-    let given = data_dir;
-    let data_dir = given.unwrap_or(dir);
     existing(data_dir)?;
-    // A server's messages name the directories of its generation.
-    let (dir, data_dir) = (Generation::above(dir), Generation::above(data_dir));
     // Not while a server runs on them.
     let _log_lock = DataDir::open(&Files::Real, dir, false).map_err(LogCommandError::Directory)?;
     let _data_lock = (!Files::Real.is_same_directory(dir, data_dir))
         .then(|| DataDir::open(&Files::Real, data_dir, false).map_err(LogCommandError::Directory))
         .transpose()?;
     let (dir, data_dir) = in_present(dir, data_dir)?;
-    if given.is_none() && !is_data_dir(&dir)? {
+    log.refuse_unless_present(&dir)?;
+    data.map_or(Ok(()), |data| data.refuse_unless_present(&data_dir))?;
+    if data.is_none() && !is_data_dir(&dir)? {
         return Err(LogCommandError::DataDirNeeded { directory: dir });
     }
     let snapshots = snapshot::list(&Files::Real, &data_dir)?;
@@ -121,6 +152,8 @@ fn cut(dir: &Path, data_dir: Option<&Path>, after: Zxid, answer: &mut Answer) ->
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use paddock_consensus::Zxid;
     use paddock_engine::database::{Database, Rules};
     use paddock_engine::generation::NextGeneration;
@@ -128,10 +161,15 @@ mod tests {
     use paddock_engine::log::{LogConfig, segment_count};
     use paddock_engine::tree::HashSeed;
 
-    use super::cut;
+    use super::{CutArgs, run};
     use crate::answer::Answer;
     use crate::log::LogCommandError;
     use crate::log::source::Source;
+
+    fn cut(place: &Path, data_dir: &Path, after: i64) -> Result<(), LogCommandError> {
+        let (place, data_dir) = (place.to_owned(), Some(data_dir.to_owned()));
+        run(&CutArgs { place, data_dir, after: Zxid(after) }, &mut Answer::new(true))
+    }
 
     /// A server's messages name the directories of its generation, and its lock is of those around them.
     #[test]
@@ -156,14 +194,22 @@ mod tests {
         assert!(is_found(Source::find(&of_logs, None)));
         assert!(matches!(Source::find(&logs, None), Err(LogCommandError::Generation(_))));
 
-        let mut answer = Answer::new(true);
         let lock = DataDir::open(&Files::Real, &data, false).unwrap();
-        let refused = cut(&of_logs, Some(&of_data), Zxid(1), &mut answer);
-        assert!(matches!(refused, Err(LogCommandError::Directory(_))));
+        let (in_data, in_logs) = (dir.join("link"), of_logs.join("paddock-1/.."));
+        std::os::unix::fs::symlink(&of_data, &in_data).unwrap();
+        for (place, data_dir) in [(&of_logs, &of_data), (&in_logs, &in_data)] {
+            assert!(matches!(cut(place, data_dir, 1), Err(LogCommandError::Directory(_))));
+        }
+        assert!(!of_data.join("paddock.lock").exists() && !of_logs.join("paddock.lock").exists());
         drop(lock);
-        cut(&of_logs, Some(&of_data), Zxid(1), &mut answer).unwrap();
-        cut(&logs, Some(&data), Zxid(0), &mut answer).unwrap();
+        let former = logs.join("paddock.generation.7");
+        assert!(matches!(cut(&former, &data, 1), Err(LogCommandError::NotPresent { .. })));
+        cut(&in_logs, &in_data, 1).unwrap();
+        cut(&logs, &data, 0).unwrap();
         assert_eq!(segment_count(&Files::Real, &of_logs).unwrap(), 0);
+        // Its half of the generation is gone.
+        std::fs::remove_dir_all(&of_logs).unwrap();
+        cut(&of_logs, &of_data, 0).unwrap();
 
         present.remove_others(&Files::Real, &data, &logs).unwrap();
         assert!(of_data.join("paddock-1").exists() && !data.join("paddock-1").exists());

@@ -46,6 +46,11 @@ pub enum LogCommandError {
     DataDirNeeded {
         directory: PathBuf,
     },
+    /// The directory of a generation that does not count.
+    NotPresent {
+        directory: PathBuf,
+        present: PathBuf,
+    },
     /// It has what is to be cut.
     NewerSnapshot {
         zxid: Zxid,
@@ -96,6 +101,12 @@ impl fmt::Display for LogCommandError {
                 "{} has neither a milestone nor a snapshot, so that it is not the dataDir; give that with --data-dir (the \
                  same directory again, if there is no other)",
                 directory.display()
+            ),
+            LogCommandError::NotPresent { directory, present } => write!(
+                f,
+                "{} does not count any more, or not yet; what counts is in {}: give that directory, if it is meant",
+                directory.display(),
+                present.display()
             ),
             LogCommandError::NewerSnapshot { zxid, path } => write!(
                 f,

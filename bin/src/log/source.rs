@@ -248,7 +248,8 @@ fn instead_of_log(dir: &Path) -> Result<String, LogCommandError> {
     let noted = noted.milestone().filter(|noted| noted.zxid > Zxid::ZERO && noted.segment > 0);
     match noted.map(|noted| (&noted.dir, noted.zxid)) {
         Some((was_in, zxid)) if !Files::Real.is_same_directory(was_in, dir) => {
-            instead += &format!("; the log was in {}, up to {zxid} at least: give that directory", was_in.display());
+            let was_in = Generation::above(was_in).display();
+            instead += &format!("; the log was in {was_in}, up to {zxid} at least: give that directory");
         }
         Some((_, zxid)) => instead += &format!("; a log was here, up to {zxid} at least, and is gone"),
         None => {}
