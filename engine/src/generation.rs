@@ -181,6 +181,17 @@ impl Generation {
         files.write_atomically(&file, self.text().as_bytes()).map_err(failed(&file))
     }
 
+    /// Writes the file again if it is gone, for a server that runs in this generation, and returns which file that is. The
+    /// first generation needs none.
+    pub fn put_back(self, files: &Files, data_dir: &Path) -> Result<Option<PathBuf>, GenerationError> {
+        let file = data_dir.join(FILE);
+        if self == Generation::FIRST || files.exists(&file).map_err(failed(&file))? {
+            return Ok(None);
+        }
+        self.write(files, data_dir)?;
+        Ok(Some(file))
+    }
+
     fn parse(text: &[u8]) -> Option<Generation> {
         let number = std::str::from_utf8(text).ok()?.lines().nth(1)?.strip_prefix("number ")?;
         let generation = Generation(number.parse().ok()?);

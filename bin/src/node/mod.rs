@@ -164,7 +164,7 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     );
     tracing::info!("log writes: {}", recovered.log.method());
 
-    let files = FilesInPlace::new(data_dir.clone(), config.data_dir.clone(), recovered.snapshot);
+    let files = FilesInPlace::new(data_dir.clone(), generation, recovered.snapshot);
     let outcome = run(Opened { config, address, listener, authority, recovered, files, signals, descriptors });
     drop(log_dir);
     drop(data_dir);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
+use paddock_engine::generation::Generation;
 use paddock_engine::io::DataDir;
 use paddock_engine::log::{Log, milestone_path};
 use paddock_engine::snapshot::{snapshot_dir, snapshot_path};
@@ -20,7 +21,9 @@ const LOOKS_APART: Duration = Duration::from_secs(1);
 /// The files of the `dataDir` that a running server does not have open.
 pub struct FilesInPlace {
     data_dir: Arc<DataDir>,
-    /// The directory of the present generation.
+    /// The present one.
+    generation: Generation,
+    /// Its directory.
     dir: PathBuf,
     milestone: PathBuf,
     /// It was told that the milestone is gone, and it has not come back yet.
@@ -33,8 +36,9 @@ pub struct FilesInPlace {
 }
 
 impl FilesInPlace {
-    /// `dir` is the directory of the present generation in the `dataDir`, and `snapshot` the newest one.
-    pub fn new(data_dir: Arc<DataDir>, dir: PathBuf, snapshot: Option<Zxid>) -> FilesInPlace {
+    /// `generation` is the present one, and `snapshot` the newest.
+    pub fn new(data_dir: Arc<DataDir>, generation: Generation, snapshot: Option<Zxid>) -> FilesInPlace {
+        let dir = generation.dir(data_dir.path());
         FilesInPlace {
             milestone: milestone_path(&dir),
             is_milestone_lost: false,
@@ -42,6 +46,7 @@ impl FilesInPlace {
             is_snapshot_due: false,
             next_look: None,
             data_dir,
+            generation,
             dir,
         }
     }
@@ -73,6 +78,18 @@ impl FilesInPlace {
         }
     }
 
+    /// A start needs the file that says which generation is present.
+    fn keep_generation(&self) {
+        match self.generation.put_back(self.data_dir.files(), self.data_dir.path()) {
+            Ok(None) => {}
+            Ok(Some(file)) => {
+                let file = file.display();
+                tracing::error!("{file} was removed or moved away while the server runs; it is written again");
+            }
+            Err(error) => tracing::warn!(%error, "it cannot be seen to that a start finds the present generation"),
+        }
+    }
+
     /// A file that is gone; it is told once.
     fn take_lost(&mut self) -> Option<PathBuf> {
         // A directory that cannot be looked into for a moment has lost nothing yet.
@@ -92,6 +109,7 @@ impl FilesInPlace {
         }
         log.see_at_its_path()?;
         self.see_directory_in_place()?;
+        self.keep_generation();
         if let Some(lost) = self.take_lost() {
             self.put_back(&lost);
             log.renew_milestone();
@@ -113,5 +131,37 @@ impl FilesInPlace {
             tracing::error!(%error, directory = %directory.display(), "the directory cannot be put back");
         }
         self.is_snapshot_due = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use paddock_engine::database::{Database, Rules};
+    use paddock_engine::generation::{Generation, NextGeneration};
+    use paddock_engine::io::{DataDir, Files};
+    use paddock_engine::log::LogConfig;
+    use paddock_engine::tree::HashSeed;
+
+    use super::FilesInPlace;
+
+    #[test]
+    fn the_file_that_names_the_generation_is_written_again() {
+        let dir = std::env::temp_dir().join(format!("paddock-files-generation-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir(&dir).unwrap();
+        let seed = HashSeed([7; 16]);
+        let mut database = Database::new(seed, Rules::default());
+        let next = NextGeneration::begin(LogConfig::new(&dir), &mut database, &seed).unwrap();
+        let (generation, mut log) = next.succeed().unwrap();
+        let data_dir = Arc::new(DataDir::open(&Files::Real, &dir, false).unwrap());
+        let mut files = FilesInPlace::new(data_dir, generation, None);
+        std::fs::remove_file(dir.join("paddock.generation")).unwrap();
+        files.look_after(&mut log, Instant::now()).unwrap();
+        assert_eq!(Generation::present(&Files::Real, &dir, &dir).unwrap(), generation);
+        log.close().unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

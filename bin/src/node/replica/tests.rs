@@ -12,6 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 use paddock_consensus::Zxid;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
+use paddock_engine::generation::Generation;
 use paddock_engine::io::{DataDir, Files};
 use paddock_engine::jute::Write;
 use paddock_engine::log::{Entry, Log, LogConfig};
@@ -122,7 +123,7 @@ impl World {
             trigger: Trigger::new(u64::MAX, u64::MAX, 7),
             files: FilesInPlace::new(
                 Arc::new(DataDir::open(&Files::Real, &dir.0, false).unwrap()),
-                dir.0.clone(),
+                Generation::FIRST,
                 None,
             ),
             garbage_max: GARBAGE_MAX,
