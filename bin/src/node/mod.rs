@@ -10,11 +10,11 @@
 
 mod apart;
 pub mod conversion;
+mod convert_command;
 mod descriptors;
 mod expiry;
 pub mod foreign;
 pub mod moment;
-mod order;
 pub mod recovery;
 pub mod replica;
 pub mod snapshotter;
@@ -57,9 +57,9 @@ use crate::messages;
 use crate::signals::Signals;
 use crate::version;
 use conversion::{ConversionError, Converted};
+use convert_command::convert_command;
 use descriptors::{Descriptors, TooFew};
 use moment::Moment;
-use order::order;
 use recovery::{Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present};
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
@@ -184,7 +184,7 @@ fn convert_or_refuse(files: &Files, config: &Config) -> Result<(), NodeError> {
     let target = Target { files, data_dir: &config.data_dir, log_dir: &config.data_log_dir };
     let settings =
         config.convert.then(|| conversion_settings(files, config)).transpose().map_err(NodeError::Recovery)?;
-    let command = order(config);
+    let command = convert_command(config);
     let converted =
         conversion::convert_or_refuse(&target, settings.as_ref(), &command).map_err(NodeError::Conversion)?;
     for line in converted.iter().flat_map(Converted::lines) {

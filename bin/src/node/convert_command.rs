@@ -5,9 +5,11 @@ use std::path::Path;
 use crate::config::{self, Config, Property};
 
 /// For a server with this configuration. What its own command line or its environment told it is in the command.
-pub fn order(config: &Config) -> String {
+pub fn convert_command(config: &Config) -> String {
     let directories = |config: &Config| (config.data_dir.clone(), config.data_log_dir.clone());
-    let by_file = config.file.as_deref().and_then(|file| Some((file, plain(Some(file), &[])?)));
+    // A pipe has been read to its end, and whoever reads it again waits.
+    let file = config.file.as_deref().filter(|file| file.is_file());
+    let by_file = file.and_then(|file| Some((file, plain(Some(file), &[])?)));
     let by_file = by_file.filter(|(_, plain)| directories(plain) == directories(config));
     let mut words = vec!["paddock convert --from-zookeeper".to_owned()];
     let plain = match by_file {
@@ -61,7 +63,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{order, quoted};
+    use super::{convert_command, quoted};
     use crate::config::{self, Config, Property};
 
     fn config(properties: &[&str]) -> Config {
@@ -71,11 +73,11 @@ mod tests {
 
     #[test]
     fn a_command_has_both_directories_and_what_differs() {
-        assert_eq!(order(&config(&["dataDir=/data"])), "paddock convert --from-zookeeper --data-dir /data");
+        assert_eq!(convert_command(&config(&["dataDir=/data"])), "paddock convert --from-zookeeper --data-dir /data");
         let told =
             ["dataDir=/my data", "dataLogDir=/logs", "zookeeper.extendedTypesEnabled=true", "jute.maxbuffer=5000000"];
         assert_eq!(
-            order(&config(&told)),
+            convert_command(&config(&told)),
             "paddock convert --from-zookeeper --data-dir '/my data' --data-log-dir /logs \
              -Dzookeeper.extendedTypesEnabled=true -Djute.maxbuffer=5000000 -Dzookeeper.jute.maxbuffer.extrasize=5000000"
         );
