@@ -29,6 +29,9 @@ impl Zxid {
     /// Before the first transaction.
     pub const ZERO: Zxid = Zxid(0);
 
+    /// The position of a server that has no usable history: it never votes, and is brought a full copy.
+    pub const NOTHING: Zxid = Zxid(-1);
+
     /// The epoch, by an arithmetic shift as ZooKeeper does it.
     pub fn epoch(self) -> Epoch {
         Epoch((self.0 >> 32) as i32)
@@ -37,6 +40,16 @@ impl Zxid {
     /// The place within the epoch; 0 never names a transaction in an ensemble.
     pub fn counter(self) -> u32 {
         self.0 as u32
+    }
+
+    /// Where an epoch begins: the zxid of NEWLEADER, which names no transaction.
+    pub const fn start_of(epoch: Epoch) -> Zxid {
+        Zxid((epoch.0 as i64) << u32::BITS)
+    }
+
+    /// Whether the counter is 0, so that no transaction has this zxid.
+    pub fn is_blank(self) -> bool {
+        self.counter() == 0
     }
 
     /// The first one of an epoch that names a transaction.

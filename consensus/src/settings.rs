@@ -1,0 +1,89 @@
+//! What an operator sets of the protocol.
+
+/// Milliseconds of a monotonic clock, since the process began; or a number of them.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Ms(pub u64);
+
+impl Ms {
+    /// So much later; the end of time at most.
+    #[must_use]
+    pub fn after(self, wait: Ms) -> Ms {
+        Ms(self.0.saturating_add(wait.0))
+    }
+
+    /// How long ago `earlier` was; 0 if it is still to come.
+    #[must_use]
+    pub fn since(self, earlier: Ms) -> Ms {
+        Ms(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// What a Paddock does beyond ZooKeeper's protocol: bits that two Paddocks tell each other. No rule of safety depends on one.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Features(pub u32);
+
+impl Features {
+    /// The operations of ClickHouse Keeper's clients.
+    pub const KEEPER: Features = Features(1);
+    /// A new epoch on standing links.
+    pub const RENEWAL: Features = Features(1 << 1);
+    /// A learner that is told TRUNC to a transaction of an earlier epoch than its last cuts exactly there, whatever its
+    /// snapshots hold.
+    pub const EXACT_TRUNC: Features = Features(1 << 3);
+
+    /// Whether all bits of `wanted` are here.
+    pub fn has(self, wanted: Features) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// tickTime.
+    pub tick: Ms,
+    /// initLimit, in ticks.
+    pub init_limit: u32,
+    /// syncLimit, in ticks.
+    pub sync_limit: u32,
+    /// connectToLearnerMasterLimit, in ticks; 0 is initLimit.
+    pub connect_limit: u32,
+    /// Between two notifications of a server that hears nothing: at first, and at most.
+    pub notification_interval_min: Ms,
+    pub notification_interval_max: Ms,
+    /// leader.maxTimeToWaitForEpoch; `None` waits for initLimit.
+    pub epoch_wait_max: Option<Ms>,
+    /// reconfigEnabled.
+    pub reconfig_enabled: bool,
+    /// leaderServes: whether a leader takes clients.
+    pub leader_serves: bool,
+    /// forceSnapshotSync: every learner is brought a full copy.
+    pub force_snapshot: bool,
+    /// observer.election.DelayMs: an observer that lost its master waits a random time up to this before it looks again.
+    pub observer_election_delay_max: Ms,
+    /// readonlymode.enabled: a server that has looked for a leader in vain for a while serves reads.
+    pub read_only_mode: bool,
+    pub features: Features,
+    /// Draws the random waits.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// How long discovery and synchronisation may take.
+    pub fn init_wait(&self) -> Ms {
+        self.ticks(self.init_limit)
+    }
+
+    /// How long a peer may be silent once it is synchronised.
+    pub fn sync_wait(&self) -> Ms {
+        self.ticks(self.sync_limit)
+    }
+
+    /// How long a learner tries to connect to its leader.
+    pub fn connect_wait(&self) -> Ms {
+        self.ticks(if self.connect_limit == 0 { self.init_limit } else { self.connect_limit })
+    }
+
+    fn ticks(&self, count: u32) -> Ms {
+        Ms(self.tick.0.saturating_mul(u64::from(count)))
+    }
+}
