@@ -3,7 +3,7 @@
 /// Bytes of the length in front of a frame.
 pub const PREFIX: usize = 4;
 
-/// A length that no frame may have; the connection must be closed.
+/// A length that what it stands before cannot have; the connection must be closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BadLength(pub i32);
 

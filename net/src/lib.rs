@@ -8,6 +8,7 @@
 //! - what a reactor has of all its connections: [`connections`], [`slots`], [`watch`], [`memory`];
 //! - its loop: [`reactor`], [`accept`], and the slices of long work, [`time_share`];
 //! - what reactors share: [`limits`], [`throttle`];
+//! - what servers of an ensemble say to each other, as bytes: [`peer`];
 //! - how others see a reactor: [`exchange`], [`serving`], [`doorbell`], [`status`], [`clock`].
 
 pub mod accept;
@@ -27,6 +28,7 @@ pub mod keeper;
 pub mod limits;
 pub mod memory;
 pub mod output;
+pub mod peer;
 pub mod pending;
 pub mod reactor;
 pub mod read;
