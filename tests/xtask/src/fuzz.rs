@@ -6,7 +6,19 @@ use std::process::Command;
 use crate::step::{Failure, run, section};
 use crate::{cargo, root};
 
-pub const TARGETS: [&str; 7] = ["connect", "request", "multi", "acl", "path", "txn", "stream"];
+pub const TARGETS: [&str; 11] = [
+    "connect",
+    "request",
+    "multi",
+    "acl",
+    "path",
+    "txn",
+    "stream",
+    "packet",
+    "notification",
+    "initial_message",
+    "learner_info",
+];
 
 /// What cargo-fuzz passes, without the sanitizer, which needs a nightly compiler: the tree's memory has valgrind and
 /// sanitizer runs of its own.
