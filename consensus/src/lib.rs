@@ -12,6 +12,7 @@
 extern crate alloc;
 
 pub mod config;
+pub mod election;
 pub mod history;
 pub mod input;
 pub mod message;
