@@ -4,8 +4,8 @@
 //! decides, and a node carries. It is `no_std`, so that the compiler holds that promise. `PROTOCOL.md` has the states and the
 //! rules.
 //!
-//! In the order in which to read: [`zxid`](Zxid), [`vote`], [`quorum`], [`config`], [`history`], [`plan`], then [`input`] and
-//! [`output`].
+//! In the order in which to read: [`zxid`](Zxid), [`vote`], [`quorum`], [`config`], [`spans`], [`history`], [`plan`], then
+//! [`input`] and [`output`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,7 @@ pub mod plan;
 pub mod quorum;
 mod reign;
 pub mod settings;
+pub mod spans;
 pub mod summary;
 pub mod vote;
 mod zxid;
@@ -30,4 +31,5 @@ pub use history::History;
 pub use input::Input;
 pub use output::Output;
 pub use reign::Reign;
+pub use spans::Spans;
 pub use zxid::{Epoch, ServerId, Zxid};

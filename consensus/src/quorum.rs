@@ -63,7 +63,8 @@ impl QuorumSystem {
     }
 
     /// The highest zxid that a quorum has reached, where each voter has reached what `reached` says; `None` if there is no
-    /// quorum of voters that have reached any. Costs the square of the number of voters, and no allocation.
+    /// quorum of voters that have reached any. Costs the square of the number of voters; a majority is
+    /// counted without an allocation.
     pub fn reach(&self, reached: impl Fn(ServerId) -> Option<Zxid>) -> Option<Zxid> {
         let candidates = self.voters().filter_map(&reached);
         candidates.filter(|&zxid| self.is_quorum(|voter| reached(voter) >= Some(zxid))).max()

@@ -1,0 +1,188 @@
+//! The commit rule over changing configurations, against its definition for each single proposal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use paddock_consensus::config::{Config, HostPort, Member, PeerAddress, PeerType};
+use paddock_consensus::quorum::QuorumSystem;
+use paddock_consensus::{Epoch, ServerId, Spans, Zxid};
+use proptest::prelude::*;
+
+const SERVERS: i64 = 6;
+const EPOCH: Epoch = Epoch(4);
+
+fn zxid(counter: i64) -> Zxid {
+    Zxid(Zxid::start_of(EPOCH).0 + counter)
+}
+
+fn config(version: Zxid, voters: &[i64]) -> Arc<Config> {
+    let at = |port| HostPort { host: "h".into(), port };
+    let addresses = vec![PeerAddress { quorum: at(2888), election: at(3888) }];
+    let member = Member { peer_type: PeerType::Participant, addresses, client: None };
+    let voters = voters.iter().map(|voter| ServerId(*voter));
+    let members = voters.clone().map(|voter| (voter, member.clone())).collect();
+    Arc::new(Config::new(version, members, QuorumSystem::Majority(voters.collect())))
+}
+
+fn reached(of: &[(i64, i64)]) -> impl Fn(ServerId) -> Option<Zxid> {
+    let of: BTreeMap<i64, i64> = of.iter().copied().collect();
+    move |server| of.get(&server.0).map(|counter| zxid(*counter))
+}
+
+#[test]
+fn a_quorum_commits_and_nobody_else_is_counted() {
+    let mut spans = Spans::begin(Zxid(7), config(Zxid(0), &[1, 2, 3]));
+    assert_eq!((spans.committed(), spans.proposed()), (Zxid(7), Zxid(7)));
+    assert_eq!(spans.committable(reached(&[(1, 9), (2, 9), (3, 9)])), Zxid(7), "nothing is proposed");
+    (1..=5).for_each(|counter| spans.propose(zxid(counter), None));
+    assert_eq!(spans.committable(reached(&[(1, 5), (4, 5), (5, 5)])), Zxid(7));
+    assert_eq!(spans.committable(reached(&[(1, 5), (2, 0)])), Zxid(7), "the beginning of the epoch is no proposal");
+    assert_eq!(spans.committable(reached(&[(1, 5), (2, 3), (3, 2)])), zxid(3));
+    assert_eq!(spans.commit(zxid(3)), None);
+    assert_eq!(spans.committable(reached(&[(1, 5), (2, 3), (3, 2)])), zxid(3));
+    assert_eq!(spans.committable(reached(&[(1, 5)])), zxid(3), "what is committed stays so");
+    assert_eq!(spans.committable(reached(&[(1, 9), (2, 9)])), zxid(5));
+}
+
+#[test]
+fn a_reconfiguration_and_what_follows_it_need_a_quorum_of_both() {
+    let new = config(zxid(2), &[3, 4, 5]);
+    let mut spans = Spans::begin(Zxid(0), config(Zxid(0), &[1, 2, 3]));
+    spans.propose(zxid(1), None);
+    spans.propose(zxid(2), Some(new.clone()));
+    spans.propose(zxid(3), None);
+    assert_eq!(spans.pending(), Some(zxid(2)));
+    let old_only = [(1, 3), (2, 3), (3, 3)];
+    assert_eq!(spans.committable(reached(&old_only)), zxid(1), "before the change the old one alone counts");
+    assert_eq!(spans.committable(reached(&[(3, 3), (4, 3), (5, 3)])), Zxid(0));
+    let both = [(1, 3), (3, 3), (4, 3)];
+    assert_eq!(spans.committable(reached(&both)), zxid(2), "the change comes first, by itself");
+    assert_eq!(spans.commit(zxid(2)), Some(new));
+    assert_eq!(spans.pending(), None);
+    assert_eq!(spans.committable(reached(&[(3, 3), (4, 3), (5, 3)])), zxid(2), "it was proposed while both counted");
+    spans.propose(zxid(4), None);
+    assert_eq!(spans.committable(reached(&[(1, 3), (3, 4), (4, 4)])), zxid(4), "and the new one alone counts again");
+    assert_eq!(spans.committable(reached(&[(3, 4), (4, 4)])), zxid(2), "but not before what came earlier");
+}
+
+#[test]
+#[should_panic(expected = "one reconfiguration after the other")]
+fn a_second_reconfiguration_waits() {
+    let mut spans = Spans::begin(Zxid(0), config(Zxid(0), &[1]));
+    spans.propose(zxid(1), Some(config(zxid(1), &[1, 2])));
+    spans.propose(zxid(2), Some(config(zxid(2), &[1, 2, 3])));
+}
+
+#[test]
+#[should_panic(expected = "a reconfiguration before")]
+fn nothing_is_committed_over_a_reconfiguration() {
+    let mut spans = Spans::begin(Zxid(0), config(Zxid(0), &[1]));
+    spans.propose(zxid(1), Some(config(zxid(1), &[1, 2])));
+    spans.propose(zxid(2), None);
+    spans.commit(zxid(2));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Propose,
+    /// The voters of the configuration to come, as bits.
+    Reconfigure(u8),
+    /// A server has more of what is proposed, this share of it in sixteenths.
+    Reach(i64, i64),
+    /// So much of what can be committed is, in sixteenths.
+    Commit(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => Just(Step::Propose),
+        1 => (1u8..1 << SERVERS).prop_map(Step::Reconfigure),
+        6 => (0..SERVERS, 0..=16i64).prop_map(|(server, share)| Step::Reach(server, share)),
+        3 => (0..=16i64).prop_map(Step::Commit),
+    ]
+}
+
+/// The definition: every proposal has the configurations that applied when it was made.
+struct Model {
+    /// By counter, beginning with 1.
+    proposals: Vec<Vec<Arc<Config>>>,
+    applicable: Vec<Arc<Config>>,
+    pending: Option<i64>,
+    committed: i64,
+    reached: BTreeMap<i64, i64>,
+}
+
+impl Model {
+    fn reached(&self, server: ServerId) -> Option<Zxid> {
+        self.reached.get(&server.0).map(|counter| zxid(*counter))
+    }
+
+    fn committable(&self) -> i64 {
+        let has_quorum = |counter: i64| {
+            let configs = &self.proposals[counter as usize - 1];
+            let has = |server: ServerId| self.reached.get(&server.0).is_some_and(|reached| *reached >= counter);
+            configs.iter().all(|config| config.quorum().is_quorum(has))
+        };
+        let last = self.pending.unwrap_or(self.proposals.len() as i64);
+        (self.committed + 1..=last).take_while(|counter| has_quorum(*counter)).last().unwrap_or(self.committed)
+    }
+
+    fn propose(&mut self, change: Option<Arc<Config>>) -> Zxid {
+        if change.is_some() {
+            self.pending = Some(self.proposals.len() as i64 + 1);
+            self.applicable.extend(change);
+        }
+        self.proposals.push(self.applicable.clone());
+        zxid(self.proposals.len() as i64)
+    }
+
+    fn commit(&mut self, counter: i64) -> Option<Arc<Config>> {
+        self.committed = counter;
+        self.pending.take_if(|pending| *pending == counter)?;
+        self.applicable.remove(0);
+        self.applicable.first().cloned()
+    }
+
+    fn step(&mut self, spans: &mut Spans, step: &Step) {
+        match *step {
+            Step::Reconfigure(bits) if self.pending.is_none() => {
+                let voters: Vec<i64> = (0..SERVERS).filter(|server| bits & 1 << server != 0).collect();
+                let change = config(zxid(self.proposals.len() as i64 + 1), &voters);
+                spans.propose(self.propose(Some(change.clone())), Some(change));
+            }
+            Step::Propose | Step::Reconfigure(_) => spans.propose(self.propose(None), None),
+            Step::Reach(server, share) => {
+                let counter = self.proposals.len() as i64 * share / 16;
+                let reached = self.reached.entry(server).or_insert(counter);
+                *reached = counter.max(*reached);
+            }
+            Step::Commit(share) => {
+                let counter = self.committed + (self.committable() - self.committed) * share / 16;
+                if counter > 0 {
+                    assert_eq!(spans.commit(zxid(counter)), self.commit(counter));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_may_be_committed_is_what_the_rule_says_of_each_proposal(
+        voters in 1u8..1 << SERVERS,
+        steps in prop::collection::vec(step(), 1..80),
+    ) {
+        let voters: Vec<i64> = (0..SERVERS).filter(|server| voters & 1 << server != 0).collect();
+        let first = config(Zxid(0), &voters);
+        let mut spans = Spans::begin(zxid(0), first.clone());
+        let (proposals, reached) = (Vec::new(), BTreeMap::new());
+        let mut model = Model { proposals, applicable: vec![first], pending: None, committed: 0, reached };
+        for step in &steps {
+            model.step(&mut spans, step);
+            prop_assert_eq!(spans.committable(|server| model.reached(server)), zxid(model.committable()));
+            prop_assert_eq!(spans.committed(), zxid(model.committed));
+            prop_assert_eq!(spans.proposed(), zxid(model.proposals.len() as i64));
+            prop_assert_eq!(spans.pending(), model.pending.map(zxid));
+        }
+    }
+}
