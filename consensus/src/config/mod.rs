@@ -1,49 +1,20 @@
 //! A configuration: who belongs to the ensemble, and how quorums are counted.
 
 mod configs;
+mod malformed;
+mod member;
 mod text;
 
 pub use self::configs::Configs;
+pub use self::malformed::Malformed;
+pub use self::member::{HostPort, Member, PeerAddress, PeerType, ServerLine};
+pub use self::text::TextError;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 
 use crate::quorum::QuorumSystem;
 use crate::{ServerId, Zxid};
-
-/// What part a server was given in the ensemble.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum PeerType {
-    /// One that votes, if it is in the configuration.
-    Participant,
-    Observer,
-}
-
-/// A host, as it was written, and a port.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct HostPort {
-    /// A name or an address; an IPv6 address without its brackets.
-    pub host: Box<str>,
-    pub port: u16,
-}
-
-/// Where other servers reach a member: one of its addresses.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct PeerAddress {
-    pub quorum: HostPort,
-    pub election: HostPort,
-}
-
-/// A `server.N` line.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Member {
-    pub peer_type: PeerType,
-    /// At least one.
-    pub addresses: Vec<PeerAddress>,
-    /// Where clients reach it, if the line says that.
-    pub client: Option<HostPort>,
-}
 
 /// A member list with its version. Two of one version are the same.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,6 +36,15 @@ impl Config {
         assert!(participants.map(|(server, _)| *server).eq(quorum.voters()), "the participants vote, and nobody else");
         let text = text::write(version, &members, &quorum).into_boxed_str();
         Config { version, members, quorum, text }
+    }
+
+    /// Reads a [text](Config::text), or one in which a server's line has any form that `zoo.cfg` allows.
+    pub fn parse(text: &str) -> Result<Config, TextError> {
+        let text::Parts { version, members, quorum } = text::parse(text)?;
+        let config = Config::new(version, members, quorum);
+        // What is written in one form may be longer than what was read.
+        text::check_length(&config.text)?;
+        Ok(config)
     }
 
     /// The same members under another version.
