@@ -1,5 +1,7 @@
 //! The client listener: `clientPortAddress` and `clientPort`, or what the member list says about this server.
 
+use paddock_consensus::config::HostPort;
+
 use super::assembly::{Assembly, BYTE_ORDER_MARK, Text};
 use super::error::ConfigError;
 use super::membership::{self, Member};
@@ -36,7 +38,7 @@ impl Assembly<'_> {
         if let Some(member) = &member {
             let remark = format!("{}: the only server is served standalone; its quorum ports stay closed", member.key);
             self.settings.warn(&member.place, remark);
-            if member.secure_client {
+            if member.line.secure_client.is_some() {
                 self.settings.without_effect(&member.place, &member.key, missing("TLS for the secure client port"));
             }
         }
@@ -55,19 +57,21 @@ impl Assembly<'_> {
         }
     }
 
-    /// The `server.N` lines of a dynamic file, which holds members and nothing else.
+    /// The `server.N` lines of a dynamic file, which holds members, what they count for, and the version of all that.
     fn dynamic_entries(&mut self, file: &Path) -> Result<Vec<Written>, ConfigError> {
         let Text { mut entries, mark, .. } = self.outside.text(file)?;
         if let Some(place) = mark {
             self.settings.warn(&place, BYTE_ORDER_MARK.to_owned());
         }
         let is_member = |name: &str| ["server.", "group.", "weight."].iter().any(|prefix| name.starts_with(prefix));
-        if let Some(strange) = entries.iter().find(|entry| !is_member(&entry.name)) {
+        if let Some(strange) = entries.iter().find(|entry| !is_member(&entry.name) && entry.name != "version") {
             return Err(ConfigError::Refused {
                 place: strange.place.clone(),
                 key: shown(&strange.name),
-                problem: "a dynamic file holds only server.N, group.N and weight.N; move the line to the static file"
-                    .to_owned(),
+                problem:
+                    "a dynamic file holds only server.N, group.N, weight.N and version; move the line to the static \
+                          file"
+                        .to_owned(),
             });
         }
         entries.retain(|entry| entry.name.starts_with("server."));
@@ -82,7 +86,8 @@ impl Assembly<'_> {
         data_dir: &Path,
     ) -> Result<SocketAddr, ConfigError> {
         let fixed = self.fixed_address()?;
-        let Some((member, (host, port))) = member.and_then(|member| Some((member, member.client.as_ref()?))) else {
+        let listener = member.and_then(|member| Some((member, member.line.member.client.as_ref()?)));
+        let Some((member, HostPort { host, port })) = listener else {
             return fixed.map(|(address, _)| address).ok_or_else(|| self.missing_port());
         };
         if let Some(id) = server_id.filter(|id| *id != member.id) {
@@ -92,10 +97,7 @@ impl Assembly<'_> {
                 .map(|(address, _)| address)
                 .ok_or_else(|| ConfigError::ServerId { file: data_dir.join("myid"), problem });
         }
-        let mut listed = match host {
-            Some(host) => self.resolve(&member.place, &member.key, host)?,
-            None => UNSPECIFIED,
-        };
+        let mut listed = self.resolve(&member.place, &member.key, host)?;
         listed.set_port(*port);
         match fixed {
             Some((fixed, place))
@@ -237,7 +239,7 @@ mod tests {
             ("clientPort=2182\nserver.1=h:1:2", None, None, "0.0.0.0:2182"),
             ("clientPort=2183\nserver.1=h:1:2;2182", None, Some("4"), "0.0.0.0:2183"),
             (DYNAMIC, Some(alone), None, "0.0.0.0:2182"),
-            (DYNAMIC, Some("server.1=h:1:2;5\nserver.1=h:1:2;6\nweight.1=1"), None, "0.0.0.0:6"),
+            (DYNAMIC, Some("server.1=h:1:2;5\nserver.1=h:1:2;6\nweight.1=1\nversion=100000002"), None, "0.0.0.0:6"),
         ] {
             let (address, _) = serve(lines, dynamic, myid).unwrap_or_else(|error| panic!("{lines:?}: {error}"));
             assert_eq!(address, expected, "{lines:?} {dynamic:?} {myid:?}");

@@ -1,74 +1,43 @@
 //! The member list: `server.N` lines, in the file or in its dynamic file.
 //!
-//! ```text
-//! server.<id>=<address>[|<address>...][;[<host>:]<clientPort>][;[<host>:]<securePort>]
-//! <address> is <host>:<quorumPort>:<electionPort>[:<role>]
-//! ```
-//!
 //! This version serves standalone. A list is judged as ZooKeeper judges it (no voter, one voter, observers without
 //! voters), and one that makes an ensemble is refused.
 
+use paddock_consensus::config::{Malformed, PeerType, ServerLine};
+
 use super::error::ConfigError;
 use super::place::Place;
-use super::value::{Kind, Notation, Value, shown};
 
-/// A `server.N` line: what a server that stands alone can use of it.
+/// A `server.N` line, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     pub id: i64,
-    pub observer: bool,
-    /// Host and port of the plain client listener; no host means every address.
-    pub client: Option<(Option<String>, u16)>,
-    /// There is a port for TLS clients too.
-    pub secure_client: bool,
+    pub line: ServerLine,
     pub place: Place,
     /// `server.N` as it was written.
     pub key: String,
 }
 
-const FORM: &str = "host:quorumPort:electionPort[:role][;[host:]clientPort], such as 10.0.0.1:2888:3888;2181";
-
-/// Addresses of one server in one line.
-const MOST_ADDRESSES: usize = 64;
-
 impl Member {
     /// `key` is `server.N`. `several_addresses` is the setting `multiAddress.enabled`.
     pub fn parse(place: &Place, key: &str, value: &str, several_addresses: bool) -> Result<Self, ConfigError> {
-        let wrong = |problem: String, expected: &str| ConfigError::Value {
+        let wrong = |Malformed { problem, expected }| ConfigError::Value {
             place: place.clone(),
             key: key.to_owned(),
             problem,
-            expected: expected.to_owned(),
+            expected,
         };
-        let id = key.strip_prefix("server.").unwrap_or_default();
-        let id = match id.parse::<i64>() {
-            Ok(id) if id >= 0 => id,
-            _ => return Err(wrong(format!("{} is not a server id", shown(id)), "server.N with a whole number N")),
-        };
-        let mut parts = value.split(';');
-        let addresses: Vec<&str> = parts.next().unwrap_or_default().split('|').take(MOST_ADDRESSES + 1).collect();
-        if addresses.len() > MOST_ADDRESSES {
-            return Err(wrong(format!("the server has more than {MOST_ADDRESSES} addresses"), "fewer addresses"));
+        let id = ServerLine::server(key).map_err(wrong)?.0;
+        let line = ServerLine::parse(value).map_err(wrong)?;
+        if line.member.addresses.len() > 1 && !several_addresses {
+            let expected = "one address, or multiAddress.enabled=true".to_owned();
+            return Err(wrong(Malformed { problem: "the server has several addresses".to_owned(), expected }));
         }
-        if addresses.len() > 1 && !several_addresses {
-            let expected = "one address, or multiAddress.enabled=true";
-            return Err(wrong("the server has several addresses".to_owned(), expected));
-        }
-        let roles = addresses.iter().map(|address| role(address)).collect::<Result<Vec<_>, _>>();
-        let roles = roles.map_err(|problem| wrong(problem, FORM))?;
-        // An address that names no role leaves it to the others.
-        let mut named = roles.into_iter().flatten();
-        let observer = named.next().unwrap_or(false);
-        if named.any(|other| other != observer) {
-            return Err(wrong("the addresses have different roles".to_owned(), "the same role at each address"));
-        }
-        let client = listener(parts.next()).map_err(|problem| wrong(problem, FORM))?;
-        let secure = listener(parts.next()).map_err(|problem| wrong(problem, FORM))?;
-        if parts.next().is_some() {
-            return Err(wrong("there are more than two client listeners".to_owned(), FORM));
-        }
-        let secure_client = secure.is_some();
-        Ok(Self { id, observer, client, secure_client, place: place.clone(), key: key.to_owned() })
+        Ok(Self { id, line, place: place.clone(), key: key.to_owned() })
+    }
+
+    fn is_observer(&self) -> bool {
+        self.line.member.peer_type == PeerType::Observer
     }
 }
 
@@ -81,7 +50,7 @@ pub fn alone(
     let refuse = |place: &Place, key: &str, problem: String| {
         Err(ConfigError::Refused { place: place.clone(), key: key.to_owned(), problem })
     };
-    let (observers, mut voters): (Vec<_>, Vec<_>) = members.into_iter().partition(|member| member.observer);
+    let (observers, mut voters): (Vec<_>, Vec<_>) = members.into_iter().partition(Member::is_observer);
     if let (false, [], Some(place)) = (standalone_enabled, voters.as_slice(), standalone_place) {
         let problem =
             "without standalone mode a server.N line must name a participant; remove this line to serve alone";
@@ -107,58 +76,10 @@ pub fn alone(
     Ok(voters.pop())
 }
 
-/// `host:quorumPort:electionPort[:role]`: whether the role is observer, if it is named.
-fn role(address: &str) -> Result<Option<bool>, String> {
-    let (_, rest) = host(address)?;
-    let parts: Vec<&str> = rest.splitn(4, ':').collect();
-    let [quorum, election, role @ ..] = parts.as_slice() else {
-        return Err(format!("{} lacks a port", shown(address)));
-    };
-    if port(quorum)? == port(election)? {
-        return Err("the quorum port and the election port are the same".to_owned());
-    }
-    match role.first().map(|role| role.trim().to_ascii_lowercase()).as_deref() {
-        None => Ok(None),
-        Some("participant") => Ok(Some(false)),
-        Some("observer") => Ok(Some(true)),
-        Some(other) => Err(format!("{} is neither participant nor observer", shown(other))),
-    }
-}
-
-/// `[host:]port`; an empty text is no listener.
-fn listener(text: Option<&str>) -> Result<Option<(Option<String>, u16)>, String> {
-    match text {
-        None | Some("") => Ok(None),
-        Some(text) if !text.contains(':') => Ok(Some((None, port(text)?))),
-        Some(text) => {
-            let (host, rest) = host(text)?;
-            Ok(Some((Some(host.to_owned()), port(rest)?)))
-        }
-    }
-}
-
-/// Splits at the colon after the host; IPv6 addresses stand in brackets.
-fn host(text: &str) -> Result<(&str, &str), String> {
-    let split = match text.strip_prefix('[') {
-        Some(bracketed) => bracketed.split_once("]:"),
-        None => text.split_once(':'),
-    };
-    match split {
-        Some(("", _)) => Err(format!("{} lacks a host", shown(text))),
-        Some(split) => Ok(split),
-        None => Err(format!("{} lacks a port", shown(text))),
-    }
-}
-
-fn port(text: &str) -> Result<u16, String> {
-    match Kind::Port.parse(text, Notation::Decimal) {
-        Ok(Value::Number(port)) => Ok(u16::try_from(port).expect("the kind ends at 65535")),
-        _ => Err(format!("{} is not a port", shown(text))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use paddock_consensus::config::HostPort;
+
     use super::*;
 
     fn parse(key: &str, value: &str) -> Result<Member, ConfigError> {
@@ -167,19 +88,20 @@ mod tests {
 
     #[test]
     fn lines() {
-        let any = |port| Some((None, port));
-        let at = |host: &str, port| Some((Some(host.to_owned()), port));
+        let at = |host: &str, port| Some(HostPort { host: host.into(), port });
+        let any = |port| at("0.0.0.0", port);
         for (value, observer, client, secure_client) in [
             ("h:2888:3888", false, None, false),
             ("h:2888:3888:participant;2181", false, any(2181), false),
             ("h:2888:3888:OBSERVER;0.0.0.0:2181", true, at("0.0.0.0", 2181), false),
-            ("[::1]:2888:3888;[::2]:2181", false, at("::2", 2181), false),
+            ("[::1]:2888:3888;[::2]:2181", false, at("0:0:0:0:0:0:0:2", 2181), false),
             ("h:2888:3888;2181;2281", false, any(2181), true),
             ("h:2888:3888;;2281", false, None, true),
             ("a:1:2|b:1:2:observer|[::3]:3:4:observer;5", true, any(5), false),
         ] {
             let member = parse("server.7", value).unwrap_or_else(|error| panic!("{error}"));
-            let found = (member.id, member.observer, member.client, member.secure_client);
+            let is_observer = member.is_observer();
+            let found = (member.id, is_observer, member.line.member.client, member.line.secure_client.is_some());
             assert_eq!(found, (7, observer, client, secure_client), "{value}");
         }
     }
