@@ -87,9 +87,9 @@ impl Looking {
         }
     }
 
-    /// What this server tells of itself.
-    pub fn says(&self, at: &Standpoint<'_>) -> Notification {
-        Notification { state: ServerState::Looking, vote: self.proposal, round: *at.round, format: Format::Versioned }
+    /// What this server tells of itself in this round.
+    pub fn says(&self, round: i64) -> Notification {
+        Notification { state: ServerState::Looking, vote: self.proposal, round, format: Format::Versioned }
     }
 
     /// `config` is the configuration that came with it. One that is newer is written as the committed one, and
@@ -103,7 +103,7 @@ impl Looking {
         now: Ms,
         out: &mut Vec<Output>,
     ) -> Option<Decision> {
-        let answer = answer(&self.says(at), heard);
+        let answer = answer(&self.says(*at.round), heard);
         out.extend(answer.map(|answer| Output::Notify(from, answer)));
         self.adopt(at, config, out);
         if self.state == State::WritingConfig || from == at.me || !at.configs.is_voter(from) {
@@ -144,7 +144,7 @@ impl Looking {
         match event {
             Event::Up => {
                 self.unreachable.remove(&peer);
-                out.push(Output::Notify(peer, self.says(at)));
+                out.push(Output::Notify(peer, self.says(*at.round)));
             }
             Event::Refused if !at.connections.is_up(peer) => {
                 self.unreachable.insert(peer);
@@ -202,7 +202,7 @@ impl Looking {
     fn propose(&mut self, vote: Vote, at: &Standpoint<'_>, out: &mut Vec<Output>) {
         self.state = State::Voting;
         self.proposal = vote;
-        let says = self.says(at);
+        let says = self.says(*at.round);
         if at.proposes() && at.configs.is_voter(at.me) {
             self.votes.hear(at.me, says);
         }
@@ -263,12 +263,12 @@ impl Looking {
     }
 
     fn supporters(&self, at: &Standpoint<'_>) -> BTreeSet<ServerId> {
-        self.votes.supporters(&self.says(at), |_| true)
+        self.votes.supporters(&self.says(*at.round), |_| true)
     }
 
     /// Whoever is connected is told again, and whoever is not is dialled.
     fn repeat(&mut self, at: &mut Standpoint<'_>, now: Ms, out: &mut Vec<Output>) {
-        let says = self.says(at);
+        let says = self.says(*at.round);
         let connected = at.others().filter(|voter| at.connections.is_up(*voter));
         out.extend(connected.map(|voter| Output::Notify(voter, says)));
         self.dialled.clear();
