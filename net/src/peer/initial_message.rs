@@ -14,6 +14,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use paddock_consensus::ServerId;
+use paddock_consensus::config::HostPort;
 use paddock_engine::jute::{Write, wire_length};
 
 use super::arriving::{Arriving, Stop};
@@ -28,19 +29,11 @@ pub const BYTES_MAX: usize = 8 + 8 + 4 + ADDRESSES_MAX;
 /// What an observer that has no id of its own calls itself.
 pub const ANONYMOUS: ServerId = ServerId(i64::MAX);
 
-/// Where an election port is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Address<'a> {
-    /// A name, or an address without brackets.
-    pub host: &'a str,
-    pub port: u16,
-}
-
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct InitialMessage<'a> {
+pub struct InitialMessage {
     pub server: ServerId,
     /// Where it says it can be dialled, without wildcards.
-    pub addresses: Vec<Address<'a>>,
+    pub addresses: Vec<HostPort>,
 }
 
 /// An initial message that nobody can read. The connection must be closed.
@@ -54,9 +47,9 @@ pub enum BadInitialMessage {
     Addresses,
 }
 
-impl<'a> InitialMessage<'a> {
+impl InitialMessage {
     /// Reads one, and gives its length too, bytes.
-    pub fn read(bytes: &'a [u8]) -> Result<(InitialMessage<'a>, usize), Stop<BadInitialMessage>> {
+    pub fn read(bytes: &[u8]) -> Result<(InitialMessage, usize), Stop<BadInitialMessage>> {
         let mut arriving = Arriving::new(bytes);
         let server = match arriving.i64()? {
             V1 | V2 => ServerId(arriving.i64()?),
@@ -80,8 +73,8 @@ impl<'a> InitialMessage<'a> {
 ///
 /// # Errors
 /// If the addresses are longer than anybody reads, or there are none. Nothing is appended then.
-pub fn write(server: ServerId, addresses: &[Address<'_>], out: &mut Vec<u8>) -> Result<(), BadInitialMessage> {
-    let text = addresses.iter().map(Address::to_string).collect::<Vec<_>>().join("|");
+pub fn write(server: ServerId, addresses: &[HostPort], out: &mut Vec<u8>) -> Result<(), BadInitialMessage> {
+    let text = addresses.iter().map(text_of).collect::<Vec<_>>().join("|");
     if !(1..=ADDRESSES_MAX).contains(&text.len()) {
         return Err(BadInitialMessage::Length(wire_length(text.len())));
     }
@@ -92,45 +85,36 @@ pub fn write(server: ServerId, addresses: &[Address<'_>], out: &mut Vec<u8>) -> 
 }
 
 /// The addresses of a text, without wildcards; `None` if one of them is none.
-fn addresses(text: &str) -> Option<Vec<Address<'_>>> {
+fn addresses(text: &str) -> Option<Vec<HostPort>> {
     let mut addresses = Vec::new();
     for part in text.split('|') {
-        let address = Address::parse(part)?;
-        if !address.is_wildcard() {
+        let address = parse(part)?;
+        if !is_wildcard(&address) {
             addresses.push(address);
         }
     }
     Some(addresses)
 }
 
-impl<'a> Address<'a> {
-    /// `host:port`, where an IPv6 address is in brackets.
-    fn parse(text: &'a str) -> Option<Address<'a>> {
-        let (host, port) = text.rsplit_once(':')?;
-        let host = match host.strip_prefix('[') {
-            Some(host) => host.strip_suffix(']')?,
-            None if host.contains(':') => return None,
-            None => host,
-        };
-        let port = port.parse().ok()?;
-        (!host.is_empty()).then_some(Address { host, port })
-    }
-
-    /// Whether it is "all addresses", of either version, and in either's notation.
-    fn is_wildcard(&self) -> bool {
-        self.host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_unspecified())
-    }
+/// `host:port`, where an IPv6 address is in brackets.
+fn parse(text: &str) -> Option<HostPort> {
+    let (host, port) = text.rsplit_once(':')?;
+    let host = match host.strip_prefix('[') {
+        Some(host) => host.strip_suffix(']')?,
+        None if host.contains(':') => return None,
+        None => host,
+    };
+    let port = port.parse().ok()?;
+    (!host.is_empty()).then(|| HostPort { host: host.into(), port })
 }
 
-/// As it goes on the wire.
-impl fmt::Display for Address<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
+fn text_of(HostPort { host, port }: &HostPort) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// Whether it is "all addresses", of either version, and in either's notation.
+fn is_wildcard(address: &HostPort) -> bool {
+    address.host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_unspecified())
 }
 
 impl fmt::Display for BadInitialMessage {
@@ -148,14 +132,15 @@ impl fmt::Display for BadInitialMessage {
 #[cfg(test)]
 mod tests {
     use paddock_consensus::ServerId;
+    use paddock_consensus::config::HostPort;
     use proptest::prelude::*;
 
-    use super::{ADDRESSES_MAX, Address, BYTES_MAX, BadInitialMessage, InitialMessage, V1, V2, write};
+    use super::{ADDRESSES_MAX, BYTES_MAX, BadInitialMessage, InitialMessage, V1, V2, text_of, write};
     use crate::peer::arriving::{Incomplete, Stop};
     use crate::peer::incoming::Incoming;
 
-    fn at(host: &str, port: u16) -> Address<'_> {
-        Address { host, port }
+    fn at(host: &str, port: u16) -> HostPort {
+        HostPort { host: host.into(), port }
     }
 
     fn message(version: i64, server: i64, length: i32, text: &[u8]) -> Vec<u8> {
@@ -168,7 +153,7 @@ mod tests {
         match InitialMessage::read(&bytes) {
             Ok((message, length)) => {
                 assert_eq!(length, bytes.len());
-                Ok(message.addresses.iter().map(Address::to_string).collect())
+                Ok(message.addresses.iter().map(text_of).collect())
             }
             Err(Stop::Bad(bad)) => Err(bad),
             Err(Stop::Incomplete(incomplete)) => panic!("{incomplete:?}"),

@@ -4,6 +4,7 @@
 //! i32 protocol version, feature word
 //! ```
 
+use paddock_consensus::settings::Features;
 use paddock_engine::jute::{Malformed, Reader, Write};
 
 use super::feature_word;
@@ -12,7 +13,7 @@ use super::learner_info::PROTOCOL;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LeaderInfo {
     /// What it can beyond ZooKeeper.
-    pub features: u32,
+    pub features: Features,
 }
 
 impl LeaderInfo {
@@ -32,18 +33,19 @@ impl LeaderInfo {
 
 #[cfg(test)]
 mod tests {
+    use paddock_consensus::settings::Features;
     use paddock_engine::jute::Malformed;
 
     use super::LeaderInfo;
 
     #[test]
     fn features_stand_behind_the_protocol() {
-        for (features, bytes) in [(0, &b"\0\x01\0\0"[..]), (2, b"\0\x01\0\0PDK1\0\0\0\x02")] {
+        for (features, bytes) in [(Features(0), &b"\0\x01\0\0"[..]), (Features(2), b"\0\x01\0\0PDK1\0\0\0\x02")] {
             let mut out = Vec::new();
             LeaderInfo { features }.write(&mut out);
             assert_eq!((&out[..], LeaderInfo::read(Some(bytes))), (bytes, Ok(LeaderInfo { features })));
         }
-        assert_eq!(LeaderInfo::read(Some(b"\0\x01\0\0more")), Ok(LeaderInfo { features: 0 }));
+        assert_eq!(LeaderInfo::read(Some(b"\0\x01\0\0more")), Ok(LeaderInfo { features: Features(0) }));
     }
 
     #[test]

@@ -8,8 +8,9 @@
 
 use std::fmt;
 
+use paddock_consensus::settings::Features;
 use paddock_consensus::{ServerId, Zxid};
-use paddock_engine::jute::{Reader, Write};
+use paddock_engine::jute::{Malformed, Reader, Write};
 
 use super::feature_word;
 
@@ -20,9 +21,9 @@ pub const PROTOCOL: i32 = 0x10000;
 pub struct LearnerInfo {
     pub server: ServerId,
     /// The version of its committed configuration; 0 of a learner that does not say, which is one without reconfiguration.
-    pub config: Zxid,
+    pub config_version: Zxid,
     /// What it can beyond ZooKeeper.
-    pub features: u32,
+    pub features: Features,
 }
 
 /// A learner that does not know how an epoch is agreed upon. It must be closed.
@@ -42,15 +43,19 @@ impl LearnerInfo {
         let server = reader.i64().ok().map(ServerId);
         let protocol = server.and_then(|_| reader.i32().ok());
         let Some((server, PROTOCOL..)) = server.zip(protocol) else { return Err(TooOld { server, protocol }) };
-        let Ok(config) = reader.i64() else { return Ok(LearnerInfo { server, config: Zxid::ZERO, features: 0 }) };
-        Ok(LearnerInfo { server, config: Zxid(config), features: feature_word::read(reader.rest()) })
+        Ok(match reader.i64() {
+            Ok(version) => {
+                LearnerInfo { server, config_version: Zxid(version), features: feature_word::read(reader.rest()) }
+            }
+            Err(Malformed) => LearnerInfo { server, config_version: Zxid::ZERO, features: Features::default() },
+        })
     }
 
     /// Appends it.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.put_i64(self.server.0);
         out.put_i32(PROTOCOL);
-        out.put_i64(self.config.0);
+        out.put_i64(self.config_version.0);
         feature_word::write(self.features, out);
     }
 }
@@ -72,6 +77,7 @@ impl fmt::Display for TooOld {
 
 #[cfg(test)]
 mod tests {
+    use paddock_consensus::settings::Features;
     use paddock_consensus::{ServerId, Zxid};
     use proptest::prelude::*;
 
@@ -90,13 +96,13 @@ mod tests {
             let too_old = TooOld { server: Some(ServerId(2)), protocol: None };
             assert_eq!(LearnerInfo::read(Some(&FULL[..length])), Err(too_old));
         }
-        let info = LearnerInfo { server: ServerId(2), config: Zxid(0x5_0000_0009), features: 6 };
+        let info = LearnerInfo { server: ServerId(2), config_version: Zxid(0x5_0000_0009), features: Features(6) };
         for length in 12..20 {
             let read = LearnerInfo::read(Some(&FULL[..length]));
-            assert_eq!(read, Ok(LearnerInfo { config: Zxid::ZERO, features: 0, ..info }));
+            assert_eq!(read, Ok(LearnerInfo { config_version: Zxid::ZERO, features: Features(0), ..info }));
         }
         for length in 20..28 {
-            assert_eq!(LearnerInfo::read(Some(&FULL[..length])), Ok(LearnerInfo { features: 0, ..info }));
+            assert_eq!(LearnerInfo::read(Some(&FULL[..length])), Ok(LearnerInfo { features: Features(0), ..info }));
         }
         assert_eq!(LearnerInfo::read(Some(&FULL)), Ok(info));
         assert_eq!(LearnerInfo::read(Some(&[&FULL[..], b"more"].concat())), Ok(info));
@@ -119,7 +125,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back(server: i64, config: i64, features: u32) {
-            let info = LearnerInfo { server: ServerId(server), config: Zxid(config), features };
+            let info = LearnerInfo { server: ServerId(server), config_version: Zxid(config), features: Features(features) };
             let mut out = Vec::new();
             info.write(&mut out);
             prop_assert_eq!(out.len(), if features == 0 { 20 } else { 28 });

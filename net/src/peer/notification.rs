@@ -1,10 +1,10 @@
 //! Notifications: the votes that servers send each other on connections of the election port, each in a frame.
 //!
 //! ```text
-//! i32 state, i64 leader, i64 zxid, i64 round           28 bytes, before 3.4: the epoch is the zxid's
-//!     i64 epoch                                        36 bytes, 3.4.0 to 3.4.5: nobody takes it since 3.5
-//!     i64 epoch, i32 1                                 40 bytes, up to 3.4.14
-//!     i64 epoch, i32 2, i32 length, configuration      44 bytes and more, since 3.5
+//! i32 state, i64 leader, i64 zxid, i64 round           28 bytes, before 3.4: the peer epoch is the zxid's
+//!     i64 peer epoch                                   36 bytes, 3.4.0 to 3.4.5: nobody takes it since 3.5
+//!     i64 peer epoch, i32 1                            40 bytes, up to 3.4.14
+//!     i64 peer epoch, i32 2, i32 length, configuration 44 bytes and more, since 3.5
 //! ```
 //!
 //! The sender's id is not in it: it is the connection's. Which of these it is goes by its length alone, as in ZooKeeper.
@@ -12,6 +12,8 @@
 
 use std::fmt;
 
+use paddock_consensus::notification::{Format, Notification, ServerState};
+use paddock_consensus::vote::Vote;
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::jute::{Malformed, Reader, Write};
 
@@ -33,41 +35,6 @@ const WITH_VERSION_UNREAD: usize = 40;
 /// The version that has a configuration.
 const WITH_CONFIGURATION: i32 = 2;
 
-/// What the sender of a notification does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SenderState {
-    Looking,
-    Following,
-    Leading,
-    Observing,
-}
-
-/// What kind of server has sent a notification, as far as votes are compared by it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Format {
-    /// 3.4 and older: the epoch of an established leader is not to be relied on.
-    V0,
-    V1,
-    /// 3.5 and newer: has a configuration.
-    V2,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Notification<'a> {
-    pub state: SenderState,
-    /// Whom the sender votes for, or follows. A server that may not vote votes for the smallest number, also below.
-    pub leader: ServerId,
-    /// The last zxid of that leader.
-    pub zxid: Zxid,
-    /// The round of election, counted by the sender.
-    pub round: i64,
-    /// The epoch of that leader, with more bits than an epoch has: see `leader`.
-    pub epoch: i64,
-    pub format: Format,
-    /// The text of the sender's committed configuration.
-    pub configuration: Option<&'a [u8]>,
-}
-
 /// A notification that is passed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BadNotification {
@@ -88,39 +55,30 @@ pub fn read_frame(bytes: &[u8]) -> Result<(&[u8], usize), Stop<BadLength>> {
     Ok((payload, arriving.read()))
 }
 
-impl<'a> Notification<'a> {
-    /// Reads the payload of a frame.
-    pub fn read(payload: &'a [u8]) -> Result<Notification<'a>, BadNotification> {
-        let fields = Fields::read(payload).map_err(|Malformed| BadNotification::Length(payload.len()))?;
-        let configuration = fields.configuration()?;
-        let state = SenderState::of(fields.state).ok_or(BadNotification::State(fields.state))?;
-        Ok(Notification {
-            state,
-            leader: ServerId(fields.leader),
-            zxid: Zxid(fields.zxid),
-            round: fields.round,
-            epoch: fields.epoch,
-            format: Format::of(fields.version),
-            configuration,
-        })
-    }
+/// Reads the payload of a frame: a notification, and the text of the sender's committed configuration if it has one.
+pub fn read(payload: &[u8]) -> Result<(Notification, Option<&[u8]>), BadNotification> {
+    let fields = Fields::read(payload).map_err(|Malformed| BadNotification::Length(payload.len()))?;
+    let configuration = fields.configuration()?;
+    let state = ServerState::from_code(fields.state).ok_or(BadNotification::State(fields.state))?;
+    let vote = Vote { leader: ServerId(fields.leader), zxid: Zxid(fields.zxid), peer_epoch: fields.peer_epoch };
+    let format = if fields.version > 0 { Format::Versioned } else { Format::Unversioned };
+    Ok((Notification { state, vote, round: fields.round, format }, configuration))
 }
 
-/// Appends a notification in its frame. It has the newest format, whatever `format` says of `notification`.
+/// Appends a notification in its frame, in the newest layout, with the text of the committed configuration.
 ///
 /// # Errors
-/// If the configuration is longer than anybody reads. Nothing is appended then.
-pub fn write(notification: &Notification<'_>, out: &mut Vec<u8>) -> Result<(), BadNotification> {
-    let configuration = notification.configuration.unwrap_or_default();
+/// If the text is longer than anybody reads. Nothing is appended then.
+pub fn write(notification: &Notification, configuration: &[u8], out: &mut Vec<u8>) -> Result<(), BadNotification> {
     if configuration.len() > CONFIGURATION_MAX {
         return Err(BadNotification::Length(BEFORE_CONFIGURATION + configuration.len()));
     }
     let start = frame::begin(out);
-    out.put_i32(notification.state.number());
-    out.put_i64(notification.leader.0);
-    out.put_i64(notification.zxid.0);
+    out.put_i32(notification.state.code());
+    out.put_i64(notification.vote.leader.0);
+    out.put_i64(notification.vote.zxid.0);
     out.put_i64(notification.round);
-    out.put_i64(notification.epoch);
+    out.put_i64(notification.vote.peer_epoch);
     out.put_i32(WITH_CONFIGURATION);
     out.put_buffer(Some(configuration));
     frame::end(out, start);
@@ -133,7 +91,7 @@ struct Fields<'a> {
     leader: i64,
     zxid: i64,
     round: i64,
-    epoch: i64,
+    peer_epoch: i64,
     version: i32,
     /// What is behind the version.
     rest: Reader<'a>,
@@ -145,7 +103,7 @@ impl<'a> Fields<'a> {
     fn read(payload: &'a [u8]) -> Result<Fields<'a>, Malformed> {
         let mut rest = Reader::new(payload);
         let (state, leader, zxid, round) = (rest.i32()?, rest.i64()?, rest.i64()?, rest.i64()?);
-        let epoch = match payload.len() {
+        let peer_epoch = match payload.len() {
             WITHOUT_EPOCH => i64::from(Zxid(zxid).epoch().0),
             _ => rest.i64()?,
         };
@@ -153,7 +111,7 @@ impl<'a> Fields<'a> {
             WITHOUT_EPOCH | WITH_VERSION_UNREAD => 0,
             _ => rest.i32()?,
         };
-        Ok(Fields { state, leader, zxid, round, epoch, version, rest, length: payload.len() })
+        Ok(Fields { state, leader, zxid, round, peer_epoch, version, rest, length: payload.len() })
     }
 
     fn configuration(&self) -> Result<Option<&'a [u8]>, BadNotification> {
@@ -165,37 +123,6 @@ impl<'a> Fields<'a> {
         let claimed = rest.i32().map_err(|Malformed| cut_short)?;
         let length = usize::try_from(claimed).map_err(|_| BadNotification::Configuration(claimed))?;
         rest.rest().get(..length).map(Some).ok_or(BadNotification::Configuration(claimed))
-    }
-}
-
-impl SenderState {
-    fn of(number: i32) -> Option<SenderState> {
-        match number {
-            0 => Some(SenderState::Looking),
-            1 => Some(SenderState::Following),
-            2 => Some(SenderState::Leading),
-            3 => Some(SenderState::Observing),
-            _ => None,
-        }
-    }
-
-    fn number(self) -> i32 {
-        match self {
-            SenderState::Looking => 0,
-            SenderState::Following => 1,
-            SenderState::Leading => 2,
-            SenderState::Observing => 3,
-        }
-    }
-}
-
-impl Format {
-    fn of(version: i32) -> Format {
-        match version {
-            ..=0 => Format::V0,
-            1 => Format::V1,
-            2.. => Format::V2,
-        }
     }
 }
 
@@ -213,20 +140,27 @@ impl fmt::Display for BadNotification {
 
 #[cfg(test)]
 mod tests {
+    use paddock_consensus::notification::{Format, Notification, ServerState};
+    use paddock_consensus::vote::Vote;
     use paddock_consensus::{ServerId, Zxid};
     use paddock_engine::jute::Write as _;
     use proptest::prelude::*;
 
-    use super::{
-        BYTES_MAX, BadNotification, CONFIGURATION_MAX, FRAME_MAX, Format, Notification, SenderState, read_frame, write,
-    };
+    use super::{BYTES_MAX, BadNotification, CONFIGURATION_MAX, FRAME_MAX, read, read_frame, write};
     use crate::frame::BadLength;
     use crate::peer::arriving::{Incomplete, Stop};
     use crate::peer::incoming::Incoming;
 
     const CONFIGURATION: &[u8] = b"server.1=a:2888:3888:participant\nversion=0";
 
-    /// State 2, leader 3, zxid 0x500000007, round 9: what all have.
+    const NOTIFICATION: Notification = Notification {
+        state: ServerState::Leading,
+        vote: Vote { leader: ServerId(3), zxid: Zxid(0x5_0000_0007), peer_epoch: 6 },
+        round: 9,
+        format: Format::Versioned,
+    };
+
+    /// What all have: state, leader, zxid and round of that notification.
     fn oldest() -> Vec<u8> {
         b"\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\x05\0\0\0\x07\0\0\0\0\0\0\0\x09".to_vec()
     }
@@ -238,18 +172,6 @@ mod tests {
         bytes.put_i32(claimed);
         bytes.extend_from_slice(configuration);
         bytes
-    }
-
-    fn notification(configuration: Option<&[u8]>) -> Notification<'_> {
-        Notification {
-            state: SenderState::Leading,
-            leader: ServerId(3),
-            zxid: Zxid(0x5_0000_0007),
-            round: 9,
-            epoch: 6,
-            format: Format::V2,
-            configuration,
-        }
     }
 
     #[test]
@@ -264,42 +186,39 @@ mod tests {
             "0000002a",
         );
         let mut out = Vec::new();
-        write(&notification(Some(CONFIGURATION)), &mut out).unwrap();
+        write(&NOTIFICATION, CONFIGURATION, &mut out).unwrap();
         let payload = newest(2, 42, CONFIGURATION);
         assert_eq!(out, [&[0, 0, 0, 86][..], &payload].concat());
         let hex: String = payload[..44].iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, expected);
-        assert_eq!(Notification::read(&payload), Ok(notification(Some(CONFIGURATION))));
+        assert_eq!(read(&payload), Ok((NOTIFICATION, Some(CONFIGURATION))));
     }
 
     #[test]
     fn older_layouts_are_told_by_their_length() {
-        let before_epochs = oldest();
-        let expected = Notification { epoch: 5, format: Format::V0, ..notification(None) };
-        assert_eq!(Notification::read(&before_epochs), Ok(expected));
-        let with_version = &newest(1, 0, b"")[..40];
-        assert_eq!(Notification::read(with_version), Ok(Notification { epoch: 6, ..expected }));
+        let unversioned = Notification { format: Format::Unversioned, ..NOTIFICATION };
+        let vote = Vote { peer_epoch: 5, ..NOTIFICATION.vote };
+        assert_eq!(read(&oldest()), Ok((Notification { vote, ..unversioned }, None)));
+        assert_eq!(read(&newest(1, 0, b"")[..40]), Ok((unversioned, None)));
         for length in (0..28).chain(29..40) {
             let bytes = &newest(1, 0, b"")[..length];
-            assert_eq!(Notification::read(bytes), Err(BadNotification::Length(length)));
+            assert_eq!(read(bytes), Err(BadNotification::Length(length)));
         }
     }
 
     #[test]
     fn a_version_is_only_read_where_there_is_more() {
-        for (version, format) in [(i32::MIN, Format::V0), (-1, Format::V0), (0, Format::V0), (1, Format::V1)] {
+        let unversioned = [i32::MIN, -1, 0].map(|version| (version, Format::Unversioned));
+        for (version, format) in unversioned.into_iter().chain([(1, Format::Versioned)]) {
             for length in [41, 44, 50] {
                 let bytes = &newest(version, 77, b"......")[..length];
-                assert_eq!(Notification::read(bytes), Ok(Notification { format, ..notification(None) }));
+                assert_eq!(read(bytes), Ok((Notification { format, ..NOTIFICATION }, None)));
             }
         }
         for version in [2, 3, i32::MAX] {
-            let read = Notification::read(&newest(version, 0, b""))
-                .map(|read| (read.format, read.configuration.unwrap().len()));
-            assert_eq!(read, Ok((Format::V2, 0)));
+            assert_eq!(read(&newest(version, 0, b"")), Ok((NOTIFICATION, Some(&b""[..]))));
             for length in 41..44 {
-                let cut_short = Notification::read(&newest(version, 0, b"")[..length]).map(|_| ());
-                assert_eq!(cut_short, Err(BadNotification::Length(length)));
+                assert_eq!(read(&newest(version, 0, b"")[..length]), Err(BadNotification::Length(length)));
             }
         }
     }
@@ -307,20 +226,19 @@ mod tests {
     #[test]
     fn no_length_of_a_configuration_is_believed() {
         for claimed in [-1, -2, 43, i32::MAX, i32::MIN] {
-            let read = Notification::read(&newest(2, claimed, CONFIGURATION)).map(|_| ());
-            assert_eq!(read, Err(BadNotification::Configuration(claimed)));
+            assert_eq!(read(&newest(2, claimed, CONFIGURATION)), Err(BadNotification::Configuration(claimed)));
         }
         let bytes = newest(2, 8, CONFIGURATION);
-        assert_eq!(Notification::read(&bytes).unwrap().configuration, Some(&b"server.1"[..]), "the rest is ignored");
+        assert_eq!(read(&bytes), Ok((NOTIFICATION, Some(&b"server.1"[..]))), "the rest is ignored");
     }
 
     #[test]
     fn states_are_told_by_their_numbers() {
         let of = |state: i32| {
             let bytes = [&state.to_be_bytes()[..], &oldest()[4..]].concat();
-            Notification::read(&bytes).map(|read| read.state)
+            read(&bytes).map(|(notification, _)| notification.state)
         };
-        let states = [SenderState::Looking, SenderState::Following, SenderState::Leading, SenderState::Observing];
+        let states = [ServerState::Looking, ServerState::Following, ServerState::Leading, ServerState::Observing];
         assert_eq!([0, 1, 2, 3].map(of), states.map(Ok));
         for number in [-1, 4, i32::MIN, i32::MAX] {
             assert_eq!(of(number), Err(BadNotification::State(number)));
@@ -328,17 +246,11 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_may_not_vote_votes_for_the_smallest_number() {
-        let lowest = Notification {
-            state: SenderState::Looking,
-            leader: ServerId(i64::MIN),
-            zxid: Zxid(i64::MIN),
-            epoch: i64::MIN,
-            ..notification(Some(b""))
-        };
+    fn the_least_vote_goes_over_the_wire() {
+        let least = Notification { state: ServerState::Looking, vote: Vote::LEAST, ..NOTIFICATION };
         let mut out = Vec::new();
-        write(&lowest, &mut out).unwrap();
-        assert_eq!(Notification::read(&out[4..]), Ok(lowest));
+        write(&least, b"", &mut out).unwrap();
+        assert_eq!(read(&out[4..]), Ok((least, Some(&b""[..]))));
     }
 
     #[test]
@@ -355,20 +267,18 @@ mod tests {
     #[test]
     fn frames_come_whole_however_their_bytes_come() {
         let mut all = Vec::new();
-        write(&notification(Some(CONFIGURATION)), &mut all).unwrap();
-        write(&notification(Some(b"")), &mut all).unwrap();
+        write(&NOTIFICATION, CONFIGURATION, &mut all).unwrap();
+        write(&NOTIFICATION, b"", &mut all).unwrap();
         all.extend_from_slice(b"\0\0\0\x01?");
         for piece in [1, 3, all.len()] {
-            let (mut incoming, mut read) = (Incoming::new(BYTES_MAX), Vec::new());
+            let (mut incoming, mut found) = (Incoming::new(BYTES_MAX), Vec::new());
             for bytes in all.chunks(piece) {
                 incoming.extend(bytes);
                 while let Some(payload) = incoming.next(read_frame).unwrap() {
-                    read.push(
-                        Notification::read(payload).map(|notification| notification.configuration.unwrap().len()),
-                    );
+                    found.push(read(payload).map(|(_, configuration)| configuration.unwrap().len()));
                 }
             }
-            assert_eq!(read, [Ok(CONFIGURATION.len()), Ok(0), Err(BadNotification::Length(1))]);
+            assert_eq!(found, [Ok(CONFIGURATION.len()), Ok(0), Err(BadNotification::Length(1))]);
         }
     }
 
@@ -376,41 +286,39 @@ mod tests {
     fn what_nobody_reads_is_not_written() {
         let longest = vec![b'c'; CONFIGURATION_MAX + 1];
         let mut out = Vec::new();
-        let too_long = write(&notification(Some(&longest)), &mut out);
+        let too_long = write(&NOTIFICATION, &longest, &mut out);
         assert_eq!((too_long, out.len()), (Err(BadNotification::Length(FRAME_MAX + 1)), 0));
-        write(&notification(Some(&longest[1..])), &mut out).unwrap();
+        write(&NOTIFICATION, &longest[1..], &mut out).unwrap();
         assert_eq!(read_frame(&out).unwrap(), (&out[4..], BYTES_MAX));
-    }
-
-    fn states() -> impl Strategy<Value = SenderState> {
-        (0..4).prop_map(|number| SenderState::of(number).unwrap())
     }
 
     proptest! {
         #[test]
         fn what_is_written_reads_back(
-            state in states(),
-            (leader, zxid, round, epoch) in any::<(i64, i64, i64, i64)>(),
+            state in 0..4,
+            (leader, zxid, round, peer_epoch) in any::<(i64, i64, i64, i64)>(),
             configuration in prop::collection::vec(any::<u8>(), 0..200),
         ) {
-            let (leader, zxid, configuration) = (ServerId(leader), Zxid(zxid), Some(&configuration[..]));
-            let sent = Notification { state, leader, zxid, round, epoch, format: Format::V2, configuration };
+            let vote = Vote { leader: ServerId(leader), zxid: Zxid(zxid), peer_epoch };
+            let state = ServerState::from_code(state).unwrap();
+            let sent = Notification { state, vote, round, format: Format::Versioned };
             let mut out = Vec::new();
-            write(&sent, &mut out).unwrap();
+            write(&sent, &configuration, &mut out).unwrap();
             let (payload, length) = read_frame(&out).unwrap();
-            prop_assert_eq!((Notification::read(payload), length), (Ok(sent), out.len()));
+            prop_assert_eq!((read(payload), length), (Ok((sent, Some(&configuration[..]))), out.len()));
         }
 
         #[test]
-        fn whatever_comes_is_read_or_passed_over(payload in prop::collection::vec(prop_oneof![Just(0u8), Just(2), any::<u8>()], 0..90)) {
-            if let Ok(read) = Notification::read(&payload) {
+        fn whatever_comes_is_read_or_passed_over(
+            payload in prop::collection::vec(prop_oneof![Just(0u8), Just(2), any::<u8>()], 0..90),
+        ) {
+            if let Ok((notification, configuration)) = read(&payload) {
                 prop_assert!(payload.len() == 28 || payload.len() >= 40);
-                prop_assert_eq!(read.configuration.is_some(), read.format == Format::V2);
+                let configuration = configuration.unwrap_or_default();
                 let mut out = Vec::new();
-                write(&read, &mut out).unwrap();
-                let again = Notification::read(&out[4..]).unwrap();
-                prop_assert_eq!(again, Notification { format: Format::V2, configuration: again.configuration, ..read });
-                prop_assert_eq!(again.configuration, Some(read.configuration.unwrap_or_default()));
+                write(&notification, configuration, &mut out).unwrap();
+                let expected = Notification { format: Format::Versioned, ..notification };
+                prop_assert_eq!(read(&out[4..]), Ok((expected, Some(configuration))));
             }
         }
     }

@@ -19,19 +19,29 @@ pub struct Touch {
     pub timeout: i32,
 }
 
-/// The touches in their order. Without data there are none.
-///
-/// # Errors
-/// If the last one is not whole.
-pub fn read(data: Option<&[u8]>) -> Result<impl ExactSizeIterator<Item = Touch>, Malformed> {
-    let (touches, rest) = data.unwrap_or_default().as_chunks::<TOUCH>();
-    if !rest.is_empty() {
-        return Err(Malformed);
+/// The touches of an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Touches<'a>(&'a [[u8; TOUCH]]);
+
+impl<'a> Touches<'a> {
+    /// Without data there are none.
+    ///
+    /// # Errors
+    /// If the last one is not whole.
+    pub fn read(data: Option<&'a [u8]>) -> Result<Touches<'a>, Malformed> {
+        match data.unwrap_or_default().as_chunks() {
+            (touches, []) => Ok(Touches(touches)),
+            _ => Err(Malformed),
+        }
     }
-    Ok(touches.iter().map(|&[a, b, c, d, e, f, g, h, timeout @ ..]| Touch {
-        session: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
-        timeout: i32::from_be_bytes(timeout),
-    }))
+
+    /// In the order in which they came.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = Touch> + 'a {
+        self.0.iter().map(|&[a, b, c, d, e, f, g, h, timeout @ ..]| Touch {
+            session: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            timeout: i32::from_be_bytes(timeout),
+        })
+    }
 }
 
 impl Touch {
@@ -46,20 +56,20 @@ impl Touch {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{TOUCH, Touch, read};
+    use super::{TOUCH, Touch, Touches};
 
     #[test]
     fn touches_follow_each_other() {
         let bytes = b"\x01\0\0\0\0\0\0\x01\0\0\x10\x04\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\x05";
         let touches = [Touch { session: 0x0100_0000_0000_0001, timeout: 4100 }, Touch { session: -1, timeout: 5 }];
-        assert_eq!(read(Some(bytes)).unwrap().collect::<Vec<_>>(), touches);
-        assert_eq!((read(None).unwrap().len(), read(Some(&[])).unwrap().len()), (0, 0));
+        assert_eq!(Touches::read(Some(bytes)).unwrap().iter().collect::<Vec<_>>(), touches);
+        assert_eq!((Touches::read(None), Touches::read(Some(&[]))), (Ok(Touches(&[])), Ok(Touches(&[]))));
     }
 
     #[test]
     fn one_that_is_not_whole_is_refused() {
         for length in 0..40 {
-            assert_eq!(read(Some(&[0; 40][..length])).is_ok(), length % TOUCH == 0);
+            assert_eq!(Touches::read(Some(&[0; 40][..length])).is_ok(), length % TOUCH == 0);
         }
     }
 
@@ -70,7 +80,7 @@ mod tests {
             let mut out = Vec::new();
             touches.iter().for_each(|touch| touch.write(&mut out));
             prop_assert_eq!(out.len(), touches.len() * TOUCH);
-            prop_assert_eq!(read(Some(&out)).unwrap().collect::<Vec<_>>(), touches);
+            prop_assert_eq!(Touches::read(Some(&out)).unwrap().iter().collect::<Vec<_>>(), touches);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Packets of every type, byte for byte as ZooKeeper's source makes them: what it sends is read, and is written the same.
 
+use paddock_consensus::settings::Features;
 use paddock_consensus::{Epoch, ServerId, Zxid};
 use paddock_engine::acl::Id;
 use paddock_engine::request::opcode;
 
+use super::ack_epoch;
 use super::activation::Activation;
 use super::forwarded_request::ForwardedRequest;
 use super::leader_info::LeaderInfo;
@@ -12,7 +14,7 @@ use super::packet::{Packet, write_with, write_with_ids};
 use super::packet_type::PacketType;
 use super::proposal::Proposal;
 use super::revalidation::{Revalidation, RevalidationAnswer};
-use super::{ack_epoch, touches};
+use super::touches::Touches;
 
 const DATA_MAX: usize = 1 << 20;
 
@@ -63,14 +65,14 @@ fn packets_without_data() {
 #[test]
 fn packets_of_discovery() {
     let follower_info = bytes("0000000b 0000000400000000 00000014 0000000000000002 00010000 0000000000000000 ffffffff");
-    let info = LearnerInfo { server: ServerId(2), config: Zxid(0), features: 0 };
+    let info = LearnerInfo { server: ServerId(2), config_version: Zxid(0), features: Features(0) };
     let read = packet(&follower_info);
     assert_eq!((read.packet_type, read.zxid.epoch()), (PacketType::FollowerInfo, Epoch(4)));
     assert_eq!(LearnerInfo::read(read.data), Ok(info));
     assert!(is_written(PacketType::FollowerInfo, 4 << 32, |out| info.write(out), &follower_info));
 
     let observer_info = bytes("00000010 0000000400000000 00000014 0000000000000009 00010000 0000000100000003 ffffffff");
-    let info = LearnerInfo { server: ServerId(9), config: Zxid(0x1_0000_0003), features: 0 };
+    let info = LearnerInfo { server: ServerId(9), config_version: Zxid(0x1_0000_0003), features: Features(0) };
     let read = packet(&observer_info);
     assert_eq!((read.packet_type, LearnerInfo::read(read.data)), (PacketType::ObserverInfo, Ok(info)));
     assert!(is_written(PacketType::ObserverInfo, 4 << 32, |out| info.write(out), &observer_info));
@@ -78,8 +80,13 @@ fn packets_of_discovery() {
     let leader_info = bytes("00000011 0000000500000000 00000004 00010000 ffffffff");
     let read = packet(&leader_info);
     assert_eq!((read.packet_type, read.zxid.epoch()), (PacketType::LeaderInfo, Epoch(5)));
-    assert_eq!(LeaderInfo::read(read.data), Ok(LeaderInfo { features: 0 }));
-    assert!(is_written(PacketType::LeaderInfo, 5 << 32, |out| LeaderInfo { features: 0 }.write(out), &leader_info));
+    assert_eq!(LeaderInfo::read(read.data), Ok(LeaderInfo { features: Features(0) }));
+    assert!(is_written(
+        PacketType::LeaderInfo,
+        5 << 32,
+        |out| LeaderInfo { features: Features(0) }.write(out),
+        &leader_info
+    ));
 
     for (current, data) in [(Some(Epoch(4)), "00000004"), (None, "ffffffff")] {
         let ack = bytes(&format!("00000012 0000000400000007 00000004 {data} ffffffff"));
@@ -137,12 +144,12 @@ fn packets_that_activate_a_configuration() {
 fn packets_of_sessions() {
     let pong = bytes("00000005 0000000100000002 00000018 0200000000000001 00001388 0200000000000002 00007530 ffffffff");
     let read = packet(&pong);
-    let touches: Vec<_> = touches::read(read.data).expect("two are whole").collect();
+    let touches: Vec<_> = Touches::read(read.data).expect("two are whole").iter().collect();
     assert_eq!(touches.iter().map(|touch| touch.timeout).collect::<Vec<_>>(), [5000, 30_000]);
     let write = |out: &mut Vec<u8>| touches.iter().for_each(|touch| touch.write(out));
     assert!(is_written(PacketType::Ping, 0x1_0000_0002, write, &pong));
     let without_touches = bytes("00000005 0000000100000002 00000000 ffffffff");
-    assert_eq!(touches::read(packet(&without_touches).data).expect("none are whole").len(), 0);
+    assert_eq!(Touches::read(packet(&without_touches).data).expect("none is cut short").iter().len(), 0);
 
     let question = bytes("00000006 ffffffffffffffff 0000000c 0200000000000001 00007530 ffffffff");
     let revalidation = Revalidation { session: 0x0200_0000_0000_0001, timeout: 30_000 };

@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use paddock_consensus::Zxid;
+use paddock_consensus::settings::Features;
 use paddock_net::peer::leader_info::LeaderInfo;
 use paddock_net::peer::learner_info::LearnerInfo;
 
@@ -18,10 +19,13 @@ fuzz_target!(|data: &[u8]| {
         Ok(info) => {
             let mut out = Vec::new();
             info.write(&mut out);
-            let said = if info.features != 0 { WHOLE } else { FIELDS };
+            let said = if info.features != Features(0) { WHOLE } else { FIELDS };
             assert_eq!(out.len(), said);
             if data.len() < FIELDS {
-                assert_eq!((info.config, info.features, &out[..SERVER]), (Zxid::ZERO, 0, &data[..SERVER]));
+                assert_eq!(
+                    (info.config_version, info.features, &out[..SERVER]),
+                    (Zxid::ZERO, Features(0), &data[..SERVER])
+                );
             } else {
                 // The protocol may be a newer one.
                 assert_eq!((&out[..SERVER], &out[PROTOCOL..]), (&data[..SERVER], &data[PROTOCOL..said]));

@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use paddock_net::peer::ack_epoch;
 use paddock_net::peer::activation::Activation;
 use paddock_net::peer::arriving::Stop;
 use paddock_net::peer::forwarded_request::ForwardedRequest;
@@ -10,7 +11,7 @@ use paddock_net::peer::incoming::Incoming;
 use paddock_net::peer::packet::{BadPacket, Packet, bytes_max};
 use paddock_net::peer::proposal::Proposal;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
-use paddock_net::peer::{ack_epoch, touches};
+use paddock_net::peer::touches::Touches;
 
 const DATA_MAX: usize = 600;
 
@@ -74,9 +75,9 @@ fn data(packet: &Packet<'_>) {
         let last = data.map_or(0, |data| data[8]);
         assert_eq!(answer.is_valid, last != 0);
     }
-    if let Ok(touches) = touches::read(data.filter(|data| !data.is_empty())) {
+    if let Ok(touches) = Touches::read(data) {
         let mut out = Vec::new();
-        touches.for_each(|touch| touch.write(&mut out));
+        touches.iter().for_each(|touch| touch.write(&mut out));
         assert_eq!(out, data.unwrap_or_default());
     }
     if let Ok(proposal) = Proposal::read(packet.zxid, data) {
