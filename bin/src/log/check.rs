@@ -1,6 +1,6 @@
 //! `paddock log check`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use paddock_consensus::Zxid;
@@ -9,7 +9,8 @@ use paddock_engine::log::{self, FoundMilestone, LogError, Place};
 use paddock_engine::snapshot;
 use serde_json::json;
 
-use super::source::{End, Part, Source, existing, in_present};
+use super::given::{Directories, Given};
+use super::source::{End, Part, Source, existing};
 use super::{LogCommandError, PathArgs};
 use crate::answer::Answer;
 
@@ -17,9 +18,6 @@ use crate::answer::Answer;
 pub struct CheckArgs {
     #[command(flatten)]
     pub(super) log: PathArgs,
-    /// The dataDir of a Paddock's dataLogDir, if that is another directory.
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
 }
 
 /// What was read.
@@ -31,7 +29,7 @@ struct Counts {
 }
 
 pub fn run(arguments: &CheckArgs, answer: &mut Answer) -> Result<(), LogCommandError> {
-    let data_dir = arguments.data_dir.as_deref();
+    let data_dir = arguments.log.data_dir.as_deref();
     data_dir.map_or(Ok(()), existing)?;
     let source = Source::find(&arguments.log.place, data_dir)?;
     let mut counts = Counts::default();
@@ -70,7 +68,7 @@ pub fn run(arguments: &CheckArgs, answer: &mut Answer) -> Result<(), LogCommandE
 /// Sees that nothing is missing of a log, as far as what is beside it can tell.
 fn missing(source: &Source, dir: &Path, data_dir: Option<&Path>, last: Zxid) -> Result<(), LogCommandError> {
     let Source::Paddock(_) = source else { return Ok(()) };
-    let (dir, data_dir) = in_present(dir, data_dir.unwrap_or(dir))?;
+    let Directories { dir, data_dir } = Directories::meant(&Given::new(dir), data_dir.map(Given::new).as_ref())?;
     let place = place(&dir, &data_dir)?;
     if !is_data_dir(&data_dir)? {
         return Err(LogCommandError::NothingTells { directory: data_dir, last });

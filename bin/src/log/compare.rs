@@ -16,12 +16,18 @@ use crate::answer::Answer;
 
 #[derive(Args)]
 pub struct CompareArgs {
-    /// A dataLogDir, Paddock's or ZooKeeper's, or one file of a log.
+    /// A dataLogDir, Paddock's or ZooKeeper's, the directory of one generation in it, or one file of a log.
     #[arg(value_name = "DIR|FILE")]
     left: PathBuf,
     /// Another one.
     #[arg(value_name = "DIR|FILE")]
     right: PathBuf,
+    /// The dataDir of the first, if that is another directory.
+    #[arg(long, value_name = "DIR")]
+    left_data_dir: Option<PathBuf>,
+    /// The dataDir of the other.
+    #[arg(long, value_name = "DIR")]
+    right_data_dir: Option<PathBuf>,
     /// Answer with JSON, one object a line.
     #[arg(long)]
     pub(super) json: bool,
@@ -32,7 +38,8 @@ type Hashes = BTreeMap<i64, u64>;
 
 /// Whether they are equal; where no transaction could be in both, they are not. Either may begin earlier or end later than the other: old files are purged, and servers stop.
 pub fn run(arguments: &CompareArgs, answer: &mut Answer) -> Result<bool, LogCommandError> {
-    let (left, right) = (Source::find(&arguments.left, None)?, Source::find(&arguments.right, None)?);
+    let left = Source::find(&arguments.left, arguments.left_data_dir.as_deref())?;
+    let right = Source::find(&arguments.right, arguments.right_data_dir.as_deref())?;
     let secret = RandomState::new();
     let (mut lefts, rights) = (hashes(&left, &secret)?, hashes(&right, &secret)?);
     let mut found = Differences::default();

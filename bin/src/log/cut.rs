@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use paddock_consensus::Zxid;
-use paddock_engine::generation::Generation;
 use paddock_engine::io::{DataDir, Files};
 use paddock_engine::zookeeper::FormatError;
 use paddock_engine::zookeeper::log::{Entry, LogReader};
 use paddock_engine::{log, snapshot};
 
 use super::check::{is_data_dir, place};
-use super::source::{Source, TXN_BYTES_MAX, existing, in_present};
+use super::given::{Directories, Given};
+use super::source::{Source, TXN_BYTES_MAX, existing};
 use super::{LogCommandError, parse_zxid};
 use crate::answer::Answer;
 use crate::node::foreign::foreign_data;
@@ -29,36 +29,6 @@ pub struct CutArgs {
     /// The last transaction that stays, decimal or 0x and hexadecimal.
     #[arg(long, value_name = "ZXID", value_parser = parse_zxid)]
     after: Zxid,
-}
-
-/// A path that was given. A server's messages name the directories of its generation, which may be gone.
-struct Given {
-    /// The `dataDir` or `dataLogDir`, or a file.
-    path: PathBuf,
-    /// The directory of a generation in that, if this was given.
-    generation: Option<PathBuf>,
-}
-
-impl Given {
-    fn new(path: &Path) -> Given {
-        // A generation's directory has other names too: a link, or `.` from inside.
-        let real = path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
-        let above = Generation::above(&real);
-        if above == real {
-            Given { path: path.to_owned(), generation: None }
-        } else {
-            Given { path: above.to_owned(), generation: Some(real) }
-        }
-    }
-
-    fn refuse_unless_present(&self, present: &Path) -> Result<(), LogCommandError> {
-        match &self.generation {
-            Some(directory) if directory != present => {
-                Err(LogCommandError::NotPresent { directory: directory.clone(), present: present.to_owned() })
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 pub fn run(arguments: &CutArgs, answer: &mut Answer) -> Result<(), LogCommandError> {
@@ -134,7 +104,7 @@ fn cut(log: &Given, data: Option<&Given>, after: Zxid, answer: &mut Answer) -> R
     let _data_lock = (!Files::Real.is_same_directory(dir, data_dir))
         .then(|| DataDir::open(&Files::Real, data_dir, false).map_err(LogCommandError::Directory))
         .transpose()?;
-    let (dir, data_dir) = in_present(dir, data_dir)?;
+    let Directories { dir, data_dir } = Directories::present(log, data)?;
     log.refuse_unless_present(&dir)?;
     data.map_or(Ok(()), |data| data.refuse_unless_present(&data_dir))?;
     if data.is_none() && !is_data_dir(&dir)? {
@@ -156,19 +126,26 @@ mod tests {
 
     use paddock_consensus::Zxid;
     use paddock_engine::database::{Database, Rules};
-    use paddock_engine::generation::NextGeneration;
+    use paddock_engine::generation::{FormerGenerations, NextGeneration, Succeeded};
     use paddock_engine::io::{DataDir, Files};
     use paddock_engine::log::{LogConfig, segment_count};
+    use paddock_engine::progress::Progress;
     use paddock_engine::tree::HashSeed;
 
     use super::{CutArgs, run};
     use crate::answer::Answer;
-    use crate::log::LogCommandError;
+    use crate::log::check::{self, CheckArgs};
     use crate::log::source::Source;
+    use crate::log::{LogCommandError, PathArgs};
 
     fn cut(place: &Path, data_dir: &Path, after: i64) -> Result<(), LogCommandError> {
         let (place, data_dir) = (place.to_owned(), Some(data_dir.to_owned()));
         run(&CutArgs { place, data_dir, after: Zxid(after) }, &mut Answer::new(true))
+    }
+
+    fn check(place: &Path, data_dir: Option<&Path>) -> Result<(), LogCommandError> {
+        let log = PathArgs { place: place.to_owned(), data_dir: data_dir.map(Path::to_owned), json: true };
+        check::run(&CheckArgs { log }, &mut Answer::new(true))
     }
 
     /// A server's messages name the directories of its generation, and its lock is of those around them.
@@ -182,7 +159,7 @@ mod tests {
         let seed = HashSeed([7; 16]);
         let config = LogConfig { data_dir: data.clone(), ..LogConfig::new(&logs) };
         let next = NextGeneration::begin(config, &mut Database::new(seed, Rules::default()), &seed).unwrap();
-        let (present, mut log) = next.succeed().unwrap();
+        let Succeeded { generation: present, mut log, .. } = next.succeed().unwrap();
         log.append(Zxid(1), |out| out.extend_from_slice(b"one"));
         log.append(Zxid(2), |out| out.extend_from_slice(b"two"));
         log.close().unwrap();
@@ -192,7 +169,11 @@ mod tests {
             |found: Result<Source, LogCommandError>| matches!(found, Ok(Source::Paddock(at)) if at == of_logs);
         assert!(is_found(Source::find(&logs, Some(&data))));
         assert!(is_found(Source::find(&of_logs, None)));
-        assert!(matches!(Source::find(&logs, None), Err(LogCommandError::Generation(_))));
+        assert!(is_found(Source::find(&of_logs, Some(&data))), "the dataDir is given as it is in the configuration");
+        assert!(is_found(Source::find(&logs, Some(&of_data))));
+        assert!(matches!(Source::find(&logs, None), Err(LogCommandError::WhichGeneration { .. })));
+        assert!(check(&of_logs, Some(&data)).is_ok() && check(&logs, Some(&data)).is_ok());
+        assert!(matches!(check(&of_logs, None), Err(LogCommandError::NothingTells { .. })));
 
         let lock = DataDir::open(&Files::Real, &data, false).unwrap();
         let (in_data, in_logs) = (dir.join("link"), of_logs.join("paddock-1/.."));
@@ -211,7 +192,8 @@ mod tests {
         std::fs::remove_dir_all(&of_logs).unwrap();
         cut(&of_logs, &of_data, 0).unwrap();
 
-        present.remove_others(&Files::Real, &data, &logs).unwrap();
+        let mut former = FormerGenerations::find(&Files::Real, &data, &logs, present).unwrap();
+        while former.work() == Progress::More {}
         assert!(of_data.join("paddock-1").exists() && !data.join("paddock-1").exists());
         std::fs::remove_dir_all(&dir).unwrap();
     }

@@ -9,6 +9,8 @@ use paddock_engine::generation::GenerationError;
 use paddock_engine::io::{DirError, advice};
 use paddock_engine::log::LogError;
 
+use crate::node::recovery::RecoveryError;
+
 /// Why a command on a log failed.
 #[derive(Debug)]
 pub enum LogCommandError {
@@ -46,6 +48,17 @@ pub enum LogCommandError {
     DataDirNeeded {
         directory: PathBuf,
     },
+    /// Generations in a `dataLogDir`, and only the `dataDir` says which one counts.
+    WhichGeneration {
+        directory: PathBuf,
+        /// The directory of one of them.
+        one: PathBuf,
+    },
+    /// There is no such generation, or nothing is left of its beginning.
+    NoGeneration {
+        directory: PathBuf,
+    },
+    Recovery(RecoveryError),
     /// The directory of a generation that does not count.
     NotPresent {
         directory: PathBuf,
@@ -102,6 +115,17 @@ impl fmt::Display for LogCommandError {
                  same directory again, if there is no other)",
                 directory.display()
             ),
+            LogCommandError::WhichGeneration { directory, one } => write!(
+                f,
+                "{} has generations, and only the dataDir says which one counts; give that with --data-dir, or the directory \
+                 of one, such as {}",
+                directory.display(),
+                one.display()
+            ),
+            LogCommandError::NoGeneration { directory } => {
+                write!(f, "{} holds no snapshot that a generation could begin with", directory.display())
+            }
+            LogCommandError::Recovery(error) => error.fmt(f),
             LogCommandError::NotPresent { directory, present } => write!(
                 f,
                 "{} does not count any more, or not yet; what counts is in {}: give that directory, if it is meant",

@@ -4,12 +4,15 @@
 //! |---|---|
 //! | `source` | where the transactions come from: a directory or a file of either kind |
 //! | `transaction` | a transaction as text and as JSON |
-//! | `check`, `show`, `summary`, `compare`, `cut` | the commands |
+//! | `given` | the directories that were given, and the generation that is meant |
+//! | `check`, `show`, `summary`, `compare`, `cut`, `generation` | the commands |
 
 mod check;
 mod compare;
 mod cut;
 mod error;
+mod generation;
+mod given;
 mod show;
 mod source;
 mod summary;
@@ -44,14 +47,20 @@ enum LogCommand {
     /// Remove every transaction after one, and go on without those that are missing. What was acknowledged after it is lost;
     /// keep a copy of the directories. Of a ZooKeeper's file a shorter copy is made.
     Cut(cut::CutArgs),
+    /// Tell what each generation of a dataDir holds and which one counts; or have one count that is whole, where the file that
+    /// says so is damaged.
+    Generation(generation::GenerationArgs),
 }
 
 /// Where a log is.
 #[derive(Args)]
 struct PathArgs {
-    /// A dataLogDir, Paddock's or ZooKeeper's, or one file of a log.
+    /// A dataLogDir, Paddock's or ZooKeeper's, the directory of one generation in it, or one file of a log.
     #[arg(value_name = "DIR|FILE")]
     place: PathBuf,
+    /// The dataDir of a Paddock's dataLogDir, if that is another directory.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Answer with JSON, one object a line.
     #[arg(long)]
     json: bool,
@@ -80,6 +89,7 @@ pub fn run(arguments: &LogArgs) -> Result<ExitCode, LogCommandError> {
         LogCommand::Summary(arguments) => arguments.log.json,
         LogCommand::Compare(arguments) => arguments.json,
         LogCommand::Cut(_) => false,
+        LogCommand::Generation(arguments) => arguments.json,
     };
     let mut answer = Answer::new(is_json);
     let done = match &arguments.command {
@@ -88,6 +98,7 @@ pub fn run(arguments: &LogArgs) -> Result<ExitCode, LogCommandError> {
         LogCommand::Summary(arguments) => summary::run(arguments, &mut answer).map(|()| true),
         LogCommand::Compare(arguments) => compare::run(arguments, &mut answer),
         LogCommand::Cut(arguments) => cut::run(arguments, &mut answer).map(|()| true),
+        LogCommand::Generation(arguments) => generation::run(arguments, &mut answer).map(|()| true),
     };
     // What was found before an error is told before it.
     answer.finish()?;

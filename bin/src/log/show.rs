@@ -28,7 +28,7 @@ pub struct ShowArgs {
 }
 
 pub fn run(arguments: &ShowArgs, answer: &mut Answer) -> Result<(), LogCommandError> {
-    let source = Source::find(&arguments.log.place, None)?;
+    let source = Source::find(&arguments.log.place, arguments.log.data_dir.as_deref())?;
     let mut acls = AclTable::default();
     let mut written = Ok(());
     let end = source.read(&mut |part| {

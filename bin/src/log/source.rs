@@ -12,6 +12,7 @@ use paddock_engine::zookeeper::log::LogReader;
 use paddock_engine::zookeeper::{FormatError, LogFile, VERSION_DIR, log as zookeeper_log};
 
 use super::LogCommandError;
+use super::given::{Directories, Given};
 use crate::answer::Answer;
 use crate::kind::{self, Kind};
 use crate::node::foreign::foreign_data;
@@ -65,11 +66,11 @@ pub enum End {
 }
 
 impl Source {
-    /// In a `dataDir` or a `dataLogDir` it is the log of the present generation, which the `dataDir` tells; without one the
-    /// directory has to tell itself.
+    /// In a directory it is the log of the generation that is meant: see [`Directories::meant`].
     pub fn find(path: &Path, data_dir: Option<&Path>) -> Result<Source, LogCommandError> {
         if path.is_dir() {
-            return Source::of_directory(&in_present(path, data_dir.unwrap_or(path))?.0);
+            let meant = Directories::meant(&Given::new(path), data_dir.map(Given::new).as_ref())?;
+            return Source::of_directory(&meant.dir);
         }
         let not_a_log = |why| LogCommandError::NotALog { file: path.to_owned(), why };
         match kind::of_file(path).map_err(|source| LogCommandError::Path { path: path.to_owned(), source })? {
@@ -219,12 +220,6 @@ impl Chain {
         self.last = zxid;
         Ok(())
     }
-}
-
-/// A `dataLogDir` and its `dataDir` in the present generation.
-pub fn in_present(dir: &Path, data_dir: &Path) -> Result<(PathBuf, PathBuf), LogCommandError> {
-    let present = Generation::present(&Files::Real, data_dir, dir).map_err(LogCommandError::Generation)?;
-    Ok((present.dir(dir), present.dir(data_dir)))
 }
 
 pub fn existing(dir: &Path) -> Result<(), LogCommandError> {

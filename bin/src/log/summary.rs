@@ -47,7 +47,7 @@ struct Summary {
 }
 
 pub fn run(arguments: &SummaryArgs, answer: &mut Answer) -> Result<(), LogCommandError> {
-    let source = Source::find(&arguments.log.place, None)?;
+    let source = Source::find(&arguments.log.place, arguments.log.data_dir.as_deref())?;
     let (mut summary, mut acls) = (Summary::default(), AclTable::default());
     let end = source.read(&mut |part| {
         if let Part::Transaction { zxid, bytes } = part {

@@ -37,7 +37,7 @@ use paddock_engine::admit::FRAME_MAX;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::conversion::Target;
 use paddock_engine::database::Rules;
-use paddock_engine::generation::Generation;
+use paddock_engine::generation::{FormerGenerations, Generation};
 use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
 use paddock_engine::log::{LogConfig, Method, log_dir};
 use paddock_engine::snapshot::snapshot_dir;
@@ -60,7 +60,7 @@ use conversion::{ConversionError, Converted};
 use convert_command::convert_command;
 use descriptors::{Descriptors, TooFew};
 use moment::Moment;
-use recovery::{Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present};
+use recovery::{Present, Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present};
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
@@ -153,8 +153,8 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
 
     convert_or_refuse(&files, config)?;
     let authority = authority(config);
-    let recovered = recover_present(log_config(config), rules(config, authority.clone()));
-    let (generation, recovered) = recovered.map_err(NodeError::Recovery)?;
+    let present = recover_present(log_config(config), rules(config, authority.clone()));
+    let Present { generation, recovered, former } = present.map_err(NodeError::Recovery)?;
     let config = &in_generation(config, generation);
     report_recovery(&recovered, began);
     tracing::info!(
@@ -165,7 +165,7 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     tracing::info!("log writes: {}", recovered.log.method());
 
     let files = FilesInPlace::new(data_dir.clone(), generation, recovered.snapshot);
-    let outcome = run(Opened { config, address, listener, authority, recovered, files, signals, descriptors });
+    let outcome = run(Opened { config, address, listener, authority, recovered, former, files, signals, descriptors });
     drop(log_dir);
     drop(data_dir);
     outcome
@@ -221,6 +221,7 @@ struct Opened<'a> {
     listener: TcpListener,
     authority: Authority,
     recovered: Recovered,
+    former: FormerGenerations,
     files: FilesInPlace,
     signals: &'a Signals,
     /// Open files that the process may have.
@@ -228,7 +229,7 @@ struct Opened<'a> {
 }
 
 fn run(opened: Opened<'_>) -> Result<(), NodeError> {
-    let Opened { config, address, listener, authority, recovered, files, signals, descriptors } = opened;
+    let Opened { config, address, listener, authority, recovered, former, files, signals, descriptors } = opened;
     let Recovered { mut database, log, found, .. } = recovered;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
     let replica_poll = Poll::new().map_err(setup("the replica's poll"))?;
@@ -254,6 +255,7 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
             data_dir: config.data_dir.clone(),
             retain: (!matches!(config.purge, Purge::Off)).then_some(config.snap_retain_count as usize),
         },
+        former,
         DrivenBy::Thread(replica_bell.clone()),
     )
     .map_err(setup("the snapshotter"))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::generation::{Generation, GenerationError};
+use paddock_engine::generation::{self, FormerGenerations, Generation, GenerationError};
 use paddock_engine::io::{Files, advice};
 use paddock_engine::log::{self, Entry, Log, LogConfig, LogError, Place, Recovery, Verdict};
 use paddock_engine::snapshot;
@@ -104,17 +104,29 @@ pub struct Recovered {
     pub snapshot: Option<Zxid>,
 }
 
-/// Recovers the state of the present generation, and removes what others have left. `log_config` has the `dataDir` and
-/// the `dataLogDir` themselves.
-pub fn recover_present(log_config: LogConfig, rules: Rules) -> Result<(Generation, Recovered), RecoveryError> {
+/// The present generation.
+pub struct Present {
+    pub generation: Generation,
+    pub recovered: Recovered,
+    /// What those before it have left, to be removed by and by.
+    pub former: FormerGenerations,
+}
+
+/// Recovers the state of the present generation, and makes way for the next one. `log_config` has the `dataDir` and the
+/// `dataLogDir` themselves.
+pub fn recover_present(log_config: LogConfig, rules: Rules) -> Result<Present, RecoveryError> {
     let LogConfig { files, data_dir, dir, .. } = log_config.clone();
     let generation = refuse_misplaced_present(&files, &data_dir, &dir)?;
     let (data, log) = (generation.dir(&data_dir), generation.dir(&dir));
     let recovered = recover(&data, LogConfig { data_dir: data.clone(), dir: log, ..log_config }, rules)?;
-    if let Err(error) = generation.remove_others(&files, &data_dir, &dir) {
-        tracing::warn!(%error, "not all of what was in place of {} before could be removed", data.display());
+    if let Err(error) = generation::make_way(&files, &data_dir, &dir, generation) {
+        tracing::warn!(%error, "what is in place of a generation after {} could not be put away", data.display());
     }
-    Ok((generation, recovered))
+    let former = FormerGenerations::find(&files, &data_dir, &dir, generation).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what was there before {} stays until the next start", data.display());
+        FormerGenerations::default()
+    });
+    Ok(Present { generation, recovered, former })
 }
 
 /// Recovers the state. Nothing is served before all of it is there. What lies in the wrong directory was refused before.
@@ -203,7 +215,7 @@ fn refuse_misplaced_data(files: &Files, data_dir: &Path, log_dir: &Path) -> Resu
 
 /// [`refuse_misplaced_data`] in the present generation of a `dataDir` and a `dataLogDir`, which is returned.
 pub fn refuse_misplaced_present(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<Generation, RecoveryError> {
-    let generation = Generation::present(files, data_dir, log_dir).map_err(RecoveryError::Generation)?;
+    let generation = generation::present(files, data_dir, log_dir).map_err(RecoveryError::Generation)?;
     refuse_misplaced_data(files, &generation.dir(data_dir), &generation.dir(log_dir))?;
     Ok(generation)
 }

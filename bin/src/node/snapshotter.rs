@@ -1,4 +1,4 @@
-//! The thread that takes snapshots, and when it is asked to.
+//! The thread that takes snapshots, and when it is asked to. What former generations have left it removes between them.
 
 use std::io;
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, Sender, TryRecvError, bounded};
 use paddock_consensus::Zxid;
+use paddock_engine::generation::FormerGenerations;
 use paddock_engine::progress::Progress;
 pub use paddock_engine::snapshot::{Done, Settings};
 use paddock_engine::snapshot::{HeldVersion, Taker};
@@ -85,7 +86,7 @@ pub struct Snapshotter {
 
 enum Driver {
     Thread(Thread),
-    Caller(Box<Taker>),
+    Caller { taker: Box<Taker>, former: FormerGenerations },
 }
 
 /// The thread, and the ways to and from it.
@@ -100,12 +101,12 @@ struct Thread {
 }
 
 impl Snapshotter {
-    /// Starts the thread if there is to be one.
-    pub fn start(settings: Settings, driven_by: DrivenBy) -> io::Result<Snapshotter> {
+    /// Starts the thread if there is to be one. It begins to remove what `former` generations have left.
+    pub fn start(settings: Settings, former: FormerGenerations, driven_by: DrivenBy) -> io::Result<Snapshotter> {
         let taker = Taker::new(settings);
         let driver = match driven_by {
-            DrivenBy::Thread(bell) => Driver::Thread(Thread::start(taker, bell)?),
-            DrivenBy::Caller => Driver::Caller(Box::new(taker)),
+            DrivenBy::Thread(bell) => Driver::Thread(Thread::start(taker, former, bell)?),
+            DrivenBy::Caller => Driver::Caller { taker: Box::new(taker), former },
         };
         Ok(Snapshotter { driver, awaited: None, is_busy: false })
     }
@@ -113,7 +114,10 @@ impl Snapshotter {
     /// Takes a step, where no thread does. The one that writes a version writes all of it, however large.
     pub fn work(&mut self, now: Instant) -> Progress {
         match &mut self.driver {
-            Driver::Caller(taker) => taker.work(now, &mut || true),
+            Driver::Caller { taker, former } => match taker.work(now, &mut || true) {
+                Progress::Waits { .. } if former.work() == Progress::More => Progress::More,
+                progress => progress,
+            },
             Driver::Thread(_) => Progress::Waits { until: None },
         }
     }
@@ -128,7 +132,7 @@ impl Snapshotter {
         let zxid = version.zxid;
         let is_taken = match &mut self.driver {
             Driver::Thread(thread) => thread.begin(version),
-            Driver::Caller(taker) => {
+            Driver::Caller { taker, .. } => {
                 taker.begin(version);
                 true
             }
@@ -145,9 +149,9 @@ impl Snapshotter {
         }
         match &mut self.driver {
             Driver::Thread(thread) => thread.note_kept(),
-            Driver::Caller(taker) if taker.waits_until_kept() => taker.note_kept(),
+            Driver::Caller { taker, .. } if taker.waits_until_kept() => taker.note_kept(),
             // The taker has not finished writing, and would not heed it: a later call tells it.
-            Driver::Caller(_) => return,
+            Driver::Caller { .. } => return,
         }
         self.awaited = None;
     }
@@ -158,7 +162,7 @@ impl Snapshotter {
         self.awaited = None;
         match &mut self.driver {
             Driver::Thread(thread) => thread.kept = None,
-            Driver::Caller(taker) => taker.give_up(),
+            Driver::Caller { taker, .. } => taker.give_up(),
         }
     }
 
@@ -166,7 +170,7 @@ impl Snapshotter {
     pub fn poll_done(&mut self) -> Option<Done> {
         let outcome = match &mut self.driver {
             Driver::Thread(thread) => thread.done.try_recv().ok(),
-            Driver::Caller(taker) => taker.take_outcome(),
+            Driver::Caller { taker, .. } => taker.take_outcome(),
         }?;
         self.is_busy = false;
         outcome
@@ -182,12 +186,12 @@ impl Snapshotter {
 }
 
 impl Thread {
-    fn start(taker: Taker, bell: Arc<Doorbell>) -> io::Result<Thread> {
+    fn start(taker: Taker, former: FormerGenerations, bell: Arc<Doorbell>) -> io::Result<Thread> {
         let (versions, take_versions) = bounded(1);
         let (done, take_done) = bounded(1);
         let stopping = Arc::new(AtomicBool::new(false));
         let is_stopping = Arc::clone(&stopping);
-        let run = move || drive(taker, &take_versions, &done, &bell, &is_stopping);
+        let run = move || drive(taker, former, &take_versions, &done, &bell, &is_stopping);
         let thread = std::thread::Builder::new().name("snapshotter".into()).spawn(run)?;
         Ok(Thread { versions: Some(versions), done: take_done, kept: None, stopping, thread: Some(thread) })
     }
@@ -222,13 +226,14 @@ impl Thread {
 /// The thread: writes the versions that it is given, and sends what has become of each.
 fn drive(
     mut taker: Taker,
+    mut former: FormerGenerations,
     versions: &Receiver<(HeldVersion, Receiver<()>)>,
     done: &Sender<Option<Done>>,
     bell: &Doorbell,
     stopping: &AtomicBool,
 ) {
     let go_on = &mut || !stopping.load(Ordering::Relaxed);
-    for (version, kept) in versions {
+    while let Some((version, kept)) = next_version(versions, &mut former, stopping) {
         taker.begin(version);
         // After the outcome is sent, the steps that are left only free the space of removed snapshots; the replica may trim
         // the log meanwhile.
@@ -255,6 +260,20 @@ fn drive(
     }
 }
 
+/// Waits for the next version; `None` at the end. Removes meanwhile what former generations have left: a version is held while
+/// it waits, so that it comes first, and a stop waits for none of it.
+fn next_version<T>(versions: &Receiver<T>, former: &mut FormerGenerations, stopping: &AtomicBool) -> Option<T> {
+    while !stopping.load(Ordering::Relaxed) {
+        match versions.try_recv() {
+            Ok(version) => return Some(version),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) if former.work() == Progress::More => {}
+            Err(TryRecvError::Empty) => break,
+        }
+    }
+    versions.recv().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -265,6 +284,7 @@ mod tests {
     use mio::{Events, Poll, Token};
     use paddock_consensus::Zxid;
     use paddock_engine::database::{Database, Rules};
+    use paddock_engine::generation::FormerGenerations;
     use paddock_engine::io::Files;
     use paddock_engine::io::simulated::FileSystem;
     use paddock_engine::progress::Progress;
@@ -282,7 +302,8 @@ mod tests {
         let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(1));
         let bell = Arc::new(Doorbell::new(poll.registry(), Token(7)).unwrap());
         let settings = Settings { files: Files::Real, data_dir: dir.clone(), retain: None };
-        let mut snapshotter = Snapshotter::start(settings, DrivenBy::Thread(bell.clone())).unwrap();
+        let mut snapshotter =
+            Snapshotter::start(settings, FormerGenerations::default(), DrivenBy::Thread(bell.clone())).unwrap();
         let mut database = Database::new(HashSeed([7; 16]), Rules::default());
         let tree = database.tree_mut();
         let sealed = tree.seal();
@@ -311,7 +332,7 @@ mod tests {
         let files = Files::Simulated(machine.clone());
         files.create_dir(Path::new("/data/paddock-1")).unwrap();
         let settings = Settings { files, data_dir: "/data".into(), retain: None };
-        let mut snapshotter = Snapshotter::start(settings, DrivenBy::Caller).unwrap();
+        let mut snapshotter = Snapshotter::start(settings, FormerGenerations::default(), DrivenBy::Caller).unwrap();
         let mut database = Database::new(HashSeed([7; 16]), Rules::default());
         let tree = database.tree_mut();
         let sealed = tree.seal();

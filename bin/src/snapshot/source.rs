@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 use paddock_engine::database::Rules;
-use paddock_engine::generation::Generation;
+use paddock_engine::generation;
 use paddock_engine::io::Files;
 use paddock_engine::tree::{ExtendedTypes, HashSeed, Tree};
 use paddock_engine::zookeeper::snapshot::ZxidDigest;
@@ -69,7 +69,7 @@ impl Source {
         let ours = match above {
             Some(above) => snapshot::list(&Files::Real, above),
             None => {
-                let present = Generation::present(&Files::Real, directory, directory);
+                let present = generation::present(&Files::Real, directory, directory);
                 let present = present.map_err(SnapshotCommandError::Generation)?;
                 snapshot::list(&Files::Real, &present.dir(directory))
             }

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use paddock::node::recovery::{Recovered, recover_present};
+use paddock::node::recovery::{Present, Recovered, recover_present};
 use paddock_consensus::Zxid;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::generation::{Generation, NextGeneration};
 use paddock_engine::io::Files;
 use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Moment, Operation, Seeded};
 use paddock_engine::log::{Log, LogConfig};
+use paddock_engine::progress::Progress;
 use paddock_engine::snapshot;
 
 use crate::history::{History, SEED};
@@ -70,8 +71,8 @@ impl Change {
 
     /// Lives the old history. The log is as it is open.
     fn live(&self) -> Log {
-        let (_, recovered) = recover_present(self.config.clone(), Rules::default()).expect("nothing is there");
-        let mut log = recovered.log;
+        let present = recover_present(self.config.clone(), Rules::default()).expect("nothing is there");
+        let mut log = present.recovered.log;
         append(&mut log, &self.old, 1..=OLD_LAST);
         let mut state = self.old.up_to(OLD_SNAPSHOT).state();
         let written = snapshot::write_state(&self.config.files, &self.config.data_dir, &mut state, &SEED);
@@ -85,17 +86,27 @@ impl Change {
         let next = NextGeneration::begin(self.config.clone(), &mut state, &SEED);
         let mut next = next.map_err(|error| error.to_string())?;
         append(next.log(), &self.new, self.snapshot + 1..=self.new.last());
-        next.succeed().map(|(_, log)| log).map_err(|error| error.to_string())
+        next.succeed().map(|succeeded| succeeded.log).map_err(|error| error.to_string())
     }
 
     fn recover(&self, machine: &FileSystem) -> Result<(Generation, Recovered), String> {
         let config = LogConfig { files: Files::Simulated(machine.clone()), ..self.config.clone() };
-        recover_present(config, Rules::default()).map_err(|error| error.to_string())
+        let present = recover_present(config, Rules::default()).map_err(|error| error.to_string())?;
+        let Present { generation, recovered, mut former } = present;
+        // While the present one is served.
+        while former.work() == Progress::More {}
+        Ok((generation, recovered))
     }
 
     /// Which of the two a start finds, with nothing of the other.
     fn start(&self, machine: &FileSystem) -> Result<(Found, Recovered), String> {
         let (generation, recovered) = self.recover(machine)?;
+        for directory in [&self.config.data_dir, &self.config.dir] {
+            let names = Files::Simulated(machine.clone()).list(directory).map_err(|error| error.to_string())?;
+            if let Some(name) = names.iter().find(|name| name.to_string_lossy().contains("aside")) {
+                return Err(format!("nobody has put {} back", name.display()));
+            }
+        }
         let (found, history) = match generation {
             Generation::FIRST => (Found::Old, &self.old),
             _ => (Found::New, &self.new),

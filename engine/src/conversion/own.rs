@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 
 use super::Conversion;
-use crate::generation::{Generation, GenerationError};
+use crate::generation::{self, Generation, GenerationError};
 use crate::io::{Files, advice};
 use crate::log::{self, Entry, FoundMilestone, LogError};
 use crate::snapshot;
@@ -55,7 +55,7 @@ impl Own {
     /// Looks into a `dataDir` and a `dataLogDir`. The log is read only where nothing else tells of a transaction. What a
     /// later generation has was brought by others, and is not what was converted here.
     pub fn find(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<Own, OwnError> {
-        if Generation::present(files, data_dir, log_dir).map_err(OwnError::Generation)? != Generation::FIRST {
+        if generation::present(files, data_dir, log_dir).map_err(OwnError::Generation)? != Generation::FIRST {
             return Ok(Own::Transactions(None));
         }
         let failed = |source| OwnError::Directory { path: snapshot::snapshot_dir(data_dir), source };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use paddock_consensus::Zxid;
 
 use super::segment_path::directory;
+use crate::generation::Generation;
 use crate::io::advice;
 
 /// Why the log cannot do what it was asked for. Cloneable, because a failed log gives the same answer for ever.
@@ -175,33 +176,44 @@ impl fmt::Display for LogError {
     }
 }
 
-/// The command that goes on with what is there up to a transaction.
-struct CutCommand<'a> {
+/// The directories that a person gives to a command: those around the generation, if the log is in one.
+struct Given<'a> {
     dir: &'a Path,
     data_dir: Option<&'a Path>,
-    after: Zxid,
 }
 
-impl fmt::Display for CutCommand<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`paddock log cut {} --after {}", self.dir.display(), self.after)?;
-        match self.data_dir {
-            Some(data_dir) => write!(f, " --data-dir {}`", data_dir.display()),
-            None => f.write_str("`"),
-        }
+impl<'a> Given<'a> {
+    fn new(dir: &'a Path, data_dir: Option<&'a Path>) -> Given<'a> {
+        let (dir, data_dir) = (Generation::above(dir), data_dir.map(Generation::above));
+        Given { dir, data_dir: data_dir.filter(|data_dir| *data_dir != dir) }
+    }
+
+    /// The option with the `dataDir`, where that is known to be another one.
+    fn data_dir_option(&self) -> String {
+        self.data_dir.map_or_else(String::new, |data_dir| format!(" --data-dir {}", data_dir.display()))
+    }
+
+    fn check_command(&self) -> String {
+        format!("`paddock log check {}{}`", self.dir.display(), self.data_dir_option())
+    }
+
+    /// The command that goes on with what is there up to a transaction.
+    fn cut_command(&self, after: Zxid) -> String {
+        format!("`paddock log cut {} --after {after}{}`", self.dir.display(), self.data_dir_option())
     }
 }
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Damage { dir, data_dir, file, offset, after, evidence } = self;
-        let command = CutCommand { dir, data_dir: data_dir.as_deref(), after: *after };
+        let given = Given::new(dir, data_dir.as_deref());
         write!(
             f,
             "the transaction log is damaged: {} at offset {offset}: {evidence}; the last good transaction is {after}. \
-             `paddock log check {}` shows the log; {command} drops everything later, acknowledged or not",
+             {} shows the log; {} drops everything later, acknowledged or not",
             file.display(),
-            dir.display(),
+            given.check_command(),
+            given.cut_command(*after)
         )
     }
 }
@@ -212,20 +224,20 @@ impl fmt::Display for Missing {
         write!(
             f,
             "transactions of the dataDir {} are missing from the log in the dataLogDir {}: {evidence}. ",
-            data_dir.display(),
-            dir.display()
+            Generation::above(data_dir).display(),
+            Generation::above(dir).display()
         )?;
         match was_in {
             Some(was_in) => write!(
                 f,
                 "The log was in {}: correct dataLogDir, or move the files {}/log.* to {}. ",
-                was_in.display(),
+                Generation::above(was_in).display(),
                 directory(was_in).display(),
                 directory(dir).display()
             )?,
             None => f.write_str("Bring back the files that are missing, or correct dataDir and dataLogDir. ")?,
         }
-        let command = CutCommand { dir, data_dir: Some(&**data_dir).filter(|data_dir| data_dir != dir), after: *after };
+        let command = Given::new(dir, Some(data_dir)).cut_command(*after);
         write!(
             f,
             "What there is ends with transaction {after}; {command} goes on with that and gives up everything later, \
@@ -242,5 +254,40 @@ impl std::error::Error for LogError {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paddock_consensus::Zxid;
+
+    use super::{Damage, LogError, Missing};
+
+    /// A person has given the directories above, and those are what the commands take.
+    #[test]
+    fn messages_name_the_directories_around_a_generation() {
+        let (data_dir, dir) = ("/data/paddock.generation.2".into(), "/log/paddock.generation.2".into());
+        let was_in = Some("/former/paddock.generation.2".into());
+        let missing = Missing { data_dir, dir, was_in, evidence: "it ends".to_owned(), after: Zxid(7) };
+        let text = LogError::Missing(Box::new(missing)).to_string();
+        assert!(
+            text.starts_with("transactions of the dataDir /data are missing from the log in the dataLogDir /log: ")
+        );
+        assert!(text.contains("The log was in /former: correct dataLogDir, or move the files "), "{text}");
+        assert!(text.contains("/former/paddock.generation.2/paddock-1/log.* to /log/paddock.generation.2/paddock-1. "));
+        assert!(text.contains("`paddock log cut /log --after 0x7 --data-dir /data`"), "{text}");
+
+        let damage = Damage {
+            dir: "/log/paddock.generation.2".into(),
+            data_dir: Some("/data/paddock.generation.2".into()),
+            file: "/log/paddock.generation.2/paddock-1/log.1".into(),
+            offset: 512,
+            after: Zxid(7),
+            evidence: "it is changed".to_owned(),
+        };
+        let text = LogError::Damaged(Box::new(damage)).to_string();
+        assert!(text.contains("/log/paddock.generation.2/paddock-1/log.1 at offset 512"), "{text}");
+        assert!(text.contains("`paddock log check /log --data-dir /data` shows the log"), "{text}");
+        assert!(text.contains("`paddock log cut /log --after 0x7 --data-dir /data`"), "{text}");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
-use paddock_engine::generation::Generation;
+use paddock_engine::generation::{Generation, GenerationFile};
 use paddock_engine::io::DataDir;
 use paddock_engine::log::{Log, milestone_path};
 use paddock_engine::snapshot::{snapshot_dir, snapshot_path};
@@ -80,7 +80,8 @@ impl FilesInPlace {
 
     /// A start needs the file that says which generation is present.
     fn keep_generation(&self) {
-        match self.generation.put_back(self.data_dir.files(), self.data_dir.path()) {
+        let file = GenerationFile { files: self.data_dir.files(), data_dir: self.data_dir.path() };
+        match file.put_back(self.generation) {
             Ok(None) => {}
             Ok(Some(file)) => {
                 let file = file.display();
@@ -140,7 +141,7 @@ mod tests {
     use std::time::Instant;
 
     use paddock_engine::database::{Database, Rules};
-    use paddock_engine::generation::{Generation, NextGeneration};
+    use paddock_engine::generation::{self, NextGeneration, Succeeded};
     use paddock_engine::io::{DataDir, Files};
     use paddock_engine::log::LogConfig;
     use paddock_engine::tree::HashSeed;
@@ -155,12 +156,12 @@ mod tests {
         let seed = HashSeed([7; 16]);
         let mut database = Database::new(seed, Rules::default());
         let next = NextGeneration::begin(LogConfig::new(&dir), &mut database, &seed).unwrap();
-        let (generation, mut log) = next.succeed().unwrap();
+        let Succeeded { generation, mut log, .. } = next.succeed().unwrap();
         let data_dir = Arc::new(DataDir::open(&Files::Real, &dir, false).unwrap());
         let mut files = FilesInPlace::new(data_dir, generation, None);
         std::fs::remove_file(dir.join("paddock.generation")).unwrap();
         files.look_after(&mut log, Instant::now()).unwrap();
-        assert_eq!(Generation::present(&Files::Real, &dir, &dir).unwrap(), generation);
+        assert_eq!(generation::present(&Files::Real, &dir, &dir).unwrap(), generation);
         log.close().unwrap();
         std::fs::remove_dir_all(&dir).unwrap();
     }

@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 use paddock_consensus::Zxid;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::generation::Generation;
+use paddock_engine::generation::{FormerGenerations, Generation};
 use paddock_engine::io::{DataDir, Files};
 use paddock_engine::jute::Write;
 use paddock_engine::log::{Entry, Log, LogConfig};
@@ -117,6 +117,7 @@ impl World {
             },
             snapshotter: Snapshotter::start(
                 snapshotter::Settings { files: Files::Real, data_dir: dir.0.clone(), retain: None },
+                FormerGenerations::default(),
                 DrivenBy::Thread(bell),
             )
             .unwrap(),
@@ -754,7 +755,7 @@ fn another_state_takes_the_place_of_the_present_one() {
 fn a_caller_has_a_snapshot_taken_step_by_step() {
     let mut world = World::with("caller", |parts| {
         let settings = snapshotter::Settings { files: Files::Real, data_dir: directory("caller"), retain: None };
-        parts.snapshotter = Snapshotter::start(settings, DrivenBy::Caller).unwrap();
+        parts.snapshotter = Snapshotter::start(settings, FormerGenerations::default(), DrivenBy::Caller).unwrap();
     });
     world.connect(FIRST);
     world.replica.snapshots.hurry();

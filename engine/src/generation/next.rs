@@ -1,0 +1,91 @@
+//! The generation after the present one: how it is made, and how it comes to count.
+
+use std::path::PathBuf;
+
+use super::error::{GenerationError, failed};
+use super::file::{GenerationFile, present};
+use super::number::Generation;
+use super::others::{FormerGenerations, make_way, places};
+use super::place::GenerationPlace;
+use crate::database::Database;
+use crate::io::Files;
+use crate::log::{Log, LogConfig};
+use crate::snapshot::{self, snapshot_dir};
+use crate::tree::HashSeed;
+
+/// The generation after the present one, as long as it does not count.
+pub struct NextGeneration {
+    files: Files,
+    data_dir: PathBuf,
+    log_dir: PathBuf,
+    generation: Generation,
+    log: Log,
+}
+
+/// The generation that counts from now on.
+pub struct Succeeded {
+    pub generation: Generation,
+    pub log: Log,
+    /// What is in place of nothing any more, once the log of the generation before is dropped.
+    pub former: FormerGenerations,
+}
+
+impl NextGeneration {
+    /// Makes the next generation: a snapshot of a state, and a log after that. `config` is as that of the first
+    /// generation, with the `dataDir` and the `dataLogDir` themselves. What the present generation has is not touched, and
+    /// its log may be open.
+    ///
+    /// # Panics
+    /// If something else holds a version of the state's tree, and as [`Log::open`].
+    pub fn begin(
+        config: LogConfig,
+        database: &mut Database,
+        seed: &HashSeed,
+    ) -> Result<NextGeneration, GenerationError> {
+        let (files, data_dir, log_dir) = (config.files.clone(), config.data_dir.clone(), config.dir.clone());
+        let present = present(&files, &data_dir, &log_dir)?;
+        GenerationFile { files: &files, data_dir: &data_dir }.write(present)?;
+        make_way(&files, &data_dir, &log_dir, present)?;
+        let generation = Generation(present.0 + 1);
+        for directory in places(&files, &data_dir, &log_dir) {
+            GenerationPlace::new(&files, generation, directory, &data_dir).begin()?;
+        }
+        let config = LogConfig { data_dir: generation.dir(&data_dir), dir: generation.dir(&log_dir), ..config };
+        let written = snapshot::write_state(&files, &config.data_dir, database, seed);
+        let published = written.and_then(|written| written.publish());
+        published.map_err(failed(&snapshot_dir(&config.data_dir)))?;
+        let log = Log::begin(config, database.last_zxid())?;
+        Ok(NextGeneration { files, data_dir, log_dir, generation, log })
+    }
+
+    /// The log of the next generation, for the transactions that come before it counts.
+    pub fn log(&mut self) -> &mut Log {
+        &mut self.log
+    }
+
+    /// Makes durable what the log has and what was appended to it, and this generation the present one.
+    ///
+    /// # Errors
+    /// [`Log`](GenerationError::Log): the former one is present. With any other it is not known, until the next start, which
+    /// of the two is.
+    pub fn succeed(mut self) -> Result<Succeeded, GenerationError> {
+        // Nothing of it is given up where space is short.
+        if self.log.is_filling() {
+            self.log.submit()?;
+        }
+        self.log.fence_durably()?;
+        let NextGeneration { files, data_dir, log_dir, generation, log } = self;
+        GenerationFile { files: &files, data_dir: &data_dir }.write(generation)?;
+        for directory in places(&files, &data_dir, &log_dir) {
+            if let Err(error) = GenerationPlace::new(&files, generation, directory, &data_dir).count() {
+                tracing::warn!(%error, "the present generation is marked as one that is not, until the next start");
+            }
+        }
+        let former = FormerGenerations::find(&files, &data_dir, &log_dir, generation);
+        let former = former.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what the former generation has left stays until the next start");
+            FormerGenerations::default()
+        });
+        Ok(Succeeded { generation, log, former })
+    }
+}
