@@ -5,12 +5,8 @@ use std::path::Path;
 
 use paddock_consensus::{Epoch, Zxid};
 
+use crate::epoch_files::{self, ACCEPTED, CURRENT, EpochError};
 use crate::io::Files;
-
-const ACCEPTED: &str = "acceptedEpoch";
-const CURRENT: &str = "currentEpoch";
-/// No epoch is longer, bytes.
-const TEXT_MAX: usize = 64;
 
 /// What the files say; `None` where one is not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -32,33 +28,26 @@ impl Epochs {
     /// # Errors
     /// Of the file system; `InvalidData` where there is no epoch in a file. Each names the file.
     pub fn read(files: &Files, directory: &Path) -> io::Result<Epochs> {
-        Ok(Epochs {
-            accepted: read_one(files, &directory.join(ACCEPTED))?,
-            current: read_one(files, &directory.join(CURRENT))?,
-        })
+        let read = |name: &str| epoch_files::read(files, &directory.join(name)).map_err(with_name);
+        Ok(Epochs { accepted: read(ACCEPTED)?, current: read(CURRENT)? })
     }
 
     /// Replaces the files, the accepted epoch first: it is never below the other.
     pub fn write(&self, files: &Files, directory: &Path) -> io::Result<()> {
         for (name, epoch) in [(ACCEPTED, self.accepted), (CURRENT, self.current)] {
-            if let Some(Epoch(number)) = epoch {
-                files.write_atomically(&directory.join(name), number.to_string().as_bytes())?;
+            if let Some(epoch) = epoch {
+                epoch_files::write(files, &directory.join(name), epoch)?;
             }
         }
         Ok(())
     }
 }
 
-/// The first line is a decimal number.
-fn read_one(files: &Files, path: &Path) -> io::Result<Option<Epoch>> {
-    let text = match files.read(path, TEXT_MAX) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
-    };
-    let number: Option<i32> = text.lines().next().and_then(|line| line.parse().ok());
-    match number.filter(|number| *number >= 0) {
-        Some(number) => Ok(Some(Epoch(number))),
-        None => Err(io::Error::new(ErrorKind::InvalidData, format!("{} has no epoch in it", path.display()))),
+fn with_name(error: EpochError) -> io::Error {
+    match error {
+        EpochError::Io { path, source } => io::Error::new(source.kind(), format!("{}: {source}", path.display())),
+        EpochError::Damaged { path } | EpochError::Fallen { path, .. } => {
+            io::Error::new(ErrorKind::InvalidData, format!("{} has no epoch in it", path.display()))
+        }
     }
 }
