@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use log_fixture::{Fresh, Group, Records, append, damaged, fill, groups, open, payload, settle};
-use paddock_consensus::Zxid;
+use paddock_consensus::{History, Zxid};
 use paddock_engine::io::Files;
 use paddock_engine::log::{Cut, Log, LogConfig, LogError, Method, Place, Verdict, cut_after, inspect};
 use proptest::prelude::*;
@@ -375,4 +375,62 @@ proptest! {
         let (_, _, replayed) = open(dir.config(), 0).unwrap();
         prop_assert!(replayed.is_empty());
     }
+}
+
+/// What the consensus of an ensemble is told of at a start.
+#[test]
+fn the_history_has_the_zxids_of_all_records_that_were_read() {
+    let epoch = |epoch: i64| epoch << 32;
+    let dir = Fresh::new();
+    let (mut log, recovery, _) = open(LogConfig { segment_bytes: 4096, ..dir.config() }, 0).unwrap();
+    assert_eq!(recovery.history, History::new(Zxid(0)));
+    let mut zxids: Vec<i64> = (1..=5).chain([epoch(1) + 1, epoch(1) + 2]).collect();
+    zxids.extend((1..=6).map(|counter| epoch(4) + counter));
+    for zxid in &zxids {
+        append(&mut log, *zxid, &payload(*zxid, 900));
+        settle(&mut log).unwrap();
+    }
+    log.close().unwrap();
+    assert!(dir.files().len() > 4);
+    let mut bases = Vec::new();
+    for after in [&[0], &zxids[..]].concat() {
+        let (log, recovery, _) = open(LogConfig { segment_bytes: 4096, ..dir.config() }, after).unwrap();
+        let history = recovery.history;
+        assert!(history.base() <= Zxid(after) && history.base() >= log.range().base, "{after:x}: {history:?}");
+        assert_eq!((history.last(), log.range().last), (recovery.last, recovery.last));
+        let above = zxids.iter().filter(|zxid| Zxid(**zxid) > history.base());
+        assert!(above.clone().all(|zxid| history.contains(Zxid(*zxid))), "{after:x}: {history:?}");
+        let counted: i64 = history.runs().map(|run| run.last.0 - run.first.0 + 1).sum();
+        assert_eq!(counted, above.count() as i64, "{after:x}: {history:?}");
+        bases.push(history.base());
+        log.close().unwrap();
+    }
+    bases.dedup();
+    assert!(bases.len() > 4, "only what is read for the replay is told: {bases:?}");
+
+    // The state of a leader that has just begun its epoch, and the first transaction after that.
+    let dir = Fresh::new();
+    let mut log = Log::begin(dir.config(), Zxid(epoch(7))).unwrap();
+    append(&mut log, epoch(7) + 1, b"first");
+    log.close().unwrap();
+    let (_, recovery, _) = open(dir.config(), epoch(7)).unwrap();
+    let mut history = History::new(Zxid(epoch(7)));
+    history.push(Zxid(epoch(7) + 1));
+    assert_eq!(recovery.history, history);
+}
+
+#[test]
+fn the_history_begins_behind_what_is_missing() {
+    let dir = Fresh::new();
+    let (mut log, ..) = open(dir.config(), 0).unwrap();
+    for zxid in [1, 2, 5, 6] {
+        append(&mut log, zxid, b"record");
+    }
+    log.close().unwrap();
+    let (log, recovery, _) = open(dir.config(), 0).unwrap();
+    assert_eq!((recovery.history.base(), recovery.history.last()), (Zxid(5), Zxid(6)));
+    log.close().unwrap();
+    // A snapshot has what is between, as one that came from elsewhere; the log goes on behind it.
+    let (_, recovery, _) = open(LogConfig { sync: false, ..dir.config() }, 9).unwrap();
+    assert_eq!(recovery.history, History::new(Zxid(9)));
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use paddock_consensus::Zxid;
+use paddock_consensus::{History, Zxid};
 
 use super::chain::{Link, new_log_id};
 use super::evidence::Evidence;
@@ -32,6 +32,9 @@ pub struct Recovery {
     /// The newest record that is known to have been durable before the last end. Later ones, the last few groups
     /// before a crash, may or may not have been acknowledged.
     pub certain: Zxid,
+    /// Of the records that were read, those without a gap behind them, up to `last`. Its base is at or before the snapshot's
+    /// zxid, and above the log's own [`base`](super::LogRange::base) where older segments were not read.
+    pub history: History,
     /// What was cut, and where a copy of it is, if one could be made.
     pub torn: Option<Torn>,
     pub torn_copy: Option<PathBuf>,
@@ -65,7 +68,15 @@ pub(super) fn recover(
     let segments = list(files, &directory)?;
     let scan = Scan::new(files, &config.dir, &segments, Some(after));
     let start = scan.start()?;
-    let mut replay = Replay { after, records: 0, certain: Certain::default(), read: Vec::new(), ahead, visit };
+    let mut replay = Replay {
+        after,
+        records: 0,
+        certain: Certain::default(),
+        history: History::new(after),
+        read: Vec::new(),
+        ahead,
+        visit,
+    };
     let scanned = scan.run(start, &mut |group| replay.group(group));
     let end = scanned.map_err(|error| error.of_data_dir(&config.data_dir))?;
 
@@ -87,6 +98,7 @@ pub(super) fn recover(
         records: replay.records,
         last: reached.zxid,
         certain: replay.certain.zxid.max(after).min(reached.zxid),
+        history: replay.history_up_to(reached.zxid),
         torn: end.torn,
         torn_copy,
     };
@@ -111,6 +123,7 @@ struct Replay<'v, 'a> {
     /// Records that were shown.
     records: u64,
     certain: Certain,
+    history: History,
     /// The segments that have been read so far.
     read: Vec<ReadSegment>,
     ahead: &'a mut Ahead<'v>,
@@ -156,13 +169,32 @@ impl Replay<'_, '_> {
         Ok(older.into_iter().collect())
     }
 
+    /// A snapshot may be newer than the log.
+    fn history_up_to(&mut self, last: Zxid) -> History {
+        if self.history.last() == last { self.history.clone() } else { History::new(last) }
+    }
+
+    /// Takes in the zxid of the next record, or makes it the base where transactions are missing before it.
+    fn note(&mut self, zxid: Zxid) {
+        if self.history.may_follow(zxid) {
+            self.history.push(zxid);
+        } else {
+            self.history = History::new(zxid);
+        }
+    }
+
     fn group(&mut self, group: &GoodGroup<'_>) -> Result<(), LogError> {
         let mut last = group.header.before;
+        if self.history.last() != last {
+            // It is the first, or a snapshot has what is between.
+            self.history = History::new(last);
+        }
         let (mut rest, mut records) = (group.body, Vec::with_capacity(AHEAD_MAX));
         loop {
             records.extend(std::iter::from_fn(|| format::read_record(&mut rest)).take(AHEAD_MAX));
             let Some(newest) = records.last() else { break };
             last = newest.zxid;
+            records.iter().for_each(|record| self.note(record.zxid));
             records.retain(|record| record.zxid > self.after);
             let payloads: Vec<&[u8]> = records.iter().map(|record| record.payload).collect();
             (self.ahead)(&payloads);
