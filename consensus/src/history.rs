@@ -70,6 +70,23 @@ impl History {
         }
     }
 
+    /// The oldest transaction after `zxid`; `None` if there is none, or if only the base is after it.
+    pub fn next_after(&self, zxid: Zxid) -> Option<Zxid> {
+        let place = self.runs.partition_point(|run| run.last <= zxid);
+        let run = self.runs.get(place)?;
+        (zxid >= self.base).then_some(if zxid < run.first { run.first } else { Zxid(zxid.0 + 1) })
+    }
+
+    /// The transactions after `from` and up to `to`, each epoch by itself.
+    pub fn between(&self, from: Zxid, to: Zxid) -> impl Iterator<Item = Run> {
+        let place = self.runs.partition_point(|run| run.last <= from);
+        let runs = self.runs.range(place..).copied().take_while(move |run| run.first <= to);
+        runs.map(move |run| Run {
+            first: if run.first <= from { Zxid(from.0 + 1) } else { run.first },
+            last: run.last.min(to),
+        })
+    }
+
     /// What comes after `last` goes.
     ///
     /// # Panics
@@ -130,7 +147,22 @@ mod tests {
             assert_eq!(history.contains(Zxid(zxid)), here.contains(&zxid), "{zxid:x}");
             let before = here.iter().rev().find(|one| **one < zxid).map(|one| Zxid(*one));
             assert_eq!(history.last_before(Zxid(zxid)), before, "{zxid:x}");
+            let after = here.iter().find(|one| **one > zxid).filter(|_| zxid >= here[0]).map(|one| Zxid(*one));
+            assert_eq!(history.next_after(Zxid(zxid)), after, "{zxid:x}");
         }
+    }
+
+    #[test]
+    fn a_part_is_told_by_epochs() {
+        let history = history(E1 + 2, &[E1 + 3, E1 + 4, E3 + 1, E3 + 2]);
+        let between = |from: i64, to: i64| -> Vec<(i64, i64)> {
+            history.between(Zxid(from), Zxid(to)).map(|run| (run.first.0, run.last.0)).collect()
+        };
+        assert_eq!(between(E1 + 2, E3 + 2), [(E1 + 3, E1 + 4), (E3 + 1, E3 + 2)]);
+        assert_eq!(between(E1 + 3, E3 + 1), [(E1 + 4, E1 + 4), (E3 + 1, E3 + 1)]);
+        assert_eq!(between(E1 + 4, E3 + 2), [(E3 + 1, E3 + 2)]);
+        assert_eq!(between(E3 + 1, E3 + 1), []);
+        assert_eq!(between(E3 + 2, E3 + 9), []);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub enum Unsettled {
     SnapshotAbove,
     /// What the stream brought is not a state.
     BadStream,
-    /// The state differs from the leader's at the same transaction.
+    /// The state differs from the leader's at the same transaction. Is not said of a state that was brought whole.
     DigestDiffers,
 }
 
@@ -108,10 +108,11 @@ pub enum Input<'a> {
     Written(Mark),
     /// Every transaction up to this one is in the log, durably.
     Durable(Zxid),
-    /// Answers [`Cut`](crate::Output::Cut), [`Replace`](crate::Output::Replace) at its end, and
-    /// [`Settle`](crate::Output::Settle): the history is durable, and ends here.
+    /// Answers [`Cut`](crate::Output::Cut) and [`Settle`](crate::Output::Settle): the history is durable, and ends here. At its
+    /// end it answers [`Replace`](crate::Output::Replace) too, where nothing is durable yet.
     Settled(Result<Zxid, Unsettled>),
-    /// A learner that broadcasts has applied a transaction, and its state is not the leader's.
+    /// A learner that serves has applied a transaction, and its state is not the leader's. Once in an epoch this ends the role;
+    /// after that it is taken no notice of.
     Diverged,
     /// Leader: the next transaction is in the buffer of the log, and goes to every link that has joined.
     Proposed {

@@ -48,6 +48,23 @@ pub enum FromMaster<'a> {
     Ping,
 }
 
+impl FromMaster<'_> {
+    /// The zxid of the packet; 0 if it has none.
+    pub fn zxid(&self) -> Zxid {
+        match *self {
+            FromMaster::LeaderInfo { epoch, .. } | FromMaster::NewLeader { epoch, .. } => Zxid::start_of(epoch),
+            FromMaster::Diff(zxid) | FromMaster::Trunc(zxid) | FromMaster::Snap(zxid) | FromMaster::Commit(zxid) => {
+                zxid
+            }
+            FromMaster::Proposal { zxid, .. }
+            | FromMaster::CommitAndActivate { zxid, .. }
+            | FromMaster::Inform { zxid }
+            | FromMaster::InformAndActivate { zxid, .. } => zxid,
+            FromMaster::UpToDate | FromMaster::Ping => Zxid::ZERO,
+        }
+    }
+}
+
 /// What comes to a leader, or to an observer master, from a learner. Requests, syncs and revalidations are the node's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FromLearner {

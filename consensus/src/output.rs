@@ -2,13 +2,14 @@
 //!
 //! The node performs the outputs of one step in their order, and all of them before the next step. What goes to one link
 //! keeps its order there; between links and disk there is none. [`Write`](Output::Write), [`Cut`](Output::Cut),
-//! [`Replace`](Output::Replace) and [`Settle`](Output::Settle) are answered by an input, and until it has come nothing is put
-//! out that rests on them.
+//! [`Replace`](Output::Replace) and [`Settle`](Output::Settle) are answered by an input each, also when the role that asked has
+//! ended meanwhile, and until it has come nothing is put out that rests on them. A server looks for a leader when all of them
+//! are answered and everything that was appended is durable.
 
 use alloc::sync::Arc;
 
 use crate::config::Config;
-use crate::input::{Fault, Link, Mark, Ticket};
+use crate::input::{Fault, Link, Mark, Ticket, Unsettled};
 use crate::message::Message;
 use crate::notification::Notification;
 use crate::plan::Plan;
@@ -36,6 +37,8 @@ pub enum Serve {
 pub enum Reason {
     /// This server looks for a leader again.
     RoleEnded,
+    /// This server stops. What was to be sent before goes out first; nothing does with any other reason.
+    Stopped,
     /// It sent what does not belong to the state of the link.
     Unexpected { state: &'static str, zxid: Zxid },
     /// It was silent for too long, or was too slow to acknowledge.
@@ -48,6 +51,12 @@ pub enum Reason {
     OldEpoch,
     /// The configuration gives this server another part.
     Reconfigured,
+    /// The history could not be made what the leader said.
+    Unsettled(Unsettled),
+    /// A state is not the leader's.
+    Diverged,
+    /// There are as many links as may be.
+    TooMany,
 }
 
 /// Why the process ends.
@@ -65,7 +74,8 @@ pub enum Output {
     Dial(ServerId),
     /// To this server, in place of one to it that is not sent yet.
     Notify(ServerId, Notification),
-    /// Opens the quorum port, or closes it.
+    /// Opens the quorum port, or closes it. A server that opens it may come to lead: its state is to be that of its whole
+    /// history from here on, and is not made public.
     Listen(bool),
     /// One attempt to connect to this server's quorum port.
     Connect(ServerId),
@@ -74,16 +84,21 @@ pub enum Output {
     Write(Mark),
     /// Learner: the proposal at hand goes to the log's buffer (or, while a whole state is taken, is kept for its log).
     Append(Zxid),
-    /// TRUNC: the durable history ends with this transaction from here on.
+    /// TRUNC: the durable history ends with this transaction from here on. Nothing more is read of the link until that is
+    /// answered. After a refusal the history is as it was.
     Cut(Zxid),
-    /// SNAP: from here on the bytes of the link are a whole state, until its signature has come.
+    /// SNAP: from here on the bytes of the link are a whole state, until its signature has come. The node gives the link up
+    /// when no bytes come for initLimit ticks. [`Become`](Output::Become) a server that looks drops what has come so far; it
+    /// is answered all the same, with whatever it has come to, and the history is as it was.
     Replace(Zxid),
-    /// NEWLEADER: whatever was appended or brought becomes durable.
+    /// NEWLEADER: whatever was appended or brought becomes durable. What came by SNAP and is committed by then is the state
+    /// with which the new history begins.
     Settle,
-    /// Everything up to this transaction is committed. A learner applies it, and makes it public once it serves. A leader
-    /// makes it public and tells its learners.
+    /// Everything up to this transaction is committed, or, as long as a learner does not serve, belongs to its leader's
+    /// history. A learner applies it, and makes it public once it serves. A leader makes it public and tells its learners.
     Commit(Zxid),
-    /// Leader: the first packet of the plan goes to this link, and then the history that the plan names.
+    /// Leader: the first packet of the plan goes to this link, and then the history that the plan names. The node gives the link
+    /// up when the learner takes nothing for initLimit ticks.
     Sync(Link, Plan),
     /// Leader: what is left of the history goes to this link in this moment, then, if it is no observer's, every proposal that
     /// is not committed; and from now on it is sent what all are sent.
@@ -93,6 +108,8 @@ pub enum Output {
     Confirmed(Ticket),
     /// It may not have.
     Lost(Ticket),
+    /// A leader may propose from the first time on that it becomes one, whether or not it serves; and no more once it was told
+    /// to [stop](crate::Input::Stop). Looking, a server has neither a link nor an attempt to connect to a leader any more.
     Become(Part, Serve),
     /// The change of the configuration is committed with the transaction at hand: `leader` is whom it names.
     Activate {
