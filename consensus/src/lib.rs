@@ -13,18 +13,29 @@ extern crate alloc;
 
 pub mod config;
 pub mod election;
+pub mod epochs;
 pub mod history;
 pub mod input;
+mod leading;
+mod learning;
+mod log;
 pub mod message;
+#[cfg_attr(not(mutants), doc(hidden))]
+pub mod mutants;
 pub mod notification;
 pub mod output;
+mod pause;
 pub mod plan;
 pub mod quorum;
 mod reign;
+mod search;
+mod server;
 pub mod settings;
 pub mod spans;
+mod step;
 pub mod summary;
 pub mod vote;
+pub mod zab;
 mod zxid;
 
 pub use history::History;
@@ -32,4 +43,5 @@ pub use input::Input;
 pub use output::Output;
 pub use reign::Reign;
 pub use spans::Spans;
+pub use zab::Zab;
 pub use zxid::{Epoch, ServerId, Zxid};

@@ -1,0 +1,122 @@
+//! A reign: what its leader proposes, and when that is committed.
+
+use alloc::sync::Arc;
+
+use super::confirm::Confirm;
+use super::link::{LearnerLink, State};
+use super::links::Links;
+use crate::config::Config;
+use crate::input::Mark;
+use crate::output::Output;
+use crate::settings::Ms;
+use crate::spans::Spans;
+use crate::step::{Over, Step};
+use crate::{Epoch, Zxid};
+
+/// From the moment on at which a quorum has the leader's history.
+#[derive(Clone, Debug)]
+pub(super) struct Broadcasting {
+    epoch: Epoch,
+    spans: Spans,
+    pub(super) confirm: Confirm,
+    /// When it is asked next whether a quorum follows.
+    check_at: Ms,
+}
+
+impl Broadcasting {
+    /// Everything that the leader has is committed by that.
+    pub(super) fn begin(epoch: Epoch, step: &mut Step<'_>) -> Broadcasting {
+        let last = step.server.log.history().last();
+        step.server.commit(last);
+        step.put(Output::Commit(last));
+        let config = enforce_last_seen(step);
+        let check_at = step.now.after(step.server.settings.tick);
+        Broadcasting { epoch, spans: Spans::begin(last, config), confirm: Confirm::default(), check_at }
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// # Panics
+    /// If it is not the next one of this epoch.
+    pub(super) fn propose(&mut self, zxid: Zxid, change: Option<&Arc<Config>>, step: &mut Step<'_>) {
+        assert_eq!(zxid.epoch(), self.epoch, "a leader proposes in its own epoch");
+        step.server.log.append(zxid);
+        self.spans.propose(zxid, change.cloned());
+        if let Some(config) = change {
+            step.server.see(zxid, config, step.out);
+        }
+    }
+
+    /// What a quorum has durable is committed. The leader's own disk is one of them, and may be the last. Behind the last
+    /// transaction of an epoch there is no other: the reign is over with it.
+    pub(super) fn commit(&mut self, links: &Links, step: &mut Step<'_>) -> Result<(), Over> {
+        loop {
+            let (me, own) = (step.server.me, step.server.acknowledgeable());
+            let reached = |voter| if voter == me { Some(own) } else { links.acknowledged(voter) };
+            let committable = self.spans.committable(reached);
+            if committable <= self.spans.committed() {
+                return Ok(());
+            }
+            let change = self.spans.commit(committable);
+            step.server.commit(committable);
+            step.put(Output::Commit(committable));
+            if let Some(config) = change {
+                step.put(Output::Write(Mark::Committed(config.clone())));
+                step.put(Output::Activate { config, leader: Some(me) });
+            }
+            if committable.next().is_none() {
+                return Err(Over::Look);
+            }
+        }
+    }
+
+    /// Whether every voter that is there has everything.
+    pub(super) fn is_handed_over(&self, links: &Links, step: &Step<'_>) -> bool {
+        let proposed = self.spans.proposed();
+        let mut voters = step.server.configs().voters();
+        self.spans.committed() == proposed
+            && voters.all(|voter| links.acknowledged(voter).is_none_or(|acknowledged| acknowledged >= proposed))
+    }
+
+    /// Whether a quorum follows, asked once in a tick.
+    pub(super) fn is_followed(&mut self, links: &Links, step: &Step<'_>) -> bool {
+        if step.now < self.check_at {
+            return true;
+        }
+        self.check_at = step.now.after(step.server.settings.tick);
+        links.are_quorum(step, LearnerLink::follows)
+    }
+
+    /// What was proposed last.
+    pub(super) fn proposed(&self) -> Zxid {
+        self.spans.proposed()
+    }
+
+    /// A PING is answered; whether one was to be.
+    pub(super) fn on_pong(open: &mut LearnerLink) -> bool {
+        match open.state() {
+            // Before UPTODATE nobody answers, and nothing is counted.
+            State::AwaitingStart(..) => true,
+            State::Live(learner, mut live) if live.pings.answered < live.pings.sent => {
+                live.pings.answered += 1;
+                open.set(State::Live(learner, live));
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A quorum has agreed on the configuration that was seen last when it took the leader's history. The one in force is returned.
+fn enforce_last_seen(step: &mut Step<'_>) -> Arc<Config> {
+    let configs = step.server.configs();
+    let (committed, last_seen) = (configs.committed.clone(), configs.last_seen.clone());
+    if !step.server.settings.reconfig_enabled || last_seen.version() <= committed.version() {
+        return committed;
+    }
+    step.put(Output::Write(Mark::Committed(last_seen.clone())));
+    step.put(Output::Activate { config: last_seen.clone(), leader: None });
+    last_seen
+}

@@ -1,0 +1,119 @@
+//! A leader's part in discovery: which epoch begins, and whether its history is the newest of a quorum's.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+
+use super::link::{LearnerLink, State};
+use super::links::Links;
+use crate::config::Configs;
+use crate::election::Decision;
+use crate::input::Mark;
+use crate::output::{HaltReason, Output};
+use crate::settings::Ms;
+use crate::step::{Over, Step};
+use crate::summary::Summary;
+use crate::{Epoch, ServerId, Zxid};
+
+/// Waits until a quorum has told which epoch it accepted last. The new one is above them all, and so nobody in a quorum ever
+/// promised it, or a later one, to another leader.
+#[derive(Clone, Debug)]
+pub(super) struct AwaitingInfo {
+    /// The one that would begin by what was told so far.
+    epoch: Epoch,
+    began: Ms,
+}
+
+impl AwaitingInfo {
+    pub(super) fn begin(step: &Step<'_>) -> Result<AwaitingInfo, Over> {
+        let next = step.server.epochs().accepted().next();
+        let epoch = next.ok_or(Over::Halt(HaltReason::EpochsExhausted))?;
+        Ok(AwaitingInfo { epoch, began: step.now })
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(super) fn until(&self, init_wait: Ms) -> Ms {
+        self.began.after(init_wait)
+    }
+
+    /// A learner, whether it votes or not, accepted this epoch last; whether there is one that could follow it.
+    pub(super) fn hear(&mut self, accepted: Epoch) -> bool {
+        let next = accepted.next();
+        self.epoch = next.map_or(self.epoch, |next| next.max(self.epoch));
+        next.is_some()
+    }
+
+    pub(super) fn has_quorum(links: &Links, step: &Step<'_>) -> bool {
+        links.are_quorum(step, |open| matches!(open.state(), State::AwaitingEpochQuorum(_)))
+    }
+
+    /// Whether those who elected this leader look for another one, and have for a while. The operator sets how long it waits
+    /// for them all the same.
+    pub(super) fn is_abandoned(&self, decision: &Decision, step: &Step<'_>) -> bool {
+        let waits = step.server.settings.epoch_wait_max;
+        waits.is_some_and(|wait| step.now.since(self.began) > wait) && !decision.is_supported(step.server.configs())
+    }
+}
+
+/// The epoch is known: it is written before anybody is told.
+///
+/// A configuration that only stands in files has no version. The first leader gives it one, so that a server which was started
+/// with another file cannot have a newer one.
+pub(super) fn write_accepted(epoch: Epoch, step: &mut Step<'_>) {
+    step.put(Output::Write(Mark::AcceptedEpoch(epoch)));
+    let Configs { committed, last_seen } = step.server.configs();
+    if committed.version() == Zxid::ZERO && last_seen.version() == Zxid::ZERO {
+        let begin = Zxid::start_of(epoch);
+        let stamped = Arc::new(last_seen.with_version(begin));
+        step.server.see(begin, &stamped, step.out);
+    }
+}
+
+/// Waits until a quorum has promised to follow. Elections are not trusted: each is compared once more.
+#[derive(Clone, Debug)]
+pub(super) struct AwaitingAckEpoch {
+    epoch: Epoch,
+    own: Summary,
+    began: Ms,
+    /// Those with a newer history, which this server must not lead.
+    newer: BTreeSet<ServerId>,
+}
+
+impl AwaitingAckEpoch {
+    pub(super) fn begin(epoch: Epoch, step: &Step<'_>) -> Result<AwaitingAckEpoch, Over> {
+        let own = step.server.summary().ok_or(Over::Look)?;
+        Ok(AwaitingAckEpoch { epoch, own, began: step.now, newer: BTreeSet::new() })
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(super) fn until(&self, init_wait: Ms) -> Ms {
+        self.began.after(init_wait)
+    }
+
+    /// Whether this learner's history is newer than the leader's.
+    pub(super) fn is_newer(&mut self, server: ServerId, current: Option<Epoch>, last: Zxid) -> bool {
+        let newer = current.is_some_and(|current_epoch| Summary { current_epoch, last } > self.own);
+        if newer {
+            self.newer.insert(server);
+        }
+        newer
+    }
+
+    /// Whether those who are not newer can be a quorum.
+    pub(super) fn can_lead(&self, step: &Step<'_>) -> bool {
+        step.server.configs().is_quorum(|voter| !self.newer.contains(&voter))
+    }
+
+    pub(super) fn has_quorum(links: &Links, step: &Step<'_>) -> bool {
+        let counts = |open: &LearnerLink| match open.state() {
+            State::AwaitingAckEpochQuorum(_, promise) => promise.counts,
+            _ => false,
+        };
+        links.are_quorum(step, counts)
+    }
+}

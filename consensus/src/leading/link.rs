@@ -1,0 +1,223 @@
+//! A leader's link to one learner.
+
+use crate::ServerId;
+use crate::Zxid;
+use crate::config::PeerType;
+use crate::settings::{Features, Ms, Settings};
+
+/// Who is at the other end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Learner {
+    pub(super) server: ServerId,
+    pub(super) peer_type: PeerType,
+    pub(super) features: Features,
+}
+
+impl Learner {
+    pub(super) fn observes(&self) -> bool {
+        self.peer_type == PeerType::Observer
+    }
+}
+
+/// How far a learner has come, named by what is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    AwaitingInfo,
+    /// The leader knows its epoch when a quorum has told theirs.
+    AwaitingEpochQuorum(Learner),
+    AwaitingAckEpoch(Learner),
+    /// The leader may lead when a quorum has promised to follow, with histories no newer than its own.
+    AwaitingAckEpochQuorum(Learner, Promise),
+    /// The history is on its way.
+    CatchingUp(Learner, Catching),
+    AwaitingNewLeaderAck(Learner, Joined),
+    /// The leader serves when a quorum has its history.
+    AwaitingStart(Learner, Zxid),
+    Live(Learner, Live),
+}
+
+/// What a learner said in ACKEPOCH.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Promise {
+    pub(super) last: Zxid,
+    /// Not of a learner that had promised this epoch before, or has no history.
+    pub(super) counts: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Catching {
+    /// Nothing can be sent between the bytes of a whole state.
+    pub(super) by_state: bool,
+}
+
+/// NEWLEADER has gone out, behind the history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Joined {
+    /// So much was sent as committed: it is what the acknowledgement of NEWLEADER stands for.
+    pub(super) covered: Zxid,
+    /// What was acknowledged before NEWLEADER. It counts for nothing before that is acknowledged too.
+    pub(super) early: Zxid,
+}
+
+/// It has the history, and serves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Live {
+    /// It has everything up to here, durably.
+    pub(super) acknowledged: Zxid,
+    pub(super) pings: Pings,
+    pub(super) lag: Lag,
+}
+
+/// PINGs since UPTODATE: each is answered once, in their order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pings {
+    pub(super) sent: u64,
+    pub(super) answered: u64,
+    /// So many answers prove that it followed when the syncs that are being confirmed had come.
+    pub(super) needed: u64,
+}
+
+/// Since when a learner has not acknowledged what was proposed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Lag {
+    None,
+    Of { proposed: Zxid, since: Ms },
+}
+
+/// One connection of the quorum port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct LearnerLink {
+    /// When the last packet came from the learner, or its present state began.
+    heard: Ms,
+    state: State,
+}
+
+impl LearnerLink {
+    pub(super) fn begin(now: Ms) -> LearnerLink {
+        LearnerLink { heard: now, state: State::AwaitingInfo }
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    /// It has come one further.
+    pub(super) fn enter(&mut self, state: State, now: Ms) {
+        *self = LearnerLink { heard: now, state };
+    }
+
+    /// What is known of it in the state that it is in.
+    pub(super) fn set(&mut self, state: State) {
+        self.state = state;
+    }
+
+    pub(super) fn hear(&mut self, now: Ms) {
+        self.heard = now;
+    }
+
+    /// `None` before it has told.
+    pub(super) fn learner(&self) -> Option<Learner> {
+        match self.state {
+            State::AwaitingInfo => None,
+            State::AwaitingEpochQuorum(learner)
+            | State::AwaitingAckEpoch(learner)
+            | State::AwaitingAckEpochQuorum(learner, _)
+            | State::CatchingUp(learner, _)
+            | State::AwaitingNewLeaderAck(learner, _)
+            | State::AwaitingStart(learner, _)
+            | State::Live(learner, _) => Some(learner),
+        }
+    }
+
+    /// When it has been silent for too long. No state in which the leader owes the next word has a deadline. While the history is on its
+    /// way, the node sees whether it is taken.
+    pub(super) fn deadline(&self, settings: &Settings) -> Option<Ms> {
+        match self.state {
+            State::AwaitingInfo | State::AwaitingAckEpoch(_) | State::AwaitingNewLeaderAck(..) => {
+                Some(self.heard.after(settings.init_wait()))
+            }
+            State::Live(..) => Some(self.heard.after(settings.sync_wait())),
+            State::AwaitingEpochQuorum(_)
+            | State::AwaitingAckEpochQuorum(..)
+            | State::CatchingUp(..)
+            | State::AwaitingStart(..) => None,
+        }
+    }
+
+    /// What it has durable of the history of this reign; `None` before it has acknowledged NEWLEADER.
+    pub(super) fn acknowledged(&self) -> Option<Zxid> {
+        match self.state {
+            State::AwaitingStart(_, acknowledged) | State::Live(_, Live { acknowledged, .. }) => Some(acknowledged),
+            _ => None,
+        }
+    }
+
+    /// Whether it follows: it has promised the epoch, and takes the history or has it.
+    pub(super) fn follows(&self) -> bool {
+        matches!(
+            self.state,
+            State::CatchingUp(..) | State::AwaitingNewLeaderAck(..) | State::AwaitingStart(..) | State::Live(..)
+        )
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self.state {
+            State::AwaitingInfo => "AwaitingInfo",
+            State::AwaitingEpochQuorum(_) => "AwaitingEpochQuorum",
+            State::AwaitingAckEpoch(_) => "AwaitingAckEpoch",
+            State::AwaitingAckEpochQuorum(..) => "AwaitingAckEpochQuorum",
+            State::CatchingUp(..) => "CatchingUp",
+            State::AwaitingNewLeaderAck(..) => "AwaitingNewLeaderAck",
+            State::AwaitingStart(..) => "AwaitingStart",
+            State::Live(..) => "Live",
+        }
+    }
+}
+
+impl Live {
+    /// From UPTODATE on. A sync that is being confirmed needs the answer to the first PING, which is sent after it came.
+    pub(super) fn begin(acknowledged: Zxid) -> Live {
+        Live { acknowledged, pings: Pings { sent: 0, answered: 0, needed: 1 }, lag: Lag::None }
+    }
+}
+
+impl Pings {
+    /// Whether it followed when the syncs that are being confirmed had come.
+    pub(super) fn are_enough(&self) -> bool {
+        self.answered >= self.needed
+    }
+}
+
+impl Lag {
+    /// Looks at it once in a while. Whether something has been waiting for its acknowledgement for `limit`.
+    pub(super) fn look(&mut self, acknowledged: Zxid, proposed: Zxid, now: Ms, limit: Ms) -> bool {
+        match *self {
+            Lag::Of { proposed, since } if acknowledged < proposed => now.since(since) >= limit,
+            _ => {
+                *self = if acknowledged < proposed { Lag::Of { proposed, since: now } } else { Lag::None };
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lag;
+    use crate::Zxid;
+    use crate::settings::Ms;
+
+    #[test]
+    fn a_learner_is_too_slow_when_one_proposal_waits_for_too_long() {
+        let mut lag = Lag::None;
+        let mut look = |acknowledged, proposed, now| lag.look(Zxid(acknowledged), Zxid(proposed), Ms(now), Ms(100));
+        assert!(!look(5, 5, 0));
+        assert!(!look(5, 7, 10), "6 waits from here on at the latest");
+        assert!(!look(6, 9, 109));
+        assert!(!look(7, 9, 110), "what waited is acknowledged, and something else waits");
+        assert!(!look(8, 12, 209));
+        assert!(look(8, 12, 210));
+        assert!(!look(12, 12, 211));
+        assert!(!look(12, 12, 1000));
+    }
+}

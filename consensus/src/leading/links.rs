@@ -1,0 +1,124 @@
+//! A leader's links to its learners.
+
+use alloc::collections::BTreeMap;
+
+use super::link::{Learner, LearnerLink, State};
+use crate::ServerId;
+use crate::Zxid;
+use crate::input::Link;
+use crate::mutants::mutant;
+use crate::output::{Output, Reason};
+use crate::step::Step;
+
+/// So many connections a leader takes; more are closed at once.
+pub const LINKS_MAX: usize = 1024;
+
+/// All of them, and which one is whose: one for each server. What a server has acknowledged goes with its link.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Links {
+    open: BTreeMap<Link, LearnerLink>,
+    of_server: BTreeMap<ServerId, Link>,
+    /// What was acknowledged on links that are gone.
+    #[cfg(mutants)]
+    gone: BTreeMap<ServerId, Zxid>,
+}
+
+impl Links {
+    pub(super) fn add(&mut self, link: Link, step: &mut Step<'_>) {
+        match self.open.len() < LINKS_MAX {
+            true => drop(self.open.insert(link, LearnerLink::begin(step.now))),
+            false => step.put(Output::Close(link, Reason::TooMany)),
+        }
+    }
+
+    /// The link has told whose it is. Another one of the same server goes.
+    pub(super) fn name(&mut self, link: Link, learner: Learner, step: &mut Step<'_>) {
+        if let Some(former) = self.of_server.get(&learner.server).copied() {
+            self.close(former, Reason::Replaced, step);
+        }
+        self.of_server.insert(learner.server, link);
+    }
+
+    /// It is gone, whoever ended it.
+    pub(super) fn remove(&mut self, link: Link) {
+        let Some(removed) = self.open.remove(&link) else { return };
+        if let Some(learner) = removed.learner() {
+            self.of_server.remove(&learner.server);
+            #[cfg(mutants)]
+            if let Some(acknowledged) = removed.acknowledged() {
+                self.gone.insert(learner.server, acknowledged);
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, link: Link, reason: Reason, step: &mut Step<'_>) {
+        step.put(Output::Close(link, reason));
+        self.remove(link);
+    }
+
+    /// It sent what does not belong to its state.
+    pub(super) fn refuse(&mut self, link: Link, zxid: Zxid, step: &mut Step<'_>) {
+        if let Some(open) = self.open.get(&link) {
+            let state = open.name();
+            self.close(link, Reason::Unexpected { state, zxid }, step);
+        }
+    }
+
+    pub(super) fn get(&mut self, link: Link) -> Option<&mut LearnerLink> {
+        self.open.get_mut(&link)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Link, &mut LearnerLink)> {
+        self.open.iter_mut().map(|(link, open)| (*link, open))
+    }
+
+    fn of(&self, server: ServerId) -> Option<&LearnerLink> {
+        self.of_server.get(&server).map(|link| &self.open[link])
+    }
+
+    /// The states of all, each with its server.
+    pub(super) fn states(&self) -> impl Iterator<Item = (ServerId, &'static str)> {
+        self.of_server.iter().map(|(server, link)| (*server, self.open[link].name()))
+    }
+
+    /// Whether the leader and the learners of which `counts` is true are a quorum in each configuration that applies.
+    pub(super) fn are_quorum(&self, step: &Step<'_>, counts: impl Fn(&LearnerLink) -> bool) -> bool {
+        let me = step.server.me;
+        if mutant!(26) && self.open.values().any(&counts) {
+            return true;
+        }
+        step.server.configs().is_quorum(|voter| voter == me || self.of(voter).is_some_and(&counts))
+    }
+
+    /// What this server has acknowledged on the link that it has.
+    pub(super) fn acknowledged(&self, server: ServerId) -> Option<Zxid> {
+        if mutant!(26) {
+            return self.open.values().filter_map(LearnerLink::acknowledged).max();
+        }
+        #[cfg(mutants)]
+        if mutant!(31)
+            && let Some(gone) = self.gone.get(&server)
+        {
+            return self.of(server).and_then(LearnerLink::acknowledged).max(Some(*gone));
+        }
+        self.of(server)?.acknowledged()
+    }
+
+    /// The reign ends, and every link with it.
+    pub(super) fn end(self, reason: Reason, step: &mut Step<'_>) {
+        step.out.extend(self.open.keys().map(|link| Output::Close(*link, reason)));
+    }
+
+    /// Every link whose state is `from` of something goes on to what that says.
+    pub(super) fn advance(
+        &mut self,
+        step: &mut Step<'_>,
+        mut from: impl FnMut(Link, State, &mut Step<'_>) -> Option<State>,
+    ) {
+        for (link, open) in &mut self.open {
+            if let Some(next) = from(*link, open.state(), step) {
+                open.enter(next, step.now);
+            }
+        }
+    }
+}

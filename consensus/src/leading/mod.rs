@@ -1,0 +1,496 @@
+//! A leader: it begins an epoch, brings a quorum to its history, and then proposes.
+
+mod broadcast;
+mod confirm;
+mod discovery;
+mod link;
+mod links;
+mod liveness;
+
+use alloc::sync::Arc;
+
+use self::broadcast::Broadcasting;
+use self::discovery::{AwaitingAckEpoch, AwaitingInfo, write_accepted};
+use self::link::{Catching, Joined, Learner, Live, Promise, State};
+pub use self::links::LINKS_MAX;
+use self::links::Links;
+use self::liveness::Pulse;
+use crate::config::Config;
+use crate::election::Decision;
+use crate::input::{Link, Mark, Ticket};
+use crate::message::{FromLearner, Message};
+use crate::mutants::mutant;
+use crate::notification::Notification;
+use crate::output::{HaltReason, Output, Part, Reason, Serve};
+use crate::plan::{First, Plan};
+use crate::settings::{Ms, Settings};
+use crate::step::{Over, Step};
+use crate::{Epoch, ServerId, Zxid};
+
+/// How long a leader that stops waits for those who have not acknowledged everything.
+const HAND_OVER: Ms = Ms(1000);
+
+/// The role of a leader.
+#[derive(Clone, Debug)]
+pub(crate) struct Leading {
+    decision: Decision,
+    links: Links,
+    pulse: Pulse,
+    phase: Phase,
+}
+
+/// Named by what is waited for, in the order in which it comes.
+#[derive(Clone, Debug)]
+enum Phase {
+    AwaitingInfo(AwaitingInfo),
+    WritingAccepted(Epoch),
+    AwaitingAckEpoch(AwaitingAckEpoch),
+    WritingCurrent(Epoch),
+    AwaitingNewLeaderAcks { epoch: Epoch, began: Ms },
+    Broadcasting(Broadcasting),
+    HandingOver { reign: Broadcasting, until: Ms },
+}
+
+impl Leading {
+    pub(crate) fn begin(decision: Decision, step: &mut Step<'_>) -> Result<Leading, Over> {
+        let phase = Phase::AwaitingInfo(AwaitingInfo::begin(step)?);
+        step.put(Output::Listen(true));
+        let mut leading = Leading { decision, links: Links::default(), pulse: Pulse::begin(step), phase };
+        leading.advance(step)?;
+        Ok(leading)
+    }
+
+    pub(crate) fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// The name of the state.
+    pub(crate) fn awaits(&self) -> &'static str {
+        match &self.phase {
+            Phase::AwaitingInfo(_) => "AwaitingInfo",
+            Phase::WritingAccepted(_) => "WritingAccepted",
+            Phase::AwaitingAckEpoch(_) => "AwaitingAckEpoch",
+            Phase::WritingCurrent(_) => "WritingCurrent",
+            Phase::AwaitingNewLeaderAcks { .. } => "AwaitingNewLeaderAcks",
+            Phase::Broadcasting(_) => "Broadcasting",
+            Phase::HandingOver { .. } => "HandingOver",
+        }
+    }
+
+    /// The learners that have told who they are, with the names of their states.
+    pub(crate) fn learners(&self) -> impl Iterator<Item = (ServerId, &'static str)> {
+        self.links.states()
+    }
+
+    pub(crate) fn deadline(&self, settings: &Settings) -> Ms {
+        self.phase_deadline(settings).map_or(self.pulse.next(), |deadline| deadline.min(self.pulse.next()))
+    }
+
+    fn phase_deadline(&self, settings: &Settings) -> Option<Ms> {
+        match &self.phase {
+            Phase::AwaitingInfo(waiting) => Some(waiting.until(settings.init_wait())),
+            Phase::AwaitingAckEpoch(waiting) => Some(waiting.until(settings.init_wait())),
+            Phase::AwaitingNewLeaderAcks { began, .. } => Some(began.after(settings.init_wait())),
+            Phase::HandingOver { until, .. } => Some(*until),
+            Phase::WritingAccepted(_) | Phase::WritingCurrent(_) | Phase::Broadcasting(_) => None,
+        }
+    }
+
+    /// Who is late goes, and whether a quorum is left is asked before anybody is told anything.
+    pub(crate) fn on_time(&mut self, step: &mut Step<'_>) -> Result<(), Over> {
+        if self.pulse.beats(step) {
+            let proposed = self.proposed();
+            liveness::close_late(&mut self.links, proposed, step);
+            self.check_followed(step)?;
+            liveness::ping(&mut self.links, step);
+        }
+        match self.phase_deadline(&step.server.settings) {
+            Some(deadline) if deadline <= step.now => Err(self.too_late()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_followed(&mut self, step: &Step<'_>) -> Result<(), Over> {
+        let goes_on = match &mut self.phase {
+            Phase::AwaitingInfo(waiting) => !waiting.is_abandoned(&self.decision, step),
+            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.is_followed(&self.links, step),
+            _ => true,
+        };
+        if goes_on { Ok(()) } else { Err(Over::Look) }
+    }
+
+    fn too_late(&self) -> Over {
+        match self.phase {
+            Phase::HandingOver { .. } => Over::Halt(HaltReason::Stopped),
+            _ => Over::Look,
+        }
+    }
+
+    /// What was proposed last in this reign, or the history with which it begins.
+    fn proposed(&self) -> Zxid {
+        match &self.phase {
+            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.proposed(),
+            _ => Zxid::NOTHING,
+        }
+    }
+
+    /// The epoch that began, or that would.
+    fn epoch(&self) -> Epoch {
+        match &self.phase {
+            Phase::AwaitingInfo(waiting) => waiting.epoch(),
+            Phase::AwaitingAckEpoch(waiting) => waiting.epoch(),
+            Phase::WritingAccepted(epoch)
+            | Phase::WritingCurrent(epoch)
+            | Phase::AwaitingNewLeaderAcks { epoch, .. } => *epoch,
+            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.epoch(),
+        }
+    }
+
+    /// Where the history ends that is brought to a learner as committed: all of it, as long as all of it is to become that.
+    fn history_end(&self, step: &Step<'_>) -> Zxid {
+        match &self.phase {
+            Phase::Broadcasting(_) | Phase::HandingOver { .. } => step.server.committed(),
+            _ => step.server.log.history().last(),
+        }
+    }
+
+    /// A notification of somebody else.
+    pub(crate) fn hear(&mut self, from: ServerId, heard: &Notification, step: &Step<'_>) -> Result<(), Over> {
+        self.decision.hear(from, heard);
+        match &self.phase {
+            Phase::AwaitingInfo(waiting) if waiting.is_abandoned(&self.decision, step) => Err(Over::Look),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn on_learner_up(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {
+        self.links.add(link, step);
+        Ok(())
+    }
+
+    pub(crate) fn on_learner_down(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {
+        self.links.remove(link);
+        self.advance(step)
+    }
+
+    pub(crate) fn on_message(&mut self, link: Link, message: FromLearner, step: &mut Step<'_>) -> Result<(), Over> {
+        let Some(open) = self.links.get(link) else { return Ok(()) };
+        open.hear(step.now);
+        match (message, open.state()) {
+            (FromLearner::Info { server: Some(server), .. }, State::AwaitingInfo) if server == step.server.me => {
+                self.refuse(link, Zxid::ZERO, step)
+            }
+            (
+                FromLearner::Info { server: Some(server), peer_type, accepted, config_version, features },
+                State::AwaitingInfo,
+            ) => self.on_info(link, Learner { server, peer_type, features }, accepted, config_version, step),
+            (FromLearner::Info { accepted, .. }, _) => self.refuse(link, Zxid::start_of(accepted), step),
+            (FromLearner::AckEpoch { current, last }, State::AwaitingAckEpoch(learner)) => {
+                self.on_ack_epoch(link, learner, current, last, step)
+            }
+            (FromLearner::AckEpoch { last, .. }, _) => self.refuse(link, last, step),
+            (FromLearner::Ack(zxid), state) => self.on_ack(link, state, zxid, step),
+            (FromLearner::Pong, _) => self.on_pong(link, step),
+        }
+    }
+
+    fn refuse(&mut self, link: Link, zxid: Zxid, step: &mut Step<'_>) -> Result<(), Over> {
+        self.links.refuse(link, zxid, step);
+        Ok(())
+    }
+
+    fn enter(&mut self, link: Link, state: State, step: &Step<'_>) {
+        if let Some(open) = self.links.get(link) {
+            open.enter(state, step.now);
+        }
+    }
+
+    fn on_info(
+        &mut self,
+        link: Link,
+        learner: Learner,
+        accepted: Epoch,
+        config_version: Zxid,
+        step: &mut Step<'_>,
+    ) -> Result<(), Over> {
+        if config_version > step.server.configs().committed.version() {
+            self.links.close(link, Reason::Newer, step);
+            return Ok(());
+        }
+        if let Phase::AwaitingInfo(waiting) = &mut self.phase
+            && !waiting.hear(accepted)
+        {
+            return self.refuse(link, Zxid::start_of(accepted), step);
+        }
+        self.links.name(link, learner, step);
+        match self.phase {
+            Phase::AwaitingInfo(_) | Phase::WritingAccepted(_) => {
+                self.enter(link, State::AwaitingEpochQuorum(learner), step);
+                self.advance(step)
+            }
+            _ => {
+                step.send(link, Message::LeaderInfo { epoch: self.epoch() });
+                self.enter(link, State::AwaitingAckEpoch(learner), step);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_ack_epoch(
+        &mut self,
+        link: Link,
+        learner: Learner,
+        current: Option<Epoch>,
+        last: Zxid,
+        step: &mut Step<'_>,
+    ) -> Result<(), Over> {
+        let promise = Promise { last, counts: current.is_some() && last != Zxid::NOTHING };
+        if let Phase::AwaitingAckEpoch(waiting) = &mut self.phase
+            && waiting.is_newer(learner.server, current, last)
+        {
+            let can_lead = waiting.can_lead(step);
+            self.links.close(link, Reason::Newer, step);
+            return if can_lead { Ok(()) } else { Err(Over::Look) };
+        }
+        match self.phase {
+            Phase::AwaitingAckEpoch(_) | Phase::WritingCurrent(_) => {
+                self.enter(link, State::AwaitingAckEpochQuorum(learner, promise), step);
+                self.advance(step)
+            }
+            _ => {
+                let catching = sync(link, learner, promise, self.history_end(step), step);
+                self.enter(link, catching, step);
+                Ok(())
+            }
+        }
+    }
+
+    /// What this learner lacked of the history is in memory: the rest goes out in this moment, and NEWLEADER behind it.
+    pub(crate) fn on_caught_up(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {
+        let (epoch, covered) = (self.epoch(), self.history_end(step));
+        if let Some(open) = self.links.get(link)
+            && let State::CatchingUp(learner, _) = open.state()
+        {
+            open.enter(State::AwaitingNewLeaderAck(learner, Joined { covered, early: covered }), step.now);
+            step.put(Output::Join(link));
+            let config = step.server.configs().last_seen.clone();
+            step.send(link, Message::NewLeader { epoch, config });
+        }
+        Ok(())
+    }
+
+    fn on_ack(&mut self, link: Link, state: State, zxid: Zxid, step: &mut Step<'_>) -> Result<(), Over> {
+        match state {
+            State::AwaitingNewLeaderAck(learner, joined) if zxid == Zxid::start_of(self.epoch()) || mutant!(4) => {
+                self.on_ack_new_leader(link, learner, joined, step)
+            }
+            State::AwaitingNewLeaderAck(..) | State::AwaitingStart(..) | State::Live(..) if zxid.is_blank() => Ok(()),
+            _ if !self.was_sent(zxid, step) => self.refuse(link, zxid, step),
+            State::AwaitingNewLeaderAck(learner, joined) => {
+                let early = joined.early.max(zxid);
+                self.set(link, State::AwaitingNewLeaderAck(learner, Joined { early, ..joined }));
+                Ok(())
+            }
+            State::AwaitingStart(learner, acknowledged) => {
+                self.set(link, State::AwaitingStart(learner, acknowledged.max(zxid)));
+                Ok(())
+            }
+            // ZooKeeper also acknowledges what its synchronisation brought.
+            State::Live(_, live) if zxid <= live.acknowledged => Ok(()),
+            State::Live(learner, live) => {
+                self.set(link, State::Live(learner, Live { acknowledged: zxid, ..live }));
+                self.advance(step)
+            }
+            _ => self.refuse(link, zxid, step),
+        }
+    }
+
+    fn set(&mut self, link: Link, state: State) {
+        if let Some(open) = self.links.get(link) {
+            open.set(state);
+        }
+    }
+
+    /// Whether there is this transaction, so that somebody can have it.
+    fn was_sent(&self, zxid: Zxid, step: &Step<'_>) -> bool {
+        let history = step.server.log.history();
+        zxid <= history.last() && (zxid.epoch() == self.epoch() || history.contains(zxid))
+    }
+
+    /// A learner has the history; what it acknowledged too early counts from here on.
+    fn on_ack_new_leader(
+        &mut self,
+        link: Link,
+        learner: Learner,
+        joined: Joined,
+        step: &mut Step<'_>,
+    ) -> Result<(), Over> {
+        let next = match self.phase {
+            Phase::Broadcasting(_) | Phase::HandingOver { .. } => start(link, learner, joined.early, step),
+            _ => State::AwaitingStart(learner, joined.early),
+        };
+        self.enter(link, next, step);
+        self.advance(step)
+    }
+
+    fn on_pong(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {
+        if !self.links.get(link).is_some_and(Broadcasting::on_pong) {
+            return self.refuse(link, Zxid::ZERO, step);
+        }
+        if let Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } = &mut self.phase {
+            reign.confirm.look(&mut self.links, step);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_written(&mut self, mark: &Mark, step: &mut Step<'_>) -> Result<(), Over> {
+        match self.phase {
+            Phase::WritingAccepted(epoch) if step.server.is_written() => self.begin_epoch(epoch, step)?,
+            Phase::WritingCurrent(epoch) if *mark == Mark::CurrentEpoch(epoch) => self.begin_sync(epoch, step),
+            _ => {}
+        }
+        self.advance(step)
+    }
+
+    /// The promise is durable: the learners may be told the epoch.
+    fn begin_epoch(&mut self, epoch: Epoch, step: &mut Step<'_>) -> Result<(), Over> {
+        self.phase = Phase::AwaitingAckEpoch(AwaitingAckEpoch::begin(epoch, step)?);
+        self.links.advance(step, |link, state, step| {
+            let State::AwaitingEpochQuorum(learner) = state else { return None };
+            step.send(link, Message::LeaderInfo { epoch });
+            Some(State::AwaitingAckEpoch(learner))
+        });
+        Ok(())
+    }
+
+    /// This server leads: what it has is what all others will have.
+    fn begin_sync(&mut self, epoch: Epoch, step: &mut Step<'_>) {
+        self.phase = Phase::AwaitingNewLeaderAcks { epoch, began: step.now };
+        let end = self.history_end(step);
+        self.links.advance(step, |link, state, step| {
+            let State::AwaitingAckEpochQuorum(learner, promise) = state else { return None };
+            Some(sync(link, learner, promise, end, step))
+        });
+    }
+
+    pub(crate) fn on_durable(&mut self, step: &mut Step<'_>) -> Result<(), Over> {
+        self.advance(step)
+    }
+
+    /// # Panics
+    /// If this server may not propose, or not this transaction.
+    pub(crate) fn on_proposed(
+        &mut self,
+        zxid: Zxid,
+        change: Option<&Arc<Config>>,
+        step: &mut Step<'_>,
+    ) -> Result<(), Over> {
+        match &mut self.phase {
+            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.propose(zxid, change, step),
+            _ => panic!("{zxid} is proposed before the reign has begun"),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_confirm(&mut self, ticket: Ticket, step: &mut Step<'_>) -> Result<(), Over> {
+        match &mut self.phase {
+            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => {
+                reign.confirm.ask(ticket, &mut self.links, step);
+            }
+            _ => step.put(Output::Lost(ticket)),
+        }
+        Ok(())
+    }
+
+    /// Nothing more is to be proposed; what was proposed comes to its end first.
+    pub(crate) fn stop(self, step: &mut Step<'_>) -> Result<Leading, Over> {
+        let Leading { decision, links, pulse, phase } = self;
+        let (phase, is_over) = match phase {
+            Phase::Broadcasting(reign) => {
+                step.put(Output::Become(Part::Leading { epoch: reign.epoch() }, Serve::No));
+                (Phase::HandingOver { reign, until: step.now.after(HAND_OVER) }, false)
+            }
+            Phase::HandingOver { .. } => (phase, false),
+            phase => (phase, true),
+        };
+        let mut leading = Leading { decision, links, pulse, phase };
+        let stopped = if is_over { Err(Over::Halt(HaltReason::Stopped)) } else { leading.advance(step) };
+        match stopped {
+            Ok(()) => Ok(leading),
+            Err(over) => {
+                leading.end(over, step);
+                Err(over)
+            }
+        }
+    }
+
+    /// Goes on as far as what has come allows.
+    fn advance(&mut self, step: &mut Step<'_>) -> Result<(), Over> {
+        match &mut self.phase {
+            Phase::AwaitingInfo(waiting) if AwaitingInfo::has_quorum(&self.links, step) => {
+                let epoch = waiting.epoch();
+                write_accepted(epoch, step);
+                self.phase = Phase::WritingAccepted(epoch);
+            }
+            Phase::AwaitingAckEpoch(waiting) if AwaitingAckEpoch::has_quorum(&self.links, step) => {
+                let epoch = waiting.epoch();
+                step.put(Output::Write(Mark::CurrentEpoch(epoch)));
+                self.phase = Phase::WritingCurrent(epoch);
+            }
+            Phase::AwaitingNewLeaderAcks { epoch, .. }
+                if self.links.are_quorum(step, |open| open.acknowledged().is_some()) =>
+            {
+                let epoch = *epoch;
+                self.establish(epoch, step);
+            }
+            Phase::Broadcasting(reign) => reign.commit(&self.links, step)?,
+            Phase::HandingOver { reign, .. } => {
+                reign.commit(&self.links, step)?;
+                if reign.is_handed_over(&self.links, step) {
+                    return Err(Over::Halt(HaltReason::Stopped));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A quorum has the history of this leader, which therefore can no more be lost. The reign begins.
+    fn establish(&mut self, epoch: Epoch, step: &mut Step<'_>) {
+        if !mutant!(25) {
+            self.decision.begin_epoch(epoch);
+        }
+        self.phase = Phase::Broadcasting(Broadcasting::begin(epoch, step));
+        let serve = if step.server.settings.leader_serves { Serve::Yes } else { Serve::No };
+        step.put(Output::Become(Part::Leading { epoch }, serve));
+        self.links.advance(step, |link, state, step| {
+            let State::AwaitingStart(learner, acknowledged) = state else { return None };
+            Some(start(link, learner, acknowledged, step))
+        });
+    }
+
+    /// The role is over. A leader that stops leaves nothing unsaid.
+    pub(crate) fn end(self, over: Over, step: &mut Step<'_>) {
+        if let Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } = self.phase {
+            reign.confirm.end(step);
+        }
+        let stops = over == Over::Halt(HaltReason::Stopped);
+        self.links.end(if stops { Reason::Stopped } else { Reason::RoleEnded }, step);
+        step.put(Output::Listen(false));
+    }
+}
+
+/// The learner is brought to the history up to `end`.
+fn sync(link: Link, learner: Learner, promise: Promise, end: Zxid, step: &mut Step<'_>) -> State {
+    let server = &step.server;
+    let force = server.settings.force_snapshot;
+    let plan = Plan::for_learner(promise.last, learner.features, server.log.history(), end, force);
+    step.put(Output::Sync(link, plan));
+    State::CatchingUp(learner, Catching { by_state: plan.first == First::Snap })
+}
+
+/// The learner may serve.
+fn start(link: Link, learner: Learner, acknowledged: Zxid, step: &mut Step<'_>) -> State {
+    step.send(link, Message::UpToDate);
+    State::Live(learner, Live::begin(acknowledged))
+}

@@ -1,0 +1,82 @@
+//! A learner that serves.
+
+use alloc::sync::Arc;
+
+use super::activation::activate;
+use super::history::{Taken, acknowledge};
+use super::master::Master;
+use super::outstanding::Outstanding;
+use crate::config::Config;
+use crate::message::FromMaster;
+use crate::output::{Output, Part, Reason, Serve};
+use crate::step::Step;
+use crate::{Epoch, Zxid};
+
+/// From UPTODATE on.
+#[derive(Clone, Debug)]
+pub(super) struct Broadcasting {
+    outstanding: Outstanding,
+    /// Up to here everything is acknowledged.
+    acknowledged: Zxid,
+}
+
+const NAME: &str = "Broadcasting";
+
+impl Broadcasting {
+    pub(super) fn begin(taken: Taken, master: &Master, step: &mut Step<'_>) -> Result<Broadcasting, Reason> {
+        let (outstanding, acknowledged) = taken.on_up_to_date(master, step)?;
+        let (leader, epoch) = (master.leader, outstanding.epoch());
+        let part = match master.observes {
+            true => Part::Observing { leader, epoch },
+            false => Part::Following { leader, epoch },
+        };
+        step.put(Output::Become(part, Serve::Yes));
+        Ok(Broadcasting { outstanding, acknowledged })
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.outstanding.epoch()
+    }
+
+    pub(super) fn acknowledge(&mut self, master: &Master, step: &mut Step<'_>) {
+        self.acknowledged = acknowledge(self.acknowledged, master, step);
+    }
+
+    pub(super) fn on_message(
+        &mut self,
+        master: &Master,
+        message: &FromMaster<'_>,
+        step: &mut Step<'_>,
+    ) -> Result<(), Reason> {
+        let unexpected = Err(Reason::Unexpected { state: NAME, zxid: message.zxid() });
+        match *message {
+            FromMaster::Proposal { zxid, change } if !master.observes => {
+                self.outstanding.propose(NAME, zxid, change, step)
+            }
+            FromMaster::Commit(zxid) if !master.observes => self.commit(zxid, step).map(drop),
+            FromMaster::CommitAndActivate { zxid, leader } if !master.observes => {
+                let Some(config) = self.commit(zxid, step)? else { return unexpected };
+                activate(&config, Some(leader), master, step)
+            }
+            FromMaster::Inform { zxid } if master.observes => {
+                self.outstanding.propose(NAME, zxid, None, step)?;
+                self.commit(zxid, step).map(drop)
+            }
+            FromMaster::InformAndActivate { zxid, leader, change } if master.observes => {
+                self.outstanding.propose(NAME, zxid, Some(change), step)?;
+                self.commit(zxid, step)?;
+                activate(change, Some(leader), master, step)
+            }
+            // ZooKeeper takes no notice of a second one.
+            FromMaster::UpToDate => Ok(()),
+            _ => unexpected,
+        }
+    }
+
+    fn commit(&mut self, zxid: Zxid, step: &mut Step<'_>) -> Result<Option<Arc<Config>>, Reason> {
+        let change = self.outstanding.commit(NAME, zxid, step)?;
+        step.server.commit(zxid);
+        step.put(Output::Commit(zxid));
+        Ok(change)
+    }
+}

@@ -1,0 +1,182 @@
+//! A learner takes its leader's history.
+
+use alloc::sync::Arc;
+
+use super::activation::activate;
+use super::master::Master;
+use super::outstanding::Outstanding;
+use super::repeats::Repeats;
+use crate::config::Config;
+use crate::input::Mark;
+use crate::message::{FromMaster, Message};
+use crate::mutants::mutant;
+use crate::output::{Output, Reason};
+use crate::step::Step;
+use crate::{Epoch, Zxid};
+
+/// From the first packet of the synchronisation to NEWLEADER. What is committed is applied as it comes, so that the memory
+/// for it stays bounded, and nobody is shown it.
+#[derive(Clone, Debug)]
+pub(super) struct TakingHistory {
+    outstanding: Outstanding,
+    source: Source,
+}
+
+/// Upon what the leader's transactions come.
+#[derive(Clone, Debug)]
+enum Source {
+    /// The own history, as far as the leader has it too.
+    Kept,
+    /// A whole state of the leader's.
+    State(Repeats),
+}
+
+/// From NEWLEADER to UPTODATE. The history up to NEWLEADER becomes durable; what comes after it is the beginning of the
+/// broadcast, of which nothing is applied yet.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    outstanding: Outstanding,
+    source: Source,
+    /// What NEWLEADER told; a leader before ZooKeeper 3.5 tells none.
+    config: Option<Arc<Config>>,
+    /// What was committed when NEWLEADER came: its acknowledgement stands for all of that.
+    settled: Zxid,
+    /// Up to here everything is acknowledged, or will be with NEWLEADER.
+    acknowledged: Zxid,
+}
+
+impl TakingHistory {
+    /// Behind what is kept, which is a part of the leader's history.
+    pub(super) fn behind(epoch: Epoch, last: Zxid, step: &mut Step<'_>) -> TakingHistory {
+        step.put(Output::Commit(last));
+        TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::Kept }
+    }
+
+    /// Behind a whole state.
+    pub(super) fn in_state(epoch: Epoch, last: Zxid) -> TakingHistory {
+        TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::State(Repeats::of(last)) }
+    }
+
+    pub(super) fn on_history(
+        &mut self,
+        master: &Master,
+        message: &FromMaster<'_>,
+        step: &mut Step<'_>,
+    ) -> Result<(), Reason> {
+        let before = self.outstanding.committed();
+        take(&mut self.outstanding, &mut self.source, "TakingHistory", master, message, step)?;
+        if self.outstanding.committed() > before {
+            step.put(Output::Commit(self.outstanding.committed()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_new_leader(self, epoch: Epoch, config: Option<&Arc<Config>>) -> Result<Taken, Reason> {
+        if epoch != self.outstanding.epoch() {
+            return Err(Reason::Unexpected { state: "TakingHistory", zxid: Zxid::start_of(epoch) });
+        }
+        let TakingHistory { outstanding, source } = self;
+        let settled = outstanding.committed();
+        Ok(Taken { outstanding, source, config: config.cloned(), settled, acknowledged: settled })
+    }
+}
+
+impl Taken {
+    pub(super) fn epoch(&self) -> Epoch {
+        self.outstanding.epoch()
+    }
+
+    /// Writes the configuration of NEWLEADER as the one that was seen last; whether there is something to write.
+    pub(super) fn see_config(&self, step: &mut Step<'_>) -> bool {
+        if let Some(config) = &self.config {
+            step.server.see(Zxid::start_of(self.epoch()), config, step.out);
+        }
+        !step.server.is_seen_written()
+    }
+
+    pub(super) fn settle(&self, step: &mut Step<'_>) {
+        step.server.log.settle(self.settled);
+        step.put(Output::Settle);
+    }
+
+    pub(super) fn write_epoch(&self, step: &mut Step<'_>) {
+        step.put(Output::Write(Mark::CurrentEpoch(self.epoch())));
+    }
+
+    pub(super) fn on_history(
+        &mut self,
+        master: &Master,
+        message: &FromMaster<'_>,
+        step: &mut Step<'_>,
+    ) -> Result<(), Reason> {
+        take(&mut self.outstanding, &mut self.source, "AwaitingUpToDate", master, message, step)
+    }
+
+    /// Each proposal that is durable and was not committed when NEWLEADER came.
+    pub(super) fn acknowledge(&mut self, master: &Master, step: &mut Step<'_>) {
+        self.acknowledged = acknowledge(self.acknowledged, master, step);
+    }
+
+    /// The leader serves: everything that it has committed is, and this server's part begins.
+    pub(super) fn on_up_to_date(self, master: &Master, step: &mut Step<'_>) -> Result<(Outstanding, Zxid), Reason> {
+        let committed = if mutant!(5) { self.settled } else { self.outstanding.committed() };
+        step.server.commit(committed);
+        step.put(Output::Commit(committed));
+        step.send(master.link, Message::AckNewLeader { epoch: self.epoch() });
+        if let Some(config) = &self.config {
+            activate(config, None, master, step)?;
+        }
+        Ok((self.outstanding, self.acknowledged))
+    }
+}
+
+/// Acknowledges everything durable after `acknowledged`; up to where everything is acknowledged then.
+pub(super) fn acknowledge(acknowledged: Zxid, master: &Master, step: &mut Step<'_>) -> Zxid {
+    let durable = step.server.acknowledgeable();
+    if master.observes || durable <= acknowledged {
+        return acknowledged;
+    }
+    let acks = step.server.log.history().between(acknowledged, durable);
+    step.out.extend(acks.map(|run| Output::Send(master.link, Message::Ack { first: run.first, last: run.last })));
+    durable
+}
+
+/// One message of a leader's history.
+fn take(
+    outstanding: &mut Outstanding,
+    source: &mut Source,
+    state: &'static str,
+    master: &Master,
+    message: &FromMaster<'_>,
+    step: &mut Step<'_>,
+) -> Result<(), Reason> {
+    let unexpected = Err(Reason::Unexpected { state, zxid: message.zxid() });
+    match (source, *message) {
+        (Source::State(repeats), FromMaster::Proposal { zxid, .. }) if repeats.contain(zxid) => {
+            repeats.propose(state, zxid)
+        }
+        (Source::State(repeats), FromMaster::Commit(zxid)) if repeats.contain(zxid) => repeats.commit(state, zxid),
+        (Source::State(repeats), FromMaster::Inform { zxid }) if master.observes && repeats.contain(zxid) => {
+            repeats.propose(state, zxid)?;
+            repeats.commit(state, zxid)
+        }
+        (Source::State(repeats), _) if !repeats.are_over() => unexpected,
+        (_, FromMaster::Proposal { zxid, change }) => outstanding.propose(state, zxid, change, step),
+        (_, FromMaster::Commit(zxid)) => outstanding.commit(state, zxid, step).map(drop),
+        (_, FromMaster::CommitAndActivate { zxid, leader }) => {
+            let change = outstanding.commit(state, zxid, step)?;
+            let Some(config) = change else { return unexpected };
+            activate(&config, Some(leader), master, step)
+        }
+        (_, FromMaster::Inform { zxid }) if master.observes => {
+            outstanding.propose(state, zxid, None, step)?;
+            outstanding.commit(state, zxid, step).map(drop)
+        }
+        (_, FromMaster::InformAndActivate { zxid, leader, change }) if master.observes => {
+            outstanding.propose(state, zxid, Some(change), step)?;
+            outstanding.commit(state, zxid, step)?;
+            activate(change, Some(leader), master, step)
+        }
+        _ => unexpected,
+    }
+}

@@ -1,0 +1,13 @@
+//! Whom a learner learns from.
+
+use crate::ServerId;
+use crate::input::Link;
+
+/// The link to a leader, and as what this server has come to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Master {
+    pub(super) link: Link,
+    pub(super) leader: ServerId,
+    /// An observer is told no proposal before it is committed, and acknowledges none.
+    pub(super) observes: bool,
+}

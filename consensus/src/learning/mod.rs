@@ -1,0 +1,196 @@
+//! A follower or an observer: a server that learns from a leader.
+
+mod activation;
+mod broadcast;
+mod connected;
+mod discovery;
+mod history;
+mod master;
+mod outstanding;
+mod repeats;
+
+use self::connected::Connected;
+use crate::ServerId;
+use crate::Zxid;
+use crate::election::Decision;
+use crate::input::{Link, Mark, Unsettled};
+use crate::message::FromMaster;
+use crate::mutants::mutant;
+use crate::notification::{Notification, ServerState};
+use crate::output::{Output, Reason};
+use crate::settings::{Ms, Settings};
+use crate::step::{Over, Step};
+
+/// What passes between two attempts to connect to a leader that refuses: it may have decided later than this server.
+const RETRY: Ms = Ms(100);
+
+/// The role of a learner. It ends with its link to the leader, and begins with each link anew.
+#[derive(Clone, Debug)]
+pub(crate) struct Learning {
+    decision: Decision,
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// One attempt is under way; no other begins after `until`.
+    Connecting {
+        until: Ms,
+    },
+    /// The leader did not take the last one.
+    AwaitingRetry {
+        at: Ms,
+        until: Ms,
+    },
+    Connected(Connected),
+}
+
+impl Learning {
+    pub(crate) fn begin(decision: Decision, step: &mut Step<'_>) -> Learning {
+        let until = step.now.after(step.server.settings.connect_wait());
+        step.put(Output::Connect(decision.vote.leader));
+        Learning { decision, state: State::Connecting { until } }
+    }
+
+    pub(crate) fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// The name of the state.
+    pub(crate) fn awaits(&self) -> &'static str {
+        match &self.state {
+            State::Connecting { .. } => "Connecting",
+            State::AwaitingRetry { .. } => "AwaitingRetry",
+            State::Connected(connected) => connected.awaits(),
+        }
+    }
+
+    pub(crate) fn deadline(&self, settings: &Settings) -> Option<Ms> {
+        match &self.state {
+            State::Connecting { until } => Some(*until),
+            State::AwaitingRetry { at, until } => Some(*at.min(until)),
+            State::Connected(connected) => connected.deadline(settings),
+        }
+    }
+
+    fn leader(&self) -> ServerId {
+        self.decision.vote.leader
+    }
+
+    pub(crate) fn on_time(self, step: &mut Step<'_>) -> Result<Learning, Over> {
+        match self.state {
+            State::Connecting { until } | State::AwaitingRetry { until, .. } if until <= step.now => Err(Over::Look),
+            State::AwaitingRetry { at, until } if at <= step.now => {
+                step.put(Output::Connect(self.leader()));
+                Ok(Learning { state: State::Connecting { until }, ..self })
+            }
+            State::Connected(_) => self.connected(None, step, |connected, step| connected.on_time(step)),
+            State::Connecting { .. } | State::AwaitingRetry { .. } => Ok(self),
+        }
+    }
+
+    pub(crate) fn on_master_up(self, link: Link, step: &mut Step<'_>) -> Result<Learning, Over> {
+        match self.state {
+            State::Connecting { .. } => {
+                let observes = self.decision.state == ServerState::Observing;
+                let connected = Connected::begin(self.leader(), observes, link, step);
+                Ok(Learning { state: State::Connected(connected), ..self })
+            }
+            State::AwaitingRetry { .. } | State::Connected(_) => {
+                step.put(Output::Close(link, Reason::RoleEnded));
+                Ok(self)
+            }
+        }
+    }
+
+    pub(crate) fn on_master_refused(self, step: &Step<'_>) -> Learning {
+        match self.state {
+            State::Connecting { until } => {
+                Learning { state: State::AwaitingRetry { at: step.now.after(RETRY), until }, ..self }
+            }
+            State::AwaitingRetry { .. } | State::Connected(_) => self,
+        }
+    }
+
+    pub(crate) fn on_master_down(self, link: Link) -> Result<Learning, Over> {
+        match self.state {
+            State::Connected(connected) if connected.link() == link => Err(Over::Look),
+            _ => Ok(self),
+        }
+    }
+
+    pub(crate) fn on_message(
+        self,
+        link: Link,
+        message: &FromMaster<'_>,
+        step: &mut Step<'_>,
+    ) -> Result<Learning, Over> {
+        let mut learning = self.connected(Some(link), step, |connected, step| connected.on_message(message, step))?;
+        if let State::Connected(connected) = &learning.state
+            && let Some(epoch) = connected.served_epoch()
+            && !mutant!(25)
+        {
+            learning.decision.begin_epoch(epoch);
+        }
+        Ok(learning)
+    }
+
+    pub(crate) fn on_written(self, mark: &Mark, step: &mut Step<'_>) -> Result<Learning, Over> {
+        self.connected(None, step, |connected, step| Ok(connected.on_written(mark, step)))
+    }
+
+    pub(crate) fn on_durable(self, step: &mut Step<'_>) -> Result<Learning, Over> {
+        self.connected(None, step, |connected, step| Ok(connected.on_durable(step)))
+    }
+
+    pub(crate) fn on_settled(self, settled: Result<Zxid, Unsettled>, step: &mut Step<'_>) -> Result<Learning, Over> {
+        self.connected(None, step, |connected, step| connected.on_settled(settled, step))
+    }
+
+    pub(crate) fn on_diverged(self, step: &mut Step<'_>) -> Result<Learning, Over> {
+        self.connected(None, step, |connected, step| connected.on_diverged(step))
+    }
+
+    /// A leader that is seen looking will not take a connection.
+    pub(crate) fn hear(self, from: ServerId, heard: &Notification) -> Result<Learning, Over> {
+        let gave_up =
+            from == self.leader() && heard.state == ServerState::Looking && !heard.agrees_with(&self.wanted());
+        match self.state {
+            State::Connecting { .. } | State::AwaitingRetry { .. } if gave_up => Err(Over::Look),
+            _ => Ok(self),
+        }
+    }
+
+    /// What the leader says while it has not decided yet.
+    fn wanted(&self) -> Notification {
+        Notification { state: ServerState::Looking, ..self.decision.says() }
+    }
+
+    /// The role ends from outside.
+    pub(crate) fn end(self, step: &mut Step<'_>) {
+        if let State::Connected(connected) = self.state {
+            step.put(Output::Close(connected.link(), Reason::RoleEnded));
+        }
+    }
+
+    /// What happens on the link, if it is this one; `None` is whichever there is. What its state refuses ends it and the role.
+    fn connected(
+        self,
+        link: Option<Link>,
+        step: &mut Step<'_>,
+        happens: impl FnOnce(Connected, &mut Step<'_>) -> Result<Connected, Reason>,
+    ) -> Result<Learning, Over> {
+        let connected = match self.state {
+            State::Connected(connected) if link.is_none_or(|link| link == connected.link()) => connected,
+            _ => return Ok(self),
+        };
+        let link = connected.link();
+        match happens(connected, step) {
+            Ok(connected) => Ok(Learning { state: State::Connected(connected), ..self }),
+            Err(reason) => {
+                step.put(Output::Close(link, reason));
+                Err(Over::Look)
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A learner's proposals that are not committed.
+
+use alloc::sync::Arc;
+
+use crate::config::Config;
+use crate::output::{Output, Reason};
+use crate::step::Step;
+use crate::{Epoch, Zxid};
+
+/// Everything of the history after what is committed. A learner takes no proposal that leaves a gap, and no COMMIT out of
+/// order: what it has is then always the beginning of what the leader has, or it looks again.
+#[derive(Clone, Debug)]
+pub(super) struct Outstanding {
+    epoch: Epoch,
+    committed: Zxid,
+    change: Option<Change>,
+}
+
+/// The reconfiguration among them; there is one at a time.
+#[derive(Clone, Debug)]
+struct Change {
+    zxid: Zxid,
+    config: Arc<Config>,
+}
+
+impl Outstanding {
+    pub(super) fn begin(epoch: Epoch, committed: Zxid) -> Outstanding {
+        Outstanding { epoch, committed, change: None }
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(super) fn committed(&self) -> Zxid {
+        self.committed
+    }
+
+    /// The next proposal; it goes to the log.
+    pub(super) fn propose(
+        &mut self,
+        state: &'static str,
+        zxid: Zxid,
+        change: Option<&Arc<Config>>,
+        step: &mut Step<'_>,
+    ) -> Result<(), Reason> {
+        let follows = zxid.epoch() <= self.epoch && step.server.log.written().may_follow(zxid);
+        if !follows || (change.is_some() && self.change.is_some()) {
+            return Err(Reason::Unexpected { state, zxid });
+        }
+        step.server.log.append(zxid);
+        step.put(Output::Append(zxid));
+        if let Some(config) = change {
+            self.change = Some(Change { zxid, config: config.clone() });
+            step.server.see(zxid, config, step.out);
+        }
+        Ok(())
+    }
+
+    /// The oldest proposal is committed; the configuration that it brings, if it is a reconfiguration.
+    pub(super) fn commit(
+        &mut self,
+        state: &'static str,
+        zxid: Zxid,
+        step: &Step<'_>,
+    ) -> Result<Option<Arc<Config>>, Reason> {
+        if step.server.log.written().next_after(self.committed) != Some(zxid) {
+            return Err(Reason::Unexpected { state, zxid });
+        }
+        self.committed = zxid;
+        Ok(self.change.take_if(|change| change.zxid == zxid).map(|change| change.config))
+    }
+}

@@ -1,0 +1,94 @@
+//! What follows a whole state and is in it already.
+
+use crate::output::Reason;
+use crate::{History, Zxid};
+
+/// A leader goes on applying while it sends its state, and so may propose and commit again what the state has. That is counted
+/// in its order like everything else, and skipped.
+#[derive(Clone, Debug)]
+pub(super) struct Repeats {
+    /// The last transaction of the state.
+    last: Zxid,
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    NothingCame,
+    Proposed { history: History, committed: Zxid },
+}
+
+impl Repeats {
+    pub(super) fn of(last: Zxid) -> Repeats {
+        Repeats { last, state: State::NothingCame }
+    }
+
+    /// Whether the state has this transaction.
+    pub(super) fn contain(&self, zxid: Zxid) -> bool {
+        zxid <= self.last
+    }
+
+    /// Whether what comes after the state may be proposed: repeats that have begun come to their end first.
+    pub(super) fn are_over(&self) -> bool {
+        match &self.state {
+            State::NothingCame => true,
+            State::Proposed { history, .. } => history.last() == self.last,
+        }
+    }
+
+    pub(super) fn propose(&mut self, state: &'static str, zxid: Zxid) -> Result<(), Reason> {
+        let unexpected = Reason::Unexpected { state, zxid };
+        match &mut self.state {
+            // No transaction is blank, and behind any other number one may follow.
+            State::NothingCame if zxid.is_blank() => Err(unexpected),
+            State::NothingCame => {
+                let before = Zxid(zxid.0 - 1);
+                let mut history = History::new(before);
+                history.push(zxid);
+                self.state = State::Proposed { history, committed: before };
+                Ok(())
+            }
+            State::Proposed { history, .. } if history.may_follow(zxid) => {
+                history.push(zxid);
+                Ok(())
+            }
+            State::Proposed { .. } => Err(unexpected),
+        }
+    }
+
+    pub(super) fn commit(&mut self, state: &'static str, zxid: Zxid) -> Result<(), Reason> {
+        match &mut self.state {
+            State::Proposed { history, committed } if history.next_after(*committed) == Some(zxid) => {
+                *committed = zxid;
+                Ok(())
+            }
+            State::NothingCame | State::Proposed { .. } => Err(Reason::Unexpected { state, zxid }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Repeats;
+    use crate::Zxid;
+
+    const E1: i64 = 1 << 32;
+
+    #[test]
+    fn they_come_in_order_and_to_their_end() {
+        let mut repeats = Repeats::of(Zxid(E1 + 5));
+        assert!(repeats.are_over() && repeats.contain(Zxid(E1 + 5)) && !repeats.contain(Zxid(E1 + 6)));
+        assert!(repeats.commit("", Zxid(E1 + 4)).is_err(), "nothing was proposed");
+        assert!(repeats.propose("", Zxid(E1)).is_err(), "it names no transaction");
+        repeats.propose("", Zxid(E1 + 4)).unwrap();
+        assert!(!repeats.are_over());
+        assert!(repeats.commit("", Zxid(E1 + 5)).is_err());
+        assert!(repeats.propose("", Zxid(E1 + 4)).is_err());
+        repeats.propose("", Zxid(E1 + 5)).unwrap();
+        assert!(repeats.are_over());
+        repeats.commit("", Zxid(E1 + 4)).unwrap();
+        assert!(repeats.commit("", Zxid(E1 + 4)).is_err());
+        repeats.commit("", Zxid(E1 + 5)).unwrap();
+        assert!(repeats.propose("", Zxid(i64::MIN)).is_err());
+    }
+}

@@ -1,0 +1,40 @@
+//! Between two roles.
+
+use alloc::collections::BTreeMap;
+
+use crate::ServerId;
+use crate::notification::Notification;
+use crate::server::Server;
+use crate::settings::Ms;
+
+/// What the last role had begun comes to its end before this server tells anybody what it has: a position that is announced
+/// is the end of the durable log. An observer that has lost its leader waits a while besides, so that not all of them come to
+/// the next one at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Pause {
+    until: Ms,
+    /// What voters have said meanwhile, each the last time.
+    heard: BTreeMap<ServerId, Notification>,
+}
+
+impl Pause {
+    pub(crate) fn begin(until: Ms) -> Pause {
+        Pause { until, heard: BTreeMap::new() }
+    }
+
+    /// `None` while it waits for the disk.
+    pub(crate) fn deadline(&self, server: &Server) -> Option<Ms> {
+        server.is_drained().then_some(self.until)
+    }
+
+    pub(crate) fn hear(&mut self, server: &Server, from: ServerId, heard: Notification) {
+        if server.configs().is_voter(from) {
+            self.heard.insert(from, heard);
+        }
+    }
+
+    /// In the order of the server ids.
+    pub(crate) fn into_heard(self) -> impl Iterator<Item = (ServerId, Notification)> {
+        self.heard.into_iter()
+    }
+}

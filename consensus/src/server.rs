@@ -1,0 +1,180 @@
+//! What a server is and has, whichever part it plays at the moment.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::config::{Config, Configs, PeerType};
+use crate::epochs::Epochs;
+use crate::history::History;
+use crate::input::{Mark, Unsettled};
+use crate::log::Log;
+use crate::mutants::mutant;
+use crate::output::Output;
+use crate::settings::Settings;
+use crate::summary::Summary;
+use crate::{Epoch, ServerId, Zxid};
+
+/// What a start has found on the disk.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub epochs: Epochs,
+    /// Of a server that is not [`Standing::Sound`], whatever could be read.
+    pub history: History,
+    pub standing: Standing,
+    pub configs: Configs,
+}
+
+/// Whether the history of a server can be relied on. One whose history cannot has the position
+/// [`NOTHING`](Zxid::NOTHING): it never votes, and is brought a full copy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    Sound,
+    /// There is none, and nobody said that there never was any.
+    Nothing,
+    /// Something of it is gone.
+    Damaged,
+}
+
+/// Owned by [`Zab`](crate::zab::Zab), and lent to the role for each step.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) me: ServerId,
+    pub(crate) settings: Settings,
+    configs: Configs,
+    epochs: Epochs,
+    pub(crate) log: Log,
+    standing: Standing,
+    /// A leader of this epoch is not told a position but asked for a full copy: the history could not be made what it said, or
+    /// the state is not its state. Another leader may have been right about both.
+    distrusted: Option<Epoch>,
+    /// Up to here everything is known to be committed.
+    committed: Zxid,
+    /// The oldest transaction whose configuration is not durable as the one that was seen last.
+    unwritten: Option<Zxid>,
+    /// How many writes have no answer yet.
+    writes: usize,
+}
+
+impl Server {
+    pub(crate) fn new(me: ServerId, settings: Settings, found: Found) -> Server {
+        let Found { epochs, history, standing, configs } = found;
+        Server {
+            me,
+            settings,
+            configs,
+            epochs,
+            log: Log::new(history),
+            standing,
+            distrusted: None,
+            committed: Zxid::ZERO,
+            unwritten: None,
+            writes: 0,
+        }
+    }
+
+    pub(crate) fn configs(&self) -> &Configs {
+        &self.configs
+    }
+
+    pub(crate) fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    pub(crate) fn committed(&self) -> Zxid {
+        self.committed
+    }
+
+    /// Everything up to here is committed.
+    pub(crate) fn commit(&mut self, zxid: Zxid) {
+        self.committed = zxid;
+    }
+
+    /// What the committed configuration says; a server that is not in it asks a leader as one that would vote.
+    pub(crate) fn peer_type(&self) -> PeerType {
+        peer_type(&self.configs.committed, self.me)
+    }
+
+    /// What this server votes with, and what its leader's history is compared with; `None` if it has no usable history.
+    pub(crate) fn summary(&self) -> Option<Summary> {
+        let last = if mutant!(13) { self.committed } else { self.log.durable() };
+        (self.standing == Standing::Sound).then_some(Summary { current_epoch: self.epochs.current(), last })
+    }
+
+    /// What a leader of this epoch is told.
+    pub(crate) fn summary_for(&self, epoch: Epoch) -> Option<Summary> {
+        self.summary().filter(|_| self.distrusted != Some(epoch))
+    }
+
+    /// A leader of this epoch is asked for a full copy from now on; whether it was not before.
+    pub(crate) fn distrust(&mut self, epoch: Epoch) -> bool {
+        self.distrusted.replace(epoch) != Some(epoch)
+    }
+
+    /// The newest transaction that this server may acknowledge: everything up to it is durable, and so are the
+    /// configurations that were proposed on the way.
+    pub(crate) fn acknowledgeable(&self) -> Zxid {
+        let durable = self.log.durable();
+        match self.unwritten {
+            Some(change) if change <= durable => self.log.history().last_before(change).unwrap_or(durable),
+            _ => durable,
+        }
+    }
+
+    /// A proposal, or NEWLEADER, brings a configuration: it is written if it is newer. Switched off, reconfiguration
+    /// takes no notice.
+    pub(crate) fn see(&mut self, zxid: Zxid, config: &Arc<Config>, out: &mut Vec<Output>) {
+        if self.settings.reconfig_enabled && config.version() > self.configs.last_seen.version() {
+            self.unwritten.get_or_insert(zxid);
+            out.push(Output::Write(Mark::LastSeen(config.clone())));
+        }
+    }
+
+    /// These writes wait for their answer from now on.
+    pub(crate) fn count_writes(&mut self, out: &[Output]) {
+        self.writes += out.iter().filter(|output| matches!(output, Output::Write(_))).count();
+    }
+
+    /// # Panics
+    /// If nothing was to be written.
+    pub(crate) fn on_written(&mut self, mark: &Mark) {
+        self.writes = self.writes.checked_sub(1).expect("nothing was to be written");
+        match mark {
+            Mark::AcceptedEpoch(epoch) => self.epochs.accept(*epoch),
+            Mark::CurrentEpoch(epoch) => self.epochs.enter(*epoch),
+            Mark::LastSeen(config) => self.configs.last_seen = config.clone(),
+            Mark::Committed(config) => self.configs.committed = config.clone(),
+        }
+        if self.writes == 0 {
+            self.unwritten = None;
+        }
+    }
+
+    /// Whether the configuration that was seen last is durable.
+    pub(crate) fn is_seen_written(&self) -> bool {
+        self.unwritten.is_none()
+    }
+
+    /// Whether every write has been answered.
+    pub(crate) fn is_written(&self) -> bool {
+        self.writes == 0
+    }
+
+    /// Whether nothing waits for the disk.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.is_written() && self.log.is_drained()
+    }
+
+    /// # Panics
+    /// If nothing was to be settled.
+    pub(crate) fn on_settled(&mut self, settled: Result<Zxid, Unsettled>) -> Result<Zxid, Unsettled> {
+        if self.log.on_settled(settled)? {
+            self.standing = Standing::Sound;
+        }
+        settled
+    }
+}
+
+/// The part that a configuration gives to a server. One that is not in it asks a leader as one that would vote.
+pub(crate) fn peer_type(config: &Config, server: ServerId) -> PeerType {
+    config.members().get(&server).map_or(PeerType::Participant, |member| member.peer_type)
+}

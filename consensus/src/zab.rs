@@ -1,0 +1,423 @@
+//! One server's part in the ensemble.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::config::{Config, Configs, PeerType};
+use crate::election::{Connections, Decision, Looking, Standpoint, answer, own_vote};
+use crate::epochs::Epochs;
+use crate::input::{Event, Input, Link, Mark};
+use crate::leading::Leading;
+use crate::learning::Learning;
+use crate::notification::{Notification, ServerState};
+use crate::output::{HaltReason, Output, Part, Reason, Serve};
+use crate::pause::Pause;
+use crate::search::Search;
+use crate::server::Server;
+use crate::settings::{Ms, Settings};
+use crate::step::{Over, Step};
+use crate::{History, ServerId, Zxid};
+
+pub use crate::leading::LINKS_MAX;
+pub use crate::server::{Found, Standing};
+
+/// What a server is and has, and the role that it plays. All that happens to it comes as an [`Input`], with the time, and all
+/// that it does goes out as an [`Output`].
+#[derive(Clone, Debug)]
+pub struct Zab {
+    server: Server,
+    /// The round of the election that this server is in, or was in last.
+    round: i64,
+    connections: Connections,
+    /// What the random waits are drawn from.
+    random: u64,
+    role: Role,
+}
+
+#[derive(Clone, Debug)]
+enum Role {
+    Pausing(Pause),
+    Looking(Search),
+    Learning(Learning),
+    Leading(Leading),
+    Halted,
+}
+
+/// What a server is at this moment, for words that tell of it and for whoever checks it.
+#[derive(Clone, Debug)]
+pub struct State<'a> {
+    /// The name of the state, by what it waits for.
+    pub awaits: &'static str,
+    pub state: ServerState,
+    /// Of a server that has decided.
+    pub decision: Option<&'a Decision>,
+    pub round: i64,
+    pub epochs: &'a Epochs,
+    pub configs: &'a Configs,
+    /// What is in the log's buffer, and what of that is durable.
+    pub history: &'a History,
+    pub durable: Zxid,
+    /// Up to here everything is known to be committed.
+    pub committed: Zxid,
+}
+
+impl Zab {
+    /// It does nothing yet, and its [deadline](Zab::deadline) has come.
+    pub fn new(me: ServerId, settings: Settings, found: Found, now: Ms) -> Zab {
+        let random = settings.seed;
+        let server = Server::new(me, settings, found);
+        Zab { server, round: 0, connections: Connections::default(), random, role: Role::Pausing(Pause::begin(now)) }
+    }
+
+    /// `now` never falls. What a peer sends can at most end its link.
+    ///
+    /// # Panics
+    /// If the server itself says what cannot be: that is ready which was never asked for, that is durable which was never
+    /// appended, or a proposal that does not follow.
+    pub fn step(&mut self, now: Ms, input: Input<'_>, out: &mut Vec<Output>) {
+        // What the time has decided is decided first: after a pause, what was true before it does not hold any more.
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            let before = out.len();
+            self.on_time(now, out);
+            self.server.count_writes(&out[before..]);
+        }
+        let before = out.len();
+        self.on_input(now, input, out);
+        self.server.count_writes(&out[before..]);
+        // The last thing that was waited for may have come.
+        if let Role::Pausing(pause) = &self.role
+            && pause.deadline(&self.server).is_some_and(|deadline| deadline <= now)
+        {
+            self.look(now, out);
+        }
+    }
+
+    /// When [`Input::Time`] is owed next.
+    pub fn deadline(&self) -> Option<Ms> {
+        match &self.role {
+            Role::Pausing(pause) => pause.deadline(&self.server),
+            Role::Looking(search) => search.deadline(),
+            Role::Learning(learning) => learning.deadline(&self.server.settings),
+            Role::Leading(leading) => Some(leading.deadline(&self.server.settings)),
+            Role::Halted => None,
+        }
+    }
+
+    pub fn state(&self) -> State<'_> {
+        let decision = self.decision();
+        State {
+            awaits: self.awaits(),
+            state: decision.map_or(ServerState::Looking, |decision| decision.state),
+            decision,
+            round: self.round,
+            epochs: self.server.epochs(),
+            configs: self.server.configs(),
+            history: self.server.log.history(),
+            durable: self.server.log.durable(),
+            committed: self.server.committed(),
+        }
+    }
+
+    /// Of a leader: the learners that have told who they are, with what is waited for from each.
+    pub fn learners(&self) -> impl Iterator<Item = (ServerId, &'static str)> {
+        let leading = match &self.role {
+            Role::Leading(leading) => Some(leading),
+            _ => None,
+        };
+        leading.into_iter().flat_map(Leading::learners)
+    }
+
+    fn awaits(&self) -> &'static str {
+        match &self.role {
+            Role::Pausing(_) => "Pausing",
+            Role::Looking(search) => search.looking.awaits(),
+            Role::Learning(learning) => learning.awaits(),
+            Role::Leading(leading) => leading.awaits(),
+            Role::Halted => "Halted",
+        }
+    }
+
+    fn decision(&self) -> Option<&Decision> {
+        match &self.role {
+            Role::Learning(learning) => Some(learning.decision()),
+            Role::Leading(leading) => Some(leading.decision()),
+            Role::Pausing(_) | Role::Looking(_) | Role::Halted => None,
+        }
+    }
+}
+
+/// What happens, by whom it concerns.
+impl Zab {
+    fn on_time(&mut self, now: Ms, out: &mut Vec<Output>) {
+        match &self.role {
+            Role::Pausing(_) => self.look(now, out),
+            Role::Looking(_) => self.search(now, out, |looking, at, now, out| looking.on_time(at, now, out)),
+            Role::Learning(_) => self.learn(now, out, Learning::on_time),
+            Role::Leading(_) => self.lead(now, out, Leading::on_time),
+            Role::Halted => {}
+        }
+    }
+
+    fn on_input(&mut self, now: Ms, input: Input<'_>, out: &mut Vec<Output>) {
+        match input {
+            Input::Time | Input::Drained { .. } => {}
+            Input::Election { peer, event } => self.on_election(peer, event, now, out),
+            Input::Notification { from, notification, config } => {
+                self.on_notification(from, &notification, config, now, out);
+            }
+            Input::Written(mark) => self.on_written(&mark, now, out),
+            Input::Durable(zxid) => {
+                self.server.log.on_durable(zxid);
+                self.learn(now, out, Learning::on_durable);
+                self.lead(now, out, Leading::on_durable);
+            }
+            Input::Settled(settled) => {
+                let settled = self.server.on_settled(settled);
+                self.learn(now, out, |learning, step| learning.on_settled(settled, step));
+            }
+            Input::Forgotten { base } => self.server.log.forget_up_to(base),
+            Input::Stop => self.stop(now, out),
+            Input::Failed(fault) => self.over(Over::Halt(HaltReason::Failed(fault)), now, out),
+            input => self.on_link_input(now, input, out),
+        }
+    }
+
+    /// What concerns a leader alone, or a learner alone. Late words for a role that has ended are taken no notice of.
+    fn on_link_input(&mut self, now: Ms, input: Input<'_>, out: &mut Vec<Output>) {
+        match input {
+            Input::MasterUp { link } => self.on_master_up(link, now, out),
+            Input::MasterRefused => self.learn(now, out, |learning, step| Ok(learning.on_master_refused(step))),
+            Input::MasterDown { link } => self.learn(now, out, |learning, _| learning.on_master_down(link)),
+            Input::FromMaster { link, message } => {
+                self.learn(now, out, |learning, step| learning.on_message(link, &message, step));
+            }
+            Input::Diverged => self.learn(now, out, Learning::on_diverged),
+            Input::LearnerUp { link } => self.on_learner_up(link, now, out),
+            Input::LearnerDown { link } => self.lead(now, out, |leading, step| leading.on_learner_down(link, step)),
+            Input::FromLearner { link, message } => {
+                self.lead(now, out, |leading, step| leading.on_message(link, message, step));
+            }
+            Input::CaughtUp { link } => self.lead(now, out, |leading, step| leading.on_caught_up(link, step)),
+            Input::Proposed { zxid, change } => {
+                assert!(matches!(self.role, Role::Leading(_)), "{zxid} is proposed by a server that does not lead");
+                self.lead(now, out, |leading, step| leading.on_proposed(zxid, change, step));
+            }
+            Input::Confirm(ticket) => match self.role {
+                Role::Leading(_) => self.lead(now, out, |leading, step| leading.on_confirm(ticket, step)),
+                _ => out.push(Output::Lost(ticket)),
+            },
+            _ => {}
+        }
+    }
+
+    fn on_master_up(&mut self, link: Link, now: Ms, out: &mut Vec<Output>) {
+        match self.role {
+            Role::Learning(_) => self.learn(now, out, |learning, step| learning.on_master_up(link, step)),
+            _ => out.push(Output::Close(link, Reason::RoleEnded)),
+        }
+    }
+
+    fn on_learner_up(&mut self, link: Link, now: Ms, out: &mut Vec<Output>) {
+        match self.role {
+            Role::Leading(_) => self.lead(now, out, |leading, step| leading.on_learner_up(link, step)),
+            _ => out.push(Output::Close(link, Reason::RoleEnded)),
+        }
+    }
+
+    fn on_election(&mut self, peer: ServerId, event: Event, now: Ms, out: &mut Vec<Output>) {
+        self.connections.on_event(self.server.configs(), peer, event);
+        self.search(now, out, |looking, at, now, out| looking.on_event(at, peer, event, now, out));
+    }
+
+    fn on_notification(
+        &mut self,
+        from: ServerId,
+        heard: &Notification,
+        config: Option<&Arc<Config>>,
+        now: Ms,
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(decision) = self.decision() {
+            let answer = answer(&decision.says(), heard);
+            out.extend(answer.map(|answer| Output::Notify(from, answer)));
+        }
+        match &mut self.role {
+            Role::Pausing(pause) => pause.hear(&self.server, from, *heard),
+            Role::Looking(_) => self
+                .search(now, out, |looking, at, now, out| looking.on_notification(at, from, heard, config, now, out)),
+            Role::Learning(_) => self.learn(now, out, |learning, _| learning.hear(from, heard)),
+            Role::Leading(_) => self.lead(now, out, |leading, step| leading.hear(from, heard, step)),
+            Role::Halted => {}
+        }
+    }
+
+    fn on_written(&mut self, mark: &Mark, now: Ms, out: &mut Vec<Output>) {
+        self.server.on_written(mark);
+        match &mut self.role {
+            // Only a search has this written; whatever a role before it wrote was answered during the pause.
+            Role::Looking(search) if matches!(mark, Mark::Committed(_)) => {
+                let mut at = standpoint(&self.server, &mut self.round, &mut self.connections);
+                search.looking.on_configured(&mut at, now, out);
+            }
+            _ => {
+                self.learn(now, out, |learning, step| learning.on_written(mark, step));
+                self.lead(now, out, |leading, step| leading.on_written(mark, step));
+            }
+        }
+    }
+
+    fn stop(&mut self, now: Ms, out: &mut Vec<Output>) {
+        let step = &mut Step { server: &mut self.server, now, out };
+        match mem::replace(&mut self.role, Role::Halted) {
+            Role::Leading(leading) => match leading.stop(step) {
+                Ok(leading) => self.role = Role::Leading(leading),
+                Err(over) => self.end(over, now, out),
+            },
+            role => {
+                self.role = role;
+                self.over(Over::Halt(HaltReason::Stopped), now, out);
+            }
+        }
+    }
+}
+
+/// The roles, and what follows upon them.
+impl Zab {
+    /// Lends the search to `happens`, if there is one. It may end with a decision.
+    fn search(
+        &mut self,
+        now: Ms,
+        out: &mut Vec<Output>,
+        happens: impl FnOnce(&mut Looking, &mut Standpoint<'_>, Ms, &mut Vec<Output>) -> Option<Decision>,
+    ) {
+        let Role::Looking(search) = &mut self.role else { return };
+        let mut at = standpoint(&self.server, &mut self.round, &mut self.connections);
+        let decision = happens(&mut search.looking, &mut at, now, out);
+        let step = &mut Step { server: &mut self.server, now, out };
+        match decision {
+            None => search.look_at_clock(step),
+            Some(decision) => {
+                search.end(step);
+                self.decided(decision, now, out);
+            }
+        }
+    }
+
+    fn decided(&mut self, decision: Decision, now: Ms, out: &mut Vec<Output>) {
+        let step = &mut Step { server: &mut self.server, now, out };
+        match decision.state {
+            ServerState::Leading => match Leading::begin(decision, step) {
+                Ok(leading) => self.role = Role::Leading(leading),
+                Err(over) => self.over(over, now, out),
+            },
+            ServerState::Following | ServerState::Observing | ServerState::Looking => {
+                self.role = Role::Learning(Learning::begin(decision, step));
+            }
+        }
+    }
+
+    fn learn(
+        &mut self,
+        now: Ms,
+        out: &mut Vec<Output>,
+        happens: impl FnOnce(Learning, &mut Step<'_>) -> Result<Learning, Over>,
+    ) {
+        match mem::replace(&mut self.role, Role::Halted) {
+            Role::Learning(learning) => {
+                let step = &mut Step { server: &mut self.server, now, out };
+                match happens(learning, step) {
+                    Ok(learning) => self.role = Role::Learning(learning),
+                    Err(over) => self.end(over, now, out),
+                }
+            }
+            role => self.role = role,
+        }
+    }
+
+    fn lead(
+        &mut self,
+        now: Ms,
+        out: &mut Vec<Output>,
+        happens: impl FnOnce(&mut Leading, &mut Step<'_>) -> Result<(), Over>,
+    ) {
+        let Role::Leading(leading) = &mut self.role else { return };
+        let step = &mut Step { server: &mut self.server, now, out };
+        if let Err(over) = happens(leading, step) {
+            self.over(over, now, out);
+        }
+    }
+
+    /// The role that there is, whichever it is, is over.
+    fn over(&mut self, over: Over, now: Ms, out: &mut Vec<Output>) {
+        let step = &mut Step { server: &mut self.server, now, out };
+        match mem::replace(&mut self.role, Role::Halted) {
+            Role::Leading(leading) => leading.end(over, step),
+            Role::Learning(learning) => learning.end(step),
+            // It ends once.
+            Role::Halted => return,
+            Role::Pausing(_) | Role::Looking(_) => {}
+        }
+        self.end(over, now, out);
+    }
+
+    /// What follows upon a role that has ended.
+    fn end(&mut self, over: Over, now: Ms, out: &mut Vec<Output>) {
+        match over {
+            Over::Halt(reason) => out.push(Output::Halt(reason)),
+            Over::Look => {
+                self.server.log.abandon();
+                out.push(Output::Become(Part::Looking, Serve::No));
+                let until = now.after(self.observer_wait());
+                self.role = Role::Pausing(Pause::begin(until));
+            }
+        }
+    }
+
+    /// How long an observer that has lost its leader waits before it looks again; nobody else waits.
+    fn observer_wait(&mut self) -> Ms {
+        let longest = self.server.settings.observer_election_delay_max.0;
+        match self.server.peer_type() {
+            PeerType::Participant => Ms(0),
+            PeerType::Observer => Ms(self.draw() % longest.saturating_add(1).max(1)),
+        }
+    }
+
+    /// The next of the numbers that the seed gives (splitmix64).
+    fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// The pause is over: a search begins, and hears first what was said meanwhile.
+    fn look(&mut self, now: Ms, out: &mut Vec<Output>) {
+        let Role::Pausing(pause) = mem::replace(&mut self.role, Role::Halted) else {
+            unreachable!("a search follows upon a pause")
+        };
+        let mut at = standpoint(&self.server, &mut self.round, &mut self.connections);
+        let looking = Looking::begin(&mut at, now, out);
+        let step = &Step { server: &mut self.server, now, out };
+        self.role = Role::Looking(Search::begin(looking, step));
+        for (from, heard) in pause.into_heard() {
+            self.search(now, out, |looking, at, now, out| looking.on_notification(at, from, &heard, None, now, out));
+        }
+    }
+}
+
+/// What a search is lent.
+fn standpoint<'a>(server: &'a Server, round: &'a mut i64, connections: &'a mut Connections) -> Standpoint<'a> {
+    let peer_type = server.peer_type();
+    let history = server.summary().filter(|_| peer_type == PeerType::Participant);
+    let (me, configs) = (server.me, server.configs());
+    Standpoint {
+        me,
+        peer_type,
+        own: own_vote(me, configs, history),
+        configs,
+        settings: &server.settings,
+        round,
+        connections,
+    }
+}
