@@ -80,7 +80,7 @@ impl History {
     /// The transactions after `from` and up to `to`, each epoch by itself.
     pub fn between(&self, from: Zxid, to: Zxid) -> impl Iterator<Item = Run> {
         let place = self.runs.partition_point(|run| run.last <= from);
-        let runs = self.runs.range(place..).copied().take_while(move |run| run.first <= to);
+        let runs = self.runs.range(place..).copied().take_while(move |run| run.first <= to && from < to);
         runs.map(move |run| Run {
             first: if run.first <= from { Zxid(from.0 + 1) } else { run.first },
             last: run.last.min(to),
