@@ -7,7 +7,8 @@
 //! - the election port: [`initial_message`], [`notification`];
 //! - the packets of the quorum port: [`packet`], [`packet_type`], [`authinfo`];
 //! - what is in their data: [`learner_info`], [`leader_info`], [`feature_word`], [`ack_epoch`], [`proposal`],
-//!   [`activation`], [`forwarded_request`], [`revalidation`], [`touches`].
+//!   [`activation`], [`forwarded_request`], [`revalidation`], [`touches`];
+//! - packets as messages of the consensus: [`message`].
 
 pub mod ack_epoch;
 pub mod activation;
@@ -19,6 +20,7 @@ pub mod incoming;
 pub mod initial_message;
 pub mod leader_info;
 pub mod learner_info;
+pub mod message;
 pub mod notification;
 pub mod packet;
 pub mod packet_type;
