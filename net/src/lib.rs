@@ -1,4 +1,5 @@
-//! The client port: protocol, connections, sessions, watches, and the reactors that own them.
+//! The client port: protocol, connections, sessions, watches, and the reactors that own them. Beside it, what servers of an
+//! ensemble send each other, as bytes.
 //!
 //! This crate decides nothing about consensus and touches no disk, and no reactor touches another's memory: what goes
 //! between a reactor and the replica goes through [`exchange`]. In reading order:

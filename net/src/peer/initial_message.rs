@@ -105,7 +105,8 @@ fn parse(text: &str) -> Option<HostPort> {
         None => host,
     };
     let port = port.parse().ok()?;
-    (!host.is_empty()).then(|| HostPort { host: host.into(), port })
+    let is_of_host = |character: char| !character.is_control() && !" []".contains(character);
+    (!host.is_empty() && host.chars().all(is_of_host)).then(|| HostPort { host: host.into(), port })
 }
 
 fn text_of(HostPort { host, port }: &HostPort) -> String {
@@ -249,6 +250,11 @@ mod tests {
             "|",
             "a:1|",
             "a:1||b:2",
+            "[[2]:1",
+            "a]:1",
+            "a b:1",
+            "a\0:1",
+            "a\n:1",
         ] {
             assert_eq!(addresses_of(text), Err(BadInitialMessage::Addresses), "{text}");
         }

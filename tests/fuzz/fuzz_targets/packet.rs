@@ -2,12 +2,19 @@
 //! and what can be read is written as it came.
 #![no_main]
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use libfuzzer_sys::fuzz_target;
+use paddock_consensus::Zxid;
+use paddock_consensus::config::Config;
+use paddock_consensus::quorum::QuorumSystem;
 use paddock_net::peer::ack_epoch;
 use paddock_net::peer::activation::Activation;
 use paddock_net::peer::arriving::Stop;
 use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::incoming::Incoming;
+use paddock_net::peer::message::{LearnerPacket, MasterPacket};
 use paddock_net::peer::packet::{BadPacket, Packet, bytes_max};
 use paddock_net::peer::proposal::Proposal;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
@@ -88,10 +95,31 @@ fn data(packet: &Packet<'_>) {
     }
 }
 
+/// What the packet says, if it comes from a leader and if it comes from a learner.
+fn message(packet: &Packet<'_>) {
+    for is_understood in [true, false] {
+        let config = Arc::new(Config::new(Zxid::ZERO, BTreeMap::new(), QuorumSystem::Majority(BTreeSet::new())));
+        let mut is_asked = false;
+        let read = MasterPacket::read(packet, |text| {
+            assert!(packet.data.is_some_and(|data| text.len() <= data.len()));
+            is_asked = true;
+            is_understood.then_some(&config)
+        });
+        assert!(is_understood || !is_asked || read.is_err(), "what nobody understands was taken");
+        if let Ok(MasterPacket::Message { txn: Some(txn), .. }) = read {
+            assert!(packet.data.is_some_and(|data| data.ends_with(txn)));
+        }
+    }
+    if let Err(bad) = LearnerPacket::read(packet) {
+        assert_eq!((bad.packet_type, bad.zxid), (packet.packet_type, packet.zxid));
+    }
+}
+
 fuzz_target!(|input: &[u8]| {
     let Some((&piece, bytes)) = input.split_first() else { return };
     let (expected, end) = packets(bytes);
     expected.iter().for_each(data);
+    expected.iter().for_each(message);
     expected.iter().filter_map(|packet| packet.authinfo).for_each(|authinfo| drop(authinfo.ids()));
 
     let mut incoming = Incoming::new(bytes_max(DATA_MAX));
