@@ -4,7 +4,7 @@
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`keeper`], [`txn`], [`event`]), the
 //! state ([`tree`], [`database`], [`container`], [`quota`], [`ephemerals`], [`session_id`]), the way of a write
 //! ([`admit`], [`order`], [`apply`], [`application`], [`answer`], [`replay`]), the disk ([`io`], [`progress`], [`log`],
-//! [`snapshot`], [`generation`], [`epoch_files`]), and ZooKeeper's files ([`zookeeper`], [`conversion`]).
+//! [`snapshot`], [`generation`], [`epoch_files`], [`installation`]), and ZooKeeper's files ([`zookeeper`], [`conversion`]).
 
 pub mod acl;
 pub mod admit;
@@ -19,6 +19,7 @@ pub mod epoch_files;
 pub mod error;
 pub mod event;
 pub mod generation;
+pub mod installation;
 pub mod io;
 pub mod jute;
 pub mod keeper;

@@ -1,16 +1,20 @@
-//! Power cuts while the next generation is made and comes to count: a start finds the old history or the new one, whole.
+//! Power cuts while a history that a leader has sent comes into place, in the next generation: a start finds the old history
+//! or the new one, whole.
 
 use std::path::{Path, PathBuf};
 
 use paddock::node::recovery::{Present, Recovered, recover_present};
 use paddock_consensus::Zxid;
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::generation::{Generation, NextGeneration};
+use paddock_engine::generation::Generation;
+use paddock_engine::installation::{InPlace, IncomingState, Settings};
 use paddock_engine::io::Files;
 use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Moment, Operation, Seeded};
 use paddock_engine::log::{Log, LogConfig};
 use paddock_engine::progress::Progress;
+use paddock_engine::replay::Before;
 use paddock_engine::snapshot;
+use paddock_engine::zookeeper::{OutputArchive, stream};
 
 use crate::history::{History, SEED};
 
@@ -82,11 +86,26 @@ impl Change {
 
     /// Makes the new history the one that counts.
     fn succeed(&self) -> Result<Log, String> {
-        let mut state = self.new.up_to(self.snapshot).state();
-        let next = NextGeneration::begin(self.config.clone(), &mut state, &SEED);
-        let mut next = next.map_err(|error| error.to_string())?;
-        append(next.log(), &self.new, self.snapshot + 1..=self.new.last());
-        next.succeed().map(|succeeded| succeeded.log).map_err(|error| error.to_string())
+        // The last of the state's transactions comes behind the stream, and those after the snapshot are not committed.
+        let sent = self.new.up_to(self.snapshot - 1).state();
+        let mut archive = OutputArchive::new(Vec::new());
+        let sessions: Vec<_> = sent.sessions().collect();
+        stream::write(&mut archive, &sent.tree().head(), &sessions).expect("memory takes it");
+        stream::write_signature(&mut archive).expect("memory takes it");
+        let settings = Settings { seed: SEED, rules: Rules::default(), length_max: 1 << 20, before: Before::Exact };
+        let mut state = IncomingState::new(settings);
+        let bytes = archive.finish().expect("memory takes it");
+        bytes.chunks(500).for_each(|piece| assert_eq!(state.take(piece).expect("it is a state"), piece.len()));
+        let mut state = state.finish(sent.last_zxid()).expect("it is a state");
+        let record = |zxid: i64| (Zxid(zxid), self.new.bytes(zxid).expect("the history has it"));
+        let (zxid, bytes) = record(self.snapshot);
+        state.apply(zxid, bytes).expect("it is the next");
+        state.settle().expect("it is whole");
+        let proposals = (self.snapshot + 1..=self.new.last()).map(record);
+        let placed = state.put_in_place(self.config.clone(), proposals).map_err(|error| error.to_string())?;
+        let InPlace { database, log, .. } = placed;
+        self.new.up_to(self.snapshot).check(&database)?;
+        Ok(log)
     }
 
     fn recover(&self, machine: &FileSystem) -> Result<(Generation, Recovered), String> {
@@ -248,6 +267,7 @@ fn a_sync_that_is_left_out_is_found() {
         (Operation::SyncFile, "/data/paddock.generation.tmp"),
         (Operation::SyncDirectory, "/data"),
         (Operation::SyncFile, "/data/paddock.generation.1/paddock-1/snapshot.tmp"),
+        (Operation::SyncDirectory, "/data/paddock.generation.1"),
         (Operation::SyncDirectory, "/log"),
         (Operation::Complete, "/log/paddock.generation.1/paddock-1/log.0000000000000001"),
     ] {

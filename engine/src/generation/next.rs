@@ -63,17 +63,28 @@ impl NextGeneration {
         &mut self.log
     }
 
-    /// Makes durable what the log has and what was appended to it, and this generation the present one.
-    ///
-    /// # Errors
-    /// [`Log`](GenerationError::Log): the former one is present. With any other it is not known, until the next start, which
-    /// of the two is.
-    pub fn succeed(mut self) -> Result<Succeeded, GenerationError> {
+    /// Makes durable what was appended to the log. The former generation is present, also after an error.
+    pub fn settle(&mut self) -> Result<(), GenerationError> {
         // Nothing of it is given up where space is short.
         if self.log.is_filling() {
             self.log.submit()?;
         }
         self.log.fence_durably()?;
+        Ok(())
+    }
+
+    /// Makes this generation the present one, once all of it is [durable](Self::settle).
+    ///
+    /// # Errors
+    /// Of the file: which of the two generations is present is not known until the next start.
+    ///
+    /// # Panics
+    /// If not all that was appended is durable.
+    pub fn succeed(self) -> Result<Succeeded, GenerationError> {
+        assert!(
+            !self.log.is_filling() && self.log.completed_zxid() == self.log.last_zxid(),
+            "all of a generation is durable before it counts"
+        );
         let NextGeneration { files, data_dir, log_dir, generation, log } = self;
         GenerationFile { files: &files, data_dir: &data_dir }.write(generation)?;
         for directory in places(&files, &data_dir, &log_dir) {

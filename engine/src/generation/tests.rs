@@ -137,6 +137,7 @@ fn the_log_is_durable_before_it_counts_even_without_force_sync() {
     let config = LogConfig { files, sync: false, segment_bytes: 4096, first_bytes: 4096, ..LogConfig::new(data()) };
     let mut next = NextGeneration::begin(config.clone(), &mut Database::new(SEED, Rules::default()), &SEED).unwrap();
     next.log().append(Zxid(1), |out| out.extend_from_slice(b"one"));
+    next.settle().unwrap();
     let succeeded = next.succeed().unwrap();
     for way in 0..16 {
         let files = Files::Simulated(machine.moment().crashed(&mut Seeded::new(way)));

@@ -18,13 +18,25 @@ pub struct InputArchive<R> {
     input: R,
     offset: u64,
     checksum: Adler32,
+    /// Where what was read last ends, or would if the input were not cut short.
+    wanted: u64,
     /// Longer texts and buffers are damage, bytes.
     length_max: usize,
 }
 
 impl<R: Read> InputArchive<R> {
     pub fn new(input: R, length_max: usize) -> InputArchive<R> {
-        InputArchive { input, offset: 0, checksum: Adler32::new(), length_max }
+        InputArchive::at(input, 0, length_max)
+    }
+
+    /// Of what comes from `offset` on.
+    pub fn at(input: R, offset: u64, length_max: usize) -> InputArchive<R> {
+        InputArchive { input, offset, checksum: Adler32::new(), wanted: offset, length_max }
+    }
+
+    /// Where what was read last ends, in bytes from the start: if the input was cut short, so much of it has to be there.
+    pub fn wanted(&self) -> u64 {
+        self.wanted
     }
 
     /// Bytes that were read.
@@ -43,6 +55,7 @@ impl<R: Read> InputArchive<R> {
 
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
         let mut bytes = [0; N];
+        self.wanted = self.offset + N as u64;
         self.input.read_exact(&mut bytes).map_err(|error| self.failed(error))?;
         self.offset += N as u64;
         self.checksum.write_slice(&bytes);
@@ -78,6 +91,7 @@ impl<R: Read> InputArchive<R> {
     /// So many bytes, in place of what was in `bytes`. Those that there are, where the input is cut short.
     pub fn bytes(&mut self, length: usize, bytes: &mut Vec<u8>) -> Result<(), FormatError> {
         bytes.clear();
+        self.wanted = self.offset + length as u64;
         let read = self.input.by_ref().take(length as u64).read_to_end(bytes).map_err(|error| self.failed(error))?;
         if read < length {
             return Err(FormatError::CutShort { offset: self.offset });

@@ -60,21 +60,9 @@ pub fn read(
     seed: HashSeed,
     rules: Rules,
 ) -> Result<Content, FormatError> {
-    let sessions = read_sessions(archive)?;
-    let mut acls = AclTable::default();
-    let numbered = read_acls(archive, &mut acls)?;
-    let mut znodes = Znodes::new(seed, rules.extended_types, numbered, &mut acls);
-    while znodes.read_one(archive)? {}
-    let Znodes { tree, owners, without_acl, .. } = znodes;
-    for needed in [path::ROOT, "/zookeeper"] {
-        if tree.get(needed).is_none() {
-            return Err(archive.damaged(format!("there is no znode {needed}")));
-        }
-    }
-    let mut database = Database::assemble(tree, sessions, owners, acls, zxid, rules);
-    database.install_reserved();
-    database.recount_quotas();
-    Ok(Content { database, without_acl })
+    let mut reading = Reading::new(seed, rules);
+    while reading.read_one(archive)? {}
+    Ok(reading.finish(zxid))
 }
 
 /// Reads what must follow a stream that a leader sends.
@@ -82,41 +70,127 @@ pub fn read_signature(archive: &mut InputArchive<impl Read>) -> Result<(), Forma
     if archive.text()? == SIGNATURE { Ok(()) } else { Err(archive.damaged("the signature is missing".to_owned())) }
 }
 
-fn read_sessions(archive: &mut InputArchive<impl Read>) -> Result<BTreeMap<i64, i32>, FormatError> {
-    let mut sessions = BTreeMap::new();
-    let count = archive.i32()?;
-    if count > SESSIONS_MAX {
-        return Err(archive.damaged(format!("it claims {count} sessions, and {SESSIONS_MAX} are the most")));
-    }
-    for _ in 0..count {
-        let session = archive.i64()?;
-        sessions.insert(session, archive.i32()?);
-    }
-    Ok(sessions)
+/// What comes next in a stream.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    SessionCount,
+    /// So many sessions are left.
+    Session(i32),
+    AclCount,
+    /// So many ACLs are left.
+    Acl(i32),
+    /// An entry of the ACL of this number, which has so many left, before so many more ACLs.
+    Entry {
+        number: i64,
+        entries: i32,
+        acls: i32,
+    },
+    Znode,
 }
 
-fn read_acls(archive: &mut InputArchive<impl Read>, acls: &mut AclTable) -> Result<HashMap<i64, Acl>, FormatError> {
-    let mut numbered = HashMap::new();
-    let mut left = ACL_ENTRIES_MAX;
-    for _ in 0..archive.i32()? {
-        let number = archive.i64()?;
-        let count = archive.i32()?;
-        if count < 0 {
-            return Err(archive.damaged("an ACL is null".to_owned()));
+/// A stream of which a part has been read.
+pub struct Reading {
+    next: Next,
+    rules: Rules,
+    sessions: BTreeMap<i64, i32>,
+    acls: AclTable,
+    /// Entries that the ACLs may still have.
+    entries_left: usize,
+    /// Those of the ACL that is being read.
+    entries: Vec<Entry>,
+    znodes: Znodes,
+}
+
+impl Reading {
+    /// Nothing has been read. `seed` is that of the new tree's hash.
+    pub fn new(seed: HashSeed, rules: Rules) -> Reading {
+        let mut acls = AclTable::default();
+        Reading {
+            next: Next::SessionCount,
+            sessions: BTreeMap::new(),
+            entries_left: ACL_ENTRIES_MAX,
+            entries: Vec::new(),
+            znodes: Znodes::new(seed, rules.extended_types, &mut acls),
+            acls,
+            rules,
         }
-        let needed = 1 + usize::try_from(count).unwrap_or(usize::MAX - 1);
-        left = left.checked_sub(needed).ok_or_else(|| {
+    }
+
+    /// Reads what comes next: a count, a session, an entry of an ACL, a znode. `false` at the terminator, behind which all is
+    /// there that a state needs. Where the input is cut short nothing has changed, and the same is read again by the next call.
+    pub fn read_one(&mut self, archive: &mut InputArchive<impl Read>) -> Result<bool, FormatError> {
+        match self.next {
+            Next::SessionCount => {
+                let count = archive.i32()?;
+                if count > SESSIONS_MAX {
+                    return Err(archive.damaged(format!("it claims {count} sessions, and {SESSIONS_MAX} are the most")));
+                }
+                self.next = Next::session(count);
+            }
+            Next::Session(left) => {
+                let session = archive.i64()?;
+                self.sessions.insert(session, archive.i32()?);
+                self.next = Next::session(left - 1);
+            }
+            Next::AclCount => self.next = Next::acl(archive.i32()?),
+            Next::Acl(left) => self.read_acl(archive, left)?,
+            Next::Entry { number, entries, acls } => {
+                self.entries.push(read_entry(archive)?);
+                self.note_entry(number, entries - 1, acls);
+            }
+            Next::Znode if self.znodes.read_one(archive)? => {}
+            Next::Znode => return self.znodes.check_whole(archive).map(|()| false),
+        }
+        Ok(true)
+    }
+
+    fn read_acl(&mut self, archive: &mut InputArchive<impl Read>, left: i32) -> Result<(), FormatError> {
+        let (number, count) = (archive.i64()?, archive.i32()?);
+        let Ok(entries) = usize::try_from(count) else {
+            return Err(archive.damaged("an ACL is null".to_owned()));
+        };
+        self.entries_left = self.entries_left.checked_sub(1 + entries).ok_or_else(|| {
             archive.damaged(format!("its ACLs have more than the {ACL_ENTRIES_MAX} entries that are the most"))
         })?;
-        let mut entries = Vec::new();
-        for _ in 0..count {
-            let perms = archive.i32()?;
-            let scheme = archive.text()?;
-            entries.push(Entry { perms, id: Id { scheme, id: archive.text()? } });
-        }
-        numbered.insert(number, acls.intern(entries));
+        self.note_entry(number, count, left - 1);
+        Ok(())
     }
-    Ok(numbered)
+
+    /// So many entries of an ACL are left: after the last one it is complete.
+    fn note_entry(&mut self, number: i64, entries: i32, acls: i32) {
+        if entries > 0 {
+            self.next = Next::Entry { number, entries, acls };
+            return;
+        }
+        let list = self.acls.intern(std::mem::take(&mut self.entries));
+        self.znodes.numbered.insert(number, list);
+        self.next = Next::acl(acls);
+    }
+
+    /// The state, once all is read. It stands at `zxid`. Takes time by the size of the state.
+    pub fn finish(self, zxid: Zxid) -> Content {
+        let Reading { rules, sessions, acls, znodes: Znodes { tree, owners, without_acl, .. }, .. } = self;
+        let mut database = Database::assemble(tree, sessions, owners, acls, zxid, rules);
+        database.install_reserved();
+        database.recount_quotas();
+        Content { database, without_acl }
+    }
+}
+
+impl Next {
+    fn session(left: i32) -> Next {
+        if left > 0 { Next::Session(left) } else { Next::AclCount }
+    }
+
+    fn acl(left: i32) -> Next {
+        if left > 0 { Next::Acl(left) } else { Next::Znode }
+    }
+}
+
+fn read_entry(archive: &mut InputArchive<impl Read>) -> Result<Entry, FormatError> {
+    let perms = archive.i32()?;
+    let scheme = archive.text()?;
+    Ok(Entry { perms, id: Id { scheme, id: archive.text()? } })
 }
 
 /// The znodes, as they come.
@@ -132,18 +206,12 @@ struct Znodes {
 }
 
 impl Znodes {
-    fn new(
-        seed: HashSeed,
-        extended_types: ExtendedTypes,
-        mut numbered: HashMap<i64, Acl>,
-        acls: &mut AclTable,
-    ) -> Znodes {
-        numbered.insert(OPEN_ACL, None);
+    fn new(seed: HashSeed, extended_types: ExtendedTypes, acls: &mut AclTable) -> Znodes {
         Znodes {
             tree: Tree::new(seed, extended_types),
             owners: Vec::new(),
             without_acl: Vec::new(),
-            numbered,
+            numbered: HashMap::new(),
             nobody: acls.intern(Vec::new()),
             path: Vec::new(),
             data: Vec::new(),
@@ -164,15 +232,29 @@ impl Znodes {
         }
         let data = archive.buffer(&mut self.data)?.then_some(&self.data[..]);
         let (number, stat) = read_numbers(archive)?;
-        let acl = self.numbered.get(&number).unwrap_or_else(|| {
-            self.without_acl.push(path.to_owned());
-            &self.nobody
-        });
+        let acl = match (number, self.numbered.get(&number)) {
+            (OPEN_ACL, _) => &None,
+            (_, Some(list)) => list,
+            (_, None) => {
+                self.without_acl.push(path.to_owned());
+                &self.nobody
+            }
+        };
         if stat.ephemeral_owner != 0 {
             self.owners.push((stat.ephemeral_owner, path.to_owned()));
         }
         self.tree.install(NewZnode { path, data, acl: acl.clone(), stat });
         Ok(true)
+    }
+
+    /// Whether the znodes are there that every state has.
+    fn check_whole(&self, archive: &InputArchive<impl Read>) -> Result<(), FormatError> {
+        for needed in [path::ROOT, "/zookeeper"] {
+            if self.tree.get(needed).is_none() {
+                return Err(archive.damaged(format!("there is no znode {needed}")));
+            }
+        }
+        Ok(())
     }
 }
 

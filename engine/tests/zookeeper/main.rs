@@ -3,6 +3,7 @@
 
 mod fuzzy;
 mod history;
+mod installation;
 mod logs;
 mod place;
 mod raw;
