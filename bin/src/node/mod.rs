@@ -15,6 +15,7 @@ mod descriptors;
 mod expiry;
 pub mod foreign;
 pub mod moment;
+pub mod peers;
 pub mod recovery;
 pub mod replica;
 pub mod snapshotter;

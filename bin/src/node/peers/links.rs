@@ -1,0 +1,78 @@
+//! The seam to other servers: numbered streams of bytes, of the network or of a simulated one.
+//!
+//! Nothing here waits, and nothing here is a clock. What can be done now is done; what becomes possible later is told by an
+//! event, once: whoever was told that a stream can be read reads until there is nothing, and whoever could not write all
+//! waits to be told. So a stream costs nothing while nothing happens on it.
+
+use paddock_consensus::config::HostPort;
+
+/// A stream, or an attempt to get one. No number is ever used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StreamId(pub u64);
+
+/// Where this server is connected to by others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Port {
+    Election,
+    Quorum,
+}
+
+/// What has happened to a stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StreamEvent {
+    /// Somebody has connected; `from` is an address for people to read. It may have sent something already.
+    Accepted { port: Port, stream: StreamId, from: Box<str> },
+    /// An attempt has succeeded.
+    Connected(StreamId),
+    /// An attempt has failed: the stream is none any more.
+    Refused(StreamId),
+    /// There may be something to read, or the other side has ended the stream.
+    Readable(StreamId),
+    /// A stream that did not take all takes bytes again.
+    Writable(StreamId),
+}
+
+/// What a read has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Read {
+    /// So many bytes, at least one.
+    Bytes(usize),
+    /// None are here; an event tells when that changes.
+    Nothing,
+    /// None will come: the other side has ended the stream, or it broke.
+    Ended,
+}
+
+/// What a write has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// So many bytes were taken. If these are not all, an event tells when more are taken.
+    Bytes(usize),
+    /// The stream is broken.
+    Ended,
+}
+
+pub trait Links {
+    /// Begins an attempt to connect to one of these addresses, whichever answers first. Names are looked up anew each time,
+    /// and nobody waits for that. An attempt that nothing becomes of goes on until it is [closed](Links::close).
+    fn connect(&mut self, addresses: &[HostPort]) -> StreamId;
+
+    /// Opens a port, or closes it; it may be so already. A port that cannot be opened is tried again by whoever is behind the
+    /// seam, which says so in the log.
+    fn listen(&mut self, port: Port, is_open: bool);
+
+    /// # Panics
+    /// If `bytes` is empty, or the stream is none.
+    fn read(&mut self, stream: StreamId, bytes: &mut [u8]) -> Read;
+
+    /// # Panics
+    /// If `bytes` is empty, or the stream is none.
+    fn write(&mut self, stream: StreamId, bytes: &[u8]) -> Written;
+
+    /// Ends a stream or gives an attempt up. What was written still goes out, as far as the other side takes it. No event
+    /// tells of the stream any more.
+    fn close(&mut self, stream: StreamId);
+
+    /// The next event that has not been told.
+    fn poll(&mut self) -> Option<StreamEvent>;
+}

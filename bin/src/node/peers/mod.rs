@@ -1,0 +1,4 @@
+//! The wire side of a node.
+
+pub mod links;
+pub mod simulated;

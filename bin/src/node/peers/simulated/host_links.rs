@@ -1,0 +1,58 @@
+//! The links of one process on a simulated host.
+
+use paddock_consensus::config::HostPort;
+
+use super::network::{HostId, Network};
+use crate::node::peers::links::{Links, Port, Read, StreamEvent, StreamId, Written};
+
+/// Good until the process ends, or another one begins on the host; after that nothing is done, and every stream has ended.
+#[derive(Debug)]
+pub struct HostLinks {
+    network: Network,
+    host: HostId,
+    life: u64,
+}
+
+impl HostLinks {
+    /// Those of a new process on this host. One that ran there ends.
+    pub fn begin(network: &Network, host: HostId) -> HostLinks {
+        let life = network.state().begin_process(host);
+        HostLinks { network: network.clone(), host, life }
+    }
+}
+
+impl Links for HostLinks {
+    fn connect(&mut self, addresses: &[HostPort]) -> StreamId {
+        let mut state = self.network.state();
+        if !state.is_alive(self.host, self.life) { StreamId(0) } else { state.connect(self.host, addresses) }
+    }
+
+    fn listen(&mut self, port: Port, is_open: bool) {
+        let mut state = self.network.state();
+        if state.is_alive(self.host, self.life) {
+            state.listen(self.host, port, is_open);
+        }
+    }
+
+    fn read(&mut self, stream: StreamId, bytes: &mut [u8]) -> Read {
+        let mut state = self.network.state();
+        if !state.is_alive(self.host, self.life) { Read::Ended } else { state.read(stream, bytes) }
+    }
+
+    fn write(&mut self, stream: StreamId, bytes: &[u8]) -> Written {
+        let mut state = self.network.state();
+        if !state.is_alive(self.host, self.life) { Written::Ended } else { state.write(stream, bytes) }
+    }
+
+    fn close(&mut self, stream: StreamId) {
+        let mut state = self.network.state();
+        if state.is_alive(self.host, self.life) {
+            state.close(stream);
+        }
+    }
+
+    fn poll(&mut self) -> Option<StreamEvent> {
+        let mut state = self.network.state();
+        if state.is_alive(self.host, self.life) { state.poll(self.host) } else { None }
+    }
+}
