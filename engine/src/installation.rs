@@ -195,7 +195,6 @@ pub struct InPlace {
     pub generation: Generation,
     /// Its last transaction is that of the snapshot.
     pub database: Database,
-    pub seed: HashSeed,
     pub log: Log,
     /// What the former histories have left, to be removed by and by once their log is dropped.
     pub former: FormerGenerations,
@@ -294,7 +293,7 @@ impl InstalledState {
             PlacementError::Former(error)
         })?;
         let Succeeded { generation, log, former } = made.succeed().map_err(PlacementError::Unknown)?;
-        Ok(InPlace { generation, database, seed, log, former })
+        Ok(InPlace { generation, database, log, former })
     }
 }
 

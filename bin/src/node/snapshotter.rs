@@ -1,6 +1,7 @@
 //! The thread that takes snapshots, and when it is asked to. What former generations have left it removes between them.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -69,6 +70,7 @@ impl Trigger {
 }
 
 /// Who has the taker take its steps.
+#[derive(Clone)]
 pub enum DrivenBy {
     /// A thread, on files of this machine. It rings the bell when it lets go of a version, and when a snapshot is in place.
     Thread(Arc<Doorbell>),
@@ -78,6 +80,8 @@ pub enum DrivenBy {
 
 /// The replica's handle on whoever takes snapshots.
 pub struct Snapshotter {
+    settings: Settings,
+    driven_by: DrivenBy,
     driver: Driver,
     /// The zxid up to which the log must be committed and durable before the snapshot may be put in place.
     awaited: Option<Zxid>,
@@ -103,12 +107,21 @@ struct Thread {
 impl Snapshotter {
     /// Starts the thread if there is to be one. It begins to remove what `former` generations have left.
     pub fn start(settings: Settings, former: FormerGenerations, driven_by: DrivenBy) -> io::Result<Snapshotter> {
-        let taker = Taker::new(settings);
-        let driver = match driven_by {
+        let taker = Taker::new(settings.clone());
+        let driver = match driven_by.clone() {
             DrivenBy::Thread(bell) => Driver::Thread(Thread::start(taker, former, bell)?),
             DrivenBy::Caller => Driver::Caller { taker: Box::new(taker), former },
         };
-        Ok(Snapshotter { driver, awaited: None, is_busy: false })
+        Ok(Snapshotter { settings, driven_by, driver, awaited: None, is_busy: false })
+    }
+
+    /// Goes on in another directory, and removes what `former` generations have left. A snapshot that is being taken is given
+    /// up.
+    pub fn move_to(&mut self, data_dir: PathBuf, former: FormerGenerations) -> io::Result<()> {
+        self.stop();
+        let settings = Settings { data_dir, ..self.settings.clone() };
+        *self = Snapshotter::start(settings, former, self.driven_by.clone())?;
+        Ok(())
     }
 
     /// Takes a step, where no thread does. The one that writes a version writes all of it, however large.

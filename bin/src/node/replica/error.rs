@@ -14,6 +14,8 @@ pub enum ReplicaError {
     DirectoryGone {
         path: PathBuf,
     },
+    /// There is nobody to take snapshots of the history that has come into place.
+    Snapshotter(io::Error),
     /// Whoever drives it cannot wait for events.
     Poll(io::Error),
 }
@@ -30,6 +32,9 @@ impl fmt::Display for ReplicaError {
                  and start the server again",
                 path.display()
             ),
+            ReplicaError::Snapshotter(error) => {
+                write!(f, "the snapshotter cannot be started again: {error}; {}", advice(error))
+            }
             ReplicaError::Poll(error) => write!(f, "waiting for events failed: {error}; {}", advice(error)),
         }
     }

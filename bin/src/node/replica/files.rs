@@ -51,6 +51,13 @@ impl FilesInPlace {
         }
     }
 
+    /// Another history has taken the place of the one before, in a generation that begins with the snapshot of `zxid`. Returns
+    /// its directory.
+    pub fn move_to(&mut self, generation: Generation, zxid: Zxid) -> &Path {
+        *self = FilesInPlace::new(self.data_dir.clone(), generation, Some(zxid));
+        &self.dir
+    }
+
     /// A newer snapshot is in place.
     pub fn note_snapshot(&mut self, zxid: Zxid) {
         self.newest_snapshot = Some(snapshot_path(&self.dir, zxid));

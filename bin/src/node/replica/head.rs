@@ -385,6 +385,14 @@ impl Head {
         std::mem::replace(&mut self.database, database)
     }
 
+    /// Puts a history in the place of the present one: as [`Head::replace_database`], and what is ordered from then on goes to
+    /// its log. The former log is given back too.
+    pub fn replace(&mut self, database: Database, log: Log, committed: Zxid) -> (Database, Log) {
+        assert!(database.last_zxid() <= log.last_zxid(), "a log goes on behind its state");
+        let former = self.replace_database(database, committed);
+        (former, std::mem::replace(&mut self.log, log))
+    }
+
     /// Makes public what is committed. Whether that was anything.
     pub fn release(&mut self, committed: Zxid) -> bool {
         if let Some(window) = &mut self.window {

@@ -63,6 +63,7 @@ use std::time::{Duration, Instant};
 
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Database;
+use paddock_engine::installation::InPlace;
 use paddock_engine::log::{Log, LogError};
 use paddock_engine::progress::Progress;
 use paddock_net::exchange::Exchange;
@@ -200,10 +201,38 @@ impl Replica {
     pub fn replace_database(&mut self, database: Database, at: Moment) -> Database {
         let former = self.head.replace_database(database, self.role.committed());
         self.snapshots.give_up_waiting();
+        self.begin_anew(at);
+        former
+    }
+
+    /// Puts a whole history in the place of the present one, as [`Replica::replace_database`] does a state: its state, its log,
+    /// and the directory where its snapshots are taken and its files looked after. They are taken together, since none of them
+    /// goes with one of the former history's. What that has left is removed from then on.
+    ///
+    /// The log is another one, and so are the [event descriptors](Self::event_fds).
+    ///
+    /// # Errors
+    /// [`Snapshotter`](ReplicaError::Snapshotter), after which the replica is to end.
+    ///
+    /// # Panics
+    /// As [`Replica::replace_database`].
+    pub fn replace(&mut self, placed: InPlace, at: Moment) -> Result<Database, ReplicaError> {
+        let InPlace { generation, database, log, former } = placed;
+        let zxid = database.last_zxid();
+        let (former_state, former_log) = self.head.replace(database, log, self.role.committed());
+        // Nobody writes to its directory any more.
+        drop(former_log);
+        let dir = self.files.move_to(generation, zxid).to_owned();
+        self.snapshots.move_to(dir, former).map_err(ReplicaError::Snapshotter)?;
+        self.begin_anew(at);
+        Ok(former_state)
+    }
+
+    /// Another state is there.
+    fn begin_anew(&mut self, at: Moment) {
         self.sessions.begin_anew(self.head.database(), at);
         self.housekeeping.begin_anew(at.now);
         self.head.release(self.role.committed());
-        former
     }
 
     /// Takes a step of the snapshot that is being written, where the snapshotter has no thread. One step writes all of a

@@ -1,8 +1,11 @@
 //! When a snapshot is taken, and what follows one.
 
+use std::io;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use paddock_consensus::Zxid;
+use paddock_engine::generation::FormerGenerations;
 use paddock_engine::progress::Progress;
 use paddock_net::status::ReplicaStatus;
 
@@ -68,6 +71,12 @@ impl Snapshots {
 
     pub fn tell(&self, figures: &ReplicaStatus) {
         figures.snapshotting.set(u64::from(!self.snapshotter.is_idle()));
+    }
+
+    /// The next ones are of the history that is in `data_dir` now; what `former` ones have left is removed.
+    pub fn move_to(&mut self, data_dir: PathBuf, former: FormerGenerations) -> io::Result<()> {
+        self.trigger.reset();
+        self.snapshotter.move_to(data_dir, former)
     }
 
     /// Gives up what is being written.
