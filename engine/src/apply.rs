@@ -148,7 +148,7 @@ impl Database {
                 self.create(znode, *parent_cversion, counted, effects, txn.opcode())
             }
             Txn::Delete { path } | Txn::DeleteContainer { path } => self.delete(path, header.zxid, effects),
-            Txn::SetData { path, data, version } => {
+            Txn::SetData { path, data, version } | Txn::Reconfig { path, data, version } => {
                 let Some(znode) = self.tree.get(path) else { return Done::Failed(Code::NoNode.number()) };
                 let before = znode.data().map_or(0, <[u8]>::len);
                 let znode = self.tree.set_data(path, *data, *version, header.zxid, header.time);
@@ -157,7 +157,7 @@ impl Database {
                 }
                 let stat = *znode.stat_wire();
                 self.charge(path, Difference::rewriting(before, data.map_or(0, <[u8]>::len)));
-                Done::Changed { opcode: opcode::SET_DATA, stat }
+                Done::Changed { opcode: txn.opcode(), stat }
             }
             Txn::SetAcl { path, acl, version } => {
                 if self.tree.get(path).is_none() {

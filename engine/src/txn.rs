@@ -68,6 +68,14 @@ pub enum Txn<'a> {
         data: Option<&'a [u8]>,
         version: i32,
     },
+    /// The members of the ensemble, or what they count for, are others: the same to the tree as a change of the data of the
+    /// configuration's znode.
+    Reconfig {
+        path: Cow<'a, str>,
+        /// The [text](paddock_consensus::config::Config::text) of the new configuration.
+        data: Option<&'a [u8]>,
+        version: i32,
+    },
     /// `version` is the new aversion.
     SetAcl {
         path: Cow<'a, str>,
@@ -102,6 +110,7 @@ impl Txn<'_> {
             Txn::Delete { .. } => opcode::DELETE,
             Txn::DeleteContainer { .. } => opcode::DELETE_CONTAINER,
             Txn::SetData { .. } => opcode::SET_DATA,
+            Txn::Reconfig { .. } => opcode::RECONFIG,
             Txn::SetAcl { .. } => opcode::SET_ACL,
             Txn::Check { .. } => opcode::CHECK,
             Txn::Multi(_) => opcode::MULTI,
@@ -141,7 +150,7 @@ impl Txn<'_> {
                 }
             }
             Txn::Delete { path } | Txn::DeleteContainer { path } => out.put_string(path),
-            Txn::SetData { path, data, version } => {
+            Txn::SetData { path, data, version } | Txn::Reconfig { path, data, version } => {
                 out.put_string(path);
                 out.put_buffer(*data);
                 out.put_i32(*version);
@@ -223,10 +232,8 @@ impl Txn<'_> {
             }
             opcode::DELETE => Txn::Delete { path: path(reader)? },
             opcode::DELETE_CONTAINER => Txn::DeleteContainer { path: path(reader)? },
-            // A change of the ensemble is one of the data of its configuration.
-            opcode::SET_DATA | opcode::RECONFIG => {
-                Txn::SetData { path: path(reader)?, data: reader.buffer()?, version: reader.i32()? }
-            }
+            opcode::SET_DATA => Txn::SetData { path: path(reader)?, data: reader.buffer()?, version: reader.i32()? },
+            opcode::RECONFIG => Txn::Reconfig { path: path(reader)?, data: reader.buffer()?, version: reader.i32()? },
             opcode::SET_ACL => {
                 Txn::SetAcl { path: path(reader)?, acl: read_acl(reader, acls)?, version: reader.i32()? }
             }
@@ -348,6 +355,7 @@ mod tests {
         survives(&Txn::Delete { path: path() });
         survives(&Txn::DeleteContainer { path: path() });
         survives(&Txn::SetData { path: path(), data: None, version: 3 });
+        survives(&Txn::Reconfig { path: path(), data: Some(b"x"), version: -1 });
         survives(&Txn::SetAcl { path: path(), acl: None, version: 3 });
         survives(&Txn::Error(-101));
         survives(&Txn::CreateSession { timeout: 4000 });

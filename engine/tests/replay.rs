@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use paddock_consensus::Zxid;
 use paddock_engine::acl::AclTable;
+use paddock_engine::apply::Effects;
 use paddock_engine::database::{Database, Rules};
+use paddock_engine::event::EventKind;
 use paddock_engine::log::RECORD_BYTES_MAX;
 use paddock_engine::replay::ReplayError;
 use paddock_engine::request::opcode;
@@ -95,6 +97,51 @@ fn a_time_to_live_has_its_bounds() {
         assert_eq!(outcome, Ok(()));
         assert!(after.tree().get("/t").is_some());
     }
+}
+
+/// A record of ZooKeeper's, by hand.
+#[test]
+fn a_reconfiguration_changes_the_data_of_the_configuration() {
+    let text = b"server.1=a:1:2:participant\nversion=5";
+    let mut bytes = Vec::new();
+    bytes.extend(SESSION.to_be_bytes());
+    bytes.extend(7i32.to_be_bytes());
+    bytes.extend(5i64.to_be_bytes());
+    bytes.extend(1234i64.to_be_bytes());
+    bytes.extend(16i32.to_be_bytes());
+    bytes.extend(17i32.to_be_bytes());
+    bytes.extend(b"/zookeeper/config");
+    bytes.extend(36i32.to_be_bytes());
+    bytes.extend(text);
+    bytes.extend((-1i32).to_be_bytes());
+    let mut database = database();
+    let digest = database.tree().digest();
+    bytes.extend(2i32.to_be_bytes());
+    bytes.extend(digest.to_be_bytes());
+
+    let read = Txn::read(&bytes, &mut AclTable::default()).unwrap();
+    assert!(matches!(&read.txn, Txn::Reconfig { path, .. } if path == "/zookeeper/config"));
+    let mut written = encoded(&read.header, &read.txn);
+    write_digest(digest, &mut written);
+    assert_eq!(written, bytes);
+
+    database.replay(Zxid(5), &bytes).unwrap();
+    let config = database.tree().get("/zookeeper/config").unwrap();
+    assert_eq!(config.data(), Some(&text[..]));
+    let stat = config.stat();
+    assert_eq!((stat.version, stat.mzxid, stat.mtime, stat.czxid), (-1, 5, 1234, 0));
+    assert_eq!(database.tree().digest(), digest, "what is below /zookeeper does not count");
+}
+
+#[test]
+fn who_watches_the_configuration_is_told_of_a_change() {
+    let mut database = database();
+    let reconfig = Txn::Reconfig { path: "/zookeeper/config".into(), data: Some(b"version=5"), version: -1 };
+    let mut effects = Effects::default();
+    database.apply(&header(SESSION, 5), &reconfig, Some(&mut effects));
+    let mut told = Vec::new();
+    effects.events.iter().for_each(|event| told.push((event.kind, event.path.to_owned())));
+    assert_eq!(told, [(EventKind::DataChanged, "/zookeeper/config".to_owned())]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub fn name(txn: &Txn<'_>) -> &'static str {
         Txn::Delete { .. } => "delete",
         Txn::DeleteContainer { .. } => "deleteContainer",
         Txn::SetData { .. } => "setData",
+        Txn::Reconfig { .. } => "reconfig",
         Txn::SetAcl { .. } => "setACL",
         Txn::Check { .. } => "check",
         Txn::Multi(_) => "multi",
@@ -32,7 +33,9 @@ pub fn name(txn: &Txn<'_>) -> &'static str {
 /// The path that one operation is about, and how many bytes of data it writes.
 pub fn written<'t>(txn: &'t Txn<'_>) -> Option<(&'t str, usize)> {
     match txn {
-        Txn::Create { path, data, .. } | Txn::SetData { path, data, .. } => Some((path, data.map_or(0, <[u8]>::len))),
+        Txn::Create { path, data, .. } | Txn::SetData { path, data, .. } | Txn::Reconfig { path, data, .. } => {
+            Some((path, data.map_or(0, <[u8]>::len)))
+        }
         Txn::Delete { path } | Txn::DeleteContainer { path } | Txn::SetAcl { path, .. } | Txn::Check { path, .. } => {
             Some((path, 0))
         }
@@ -71,7 +74,9 @@ fn describe(txn: &Txn<'_>, with_data: bool) -> String {
             format!("{name} {path:?}{kind}, {}{}, parent's cversion {parent_cversion}", shown(data), list(acl))
         }
         Txn::Delete { path } | Txn::DeleteContainer { path } => format!("{name} {path:?}"),
-        Txn::SetData { path, data, version } => format!("{name} {path:?} version {version}, {}", shown(data)),
+        Txn::SetData { path, data, version } | Txn::Reconfig { path, data, version } => {
+            format!("{name} {path:?} version {version}, {}", shown(data))
+        }
         Txn::SetAcl { path, version, acl } => format!("{name} {path:?} aversion {version}{}", list(acl)),
         Txn::Check { path, version } => format!("{name} {path:?} version {version}"),
         Txn::Error(code) => format!("{name} {code}"),
@@ -109,10 +114,12 @@ fn fields(txn: &Txn<'_>, with_data: bool) -> Map<String, Value> {
         put("path", json!(path));
     }
     match txn {
-        Txn::Create { data, .. } | Txn::SetData { data, .. } if with_data => {
+        Txn::Create { data, .. } | Txn::SetData { data, .. } | Txn::Reconfig { data, .. } if with_data => {
             put("data", json!(data.map(|data| STANDARD.encode(data))));
         }
-        Txn::Create { data, .. } | Txn::SetData { data, .. } => put("dataLength", json!(data.map(<[u8]>::len))),
+        Txn::Create { data, .. } | Txn::SetData { data, .. } | Txn::Reconfig { data, .. } => {
+            put("dataLength", json!(data.map(<[u8]>::len)));
+        }
         _ => {}
     }
     match txn {
@@ -133,7 +140,9 @@ fn fields(txn: &Txn<'_>, with_data: bool) -> Map<String, Value> {
                 put("acl", acl::json(acl));
             }
         }
-        Txn::SetData { version, .. } | Txn::Check { version, .. } => put("version", json!(version)),
+        Txn::SetData { version, .. } | Txn::Reconfig { version, .. } | Txn::Check { version, .. } => {
+            put("version", json!(version));
+        }
         Txn::Error(code) => put("error", json!(code)),
         Txn::CreateSession { timeout } => put("timeout", json!(timeout)),
         Txn::CloseSession { ephemerals } => put("ephemerals", json!(ephemerals)),
@@ -159,6 +168,13 @@ mod tests {
 
     #[test]
     fn a_transaction_is_told_to_people_and_to_programs() {
+        let config = Txn::Reconfig { path: "/zookeeper/config".into(), data: Some(b"version=30"), version: -1 };
+        let reconfig = read(config);
+        let begin = "0x30 1970-01-01T00:00:00.000Z session 0x1f cxid 0x2 reconfig \"/zookeeper/config\" version -1, ";
+        assert_eq!(text(&reconfig, false), format!("{begin}10 bytes"));
+        let told = object(&reconfig, true);
+        let told = ["type", "path", "data", "version"].map(|name| told[name].to_string());
+        assert_eq!(told, ["\"reconfig\"", "\"/zookeeper/config\"", "\"dmVyc2lvbj0zMA==\"", "-1"]);
         let mut acls = AclTable::default();
         let acl = acls.intern(vec![Entry { perms: 9, id: Id { scheme: "digest".into(), id: "pat:hash".into() } }]);
         let kind = CreateKind::Plain { opcode: opcode::CREATE2, ephemeral: true };

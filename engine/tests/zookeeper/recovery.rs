@@ -417,10 +417,8 @@ fn old_and_rare_transactions_are_replayed() {
     write_digest(digest, &mut history.records[3].1);
     // Without anything.
     history.apply(SESSIONS[1], &Txn::CloseSession { ephemerals: None });
-    let config = Txn::SetData { path: "/zookeeper/config".into(), data: Some(b"server.1=a:1:2"), version: -1 };
+    let config = Txn::Reconfig { path: "/zookeeper/config".into(), data: Some(b"server.1=a:1:2"), version: -1 };
     history.apply(SESSIONS[0], &config);
-    let reconfig = &mut history.records[5].1;
-    reconfig[28..32].copy_from_slice(&opcode::RECONFIG.to_be_bytes());
     history.write_log(&place.files(), Zxid(3));
     let found = recovered(&place);
     assert_eq!(content(&found.database), history.content());
