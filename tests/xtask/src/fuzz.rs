@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::step::{Failure, run, section};
 use crate::{cargo, root};
 
-pub const TARGETS: [&str; 11] = [
+pub const TARGETS: [&str; 12] = [
     "connect",
     "request",
     "multi",
@@ -18,6 +18,7 @@ pub const TARGETS: [&str; 11] = [
     "notification",
     "initial_message",
     "learner_info",
+    "config_text",
 ];
 
 /// What cargo-fuzz passes, without the sanitizer, which needs a nightly compiler: the tree's memory has valgrind and
