@@ -222,8 +222,8 @@ impl Looking {
             return None;
         }
         let this_round = |said: &Notification| said.round == *at.round;
-        let in_this_round = (heard.round == *at.round).then(|| self.backed(at, heard, this_round)).flatten();
-        in_this_round.or_else(|| self.backed(at, heard, |said| said.state != ServerState::Looking))
+        let settled = |said: &Notification| said.state != ServerState::Looking;
+        self.backed(at, heard, this_round).or_else(|| self.backed(at, heard, settled))
     }
 
     /// The decision for what was heard, if those that said what `counts` says are enough for it.

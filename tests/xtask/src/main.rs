@@ -3,6 +3,8 @@
 //! `cargo xtask fuzz [SECONDS [TARGET...]]`: fuzzes each target so long, 600 s unless told.
 //! `cargo xtask crashes [COUNT [SEED]]`: cuts the power of simulated servers so often at least, 10,000 times unless told,
 //! beginning with the life that SEED draws, and says what that covered.
+//! `cargo xtask elections [COUNT [SEED]]`: so many random elections of five servers, 1,000,000 unless told, beginning with the
+//! one that SEED draws, and says what that covered.
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
 //! SAMPLES_DIR, such as `zookeeper-server/src/test/resources/data` of ZooKeeper's own source. The clients must be installed.
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
@@ -27,6 +29,9 @@ const FUZZ_SECONDS_IN_TEST: u32 = 4;
 /// Power cuts, unless told otherwise.
 const CRASHES: u64 = 10_000;
 
+/// Random elections, unless told otherwise.
+const ELECTIONS: u64 = 1_000_000;
+
 /// Znodes of a ZooKeeper that is converted; those that compress have a tenth.
 const CONVERTED: u32 = 100_000;
 
@@ -40,11 +45,12 @@ fn main() -> ExitCode {
         "clients" => packages::install().and_then(|()| clients::build(&clients_dir())).map(|()| TestCounts::default()),
         "fuzz" => fuzz_as_told().map(|()| TestCounts::default()),
         "crashes" => crashes_as_told(),
+        "elections" => elections_as_told(),
         "conversions" => conversions_as_told(),
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
-                 conversions [SAMPLES_DIR]"
+                 elections [COUNT [SEED]] | conversions [SAMPLES_DIR]"
             );
             return ExitCode::from(2);
         }
@@ -74,16 +80,29 @@ fn fuzz_as_told() -> Result<(), Failure> {
     fuzz::fuzz(&target_dir().join("fuzz"), seconds, targets)
 }
 
-/// What `cargo xtask crashes` does with its arguments. Each write and sync that is needed is left out once, too.
-fn crashes_as_told() -> Result<TestCounts, Failure> {
-    let number = |place, otherwise: u64| match std::env::args().nth(place) {
+/// A number behind the command, by its place.
+fn number(place: usize, otherwise: u64) -> Result<u64, Failure> {
+    match std::env::args().nth(place) {
         None => Ok(otherwise),
         Some(text) => text.parse().map_err(|_| Failure(format!("{text:?} is not a number"))),
-    };
+    }
+}
+
+/// What `cargo xtask crashes` does with its arguments. Each write and sync that is needed is left out once, too.
+fn crashes_as_told() -> Result<TestCounts, Failure> {
     let (count, seed) = (number(2, CRASHES)?, number(3, 1)?);
     let mut tests = cargo();
     tests.args(["test", "--package", "paddock", "--test", "crashes", "--", "--nocapture"]);
     tests.env("PADDOCK_CRASHES", count.to_string()).env("PADDOCK_SEED", seed.to_string()).env("PADDOCK_STRIDE", "1");
+    run_tests(&mut tests)
+}
+
+/// What `cargo xtask elections` does with its arguments.
+fn elections_as_told() -> Result<TestCounts, Failure> {
+    let (count, seed) = (number(2, ELECTIONS)?, number(3, 1)?);
+    let mut tests = cargo();
+    tests.args(["test", "--package", "paddock-consensus", "--test", "election", "--", "--nocapture", "random"]);
+    tests.env("PADDOCK_ELECTIONS", count.to_string()).env("PADDOCK_SEED", seed.to_string());
     run_tests(&mut tests)
 }
 
