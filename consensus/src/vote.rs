@@ -2,6 +2,7 @@
 
 use core::cmp::Ordering;
 
+use crate::mutants::mutant;
 use crate::{ServerId, Zxid};
 
 /// A candidate, by what it has. Votes have one total order: by epoch, then zxid, then server id, all with their signs.
@@ -21,6 +22,9 @@ impl Vote {
 
 impl Ord for Vote {
     fn cmp(&self, other: &Vote) -> Ordering {
+        if mutant!(24) {
+            return (self.zxid, self.leader).cmp(&(other.zxid, other.leader));
+        }
         let key = |vote: &Vote| (vote.peer_epoch, vote.zxid, vote.leader);
         key(self).cmp(&key(other))
     }
