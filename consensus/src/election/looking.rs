@@ -246,14 +246,17 @@ impl Looking {
         let enough = at.proposes()
             && at.may_lead(self.proposal.leader)
             && at.configs.is_quorum(|voter| supporters.contains(&voter));
-        let since = match self.state {
-            _ if !enough => return self.state = State::Voting,
+        if !enough {
+            self.state = State::Voting;
+            return;
+        }
+        let latest = match self.state {
             State::AwaitingSilence { until } => until,
             State::Voting | State::WritingConfig => now.after(SILENCE),
         };
         let mut others = at.others();
         let all_heard = others.all(|voter| supporters.contains(&voter) || self.unreachable.contains(&voter));
-        let until = if all_heard { since.min(now) } else { since };
+        let until = if all_heard { latest.min(now) } else { latest };
         self.state = State::AwaitingSilence { until };
     }
 
