@@ -88,8 +88,9 @@ pub fn run(seed: u64) -> Result<Tally, String> {
     for _ in 0..EVENTS {
         let (time, coming) = schedule.next();
         schedule.now = time;
+        let may_be_over = matches!(coming, Coming::Look { .. });
         schedule.happen(coming)?;
-        let Some(calm_since) = schedule.calm_since else { continue };
+        let Some(calm_since) = schedule.calm_since.filter(|_| may_be_over) else { continue };
         if schedule.is_of_one_mind() {
             schedule.tally.longest = schedule.now - calm_since;
             return Ok(schedule.tally);
@@ -330,10 +331,11 @@ impl Schedule {
 
     /// What came of an election.
     fn look(&mut self, me: ServerId) -> Result<(), String> {
-        let Some(decision) = self.nodes[&me].server.decision().cloned() else { return Ok(()) };
-        let goes_on = match decision.state {
+        let Some(decision) = self.nodes[&me].server.decision() else { return Ok(()) };
+        let (state, leader) = (decision.state, decision.vote.leader);
+        let goes_on = match state {
             ServerState::Leading => self.lead(me),
-            _ => self.follow(me, decision.vote.leader),
+            _ => self.follow(me, leader),
         };
         if !goes_on {
             self.node(me).roles += 1;
