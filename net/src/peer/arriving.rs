@@ -40,34 +40,34 @@ impl<E> From<Incomplete> for Stop<E> {
 #[derive(Clone, Copy, Debug)]
 pub struct Arriving<'a> {
     bytes: &'a [u8],
-    read: usize,
+    offset: usize,
 }
 
 impl<'a> Arriving<'a> {
     pub fn new(bytes: &'a [u8]) -> Arriving<'a> {
-        Arriving { bytes, read: 0 }
+        Arriving { bytes, offset: 0 }
     }
 
     /// How many bytes were read.
-    pub fn read(&self) -> usize {
-        self.read
+    pub fn offset(&self) -> usize {
+        self.offset
     }
 
-    /// Those bytes that were read since there were so many.
-    pub fn since(&self, before: usize) -> &'a [u8] {
-        &self.bytes[before..self.read]
+    /// The bytes that were read from this offset on.
+    pub fn since(&self, offset: usize) -> &'a [u8] {
+        &self.bytes[offset..self.offset]
     }
 
     pub fn bytes(&mut self, length: usize) -> Result<&'a [u8], Incomplete> {
-        let end = self.read + length;
-        let taken = self.bytes.get(self.read..end).ok_or(Incomplete { needed: end })?;
-        self.read = end;
+        let end = self.offset + length;
+        let taken = self.bytes.get(self.offset..end).ok_or(Incomplete { needed: end })?;
+        self.offset = end;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Incomplete> {
-        let taken = self.bytes[self.read..].first_chunk::<N>().ok_or(Incomplete { needed: self.read + N })?;
-        self.read += N;
+        let taken = self.bytes[self.offset..].first_chunk::<N>().ok_or(Incomplete { needed: self.offset + N })?;
+        self.offset += N;
         Ok(*taken)
     }
 
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(arriving.clone().i32(), Err(Incomplete { needed: 8 }));
         assert_eq!(arriving.clone().bytes(2), Err(Incomplete { needed: 6 }));
         assert_eq!(arriving.bytes(1), Ok(&[9][..]));
-        assert_eq!((arriving.read(), arriving.since(3)), (5, &[2, 9][..]));
+        assert_eq!((arriving.offset(), arriving.since(3)), (5, &[2, 9][..]));
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl<'a> Authinfo<'a> {
         if count > IDS_MAX {
             return Err(Stop::Bad(BadAuthinfo::Count(claimed)));
         }
-        let before = arriving.read();
+        let before = arriving.offset();
         let mut texts_left = TEXTS_MAX;
         for _ in 0..2 * count {
             let text = arriving.buffer(texts_left.min(text_max)).map_err(|stop| stop.map_bad(|bad| bad.0));

@@ -55,7 +55,7 @@ impl InitialMessage {
             V1 | V2 => ServerId(arriving.i64()?),
             server @ 0.. => {
                 let message = InitialMessage { server: ServerId(server), addresses: Vec::new() };
-                return Ok((message, arriving.read()));
+                return Ok((message, arriving.offset()));
             }
             version => return Err(Stop::Bad(BadInitialMessage::Version(version))),
         };
@@ -64,7 +64,7 @@ impl InitialMessage {
         let text = arriving.bytes(length.ok_or(Stop::Bad(BadInitialMessage::Length(claimed)))?)?;
         let addresses = std::str::from_utf8(text).ok().and_then(addresses);
         let addresses = addresses.ok_or(Stop::Bad(BadInitialMessage::Addresses))?;
-        Ok((InitialMessage { server, addresses }, arriving.read()))
+        Ok((InitialMessage { server, addresses }, arriving.offset()))
     }
 }
 

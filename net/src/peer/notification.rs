@@ -52,7 +52,7 @@ pub fn read_frame(bytes: &[u8]) -> Result<(&[u8], usize), Stop<BadLength>> {
     let claimed = arriving.i32()?;
     let length = usize::try_from(claimed).ok().filter(|length| (1..=FRAME_MAX).contains(length));
     let payload = arriving.bytes(length.ok_or(Stop::Bad(BadLength(claimed)))?)?;
-    Ok((payload, arriving.read()))
+    Ok((payload, arriving.offset()))
 }
 
 /// Reads the payload of a frame: a notification, and the text of the sender's committed configuration if it has one.

@@ -64,7 +64,7 @@ impl<'a> Packet<'a> {
         let data = arriving.buffer(data_max).map_err(|stop| stop.map_bad(|length| bad(Flaw::Data(length.0))))?;
         let authinfo = Authinfo::read(&mut arriving, data_max);
         let authinfo = authinfo.map_err(|stop| stop.map_bad(|flaw| bad(Flaw::Authinfo(flaw))))?;
-        Ok((Packet { packet_type, zxid, data, authinfo }, arriving.read()))
+        Ok((Packet { packet_type, zxid, data, authinfo }, arriving.offset()))
     }
 
     /// Appends it.
