@@ -5,8 +5,8 @@
 //! no longer than that; only then the rest is moved, so that each byte is moved once on average. Memory grows as bytes come
 //! and never by a length that they claim.
 //!
-//! Behind a SNAP packet comes a stream that is not packets. Whoever reads it takes all bytes that are here and those that
-//! come later, and gives back what followed the stream's end.
+//! Behind a SNAP packet comes a stream that is not packets. Whoever reads it looks at the bytes that are here, and takes those
+//! that belong to it: what follows the stream's end stays.
 
 use super::arriving::Stop;
 
@@ -82,22 +82,13 @@ impl Incoming {
         }
     }
 
-    /// Takes all bytes that are here.
-    pub fn take_rest(&mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.drain(..std::mem::take(&mut self.taken));
-        self.needed = 0;
-        bytes
-    }
-
-    /// Puts bytes that were taken in front of those that are here.
+    /// Takes so many bytes, which are nothing that is decoded.
     ///
     /// # Panics
-    /// If there are more than there is room for.
-    pub fn give_back(&mut self, bytes: &[u8]) {
-        assert!(bytes.len() <= self.room(), "more is given back than there is room for");
-        self.bytes.splice(..self.taken, bytes.iter().copied());
-        self.taken = 0;
+    /// If there are fewer.
+    pub fn take(&mut self, count: usize) {
+        assert!(count <= self.rest().len(), "{count} bytes were taken, where {} are", self.rest().len());
+        self.taken += count;
         self.needed = 0;
     }
 
@@ -194,18 +185,25 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_takes_what_is_here_and_gives_back_what_follows() {
+    fn a_stream_takes_what_is_its_own() {
         let mut incoming = Incoming::new(100);
-        incoming.extend(b"\x01astream\x02b");
+        incoming.extend(b"\x01astr");
         assert_eq!(incoming.next(text), Ok(Some(&b"a"[..])));
-        let taken = incoming.take_rest();
-        assert_eq!((&taken[..], incoming.rest(), incoming.room()), (&b"stream\x02b"[..], &b""[..], 100));
-        incoming.extend(b"c\x00");
-        incoming.give_back(&taken[6..]);
+        assert_eq!(incoming.rest(), b"str");
+        incoming.take(3);
+        incoming.extend(b"eam\x02b");
+        assert_eq!((incoming.rest(), incoming.room()), (&b"eam\x02b"[..], 95));
+        incoming.take(3);
+        incoming.extend(b"c");
         assert_eq!(incoming.next(text), Ok(Some(&b"bc"[..])));
-        incoming.give_back(b"\x01d");
-        assert_eq!(incoming.next(text), Ok(Some(&b"d"[..])));
-        assert_eq!(incoming.next(text), Ok(Some(&b""[..])));
+    }
+
+    #[test]
+    #[should_panic(expected = "2 bytes were taken, where 1 are")]
+    fn nothing_is_taken_that_is_not_here() {
+        let mut incoming = Incoming::new(100);
+        incoming.extend(b"a");
+        incoming.take(2);
     }
 
     #[test]

@@ -271,8 +271,8 @@ mod tests {
         incoming.extend(&[&snap[..], b"znodes", &new_leader].concat());
         let read = |bytes| Packet::read(bytes, DATA_MAX);
         assert_eq!(incoming.next(read).unwrap().unwrap().packet_type, PacketType::Snap);
-        let stream = incoming.take_rest();
-        incoming.give_back(stream.strip_prefix(b"znodes").unwrap());
+        assert!(incoming.rest().starts_with(b"znodes"));
+        incoming.take(6);
         assert_eq!(incoming.next(|bytes| Packet::read(bytes, DATA_MAX)).unwrap().unwrap().zxid, Zxid(6));
     }
 
