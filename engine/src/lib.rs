@@ -4,7 +4,7 @@
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`keeper`], [`txn`], [`event`]), the
 //! state ([`tree`], [`database`], [`container`], [`quota`], [`ephemerals`], [`session_id`]), the way of a write
 //! ([`admit`], [`order`], [`apply`], [`application`], [`answer`], [`replay`]), the disk ([`io`], [`progress`], [`log`],
-//! [`snapshot`], [`generation`], [`epoch_files`], [`installation`]), and ZooKeeper's files ([`zookeeper`], [`conversion`]).
+//! [`snapshot`], [`generation`], [`epoch_files`], [`installation`], [`truncation`]), and ZooKeeper's files ([`zookeeper`], [`conversion`]).
 
 pub mod acl;
 pub mod admit;
@@ -34,5 +34,6 @@ pub mod session_id;
 pub mod snapshot;
 pub mod stat;
 pub mod tree;
+pub mod truncation;
 pub mod txn;
 pub mod zookeeper;

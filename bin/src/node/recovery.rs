@@ -159,12 +159,12 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
 /// The state of the newest snapshot that holds, or that of a fresh server, and the zxid of the snapshot.
 fn base(files: &Files, data_dir: &Path, rules: Rules) -> Result<(Database, HashSeed, Option<Zxid>), RecoveryError> {
     let directory = snapshot::snapshot_dir(data_dir);
-    let Some((zxid, loaded, seed)) = load_newest(files, data_dir, &directory, rules.extended_types)? else {
+    let Some(loaded) = load_newest(files, data_dir, &directory, rules.extended_types)? else {
         let seed = random_seed(files)?;
         return Ok((Database::new(seed, rules), seed, None));
     };
-    let snapshot::LoadedSnapshot { tree, sessions, owners, acls, .. } = loaded;
-    Ok((Database::assemble(tree, sessions, owners, acls, zxid, rules), seed, Some(zxid)))
+    let (zxid, seed) = (loaded.zxid, loaded.seed);
+    Ok((loaded.into_database(rules), seed, Some(zxid)))
 }
 
 /// The state that a start would have, for looking at: no file is changed. What lies in the wrong directory was refused
@@ -228,25 +228,17 @@ fn snapshots_in(files: &Files, data_dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, 
     })
 }
 
-type Loaded = (Zxid, snapshot::LoadedSnapshot, HashSeed);
-
 fn load_newest(
     files: &Files,
     data_dir: &Path,
     directory: &Path,
     extended_types: ExtendedTypes,
-) -> Result<Option<Loaded>, RecoveryError> {
+) -> Result<Option<snapshot::LoadedSnapshot>, RecoveryError> {
     let snapshots = snapshots_in(files, data_dir)?;
     let count = snapshots.len();
     for (zxid, path) in snapshots.into_iter().rev() {
-        match snapshot::load(files, &path, extended_types) {
-            Ok(loaded) if loaded.zxid == zxid => {
-                let seed = loaded.seed;
-                return Ok(Some((zxid, loaded, seed)));
-            }
-            Ok(loaded) => {
-                tracing::error!(file = %path.display(), inside = %loaded.zxid, "a snapshot is not of the transaction that its name says; it is not used");
-            }
+        match snapshot::load_named(files, &path, zxid, extended_types) {
+            Ok(loaded) => return Ok(Some(loaded)),
             Err(error) => tracing::error!(file = %path.display(), %error, "a snapshot is not used"),
         }
     }

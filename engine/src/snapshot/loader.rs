@@ -22,6 +22,7 @@ use super::blocks::{Blocks, Fields};
 use super::error::SnapshotError;
 use super::format::{ArchivedAcls, ArchivedFooter, ArchivedHeader, ArchivedSessions, BlockKind, Footer, ZNODE_HEADER};
 use crate::acl::{Acl, AclTable, Entry, Id};
+use crate::database::{Database, Rules};
 use crate::io::Files;
 use crate::stat::Stat;
 use crate::tree::{
@@ -47,6 +48,25 @@ pub struct LoadedSnapshot {
     pub acls: AclTable,
     /// Of the tree's hash.
     pub seed: HashSeed,
+}
+
+impl LoadedSnapshot {
+    /// The state, by these rules.
+    pub fn into_database(self, rules: Rules) -> Database {
+        let LoadedSnapshot { zxid, tree, sessions, owners, acls, .. } = self;
+        Database::assemble(tree, sessions, owners, acls, zxid, rules)
+    }
+}
+
+/// Loads a snapshot whole that is of the transaction `zxid`, as its name says, or not at all.
+pub fn load_named(
+    files: &Files,
+    path: &Path,
+    zxid: Zxid,
+    extended_types: ExtendedTypes,
+) -> Result<LoadedSnapshot, SnapshotError> {
+    let loaded = load(files, path, extended_types)?;
+    if loaded.zxid == zxid { Ok(loaded) } else { Err(SnapshotError::Misnamed { inside: loaded.zxid }) }
 }
 
 /// Loads a snapshot whole, or not at all.

@@ -18,7 +18,7 @@ mod writer;
 pub use directory::{Purged, REMOVED_MAX, list, purge, snapshot_dir, snapshot_path};
 pub use error::SnapshotError;
 pub use format::is_snapshot;
-pub use loader::{LoadedSnapshot, check, load};
+pub use loader::{LoadedSnapshot, check, load, load_named};
 pub use state::write_state;
 pub use taker::{Done, HeldVersion, Settings, Taker};
 pub use writer::{WrittenSnapshot, remove_unfinished, write};

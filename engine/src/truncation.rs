@@ -1,0 +1,182 @@
+//! The end of a history that a leader never had (TRUNC) is cut off, and the state before it is had again from the disk.
+//!
+//! Each step is durable before the next:
+//!
+//! | step | a crash behind it leaves |
+//! |---|---|
+//! | 1. no snapshot holds what is to go, and the log has the transaction with which it is to end | everything |
+//! | 2. what is under way is waited for, and the log is cut ([`Log::cut_after`]) | at least what was to stay, and no hole: the leader says it again |
+//! | 3. where the state had more, it is built anew, from the newest snapshot that holds and the log ([`Rebuild`]) | the same |
+//!
+//! What cannot be cut is left as it is, and the server is to come back as one without a history.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use paddock_consensus::Zxid;
+use paddock_consensus::input::Unsettled;
+
+use crate::database::{Database, Rules};
+use crate::io::{Files, advice};
+use crate::log::{Chunk, Log, LogError, LogRange, Reader};
+use crate::replay::ReplayError;
+use crate::snapshot::{self, snapshot_dir};
+use crate::tree::HashSeed;
+
+/// Records that are read from the log at a time, bytes.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Why a history could not be cut, or its state not be built. Only where the log itself fails is that its end.
+#[derive(Debug)]
+pub enum TruncationError {
+    /// The directory with the snapshots cannot be looked into.
+    Snapshots {
+        directory: PathBuf,
+        source: io::Error,
+    },
+    Log(LogError),
+    Transaction {
+        zxid: Zxid,
+        error: ReplayError,
+    },
+    /// No snapshot holds from which the log goes on to its end.
+    NoSnapshotHolds {
+        directory: PathBuf,
+    },
+}
+
+impl fmt::Display for TruncationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TruncationError::Snapshots { directory, source } => {
+                write!(f, "cannot look into {}: {source}; {}", directory.display(), advice(source))
+            }
+            TruncationError::Log(error) => error.fmt(f),
+            TruncationError::Transaction { zxid, error } => {
+                write!(f, "transaction {zxid} of the log cannot be applied again: {error}")
+            }
+            TruncationError::NoSnapshotHolds { directory } => {
+                write!(f, "no snapshot in {} can be read, from which the log would go on", directory.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for TruncationError {}
+
+impl From<LogError> for TruncationError {
+    fn from(error: LogError) -> Self {
+        TruncationError::Log(error)
+    }
+}
+
+/// Has the history of a `dataDir` end with the transaction `zxid`, durably. `data_dir` is that of the present generation, and no
+/// snapshot is being taken.
+///
+/// # Errors
+/// `Ok(Err(_))`: the history cannot end there, and nothing was changed. [`Log`](TruncationError::Log): what [`Log::cut_after`] has
+/// beside, which says whether the log can go on.
+pub fn truncate(
+    files: &Files,
+    data_dir: &Path,
+    log: &mut Log,
+    zxid: Zxid,
+) -> Result<Result<(), Unsettled>, TruncationError> {
+    if snapshots(files, data_dir)?.last().is_some_and(|(newest, _)| *newest > zxid) {
+        return Ok(Err(Unsettled::SnapshotAbove));
+    }
+    match log.cut_after(zxid) {
+        Ok(()) => {}
+        Err(LogError::NotInLog { .. }) => return Ok(Err(Unsettled::NotThere)),
+        Err(error) => return Err(error.into()),
+    }
+    assert_eq!(log.range().last, zxid, "a log that was cut ends where it was cut");
+    Ok(Ok(()))
+}
+
+fn snapshots(files: &Files, data_dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, TruncationError> {
+    let failed = |source| TruncationError::Snapshots { directory: snapshot_dir(data_dir), source };
+    snapshot::list(files, data_dir).map_err(failed)
+}
+
+/// A state that is to be built from the disk: by a thread of its own, while the log goes on. It keeps what it reads from being
+/// purged.
+pub struct Rebuild {
+    files: Files,
+    directory: PathBuf,
+    /// What the state may begin with, the best last.
+    bases: Vec<Base>,
+    seed: HashSeed,
+    rules: Rules,
+}
+
+/// A snapshot, or the state of a fresh server, and what the log has after it.
+struct Base {
+    zxid: Zxid,
+    snapshot: Option<PathBuf>,
+    records: Reader,
+}
+
+impl Rebuild {
+    /// The state after the last transaction that the log has completed, which is in the present generation of a `dataDir`.
+    /// `seed` is that of a tree that begins with no snapshot.
+    ///
+    /// # Errors
+    /// [`Snapshots`](TruncationError::Snapshots), and what [`Log::reader`] has.
+    pub fn new(
+        files: &Files,
+        data_dir: &Path,
+        log: &Log,
+        seed: HashSeed,
+        rules: Rules,
+    ) -> Result<Rebuild, TruncationError> {
+        let LogRange { base, last } = log.range();
+        let snapshots = snapshots(files, data_dir)?;
+        let fresh = (Zxid::ZERO, None);
+        let bases = std::iter::once(fresh).chain(snapshots.into_iter().map(|(zxid, path)| (zxid, Some(path))));
+        let bases = bases.filter(|(zxid, _)| (base..=last).contains(zxid));
+        let bases = bases.map(|(zxid, snapshot)| Ok(Base { zxid, snapshot, records: log.reader(zxid, last)? }));
+        Ok(Rebuild {
+            files: files.clone(),
+            directory: snapshot_dir(data_dir),
+            bases: bases.collect::<Result<_, LogError>>()?,
+            seed,
+            rules,
+        })
+    }
+
+    /// Builds it: of the newest snapshot that holds. Takes time by the size of the state and of the log after it.
+    ///
+    /// # Errors
+    /// All; [`LogError::WasCut`] where the log was cut again meanwhile.
+    pub fn run(mut self) -> Result<Database, TruncationError> {
+        while let Some(Base { zxid, snapshot, mut records }) = self.bases.pop() {
+            let Some(mut database) = self.begin(zxid, snapshot.as_deref()) else { continue };
+            let mut chunk = Chunk::default();
+            loop {
+                records.read(&mut chunk, CHUNK_BYTES)?;
+                if chunk.is_empty() {
+                    return Ok(database);
+                }
+                for (zxid, bytes) in chunk.records() {
+                    let replayed = database.replay(zxid, bytes);
+                    replayed.map_err(|error| TruncationError::Transaction { zxid, error })?;
+                }
+            }
+        }
+        Err(TruncationError::NoSnapshotHolds { directory: self.directory })
+    }
+
+    /// The state that a base has; `None` where the snapshot does not hold.
+    fn begin(&self, zxid: Zxid, snapshot: Option<&Path>) -> Option<Database> {
+        let Some(path) = snapshot else { return Some(Database::new(self.seed, self.rules.clone())) };
+        match snapshot::load_named(&self.files, path, zxid, self.rules.extended_types) {
+            Ok(loaded) => Some(loaded.into_database(self.rules.clone())),
+            Err(error) => {
+                tracing::error!(file = %path.display(), %error, "a snapshot is not used");
+                None
+            }
+        }
+    }
+}
