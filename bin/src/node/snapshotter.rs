@@ -69,12 +69,13 @@ impl Trigger {
     }
 }
 
-/// Who has the taker take its steps.
+/// Who has work beside the replica's take its steps.
 #[derive(Clone)]
 pub enum DrivenBy {
-    /// A thread, on files of this machine. It rings the bell when it lets go of a version, and when a snapshot is in place.
+    /// A thread, on files of this machine. It rings the bell when it has something to tell: the snapshotter when it lets go of
+    /// a version, and when a snapshot is in place.
     Thread(Arc<Doorbell>),
-    /// Whoever calls [`Snapshotter::work`], where the files are simulated, and so is time.
+    /// Whoever calls `work`, where the files are simulated, and so is time.
     Caller,
 }
 

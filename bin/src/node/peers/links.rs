@@ -6,7 +6,7 @@
 
 use paddock_consensus::config::HostPort;
 
-/// A stream, or an attempt to get one. No number is ever used twice.
+/// A stream, or an attempt to get one. No number is ever used twice, and who has connected later has the higher one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct StreamId(pub u64);
 
@@ -54,7 +54,7 @@ pub enum Written {
 
 pub trait Links {
     /// Begins an attempt to connect to one of these addresses, whichever answers first. Names are looked up anew each time,
-    /// and nobody waits for that. An attempt that nothing becomes of goes on until it is [closed](Links::close).
+    /// and nobody waits for that. Where there are no addresses it is refused. An attempt that nothing becomes of goes on until it is [closed](Links::close).
     fn connect(&mut self, addresses: &[HostPort]) -> StreamId;
 
     /// Opens a port, or closes it; it may be so already. A port that cannot be opened is tried again by whoever is behind the

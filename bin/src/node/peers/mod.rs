@@ -1,4 +1,234 @@
-//! The wire side of a node.
+//! The wire side of a node: what moves bytes between this server and the others of its ensemble. Nothing here decides
+//! anything, or knows what a transaction is.
+//!
+//! ```text
+//!             ┌─ election_port: notifications ─┐
+//! links ──────┤                                ├── Peers ── arrivals ──► core, replica
+//! (streams)   └─ quorum_port: links ───────────┘       ◄── outputs ───
+//!                   │ link: incoming packets
+//!                   │ outgoing: what one is sent ◄── broadcast: what all are sent (feed)
+//!                   └ supply: what one lacks     ◄── window, historian (log), spool (whole state)
+//! ```
+//!
+//! A turn is [`begin_turn`](Peers::begin_turn), [`next`](Peers::next) until there is nothing, what that led to, and
+//! [`end_turn`](Peers::end_turn), which writes to each link. Nothing waits, and no clock is read.
+//!
+//! | bound | of | full |
+//! |---|---|---|
+//! | `PEER_READ_BYTES`, `PEER_READS` | what is read of a link in a turn | next turn |
+//! | the longest packet | what has come of a link and was not given out | the link is not read |
+//! | `FEED_BYTES` | what all are sent, and some have not taken | who is behind is closed |
+//! | `LINK_OUT_BYTES` | what waits for one link alone, without history | the link is closed |
+//! | `HISTORY_CHUNK` x 2 | history that is ahead of a link | it waits |
+//! | `LINKS_OUT_BYTES` | what waits for all links | the one with most is closed |
+//! | `UNKNOWN_LINKS` | connections of a port that are no member's | the oldest is closed |
+//!
+//! So all links together hold no more than `LINKS_OUT_BYTES`, two feeds, and a packet for each member and stranger.
 
+mod addresses;
+mod arrival;
+mod broadcast;
+mod closing;
+mod config_text;
+pub mod election_port;
+mod ends;
+mod feed;
+pub mod historian;
+mod link;
 pub mod links;
+mod outgoing;
+pub mod quorum_port;
+mod ring;
 pub mod simulated;
+pub mod spool;
+mod strangers;
+mod supply;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::arrival::Arrival;
+pub use self::quorum_port::Records;
+
+use paddock_consensus::Output;
+use paddock_consensus::Zxid;
+use paddock_consensus::config::Configs;
+use paddock_consensus::input::Link;
+use paddock_consensus::message::Message;
+use paddock_consensus::output::Part;
+use paddock_consensus::settings::Ms;
+use paddock_engine::acl::Id;
+use paddock_net::peer::forwarded_request::ForwardedRequest;
+use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
+use paddock_net::peer::touches::Touch;
+
+use self::election_port::ElectionPort;
+use self::links::{Links, Port, StreamEvent};
+use self::quorum_port::QuorumPort;
+
+/// All connections to other servers.
+pub struct Peers {
+    links: Box<dyn Links>,
+    configs: Configs,
+    election: ElectionPort,
+    quorum: QuorumPort,
+}
+
+impl Peers {
+    /// The election port is open from here on.
+    pub fn new(mut links: Box<dyn Links>, configs: Configs, election: ElectionPort, quorum: QuorumPort) -> Peers {
+        links.listen(Port::Election, true);
+        Peers { links, configs, election, quorum }
+    }
+
+    /// These are the configurations from here on.
+    pub fn set_configs(&mut self, configs: Configs) {
+        self.configs = configs;
+    }
+
+    /// Takes in what has happened, and ends what has taken too long.
+    pub fn begin_turn(&mut self, now: Ms) {
+        self.election.begin_turn();
+        self.quorum.begin_turn(&mut *self.links);
+        while let Some(event) = self.links.poll() {
+            self.on_event(event, now);
+        }
+        self.election.on_time(&self.configs, &mut *self.links, now);
+        self.quorum.on_time(&mut *self.links, now);
+    }
+
+    /// What has come next, one after the other. What was given out before is taken.
+    pub fn next(&mut self) -> Option<Arrival<'_>> {
+        if let Some(told) = self.election.next(&self.configs, &mut *self.links) {
+            return Some(Arrival::Election(told));
+        }
+        self.quorum.next(&self.configs, &mut *self.links)
+    }
+
+    /// The transaction in the PROPOSAL or INFORM that was given out last; empty if it was nothing such.
+    pub fn txn_at_hand(&self) -> &[u8] {
+        self.quorum.txn_at_hand()
+    }
+
+    /// Sends what there is to be sent, as far as it is taken.
+    pub fn end_turn(&mut self, records: Records<'_>) {
+        self.quorum.end_turn(records, &mut *self.links);
+    }
+
+    /// When [`begin_turn`](Peers::begin_turn) has something to do that no event tells of.
+    pub fn deadline(&self) -> Option<Ms> {
+        [self.election.deadline(), self.quorum.deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether there is something left that the turn had no room for: another one is to follow at once.
+    pub fn has_more(&self) -> bool {
+        self.election.has_more() || self.quorum.has_more()
+    }
+
+    /// Performs what concerns connections, and gives back what concerns others, perhaps as well: a commit, the begin of a
+    /// state, the end of a role, a change of the configuration. An answer to PING is given back too: it needs the sessions
+    /// that were heard, and [`pong`](Peers::pong) sends it.
+    ///
+    /// A commit is to be performed here before the window is told of it.
+    pub fn perform(&mut self, output: Output, records: Records<'_>, now: Ms) -> Option<Output> {
+        let links = &mut *self.links;
+        match output {
+            Output::Dial(peer) => self.election.dial(peer, &self.configs, links, now),
+            Output::Notify(peer, notification) => self.election.notify(peer, notification, &self.configs, links),
+            Output::Listen(is_open) => {
+                links.listen(Port::Quorum, is_open);
+                self.quorum.lead(is_open);
+            }
+            Output::Connect(leader) => self.quorum.connect(leader, &self.configs, links, now),
+            Output::Send(_, Message::Pong) => return Some(output),
+            Output::Send(link, message) => self.quorum.send(link, &message, &[], records, links),
+            Output::Close(link, reason) => self.quorum.close_link(link, reason, links),
+            Output::Sync(link, plan) => self.quorum.synchronise(link, plan),
+            Output::Join(link) => self.quorum.join(link, records, links),
+            output => {
+                self.take_note(&output, records);
+                return Some(output);
+            }
+        }
+        None
+    }
+
+    /// Of what others perform, too.
+    fn take_note(&mut self, output: &Output, records: Records<'_>) {
+        match output {
+            Output::Commit(zxid) => self.quorum.commit(*zxid, records.window),
+            Output::Replace(_) => self.quorum.begin_state(),
+            Output::Activate { config, leader: Some(leader) } => self.quorum.activate(config.version(), *leader),
+            Output::Become(Part::Looking, _) => self.quorum.end_role(&mut *self.links),
+            _ => {}
+        }
+    }
+
+    /// Answers a PING, with the sessions that were heard since the last one.
+    pub fn pong(&mut self, link: Link, touches: &[Touch], records: Records<'_>) {
+        self.quorum.send(link, &Message::Pong, touches, records, &mut *self.links);
+    }
+
+    /// A leader has proposed the next transaction: it is in the window.
+    pub fn propose(&mut self, zxid: Zxid, txn: &[u8]) {
+        self.quorum.propose(zxid, txn);
+    }
+
+    /// Forwards a request of a client to the leader, with who the client is. Whether there is a leader.
+    pub fn forward(&mut self, request: ForwardedRequest<'_>, ids: &[Id]) -> bool {
+        self.quorum.forward(request, ids, &mut *self.links)
+    }
+
+    /// Asks the leader whether a session is alive. Whether there is a leader.
+    pub fn revalidate(&mut self, revalidation: Revalidation) -> bool {
+        self.quorum.revalidate(revalidation, &mut *self.links)
+    }
+
+    /// Answers a learner's question whether a session is alive.
+    pub fn answer_revalidation(&mut self, link: Link, answer: RevalidationAnswer) {
+        self.quorum.answer_revalidation(link, answer, &mut *self.links);
+    }
+
+    /// Answers the oldest sync of a learner.
+    pub fn answer_sync(&mut self, link: Link) {
+        self.quorum.answer_sync(link, &mut *self.links);
+    }
+
+    /// Whoever takes in the state that the leader sends has no room for more of it for now, or has again.
+    pub fn pause_state(&mut self, is_paused: bool) {
+        self.quorum.pause_state(is_paused);
+    }
+
+    /// The state that the leader sends has ended, so many bytes before the end of what was given out of it last. These are
+    /// packets, and are given out as such.
+    pub fn end_state(&mut self, behind: usize) {
+        self.quorum.end_state(behind);
+    }
+
+    /// The quorum port, for what learners are brought beside the window: whether a version is needed for it, and who takes
+    /// the steps of what is read and written.
+    pub fn quorum(&mut self) -> &mut QuorumPort {
+        &mut self.quorum
+    }
+
+    fn on_event(&mut self, event: StreamEvent, now: Ms) {
+        let links = &mut *self.links;
+        let stream = match &event {
+            StreamEvent::Accepted { port: Port::Election, stream, from } => {
+                return self.election.accept(*stream, from.clone(), &self.configs, links, now);
+            }
+            StreamEvent::Accepted { port: Port::Quorum, stream, from } => {
+                return self.quorum.accept(*stream, from.clone(), &self.configs, links, now);
+            }
+            StreamEvent::Connected(stream)
+            | StreamEvent::Refused(stream)
+            | StreamEvent::Readable(stream)
+            | StreamEvent::Writable(stream) => *stream,
+        };
+        if self.election.owns(stream) {
+            self.election.on_event(&event, &self.configs, links, now);
+        } else if self.quorum.owns(stream) {
+            self.quorum.on_event(&event, links);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a leader proposes and commits, as it goes to all its learners.
+
+use paddock_consensus::config::PeerType;
+use paddock_consensus::{ServerId, Zxid};
+
+use super::feed::Feed;
+use crate::node::replica::window::Window;
+
+/// The feeds of one reign. Participants are sent PROPOSALs and COMMITs, and observers INFORMs, as long as there are any.
+#[derive(Debug)]
+pub struct Broadcast {
+    participants: Feed,
+    observers: Feed,
+    /// The proposal that is committed next; `None` as long as nothing was proposed.
+    next_commit: Option<Zxid>,
+    /// The transaction with which a configuration counts, and whom that names as leader.
+    activation: Option<(Zxid, ServerId)>,
+}
+
+impl Broadcast {
+    /// One of a reign in which nothing was proposed.
+    pub fn new() -> Broadcast {
+        Broadcast {
+            participants: Feed::new(Zxid::ZERO),
+            observers: Feed::new(Zxid::ZERO),
+            next_commit: None,
+            activation: None,
+        }
+    }
+
+    /// What those of a kind are sent.
+    pub fn feed(&self, peer_type: PeerType) -> &Feed {
+        match peer_type {
+            PeerType::Participant => &self.participants,
+            PeerType::Observer => &self.observers,
+        }
+    }
+
+    /// The next transaction was proposed.
+    pub fn propose(&mut self, zxid: Zxid, txn: &[u8]) {
+        // A new epoch begins when everything before is committed.
+        if self.next_commit.is_none_or(|next| next > self.participants.proposed()) {
+            self.next_commit = Some(zxid);
+        }
+        self.participants.propose(zxid, txn);
+    }
+
+    /// Transaction `zxid` changes the configuration, and is committed with that: `leader` is whom the change names.
+    pub fn activate(&mut self, zxid: Zxid, leader: ServerId) {
+        self.activation = Some((zxid, leader));
+    }
+
+    /// Everything up to this transaction is committed. What the reign began with is nobody's to be told: it came with its
+    /// COMMITs. `window` has what was not committed.
+    pub fn commit(&mut self, zxid: Zxid, window: &Window, has_observers: bool) {
+        let Some(first) = self.next_commit.filter(|first| *first <= zxid) else { return };
+        for committed in (first.0..=zxid.0).map(Zxid) {
+            match self.activation {
+                Some((activated, leader)) if activated == committed => {
+                    self.participants.commit_and_activate(committed, leader);
+                }
+                _ => self.participants.commit(committed),
+            }
+        }
+        if has_observers {
+            self.inform(first, zxid, window);
+        }
+        self.next_commit = Some(Zxid(zxid.0 + 1));
+        self.activation = self.activation.filter(|(activated, _)| *activated > zxid);
+    }
+
+    /// No link needs what is before these offsets.
+    pub fn forget_before(&mut self, participants: u64, observers: u64) {
+        self.participants.forget_before(participants);
+        self.observers.forget_before(observers);
+    }
+
+    fn inform(&mut self, first: Zxid, last: Zxid, window: &Window) {
+        let records = window.range(Zxid(first.0 - 1), last).expect("the window has what was not committed");
+        for (zxid, txn) in records {
+            match self.activation {
+                Some((activated, leader)) if activated == zxid => self.observers.inform_and_activate(zxid, leader, txn),
+                _ => self.observers.inform(zxid, txn),
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Why this side ends a link, in words.
+
+use std::fmt;
+
+use paddock_consensus::output::Reason;
+use paddock_net::peer::message::BadMessage;
+use paddock_net::peer::packet::BadPacket;
+use paddock_net::peer::packet_type::PacketType;
+
+use super::supply::Unsupplied;
+
+#[derive(Debug)]
+pub enum Closing {
+    /// The core has decided so.
+    Decided(Reason),
+    /// The other side has ended it, or it broke.
+    Ended,
+    BadPacket(BadPacket),
+    BadMessage(BadMessage),
+    /// Its first packet is another one than who it is.
+    NotIntroduced(PacketType),
+    /// It has not said who it is in time.
+    Silent,
+    /// There are too many that have not said who they are, or are in no configuration.
+    TooManyStrangers,
+    /// It reads so slowly that what it is sent next is forgotten.
+    Behind,
+    /// It reads so slowly that too much for it alone waits.
+    Full,
+    Unsupplied(Unsupplied),
+    /// All numbers of links are used.
+    NoNumber,
+}
+
+impl Closing {
+    /// Whether a person need not look after it.
+    pub fn is_usual(&self) -> bool {
+        matches!(
+            self,
+            Closing::Ended
+                | Closing::Decided(Reason::RoleEnded | Reason::Stopped | Reason::Replaced | Reason::Reconfigured)
+        )
+    }
+}
+
+impl fmt::Display for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Closing::Decided(reason) => write_reason(*reason, f),
+            Closing::Ended => f.write_str("it was ended at the other side"),
+            Closing::BadPacket(bad) => write!(f, "{bad}; are jute.maxbuffer and extrasize the same on all servers?"),
+            Closing::BadMessage(bad) => write!(f, "{bad}"),
+            Closing::NotIntroduced(packet_type) => {
+                write!(f, "its first packet is {packet_type}; only servers of the ensemble should reach this port")
+            }
+            Closing::Silent => {
+                f.write_str("it has not said which server it is; only servers of the ensemble should reach this port")
+            }
+            Closing::TooManyStrangers => f.write_str("there are too many servers that are in no configuration"),
+            Closing::Behind | Closing::Full => f.write_str(
+                "it reads too slowly; it is brought what it lacks when it is back. Is its network or disk slow?",
+            ),
+            Closing::Unsupplied(why) => write!(f, "{why}"),
+            Closing::NoNumber => f.write_str("this process has no number for it any more, and must be started again"),
+        }
+    }
+}
+
+fn write_reason(reason: Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match reason {
+        Reason::RoleEnded => f.write_str("this server looks for a leader"),
+        Reason::Stopped => f.write_str("this server stops"),
+        Reason::Unsettled(why) => {
+            write!(f, "the history could not be made the leader's ({why:?}); it is asked for anew")
+        }
+        Reason::Diverged => f.write_str("the state here is not the leader's; it is asked for anew"),
+        Reason::TooMany => f.write_str("there are as many links as may be"),
+        Reason::Unexpected { state, zxid } => {
+            write!(f, "it has sent what does not belong there, with zxid {zxid}, while this server was {state}")
+        }
+        Reason::TimedOut => {
+            f.write_str("it was silent for too long, or too slow; are tickTime and syncLimit long enough?")
+        }
+        Reason::Newer => f.write_str("it knows more than this server, which may not lead it"),
+        Reason::Replaced => f.write_str("the same server has connected anew"),
+        Reason::OldEpoch => f.write_str("its epoch is older than one that was promised"),
+        Reason::Reconfigured => f.write_str("the configuration gives this server another part"),
+    }
+}

@@ -1,0 +1,516 @@
+//! The election port: one connection for each pair of servers, on which they tell each other their votes.
+//!
+//! Of a pair the server with the larger id dials. The other one rings: it connects, says who it is, ends the connection, and
+//! waits to be dialled back. An attempt is answered when there is a connection, whoever has begun it, or when its time is
+//! over.
+//!
+//! ```text
+//! dial ─► Dialling ─┬─ the larger id ──────────────────────────────────────────► Connected
+//!                   └─ the smaller id ─► rung: waits for the other's connection ─┐   ▲
+//! accepted ─► Greeting ─┬─ from a larger id ─────────────────────────────────────┴───┘
+//!                       └─ from a smaller id ─► ended, and dialled back
+//! ```
+//!
+//! To each server one notification is held, and a newer one takes its place; the last one that was taken is sent again on a
+//! new connection. So notifications are lost and come twice, which election bears. What cannot be read as a notification is
+//! passed over. A connection that sends no frames, or says nothing at first, is closed and costs nobody else anything.
+//!
+//! An observer without an id calls itself the largest there is. It is given a private id, below all others, and its
+//! connection is kept: ZooKeeper dials it back, which it would answer by dialling back in turn, for ever.
+
+mod connection;
+mod greeting;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use paddock_consensus::config::{Config, Configs, HostPort};
+use paddock_consensus::input::Event;
+use paddock_consensus::notification::Notification;
+use paddock_consensus::settings::Ms;
+use paddock_consensus::{Input, ServerId};
+use paddock_net::peer::initial_message::{self, ANONYMOUS, BadInitialMessage};
+use paddock_net::peer::notification as wire;
+
+use self::connection::{Connection, Next, Outcome};
+use self::greeting::{Greeting, Heard};
+use super::addresses::addresses;
+use super::config_text::read_config;
+use super::links::{Links, Port, StreamEvent, StreamId, Written};
+use super::strangers::{UNKNOWN_LINKS, is_member};
+
+/// How long a server waits here.
+#[derive(Clone, Copy, Debug)]
+pub struct Waits {
+    /// For the initial message of whoever has connected.
+    pub greeting: Ms,
+    /// For a connection to a server that is dialled.
+    pub attempt: Ms,
+}
+
+/// What there is to tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told {
+    Event {
+        peer: ServerId,
+        event: Event,
+    },
+    /// The last notification for this server has been written.
+    Drained {
+        peer: ServerId,
+    },
+    /// `config` is the configuration in it, if it has one that can be read.
+    Notification {
+        from: ServerId,
+        notification: Notification,
+        config: Option<Arc<Config>>,
+    },
+}
+
+impl Told {
+    pub fn input(&self) -> Input<'_> {
+        match self {
+            Told::Event { peer, event } => Input::Election { peer: *peer, event: *event },
+            Told::Drained { peer } => Input::Drained { peer: *peer },
+            Told::Notification { from, notification, config } => {
+                Input::Notification { from: *from, notification: *notification, config: config.as_ref() }
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct ElectionPort {
+    me: ServerId,
+    waits: Waits,
+    /// What this server says first on a connection that it has begun.
+    initial_message: Vec<u8>,
+    peers: BTreeMap<ServerId, Peer>,
+    streams: BTreeMap<StreamId, Stage>,
+    told: VecDeque<Told>,
+    /// The private id that was given last.
+    last_private: i64,
+    /// Whether it was said that another server has this one's id.
+    twin_is_named: bool,
+}
+
+/// What there is for one server.
+#[derive(Default, Debug)]
+struct Peer {
+    connection: Option<Connection>,
+    attempt: Option<Attempt>,
+    /// The notification that is held.
+    held: Option<Notification>,
+    /// The last one that was written, or begun to be.
+    last: Option<Notification>,
+}
+
+/// Ends with a connection, or at its deadline.
+#[derive(Debug)]
+struct Attempt {
+    /// `None` once it has rung.
+    stream: Option<StreamId>,
+    deadline: Ms,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Greeting(Greeting),
+    Dialling(ServerId),
+    Connected(ServerId),
+}
+
+impl ElectionPort {
+    /// `addresses` is where others reach this server's election port: one, or several if all of them are of ZooKeeper 3.6 or
+    /// newer.
+    ///
+    /// # Errors
+    /// If there is no address, or they are longer than anybody reads.
+    pub fn new(me: ServerId, addresses: &[HostPort], waits: Waits) -> Result<ElectionPort, BadInitialMessage> {
+        let mut initial_message = Vec::new();
+        initial_message::write(me, addresses, &mut initial_message)?;
+        Ok(ElectionPort {
+            me,
+            waits,
+            initial_message,
+            peers: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            told: VecDeque::new(),
+            last_private: 0,
+            twin_is_named: false,
+        })
+    }
+
+    /// One attempt to have a connection with this server, unless there is one already; what comes of it is told.
+    pub fn dial(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        let is_connected = self.peers.get(&peer).is_some_and(|known| known.connection.is_some());
+        if is_connected {
+            self.told.push_back(Told::Event { peer, event: Event::Up });
+            return;
+        }
+        self.begin_attempt(peer, &addresses(configs, peer, Port::Election), links, now);
+    }
+
+    /// Holds a notification for this server, in place of one that is not sent yet, and sends it as soon as that can be.
+    pub fn notify(&mut self, peer: ServerId, notification: Notification, configs: &Configs, links: &mut dyn Links) {
+        // Nobody would forget what is held for a server that is in no configuration and has gone.
+        if !is_member(configs, peer) && !self.peers.contains_key(&peer) {
+            return;
+        }
+        self.peers.entry(peer).or_default().held = Some(notification);
+        self.send(peer, configs, links);
+    }
+
+    /// Whether the stream is one of this port.
+    pub fn owns(&self, stream: StreamId) -> bool {
+        self.streams.contains_key(&stream)
+    }
+
+    /// Somebody has connected.
+    pub fn accept(&mut self, stream: StreamId, from: Box<str>, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        self.streams.insert(stream, Stage::Greeting(Greeting::new(from, now.after(self.waits.greeting))));
+        self.bound_strangers(configs, links);
+        self.hear(stream, configs, links, now);
+    }
+
+    /// Something has happened to a stream of this port.
+    pub fn on_event(&mut self, event: &StreamEvent, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        match event {
+            StreamEvent::Accepted { .. } => {}
+            StreamEvent::Connected(stream) => self.connected(*stream, configs, links),
+            StreamEvent::Refused(stream) => self.refused(*stream, configs),
+            StreamEvent::Readable(stream) => match self.streams.get(stream) {
+                Some(Stage::Greeting(_)) => self.hear(*stream, configs, links, now),
+                Some(Stage::Connected(peer)) => {
+                    let connection = self.peers.get_mut(peer).and_then(|peer| peer.connection.as_mut());
+                    connection.expect("a connected stream is its server's").note_readable();
+                }
+                Some(Stage::Dialling(_)) | None => {}
+            },
+            StreamEvent::Writable(stream) => {
+                if let Some(Stage::Connected(peer)) = self.streams.get(stream) {
+                    self.send(*peer, configs, links);
+                }
+            }
+        }
+    }
+
+    /// When [`on_time`](ElectionPort::on_time) has something to do.
+    pub fn deadline(&self) -> Option<Ms> {
+        let greetings = self.streams.values().filter_map(|stage| match stage {
+            Stage::Greeting(greeting) => Some(greeting.deadline),
+            Stage::Dialling(_) | Stage::Connected(_) => None,
+        });
+        let attempts = self.peers.values().filter_map(|peer| Some(peer.attempt.as_ref()?.deadline));
+        greetings.chain(attempts).min()
+    }
+
+    /// Ends what has taken too long.
+    pub fn on_time(&mut self, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        let late: Vec<StreamId> =
+            self.streams.iter().filter(|(_, stage)| stage.is_late(now)).map(|(id, _)| *id).collect();
+        for stream in late {
+            self.end_greeting(stream, "has not said which server it is in time", links);
+        }
+        let is_over = |peer: &Peer| peer.attempt.as_ref().is_some_and(|attempt| attempt.deadline <= now);
+        let over: Vec<ServerId> = self.peers.iter().filter(|(_, peer)| is_over(peer)).map(|(peer, _)| *peer).collect();
+        for peer in over {
+            self.end_attempt(peer, links);
+            self.told.push_back(Told::Event { peer, event: Event::Refused });
+            self.forget_stranger(peer, configs);
+        }
+    }
+
+    /// A turn begins: connections are read again.
+    pub fn begin_turn(&mut self) {
+        self.peers.values_mut().filter_map(|peer| peer.connection.as_mut()).for_each(Connection::begin_turn);
+    }
+
+    /// Whether there is something left that the turn had no room for.
+    pub fn has_more(&self) -> bool {
+        let mut connections = self.peers.values().filter_map(|peer| peer.connection.as_ref());
+        !self.told.is_empty() || connections.any(Connection::has_more)
+    }
+
+    /// What there is to tell next.
+    pub fn next(&mut self, configs: &Configs, links: &mut dyn Links) -> Option<Told> {
+        while self.told.is_empty() && self.read_one(configs, links) {}
+        self.told.pop_front()
+    }
+
+    /// Whether there may be more.
+    fn read_one(&mut self, configs: &Configs, links: &mut dyn Links) -> bool {
+        let next = self.peers.iter_mut().find_map(|(peer, known)| {
+            let next = known.connection.as_mut()?.read(links);
+            (next != Next::Nothing).then_some((*peer, next))
+        });
+        let Some((peer, next)) = next else { return false };
+        match next {
+            Next::Frame => self.take_notification(peer, configs),
+            Next::Ended => self.disconnect(peer, configs, links),
+            Next::Bad(length) => {
+                tracing::warn!(
+                    "the connection of server {} to the election port is closed, which sent a frame of {} bytes; whoever \
+                     is at its address speaks another protocol",
+                    peer.0,
+                    length.0
+                );
+                self.disconnect(peer, configs, links);
+            }
+            Next::Nothing => {}
+        }
+        true
+    }
+
+    fn take_notification(&mut self, from: ServerId, configs: &Configs) {
+        let connection = self.peers.get_mut(&from).and_then(|peer| peer.connection.as_mut());
+        let frame = connection.expect("it has sent a frame").take_frame();
+        match wire::read(frame) {
+            Ok((notification, text)) => {
+                let config = text.and_then(|text| read_config(configs, from, text));
+                self.told.push_back(Told::Notification { from, notification, config });
+            }
+            Err(bad) => tracing::warn!("a notification of server {} is passed over: {bad}", from.0),
+        }
+    }
+
+    fn begin_attempt(&mut self, peer: ServerId, addresses: &[HostPort], links: &mut dyn Links, now: Ms) {
+        let known = self.peers.entry(peer).or_default();
+        if known.attempt.is_some() {
+            return;
+        }
+        let stream = links.connect(addresses);
+        known.attempt = Some(Attempt { stream: Some(stream), deadline: now.after(self.waits.attempt) });
+        self.streams.insert(stream, Stage::Dialling(peer));
+    }
+
+    /// An attempt of this server's has a stream.
+    fn connected(&mut self, stream: StreamId, configs: &Configs, links: &mut dyn Links) {
+        let Some(Stage::Dialling(peer)) = self.streams.get(&stream) else { return };
+        let peer = *peer;
+        // A fresh stream takes it whole. ZooKeeper refuses what does not come at once.
+        let is_written = links.write(stream, &self.initial_message) == Written::Bytes(self.initial_message.len());
+        if !is_written {
+            links.close(stream);
+            return self.refused(stream, configs);
+        }
+        if peer < self.me {
+            return self.establish(peer, Connection::new(stream, &[]), configs, links);
+        }
+        links.close(stream);
+        self.streams.remove(&stream);
+        if let Some(attempt) = self.peers.get_mut(&peer).and_then(|peer| peer.attempt.as_mut()) {
+            attempt.stream = None;
+        }
+    }
+
+    /// An attempt has no stream.
+    fn refused(&mut self, stream: StreamId, configs: &Configs) {
+        if let Some(Stage::Dialling(peer)) = self.streams.remove(&stream) {
+            if let Some(known) = self.peers.get_mut(&peer) {
+                known.attempt = None;
+            }
+            self.told.push_back(Told::Event { peer, event: Event::Refused });
+            self.forget_stranger(peer, configs);
+        }
+    }
+
+    /// Reads an initial message.
+    fn hear(&mut self, stream: StreamId, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        let Some(Stage::Greeting(greeting)) = self.streams.get_mut(&stream) else { return };
+        match greeting.read(links, stream) {
+            Heard::Part => {}
+            Heard::Ended => self.end_greeting(stream, "has ended it", links),
+            Heard::Bad(bad) => self.end_greeting(stream, &format!("cannot be understood: {bad}"), links),
+            Heard::Whole { server, .. } if server == self.me => self.meet_twin(stream, links),
+            Heard::Whole { server: ServerId(..0), .. } => {
+                self.end_greeting(stream, "calls itself by a negative id", links);
+            }
+            Heard::Whole { server: ANONYMOUS, rest, .. } => {
+                self.last_private -= 1;
+                self.establish(ServerId(self.last_private), Connection::new(stream, &rest), configs, links);
+            }
+            Heard::Whole { server, addresses, .. } if server < self.me => {
+                self.streams.remove(&stream);
+                links.close(stream);
+                self.dial_back(server, addresses, configs, links, now);
+            }
+            Heard::Whole { server, .. } if self.has_later(server, stream) => {
+                self.streams.remove(&stream);
+                links.close(stream);
+            }
+            Heard::Whole { server, rest, .. } => {
+                self.establish(server, Connection::new(stream, &rest), configs, links);
+            }
+        }
+    }
+
+    /// Whether a server has begun its connection after this stream, which it has given up then: whoever dials does it one
+    /// time after the other, but what it says on both may come in any order.
+    fn has_later(&self, server: ServerId, stream: StreamId) -> bool {
+        let connection = self.peers.get(&server).and_then(|known| known.connection.as_ref());
+        connection.is_some_and(|connection| connection.stream > stream)
+    }
+
+    /// A server of a smaller id has rung. It has no connection any more, whatever this side still has.
+    fn dial_back(&mut self, peer: ServerId, told: Vec<HostPort>, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        if self.peers.get(&peer).is_some_and(|known| known.connection.is_some()) {
+            self.disconnect(peer, configs, links);
+        }
+        let mut addresses = addresses(configs, peer, Port::Election);
+        for address in told {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        if !addresses.is_empty() {
+            self.begin_attempt(peer, &addresses, links, now);
+            self.bound_strangers(configs, links);
+        }
+    }
+
+    /// There is a connection, and it is the only one of its server from here on.
+    fn establish(&mut self, peer: ServerId, connection: Connection, configs: &Configs, links: &mut dyn Links) {
+        self.streams.insert(connection.stream, Stage::Connected(peer));
+        let known = self.peers.entry(peer).or_default();
+        if let Some(attempt) = known.attempt.take()
+            && let Some(stream) = attempt.stream.filter(|stream| *stream != connection.stream)
+        {
+            self.streams.remove(&stream);
+            links.close(stream);
+        }
+        if let Some(replaced) = known.connection.replace(connection) {
+            self.streams.remove(&replaced.stream);
+            links.close(replaced.stream);
+        }
+        known.held = known.held.or(known.last);
+        self.told.push_back(Told::Event { peer, event: Event::Up });
+        self.bound_strangers(configs, links);
+        self.send(peer, configs, links);
+    }
+
+    /// Writes what there is for a server, as far as it is taken.
+    fn send(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let Some(connection) = &mut known.connection else { return };
+        let had_frame = !connection.is_drained();
+        let mut outcome = connection.go_on(links);
+        let mut has_written = had_frame && connection.is_drained();
+        if outcome == Outcome::Open
+            && connection.is_drained()
+            && let Some(notification) = known.held.take()
+        {
+            known.last = Some(notification);
+            let frame = frame(&notification, configs);
+            outcome = connection.write(links, frame);
+            has_written = connection.is_drained();
+        }
+        match outcome {
+            Outcome::Ended => self.disconnect(peer, configs, links),
+            Outcome::Open if has_written => self.told.push_back(Told::Drained { peer }),
+            Outcome::Open => {}
+        }
+    }
+
+    fn disconnect(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links) {
+        let connection = self.peers.get_mut(&peer).and_then(|known| known.connection.take());
+        if let Some(connection) = connection {
+            self.streams.remove(&connection.stream);
+            links.close(connection.stream);
+            self.told.push_back(Told::Event { peer, event: Event::Down });
+            self.forget_stranger(peer, configs);
+        }
+    }
+
+    fn end_attempt(&mut self, peer: ServerId, links: &mut dyn Links) {
+        let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.take());
+        if let Some(stream) = attempt.and_then(|attempt| attempt.stream) {
+            self.streams.remove(&stream);
+            links.close(stream);
+        }
+    }
+
+    /// Ends a connection that has not said who it is.
+    fn end_greeting(&mut self, stream: StreamId, why: &str, links: &mut dyn Links) {
+        if let Some(Stage::Greeting(greeting)) = self.streams.remove(&stream) {
+            links.close(stream);
+            tracing::warn!(
+                "a connection from {} to the election port is closed, which {why}; only servers of the ensemble should \
+                 reach this port",
+                greeting.from
+            );
+        }
+    }
+
+    fn meet_twin(&mut self, stream: StreamId, links: &mut dyn Links) {
+        let Some(Stage::Greeting(greeting)) = self.streams.remove(&stream) else { return };
+        links.close(stream);
+        if !std::mem::replace(&mut self.twin_is_named, true) {
+            tracing::error!(
+                "a server at {} has the id {} of this one, and is not listened to; give each server an id of its own in \
+                 the file myid of its dataDir",
+                greeting.from,
+                self.me.0
+            );
+        }
+    }
+
+    /// Whoever is in no configuration leaves nothing behind.
+    fn forget_stranger(&mut self, peer: ServerId, configs: &Configs) {
+        let is_gone = |known: &Peer| known.connection.is_none() && known.attempt.is_none();
+        if !is_member(configs, peer) && self.peers.get(&peer).is_some_and(is_gone) {
+            self.peers.remove(&peer);
+        }
+    }
+
+    /// Closes the oldest stream of a stranger where there are too many.
+    fn bound_strangers(&mut self, configs: &Configs, links: &mut dyn Links) {
+        let is_strange = |stage: &Stage| match stage {
+            Stage::Greeting(_) => true,
+            Stage::Dialling(peer) | Stage::Connected(peer) => !is_member(configs, *peer),
+        };
+        let mut strangers = self.streams.iter().filter(|(_, stage)| is_strange(stage)).map(|(stream, _)| *stream);
+        let Some(oldest) = strangers.next() else { return };
+        if strangers.count() < UNKNOWN_LINKS {
+            return;
+        }
+        match self.streams.get(&oldest) {
+            Some(Stage::Greeting(_)) => {
+                self.end_greeting(oldest, "has not said which server it is, and there are too many such", links);
+            }
+            Some(&Stage::Connected(peer)) => {
+                tracing::warn!(
+                    "the connection of server {} to the election port is closed: it is in no configuration, and there are \
+                     too many such",
+                    peer.0
+                );
+                self.disconnect(peer, configs, links);
+            }
+            Some(&Stage::Dialling(peer)) => {
+                self.end_attempt(peer, links);
+                self.told.push_back(Told::Event { peer, event: Event::Refused });
+                self.forget_stranger(peer, configs);
+            }
+            None => {}
+        }
+    }
+}
+
+impl Stage {
+    fn is_late(&self, now: Ms) -> bool {
+        matches!(self, Stage::Greeting(greeting) if greeting.deadline <= now)
+    }
+}
+
+/// A notification in its frame, with the committed configuration.
+fn frame(notification: &Notification, configs: &Configs) -> Vec<u8> {
+    let mut frame = Vec::new();
+    if wire::write(notification, configs.committed.text().as_bytes(), &mut frame).is_err() {
+        // Votes are what matters; a configuration so long has thousands of servers.
+        wire::write(notification, &[], &mut frame).expect("a notification without a configuration is short");
+    }
+    frame
+}

@@ -1,0 +1,228 @@
+//! This server's end of one connection of the quorum port, by whichever side it was begun.
+//!
+//! What comes is kept where it was read to, and looked at there: a packet is given out as what it is made of, and is taken
+//! when the next one is asked for. After SNAP the bytes are not packets but a whole state, until whoever takes it in says
+//! that it has ended.
+
+use std::fmt;
+
+use paddock_consensus::config::PeerType;
+use paddock_consensus::input::Link;
+use paddock_consensus::settings::Ms;
+use paddock_consensus::{ServerId, Zxid};
+use paddock_net::peer::arriving::Stop;
+use paddock_net::peer::incoming::Incoming;
+use paddock_net::peer::packet::{BadPacket, Packet, bytes_max};
+use paddock_net::peer::packet_type::PacketType;
+
+use super::links::{Links, Read, StreamId};
+use super::outgoing::Outgoing;
+use super::supply::Supply;
+
+/// Bytes that are read at a time.
+pub const PEER_READ_BYTES: usize = 256 << 10;
+/// Reads of one link in a turn.
+pub const PEER_READS: u32 = 4;
+
+/// Which end of the link this is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// That of a leader, or of an observer master.
+    Master,
+    /// That of a learner, whose leader is this server.
+    Learner { leader: ServerId },
+}
+
+/// What comes next on a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// A whole packet.
+    Packet,
+    /// Bytes of a state.
+    State,
+    /// Nothing now.
+    Nothing,
+    /// The other side has ended the link.
+    Ended,
+    Bad(BadPacket),
+}
+
+#[derive(Debug)]
+pub struct LinkEnd {
+    pub stream: StreamId,
+    pub side: Side,
+    /// Its number, which it has once it has said who it is, or at once if this server has begun it.
+    pub link: Option<Link>,
+    /// Its address, for people to read.
+    pub from: Box<str>,
+    /// Who is at the other end, once that is known.
+    pub server: Option<ServerId>,
+    /// Of a learner: what it is.
+    pub peer_type: PeerType,
+    /// The first packet must have come by then.
+    pub deadline: Option<Ms>,
+    /// The zxid of the last PING that has come.
+    pub pinged: Zxid,
+    pub outgoing: Outgoing,
+    pub supply: Supply,
+    /// Whether the stream takes nothing until an event tells otherwise.
+    pub is_blocked: bool,
+    incoming: Incoming,
+    data_max: usize,
+    /// Bytes of what was given out last.
+    given: usize,
+    /// Whether what comes is a state.
+    brings_state: bool,
+    /// Whether nothing of the state may be given out for now.
+    state_is_paused: bool,
+    /// Whether there may be something to read.
+    is_readable: bool,
+    /// Reads that are left in this turn.
+    reads_left: u32,
+}
+
+impl LinkEnd {
+    /// `data_max` is the most that the data of a packet may have, bytes.
+    pub fn new(stream: StreamId, side: Side, from: Box<str>, data_max: usize) -> LinkEnd {
+        LinkEnd {
+            stream,
+            side,
+            link: None,
+            from,
+            server: None,
+            peer_type: PeerType::Participant,
+            deadline: None,
+            pinged: Zxid::ZERO,
+            outgoing: Outgoing::default(),
+            supply: Supply::default(),
+            is_blocked: false,
+            incoming: Incoming::new(bytes_max(data_max)),
+            data_max,
+            given: 0,
+            brings_state: false,
+            state_is_paused: false,
+            is_readable: true,
+            reads_left: PEER_READS,
+        }
+    }
+
+    pub fn begin_turn(&mut self) {
+        self.reads_left = PEER_READS;
+    }
+
+    pub fn note_readable(&mut self) {
+        self.is_readable = true;
+    }
+
+    /// Whether it was not read to its end, because the turn has.
+    pub fn has_more(&self) -> bool {
+        self.is_readable && !self.state_is_paused
+    }
+
+    /// What was given out is given out again.
+    pub fn keep_given(&mut self) {
+        self.given = 0;
+    }
+
+    /// Keeps what the answer to a PING needs, if that is what has come.
+    pub fn note_ping(&mut self) {
+        let packet = self.packet();
+        if packet.packet_type == PacketType::Ping {
+            self.pinged = packet.zxid;
+        }
+    }
+
+    /// Whether what comes is a state.
+    pub fn brings_state(&self) -> bool {
+        self.brings_state
+    }
+
+    /// What comes is a state from here on.
+    pub fn begin_state(&mut self) {
+        self.take_given();
+        self.brings_state = true;
+    }
+
+    /// No more of the state is given out, or it is again. The stream is not read meanwhile.
+    pub fn pause_state(&mut self, is_paused: bool) {
+        self.state_is_paused = is_paused && self.brings_state;
+    }
+
+    /// The state has ended, so many bytes before the end of what was given out last: these are packets.
+    ///
+    /// # Panics
+    /// If no state is brought, or so many were not given.
+    pub fn end_state(&mut self, behind: usize) {
+        assert!(self.brings_state && behind <= self.given, "a state ends within what was given of it");
+        self.given -= behind;
+        self.take_given();
+        (self.brings_state, self.state_is_paused) = (false, false);
+    }
+
+    /// Reads until something can be given out, as far as the turn allows. What was given out before is taken.
+    pub fn read(&mut self, links: &mut dyn Links, buffer: &mut [u8; PEER_READ_BYTES]) -> Next {
+        self.take_given();
+        loop {
+            if self.state_is_paused {
+                return Next::Nothing;
+            }
+            match self.look() {
+                Next::Nothing if !self.is_readable || self.reads_left == 0 => return Next::Nothing,
+                Next::Nothing => {}
+                next => return next,
+            }
+            // There is always room for more of a packet that is not whole.
+            let room = self.incoming.room().min(PEER_READ_BYTES);
+            self.reads_left -= 1;
+            match links.read(self.stream, &mut buffer[..room]) {
+                Read::Bytes(count) => self.incoming.extend(&buffer[..count]),
+                Read::Nothing => self.is_readable = false,
+                Read::Ended => return Next::Ended,
+            }
+        }
+    }
+
+    /// The packet that has come.
+    ///
+    /// # Panics
+    /// If none has.
+    pub fn packet(&self) -> Packet<'_> {
+        Packet::read(self.incoming.rest(), self.data_max).ok().expect("a whole packet has come").0
+    }
+
+    /// The bytes of a state that have come.
+    pub fn state(&self) -> &[u8] {
+        self.incoming.rest()
+    }
+
+    /// What is given out by what is there.
+    fn look(&mut self) -> Next {
+        let rest = self.incoming.rest();
+        if self.brings_state {
+            self.given = rest.len();
+            return if rest.is_empty() { Next::Nothing } else { Next::State };
+        }
+        match Packet::read(rest, self.data_max) {
+            Ok((_, length)) => {
+                self.given = length;
+                Next::Packet
+            }
+            Err(Stop::Incomplete(_)) => Next::Nothing,
+            Err(Stop::Bad(bad)) => Next::Bad(bad),
+        }
+    }
+
+    fn take_given(&mut self) {
+        self.incoming.take(std::mem::take(&mut self.given));
+    }
+}
+
+/// Who is at the other end, for people to read.
+impl fmt::Display for LinkEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.server {
+            Some(server) => write!(f, "server {} at {}", server.0, self.from),
+            None => write!(f, "somebody at {}", self.from),
+        }
+    }
+}

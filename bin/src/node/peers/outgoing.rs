@@ -1,0 +1,326 @@
+//! What one link has to send: bytes of its own, and from a moment on what all are sent.
+//!
+//! A packet for this link alone waits with the offset of the feed at which it goes, so that it is sent behind whatever all
+//! had been sent when it was queued, and nothing of the feed is copied for it.
+
+use std::collections::VecDeque;
+
+use paddock_consensus::Zxid;
+
+use super::feed::Feed;
+use super::links::Written;
+
+/// Bytes of packets for one link alone that wait at most. History pauses before; other packets end the link.
+pub const LINK_OUT_BYTES: usize = 4 << 20;
+/// Turns whose proposals a link carries before they are acknowledged. Those of further turns wait for something that has to
+/// go anyway, so that groups grow with the load, and a lone write waits for nothing.
+const BATCHES_MAX: usize = 2;
+/// Memory that is kept while nothing waits, bytes.
+const KEEP: usize = 64 << 10;
+
+#[derive(Default, Debug)]
+pub struct Outgoing {
+    own: Vec<u8>,
+    /// How many of `own` are written.
+    written: usize,
+    /// The place of the first of `own` among all bytes of its own that the link ever had.
+    place: u64,
+    /// When those of `own` go that wait for an offset of the feed.
+    marks: VecDeque<Mark>,
+    /// What is before this place does not count for the bound.
+    uncounted: u64,
+    /// What is sent next of the feed, once this link is sent what all are.
+    cursor: Option<u64>,
+    /// Up to which offset of the feed is written now.
+    target: u64,
+    /// The last transaction of each batch that is not acknowledged.
+    batches: VecDeque<Zxid>,
+    /// The last transaction that was in a batch.
+    batched: Zxid,
+}
+
+/// Bytes of its own up to a place go at an offset of the feed.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    offset: u64,
+    until: u64,
+}
+
+/// What has become of an attempt to send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// There is nothing that could go now.
+    All,
+    /// The stream takes no more.
+    Blocked,
+    /// The stream is broken.
+    Ended,
+    /// What comes next of the feed is forgotten.
+    Behind,
+}
+
+impl Outgoing {
+    /// Queues bytes for this link alone.
+    pub fn queue(&mut self, feed: &Feed, write: impl FnOnce(&mut Vec<u8>)) {
+        self.move_up();
+        write(&mut self.own);
+        let mark = Mark { offset: self.cursor.map_or(0, |_| feed.end()), until: self.end() };
+        match self.marks.back_mut() {
+            Some(last) if last.offset == mark.offset => last.until = mark.until,
+            _ => self.marks.push_back(mark),
+        }
+    }
+
+    /// Queues bytes that do not count for the bound, and none that wait now do: whoever has them brought waits for them to
+    /// become few.
+    pub fn supply(&mut self, feed: &Feed, write: impl FnOnce(&mut Vec<u8>)) {
+        self.queue(feed, write);
+        self.uncounted = self.end();
+    }
+
+    /// From here on the link is sent the feed too. What it has queued does not count for its bound.
+    pub fn join(&mut self, feed: &Feed) {
+        self.cursor = Some(feed.end());
+        self.target = feed.end();
+        self.batched = feed.proposed();
+        self.uncounted = self.end();
+    }
+
+    /// The offset of what is sent next of the feed; `None` if the link is not sent it.
+    pub fn cursor(&self) -> Option<u64> {
+        self.cursor
+    }
+
+    /// Bytes for this link alone that wait.
+    pub fn waiting(&self) -> usize {
+        self.own.len() - self.written
+    }
+
+    /// Whether more waits than may.
+    pub fn is_full(&self) -> bool {
+        let counted = self.end() - (self.place + self.written as u64).max(self.uncounted);
+        counted > LINK_OUT_BYTES as u64
+    }
+
+    /// Whether what comes next of the feed is forgotten.
+    pub fn is_behind(&self, feed: &Feed) -> bool {
+        self.cursor.is_some_and(|cursor| feed.read(cursor).is_none())
+    }
+
+    /// The learner has acknowledged everything up to this transaction.
+    pub fn acknowledge(&mut self, zxid: Zxid) {
+        while self.batches.pop_front_if(|last| *last <= zxid).is_some() {}
+    }
+
+    /// Sends what can go, as far as `write` takes it.
+    pub fn send(&mut self, feed: &Feed, mut write: impl FnMut(&[u8]) -> Written) -> Sent {
+        self.set_target(feed);
+        loop {
+            let Some(piece) = self.next_piece(feed) else { return Sent::Behind };
+            if piece.is_empty() {
+                return Sent::All;
+            }
+            let length = piece.len();
+            match write(piece) {
+                Written::Ended => return Sent::Ended,
+                Written::Bytes(count) => {
+                    self.note_written(count);
+                    if count < length {
+                        return Sent::Blocked;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Decides how much of the feed goes now.
+    fn set_target(&mut self, feed: &Feed) {
+        let Some(cursor) = self.cursor else { return };
+        let must_go = cursor < feed.urgent() || self.waiting() > 0;
+        if !must_go && self.batches.len() >= BATCHES_MAX {
+            return;
+        }
+        self.target = feed.end();
+        if feed.proposed() > self.batched {
+            self.batched = feed.proposed();
+            // What goes along with something else makes the newest batch longer.
+            if self.batches.len() >= BATCHES_MAX {
+                self.batches.pop_back();
+            }
+            self.batches.push_back(self.batched);
+        }
+    }
+
+    /// What goes next, in one piece; empty if nothing does. `None` if it is forgotten.
+    fn next_piece<'a>(&'a self, feed: &'a Feed) -> Option<&'a [u8]> {
+        let mark = self.marks.front();
+        let cursor = self.cursor.unwrap_or(0);
+        if let Some(mark) = mark
+            && mark.offset <= cursor
+        {
+            let until = usize::try_from(mark.until - self.place).expect("it is in memory");
+            return Some(&self.own[self.written..until]);
+        }
+        if self.cursor.is_none() {
+            return Some(&[]);
+        }
+        let piece = feed.read(cursor)?;
+        let limit = mark.map_or(self.target, |mark| mark.offset.min(self.target)).saturating_sub(cursor);
+        Some(&piece[..piece.len().min(usize::try_from(limit).unwrap_or(usize::MAX))])
+    }
+
+    fn note_written(&mut self, count: usize) {
+        match self.marks.front() {
+            Some(mark) if mark.offset <= self.cursor.unwrap_or(0) => {
+                self.written += count;
+                if self.place + self.written as u64 == mark.until {
+                    self.marks.pop_front();
+                }
+            }
+            _ => {
+                let cursor = self.cursor.as_mut().expect("only a link with a cursor is sent the feed");
+                *cursor += count as u64;
+            }
+        }
+    }
+
+    /// The place behind the last byte of its own.
+    fn end(&self) -> u64 {
+        self.place + self.own.len() as u64
+    }
+
+    /// Lets what waits take the place of what is written, if it is not longer: each byte is moved once on average.
+    fn move_up(&mut self) {
+        if self.written == 0 || self.waiting() > self.written {
+            return;
+        }
+        self.place += self.written as u64;
+        self.own.drain(..self.written);
+        self.written = 0;
+        if self.own.is_empty() {
+            self.own.shrink_to(KEEP);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paddock_consensus::Zxid;
+    use paddock_net::peer::packet::Packet;
+    use paddock_net::peer::packet_type::PacketType;
+
+    use super::{LINK_OUT_BYTES, Outgoing, Sent};
+    use crate::node::peers::feed::Feed;
+    use crate::node::peers::links::Written;
+
+    /// Takes so many bytes in a call.
+    struct Sink {
+        bytes: Vec<u8>,
+        room: usize,
+        calls: usize,
+    }
+
+    impl Sink {
+        fn new(room: usize) -> Sink {
+            Sink { bytes: Vec::new(), room, calls: 0 }
+        }
+
+        fn take(&mut self, bytes: &[u8]) -> Written {
+            let count = bytes.len().min(self.room);
+            self.bytes.extend_from_slice(&bytes[..count]);
+            self.calls += 1;
+            Written::Bytes(count)
+        }
+
+        /// Type and zxid of each packet that was taken.
+        fn packets(&self) -> Vec<(PacketType, i64)> {
+            let (mut left, mut packets) = (&self.bytes[..], Vec::new());
+            while let Ok((packet, length)) = Packet::read(left, 1 << 20) {
+                packets.push((packet.packet_type, packet.zxid.0));
+                left = &left[length..];
+            }
+            assert!(left.is_empty(), "only whole packets were sent");
+            packets
+        }
+    }
+
+    fn queue(outgoing: &mut Outgoing, feed: &Feed, packet_type: PacketType, zxid: i64) {
+        outgoing.queue(feed, |out| Packet::bare(packet_type, Zxid(zxid)).write(out));
+    }
+
+    use PacketType::{Commit, NewLeader, Ping, Proposal, Sync};
+
+    #[test]
+    fn what_is_for_one_link_goes_where_it_was_queued_whatever_the_stream_takes() {
+        for room in [1, 3, 20, 1000] {
+            let (mut feed, mut outgoing, mut sink) = (Feed::new(Zxid::ZERO), Outgoing::default(), Sink::new(room));
+            feed.propose(Zxid(1), b"not for this link");
+            queue(&mut outgoing, &feed, NewLeader, 0);
+            outgoing.join(&feed);
+            feed.propose(Zxid(2), b"two");
+            queue(&mut outgoing, &feed, Sync, 0);
+            queue(&mut outgoing, &feed, Ping, 2);
+            feed.commit(Zxid(2));
+            feed.propose(Zxid(3), b"three");
+            while outgoing.send(&feed, |bytes| sink.take(bytes)) != Sent::All {}
+            let expected = [(NewLeader, 0), (Proposal, 2), (Sync, 0), (Ping, 2), (Commit, 2), (Proposal, 3)];
+            assert_eq!(sink.packets(), expected, "{room} bytes at a time");
+            assert_eq!((outgoing.waiting(), outgoing.cursor()), (0, Some(feed.end())));
+        }
+    }
+
+    #[test]
+    fn two_batches_are_carried_and_further_ones_wait_for_company() {
+        let (mut feed, mut outgoing) = (Feed::new(Zxid::ZERO), Outgoing::default());
+        outgoing.join(&feed);
+        let turn = |feed: &mut Feed, outgoing: &mut Outgoing, zxids: std::ops::RangeInclusive<i64>| {
+            zxids.for_each(|zxid| feed.propose(Zxid(zxid), b"x"));
+            let mut sink = Sink::new(1000);
+            outgoing.send(feed, |bytes| sink.take(bytes));
+            sink.packets().iter().map(|(_, zxid)| *zxid).collect::<Vec<_>>()
+        };
+        assert_eq!(turn(&mut feed, &mut outgoing, 1..=2), [1, 2]);
+        assert_eq!(turn(&mut feed, &mut outgoing, 3..=3), [3]);
+        assert_eq!(turn(&mut feed, &mut outgoing, 4..=5), [0; 0], "two are not acknowledged");
+        outgoing.acknowledge(Zxid(1));
+        assert_eq!(turn(&mut feed, &mut outgoing, 6..=6), [0; 0], "the first is not wholly acknowledged");
+        outgoing.acknowledge(Zxid(2));
+        assert_eq!(turn(&mut feed, &mut outgoing, 7..=7), [4, 5, 6, 7]);
+        feed.commit(Zxid(2));
+        assert_eq!(turn(&mut feed, &mut outgoing, 8..=8), [2, 8], "a COMMIT takes it along");
+        queue(&mut outgoing, &feed, Ping, 8);
+        assert_eq!(turn(&mut feed, &mut outgoing, 9..=9), [8, 9], "and so does a PING");
+        outgoing.acknowledge(Zxid(3));
+        assert_eq!(turn(&mut feed, &mut outgoing, 10..=10), [10]);
+        assert_eq!(turn(&mut feed, &mut outgoing, 11..=11), [0; 0], "4 to 9 are one batch");
+    }
+
+    #[test]
+    fn a_link_whose_next_bytes_are_forgotten_is_behind() {
+        let (mut feed, mut outgoing) = (Feed::new(Zxid::ZERO), Outgoing::default());
+        outgoing.join(&feed);
+        feed.commit(Zxid(1));
+        feed.forget_before(feed.end());
+        assert!(outgoing.is_behind(&feed));
+        assert_eq!(outgoing.send(&feed, |_| panic!("there is nothing to send")), Sent::Behind);
+    }
+
+    #[test]
+    fn a_broken_stream_is_told_and_what_came_with_joining_is_not_counted() {
+        let (feed, mut outgoing) = (Feed::new(Zxid::ZERO), Outgoing::default());
+        outgoing.queue(&feed, |out| out.resize(LINK_OUT_BYTES + 1, 0));
+        assert!(outgoing.is_full());
+        outgoing.join(&feed);
+        assert!(!outgoing.is_full());
+        outgoing.queue(&feed, |out| out.resize(out.len() + LINK_OUT_BYTES, 0));
+        assert!(!outgoing.is_full());
+        outgoing.queue(&feed, |out| out.push(0));
+        assert!(outgoing.is_full());
+        assert_eq!(outgoing.send(&feed, |_| Written::Ended), Sent::Ended);
+        let mut sink = Sink::new(usize::MAX);
+        assert_eq!((outgoing.send(&feed, |bytes| sink.take(bytes)), outgoing.waiting()), (Sent::All, 0));
+        assert_eq!(sink.bytes.len(), 2 * LINK_OUT_BYTES + 2);
+        outgoing.queue(&feed, |out| out.push(0));
+        assert!(outgoing.own.capacity() <= super::KEEP);
+    }
+}

@@ -1,0 +1,585 @@
+//! The links of the quorum port: those of this server's learners, or the one to its leader.
+//!
+//! A connection that somebody has begun has no number, and the core does not know of it, until it has said who it is. Each
+//! link costs only itself: what it sends is read a bounded amount a turn, what it is sent waits in a bounded buffer or is a
+//! number, and whatever is wrong with it ends it and nothing else.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use paddock_consensus::config::{Config, Configs, PeerType};
+use paddock_consensus::input::Link;
+use paddock_consensus::message::{FromLearner, Message};
+use paddock_consensus::output::Reason;
+use paddock_consensus::plan::Plan;
+use paddock_consensus::settings::{Features, Ms};
+use paddock_consensus::{Input, ServerId, Zxid};
+use paddock_engine::acl::Id;
+use paddock_engine::log::Log;
+use paddock_net::peer::activation::Activation;
+use paddock_net::peer::forwarded_request::ForwardedRequest;
+use paddock_net::peer::message::{BadMessage, LearnerPacket, MasterPacket, Sender};
+use paddock_net::peer::packet::{Packet, write_with, write_with_ids};
+use paddock_net::peer::packet_type::PacketType;
+use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
+use paddock_net::peer::touches::Touch;
+
+use super::addresses::addresses;
+use super::arrival::Arrival;
+use super::broadcast::Broadcast;
+use super::closing::Closing;
+use super::config_text::read_config;
+use super::ends::Ends;
+use super::historian::Historian;
+use super::link::{LinkEnd, Next, PEER_READ_BYTES, Side};
+use super::links::{Links, Port, StreamEvent, StreamId};
+use super::outgoing::Sent;
+use super::spool::Spooler;
+use super::supply::{Step, Store, Unsupplied};
+use crate::node::replica::window::Window;
+
+/// Bytes that wait to be sent on all links together, at most. The link with most of them is closed.
+pub const LINKS_OUT_BYTES: usize = 512 << 20;
+/// How often one link is supplied and sent in a turn.
+const SUPPLIES: usize = 8;
+
+/// What an operator sets of it.
+#[derive(Clone, Copy, Debug)]
+pub struct QuorumSettings {
+    pub me: ServerId,
+    pub features: Features,
+    /// The most that the data of a packet may have, bytes: jute.maxbuffer and its extrasize together.
+    pub data_max: usize,
+    /// How long an attempt to connect to the leader may take.
+    pub attempt: Ms,
+    /// How long whoever has connected may take to say who it is.
+    pub introduction: Ms,
+}
+
+/// What this server has of the transactions.
+#[derive(Clone, Copy)]
+pub struct Records<'a> {
+    pub window: &'a Window,
+    pub log: &'a Log,
+}
+
+pub struct QuorumPort {
+    settings: QuorumSettings,
+    ends: Ends,
+    /// The connection to the leader that is being tried.
+    attempt: Option<Attempt>,
+    broadcast: Broadcast,
+    /// Whether this server's learners are told what is committed.
+    is_leading: bool,
+    /// What was committed last in this reign.
+    committed: Option<Zxid>,
+    historian: Historian,
+    spooler: Spooler,
+    told: VecDeque<Input<'static>>,
+    /// The stream that is read now, or a later one: those before have been in this turn.
+    reading: StreamId,
+    /// The stream whose packet was given out last.
+    given: Option<StreamId>,
+    /// The configuration in that packet.
+    config: Option<Arc<Config>>,
+    /// Where streams are read to.
+    buffer: Box<[u8; PEER_READ_BYTES]>,
+    /// Whether a link could be supplied further in the same turn.
+    has_more_supply: bool,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    stream: StreamId,
+    leader: ServerId,
+    deadline: Ms,
+}
+
+impl QuorumPort {
+    pub fn new(settings: QuorumSettings, historian: Historian, spooler: Spooler) -> QuorumPort {
+        QuorumPort {
+            settings,
+            ends: Ends::default(),
+            attempt: None,
+            broadcast: Broadcast::new(),
+            is_leading: false,
+            committed: None,
+            historian,
+            spooler,
+            told: VecDeque::new(),
+            reading: StreamId(0),
+            given: None,
+            config: None,
+            buffer: vec![0; PEER_READ_BYTES].try_into().expect("it is as long as that"),
+            has_more_supply: false,
+        }
+    }
+
+    pub fn historian(&mut self) -> &mut Historian {
+        &mut self.historian
+    }
+
+    pub fn spooler(&mut self) -> &mut Spooler {
+        &mut self.spooler
+    }
+
+    /// The link that was given its number last.
+    #[cfg(test)]
+    pub fn newest_link(&self) -> Link {
+        self.ends.newest()
+    }
+
+    /// One attempt to connect to a leader. One that is under way is given up.
+    pub fn connect(&mut self, leader: ServerId, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        if let Some(former) = self.attempt.take() {
+            links.close(former.stream);
+        }
+        let stream = links.connect(&addresses(configs, leader, Port::Quorum));
+        self.attempt = Some(Attempt { stream, leader, deadline: now.after(self.settings.attempt) });
+    }
+
+    /// This server leads from here on, or does not.
+    pub fn lead(&mut self, is_leading: bool) {
+        self.is_leading = is_leading;
+    }
+
+    /// Every link ends, and so does a reign.
+    pub fn end_role(&mut self, links: &mut dyn Links) {
+        let streams: Vec<StreamId> = self.ends.iter().map(|end| end.stream).collect();
+        for stream in streams {
+            self.close(stream, &Closing::Decided(Reason::RoleEnded), links);
+        }
+        if let Some(attempt) = self.attempt.take() {
+            links.close(attempt.stream);
+        }
+        self.told.clear();
+        self.broadcast = Broadcast::new();
+        (self.is_leading, self.committed) = (false, None);
+        self.spooler.clear();
+    }
+
+    /// Whether the stream is one of this port.
+    pub fn owns(&self, stream: StreamId) -> bool {
+        self.ends.contains(stream) || self.attempt.as_ref().is_some_and(|attempt| attempt.stream == stream)
+    }
+
+    /// Somebody has connected.
+    pub fn accept(&mut self, stream: StreamId, from: Box<str>, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        let mut end = LinkEnd::new(stream, Side::Master, from, self.settings.data_max);
+        end.deadline = Some(now.after(self.settings.introduction));
+        self.ends.insert(end);
+        self.bound_strangers(configs, links);
+    }
+
+    /// Something has happened to a stream of this port.
+    pub fn on_event(&mut self, event: &StreamEvent, links: &mut dyn Links) {
+        match event {
+            StreamEvent::Accepted { .. } => {}
+            StreamEvent::Connected(stream) => self.connected(*stream, links),
+            StreamEvent::Refused(stream) => self.refused(*stream),
+            StreamEvent::Readable(stream) => {
+                if let Some(end) = self.ends.at_mut(*stream) {
+                    end.note_readable();
+                }
+            }
+            StreamEvent::Writable(stream) => {
+                if let Some(end) = self.ends.at_mut(*stream) {
+                    end.is_blocked = false;
+                }
+            }
+        }
+    }
+
+    /// A turn begins: links are read again, and what was read for them from the disk is taken in.
+    pub fn begin_turn(&mut self, links: &mut dyn Links) {
+        self.ends.iter_mut().for_each(LinkEnd::begin_turn);
+        (self.reading, self.has_more_supply) = (StreamId(0), false);
+        self.spooler.poll();
+        while let Some((link, read)) = self.historian.take() {
+            let Some(end) = self.ends.of_mut(link) else { continue };
+            match read {
+                Ok(piece) => {
+                    let feed = self.broadcast.feed(end.peer_type);
+                    end.supply.take_in(piece, feed, &mut end.outgoing);
+                }
+                Err(unread) => {
+                    let stream = end.stream;
+                    self.lose(stream, &Closing::Unsupplied(Unsupplied::Unread(unread)), links);
+                }
+            }
+        }
+    }
+
+    /// When [`on_time`](QuorumPort::on_time) has something to do.
+    pub fn deadline(&self) -> Option<Ms> {
+        let introductions = self.ends.iter().filter_map(|end| end.deadline);
+        introductions.chain(self.attempt.as_ref().map(|attempt| attempt.deadline)).min()
+    }
+
+    /// Ends what has taken too long.
+    pub fn on_time(&mut self, links: &mut dyn Links, now: Ms) {
+        let is_late = |end: &LinkEnd| end.deadline.is_some_and(|deadline| deadline <= now);
+        let late: Vec<StreamId> = self.ends.iter().filter(|end| is_late(end)).map(|end| end.stream).collect();
+        late.into_iter().for_each(|stream| self.lose(stream, &Closing::Silent, links));
+        if let Some(attempt) = self.attempt.take_if(|attempt| attempt.deadline <= now) {
+            links.close(attempt.stream);
+            self.told.push_back(Input::MasterRefused);
+        }
+    }
+
+    /// Whether there is something left that the turn had no room for.
+    pub fn has_more(&self) -> bool {
+        !self.told.is_empty() || self.has_more_supply || self.ends.iter().any(LinkEnd::has_more)
+    }
+
+    /// What comes next. The packet that was given out before is taken.
+    pub fn next(&mut self, configs: &Configs, links: &mut dyn Links) -> Option<Arrival<'_>> {
+        self.given = None;
+        loop {
+            if let Some(told) = self.told.pop_front() {
+                return Some(Arrival::Input(told));
+            }
+            let (stream, next) = self.read_one(links)?;
+            match next {
+                Next::Nothing => {}
+                Next::Ended => self.lose(stream, &Closing::Ended, links),
+                Next::Bad(bad) => self.lose(stream, &Closing::BadPacket(bad), links),
+                Next::State => break self.given = Some(stream),
+                Next::Packet => match self.admit(stream, configs) {
+                    Ok(true) => break self.given = Some(stream),
+                    Ok(false) => {}
+                    Err(closing) => self.lose(stream, &closing, links),
+                },
+            }
+        }
+        let end = self.given.and_then(|stream| self.ends.at(stream)).expect("it has given something");
+        Some(Arrival::of(end, self.config.as_ref()))
+    }
+
+    /// The transaction in the PROPOSAL or INFORM that was given out last. Empty if it was nothing such.
+    pub fn txn_at_hand(&self) -> &[u8] {
+        let Some(end) = self.given.and_then(|stream| self.ends.at(stream)) else { return &[] };
+        let packet = end.packet();
+        match packet.packet_type {
+            PacketType::Proposal | PacketType::Inform => packet.data.unwrap_or_default(),
+            PacketType::InformAndActivate => {
+                Activation::read(packet.data).map_or(&[], |activation| activation.proposal)
+            }
+            _ => &[],
+        }
+    }
+
+    /// What comes on the link to the leader is a state from here on.
+    pub fn begin_state(&mut self) {
+        self.ends.master_mut().expect("only a leader's link brings a state").begin_state();
+    }
+
+    /// No more of the state is given out for now, or it is again. Nothing of it is read meanwhile.
+    pub fn pause_state(&mut self, is_paused: bool) {
+        if let Some(end) = self.ends.master_mut() {
+            end.pause_state(is_paused);
+        }
+    }
+
+    /// The state has ended, so many bytes before the end of what was given out last.
+    pub fn end_state(&mut self, behind: usize) {
+        if let Some(end) = self.ends.master_mut() {
+            end.end_state(behind);
+        }
+    }
+
+    /// Sends a message of the core.
+    pub fn send(
+        &mut self,
+        link: Link,
+        message: &Message,
+        touches: &[Touch],
+        records: Records<'_>,
+        links: &mut dyn Links,
+    ) {
+        let (server, features) = (self.settings.me, self.settings.features);
+        self.queue(link, links, |end, out| {
+            // Where packets cannot go, others do, so that the learner hears of its leader.
+            if *message == Message::Ping && !end.supply.is_between_packets() {
+                return;
+            }
+            let ping_zxid = if end.side == Side::Master { records.window.last() } else { end.pinged };
+            Sender { server, features, ping_zxid, touches }.write(message, out);
+        });
+    }
+
+    /// Forwards a request of a client to the leader, with who the client is. Whether there is a leader.
+    pub fn forward(&mut self, request: ForwardedRequest<'_>, ids: &[Id], links: &mut dyn Links) -> bool {
+        let fields = |out: &mut Vec<u8>| request.write(out);
+        self.queue_to_master(links, |out| write_with_ids(PacketType::Request, Zxid::NOTHING, fields, ids, out))
+    }
+
+    /// Asks the leader whether a session is alive. Whether there is a leader.
+    pub fn revalidate(&mut self, revalidation: Revalidation, links: &mut dyn Links) -> bool {
+        let fields = |out: &mut Vec<u8>| revalidation.write(out);
+        self.queue_to_master(links, |out| write_with(PacketType::Revalidate, Zxid::NOTHING, fields, out))
+    }
+
+    /// Answers a learner's question whether a session is alive.
+    pub fn answer_revalidation(&mut self, link: Link, answer: RevalidationAnswer, links: &mut dyn Links) {
+        let fields = |out: &mut Vec<u8>| answer.write(out);
+        self.queue(link, links, |_, out| write_with(PacketType::Revalidate, Zxid::NOTHING, fields, out));
+    }
+
+    /// Answers the oldest sync of a learner.
+    pub fn answer_sync(&mut self, link: Link, links: &mut dyn Links) {
+        self.queue(link, links, |_, out| Packet::bare(PacketType::Sync, Zxid::ZERO).write(out));
+    }
+
+    /// Begins to bring a learner what the plan says.
+    pub fn synchronise(&mut self, link: Link, plan: Plan) {
+        if let Some(end) = self.ends.of_mut(link) {
+            end.supply.begin(plan, self.broadcast.feed(end.peer_type), &mut end.outgoing);
+        }
+    }
+
+    /// Brings a learner what is left of the history in this moment; it is sent what all are from here on.
+    pub fn join(&mut self, link: Link, records: Records<'_>, links: &mut dyn Links) {
+        let Some(end) = self.ends.of_mut(link) else { return };
+        let store = store(records, &self.historian, &self.spooler, self.committed);
+        let feed = self.broadcast.feed(end.peer_type);
+        if let Err(why) = end.supply.join(&store, end.peer_type, feed, &mut end.outgoing) {
+            let stream = end.stream;
+            self.lose(stream, &Closing::Unsupplied(why), links);
+        }
+    }
+
+    /// A leader has proposed the next transaction.
+    pub fn propose(&mut self, zxid: Zxid, txn: &[u8]) {
+        // What a reign began with is committed when it proposes.
+        self.committed.get_or_insert(Zxid(zxid.0 - 1));
+        self.broadcast.propose(zxid, txn);
+        self.spooler.note_growth(txn.len() as u64);
+    }
+
+    /// Transaction `zxid` is committed with a change of the configuration that names this leader.
+    pub fn activate(&mut self, zxid: Zxid, leader: ServerId) {
+        self.broadcast.activate(zxid, leader);
+    }
+
+    /// Everything up to this transaction is committed. Nothing of it may have left the window that was not committed before.
+    pub fn commit(&mut self, zxid: Zxid, window: &Window) {
+        if self.is_leading {
+            let has_observers = self.ends.iter().any(|end| end.peer_type == PeerType::Observer);
+            self.broadcast.commit(zxid, window, has_observers);
+            self.committed = Some(zxid);
+        }
+    }
+
+    /// Whether a version is to be given to the [spooler](QuorumPort::spooler).
+    pub fn needs_state(&self) -> bool {
+        let is_awaited = self.ends.iter().any(|end| end.supply.awaits_state());
+        is_awaited && self.spooler.is_idle() && self.spooler.spool().is_none()
+    }
+
+    /// Sends what there is to be sent, as far as it is taken.
+    pub fn end_turn(&mut self, records: Records<'_>, links: &mut dyn Links) {
+        let streams: Vec<StreamId> = self.ends.iter().map(|end| end.stream).collect();
+        for stream in streams {
+            if let Err(closing) = self.serve(stream, records, links) {
+                self.lose(stream, &closing, links);
+            }
+        }
+        let offset = |peer_type| {
+            let of_kind = self.ends.iter().filter(|end| end.peer_type == peer_type);
+            of_kind.filter_map(|end| end.outgoing.cursor()).min().unwrap_or(u64::MAX)
+        };
+        let (participants, observers) = (offset(PeerType::Participant), offset(PeerType::Observer));
+        self.broadcast.forget_before(participants, observers);
+        self.bound_output(links);
+    }
+
+    /// Ends a link. The core knows.
+    pub fn close_link(&mut self, link: Link, reason: Reason, links: &mut dyn Links) {
+        if let Some(stream) = self.ends.stream_of(link) {
+            self.close(stream, &Closing::Decided(reason), links);
+        }
+    }
+
+    /// Supplies one link, and sends what it has.
+    fn serve(&mut self, stream: StreamId, records: Records<'_>, links: &mut dyn Links) -> Result<(), Closing> {
+        let Some(end) = self.ends.at_mut(stream) else { return Ok(()) };
+        let Some(link) = end.link else { return Ok(()) };
+        let store = store(records, &self.historian, &self.spooler, self.committed);
+        let feed = self.broadcast.feed(end.peer_type);
+        for _ in 0..SUPPLIES {
+            let step = end.supply.go_on(link, &store, feed, &mut end.outgoing).map_err(Closing::Unsupplied)?;
+            if step == Step::CaughtUp {
+                self.told.push_back(Input::CaughtUp { link });
+            }
+            if end.is_blocked {
+                return if end.outgoing.is_behind(feed) { Err(Closing::Behind) } else { Ok(()) };
+            }
+            let had_waiting = end.outgoing.waiting();
+            match end.outgoing.send(feed, |bytes| links.write(stream, bytes)) {
+                Sent::All if had_waiting == 0 => return Ok(()),
+                Sent::All => {}
+                Sent::Blocked => {
+                    end.is_blocked = true;
+                    return Ok(());
+                }
+                Sent::Ended => return Err(Closing::Ended),
+                Sent::Behind => return Err(Closing::Behind),
+            }
+        }
+        self.has_more_supply = true;
+        Ok(())
+    }
+
+    /// Goes from link to link until something has come.
+    fn read_one(&mut self, links: &mut dyn Links) -> Option<(StreamId, Next)> {
+        loop {
+            let end = self.ends.from_mut(self.reading)?;
+            self.reading = end.stream;
+            match end.read(links, &mut self.buffer) {
+                Next::Nothing => self.reading = StreamId(end.stream.0 + 1),
+                next => return Some((end.stream, next)),
+            }
+        }
+    }
+
+    /// Looks at a packet before it is given out. `false` if it is not to be, or not yet.
+    fn admit(&mut self, stream: StreamId, configs: &Configs) -> Result<bool, Closing> {
+        let end = self.ends.at_mut(stream).expect("a packet has come on it");
+        match end.side {
+            Side::Learner { leader } => {
+                let is_given = check_master(end, leader, configs, &mut self.config).map_err(Closing::BadMessage)?;
+                end.note_ping();
+                Ok(is_given)
+            }
+            Side::Master => {
+                let packet = end.packet();
+                let read = LearnerPacket::read(&packet).map_err(Closing::BadMessage)?;
+                match (end.link, read) {
+                    (Some(_), LearnerPacket::Message(FromLearner::Ack(zxid))) => {
+                        end.outgoing.acknowledge(zxid);
+                        Ok(true)
+                    }
+                    (Some(_), read) => Ok(read != LearnerPacket::Ignored),
+                    (None, LearnerPacket::Message(FromLearner::Info { peer_type, server, .. })) => {
+                        self.introduce(stream, peer_type, server)
+                    }
+                    (None, _) => Err(Closing::NotIntroduced(packet.packet_type)),
+                }
+            }
+        }
+    }
+
+    /// A link has said who it is. It is given a number first, and its packet is given out afterwards.
+    fn introduce(&mut self, stream: StreamId, peer_type: PeerType, server: Option<ServerId>) -> Result<bool, Closing> {
+        let link = self.ends.number(stream).ok_or(Closing::NoNumber)?;
+        let end = self.ends.at_mut(stream).expect("it has said who it is");
+        (end.deadline, end.peer_type, end.server) = (None, peer_type, server);
+        end.keep_given();
+        self.told.push_back(Input::LearnerUp { link });
+        Ok(false)
+    }
+
+    fn connected(&mut self, stream: StreamId, links: &mut dyn Links) {
+        let Some(Attempt { leader, .. }) = self.attempt.take_if(|attempt| attempt.stream == stream) else { return };
+        let side = Side::Learner { leader };
+        self.ends.insert(LinkEnd::new(stream, side, "its quorum port".into(), self.settings.data_max));
+        match self.ends.number(stream) {
+            Some(link) => self.told.push_back(Input::MasterUp { link }),
+            None => {
+                self.close(stream, &Closing::NoNumber, links);
+                self.told.push_back(Input::MasterRefused);
+            }
+        }
+    }
+
+    fn refused(&mut self, stream: StreamId) {
+        if self.attempt.take_if(|attempt| attempt.stream == stream).is_some() {
+            self.told.push_back(Input::MasterRefused);
+        }
+    }
+
+    fn queue_to_master(&mut self, links: &mut dyn Links, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let Some(link) = self.ends.master_mut().and_then(|end| end.link) else { return false };
+        self.queue(link, links, |_, out| write(out));
+        true
+    }
+
+    /// Queues what one link alone is sent. One that has gone is told of, or the core knows.
+    fn queue(&mut self, link: Link, links: &mut dyn Links, write: impl FnOnce(&LinkEnd, &mut Vec<u8>)) {
+        let Some(end) = self.ends.of_mut(link) else { return };
+        let mut outgoing = std::mem::take(&mut end.outgoing);
+        outgoing.queue(self.broadcast.feed(end.peer_type), |out| write(end, out));
+        end.outgoing = outgoing;
+        if end.outgoing.is_full() {
+            let stream = end.stream;
+            self.lose(stream, &Closing::Full, links);
+        }
+    }
+
+    /// Ends a link of which the core has to hear that.
+    fn lose(&mut self, stream: StreamId, closing: &Closing, links: &mut dyn Links) {
+        let Some(end) = self.close(stream, closing, links) else { return };
+        if let Some(link) = end.link {
+            let is_learner = end.side == Side::Master;
+            self.told.push_back(if is_learner { Input::LearnerDown { link } } else { Input::MasterDown { link } });
+        }
+    }
+
+    fn close(&mut self, stream: StreamId, closing: &Closing, links: &mut dyn Links) -> Option<LinkEnd> {
+        let end = self.ends.remove(stream)?;
+        links.close(stream);
+        if let Some(link) = end.link {
+            self.historian.end(link);
+            // What was to be told of a link that has gone.
+            self.told.retain(|told| *told != Input::CaughtUp { link });
+        }
+        if closing.is_usual() {
+            tracing::info!("the link with {end} is closed: {closing}");
+        } else {
+            tracing::warn!("the link with {end} is closed: {closing}");
+        }
+        Some(end)
+    }
+
+    fn bound_strangers(&mut self, configs: &Configs, links: &mut dyn Links) {
+        if let Some(oldest) = self.ends.stranger_too_many(configs) {
+            self.lose(oldest, &Closing::TooManyStrangers, links);
+        }
+    }
+
+    fn bound_output(&mut self, links: &mut dyn Links) {
+        while self.ends.iter().map(|end| end.outgoing.waiting()).sum::<usize>() > LINKS_OUT_BYTES
+            && let Some(fullest) = self.ends.iter().max_by_key(|end| end.outgoing.waiting())
+        {
+            let stream = fullest.stream;
+            self.lose(stream, &Closing::Full, links);
+        }
+    }
+}
+
+/// What links are supplied from. Before anything is committed in a reign, all of its leader's history is to be.
+fn store<'a>(
+    records: Records<'a>,
+    historian: &'a Historian,
+    spooler: &'a Spooler,
+    committed: Option<Zxid>,
+) -> Store<'a> {
+    let Records { window, log } = records;
+    Store { window, log, historian, spool: spooler.spool(), end: committed.unwrap_or(window.last()) }
+}
+
+/// Whether what has come from a leader is to be given out. The configuration in it is left in `config`.
+fn check_master(
+    end: &LinkEnd,
+    leader: ServerId,
+    configs: &Configs,
+    config: &mut Option<Arc<Config>>,
+) -> Result<bool, BadMessage> {
+    let packet = end.packet();
+    let read = MasterPacket::read(&packet, move |text| {
+        *config = read_config(configs, leader, text);
+        config.as_ref()
+    })?;
+    Ok(read != MasterPacket::Ignored)
+}
