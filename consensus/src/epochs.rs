@@ -1,5 +1,6 @@
 //! The two epochs that a server keeps on its disk.
 
+use crate::input::Mark;
 use crate::{Epoch, Zxid};
 
 /// What a server has promised, and whose history it has.
@@ -7,6 +8,14 @@ use crate::{Epoch, Zxid};
 pub struct Epochs {
     accepted: Epoch,
     current: Epoch,
+    /// Which files are not there.
+    missing: Missing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Missing {
+    accepted: bool,
+    current: bool,
 }
 
 /// The epochs of a disk contradict each other, or its history.
@@ -23,10 +32,11 @@ impl Epochs {
     /// The last transaction may be of a later epoch than currentEpoch: that is what a crash leaves between a history and the
     /// epoch in which it was taken.
     pub fn new(accepted: Option<Epoch>, current: Option<Epoch>, last: Zxid) -> Result<Epochs, EpochsDisagree> {
+        let missing = Missing { accepted: accepted.is_none(), current: current.is_none() };
         let accepted = accepted.unwrap_or(last.epoch());
         let current = current.unwrap_or(last.epoch());
         match current <= accepted && last.epoch() <= accepted {
-            true => Ok(Epochs { accepted, current }),
+            true => Ok(Epochs { accepted, current, missing }),
             false => Err(EpochsDisagree { accepted, current, last }),
         }
     }
@@ -39,6 +49,15 @@ impl Epochs {
     /// The epoch in which this server last took a whole history from a leader, or led.
     pub fn current(&self) -> Epoch {
         self.current
+    }
+
+    /// The files that are not there yet, once. They are written before anything is added to the history: afterwards the epoch
+    /// of the last transaction would be one whose history this server may have only in part.
+    pub(crate) fn take_missing(&mut self) -> impl Iterator<Item = Mark> + use<> {
+        let Missing { accepted, current } = self.missing;
+        self.missing = Missing { accepted: false, current: false };
+        let accepted = accepted.then_some(Mark::AcceptedEpoch(self.accepted));
+        accepted.into_iter().chain(current.then_some(Mark::CurrentEpoch(self.current)))
     }
 
     /// # Panics

@@ -129,6 +129,13 @@ impl Server {
         }
     }
 
+    /// Writes the epochs of which there are no files; whether there were any to write.
+    pub(crate) fn write_missing(&mut self, out: &mut Vec<Output>) -> bool {
+        let before = out.len();
+        out.extend(self.epochs.take_missing().map(Output::Write));
+        out.len() > before
+    }
+
     /// These writes wait for their answer from now on.
     pub(crate) fn count_writes(&mut self, out: &[Output]) {
         self.writes += out.iter().filter(|output| matches!(output, Output::Write(_))).count();

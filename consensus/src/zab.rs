@@ -76,15 +76,16 @@ impl Zab {
     /// If the server itself says what cannot be: that is ready which was never asked for, that is durable which was never
     /// appended, or a proposal that does not follow.
     pub fn step(&mut self, now: Ms, input: Input<'_>, out: &mut Vec<Output>) {
-        // What the time has decided is decided first: after a pause, what was true before it does not hold any more.
-        if self.deadline().is_some_and(|deadline| deadline <= now) {
-            let before = out.len();
+        // What the time has decided is decided first: after a process was stopped for a while, what was true before does not
+        // hold any more. Only nothing may be said on a link that is gone.
+        let is_link_gone = matches!(input, Input::MasterDown { .. } | Input::LearnerDown { .. });
+        if is_link_gone {
+            self.on_input(now, input, out);
             self.on_time(now, out);
-            self.server.count_writes(&out[before..]);
+        } else {
+            self.on_time(now, out);
+            self.on_input(now, input, out);
         }
-        let before = out.len();
-        self.on_input(now, input, out);
-        self.server.count_writes(&out[before..]);
         // The last thing that was waited for may have come.
         if let Role::Pausing(pause) = &self.role
             && pause.deadline(&self.server).is_some_and(|deadline| deadline <= now)
@@ -150,16 +151,24 @@ impl Zab {
 /// What happens, by whom it concerns.
 impl Zab {
     fn on_time(&mut self, now: Ms, out: &mut Vec<Output>) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if let Role::Pausing(_) = self.role {
+            return self.look(now, out);
+        }
+        let before = out.len();
         match &self.role {
-            Role::Pausing(_) => self.look(now, out),
             Role::Looking(_) => self.search(now, out, |looking, at, now, out| looking.on_time(at, now, out)),
             Role::Learning(_) => self.learn(now, out, Learning::on_time),
             Role::Leading(_) => self.lead(now, out, Leading::on_time),
-            Role::Halted => {}
+            Role::Pausing(_) | Role::Halted => {}
         }
+        self.server.count_writes(&out[before..]);
     }
 
     fn on_input(&mut self, now: Ms, input: Input<'_>, out: &mut Vec<Output>) {
+        let before = out.len();
         match input {
             Input::Time | Input::Drained { .. } => {}
             Input::Election { peer, event } => self.on_election(peer, event, now, out),
@@ -181,6 +190,7 @@ impl Zab {
             Input::Failed(fault) => self.over(Over::Halt(HaltReason::Failed(fault)), now, out),
             input => self.on_link_input(now, input, out),
         }
+        self.server.count_writes(&out[before..]);
     }
 
     /// What concerns a leader alone, or a learner alone. Late words for a role that has ended are taken no notice of.
@@ -393,6 +403,10 @@ impl Zab {
 
     /// The pause is over: a search begins, and hears first what was said meanwhile.
     fn look(&mut self, now: Ms, out: &mut Vec<Output>) {
+        let before = out.len();
+        if self.server.write_missing(out) {
+            return self.server.count_writes(&out[before..]);
+        }
         let Role::Pausing(pause) = mem::replace(&mut self.role, Role::Halted) else {
             unreachable!("a search follows upon a pause")
         };
