@@ -42,6 +42,8 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     configs: Configs,
     epochs: Epochs,
+    /// The newest epoch of which a learner said that it had accepted it, while this server led.
+    heard_accepted: Epoch,
     pub(crate) log: Log,
     standing: Standing,
     /// A leader of this epoch is not told a position but asked for a full copy: the history could not be made what it said, or
@@ -63,6 +65,7 @@ impl Server {
             settings,
             configs,
             epochs,
+            heard_accepted: epochs.accepted(),
             log: Log::new(history),
             standing,
             distrusted: None,
@@ -78,6 +81,15 @@ impl Server {
 
     pub(crate) fn epochs(&self) -> &Epochs {
         &self.epochs
+    }
+
+    pub(crate) fn hear_accepted(&mut self, accepted: Epoch) {
+        self.heard_accepted = self.heard_accepted.max(accepted);
+    }
+
+    /// The newest epoch of which this server knows that somebody accepted it.
+    pub(crate) fn newest_accepted(&self) -> Epoch {
+        self.epochs.accepted().max(self.heard_accepted)
     }
 
     pub(crate) fn committed(&self) -> Zxid {

@@ -30,6 +30,11 @@ impl Configs {
         self.committed.is_voter(server) || self.last_seen.is_voter(server)
     }
 
+    /// Whether this server belongs to the ensemble in one of both.
+    pub fn is_member(&self, server: ServerId) -> bool {
+        [&self.committed, &self.last_seen].into_iter().any(|config| config.members().contains_key(&server))
+    }
+
     /// Those who vote in one of both, each once, in ascending order of the one, then of the other.
     pub fn voters(&self) -> impl Iterator<Item = ServerId> {
         let only_seen = self.last_seen.quorum().voters().filter(|voter| !self.committed.is_voter(*voter));

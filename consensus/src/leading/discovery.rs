@@ -25,7 +25,7 @@ pub(super) struct AwaitingInfo {
 
 impl AwaitingInfo {
     pub(super) fn begin(step: &Step<'_>) -> Result<AwaitingInfo, Over> {
-        let next = step.server.epochs().accepted().next();
+        let next = step.server.newest_accepted().next();
         let epoch = next.ok_or(Over::Halt(HaltReason::EpochsExhausted))?;
         Ok(AwaitingInfo { epoch, began: step.now })
     }
@@ -38,11 +38,9 @@ impl AwaitingInfo {
         self.began.after(init_wait)
     }
 
-    /// A learner, whether it votes or not, accepted this epoch last; whether there is one that could follow it.
-    pub(super) fn hear(&mut self, accepted: Epoch) -> bool {
-        let next = accepted.next();
-        self.epoch = next.map_or(self.epoch, |next| next.max(self.epoch));
-        next.is_some()
+    /// A learner, whether it votes or not, accepted this epoch last. The last epoch of all cannot be heard here.
+    pub(super) fn hear(&mut self, accepted: Epoch) {
+        self.epoch = accepted.next().map_or(self.epoch, |next| next.max(self.epoch));
     }
 
     pub(super) fn has_quorum(links: &Links, step: &Step<'_>) -> bool {

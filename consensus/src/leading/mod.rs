@@ -205,6 +205,8 @@ impl Leading {
         }
     }
 
+    /// A member that has promised a later epoch, to a leader that perhaps never was one, could not follow before there is
+    /// another leader: so this one lets all elect anew.
     fn on_info(
         &mut self,
         link: Link,
@@ -217,10 +219,14 @@ impl Leading {
             self.links.close(link, Reason::Newer, step);
             return Ok(());
         }
-        if let Phase::AwaitingInfo(waiting) = &mut self.phase
-            && !waiting.hear(accepted)
-        {
+        if accepted.next().is_none() {
             return self.refuse(link, Zxid::start_of(accepted), step);
+        }
+        step.server.hear_accepted(accepted);
+        if let Phase::AwaitingInfo(waiting) = &mut self.phase {
+            waiting.hear(accepted);
+        } else if accepted > self.epoch() && step.server.configs().is_member(learner.server) {
+            return Err(Over::Look);
         }
         self.links.name(link, learner, step);
         match self.phase {
