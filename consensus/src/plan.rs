@@ -1,5 +1,6 @@
 //! The plan for a learner: how its history is made the leader's.
 
+use crate::mutants::mutant;
 use crate::settings::Features;
 use crate::{History, Zxid};
 
@@ -42,8 +43,10 @@ impl Plan {
         // Whoever leads an epoch may count the blank zxid of its beginning as its position, once the epoch has begun: the
         // history that the epoch began with is then what it has, and everybody's. That the history here reaches back so far
         // is the proof that nothing of it is left out.
-        let is_before_an_epoch = position.is_blank() && history.base() <= position;
-        if is_before_an_epoch || (position <= end && history.contains(position)) {
+        let is_before_an_epoch = position.is_blank() && (history.base() <= position || mutant!(32));
+        if is_before_an_epoch
+            || (position <= end && (history.contains(position) || (mutant!(17) && history.base() <= position)))
+        {
             return Plan { first: First::Diff(end), from: position };
         }
         if position > end {

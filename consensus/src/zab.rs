@@ -77,9 +77,10 @@ impl Zab {
     /// appended, or a proposal that does not follow.
     pub fn step(&mut self, now: Ms, input: Input<'_>, out: &mut Vec<Output>) {
         // What the time has decided is decided first: after a process was stopped for a while, what was true before does not
-        // hold any more. Only nothing may be said on a link that is gone.
-        let is_link_gone = matches!(input, Input::MasterDown { .. } | Input::LearnerDown { .. });
-        if is_link_gone {
+        // hold any more. Only nothing may be said on a link that is gone, and what is proposed is in the log already.
+        let has_happened =
+            matches!(input, Input::MasterDown { .. } | Input::LearnerDown { .. } | Input::Proposed { .. });
+        if has_happened {
             self.on_input(now, input, out);
             self.on_time(now, out);
         } else {
@@ -361,13 +362,13 @@ impl Zab {
     /// The role that there is, whichever it is, is over.
     fn over(&mut self, over: Over, now: Ms, out: &mut Vec<Output>) {
         let step = &mut Step { server: &mut self.server, now, out };
-        match mem::replace(&mut self.role, Role::Halted) {
+        let over = match mem::replace(&mut self.role, Role::Halted) {
             Role::Leading(leading) => leading.end(over, step),
-            Role::Learning(learning) => learning.end(step),
+            Role::Learning(learning) => learning.end(over, step),
             // It ends once.
             Role::Halted => return,
-            Role::Pausing(_) | Role::Looking(_) => {}
-        }
+            Role::Pausing(_) | Role::Looking(_) => over,
+        };
         self.end(over, now, out);
     }
 

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::mutants::mutant;
+
 /// The name and the place of one transaction: the epoch in the high 32 bits, a counter in the low 32.
 ///
 /// A standalone server has no leader who begins an epoch: it counts in epoch 0, and begins the next one itself where the
@@ -60,6 +62,9 @@ impl Zxid {
     /// The zxid that follows in the same epoch; `None` at the end of the counter.
     #[must_use]
     pub fn next(self) -> Option<Zxid> {
+        if mutant!(27) {
+            return Some(Zxid(self.0.wrapping_add(1)));
+        }
         // Below the end of the counter nothing carries.
         self.counter().checked_add(1).map(|_| Zxid(self.0 + 1))
     }

@@ -120,3 +120,75 @@ fn enforce_last_seen(step: &mut Step<'_>) -> Arc<Config> {
     step.put(Output::Activate { config: last_seen.clone(), leader: None });
     last_seen
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::{BTreeMap, BTreeSet};
+    use alloc::sync::Arc;
+    use alloc::vec::Vec;
+
+    use super::{Broadcasting, Confirm, Links};
+    use crate::config::{Config, Configs, HostPort, Member, PeerAddress, PeerType};
+    use crate::epochs::Epochs;
+    use crate::output::Output;
+    use crate::quorum::QuorumSystem;
+    use crate::server::{Found, Server, Standing};
+    use crate::settings::{Features, Ms, Settings};
+    use crate::spans::Spans;
+    use crate::step::{Over, Step};
+    use crate::{Epoch, History, ServerId, Zxid};
+
+    /// A server that needs nobody else.
+    fn alone(last: Zxid) -> Server {
+        let me = ServerId(1);
+        let host = HostPort { host: "h".into(), port: 2888 };
+        let addresses = Vec::from([PeerAddress { quorum: host.clone(), election: host }]);
+        let member = Member { peer_type: PeerType::Participant, addresses, client: None };
+        let quorum = QuorumSystem::Majority(BTreeSet::from([me]));
+        let config = Arc::new(Config::new(Zxid::ZERO, BTreeMap::from([(me, member)]), quorum));
+        let settings = Settings {
+            tick: Ms(100),
+            init_limit: 10,
+            sync_limit: 5,
+            connect_limit: 0,
+            notification_interval_min: Ms(200),
+            notification_interval_max: Ms(200),
+            epoch_wait_max: None,
+            reconfig_enabled: false,
+            leader_serves: true,
+            force_snapshot: false,
+            observer_election_delay_max: Ms(0),
+            read_only_mode: false,
+            features: Features::default(),
+            seed: 0,
+        };
+        let found = Found {
+            epochs: Epochs::new(None, None, last).unwrap(),
+            history: History::new(last),
+            standing: Standing::Sound,
+            configs: Configs::settled(config),
+        };
+        Server::new(me, settings, found)
+    }
+
+    /// ZOOKEEPER-1277.
+    #[test]
+    fn a_reign_ends_with_the_last_transaction_of_its_epoch() {
+        let [before, last] = [0x2_ffff_fffe, 0x2_ffff_ffff].map(Zxid);
+        let mut server = alone(before);
+        let config = server.configs().committed.clone();
+        let mut reign = Broadcasting {
+            epoch: Epoch(2),
+            spans: Spans::begin(before, config),
+            confirm: Confirm::default(),
+            check_at: Ms(0),
+        };
+        let (links, mut out) = (Links::default(), Vec::new());
+        let step = &mut Step { server: &mut server, now: Ms(0), out: &mut out };
+        reign.propose(last, None, step);
+        assert_eq!(reign.commit(&links, step), Ok(()));
+        step.server.log.on_durable(last);
+        assert_eq!(reign.commit(&links, step), Err(Over::Look));
+        assert_eq!(out, [Output::Commit(last)]);
+    }
+}

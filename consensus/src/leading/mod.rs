@@ -105,7 +105,7 @@ impl Leading {
             liveness::ping(&mut self.links, step);
         }
         match self.phase_deadline(&step.server.settings) {
-            Some(deadline) if deadline <= step.now => Err(self.too_late()),
+            Some(deadline) if deadline <= step.now => Err(Over::Look),
             _ => Ok(()),
         }
     }
@@ -117,13 +117,6 @@ impl Leading {
             _ => true,
         };
         if goes_on { Ok(()) } else { Err(Over::Look) }
-    }
-
-    fn too_late(&self) -> Over {
-        match self.phase {
-            Phase::HandingOver { .. } => Over::Halt(HaltReason::Stopped),
-            _ => Over::Look,
-        }
     }
 
     /// What was proposed last in this reign, or the history with which it begins.
@@ -423,10 +416,7 @@ impl Leading {
         let stopped = if is_over { Err(Over::Halt(HaltReason::Stopped)) } else { leading.advance(step) };
         match stopped {
             Ok(()) => Ok(leading),
-            Err(over) => {
-                leading.end(over, step);
-                Err(over)
-            }
+            Err(over) => Err(leading.end(over, step)),
         }
     }
 
@@ -475,14 +465,19 @@ impl Leading {
         });
     }
 
-    /// The role is over. A leader that stops leaves nothing unsaid.
-    pub(crate) fn end(self, over: Over, step: &mut Step<'_>) {
+    /// The role is over. A leader that stops leaves nothing unsaid, and does not look for another, whatever happens meanwhile.
+    pub(crate) fn end(self, over: Over, step: &mut Step<'_>) -> Over {
+        let stopped = Over::Halt(HaltReason::Stopped);
+        let over = match (&self.phase, over) {
+            (Phase::HandingOver { .. }, Over::Look) => stopped,
+            _ => over,
+        };
         if let Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } = self.phase {
             reign.confirm.end(step);
         }
-        let stops = over == Over::Halt(HaltReason::Stopped);
-        self.links.end(if stops { Reason::Stopped } else { Reason::RoleEnded }, step);
+        self.links.end(if over == stopped { Reason::Stopped } else { Reason::RoleEnded }, step);
         step.put(Output::Listen(false));
+        over
     }
 }
 

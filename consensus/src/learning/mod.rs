@@ -167,10 +167,11 @@ impl Learning {
     }
 
     /// The role ends from outside.
-    pub(crate) fn end(self, step: &mut Step<'_>) {
+    pub(crate) fn end(self, over: Over, step: &mut Step<'_>) -> Over {
         if let State::Connected(connected) = self.state {
             step.put(Output::Close(connected.link(), Reason::RoleEnded));
         }
+        over
     }
 
     /// What happens on the link, if it is this one; `None` is whichever there is. What its state refuses ends it and the role.

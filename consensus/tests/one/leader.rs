@@ -1,0 +1,393 @@
+//! A leader.
+
+use paddock_consensus::input::{Fault, Link, Mark, Ticket};
+use paddock_consensus::message::{FromLearner, Message};
+use paddock_consensus::output::{HaltReason, Part, Reason, Serve};
+use paddock_consensus::plan::{First, Plan};
+use paddock_consensus::settings::{Ms, Settings};
+use paddock_consensus::{Epoch, Input, Output, Zxid};
+
+use crate::server::{LINK, Server, TICK, closed, config, found, is_refused, looks, sent, settings, z};
+
+const LAST: Zxid = z(1, 2);
+const SECOND: Link = Link(2);
+const THIRD: Link = Link(3);
+
+fn server() -> Server {
+    Server::new(3, settings(), found(&[z(1, 1), LAST]))
+}
+
+#[test]
+fn an_epoch_above_all_is_told_when_it_is_written() {
+    let mut server = server();
+    assert!(server.elected().contains(&Output::Listen(true)));
+    server.info(SECOND, 6, 4);
+    assert_eq!(server.awaits(), "AwaitingInfo", "an observer is not counted, but heard");
+    let outputs = server.info(LINK, 1, 1);
+    let stamped = config(z(5, 0), 3);
+    let marks = [Mark::AcceptedEpoch(Epoch(5)), Mark::LastSeen(stamped)];
+    assert_eq!(outputs, marks.clone().map(Output::Write), "and the first configuration gets a version");
+    let outputs: Vec<Output> = marks.into_iter().flat_map(|mark| server.written(mark)).collect();
+    let info = Message::LeaderInfo { epoch: Epoch(5) };
+    assert_eq!((sent(&outputs, LINK), sent(&outputs, SECOND)), (vec![info.clone()], vec![info]));
+}
+
+#[test]
+fn nobody_is_synchronised_before_the_leader_has_written_its_epoch() {
+    let mut server = server();
+    server.asks();
+    assert_eq!(server.ack_epoch(LINK, 1, z(1, 1)), [Output::Write(Mark::CurrentEpoch(Epoch(2)))]);
+    let outputs = server.written(Mark::CurrentEpoch(Epoch(2)));
+    assert_eq!(outputs, [Output::Sync(LINK, Plan { first: First::Diff(LAST), from: z(1, 1) })]);
+    let outputs = server.step(Input::CaughtUp { link: LINK });
+    let new_leader = Message::NewLeader { epoch: Epoch(2), config: config(z(2, 0), 3) };
+    assert_eq!(outputs, [Output::Join(LINK), Output::Send(LINK, new_leader)]);
+}
+
+#[test]
+fn who_knows_more_is_not_led() {
+    for (current, last) in [(1, z(1, 3)), (2, z(1, 1))] {
+        let mut server = server();
+        server.asks();
+        server.info(SECOND, 2, 1);
+        let outputs = server.ack_epoch(LINK, current, last);
+        assert_eq!(closed(&outputs, LINK), Some(Reason::Newer));
+        assert!(!looks(&outputs), "the second voter may be enough");
+        let outputs = server.ack_epoch(SECOND, current, last);
+        assert_eq!(closed(&outputs, SECOND), Some(Reason::Newer));
+        assert!(looks(&outputs) && outputs.contains(&Output::Listen(false)), "nobody is left");
+    }
+}
+
+/// ZOOKEEPER-2959: observers, servers of no configuration and those that promised before are no quorum.
+#[test]
+fn only_voters_are_counted() {
+    let mut server = server();
+    server.elected();
+    server.info(SECOND, 6, 1);
+    server.info(THIRD, 9, 1);
+    assert_eq!(server.awaits(), "AwaitingInfo");
+    server.info(LINK, 1, 1);
+    server.written(Mark::AcceptedEpoch(Epoch(2)));
+    server.written(Mark::LastSeen(config(z(2, 0), 3)));
+    server.ack_epoch(SECOND, 1, LAST);
+    server.ack_epoch(THIRD, 1, LAST);
+    server.says(LINK, FromLearner::AckEpoch { current: None, last: LAST });
+    assert_eq!(server.awaits(), "AwaitingAckEpoch");
+    server.info(Link(4), 2, 1);
+    server.ack_epoch(Link(4), 1, LAST);
+    server.written(Mark::CurrentEpoch(Epoch(2)));
+    for link in [SECOND, THIRD] {
+        server.step(Input::CaughtUp { link });
+        server.ack(link, z(2, 0));
+    }
+    assert_eq!(server.awaits(), "AwaitingNewLeaderAcks");
+    server.step(Input::CaughtUp { link: LINK });
+    server.ack(LINK, z(2, 0));
+    assert_eq!(server.awaits(), "Broadcasting");
+    server.proposes(z(2, 1));
+    server.durable(z(2, 1));
+    assert_eq!(server.ack(SECOND, z(2, 1)), []);
+    assert_eq!(server.ack(THIRD, z(2, 1)), []);
+    assert_eq!(server.ack(LINK, z(2, 1)), [Output::Commit(z(2, 1))]);
+}
+
+#[test]
+fn a_quorum_with_the_history_commits_all_of_it() {
+    let mut server = server();
+    server.syncs(LAST);
+    let outputs = server.ack(LINK, z(2, 0));
+    let config = config(z(2, 0), 3);
+    let wanted = [
+        Output::Commit(LAST),
+        Output::Write(Mark::Committed(config.clone())),
+        Output::Activate { config, leader: None },
+        Output::Become(Part::Leading { epoch: Epoch(2) }, Serve::Yes),
+        Output::Send(LINK, Message::UpToDate),
+    ];
+    assert_eq!(outputs, wanted);
+    assert_eq!(server.zab.state().decision.unwrap().vote.peer_epoch, 2);
+    assert_eq!(
+        server.gets(SECOND, 2, LAST),
+        [Output::Send(SECOND, Message::UpToDate)],
+        "who comes late waits for nothing"
+    );
+}
+
+#[test]
+fn a_leader_that_takes_no_clients_may_propose() {
+    let mut server = Server::new(3, Settings { leader_serves: false, ..settings() }, found(&[z(1, 1), LAST]));
+    let outputs = server.leads(LAST);
+    assert!(outputs.contains(&Output::Become(Part::Leading { epoch: Epoch(2) }, Serve::No)));
+    server.proposes(z(2, 1));
+}
+
+#[test]
+fn the_own_disk_may_be_the_last() {
+    let mut server = server();
+    server.leads(LAST);
+    server.gets(SECOND, 2, LAST);
+    server.proposes(z(2, 1));
+    server.proposes(z(2, 2));
+    assert_eq!(server.ack(LINK, z(2, 2)), []);
+    assert_eq!(server.ack(SECOND, z(2, 1)), [Output::Commit(z(2, 1))]);
+    assert_eq!(server.durable(z(2, 2)), [Output::Commit(z(2, 2))]);
+    assert_eq!(server.ack(SECOND, z(2, 2)), []);
+}
+
+/// ZOOKEEPER-4685, from the leader's side.
+#[test]
+fn an_acknowledgement_before_that_of_newleader_is_kept_for_after_it() {
+    let mut server = server();
+    server.leads(LAST);
+    server.proposes(z(2, 1));
+    server.durable(z(2, 1));
+    server.info(SECOND, 2, 1);
+    server.ack_epoch(SECOND, 1, LAST);
+    server.step(Input::CaughtUp { link: SECOND });
+    assert_eq!(server.ack(SECOND, z(2, 1)), [], "not before it has the history");
+    assert_eq!(server.ack(SECOND, z(2, 0)), [Output::Send(SECOND, Message::UpToDate), Output::Commit(z(2, 1))]);
+    let mut server = self::server();
+    server.syncs(LAST);
+    server.ack(LINK, LAST);
+    assert_eq!(server.awaits(), "AwaitingNewLeaderAcks");
+}
+
+#[test]
+fn acknowledgements_go_with_their_link() {
+    let mut server = server();
+    server.leads(LAST);
+    server.proposes(z(2, 1));
+    server.ack(LINK, z(2, 1));
+    server.step(Input::LearnerDown { link: LINK });
+    assert_eq!(server.durable(z(2, 1)), []);
+    server.info(SECOND, 1, 2);
+    let outputs = server.says(SECOND, FromLearner::AckEpoch { current: None, last: z(2, 1) });
+    let cut = Plan { first: First::Trunc(LAST), from: LAST };
+    assert_eq!(outputs, [Output::Sync(SECOND, cut)]);
+    server.step(Input::CaughtUp { link: SECOND });
+    assert_eq!(server.ack(SECOND, z(2, 0)), [Output::Send(SECOND, Message::UpToDate)]);
+    assert_eq!(server.ack(SECOND, z(2, 1)), [Output::Commit(z(2, 1))]);
+}
+
+#[test]
+fn another_connection_of_a_server_takes_the_place_of_the_former() {
+    let mut server = server();
+    server.leads(LAST);
+    let outputs = server.info(SECOND, 1, 2);
+    assert_eq!(closed(&outputs, LINK), Some(Reason::Replaced));
+    assert_eq!(server.ack(LINK, z(2, 0)), [], "nothing is heard on it any more");
+    let outputs = server.info(THIRD, 3, 1);
+    assert!(is_refused(&outputs, THIRD), "nobody else is this server");
+}
+
+#[test]
+fn what_was_never_sent_cannot_be_acknowledged() {
+    for zxid in [z(2, 2), z(3, 1), z(1, 3), Zxid(i64::MAX)] {
+        let mut server = server();
+        server.leads(LAST);
+        server.proposes(z(2, 1));
+        assert!(is_refused(&server.ack(LINK, zxid), LINK), "{zxid}");
+    }
+    let mut server = server();
+    server.leads(LAST);
+    for zxid in [z(1, 1), LAST, z(2, 0), z(7, 0)] {
+        assert_eq!(server.ack(LINK, zxid), [], "{zxid} says nothing new");
+    }
+}
+
+#[test]
+fn a_learner_with_a_later_configuration_is_not_led() {
+    let mut server = server();
+    server.elected();
+    server.step(Input::LearnerUp { link: LINK });
+    let info = FromLearner::Info {
+        peer_type: paddock_consensus::config::PeerType::Participant,
+        server: Some(paddock_consensus::ServerId(1)),
+        accepted: Epoch(1),
+        config_version: Zxid(1),
+        features: paddock_consensus::settings::Features::default(),
+    };
+    let outputs = server.says(LINK, info);
+    assert_eq!(closed(&outputs, LINK), Some(Reason::Newer));
+}
+
+/// Who has promised a later epoch to a leader that never was one could not follow before there is another.
+#[test]
+fn a_member_that_promised_a_later_epoch_makes_all_elect_anew() {
+    let mut server = server();
+    server.leads(LAST);
+    server.info(SECOND, 9, 7);
+    assert_eq!(server.awaits(), "Broadcasting", "a stranger does not");
+    let outputs = server.info(THIRD, 2, 7);
+    assert!(looks(&outputs));
+    server.elected();
+    let outputs = server.info(Link(5), 1, 2);
+    assert_eq!(outputs, [Output::Write(Mark::AcceptedEpoch(Epoch(8)))]);
+}
+
+#[test]
+fn learners_are_told_twice_in_a_tick_that_the_leader_is_there() {
+    let mut server = server();
+    server.leads(LAST);
+    server.info(SECOND, 2, 1);
+    assert_eq!(server.pass(TICK / 2), [Output::Send(LINK, Message::Ping)]);
+    server.ack_epoch(SECOND, 1, LAST);
+    assert_eq!(server.pass(TICK / 2), [LINK, SECOND].map(|link| Output::Send(link, Message::Ping)));
+    server.info(THIRD, 6, 1);
+    server.says(THIRD, FromLearner::AckEpoch { current: None, last: Zxid::NOTHING });
+    let outputs = server.pass(TICK / 2);
+    assert_eq!(sent(&outputs, THIRD), [], "the bytes of a state have no place for it");
+}
+
+#[test]
+fn a_silent_learner_goes_and_without_a_quorum_the_reign_ends() {
+    let mut server = server();
+    server.leads(LAST);
+    for _ in 0..9 {
+        assert_eq!(server.pass(TICK / 2), [Output::Send(LINK, Message::Ping)]);
+    }
+    server.says(LINK, FromLearner::Pong);
+    for _ in 0..9 {
+        assert!(!looks(&server.pass(TICK / 2)));
+    }
+    let outputs = server.pass(TICK / 2);
+    assert_eq!(closed(&outputs, LINK), Some(Reason::TimedOut));
+    assert!(looks(&outputs) || looks(&server.pass(TICK / 2)), "it is looked at once in a tick");
+}
+
+/// A process that was stopped for a while commits nothing with what had come before.
+#[test]
+fn a_late_clock_is_looked_at_before_anything_else() {
+    let mut server = server();
+    server.leads(LAST);
+    server.proposes(z(2, 1));
+    server.durable(z(2, 1));
+    server.now = server.now.after(Ms(60_000));
+    let outputs = server.ack(LINK, z(2, 1));
+    assert!(looks(&outputs) && !outputs.contains(&Output::Commit(z(2, 1))), "{outputs:?}");
+}
+
+#[test]
+fn a_learner_that_acknowledges_nothing_goes() {
+    let mut server = server();
+    server.leads(LAST);
+    server.gets(SECOND, 2, LAST);
+    server.proposes(z(2, 1));
+    server.durable(z(2, 1));
+    server.ack(LINK, z(2, 1));
+    let mut closed_at = None;
+    for half_tick in 1..=12 {
+        let outputs = server.pass(TICK / 2);
+        [LINK, SECOND].into_iter().for_each(|link| drop(server.says(link, FromLearner::Pong)));
+        closed_at = closed_at.or(closed(&outputs, SECOND).map(|reason| (half_tick, reason)));
+        assert_eq!(closed(&outputs, LINK), None);
+    }
+    assert_eq!(closed_at, Some((11, Reason::TimedOut)));
+}
+
+#[test]
+fn a_sync_is_confirmed_by_answers_to_what_was_asked_after_it_came() {
+    let mut server = server();
+    server.leads(LAST);
+    server.pass(TICK / 2);
+    let ping = || Output::Send(LINK, Message::Ping);
+    assert_eq!(server.confirm(1), [ping()]);
+    assert_eq!(server.confirm(2), [], "it waits for the next round");
+    assert_eq!(server.says(LINK, FromLearner::Pong), [], "this one was asked before");
+    assert_eq!(server.says(LINK, FromLearner::Pong), [Output::Confirmed(Ticket(1)), ping()]);
+    assert_eq!(server.says(LINK, FromLearner::Pong), [Output::Confirmed(Ticket(2))]);
+    assert!(is_refused(&server.says(LINK, FromLearner::Pong), LINK), "nobody asked");
+}
+
+#[test]
+fn observers_confirm_nothing_and_a_deposed_leader_neither() {
+    let mut server = server();
+    assert!(server.confirm(1).contains(&Output::Lost(Ticket(1))));
+    server.leads(LAST);
+    server.gets(SECOND, 6, LAST);
+    server.pass(TICK / 2);
+    server.confirm(2);
+    assert_eq!(server.says(SECOND, FromLearner::Pong), []);
+    server.confirm(3);
+    let outputs = server.pass(60_000);
+    assert!(looks(&outputs));
+    assert!([2, 3].into_iter().all(|ticket| outputs.contains(&Output::Lost(Ticket(ticket)))), "{outputs:?}");
+}
+
+#[test]
+fn a_leader_that_stops_hands_over_what_it_has_proposed() {
+    let mut server = server();
+    server.leads(LAST);
+    server.proposes(z(2, 1));
+    server.durable(z(2, 1));
+    assert_eq!(server.step(Input::Stop), [Output::Become(Part::Leading { epoch: Epoch(2) }, Serve::No)]);
+    let outputs = server.ack(LINK, z(2, 1));
+    let wanted = [
+        Output::Commit(z(2, 1)),
+        Output::Close(LINK, Reason::Stopped),
+        Output::Listen(false),
+        Output::Halt(HaltReason::Stopped),
+    ];
+    assert_eq!(outputs, wanted);
+
+    let mut server = self::server();
+    server.leads(LAST);
+    server.proposes(z(2, 1));
+    server.step(Input::Stop);
+    server.says(LINK, FromLearner::Pong);
+    let outputs: Vec<Output> = (0..20).flat_map(|_| server.pass(TICK / 2)).collect();
+    assert_eq!(outputs.last(), Some(&Output::Halt(HaltReason::Stopped)), "nobody is waited for without an end");
+}
+
+#[test]
+fn a_failing_disk_ends_the_process() {
+    let mut server = server();
+    server.leads(LAST);
+    let outputs = server.fails(Fault::Log);
+    assert_eq!(outputs.last(), Some(&Output::Halt(HaltReason::Failed(Fault::Log))));
+    assert_eq!((server.zab.deadline(), server.pass(1000)), (None, Vec::new()));
+}
+
+#[test]
+fn nobody_leads_without_a_quorum_for_longer_than_init_limit() {
+    let mut server = server();
+    server.elected();
+    assert!(!looks(&server.pass(10 * TICK - 1)));
+    assert!(looks(&server.pass(1)));
+    let mut server = self::server();
+    server.asks();
+    (0..9).for_each(|_| assert!(!looks(&server.pass(TICK))));
+    assert!(looks(&server.pass(TICK)));
+}
+
+#[test]
+fn a_reconfiguration_needs_both_quorums_and_its_own_file() {
+    let mut server = server();
+    server.leads(LAST);
+    server.gets(SECOND, 2, LAST);
+    let new = config(z(2, 2), 5);
+    server.proposes(z(2, 1));
+    let outputs = server.step(Input::Proposed { zxid: z(2, 2), change: Some(&new) });
+    assert_eq!(outputs, [Output::Write(Mark::LastSeen(new.clone()))]);
+    server.durable(z(2, 2));
+    assert_eq!(server.ack(LINK, z(2, 2)), [Output::Commit(z(2, 1))]);
+    assert_eq!(server.ack(SECOND, z(2, 2)), [], "of five that are two, and the own file is not written");
+    let outputs = server.written(Mark::LastSeen(new.clone()));
+    let wanted = [
+        Output::Commit(z(2, 2)),
+        Output::Write(Mark::Committed(new.clone())),
+        Output::Activate { config: new, leader: Some(paddock_consensus::ServerId(3)) },
+    ];
+    assert_eq!(outputs, wanted);
+}
+
+#[test]
+fn there_are_so_many_links_and_no_more() {
+    let mut server = server();
+    server.elected();
+    let most = paddock_consensus::zab::LINKS_MAX as u32;
+    let outputs: Vec<Output> =
+        (100..=100 + most).flat_map(|link| server.step(Input::LearnerUp { link: Link(link) })).collect();
+    assert_eq!(outputs, [Output::Close(Link(100 + most), Reason::TooMany)]);
+}

@@ -1,0 +1,471 @@
+//! A follower and an observer.
+
+use paddock_consensus::input::{Link, Mark, Unsettled};
+use paddock_consensus::message::{FromMaster, Message};
+use paddock_consensus::output::{Part, Reason, Serve};
+use paddock_consensus::settings::{Features, Ms, Settings};
+use paddock_consensus::zab::Standing;
+use paddock_consensus::{Epoch, Input, Output, ServerId, Zxid};
+
+use crate::server::{LINK, Server, TICK, closed, config, found, is_refused, looks, sent, settings, z};
+
+fn server(zxids: &[Zxid]) -> Server {
+    Server::new(1, settings(), found(zxids))
+}
+
+fn leader_info(epoch: i32) -> FromMaster<'static> {
+    FromMaster::LeaderInfo { epoch: Epoch(epoch), features: Features::default() }
+}
+
+#[test]
+fn an_epoch_is_promised_when_it_is_written() {
+    let mut server = server(&[z(1, 1)]);
+    let outputs = server.joins();
+    assert!(matches!(sent(&outputs, LINK)[..], [Message::Info { accepted: Epoch(1), .. }]));
+    let outputs = server.hears(leader_info(2));
+    assert_eq!(outputs, [Output::Write(Mark::AcceptedEpoch(Epoch(2)))]);
+    let outputs = server.written(Mark::AcceptedEpoch(Epoch(2)));
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: Some(Epoch(1)), last: z(1, 1) }]);
+}
+
+#[test]
+fn a_promise_does_not_count_twice_and_no_earlier_epoch_is_promised() {
+    let mut server = server(&[z(1, 1)]);
+    server.joins();
+    let outputs = server.hears(leader_info(1));
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: None, last: z(1, 1) }]);
+    let mut server = self::server(&[z(1, 1)]);
+    server.joins();
+    let outputs = server.hears(leader_info(0));
+    assert_eq!(closed(&outputs, LINK), Some(Reason::OldEpoch));
+    assert!(looks(&outputs));
+}
+
+/// ZOOKEEPER-2355: the zxid of DIFF is where the leader is. ZOOKEEPER-2845: what counts is the end of the log.
+#[test]
+fn the_position_is_the_durable_end_of_the_log() {
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    assert_eq!(server.hears(FromMaster::Diff(z(1, 9))), [Output::Commit(z(1, 1))]);
+    assert_eq!(server.proposal(z(1, 2)), [Output::Append(z(1, 2))]);
+    assert_eq!(server.commit(z(1, 2)), [Output::Commit(z(1, 2))]);
+    server.proposal(z(1, 3));
+    server.durable(z(1, 2));
+    let outputs = server.step(Input::MasterDown { link: LINK });
+    assert_eq!(outputs, [Output::Become(Part::Looking, Serve::No)]);
+    assert_eq!(server.awaits(), "Pausing", "what was appended is on its way to the disk");
+    server.durable(z(1, 3));
+    assert_eq!(server.awaits(), "Voting");
+    assert_eq!(server.zab.state().durable, z(1, 3));
+    server.joins();
+    let outputs = server.hears(leader_info(2));
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: None, last: z(1, 3) }]);
+}
+
+/// ZOOKEEPER-3911, 4646, 4643: configuration, history, epoch, and the acknowledgement last. For an observer too.
+#[test]
+fn newleader_is_acknowledged_when_all_before_it_is_durable() {
+    for me in [1, 6] {
+        let mut server = Server::new(me, settings(), found(&[z(1, 1)]));
+        server.promises(2);
+        server.hears(FromMaster::Diff(z(1, 2)));
+        server.proposal(z(1, 2));
+        server.commit(z(1, 2));
+        let new = config(z(2, 0), 3);
+        let outputs = server.hears(FromMaster::NewLeader { epoch: Epoch(2), config: Some(&new) });
+        assert_eq!(outputs, [Output::Write(Mark::LastSeen(new.clone()))]);
+        assert_eq!(server.written(Mark::LastSeen(new)), [Output::Settle]);
+        assert_eq!(server.durable(z(1, 2)), [], "a promise to settle is more than a part of it");
+        assert_eq!(server.settled(Ok(z(1, 2))), [Output::Write(Mark::CurrentEpoch(Epoch(2)))]);
+        let outputs = server.written(Mark::CurrentEpoch(Epoch(2)));
+        assert_eq!(outputs, [Output::Send(LINK, Message::AckNewLeader { epoch: Epoch(2) })]);
+    }
+}
+
+/// ZOOKEEPER-4685.
+#[test]
+fn a_proposal_is_acknowledged_behind_newleader_when_it_is_durable() {
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    server.hears(FromMaster::Diff(z(1, 1)));
+    server.proposal(z(2, 1));
+    assert_eq!(server.new_leader(2), [Output::Settle]);
+    server.proposal(z(2, 2));
+    assert_eq!(server.durable(z(2, 2)), []);
+    server.settled(Ok(z(2, 2)));
+    let outputs = server.written(Mark::CurrentEpoch(Epoch(2)));
+    let acks = [Message::AckNewLeader { epoch: Epoch(2) }, Message::Ack { first: z(2, 1), last: z(2, 2) }];
+    assert_eq!(sent(&outputs, LINK), acks);
+    server.proposal(z(2, 3));
+    server.proposal(z(2, 4));
+    let outputs = server.durable(z(2, 3));
+    assert_eq!(sent(&outputs, LINK), [Message::Ack { first: z(2, 3), last: z(2, 3) }]);
+    let outputs = server.durable(z(2, 4));
+    assert_eq!(sent(&outputs, LINK), [Message::Ack { first: z(2, 4), last: z(2, 4) }]);
+}
+
+/// ZOOKEEPER-4394.
+#[test]
+fn what_is_committed_before_uptodate_is_applied_with_it() {
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    server.hears(FromMaster::Diff(z(1, 1)));
+    server.proposal(z(2, 1));
+    server.new_leader(2);
+    server.settled(Ok(z(2, 1)));
+    server.written(Mark::CurrentEpoch(Epoch(2)));
+    assert_eq!(server.commit(z(2, 1)), []);
+    server.proposal(z(2, 2));
+    let following = Part::Following { leader: ServerId(3), epoch: Epoch(2) };
+    let outputs = server.hears(FromMaster::UpToDate);
+    let wanted = [
+        Output::Commit(z(2, 1)),
+        Output::Send(LINK, Message::AckNewLeader { epoch: Epoch(2) }),
+        Output::Become(following, Serve::Yes),
+    ];
+    assert_eq!(outputs, wanted);
+    assert_eq!(server.commit(z(2, 2)), [Output::Commit(z(2, 2))], "its own disk may be later than the others'");
+}
+
+/// ZOOKEEPER-1732: whoever comes later finds a quorum of equal votes.
+#[test]
+fn the_vote_of_who_serves_has_the_new_epoch() {
+    let mut server = server(&[z(1, 1)]);
+    server.takes_history(4, z(1, 1));
+    let epoch = |server: &Server| server.zab.state().decision.unwrap().vote.peer_epoch;
+    assert_eq!(epoch(&server), 1);
+    server.hears(FromMaster::UpToDate);
+    assert_eq!(epoch(&server), 4);
+}
+
+#[test]
+fn no_proposal_is_left_out_and_none_is_committed_out_of_order() {
+    for zxid in [z(2, 1), z(2, 2), z(2, 4), z(3, 1), z(1, 2), Zxid(-1), Zxid(i64::MIN)] {
+        let mut server = server(&[z(1, 1)]);
+        server.serves(2, z(1, 1));
+        server.proposal(z(2, 1));
+        server.proposal(z(2, 2));
+        let outputs = server.proposal(zxid);
+        assert!(is_refused(&outputs, LINK) && looks(&outputs), "{zxid}: {outputs:?}");
+    }
+    for zxid in [z(2, 2), z(2, 3), z(1, 1), Zxid::ZERO] {
+        let mut server = server(&[z(1, 1)]);
+        server.serves(2, z(1, 1));
+        server.proposal(z(2, 1));
+        server.proposal(z(2, 2));
+        assert!(is_refused(&server.commit(zxid), LINK), "{zxid}");
+    }
+}
+
+#[test]
+fn nothing_is_taken_before_its_time() {
+    let new = config(z(2, 0), 3);
+    let messages = [
+        FromMaster::UpToDate,
+        FromMaster::Proposal { zxid: z(1, 2), change: None },
+        FromMaster::Commit(z(1, 1)),
+        FromMaster::Inform { zxid: z(1, 2) },
+        FromMaster::NewLeader { epoch: Epoch(2), config: Some(&new) },
+        leader_info(3),
+    ];
+    for message in messages {
+        let mut server = server(&[z(1, 1)]);
+        server.promises(2);
+        let outputs = server.hears(message);
+        assert!(is_refused(&outputs, LINK), "{message:?}: {outputs:?}");
+    }
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    server.hears(FromMaster::Diff(z(1, 1)));
+    assert!(is_refused(&server.new_leader(3), LINK), "it is another epoch's");
+}
+
+#[test]
+fn trunc_is_done_where_the_transaction_is_and_refused_elsewhere() {
+    let zxids = [z(1, 1), z(1, 2), z(1, 3)];
+    let mut server = server(&zxids);
+    server.promises(2);
+    assert_eq!(server.hears(FromMaster::Trunc(z(1, 1))), [Output::Cut(z(1, 1))]);
+    assert_eq!(server.settled(Ok(z(1, 1))), [Output::Commit(z(1, 1))]);
+    assert_eq!(server.proposal(z(2, 1)), [Output::Append(z(2, 1))]);
+
+    let mut server = self::server(&zxids);
+    server.promises(2);
+    assert!(is_refused(&server.hears(FromMaster::Trunc(z(1, 4))), LINK));
+
+    let mut server = self::server(&[z(0, 1), z(1, 1)]);
+    server.promises(2);
+    let outputs = server.hears(FromMaster::Trunc(z(0, 2)));
+    assert_eq!(closed(&outputs, LINK), Some(Reason::Unsettled(Unsettled::NotThere)));
+    let outputs = server.promises_again(2);
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: None, last: Zxid::NOTHING }]);
+}
+
+impl Server {
+    fn promises_again(&mut self, epoch: i32) -> Vec<Output> {
+        self.joins();
+        self.hears(leader_info(epoch))
+    }
+}
+
+#[test]
+fn a_history_that_could_not_be_settled_is_not_relied_on_in_this_epoch() {
+    for unsettled in [Unsettled::SnapshotAbove, Unsettled::NotThere] {
+        let mut server = server(&[z(1, 1), z(1, 2)]);
+        server.promises(2);
+        server.hears(FromMaster::Trunc(z(1, 1)));
+        let outputs = server.settled(Err(unsettled));
+        assert_eq!(closed(&outputs, LINK), Some(Reason::Unsettled(unsettled)));
+        let outputs = server.promises_again(2);
+        assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: None, last: Zxid::NOTHING }]);
+        assert!(is_refused(&server.hears(FromMaster::Diff(z(1, 2))), LINK), "it has nothing that it could keep");
+        let outputs = server.promises(3);
+        let counts = Message::AckEpoch { current: Some(Epoch(1)), last: z(1, 2) };
+        assert_eq!(sent(&outputs, LINK), [counts], "another leader may have been right");
+    }
+}
+
+#[test]
+fn a_server_without_history_asks_for_a_full_copy_and_has_one_then() {
+    let mut found = found(&[z(1, 1)]);
+    found.standing = Standing::Damaged;
+    let mut server = Server::new(1, settings(), found);
+    let outputs = server.promises(2);
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: None, last: Zxid::NOTHING }]);
+    assert_eq!(server.hears(FromMaster::Snap(z(1, 7))), [Output::Replace(z(1, 7))]);
+    assert_eq!(server.settled(Ok(z(1, 7))), []);
+    server.proposal(z(1, 8));
+    server.commit(z(1, 8));
+    server.proposal(z(1, 9));
+    assert_eq!(server.zab.state().durable, z(1, 1), "what is brought counts when it is durable");
+    server.new_leader(2);
+    server.settled(Ok(z(1, 9)));
+    server.written(Mark::CurrentEpoch(Epoch(2)));
+    let state = server.zab.state();
+    assert_eq!((state.durable, state.history.base()), (z(1, 9), z(1, 8)));
+    server.step(Input::MasterDown { link: LINK });
+    let outputs = server.promises(3);
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: Some(Epoch(2)), last: z(1, 9) }]);
+}
+
+#[test]
+fn what_a_state_has_already_is_counted_and_skipped() {
+    let mut server = server(&[]);
+    server.promises(2);
+    server.hears(FromMaster::Snap(z(1, 7)));
+    server.settled(Ok(z(1, 7)));
+    assert_eq!(server.proposal(z(1, 6)), []);
+    assert_eq!(server.proposal(z(1, 7)), []);
+    assert_eq!(server.commit(z(1, 6)), []);
+    assert_eq!(server.proposal(z(1, 8)), [Output::Append(z(1, 8))]);
+    assert_eq!(server.commit(z(1, 7)), []);
+    assert_eq!(server.commit(z(1, 8)), [Output::Commit(z(1, 8))]);
+    assert!(is_refused(&server.commit(z(1, 8)), LINK));
+}
+
+#[test]
+fn a_state_that_is_given_up_leaves_what_was_there() {
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    server.hears(FromMaster::Snap(z(1, 7)));
+    let outputs = server.step(Input::MasterDown { link: LINK });
+    assert!(looks(&outputs));
+    assert_eq!(server.awaits(), "Pausing", "the disk is not free yet");
+    server.settled(Err(Unsettled::BadStream));
+    let outputs = server.promises_again(2);
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: None, last: z(1, 1) }]);
+}
+
+#[test]
+fn a_state_that_is_becoming_durable_is_waited_for() {
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    server.hears(FromMaster::Snap(z(1, 7)));
+    server.settled(Ok(z(1, 7)));
+    server.new_leader(2);
+    server.step(Input::MasterDown { link: LINK });
+    assert_eq!(server.awaits(), "Pausing");
+    server.settled(Ok(z(1, 7)));
+    assert_eq!(server.zab.state().durable, z(1, 7));
+    let outputs = server.promises_again(2);
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: None, last: z(1, 7) }]);
+}
+
+#[test]
+fn a_reconfiguration_is_acknowledged_when_its_configuration_is_written() {
+    let mut server = server(&[z(1, 1)]);
+    server.serves(2, z(1, 1));
+    let new = config(z(2, 2), 4);
+    server.proposal(z(2, 1));
+    let outputs = server.hears(FromMaster::Proposal { zxid: z(2, 2), change: Some(&new) });
+    assert_eq!(outputs, [Output::Append(z(2, 2)), Output::Write(Mark::LastSeen(new.clone()))]);
+    server.proposal(z(2, 3));
+    let outputs = server.durable(z(2, 3));
+    assert_eq!(sent(&outputs, LINK), [Message::Ack { first: z(2, 1), last: z(2, 1) }]);
+    let outputs = server.written(Mark::LastSeen(new.clone()));
+    assert_eq!(sent(&outputs, LINK), [Message::Ack { first: z(2, 2), last: z(2, 3) }]);
+    server.commit(z(2, 1));
+    let outputs = server.hears(FromMaster::CommitAndActivate { zxid: z(2, 2), leader: ServerId(3) });
+    let wanted = [
+        Output::Commit(z(2, 2)),
+        Output::Write(Mark::Committed(new.clone())),
+        Output::Activate { config: new, leader: Some(ServerId(3)) },
+    ];
+    assert_eq!(outputs, wanted);
+    let outputs = server.hears(FromMaster::CommitAndActivate { zxid: z(2, 3), leader: ServerId(3) });
+    assert!(is_refused(&outputs, LINK), "that was no reconfiguration");
+}
+
+#[test]
+fn a_learner_leaves_a_leader_that_is_replaced_by_the_configuration() {
+    let mut server = server(&[z(1, 1)]);
+    server.serves(2, z(1, 1));
+    let new = config(z(2, 1), 4);
+    server.hears(FromMaster::Proposal { zxid: z(2, 1), change: Some(&new) });
+    let outputs = server.hears(FromMaster::CommitAndActivate { zxid: z(2, 1), leader: ServerId(4) });
+    assert_eq!(closed(&outputs, LINK), Some(Reason::Reconfigured));
+}
+
+#[test]
+fn an_observer_takes_what_is_committed_and_acknowledges_none_of_it() {
+    let mut server = Server::new(6, settings(), found(&[z(1, 1)]));
+    let outputs = server.serves(2, z(1, 1));
+    let observing = Part::Observing { leader: ServerId(3), epoch: Epoch(2) };
+    assert_eq!(outputs.last(), Some(&Output::Become(observing, Serve::Yes)));
+    let outputs = server.hears(FromMaster::Inform { zxid: z(2, 1) });
+    assert_eq!(outputs, [Output::Append(z(2, 1)), Output::Commit(z(2, 1))]);
+    assert_eq!(server.durable(z(2, 1)), []);
+    assert!(is_refused(&server.proposal(z(2, 2)), LINK));
+    let mut follower = self::server(&[z(1, 1)]);
+    follower.serves(2, z(1, 1));
+    assert!(is_refused(&follower.hears(FromMaster::Inform { zxid: z(2, 1) }), LINK));
+}
+
+#[test]
+fn an_observer_that_lost_its_leader_waits_a_while() {
+    let mut server = Server::new(6, Settings { seed: 3, ..settings() }, found(&[z(1, 1)]));
+    server.serves(2, z(1, 1));
+    server.step(Input::MasterDown { link: LINK });
+    let until = server.zab.deadline().unwrap();
+    assert!(until <= server.now.after(Ms(200)) && until > server.now, "{until:?}");
+    server.now = until;
+    server.step(Input::Time);
+    assert_eq!(server.awaits(), "Voting");
+}
+
+#[test]
+fn a_ping_is_answered_by_a_server_that_serves() {
+    let mut server = server(&[z(1, 1)]);
+    server.takes_history(2, z(1, 1));
+    assert_eq!(server.hears(FromMaster::Ping), []);
+    server.hears(FromMaster::UpToDate);
+    assert_eq!(server.hears(FromMaster::Ping), [Output::Send(LINK, Message::Pong)]);
+}
+
+#[test]
+fn a_leader_that_is_silent_is_left() {
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    assert_eq!(server.pass(10 * TICK - 1), []);
+    let outputs = server.pass(1);
+    assert_eq!(closed(&outputs, LINK), Some(Reason::TimedOut));
+
+    let mut server = self::server(&[z(1, 1)]);
+    server.serves(2, z(1, 1));
+    server.pass(5 * TICK - 1);
+    server.hears(FromMaster::Ping);
+    assert_eq!(server.pass(5 * TICK - 1), []);
+    server.now = server.now.after(Ms(1));
+    let outputs = server.proposal(z(2, 1));
+    assert_eq!(closed(&outputs, LINK), Some(Reason::TimedOut), "the time comes before what was late");
+    assert!(!outputs.contains(&Output::Append(z(2, 1))));
+}
+
+#[test]
+fn a_leader_that_refuses_is_tried_again_for_a_while() {
+    let mut server = server(&[z(1, 1)]);
+    server.joins();
+    server.step(Input::MasterDown { link: LINK });
+    let connect = Output::Connect(ServerId(3));
+    server.step(Input::Time);
+    let decided = |server: &Server| server.awaits() == "Connecting";
+    assert!(!decided(&server));
+    server.joins_until_connecting();
+    assert!(decided(&server));
+    server.step(Input::MasterRefused);
+    assert_eq!(server.awaits(), "AwaitingRetry");
+    assert_eq!(server.pass(100), [connect]);
+    let outputs = server.pass(10 * TICK);
+    assert!(looks(&outputs));
+}
+
+impl Server {
+    fn joins_until_connecting(&mut self) {
+        use paddock_consensus::notification::{Format, Notification, ServerState};
+        use paddock_consensus::vote::Vote;
+        for (from, state) in [(2, ServerState::Following), (3, ServerState::Leading)] {
+            let vote = Vote { leader: ServerId(3), zxid: Zxid::ZERO, peer_epoch: 1 };
+            let notification = Notification { state, vote, round: 9, format: Format::Versioned };
+            self.step(Input::Notification { from: ServerId(from), notification, config: None });
+        }
+    }
+}
+
+#[test]
+fn a_state_that_differs_ends_the_role_once_in_an_epoch() {
+    let mut server = server(&[z(1, 1)]);
+    server.serves(2, z(1, 1));
+    let outputs = server.step(Input::Diverged);
+    assert_eq!(closed(&outputs, LINK), Some(Reason::Diverged));
+    let outputs = server.promises_again(2);
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: None, last: Zxid::NOTHING }]);
+    server.hears(FromMaster::Snap(z(1, 1)));
+    server.settled(Ok(z(1, 1)));
+    server.new_leader(2);
+    server.settled(Ok(z(1, 1)));
+    server.written(Mark::CurrentEpoch(Epoch(2)));
+    server.hears(FromMaster::UpToDate);
+    assert_eq!(server.step(Input::Diverged), []);
+    assert_eq!(server.awaits(), "Broadcasting");
+}
+
+#[test]
+fn who_looks_in_vain_serves_reads_after_a_while() {
+    let read_only = Output::Become(Part::Looking, Serve::ReadOnly);
+    let mut server = Server::new(1, Settings { read_only_mode: true, ..settings() }, found(&[z(1, 1)]));
+    server.step(Input::Time);
+    assert!(!server.pass(1999).contains(&read_only));
+    assert!(server.pass(1).contains(&read_only));
+    assert!(!server.pass(5000).contains(&read_only), "it is said once");
+    let mut outputs = server.joins();
+    outputs.extend(server.step(Input::Time));
+    assert_eq!(server.awaits(), "AwaitingLeaderInfo");
+    let mut never = self::server(&[z(1, 1)]);
+    never.step(Input::Time);
+    assert!(!never.pass(10_000).contains(&read_only));
+}
+
+/// An epoch whose file is missing is that of the last transaction. Once some of a later epoch are in the log, that would be
+/// another one.
+#[test]
+fn epochs_without_files_are_written_before_anything_else() {
+    let mut found = found(&[z(1, 1)]);
+    found.epochs = paddock_consensus::epochs::Epochs::new(None, None, z(1, 1)).unwrap();
+    let mut server = Server::new(1, settings(), found);
+    let marks = [Mark::AcceptedEpoch(Epoch(1)), Mark::CurrentEpoch(Epoch(1))];
+    assert_eq!(server.step(Input::Time), marks.clone().map(Output::Write));
+    assert_eq!((server.zab.deadline(), server.awaits()), (None, "Pausing"));
+    marks.into_iter().for_each(|mark| drop(server.written(mark)));
+    assert_eq!(server.awaits(), "Voting");
+}
+
+#[test]
+fn a_connection_that_nobody_waits_for_is_closed() {
+    let mut server = server(&[z(1, 1)]);
+    server.serves(2, z(1, 1));
+    let outputs = server.step(Input::MasterUp { link: Link(7) });
+    assert_eq!(closed(&outputs, Link(7)), Some(Reason::RoleEnded));
+    let outputs = server.step(Input::LearnerUp { link: Link(8) });
+    assert_eq!(closed(&outputs, Link(8)), Some(Reason::RoleEnded));
+    assert_eq!(server.awaits(), "Broadcasting");
+}
