@@ -112,6 +112,11 @@ impl Taken {
         take(&mut self.outstanding, &mut self.source, "AwaitingUpToDate", master, message, step)
     }
 
+    /// All that came before NEWLEADER is durable, and so is the epoch.
+    pub(super) fn acknowledge_epoch(&self, master: &Master, step: &mut Step<'_>) {
+        step.send(master.link, Message::AckNewLeader { epoch: self.epoch() });
+    }
+
     /// Each proposal that is durable and was not committed when NEWLEADER came.
     pub(super) fn acknowledge(&mut self, master: &Master, step: &mut Step<'_>) {
         self.acknowledged = acknowledge(self.acknowledged, master, step);
@@ -122,7 +127,7 @@ impl Taken {
         let committed = if mutant!(5) { self.settled } else { self.outstanding.committed() };
         step.server.commit(committed);
         step.put(Output::Commit(committed));
-        step.send(master.link, Message::AckNewLeader { epoch: self.epoch() });
+        self.acknowledge_epoch(master, step);
         if let Some(config) = &self.config {
             activate(config, None, master, step)?;
         }
