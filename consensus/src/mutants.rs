@@ -17,11 +17,11 @@ pub(crate) fn is_chosen(number: u32) -> bool {
     CHOSEN.load(Ordering::SeqCst) == number
 }
 
-/// Whether the bug of this number was put back.
+/// Whether the bug of this number, or one of these, was put back.
 macro_rules! mutant {
-    ($number:literal) => {{
+    ($($number:literal)|+) => {{
         #[cfg(mutants)]
-        let is_chosen = crate::mutants::is_chosen($number);
+        let is_chosen = [$($number),+].into_iter().any(crate::mutants::is_chosen);
         #[cfg(not(mutants))]
         let is_chosen = false;
         is_chosen

@@ -227,7 +227,7 @@ impl State {
     }
 
     fn acknowledge_new_leader(mut taken: Taken, master: &Master, step: &mut Step<'_>) -> State {
-        if !mutant!(1) && !mutant!(2) {
+        if !mutant!(1 | 2) {
             taken.acknowledge_epoch(master, step);
         }
         taken.acknowledge(master, step);
