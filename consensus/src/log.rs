@@ -19,7 +19,8 @@ pub(crate) struct Log {
 enum Pending {
     Cut(Zxid),
     Replace(Zxid),
-    Settle,
+    /// Up to this transaction at least.
+    Settle(Zxid),
 }
 
 impl Log {
@@ -78,7 +79,7 @@ impl Log {
 
     /// Whatever was appended or brought is to become durable. The state that was brought is the one after `applied` by then.
     pub(crate) fn settle(&mut self, applied: Zxid) {
-        self.ask(Pending::Settle);
+        self.ask(Pending::Settle(self.written().last()));
         if let Some(brought) = &mut self.brought {
             brought.forget_up_to(applied);
         }
@@ -107,7 +108,10 @@ impl Log {
                 assert_eq!(end, last, "the state is not the one that was to be brought");
                 Ok(false)
             }
-            Pending::Settle => Ok(self.become_durable(end)),
+            Pending::Settle(last) => {
+                assert!(last <= end, "the history is to be durable up to {last}, and is up to {end}");
+                Ok(self.become_durable(end))
+            }
         }
     }
 
@@ -116,22 +120,26 @@ impl Log {
         let brought = self.brought.take();
         let is_replaced = brought.is_some();
         if let Some(brought) = brought {
+            self.durable = brought.base();
             self.history = brought;
         }
-        assert!(self.history.contains(end), "transaction {end} is durable, but was never appended");
-        self.durable = end;
+        self.on_durable(end);
         is_replaced
     }
 
     /// What is brought is not taken. If it is becoming durable in this moment, it is taken all the same, once it is.
     pub(crate) fn abandon(&mut self) {
-        if self.pending != Some(Pending::Settle) {
+        if !matches!(self.pending, Some(Pending::Settle(_))) {
             self.brought = None;
         }
     }
 
     /// The transactions up to here are in the state only.
+    ///
+    /// # Panics
+    /// If they are not durable.
     pub(crate) fn forget_up_to(&mut self, base: Zxid) {
+        assert!(base <= self.durable, "transaction {base} is not durable, and cannot be forgotten");
         self.history.forget_up_to(base);
     }
 }

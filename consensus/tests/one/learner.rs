@@ -104,6 +104,20 @@ fn a_proposal_is_acknowledged_behind_newleader_when_it_is_durable() {
     assert_eq!(sent(&outputs, LINK), [Message::Ack { first: z(2, 4), last: z(2, 4) }]);
 }
 
+#[test]
+fn what_is_durable_stays_so_when_the_history_before_it_is_settled() {
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    server.hears(FromMaster::Diff(z(1, 1)));
+    server.new_leader(2);
+    server.proposal(z(2, 1));
+    server.durable(z(2, 1));
+    server.settled(Ok(z(1, 1)));
+    let outputs = server.written(Mark::CurrentEpoch(Epoch(2)));
+    let acks = [Message::AckNewLeader { epoch: Epoch(2) }, Message::Ack { first: z(2, 1), last: z(2, 1) }];
+    assert_eq!(sent(&outputs, LINK), acks);
+}
+
 /// ZOOKEEPER-4394.
 #[test]
 fn what_is_committed_before_uptodate_is_applied_with_it() {

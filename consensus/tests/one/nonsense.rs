@@ -144,8 +144,9 @@ impl Node {
                 self.step(Input::Durable(last));
             }
             _ => {
-                let base = self.server.zab.state().committed;
-                if self.work.is_none() && self.server.zab.state().history.contains(base) {
+                let state = self.server.zab.state();
+                let base = state.committed.min(state.durable);
+                if self.work.is_none() && state.history.contains(base) {
                     self.step(Input::Forgotten { base });
                 }
             }
