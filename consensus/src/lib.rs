@@ -1,11 +1,11 @@
 //! ZooKeeper's consensus as a value: who leads, what every server has, and what is committed.
 //!
-//! Nothing here does I/O, reads a clock, knows chance beyond the seed of its settings, starts a thread or holds what a
-//! transaction is: the core decides, and a node carries. It is `no_std`, so that the compiler holds that promise. `PROTOCOL.md` has the states and the
-//! rules.
+//! Nothing here does I/O, reads a clock, knows chance beyond the seed in its settings, starts a thread or holds what a
+//! transaction is: the core decides, and a node carries. It is `no_std`, so that the compiler holds that promise.
+//! `PROTOCOL.md` has the states and the rules.
 //!
 //! In the order in which to read: [`zxid`](Zxid), [`vote`], [`quorum`], [`config`], [`spans`], [`history`], [`plan`], then
-//! [`input`], [`output`] and [`zab`], which is what a node holds.
+//! [`input`], [`output`], [`election`], and [`zab`], which is what a node holds.
 #![no_std]
 #![forbid(unsafe_code)]
 

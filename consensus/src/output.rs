@@ -97,8 +97,8 @@ pub enum Output {
     /// Everything up to this transaction is committed, or, as long as a learner does not serve, belongs to its leader's
     /// history. A learner applies it, and makes it public once it serves. A leader makes it public and tells its learners.
     Commit(Zxid),
-    /// Leader: the first packet of the plan goes to this link, and then the history that the plan names. The node gives the link
-    /// up when the learner takes nothing for initLimit ticks.
+    /// Leader: the first packet of the plan goes to this link, and then the history that the plan names. The node gives the
+    /// link up when the learner takes nothing for initLimit ticks.
     Sync(Link, Plan),
     /// Leader: what is left of the history goes to this link in this moment, then, if it is no observer's, every proposal that
     /// is not committed; and from now on it is sent what all are sent.

@@ -129,8 +129,8 @@ impl LearnerLink {
         }
     }
 
-    /// When it has been silent for too long. No state in which the leader owes the next word has a deadline. While the history is on its
-    /// way, the node sees whether it is taken.
+    /// When it has been silent for too long. No state in which the leader owes the next word has a deadline. While the history
+    /// is on its way, the node sees whether it is taken.
     pub(super) fn deadline(&self, settings: &Settings) -> Option<Ms> {
         match self.state {
             State::AwaitingInfo | State::AwaitingAckEpoch(_) | State::AwaitingNewLeaderAck(..) => {

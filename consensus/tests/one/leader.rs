@@ -1,5 +1,6 @@
 //! A leader.
 
+use paddock_consensus::epochs::Epochs;
 use paddock_consensus::input::{Fault, Link, Mark, Ticket};
 use paddock_consensus::message::{FromLearner, Message};
 use paddock_consensus::output::{HaltReason, Part, Reason, Serve};
@@ -359,6 +360,28 @@ fn nobody_leads_without_a_quorum_for_longer_than_init_limit() {
     server.asks();
     (0..9).for_each(|_| assert!(!looks(&server.pass(TICK))));
     assert!(looks(&server.pass(TICK)));
+}
+
+/// ZOOKEEPER-3109.
+#[test]
+fn a_leader_whose_supporters_look_again_need_not_wait_for_them() {
+    let mut server = Server::new(3, Settings { epoch_wait_max: Some(Ms(120)), ..settings() }, found(&[z(1, 1), LAST]));
+    server.elected();
+    server.pass(20);
+    assert!(!looks(&server.supported(1)), "what it said may be old");
+    assert!(!looks(&server.pass(TICK)));
+    assert!(looks(&server.pass(TICK / 2)));
+}
+
+#[test]
+fn there_is_a_last_epoch() {
+    let mut found = found(&[z(1, 1)]);
+    found.epochs = Epochs::new(Some(Epoch(i32::MAX)), Some(Epoch(1)), z(1, 1)).unwrap();
+    let mut server = Server::new(3, settings(), found);
+    assert_eq!(server.elected().last(), Some(&Output::Halt(HaltReason::EpochsExhausted)));
+    let mut server = self::server();
+    server.elected();
+    assert!(is_refused(&server.info(LINK, 1, i32::MAX), LINK), "nobody can lead it");
 }
 
 #[test]

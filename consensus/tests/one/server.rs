@@ -190,14 +190,17 @@ impl Server {
     /// Is elected by server 1.
     pub fn elected(&mut self) -> Outputs {
         self.step(Input::Time);
-        let decided = self.zab.state();
-        let round = decided.round;
-        let vote = Vote { leader: self.me, zxid: decided.durable, peer_epoch: i64::from(decided.epochs.current().0) };
+        self.supported(0);
+        self.pass(200)
+    }
+
+    /// Server 1 wants this server to lead, in a round that is so much later.
+    pub fn supported(&mut self, later: i64) -> Outputs {
+        let state = self.zab.state();
+        let round = state.round + later;
+        let vote = Vote { leader: self.me, zxid: state.durable, peer_epoch: i64::from(state.epochs.current().0) };
         let notification = Notification { state: ServerState::Looking, vote, round, format: Format::Versioned };
-        self.step(Input::Notification { from: ServerId(1), notification, config: None });
-        let outputs = self.pass(200);
-        assert_eq!(self.awaits(), "AwaitingInfo");
-        outputs
+        self.step(Input::Notification { from: ServerId(1), notification, config: None })
     }
 
     pub fn says(&mut self, link: Link, message: FromLearner) -> Outputs {
