@@ -293,12 +293,15 @@ mod tests {
     use std::fs;
     use std::path::Path;
     use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
     use std::time::{Duration, Instant};
+
+    use crossbeam::channel::bounded;
 
     use mio::{Events, Poll, Token};
     use paddock_consensus::Zxid;
     use paddock_engine::database::{Database, Rules};
-    use paddock_engine::generation::FormerGenerations;
+    use paddock_engine::generation::{FormerGenerations, Generation};
     use paddock_engine::io::Files;
     use paddock_engine::io::simulated::FileSystem;
     use paddock_engine::progress::Progress;
@@ -306,7 +309,7 @@ mod tests {
     use paddock_engine::tree::HashSeed;
     use paddock_net::doorbell::Doorbell;
 
-    use super::{DrivenBy, Settings, Snapshotter, Trigger};
+    use super::{DrivenBy, Settings, Snapshotter, Trigger, next_version};
 
     /// The snapshot is written long before the log is durable that makes it valid.
     #[test]
@@ -338,6 +341,34 @@ mod tests {
         assert_eq!(tree.garbage_bytes(), 0);
         snapshotter.stop();
         fs::remove_dir_all(dir).unwrap();
+    }
+
+    /// A version that waits is held, and a stop is waited for.
+    #[test]
+    fn what_former_generations_have_left_goes_when_nothing_else_is_to_do() {
+        let files = Files::Simulated(FileSystem::new(1));
+        let (data, inner) = (Path::new("/data"), Path::new("/data/paddock-1"));
+        files.create_dir(inner).unwrap();
+        files.write_atomically(&inner.join("log.1"), b"of the first").unwrap();
+        let mut former = FormerGenerations::find(&files, data, data, Generation(1)).unwrap();
+        let (versions, take_versions) = bounded(1);
+        let (going_on, stopping) = (AtomicBool::new(false), AtomicBool::new(true));
+        versions.send(7).unwrap();
+        assert_eq!(next_version(&take_versions, &mut former, &going_on), Some(7));
+        assert!(files.exists(&inner.join("log.1")).unwrap(), "the version comes first");
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| next_version(&take_versions, &mut former, &going_on));
+            while files.exists(inner).unwrap() {
+                std::thread::yield_now();
+            }
+            versions.send(8).unwrap();
+            assert_eq!(next.join().unwrap(), Some(8));
+        });
+        files.create_dir(inner).unwrap();
+        let mut former = FormerGenerations::find(&files, data, data, Generation(1)).unwrap();
+        drop(versions);
+        assert_eq!(next_version(&take_versions, &mut former, &stopping), None);
+        assert!(files.exists(inner).unwrap(), "a stop does not wait for it");
     }
 
     #[test]

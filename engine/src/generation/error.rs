@@ -43,8 +43,8 @@ impl fmt::Display for UseCommand<'_> {
         let data_dir = self.0.parent().unwrap_or(self.0).display();
         write!(
             f,
-            "`paddock log generation {data_dir}` shows what each generation there holds, and with `--use N` makes one of them \
-             count"
+            "`paddock log generation {data_dir}` (with --log-dir for another dataLogDir) shows what each generation there \
+             holds, and with `--use N` has one of them count"
         )
     }
 }

@@ -63,6 +63,10 @@ impl GenerationPlace {
 
     /// It is one that counts, or has counted: what is in it is never taken for what was not finished.
     pub fn count(&self) -> Result<(), GenerationError> {
+        if self.is_first {
+            // It has no directory of its own, and is never unfinished.
+            return Ok(());
+        }
         let mark = self.dir.join(UNFINISHED);
         match self.files.remove(&mark) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&mark)(error)),
@@ -73,6 +77,9 @@ impl GenerationPlace {
     /// Whether it has never counted. A crash may have left no more than an empty directory of it.
     pub fn is_unfinished(&self) -> Result<bool, GenerationError> {
         let exists = |path: &Path| self.files.exists(path).map_err(failed(path));
+        if self.is_first {
+            return Ok(false);
+        }
         Ok(exists(&self.dir.join(UNFINISHED))? || !exists(&self.inner)?)
     }
 

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use paddock_consensus::Zxid;
 
-use super::{FormerGenerations, Generation, GenerationError, GenerationFile, NextGeneration, make_way};
+use super::{
+    FormerGenerations, FoundGeneration, Generation, GenerationError, GenerationFile, NextGeneration, make_way,
+};
 use crate::database::{Database, Rules};
 use crate::io::Files;
 use crate::io::simulated::{FileSystem, Seeded};
@@ -97,6 +99,18 @@ fn what_was_put_back_is_set_aside_and_what_never_counted_goes() {
     let names = ["paddock.generation", "paddock.generation.1", "paddock.generation.1.aside"];
     assert_eq!(list(&config, data())[..3], names);
     assert_eq!(list(&config, data())[3], "paddock.generation.1.aside-2");
+}
+
+/// The first generation is in a directory that is not its own.
+#[test]
+fn a_file_of_that_name_beside_the_first_generation_is_a_persons() {
+    let config = config();
+    config.files.create_dir(&data().join("paddock-1")).unwrap();
+    config.files.write_atomically(&data().join("unfinished"), b"a person's").unwrap();
+    make_way(&config.files, data(), logs(), Generation::FIRST).unwrap();
+    assert!(config.files.exists(&data().join("unfinished")).unwrap());
+    let found = super::list(&config.files, data()).unwrap();
+    assert_eq!(found, [FoundGeneration { generation: Generation::FIRST, has_counted: true }]);
 }
 
 #[test]
