@@ -5,11 +5,11 @@ use std::path::Path;
 use clap::Args;
 use paddock_consensus::Zxid;
 use paddock_engine::io::Files;
-use paddock_engine::log::{self, FoundMilestone, LogError, Place};
+use paddock_engine::log::{self, LogError, Place};
 use paddock_engine::snapshot;
 use serde_json::json;
 
-use super::given::{Directories, Given};
+use super::given::{Directories, Given, is_data_dir};
 use super::source::{End, Part, Source, existing};
 use super::{LogCommandError, PathArgs};
 use crate::answer::Answer;
@@ -74,12 +74,6 @@ fn missing(source: &Source, dir: &Path, data_dir: Option<&Path>, last: Zxid) -> 
         return Err(LogCommandError::NothingTells { directory: data_dir, last });
     }
     log::missing(place)?.map_or(Ok(()), |missing| Err(LogError::Missing(Box::new(missing)).into()))
-}
-
-/// Whether there is anything beside a log that could tell of it.
-pub(super) fn is_data_dir(dir: &Path) -> Result<bool, LogCommandError> {
-    Ok(FoundMilestone::read(&Files::Real, dir)? != FoundMilestone::Nothing
-        || !snapshot::list(&Files::Real, dir)?.is_empty())
 }
 
 /// With the newest snapshot that holds.

@@ -11,8 +11,8 @@ use paddock_engine::zookeeper::FormatError;
 use paddock_engine::zookeeper::log::{Entry, LogReader};
 use paddock_engine::{log, snapshot};
 
-use super::check::{is_data_dir, place};
-use super::given::{Directories, Given};
+use super::check::place;
+use super::given::{Directories, Given, is_data_dir};
 use super::source::{Source, TXN_BYTES_MAX, existing};
 use super::{LogCommandError, parse_zxid};
 use crate::answer::Answer;

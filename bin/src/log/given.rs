@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use paddock_engine::generation::{self, Generation, GenerationError};
 use paddock_engine::io::Files;
+use paddock_engine::log::FoundMilestone;
+use paddock_engine::snapshot;
 
 use super::LogCommandError;
-use super::check::is_data_dir;
 
 /// A path that was given. A server's messages name the directories of its generation, which may be gone.
 pub struct Given {
@@ -75,4 +76,10 @@ impl Directories {
     fn of(generation: Generation, log: &Given, data: Option<&Given>) -> Directories {
         Directories { dir: generation.dir(&log.path), data_dir: generation.dir(&data.unwrap_or(log).path) }
     }
+}
+
+/// Whether there is anything beside a log that could tell of it.
+pub fn is_data_dir(dir: &Path) -> Result<bool, LogCommandError> {
+    Ok(FoundMilestone::read(&Files::Real, dir)? != FoundMilestone::Nothing
+        || !snapshot::list(&Files::Real, dir)?.is_empty())
 }
