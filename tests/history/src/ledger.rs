@@ -1,0 +1,215 @@
+//! Which transaction of the log came from which request.
+//!
+//! A request that was answered tells its zxid. For those that were not, the log decides: of one connection the first ones
+//! were done, in their order, and the rest was not.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::history::{Change, Event, History, Transaction, What};
+use crate::known::Known;
+use crate::operation::{Operation, name};
+use crate::sessions::Expiry;
+use crate::source::Source;
+use crate::violation::{Kind, Violation};
+
+/// The log, and where each of its entries came from.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// The request of each transaction, by its place in the log.
+    pub request_of: HashMap<usize, usize>,
+    pub expiries: Vec<Expiry>,
+}
+
+impl Ledger {
+    /// Finds the request of each transaction, or the first contradiction.
+    pub fn new(history: &History, log: &[Transaction]) -> Result<Ledger, Violation> {
+        if let Some(place) = (1..log.len()).find(|&place| log[place].zxid <= log[place - 1].zxid) {
+            let window = [Source::Transaction(place - 1), Source::Transaction(place)];
+            return Err(Violation::new(Kind::ZxidTwice, window, "the log's zxids do not rise".into()));
+        }
+        let mut ledger = Ledger::default();
+        ledger.take_answered(&history.events, log)?;
+        ledger.take_unanswered(&history.events, log)?;
+        ledger.check_closed(log)?;
+        Ok(ledger)
+    }
+
+    /// Every acknowledged write is in the log.
+    fn take_answered(&mut self, events: &[Event], log: &[Transaction]) -> Result<(), Violation> {
+        for (event, zxid, place) in
+            events.iter().enumerate().filter_map(|(place, event)| Some((event, event.written_zxid()?, place)))
+        {
+            let lost = |window: Vec<Source>, sentence| Err(Violation::new(Kind::WriteLost, window, sentence));
+            let Ok(entry) = log.binary_search_by_key(&zxid, |transaction| transaction.zxid) else {
+                return lost(
+                    vec![Source::Event(place)],
+                    format!("zxid 0x{zxid:x} was acknowledged; the log has no such"),
+                );
+            };
+            if !is_of(&log[entry], event) || self.request_of.insert(entry, place).is_some() {
+                let window = vec![Source::Event(place), Source::Transaction(entry)];
+                return lost(window, format!("zxid 0x{zxid:x} was acknowledged; in the log it is another request's"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left in the log is of requests without a reply, or of nobody whose requests are known.
+    fn take_unanswered(&mut self, events: &[Event], log: &[Transaction]) -> Result<(), Violation> {
+        let mut unanswered = Unanswered::new(events);
+        for (entry, transaction) in log.iter().enumerate() {
+            if self.request_of.contains_key(&entry) || transaction.change == Change::CreateSession {
+                continue;
+            }
+            match unanswered.take(events, transaction) {
+                Some(Taken { place, skipped: None }) => drop(self.request_of.insert(entry, place)),
+                Some(Taken { place, skipped: Some(skipped) }) => {
+                    let window = [Source::Event(skipped), Source::Event(place), Source::Transaction(entry)];
+                    let sentence = "the log has the later of two requests of one connection, and not the earlier";
+                    return Err(Violation::new(Kind::RequestSkipped, window, sentence.into()));
+                }
+                None if transaction.change == Change::Done(Operation::Close) => self.expiries.push(Expiry {
+                    session: transaction.session,
+                    zxid: transaction.zxid,
+                    source: Source::Transaction(entry),
+                }),
+                None if unanswered.sessions.contains(&transaction.session) => {
+                    let sentence = format!("session 0x{:x} asked for nothing like this", transaction.session);
+                    return Err(Violation::new(Kind::TransactionUnfounded, [Source::Transaction(entry)], sentence));
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// No session writes after its close.
+    fn check_closed(&self, log: &[Transaction]) -> Result<(), Violation> {
+        let mut closed: HashMap<i64, usize> = HashMap::new();
+        for (entry, transaction) in log.iter().enumerate() {
+            match (&transaction.change, closed.get(&transaction.session)) {
+                // Requests behind a close fail.
+                (Change::Failed, _) | (Change::Done(Operation::Close), Some(_)) => {}
+                (_, Some(close)) => {
+                    let window = [Source::Transaction(*close), Source::Transaction(entry)];
+                    let sentence = format!("session 0x{:x} was closed before", transaction.session);
+                    return Err(Violation::new(Kind::WriteAfterClose, window, sentence));
+                }
+                (Change::Done(Operation::Close), None) => drop(closed.insert(transaction.session, entry)),
+                (_, None) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_of(transaction: &Transaction, event: &Event) -> bool {
+    let What::Called { cxid, operation, .. } = &event.what else { return false };
+    // Not every server writes down which request closed a session.
+    transaction.session == event.session && (transaction.cxid == *cxid || *operation == Operation::Close)
+}
+
+/// Whether a transaction can have come from such a request.
+fn fits(change: &Change, asked: &Operation) -> bool {
+    match change {
+        Change::CreateSession => false,
+        Change::Failed => true,
+        Change::Done(done) => same(done, asked),
+    }
+}
+
+/// Whether this was done, in the words of the log, where that was asked for.
+pub fn same(done: &Operation, asked: &Operation) -> bool {
+    match (done, asked) {
+        (
+            Operation::Create { path, data, mode },
+            Operation::Create { path: asked_path, data: asked_data, mode: asked_mode },
+        ) => {
+            let is_named = match asked_mode.is_sequential {
+                true => path
+                    .strip_prefix(&asked_path[..])
+                    .is_some_and(|number| !number.is_empty() && name(number) == number),
+                false => path == asked_path,
+            };
+            is_named && data == asked_data && mode.is_ephemeral == asked_mode.is_ephemeral
+        }
+        (Operation::SetData { path, data, .. }, Operation::SetData { path: asked_path, data: asked_data, .. }) => {
+            path == asked_path && data == asked_data
+        }
+        (Operation::Multi(done), Operation::Multi(asked)) => {
+            done.len() == asked.len() && done.iter().zip(asked).all(|(done, asked)| same(done, asked))
+        }
+        (Operation::Delete { path, .. }, Operation::Delete { path: asked, .. })
+        | (Operation::SetAcl { path, .. }, Operation::SetAcl { path: asked, .. })
+        | (Operation::Check { path, .. }, Operation::Check { path: asked, .. }) => path == asked,
+        (Operation::Close, Operation::Close) => true,
+        _ => false,
+    }
+}
+
+/// The writes without a reply, of each session in their order, and how many of each were looked at.
+struct Unanswered {
+    sessions: HashSet<i64>,
+    of_session: HashMap<i64, (usize, Vec<Request>)>,
+}
+
+struct Request {
+    place: usize,
+    /// Which connection of its session it went over, counted from 0.
+    connection: usize,
+    /// Its zxid is above this one.
+    floor: i64,
+}
+
+/// The request that a transaction came from.
+struct Taken {
+    place: usize,
+    /// One before it on its connection that was not done.
+    skipped: Option<usize>,
+}
+
+impl Unanswered {
+    fn new(events: &[Event]) -> Unanswered {
+        let told = Known::new(
+            events
+                .iter()
+                .enumerate()
+                .filter_map(|(place, event)| Some((event.to, event.reply()?.zxid, place)))
+                .collect(),
+        );
+        let mut unanswered = Unanswered { sessions: HashSet::new(), of_session: HashMap::new() };
+        let mut connections: HashMap<i64, usize> = HashMap::new();
+        for (place, event) in events.iter().enumerate() {
+            match &event.what {
+                What::Connected { .. } => {
+                    unanswered.sessions.insert(event.session);
+                    *connections.entry(event.session).or_default() += 1;
+                }
+                What::Called { reply: None, .. } if event.is_write() => {
+                    let connection = connections.get(&event.session).copied().unwrap_or_default();
+                    let floor = told.before(event.from).map_or(0, |told| told.0);
+                    let requests = &mut unanswered.of_session.entry(event.session).or_default().1;
+                    requests.push(Request { place, connection, floor });
+                }
+                _ => {}
+            }
+        }
+        unanswered
+    }
+
+    fn take(&mut self, events: &[Event], transaction: &Transaction) -> Option<Taken> {
+        let (looked_at, requests) = self.of_session.get_mut(&transaction.session)?;
+        let fits = |request: &Request| {
+            let event = &events[request.place];
+            request.floor < transaction.zxid
+                && is_of(transaction, event)
+                && event.operation().is_some_and(|asked| fits(&transaction.change, asked))
+        };
+        let found = *looked_at + requests[*looked_at..].iter().position(fits)?;
+        let passed = &requests[*looked_at..found];
+        let skipped = passed.iter().find(|one| one.connection == requests[found].connection);
+        let taken = Taken { place: requests[found].place, skipped: skipped.map(|one| one.place) };
+        *looked_at = found + 1;
+        Some(taken)
+    }
+}

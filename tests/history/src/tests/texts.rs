@@ -1,0 +1,78 @@
+//! The text form.
+
+use proptest::prelude::*;
+
+use super::ensemble::Ensemble;
+use crate::history::{Event, History, What};
+use crate::operation::{Mode, Operation};
+use crate::text::{read, write};
+
+fn text(history: &History) -> String {
+    let mut bytes = Vec::new();
+    write(history, &mut bytes).expect("a vector takes everything");
+    String::from_utf8(bytes).expect("it is text")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read_again(seed in any::<u64>(), has_log in any::<bool>(), path in ".*") {
+        let mut ensemble = Ensemble::new(seed);
+        for _ in 0..200 {
+            ensemble.noise();
+        }
+        let operation = Operation::Create { path: path.clone(), data: None, mode: Mode::default() };
+        ensemble.note(0, What::Called { cxid: -8, operation, reply: None });
+        let rewatch = crate::Rewatch { zxid: -1, child: vec![path, String::new(), "}".into()], ..Default::default() };
+        ensemble.note(0, What::Called { cxid: 1, operation: Operation::SetWatches(Box::new(rewatch)), reply: None });
+        let history = ensemble.history(has_log);
+        prop_assert_eq!(read(&mut text(&history).as_bytes()).expect("it was written so"), history);
+    }
+
+    #[test]
+    fn any_other_bytes_are_an_error_and_no_panic(line in ".*", at in 0_usize..40) {
+        let mut ensemble = Ensemble::new(3);
+        for _ in 0..60 {
+            ensemble.noise();
+        }
+        let mut lines: Vec<String> = text(&ensemble.history(true)).lines().map(str::to_owned).collect();
+        lines[at] = line;
+        let _ = read(&mut (lines.join("\n") + "\n").as_bytes());
+    }
+}
+
+#[test]
+fn a_broken_line_is_told_by_its_number() {
+    let broken = |line: &str| read(&mut format!("paddock-history 1\n\n# a word\n{line}\n").as_bytes());
+    assert!(broken("heard 1 2 5 0").is_ok());
+    for line in [
+        "herd 1 2 5 0",
+        "heard 2 1 5 0",
+        "heard 1 2 5",
+        "heard 1 2 5 0 0",
+        "heard 1 x 5 0",
+        "called 1 2 5 0 1 get /a - = ",
+        "called 1 2 5 0 1 get /%2 - = unknown",
+        "called 1 2 5 0 1 multi { multi { ping } } = unknown",
+        "called 1 2 5 0 1 multi { ping = unknown",
+        "called 1 2 5 0 1 get /a - = 7 0 data - 1,2,3",
+        "called 1 2 5 0 1 create /a 3:zz p = unknown",
+        "event 1 2 5 0 7 gone /a",
+        "txn 7 5 1 get",
+    ] {
+        let error = broken(line).expect_err(line);
+        assert_eq!(error.line, 4, "{line}: {error}");
+    }
+    assert_eq!(read(&mut &b"paddock-history 2\n"[..]).expect_err("another version").line, 1);
+    assert_eq!(read(&mut &b"paddock-history 1\nheard 1 2 5 0"[..]).expect_err("a torn end").line, 2);
+}
+
+#[test]
+fn an_empty_log_is_not_the_same_as_none() {
+    for log in [None, Some(Vec::new())] {
+        let heard = Event { from: 1, to: 1, session: -1, server: 0, what: What::Heard };
+        let history = History { events: vec![heard], log };
+        assert_eq!(read(&mut text(&history).as_bytes()).expect("it was written so"), history);
+    }
+}

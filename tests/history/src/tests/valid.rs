@@ -1,0 +1,74 @@
+//! An ensemble that keeps its promises is never accused.
+
+use proptest::prelude::*;
+
+use super::ensemble::{Ensemble, watch_events};
+use crate::check::check;
+
+fn ensemble(seed: u64, steps: usize, loses: bool) -> Ensemble {
+    let mut ensemble = Ensemble::new(seed);
+    ensemble.loses = loses;
+    for _ in 0..steps {
+        ensemble.noise();
+    }
+    ensemble
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn with_the_log_everything_is_settled_and_well(seed in any::<u64>()) {
+        let history = ensemble(seed, 300, true).history(true);
+        let report = check(&history);
+        prop_assert!(report.is_clean(), "{}", report.text(&history));
+    }
+
+    #[test]
+    fn without_the_log_nobody_is_accused(seed in any::<u64>()) {
+        let history = ensemble(seed, 300, true).history(false);
+        let report = check(&history);
+        prop_assert!(report.violations.is_empty(), "{}", report.text(&history));
+    }
+
+    #[test]
+    fn where_no_write_is_lost_everything_is_well_without_the_log(seed in any::<u64>()) {
+        let history = ensemble(seed, 300, false).history(false);
+        let report = check(&history);
+        prop_assert!(report.violations.is_empty(), "{}", report.text(&history));
+    }
+}
+
+#[test]
+fn what_was_lost_is_mostly_settled_without_the_log() {
+    let undecided = (0..200).filter(|seed| check(&ensemble(*seed, 150, true).history(false)).undecided.is_some());
+    let undecided: Vec<u64> = undecided.collect();
+    assert!(undecided.len() <= 20, "of 200: {undecided:?}");
+}
+
+#[test]
+fn the_histories_have_all_that_is_judged() {
+    let ensemble = ensemble(1, 2_000, true);
+    let report = check(&ensemble.history(true));
+    assert!(report.is_clean() && report.writes > 500 && report.unknown > 50, "{report:?}");
+    assert!(watch_events(&ensemble.events).values().sum::<usize>() > 100);
+}
+
+/// `PADDOCK_HISTORY_EVENTS` asks for more.
+#[test]
+fn a_long_history_is_judged_at_once() {
+    let events = std::env::var("PADDOCK_HISTORY_EVENTS").map_or(50_000, |text| text.parse().expect("a number"));
+    let mut ensemble = Ensemble::new(9);
+    ensemble.loses = false;
+    while ensemble.events.len() < events {
+        ensemble.noise();
+    }
+    let history = ensemble.history(true);
+    drop(ensemble);
+    let began = std::time::Instant::now();
+    let report = check(&history);
+    let taken = began.elapsed();
+    eprintln!("{} events in {taken:?}", report.events);
+    assert!(report.is_clean(), "{}", report.text(&history));
+    assert!(taken.as_secs() < 20, "{} events took {taken:?}", report.events);
+}
