@@ -2,13 +2,14 @@
 //!
 //! Read in this order: [`jute`] (bytes), [`records`], [`request`] and [`reply`] (values), [`client`] (one connection),
 //! [`wire`] (one without manners), [`server`] (one process, Paddock or ZooKeeper), [`random`] (seeded choices),
-//! [`installed`] (what `cargo xtask` has put there). The tests themselves are in `tests/`;
-//! the programs that drive other people's clients are in `clients/`.
+//! [`noted`] (a client that notes all it sees, for the judge of histories), [`installed`] (what `cargo xtask` has put
+//! there). The tests themselves are in `tests/`; the programs that drive other people's clients are in `clients/`.
 //!
 //! Nothing here uses the server's own crates: a mistake made on both sides of the wire would otherwise go unseen.
 pub mod client;
 pub mod installed;
 pub mod jute;
+pub mod noted;
 pub mod random;
 pub mod records;
 pub mod reply;

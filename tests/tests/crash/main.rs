@@ -5,12 +5,16 @@
 //! it recovers), every session reattaches, and everything is read back and compared. Every few rounds some sessions do
 //! not come back and their ephemerals must go.
 //!
+//! What every client has seen in all rounds is judged once more at the end, with the log (`paddock_history`).
+//!
 //! `PADDOCK_CRASH_ROUNDS` sets the number of rounds, `PADDOCK_CRASH_SEED` repeats the choices of a run.
+mod logged;
 mod model;
 mod visitors;
 mod writer;
 
-use paddock_tests::client::Client;
+use paddock_history::{History, check, text};
+use paddock_tests::noted::{Clock, Noted};
 use paddock_tests::random::{Random, number_from_env};
 use paddock_tests::records::Stat;
 use paddock_tests::reply::Body;
@@ -33,12 +37,16 @@ const VISITORS: usize = 3;
 const KILLED_AGAIN_ONE_IN: usize = 5;
 const RECOVERY: Duration = Duration::from_millis(60);
 
+/// Snapshots that are kept: with the log between them, so that it can be read once a round.
+const SNAPSHOTS: &str = "20";
+
 /// Short ticks, so that expiry is exact, and snapshots often, so that crashes meet them.
 fn setup() -> Setup {
     Setup::new(Kind::under_test())
         .config("tickTime", "500")
         .config("maxSessionTimeout", "60000")
         .config("snapCount", "1000")
+        .config("autopurge.snapRetainCount", SNAPSHOTS)
 }
 
 #[derive(Debug, Default)]
@@ -53,14 +61,16 @@ fn acknowledged_writes_survive_and_others_are_whole_or_absent() {
     let (mut random, _) = Random::from_env("PADDOCK_CRASH_SEED");
     let rounds = number_from_env("PADDOCK_CRASH_ROUNDS", DEFAULT_ROUNDS);
     let server = setup().start();
+    let clock = Clock::start();
+    let mut history = History::default();
     let mut writers: Vec<Writer> = (0..WRITERS)
-        .map(|number| Writer::new(server.address(), number, random.word()).expect("a new server takes sessions"))
+        .map(|number| Writer::new(server.address(), number, random.word(), clock).expect("a new server takes sessions"))
         .collect();
-    create_shared(&server);
+    create_shared(&server, clock, &mut history);
     let mut totals = Totals::default();
     for round in 1..=rounds {
         let mut visitors: Vec<Visitor> = match round % VISITORS_EVERY {
-            0 => (0..VISITORS).map(|_| Visitor::new(server.address(), &mut random)).collect(),
+            0 => (0..VISITORS).map(|_| Visitor::new(server.address(), &mut random, clock)).collect(),
             _ => Vec::new(),
         };
         let most = if random.one_in(4) { WRITERS } else { ACKNOWLEDGED_MAX };
@@ -73,16 +83,44 @@ fn acknowledged_writes_survive_and_others_are_whole_or_absent() {
             server.kill();
         }
         let spawned = Instant::now();
+        visitors.iter_mut().for_each(Visitor::note_start);
         server.spawn();
         server.wait_until_serving();
-        compare(&server, &mut writers, &mut totals);
+        take_log(&server, &mut history);
+        compare(&server, &mut writers, &mut totals, clock, &mut history);
         if !visitors.is_empty() {
-            visitors::expect_departure(server.address(), &visitors, spawned);
+            history.events.extend(visitors::expect_departure(server.address(), visitors, spawned, clock));
         }
     }
     eprintln!("{rounds} rounds: {totals:?}");
     assert!(totals.acknowledged > 0, "nothing was ever acknowledged");
-    stop_in_peace(server, &mut writers);
+    stop_in_peace(server, &mut writers, &mut history);
+    history.events.extend(writers.into_iter().flat_map(Writer::into_events));
+    judge(&history);
+}
+
+/// Adds to the history what the log has got since the last time. A ZooKeeper's is not read.
+fn take_log(server: &Server, history: &mut History) {
+    if Kind::under_test() == Kind::Paddock {
+        let log = history.log.get_or_insert_default();
+        let last = log.last().map_or(0, |transaction| transaction.zxid);
+        log.extend(logged::transactions(&server.data_dir(), last));
+    }
+}
+
+/// Panics with what is wrong with a history, and keeps it.
+fn judge(history: &History) {
+    let report = check(history);
+    eprintln!("{}", report.text(history).lines().last().unwrap_or_default());
+    // Without a log, where no judgement is always possible, only what is certain counts.
+    if report.violations.is_empty() && (report.is_clean() || history.log.is_none()) {
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("paddock-crash-{}.history", std::process::id()));
+    let mut kept = Vec::new();
+    text::write(history, &mut kept).expect("a vector takes everything");
+    let kept = std::fs::write(&path, kept);
+    panic!("{}kept for `cargo xtask history {}`: {kept:?}", report.text(history), path.display());
 }
 
 /// All writers write; the acknowledgement number `target` kills the server.
@@ -114,8 +152,8 @@ fn write_until_killed(server: &Server, writers: &mut [Writer], visitors: &mut [V
 }
 
 /// Reattaches everybody and compares all that is there with all that was answered.
-fn compare(server: &Server, writers: &mut [Writer], totals: &mut Totals) {
-    let (data, stat) = read_shared(server);
+fn compare(server: &Server, writers: &mut [Writer], totals: &mut Totals, clock: Clock, history: &mut History) {
+    let (data, stat) = read_shared(server, clock, history);
     compare_shared(writers, &data, stat);
     let fates: Vec<Fate> = writers.iter_mut().map(|writer| writer.recover(server.address())).collect();
     let mut zxids = HashSet::new();
@@ -146,26 +184,31 @@ fn compare_shared(writers: &[Writer], data: &[u8], stat: Stat) {
     }
 }
 
-fn create_shared(server: &Server) {
-    let mut client = Client::connect(server.address(), 40_000).expect("a new server takes sessions");
+fn create_shared(server: &Server, clock: Clock, history: &mut History) {
+    let mut client = Noted::connect(server.address(), 40_000, clock).expect("a new server takes sessions");
     let reply = client.call(&Request::create(SHARED, b"", 0)).expect("a new server answers");
     assert_eq!(reply.err, 0, "{SHARED}");
+    history.events.extend(client.into_events());
 }
 
-fn read_shared(server: &Server) -> (Vec<u8>, Stat) {
-    let mut client = Client::connect(server.address(), 40_000).unwrap_or_else(|error| panic!("a reader: {error}"));
-    match client.call(&Request::get_data(SHARED, false)).map(|reply| reply.body) {
+fn read_shared(server: &Server, clock: Clock, history: &mut History) -> (Vec<u8>, Stat) {
+    let mut client =
+        Noted::connect(server.address(), 40_000, clock).unwrap_or_else(|error| panic!("a reader: {error}"));
+    let answer = client.call(&Request::get_data(SHARED, false)).map(|reply| reply.body);
+    history.events.extend(client.into_events());
+    match answer {
         Ok(Body::Data(Some(data), stat)) => (data, stat),
         other => panic!("{SHARED}: {other:?}"),
     }
 }
 
 /// The same comparison after an orderly stop.
-fn stop_in_peace(mut server: Server, writers: &mut [Writer]) {
+fn stop_in_peace(mut server: Server, writers: &mut [Writer], history: &mut History) {
     let status = server.terminate();
     // Java's convention for a process ended by SIGTERM is 143.
     assert!(status.success() || status.code() == Some(143), "SIGTERM: {status}\n{}", server.log_tail());
     server.restart();
+    take_log(&server, history);
     for writer in writers {
         let fate = writer.recover(server.address());
         assert_eq!((fate.executed, fate.lost), (0, 0));

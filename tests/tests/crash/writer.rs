@@ -1,6 +1,8 @@
 //! A client that writes as fast as it is answered, knows what each answer must be, and after a crash compares.
 use crate::model::{Model, Operation, Shown, Zxid, order};
-use paddock_tests::client::{Client, ClientError, Frame};
+use paddock_history::Event;
+use paddock_tests::client::{ClientError, Frame};
+use paddock_tests::noted::{Clock, Noted};
 use paddock_tests::random::Random;
 use paddock_tests::reply::{Body, Reply};
 use paddock_tests::request::Request;
@@ -29,7 +31,7 @@ pub struct SharedSet {
 #[derive(Debug)]
 pub struct Writer {
     pub home: String,
-    client: Client,
+    client: Noted,
     random: Random,
     /// As acknowledged.
     model: Model,
@@ -55,8 +57,8 @@ pub struct Fate {
 
 impl Writer {
     /// Opens a session and creates the writer's own znode.
-    pub fn new(address: SocketAddr, number: usize, seed: u64) -> Result<Writer, ClientError> {
-        let mut client = Client::connect(address, TIMEOUT_MS)?;
+    pub fn new(address: SocketAddr, number: usize, seed: u64, clock: Clock) -> Result<Writer, ClientError> {
+        let mut client = Noted::connect(address, TIMEOUT_MS, clock)?;
         let home = format!("/writer-{number}");
         let reply = client.call(&Request::create2(&home, b"", 0))?;
         assert_eq!(reply.err, 0, "{home}");
@@ -200,8 +202,8 @@ impl Writer {
     /// was executed. Panics where there is none.
     pub fn recover(&mut self, address: SocketAddr) -> Fate {
         let home = self.home.clone();
-        self.client = Client::reattach(address, &self.client.session, self.client.last_zxid)
-            .unwrap_or_else(|error| panic!("{home}: session {:#x}: {error}", self.client.session.id));
+        let session = self.client.session();
+        self.client.reattach(address).unwrap_or_else(|error| panic!("{home}: session {session:#x}: {error}"));
         let shown = self.read().unwrap_or_else(|error| panic!("{home}: {error}"));
         let mut candidate = self.model.clone();
         let mut candidates = vec![candidate.clone()];
@@ -209,7 +211,6 @@ impl Writer {
             candidate.apply(operation, Zxid::Untold(place));
             candidates.push(candidate.clone());
         }
-        let session = self.client.session.id;
         let found = candidates
             .into_iter()
             .enumerate()
@@ -224,6 +225,11 @@ impl Writer {
         let lost = self.outstanding.len() - executed;
         self.outstanding.clear();
         Fate { executed, lost, zxids: zxids.into_values().collect() }
+    }
+
+    /// All that it has seen.
+    pub fn into_events(self) -> Vec<Event> {
+        self.client.into_events()
     }
 
     /// Operations on their way that set the shared znode to this.

@@ -7,10 +7,12 @@
 //! one that SEED draws, and says what that covered.
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
 //! SAMPLES_DIR, such as `zookeeper-server/src/test/resources/data` of ZooKeeper's own source. The clients must be installed.
+//! `cargo xtask history FILE...`: judges histories that were kept as text (`tests/history/src/text.rs`).
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
 
 mod clients;
 mod fuzz;
+mod history;
 mod packages;
 mod step;
 mod suites;
@@ -47,10 +49,11 @@ fn main() -> ExitCode {
         "crashes" => crashes_as_told(),
         "elections" => elections_as_told(),
         "conversions" => conversions_as_told(),
+        "history" => history::judge(std::env::args_os().skip(2)),
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
-                 elections [COUNT [SEED]] | conversions [SAMPLES_DIR]"
+                 elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | history FILE..."
             );
             return ExitCode::from(2);
         }

@@ -380,7 +380,19 @@ impl Ensemble {
         if self.random.one_in(2) { top } else { format!("{top}/m{}", self.random.below(NAMES)) }
     }
 
+    /// A child of what is drawn, if it has any; with so many it is the more likely to be deleted.
+    fn child(&mut self) -> Option<String> {
+        let above = if self.random.one_in(3) { "/".to_owned() } else { format!("/n{}", self.random.below(NAMES)) };
+        let listed = self.leader.read(&Operation::GetChildren { path: above.clone(), is_watched: false });
+        let Body::Names(names, _) = listed.body else { return None };
+        let name = &names[self.random.below(names.len().max(1)).min(names.len().checked_sub(1)?)];
+        (names.len() > 10 + self.random.below(20)).then(|| format!("{}/{name}", above.trim_end_matches('/')))
+    }
+
     fn one_write(&mut self) -> Operation {
+        if let Some(path) = self.child() {
+            return Operation::Delete { path, version: -1 };
+        }
         let (path, data) = (self.path(), self.data());
         let version = if self.random.one_in(4) { self.random.below(3) as i32 } else { -1 };
         match self.random.below(10) {
