@@ -76,3 +76,25 @@ fn an_empty_log_is_not_the_same_as_none() {
         assert_eq!(read(&mut text(&history).as_bytes()).expect("it was written so"), history);
     }
 }
+
+#[test]
+fn a_violation_is_told_in_words() {
+    let lines = "paddock-history 1\n\
+        connected 1000000 2000000 a 1 new 4000\n\
+        called 3000000 4000000 a 1 1 create /a 3:ff p = 2 0 pathstat /a 2,2,2,0,0,0,0,3,0\n\
+        called 5000000 5000000 a 1 2 create /b 3:ff p = 3 0 path /b\n\
+        connected 5000000 6000000 b 2 new 4000\n\
+        called 6000000 7000000 b 2 1 exists /a - = 3 -101 -\n";
+    let history = read(&mut lines.as_bytes()).expect("it is a history");
+    let report = crate::check::check(&history);
+    assert_eq!(
+        report.text(&history),
+        "L: a read does not show the state at its zxid\n  \
+         /a: error -101 (no node) was answered; the model says success\n  \
+         at 0.003000 s to 0.004000 s, session 0xa on server 1: request 1, create /a with 3 bytes #ff, was answered with zxid \
+         0x2: path /a, czxid 0x2 mzxid 0x2 pzxid 0x2 version 0 cversion 0 aversion 0 ephemeralOwner 0x0 dataLength 3 \
+         numChildren 0\n  \
+         at 0.006000 s to 0.007000 s, session 0xb on server 2: request 1, exists /a, was answered with zxid 0x3: error -101\n\
+         5 events, 2 writes with a zxid, 0 without a reply: see above\n"
+    );
+}
