@@ -31,7 +31,7 @@ pub fn check(events: &[Event], expiries: &[Expiry]) -> Option<Violation> {
         let hearing = hearings.get(&session)?;
         let count = hearing.heard.partition_point(|(heard, _)| *heard <= told);
         let (heard, witness) = *hearing.heard[..count].last()?;
-        (heard + hearing.timeout > told).then(|| (told - heard, hearing.timeout, witness))
+        (heard.saturating_add(hearing.timeout) > told).then(|| (told - heard, hearing.timeout, witness))
     };
     let sentence = |session: i64, (age, timeout, _): (u64, u64, usize)| {
         let ms = |nanoseconds: u64| nanoseconds / 1_000_000;

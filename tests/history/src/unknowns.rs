@@ -321,6 +321,6 @@ fn free(known: HashSet<i64>, read: impl Iterator<Item = i64>) -> Vec<i64> {
         let last = last_of_epoch.entry(zxid >> 32).or_default();
         *last = zxid.max(*last);
     }
-    let of_epoch = |(epoch, last): (&i64, &i64)| (epoch << 32 | 1)..=(last + BEHIND_EPOCH);
+    let of_epoch = |(epoch, last): (&i64, &i64)| (epoch << 32 | 1)..=last.saturating_add(BEHIND_EPOCH);
     last_of_epoch.iter().flat_map(of_epoch).filter(|zxid| !known.contains(zxid)).take(FREE_MAX).collect()
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::ensemble::Ensemble;
+use crate::check::check;
 use crate::history::{Event, History, What};
 use crate::operation::{Mode, Operation};
 use crate::text::{read, write};
@@ -28,6 +29,27 @@ proptest! {
         ensemble.note(0, What::Called { cxid: 1, operation: Operation::SetWatches(Box::new(rewatch)), reply: None });
         let history = ensemble.history(has_log);
         prop_assert_eq!(read(&mut text(&history).as_bytes()).expect("it was written so"), history);
+    }
+
+    #[test]
+    fn whatever_can_be_read_can_be_judged(
+        seed in any::<u64>(),
+        has_log in any::<bool>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), "[0-9a-f,/-]"), 1..6),
+    ) {
+        let mut ensemble = Ensemble::new(seed);
+        for _ in 0..60 {
+            ensemble.noise();
+        }
+        let mut text = text(&ensemble.history(has_log)).into_bytes();
+        for (at, edit) in edits {
+            let at = at.index(text.len());
+            text[at] = edit.as_bytes()[0];
+        }
+        if let Ok(history) = read(&mut &text[..]) {
+            let report = check(&history);
+            prop_assert!(!report.text(&history).is_empty());
+        }
     }
 
     #[test]
@@ -86,7 +108,7 @@ fn a_violation_is_told_in_words() {
         connected 5000000 6000000 b 2 new 4000\n\
         called 6000000 7000000 b 2 1 exists /a - = 3 -101 -\n";
     let history = read(&mut lines.as_bytes()).expect("it is a history");
-    let report = crate::check::check(&history);
+    let report = check(&history);
     assert_eq!(
         report.text(&history),
         "L: a read does not show the state at its zxid\n  \
