@@ -7,6 +7,7 @@ use paddock_net::peer::message::BadMessage;
 use paddock_net::peer::packet::BadPacket;
 use paddock_net::peer::packet_type::PacketType;
 
+use super::link::Awaited;
 use super::supply::Unsupplied;
 
 #[derive(Debug)]
@@ -19,8 +20,8 @@ pub enum Closing {
     BadMessage(BadMessage),
     /// Its first packet is another one than who it is.
     NotIntroduced(PacketType),
-    /// It has not said who it is in time.
-    Silent,
+    /// It has not done in time what it was waited for.
+    Late(Awaited),
     /// There are too many that have not said who they are, or are in no configuration.
     TooManyStrangers,
     /// It reads so slowly that what it is sent next is forgotten.
@@ -53,9 +54,14 @@ impl fmt::Display for Closing {
             Closing::NotIntroduced(packet_type) => {
                 write!(f, "its first packet is {packet_type}; only servers of the ensemble should reach this port")
             }
-            Closing::Silent => {
-                f.write_str("it has not said which server it is; only servers of the ensemble should reach this port")
-            }
+            Closing::Late(awaited) => f.write_str(match awaited {
+                Awaited::Introduction => {
+                    "it has not said which server it is; only servers of the ensemble should reach this port"
+                }
+                Awaited::State => "nothing more came of the state that it was sending; is initLimit long enough?",
+                Awaited::Taking => "it takes nothing of what it lacks; is its disk slow, or initLimit too short?",
+                Awaited::Farewell => "this server stops, and it has not taken all that was for it",
+            }),
             Closing::TooManyStrangers => f.write_str("there are too many servers that are in no configuration"),
             Closing::Behind | Closing::Full => f.write_str(
                 "it reads too slowly; it is brought what it lacks when it is back. Is its network or disk slow?",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use paddock_consensus::config::Configs;
 use paddock_consensus::input::Link;
+use paddock_consensus::settings::Ms;
 
 use super::link::{LinkEnd, Side};
 use super::links::StreamId;
@@ -39,6 +40,13 @@ impl Ends {
         Link(self.last_link)
     }
 
+    /// A link has no number any more, and is kept until what waits for it has gone out, or until the deadline.
+    pub fn bid_farewell(&mut self, link: Link, deadline: Ms) {
+        if let Some(end) = self.by_link.remove(&link).and_then(|stream| self.by_stream.get_mut(&stream)) {
+            end.bid_farewell(deadline);
+        }
+    }
+
     pub fn remove(&mut self, stream: StreamId) -> Option<LinkEnd> {
         let end = self.by_stream.remove(&stream)?;
         if let Some(link) = end.link {
@@ -70,7 +78,7 @@ impl Ends {
 
     /// The link to this server's leader.
     pub fn master_mut(&mut self) -> Option<&mut LinkEnd> {
-        self.by_stream.values_mut().find(|end| end.side != Side::Master)
+        self.by_stream.values_mut().find(|end| end.side != Side::Master && end.link.is_some())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &LinkEnd> {

@@ -33,6 +33,19 @@ pub enum Side {
     Learner { leader: ServerId },
 }
 
+/// What a link is closed for when it has not done it in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Awaited {
+    /// To say who it is.
+    Introduction,
+    /// To send more of a state.
+    State,
+    /// To take more of what it lacks.
+    Taking,
+    /// To take what was sent before this server stopped.
+    Farewell,
+}
+
 /// What comes next on a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Next {
@@ -59,8 +72,8 @@ pub struct LinkEnd {
     pub server: Option<ServerId>,
     /// Of a learner: what it is.
     pub peer_type: PeerType,
-    /// The first packet must have come by then.
-    pub deadline: Option<Ms>,
+    /// What it is waited for until then.
+    pub awaited: Option<(Awaited, Ms)>,
     /// The zxid of the last PING that has come.
     pub pinged: Zxid,
     pub outgoing: Outgoing,
@@ -73,8 +86,8 @@ pub struct LinkEnd {
     given: usize,
     /// Whether what comes is a state.
     brings_state: bool,
-    /// Whether nothing of the state may be given out for now.
-    state_is_paused: bool,
+    /// Whether nothing is given out for now.
+    is_paused: bool,
     /// Whether there may be something to read.
     is_readable: bool,
     /// Reads that are left in this turn.
@@ -91,7 +104,7 @@ impl LinkEnd {
             from,
             server: None,
             peer_type: PeerType::Participant,
-            deadline: None,
+            awaited: None,
             pinged: Zxid::ZERO,
             outgoing: Outgoing::default(),
             supply: Supply::default(),
@@ -100,7 +113,7 @@ impl LinkEnd {
             data_max,
             given: 0,
             brings_state: false,
-            state_is_paused: false,
+            is_paused: false,
             is_readable: true,
             reads_left: PEER_READS,
         }
@@ -116,7 +129,7 @@ impl LinkEnd {
 
     /// Whether it was not read to its end, because the turn has.
     pub fn has_more(&self) -> bool {
-        self.is_readable && !self.state_is_paused
+        self.is_readable && !self.is_paused
     }
 
     /// What was given out is given out again.
@@ -137,15 +150,45 @@ impl LinkEnd {
         self.brings_state
     }
 
-    /// What comes is a state from here on.
-    pub fn begin_state(&mut self) {
+    /// What comes is a state from here on, and more of it has to come until the deadline.
+    pub fn begin_state(&mut self, deadline: Ms) {
         self.take_given();
         self.brings_state = true;
+        self.awaited = Some((Awaited::State, deadline));
     }
 
-    /// No more of the state is given out, or it is again. The stream is not read meanwhile.
-    pub fn pause_state(&mut self, is_paused: bool) {
-        self.state_is_paused = is_paused && self.brings_state;
+    /// Nothing is given out any more, or it is again; the stream is not read meanwhile.
+    pub fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
+    /// Nothing that comes matters any more. What waits goes out until the deadline.
+    pub fn bid_farewell(&mut self, deadline: Ms) {
+        (self.link, self.is_paused) = (None, true);
+        self.awaited = Some((Awaited::Farewell, deadline));
+        self.outgoing.end_here();
+    }
+
+    /// Whether it is only kept until what waits has gone out.
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.awaited, Some((Awaited::Farewell, _)))
+    }
+
+    /// Something has been done that was awaited, and more of it has to be until the deadline.
+    pub fn prolong(&mut self, done: Awaited, deadline: Ms) {
+        self.awaited = self.awaited.map(|(awaited, until)| (awaited, if awaited == done { deadline } else { until }));
+    }
+
+    /// As long as something waits for a learner that is being brought what it lacks, it has to take some of it until the
+    /// deadline.
+    pub fn await_taking(&mut self, has_taken: bool, deadline: Ms) {
+        let must_take = self.supply.is_bringing() && self.outgoing.waiting() > 0;
+        match self.awaited {
+            None if must_take => self.awaited = Some((Awaited::Taking, deadline)),
+            Some((Awaited::Taking, _)) if !must_take => self.awaited = None,
+            _ if has_taken => self.prolong(Awaited::Taking, deadline),
+            _ => {}
+        }
     }
 
     /// The state has ended, so many bytes before the end of what was given out last: these are packets.
@@ -156,14 +199,15 @@ impl LinkEnd {
         assert!(self.brings_state && behind <= self.given, "a state ends within what was given of it");
         self.given -= behind;
         self.take_given();
-        (self.brings_state, self.state_is_paused) = (false, false);
+        (self.brings_state, self.awaited) = (false, None);
     }
 
-    /// Reads until something can be given out, as far as the turn allows. What was given out before is taken.
-    pub fn read(&mut self, links: &mut dyn Links, buffer: &mut [u8; PEER_READ_BYTES]) -> Next {
+    /// Reads until something can be given out, as far as the turn allows. What was given out before is taken. `deadline` is
+    /// when more of a state has to come, where some comes now.
+    pub fn read(&mut self, links: &mut dyn Links, buffer: &mut [u8; PEER_READ_BYTES], deadline: Ms) -> Next {
         self.take_given();
         loop {
-            if self.state_is_paused {
+            if self.is_paused {
                 return Next::Nothing;
             }
             match self.look() {
@@ -175,7 +219,10 @@ impl LinkEnd {
             let room = self.incoming.room().min(PEER_READ_BYTES);
             self.reads_left -= 1;
             match links.read(self.stream, &mut buffer[..room]) {
-                Read::Bytes(count) => self.incoming.extend(&buffer[..count]),
+                Read::Bytes(count) => {
+                    self.incoming.extend(&buffer[..count]);
+                    self.prolong(Awaited::State, deadline);
+                }
                 Read::Nothing => self.is_readable = false,
                 Read::Ended => return Next::Ended,
             }

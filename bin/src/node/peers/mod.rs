@@ -6,8 +6,8 @@
 //! links ──────┤                                ├── Peers ── arrivals ──► core, replica
 //! (streams)   └─ quorum_port: links ───────────┘       ◄── outputs ───
 //!                   │ link: incoming packets
-//!                   │ outgoing: what one is sent ◄── broadcast: what all are sent (feed)
-//!                   └ supply: what one lacks     ◄── window, historian (log), spool (whole state)
+//!                   │ outgoing: what one is sent ◄──┬─ broadcast: what all are sent (feed)
+//!                   └ supply: what one lacks     ◄──┴─ window, historian (log), spool (whole state): supplies
 //! ```
 //!
 //! A turn is [`begin_turn`](Peers::begin_turn), [`next`](Peers::next) until there is nothing, what that led to, and
@@ -42,13 +42,14 @@ mod ring;
 pub mod simulated;
 pub mod spool;
 mod strangers;
+mod supplies;
 mod supply;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::arrival::Arrival;
-pub use self::quorum_port::Records;
+pub use self::supplies::Records;
 
 use paddock_consensus::Output;
 use paddock_consensus::Zxid;
@@ -89,12 +90,12 @@ impl Peers {
     /// Takes in what has happened, and ends what has taken too long.
     pub fn begin_turn(&mut self, now: Ms) {
         self.election.begin_turn();
-        self.quorum.begin_turn(&mut *self.links);
+        self.quorum.begin_turn(&mut *self.links, now);
         while let Some(event) = self.links.poll() {
             self.on_event(event, now);
         }
         self.election.on_time(&self.configs, &mut *self.links, now);
-        self.quorum.on_time(&mut *self.links, now);
+        self.quorum.on_time(&mut *self.links);
     }
 
     /// What has come next, one after the other. What was given out before is taken.
@@ -125,6 +126,11 @@ impl Peers {
         self.election.has_more() || self.quorum.has_more()
     }
 
+    /// Whether links that are closed because this server stops have not taken everything yet. They are given a second.
+    pub fn has_farewells(&self) -> bool {
+        self.quorum.has_farewells()
+    }
+
     /// Performs what concerns connections, and gives back what concerns others, perhaps as well: a commit, the begin of a
     /// state, the end of a role, a change of the configuration. An answer to PING is given back too: it needs the sessions
     /// that were heard, and [`pong`](Peers::pong) sends it.
@@ -139,7 +145,7 @@ impl Peers {
                 links.listen(Port::Quorum, is_open);
                 self.quorum.lead(is_open);
             }
-            Output::Connect(leader) => self.quorum.connect(leader, &self.configs, links, now),
+            Output::Connect(leader) => self.quorum.connect(leader, &self.configs, links),
             Output::Send(_, Message::Pong) => return Some(output),
             Output::Send(link, message) => self.quorum.send(link, &message, &[], records, links),
             Output::Close(link, reason) => self.quorum.close_link(link, reason, links),
@@ -194,9 +200,10 @@ impl Peers {
         self.quorum.answer_sync(link, &mut *self.links);
     }
 
-    /// Whoever takes in the state that the leader sends has no room for more of it for now, or has again.
-    pub fn pause_state(&mut self, is_paused: bool) {
-        self.quorum.pause_state(is_paused);
+    /// Nothing of the leader is given out for now, or it is again: its history is being cut, or the state that it sends is not
+    /// taken in as fast as it comes. Nothing of it is read meanwhile.
+    pub fn pause(&mut self, is_paused: bool) {
+        self.quorum.pause(is_paused);
     }
 
     /// The state that the leader sends has ended, so many bytes before the end of what was given out of it last. These are
@@ -218,7 +225,7 @@ impl Peers {
                 return self.election.accept(*stream, from.clone(), &self.configs, links, now);
             }
             StreamEvent::Accepted { port: Port::Quorum, stream, from } => {
-                return self.quorum.accept(*stream, from.clone(), &self.configs, links, now);
+                return self.quorum.accept(*stream, from.clone(), &self.configs, links);
             }
             StreamEvent::Connected(stream)
             | StreamEvent::Refused(stream)

@@ -37,6 +37,8 @@ pub struct Outgoing {
     batches: VecDeque<Zxid>,
     /// The last transaction that was in a batch.
     batched: Zxid,
+    /// Whether nothing comes after what waits, so that nothing is waited for.
+    is_last: bool,
 }
 
 /// Bytes of its own up to a place go at an offset of the feed.
@@ -84,6 +86,11 @@ impl Outgoing {
         self.target = feed.end();
         self.batched = feed.proposed();
         self.uncounted = self.end();
+    }
+
+    /// Nothing comes after what waits: all of it goes as soon as it is taken.
+    pub fn end_here(&mut self) {
+        self.is_last = true;
     }
 
     /// The offset of what is sent next of the feed; `None` if the link is not sent it.
@@ -136,7 +143,7 @@ impl Outgoing {
     /// Decides how much of the feed goes now.
     fn set_target(&mut self, feed: &Feed) {
         let Some(cursor) = self.cursor else { return };
-        let must_go = cursor < feed.urgent() || self.waiting() > 0;
+        let must_go = self.is_last || cursor < feed.urgent() || self.waiting() > 0;
         if !must_go && self.batches.len() >= BATCHES_MAX {
             return;
         }
@@ -293,6 +300,8 @@ mod tests {
         outgoing.acknowledge(Zxid(3));
         assert_eq!(turn(&mut feed, &mut outgoing, 10..=10), [10]);
         assert_eq!(turn(&mut feed, &mut outgoing, 11..=11), [0; 0], "4 to 9 are one batch");
+        outgoing.end_here();
+        assert_eq!(turn(&mut feed, &mut outgoing, 12..=12), [11, 12], "nothing comes that they could go with");
     }
 
     #[test]

@@ -15,7 +15,6 @@ use paddock_consensus::plan::Plan;
 use paddock_consensus::settings::{Features, Ms};
 use paddock_consensus::{Input, ServerId, Zxid};
 use paddock_engine::acl::Id;
-use paddock_engine::log::Log;
 use paddock_net::peer::activation::Activation;
 use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::message::{BadMessage, LearnerPacket, MasterPacket, Sender};
@@ -26,23 +25,20 @@ use paddock_net::peer::touches::Touch;
 
 use super::addresses::addresses;
 use super::arrival::Arrival;
-use super::broadcast::Broadcast;
 use super::closing::Closing;
 use super::config_text::read_config;
 use super::ends::Ends;
 use super::historian::Historian;
-use super::link::{LinkEnd, Next, PEER_READ_BYTES, Side};
+use super::link::{Awaited, LinkEnd, Next, PEER_READ_BYTES, Side};
 use super::links::{Links, Port, StreamEvent, StreamId};
-use super::outgoing::Sent;
 use super::spool::Spooler;
-use super::supply::{Step, Store, Unsupplied};
+use super::supplies::{Records, Served, Supplies};
 use crate::node::replica::window::Window;
 
 /// Bytes that wait to be sent on all links together, at most. The link with most of them is closed.
 pub const LINKS_OUT_BYTES: usize = 512 << 20;
-/// How often one link is supplied and sent in a turn.
-const SUPPLIES: usize = 8;
-
+/// How long a link is kept for what waits to be sent when this server stops.
+const FAREWELL: Ms = Ms(1000);
 /// What an operator sets of it.
 #[derive(Clone, Copy, Debug)]
 pub struct QuorumSettings {
@@ -54,13 +50,8 @@ pub struct QuorumSettings {
     pub attempt: Ms,
     /// How long whoever has connected may take to say who it is.
     pub introduction: Ms,
-}
-
-/// What this server has of the transactions.
-#[derive(Clone, Copy)]
-pub struct Records<'a> {
-    pub window: &'a Window,
-    pub log: &'a Log,
+    /// How long a whole state or a history may stand still that is brought: initLimit.
+    pub standstill: Ms,
 }
 
 pub struct QuorumPort {
@@ -68,13 +59,7 @@ pub struct QuorumPort {
     ends: Ends,
     /// The connection to the leader that is being tried.
     attempt: Option<Attempt>,
-    broadcast: Broadcast,
-    /// Whether this server's learners are told what is committed.
-    is_leading: bool,
-    /// What was committed last in this reign.
-    committed: Option<Zxid>,
-    historian: Historian,
-    spooler: Spooler,
+    supplies: Supplies,
     told: VecDeque<Input<'static>>,
     /// The stream that is read now, or a later one: those before have been in this turn.
     reading: StreamId,
@@ -84,8 +69,8 @@ pub struct QuorumPort {
     config: Option<Arc<Config>>,
     /// Where streams are read to.
     buffer: Box<[u8; PEER_READ_BYTES]>,
-    /// Whether a link could be supplied further in the same turn.
-    has_more_supply: bool,
+    /// The moment of the turn.
+    now: Ms,
 }
 
 #[derive(Debug)]
@@ -101,26 +86,22 @@ impl QuorumPort {
             settings,
             ends: Ends::default(),
             attempt: None,
-            broadcast: Broadcast::new(),
-            is_leading: false,
-            committed: None,
-            historian,
-            spooler,
+            supplies: Supplies::new(historian, spooler),
             told: VecDeque::new(),
             reading: StreamId(0),
             given: None,
             config: None,
             buffer: vec![0; PEER_READ_BYTES].try_into().expect("it is as long as that"),
-            has_more_supply: false,
+            now: Ms::default(),
         }
     }
 
     pub fn historian(&mut self) -> &mut Historian {
-        &mut self.historian
+        self.supplies.historian()
     }
 
     pub fn spooler(&mut self) -> &mut Spooler {
-        &mut self.spooler
+        self.supplies.spooler()
     }
 
     /// The link that was given its number last.
@@ -130,17 +111,17 @@ impl QuorumPort {
     }
 
     /// One attempt to connect to a leader. One that is under way is given up.
-    pub fn connect(&mut self, leader: ServerId, configs: &Configs, links: &mut dyn Links, now: Ms) {
+    pub fn connect(&mut self, leader: ServerId, configs: &Configs, links: &mut dyn Links) {
         if let Some(former) = self.attempt.take() {
             links.close(former.stream);
         }
         let stream = links.connect(&addresses(configs, leader, Port::Quorum));
-        self.attempt = Some(Attempt { stream, leader, deadline: now.after(self.settings.attempt) });
+        self.attempt = Some(Attempt { stream, leader, deadline: self.now.after(self.settings.attempt) });
     }
 
     /// This server leads from here on, or does not.
     pub fn lead(&mut self, is_leading: bool) {
-        self.is_leading = is_leading;
+        self.supplies.lead(is_leading);
     }
 
     /// Every link ends, and so does a reign.
@@ -153,9 +134,7 @@ impl QuorumPort {
             links.close(attempt.stream);
         }
         self.told.clear();
-        self.broadcast = Broadcast::new();
-        (self.is_leading, self.committed) = (false, None);
-        self.spooler.clear();
+        self.supplies.end_reign();
     }
 
     /// Whether the stream is one of this port.
@@ -164,9 +143,9 @@ impl QuorumPort {
     }
 
     /// Somebody has connected.
-    pub fn accept(&mut self, stream: StreamId, from: Box<str>, configs: &Configs, links: &mut dyn Links, now: Ms) {
+    pub fn accept(&mut self, stream: StreamId, from: Box<str>, configs: &Configs, links: &mut dyn Links) {
         let mut end = LinkEnd::new(stream, Side::Master, from, self.settings.data_max);
-        end.deadline = Some(now.after(self.settings.introduction));
+        end.awaited = Some((Awaited::Introduction, self.now.after(self.settings.introduction)));
         self.ends.insert(end);
         self.bound_strangers(configs, links);
     }
@@ -191,36 +170,30 @@ impl QuorumPort {
     }
 
     /// A turn begins: links are read again, and what was read for them from the disk is taken in.
-    pub fn begin_turn(&mut self, links: &mut dyn Links) {
+    pub fn begin_turn(&mut self, links: &mut dyn Links, now: Ms) {
+        self.now = now;
         self.ends.iter_mut().for_each(LinkEnd::begin_turn);
-        (self.reading, self.has_more_supply) = (StreamId(0), false);
-        self.spooler.poll();
-        while let Some((link, read)) = self.historian.take() {
-            let Some(end) = self.ends.of_mut(link) else { continue };
-            match read {
-                Ok(piece) => {
-                    let feed = self.broadcast.feed(end.peer_type);
-                    end.supply.take_in(piece, feed, &mut end.outgoing);
-                }
-                Err(unread) => {
-                    let stream = end.stream;
-                    self.lose(stream, &Closing::Unsupplied(Unsupplied::Unread(unread)), links);
-                }
-            }
+        self.reading = StreamId(0);
+        for (stream, why) in self.supplies.begin_turn(&mut self.ends) {
+            self.lose(stream, &Closing::Unsupplied(why), links);
         }
     }
 
     /// When [`on_time`](QuorumPort::on_time) has something to do.
     pub fn deadline(&self) -> Option<Ms> {
-        let introductions = self.ends.iter().filter_map(|end| end.deadline);
-        introductions.chain(self.attempt.as_ref().map(|attempt| attempt.deadline)).min()
+        let awaited = self.ends.iter().filter_map(|end| end.awaited).map(|(_, deadline)| deadline);
+        awaited.chain(self.attempt.as_ref().map(|attempt| attempt.deadline)).min()
     }
 
     /// Ends what has taken too long.
-    pub fn on_time(&mut self, links: &mut dyn Links, now: Ms) {
-        let is_late = |end: &LinkEnd| end.deadline.is_some_and(|deadline| deadline <= now);
-        let late: Vec<StreamId> = self.ends.iter().filter(|end| is_late(end)).map(|end| end.stream).collect();
-        late.into_iter().for_each(|stream| self.lose(stream, &Closing::Silent, links));
+    pub fn on_time(&mut self, links: &mut dyn Links) {
+        let now = self.now;
+        let late = |end: &LinkEnd| {
+            let (awaited, _) = end.awaited.filter(|(_, deadline)| *deadline <= now)?;
+            Some((end.stream, awaited))
+        };
+        let late: Vec<(StreamId, Awaited)> = self.ends.iter().filter_map(late).collect();
+        late.into_iter().for_each(|(stream, awaited)| self.lose(stream, &Closing::Late(awaited), links));
         if let Some(attempt) = self.attempt.take_if(|attempt| attempt.deadline <= now) {
             links.close(attempt.stream);
             self.told.push_back(Input::MasterRefused);
@@ -229,7 +202,7 @@ impl QuorumPort {
 
     /// Whether there is something left that the turn had no room for.
     pub fn has_more(&self) -> bool {
-        !self.told.is_empty() || self.has_more_supply || self.ends.iter().any(LinkEnd::has_more)
+        !self.told.is_empty() || self.supplies.has_more() || self.ends.iter().any(LinkEnd::has_more)
     }
 
     /// What comes next. The packet that was given out before is taken.
@@ -271,13 +244,16 @@ impl QuorumPort {
 
     /// What comes on the link to the leader is a state from here on.
     pub fn begin_state(&mut self) {
-        self.ends.master_mut().expect("only a leader's link brings a state").begin_state();
+        let deadline = self.now.after(self.settings.standstill);
+        self.ends.master_mut().expect("only a leader's link brings a state").begin_state(deadline);
     }
 
-    /// No more of the state is given out for now, or it is again. Nothing of it is read meanwhile.
-    pub fn pause_state(&mut self, is_paused: bool) {
+    /// Nothing of the leader is given out for now, or it is again. Nothing of it is read meanwhile.
+    pub fn pause(&mut self, is_paused: bool) {
+        let deadline = self.now.after(self.settings.standstill);
         if let Some(end) = self.ends.master_mut() {
-            end.pause_state(is_paused);
+            end.pause(is_paused);
+            end.prolong(Awaited::State, deadline);
         }
     }
 
@@ -334,16 +310,14 @@ impl QuorumPort {
     /// Begins to bring a learner what the plan says.
     pub fn synchronise(&mut self, link: Link, plan: Plan) {
         if let Some(end) = self.ends.of_mut(link) {
-            end.supply.begin(plan, self.broadcast.feed(end.peer_type), &mut end.outgoing);
+            self.supplies.synchronise(end, plan);
         }
     }
 
     /// Brings a learner what is left of the history in this moment; it is sent what all are from here on.
     pub fn join(&mut self, link: Link, records: Records<'_>, links: &mut dyn Links) {
         let Some(end) = self.ends.of_mut(link) else { return };
-        let store = store(records, &self.historian, &self.spooler, self.committed);
-        let feed = self.broadcast.feed(end.peer_type);
-        if let Err(why) = end.supply.join(&store, end.peer_type, feed, &mut end.outgoing) {
+        if let Err(why) = self.supplies.join(end, records) {
             let stream = end.stream;
             self.lose(stream, &Closing::Unsupplied(why), links);
         }
@@ -351,92 +325,61 @@ impl QuorumPort {
 
     /// A leader has proposed the next transaction.
     pub fn propose(&mut self, zxid: Zxid, txn: &[u8]) {
-        // What a reign began with is committed when it proposes.
-        self.committed.get_or_insert(Zxid(zxid.0 - 1));
-        self.broadcast.propose(zxid, txn);
-        self.spooler.note_growth(txn.len() as u64);
+        self.supplies.propose(zxid, txn);
     }
 
     /// Transaction `zxid` is committed with a change of the configuration that names this leader.
     pub fn activate(&mut self, zxid: Zxid, leader: ServerId) {
-        self.broadcast.activate(zxid, leader);
+        self.supplies.activate(zxid, leader);
     }
 
     /// Everything up to this transaction is committed. Nothing of it may have left the window that was not committed before.
     pub fn commit(&mut self, zxid: Zxid, window: &Window) {
-        if self.is_leading {
-            let has_observers = self.ends.iter().any(|end| end.peer_type == PeerType::Observer);
-            self.broadcast.commit(zxid, window, has_observers);
-            self.committed = Some(zxid);
-        }
+        self.supplies.commit(zxid, window, &self.ends);
     }
 
     /// Whether a version is to be given to the [spooler](QuorumPort::spooler).
     pub fn needs_state(&self) -> bool {
-        let is_awaited = self.ends.iter().any(|end| end.supply.awaits_state());
-        is_awaited && self.spooler.is_idle() && self.spooler.spool().is_none()
+        self.supplies.needs_state(&self.ends)
     }
 
     /// Sends what there is to be sent, as far as it is taken.
     pub fn end_turn(&mut self, records: Records<'_>, links: &mut dyn Links) {
-        let streams: Vec<StreamId> = self.ends.iter().map(|end| end.stream).collect();
-        for stream in streams {
-            if let Err(closing) = self.serve(stream, records, links) {
-                self.lose(stream, &closing, links);
+        let deadline = self.now.after(self.settings.standstill);
+        let mut lost = Vec::new();
+        for end in self.ends.iter_mut() {
+            match self.supplies.serve(end, records, links, deadline) {
+                Ok(Served::Nothing) => {}
+                Ok(Served::CaughtUp(link)) => self.told.push_back(Input::CaughtUp { link }),
+                Err(closing) => lost.push((end.stream, closing)),
             }
         }
-        let offset = |peer_type| {
-            let of_kind = self.ends.iter().filter(|end| end.peer_type == peer_type);
-            of_kind.filter_map(|end| end.outgoing.cursor()).min().unwrap_or(u64::MAX)
-        };
-        let (participants, observers) = (offset(PeerType::Participant), offset(PeerType::Observer));
-        self.broadcast.forget_before(participants, observers);
+        lost.into_iter().for_each(|(stream, closing)| self.lose(stream, &closing, links));
+        self.supplies.end_turn(&self.ends);
         self.bound_output(links);
     }
 
     /// Ends a link. The core knows.
     pub fn close_link(&mut self, link: Link, reason: Reason, links: &mut dyn Links) {
-        if let Some(stream) = self.ends.stream_of(link) {
+        if reason == Reason::Stopped {
+            self.ends.bid_farewell(link, self.now.after(FAREWELL));
+        } else if let Some(stream) = self.ends.stream_of(link) {
             self.close(stream, &Closing::Decided(reason), links);
         }
     }
 
-    /// Supplies one link, and sends what it has.
-    fn serve(&mut self, stream: StreamId, records: Records<'_>, links: &mut dyn Links) -> Result<(), Closing> {
-        let Some(end) = self.ends.at_mut(stream) else { return Ok(()) };
-        let Some(link) = end.link else { return Ok(()) };
-        let store = store(records, &self.historian, &self.spooler, self.committed);
-        let feed = self.broadcast.feed(end.peer_type);
-        for _ in 0..SUPPLIES {
-            let step = end.supply.go_on(link, &store, feed, &mut end.outgoing).map_err(Closing::Unsupplied)?;
-            if step == Step::CaughtUp {
-                self.told.push_back(Input::CaughtUp { link });
-            }
-            if end.is_blocked {
-                return if end.outgoing.is_behind(feed) { Err(Closing::Behind) } else { Ok(()) };
-            }
-            let had_waiting = end.outgoing.waiting();
-            match end.outgoing.send(feed, |bytes| links.write(stream, bytes)) {
-                Sent::All if had_waiting == 0 => return Ok(()),
-                Sent::All => {}
-                Sent::Blocked => {
-                    end.is_blocked = true;
-                    return Ok(());
-                }
-                Sent::Ended => return Err(Closing::Ended),
-                Sent::Behind => return Err(Closing::Behind),
-            }
-        }
-        self.has_more_supply = true;
-        Ok(())
+    /// Whether links are only kept until what waits for them has gone out.
+    pub fn has_farewells(&self) -> bool {
+        self.ends.iter().any(LinkEnd::is_leaving)
     }
 
     /// Goes from link to link until something has come.
     fn read_one(&mut self, links: &mut dyn Links) -> Option<(StreamId, Next)> {
+        let deadline = self.now.after(self.settings.standstill);
         loop {
             let end = self.ends.from_mut(self.reading)?;
             self.reading = end.stream;
-            match end.read(links, &mut self.buffer) {
+            match end.read(links, &mut self.buffer, deadline) {
                 Next::Nothing => self.reading = StreamId(end.stream.0 + 1),
                 next => return Some((end.stream, next)),
             }
@@ -474,7 +417,7 @@ impl QuorumPort {
     fn introduce(&mut self, stream: StreamId, peer_type: PeerType, server: Option<ServerId>) -> Result<bool, Closing> {
         let link = self.ends.number(stream).ok_or(Closing::NoNumber)?;
         let end = self.ends.at_mut(stream).expect("it has said who it is");
-        (end.deadline, end.peer_type, end.server) = (None, peer_type, server);
+        (end.awaited, end.peer_type, end.server) = (None, peer_type, server);
         end.keep_given();
         self.told.push_back(Input::LearnerUp { link });
         Ok(false)
@@ -509,7 +452,7 @@ impl QuorumPort {
     fn queue(&mut self, link: Link, links: &mut dyn Links, write: impl FnOnce(&LinkEnd, &mut Vec<u8>)) {
         let Some(end) = self.ends.of_mut(link) else { return };
         let mut outgoing = std::mem::take(&mut end.outgoing);
-        outgoing.queue(self.broadcast.feed(end.peer_type), |out| write(end, out));
+        outgoing.queue(self.supplies.feed(end.peer_type), |out| write(end, out));
         end.outgoing = outgoing;
         if end.outgoing.is_full() {
             let stream = end.stream;
@@ -530,7 +473,7 @@ impl QuorumPort {
         let end = self.ends.remove(stream)?;
         links.close(stream);
         if let Some(link) = end.link {
-            self.historian.end(link);
+            self.supplies.leave(link);
             // What was to be told of a link that has gone.
             self.told.retain(|told| *told != Input::CaughtUp { link });
         }
@@ -556,17 +499,6 @@ impl QuorumPort {
             self.lose(stream, &Closing::Full, links);
         }
     }
-}
-
-/// What links are supplied from. Before anything is committed in a reign, all of its leader's history is to be.
-fn store<'a>(
-    records: Records<'a>,
-    historian: &'a Historian,
-    spooler: &'a Spooler,
-    committed: Option<Zxid>,
-) -> Store<'a> {
-    let Records { window, log } = records;
-    Store { window, log, historian, spool: spooler.spool(), end: committed.unwrap_or(window.last()) }
 }
 
 /// Whether what has come from a leader is to be given out. The configuration in it is left in `config`.

@@ -49,6 +49,8 @@ pub struct Spooler {
     stage: Stage,
     /// The newest that is written.
     spool: Option<Spool>,
+    /// Whether the last one could not be written, and nobody has asked since.
+    has_failed: bool,
 }
 
 enum Stage {
@@ -61,6 +63,8 @@ enum Stage {
         hold: Hold,
         written: Receiver<io::Result<(File, u64)>>,
         thread: JoinHandle<()>,
+        /// Whether it is still of use.
+        is_wanted: bool,
     },
 }
 
@@ -70,7 +74,7 @@ impl Spooler {
         let path = data_dir.join(NAME);
         // Where there is none, or none can be removed, the next one is written over it or fails.
         let _ = files.unlink(&path);
-        Spooler { files, path, driven_by, stage: Stage::Idle, spool: None }
+        Spooler { files, path, driven_by, stage: Stage::Idle, spool: None, has_failed: false }
     }
 
     /// The newest state that is written.
@@ -93,9 +97,18 @@ impl Spooler {
         }
     }
 
-    /// Nobody needs what there is: another history takes its place, perhaps.
+    /// Nothing that is written or being written is of use: another history takes the place of this one, perhaps.
     pub fn clear(&mut self) {
         self.spool = None;
+        match &mut self.stage {
+            Stage::Writing { is_wanted, .. } => *is_wanted = false,
+            stage => *stage = Stage::Idle,
+        }
+    }
+
+    /// Whether a state could not be written since the last call.
+    pub fn take_failure(&mut self) -> bool {
+        std::mem::take(&mut self.has_failed)
     }
 
     /// Has this version written. `hold` keeps the log behind it.
@@ -118,7 +131,7 @@ impl Spooler {
             bell.ring();
         };
         match std::thread::Builder::new().name("spooler".into()).spawn(run) {
-            Ok(thread) => self.stage = Stage::Writing { zxid, hold, written, thread },
+            Ok(thread) => self.stage = Stage::Writing { zxid, hold, written, thread, is_wanted: true },
             Err(error) => self.note_failure(&error),
         }
     }
@@ -136,17 +149,18 @@ impl Spooler {
         Progress::Waits { until: None }
     }
 
-    /// Takes in what a thread has written. Whether one is there, or has failed.
-    pub fn poll(&mut self) -> bool {
-        let Stage::Writing { written, .. } = &self.stage else { return false };
-        let Ok(outcome) = written.try_recv() else { return false };
-        if let Stage::Writing { zxid, hold, thread, .. } = std::mem::replace(&mut self.stage, Stage::Idle) {
+    /// Takes in what a thread has written.
+    pub fn poll(&mut self) {
+        let Stage::Writing { written, .. } = &self.stage else { return };
+        let Ok(outcome) = written.try_recv() else { return };
+        if let Stage::Writing { zxid, hold, thread, is_wanted, .. } = std::mem::replace(&mut self.stage, Stage::Idle) {
             if thread.join().is_err() {
                 tracing::error!("the spooler had panicked");
             }
-            self.take_in(zxid, hold, outcome);
+            if is_wanted {
+                self.take_in(zxid, hold, outcome);
+            }
         }
-        true
     }
 
     fn take_in(&mut self, zxid: Zxid, hold: Hold, outcome: io::Result<(File, u64)>) {
@@ -156,10 +170,10 @@ impl Spooler {
         }
     }
 
-    fn note_failure(&self, error: &io::Error) {
+    fn note_failure(&mut self, error: &io::Error) {
+        self.has_failed = true;
         tracing::error!(
-            "the state for learners that lack too much cannot be written to {}, and is tried again: {error}; is there \
-             space in the dataDir?",
+            "the state for learners that lack too much cannot be written to {}: {error}; is there space in the dataDir?",
             self.path.display()
         );
     }
@@ -178,4 +192,128 @@ fn write(files: &Files, path: &Path, version: HeldVersion) -> io::Result<(File, 
     let reader = reader?;
     let bytes = reader.length()?;
     Ok((reader, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use mio::{Events, Poll, Token};
+    use paddock_consensus::Zxid;
+    use paddock_engine::database::{Database, Rules};
+    use paddock_engine::io::Files;
+    use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation};
+    use paddock_engine::log::{Log, LogConfig};
+    use paddock_engine::progress::Progress;
+    use paddock_engine::snapshot::HeldVersion;
+    use paddock_engine::tree::HashSeed;
+    use paddock_net::doorbell::Doorbell;
+
+    use super::{GROWTH_MIN, Spooler};
+    use crate::node::snapshotter::DrivenBy;
+
+    struct World {
+        machine: FileSystem,
+        files: Files,
+        log: Log,
+        database: Database,
+    }
+
+    impl World {
+        fn new() -> World {
+            let machine = FileSystem::new(1);
+            let files = Files::Simulated(machine.clone());
+            files.create_dir(Path::new("/data")).unwrap();
+            let config = LogConfig { files: files.clone(), ..LogConfig::new("/data") };
+            let (log, _) = Log::open(config, Zxid::ZERO, &mut |_, _| Ok(())).unwrap();
+            let mut database = Database::new(HashSeed([7; 16]), Rules::default());
+            let sealed = database.tree_mut().seal();
+            database.tree_mut().publish(sealed);
+            World { machine, files, log, database }
+        }
+
+        fn spooler(&self) -> Spooler {
+            Spooler::new(self.files.clone(), Path::new("/data"), DrivenBy::Caller)
+        }
+
+        fn begin(&mut self, spooler: &mut Spooler) {
+            let pin = self.database.tree_mut().pin().unwrap();
+            spooler.begin(HeldVersion { pin, zxid: Zxid(3), sessions: Vec::new() }, self.log.hold(Zxid(3)));
+        }
+    }
+
+    #[test]
+    fn a_state_is_of_use_until_the_log_has_grown() {
+        let mut world = World::new();
+        let mut spooler = world.spooler();
+        world.begin(&mut spooler);
+        assert!(!spooler.is_idle() && spooler.spool().is_none());
+        assert_eq!(spooler.work(), Progress::More);
+        let spool = spooler.spool().unwrap();
+        assert_eq!((spool.zxid, spool.bytes), (Zxid(3), spool.file.length().unwrap()));
+        assert!(!world.files.exists(Path::new("/data/snap.spool")).unwrap(), "it goes with whoever uses it");
+        spooler.note_growth(GROWTH_MIN);
+        assert!(spooler.spool().is_some());
+        spooler.note_growth(1);
+        assert!(spooler.spool().is_none() && spooler.is_idle());
+    }
+
+    #[test]
+    fn what_is_not_of_use_any_more_is_not_written() {
+        let mut world = World::new();
+        let mut spooler = world.spooler();
+        world.begin(&mut spooler);
+        spooler.clear();
+        assert!(spooler.is_idle());
+        assert!(matches!(spooler.work(), Progress::Waits { .. }) && spooler.spool().is_none());
+    }
+
+    #[test]
+    fn a_failure_is_told_once_and_leaves_nothing() {
+        let mut world = World::new();
+        let mut spooler = world.spooler();
+        for operation in [Operation::Create, Operation::Write] {
+            let effect = Effect::Fails(libc::ENOSPC);
+            world.machine.add_fault(Fault { operation, skipped: 0, times: 1, effect });
+            world.begin(&mut spooler);
+            spooler.work();
+            assert!(spooler.spool().is_none() && spooler.take_failure() && !spooler.take_failure(), "{operation:?}");
+            assert!(!world.files.exists(Path::new("/data/snap.spool")).unwrap());
+        }
+        world.begin(&mut spooler);
+        spooler.work();
+        assert!(spooler.spool().is_some() && !spooler.take_failure());
+    }
+
+    #[test]
+    fn what_a_former_process_has_left_is_removed() {
+        let world = World::new();
+        let path = Path::new("/data/snap.spool");
+        world.files.write_atomically(path, b"half").unwrap();
+        world.spooler();
+        assert!(!world.files.exists(path).unwrap());
+    }
+
+    #[test]
+    fn a_thread_rings_when_it_has_written() {
+        let mut world = World::new();
+        let (mut poll, mut events) = (Poll::new().unwrap(), Events::with_capacity(1));
+        let bell = Arc::new(Doorbell::new(poll.registry(), Token(7)).unwrap());
+        let mut spooler = Spooler::new(world.files.clone(), Path::new("/data"), DrivenBy::Thread(bell.clone()));
+        for is_wanted in [true, false] {
+            bell.going_to_sleep();
+            world.begin(&mut spooler);
+            if !is_wanted {
+                spooler.clear();
+            }
+            while !spooler.is_idle() {
+                poll.poll(&mut events, Some(Duration::from_secs(20))).unwrap();
+                assert!(!events.is_empty(), "nothing has woken the replica");
+                spooler.poll();
+            }
+            assert_eq!(spooler.spool().is_some(), is_wanted);
+        }
+    }
 }

@@ -79,6 +79,8 @@ pub enum Unsupplied {
     Unread(Unread),
     /// Neither window nor log has what is after this transaction.
     Gone(Zxid),
+    /// The state that it needs could not be written.
+    NoState,
 }
 
 impl Supply {
@@ -96,6 +98,11 @@ impl Supply {
     /// Whether a state is needed that is not there.
     pub fn awaits_state(&self) -> bool {
         self.stage == Stage::AwaitsState
+    }
+
+    /// Whether a learner is being brought something.
+    pub fn is_bringing(&self) -> bool {
+        !matches!(self.stage, Stage::Nothing | Stage::Joined)
     }
 
     /// Whether a packet may go between others. None may before the first one of the plan, nor within a state.
@@ -263,6 +270,7 @@ impl fmt::Display for Unsupplied {
             Unsupplied::Unread(Unread::State(error)) => {
                 write!(f, "the state cannot be read that it lacks: {error}; look after the disk of the dataDir")
             }
+            Unsupplied::NoState => f.write_str("the state that it needs could not be written"),
             Unsupplied::Gone(after) => {
                 write!(
                     f,

@@ -210,6 +210,7 @@ impl Server {
             data_max: DATA_MAX,
             attempt: Ms(1000),
             introduction: Ms(1000),
+            standstill: Ms(5000),
         };
         let files = Files::Simulated(FileSystem::new(1));
         files.create_dir(Path::new("/data")).unwrap();
@@ -284,7 +285,7 @@ impl Server {
     }
 
     fn pause(&mut self) {
-        self.peers.pause_state(self.state.len() >= self.state_room);
+        self.peers.pause(self.state.len() >= self.state_room);
     }
 
     /// Has a state written that stands at this transaction.
@@ -691,7 +692,7 @@ fn a_whole_state_comes_before_the_history_behind_it() {
             assert!((state_room..state_room + piece_max).contains(&taken), "it is not paused at {taken}");
             for id in [2, 3] {
                 world.server(id).state_room = usize::MAX;
-                world.server(id).peers.pause_state(false);
+                world.server(id).peers.pause(false);
             }
             world.settle();
         }
@@ -833,6 +834,80 @@ fn the_end_of_a_role_ends_every_link_without_a_word_to_the_core() {
     }
     let next = world.connect(2);
     assert!(!links.contains(&next), "no number is used twice");
+}
+
+#[test]
+fn what_stands_still_is_given_up() {
+    let mut world = World::new(1, &[1, 2]);
+    let mut held = database();
+    world.server(1).fill(1..=700, 1000);
+    let link = world.connect(2);
+    let hosts = [1, 2].map(|id| world.servers[&id].host);
+    // The learner takes a part of what it lacks, and no more.
+    world.perform(1, Output::Sync(link, Plan { first: First::Diff(Zxid(700)), from: Zxid(1) }));
+    world.turns();
+    world.network.set_route(hosts[0], hosts[1], |route| route.is_cut = true);
+    world.settle();
+    assert!(world.seen(1).is_empty() && world.server(1).peers.deadline().is_some());
+    world.pass(4990);
+    assert!(world.seen(1).is_empty());
+    world.pass(20);
+    assert_eq!(world.seen(1), [printed(Input::LearnerDown { link })]);
+    world.network.set_route(hosts[0], hosts[1], |route| route.is_cut = false);
+    world.settle();
+    // The leader sends a part of a state, and no more.
+    let link = world.connect(2);
+    let data = vec![7; 900_000];
+    held.tree_mut().rewrite_data("/zookeeper", Some(&data));
+    let sealed = held.tree_mut().seal();
+    held.tree_mut().publish(sealed);
+    world.perform(1, Output::Sync(link, Plan { first: First::Snap, from: Zxid::NOTHING }));
+    world.server(1).spool(&mut held, 700);
+    for _ in 0..1000 {
+        world.turns();
+        if world.server(2).state.len() >= 100_000 {
+            break;
+        }
+        world.network.next().into_iter().for_each(|due| world.network.advance(due));
+    }
+    assert!((100_000..800_000).contains(&world.server(2).state.len()));
+    world.network.set_route(hosts[0], hosts[1], |route| route.is_cut = true);
+    world.seen(2);
+    world.pass(4000);
+    world.server(2).peers.pause(true);
+    world.server(2).peers.pause(false);
+    world.pass(4000);
+    assert!(world.seen(2).is_empty(), "a pause of its own is not the leader's");
+    world.pass(1100);
+    assert_eq!(world.seen(2), [printed(Input::MasterDown { link: Link(2) })]);
+}
+
+#[test]
+fn a_server_that_stops_sends_what_was_to_be_sent() {
+    let mut world = World::new(1, &[1, 2, 3]);
+    let links = [2, 3].map(|id| {
+        let link = world.connect(id);
+        world.synchronise(link, Plan { first: First::Diff(Zxid(0)), from: Zxid(0) });
+        link
+    });
+    let hosts = [1, 3].map(|id| world.servers[&id].host);
+    world.network.set_route(hosts[0], hosts[1], |route| route.is_cut = true);
+    // Nothing of it is acknowledged, and it is more than a stream takes at once.
+    for zxid in 1..=4 {
+        world.propose(zxid..=zxid, 300_000);
+        world.turns();
+    }
+    for link in links {
+        world.perform(1, Output::Close(link, Reason::Stopped));
+    }
+    assert!(world.server(1).peers.has_farewells());
+    world.settle();
+    assert_eq!(world.server(2).txns.len(), 4);
+    assert_eq!(world.seen(2).last(), Some(&printed(Input::MasterDown { link: Link(1) })));
+    assert!(world.server(1).peers.has_farewells(), "one of them takes nothing");
+    world.pass(1001);
+    assert!(!world.server(1).peers.has_farewells() && world.seen(1).is_empty());
+    world.perform(1, Output::Become(Part::Looking, Serve::No));
 }
 
 #[test]
