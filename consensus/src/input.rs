@@ -54,8 +54,8 @@ pub enum Fault {
     Mark,
 }
 
-/// The number by which a `sync` is known that wants to be confirmed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// The number by which a `sync` is known that wants to be confirmed. They count from 1.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Ticket(pub u64);
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -23,6 +23,11 @@ impl SessionIds {
         SessionIds { next: newest.map_or(start, |newest| start.max(newest.wrapping_add(1))) }
     }
 
+    /// Whether the server of this number gave the session its id.
+    pub fn are_of(server_id: i64, session: i64) -> bool {
+        session >> SERVER_AT == (server_id << SERVER_AT) >> SERVER_AT
+    }
+
     /// An id that no session has. 0 is none.
     pub fn next(&mut self, is_taken: impl Fn(i64) -> bool) -> i64 {
         while self.next == 0 || is_taken(self.next) {

@@ -109,6 +109,14 @@ impl ExpiryQueue {
         }
     }
 
+    /// Likewise where the session was heard by another server, which has promised it this timeout.
+    pub fn touch_for(&mut self, session: i64, timeout_ms: u64, now: u64) {
+        if let Some(&(before, _)) = self.sessions.get(&session) {
+            let due = self.due_after(timeout_ms, now);
+            self.put(session, timeout_ms, due.max(before));
+        }
+    }
+
     /// Nobody could be heard from `from` to `to`, as is known `now`: every session that was there has that much more time.
     /// Returns how much of it was not given before; nothing is given of a time that began less than a tick after the last
     /// one. Looks at every session if something is given.

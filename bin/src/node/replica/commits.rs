@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use paddock_consensus::Zxid;
+use paddock_consensus::input::Ticket;
 use paddock_engine::tree::Tree;
 use paddock_net::exchange::Exchange;
 use paddock_net::status::Status;
@@ -81,6 +82,21 @@ impl Commits {
         self.waiting.insert(place, Waiting::Change(change));
     }
 
+    /// No ticket after `confirmed` will ever be confirmed: whoever waits for one is not answered, and neither is who waits
+    /// behind him. Their connections are to be closed by the next change.
+    pub fn give_up_unconfirmed(&mut self, confirmed: Ticket) {
+        let mut is_lost = false;
+        for waiting in &mut self.waiting {
+            let Waiting::Version(version) = waiting else { continue };
+            is_lost |= version.gives_up_ticket(confirmed);
+            if is_lost {
+                self.answers -= version.answers();
+                self.bytes -= version.bytes();
+                version.drop_answers();
+            }
+        }
+    }
+
     /// Another state takes the place of that of which the versions are: those that wait are never public.
     ///
     /// # Panics
@@ -97,11 +113,12 @@ impl Commits {
         self.waiting.push_back(Waiting::Change(change));
     }
 
-    /// Announces every version that has nothing after transaction `committed`, and puts the changes into the queues that
+    /// Announces every version that has nothing after transaction `committed` and waits for no ticket after `confirmed`, and
+    /// puts the changes into the queues that
     /// come before the first other version. Returns what is to be told of the newest version.
     pub fn release(
         &mut self,
-        committed: Zxid,
+        (committed, confirmed): (Zxid, Ticket),
         tree: &mut Tree,
         exchanges: &[Arc<Exchange>],
         status: &Status,
@@ -111,7 +128,7 @@ impl Commits {
         while let Some(next) = self.waiting.front_mut() {
             match next {
                 Waiting::Version(version) => {
-                    if version.zxid() > committed {
+                    if !version.may_be_public(committed, confirmed) {
                         break;
                     }
                     self.blocked = !announce(version, tree, exchanges, status, &mut self.to_ring);
@@ -166,6 +183,7 @@ mod tests {
 
     use mio::{Poll, Token};
     use paddock_consensus::Zxid;
+    use paddock_consensus::input::Ticket;
     use paddock_engine::database::{Database, Rules};
     use paddock_engine::event::{EventKind, Events};
     use paddock_engine::tree::HashSeed;
@@ -226,7 +244,7 @@ mod tests {
         /// Whether the reactor, which sleeps, is rung for when versions are released.
         fn is_rung(&mut self) -> bool {
             self.exchanges[0].reactor_bell.going_to_sleep();
-            self.commits.release(Zxid(1), self.database.tree_mut(), &self.exchanges, &self.status);
+            self.commits.release((Zxid(1), Ticket(0)), self.database.tree_mut(), &self.exchanges, &self.status);
             let mut told = mio::Events::with_capacity(1);
             self.poll.poll(&mut told, Some(Duration::ZERO)).unwrap();
             !told.is_empty()
@@ -235,14 +253,14 @@ mod tests {
         /// The zxids of the versions that are released once this transaction is committed.
         fn release(&mut self, committed: i64) -> Vec<i64> {
             let tree = self.database.tree_mut();
-            self.commits.release(Zxid(committed), tree, &self.exchanges, &self.status);
+            self.commits.release((Zxid(committed), Ticket(0)), tree, &self.exchanges, &self.status);
             self.told().iter().map(|told| told.expect("it is a version")).collect()
         }
 
         /// What the reactor is told, of everything up to this transaction.
         fn release_all(&mut self, committed: i64) -> Vec<Option<i64>> {
             let tree = self.database.tree_mut();
-            self.commits.release(Zxid(committed), tree, &self.exchanges, &self.status);
+            self.commits.release((Zxid(committed), Ticket(0)), tree, &self.exchanges, &self.status);
             self.told()
         }
 
@@ -337,7 +355,7 @@ mod tests {
         world.version(0);
         world.release_all(1);
         assert!(world.commits.is_blocked(), "nothing overtakes it");
-        world.commits.release(Zxid(1), world.database.tree_mut(), &world.exchanges, &world.status);
+        world.commits.release((Zxid(1), Ticket(0)), world.database.tree_mut(), &world.exchanges, &world.status);
         let Some(Release::State(state)) = world.exchanges[0].releases.pop() else { panic!("it is no state") };
         assert_eq!((state.zxid, state.reader.view().is_empty()), (1, false));
         assert_eq!(world.told(), [Some(1)], "a version of the new one");

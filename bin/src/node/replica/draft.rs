@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use paddock_consensus::Zxid;
+use paddock_consensus::input::Ticket;
 use paddock_engine::event::Events;
 use paddock_engine::tree::Sealed;
 use paddock_net::exchange::Answer;
@@ -21,12 +22,15 @@ pub struct Draft {
     answers: usize,
     /// How many bytes the bodies of all answers have.
     bytes: usize,
+    /// What is to be confirmed before it is public.
+    ticket: Option<Ticket>,
     per_reactor: Vec<Share>,
 }
 
 impl Draft {
     pub fn new(reactors: usize) -> Draft {
-        Draft { transactions: 0, answers: 0, bytes: 0, per_reactor: (0..reactors).map(|_| Share::default()).collect() }
+        let per_reactor = (0..reactors).map(|_| Share::default()).collect();
+        Draft { transactions: 0, answers: 0, bytes: 0, ticket: None, per_reactor }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -62,11 +66,16 @@ impl Draft {
         self.answers += 1;
     }
 
+    /// It is not to be public before this ticket is confirmed. Tickets ascend.
+    pub fn wait_for(&mut self, ticket: Ticket) {
+        self.ticket = Some(ticket);
+    }
+
     /// Ends the version, which is as transaction `zxid` has left it; the draft is empty again.
     pub fn finish(&mut self, sealed: Sealed, zxid: Zxid, figures: Figures, events: Events) -> Version {
         let empty = self.per_reactor.iter().map(Share::with_as_much_room).collect();
         let shares = std::mem::replace(&mut self.per_reactor, empty);
         (self.transactions, self.answers, self.bytes) = (0, 0, 0);
-        Version::new(sealed, zxid, figures, events, shares)
+        Version::new(sealed, zxid, self.ticket.take(), figures, events, shares)
     }
 }

@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use paddock_consensus::input::Ticket;
 use paddock_consensus::{Reign, Zxid};
 use paddock_engine::admit::Operation;
 use paddock_engine::application::Application;
@@ -14,8 +15,9 @@ use paddock_engine::database::Database;
 use paddock_engine::log::{GroupBuffer, Log, LogError};
 use paddock_engine::order::Caller;
 use paddock_engine::quota::ExceededQuota;
+use paddock_engine::replay::{Before, ReplayError};
 use paddock_engine::snapshot::HeldVersion;
-use paddock_engine::txn::{Txn, TxnHeader, write_digest};
+use paddock_engine::txn::{ReadTxn, Txn, TxnHeader, write_digest};
 use paddock_net::exchange::AnswerKind;
 use paddock_net::serving::Serve;
 use paddock_net::status::ReplicaStatus;
@@ -23,6 +25,7 @@ use paddock_net::status::ReplicaStatus;
 use super::home::Home;
 use super::long_work::LongWork;
 use super::owed::Owed;
+use super::payment::Payment;
 use super::publication::Publication;
 use super::window::Window;
 
@@ -34,6 +37,9 @@ pub const GARBAGE_MAX: usize = 1 << 30;
 const RECLAIMS_MIN: u64 = 4;
 /// One call frees more objects than this many transactions replace; one transaction replaces five to ten.
 const TRANSACTIONS_PER_RECLAIM: u64 = 64;
+
+/// What a member of an ensemble has been given.
+const HAS_WINDOW: &str = "a member of an ensemble keeps a window";
 
 pub struct Head {
     database: Database,
@@ -223,12 +229,53 @@ impl Head {
             window.push(zxid, record);
         }
         self.reign.take(zxid);
+        self.publication.note_transaction();
         self.note_appended(before);
+    }
+
+    /// Learner: puts into the log what the leader has proposed, as `record`. Nothing is applied; it is kept in the window
+    /// until it is.
+    ///
+    /// # Panics
+    /// Where there is no window.
+    pub fn append(&mut self, zxid: Zxid, record: &[u8]) {
+        let before = self.log.filling_bytes();
+        self.log.append(zxid, |out: &mut GroupBuffer| out.extend_from_slice(record));
+        self.window.as_mut().expect(HAS_WINDOW).push(zxid, record);
+        self.note_appended(before);
+    }
+
+    /// Learner: applies what was [appended](Head::append) up to transaction `committed`. `pay` is given each one that is applied, and
+    /// answers those who wait for it.
+    ///
+    /// # Panics
+    /// Where there is no window.
+    pub fn apply_up_to(
+        &mut self,
+        committed: Zxid,
+        mut pay: impl FnMut(&ReadTxn<'_>, &mut Payment<'_>),
+    ) -> Result<(), ReplayError> {
+        let Head { database, window, effects, publication, .. } = self;
+        let window = window.as_ref().expect(HAS_WINDOW);
+        let records = window.range(database.last_zxid(), committed).expect("what is not applied stays in the window");
+        for (zxid, record) in records {
+            effects.reply.clear();
+            let read = database.apply_record(zxid, record, Before::Exact, Some(effects))?;
+            publication.note_transaction();
+            pay(&read, &mut Payment { database, effects, publication });
+            let computed = database.tree().digest();
+            if let Some(written) = read.digest.filter(|written| *written != computed) {
+                return Err(ReplayError::Digest { computed, written });
+            }
+            if publication.is_full() {
+                publication.seal(database, effects);
+            }
+        }
+        Ok(())
     }
 
     /// Counts a transaction whose record is the last in the log, which had `before` bytes to write without it.
     fn note_appended(&mut self, before: usize) {
-        self.publication.note_transaction();
         self.appended.transactions += 1;
         self.appended.bytes += (self.log.filling_bytes() - before) as u64;
     }
@@ -279,6 +326,7 @@ impl Head {
             window.push(zxid, &record);
         }
         self.reign.take(zxid);
+        self.publication.note_transaction();
         self.note_appended(before);
         self.pay(owed);
     }
@@ -286,31 +334,33 @@ impl Head {
     /// Queues what is owed behind the newest transaction. A write's reply is what it was to apply that transaction.
     #[inline]
     pub fn pay(&mut self, owed: Owed<'_>) {
-        match owed {
-            Owed::Reply { home, xid, form } => {
-                let zxid = self.database.last_zxid();
-                self.publication.reply(home, zxid, xid, form.code(), &form.body(&self.effects.reply));
-            }
-            Owed::Told(home, kind) => self.answer(home, kind),
-            Owed::Expiry { session, home } => {
-                tracing::info!(session = format_args!("0x{session:x}"), "session expired");
-                self.publication.note_expired_session();
-                if let Some(home) = home {
-                    self.answer(home, AnswerKind::Dropped);
-                }
-            }
-        }
+        self.payment().pay(owed);
     }
 
     /// Queues an answer into the version under construction, behind the newest transaction. The client gets it when that
     /// version is public.
     pub fn answer(&mut self, home: Home, kind: AnswerKind) {
-        self.publication.answer(home, self.database.last_zxid(), kind);
+        self.payment().answer(home, kind);
     }
 
     /// Likewise, by a reply with this body.
     pub fn reply(&mut self, home: Home, xid: i32, code: i32, body: &[u8]) {
-        self.publication.reply(home, self.database.last_zxid(), xid, code, body);
+        self.payment().reply(home, xid, code, body);
+    }
+
+    /// The version under construction is not to be public before this ticket is confirmed.
+    pub fn wait_for(&mut self, ticket: Ticket) {
+        self.publication.wait_for(ticket);
+    }
+
+    /// Tickets up to this one are confirmed.
+    pub fn confirm(&mut self, ticket: Ticket) {
+        self.publication.confirm(ticket);
+    }
+
+    /// How clients are answered behind the newest transaction.
+    pub fn payment(&mut self) -> Payment<'_> {
+        Payment { database: &self.database, effects: &self.effects, publication: &mut self.publication }
     }
 
     /// Ends the version under construction.

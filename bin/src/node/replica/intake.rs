@@ -14,16 +14,18 @@ use paddock_engine::tree;
 use paddock_engine::txn::Txn;
 use paddock_net::exchange::{AnswerKind, Exchange, Request, RequestKind, Submission};
 
+use super::desk::Desk;
 use super::head::Head;
 use super::home::Home;
 use super::owed::Owed;
+use super::owners::Origin;
 use super::sessions::Sessions;
 use super::throttle::{Judgement, RequestThrottle, refusable_xid};
+use super::turn::Turn;
 use crate::config::RequestThrottleSettings;
-use crate::node::moment::Moment;
 
 /// A session's ephemerals are not told in more bytes than this.
-const EPHEMERALS_BYTES_MAX: usize = 256 << 20;
+pub const EPHEMERALS_BYTES_MAX: usize = 256 << 20;
 /// Ephemerals that clients have listed in one turn; beyond, the next request waits for the next turn.
 const LOOKS_PER_TURN: usize = 100_000;
 /// Submissions taken from one reactor before the next one's turn.
@@ -73,33 +75,33 @@ impl Intake {
     }
 
     /// Whether there is room for more requests.
-    pub fn has_room(&self, head: &Head) -> bool {
-        head.has_room_for_requests() && self.throttle.has_room(head.answers())
+    pub fn has_room(&self, head: &Head, desk: &Desk<'_>) -> bool {
+        head.has_room_for_requests() && self.throttle.has_room(head.answers() + desk.outstanding()) && desk.has_room()
     }
 
-    fn may_take(&self, head: &Head) -> bool {
-        self.has_room(head) && self.looked_at <= LOOKS_PER_TURN
+    fn may_take(&self, head: &Head, desk: &Desk<'_>) -> bool {
+        self.has_room(head, desk) && self.looked_at <= LOOKS_PER_TURN
     }
 
     /// Takes what there is room for. Each turn begins with another reactor, so that none is left out where there is room for
     /// one only.
-    pub fn gather(&mut self, head: &mut Head, sessions: &mut Sessions, at: Moment) {
+    pub fn gather(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions, desk: &mut Desk<'_>) {
         let reactors = self.exchanges.len();
         self.first = (self.first + 1) % reactors;
         self.looked_at = 0;
         for reactor in (self.first..reactors).chain(0..self.first) {
             for _ in 0..SUBMISSIONS_PER_TURN {
-                if !self.may_take(head) {
+                if !self.may_take(turn.head, desk) {
                     return;
                 }
-                let Some(begun) = self.next_of(reactor, sessions, at.now) else { break };
+                let Some(begun) = self.next_of(reactor, sessions, desk, turn.at.now) else { break };
                 self.hear_of_the_gone(reactor);
-                self.take_submission(head, sessions, reactor, begun, at);
+                self.take_submission(turn, sessions, desk, reactor, begun);
             }
         }
     }
 
-    fn next_of(&mut self, reactor: usize, sessions: &mut Sessions, now: Instant) -> Option<Begun> {
+    fn next_of(&mut self, reactor: usize, sessions: &mut Sessions, desk: &mut Desk<'_>, now: Instant) -> Option<Begun> {
         if let Some(begun) = self.begun[reactor].take() {
             return Some(begun);
         }
@@ -109,7 +111,8 @@ impl Intake {
                 return Some(Begun { submission, taken: 0 });
             }
             if let Some(heard) = submission.heard {
-                sessions.hear(reactor, heard, now);
+                desk.hear(&heard);
+                sessions.hear(reactor, &heard, now);
             }
         }
     }
@@ -125,35 +128,36 @@ impl Intake {
     /// Takes the rest of its requests. A small request can make a large transaction, so there may be no room for all.
     fn take_submission(
         &mut self,
-        head: &mut Head,
+        turn: &mut Turn<'_>,
         sessions: &mut Sessions,
+        desk: &mut Desk<'_>,
         reactor: usize,
         Begun { submission, taken }: Begun,
-        at: Moment,
     ) {
         for (index, request) in submission.requests.iter().enumerate().skip(taken) {
             if (index - taken).is_multiple_of(tree::LOOKUPS_TOGETHER) {
-                look_ahead(head, &submission, index);
+                look_ahead(turn.head, &submission, index);
             }
-            if !self.may_take(head) {
+            if !self.may_take(turn.head, desk) {
                 self.begun[reactor] = Some(Begun { submission, taken: index });
                 return;
             }
             // Also where the request is dropped or refused then: the client sent a read before it, and that read must run
             // on a version that ends before this request.
             if request.fence {
-                head.seal();
+                turn.head.seal();
             }
-            head.seal_if_full();
+            turn.head.seal_if_full();
             let home = Home { reactor, connection: request.connection };
-            match self.judge(head, sessions, home, request, at.now) {
-                Judgement::Execute => self.take_request(head, sessions, home, request, &submission.bytes, at),
-                Judgement::Drop => head.answer(home, AnswerKind::Cut),
-                Judgement::Refuse => refuse(head, home, request),
+            match self.judge(turn.head, sessions, home, request, turn.at.now) {
+                Judgement::Execute => self.take_request(turn, sessions, desk, home, request, &submission.bytes),
+                Judgement::Drop => turn.head.answer(home, AnswerKind::Cut),
+                Judgement::Refuse => refuse(turn.head, home, request),
             }
         }
         if let Some(heard) = submission.heard {
-            sessions.hear(reactor, heard, at.now);
+            desk.hear(&heard);
+            sessions.hear(reactor, &heard, turn.at.now);
         }
     }
 
@@ -172,45 +176,69 @@ impl Intake {
     /// the session's answers go to the other. ZooKeeper's SessionMovedException closes without a word too.
     fn take_request(
         &mut self,
-        head: &mut Head,
+        turn: &mut Turn<'_>,
         sessions: &mut Sessions,
+        desk: &mut Desk<'_>,
         home: Home,
         request: &Request,
         bytes: &[u8],
-        at: Moment,
     ) {
-        let session = request.session;
-        if request.kind.needs_session() && sessions.session_at(home) != Some(session) {
+        if request.kind.needs_session() && sessions.session_at(home) != Some(request.session) {
             return;
         }
+        if let RequestKind::Disconnected = request.kind {
+            self.throttle.forget(home);
+        }
+        match desk {
+            Desk::Alone | Desk::Leads(_) => self.carry_out(turn, sessions, desk, home, request, bytes),
+            Desk::Learns(learner, leader) => learner.take_request(turn, sessions, home, request, bytes, *leader),
+        }
+    }
+
+    /// This server orders writes.
+    fn carry_out(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sessions: &mut Sessions,
+        desk: &mut Desk<'_>,
+        home: Home,
+        request: &Request,
+        bytes: &[u8],
+    ) {
+        let session = request.session;
         match &request.kind {
             RequestKind::Write { xid, opcode, body, ids, keeper } => {
                 match admit(*opcode, &bytes[body.start as usize..body.end as usize], *keeper) {
                     Ok(operation) => {
-                        sessions.upgrade_for(head, session, &operation, at);
-                        // Where there is one server, a request of a session that has moved is dropped above.
+                        sessions.upgrade_for(turn, session, &operation);
+                        // A request of a session that has moved to another connection or server is dropped above.
                         let caller = Caller { ids, is_local: sessions.is_local(session), has_moved: false };
-                        write(head, home, session, *xid, &operation, caller, at.wall_ms);
+                        write(turn.head, home, session, *xid, &operation, caller, turn.at.wall_ms);
                     }
-                    Err(code) => head.reply(home, *xid, code.number(), &[]),
+                    Err(code) => turn.head.reply(home, *xid, code.number(), &[]),
                 }
             }
             RequestKind::Sync { xid, body } => {
-                sync(head, home, *xid, &bytes[body.start as usize..body.end as usize]);
+                sync(turn.head, home, *xid, &bytes[body.start as usize..body.end as usize]);
+                if let Desk::Leads(leader) = desk {
+                    leader.confirm(turn.head);
+                }
             }
             RequestKind::Ephemerals { xid, body } => {
                 let body = &bytes[body.start as usize..body.end as usize];
-                self.list_ephemerals(head, home, session, *xid, body);
+                self.list_ephemerals(turn.head, home, session, *xid, body);
             }
-            RequestKind::CloseSession { xid } => sessions.close(head, home, session, *xid, at),
-            RequestKind::Connect { timeout } => sessions.connect(head, home, *timeout, at),
+            RequestKind::CloseSession { xid } => sessions.close(turn, home, session, *xid),
+            RequestKind::Connect { timeout } => sessions.connect(turn, home, *timeout),
             RequestKind::Reattach { timeout, password_matches } => {
-                sessions.reattach(head, home, session, *timeout, *password_matches, at.now);
+                sessions.reattach(turn, home, session, *timeout, *password_matches);
             }
-            RequestKind::Disconnected => {
-                sessions.leave(home);
-                self.throttle.forget(home);
-            }
+            RequestKind::Disconnected => sessions.leave(home),
+        }
+        if let (Desk::Leads(leader), RequestKind::Connect { .. } | RequestKind::Reattach { .. }) = (desk, &request.kind)
+            && let Some(session) = sessions.session_at(home)
+        {
+            leader.owners().set(session, Origin::Here);
         }
     }
 

@@ -16,6 +16,11 @@ impl LocalSessions {
         LocalSessions { new_sessions, timeouts: HashMap::new() }
     }
 
+    /// Whether new sessions are local ones.
+    pub fn are_begun(&self) -> bool {
+        self.new_sessions != NewSessions::Global
+    }
+
     pub fn contains(&self, session: i64) -> bool {
         self.timeouts.contains_key(&session)
     }
@@ -37,7 +42,7 @@ impl LocalSessions {
 
     /// Takes in a new session, if new ones are local.
     pub fn take_in(&mut self, session: i64, timeout: i32) -> bool {
-        let is_local = self.new_sessions != NewSessions::Global;
+        let is_local = self.are_begun();
         if is_local {
             self.timeouts.insert(session, timeout);
         }

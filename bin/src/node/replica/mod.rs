@@ -29,17 +29,24 @@
 mod alone;
 mod change;
 mod commits;
+mod desk;
 mod draft;
 mod error;
 mod figures;
 mod files;
+mod forwarding;
 mod head;
 mod home;
 mod housekeeping;
 mod intake;
+mod leader;
+mod learner;
+mod learner_requests;
 mod local_sessions;
 mod long_work;
 mod owed;
+mod owners;
+mod payment;
 mod publication;
 mod reports;
 mod sessions;
@@ -49,6 +56,8 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod touched;
+mod turn;
 mod version;
 pub mod window;
 
@@ -71,6 +80,7 @@ use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
 use self::alone::Alone;
+use self::desk::Desk;
 use self::head::Head;
 use self::housekeeping::Housekeeping;
 use self::intake::Intake;
@@ -79,6 +89,7 @@ use self::publication::Publication;
 use self::sessions::Sessions;
 use self::shortage::Shortage;
 use self::snapshots::Snapshots;
+use self::turn::Turn;
 use self::window::Window;
 use super::moment::Moment;
 use super::snapshotter::{Snapshotter, Trigger};
@@ -280,7 +291,8 @@ impl Replica {
         }
         self.head.go_on();
         if self.role.gathers() {
-            self.intake.gather(&mut self.head, &mut self.sessions, at);
+            let turn = &mut Turn { head: &mut self.head, at };
+            self.intake.gather(turn, &mut self.sessions, &mut Desk::Alone);
         }
         if self.role.expires_sessions() {
             self.sessions.expire(&mut self.head, at);
@@ -300,7 +312,7 @@ impl Replica {
     pub fn timeout(&self) -> Option<Duration> {
         // What the role does not do now is not waited for. What is under way waits for the log, which wakes, or for a reactor.
         let has_submissions = self.role.gathers() && self.intake.has_submissions();
-        if self.head.has_work() || (has_submissions && self.intake.has_room(&self.head)) {
+        if self.head.has_work() || (has_submissions && self.intake.has_room(&self.head, &Desk::Alone)) {
             return Some(Duration::ZERO);
         }
         if self.head.is_blocked() {

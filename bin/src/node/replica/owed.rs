@@ -12,6 +12,8 @@ pub enum Owed<'a> {
     Told(Home, AnswerKind),
     /// A line for the operator, and the connection that a session had when it expired is closed.
     Expiry { session: i64, home: Option<Home> },
+    /// Whoever asked is told by another server.
+    Nothing,
 }
 
 impl Owed<'_> {
@@ -20,6 +22,7 @@ impl Owed<'_> {
             Owed::Reply { home, xid, form } => Owed::Reply { home, xid, form: form.into_owned() },
             Owed::Told(home, kind) => Owed::Told(home, kind),
             Owed::Expiry { session, home } => Owed::Expiry { session, home },
+            Owed::Nothing => Owed::Nothing,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use paddock_consensus::Zxid;
+use paddock_consensus::input::Ticket;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
 use paddock_engine::tree::Tree;
@@ -30,13 +31,16 @@ pub struct Publication {
     sessions_expired: u64,
     /// How clients are served by what is decided last.
     period: Period,
+    /// Syncs that were asked for up to this one are confirmed.
+    confirmed: Ticket,
 }
 
 impl Publication {
     pub fn new(exchanges: Arc<[Arc<Exchange>]>, status: Arc<Status>) -> Publication {
         let reactors = exchanges.len();
         let (draft, commits) = (Draft::new(reactors), Commits::new(reactors));
-        Publication { exchanges, status, draft, commits, sessions_expired: 0, period: Period::default() }
+        let (period, confirmed) = (Period::default(), Ticket::default());
+        Publication { exchanges, status, draft, commits, sessions_expired: 0, period, confirmed }
     }
 
     /// Tells of the recovered state, which is public.
@@ -50,6 +54,7 @@ impl Publication {
     /// If something is not sealed: it would be public in a period to which it does not belong.
     pub fn begin_period(&mut self, serve: Serve, committed: Zxid) -> u64 {
         assert!(self.is_sealed(), "a period begins when the version under construction has ended");
+        self.commits.give_up_unconfirmed(self.confirmed);
         self.period = Period { number: self.period.number + 1, serve };
         self.commits.change(Change::serve(self.period), committed);
         self.period.number
@@ -134,9 +139,19 @@ impl Publication {
         self.commits.push(self.draft.finish(sealed, database.last_zxid(), figures, effects.events.take()));
     }
 
+    /// The version under construction is not to be public before this ticket is confirmed.
+    pub fn wait_for(&mut self, ticket: Ticket) {
+        self.draft.wait_for(ticket);
+    }
+
+    /// Tickets up to this one are confirmed.
+    pub fn confirm(&mut self, ticket: Ticket) {
+        self.confirmed = self.confirmed.max(ticket);
+    }
+
     /// Makes public whatever has nothing after transaction `committed`. Whether that was anything.
     pub fn release(&mut self, committed: Zxid, tree: &mut Tree) -> bool {
-        let released = self.commits.release(committed, tree, &self.exchanges, &self.status);
+        let released = self.commits.release((committed, self.confirmed), tree, &self.exchanges, &self.status);
         if let Some(figures) = released {
             figures.tell(&self.status.replica);
         }

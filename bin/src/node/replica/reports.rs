@@ -1,7 +1,9 @@
 //! What the reactors have reported of whom they heard, and when.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use paddock_consensus::input::Link;
 use paddock_net::reactor::pause_min;
 
 /// What is due waits so long at a time for the reactors' reports, which ring.
@@ -13,6 +15,8 @@ pub struct Reports {
     heard_until: Vec<Instant>,
     /// When each reactor has reported.
     reported_at: Vec<Instant>,
+    /// On a leader: up to when each learner has reported whom it heard.
+    learners: BTreeMap<Link, Instant>,
     /// Reports that are older than this mean that a reactor stands still, or has just done so.
     age_max: Duration,
 }
@@ -21,7 +25,8 @@ impl Reports {
     /// Of so many reactors, which report every `heard_interval`.
     pub fn new(reactors: usize, heard_interval: Duration, now: Instant) -> Reports {
         let moments = vec![now; reactors];
-        Reports { heard_until: moments.clone(), reported_at: moments, age_max: pause_min(heard_interval) }
+        let learners = BTreeMap::new();
+        Reports { heard_until: moments.clone(), reported_at: moments, learners, age_max: pause_min(heard_interval) }
     }
 
     /// The reactor has reported, at this moment, all that it had heard `until` then.
@@ -29,9 +34,31 @@ impl Reports {
         (self.heard_until[reactor], self.reported_at[reactor]) = (until, at);
     }
 
-    /// Up to when every reactor has reported whom it heard, and done with all that came before.
+    /// From this moment on clients may be at this learner; until it is gone, no session expires that it has not reported on.
+    pub fn join(&mut self, link: Link, now: Instant) {
+        self.learners.insert(link, now);
+    }
+
+    /// The learner is gone.
+    pub fn leave(&mut self, link: Link) {
+        self.learners.remove(&link);
+    }
+
+    /// All of them are.
+    pub fn leave_all(&mut self) {
+        self.learners.clear();
+    }
+
+    /// The learner has reported all whom it had heard `until` then.
+    pub fn note_learner(&mut self, link: Link, until: Instant) {
+        if let Some(heard_until) = self.learners.get_mut(&link) {
+            *heard_until = until.max(*heard_until);
+        }
+    }
+
+    /// Up to when every reactor, and every learner, has reported whom it heard, and done with all that came before.
     pub fn heard_until(&self) -> Instant {
-        self.heard_until.iter().min().copied().expect("there is a reactor")
+        self.heard_until.iter().chain(self.learners.values()).min().copied().expect("there is a reactor")
     }
 
     /// When one of them has reported last.

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use paddock_consensus::input::Link;
 use paddock_engine::admit::Operation;
 use paddock_engine::database::Database;
 use paddock_engine::session_id::SessionIds;
@@ -18,7 +19,9 @@ use super::head::Head;
 use super::home::{Home, Homes};
 use super::local_sessions::LocalSessions;
 use super::owed::Owed;
+use super::payment::Payment;
 use super::reports::{REPORT_WAIT, Reports};
+use super::turn::Turn;
 use crate::config::NewSessions;
 use crate::node::expiry::ExpiryQueue;
 use crate::node::moment::{Moment, Start};
@@ -32,6 +35,8 @@ pub struct Sessions {
     expiry: ExpiryQueue,
     start: Start,
     reports: Reports,
+    /// Whether global sessions expire here. On a learner only its local ones do: the leader ends the others.
+    ends_global: bool,
 }
 
 impl Sessions {
@@ -53,14 +58,26 @@ impl Sessions {
             expiry: ExpiryQueue::new(tick_ms),
             start: Start(at.now),
             reports: Reports::new(reactors, heard_interval, at.now),
+            ends_global: true,
         }
     }
 
     /// This server begins to serve as the one that ends sessions: every living one gets its whole timeout again.
     pub fn arm_all(&mut self, database: &Database, now: Instant) {
+        self.ends_global = true;
+        self.arm_anew(database.sessions(), now);
+    }
+
+    /// This server begins to serve as one that ends its own local sessions only: they get their whole timeout again.
+    pub fn arm_local(&mut self, now: Instant) {
+        self.ends_global = false;
+        self.arm_anew(std::iter::empty(), now);
+    }
+
+    fn arm_anew(&mut self, global: impl Iterator<Item = (i64, i32)>, now: Instant) {
         let now = self.start.millis(now);
         self.expiry.clear();
-        for (session, timeout) in database.sessions().chain(self.local.iter()) {
+        for (session, timeout) in global.chain(self.local.iter()) {
             self.expiry.arm(session, timeout.max(0) as u64, now);
         }
     }
@@ -75,6 +92,11 @@ impl Sessions {
 
     pub fn reports(&self) -> &Reports {
         &self.reports
+    }
+
+    /// Learners come and go.
+    pub fn reports_mut(&mut self) -> &mut Reports {
+        &mut self.reports
     }
 
     /// The session that has its connection here.
@@ -92,46 +114,58 @@ impl Sessions {
     }
 
     /// Begins a session.
-    pub fn connect(&mut self, head: &mut Head, home: Home, timeout: i32, at: Moment) {
-        let (database, local) = (head.database(), &self.local);
-        let session = self.ids.next(|session| database.session_timeout(session).is_some() || local.contains(session));
+    pub fn connect(&mut self, turn: &mut Turn<'_>, home: Home, timeout: i32) {
+        let session = self.next_id(turn.head.database(), |_| false);
         if !self.local.take_in(session, timeout) {
-            head.propose(session, 0, &Txn::CreateSession { timeout }, at.wall_ms);
+            turn.head.propose(session, 0, &Txn::CreateSession { timeout }, turn.at.wall_ms);
         }
-        self.welcome(head, home, session, timeout, at.now);
+        self.welcome(&mut turn.head.payment(), home, session, timeout, turn.at.now);
+    }
+
+    /// An id for a new session, which no session has, and none that `is_taken`.
+    pub fn next_id(&mut self, database: &Database, is_taken: impl Fn(i64) -> bool) -> i64 {
+        let local = &self.local;
+        let is_living = |session| database.session_timeout(session).is_some() || local.contains(session);
+        self.ids.next(|session| is_living(session) || is_taken(session))
+    }
+
+    /// Begins a local session, if new ones are local.
+    pub fn begin_local(&mut self, session: i64, timeout: i32) -> bool {
+        self.local.take_in(session, timeout)
     }
 
     /// The session's connection is here from now on.
-    fn welcome(&mut self, head: &mut Head, home: Home, session: i64, timeout: i32, now: Instant) {
-        self.expiry.arm(session, timeout.max(0) as u64, self.start.millis(now));
+    pub fn welcome(&mut self, payment: &mut Payment<'_>, home: Home, session: i64, timeout: i32, now: Instant) {
+        if self.ends_global || self.local.contains(session) {
+            self.expiry.arm(session, timeout.max(0) as u64, self.start.millis(now));
+        }
         self.homes.move_in(session, home);
-        head.answer(home, AnswerKind::Connected { session, timeout });
+        payment.answer(home, AnswerKind::Connected { session, timeout });
+    }
+
+    /// The connection that the session has here is closed.
+    pub fn disconnect(&mut self, payment: &mut Payment<'_>, session: i64) {
+        if let Some(former) = self.homes.forget(session) {
+            payment.answer(former, AnswerKind::Dropped);
+        }
+    }
+
+    /// A client that came back to a session which is no more is refused.
+    pub fn refuse(payment: &mut Payment<'_>, home: Home, session: i64) {
+        let session = format_args!("0x{session:x}");
+        tracing::info!(session, "a client came back to a session that has expired or never was; it was refused");
+        payment.answer(home, AnswerKind::Refused);
     }
 
     /// The session's former connection is closed before anything else is looked at, as ZooKeeper does it.
-    pub fn reattach(
-        &mut self,
-        head: &mut Head,
-        home: Home,
-        session: i64,
-        timeout: i32,
-        password_matches: bool,
-        now: Instant,
-    ) {
-        if let Some(former) = self.homes.forget(session) {
-            head.answer(former, AnswerKind::Dropped);
-        }
-        if password_matches && self.timeout(head, session).is_some() {
-            self.welcome(head, home, session, timeout, now);
-        } else {
-            if password_matches {
-                let session = format_args!("0x{session:x}");
-                tracing::info!(
-                    session,
-                    "a client came back to a session that has expired or never was; it was refused"
-                );
-            }
-            head.answer(home, AnswerKind::Refused);
+    pub fn reattach(&mut self, turn: &mut Turn<'_>, home: Home, session: i64, timeout: i32, password_matches: bool) {
+        let lives = self.timeout(turn.head, session).is_some();
+        let payment = &mut turn.head.payment();
+        self.disconnect(payment, session);
+        match (password_matches, lives) {
+            (true, true) => self.welcome(payment, home, session, timeout, turn.at.now),
+            (true, false) => Sessions::refuse(payment, home, session),
+            (false, _) => payment.answer(home, AnswerKind::Refused),
         }
     }
 
@@ -146,40 +180,101 @@ impl Sessions {
     }
 
     /// A client asks for the end of its session, whose connection this is.
-    pub fn close(&mut self, head: &mut Head, home: Home, session: i64, xid: i32, at: Moment) {
+    pub fn close(&mut self, turn: &mut Turn<'_>, home: Home, session: i64, xid: i32) {
         self.homes.forget(session);
-        self.end(head, session, xid, at, Owed::Told(home, AnswerKind::Closed { xid }));
+        self.end(turn.head, session, xid, turn.at, Owed::Told(home, AnswerKind::Closed { xid }));
+    }
+
+    /// A learner's client ends its session.
+    pub fn close_for_learner(&mut self, turn: &mut Turn<'_>, session: i64, cxid: i32) {
+        self.disconnect(&mut turn.head.payment(), session);
+        self.expiry.remove(session);
+        turn.head.close_session(session, cxid, turn.at.wall_ms, Owed::Nothing);
+    }
+
+    /// A session whose client is a learner's expires here.
+    pub fn track(&mut self, session: i64, timeout: i32, now: Instant) {
+        self.expiry.arm(session, timeout.max(0) as u64, self.start.millis(now));
+    }
+
+    /// A learner has heard these sessions, each with its timeout, ms, by `at`. Every session that it had heard `until` then is told by now.
+    pub fn hear_of(&mut self, link: Link, touched: impl Iterator<Item = (i64, i32)>, until: Instant, at: Instant) {
+        self.reports.note_learner(link, until);
+        let at = self.start.millis(at);
+        for (session, timeout) in touched {
+            self.expiry.touch_for(session, timeout.max(0) as u64, at);
+        }
+    }
+
+    /// A client has come back with its session to a learner. Whether the session lives; if so, its connection here is closed.
+    pub fn revalidate(&mut self, turn: &mut Turn<'_>, session: i64, timeout: i32) -> bool {
+        let lives = turn.head.database().session_timeout(session).is_some();
+        if lives {
+            self.disconnect(&mut turn.head.payment(), session);
+            self.track(session, timeout, turn.at.now);
+        }
+        lives
+    }
+
+    /// Whether a session that is not global may be a local one of another server.
+    pub fn may_be_local_elsewhere(&self, database: &Database, session: i64) -> bool {
+        let is_own = SessionIds::are_of(self.server_id, session);
+        self.local.are_begun() && !is_own && database.session_timeout(session).is_none()
+    }
+
+    /// The session has no connection here any more. Returns the one that it had.
+    pub fn forget_home(&mut self, session: i64) -> Option<Home> {
+        self.homes.forget(session)
+    }
+
+    /// Ends the session, if it is a local one.
+    pub fn end_local(&mut self, session: i64) -> bool {
+        let is_local = self.local.remove(session);
+        if is_local {
+            self.expiry.remove(session);
+        }
+        is_local
     }
 
     fn end(&mut self, head: &mut Head, session: i64, cxid: i32, at: Moment, owed: Owed<'_>) {
-        self.expiry.remove(session);
-        if self.local.remove(session) {
+        if self.end_local(session) {
             head.pay(owed);
         } else {
+            self.expiry.remove(session);
             head.close_session(session, cxid, at.wall_ms, owed);
         }
     }
 
     /// Makes a local session global before it asks for an ephemeral. Its id, timeout and connection stay.
-    pub fn upgrade_for(&mut self, head: &mut Head, session: i64, operation: &Operation<'_>, at: Moment) {
+    pub fn upgrade_for(&mut self, turn: &mut Turn<'_>, session: i64, operation: &Operation<'_>) {
         if self.local.contains(session)
             && operation.asks_for_ephemeral()
-            && let Some(timeout) = self.local.take_for_upgrade(session)
+            && let Some(timeout) = self.upgrade(session)
         {
-            tracing::debug!(session = format_args!("0x{session:x}"), "a local session becomes global");
-            head.propose(session, 0, &Txn::CreateSession { timeout }, at.wall_ms);
+            turn.head.propose(session, 0, &Txn::CreateSession { timeout }, turn.at.wall_ms);
         }
     }
 
+    /// The timeout of a local session that becomes global, ms; `None` if it may not. It stays armed where global sessions
+    /// expire too.
+    pub fn upgrade(&mut self, session: i64) -> Option<i32> {
+        let timeout = self.local.take_for_upgrade(session)?;
+        tracing::debug!(session = format_args!("0x{session:x}"), "a local session becomes global");
+        if !self.ends_global {
+            self.expiry.remove(session);
+        }
+        Some(timeout)
+    }
+
     /// A reactor reports whom it heard.
-    pub fn hear(&mut self, reactor: usize, heard: Heard, now: Instant) {
-        let Heard { sessions, until, at, pause } = heard;
+    pub fn hear(&mut self, reactor: usize, heard: &Heard, now: Instant) {
+        let Heard { ref sessions, until, at, pause } = *heard;
         if let Some(pause) = pause {
             self.give_back(pause, now);
         }
         let at_ms = self.start.millis(at);
         for session in sessions {
-            self.expiry.touch(session, at_ms);
+            self.expiry.touch(*session, at_ms);
         }
         self.reports.note(reactor, until, at);
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use paddock_consensus::Zxid;
+use paddock_consensus::input::Ticket;
 use paddock_engine::event::Events;
 use paddock_engine::tree::{Root, Sealed, Tree};
 use paddock_net::exchange::{EVENTS_AT_ONCE, Exchange, Release, VersionRelease};
@@ -22,6 +23,8 @@ pub struct Version {
     root: Option<Root>,
     /// The last transaction in it, or before it. The version is public when that is committed.
     zxid: Zxid,
+    /// What is to be confirmed, too, before it is public.
+    ticket: Option<Ticket>,
     figures: Figures,
     events: Arc<Events>,
     /// How many reactors have looked through the events, as in [`VersionRelease`].
@@ -38,12 +41,20 @@ pub struct Version {
 }
 
 impl Version {
-    /// The state as transaction `zxid` has left it, with the events that led to it and the share of each reactor.
-    pub fn new(sealed: Sealed, zxid: Zxid, figures: Figures, events: Events, shares: Vec<Share>) -> Version {
+    /// The state as transaction `zxid` has left it, which waits for `ticket` if there is one, with the events that led to it and the share of each reactor.
+    pub fn new(
+        sealed: Sealed,
+        zxid: Zxid,
+        ticket: Option<Ticket>,
+        figures: Figures,
+        events: Events,
+        shares: Vec<Share>,
+    ) -> Version {
         Version {
             sealed: Some(sealed),
             root: None,
             zxid,
+            ticket,
             figures,
             looked_through: (events.len() > EVENTS_AT_ONCE).then(Arc::default),
             events: Arc::new(events),
@@ -57,6 +68,22 @@ impl Version {
 
     pub fn zxid(&self) -> Zxid {
         self.zxid
+    }
+
+    /// Whether it may be public once everything up to `committed` is committed, and tickets up to `confirmed` are confirmed.
+    pub fn may_be_public(&self, committed: Zxid, confirmed: Ticket) -> bool {
+        self.zxid <= committed && self.ticket.is_none_or(|ticket| ticket <= confirmed)
+    }
+
+    /// Waits for no ticket after `confirmed` any more. Whether it did.
+    pub fn gives_up_ticket(&mut self, confirmed: Ticket) -> bool {
+        self.ticket.take_if(|ticket| *ticket > confirmed).is_some()
+    }
+
+    /// Nobody is answered by it who has no answer yet.
+    pub fn drop_answers(&mut self) {
+        self.shares.iter_mut().for_each(|share| *share = Share::default());
+        (self.answers, self.bytes) = (0, 0);
     }
 
     pub fn figures(&self) -> Figures {

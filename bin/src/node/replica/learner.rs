@@ -1,0 +1,190 @@
+//! What a learner does with its clients' requests: it asks the leader, and answers when it has applied what became of them.
+//!
+//! Local sessions are its own, as they are of any server: they begin, end and expire here.
+
+use paddock_consensus::Zxid;
+use paddock_engine::admit::admit;
+use paddock_engine::error::Code;
+use paddock_engine::replay::ReplayError;
+use paddock_engine::request::{opcode, sync_path};
+use paddock_engine::txn::ReadTxn;
+use paddock_net::exchange::{AnswerKind, Heard, Request, RequestKind};
+
+use super::forwarding::{Became, Forwarding, LeaderRequest, ToLeader};
+use super::head::Head;
+use super::home::Home;
+use super::payment::Payment;
+use super::sessions::Sessions;
+use super::touched::Touched;
+use super::turn::Turn;
+use crate::node::moment::Moment;
+
+#[derive(Debug, Default)]
+pub struct Learner {
+    forwarding: Forwarding,
+    touched: Touched,
+}
+
+impl Learner {
+    /// Whether more requests may be taken.
+    pub fn has_room(&self) -> bool {
+        self.forwarding.has_room()
+    }
+
+    /// Requests that have no answer yet.
+    pub fn outstanding(&self) -> usize {
+        self.forwarding.len()
+    }
+
+    /// The sessions that were heard since this was asked last, each with its timeout in ms, for the leader.
+    pub fn take_touched(&mut self) -> impl Iterator<Item = (i64, i32)> {
+        self.touched.take()
+    }
+
+    /// A reactor reports whom it heard.
+    pub fn hear(&mut self, heard: &Heard) {
+        heard.sessions.iter().for_each(|session| self.touched.touch(*session));
+    }
+
+    /// Takes a client's request, whose body lies in `bytes`.
+    pub fn take_request(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sessions: &mut Sessions,
+        home: Home,
+        request: &Request,
+        bytes: &[u8],
+        leader: &mut dyn ToLeader,
+    ) {
+        let session = request.session;
+        let body_of = |body: &std::ops::Range<u32>| &bytes[body.start as usize..body.end as usize];
+        match &request.kind {
+            RequestKind::Write { xid, opcode, body, ids, keeper } => {
+                let asked = LeaderRequest { session, cxid: *xid, opcode: *opcode, body: body_of(body), ids };
+                self.write(sessions, home, &asked, *keeper, leader);
+            }
+            RequestKind::Sync { xid, body } => self.sync(home, session, *xid, body_of(body), leader),
+            RequestKind::Ephemerals { xid, body } => self.forwarding.list(home, session, *xid, body_of(body)),
+            RequestKind::CloseSession { xid } => {
+                sessions.forget_home(session);
+                match sessions.end_local(session) {
+                    true => turn.head.answer(home, AnswerKind::Closed { xid: *xid }),
+                    false => self.forwarding.close(home, session, *xid, leader),
+                }
+            }
+            RequestKind::Connect { timeout } => self.connect(turn, sessions, home, *timeout, leader),
+            RequestKind::Reattach { timeout, password_matches: true } if !sessions.is_local(session) => {
+                sessions.disconnect(&mut turn.head.payment(), session);
+                self.forwarding.revalidate(home, session, *timeout, leader);
+            }
+            RequestKind::Reattach { timeout, password_matches } => {
+                sessions.reattach(turn, home, session, *timeout, *password_matches);
+            }
+            RequestKind::Disconnected => sessions.leave(home),
+        }
+        self.forwarding.answer_ready(session, &mut turn.head.payment());
+    }
+
+    /// Before a local session asks for its first ephemeral, it becomes global, or is refused where it may not.
+    fn write(
+        &mut self,
+        sessions: &mut Sessions,
+        home: Home,
+        request: &LeaderRequest<'_>,
+        keeper: bool,
+        leader: &mut dyn ToLeader,
+    ) {
+        let LeaderRequest { session, cxid, opcode, body, .. } = *request;
+        let asks_for_ephemeral = || admit(opcode, body, keeper).is_ok_and(|asked| asked.asks_for_ephemeral());
+        if sessions.is_local(session) && asks_for_ephemeral() {
+            match sessions.upgrade(session) {
+                Some(timeout) => {
+                    self.touched.welcome(session, timeout);
+                    self.forwarding.upgrade(session, timeout, leader);
+                }
+                None => return self.forwarding.fail(home, session, cxid, Code::EphemeralOnLocalSession),
+            }
+        }
+        self.forwarding.write(home, request, keeper, leader);
+    }
+
+    fn sync(&mut self, home: Home, session: i64, xid: i32, body: &[u8], leader: &mut dyn ToLeader) {
+        match sync_path(body) {
+            Ok(path) => {
+                let request = LeaderRequest { session, cxid: xid, opcode: opcode::SYNC, body, ids: &[] };
+                self.forwarding.sync(home, &request, path, leader);
+            }
+            Err(_) => self.forwarding.fail(home, session, xid, Code::Marshalling),
+        }
+    }
+
+    fn connect(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sessions: &mut Sessions,
+        home: Home,
+        timeout: i32,
+        leader: &mut dyn ToLeader,
+    ) {
+        let session = sessions.next_id(turn.head.database(), |session| self.forwarding.begins(session));
+        if sessions.begin_local(session, timeout) {
+            sessions.welcome(&mut turn.head.payment(), home, session, timeout, turn.at.now);
+        } else {
+            self.forwarding.connect(home, session, timeout, leader);
+        }
+    }
+
+    /// The leader says whether a session lives. `false`: nobody has asked.
+    pub fn take_revalidated(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sessions: &mut Sessions,
+        session: i64,
+        lives: bool,
+    ) -> bool {
+        let Some((home, timeout)) = self.forwarding.take_revalidated(session) else { return false };
+        let payment = &mut turn.head.payment();
+        if lives {
+            // Another connection may have come back meanwhile; this one asked later, or the leader would not have answered
+            // it yet.
+            sessions.disconnect(payment, session);
+            sessions.welcome(payment, home, session, timeout, turn.at.now);
+            self.touched.welcome(session, timeout);
+        } else {
+            Sessions::refuse(payment, home, session);
+        }
+        true
+    }
+
+    /// The leader answers the oldest sync. `false`: there is none.
+    pub fn take_sync(&mut self, head: &mut Head) -> bool {
+        self.forwarding.take_sync(&mut head.payment())
+    }
+
+    /// Applies what is committed, and answers those who wait for it.
+    pub fn apply_up_to(
+        &mut self,
+        head: &mut Head,
+        sessions: &mut Sessions,
+        committed: Zxid,
+        at: Moment,
+    ) -> Result<(), ReplayError> {
+        head.apply_up_to(committed, |read, payment| self.take_applied(sessions, read, payment, at))
+    }
+
+    fn take_applied(&mut self, sessions: &mut Sessions, read: &ReadTxn<'_>, payment: &mut Payment<'_>, at: Moment) {
+        let session = read.header.client;
+        match self.forwarding.take_applied(read, payment) {
+            Became::Begun { home, timeout } => {
+                sessions.welcome(payment, home, session, timeout, at.now);
+                self.touched.welcome(session, timeout);
+            }
+            Became::Ended => {
+                sessions.disconnect(payment, session);
+                self.touched.forget(session);
+            }
+            Became::Moved { home } => sessions.leave(home),
+            Became::Unchanged => {}
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What learners ask of their leader for their clients: writes, sessions, syncs.
+//!
+//! Each learner's requests are taken in their order, and learners by turns. A write becomes a transaction here, whatever is
+//! wrong with it, because its learner waits for one; its answer is the learner's. A sync is answered to the learner.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use paddock_consensus::Zxid;
+use paddock_consensus::input::{Link, Ticket};
+use paddock_engine::acl::Id;
+use paddock_engine::admit::{Operation, admit};
+use paddock_engine::error::Code;
+use paddock_engine::order::Caller;
+use paddock_engine::request::opcode;
+use paddock_engine::txn::Txn;
+
+use super::leader::Leader;
+use super::owed::Owed;
+use super::owners::Origin;
+use super::sessions::Sessions;
+use super::turn::Turn;
+
+/// Bytes of one learner's requests that may wait for room; beyond, its link is closed, because what comes behind them on it
+/// must not wait.
+pub const REQUEST_BYTES_MAX: usize = 64 << 20;
+/// What a request takes besides its body and its identities, bytes.
+const REQUEST_BYTES: usize = 64;
+
+/// A learner's REQUEST.
+#[derive(Debug)]
+pub struct LearnerRequest {
+    pub session: i64,
+    /// The client's xid.
+    pub cxid: i32,
+    pub opcode: i32,
+    pub body: Box<[u8]>,
+    /// Who the client was when it asked.
+    pub ids: Box<[Id]>,
+}
+
+/// The learner asks for more at once than is kept for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooManyRequests;
+
+#[derive(Debug, Default)]
+pub struct LearnerRequests {
+    queues: BTreeMap<Link, Queue>,
+    /// Whose turn was last.
+    last: Option<Link>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    requests: VecDeque<LearnerRequest>,
+    /// What they take together.
+    bytes: usize,
+    /// Syncs that were taken, in their order.
+    syncs: VecDeque<Sync>,
+    /// The learner has said that it knows ClickHouse Keeper's operations.
+    with_keepers: bool,
+}
+
+/// A sync is answered when everything that was proposed before it is committed, and its ticket is confirmed.
+#[derive(Clone, Copy, Debug)]
+struct Sync {
+    after: Zxid,
+    ticket: Ticket,
+}
+
+impl LearnerRequests {
+    /// A learner whose requests are taken from here on.
+    pub fn join(&mut self, link: Link, with_keepers: bool) {
+        self.queues.insert(link, Queue { with_keepers, ..Queue::default() });
+    }
+
+    /// Nothing is owed to this learner any more, and nothing is done for it.
+    pub fn leave(&mut self, link: Link) {
+        self.queues.remove(&link);
+    }
+
+    /// Whether some wait.
+    pub fn is_empty(&self) -> bool {
+        self.queues.values().all(|queue| queue.requests.is_empty())
+    }
+
+    /// Takes in a request of a learner. One of a learner that has not joined is dropped.
+    pub fn push(&mut self, link: Link, request: LearnerRequest) -> Result<(), TooManyRequests> {
+        let Some(queue) = self.queues.get_mut(&link) else { return Ok(()) };
+        let bytes = request.bytes();
+        if queue.bytes + bytes > REQUEST_BYTES_MAX {
+            return Err(TooManyRequests);
+        }
+        queue.bytes += bytes;
+        queue.requests.push_back(request);
+        Ok(())
+    }
+
+    /// Takes what there is room for, one of each learner by turns.
+    pub fn gather(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions, leader: &mut Leader) {
+        while turn.head.has_room_for_requests()
+            && let Some((link, request, with_keepers)) = self.next()
+        {
+            turn.head.seal_if_full();
+            match request.opcode {
+                opcode::SYNC => {
+                    let sync = Sync { after: turn.head.database().last_zxid(), ticket: leader.use_ticket() };
+                    self.queues.get_mut(&link).expect("it has just asked").syncs.push_back(sync);
+                }
+                opcode::CREATE_SESSION => create_session(turn, sessions, leader, link, &request),
+                opcode::CLOSE_SESSION => sessions.close_for_learner(turn, request.session, request.cxid),
+                _ => write(turn, sessions, leader, link, &request, with_keepers),
+            }
+        }
+    }
+
+    /// Answers the syncs that may be: `answer` is told of each one's learner.
+    pub fn answer_syncs(&mut self, committed: Zxid, confirmed: Ticket, mut answer: impl FnMut(Link)) {
+        for (link, queue) in &mut self.queues {
+            while queue.syncs.pop_front_if(|sync| sync.after <= committed && sync.ticket <= confirmed).is_some() {
+                answer(*link);
+            }
+        }
+    }
+
+    /// The oldest request of the learner whose turn it is.
+    fn next(&mut self) -> Option<(Link, LearnerRequest, bool)> {
+        let has_requests = |(_, queue): &(&Link, &mut Queue)| !queue.requests.is_empty();
+        let from = self.last.map_or(Link(0), |last| Link(last.0.saturating_add(1)));
+        let first = self.queues.range_mut(from..).find(has_requests).map(|(link, _)| *link);
+        let link = match first {
+            Some(link) => link,
+            None => self.queues.iter_mut().find(has_requests).map(|(link, _)| *link)?,
+        };
+        self.last = Some(link);
+        let queue = self.queues.get_mut(&link)?;
+        let request = queue.requests.pop_front()?;
+        queue.bytes -= request.bytes();
+        Some((link, request, queue.with_keepers))
+    }
+}
+
+impl LearnerRequest {
+    /// What it takes.
+    fn bytes(&self) -> usize {
+        let ids = self.ids.iter().map(|id| id.scheme.len() + id.id.len() + REQUEST_BYTES).sum::<usize>();
+        self.body.len() + ids + REQUEST_BYTES
+    }
+}
+
+fn create_session(
+    turn: &mut Turn<'_>,
+    sessions: &mut Sessions,
+    leader: &mut Leader,
+    link: Link,
+    request: &LearnerRequest,
+) {
+    let session = request.session;
+    let txn = match <[u8; 4]>::try_from(&request.body[..]) {
+        Ok(timeout) => Txn::CreateSession { timeout: i32::from_be_bytes(timeout) },
+        Err(_) => Txn::Error(Code::Marshalling.number()),
+    };
+    turn.head.propose(session, request.cxid, &txn, turn.at.wall_ms);
+    if let Txn::CreateSession { timeout } = txn {
+        leader.owners().set(session, Origin::Link(link));
+        sessions.track(session, timeout, turn.at.now);
+    }
+}
+
+fn write(
+    turn: &mut Turn<'_>,
+    sessions: &Sessions,
+    leader: &mut Leader,
+    link: Link,
+    request: &LearnerRequest,
+    with_keepers: bool,
+) {
+    let LearnerRequest { session, cxid, opcode, body, ids } = request;
+    let (session, cxid, time) = (*session, *cxid, turn.at.wall_ms);
+    let operation: Result<Operation<'_>, Code> = admit(*opcode, body, with_keepers);
+    let txn = match &operation {
+        Ok(operation) => {
+            let is_local = sessions.may_be_local_elsewhere(turn.head.database(), session);
+            let has_moved = !is_local && leader.owners().has_moved(session, Origin::Link(link));
+            let caller = Caller { ids, is_local, has_moved };
+            // Where nothing changes, the learner waits for a transaction all the same.
+            turn.head.order(session, cxid, operation, caller, time).unwrap_or_else(|| Txn::Multi(Vec::new()))
+        }
+        Err(code) => Txn::Error(code.number()),
+    };
+    turn.head.carry_out(session, cxid, &txn, time, Owed::Nothing);
+}

@@ -1,0 +1,45 @@
+//! How those are answered who wait for a transaction: into the version under construction, behind the newest transaction.
+
+use paddock_engine::apply::Effects;
+use paddock_engine::database::Database;
+use paddock_net::exchange::AnswerKind;
+
+use super::home::Home;
+use super::owed::Owed;
+use super::publication::Publication;
+
+pub struct Payment<'a> {
+    pub database: &'a Database,
+    /// What it was to apply the newest transaction.
+    pub effects: &'a Effects,
+    pub publication: &'a mut Publication,
+}
+
+impl Payment<'_> {
+    /// A write's reply is what it was to apply that transaction.
+    #[inline]
+    pub fn pay(&mut self, owed: Owed<'_>) {
+        match owed {
+            Owed::Reply { home, xid, form } => self.reply(home, xid, form.code(), &form.body(&self.effects.reply)),
+            Owed::Told(home, kind) => self.answer(home, kind),
+            Owed::Expiry { session, home } => {
+                tracing::info!(session = format_args!("0x{session:x}"), "session expired");
+                self.publication.note_expired_session();
+                if let Some(home) = home {
+                    self.answer(home, AnswerKind::Dropped);
+                }
+            }
+            Owed::Nothing => {}
+        }
+    }
+
+    /// The client gets it when the version is public.
+    pub fn answer(&mut self, home: Home, kind: AnswerKind) {
+        self.publication.answer(home, self.database.last_zxid(), kind);
+    }
+
+    /// Likewise, by a reply with this body.
+    pub fn reply(&mut self, home: Home, xid: i32, code: i32, body: &[u8]) {
+        self.publication.reply(home, self.database.last_zxid(), xid, code, body);
+    }
+}
