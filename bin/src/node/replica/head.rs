@@ -54,6 +54,8 @@ pub struct Head {
     long_work: LongWork,
     garbage_max: usize,
     appended: Appended,
+    /// Clients are served, so that each turn ends a version.
+    is_served: bool,
     /// `appended.transactions` at the last call of the reclaimer.
     reclaimed_at: u64,
     /// Memory waits to be freed that nobody sees.
@@ -87,6 +89,7 @@ impl Head {
             long_work,
             garbage_max,
             appended: Appended::default(),
+            is_served: false,
             reclaimed_at: 0,
             may_reclaim_more: false,
         }
@@ -164,10 +167,12 @@ impl Head {
         self.long_work.begin_turn(now);
     }
 
-    /// After its last one: the version ends.
+    /// After its last one: the version ends. While nobody is served there is none.
     pub fn end_turn(&mut self) {
         self.long_work.end_turn();
-        self.seal();
+        if self.is_served {
+            self.seal();
+        }
     }
 
     /// The process is stopping. A transaction that is still half applied some seconds after the first call is dropped: it
@@ -245,8 +250,9 @@ impl Head {
         self.note_appended(before);
     }
 
-    /// Learner: applies what was [appended](Head::append) up to transaction `committed`. `pay` is given each one that is applied, and
-    /// answers those who wait for it.
+    /// Learner: applies what was [appended](Head::append) up to transaction `committed`. `pay` is given each one that is
+    /// applied, and answers those who wait for it. Where one cannot be applied, or leads to another state than the leader's,
+    /// that is the last.
     ///
     /// # Panics
     /// Where there is no window.
@@ -257,19 +263,28 @@ impl Head {
     ) -> Result<(), ReplayError> {
         let Head { database, window, effects, publication, .. } = self;
         let window = window.as_ref().expect(HAS_WINDOW);
-        let records = window.range(database.last_zxid(), committed).expect("what is not applied stays in the window");
-        for (zxid, record) in records {
+        for (zxid, record) in unapplied(window, database, committed) {
             effects.reply.clear();
             let read = database.apply_record(zxid, record, Before::Exact, Some(effects))?;
             publication.note_transaction();
             pay(&read, &mut Payment { database, effects, publication });
-            let computed = database.tree().digest();
-            if let Some(written) = read.digest.filter(|written| *written != computed) {
-                return Err(ReplayError::Digest { computed, written });
-            }
+            check_digest(database, read.digest)?;
             if publication.is_full() {
                 publication.seal(database, effects);
             }
+        }
+        Ok(())
+    }
+
+    /// The same while nobody is served: nothing is answered, nobody is told, and all of it is one version once
+    /// [`Head::begin_period`] ends it.
+    pub fn apply_unseen_up_to(&mut self, committed: Zxid) -> Result<(), ReplayError> {
+        let Head { database, window, publication, .. } = self;
+        let window = window.as_ref().expect(HAS_WINDOW);
+        for (zxid, record) in unapplied(window, database, committed) {
+            let read = database.apply_record(zxid, record, Before::Exact, None)?;
+            publication.note_transaction();
+            check_digest(database, read.digest)?;
         }
         Ok(())
     }
@@ -403,6 +418,7 @@ impl Head {
             self.end_long(application, owed);
         }
         self.seal();
+        self.is_served = serve != Serve::No;
         self.publication.begin_period(serve, committed)
     }
 
@@ -489,5 +505,23 @@ impl Head {
     /// Closes the log.
     pub fn end(self) -> Result<(), LogError> {
         self.log.close()
+    }
+}
+
+/// What is in the window and not applied, up to a transaction.
+fn unapplied<'w>(
+    window: &'w Window,
+    database: &Database,
+    last: Zxid,
+) -> impl Iterator<Item = (Zxid, &'w [u8])> + use<'w> {
+    window.range(database.last_zxid(), last).expect("what is not applied stays in the window")
+}
+
+/// Whether the state is what it was for the one who wrote this digest.
+fn check_digest(database: &Database, written: Option<u64>) -> Result<(), ReplayError> {
+    let computed = database.tree().digest();
+    match written {
+        Some(written) if written != computed => Err(ReplayError::Digest { computed, written }),
+        _ => Ok(()),
     }
 }
