@@ -1,0 +1,9 @@
+//! The replica by hand: what reactors would send is put into its queues, and what it tells them is read, turn by turn.
+
+mod histories;
+mod long_work;
+mod periods;
+mod sessions;
+mod stop;
+mod turns;
+mod world;
