@@ -1,0 +1,248 @@
+//! A learner's clients: what goes to the leader, and how the answers come in the order in which was asked.
+
+use paddock_consensus::Zxid;
+use paddock_engine::acl::Id;
+use paddock_engine::error::Code;
+use paddock_engine::jute::Write;
+use paddock_engine::log::RECORD_BYTES_MAX;
+use paddock_engine::replay::ReplayError;
+use paddock_engine::request::opcode;
+use paddock_engine::txn::{CreateKind, Txn, TxnHeader, write_digest};
+use paddock_net::exchange::RequestKind;
+
+use super::world::{FIRST, SECOND, TIMEOUT, World, create, create_body, reattach, sync};
+use crate::config::NewSessions;
+use crate::node::replica::desk::Desk;
+use crate::node::replica::forwarding::{LeaderRequest, ToLeader};
+use crate::node::replica::home::Home;
+use crate::node::replica::learner::Learner;
+use crate::node::replica::turn::Turn;
+use crate::node::replica::window::Window;
+
+/// What the leader was sent.
+#[derive(Default)]
+struct Sent(Vec<String>);
+
+impl ToLeader for Sent {
+    fn request(&mut self, request: &LeaderRequest<'_>) {
+        let LeaderRequest { session, cxid, opcode, body, ids } = *request;
+        let ids: Vec<&Id> = ids.iter().collect();
+        assert!(ids.is_empty());
+        self.0.push(format!("{session:x} {cxid}: {opcode} {} bytes", body.len()));
+    }
+
+    fn revalidate(&mut self, session: i64, timeout: i32) {
+        self.0.push(format!("{session:x}: revalidate {timeout}"));
+    }
+}
+
+/// A learner, its clients, and a leader by hand.
+struct Ensemble {
+    world: World,
+    learner: Learner,
+    sent: Sent,
+    zxid: i64,
+    /// The leader's state.
+    leader: paddock_engine::database::Database,
+}
+
+const EPOCH: i64 = 5 << 32;
+
+impl Ensemble {
+    fn new(name: &str) -> Ensemble {
+        Ensemble::with(name, NewSessions::Global)
+    }
+
+    fn with(name: &str, new_sessions: NewSessions) -> Ensemble {
+        let world = World::with(name, |parts| {
+            parts.window = Some(Window::new(Zxid::ZERO, 500));
+            parts.new_sessions = new_sessions;
+        });
+        let seed = paddock_engine::tree::HashSeed([7; 16]);
+        let leader = paddock_engine::database::Database::new(seed, Default::default());
+        Ensemble { world, learner: Learner::default(), sent: Sent::default(), zxid: EPOCH, leader }
+    }
+
+    /// Takes what was sent to the reactors, and gives what went to the leader.
+    fn ask(&mut self, home: Home, session: i64, kind: impl FnOnce(std::ops::Range<u32>) -> RequestKind, body: &[u8]) {
+        self.world.send(home, session, kind, body);
+        let replica = &mut self.world.replica;
+        let turn = &mut Turn { head: &mut replica.head, at: self.world.at };
+        let mut desk = Desk::Learns(&mut self.learner, &mut self.sent);
+        replica.intake.gather(turn, &mut replica.sessions, &mut desk);
+    }
+
+    fn sent(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.sent.0)
+    }
+
+    /// The leader proposes and commits.
+    fn commit(&mut self, session: i64, cxid: i32, txn: &Txn<'_>) {
+        let (zxid, record) = self.propose(session, cxid, txn);
+        self.world.replica.head.append(zxid, &record);
+        self.apply().unwrap();
+    }
+
+    fn propose(&mut self, session: i64, cxid: i32, txn: &Txn<'_>) -> (Zxid, Vec<u8>) {
+        self.zxid += 1;
+        let header = TxnHeader { client: session, cxid, zxid: self.zxid, time: 7 };
+        let mut record = Vec::new();
+        txn.write(&header, &mut record);
+        self.leader.apply(&header, txn, None);
+        write_digest(self.leader.tree().digest(), &mut record);
+        (Zxid(self.zxid), record)
+    }
+
+    fn apply(&mut self) -> Result<(), ReplayError> {
+        let replica = &mut self.world.replica;
+        self.learner.apply_up_to(&mut replica.head, &mut replica.sessions, Zxid(self.zxid), self.world.at)
+    }
+
+    fn answers(&mut self) -> Vec<(Home, String)> {
+        self.world.answers()
+    }
+
+    /// A client's session, from its first request to its answer.
+    fn connect(&mut self, home: Home) -> i64 {
+        self.ask(home, 0, |_| RequestKind::Connect { timeout: TIMEOUT }, &[]);
+        let sent = self.sent();
+        let session = i64::from_str_radix(sent[0].split(' ').next().unwrap(), 16).unwrap();
+        assert_eq!(sent, [format!("{session:x} 0: -10 4 bytes")]);
+        self.commit(session, 0, &Txn::CreateSession { timeout: TIMEOUT });
+        assert_eq!(self.answers(), [(home, "connected".into())]);
+        session
+    }
+}
+
+fn made(path: &str) -> Txn<'_> {
+    let kind = CreateKind::Plain { opcode: opcode::CREATE, ephemeral: false };
+    Txn::Create { kind, path: path.into(), data: Some(b""), acl: None, parent_cversion: 1 }
+}
+
+#[test]
+fn a_write_is_answered_when_its_transaction_is_applied() {
+    let mut ensemble = Ensemble::new("learner-write");
+    let session = ensemble.connect(FIRST);
+    ensemble.ask(FIRST, session, create(7), &create_body("/a", 0));
+    assert_eq!(ensemble.sent(), [format!("{session:x} 7: 1 {} bytes", create_body("/a", 0).len())]);
+    let (zxid, record) = ensemble.propose(session, 7, &made("/a"));
+    ensemble.world.replica.head.append(zxid, &record);
+    assert_eq!(ensemble.answers(), [], "it is in the log, and not committed");
+    assert!(!ensemble.world.exists("/a"));
+    ensemble.apply().unwrap();
+    assert_eq!(ensemble.answers(), [(FIRST, "7: 0".into())]);
+    assert!(ensemble.world.exists("/a"));
+    assert_eq!(ensemble.learner.outstanding(), 0);
+}
+
+#[test]
+fn a_session_is_answered_in_the_order_in_which_it_asked() {
+    let mut ensemble = Ensemble::new("learner-order");
+    let session = ensemble.connect(FIRST);
+    let mut text = Vec::new();
+    text.put_string("/a");
+    ensemble.ask(FIRST, session, create(1), &create_body("/a", 0));
+    ensemble.ask(FIRST, session, sync(2), &text);
+    // It cannot be decoded, and does not go to the leader.
+    ensemble.ask(FIRST, session, create(3), b"?");
+    ensemble.ask(FIRST, session, |body| RequestKind::Ephemerals { xid: 4, body }, &text);
+    ensemble.ask(FIRST, session, create(5), &create_body("/b", 0));
+    assert_eq!(ensemble.sent().len(), 3);
+    // Another server's transaction with the same xid, and another session's.
+    ensemble.commit(session + 1, 1, &made("/other"));
+    assert!(ensemble.learner.take_sync(&mut ensemble.world.replica.head));
+    assert_eq!(ensemble.answers(), [], "the first has no answer");
+    ensemble.commit(session, 1, &Txn::Error(Code::NoAuth.number()));
+    let marshalling = format!("3: {}", Code::Marshalling.number());
+    let told = [format!("1: {}", Code::NoAuth.number()), "2: 0".into(), marshalling, "4: 0".into()];
+    assert_eq!(ensemble.answers(), told.map(|text| (FIRST, text)));
+    ensemble.commit(session, 5, &made("/b"));
+    assert_eq!(ensemble.answers(), [(FIRST, "5: 0".into())]);
+    assert!(!ensemble.learner.take_sync(&mut ensemble.world.replica.head), "nobody waits for one");
+}
+
+#[test]
+fn a_request_that_was_late_closes_its_connection() {
+    let mut ensemble = Ensemble::new("learner-moved");
+    let session = ensemble.connect(FIRST);
+    ensemble.ask(FIRST, session, create(1), &create_body("/a", 0));
+    ensemble.commit(session, 1, &Txn::Error(Code::SessionMoved.number()));
+    assert_eq!(ensemble.answers(), [(FIRST, "dropped".into())]);
+    assert_eq!(ensemble.world.replica.sessions.session_at(FIRST), None);
+}
+
+#[test]
+fn a_client_comes_back_when_the_leader_says_that_its_session_lives() {
+    let mut ensemble = Ensemble::new("learner-back");
+    let session = ensemble.connect(FIRST);
+    ensemble.ask(SECOND, session, reattach(true), &[]);
+    assert_eq!(ensemble.answers(), [(FIRST, "dropped".into())], "a session has one connection");
+    assert_eq!(ensemble.sent(), [format!("{session:x}: revalidate {TIMEOUT}")]);
+    let replica = &mut ensemble.world.replica;
+    let turn = &mut Turn { head: &mut replica.head, at: ensemble.world.at };
+    assert!(ensemble.learner.take_revalidated(turn, &mut replica.sessions, session, true));
+    assert!(!ensemble.learner.take_revalidated(turn, &mut replica.sessions, session, true), "asked once");
+    assert_eq!(ensemble.answers(), [(SECOND, "connected".into())]);
+    assert_eq!(ensemble.learner.take_touched().collect::<Vec<_>>(), [(session, TIMEOUT)]);
+    ensemble.ask(FIRST, 77, reattach(true), &[]);
+    let replica = &mut ensemble.world.replica;
+    let turn = &mut Turn { head: &mut replica.head, at: ensemble.world.at };
+    assert!(ensemble.learner.take_revalidated(turn, &mut replica.sessions, 77, false));
+    assert_eq!(ensemble.answers(), [(FIRST, "refused".into())]);
+    ensemble.sent();
+    ensemble.ask(FIRST, session, reattach(false), &[]);
+    assert_eq!(ensemble.sent(), [""; 0], "who does not know the password is not the session's client");
+}
+
+#[test]
+fn a_session_ends_here_whoever_asked_for_it() {
+    let mut ensemble = Ensemble::new("learner-end");
+    let session = ensemble.connect(FIRST);
+    ensemble.ask(FIRST, session, |_| RequestKind::CloseSession { xid: 3 }, &[]);
+    assert_eq!(ensemble.sent(), [format!("{session:x} 3: -11 0 bytes")]);
+    ensemble.commit(session, 3, &Txn::CloseSession { ephemerals: Some(Vec::new()) });
+    assert_eq!(ensemble.answers(), [(FIRST, "3: closed".into())]);
+    let session = ensemble.connect(SECOND);
+    ensemble.commit(session, 0, &Txn::CloseSession { ephemerals: Some(Vec::new()) });
+    assert_eq!(ensemble.answers(), [(SECOND, "dropped".into())], "the leader says that it has expired");
+    assert_eq!(ensemble.learner.take_touched().count(), 0);
+}
+
+#[test]
+fn a_local_session_is_known_here_alone_until_it_asks_for_an_ephemeral() {
+    for may_upgrade in [true, false] {
+        let mut ensemble = Ensemble::with("learner-local", NewSessions::Local { may_upgrade });
+        ensemble.ask(FIRST, 0, |_| RequestKind::Connect { timeout: TIMEOUT }, &[]);
+        assert_eq!((ensemble.sent(), ensemble.answers()), (vec![], vec![(FIRST, "connected".into())]));
+        let session = ensemble.world.replica.sessions.session_at(FIRST).unwrap();
+        ensemble.ask(FIRST, session, create(1), &create_body("/a", 0));
+        assert_eq!(ensemble.sent().len(), 1, "its writes are the leader's");
+        ensemble.commit(session, 1, &made("/a"));
+        ensemble.answers();
+        ensemble.ask(FIRST, session, create(2), &create_body("/b", 1));
+        if may_upgrade {
+            assert_eq!(ensemble.sent()[0], format!("{session:x} 0: -10 4 bytes"));
+            ensemble.commit(session, 0, &Txn::CreateSession { timeout: TIMEOUT });
+            ensemble.commit(session, 2, &made("/b"));
+            assert_eq!(ensemble.answers(), [(FIRST, "2: 0".into())]);
+            assert_eq!(ensemble.learner.take_touched().collect::<Vec<_>>(), [(session, TIMEOUT)]);
+        } else {
+            let refused = Code::EphemeralOnLocalSession.number();
+            assert_eq!((ensemble.sent(), ensemble.answers()), (vec![], vec![(FIRST, format!("2: {refused}"))]));
+            ensemble.ask(FIRST, session, |_| RequestKind::CloseSession { xid: 3 }, &[]);
+            assert_eq!((ensemble.sent(), ensemble.answers()), (vec![], vec![(FIRST, "3: closed".into())]));
+        }
+    }
+}
+
+#[test]
+fn a_state_that_is_not_the_leaders_is_noticed_at_once() {
+    let mut ensemble = Ensemble::new("learner-digest");
+    let session = ensemble.connect(FIRST);
+    let (zxid, mut record) = ensemble.propose(session, 1, &made("/a"));
+    let last = record.len() - 1;
+    record[last] ^= 1;
+    assert!(record.len() < RECORD_BYTES_MAX);
+    ensemble.world.replica.head.append(zxid, &record);
+    assert!(matches!(ensemble.apply(), Err(ReplayError::Digest { .. })));
+}
