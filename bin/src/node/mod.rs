@@ -14,6 +14,7 @@ mod convert_command;
 mod descriptors;
 mod expiry;
 pub mod foreign;
+pub mod member;
 pub mod moment;
 pub mod peers;
 pub mod recovery;

@@ -16,18 +16,10 @@ pub enum Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Whether more requests may be taken, as far as those go that no reactor has an answer to.
-    pub fn has_room(&self) -> bool {
+    /// Requests that wait for the leader; `None` if no more may.
+    pub fn outstanding(&self) -> Option<usize> {
         match self {
-            Desk::Alone | Desk::Leads(_) => true,
-            Desk::Learns(learner, _) => learner.has_room(),
-        }
-    }
-
-    /// Requests that wait for the leader.
-    pub fn outstanding(&self) -> usize {
-        match self {
-            Desk::Alone | Desk::Leads(_) => 0,
+            Desk::Alone | Desk::Leads(_) => Some(0),
             Desk::Learns(learner, _) => learner.outstanding(),
         }
     }

@@ -4,8 +4,11 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use paddock_engine::installation::PlacementError;
 use paddock_engine::io::advice;
 use paddock_engine::log::LogError;
+use paddock_engine::replay::ReplayError;
+use paddock_engine::truncation::TruncationError;
 
 #[derive(Debug)]
 pub enum ReplicaError {
@@ -16,6 +19,14 @@ pub enum ReplicaError {
     },
     /// There is nobody to take snapshots of the history that has come into place.
     Snapshotter(io::Error),
+    /// What a leader has sent whole cannot be put in the place of the history.
+    Placement(PlacementError),
+    /// The history cannot be made to end where the leader's does.
+    Truncation(TruncationError),
+    /// The kernel gives no random bytes.
+    Random(String),
+    /// The log holds a transaction that does not go with the state.
+    History(ReplayError),
     /// Whoever drives it cannot wait for events.
     Poll(io::Error),
 }
@@ -34,6 +45,14 @@ impl fmt::Display for ReplicaError {
             ),
             ReplicaError::Snapshotter(error) => {
                 write!(f, "the snapshotter cannot be started again: {error}; {}", advice(error))
+            }
+            ReplicaError::Placement(error) => error.fmt(f),
+            ReplicaError::Truncation(error) => {
+                write!(f, "the history cannot be made to end where the leader's does: {error}")
+            }
+            ReplicaError::Random(error) => f.write_str(error),
+            ReplicaError::History(error) => {
+                write!(f, "the state cannot be made that of the whole log: {error}; the next start looks at all of it")
             }
             ReplicaError::Poll(error) => write!(f, "waiting for events failed: {error}; {}", advice(error)),
         }

@@ -58,6 +58,11 @@ impl FilesInPlace {
         &self.dir
     }
 
+    /// The directory of the present generation.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// A newer snapshot is in place.
     pub fn note_snapshot(&mut self, zxid: Zxid) {
         self.newest_snapshot = Some(snapshot_path(&self.dir, zxid));

@@ -7,16 +7,17 @@
 use std::time::Instant;
 
 use paddock_consensus::input::Ticket;
-use paddock_consensus::{Reign, Zxid};
+use paddock_consensus::{Epoch, Reign, Zxid};
 use paddock_engine::admit::Operation;
 use paddock_engine::application::Application;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
-use paddock_engine::log::{GroupBuffer, Log, LogError};
+use paddock_engine::log::{GroupBuffer, Log, LogError, LogRange};
 use paddock_engine::order::Caller;
 use paddock_engine::quota::ExceededQuota;
 use paddock_engine::replay::{Before, ReplayError};
 use paddock_engine::snapshot::HeldVersion;
+use paddock_engine::tree::Reader;
 use paddock_engine::txn::{ReadTxn, Txn, TxnHeader, write_digest};
 use paddock_net::exchange::AnswerKind;
 use paddock_net::serving::Serve;
@@ -28,6 +29,7 @@ use super::owed::Owed;
 use super::payment::Payment;
 use super::publication::Publication;
 use super::window::Window;
+use crate::node::peers::Records;
 
 /// A group takes no more transactions beyond this, bytes.
 const GROUP_BYTES: usize = 1024 * 1024;
@@ -112,6 +114,58 @@ impl Head {
     /// The newest transactions as they are in the log, where somebody reads them.
     pub fn window(&self) -> Option<&Window> {
         self.window.as_ref()
+    }
+
+    /// What a member of an ensemble has of the transactions.
+    ///
+    /// # Panics
+    /// Where there is no window.
+    pub fn records(&self) -> Records<'_> {
+        Records { window: self.window.as_ref().expect(HAS_WINDOW), log: &self.log }
+    }
+
+    /// The newest transaction in the log, durable or not.
+    pub fn last_logged(&self) -> Zxid {
+        self.log.last_zxid()
+    }
+
+    /// The newest transaction that the log has told to be durable.
+    pub fn completed(&self) -> Zxid {
+        self.log.completed_zxid()
+    }
+
+    /// A reader of the state that is public, with the state's newest transaction, before any other was applied.
+    pub fn reader(&mut self) -> (Reader, Zxid) {
+        (self.database.tree_mut().reader(), self.database.last_zxid())
+    }
+
+    /// What the log has.
+    pub fn log_range(&self) -> LogRange {
+        self.log.range()
+    }
+
+    /// Whether everything in the log is durable.
+    pub fn is_drained(&self) -> bool {
+        !self.log.is_filling() && self.log.completed_zxid() == self.log.last_zxid()
+    }
+
+    /// This server leads, and gives the zxids of this epoch.
+    ///
+    /// # Panics
+    /// Unless the state is that of the whole log.
+    pub fn begin_reign(&mut self, epoch: Epoch) {
+        assert_eq!(self.database.last_zxid(), self.log.last_zxid(), "a leader has the state of its whole history");
+        self.reign = Reign::begin(epoch);
+    }
+
+    /// The log was cut after this transaction, and nothing after it is applied: nothing of that is kept.
+    pub fn forget_after(&mut self, last: Zxid) {
+        self.window.as_mut().expect(HAS_WINDOW).cut_after(last);
+    }
+
+    /// Keeps the record of a transaction that the log has already, and that is not applied.
+    pub fn keep(&mut self, zxid: Zxid, record: &[u8]) {
+        self.window.as_mut().expect(HAS_WINDOW).push(zxid, record);
     }
 
     pub fn appended(&self) -> Appended {

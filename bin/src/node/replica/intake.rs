@@ -74,13 +74,14 @@ impl Intake {
         self.begun.iter().any(Option::is_some) || self.exchanges.iter().any(|exchange| !exchange.submissions.is_empty())
     }
 
-    /// Whether there is room for more requests.
-    pub fn has_room(&self, head: &Head, desk: &Desk<'_>) -> bool {
-        head.has_room_for_requests() && self.throttle.has_room(head.answers() + desk.outstanding()) && desk.has_room()
+    /// Whether there is room for more requests, where so many wait for the leader, or as many as may.
+    pub fn has_room(&self, head: &Head, outstanding: Option<usize>) -> bool {
+        let has_room = |outstanding| self.throttle.has_room(head.answers() + outstanding);
+        head.has_room_for_requests() && outstanding.is_some_and(has_room)
     }
 
     fn may_take(&self, head: &Head, desk: &Desk<'_>) -> bool {
-        self.has_room(head, desk) && self.looked_at <= LOOKS_PER_TURN
+        self.has_room(head, desk.outstanding()) && self.looked_at <= LOOKS_PER_TURN
     }
 
     /// Takes what there is room for. Each turn begins with another reactor, so that none is left out where there is room for

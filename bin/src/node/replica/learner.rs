@@ -26,14 +26,9 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// Whether more requests may be taken.
-    pub fn has_room(&self) -> bool {
-        self.forwarding.has_room()
-    }
-
-    /// Requests that have no answer yet.
-    pub fn outstanding(&self) -> usize {
-        self.forwarding.len()
+    /// Requests that have no answer yet; `None` if no more may wait.
+    pub fn outstanding(&self) -> Option<usize> {
+        self.forwarding.has_room().then(|| self.forwarding.len())
     }
 
     /// The sessions that were heard since this was asked last, each with its timeout in ms, for the leader.
@@ -164,12 +159,12 @@ impl Learner {
     /// Applies what is committed, and answers those who wait for it.
     pub fn apply_up_to(
         &mut self,
-        head: &mut Head,
+        turn: &mut Turn<'_>,
         sessions: &mut Sessions,
         committed: Zxid,
-        at: Moment,
     ) -> Result<(), ReplayError> {
-        head.apply_up_to(committed, |read, payment| self.take_applied(sessions, read, payment, at))
+        let at = turn.at;
+        turn.head.apply_up_to(committed, |read, payment| self.take_applied(sessions, read, payment, at))
     }
 
     fn take_applied(&mut self, sessions: &mut Sessions, read: &ReadTxn<'_>, payment: &mut Payment<'_>, at: Moment) {

@@ -44,11 +44,13 @@ mod learner;
 mod learner_requests;
 mod local_sessions;
 mod long_work;
+mod membership;
 mod owed;
 mod owners;
 mod payment;
 mod publication;
 mod reports;
+mod role;
 mod sessions;
 mod share;
 mod shortage;
@@ -61,31 +63,41 @@ mod turn;
 mod version;
 pub mod window;
 
+pub use self::desk::Desk;
 pub use self::error::ReplicaError;
 pub use self::files::FilesInPlace;
+pub use self::forwarding::{LeaderRequest, ToLeader};
 pub use self::head::GARBAGE_MAX;
+pub use self::leader::Leader;
+pub use self::learner::Learner;
+pub use self::learner_requests::{LearnerRequest, LearnerRequests};
 pub use self::long_work::SliceClock;
+pub use self::owners::Origin;
 
 use std::os::fd::RawFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use paddock_consensus::{Epoch, Zxid};
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Database;
 use paddock_engine::installation::InPlace;
 use paddock_engine::log::{Log, LogError};
 use paddock_engine::progress::Progress;
+use paddock_engine::tree::Reader;
 use paddock_net::exchange::Exchange;
 use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
 use self::alone::Alone;
-use self::desk::Desk;
 use self::head::Head;
 use self::housekeeping::Housekeeping;
 use self::intake::Intake;
 use self::long_work::LongWork;
+use self::membership::Membership;
 use self::publication::Publication;
+use self::role::Role;
 use self::sessions::Sessions;
 use self::shortage::Shortage;
 use self::snapshots::Snapshots;
@@ -95,6 +107,7 @@ use super::moment::Moment;
 use super::snapshotter::{Snapshotter, Trigger};
 use crate::config::{NewSessions, RequestThrottleSettings};
 
+const IS_ALONE: &str = "a server that stands alone is no member of an ensemble";
 /// A reactor whose queue was full is tried again after this.
 const RETRY: Duration = Duration::from_millis(1);
 /// Readers say nothing when they move on from a version: while one of them may hold back what waits, it is looked after
@@ -103,16 +116,16 @@ const READERS_WAIT: Duration = Duration::from_millis(10);
 
 pub struct Replica {
     status: Arc<Status>,
-    role: Alone,
-    head: Head,
+    role: Role,
+    pub(super) head: Head,
     intake: Intake,
-    sessions: Sessions,
+    pub(super) sessions: Sessions,
     housekeeping: Housekeeping,
     snapshots: Snapshots,
     files: FilesInPlace,
     shortage: Shortage,
-    /// The monotonic clock at the last turn.
-    now: Instant,
+    /// The moment of the last turn.
+    at: Moment,
 }
 
 /// What a replica is made from.
@@ -121,7 +134,7 @@ pub struct Parts {
     pub status: Arc<Status>,
     pub database: Database,
     pub log: Log,
-    /// Empty, behind the newest transaction; `None` for a server that nobody can ask for what came before.
+    /// Of a member of an ensemble: empty, behind the newest transaction. A server that stands alone has none.
     pub window: Option<Window>,
     pub containers: ContainerSettings,
     pub tick_ms: u64,
@@ -145,7 +158,10 @@ impl Replica {
         let Parts { exchanges, status, database, log, window, snapshotter, trigger, files, start, .. } = parts;
         let reactors = exchanges.len();
         Replica {
-            role: Alone::new(database.last_zxid()),
+            role: match &window {
+                Some(_) => Role::Member(Membership::looking()),
+                None => Role::Alone(Alone::new(database.last_zxid())),
+            },
             intake: Intake::new(exchanges.clone(), parts.throttle),
             sessions: Sessions::new(
                 &database,
@@ -169,7 +185,7 @@ impl Replica {
             snapshots: Snapshots::new(snapshotter, trigger),
             files,
             shortage: Shortage::default(),
-            now: start.now,
+            at: start,
         }
     }
 
@@ -181,7 +197,7 @@ impl Replica {
     }
 
     /// Begins a serving period, before which everything that was taken is finished: see [`Head::begin_period`].
-    fn begin_period(&mut self, serve: Serve) {
+    pub(super) fn begin_period(&mut self, serve: Serve) {
         assert_ne!(
             serve,
             Serve::ReadOnly,
@@ -191,8 +207,10 @@ impl Replica {
         let period = self.head.begin_period(serve, committed);
         self.intake.begin_period(period);
         self.sessions.begin_period();
-        if serve == Serve::Yes && self.role.expires_sessions() {
-            self.sessions.arm_all(self.head.database(), self.now);
+        match &self.role {
+            Role::Member(member) if !member.is_leading() => self.sessions.arm_local(self.at.now),
+            _ if self.role.expires_sessions() => self.sessions.arm_all(self.head.database(), self.at.now),
+            _ => {}
         }
         self.head.release(committed);
     }
@@ -281,38 +299,117 @@ impl Replica {
         self.role.may_end(self.head.is_idle(), !self.shortage.is_over())
     }
 
-    /// A turn: see the module.
+    /// A turn of a server that stands alone: see the module.
     pub fn turn(&mut self, at: Moment) -> Result<(), ReplicaError> {
-        self.now = at.now;
+        self.begin_turn(at)?;
+        self.gather(&mut Desk::Alone);
+        self.see_to_due();
+        self.submit()?;
+        self.end_turn()
+    }
+
+    /// Takes in what the log has done, and makes public what is committed.
+    pub(super) fn begin_turn(&mut self, at: Moment) -> Result<(), ReplicaError> {
+        self.at = at;
         self.commit()?;
         self.head.begin_turn(at.now);
         if self.role.is_stopping() {
             self.head.stop(at.now);
         }
         self.head.go_on();
+        Ok(())
+    }
+
+    /// Takes the reactors' requests.
+    pub(super) fn gather(&mut self, desk: &mut Desk<'_>) {
         if self.role.gathers() {
-            let turn = &mut Turn { head: &mut self.head, at };
-            self.intake.gather(turn, &mut self.sessions, &mut Desk::Alone);
+            let turn = &mut Turn { head: &mut self.head, at: self.at };
+            self.intake.gather(turn, &mut self.sessions, desk);
         }
+    }
+
+    /// Does what its time has come for, and ends the version.
+    pub(super) fn see_to_due(&mut self) {
         if self.role.expires_sessions() {
-            self.sessions.expire(&mut self.head, at);
+            self.sessions.expire(&mut self.head, self.at);
         }
         if self.role.reaps_containers() {
-            self.housekeeping.reap(&mut self.head, self.sessions.reports(), at);
+            self.housekeeping.reap(&mut self.head, self.sessions.reports(), self.at);
         }
-        self.housekeeping.warn_of_quotas(&mut self.head, at.now);
+        self.housekeeping.warn_of_quotas(&mut self.head, self.at.now);
         self.head.end_turn();
-        self.submit()?;
+    }
+
+    pub(super) fn end_turn(&mut self) -> Result<(), ReplicaError> {
         self.head.reclaim();
         self.see_to_files()?;
         self.see_to_snapshots()
     }
 
+    /// A reader of the state that is public, with its newest transaction.
+    pub(super) fn reader(&mut self) -> (Reader, Zxid) {
+        self.head.reader()
+    }
+
+    /// The role of a member.
+    ///
+    /// # Panics
+    /// If this server stands alone.
+    pub(super) fn membership(&self) -> &Membership {
+        match &self.role {
+            Role::Member(member) => member,
+            Role::Alone(_) => panic!("{IS_ALONE}"),
+        }
+    }
+
+    /// Likewise, to be changed.
+    pub(super) fn membership_mut(&mut self) -> &mut Membership {
+        match &mut self.role {
+            Role::Member(member) => member,
+            Role::Alone(_) => panic!("{IS_ALONE}"),
+        }
+    }
+
+    /// Does something with the head and the sessions, at the moment of this turn.
+    pub(super) fn with_turn<T>(&mut self, work: impl FnOnce(&mut Turn<'_>, &mut Sessions) -> T) -> T {
+        work(&mut Turn { head: &mut self.head, at: self.at }, &mut self.sessions)
+    }
+
+    /// The directory of the present history.
+    pub(super) fn data_dir(&self) -> &Path {
+        self.files.dir()
+    }
+
+    /// Makes public what is committed by now.
+    pub(super) fn publish(&mut self) {
+        if self.head.release(self.role.committed()) {
+            self.head.tell(&self.status.replica);
+        }
+    }
+
+    /// This server leads: it orders what comes, and every living session has its whole timeout again.
+    pub(super) fn begin_reign(&mut self, epoch: Epoch) {
+        self.head.begin_reign(epoch);
+        self.sessions.reports_mut().leave_all();
+        self.sessions.arm_all(self.head.database(), self.at.now);
+    }
+
+    /// This server looks for a leader again. A snapshot that is not in place is of a history that may not last.
+    pub(super) fn end_part(&mut self) {
+        self.sessions.reports_mut().leave_all();
+        self.snapshots.give_up_waiting();
+    }
+
     /// How long the poll may sleep; the last look at the queues.
     pub fn timeout(&self) -> Option<Duration> {
+        self.timeout_with(Some(0))
+    }
+
+    /// Likewise, where so many requests wait for the leader, or as many as may.
+    pub(super) fn timeout_with(&self, outstanding: Option<usize>) -> Option<Duration> {
         // What the role does not do now is not waited for. What is under way waits for the log, which wakes, or for a reactor.
         let has_submissions = self.role.gathers() && self.intake.has_submissions();
-        if self.head.has_work() || (has_submissions && self.intake.has_room(&self.head, &Desk::Alone)) {
+        if self.head.has_work() || (has_submissions && self.intake.has_room(&self.head, outstanding)) {
             return Some(Duration::ZERO);
         }
         if self.head.is_blocked() {
@@ -320,16 +417,16 @@ impl Replica {
         }
         let until_next = match self.head.has_room() {
             true => {
-                self.role.reaps_containers().then(|| self.housekeeping.until_due(self.sessions.reports(), self.now))
+                self.role.reaps_containers().then(|| self.housekeeping.until_due(self.sessions.reports(), self.at.now))
             }
             // What may not be proposed may not be reaped either; completions and snapshots wake.
             false => (has_submissions && self.head.has_too_much_garbage()).then_some(READERS_WAIT),
         };
-        let until_session = self.role.expires_sessions().then(|| self.sessions.until_due(self.now)).flatten();
+        let until_session = self.role.expires_sessions().then(|| self.sessions.until_due(self.at.now)).flatten();
         until_session.into_iter().chain(until_next).min()
     }
 
-    fn submit(&mut self) -> Result<(), ReplicaError> {
+    pub(super) fn submit(&mut self) -> Result<(), ReplicaError> {
         if self.head.submit()? {
             // The log may have seen the completion of an earlier group, of which nothing will tell again. Answers without
             // a transaction wait for nothing but what came before them.
@@ -348,14 +445,17 @@ impl Replica {
                 // It may have the space that the log needs, and waits for the log itself.
                 self.snapshots.give_up_waiting();
             }
-            self.shortage.note(shortage, self.now);
+            self.shortage.note(shortage, self.at.now);
             self.status.replica.log_waits.set(u64::from(!self.shortage.is_over()));
         }
     }
 
     /// Makes public what is committed by what is durable.
     fn commit(&mut self) -> Result<(), ReplicaError> {
-        self.role.note_durable(self.head.durable()?);
+        let durable = self.head.durable()?;
+        if let Role::Alone(alone) = &mut self.role {
+            alone.note_durable(durable);
+        }
         if self.head.release(self.role.committed()) {
             self.head.tell(&self.status.replica);
         }
@@ -363,7 +463,7 @@ impl Replica {
     }
 
     fn see_to_files(&mut self) -> Result<(), ReplicaError> {
-        if self.files.look_after(self.head.log(), self.now)? {
+        if self.files.look_after(self.head.log(), self.at.now)? {
             self.snapshots.hurry();
         }
         Ok(())
@@ -377,7 +477,7 @@ impl Replica {
             }
         }
         let are_due = self.snapshots.are_due(self.head.appended());
-        if are_due && self.shortage.is_over() && !self.role.is_stopping() {
+        if are_due && self.shortage.is_over() && self.role.takes_snapshots() {
             self.snapshots.begin(&mut self.head);
         }
         self.snapshots.tell(&self.status.replica);

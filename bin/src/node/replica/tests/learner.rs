@@ -95,7 +95,8 @@ impl Ensemble {
 
     fn apply(&mut self) -> Result<(), ReplayError> {
         let replica = &mut self.world.replica;
-        self.learner.apply_up_to(&mut replica.head, &mut replica.sessions, Zxid(self.zxid), self.world.at)
+        let turn = &mut Turn { head: &mut replica.head, at: self.world.at };
+        self.learner.apply_up_to(turn, &mut replica.sessions, Zxid(self.zxid))
     }
 
     fn answers(&mut self) -> Vec<(Home, String)> {
@@ -132,7 +133,7 @@ fn a_write_is_answered_when_its_transaction_is_applied() {
     ensemble.apply().unwrap();
     assert_eq!(ensemble.answers(), [(FIRST, "7: 0".into())]);
     assert!(ensemble.world.exists("/a"));
-    assert_eq!(ensemble.learner.outstanding(), 0);
+    assert_eq!(ensemble.learner.outstanding(), Some(0));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::node::replica::long_work::STEPS_PER_TURN;
 use crate::node::replica::window::Window;
 
 use super::world::*;
+use crate::node::replica::role::Role;
 
 #[test]
 fn what_was_asked_in_another_period_is_dropped() {
@@ -48,7 +49,8 @@ fn what_is_committed_is_public_before_the_next_period_begins() {
     let mut world = World::new("committed-before");
     world.replica.head.propose(0, 0, &Txn::CreateSession { timeout: TIMEOUT }, 0);
     let committed = world.database().last_zxid();
-    world.replica.role.note_durable(committed);
+    let Role::Alone(alone) = &mut world.replica.role else { panic!("it stands alone") };
+    alone.note_durable(committed);
     world.replica.head.propose(0, 0, &Txn::Error(0), 0);
     world.replica.head.seal();
     world.replica.head.propose(0, 0, &Txn::Error(0), 0);
@@ -56,7 +58,8 @@ fn what_is_committed_is_public_before_the_next_period_begins() {
     assert_eq!(world.told_period().serve, Serve::No, "the version has a transaction that is not committed");
     world.replica.head.propose(0, 0, &Txn::Error(0), 0);
     let committed = world.database().last_zxid();
-    world.replica.role.note_durable(committed);
+    let Role::Alone(alone) = &mut world.replica.role else { panic!("it stands alone") };
+    alone.note_durable(committed);
     world.replica.begin_period(Serve::Yes);
     for exchange in world.exchanges.iter() {
         let versions = [(); 3].map(|()| version(exchange).expect("a version comes before the period").zxid);

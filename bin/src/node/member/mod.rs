@@ -1,0 +1,676 @@
+//! A server as a member of an ensemble: the replica, the core that decides what it is, and the connections to the others.
+//!
+//! ```text
+//!                 ┌────────────► core ────────────┐
+//!             inputs                           outputs
+//!   peers ───────┤                                 ├──► peers, replica, epoch files
+//!   log ─────────┘                                 │
+//!   reactors ──► replica ──(learner: forwards)─────┴──► peers
+//! ```
+//! A turn is an order: what the log has done, then what the others say, then what is public by that; then clients are heard,
+//! and what is due is done. A leader's proposals go to its learners before they go to its own disk, because those have the
+//! longer way; a learner hands its disk first what the leader waits for.
+//!
+//! The core is told of everything and does nothing. Each of its outputs is performed before it is told anything more.
+
+mod making;
+mod pings;
+mod setup;
+
+pub use self::setup::{MemberSetup, SetupError};
+
+use std::collections::VecDeque;
+use std::mem;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use paddock_consensus::input::{Fault, Input, Link, Mark, Ticket, Unsettled};
+use paddock_consensus::message::Message;
+use paddock_consensus::output::{self, HaltReason, Output, Part, Reason};
+use paddock_consensus::settings::Ms;
+use paddock_consensus::zab::{State, Zab};
+use paddock_consensus::{Epoch, Zxid};
+use paddock_engine::database::{Database, Rules};
+use paddock_engine::epoch_files::EpochFiles;
+use paddock_engine::installation::{self, IncomingState, InstallationError};
+use paddock_engine::log::LogConfig;
+use paddock_engine::progress::Progress;
+use paddock_engine::replay::Before;
+use paddock_engine::tree::Reader;
+use paddock_engine::truncation::{Rebuild, truncate};
+use paddock_net::peer::forwarded_request::ForwardedRequest;
+use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
+use paddock_net::peer::touches::Touch;
+use paddock_net::serving::Serve;
+
+use self::making::{Brought, Making};
+use self::pings::Pings;
+use super::moment::{Moment, Start};
+use super::peers::{Arrival, Peers, Records};
+use super::recovery::random_seed;
+use super::replica::{
+    Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, Origin, Replica, ReplicaError, ToLeader,
+};
+
+pub struct Member {
+    replica: Replica,
+    zab: Zab,
+    peers: Peers,
+    epochs: EpochFiles,
+    settings: MemberSettings,
+    leader: Leader,
+    /// What its learners ask of a leader.
+    requests: LearnerRequests,
+    learner: Learner,
+    making: Making,
+    pings: Pings,
+    /// Up to which transaction the core knows the log to be durable.
+    durable: Zxid,
+    /// The last transaction of this reign that the core and the learners were told of.
+    proposed: Zxid,
+    confirmed: Ticket,
+    /// Before this transaction the log has none.
+    forgotten: Zxid,
+    /// While it does not serve, this learner has applied a transaction that led to another state than the leader's.
+    diverged: bool,
+    halted: Option<HaltReason>,
+    /// States that others took the place of, until nobody sees them.
+    former: Vec<Database>,
+    outputs: Vec<Output>,
+    inputs: VecDeque<Input<'static>>,
+    start: Start,
+    at: Moment,
+}
+
+/// What a member does not have from its core.
+pub struct MemberSettings {
+    /// Of the log, with the `dataDir` and the `dataLogDir` themselves.
+    pub log: LogConfig,
+    pub rules: Rules,
+    /// The longest text or buffer that is taken of another server, bytes: `jute.maxbuffer` and
+    /// `zookeeper.jute.maxbuffer.extrasize` together.
+    pub length_max: usize,
+    /// How often reactors report whom they heard, here and on the learners.
+    pub heard_interval: Duration,
+}
+
+/// What a member is made from.
+pub struct MemberParts {
+    pub replica: Replica,
+    pub zab: Zab,
+    pub peers: Peers,
+    pub epochs: EpochFiles,
+    pub settings: MemberSettings,
+    /// The moment that was 0 for the core.
+    pub start: Start,
+    pub at: Moment,
+}
+
+impl Member {
+    pub fn new(parts: MemberParts) -> Member {
+        let MemberParts { replica, zab, peers, epochs, settings, start, at } = parts;
+        let durable = replica.head.last_logged();
+        Member {
+            replica,
+            zab,
+            peers,
+            epochs,
+            settings,
+            leader: Leader::default(),
+            requests: LearnerRequests::default(),
+            learner: Learner::default(),
+            making: Making::Nothing,
+            pings: Pings::default(),
+            durable,
+            proposed: durable,
+            confirmed: Ticket::default(),
+            forgotten: Zxid::NOTHING,
+            diverged: false,
+            halted: None,
+            former: Vec::new(),
+            outputs: Vec::new(),
+            inputs: VecDeque::new(),
+            start,
+            at,
+        }
+    }
+
+    /// Before the first turn.
+    pub fn begin(&mut self) -> Result<(), ReplicaError> {
+        self.replica.begin()
+    }
+
+    /// What the core is in, for words and checks.
+    pub fn state(&self) -> State<'_> {
+        self.zab.state()
+    }
+
+    /// What this server is.
+    pub fn part(&self) -> Part {
+        self.replica.membership().part()
+    }
+
+    /// A reader of the recovered state for a reactor, before the first turn, with the state's newest transaction.
+    pub fn reader(&mut self) -> (Reader, Zxid) {
+        self.replica.reader()
+    }
+
+    /// The process was told to stop.
+    pub fn stop(&mut self) -> Result<(), ReplicaError> {
+        self.replica.stop();
+        self.tell(Input::Stop)
+    }
+
+    /// Why the process is to end, once it is.
+    pub fn halted(&self) -> Option<HaltReason> {
+        self.halted
+    }
+
+    /// After the last turn.
+    pub fn end(self) -> Result<(), ReplicaError> {
+        self.replica.end()
+    }
+
+    fn now(&self) -> Ms {
+        Ms(self.start.millis(self.at.now))
+    }
+
+    fn is_leading(&self) -> bool {
+        matches!(self.part(), Part::Leading { .. })
+    }
+
+    /// A turn: see the module.
+    pub fn turn(&mut self, at: Moment) -> Result<(), ReplicaError> {
+        self.at = at;
+        self.replica.begin_turn(at)?;
+        self.tell_durable()?;
+        self.hear_peers()?;
+        if self.zab.deadline().is_some_and(|deadline| deadline <= self.now()) {
+            self.tell(Input::Time)?;
+        }
+        self.go_on_making()?;
+        self.replica.publish();
+        self.gather()?;
+        self.replica.see_to_due();
+        self.propose()?;
+        self.send_and_submit()?;
+        self.answer_syncs();
+        self.replica.end_turn()?;
+        self.let_former_go();
+        self.tell_forgotten()
+    }
+
+    /// How long the poll may sleep.
+    pub fn timeout(&self) -> Option<Duration> {
+        if self.peers.has_more() || !self.requests.is_empty() && self.replica.head.has_room_for_requests() {
+            return Some(Duration::ZERO);
+        }
+        let until = |deadline: Ms| self.start.until(deadline.0, self.at.now);
+        let deadlines = self.zab.deadline().into_iter().chain(self.peers.deadline()).map(until);
+        let outstanding = if self.is_leading() { Some(0) } else { self.learner.outstanding() };
+        deadlines.chain(self.replica.timeout_with(outstanding)).min()
+    }
+
+    /// Takes a step of what has threads elsewhere, where files are simulated.
+    pub fn work(&mut self, now: Instant) -> Progress {
+        let snapshots = self.replica.work(now);
+        let log = self.replica.head.log().work(now);
+        let quorum = self.peers.quorum();
+        let (history, state) = (quorum.historian().work(), quorum.spooler().work());
+        if [snapshots, log, history, state].contains(&Progress::More) { Progress::More } else { snapshots }
+    }
+}
+
+/// What the core is told, and what it says.
+impl Member {
+    fn tell(&mut self, input: Input<'_>) -> Result<(), ReplicaError> {
+        self.zab.step(self.now(), input, &mut self.outputs);
+        self.perform()
+    }
+
+    fn perform(&mut self) -> Result<(), ReplicaError> {
+        loop {
+            let mut outputs = mem::take(&mut self.outputs);
+            for output in outputs.drain(..) {
+                self.carry_out(output)?;
+            }
+            self.outputs = outputs;
+            let Some(input) = self.inputs.pop_front() else { return Ok(()) };
+            self.zab.step(self.now(), input, &mut self.outputs);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) -> Result<(), ReplicaError> {
+        self.take_note(&output)?;
+        let now = self.now();
+        let Some(output) = self.peers.perform(output, self.replica.head.records(), now) else { return Ok(()) };
+        match output {
+            Output::Send(link, Message::Pong) => {
+                let touched = self.learner.take_touched();
+                let touches: Vec<Touch> = touched.map(|(session, timeout)| Touch { session, timeout }).collect();
+                self.peers.pong(link, &touches, self.replica.head.records());
+            }
+            Output::Write(mark) => self.write(mark),
+            Output::Append(zxid) => self.append(zxid),
+            Output::Cut(zxid) => self.making = Making::Cut(zxid),
+            Output::Replace(zxid) => self.replace(zxid),
+            Output::Settle => self.settle(),
+            Output::Commit(zxid) => self.commit(zxid),
+            Output::Confirmed(ticket) => {
+                self.confirmed = self.confirmed.max(ticket);
+                self.replica.head.confirm(ticket);
+            }
+            Output::Lost(_) => {}
+            Output::Become(part, serve) => self.become_part(part, serve),
+            Output::Halt(reason) => self.halted = Some(reason),
+            Output::Activate { .. } => unreachable!("the configuration does not change while that is switched off"),
+            output => unreachable!("peers perform {output:?}"),
+        }
+        Ok(())
+    }
+
+    /// Of what peers perform, too.
+    fn take_note(&mut self, output: &Output) -> Result<(), ReplicaError> {
+        match output {
+            // Whoever may come to lead needs the state of its whole history.
+            Output::Listen(true) => {
+                let last = self.replica.head.last_logged();
+                self.replica.head.apply_unseen_up_to(last).map_err(ReplicaError::History)?;
+            }
+            Output::Send(link, Message::UpToDate) => {
+                self.requests.join(*link, false);
+                self.pings.join(*link);
+                self.replica.sessions.reports_mut().join(*link, self.at.now);
+            }
+            Output::Send(link, Message::Ping) => self.pings.note_sent(*link, self.at.now),
+            Output::Close(link, _) => self.forget_learner(*link),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn forget_learner(&mut self, link: Link) {
+        self.requests.leave(link);
+        self.pings.leave(link);
+        self.replica.sessions.reports_mut().leave(link);
+    }
+
+    fn write(&mut self, mark: Mark) {
+        let written = match &mark {
+            Mark::AcceptedEpoch(epoch) => self.epochs.write_accepted(*epoch),
+            Mark::CurrentEpoch(epoch) => self.epochs.write_current(*epoch),
+            Mark::LastSeen(_) | Mark::Committed(_) => {
+                unreachable!("the configuration does not change while that is switched off")
+            }
+        };
+        self.inputs.push_back(match written {
+            Ok(()) => Input::Written(mark),
+            Err(error) => {
+                tracing::error!("this server cannot say what it has promised, and ends: {error}");
+                Input::Failed(Fault::Mark)
+            }
+        });
+    }
+
+    fn become_part(&mut self, part: Part, serve: output::Serve) {
+        let before = (self.part(), self.replica.membership().serving());
+        let serve = match serve {
+            output::Serve::No => Serve::No,
+            output::Serve::ReadOnly => Serve::ReadOnly,
+            output::Serve::Yes => Serve::Yes,
+        };
+        self.replica.membership_mut().become_part(part, serve);
+        if part == Part::Looking && before.0 != Part::Looking {
+            self.end_part();
+        }
+        if let (Part::Leading { epoch }, false) = (part, matches!(before.0, Part::Leading { .. })) {
+            self.begin_reign(epoch);
+        }
+        if serve != before.1 {
+            self.replica.begin_period(serve);
+        }
+    }
+
+    fn begin_reign(&mut self, epoch: Epoch) {
+        self.proposed = self.replica.head.last_logged();
+        self.replica.begin_reign(epoch);
+    }
+
+    /// Whatever was owed to the others, and by them, is not any more. What the leader was bringing is dropped; if the core waits
+    /// for it, it is answered.
+    fn end_part(&mut self) {
+        (self.leader, self.learner) = (Leader::default(), Learner::default());
+        self.requests = LearnerRequests::default();
+        self.pings.leave_all();
+        self.replica.end_part();
+        if let Making::State(..) | Making::Transactions(_) = self.making {
+            if let Making::State(..) = mem::take(&mut self.making) {
+                self.inputs.push_back(Input::Settled(Err(Unsettled::BadStream)));
+            }
+        }
+    }
+}
+
+/// What the others say.
+impl Member {
+    fn hear_peers(&mut self) -> Result<(), ReplicaError> {
+        self.peers.begin_turn(self.now());
+        while self.hear_next() {
+            self.perform()?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what has come next; `false` if there is nothing.
+    fn hear_next(&mut self) -> bool {
+        let now = self.now();
+        let Some(arrival) = self.peers.next() else { return false };
+        if let Some(input) = arrival.input() {
+            self.zab.step(now, input, &mut self.outputs);
+        }
+        match arrival {
+            Arrival::Election(_) => {}
+            Arrival::Input(Input::LearnerDown { link }) => self.forget_learner(link),
+            Arrival::Input(_) => {}
+            Arrival::Pong { link, touches } => {
+                if let Some(sent) = self.pings.take_answered(link) {
+                    // What the learner's reactors had not reported by then it could not tell.
+                    let until = sent.checked_sub(self.settings.heard_interval).unwrap_or(sent);
+                    let touched = touches.iter().map(|Touch { session, timeout }| (session, timeout));
+                    self.replica.sessions.hear_of(link, touched, until, self.at.now);
+                }
+            }
+            Arrival::Request { link, request, authinfo } => {
+                let ForwardedRequest { session, cxid, opcode, body } = request;
+                let ids = authinfo.map(|authinfo| authinfo.ids()).unwrap_or_default().into();
+                let request = LearnerRequest { session, cxid, opcode, body: body.into(), ids };
+                self.take_request(link, request);
+            }
+            Arrival::Revalidation { link, revalidation } => self.revalidate(link, revalidation),
+            Arrival::RevalidationAnswer(RevalidationAnswer { session, is_valid }) => {
+                self.replica
+                    .with_turn(|turn, sessions| self.learner.take_revalidated(turn, sessions, session, is_valid));
+            }
+            Arrival::SyncAnswer => {
+                self.learner.take_sync(&mut self.replica.head);
+            }
+            Arrival::State(bytes) => {
+                let behind = self.making.take(bytes);
+                self.take_state(behind);
+            }
+        }
+        true
+    }
+
+    fn take_request(&mut self, link: Link, request: LearnerRequest) {
+        if self.requests.push(link, request).is_err() {
+            self.outputs.push(Output::Close(link, Reason::TooMany));
+            self.inputs.push_back(Input::LearnerDown { link });
+        }
+    }
+
+    /// A client has come back with its session to a learner.
+    fn revalidate(&mut self, link: Link, Revalidation { session, timeout }: Revalidation) {
+        let is_valid = self.replica.with_turn(|turn, sessions| sessions.revalidate(turn, session, timeout));
+        if is_valid {
+            self.leader.owners().set(session, Origin::Link(link));
+        }
+        self.peers.answer_revalidation(link, RevalidationAnswer { session, is_valid });
+    }
+}
+
+/// What becomes of the history.
+impl Member {
+    fn tell_durable(&mut self) -> Result<(), ReplicaError> {
+        let durable = self.replica.head.completed();
+        if durable > self.durable && matches!(self.making, Making::Nothing | Making::Durable(_)) {
+            self.durable = durable;
+            self.tell(Input::Durable(durable))?;
+        }
+        Ok(())
+    }
+
+    /// Of the log some transactions may be gone, because a snapshot has them.
+    fn tell_forgotten(&mut self) -> Result<(), ReplicaError> {
+        let base = self.replica.head.log_range().base;
+        if base > self.forgotten {
+            self.forgotten = base;
+            self.tell(Input::Forgotten { base })?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, zxid: Zxid) {
+        let record = self.peers.txn_at_hand();
+        match &mut self.making {
+            Making::Transactions(brought) | Making::Place(brought) => brought.propose(zxid, record),
+            _ => self.replica.head.append(zxid, record),
+        }
+    }
+
+    /// A learner that serves applies what is committed and answers its clients. One that does not applies it unseen. The head
+    /// of a leader has it.
+    fn commit(&mut self, zxid: Zxid) {
+        if let Making::Transactions(brought) | Making::Place(brought) = &mut self.making {
+            return brought.commit(zxid);
+        }
+        self.replica.membership_mut().commit(zxid);
+        if self.is_leading() {
+            return;
+        }
+        let serves = self.replica.membership().serving() == Serve::Yes;
+        let applied = match serves {
+            true => self.replica.with_turn(|turn, sessions| self.learner.apply_up_to(turn, sessions, zxid)),
+            false => self.replica.head.apply_unseen_up_to(zxid),
+        };
+        if let Err(error) = applied {
+            tracing::error!(
+                "this server has not the state that its leader has, and takes a full copy: {error}; if that is told again and \
+                 again, its memory or disk is broken"
+            );
+            match serves {
+                true => self.inputs.push_back(Input::Diverged),
+                false => self.diverged = true,
+            }
+        }
+    }
+
+    fn replace(&mut self, zxid: Zxid) {
+        let seed = match random_seed(&self.settings.log.files) {
+            Ok(seed) => seed,
+            Err(error) => {
+                tracing::error!("what the leader sends cannot be taken: {error}");
+                return self.inputs.push_back(Input::Settled(Err(Unsettled::BadStream)));
+            }
+        };
+        let MemberSettings { rules, length_max, .. } = &self.settings;
+        let settings =
+            installation::Settings { seed, rules: rules.clone(), length_max: *length_max, before: Before::Fuzzy };
+        self.making = Making::State(Box::new(IncomingState::new(settings)), zxid);
+    }
+
+    /// Bytes of a state have come. If its end has come, so many of them are behind it.
+    fn take_state(&mut self, taken: Result<Option<usize>, InstallationError>) {
+        match taken {
+            Ok(None) => {}
+            Ok(Some(behind)) => {
+                self.peers.end_state(behind);
+                let Making::State(state, zxid) = mem::take(&mut self.making) else {
+                    unreachable!("a state that has come was being taken")
+                };
+                match state.finish(zxid) {
+                    Ok(state) => {
+                        self.making = Making::Transactions(Box::new(Brought::new(state)));
+                        self.inputs.push_back(Input::Settled(Ok(zxid)));
+                    }
+                    Err(error) => self.refuse_state(&error),
+                }
+            }
+            Err(error) => self.refuse_state(&error),
+        }
+    }
+
+    fn refuse_state(&mut self, error: &InstallationError) {
+        tracing::error!("{error}; it is asked for again");
+        self.making = Making::Nothing;
+        self.inputs.push_back(Input::Settled(Err(error.unsettled())));
+    }
+
+    fn settle(&mut self) {
+        self.making = match mem::take(&mut self.making) {
+            Making::Transactions(brought) => Making::Place(brought),
+            Making::Nothing => Making::Durable(mem::take(&mut self.diverged).then_some(Unsettled::DigestDiffers)),
+            _ => unreachable!("a history is made one thing at a time"),
+        };
+    }
+
+    /// Does what has waited for the log's disk or for the reactors.
+    fn go_on_making(&mut self) -> Result<(), ReplicaError> {
+        match &self.making {
+            &Making::Cut(zxid) if self.replica.head.is_drained() && self.replica.may_be_replaced() => self.cut(zxid)?,
+            Making::Durable(error) if self.replica.head.is_drained() => {
+                let settled = error.map_or(Ok(self.replica.head.last_logged()), Err);
+                self.making = Making::Nothing;
+                self.inputs.push_back(Input::Settled(settled));
+            }
+            Making::Place(_) if self.replica.may_be_replaced() => self.place()?,
+            _ => {}
+        }
+        self.perform()
+    }
+
+    /// The history ends here from now on, and the state is that of what is left.
+    fn cut(&mut self, zxid: Zxid) -> Result<(), ReplicaError> {
+        self.making = Making::Nothing;
+        let files = &self.settings.log.files;
+        let data_dir = self.replica.data_dir().to_owned();
+        let cut = truncate(files, &data_dir, self.replica.head.log(), zxid).map_err(ReplicaError::Truncation)?;
+        if let Err(unsettled) = cut {
+            self.inputs.push_back(Input::Settled(Err(unsettled)));
+            return Ok(());
+        }
+        self.replica.membership_mut().cut_after(zxid);
+        if self.replica.head.database().last_zxid() > zxid {
+            let former = self.rebuild(&data_dir)?;
+            self.former.push(former);
+        } else {
+            self.replica.head.forget_after(zxid);
+        }
+        self.durable = zxid;
+        self.inputs.push_back(Input::Settled(Ok(zxid)));
+        Ok(())
+    }
+
+    /// Builds the state anew of what is on the disk. Returns the former one.
+    fn rebuild(&mut self, data_dir: &Path) -> Result<Database, ReplicaError> {
+        let MemberSettings { log, rules, .. } = &self.settings;
+        let seed = random_seed(&log.files).map_err(|error| ReplicaError::Random(error.to_string()))?;
+        let rebuild = Rebuild::new(&log.files, data_dir, self.replica.head.log(), seed, rules.clone());
+        let database = rebuild.and_then(Rebuild::run).map_err(ReplicaError::Truncation)?;
+        Ok(self.replica.replace_database(database, self.at))
+    }
+
+    /// What was brought takes the place of the present history.
+    fn place(&mut self) -> Result<(), ReplicaError> {
+        let Making::Place(mut brought) = mem::take(&mut self.making) else { unreachable!("it is asked before") };
+        if let Err(error) = brought.settle() {
+            self.refuse_state(&error);
+            return Ok(());
+        }
+        let Brought { state, proposals, .. } = *brought;
+        let records = proposals.iter().map(|(zxid, record)| (*zxid, &record[..]));
+        match state.put_in_place(self.settings.log.clone(), records) {
+            Ok(placed) => {
+                let zxid = placed.database.last_zxid();
+                self.replica.membership_mut().replace(zxid);
+                let former = self.replica.replace(placed, self.at)?;
+                self.former.push(former);
+                proposals.iter().for_each(|(zxid, record)| self.replica.head.keep(*zxid, record));
+                self.durable = self.replica.head.last_logged();
+                self.forgotten = self.replica.head.log_range().base;
+                self.inputs.push_back(Input::Settled(Ok(self.durable)));
+                Ok(())
+            }
+            // The history is as it was, but what stopped this one, most likely the disk, stops the next attempt too.
+            Err(error) => Err(ReplicaError::Placement(error)),
+        }
+    }
+
+    /// States that nobody sees any more are dropped.
+    fn let_former_go(&mut self) {
+        self.former.retain(|former| former.tree().is_seen());
+    }
+}
+
+/// What clients ask for.
+impl Member {
+    fn gather(&mut self) -> Result<(), ReplicaError> {
+        let Member { replica, leader, learner, peers, requests, .. } = self;
+        let mut link = LeaderLink(peers);
+        let mut desk = match replica.membership().part() {
+            Part::Leading { .. } => Desk::Leads(leader),
+            _ => Desk::Learns(learner, &mut link),
+        };
+        replica.gather(&mut desk);
+        if let Part::Leading { .. } = replica.membership().part()
+            && !replica.membership().is_stopping()
+        {
+            replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader));
+        }
+        Ok(())
+    }
+
+    /// A leader tells its learners and the core what was proposed in this turn.
+    fn propose(&mut self) -> Result<(), ReplicaError> {
+        if !self.is_leading() {
+            return Ok(());
+        }
+        let now = self.now();
+        let Member { replica, zab, peers, outputs, .. } = self;
+        let window = replica.head.records().window;
+        let last = window.last();
+        for (zxid, record) in window.range(self.proposed, last).expect("what is not committed stays in the window") {
+            peers.propose(zxid, record);
+            zab.step(now, Input::Proposed { zxid, change: None }, outputs);
+        }
+        self.proposed = last;
+        self.perform()?;
+        match self.leader.take_ticket() {
+            Some(ticket) => self.tell(Input::Confirm(ticket)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whoever has the longer way goes first.
+    fn send_and_submit(&mut self) -> Result<(), ReplicaError> {
+        if self.is_leading() {
+            self.peers.end_turn(self.replica.head.records());
+            self.replica.submit()?;
+            return self.tell_durable();
+        }
+        self.replica.submit()?;
+        self.tell_durable()?;
+        self.peers.end_turn(self.replica.head.records());
+        Ok(())
+    }
+
+    fn answer_syncs(&mut self) {
+        let Member { requests, peers, .. } = self;
+        let committed = self.replica.membership().committed();
+        requests.answer_syncs(committed, self.confirmed, |link| peers.answer_sync(link));
+    }
+}
+
+/// The link to the leader. Where there is none, nothing is asked: the serving period ends with the link.
+struct LeaderLink<'a>(&'a mut Peers);
+
+impl ToLeader for LeaderLink<'_> {
+    fn request(&mut self, request: &LeaderRequest<'_>) {
+        let LeaderRequest { session, cxid, opcode, body, ids } = *request;
+        self.0.forward(ForwardedRequest { session, cxid, opcode, body }, ids);
+    }
+
+    fn revalidate(&mut self, session: i64, timeout: i32) {
+        self.0.revalidate(Revalidation { session, timeout });
+    }
+}

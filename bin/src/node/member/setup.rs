@@ -1,0 +1,166 @@
+//! How a member of an ensemble begins: with what is on its disk.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use paddock_consensus::ServerId;
+use paddock_consensus::config::Configs;
+use paddock_consensus::epochs::{Epochs, EpochsDisagree};
+use paddock_consensus::settings::{Ms, Settings};
+use paddock_consensus::zab::{Found, Standing, Zab};
+use paddock_engine::container::ContainerSettings;
+use paddock_engine::database::Rules;
+use paddock_engine::epoch_files::{EpochError, EpochFiles};
+use paddock_engine::io::DataDir;
+use paddock_engine::log::LogConfig;
+use paddock_net::exchange::Exchange;
+use paddock_net::peer::initial_message::BadInitialMessage;
+use paddock_net::status::Status;
+
+use super::{Member, MemberParts, MemberSettings};
+use crate::config::{NewSessions, RequestThrottleSettings};
+use crate::node::moment::{Moment, Start};
+use crate::node::peers::Peers;
+use crate::node::peers::election_port::{ElectionPort, Waits};
+use crate::node::peers::historian::Historian;
+use crate::node::peers::links::Links;
+use crate::node::peers::quorum_port::{QuorumPort, QuorumSettings};
+use crate::node::peers::spool::Spooler;
+use crate::node::recovery::{Present, Recovered, RecoveryError, recover_present};
+use crate::node::replica::window::Window;
+use crate::node::replica::{FilesInPlace, Parts, Replica, SliceClock};
+use crate::node::snapshotter::{self, DrivenBy, Snapshotter, Trigger};
+
+pub struct MemberSetup {
+    pub me: ServerId,
+    pub configs: Configs,
+    pub settings: Settings,
+    /// Of the log, with the `dataDir` and the `dataLogDir` themselves.
+    pub log: LogConfig,
+    pub data_dir: Arc<DataDir>,
+    pub rules: Rules,
+    /// The longest text or buffer that is taken of another server, bytes.
+    pub length_max: usize,
+    /// commitLogCount: how many of the newest transactions are in memory for learners.
+    pub window_transactions: usize,
+    /// How long a connection to another server may take to be there, and to say who it is.
+    pub connection_timeout: Ms,
+    pub links: Box<dyn Links>,
+    pub driven_by: DrivenBy,
+    pub exchanges: Arc<[Arc<Exchange>]>,
+    pub status: Arc<Status>,
+    pub containers: ContainerSettings,
+    pub new_sessions: NewSessions,
+    pub throttle: RequestThrottleSettings,
+    pub heard_interval: Duration,
+    /// Snapshots that stay; `None` for all.
+    pub retain: Option<usize>,
+    pub trigger: Trigger,
+    pub garbage_max: usize,
+    pub slice_clock: SliceClock,
+    pub at: Moment,
+}
+
+/// Why a member cannot begin.
+#[derive(Debug)]
+pub enum SetupError {
+    Recovery(RecoveryError),
+    Epochs(EpochError),
+    Disagree(EpochsDisagree),
+    /// A thread cannot be started.
+    Thread(io::Error),
+    /// The addresses of this server cannot be told to others.
+    Addresses(BadInitialMessage),
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SetupError::Recovery(error) => error.fmt(f),
+            SetupError::Epochs(error) => error.fmt(f),
+            SetupError::Disagree(EpochsDisagree { accepted, current, last }) => write!(
+                f,
+                "the epochs of this server do not go together: acceptedEpoch is {}, currentEpoch {}, and the newest \
+                 transaction {last}",
+                accepted.0, current.0
+            ),
+            SetupError::Thread(error) => write!(f, "cannot start a thread: {error}"),
+            SetupError::Addresses(error) => {
+                write!(f, "the election addresses of this server cannot be told: {error:?}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+impl MemberSetup {
+    /// Recovers the state, and looks for a leader from the first turn on.
+    pub fn begin(self) -> Result<Member, SetupError> {
+        let present = recover_present(self.log.clone(), self.rules.clone()).map_err(SetupError::Recovery)?;
+        let Present { generation, recovered, former } = present;
+        let Recovered { database, log, found, snapshot, .. } = recovered;
+        let last = database.last_zxid();
+        let epochs = EpochFiles::read(&self.log.files, &self.log.data_dir).map_err(SetupError::Epochs)?;
+        epochs.check(last).map_err(SetupError::Epochs)?;
+        let known = Epochs::new(epochs.accepted(), epochs.current(), last).map_err(SetupError::Disagree)?;
+        let configs = self.configs.clone();
+        let standing = Standing::Sound;
+        let start = Start(self.at.now);
+        let core = Found { epochs: known, history: found.history, standing, configs: configs.clone() };
+        let zab = Zab::new(self.me, self.settings.clone(), core, Ms(start.millis(self.at.now)));
+        let (election, quorum) = self.peers()?;
+        let files = FilesInPlace::new(self.data_dir.clone(), generation, snapshot);
+        let dir = generation.dir(&self.log.data_dir);
+        let snapshots = snapshotter::Settings { files: self.log.files.clone(), data_dir: dir, retain: self.retain };
+        let snapshotter = Snapshotter::start(snapshots, former, self.driven_by.clone()).map_err(SetupError::Thread)?;
+        let settings = MemberSettings {
+            log: self.log,
+            rules: self.rules,
+            length_max: self.length_max,
+            heard_interval: self.heard_interval,
+        };
+        let replica = Replica::new(Parts {
+            exchanges: self.exchanges,
+            status: self.status,
+            database,
+            log,
+            window: Some(Window::new(last, self.window_transactions)),
+            containers: self.containers,
+            tick_ms: self.settings.tick.0,
+            heard_interval: self.heard_interval,
+            server_id: self.me.0,
+            new_sessions: self.new_sessions,
+            throttle: self.throttle,
+            snapshotter,
+            trigger: self.trigger,
+            files,
+            garbage_max: self.garbage_max,
+            slice_clock: self.slice_clock,
+            start: self.at,
+        });
+        let peers = Peers::new(self.links, configs, election, quorum);
+        Ok(Member::new(MemberParts { replica, zab, peers, epochs, settings, start, at: self.at }))
+    }
+
+    fn peers(&self) -> Result<(ElectionPort, QuorumPort), SetupError> {
+        let wait = self.connection_timeout;
+        let own = self.configs.committed.members().get(&self.me);
+        let addresses: Vec<_> =
+            own.into_iter().flat_map(|member| &member.addresses).map(|address| address.election.clone()).collect();
+        let election = ElectionPort::new(self.me, &addresses, Waits { greeting: wait, attempt: wait })
+            .map_err(SetupError::Addresses)?;
+        let historian = Historian::start(self.driven_by.clone()).map_err(SetupError::Thread)?;
+        let spooler = Spooler::new(self.log.files.clone(), &self.log.data_dir, self.driven_by.clone());
+        let settings = QuorumSettings {
+            me: self.me,
+            features: self.settings.features,
+            data_max: self.length_max,
+            attempt: wait,
+            introduction: self.settings.init_wait(),
+        };
+        Ok((election, QuorumPort::new(settings, historian, spooler)))
+    }
+}

@@ -1,0 +1,22 @@
+//! Ensembles in virtual time.
+//!
+//! What runs here is the server itself: the replica, the core, the codecs, the log, the snapshots and the recovery, as they are
+//! built for a machine. Only what is around them is simulated: the disk, the network, the clocks, the threads that read sockets
+//! ([`reactor`]), and the clients. All of it is driven by one heap of events, and whatever can happen one way or another is
+//! drawn from a seed, so that the same seed tells the same story.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`clock`] | virtual time |
+//! | [`reactor`] | what stands between the clients of a server and its replica |
+//! | [`client`] | what a client does, and what it knows of what became of it |
+//! | [`server`] | a machine: its disk, and the process on it, if one runs |
+//! | [`ghost`] | what was ever committed, and what must be true after every step |
+//! | [`world`] | all of it, and what happens next |
+
+pub mod client;
+pub mod clock;
+pub mod ghost;
+pub mod reactor;
+pub mod server;
+pub mod world;

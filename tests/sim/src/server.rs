@@ -1,0 +1,202 @@
+//! A machine of the ensemble: its disk, and the process on it, if one runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Poll, Token};
+use paddock::config::{NewSessions, RequestThrottleSettings};
+use paddock::node::member::{Member, MemberSetup, SetupError};
+use paddock::node::moment::Moment;
+use paddock::node::peers::simulated::{HostId, HostLinks, Network};
+use paddock::node::replica::GARBAGE_MAX;
+use paddock::node::snapshotter::{DrivenBy, Trigger};
+use paddock_consensus::config::Configs;
+use paddock_consensus::settings::{Features, Ms, Settings};
+use paddock_consensus::{Epoch, ServerId, Zxid};
+use paddock_engine::container::ContainerSettings;
+use paddock_engine::database::Rules;
+use paddock_engine::io::simulated::{Choice, FileSystem, Seeded};
+use paddock_engine::io::{DataDir, Files};
+use paddock_engine::log::LogConfig;
+use paddock_net::doorbell::Doorbell;
+use paddock_net::exchange::Exchange;
+use paddock_net::status::{ReactorStatus, Status};
+
+use super::reactor::{REPORT_EVERY, Reactor};
+
+/// Where its files are.
+const DATA_DIR: &str = "/data";
+
+/// What all servers of a world have alike.
+#[derive(Clone)]
+pub struct Setting {
+    pub configs: Configs,
+    pub tick: Ms,
+    pub init_limit: u32,
+    pub sync_limit: u32,
+    /// A snapshot is taken about every so many transactions.
+    pub snap_count: u64,
+    pub segment_bytes: u64,
+    pub features: Features,
+}
+
+pub struct Server {
+    pub id: ServerId,
+    pub host: HostId,
+    pub disk: FileSystem,
+    pub process: Option<Process>,
+    /// How many processes have run here.
+    pub lives: u64,
+}
+
+/// A process, and the reactor that stands between it and its clients.
+pub struct Process {
+    pub member: Member,
+    pub reactor: Reactor,
+    /// Its bells, which nobody waits for.
+    _poll: Poll,
+    pub last_report: Duration,
+    /// When its next turn is, if that is known.
+    pub wake_at: Option<Duration>,
+    /// Whether a completion of its disk is on its way.
+    pub disk_is_due: bool,
+}
+
+impl Server {
+    pub fn new(id: ServerId, host: HostId, seed: u64) -> Server {
+        let disk = FileSystem::new(seed);
+        let files = Files::Simulated(disk.clone());
+        files.create_dir(Path::new(DATA_DIR)).expect("an empty disk takes a directory");
+        files.sync_dir(Path::new("/")).expect("a directory is synced");
+        Server { id, host, disk, process: None, lives: 0 }
+    }
+
+    pub fn files(&self) -> Files {
+        Files::Simulated(self.disk.clone())
+    }
+
+    /// Where its log is, with the `dataDir` and the `dataLogDir` themselves.
+    pub fn log_config(&self, setting: &Setting) -> LogConfig {
+        LogConfig {
+            files: self.files(),
+            data_dir: PathBuf::from(DATA_DIR),
+            segment_bytes: setting.segment_bytes,
+            first_bytes: setting.segment_bytes.min(16 << 10),
+            ..LogConfig::new(Path::new(DATA_DIR))
+        }
+    }
+
+    /// Starts a process on what is on the disk.
+    pub fn start(
+        &mut self,
+        setting: &Setting,
+        network: &Network,
+        draws: &mut Seeded,
+        now: Duration,
+        at: Moment,
+    ) -> Result<(), SetupError> {
+        assert!(self.process.is_none(), "one process at a time");
+        self.lives += 1;
+        let poll = Poll::new().expect("a poll can be had");
+        let bell = Arc::new(Doorbell::new(poll.registry(), Token(0)).expect("a bell can be had"));
+        let exchange = Arc::new(Exchange::new(bell.clone(), bell));
+        let exchanges: Arc<[Arc<Exchange>]> = [exchange.clone()].into();
+        let status = Arc::new(Status { reactors: vec![ReactorStatus::default()], ..Status::default() });
+        let files = self.files();
+        let data_dir = DataDir::open(&files, Path::new(DATA_DIR), false).expect("the directory is there");
+        let links = HostLinks::begin(network, self.host);
+        let setup = MemberSetup {
+            me: self.id,
+            configs: setting.configs.clone(),
+            settings: settings(setting, draws),
+            log: self.log_config(setting),
+            data_dir: Arc::new(data_dir),
+            rules: Rules::default(),
+            length_max: 2 << 20,
+            window_transactions: 500,
+            connection_timeout: Ms(5_000),
+            links: Box::new(links),
+            driven_by: DrivenBy::Caller,
+            exchanges,
+            status,
+            containers: ContainerSettings {
+                check_interval_ms: 60_000,
+                max_per_minute: 10_000,
+                max_never_used_ms: None,
+            },
+            new_sessions: NewSessions::Global,
+            throttle: RequestThrottleSettings {
+                requests_max: None,
+                drops_stale: false,
+                checks_connection: false,
+                checks_latency: false,
+                wait_max: None,
+            },
+            heard_interval: REPORT_EVERY,
+            retain: Some(3),
+            trigger: Trigger::new(setting.snap_count, u64::MAX, draws.draw()),
+            garbage_max: GARBAGE_MAX,
+            slice_clock: Box::new(move || at.now),
+            at,
+        };
+        let mut member = setup.begin()?;
+        let (reader, zxid) = member.reader();
+        member.begin().expect("a fresh process begins");
+        self.process = Some(Process {
+            member,
+            reactor: Reactor::new(exchange, reader, zxid.0),
+            _poll: poll,
+            last_report: now,
+            wake_at: Some(now),
+            disk_is_due: false,
+        });
+        Ok(())
+    }
+
+    /// The power goes: any of what was not durable is lost.
+    pub fn lose_power(&mut self, network: &Network, choice: &mut dyn Choice) {
+        self.process = None;
+        network.end_process(self.host);
+        self.disk = self.disk.crash(choice);
+    }
+
+    /// The process ends; the machine goes on.
+    pub fn end_process(&mut self, network: &Network, choice: &mut dyn Choice) {
+        self.process = None;
+        network.end_process(self.host);
+        self.disk = self.disk.end_process(choice);
+    }
+}
+
+fn settings(setting: &Setting, draws: &mut Seeded) -> Settings {
+    Settings {
+        tick: setting.tick,
+        init_limit: setting.init_limit,
+        sync_limit: setting.sync_limit,
+        connect_limit: 0,
+        notification_interval_min: Ms(200),
+        notification_interval_max: Ms(60_000),
+        epoch_wait_max: None,
+        reconfig_enabled: false,
+        leader_serves: true,
+        force_snapshot: false,
+        observer_election_delay_max: Ms(200),
+        read_only_mode: false,
+        features: setting.features,
+        seed: draws.draw(),
+    }
+}
+
+/// What a server says of itself, for people.
+pub fn describe(process: &Process) -> String {
+    let state = process.member.state();
+    let Epoch(accepted) = state.epochs.accepted();
+    let Zxid(committed) = state.committed;
+    format!(
+        "{} epoch {accepted} durable {} committed {committed:#x} serves {}",
+        state.awaits,
+        state.durable,
+        process.reactor.serves()
+    )
+}
