@@ -46,7 +46,7 @@ use paddock_net::serving::Serve;
 use self::making::{Brought, Making};
 use self::pings::Pings;
 use super::moment::{Moment, Start};
-use super::peers::{Arrival, Peers, Records};
+use super::peers::{Arrival, Peers};
 use super::recovery::random_seed;
 use super::replica::{
     Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, Origin, Replica, ReplicaError, ToLeader,
@@ -192,6 +192,7 @@ impl Member {
         self.replica.publish();
         self.gather()?;
         self.replica.see_to_due();
+        self.spool();
         self.propose()?;
         self.send_and_submit()?;
         self.answer_syncs();
@@ -343,10 +344,10 @@ impl Member {
         self.requests = LearnerRequests::default();
         self.pings.leave_all();
         self.replica.end_part();
-        if let Making::State(..) | Making::Transactions(_) = self.making {
-            if let Making::State(..) = mem::take(&mut self.making) {
-                self.inputs.push_back(Input::Settled(Err(Unsettled::BadStream)));
-            }
+        match mem::take(&mut self.making) {
+            Making::State(..) => self.inputs.push_back(Input::Settled(Err(Unsettled::BadStream))),
+            Making::Transactions(_) => {}
+            making => self.making = making,
         }
     }
 }
@@ -618,6 +619,17 @@ impl Member {
             replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader));
         }
         Ok(())
+    }
+
+    /// Has the state written that learners wait for, of the newest version.
+    fn spool(&mut self) {
+        if self.is_leading()
+            && self.peers.quorum().needs_state()
+            && let Some(version) = self.replica.head.hold()
+        {
+            let hold = self.replica.head.log().hold(version.zxid);
+            self.peers.quorum().spooler().begin(version, hold);
+        }
     }
 
     /// A leader tells its learners and the core what was proposed in this turn.

@@ -160,6 +160,7 @@ impl MemberSetup {
             data_max: self.length_max,
             attempt: wait,
             introduction: self.settings.init_wait(),
+            standstill: self.settings.init_wait(),
         };
         Ok((election, QuorumPort::new(settings, historian, spooler)))
     }

@@ -143,11 +143,6 @@ impl Forwarding {
         self.count + self.returns.len()
     }
 
-    /// The leader is lost: nobody is answered any more.
-    pub fn clear(&mut self) {
-        *self = Forwarding::default();
-    }
-
     /// Whether the session is about to begin here.
     pub fn begins(&self, session: i64) -> bool {
         let queue = self.by_session.get(&session);
