@@ -40,7 +40,8 @@
 //! most. After the first difference between a reply and the model the replay ends, because all after it is in doubt.
 //!
 //! **Bounds.** The work is a sort and a few maps, and the memory is a multiple of that of the history; what can be undone
-//! and what is tried has fixed bounds.
+//! and what is tried has fixed bounds. A million events with the log, of which 270,000 are writes, take 3.5 s of one core and
+//! 436 MB, both with the reading of the 124 MB of text, in a build for development on a machine with two cores.
 //!
 //! [`text`] is a form to keep: one line for each event. `cargo xtask history FILE` judges such a file.
 
@@ -63,6 +64,7 @@ mod tree;
 mod unknowns;
 pub mod violation;
 mod watches;
+mod witness;
 
 pub use check::{Report, check};
 pub use history::{Change, Event, EventType, History, Transaction, WatchEvent, What};
