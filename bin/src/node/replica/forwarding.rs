@@ -16,14 +16,12 @@ use std::collections::{HashMap, VecDeque};
 use paddock_engine::acl::Id;
 use paddock_engine::admit::{Operation, admit};
 use paddock_engine::answer::ReplyForm;
-use paddock_engine::ephemerals;
 use paddock_engine::error::Code;
 use paddock_engine::request::opcode;
 use paddock_engine::txn::{ReadTxn, Txn, TxnHeader};
 use paddock_net::exchange::AnswerKind;
 
 use super::home::Home;
-use super::intake::EPHEMERALS_BYTES_MAX;
 use super::owed::Owed;
 use super::payment::Payment;
 
@@ -229,12 +227,7 @@ impl Forwarding {
             match asked {
                 Asked::Sync { home, xid, path, .. } => payment.reply(home, xid, 0, &path),
                 Asked::Failed { home, xid, code } => payment.reply(home, xid, code.number(), &[]),
-                Asked::List { home, xid, body } => {
-                    match ephemerals::list(payment.database, session, &body, EPHEMERALS_BYTES_MAX) {
-                        Ok(list) => payment.reply(home, xid, 0, &list),
-                        Err(_) => payment.reply(home, xid, Code::Marshalling.number(), &[]),
-                    }
-                }
+                Asked::List { home, xid, body } => payment.reply_ephemerals(home, session, xid, &body),
                 _ => unreachable!("the others wait for their transaction"),
             }
         }

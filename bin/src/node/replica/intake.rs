@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use paddock_engine::admit::{Operation, admit};
 use paddock_engine::answer::ReplyForm;
-use paddock_engine::ephemerals;
 use paddock_engine::error::Code;
 use paddock_engine::order::Caller;
 use paddock_engine::path;
@@ -24,8 +23,6 @@ use super::throttle::{Judgement, RequestThrottle, refusable_xid};
 use super::turn::Turn;
 use crate::config::RequestThrottleSettings;
 
-/// A session's ephemerals are not told in more bytes than this.
-pub const EPHEMERALS_BYTES_MAX: usize = 256 << 20;
 /// Ephemerals that clients have listed in one turn; beyond, the next request waits for the next turn.
 const LOOKS_PER_TURN: usize = 100_000;
 /// Submissions taken from one reactor before the next one's turn.
@@ -247,10 +244,7 @@ impl Intake {
     /// the client gets it when that is public.
     fn list_ephemerals(&mut self, head: &mut Head, home: Home, session: i64, xid: i32, body: &[u8]) {
         self.looked_at += head.database().ephemeral_count_of(session);
-        match ephemerals::list(head.database(), session, body, EPHEMERALS_BYTES_MAX) {
-            Ok(list) => head.reply(home, xid, 0, &list),
-            Err(_) => head.reply(home, xid, Code::Marshalling.number(), &[]),
-        }
+        head.payment().reply_ephemerals(home, session, xid, body);
     }
 }
 

@@ -2,11 +2,16 @@
 
 use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
+use paddock_engine::ephemerals;
+use paddock_engine::error::Code;
 use paddock_net::exchange::AnswerKind;
 
 use super::home::Home;
 use super::owed::Owed;
 use super::publication::Publication;
+
+/// A session's ephemerals are not told in more bytes than this.
+const EPHEMERALS_BYTES_MAX: usize = 256 << 20;
 
 pub struct Payment<'a> {
     pub database: &'a Database,
@@ -30,6 +35,14 @@ impl Payment<'_> {
                 }
             }
             Owed::Nothing => {}
+        }
+    }
+
+    /// The session's ephemerals whose paths begin with what `body` says, as the newest transaction has left them.
+    pub fn reply_ephemerals(&mut self, home: Home, session: i64, xid: i32, body: &[u8]) {
+        match ephemerals::list(self.database, session, body, EPHEMERALS_BYTES_MAX) {
+            Ok(list) => self.reply(home, xid, 0, &list),
+            Err(_) => self.reply(home, xid, Code::Marshalling.number(), &[]),
         }
     }
 
