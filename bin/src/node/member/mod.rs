@@ -365,7 +365,7 @@ impl Member {
     /// Takes in what has come next; `false` if there is nothing.
     fn hear_next(&mut self) -> bool {
         let now = self.now();
-        let Some(arrival) = self.peers.next() else { return false };
+        let Some(arrival) = self.peers.next_arrival() else { return false };
         if let Some(input) = arrival.input() {
             self.zab.step(now, input, &mut self.outputs);
         }

@@ -90,7 +90,7 @@ impl Ends {
     }
 
     /// The first link of this stream or a later one.
-    pub fn from_mut(&mut self, stream: StreamId) -> Option<&mut LinkEnd> {
+    pub fn first_from(&mut self, stream: StreamId) -> Option<&mut LinkEnd> {
         self.by_stream.range_mut(stream..).next().map(|(_, end)| end)
     }
 

@@ -234,7 +234,7 @@ impl LinkEnd {
     /// # Panics
     /// If none has.
     pub fn packet(&self) -> Packet<'_> {
-        Packet::read(self.incoming.rest(), self.data_max).ok().expect("a whole packet has come").0
+        Packet::read(self.incoming.rest(), self.data_max).expect("a whole packet has come").0
     }
 
     /// The bytes of a state that have come.

@@ -10,7 +10,7 @@
 //!                   └ supply: what one lacks     ◄──┴─ window, historian (log), spool (whole state): supplies
 //! ```
 //!
-//! A turn is [`begin_turn`](Peers::begin_turn), [`next`](Peers::next) until there is nothing, what that led to, and
+//! A turn is [`begin_turn`](Peers::begin_turn), [`next_arrival`](Peers::next_arrival) until there is nothing, what that led to, and
 //! [`end_turn`](Peers::end_turn), which writes to each link. Nothing waits, and no clock is read.
 //!
 //! | bound | of | full |
@@ -99,7 +99,7 @@ impl Peers {
     }
 
     /// What has come next, one after the other. What was given out before is taken.
-    pub fn next(&mut self) -> Option<Arrival<'_>> {
+    pub fn next_arrival(&mut self) -> Option<Arrival<'_>> {
         if let Some(told) = self.election.next(&self.configs, &mut *self.links) {
             return Some(Arrival::Election(told));
         }

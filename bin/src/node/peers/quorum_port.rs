@@ -377,7 +377,7 @@ impl QuorumPort {
     fn read_one(&mut self, links: &mut dyn Links) -> Option<(StreamId, Next)> {
         let deadline = self.now.after(self.settings.standstill);
         loop {
-            let end = self.ends.from_mut(self.reading)?;
+            let end = self.ends.first_from(self.reading)?;
             self.reading = end.stream;
             match end.read(links, &mut self.buffer, deadline) {
                 Next::Nothing => self.reading = StreamId(end.stream.0 + 1),

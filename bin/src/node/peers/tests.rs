@@ -240,8 +240,7 @@ impl Server {
     /// Whether another one is to follow at once.
     fn turn(&mut self, now: Ms) -> bool {
         self.peers.begin_turn(now);
-        loop {
-            let Some(arrival) = self.peers.next() else { break };
+        while let Some(arrival) = self.peers.next_arrival() {
             if let Arrival::State(bytes) = &arrival {
                 self.state.extend_from_slice(bytes);
                 self.take_state();
@@ -255,14 +254,10 @@ impl Server {
                 self.perform(Output::Replace(zxid), now);
                 continue;
             }
-            let zxid = match &arrival {
-                Arrival::Input(Input::FromMaster { message, .. }) => match message {
-                    FromMaster::Proposal { zxid, .. } | FromMaster::Inform { zxid } => Some(zxid.0),
-                    _ => None,
-                },
-                _ => None,
-            };
-            self.txns.extend(zxid.map(|zxid| (zxid, self.peers.txn_at_hand().to_vec())));
+            let Arrival::Input(Input::FromMaster { message, .. }) = arrival else { continue };
+            if let FromMaster::Proposal { zxid, .. } | FromMaster::Inform { zxid } = message {
+                self.txns.push((zxid.0, self.peers.txn_at_hand().to_vec()));
+            }
         }
         self.peers.end_turn(Records { window: &self.window, log: &self.log });
         let mut has_worked = self.peers.quorum().spooler().work() == Progress::More;
@@ -938,13 +933,13 @@ fn what_is_no_packet_ends_its_link_alone() {
     }
     let mut draws = Seeded::new(3);
     for _ in 0..300 {
-        let mut bytes = if draws.draw() % 2 == 0 { hex(FOLLOWER_INFO) } else { Vec::new() };
+        let mut bytes = if draws.draw().is_multiple_of(2) { hex(FOLLOWER_INFO) } else { Vec::new() };
         for _ in 0..draws.draw() % 100 {
             let draw = draws.draw();
-            bytes.push(if draw % 4 == 0 {
+            bytes.push(if draw.is_multiple_of(4) {
                 (draw >> 8) as u8
             } else {
-                (draw >> 8) as u8 % 20 * u8::from(draw % 3 == 0)
+                (draw >> 8) as u8 % 20 * u8::from(draw.is_multiple_of(3))
             });
         }
         let mut stranger = world.stranger();

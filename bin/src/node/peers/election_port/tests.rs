@@ -547,7 +547,7 @@ fn no_bytes_whatsoever_do_more_than_end_their_connection() {
         for _ in 0..draws.draw() % 200 {
             // Mostly small numbers, so that lengths are often possible.
             let byte = draws.draw();
-            bytes.push(if byte % 3 == 0 { (byte >> 8) as u8 } else { 0 });
+            bytes.push(if byte.is_multiple_of(3) { (byte >> 8) as u8 } else { 0 });
         }
         stranger.connect(&mut world, 1, &bytes);
     }
