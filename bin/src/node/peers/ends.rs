@@ -77,6 +77,11 @@ impl Ends {
     }
 
     /// The link to this server's leader.
+    pub fn master(&self) -> Option<&LinkEnd> {
+        self.iter().find(|end| end.side != Side::Master && end.link.is_some())
+    }
+
+    /// The same.
     pub fn master_mut(&mut self) -> Option<&mut LinkEnd> {
         self.by_stream.values_mut().find(|end| end.side != Side::Master && end.link.is_some())
     }

@@ -24,6 +24,12 @@ pub const PEER_READ_BYTES: usize = 256 << 10;
 /// Reads of one link in a turn.
 pub const PEER_READS: u32 = 4;
 
+/// Bytes of packets for one learner alone that wait at most. History pauses before; other packets end the link.
+pub const LINK_OUT_BYTES: usize = 4 << 20;
+/// Bytes that wait for the leader at most. What clients ask is to be held back before: see
+/// [`has_room`](LinkEnd::has_room).
+pub const REQUEST_BYTES: usize = 64 << 20;
+
 /// Which end of the link this is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
@@ -130,6 +136,25 @@ impl LinkEnd {
     /// Whether it was not read to its end, because the turn has.
     pub fn has_more(&self) -> bool {
         self.is_readable && !self.is_paused
+    }
+
+    /// Whether little waits to be sent.
+    pub fn has_room(&self) -> bool {
+        !self.outgoing.is_above(LINK_OUT_BYTES)
+    }
+
+    /// Whether more waits to be sent than may.
+    pub fn is_full(&self) -> bool {
+        match self.side {
+            Side::Master => !self.has_room(),
+            Side::Learner { .. } => self.outgoing.is_above(REQUEST_BYTES),
+        }
+    }
+
+    /// When it is late. What it has to send is not awaited while it is not read.
+    pub fn deadline(&self) -> Option<Ms> {
+        let (_, deadline) = self.awaited.filter(|(awaited, _)| *awaited != Awaited::State || !self.is_paused)?;
+        Some(deadline)
     }
 
     /// What was given out is given out again.

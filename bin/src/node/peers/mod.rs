@@ -18,7 +18,8 @@
 //! | `PEER_READ_BYTES`, `PEER_READS` | what is read of a link in a turn | next turn |
 //! | the longest packet | what has come of a link and was not given out | the link is not read |
 //! | `FEED_BYTES` | what all are sent, and some have not taken | who is behind is closed |
-//! | `LINK_OUT_BYTES` | what waits for one link alone, without history | the link is closed |
+//! | `LINK_OUT_BYTES` | what waits for one learner alone, without history | the link is closed |
+//! | `LINK_OUT_BYTES`, `REQUEST_BYTES` | what waits for the leader | nothing more is to be forwarded; the link is closed |
 //! | `HISTORY_CHUNK` x 2 | history that is ahead of a link | it waits |
 //! | `LINKS_OUT_BYTES` | what waits for all links | the one with most is closed |
 //! | `UNKNOWN_LINKS` | connections of a port that are no member's | the oldest is closed |
@@ -178,6 +179,12 @@ impl Peers {
     /// A leader has proposed the next transaction: it is in the window.
     pub fn propose(&mut self, zxid: Zxid, txn: &[u8]) {
         self.quorum.propose(zxid, txn);
+    }
+
+    /// Whether clients' requests are to be forwarded now: there is a leader, for which little waits. More is taken all the same,
+    /// up to a bound at which the link ends.
+    pub fn has_room_to_forward(&self) -> bool {
+        self.quorum.has_room_to_forward()
     }
 
     /// Forwards a request of a client to the leader, with who the client is. Whether there is a leader.

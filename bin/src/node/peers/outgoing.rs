@@ -10,8 +10,6 @@ use paddock_consensus::Zxid;
 use super::feed::Feed;
 use super::links::Written;
 
-/// Bytes of packets for one link alone that wait at most. History pauses before; other packets end the link.
-pub const LINK_OUT_BYTES: usize = 4 << 20;
 /// Turns whose proposals a link carries before they are acknowledged. Those of further turns wait for something that has to
 /// go anyway, so that groups grow with the load, and a lone write waits for nothing.
 const BATCHES_MAX: usize = 2;
@@ -103,10 +101,10 @@ impl Outgoing {
         self.own.len() - self.written
     }
 
-    /// Whether more waits than may.
-    pub fn is_full(&self) -> bool {
+    /// Whether more than so many bytes wait that count for the bound.
+    pub fn is_above(&self, bytes_max: usize) -> bool {
         let counted = self.end() - (self.place + self.written as u64).max(self.uncounted);
-        counted > LINK_OUT_BYTES as u64
+        counted > bytes_max as u64
     }
 
     /// Whether what comes next of the feed is forgotten.
@@ -216,7 +214,7 @@ mod tests {
     use paddock_net::peer::packet::Packet;
     use paddock_net::peer::packet_type::PacketType;
 
-    use super::{LINK_OUT_BYTES, Outgoing, Sent};
+    use super::{Outgoing, Sent};
     use crate::node::peers::feed::Feed;
     use crate::node::peers::links::Written;
 
@@ -316,19 +314,20 @@ mod tests {
 
     #[test]
     fn a_broken_stream_is_told_and_what_came_with_joining_is_not_counted() {
+        const MOST: usize = 200_000;
         let (feed, mut outgoing) = (Feed::new(Zxid::ZERO), Outgoing::default());
-        outgoing.queue(&feed, |out| out.resize(LINK_OUT_BYTES + 1, 0));
-        assert!(outgoing.is_full());
+        outgoing.queue(&feed, |out| out.resize(MOST + 1, 0));
+        assert!(outgoing.is_above(MOST));
         outgoing.join(&feed);
-        assert!(!outgoing.is_full());
-        outgoing.queue(&feed, |out| out.resize(out.len() + LINK_OUT_BYTES, 0));
-        assert!(!outgoing.is_full());
+        assert!(!outgoing.is_above(0));
+        outgoing.queue(&feed, |out| out.resize(out.len() + MOST, 0));
+        assert!(!outgoing.is_above(MOST));
         outgoing.queue(&feed, |out| out.push(0));
-        assert!(outgoing.is_full());
+        assert!(outgoing.is_above(MOST));
         assert_eq!(outgoing.send(&feed, |_| Written::Ended), Sent::Ended);
         let mut sink = Sink::new(usize::MAX);
         assert_eq!((outgoing.send(&feed, |bytes| sink.take(bytes)), outgoing.waiting()), (Sent::All, 0));
-        assert_eq!(sink.bytes.len(), 2 * LINK_OUT_BYTES + 2);
+        assert_eq!(sink.bytes.len(), 2 * MOST + 2);
         outgoing.queue(&feed, |out| out.push(0));
         assert!(outgoing.own.capacity() <= super::KEEP);
     }

@@ -181,15 +181,18 @@ impl QuorumPort {
 
     /// When [`on_time`](QuorumPort::on_time) has something to do.
     pub fn deadline(&self) -> Option<Ms> {
-        let awaited = self.ends.iter().filter_map(|end| end.awaited).map(|(_, deadline)| deadline);
-        awaited.chain(self.attempt.as_ref().map(|attempt| attempt.deadline)).min()
+        self.ends
+            .iter()
+            .filter_map(LinkEnd::deadline)
+            .chain(self.attempt.as_ref().map(|attempt| attempt.deadline))
+            .min()
     }
 
     /// Ends what has taken too long.
     pub fn on_time(&mut self, links: &mut dyn Links) {
         let now = self.now;
         let late = |end: &LinkEnd| {
-            let (awaited, _) = end.awaited.filter(|(_, deadline)| *deadline <= now)?;
+            let (awaited, _) = end.awaited.filter(|_| end.deadline().is_some_and(|deadline| deadline <= now))?;
             Some((end.stream, awaited))
         };
         let late: Vec<(StreamId, Awaited)> = self.ends.iter().filter_map(late).collect();
@@ -282,6 +285,11 @@ impl QuorumPort {
             let ping_zxid = if end.side == Side::Master { records.window.last() } else { end.pinged };
             Sender { server, features, ping_zxid, touches }.write(message, out);
         });
+    }
+
+    /// Whether there is a leader, for which little waits.
+    pub fn has_room_to_forward(&self) -> bool {
+        self.ends.master().is_some_and(LinkEnd::has_room)
     }
 
     /// Forwards a request of a client to the leader, with who the client is. Whether there is a leader.
@@ -454,7 +462,7 @@ impl QuorumPort {
         let mut outgoing = std::mem::take(&mut end.outgoing);
         outgoing.queue(self.supplies.feed(end.peer_type), |out| write(end, out));
         end.outgoing = outgoing;
-        if end.outgoing.is_full() {
+        if end.is_full() {
             let stream = end.stream;
             self.lose(stream, &Closing::Full, links);
         }

@@ -31,8 +31,8 @@ use paddock_net::peer::touches::Touch;
 
 use super::election_port::{ElectionPort, Waits};
 use super::historian::Historian;
+use super::link::{LINK_OUT_BYTES, REQUEST_BYTES};
 use super::links::{Links, Port, Read, StreamEvent, StreamId, Written};
-use super::outgoing::LINK_OUT_BYTES;
 use super::quorum_port::{QuorumPort, QuorumSettings};
 use super::simulated::{Dials, HostId, HostLinks, Network, Ports};
 use super::spool::Spooler;
@@ -870,11 +870,50 @@ fn what_stands_still_is_given_up() {
     world.seen(2);
     world.pass(4000);
     world.server(2).peers.pause(true);
+    world.pass(4000);
     world.server(2).peers.pause(false);
     world.pass(4000);
     assert!(world.seen(2).is_empty(), "a pause of its own is not the leader's");
     world.pass(1100);
     assert_eq!(world.seen(2), [printed(Input::MasterDown { link: Link(2) })]);
+}
+
+#[test]
+fn what_is_paused_waits_where_it_is() {
+    let mut world = World::new(1, &[1, 2]);
+    let link = world.connect(2);
+    world.server(2).peers.pause(true);
+    world.perform(1, Output::Send(link, Message::UpToDate));
+    world.settle();
+    assert!(world.seen(2).is_empty());
+    world.server(2).peers.pause(false);
+    world.settle();
+    assert_eq!(world.seen(2), [from_master(1, FromMaster::UpToDate)]);
+}
+
+#[test]
+fn requests_for_a_leader_that_does_not_read_are_held_back_and_bounded() {
+    let mut world = World::new(1, &[1, 2]);
+    assert!(!world.server(2).peers.has_room_to_forward(), "there is no leader");
+    world.connect(2);
+    let hosts = [1, 2].map(|id| world.servers[&id].host);
+    world.network.set_route(hosts[1], hosts[0], |route| route.is_cut = true);
+    let body = vec![7; 100_000];
+    let request = ForwardedRequest { session: 9, cxid: 3, opcode: 5, body: &body };
+    let (mut held_back, mut count) = (None, 0);
+    while world.server(2).peers.forward(request, &[]) && count < 10_000 {
+        world.turns();
+        count += 1;
+        if held_back.is_none() && !world.server(2).peers.has_room_to_forward() {
+            held_back = Some(count * body.len());
+        }
+    }
+    let around = |bytes: usize, bound: usize| (bound..bound + (1 << 20)).contains(&bytes);
+    assert!(
+        around(held_back.unwrap(), LINK_OUT_BYTES) && around(count * body.len(), REQUEST_BYTES),
+        "{count} were taken"
+    );
+    assert_eq!(world.seen(2), [printed(Input::MasterDown { link: Link(1) })]);
 }
 
 #[test]
