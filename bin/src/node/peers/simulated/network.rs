@@ -419,6 +419,10 @@ impl State {
                 self.ends.get_mut(&at).expect("it was there").stage = Stage::Open;
                 self.tell(host, StreamEvent::Connected(at));
             }
+            // The process that was asked has ended.
+            (Stage::Closed, _) if self.ends.get(&from).is_some_and(|from| from.stage == Stage::Attempt) => {
+                self.send(at, Item::Refusal);
+            }
             (Stage::Open | Stage::Closed, _) => {}
         }
     }

@@ -141,6 +141,17 @@ fn an_attempt_is_refused_hangs_or_waits_for_a_cut_to_heal() {
 }
 
 #[test]
+fn an_attempt_that_finds_the_process_ended_is_refused() {
+    let mut pair = Pair::new(Seeded::new(1));
+    let attempt = pair.links[0].connect(&[address("other", 3888)]);
+    pair.network.end_process(pair.hosts[1]);
+    pair.links[1] = HostLinks::begin(&pair.network, pair.hosts[1]);
+    pair.settle();
+    assert_eq!((pair.links[0].poll(), pair.links[0].poll()), (Some(StreamEvent::Refused(attempt)), None));
+    assert!(pair.network.state().has_no_stream());
+}
+
+#[test]
 fn what_was_given_up_is_accepted_and_ends() {
     let mut pair = Pair::new(Seeded::new(1));
     let given_up = pair.links[0].connect(&[address("other", 3888)]);
