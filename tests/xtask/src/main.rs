@@ -8,6 +8,9 @@
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
 //! SAMPLES_DIR, such as `zookeeper-server/src/test/resources/data` of ZooKeeper's own source. The clients must be installed.
 //! `cargo xtask history FILE...`: judges histories that were kept as text (`tests/history/src/text.rs`).
+//! `cargo xtask zab [--seeds N] [--seed FIRST]`: random schedules of the consensus core over models, 20,000 unless told, or the
+//! one of a seed; `cargo xtask zab --exhaustive [STATES]` searches through everything that can happen, within bounds.
+//! `cargo xtask mutants`: whether the core's tests find bugs that are put back; writes `consensus/MUTANTS.md`.
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
 
 mod clients;
@@ -16,6 +19,7 @@ mod history;
 mod packages;
 mod step;
 mod suites;
+mod zab;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -50,10 +54,13 @@ fn main() -> ExitCode {
         "elections" => elections_as_told(),
         "conversions" => conversions_as_told(),
         "history" => history::judge(std::env::args_os().skip(2)),
+        "zab" => zab::zab(&std::env::args().skip(2).collect::<Vec<_>>()),
+        "mutants" => zab::mutants().map(|()| TestCounts::default()),
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
-                 elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | history FILE..."
+                 elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | history FILE... | \
+                 zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | mutants"
             );
             return ExitCode::from(2);
         }

@@ -1,0 +1,191 @@
+//! The core over models: a vector is the history, a queue is a connection, and time is a number.
+//!
+//! What is looked at after each step, as the messages of failures number it:
+//!
+//! 1. What a leader commits first is durable on a quorum's disks in each configuration attached to it. Acknowledgements are
+//!    not believed.
+//! 2. What any server takes for committed is what was committed, in the same order.
+//! 3. One leader is established in an epoch, and its history contains what was committed.
+//! 4. Epochs on disk never fall; currentEpoch is at most acceptedEpoch, and so is the epoch of the last transaction.
+//! 5. What a server announces or acknowledges is what its disk holds.
+//! 6. A log has no gap, and what is applied is in it; nothing is shown that is not committed.
+//! 8. A sync that is confirmed came to a server that had everything that was committed by then.
+//! 9. When everything is healed, a quorum serves in time.
+
+#![allow(clippy::print_stdout, reason = "a long run says what it covered")]
+
+mod disk;
+mod election_port;
+mod ensemble;
+mod ghost;
+mod guarded;
+mod log;
+mod membership;
+#[cfg(mutants)]
+mod mutants;
+mod network;
+mod pace;
+mod process;
+mod random;
+mod schedule;
+mod script;
+mod search;
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ensemble::Ensemble;
+use guarded::guarded;
+use log::{Log, Point};
+use pace::Pace;
+use paddock_consensus::Zxid;
+use schedule::{Outcome, Schedule};
+use search::Budget;
+
+/// Schedules in the usual test run.
+const SEEDS: u64 = 200;
+/// States of the search in the usual test run.
+const STATES: u64 = 4000;
+/// Lines of a story that are printed; the whole of it is in a file.
+const LINES_MAX: usize = 400;
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().expect("the variable is a number"))
+}
+
+/// In builds that can put bugs back, the one that is wanted.
+fn put_back_what_is_wanted() {
+    #[cfg(mutants)]
+    paddock_consensus::mutants::choose(setting("PADDOCK_MUTANT", 0) as u32);
+}
+
+/// Prints the end of a story, and keeps the whole.
+fn tell(name: &str, story: &[String]) {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.story"));
+    std::fs::write(&path, story.join("\n")).expect("the directory for the tests' files can be written to");
+    println!("the last {LINES_MAX} lines of {}:", path.display());
+    story[story.len().saturating_sub(LINES_MAX)..].iter().for_each(|line| println!("{line}"));
+}
+
+/// `PADDOCK_ZAB_SEEDS` sets how many there are (`cargo xtask zab --seeds`), `PADDOCK_ZAB_SEED` the first.
+#[test]
+fn random_schedules_keep_what_was_committed_and_come_to_serve() {
+    put_back_what_is_wanted();
+    let (first, count, began) = (setting("PADDOCK_ZAB_SEED", 1), setting("PADDOCK_ZAB_SEEDS", SEEDS), Instant::now());
+    let mut total = Outcome::default();
+    for seed in first..first + count {
+        match guarded(|| Schedule::new(seed, false).run()) {
+            Ok(outcome) => total.add(&outcome),
+            Err(what) => {
+                let mut again = Schedule::new(seed, true);
+                let _ = guarded(|| again.run());
+                tell(&format!("seed-{seed}"), &again.ensemble.story.take().unwrap_or_default());
+                panic!("seed {seed}: {what}\nagain: cargo xtask zab --seed {seed}");
+            }
+        }
+    }
+    println!("seeds {first} to {}, {:.1} s: {total}", first + count - 1, began.elapsed().as_secs_f64());
+}
+
+/// Whatever is printed must be what the script has. `PADDOCK_REWRITE_SCRIPTS=1` writes it there; `PADDOCK_SCRIPT` runs only
+/// those with this text in their name.
+#[test]
+fn scripts_print_what_they_did() {
+    put_back_what_is_wanted();
+    let failures = failing_scripts().into_iter().map(|(name, what)| format!("{name}: {what}"));
+    let failures: Vec<String> = failures.collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// The names of the scripts that print something else, and what they print or say.
+fn failing_scripts() -> Vec<(String, String)> {
+    let wanted = std::env::var("PADDOCK_SCRIPT").unwrap_or_default();
+    let mut failures = Vec::new();
+    for path in scripts().into_iter().filter(|path| path.to_string_lossy().contains(&wanted)) {
+        let name = path.file_name().expect("a script has a name").to_string_lossy().into_owned();
+        let expected = std::fs::read_to_string(&path).expect("the script can be read");
+        match guarded(|| script::run(&path)) {
+            Ok(printed) if printed == expected => {}
+            Ok(printed) if setting("PADDOCK_REWRITE_SCRIPTS", 0) == 1 => {
+                std::fs::write(&path, printed).expect("the script can be written");
+            }
+            Ok(printed) => failures.push((name, difference(&expected, &printed))),
+            Err(what) => failures.push((name, what)),
+        }
+    }
+    failures
+}
+
+/// The first line that is another one.
+fn difference(expected: &str, printed: &str) -> String {
+    let mut expected_lines = expected.lines();
+    let mut lines = printed.lines().enumerate();
+    let first = lines.find(|(_, line)| expected_lines.next() != Some(*line));
+    let (place, line) = first.unwrap_or((printed.lines().count(), ""));
+    let wanted = expected.lines().nth(place).unwrap_or_default();
+    format!("line {} is to be\n  {wanted}\nand it prints\n  {line}", place + 1)
+}
+
+fn scripts() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/zab/scripts");
+    let entries = std::fs::read_dir(directory).expect("the scripts can be listed");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("the scripts can be listed").path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Three servers, two transactions, one crash. `PADDOCK_ZAB_STATES` sets how many states are looked at
+/// (`cargo xtask zab --exhaustive`).
+#[test]
+fn everything_that_can_happen_to_three_servers_keeps_what_was_committed() {
+    put_back_what_is_wanted();
+    let states = setting("PADDOCK_ZAB_STATES", STATES);
+    for (name, root, budget) in [begun(), serving()] {
+        let began = Instant::now();
+        match search::search(&root, budget, states) {
+            Ok(seen) => println!("{name}: {seen:?}, {:.1} s", Duration::as_secs_f64(&began.elapsed())),
+            Err(found) => {
+                tell(name, &search::replay(&root, budget, &found.path));
+                panic!("{name}: {} after {:?}", found.what, found.path);
+            }
+        }
+    }
+}
+
+/// `cargo xtask mutants`.
+#[cfg(mutants)]
+#[test]
+fn every_bug_that_is_put_back_is_found() {
+    let missed = mutants::table();
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
+
+type Root = (&'static str, Ensemble, Budget);
+
+/// Nobody has anything, and all look for a leader.
+fn begun() -> Root {
+    let config = membership::majority(Zxid::ZERO, &[1, 2, 3], &[]);
+    let settings = membership::settings();
+    let mut ensemble = Ensemble::new(&config, &settings, &Log::new(Point::START), Pace::instant());
+    for server in ensemble.servers() {
+        ensemble.start(server);
+    }
+    ("from the start", ensemble, Budget { proposals: 2, crashes: 1, timeouts: 1, elections: 12 })
+}
+
+/// All serve, with one transaction.
+fn serving() -> Root {
+    let (_, mut ensemble, budget) = begun();
+    let all_serve = |ensemble: &Ensemble| {
+        let mut servers = ensemble.servers().into_iter();
+        servers.all(|server| ensemble.process(server).is_some_and(|process| process.serves()))
+    };
+    while !all_serve(&ensemble) {
+        let moves = ensemble.moves().into_iter();
+        let (due, next) = moves.min_by_key(|(due, _)| *due).expect("something happens until all serve");
+        ensemble.pass_to(due);
+        ensemble.perform(next);
+    }
+    ("from an ensemble that serves", ensemble, budget)
+}

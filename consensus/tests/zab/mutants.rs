@@ -1,0 +1,87 @@
+//! Bugs that are put back, one at a time, and what finds them.
+
+use std::time::Instant;
+
+use paddock_consensus::mutants::choose;
+
+use crate::guarded::guarded;
+use crate::schedule::Schedule;
+use crate::{begun, failing_scripts, search, serving};
+
+/// Number, what is put back, and where it comes from.
+const MUTANTS: [(u32, &str, &str); 16] = [
+    (1, "ACK(NEWLEADER) before the history is settled", "B01"),
+    (2, "ACK(NEWLEADER) when the history is appended, not durable", "B02"),
+    (3, "currentEpoch before the history", "B03"),
+    (4, "ACK(z) before ACK(NEWLEADER); the leader takes any first ACK", "B04"),
+    (5, "a COMMIT between the ACK of NEWLEADER and UPTODATE is forgotten", "B05"),
+    (6, "a history without what was applied in the synchronisation", "B06"),
+    (13, "announces what is applied instead of the log's end", "B14"),
+    (16, "acceptedEpoch written after ACKEPOCH", "B17"),
+    (17, "membership by range", "B18"),
+    (24, "votes compared by sid before the epoch", "B33"),
+    (25, "the vote's peerEpoch is not replaced after the synchronisation", "B35"),
+    (26, "observers and strangers are counted", "B36"),
+    (27, "the counter carries into the epoch", "B42"),
+    (28, "a sync without confirmation", "B46"),
+    (31, "acknowledgements survive their link", "ENSEMBLE 9"),
+    (32, "zxid 0 gets DIFF from a log that begins later", "B22"),
+];
+
+/// Schedules that may be needed.
+const SEEDS: u64 = 2000;
+/// States of the search that may be needed, from each beginning.
+const STATES: u64 = 30_000;
+
+/// Prints a table; the numbers of those that nothing has found.
+pub fn table() -> Vec<u32> {
+    println!("| N | put back | of | scripts | first seed | search |\n|---|---|---|---|---|---|");
+    let mut missed = Vec::new();
+    for (number, what, of) in MUTANTS {
+        choose(number);
+        let began = Instant::now();
+        let columns = [scripts(), seeds(), states()];
+        let found = columns.iter().any(Option::is_some);
+        let columns = columns.map(|column| column.unwrap_or_else(|| "-".to_owned()));
+        println!("| {number} | {what} | {of} | {} |", columns.join(" | "));
+        eprintln!("{number}: {:.1} s", began.elapsed().as_secs_f64());
+        if !found {
+            missed.push(number);
+        }
+    }
+    choose(0);
+    missed
+}
+
+fn scripts() -> Option<String> {
+    let names: Vec<String> = failing_scripts().into_iter().map(|(name, _)| name.replace(".txt", "")).collect();
+    let rest = names.len().saturating_sub(2);
+    let first = names.iter().take(2).cloned().collect::<Vec<_>>().join(", ");
+    match (names.is_empty(), rest) {
+        (true, _) => None,
+        (_, 0) => Some(first),
+        (_, rest) => Some(format!("{first} and {rest} more")),
+    }
+}
+
+fn seeds() -> Option<String> {
+    let failing = (1..=SEEDS).find_map(|seed| Some((seed, guarded(|| Schedule::new(seed, false).run()).err()?)));
+    failing.map(|(seed, what)| format!("{seed}: {}", invariant(&what)))
+}
+
+fn states() -> Option<String> {
+    [begun(), serving()].into_iter().find_map(|(name, root, budget)| {
+        let found = search::search(&root, budget, STATES).err()?;
+        Some(format!("{name}, {} steps: {}", found.path.len(), invariant(&found.what)))
+    })
+}
+
+/// The number of the invariant, or what the core itself said.
+fn invariant(what: &str) -> String {
+    let said = what.split_once(":\n").map_or(what, |(_, said)| said);
+    let first = said.lines().next().unwrap_or_default();
+    match first.starts_with('(') {
+        true => first.split(' ').next().unwrap_or_default().to_owned(),
+        false => format!("\"{}\"", first.chars().take(60).collect::<String>()),
+    }
+}
