@@ -166,6 +166,12 @@ impl Ensemble {
         self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect()
     }
 
+    /// All of this log was committed before anybody looked.
+    pub fn take_for_committed(&mut self, log: &Log) {
+        let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
+        self.ghost.commit(log, log.last().zxid, &disks);
+    }
+
     /// Whether what a server waits for at most is over by its clock.
     fn is_due(&self, server: ServerId) -> bool {
         let now = self.clock(server);
@@ -979,6 +985,19 @@ impl Ensemble {
     pub fn is_writing(&self, server: ServerId) -> bool {
         let pending = self.disk(server).log.pending() > 0;
         pending || self.process(server).is_some_and(|process| !process.writes.is_empty() || process.work.is_some())
+    }
+
+    /// Whether it is between the first packet of a leader's history and the service.
+    pub fn takes_history(&self, server: ServerId) -> bool {
+        const STATES: [&str; 5] =
+            ["TakingHistory", "WritingLastSeen", "Settling", "WritingCurrent", "AwaitingUpToDate"];
+        self.process(server).is_some_and(|process| STATES.contains(&process.awaits()))
+    }
+
+    /// The other end of a learner's link.
+    pub fn leader_of(&self, learner: ServerId) -> Option<ServerId> {
+        let link = self.process(learner)?.master?;
+        Some(self.network.leader(link))
     }
 
     pub fn is_looking(&self, server: ServerId) -> bool {

@@ -6,16 +6,15 @@ use paddock_consensus::mutants::choose;
 
 use crate::guarded::guarded;
 use crate::schedule::Schedule;
-use crate::{begun, failing_scripts, search, serving};
+use crate::{failing_scripts, roots, search};
 
 /// Number, what is put back, and where it comes from.
-const MUTANTS: [(u32, &str, &str); 16] = [
+const MUTANTS: [(u32, &str, &str); 14] = [
     (1, "ACK(NEWLEADER) before the history is settled", "B01"),
     (2, "ACK(NEWLEADER) when the history is appended, not durable", "B02"),
     (3, "currentEpoch before the history", "B03"),
     (4, "ACK(z) before ACK(NEWLEADER); the leader takes any first ACK", "B04"),
     (5, "a COMMIT between the ACK of NEWLEADER and UPTODATE is forgotten", "B05"),
-    (6, "a history without what was applied in the synchronisation", "B06"),
     (13, "announces what is applied instead of the log's end", "B14"),
     (16, "acceptedEpoch written after ACKEPOCH", "B17"),
     (17, "membership by range", "B18"),
@@ -23,24 +22,23 @@ const MUTANTS: [(u32, &str, &str); 16] = [
     (25, "the vote's peerEpoch is not replaced after the synchronisation", "B35"),
     (26, "observers and strangers are counted", "B36"),
     (27, "the counter carries into the epoch", "B42"),
-    (28, "a sync without confirmation", "B46"),
     (31, "acknowledgements survive their link", "ENSEMBLE 9"),
     (32, "zxid 0 gets DIFF from a log that begins later", "B22"),
 ];
 
 /// Schedules that may be needed.
 const SEEDS: u64 = 2000;
-/// States of the search that may be needed, from each beginning.
-const STATES: u64 = 30_000;
+/// States of a search at most; a bug may make more of them.
+const STATES: u64 = 50_000;
 
 /// Prints a table; the numbers of those that nothing has found.
 pub fn table() -> Vec<u32> {
     println!("| N | put back | of | scripts | first seed | search |\n|---|---|---|---|---|---|");
     let mut missed = Vec::new();
     for (number, what, of) in MUTANTS {
-        choose(number);
         let began = Instant::now();
-        let columns = [scripts(), seeds(), states()];
+        choose(number);
+        let columns = [scripts(), seeds(), states(number)];
         let found = columns.iter().any(Option::is_some);
         let columns = columns.map(|column| column.unwrap_or_else(|| "-".to_owned()));
         println!("| {number} | {what} | {of} | {} |", columns.join(" | "));
@@ -69,8 +67,12 @@ fn seeds() -> Option<String> {
     failing.map(|(seed, what)| format!("{seed}: {}", invariant(&what)))
 }
 
-fn states() -> Option<String> {
-    [begun(), serving()].into_iter().find_map(|(name, root, budget)| {
+fn states(number: u32) -> Option<String> {
+    // What the search begins with is sound.
+    choose(0);
+    let roots = roots(false);
+    choose(number);
+    roots.into_iter().find_map(|(name, root, budget)| {
         let found = search::search(&root, budget, STATES).err()?;
         Some(format!("{name}, {} steps: {}", found.path.len(), invariant(&found.what)))
     })
@@ -80,6 +82,7 @@ fn states() -> Option<String> {
 fn invariant(what: &str) -> String {
     let said = what.split_once(":\n").map_or(what, |(_, said)| said);
     let first = said.lines().next().unwrap_or_default();
+    let first = first.split_once("failed: ").map_or(first, |(_, said)| said);
     match first.starts_with('(') {
         true => first.split(' ').next().unwrap_or_default().to_owned(),
         false => format!("\"{}\"", first.chars().take(60).collect::<String>()),

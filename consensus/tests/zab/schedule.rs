@@ -37,7 +37,9 @@ pub struct Mix {
     resets: Rate,
     stalls: Rate,
     divergences: Rate,
-    /// All servers crash at the same moment now and then.
+    /// A server crashes while it takes a leader's history, and perhaps the leader with it.
+    crashes_in_sync: Rate,
+    /// All servers crash at the same moment.
     blackouts: Rate,
 }
 
@@ -88,6 +90,7 @@ enum Act {
     Reset,
     Stall,
     Diverge,
+    CrashInSync,
     Blackout,
 }
 
@@ -126,6 +129,7 @@ impl Mix {
         let resets = rate(&[0, 100, 1000]);
         let stalls = rate(&[0, 500, 2000]);
         let divergences = rate(&[0, 0, 3000]);
+        let crashes_in_sync = rate(&[0, 20, 100, 400]);
         let blackouts = rate(&[0, 0, 1500]);
         let network = random.pick(&[(0, 1), (0, 5), (1, 20), (0, 150)]);
         let disk = random.pick(&[(0, 1), (0, 10), (5, 30), (0, 300)]);
@@ -153,11 +157,12 @@ impl Mix {
             resets,
             stalls,
             divergences,
+            crashes_in_sync,
             blackouts,
         }
     }
 
-    fn rates(&self) -> [(Act, Rate); 12] {
+    fn rates(&self) -> [(Act, Rate); 13] {
         [
             (Act::Propose, self.proposals),
             (Act::Confirm, self.confirmations),
@@ -170,6 +175,7 @@ impl Mix {
             (Act::Reset, self.resets),
             (Act::Stall, self.stalls),
             (Act::Diverge, self.divergences),
+            (Act::CrashInSync, self.crashes_in_sync),
             (Act::Blackout, self.blackouts),
         ]
     }
@@ -279,6 +285,7 @@ impl Schedule {
                 self.ensemble.stall(one, until);
             }
             Act::Diverge if up => self.ensemble.diverge(one),
+            Act::CrashInSync => self.crash_in_sync(),
             Act::Blackout => {
                 for server in servers.into_iter().filter(|server| self.ensemble.is_up(*server)).collect::<Vec<_>>() {
                     self.crash(server);
@@ -292,6 +299,22 @@ impl Schedule {
         self.outcome.crashes += 1;
         let kept = self.random.pick(&[Kept::Nothing, Kept::Everything, Kept::Some]);
         self.ensemble.crash(server, kept);
+    }
+
+    fn crash_in_sync(&mut self) {
+        let servers = self.ensemble.servers().into_iter();
+        let syncing: Vec<ServerId> = servers.filter(|server| self.ensemble.takes_history(*server)).collect();
+        if syncing.is_empty() {
+            return;
+        }
+        let learner = self.random.pick(&syncing);
+        let leader = self.ensemble.leader_of(learner);
+        self.crash(learner);
+        if let Some(leader) = leader.filter(|leader| self.ensemble.is_up(*leader))
+            && self.random.one_in(2)
+        {
+            self.crash(leader);
+        }
     }
 
     /// Each that believes to lead proposes, whether it does or not.

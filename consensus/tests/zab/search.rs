@@ -5,6 +5,7 @@
 //! looks for a leader and nothing else can happen, the next timeout fires without being counted.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use paddock_consensus::ServerId;
@@ -20,6 +21,13 @@ pub struct Budget {
     pub timeouts: u32,
     /// Timeouts of those who look for a leader, when nothing else can happen.
     pub elections: u32,
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Budget { proposals, crashes, timeouts, .. } = self;
+        write!(f, "{proposals} transactions, {crashes} crashes, {timeouts} timeouts")
+    }
 }
 
 /// A fork.
@@ -48,6 +56,14 @@ pub struct Seen {
     pub complete: bool,
     /// Of all states, the most that was committed.
     pub committed: usize,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Seen { states, forks, deepest, complete, committed } = self;
+        let all = if *complete { "all of" } else { "the first" };
+        write!(f, "{all} {states} states, {forks} steps, at most {deepest} behind each other, {committed} committed")
+    }
 }
 
 /// What led to a state in which something is wrong.

@@ -9,7 +9,7 @@ use crate::{cargo, root, target_dir};
 /// Schedules, unless told otherwise.
 const SEEDS: u64 = 20_000;
 /// States of the search from each beginning, unless told otherwise.
-const STATES: u64 = 2_000_000;
+const STATES: u64 = 5_000_000;
 
 const MUTANTS_HEADING: &str = "# Bugs put back\n
 `cargo xtask mutants` writes this table. The core is built with `--cfg mutants`, so that one of its `mutant!`s can be chosen
