@@ -338,7 +338,8 @@ impl Ensemble {
     /// Connects a learner to the quorum port of a leader.
     fn connect(&mut self, learner: ServerId, leader: ServerId) {
         let link = self.accept(learner, leader);
-        self.running(learner).0.master = Some(link);
+        let process = self.running(learner).0;
+        (process.master, process.told) = (Some(link), Zxid::NOTHING);
         self.local.push_back((learner, Local::MasterUp(link)));
         self.local.push_back((leader, Local::LearnerUp(link)));
     }
@@ -418,6 +419,9 @@ impl Ensemble {
             ToLearner::UpToDate => (FromMaster::UpToDate, None),
             ToLearner::Ping => (FromMaster::Ping, None),
         };
+        if let FromMaster::Commit(zxid) | FromMaster::CommitAndActivate { zxid, .. } = message {
+            self.running(learner).0.told = zxid;
+        }
         self.step(learner, Input::FromMaster { link, message }, at_hand);
     }
 
@@ -746,6 +750,7 @@ impl Ensemble {
     fn end_role(&mut self, me: ServerId) {
         let process = self.running(me).0;
         process.published = None;
+        process.told = Zxid::NOTHING;
         process.reign = None;
         process.connecting = None;
         process.abandon();
@@ -766,6 +771,8 @@ impl Ensemble {
             let behind = process.groups.back().map_or(due, |(earlier, _)| due.max(*earlier));
             process.groups.push_back((behind, last));
         }
+        let shown = process.published.is_none_or(|published| published >= process.told);
+        assert!(shown, "(6) {} serves, and does not show {}, which it knows to be committed", me.0, process.told);
         let unanswered = process.part == Part::Looking && !process.asked.is_empty();
         assert!(!unanswered, "a sync is answered, also when the role ends");
         disk.check();

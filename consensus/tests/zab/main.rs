@@ -8,7 +8,8 @@
 //! 3. One leader is established in an epoch, and its history contains what was committed.
 //! 4. Epochs on disk never fall; currentEpoch is at most acceptedEpoch, and so is the epoch of the last transaction.
 //! 5. What a server announces or acknowledges is what its disk holds.
-//! 6. A log has no gap, and what is applied is in it; nothing is shown that is not committed.
+//! 6. A log has no gap, and what is applied is in it; nothing is shown that is not committed, and what a learner that serves
+//!    was told as committed is shown.
 //! 8. A sync that is confirmed came to a server that had everything that was committed by then.
 //! 9. When everything is healed, a quorum serves in time.
 
@@ -39,7 +40,7 @@ use ensemble::Ensemble;
 use guarded::guarded;
 use log::{Log, Point, Record};
 use pace::Pace;
-use paddock_consensus::{Epoch, ServerId, Zxid};
+use paddock_consensus::{Epoch, History, Reign, ServerId, Zxid};
 use schedule::{Outcome, Schedule};
 use search::Budget;
 
@@ -165,6 +166,16 @@ fn every_bug_that_is_put_back_is_found() {
 }
 
 type Root = (&'static str, Ensemble, Budget);
+
+/// ZOOKEEPER-1277. No reign over models comes so far.
+#[test]
+fn no_transaction_carries_into_the_next_epoch() {
+    let last = Zxid(0x1_ffff_ffff);
+    assert_eq!(Reign::after(last).next(), None, "(3) a leader gives zxids of the next epoch");
+    let mut history = History::new(Zxid(0x1_ffff_fffe));
+    history.push(last);
+    assert!(!history.may_follow(Zxid(0x2_0000_0000)) && history.may_follow(Zxid(0x2_0000_0001)));
+}
 
 /// What a search begins with, and how far it goes.
 fn roots(far: bool) -> [Root; 3] {

@@ -6,7 +6,7 @@ use paddock_consensus::mutants::choose;
 
 use crate::guarded::guarded;
 use crate::schedule::Schedule;
-use crate::{failing_scripts, roots, search};
+use crate::{failing_scripts, no_transaction_carries_into_the_next_epoch, roots, search};
 
 /// Number, what is put back, and where it comes from.
 const MUTANTS: [(u32, &str, &str); 14] = [
@@ -52,7 +52,10 @@ pub fn table() -> Vec<u32> {
 }
 
 fn scripts() -> Option<String> {
-    let names: Vec<String> = failing_scripts().into_iter().map(|(name, _)| name.replace(".txt", "")).collect();
+    let mut names: Vec<String> = failing_scripts().into_iter().map(|(name, _)| name.replace(".txt", "")).collect();
+    if guarded(no_transaction_carries_into_the_next_epoch).is_err() {
+        names.push("(no script) no_transaction_carries_into_the_next_epoch".to_owned());
+    }
     let rest = names.len().saturating_sub(2);
     let first = names.iter().take(2).cloned().collect::<Vec<_>>().join(", ");
     match (names.is_empty(), rest) {

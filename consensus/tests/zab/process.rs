@@ -71,6 +71,8 @@ pub struct Process {
     pub active: Arc<Config>,
     /// Up to here everything is in the state.
     pub applied: Zxid,
+    /// Up to here the leader has said on this link that everything is committed.
+    pub told: Zxid,
     /// Up to here readers have seen the state.
     pub published: Option<Zxid>,
     /// Of a leader, once it may propose.
@@ -99,6 +101,7 @@ impl Process {
             brought: None,
             active,
             applied,
+            told: Zxid::NOTHING,
             published: None,
             reign: None,
             asked: BTreeMap::new(),
@@ -115,7 +118,8 @@ impl Process {
     pub fn describe(&self) -> String {
         let disk = (&self.groups, &self.writes, &self.work, &self.next_log, self.brought);
         let role = (self.part, self.serve, self.listens, self.connecting, self.master, &self.learners, self.reign);
-        format!("{disk:?} {role:?} {} {:?} {}", self.applied, self.published, self.active.version())
+        let state = (self.applied, self.told, self.published, self.active.version());
+        format!("{disk:?} {role:?} {state:?}")
     }
 
     /// The log to which a proposal goes.
