@@ -172,13 +172,6 @@ impl Ensemble {
         self.ghost.commit(log, log.last().zxid, &disks);
     }
 
-    /// Whether what a server waits for at most is over by its clock.
-    fn is_due(&self, server: ServerId) -> bool {
-        let now = self.clock(server);
-        self.process(server)
-            .is_some_and(|process| process.zab.deadline().is_some_and(|deadline| process.began.after(deadline) <= now))
-    }
-
     /// The time on a server's clock.
     fn clock(&self, server: ServerId) -> Ms {
         self.now().after(self.server(server).ahead)
@@ -366,7 +359,9 @@ impl Ensemble {
         let settled = match work {
             Work::Cut(last) => process.cut(disk, last),
             Work::Install => {
-                process.next_log = process.next_log.take().filter(|_| !broken);
+                if broken {
+                    process.drop_brought();
+                }
                 process.next_log.as_ref().map(|log| log.base().zxid).ok_or(Unsettled::BadStream)
             }
             Work::Settle => Ok(process.settle(disk)),
@@ -384,8 +379,8 @@ impl Ensemble {
             None => {}
             Some(Arrival::Packet(packet)) => self.hear_master(learner, link, &packet),
             Some(Arrival::End) => {
-                self.step(learner, Input::MasterDown { link }, None);
                 self.close(learner, link, false);
+                self.step(learner, Input::MasterDown { link }, None);
             }
         }
     }
@@ -438,9 +433,8 @@ impl Ensemble {
                 self.step(leader, Input::FromLearner { link, message }, None);
             }
             Some(Arrival::End) => {
-                // What is due by the clock comes first, and may still send to it.
-                self.step(leader, Input::LearnerDown { link }, None);
                 self.close(leader, link, false);
+                self.step(leader, Input::LearnerDown { link }, None);
             }
         }
     }
@@ -516,8 +510,7 @@ impl Ensemble {
                 let process = self.running(me).0;
                 let state = process.brought.take().expect("a state comes behind SNAP");
                 assert_eq!(state.zxid, zxid, "the state is the one that SNAP has told of");
-                process.next_log = Some(Log::new(state));
-                process.applied = state.zxid;
+                process.bring(state);
                 self.begin_work(me, Work::Install);
             }
             Output::Settle => {
@@ -845,9 +838,6 @@ impl Ensemble {
 
     /// A leader's clients want one more transaction; whether it could be proposed.
     pub fn propose(&mut self, me: ServerId, change: Option<Arc<Config>>) -> Option<Zxid> {
-        if self.is_due(me) {
-            self.perform(Move::Time(me));
-        }
         self.process(me).filter(|process| process.is_leader())?;
         self.proposed += 1;
         let payload = self.proposed;

@@ -69,8 +69,10 @@ pub struct Process {
     pub brought: Option<Point>,
     /// The configuration that was activated last.
     pub active: Arc<Config>,
-    /// Up to here everything is in the state.
+    /// Up to here everything is in the state, or in the one that is being brought.
     pub applied: Zxid,
+    /// Up to here everything is in the state that is there while another is being brought.
+    kept: Zxid,
     /// Up to here the leader has said on this link that everything is committed.
     pub told: Zxid,
     /// Up to here readers have seen the state.
@@ -101,6 +103,7 @@ impl Process {
             brought: None,
             active,
             applied,
+            kept: applied,
             told: Zxid::NOTHING,
             published: None,
             reign: None,
@@ -163,7 +166,20 @@ impl Process {
     pub fn abandon(&mut self) {
         self.brought = None;
         if !matches!(self.work, Some((_, Work::Settle))) {
-            self.next_log = None;
+            self.drop_brought();
+        }
+    }
+
+    /// A whole state is brought; the one that is there is kept until that is in place.
+    pub fn bring(&mut self, state: Point) {
+        self.next_log = Some(Log::new(state));
+        (self.kept, self.applied) = (self.applied, state.zxid);
+    }
+
+    /// What is being brought comes to nothing.
+    pub fn drop_brought(&mut self) {
+        if self.next_log.take().is_some() {
+            self.applied = self.kept;
         }
     }
 
