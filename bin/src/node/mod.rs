@@ -307,6 +307,7 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
         status,
         database,
         log,
+        is_member: false,
         // A server that stands alone has no learners.
         window: None,
         containers: container_settings(config),

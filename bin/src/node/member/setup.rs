@@ -127,6 +127,7 @@ impl MemberSetup {
             status: self.status,
             database,
             log,
+            is_member: true,
             window: Some(Window::new(last, self.window_transactions)),
             containers: self.containers,
             tick_ms: self.settings.tick.0,

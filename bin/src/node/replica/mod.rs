@@ -134,7 +134,9 @@ pub struct Parts {
     pub status: Arc<Status>,
     pub database: Database,
     pub log: Log,
-    /// Of a member of an ensemble: empty, behind the newest transaction. A server that stands alone has none.
+    /// Whether this server is a member of an ensemble, and has a window; otherwise it stands alone.
+    pub is_member: bool,
+    /// Empty, behind the newest transaction; `None` for a server that nobody can ask for what came before.
     pub window: Option<Window>,
     pub containers: ContainerSettings,
     pub tick_ms: u64,
@@ -158,9 +160,9 @@ impl Replica {
         let Parts { exchanges, status, database, log, window, snapshotter, trigger, files, start, .. } = parts;
         let reactors = exchanges.len();
         Replica {
-            role: match &window {
-                Some(_) => Role::Member(Membership::looking()),
-                None => Role::Alone(Alone::new(database.last_zxid())),
+            role: match parts.is_member {
+                true => Role::Member(Membership::looking()),
+                false => Role::Alone(Alone::new(database.last_zxid())),
             },
             intake: Intake::new(exchanges.clone(), parts.throttle),
             sessions: Sessions::new(

@@ -98,6 +98,7 @@ impl World {
             status: status.clone(),
             database,
             log: open_log(&dir.0),
+            is_member: false,
             window: None,
             containers: ContainerSettings { check_interval_ms: 60_000, max_per_minute: 1, max_never_used_ms: None },
             tick_ms: 2000,
