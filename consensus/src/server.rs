@@ -148,6 +148,15 @@ impl Server {
         out.len() > before
     }
 
+    /// NEWLEADER brings the configuration that its leader has seen last: it takes the place of any other, also of a newer one,
+    /// which has come to nothing with the proposal that brought it.
+    pub(crate) fn take_over(&mut self, zxid: Zxid, config: &Arc<Config>, out: &mut Vec<Output>) {
+        if self.settings.reconfig_enabled && config.version() != self.configs.last_seen.version() {
+            self.unwritten.get_or_insert(zxid);
+            out.push(Output::Write(Mark::LastSeen(config.clone())));
+        }
+    }
+
     /// These writes wait for their answer from now on.
     pub(crate) fn count_writes(&mut self, out: &[Output]) {
         self.writes += out.iter().filter(|output| matches!(output, Output::Write(_))).count();

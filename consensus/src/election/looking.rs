@@ -226,7 +226,8 @@ impl Looking {
         self.backed(at, heard, this_round).or_else(|| self.backed(at, heard, settled))
     }
 
-    /// The decision for what was heard, if those that said what `counts` says are enough for it.
+    /// The decision for what was heard, if those that said what `counts` says are enough for it: a quorum of the committed
+    /// configuration. A change that this server has seen may have come to nothing, and then its quorum never comes.
     fn backed(
         &self,
         at: &Standpoint<'_>,
@@ -235,7 +236,7 @@ impl Looking {
     ) -> Option<Decision> {
         let leader = heard.vote.leader;
         let supporters = self.votes.supporters(heard, &counts);
-        let enough = at.configs.is_quorum(|voter| supporters.contains(&voter));
+        let enough = at.configs.committed.quorum().is_quorum(|voter| supporters.contains(&voter));
         let leads = leader == at.me || self.votes.leads(leader, counts);
         (enough && leads).then(|| decided(at, heard.vote, heard.round, supporters))
     }

@@ -89,7 +89,7 @@ impl Taken {
     /// Writes the configuration of NEWLEADER as the one that was seen last; whether there is something to write.
     pub(super) fn see_config(&self, step: &mut Step<'_>) -> bool {
         if let Some(config) = &self.config {
-            step.server.see(Zxid::start_of(self.epoch()), config, step.out);
+            step.server.take_over(Zxid::start_of(self.epoch()), config, step.out);
         }
         !step.server.is_seen_written()
     }
