@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use paddock_consensus::config::{Config, PeerType};
-use paddock_consensus::input::{Event, Fault, Link, Ticket, Unsettled};
+use paddock_consensus::input::{Event, Fault, Link, Mark, Ticket, Unsettled};
 use paddock_consensus::message::{FromLearner, FromMaster, Message};
 use paddock_consensus::notification::{Notification, ServerState};
 use paddock_consensus::output::{Part, Reason, Serve};
@@ -302,7 +302,7 @@ impl Ensemble {
 
     fn connect_election(&mut self, of: ServerId, to: ServerId) {
         if self.network.election.is_connected(of, to) {
-            return;
+            return self.local.push_back((of, Local::Election { peer: to, event: Event::Up }));
         }
         let arrives = self.network.arrives();
         let written = self.network.election.connect(of, to, arrives);
@@ -341,6 +341,10 @@ impl Ensemble {
         let (process, disk) = self.running(server);
         let (_, mark) = process.writes.pop_front().expect("there is a write");
         disk.write(&mark);
+        if let Mark::Committed(config) = &mark {
+            // One that came with a notification is in force without having been activated.
+            process.active = config.clone();
+        }
         self.step(server, Input::Written(mark), None);
     }
 
