@@ -1,5 +1,7 @@
 //! Worlds by seed.
 
+#![allow(clippy::print_stdout)]
+
 use std::time::Duration;
 
 use paddock_sim::world::{Mix, World};
