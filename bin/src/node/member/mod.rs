@@ -49,7 +49,7 @@ use super::moment::{Moment, Start};
 use super::peers::{Arrival, Peers};
 use super::recovery::random_seed;
 use super::replica::{
-    Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, Origin, Replica, ReplicaError, ToLeader,
+    Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, Replica, ReplicaError, ToLeader,
 };
 
 pub struct Member {
@@ -73,6 +73,9 @@ pub struct Member {
     forgotten: Zxid,
     /// While it does not serve, this learner has applied a transaction that led to another state than the leader's.
     diverged: bool,
+    /// The learners' requests come before those of the own clients in this turn: where there is room for some only, nobody
+    /// is left out.
+    learners_first: bool,
     halted: Option<HaltReason>,
     /// States that others took the place of, until nobody sees them.
     former: Vec<Database>,
@@ -126,6 +129,7 @@ impl Member {
             confirmed: Ticket::default(),
             forgotten: Zxid::NOTHING,
             diverged: false,
+            learners_first: false,
             halted: None,
             former: Vec::new(),
             outputs: Vec::new(),
@@ -190,12 +194,11 @@ impl Member {
         }
         self.go_on_making()?;
         self.replica.publish();
-        self.gather()?;
+        self.gather();
         self.replica.see_to_due();
         self.spool();
         self.propose()?;
         self.send_and_submit()?;
-        self.answer_syncs();
         self.replica.end_turn()?;
         self.let_former_go();
         self.tell_forgotten()
@@ -203,7 +206,8 @@ impl Member {
 
     /// How long the poll may sleep.
     pub fn timeout(&self) -> Option<Duration> {
-        if self.peers.has_more() || !self.requests.is_empty() && self.replica.head.has_room_for_requests() {
+        let has_requests = self.takes_requests() && !self.requests.is_empty();
+        if self.peers.has_more() || has_requests && self.replica.head.has_room_for_requests() {
             return Some(Duration::ZERO);
         }
         let until = |deadline: Ms| self.start.until(deadline.0, self.at.now);
@@ -253,7 +257,11 @@ impl Member {
             }
             Output::Write(mark) => self.write(mark),
             Output::Append(zxid) => self.append(zxid),
-            Output::Cut(zxid) => self.making = Making::Cut(zxid),
+            Output::Cut(zxid) => {
+                // What comes behind TRUNC follows the history that is left.
+                self.peers.pause(true);
+                self.making = Making::Cut(zxid);
+            }
             Output::Replace(zxid) => self.replace(zxid),
             Output::Settle => self.settle(),
             Output::Commit(zxid) => self.commit(zxid),
@@ -340,7 +348,8 @@ impl Member {
     /// Whatever was owed to the others, and by them, is not any more. What the leader was bringing is dropped; if the core waits
     /// for it, it is answered.
     fn end_part(&mut self) {
-        (self.leader, self.learner) = (Leader::default(), Learner::default());
+        self.leader.end_reign();
+        self.learner = Learner::default();
         self.requests = LearnerRequests::default();
         self.pings.leave_all();
         self.replica.end_part();
@@ -412,10 +421,7 @@ impl Member {
 
     /// A client has come back with its session to a learner.
     fn revalidate(&mut self, link: Link, Revalidation { session, timeout }: Revalidation) {
-        let is_valid = self.replica.with_turn(|turn, sessions| sessions.revalidate(turn, session, timeout));
-        if is_valid {
-            self.leader.owners().set(session, Origin::Link(link));
-        }
+        let is_valid = self.replica.with_turn(|turn, sessions| sessions.revalidate(turn, link, session, timeout));
         self.peers.answer_revalidation(link, RevalidationAnswer { session, is_valid });
     }
 }
@@ -546,6 +552,7 @@ impl Member {
         let files = &self.settings.log.files;
         let data_dir = self.replica.data_dir().to_owned();
         let cut = truncate(files, &data_dir, self.replica.head.log(), zxid).map_err(ReplicaError::Truncation)?;
+        self.peers.pause(false);
         if let Err(unsettled) = cut {
             self.inputs.push_back(Input::Settled(Err(unsettled)));
             return Ok(());
@@ -566,6 +573,7 @@ impl Member {
     fn rebuild(&mut self, data_dir: &Path) -> Result<Database, ReplicaError> {
         let MemberSettings { log, rules, .. } = &self.settings;
         let seed = random_seed(&log.files).map_err(|error| ReplicaError::Random(error.to_string()))?;
+        self.diverged = false;
         let rebuild = Rebuild::new(&log.files, data_dir, self.replica.head.log(), seed, rules.clone());
         let database = rebuild.and_then(Rebuild::run).map_err(ReplicaError::Truncation)?;
         Ok(self.replica.replace_database(database, self.at))
@@ -583,9 +591,11 @@ impl Member {
         match state.put_in_place(self.settings.log.clone(), records) {
             Ok(placed) => {
                 let zxid = placed.database.last_zxid();
-                self.replica.membership_mut().replace(zxid);
                 let former = self.replica.replace(placed, self.at)?;
+                // What was not committed of the former state is gone by now, whatever zxid it had.
+                self.replica.membership_mut().replace(zxid);
                 self.former.push(former);
+                self.diverged = false;
                 proposals.iter().for_each(|(zxid, record)| self.replica.head.keep(*zxid, record));
                 self.durable = self.replica.head.last_logged();
                 self.forgotten = self.replica.head.log_range().base;
@@ -605,20 +615,33 @@ impl Member {
 
 /// What clients ask for.
 impl Member {
-    fn gather(&mut self) -> Result<(), ReplicaError> {
-        let Member { replica, leader, learner, peers, requests, .. } = self;
+    fn gather(&mut self) {
+        self.learners_first = !self.learners_first;
+        if self.learners_first {
+            self.gather_of_learners();
+        }
+        let Member { replica, leader, learner, peers, .. } = self;
         let mut link = LeaderLink(peers);
         let mut desk = match replica.membership().part() {
             Part::Leading { .. } => Desk::Leads(leader),
             _ => Desk::Learns(learner, &mut link),
         };
         replica.gather(&mut desk);
-        if let Part::Leading { .. } = replica.membership().part()
-            && !replica.membership().is_stopping()
-        {
+        if !self.learners_first {
+            self.gather_of_learners();
+        }
+    }
+
+    fn gather_of_learners(&mut self) {
+        if self.takes_requests() {
+            let Member { replica, leader, requests, .. } = self;
             replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader));
         }
-        Ok(())
+    }
+
+    /// Whether this server orders what its learners ask for.
+    fn takes_requests(&self) -> bool {
+        self.is_leading() && !self.replica.membership().is_stopping()
     }
 
     /// Has the state written that learners wait for, of the newest version.
@@ -653,15 +676,18 @@ impl Member {
         }
     }
 
-    /// Whoever has the longer way goes first.
+    /// Whoever has the longer way goes first. What the log has done meanwhile nothing tells of again, so that what follows of
+    /// it is done in this turn too.
     fn send_and_submit(&mut self) -> Result<(), ReplicaError> {
         if self.is_leading() {
+            self.answer_syncs();
             self.peers.end_turn(self.replica.head.records());
-            self.replica.submit()?;
-            return self.tell_durable();
         }
         self.replica.submit()?;
         self.tell_durable()?;
+        self.go_on_making()?;
+        self.replica.publish();
+        self.answer_syncs();
         self.peers.end_turn(self.replica.head.records());
         Ok(())
     }

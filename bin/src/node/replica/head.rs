@@ -56,8 +56,6 @@ pub struct Head {
     long_work: LongWork,
     garbage_max: usize,
     appended: Appended,
-    /// Clients are served, so that each turn ends a version.
-    is_served: bool,
     /// `appended.transactions` at the last call of the reclaimer.
     reclaimed_at: u64,
     /// Memory waits to be freed that nobody sees.
@@ -91,7 +89,6 @@ impl Head {
             long_work,
             garbage_max,
             appended: Appended::default(),
-            is_served: false,
             reclaimed_at: 0,
             may_reclaim_more: false,
         }
@@ -221,10 +218,10 @@ impl Head {
         self.long_work.begin_turn(now);
     }
 
-    /// After its last one: the version ends. While nobody is served there is none.
-    pub fn end_turn(&mut self) {
+    /// After its last one: the version ends, unless the state does not go on by turns.
+    pub fn end_turn(&mut self, goes_on: bool) {
         self.long_work.end_turn();
-        if self.is_served {
+        if goes_on {
             self.seal();
         }
     }
@@ -472,7 +469,6 @@ impl Head {
             self.end_long(application, owed);
         }
         self.seal();
-        self.is_served = serve != Serve::No;
         self.publication.begin_period(serve, committed)
     }
 

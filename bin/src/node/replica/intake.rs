@@ -17,7 +17,6 @@ use super::desk::Desk;
 use super::head::Head;
 use super::home::Home;
 use super::owed::Owed;
-use super::owners::Origin;
 use super::sessions::Sessions;
 use super::throttle::{Judgement, RequestThrottle, refusable_xid};
 use super::turn::Turn;
@@ -233,10 +232,8 @@ impl Intake {
             }
             RequestKind::Disconnected => sessions.leave(home),
         }
-        if let (Desk::Leads(leader), RequestKind::Connect { .. } | RequestKind::Reattach { .. }) = (desk, &request.kind)
-            && let Some(session) = sessions.session_at(home)
-        {
-            leader.owners().set(session, Origin::Here);
+        if let (Desk::Leads(_), RequestKind::Connect { .. } | RequestKind::Reattach { .. }) = (desk, &request.kind) {
+            sessions.own(home);
         }
     }
 

@@ -1,13 +1,12 @@
-//! What a leader keeps of its clients and of its learners' clients, besides what any server does that orders writes.
+//! The tickets by which a leader's syncs are known: those of a turn have one. No ticket is ever used twice, so that what a
+//! former reign has confirmed confirms nothing in this one.
 
 use paddock_consensus::input::Ticket;
 
 use super::head::Head;
-use super::owners::Owners;
 
 #[derive(Debug)]
 pub struct Leader {
-    owners: Owners,
     /// The ticket of this turn's syncs.
     ticket: Ticket,
     /// There are some.
@@ -16,16 +15,11 @@ pub struct Leader {
 
 impl Default for Leader {
     fn default() -> Leader {
-        Leader { owners: Owners::default(), ticket: Ticket(1), is_ticket_used: false }
+        Leader { ticket: Ticket(1), is_ticket_used: false }
     }
 }
 
 impl Leader {
-    /// Where each session's client is.
-    pub fn owners(&mut self) -> &mut Owners {
-        &mut self.owners
-    }
-
     /// The answers of the version under construction may be told only if this server still leads after this turn.
     pub fn confirm(&mut self, head: &mut Head) {
         head.wait_for(self.use_ticket());
@@ -42,5 +36,10 @@ impl Leader {
         let ticket = std::mem::take(&mut self.is_ticket_used).then_some(self.ticket)?;
         self.ticket = Ticket(ticket.0 + 1);
         Some(ticket)
+    }
+
+    /// This server leads no more: a ticket that was used is never confirmed, and none of the next reign is equal to it.
+    pub fn end_reign(&mut self) {
+        self.take_ticket();
     }
 }

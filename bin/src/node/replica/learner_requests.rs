@@ -16,7 +16,6 @@ use paddock_engine::txn::Txn;
 
 use super::leader::Leader;
 use super::owed::Owed;
-use super::owners::Origin;
 use super::sessions::Sessions;
 use super::turn::Turn;
 
@@ -106,9 +105,9 @@ impl LearnerRequests {
                     let sync = Sync { after: turn.head.database().last_zxid(), ticket: leader.use_ticket() };
                     self.queues.get_mut(&link).expect("it has just asked").syncs.push_back(sync);
                 }
-                opcode::CREATE_SESSION => create_session(turn, sessions, leader, link, &request),
+                opcode::CREATE_SESSION => create_session(turn, sessions, link, &request),
                 opcode::CLOSE_SESSION => sessions.close_for_learner(turn, request.session, request.cxid),
-                _ => write(turn, sessions, leader, link, &request, with_keepers),
+                _ => write(turn, sessions, link, &request, with_keepers),
             }
         }
     }
@@ -147,13 +146,7 @@ impl LearnerRequest {
     }
 }
 
-fn create_session(
-    turn: &mut Turn<'_>,
-    sessions: &mut Sessions,
-    leader: &mut Leader,
-    link: Link,
-    request: &LearnerRequest,
-) {
+fn create_session(turn: &mut Turn<'_>, sessions: &mut Sessions, link: Link, request: &LearnerRequest) {
     let session = request.session;
     let txn = match <[u8; 4]>::try_from(&request.body[..]) {
         Ok(timeout) => Txn::CreateSession { timeout: i32::from_be_bytes(timeout) },
@@ -161,26 +154,18 @@ fn create_session(
     };
     turn.head.propose(session, request.cxid, &txn, turn.at.wall_ms);
     if let Txn::CreateSession { timeout } = txn {
-        leader.owners().set(session, Origin::Link(link));
-        sessions.track(session, timeout, turn.at.now);
+        sessions.begin_for_learner(link, session, timeout, turn.at.now);
     }
 }
 
-fn write(
-    turn: &mut Turn<'_>,
-    sessions: &Sessions,
-    leader: &mut Leader,
-    link: Link,
-    request: &LearnerRequest,
-    with_keepers: bool,
-) {
+fn write(turn: &mut Turn<'_>, sessions: &mut Sessions, link: Link, request: &LearnerRequest, with_keepers: bool) {
     let LearnerRequest { session, cxid, opcode, body, ids } = request;
     let (session, cxid, time) = (*session, *cxid, turn.at.wall_ms);
     let operation: Result<Operation<'_>, Code> = admit(*opcode, body, with_keepers);
     let txn = match &operation {
         Ok(operation) => {
             let is_local = sessions.may_be_local_elsewhere(turn.head.database(), session);
-            let has_moved = !is_local && leader.owners().has_moved(session, Origin::Link(link));
+            let has_moved = !is_local && sessions.has_moved(turn.head.database(), link, session);
             let caller = Caller { ids, is_local, has_moved };
             // Where nothing changes, the learner waits for a transaction all the same.
             turn.head.order(session, cxid, operation, caller, time).unwrap_or_else(|| Txn::Multi(Vec::new()))

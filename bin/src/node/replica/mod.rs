@@ -72,7 +72,6 @@ pub use self::leader::Leader;
 pub use self::learner::Learner;
 pub use self::learner_requests::{LearnerRequest, LearnerRequests};
 pub use self::long_work::SliceClock;
-pub use self::owners::Origin;
 
 use std::os::fd::RawFd;
 use std::path::Path;
@@ -339,7 +338,7 @@ impl Replica {
             self.housekeeping.reap(&mut self.head, self.sessions.reports(), self.at);
         }
         self.housekeeping.warn_of_quotas(&mut self.head, self.at.now);
-        self.head.end_turn();
+        self.head.end_turn(self.role.goes_on());
     }
 
     pub(super) fn end_turn(&mut self) -> Result<(), ReplicaError> {
@@ -392,13 +391,12 @@ impl Replica {
     /// This server leads: it orders what comes, and every living session has its whole timeout again.
     pub(super) fn begin_reign(&mut self, epoch: Epoch) {
         self.head.begin_reign(epoch);
-        self.sessions.reports_mut().leave_all();
-        self.sessions.arm_all(self.head.database(), self.at.now);
+        self.sessions.begin_reign(self.head.database(), self.at.now);
     }
 
     /// This server looks for a leader again. A snapshot that is not in place is of a history that may not last.
     pub(super) fn end_part(&mut self) {
-        self.sessions.reports_mut().leave_all();
+        self.sessions.end_part();
         self.snapshots.give_up_waiting();
     }
 

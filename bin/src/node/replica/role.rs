@@ -76,6 +76,14 @@ impl Role {
         }
     }
 
+    /// Whether the state goes on, so that each turn ends a version.
+    pub fn goes_on(&self) -> bool {
+        match self {
+            Role::Alone(_) => true,
+            Role::Member(member) => member.goes_on(),
+        }
+    }
+
     /// Whether a server that stops has nothing to wait for: all that was taken `is_answered`, or `is_short` of something,
     /// space most likely, without which that cannot be. A member stops when its core says so.
     pub fn may_end(&self, is_answered: bool, is_short: bool) -> bool {

@@ -19,6 +19,7 @@ use super::head::Head;
 use super::home::{Home, Homes};
 use super::local_sessions::LocalSessions;
 use super::owed::Owed;
+use super::owners::{Origin, Owners};
 use super::payment::Payment;
 use super::reports::{REPORT_WAIT, Reports};
 use super::turn::Turn;
@@ -35,6 +36,8 @@ pub struct Sessions {
     expiry: ExpiryQueue,
     start: Start,
     reports: Reports,
+    /// On a leader: where the clients of global sessions are.
+    owners: Owners,
     /// Whether global sessions expire here. On a learner only its local ones do: the leader ends the others.
     ends_global: bool,
 }
@@ -58,6 +61,7 @@ impl Sessions {
             expiry: ExpiryQueue::new(tick_ms),
             start: Start(at.now),
             reports: Reports::new(reactors, heard_interval, at.now),
+            owners: Owners::default(),
             ends_global: true,
         }
     }
@@ -88,6 +92,31 @@ impl Sessions {
         self.homes.leave_all();
         self.local.clear();
         self.expiry.clear();
+        self.owners.clear();
+    }
+
+    /// A reign begins: nobody knows where any session's client is.
+    pub fn begin_reign(&mut self, database: &Database, now: Instant) {
+        self.reports.leave_all();
+        self.owners.clear();
+        self.arm_all(database, now);
+    }
+
+    /// This server looks for a leader again: it has no learners, and the sessions that it alone knows are over.
+    pub fn end_part(&mut self) {
+        self.reports.leave_all();
+        self.owners.clear();
+        for (session, _) in self.local.iter() {
+            self.expiry.remove(session);
+        }
+        self.local.clear();
+    }
+
+    /// On a leader: the session's client, if it has one here, is here from now on.
+    pub fn own(&mut self, home: Home) {
+        if let Some(session) = self.homes.session_at(home) {
+            self.owners.set(session, Origin::Here);
+        }
     }
 
     pub fn reports(&self) -> &Reports {
@@ -188,12 +217,19 @@ impl Sessions {
     /// A learner's client ends its session.
     pub fn close_for_learner(&mut self, turn: &mut Turn<'_>, session: i64, cxid: i32) {
         self.disconnect(&mut turn.head.payment(), session);
-        self.expiry.remove(session);
+        self.forget(session);
         turn.head.close_session(session, cxid, turn.at.wall_ms, Owed::Nothing);
     }
 
-    /// A session whose client is a learner's expires here.
-    pub fn track(&mut self, session: i64, timeout: i32, now: Instant) {
+    /// Nothing is kept of a global session that ends.
+    fn forget(&mut self, session: i64) {
+        self.expiry.remove(session);
+        self.owners.forget(session);
+    }
+
+    /// A session begins, or comes back, whose client is at this learner. It expires here.
+    pub fn begin_for_learner(&mut self, link: Link, session: i64, timeout: i32, now: Instant) {
+        self.owners.set(session, Origin::Link(link));
         self.expiry.arm(session, timeout.max(0) as u64, self.start.millis(now));
     }
 
@@ -207,13 +243,19 @@ impl Sessions {
     }
 
     /// A client has come back with its session to a learner. Whether the session lives; if so, its connection here is closed.
-    pub fn revalidate(&mut self, turn: &mut Turn<'_>, session: i64, timeout: i32) -> bool {
+    pub fn revalidate(&mut self, turn: &mut Turn<'_>, link: Link, session: i64, timeout: i32) -> bool {
         let lives = turn.head.database().session_timeout(session).is_some();
         if lives {
             self.disconnect(&mut turn.head.payment(), session);
-            self.track(session, timeout, turn.at.now);
+            self.begin_for_learner(link, session, timeout, turn.at.now);
         }
         lives
+    }
+
+    /// Whether a learner's request of a session comes too late, because the session's client has gone elsewhere. Of a session
+    /// that is no more nothing is kept.
+    pub fn has_moved(&mut self, database: &Database, link: Link, session: i64) -> bool {
+        database.session_timeout(session).is_some() && self.owners.has_moved(session, Origin::Link(link))
     }
 
     /// Whether a session that is not global may be a local one of another server.
@@ -240,7 +282,7 @@ impl Sessions {
         if self.end_local(session) {
             head.pay(owed);
         } else {
-            self.expiry.remove(session);
+            self.forget(session);
             head.close_session(session, cxid, at.wall_ms, owed);
         }
     }
