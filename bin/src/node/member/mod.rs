@@ -15,8 +15,10 @@
 
 mod making;
 mod pings;
+mod plans;
 mod setup;
 
+pub use self::plans::Plans;
 pub use self::setup::{MemberSetup, SetupError};
 
 use std::collections::VecDeque;
@@ -64,6 +66,7 @@ pub struct Member {
     learner: Learner,
     making: Making,
     pings: Pings,
+    plans: Plans,
     /// Up to which transaction the core knows the log to be durable.
     durable: Zxid,
     /// The last transaction of this reign that the core and the learners were told of.
@@ -124,6 +127,7 @@ impl Member {
             learner: Learner::default(),
             making: Making::Nothing,
             pings: Pings::default(),
+            plans: Plans::default(),
             durable,
             proposed: durable,
             confirmed: Ticket::default(),
@@ -157,6 +161,11 @@ impl Member {
     /// A reader of the recovered state for a reactor, before the first turn, with the state's newest transaction.
     pub fn reader(&mut self) -> (Reader, Zxid) {
         self.replica.reader()
+    }
+
+    /// How it has synchronised its learners.
+    pub fn plans(&self) -> Plans {
+        self.plans
     }
 
     /// The process was told to stop.
@@ -292,6 +301,7 @@ impl Member {
                 self.replica.sessions.reports_mut().join(*link, self.at.now);
             }
             Output::Send(link, Message::Ping) => self.pings.note_sent(*link, self.at.now),
+            Output::Sync(_, plan) => self.plans.note(plan),
             Output::Close(link, _) => self.forget_learner(*link),
             _ => {}
         }
@@ -590,10 +600,7 @@ impl Member {
         let records = proposals.iter().map(|(zxid, record)| (*zxid, &record[..]));
         match state.put_in_place(self.settings.log.clone(), records) {
             Ok(placed) => {
-                let zxid = placed.database.last_zxid();
                 let former = self.replica.replace(placed, self.at)?;
-                // What was not committed of the former state is gone by now, whatever zxid it had.
-                self.replica.membership_mut().replace(zxid);
                 self.former.push(former);
                 self.diverged = false;
                 proposals.iter().for_each(|(zxid, record)| self.replica.head.keep(*zxid, record));

@@ -249,7 +249,11 @@ impl Replica {
     pub fn replace(&mut self, placed: InPlace, at: Moment) -> Result<Database, ReplicaError> {
         let InPlace { generation, database, log, former } = placed;
         let zxid = database.last_zxid();
+        // What the former history had beyond its commit goes with it: until here the commit is that of the former one.
         let (former_state, former_log) = self.head.replace(database, log, self.role.committed());
+        if let Role::Member(member) = &mut self.role {
+            member.replace(zxid);
+        }
         // Nobody writes to its directory any more.
         drop(former_log);
         let dir = self.files.move_to(generation, zxid).to_owned();
