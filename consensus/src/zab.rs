@@ -17,6 +17,7 @@ use crate::search::Search;
 use crate::server::Server;
 use crate::settings::{Ms, Settings};
 use crate::step::{Over, Step};
+use crate::summary::Summary;
 use crate::{History, ServerId, Zxid};
 
 pub use crate::leading::LINKS_MAX;
@@ -60,6 +61,8 @@ pub struct State<'a> {
     pub durable: Zxid,
     /// Up to here everything is known to be committed.
     pub committed: Zxid,
+    /// What its votes say of its history, and what it tells a leader; `None` if it has no usable history.
+    pub announced: Option<Summary>,
 }
 
 impl Zab {
@@ -118,6 +121,7 @@ impl Zab {
             history: self.server.log.history(),
             durable: self.server.log.durable(),
             committed: self.server.committed(),
+            announced: self.server.summary(),
         }
     }
 

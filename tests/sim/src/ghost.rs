@@ -1,42 +1,356 @@
 //! What was ever committed, and what must be true after every step.
+//!
+//! The ghost believes nothing that servers say of each other. It has each record that was ever committed, and of each server
+//! a [shadow](super::shadow): the records in its log, taken over from its window after each of its turns, and
+//! from its disk when a process begins. So a look after a turn costs what has changed in that turn.
+//!
+//! | checked | when |
+//! |---|---|
+//! | a quorum of each applicable configuration has a record durably when it is committed for the first time | each first commit, by the shadows |
+//! | the same on the disks, as a power cut would leave them | the first commit of a reign, and one in [`COLD_READ_EVERY`] others |
+//! | a server's commits are the ghost's sequence, record by record, without a gap | each commit |
+//! | an epoch has one leader, and its history has all that the ghost has | when it begins to lead |
+//! | acceptedEpoch and currentEpoch never fall on the disk, and are not below what they must be | each change, and each start |
+//! | what a server announces is what its disk has | when it begins to look for a leader |
+//! | zxids in a log have no gap; nothing is public that is not committed | each turn |
+//! | the digest of a state is that of every other server, and of the record | each turn in which a server serves |
+//! | an answered write was committed as that client's | each answer |
+//! | a sync shows all that anybody was told before it was asked for | each answer |
+//!
+//! To read all disks anew for each commit would cost a hundred times what the commit does. That the log tells something to be
+//! durable which is not would be an error of the log, and is found by the reads that are made; that a server acknowledges what
+//! its log has not told to be durable is found at once.
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included};
+use std::rc::Rc;
 
+use paddock_consensus::output::Part;
 use paddock_consensus::{Epoch, ServerId, Zxid};
+use paddock_engine::jute::Reader;
+
+use super::durable::{self, Records};
+use super::server::{Server, Setting};
+use super::shadow::Shadow;
+
+/// About one first commit in so many is looked for on the disks.
+const COLD_READ_EVERY: u32 = 64;
+/// Bytes of a version and a digest at the end of a record.
+const DIGEST_BYTES: usize = 12;
+const DIGEST_VERSION: i32 = 2;
+const CLOSE_SESSION: i32 = -11;
 
 /// Outside of the world: it knows what no server can.
-#[derive(Default)]
 pub struct Ghost {
+    seed: u64,
+    /// Every record that was ever committed.
+    records: BTreeMap<Zxid, Rc<[u8]>>,
     /// The digest that the tree has after each transaction that some server has made public.
     digests: BTreeMap<Zxid, (u64, ServerId)>,
     /// Who has led each epoch.
     leaders: BTreeMap<Epoch, ServerId>,
+    /// Of each server, by its place.
+    shadows: Vec<Shadow>,
+    /// The newest transaction that any client was told of.
+    told: Zxid,
+    pub looks: Looks,
+}
+
+/// How often what was looked at.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Looks {
+    pub commits: u64,
+    pub cold_reads: u64,
+    pub announcements: u64,
+    pub cold_starts: u64,
 }
 
 impl Ghost {
-    /// A server shows its clients the state after this transaction.
-    pub fn see_public(&mut self, server: ServerId, zxid: Zxid, digest: u64) {
-        let (known, by) = *self.digests.entry(zxid).or_insert((digest, server));
-        assert_eq!(known, digest, "after {zxid} server {} shows another state than server {} did", server.0, by.0);
+    pub fn new(seed: u64, servers: usize) -> Ghost {
+        Ghost {
+            seed,
+            records: BTreeMap::new(),
+            digests: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            shadows: (0..servers).map(|_| Shadow::default()).collect(),
+            told: Zxid::ZERO,
+            looks: Looks::default(),
+        }
     }
 
-    /// A server serves as the leader of an epoch.
-    pub fn see_leader(&mut self, server: ServerId, epoch: Epoch) {
-        let leader = *self.leaders.entry(epoch).or_insert(server);
-        assert_eq!(leader, server, "epoch {} has two leaders", epoch.0);
+    /// What was committed, by zxid.
+    pub fn records(&self) -> &BTreeMap<Zxid, Rc<[u8]>> {
+        &self.records
     }
 
-    /// The newest transaction that was ever public.
+    /// The newest transaction that was ever committed.
     pub fn newest(&self) -> Zxid {
-        self.digests.last_key_value().map_or(Zxid::ZERO, |(zxid, _)| *zxid)
+        self.records.last_key_value().map_or(Zxid::ZERO, |(zxid, _)| *zxid)
     }
 
-    pub fn digest(&self, zxid: Zxid) -> Option<u64> {
-        self.digests.get(&zxid).map(|(digest, _)| *digest)
+    /// The newest transaction that any client was told of.
+    pub fn told(&self) -> Zxid {
+        self.told
     }
 
     /// How many epochs had a leader.
     pub fn epochs(&self) -> usize {
         self.leaders.len()
     }
+
+    fn must(&self, holds: bool, what: impl FnOnce() -> String) {
+        assert!(holds, "seed {}: {}; {}", self.seed, what(), again(self.seed));
+    }
+}
+
+/// How a world is told of again.
+pub fn again(seed: u64) -> String {
+    format!(
+        "again: PADDOCK_SIM_STORY=1 PADDOCK_SIM_FROM={seed} PADDOCK_SIM_SEEDS=1 cargo test -p paddock-sim --test seeds \
+         ensembles -- --nocapture"
+    )
+}
+
+/// What servers do.
+impl Ghost {
+    /// A process has begun on what was on its disk.
+    pub fn begin(&mut self, place: usize, server: &Server, setting: &Setting) {
+        let config = server.log_config(setting);
+        self.shadows[place].begin(Records::read(&config.files, &config));
+        self.see_epochs(place, server, setting);
+    }
+
+    /// A server's turn has ended.
+    pub fn look(&mut self, place: usize, servers: &[Server], setting: &Setting) {
+        let server = &servers[place];
+        let Some(process) = &server.process else { return };
+        let (member, id) = (&process.member, server.id.0);
+        let (range, completed) = member.log();
+        let on_disk = || {
+            let config = server.log_config(setting);
+            Records::read(&config.files, &config)
+        };
+        let followed = self.shadows[place].follow(member.window(), range.base, on_disk);
+        self.must(followed.is_ok(), || format!("server {id}: {}", followed.unwrap_err()));
+        let state = member.state();
+        let shadow = &mut self.shadows[place];
+        shadow.durable = completed.min(shadow.records.last());
+        let (accepted, current) = (state.epochs.accepted(), state.epochs.current());
+        if (accepted, current) != (shadow.accepted, shadow.current) {
+            self.see_epochs(place, server, setting);
+        }
+        let is_looking = state.decision.is_none() && state.awaits != "Pausing";
+        if is_looking != std::mem::replace(&mut self.shadows[place].was_looking, is_looking) && is_looking {
+            self.see_announcement(place, server, setting);
+        }
+        let serves = process.reactor.serves();
+        if let Part::Leading { epoch } = member.part() {
+            self.see_leader(place, server.id, epoch);
+        }
+        if matches!(member.part(), Part::Leading { .. }) || serves && member.part() != Part::Looking {
+            self.see_commits(place, state.committed, servers, setting);
+        }
+        if serves {
+            let zxid = Zxid(process.reactor.zxid());
+            self.must(zxid <= state.committed, || {
+                format!("server {id} shows {zxid} and knows {} as committed", state.committed)
+            });
+            self.see_public(server.id, zxid, process.reactor.reader().view().digest());
+        }
+    }
+
+    /// A server shows its clients the state after this transaction.
+    pub fn see_public(&mut self, server: ServerId, zxid: Zxid, digest: u64) {
+        let written = self.records.get(&zxid).and_then(|record| digest_of(record));
+        self.must(written.is_none_or(|written| written == digest), || {
+            format!("server {} shows another state after {zxid} than its record says", server.0)
+        });
+        let (known, by) = *self.digests.entry(zxid).or_insert((digest, server));
+        self.must(known == digest, || {
+            format!("after {zxid} server {} shows another state than server {} did", server.0, by.0)
+        });
+    }
+
+    /// A server serves as the leader of an epoch.
+    fn see_leader(&mut self, place: usize, server: ServerId, epoch: Epoch) {
+        if self.shadows[place].reign.replace(epoch) == Some(epoch) {
+            return;
+        }
+        let leader = *self.leaders.entry(epoch).or_insert(server);
+        self.must(leader == server, || format!("servers {} and {} lead epoch {}", leader.0, server.0, epoch.0));
+        let records = &self.shadows[place].records;
+        let lacking = self.records.iter().find(|(zxid, record)| !records.has(**zxid, record));
+        self.must(lacking.is_none(), || {
+            format!(
+                "server {} leads epoch {} and lacks {}, which was committed",
+                server.0,
+                epoch.0,
+                lacking.expect("it lacks one").0
+            )
+        });
+    }
+
+    /// A server knows everything up to `committed` as committed.
+    fn see_commits(&mut self, place: usize, committed: Zxid, servers: &[Server], setting: &Setting) {
+        let shadow = &self.shadows[place];
+        let after = shadow.compared.max(shadow.records.base);
+        let committed = committed.min(shadow.records.last());
+        if committed <= after {
+            return;
+        }
+        let range = (Excluded(after), Included(committed));
+        let id = servers[place].id.0;
+        let newest = self.newest();
+        let own = || shadow.records.by_zxid.range(range);
+        let known = own().take_while(|(zxid, _)| **zxid <= newest);
+        self.must(known.eq(self.records.range(range)), || {
+            format!("server {id} has committed another sequence from {after} to {committed} than others")
+        });
+        let first: Vec<(Zxid, Rc<[u8]>)> =
+            own().filter(|(zxid, _)| **zxid > newest).map(|(zxid, record)| (*zxid, record.clone())).collect();
+        self.looks.commits += first.len() as u64;
+        for (zxid, record) in &first {
+            self.see_first_commit(*zxid, record, id, servers, setting);
+        }
+        let sampled = first.iter().rfind(|(zxid, _)| zxid.counter() % COLD_READ_EVERY == 1).cloned();
+        self.records.extend(first);
+        if let Some((zxid, record)) = sampled {
+            self.see_disks(zxid, &record, servers, setting);
+        }
+        self.shadows[place].compared = committed;
+    }
+
+    /// Nobody has committed this transaction before.
+    fn see_first_commit(&self, zxid: Zxid, record: &[u8], by: i64, servers: &[Server], setting: &Setting) {
+        let has = |id: ServerId| {
+            servers
+                .iter()
+                .zip(&self.shadows)
+                .any(|(server, shadow)| server.id == id && shadow.has_durable(zxid, record))
+        };
+        self.must(setting.configs.is_quorum(has), || {
+            let durable: Vec<Zxid> = self.shadows.iter().map(|shadow| shadow.durable).collect();
+            format!("server {by} has committed {zxid}, which no quorum has durably: {durable:?}")
+        });
+    }
+
+    /// A power cut everywhere would leave this transaction to a quorum.
+    fn see_disks(&mut self, zxid: Zxid, record: &[u8], servers: &[Server], setting: &Setting) {
+        self.looks.cold_reads += 1;
+        let has = |id: ServerId| {
+            let server = servers.iter().find(|server| server.id == id).expect("a voter has a machine");
+            Records::read(&durable::files(&server.disk), &server.log_config(setting)).has(zxid, record)
+        };
+        self.must(setting.configs.is_quorum(has), || format!("{zxid} is committed, and is on the disks of no quorum"));
+    }
+
+    /// The promises on the disk of a server.
+    fn see_epochs(&mut self, place: usize, server: &Server, setting: &Setting) {
+        let data_dir = server.log_config(setting).data_dir;
+        let (accepted, current) = durable::epochs(&durable::files(&server.disk), &data_dir);
+        let shadow = &mut self.shadows[place];
+        let before = (shadow.accepted, shadow.current);
+        let last = shadow.records.last().epoch();
+        (shadow.accepted, shadow.current) = (accepted, current);
+        let state = server.process.as_ref().map(|process| process.member.state());
+        let claimed = state.map(|state| (state.epochs.accepted(), state.epochs.current()));
+        let id = server.id.0;
+        self.must(accepted >= before.0 && current >= before.1, || {
+            format!(
+                "server {id} had acceptedEpoch {} and currentEpoch {}, and has {} and {}",
+                before.0.0, before.1.0, accepted.0, current.0
+            )
+        });
+        self.must(current <= accepted && (accepted == Epoch(0) || last <= accepted), || {
+            format!(
+                "server {id} has acceptedEpoch {}, currentEpoch {} and a transaction of epoch {}",
+                accepted.0, current.0, last.0
+            )
+        });
+        self.must(
+            claimed.is_none_or(|claimed| claimed.0 <= accepted.max(last) && claimed.1 <= current.max(last)),
+            || format!("server {id} claims epochs that its disk has not: {claimed:?}"),
+        );
+    }
+
+    /// A server begins to look for a leader, and tells others what it has.
+    fn see_announcement(&mut self, place: usize, server: &Server, setting: &Setting) {
+        self.looks.announcements += 1;
+        let process = server.process.as_ref().expect("it has had a turn");
+        let Some(announced) = process.member.state().announced else { return };
+        let files = durable::files(&server.disk);
+        let config = server.log_config(setting);
+        let disk = Records::read(&files, &config);
+        let last = if disk.by_zxid.is_empty() { durable::recovered(&files, &config).0 } else { disk.last() };
+        let (_, current) = durable::epochs(&files, &config.data_dir);
+        let records = &self.shadows[place].records;
+        self.must(announced.last == last, || {
+            format!("server {} announces {}, and its disk ends with {last}", server.id.0, announced.last)
+        });
+        self.must(announced.current_epoch == current || current == Epoch(0), || {
+            format!(
+                "server {} announces epoch {}, and its disk has {}",
+                server.id.0, announced.current_epoch.0, current.0
+            )
+        });
+        let other = disk.by_zxid.iter().find(|(zxid, record)| !records.has(**zxid, record));
+        self.must(other.is_none(), || {
+            format!("the disk of server {} has another {}", server.id.0, other.expect("it has").0)
+        });
+    }
+
+    /// The world has ended: each server is started on what its disk would be after a power cut, and has the state that its
+    /// newest transaction led to everywhere.
+    pub fn see_disk_at_end(&mut self, server: &Server, setting: &Setting) {
+        self.looks.cold_starts += 1;
+        let id = server.id.0;
+        let config = server.log_config(setting);
+        let files = durable::files(&server.disk);
+        let disk = Records::read(&files, &config);
+        let common =
+            |(zxid, record): (&Zxid, &Rc<[u8]>)| self.records.get(zxid).is_none_or(|committed| committed == record);
+        self.must(disk.by_zxid.iter().all(common), || {
+            format!("the disk of server {id} has another transaction than was committed")
+        });
+        let (zxid, digest) = durable::recovered(&files, &config);
+        let known = self.digests.get(&zxid).map(|known| known.0);
+        let written = self.records.get(&zxid).and_then(|record| digest_of(record));
+        self.must(known.or(written).is_none_or(|known| known == digest), || {
+            format!("after a cold start server {id} has another state after {zxid} than there was")
+        });
+    }
+}
+
+/// What clients are told.
+impl Ghost {
+    /// A client was told of this transaction, of its own write if it is `written`: session and xid.
+    pub fn see_answer(&mut self, zxid: Zxid, written: Option<(i64, i32)>) {
+        self.told = self.told.max(zxid);
+        self.must(zxid <= self.newest(), || format!("a client was told of {zxid}, and nobody has committed it"));
+        let Some(written) = written else { return };
+        let author = self.records.get(&zxid).and_then(|record| author_of(record));
+        self.must(author == Some(written), || {
+            format!("client {written:x?} was told that {zxid} is its write, and it is that of {author:x?}")
+        });
+    }
+
+    /// A sync was answered which was asked for when somebody had been told of `told`.
+    pub fn see_sync(&self, zxid: Zxid, told: Zxid) {
+        self.must(zxid >= told, || format!("a sync shows {zxid}, and {told} had been told before it was asked for"));
+    }
+}
+
+/// The session and the xid of the request that a record came from.
+fn author_of(record: &[u8]) -> Option<(i64, i32)> {
+    let mut reader = Reader::new(record);
+    Some((reader.i64().ok()?, reader.i32().ok()?))
+}
+
+/// The digest of the tree after the transaction, where its record ends with one for certain.
+fn digest_of(record: &[u8]) -> Option<u64> {
+    let opcode = i32::from_be_bytes(record.get(28..32)?.try_into().ok()?);
+    let mut reader = Reader::new(record.get(record.len().checked_sub(DIGEST_BYTES)?..)?);
+    let version = reader.i32().ok()?;
+    let digest = reader.i64().ok()? as u64;
+    (version == DIGEST_VERSION && opcode != CLOSE_SESSION).then_some(digest)
 }

@@ -11,6 +11,8 @@
 //! | [`reactor`] | what stands between the clients of a server and its replica |
 //! | [`client`] | what a client does, and what it knows of what became of it |
 //! | [`server`] | a machine: its disk, and the process on it, if one runs |
+//! | [`durable`] | what of a disk survives whatever happens |
+//! | [`shadow`] | what one server has, kept outside of it |
 //! | [`ghost`] | what was ever committed, and what must be true after every step |
 //! | [`world`] | all of it, and what happens next |
 
@@ -19,7 +21,9 @@
 
 pub mod client;
 pub mod clock;
+pub mod durable;
 pub mod ghost;
 pub mod reactor;
 pub mod server;
+pub mod shadow;
 pub mod world;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use paddock::node::peers::simulated::{HostId, Network, Ports};
 use paddock_consensus::config::{Config, Configs, HostPort, Member as ConfigMember, PeerAddress, PeerType};
-use paddock_consensus::output::Part;
 use paddock_consensus::quorum::QuorumSystem;
 use paddock_consensus::settings::{Features, Ms};
 use paddock_consensus::{ServerId, Zxid};
@@ -119,7 +118,7 @@ impl World {
             clients,
             events: BinaryHeap::new(),
             last_event: 0,
-            ghost: Ghost::default(),
+            ghost: Ghost::new(seed, count),
             mix,
             tally: Tally::default(),
             calm_from,
@@ -219,6 +218,7 @@ impl World {
             panic!("seed {}: server {} does not start: {error}", self.seed, server.id.0);
         }
         server.process.as_mut().expect("it has just started").wake_at = None;
+        self.ghost.begin(place, &self.servers[place], &self.setting);
         self.tell(|| format!("server {} starts", place + 1));
         self.wake(place, Duration::ZERO);
     }
@@ -253,7 +253,7 @@ impl World {
         let halted = process.member.halted();
         let under_way = server.disk.under_way();
         let disk_is_due = std::mem::replace(&mut process.disk_is_due, under_way > 0);
-        self.look(place);
+        self.ghost.look(place, &self.servers, &self.setting);
         if before != after {
             self.tell(|| format!("server {}: {after}", place + 1));
         }
@@ -276,19 +276,6 @@ impl World {
         let sleep = if works { Duration::ZERO } else { REPORT_EVERY };
         let sleep = timeout.map_or(sleep, |timeout| timeout.min(sleep)).max(Duration::from_micros(10));
         self.wake(place, sleep);
-    }
-
-    /// What must be true of a server after each turn.
-    fn look(&mut self, place: usize) {
-        let server = &self.servers[place];
-        let Some(process) = &server.process else { return };
-        if process.reactor.serves() {
-            let zxid = Zxid(process.reactor.zxid());
-            self.ghost.see_public(server.id, zxid, process.reactor.reader().view().digest());
-        }
-        if let Part::Leading { epoch } = process.member.part() {
-            self.ghost.see_leader(server.id, epoch);
-        }
     }
 
     fn complete(&mut self, place: usize, life: u64) {
@@ -423,6 +410,13 @@ impl World {
             }
         }
         self.tell(|| "all is healed".to_owned());
+    }
+
+    /// After the end: the disks.
+    pub fn judge(&mut self) {
+        for server in &self.servers {
+            self.ghost.see_disk_at_end(server, &self.setting);
+        }
     }
 
     /// How many servers serve clients.

@@ -12,8 +12,9 @@ fn run(seed: u64, mix: Mix) {
     let mut world = World::new(seed, mix, calm, tells);
     world.run_until(calm + Duration::from_secs(60));
     let writes: u64 = world.clients.iter().map(|client| client.done.writes).sum();
-    println!("seed {seed}: {:?} epochs {} writes {writes}", world.tally, world.ghost.epochs());
+    println!("seed {seed}: {:?} {:?} epochs {} writes {writes}", world.tally, world.ghost.looks, world.ghost.epochs());
     assert_eq!(world.serving(), world.servers.len(), "seed {seed}: all serve in the end\n{}", world.description());
+    world.judge();
     assert!(writes > 0, "seed {seed}: nothing was written");
 }
 

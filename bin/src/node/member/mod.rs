@@ -35,7 +35,7 @@ use paddock_consensus::{Epoch, Zxid};
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::epoch_files::EpochFiles;
 use paddock_engine::installation::{self, IncomingState, InstallationError};
-use paddock_engine::log::LogConfig;
+use paddock_engine::log::{LogConfig, LogRange};
 use paddock_engine::progress::Progress;
 use paddock_engine::replay::Before;
 use paddock_engine::tree::Reader;
@@ -50,6 +50,7 @@ use self::pings::Pings;
 use super::moment::{Moment, Start};
 use super::peers::{Arrival, Peers};
 use super::recovery::random_seed;
+use super::replica::window::Window;
 use super::replica::{
     Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, Replica, ReplicaError, ToLeader,
 };
@@ -156,6 +157,16 @@ impl Member {
     /// What this server is.
     pub fn part(&self) -> Part {
         self.replica.membership().part()
+    }
+
+    /// The newest transactions as they are in the log, for checks.
+    pub fn window(&self) -> &Window {
+        self.replica.head.records().window
+    }
+
+    /// The log, for checks: what it has, and what it has told to be durable.
+    pub fn log(&self) -> (LogRange, Zxid) {
+        (self.replica.head.log_range(), self.replica.head.completed())
     }
 
     /// A reader of the recovered state for a reactor, before the first turn, with the state's newest transaction.

@@ -1,0 +1,80 @@
+//! What one server has, kept outside of the server from one of its turns to the next.
+
+use std::rc::Rc;
+
+use paddock::node::replica::window::Window;
+use paddock_consensus::{Epoch, Zxid};
+
+use super::durable::Records;
+
+/// It outlives the processes of its server.
+#[derive(Default)]
+pub struct Shadow {
+    /// What the log has, durable or not.
+    pub records: Records,
+    /// Up to here the log has told it to be durable.
+    pub durable: Zxid,
+    /// Up to here its commits were compared.
+    pub compared: Zxid,
+    pub accepted: Epoch,
+    pub current: Epoch,
+    /// The reign whose beginning was looked at.
+    pub reign: Option<Epoch>,
+    /// What it announces was compared with its disk since it looks for a leader.
+    pub was_looking: bool,
+}
+
+impl Shadow {
+    /// A process has begun with this log.
+    pub fn begin(&mut self, records: Records) {
+        self.durable = records.last();
+        self.records = records;
+        (self.compared, self.reign, self.was_looking) = (Zxid::ZERO, None, false);
+    }
+
+    /// Takes over what has become of the log since the last turn. `base`: of the log; `on_disk`: what is in its files by now,
+    /// which is asked for only if so much came in one turn that the window has not all of it.
+    ///
+    /// # Errors
+    /// A transaction that does not follow the one before it.
+    pub fn follow(&mut self, window: &Window, base: Zxid, on_disk: impl FnOnce() -> Records) -> Result<(), String> {
+        let last = window.last();
+        if base > self.records.base {
+            // Old segments have gone, or another history has come. Of the latter the window has all.
+            self.records.base = base;
+            self.records.by_zxid = self.records.by_zxid.split_off(&Zxid(base.0 + 1));
+            if window.range(base, last).is_some() {
+                self.records.by_zxid.clear();
+            }
+        }
+        if last < self.records.last() {
+            self.records.by_zxid.split_off(&Zxid(last.0 + 1));
+            self.compared = self.compared.min(last);
+        }
+        if window.range(self.records.last(), last).is_none() {
+            for (zxid, record) in on_disk().by_zxid.range(Zxid(self.records.last().0 + 1)..) {
+                self.take(*zxid, record.clone())?;
+            }
+        }
+        // What is in neither is still to be written.
+        for (zxid, record) in window.range(self.records.last(), last).into_iter().flatten() {
+            self.take(zxid, record.into())?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, zxid: Zxid, record: Rc<[u8]>) -> Result<(), String> {
+        let before = self.records.last();
+        let begins_epoch = zxid.epoch() > before.epoch() && zxid == Zxid::first_of(zxid.epoch());
+        if before.next() != Some(zxid) && !begins_epoch {
+            return Err(format!("its log has {zxid} behind {before}"));
+        }
+        self.records.by_zxid.insert(zxid, record);
+        Ok(())
+    }
+
+    /// Whether this transaction is in the log, and the log has told it to be durable.
+    pub fn has_durable(&self, zxid: Zxid, record: &[u8]) -> bool {
+        zxid <= self.durable && self.records.has(zxid, record)
+    }
+}
