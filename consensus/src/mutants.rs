@@ -12,20 +12,22 @@ pub fn choose(number: u32) {
     CHOSEN.store(number, Ordering::SeqCst);
 }
 
+/// Whether the bug of this number was put back.
 #[cfg(mutants)]
-pub(crate) fn is_chosen(number: u32) -> bool {
+pub fn is_chosen(number: u32) -> bool {
     CHOSEN.load(Ordering::SeqCst) == number
 }
 
 /// Whether the bug of this number, or one of these, was put back.
+#[macro_export]
 macro_rules! mutant {
     ($($number:literal)|+) => {{
         #[cfg(mutants)]
-        let is_chosen = [$($number),+].into_iter().any(crate::mutants::is_chosen);
+        let is_chosen = [$($number),+].into_iter().any($crate::mutants::is_chosen);
         #[cfg(not(mutants))]
         let is_chosen = false;
         is_chosen
     }};
 }
 
-pub(crate) use mutant;
+pub use crate::mutant;

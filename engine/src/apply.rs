@@ -5,6 +5,7 @@
 //! stays, what is gone stays gone, counters only move forward.
 
 use paddock_consensus::Zxid;
+use paddock_consensus::mutants::mutant;
 
 use crate::acl::Acl;
 use crate::database::Database;
@@ -210,7 +211,9 @@ impl Database {
             return Done::Failed(Code::NoNode.number());
         };
         let Some(znode) = self.tree.get(path) else {
-            self.tree.touch_pzxid(parent, zxid);
+            if !mutant!(22) {
+                self.tree.touch_pzxid(parent, zxid);
+            }
             return Done::Failed(Code::NoNode.number());
         };
         if znode.num_children() > 0 {

@@ -8,8 +8,10 @@
 //! them, the silent ones included, has less left after such a time than before it. Between two such times the clock goes
 //! on for a tick at least, whatever is told: under an overload somebody always says that he could hear nobody.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
+
+use super::session_set::{SessionMap, SessionSet};
 
 /// The sessions by the moment at which they are due.
 #[derive(Debug)]
@@ -17,8 +19,8 @@ pub struct ExpiryQueue {
     tick_ms: u64,
     clock: SessionClock,
     /// When each session is due on the sessions' clock, and its timeout, ms.
-    sessions: HashMap<i64, (u64, u64)>,
-    due: BTreeMap<u64, HashSet<i64>>,
+    sessions: SessionMap<(u64, u64)>,
+    due: BTreeMap<u64, SessionSet>,
 }
 
 /// The clock by which sessions age, ms.
@@ -73,7 +75,7 @@ impl ExpiryQueue {
     /// If the tick is 0.
     pub fn new(tick_ms: u64) -> ExpiryQueue {
         assert!(tick_ms > 0, "a tick has a length");
-        ExpiryQueue { tick_ms, clock: SessionClock::default(), sessions: HashMap::new(), due: BTreeMap::new() }
+        ExpiryQueue { tick_ms, clock: SessionClock::default(), sessions: SessionMap::default(), due: BTreeMap::new() }
     }
 
     /// No session is here any more.

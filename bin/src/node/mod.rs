@@ -19,6 +19,7 @@ pub mod moment;
 pub mod peers;
 pub mod recovery;
 pub mod replica;
+mod session_set;
 pub mod snapshotter;
 mod sources;
 mod summary;

@@ -271,9 +271,14 @@ impl Leading {
             && let State::CatchingUp(learner, _) = open.state()
         {
             open.enter(State::AwaitingNewLeaderAck(learner, Joined { covered, early: covered }), step.now);
-            step.put(Output::Join(link));
             let config = step.server.configs().last_seen.clone();
-            step.send(link, Message::NewLeader { epoch, config });
+            let new_leader = Output::Send(link, Message::NewLeader { epoch, config });
+            let [first, second] = match mutant!(10) {
+                true => [new_leader, Output::Join(link)],
+                false => [Output::Join(link), new_leader],
+            };
+            step.put(first);
+            step.put(second);
         }
         Ok(())
     }

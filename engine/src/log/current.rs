@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use paddock_consensus::Zxid;
+use paddock_consensus::mutants::mutant;
 
 use super::format::Header;
 use super::group::GroupNumber;
@@ -147,7 +148,8 @@ impl Current {
 
     /// Goes on in another segment, which is empty, after the transaction `before`.
     pub fn begin(&mut self, segment: Segment, before: Zxid) {
-        (self.segment, self.before, self.end, self.is_rolling) = (segment, before, 0, false);
+        let end = if mutant!(18) { self.end } else { 0 };
+        (self.segment, self.before, self.end, self.is_rolling) = (segment, before, end, false);
     }
 
     /// Makes all that was written to the segment durable.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
+use paddock_consensus::mutants::mutant;
 
 use super::group::{GroupBuffer, GroupNumber};
 use super::milestone::Reached;
@@ -130,6 +131,7 @@ impl UnderWay {
         let mut outcome = self.disk.reap(&mut written);
         for Written { ticket, buffer, result } in written.drain(..) {
             self.pool.push(GroupBuffer::shrunk(buffer));
+            let result = if mutant!(33) { Ok(()) } else { result };
             if result.is_ok() {
                 self.complete(ticket);
             }

@@ -19,6 +19,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use paddock_consensus::Zxid;
+use paddock_consensus::mutants::mutant;
 
 use crate::acl::{self, Acl, AclList, AclTable, Entry, Id};
 use crate::database::{Database, Rules};
@@ -169,7 +170,10 @@ impl Reading {
 
     /// The state, once all is read. It stands at `zxid`. Takes time by the size of the state.
     pub fn finish(self, zxid: Zxid) -> Content {
-        let Reading { rules, sessions, acls, znodes: Znodes { tree, owners, without_acl, .. }, .. } = self;
+        let Reading { rules, sessions, acls, znodes: Znodes { tree, mut owners, without_acl, .. }, .. } = self;
+        if mutant!(34) {
+            owners.pop();
+        }
         let mut database = Database::assemble(tree, sessions, owners, acls, zxid, rules);
         database.install_reserved();
         database.recount_quotas();

@@ -14,16 +14,22 @@
 //! | [`durable`] | what of a disk survives whatever happens |
 //! | [`shadow`] | what one server has, kept outside of it |
 //! | [`ghost`] | what was ever committed, and what must be true after every step |
+//! | [`digest`] | what has happened, as one number |
+//! | [`story`] | what happens, told to a person |
 //! | [`world`] | all of it, and what happens next |
+//! | [`trial`] | the life of one world, and the verdict |
 
 // A world tells its story to whoever asks for it.
 #![allow(clippy::print_stdout)]
 
 pub mod client;
 pub mod clock;
+pub mod digest;
 pub mod durable;
 pub mod ghost;
 pub mod reactor;
 pub mod server;
 pub mod shadow;
+pub mod story;
+pub mod trial;
 pub mod world;

@@ -24,7 +24,7 @@ pub enum Asked {
 }
 
 /// What a client is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub enum Told {
     Connected {
         session: i64,

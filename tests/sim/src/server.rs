@@ -12,8 +12,9 @@ use paddock::node::peers::simulated::{HostId, HostLinks, Network};
 use paddock::node::replica::GARBAGE_MAX;
 use paddock::node::snapshotter::{DrivenBy, Trigger};
 use paddock_consensus::config::Configs;
+use paddock_consensus::output::Part;
 use paddock_consensus::settings::{Features, Ms, Settings};
-use paddock_consensus::{Epoch, ServerId, Zxid};
+use paddock_consensus::{Epoch, ServerId};
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Rules;
 use paddock_engine::io::simulated::{Choice, FileSystem, Seeded};
@@ -188,15 +189,40 @@ fn settings(setting: &Setting, draws: &mut Seeded) -> Settings {
     }
 }
 
+/// What is told of a server when it changes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Stand {
+    awaits: &'static str,
+    part: Part,
+    accepted: Epoch,
+    serves: bool,
+}
+
+impl Stand {
+    pub fn of(process: &Process) -> Stand {
+        let Process { member, reactor, .. } = process;
+        let state = member.state();
+        Stand { awaits: state.awaits, part: member.part(), accepted: state.epochs.accepted(), serves: reactor.serves() }
+    }
+}
+
 /// What a server says of itself, for people.
 pub fn describe(process: &Process) -> String {
+    let Stand { awaits, part, accepted: Epoch(accepted), serves } = Stand::of(process);
     let state = process.member.state();
-    let Epoch(accepted) = state.epochs.accepted();
-    let Zxid(committed) = state.committed;
+    let part = match part {
+        Part::Looking => "looks for a leader".to_owned(),
+        Part::Following { leader: ServerId(leader), epoch: Epoch(epoch) } => {
+            format!("follows s{leader} in epoch {epoch}")
+        }
+        Part::Observing { leader: ServerId(leader), epoch: Epoch(epoch) } => {
+            format!("observes s{leader} in epoch {epoch}")
+        }
+        Part::Leading { epoch: Epoch(epoch) } => format!("leads epoch {epoch}"),
+    };
+    let serves = if serves { "serves clients" } else { "serves nobody" };
     format!(
-        "{} epoch {accepted} durable {} committed {committed:#x} serves {}",
-        state.awaits,
-        state.durable,
-        process.reactor.serves()
+        "{part}, is {awaits}, {serves}; has promised epoch {accepted}, durable up to {}, committed up to {}",
+        state.durable, state.committed
     )
 }

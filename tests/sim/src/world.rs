@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::fmt;
 use std::time::Duration;
 
 use paddock::node::peers::simulated::{HostId, Network, Ports};
@@ -14,9 +15,11 @@ use paddock_engine::progress::Progress;
 
 use super::client::{Client, Stage};
 use super::clock::Clock;
+use super::digest::Digest;
 use super::ghost::Ghost;
 use super::reactor::{ClientId, REPORT_EVERY, Told};
-use super::server::{Server, Setting, describe};
+use super::server::{Server, Setting, Stand, describe};
+use super::story::Story;
 
 const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
 /// Steps of a process's side work in one turn.
@@ -25,7 +28,7 @@ const WORK_STEPS: usize = 8;
 const CLIENT_EVERY: Duration = Duration::from_millis(100);
 
 /// What happens at a time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 enum Event {
     /// A process has its turn, if it is still the one of this life and it is due.
     Turn {
@@ -47,7 +50,7 @@ enum Event {
 }
 
 /// What a world is like.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mix {
     pub voters: usize,
     pub observers: usize,
@@ -57,7 +60,7 @@ pub struct Mix {
 }
 
 /// How often what has happened.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Tally {
     pub events: u64,
     pub turns: u64,
@@ -65,6 +68,29 @@ pub struct Tally {
     pub ends: u64,
     pub partitions: u64,
     pub resets: u64,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: &Tally) {
+        let Tally { events, turns, power_cuts, ends, partitions, resets } = other;
+        self.events += events;
+        self.turns += turns;
+        self.power_cuts += power_cuts;
+        self.ends += ends;
+        self.partitions += partitions;
+        self.resets += resets;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tally { events, turns, power_cuts, ends, partitions, resets } = self;
+        write!(
+            f,
+            "{events} events, {turns} turns, {power_cuts} power cuts, {ends} ends of processes, {partitions} partitions, \
+             {resets} resets"
+        )
+    }
 }
 
 pub struct World {
@@ -83,7 +109,9 @@ pub struct World {
     pub tally: Tally,
     /// Faults happen until then.
     calm_from: Duration,
-    tells: bool,
+    story: Story,
+    /// Of all events and answers.
+    digest: Digest,
 }
 
 impl World {
@@ -122,7 +150,8 @@ impl World {
             mix,
             tally: Tally::default(),
             calm_from,
-            tells,
+            story: Story::new(tells),
+            digest: Digest::default(),
         };
         for server in 0..count {
             let after = world.draw_up_to(Duration::from_millis(500));
@@ -142,10 +171,10 @@ impl World {
         self.now
     }
 
+    /// Tells what is nobody's doing.
     fn tell(&self, what: impl FnOnce() -> String) {
-        if self.tells {
-            println!("{:>9.3} {}", self.now.as_secs_f64(), what());
-        }
+        self.story.turn_to(self.now, None);
+        self.story.tell(what);
     }
 
     fn draw_up_to(&mut self, most: Duration) -> Duration {
@@ -173,6 +202,7 @@ impl World {
             if next_event.is_some_and(|event| event <= next)
                 && let Some(Reverse((_, _, event))) = self.events.pop()
             {
+                self.digest.note((self.now, event));
                 self.happen(event);
             }
         }
@@ -214,12 +244,13 @@ impl World {
         }
         let at = self.clock.moment(self.now);
         let server = &mut self.servers[place];
+        self.story.turn_to(self.now, Some(server.id));
         if let Err(error) = server.start(&self.setting, &self.network, &mut self.draws, self.now, at) {
             panic!("seed {}: server {} does not start: {error}", self.seed, server.id.0);
         }
         server.process.as_mut().expect("it has just started").wake_at = None;
         self.ghost.begin(place, &self.servers[place], &self.setting);
-        self.tell(|| format!("server {} starts", place + 1));
+        self.story.tell(|| "starts".to_owned());
         self.wake(place, Duration::ZERO);
     }
 
@@ -236,6 +267,8 @@ impl World {
         let at = self.clock.moment(self.now);
         let life = self.servers[place].lives;
         let server = &mut self.servers[place];
+        let story = self.story;
+        story.turn_to(self.now, Some(server.id));
         let process = server.process.as_mut().expect("it has a turn");
         process.wake_at = None;
         let reports = self.now >= process.last_report + REPORT_EVERY;
@@ -243,20 +276,19 @@ impl World {
             process.last_report = self.now;
         }
         process.reactor.submit(reports, at.now);
-        let before = describe(process);
+        let before = story.is_told().then(|| Stand::of(process));
         let outcome = process.member.turn(at);
         let works = (0..WORK_STEPS).all(|_| process.member.work(at.now) == Progress::More);
         process.reactor.take_releases();
-        let after = describe(process);
+        if before.is_some_and(|before| before != Stand::of(process)) {
+            story.tell(|| describe(process));
+        }
         let told = process.reactor.take_told();
         let timeout = process.member.timeout();
         let halted = process.member.halted();
         let under_way = server.disk.under_way();
         let disk_is_due = std::mem::replace(&mut process.disk_is_due, under_way > 0);
         self.ghost.look(place, &self.servers, &self.setting);
-        if before != after {
-            self.tell(|| format!("server {}: {after}", place + 1));
-        }
         for (client, told) in told {
             self.answer(client, &told);
         }
@@ -265,11 +297,11 @@ impl World {
             self.at(after, Event::Disk { server: place, life });
         }
         if let Err(error) = outcome {
-            self.tell(|| format!("server {} ends: {error}", place + 1));
+            story.tell(|| format!("ends: {error}"));
             panic!("seed {}: server {} ends: {error}", self.seed, place + 1);
         }
         if let Some(reason) = halted {
-            self.tell(|| format!("server {} halts: {reason:?}", place + 1));
+            story.tell(|| format!("halts: {reason:?}"));
             self.end_process(place);
             return;
         }
@@ -332,6 +364,7 @@ impl World {
     }
 
     fn answer(&mut self, client: ClientId, told: &Told) {
+        self.digest.note((client, told));
         self.clients[client].hear(told);
     }
 
@@ -360,7 +393,7 @@ impl World {
         match self.draws.choose(6) {
             0 if self.servers[place].process.is_some() => {
                 self.tally.power_cuts += 1;
-                self.tell(|| format!("server {} loses its power", place + 1));
+                self.tell(|| format!("FAULT: s{} loses its power", place + 1));
                 self.servers[place].lose_power(&self.network, &mut self.draws);
                 self.lose_clients(place);
                 let after = Duration::from_millis(100) + self.draw_up_to(Duration::from_secs(10));
@@ -368,13 +401,14 @@ impl World {
             }
             1 if self.servers[place].process.is_some() => {
                 self.tally.ends += 1;
-                self.tell(|| format!("server {} is killed", place + 1));
+                self.tell(|| format!("FAULT: the process of s{} is killed", place + 1));
                 self.end_process(place);
             }
             2 | 3 => self.partition(place),
             4 => {
                 let other = self.draws.choose(self.servers.len());
                 self.tally.resets += 1;
+                self.tell(|| format!("FAULT: what connects s{} and s{} is reset", place + 1, other + 1));
                 self.network.reset(self.servers[place].host, self.servers[other].host);
                 self.wake_hosts();
             }
@@ -392,7 +426,8 @@ impl World {
                 continue;
             }
             let far = self.servers[other].host;
-            self.tell(|| format!("{} and {} are cut off, shape {shape}", place + 1, other + 1));
+            let way = ["is cut from and to", "is cut from what comes of", "is cut from what goes to"][shape];
+            self.tell(|| format!("FAULT: s{} {way} s{}", place + 1, other + 1));
             if shape != 1 {
                 self.network.set_route(host, far, |route| route.is_cut = true);
             }
@@ -409,7 +444,14 @@ impl World {
                 self.network.set_route(one, other, |route| route.is_cut = false);
             }
         }
-        self.tell(|| "all is healed".to_owned());
+        self.tell(|| "every way between servers is open".to_owned());
+    }
+
+    /// Of all events and answers so far, and of the disks as they are.
+    pub fn digest(&self) -> u64 {
+        let mut digest = self.digest.clone();
+        self.servers.iter().for_each(|server| digest.note(server.disk.digest()));
+        digest.value()
     }
 
     /// After the end: the disks.

@@ -1,36 +1,44 @@
-//! Worlds by seed.
+//! Worlds by seed: those that fit into every test run. `cargo xtask sim` searches through more.
 
 #![allow(clippy::print_stdout)]
 
-use std::time::Duration;
+use paddock_sim::trial;
+use paddock_sim::world::Mix;
 
-use paddock_sim::world::{Mix, World};
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
 
-fn run(seed: u64, mix: Mix) {
-    let tells = std::env::var_os("PADDOCK_SIM_STORY").is_some();
-    let calm = Duration::from_secs(120);
-    let mut world = World::new(seed, mix, calm, tells);
-    world.run_until(calm + Duration::from_secs(60));
-    let writes: u64 = world.clients.iter().map(|client| client.done.writes).sum();
-    println!("seed {seed}: {:?} {:?} epochs {} writes {writes}", world.tally, world.ghost.looks, world.ghost.epochs());
-    assert_eq!(world.serving(), world.servers.len(), "seed {seed}: all serve in the end\n{}", world.description());
-    world.judge();
-    assert!(writes > 0, "seed {seed}: nothing was written");
+fn tells() -> bool {
+    std::env::var_os("PADDOCK_SIM_STORY").is_some()
+}
+
+fn must_succeed(verdict: &trial::Verdict) {
+    if let Some(failure) = &verdict.failure {
+        panic!("{verdict}  replay it: cargo xtask sim --seed {}\n{failure}", verdict.seed);
+    }
 }
 
 #[test]
 fn an_ensemble_of_three_serves() {
-    run(1, Mix { voters: 3, observers: 0, clients: 4, faults: false });
+    let verdict = trial::run(1, Mix { voters: 3, observers: 0, clients: 4, faults: false }, tells());
+    must_succeed(&verdict);
+    assert_eq!(verdict.epochs, 1, "without a fault there is one leader");
 }
 
 #[test]
 fn ensembles_survive_faults() {
-    let seeds = std::env::var("PADDOCK_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
-    let from = std::env::var("PADDOCK_SIM_FROM").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let (from, seeds) = (number("PADDOCK_SIM_FROM", 1), number("PADDOCK_SIM_SEEDS", 10));
     for seed in from..from + seeds {
-        run(
-            seed,
-            Mix { voters: 3 + 2 * (seed as usize % 2), observers: seed as usize % 3 / 2, clients: 6, faults: true },
-        );
+        let verdict = trial::run(seed, trial::mix(seed), tells());
+        println!("{verdict}");
+        must_succeed(&verdict);
     }
+}
+
+#[test]
+fn the_same_seed_lives_the_same_life() {
+    let lives = [7, 7, 8].map(|seed| trial::run(seed, trial::mix(seed), false));
+    assert_eq!(lives[0], lives[1]);
+    assert_ne!(lives[0].digest, lives[2].digest);
 }

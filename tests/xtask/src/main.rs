@@ -10,13 +10,19 @@
 //! `cargo xtask history FILE...`: judges histories that were kept as text (`tests/history/src/text.rs`).
 //! `cargo xtask zab [--seeds N] [--seed FIRST]`: random schedules of the consensus core over models, 20,000 unless told, or the
 //! one of a seed; `cargo xtask zab --exhaustive [STATES]` searches through everything that can happen, within bounds.
-//! `cargo xtask mutants`: whether the core's tests find bugs that are put back; writes `consensus/MUTANTS.md`.
+//! `cargo xtask sim --seed N`: the world of a seed, told; `cargo xtask sim [--seeds COUNT | --for 10m] [--from N] [--jobs J]
+//! [--ledger]` searches through many, 2,000 unless told, and may add a row to `tests/sim/LEDGER.md`.
+//! `cargo xtask mutants`: whether bugs that are put back are found, by the core's tests and then by ensembles in virtual time,
+//! 300 s for each; writes `consensus/MUTANTS.md` and `tests/sim/MUTANTS.md`. `cargo xtask mutants SECONDS [N...]`: only by
+//! ensembles, so long, and all or those with these numbers.
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
 
 mod clients;
 mod fuzz;
 mod history;
+mod mutants;
 mod packages;
+mod sim;
 mod step;
 mod suites;
 mod zab;
@@ -55,12 +61,14 @@ fn main() -> ExitCode {
         "conversions" => conversions_as_told(),
         "history" => history::judge(std::env::args_os().skip(2)),
         "zab" => zab::zab(&std::env::args().skip(2).collect::<Vec<_>>()),
-        "mutants" => zab::mutants().map(|()| TestCounts::default()),
+        "sim" => sim::sim(std::env::args().skip(2)).map(|()| TestCounts::default()),
+        "mutants" => mutants_as_told().map(|()| TestCounts::default()),
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
                  elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | history FILE... | \
-                 zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | mutants"
+                 zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
+                 sim [--seed N | --help] | mutants [SECONDS [N...]]"
             );
             return ExitCode::from(2);
         }
@@ -131,6 +139,15 @@ fn conversions_as_told() -> Result<TestCounts, Failure> {
     run_tests(&mut tests)
 }
 
+/// What `cargo xtask mutants` does with its arguments.
+fn mutants_as_told() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    if arguments.is_empty() {
+        zab::mutants()?;
+    }
+    sim::mutants(&arguments)
+}
+
 fn test() -> Result<TestCounts, Failure> {
     let began = Instant::now();
     packages::install()?;
@@ -147,8 +164,10 @@ fn test() -> Result<TestCounts, Failure> {
     let again = BOTH_WAYS.iter().flat_map(|name| ["--test", name]);
     let other =
         run_tests(tests().args(["--package", "paddock-tests"]).args(again).env("PADDOCK_TEST_REACTORS", "other"))?;
-    counts.passed += other.passed;
-    counts.failed += other.failed;
+    for more in [other, sim::test()?] {
+        counts.passed += more.passed;
+        counts.failed += more.failed;
+    }
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     let verdict = if counts.failed == 0 { "ALL GOOD" } else { "FAILED: the tests named above" };
     println!("\n{verdict} after {minutes:.1} minutes\n{} passed, {} failed", counts.passed, counts.failed);

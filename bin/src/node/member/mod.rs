@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use paddock_consensus::input::{Fault, Input, Link, Mark, Ticket, Unsettled};
 use paddock_consensus::message::Message;
+use paddock_consensus::mutants::mutant;
 use paddock_consensus::output::{self, HaltReason, Output, Part, Reason};
 use paddock_consensus::settings::Ms;
 use paddock_consensus::zab::{State, Zab};
@@ -572,10 +573,13 @@ impl Member {
         self.making = Making::Nothing;
         let files = &self.settings.log.files;
         let data_dir = self.replica.data_dir().to_owned();
-        let cut = truncate(files, &data_dir, self.replica.head.log(), zxid).map_err(ReplicaError::Truncation)?;
+        let cut = match mutant!(7) && self.replica.head.database().last_zxid() <= zxid {
+            true => Ok(()),
+            false => truncate(files, &data_dir, self.replica.head.log(), zxid).map_err(ReplicaError::Truncation)?,
+        };
         self.peers.pause(false);
         if let Err(unsettled) = cut {
-            self.inputs.push_back(Input::Settled(Err(unsettled)));
+            self.inputs.push_back(Input::Settled(if mutant!(23) { Ok(zxid) } else { Err(unsettled) }));
             return Ok(());
         }
         self.replica.membership_mut().cut_after(zxid);

@@ -16,6 +16,7 @@ use std::fmt;
 use paddock_consensus::Zxid;
 use paddock_consensus::config::PeerType;
 use paddock_consensus::input::Link;
+use paddock_consensus::mutants::mutant;
 use paddock_consensus::plan::{First, Plan};
 use paddock_engine::log::{Log, LogError};
 use paddock_net::peer::message::write_first;
@@ -148,6 +149,7 @@ impl Supply {
                     store.historian.ask(link);
                     self.asked += 1;
                 }
+                Stage::Joined if mutant!(15) && outgoing.cursor().is_none() => outgoing.join(feed),
                 Stage::Nothing | Stage::CaughtUp(_) | Stage::Joined => break,
             }
         }
@@ -196,7 +198,9 @@ impl Supply {
                 outgoing.supply(feed, |out| write_txn(PacketType::Proposal, zxid, txn, out));
             }
         }
-        outgoing.join(feed);
+        if !mutant!(15) {
+            outgoing.join(feed);
+        }
         self.stage = Stage::Joined;
         Ok(())
     }
@@ -235,6 +239,7 @@ impl Supply {
     /// Has the log read. `false` if it is not written so far yet.
     fn begin_log(&mut self, link: Link, after: Zxid, store: &Store<'_>) -> Result<bool, Unsupplied> {
         let range = store.log.range();
+        let after = if mutant!(19) { after.max(range.base) } else { after };
         if after < range.base {
             return Err(Unsupplied::Gone(after));
         }

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use paddock_consensus::input::Ticket;
+use paddock_consensus::mutants::mutant;
 use paddock_consensus::{Epoch, Reign, Zxid};
 use paddock_engine::admit::Operation;
 use paddock_engine::application::Application;
@@ -269,7 +270,10 @@ impl Head {
 
     /// Gives the transaction its zxid, logs it and applies it. `time` is the wall clock, ms.
     pub fn propose(&mut self, client: i64, cxid: i32, txn: &Txn<'_>, time: i64) {
-        let header = self.next_header(client, cxid, time);
+        let mut header = self.next_header(client, cxid, time);
+        if mutant!(29) && matches!(txn, Txn::Error(_)) {
+            header.zxid = self.database.last_zxid().0;
+        }
         let zxid = Zxid(header.zxid);
         let (database, effects) = (&mut self.database, &mut self.effects);
         effects.reply.clear();
@@ -336,6 +340,12 @@ impl Head {
             let read = database.apply_record(zxid, record, Before::Exact, None)?;
             publication.note_transaction();
             check_digest(database, read.digest)?;
+        }
+        if let Some(window) = &mut self.window
+            && mutant!(6)
+            && window.last() <= committed
+        {
+            window.restart(window.before());
         }
         Ok(())
     }
@@ -506,6 +516,9 @@ impl Head {
     pub fn replace(&mut self, database: Database, log: Log, committed: Zxid) -> (Database, Log) {
         assert!(database.last_zxid() <= log.last_zxid(), "a log goes on behind its state");
         let former = self.replace_database(database, committed);
+        if mutant!(12) {
+            return (former, log);
+        }
         (former, std::mem::replace(&mut self.log, log))
     }
 
@@ -531,7 +544,9 @@ impl Head {
             return None;
         }
         let pin = self.database.tree_mut().pin()?;
-        Some(HeldVersion { pin, zxid: self.database.last_zxid(), sessions: self.database.sessions().collect() })
+        let sessions = self.database.sessions();
+        let sessions = if mutant!(20) { sessions.skip(1).collect() } else { sessions.collect() };
+        Some(HeldVersion { pin, zxid: self.database.last_zxid(), sessions })
     }
 
     /// A quota that a write has exceeded since this was asked last.

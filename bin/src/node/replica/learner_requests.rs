@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use paddock_consensus::Zxid;
 use paddock_consensus::input::{Link, Ticket};
+use paddock_consensus::mutants::mutant;
 use paddock_engine::acl::Id;
 use paddock_engine::admit::{Operation, admit};
 use paddock_engine::error::Code;
@@ -115,7 +116,8 @@ impl LearnerRequests {
     /// Answers the syncs that may be: `answer` is told of each one's learner.
     pub fn answer_syncs(&mut self, committed: Zxid, confirmed: Ticket, mut answer: impl FnMut(Link)) {
         for (link, queue) in &mut self.queues {
-            while queue.syncs.pop_front_if(|sync| sync.after <= committed && sync.ticket <= confirmed).is_some() {
+            let is_confirmed = |sync: &Sync| sync.ticket <= confirmed || mutant!(28);
+            while queue.syncs.pop_front_if(|sync| sync.after <= committed && is_confirmed(sync)).is_some() {
                 answer(*link);
             }
         }

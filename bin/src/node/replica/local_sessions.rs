@@ -1,19 +1,18 @@
 //! The sessions of this server alone: they take no zxid and are in no log and no snapshot.
 
-use std::collections::HashMap;
-
 use crate::config::NewSessions;
+use crate::node::session_set::SessionMap;
 
 #[derive(Debug)]
 pub struct LocalSessions {
     new_sessions: NewSessions,
     /// Timeouts by session, ms.
-    timeouts: HashMap<i64, i32>,
+    timeouts: SessionMap<i32>,
 }
 
 impl LocalSessions {
     pub fn new(new_sessions: NewSessions) -> LocalSessions {
-        LocalSessions { new_sessions, timeouts: HashMap::new() }
+        LocalSessions { new_sessions, timeouts: SessionMap::default() }
     }
 
     /// Whether new sessions are local ones.

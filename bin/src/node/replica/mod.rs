@@ -78,6 +78,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use paddock_consensus::mutants::mutant;
 use paddock_consensus::{Epoch, Zxid};
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Database;
@@ -485,7 +486,8 @@ impl Replica {
             self.snapshots.begin(&mut self.head);
         }
         self.snapshots.tell(&self.status.replica);
-        self.snapshots.note_kept(self.role.committed().min(self.head.log().completed_zxid()));
+        let committed = if mutant!(11) { self.head.last_logged() } else { self.role.committed() };
+        self.snapshots.note_kept(committed.min(self.head.log().completed_zxid()));
         Ok(())
     }
 }

@@ -1,13 +1,13 @@
 //! The sessions of a learner's clients that its leader is to be told of, because they were heard.
 
-use std::collections::{HashMap, HashSet};
+use crate::node::session_set::{SessionMap, SessionSet};
 
 /// What the next answer to a PING tells. It has an entry for each session at most that has a client here, or had one.
 #[derive(Debug, Default)]
 pub struct Touched {
     /// The timeouts that clients were promised here, by session, ms.
-    timeouts: HashMap<i64, i32>,
-    heard: HashSet<i64>,
+    timeouts: SessionMap<i32>,
+    heard: SessionSet,
 }
 
 impl Touched {

@@ -64,6 +64,11 @@ impl Window {
         }
     }
 
+    /// The last transaction before the first record.
+    pub fn before(&self) -> Zxid {
+        self.before
+    }
+
     /// The last transaction that there is.
     pub fn last(&self) -> Zxid {
         self.records.back().map_or(self.before, |record| record.zxid)

@@ -16,13 +16,13 @@ pub const SECTOR_BYTES: usize = 512;
 type Sector = Arc<[u8; SECTOR_BYTES]>;
 
 /// Bytes; the sectors that are not there are zero.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Hash, Debug)]
 struct Bytes {
     length: u64,
     sectors: BTreeMap<u64, Sector>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 enum Change {
     /// `None` is zeros.
     Sector(u64, Option<Sector>),
@@ -30,7 +30,7 @@ enum Change {
 }
 
 /// See the module.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Hash, Debug)]
 pub struct Content {
     /// What a reader sees.
     now: Bytes,

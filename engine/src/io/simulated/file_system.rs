@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use siphasher::sip::SipHasher13;
 
 use super::choice::{Choice, Seeded};
 use super::fault::{Effect, Fault, Faults, Operation};
@@ -289,6 +292,13 @@ impl FileSystem {
     /// The disk as it is.
     pub fn moment(&self) -> Moment {
         self.lock().moment(None)
+    }
+
+    /// A number of all that is on the disk and of what a power cut may take: the same for the same.
+    pub fn digest(&self) -> u64 {
+        let mut hasher = SipHasher13::new();
+        self.lock().image.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Keeps the moment before each operation from now on.

@@ -13,21 +13,21 @@ use super::names::{Names, Node};
 pub const ROOT: Node = 0;
 
 /// A file.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Hash, Debug)]
 pub struct Stored {
     pub content: Content,
     /// Larger for what was changed later.
     pub changed: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 enum Thing {
     Directory(Names),
     File(Stored),
 }
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub struct Image {
     things: BTreeMap<Node, Thing>,
     next: Node,

@@ -8,7 +8,7 @@ use super::choice::Choice;
 /// A file or a directory, whatever its names.
 pub type Node = u64;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 enum Change {
     Set(OsString, Node),
     Clear(OsString),
@@ -19,7 +19,7 @@ enum Change {
 type Map = BTreeMap<OsString, Node>;
 
 /// See the module.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, Hash, Debug)]
 pub struct Names {
     now: Map,
     durable: Map,

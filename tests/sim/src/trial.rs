@@ -1,0 +1,111 @@
+//! The life of one world from its begin to its end, and the verdict.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::world::{Mix, Tally, World};
+
+/// How long faults happen.
+const FAULTS: Duration = Duration::from_secs(120);
+/// How long an ensemble then has until all of its servers serve.
+const CALM: Duration = Duration::from_secs(60);
+
+/// What became of a world.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    pub seed: u64,
+    pub mix: Mix,
+    /// Virtual time until the end, or until what was wrong was found.
+    pub lived: Duration,
+    pub tally: Tally,
+    /// How many epochs had a leader.
+    pub epochs: usize,
+    /// How many writes were acknowledged.
+    pub writes: u64,
+    /// Of all events, all answers, and the disks.
+    pub digest: u64,
+    /// What was wrong.
+    pub failure: Option<String>,
+}
+
+/// What a world of this seed is like.
+pub fn mix(seed: u64) -> Mix {
+    let voters = if seed.is_multiple_of(2) { 3 } else { 5 };
+    Mix { voters, observers: usize::from(seed % 3 == 2), clients: 6, faults: true }
+}
+
+/// Lets a world live. `tells`: what happens is told on the standard output.
+pub fn run(seed: u64, mix: Mix, tells: bool) -> Verdict {
+    let mut world = None;
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let world = world.insert(World::new(seed, mix.clone(), FAULTS, tells));
+        world.run_until(FAULTS + CALM);
+        check_end(world);
+    }));
+    let failure = outcome.err().map(|panic| PANIC.take().unwrap_or_else(|| message(&*panic)));
+    let mut verdict =
+        Verdict { seed, mix, lived: Duration::ZERO, tally: Tally::default(), epochs: 0, writes: 0, digest: 0, failure };
+    if let Some(world) = world {
+        verdict.lived = world.now();
+        (verdict.tally, verdict.epochs) = (world.tally, world.ghost.epochs());
+        (verdict.writes, verdict.digest) = (writes(&world), world.digest());
+    }
+    verdict
+}
+
+/// Some seeds are run a second time, one of so many.
+const TWICE_ONE_OF: u64 = 100;
+
+/// Like [`run`], without a word. A part of the seeds is run a second time, and a difference is a failure.
+pub fn run_checked(seed: u64) -> Verdict {
+    let mut verdict = run(seed, mix(seed), false);
+    if is_run_twice(seed) && verdict.failure.is_none() {
+        let again = run(seed, mix(seed), false);
+        if again != verdict {
+            verdict.failure = Some(format!("it was run twice, and not the same has happened:\n{verdict}{again}"));
+        }
+    }
+    verdict
+}
+
+pub fn is_run_twice(seed: u64) -> bool {
+    seed.is_multiple_of(TWICE_ONE_OF)
+}
+
+fn writes(world: &World) -> u64 {
+    world.clients.iter().map(|client| client.done.writes).sum()
+}
+
+/// What must be true after the calm.
+fn check_end(world: &mut World) {
+    assert_eq!(world.serving(), world.servers.len(), "all serve in the end\n{}", world.description());
+    assert!(writes(world) > 0, "something was written");
+    world.judge();
+}
+
+thread_local! {
+    /// What this thread panicked with last, and where.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// From here on panics are not printed: they belong to the verdicts.
+pub fn keep_panics() {
+    std::panic::set_hook(Box::new(|info| PANIC.set(Some(info.to_string()))));
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Verdict { seed, lived, tally, epochs, writes, digest, .. } = self;
+        let Mix { voters, observers, clients, .. } = self.mix;
+        writeln!(f, "seed {seed}: {voters} voters, {observers} observers, {clients} clients")?;
+        writeln!(f, "  {:.3} s, {epochs} epochs, {writes} writes, {tally}", lived.as_secs_f64())?;
+        writeln!(f, "  digest {digest:016x}")
+    }
+}
