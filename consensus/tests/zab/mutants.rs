@@ -22,7 +22,7 @@ const MUTANTS: [(u32, &str, &str); 14] = [
     (25, "the vote's peerEpoch is not replaced after the synchronisation", "B35"),
     (26, "observers and strangers are counted", "B36"),
     (27, "the counter carries into the epoch", "B42"),
-    (31, "acknowledgements survive their link", "ENSEMBLE 9"),
+    (31, "acknowledgements survive their link", ""),
     (32, "zxid 0 gets DIFF from a log that begins later", "B22"),
 ];
 

@@ -22,7 +22,7 @@ fn assert_refused(client: &mut Client, xid: i32, request: &Request) {
     client.expect_close().unwrap_or_else(|error| panic!("{request:?}: {error}"));
 }
 
-/// faults.md X14: every operation there is, before anything is proven.
+/// Every operation there is, before anything is proven.
 fn every_request() -> Vec<Request> {
     let mut requests = vec![
         Request::create("/a", b"", 0),
