@@ -42,7 +42,7 @@ use paddock_engine::conversion::Target;
 use paddock_engine::database::Rules;
 use paddock_engine::generation::{FormerGenerations, Generation};
 use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
-use paddock_engine::log::{LogConfig, Method, log_dir};
+use paddock_engine::log::{LogConfig, Method, RECORD_BYTES_MAX, log_dir};
 use paddock_engine::snapshot::snapshot_dir;
 use paddock_engine::tree::ExtendedTypes;
 use paddock_engine::zookeeper::Settings;
@@ -321,6 +321,7 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
         trigger,
         files,
         garbage_max: GARBAGE_MAX,
+        record_max: RECORD_BYTES_MAX,
         slice_clock: Box::new(Instant::now),
         start: Moment::read(),
     });

@@ -63,6 +63,12 @@ impl NextGeneration {
         &mut self.log
     }
 
+    /// What a server works with that has no history which counts: its log takes nothing, and this generation never counts. The
+    /// next start removes it, or the next change does.
+    pub fn into_unfinished(self) -> (Generation, Log) {
+        (self.generation, self.log)
+    }
+
     /// Makes durable what was appended to the log. The former generation is present, also after an error.
     pub fn settle(&mut self) -> Result<(), GenerationError> {
         // Nothing of it is given up where space is short.

@@ -114,6 +114,7 @@ impl Server {
             log: self.log_config(setting),
             data_dir: Arc::new(data_dir),
             rules: Rules::default(),
+            autocreate: true,
             length_max: 2 << 20,
             window_transactions: 500,
             connection_timeout: Ms(5_000),

@@ -24,6 +24,14 @@ pub enum Making {
 }
 
 impl Making {
+    /// Bytes of the proposals that wait for a state.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Making::Transactions(brought) | Making::Place(brought) => brought.bytes,
+            _ => 0,
+        }
+    }
+
     /// Takes the next bytes of a state. Says how many of them are behind its end, once that has come. Where none is waited for
     /// any more, they are none of it.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Option<usize>, InstallationError> {
@@ -38,22 +46,26 @@ pub struct Brought {
     pub state: InstalledState,
     /// Proposals with their records that are not committed yet, oldest first.
     pub proposals: VecDeque<(Zxid, Vec<u8>)>,
+    /// Of their records.
+    bytes: usize,
     /// One of the transactions could not be applied.
     error: Option<InstallationError>,
 }
 
 impl Brought {
     pub fn new(state: InstalledState) -> Brought {
-        Brought { state, proposals: VecDeque::new(), error: None }
+        Brought { state, proposals: VecDeque::new(), bytes: 0, error: None }
     }
 
     pub fn propose(&mut self, zxid: Zxid, record: &[u8]) {
+        self.bytes += record.len();
         self.proposals.push_back((zxid, record.to_vec()));
     }
 
     /// Everything up to this transaction is committed.
     pub fn commit(&mut self, committed: Zxid) {
         while let Some((zxid, record)) = self.proposals.pop_front_if(|(zxid, _)| *zxid <= committed) {
+            self.bytes -= record.len();
             if self.error.is_none() {
                 self.error = self.state.apply(zxid, &record).err();
             }

@@ -17,6 +17,7 @@ mod making;
 mod pings;
 mod plans;
 mod setup;
+mod standing;
 
 pub use self::plans::Plans;
 pub use self::setup::{MemberSetup, SetupError};
@@ -43,7 +44,7 @@ use paddock_engine::tree::Reader;
 use paddock_engine::truncation::{Rebuild, truncate};
 use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
-use paddock_net::peer::touches::Touch;
+use paddock_net::peer::touches::{TOUCH, Touch};
 use paddock_net::serving::Serve;
 
 use self::making::{Brought, Making};
@@ -55,6 +56,10 @@ use super::replica::window::Window;
 use super::replica::{
     Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, Replica, ReplicaError, ToLeader,
 };
+
+/// Bytes of what a learner has still to write or to apply, beyond which it leaves its leader: with one that is so far ahead it
+/// would not be done in time, and it is brought what it lacks as it can take it when it comes back.
+const TAIL_BYTES: usize = 512 << 20;
 
 pub struct Member {
     replica: Replica,
@@ -100,6 +105,13 @@ pub struct MemberSettings {
     pub length_max: usize,
     /// How often reactors report whom they heard, here and on the learners.
     pub heard_interval: Duration,
+}
+
+impl MemberSettings {
+    /// So many sessions have room in the answer to a PING.
+    fn touches_max(&self) -> usize {
+        self.length_max / TOUCH
+    }
 }
 
 /// What a member is made from.
@@ -272,7 +284,7 @@ impl Member {
         let Some(output) = self.peers.perform(output, self.replica.head.records(), now) else { return Ok(()) };
         match output {
             Output::Send(link, Message::Pong) => {
-                let touched = self.learner.take_touched();
+                let touched = self.learner.take_touched(self.settings.touches_max());
                 let touches: Vec<Touch> = touched.map(|(session, timeout)| Touch { session, timeout }).collect();
                 self.peers.pong(link, &touches, self.replica.head.records());
             }
@@ -390,6 +402,9 @@ impl Member {
         while self.hear_next() {
             self.perform()?;
         }
+        if !self.is_leading() && self.replica.head.tail_bytes() + self.making.bytes() > TAIL_BYTES {
+            self.peers.leave_leader();
+        }
         Ok(())
     }
 
@@ -408,6 +423,8 @@ impl Member {
                 if let Some(sent) = self.pings.take_answered(link) {
                     // What the learner's reactors had not reported by then it could not tell.
                     let until = sent.checked_sub(self.settings.heard_interval).unwrap_or(sent);
+                    // Nor may all have had room.
+                    let until = (touches.iter().len() < self.settings.touches_max()).then_some(until);
                     let touched = touches.iter().map(|Touch { session, timeout }| (session, timeout));
                     self.replica.sessions.hear_of(link, touched, until, self.at.now);
                 }

@@ -9,16 +9,17 @@ use paddock_consensus::ServerId;
 use paddock_consensus::config::Configs;
 use paddock_consensus::epochs::{Epochs, EpochsDisagree};
 use paddock_consensus::settings::{Ms, Settings};
-use paddock_consensus::zab::{Found, Standing, Zab};
+use paddock_consensus::zab::{Found, Zab};
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Rules;
 use paddock_engine::epoch_files::{EpochError, EpochFiles};
 use paddock_engine::io::DataDir;
-use paddock_engine::log::LogConfig;
+use paddock_engine::log::{LogConfig, RECORD_BYTES_MAX};
 use paddock_net::exchange::Exchange;
 use paddock_net::peer::initial_message::BadInitialMessage;
 use paddock_net::status::Status;
 
+use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
 use crate::config::{NewSessions, RequestThrottleSettings};
 use crate::node::moment::{Moment, Start};
@@ -28,7 +29,7 @@ use crate::node::peers::historian::Historian;
 use crate::node::peers::links::Links;
 use crate::node::peers::quorum_port::{QuorumPort, QuorumSettings};
 use crate::node::peers::spool::Spooler;
-use crate::node::recovery::{Present, Recovered, RecoveryError, recover_present};
+use crate::node::recovery::RecoveryError;
 use crate::node::replica::window::Window;
 use crate::node::replica::{FilesInPlace, Parts, Replica, SliceClock};
 use crate::node::snapshotter::{self, DrivenBy, Snapshotter, Trigger};
@@ -41,6 +42,8 @@ pub struct MemberSetup {
     pub log: LogConfig,
     pub data_dir: Arc<DataDir>,
     pub rules: Rules,
+    /// Whether a server without data is one that never had any: db.autocreate.
+    pub autocreate: bool,
     /// The longest text or buffer that is taken of another server, bytes.
     pub length_max: usize,
     /// commitLogCount: how many of the newest transactions are in memory for learners.
@@ -97,25 +100,27 @@ impl fmt::Display for SetupError {
 impl std::error::Error for SetupError {}
 
 impl MemberSetup {
-    /// Recovers the state, and looks for a leader from the first turn on.
+    /// Recovers the state, or begins without one where it cannot be relied on, and looks for a leader from the first turn on.
     pub fn begin(self) -> Result<Member, SetupError> {
-        let present = recover_present(self.log.clone(), self.rules.clone()).map_err(SetupError::Recovery)?;
-        let Present { generation, recovered, former } = present;
-        let Recovered { database, log, found, snapshot, .. } = recovered;
+        let beginning = Beginning::find(&self.log, &self.rules, self.autocreate).map_err(SetupError::Recovery)?;
+        let Beginning { standing, present, generation, database, log, history, snapshot, former } = beginning;
         let last = database.last_zxid();
         let epochs = EpochFiles::read(&self.log.files, &self.log.data_dir).map_err(SetupError::Epochs)?;
         epochs.check(last).map_err(SetupError::Epochs)?;
         let known = Epochs::new(epochs.accepted(), epochs.current(), last).map_err(SetupError::Disagree)?;
         let configs = self.configs.clone();
-        let standing = Standing::Sound;
         let start = Start(self.at.now);
-        let core = Found { epochs: known, history: found.history, standing, configs: configs.clone() };
+        let core = Found { epochs: known, history, standing, configs: configs.clone() };
         let zab = Zab::new(self.me, self.settings.clone(), core, Ms(start.millis(self.at.now)));
         let (election, quorum) = self.peers()?;
-        let files = FilesInPlace::new(self.data_dir.clone(), generation, snapshot);
+        let files = match generation == present {
+            true => FilesInPlace::new(self.data_dir.clone(), generation, snapshot),
+            false => FilesInPlace::beside(self.data_dir.clone(), present, generation),
+        };
         let dir = generation.dir(&self.log.data_dir);
         let snapshots = snapshotter::Settings { files: self.log.files.clone(), data_dir: dir, retain: self.retain };
         let snapshotter = Snapshotter::start(snapshots, former, self.driven_by.clone()).map_err(SetupError::Thread)?;
+        let record_max = self.length_max.min(RECORD_BYTES_MAX);
         let settings = MemberSettings {
             log: self.log,
             rules: self.rules,
@@ -139,6 +144,7 @@ impl MemberSetup {
             trigger: self.trigger,
             files,
             garbage_max: self.garbage_max,
+            record_max,
             slice_clock: self.slice_clock,
             start: self.at,
         });
@@ -159,6 +165,7 @@ impl MemberSetup {
             me: self.me,
             features: self.settings.features,
             data_max: self.length_max,
+            txn_max: RECORD_BYTES_MAX,
             attempt: wait,
             introduction: self.settings.init_wait(),
             standstill: self.settings.init_wait(),

@@ -29,6 +29,10 @@ pub enum Closing {
     /// It reads so slowly that too much for it alone waits.
     Full,
     Unsupplied(Unsupplied),
+    /// A transaction in it is longer than any that the log takes.
+    LongTransaction,
+    /// What has come of it is not written or committed for too long.
+    TooFarBehind,
     /// All numbers of links are used.
     NoNumber,
 }
@@ -67,6 +71,10 @@ impl fmt::Display for Closing {
                 "it reads too slowly; it is brought what it lacks when it is back. Is its network or disk slow?",
             ),
             Closing::Unsupplied(why) => write!(f, "{why}"),
+            Closing::LongTransaction => f.write_str("it has sent a transaction that is longer than the log takes"),
+            Closing::TooFarBehind => f.write_str(
+                "it is too far ahead of this server; what that lacks is asked for again. Is the disk here slow?",
+            ),
             Closing::NoNumber => f.write_str("this process has no number for it any more, and must be started again"),
         }
     }

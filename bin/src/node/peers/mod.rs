@@ -213,6 +213,11 @@ impl Peers {
         self.quorum.pause(is_paused);
     }
 
+    /// Ends the link to the leader, which has more for this server than that can keep. The core hears of it.
+    pub fn leave_leader(&mut self) {
+        self.quorum.leave_leader(&mut *self.links);
+    }
+
     /// The state that the leader sends has ended, so many bytes before the end of what was given out of it last. These are
     /// packets, and are given out as such.
     pub fn end_state(&mut self, behind: usize) {

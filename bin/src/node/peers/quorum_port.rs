@@ -46,6 +46,8 @@ pub struct QuorumSettings {
     pub features: Features,
     /// The most that the data of a packet may have, bytes: jute.maxbuffer and its extrasize together.
     pub data_max: usize,
+    /// The longest transaction that the log takes, bytes.
+    pub txn_max: usize,
     /// How long an attempt to connect to the leader may take.
     pub attempt: Ms,
     /// How long whoever has connected may take to say who it is.
@@ -234,15 +236,7 @@ impl QuorumPort {
 
     /// The transaction in the PROPOSAL or INFORM that was given out last. Empty if it was nothing such.
     pub fn txn_at_hand(&self) -> &[u8] {
-        let Some(end) = self.given.and_then(|stream| self.ends.at(stream)) else { return &[] };
-        let packet = end.packet();
-        match packet.packet_type {
-            PacketType::Proposal | PacketType::Inform => packet.data.unwrap_or_default(),
-            PacketType::InformAndActivate => {
-                Activation::read(packet.data).map_or(&[], |activation| activation.proposal)
-            }
-            _ => &[],
-        }
+        self.given.and_then(|stream| self.ends.at(stream)).map_or(&[], |end| txn_of(&end.packet()))
     }
 
     /// What comes on the link to the leader is a state from here on.
@@ -264,6 +258,13 @@ impl QuorumPort {
     pub fn end_state(&mut self, behind: usize) {
         if let Some(end) = self.ends.master_mut() {
             end.end_state(behind);
+        }
+    }
+
+    /// Ends the link to the leader, if there is one.
+    pub fn leave_leader(&mut self, links: &mut dyn Links) {
+        if let Some(stream) = self.ends.master_mut().map(|end| end.stream) {
+            self.lose(stream, &Closing::TooFarBehind, links);
         }
     }
 
@@ -399,6 +400,9 @@ impl QuorumPort {
         let end = self.ends.at_mut(stream).expect("a packet has come on it");
         match end.side {
             Side::Learner { leader } => {
+                if txn_of(&end.packet()).len() > self.settings.txn_max {
+                    return Err(Closing::LongTransaction);
+                }
                 let is_given = check_master(end, leader, configs, &mut self.config).map_err(Closing::BadMessage)?;
                 end.note_ping();
                 Ok(is_given)
@@ -506,6 +510,15 @@ impl QuorumPort {
             let stream = fullest.stream;
             self.lose(stream, &Closing::Full, links);
         }
+    }
+}
+
+/// The transaction in a PROPOSAL or INFORM; empty if it is nothing such.
+fn txn_of<'a>(packet: &Packet<'a>) -> &'a [u8] {
+    match packet.packet_type {
+        PacketType::Proposal | PacketType::Inform => packet.data.unwrap_or_default(),
+        PacketType::InformAndActivate => Activation::read(packet.data).map_or(&[], |activation| activation.proposal),
+        _ => &[],
     }
 }
 

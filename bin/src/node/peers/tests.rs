@@ -43,6 +43,7 @@ use crate::node::snapshotter::DrivenBy;
 
 const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
 const DATA_MAX: usize = 2 << 20;
+const TXN_MAX: usize = DATA_MAX - 1;
 const E: i64 = 1 << 32;
 
 /// Servers 1 to 3, and 4 as an observer, on hosts of their names; whoever speaks for himself is on host 5.
@@ -208,6 +209,7 @@ impl Server {
             me: ServerId(id),
             features: Features(0),
             data_max: DATA_MAX,
+            txn_max: TXN_MAX,
             attempt: Ms(1000),
             introduction: Ms(1000),
             standstill: Ms(5000),
@@ -464,6 +466,31 @@ fn a_learner_speaks_with_a_leader_as_zookeeper_does() {
         world.settle();
         assert_eq!(world.seen(2), [printed(Input::MasterDown { link: Link(1) })]);
         assert!(!world.server(2).peers.revalidate(Revalidation { session: 9, timeout: 4000 }));
+    }
+}
+
+#[test]
+fn a_learner_leaves_a_leader_whose_transactions_it_cannot_keep() {
+    let mut world = World::new(1, &[1, 2]);
+    let longest = TXN_MAX - txn(0, 0).len();
+    for is_left in [true, false] {
+        let link = world.connect(2);
+        let learner = world.server(2).last_link();
+        world.synchronise(link, Plan { first: First::Diff(Zxid::ZERO), from: Zxid::ZERO });
+        world.seen(2);
+        if is_left {
+            world.server(2).peers.leave_leader();
+        } else {
+            world.propose(1..=1, longest);
+            world.settle();
+            let proposal = FromMaster::Proposal { zxid: Zxid(1), change: None };
+            assert_eq!(world.seen(2), [printed(Input::FromMaster { link: learner, message: proposal })]);
+            // It is longer than the log takes.
+            world.propose(2..=2, longest + 1);
+        }
+        world.settle();
+        assert_eq!(world.seen(2), [printed(Input::MasterDown { link: learner })]);
+        world.seen(1);
     }
 }
 

@@ -51,6 +51,11 @@ impl FilesInPlace {
         }
     }
 
+    /// Of a server without a history of its own: its files are in a generation that does not count, beside the present one.
+    pub fn beside(data_dir: Arc<DataDir>, present: Generation, unfinished: Generation) -> FilesInPlace {
+        FilesInPlace { generation: present, ..FilesInPlace::new(data_dir, unfinished, None) }
+    }
+
     /// Another history has taken the place of the one before, in a generation that begins with the snapshot of `zxid`. Returns
     /// its directory.
     pub fn move_to(&mut self, generation: Generation, zxid: Zxid) -> &Path {

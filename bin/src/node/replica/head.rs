@@ -34,12 +34,21 @@ use crate::node::peers::Records;
 
 /// A group takes no more transactions beyond this, bytes.
 const GROUP_BYTES: usize = 1024 * 1024;
+/// Transactions that a leader has proposed and that are not committed; beyond, nothing is taken.
+const OUTSTANDING_TXNS: usize = 65_536;
+/// Bytes of their records likewise.
+const OUTSTANDING_BYTES: usize = 64 << 20;
 /// Garbage above this stops the intake until readers have moved on, bytes.
 pub const GARBAGE_MAX: usize = 1 << 30;
 /// Calls of the reclaimer in one turn, at least.
 const RECLAIMS_MIN: u64 = 4;
 /// One call frees more objects than this many transactions replace; one transaction replaces five to ten.
 const TRANSACTIONS_PER_RECLAIM: u64 = 64;
+
+/// What a transaction has besides the paths that it lists, at most, bytes: its header, the list's length, the digest.
+const RECORD_BYTES: usize = 64;
+/// What a path in a list has besides its text, bytes.
+const LISTED_PATH_BYTES: usize = 4;
 
 /// What a member of an ensemble has been given.
 const HAS_WINDOW: &str = "a member of an ensemble keeps a window";
@@ -56,6 +65,8 @@ pub struct Head {
     publication: Publication,
     long_work: LongWork,
     garbage_max: usize,
+    /// A transaction that those who read it may refuse is longer than this, bytes.
+    record_max: usize,
     appended: Appended,
     /// `appended.transactions` at the last call of the reclaimer.
     reclaimed_at: u64,
@@ -79,6 +90,7 @@ impl Head {
         publication: Publication,
         long_work: LongWork,
         garbage_max: usize,
+        record_max: usize,
     ) -> Head {
         Head {
             reign: Reign::after(database.last_zxid()),
@@ -89,6 +101,7 @@ impl Head {
             publication,
             long_work,
             garbage_max,
+            record_max,
             appended: Appended::default(),
             reclaimed_at: 0,
             may_reclaim_more: false,
@@ -175,7 +188,21 @@ impl Head {
         !self.long_work.is_under_way()
             && self.log.filling_bytes() < GROUP_BYTES
             && self.publication.has_room()
+            && self.has_room_for_proposals()
             && !self.has_too_much_garbage()
+    }
+
+    /// Whether those to whom it is proposed keep up.
+    fn has_room_for_proposals(&self) -> bool {
+        self.window.as_ref().is_none_or(|window| {
+            let (transactions, bytes) = window.uncommitted();
+            transactions < OUTSTANDING_TXNS && bytes < OUTSTANDING_BYTES
+        })
+    }
+
+    /// Bytes of what a learner has still to write, or to apply, of what its leader has proposed.
+    pub fn tail_bytes(&self) -> usize {
+        self.log.filling_bytes() + self.window.as_ref().map_or(0, |window| window.uncommitted().1)
     }
 
     /// Whether readers and snapshots hold so much that nothing may be added to it.
@@ -369,7 +396,7 @@ impl Head {
 
     /// Ends a global session.
     pub fn close_session(&mut self, session: i64, cxid: i32, time: i64, owed: Owed<'_>) {
-        let txn = self.database.order_close_session(session);
+        let txn = without_long_list(self.database.order_close_session(session), self.record_max);
         if !self.database.is_long(session, &txn) {
             // Many short ones together are long too.
             self.long_work.take_steps(self.database.ephemeral_count_of(session));
@@ -570,6 +597,18 @@ impl Head {
     /// Closes the log.
     pub fn end(self) -> Result<(), LogError> {
         self.log.close()
+    }
+}
+
+/// A list of ephemerals that is longer than a reader takes is left out: each server has its own.
+fn without_long_list(txn: Txn<'static>, record_max: usize) -> Txn<'static> {
+    match txn {
+        Txn::CloseSession { ephemerals: Some(list) }
+            if list.iter().map(|path| path.len() + LISTED_PATH_BYTES).sum::<usize>() + RECORD_BYTES > record_max =>
+        {
+            Txn::CloseSession { ephemerals: Some(Vec::new()) }
+        }
+        txn => txn,
     }
 }
 

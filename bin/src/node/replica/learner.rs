@@ -31,9 +31,9 @@ impl Learner {
         self.forwarding.has_room().then(|| self.forwarding.len())
     }
 
-    /// The sessions that were heard since this was asked last, each with its timeout in ms, for the leader.
-    pub fn take_touched(&mut self) -> impl Iterator<Item = (i64, i32)> {
-        self.touched.take()
+    /// So many of the sessions that were heard and not told of, the first ones, each with its timeout in ms, for the leader.
+    pub fn take_touched(&mut self, max: usize) -> impl Iterator<Item = (i64, i32)> {
+        self.touched.take(max)
     }
 
     /// A reactor reports whom it heard.

@@ -150,6 +150,9 @@ pub struct Parts {
     pub files: FilesInPlace,
     /// [`GARBAGE_MAX`], or less, bytes.
     pub garbage_max: usize,
+    /// The longest transaction that every server of the ensemble takes, bytes. A server that stands alone takes what its log
+    /// does.
+    pub record_max: usize,
     pub slice_clock: SliceClock,
     /// The moment from which sessions and containers count.
     pub start: Moment,
@@ -181,6 +184,7 @@ impl Replica {
                 Publication::new(exchanges, status.clone()),
                 LongWork::new(parts.slice_clock),
                 parts.garbage_max,
+                parts.record_max,
             ),
             status,
             housekeeping: Housekeeping::new(parts.containers, start.now),

@@ -233,9 +233,18 @@ impl Sessions {
         self.expiry.arm(session, timeout.max(0) as u64, self.start.millis(now));
     }
 
-    /// A learner has heard these sessions, each with its timeout, ms, by `at`. Every session that it had heard `until` then is told by now.
-    pub fn hear_of(&mut self, link: Link, touched: impl Iterator<Item = (i64, i32)>, until: Instant, at: Instant) {
-        self.reports.note_learner(link, until);
+    /// A learner has heard these sessions, each with its timeout, ms, by `at`. Every session that it had heard `until` then is
+    /// told by now; `None` if it may have more to tell.
+    pub fn hear_of(
+        &mut self,
+        link: Link,
+        touched: impl Iterator<Item = (i64, i32)>,
+        until: Option<Instant>,
+        at: Instant,
+    ) {
+        if let Some(until) = until {
+            self.reports.note_learner(link, until);
+        }
         let at = self.start.millis(at);
         for (session, timeout) in touched {
             self.expiry.touch_for(session, timeout.max(0) as u64, at);

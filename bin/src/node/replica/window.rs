@@ -26,6 +26,10 @@ pub struct Window {
     records: VecDeque<Record>,
     /// Bytes of all records.
     bytes: usize,
+    /// How many of the records are committed: the first ones.
+    committed_records: usize,
+    /// Bytes of those that are not.
+    uncommitted_bytes: usize,
     chunks: VecDeque<Vec<u8>>,
     /// The number of the first chunk; the others count on.
     first_chunk: u64,
@@ -58,6 +62,8 @@ impl Window {
             committed: last,
             records: VecDeque::new(),
             bytes: 0,
+            committed_records: 0,
+            uncommitted_bytes: 0,
             chunks: VecDeque::new(),
             first_chunk: 0,
             spare: None,
@@ -86,7 +92,13 @@ impl Window {
         let chunk = self.first_chunk + self.chunks.len() as u64 - 1;
         self.records.push_back(Record { zxid, chunk, start, length: record.len() });
         self.bytes += record.len();
+        self.uncommitted_bytes += record.len();
         self.trim();
+    }
+
+    /// How many transactions are here that are not committed, and the bytes of their records.
+    pub fn uncommitted(&self) -> (usize, usize) {
+        (self.records.len() - self.committed_records, self.uncommitted_bytes)
     }
 
     /// Every transaction up to this one is committed.
@@ -104,6 +116,7 @@ impl Window {
         assert!(self.has(last), "transaction {last} is not in the window, which cannot end with it");
         while let Some(newest) = self.records.pop_back_if(|newest| newest.zxid > last) {
             self.bytes -= newest.length;
+            self.uncommitted_bytes -= newest.length;
             self.cut_chunks_at(newest);
         }
     }
@@ -154,6 +167,10 @@ impl Window {
 
     /// Lets the oldest go that are too many.
     fn trim(&mut self) {
+        while let Some(record) = self.records.get(self.committed_records).filter(|next| next.zxid <= self.committed) {
+            self.uncommitted_bytes -= record.length;
+            self.committed_records += 1;
+        }
         let is_over =
             |window: &Window| window.records.len() > window.transactions_max || window.bytes > window.bytes_max;
         while is_over(self)
@@ -161,6 +178,7 @@ impl Window {
         {
             self.before = oldest.zxid;
             self.bytes -= oldest.length;
+            self.committed_records -= 1;
             self.let_chunks_go();
         }
     }
@@ -238,6 +256,22 @@ mod tests {
         assert_eq!((window.has(Zxid(5)), zxids(&window, 5, 9, 30)), (true, Some(vec![])), "one that is too long");
         push(&mut window, 6..=6, 10);
         assert_eq!(zxids(&window, 5, 9, 10), Some(vec![6]));
+    }
+
+    #[test]
+    fn what_is_not_committed_is_counted() {
+        let mut window = Window::with_bounds(Zxid::ZERO, 3, 1 << 20);
+        push(&mut window, 1..=9, 10);
+        assert_eq!(window.uncommitted(), (9, 90));
+        window.commit(Zxid(4));
+        assert_eq!(window.uncommitted(), (5, 50), "whether those before are here or not");
+        window.cut_after(Zxid(7));
+        assert_eq!(window.uncommitted(), (3, 30));
+        window.commit(Zxid(9));
+        push(&mut window, 8..=10, 10);
+        assert_eq!(window.uncommitted(), (1, 10), "what comes later may have been committed before");
+        window.restart(Zxid(10));
+        assert_eq!(window.uncommitted(), (0, 0));
     }
 
     #[test]

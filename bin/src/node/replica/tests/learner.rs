@@ -1,6 +1,9 @@
 //! A learner's clients: what goes to the leader, and how the answers come in the order in which was asked.
 
-use paddock_consensus::Zxid;
+use std::time::Duration;
+
+use paddock_consensus::output::Part;
+use paddock_consensus::{Epoch, ServerId, Zxid};
 use paddock_engine::acl::Id;
 use paddock_engine::error::Code;
 use paddock_engine::jute::Write;
@@ -54,10 +57,12 @@ impl Ensemble {
     }
 
     fn with(name: &str, new_sessions: NewSessions) -> Ensemble {
-        let world = World::with(name, |parts| {
+        let mut world = World::with(name, |parts| {
+            parts.is_member = true;
             parts.window = Some(Window::new(Zxid::ZERO, 500));
             parts.new_sessions = new_sessions;
         });
+        world.serve_as(Part::Following { leader: ServerId(2), epoch: Epoch(5) });
         let seed = paddock_engine::tree::HashSeed([7; 16]);
         let leader = paddock_engine::database::Database::new(seed, Default::default());
         Ensemble { world, learner: Learner::default(), sent: Sent::default(), zxid: EPOCH, leader }
@@ -184,7 +189,7 @@ fn a_client_comes_back_when_the_leader_says_that_its_session_lives() {
     assert!(ensemble.learner.take_revalidated(turn, &mut replica.sessions, session, true));
     assert!(!ensemble.learner.take_revalidated(turn, &mut replica.sessions, session, true), "asked once");
     assert_eq!(ensemble.answers(), [(SECOND, "connected".into())]);
-    assert_eq!(ensemble.learner.take_touched().collect::<Vec<_>>(), [(session, TIMEOUT)]);
+    assert_eq!(ensemble.learner.take_touched(9).collect::<Vec<_>>(), [(session, TIMEOUT)]);
     ensemble.ask(FIRST, 77, reattach(true), &[]);
     let replica = &mut ensemble.world.replica;
     let turn = &mut Turn { head: &mut replica.head, at: ensemble.world.at };
@@ -206,7 +211,7 @@ fn a_session_ends_here_whoever_asked_for_it() {
     let session = ensemble.connect(SECOND);
     ensemble.commit(session, 0, &Txn::CloseSession { ephemerals: Some(Vec::new()) });
     assert_eq!(ensemble.answers(), [(SECOND, "dropped".into())], "the leader says that it has expired");
-    assert_eq!(ensemble.learner.take_touched().count(), 0);
+    assert_eq!(ensemble.learner.take_touched(9).count(), 0);
 }
 
 #[test]
@@ -226,7 +231,7 @@ fn a_local_session_is_known_here_alone_until_it_asks_for_an_ephemeral() {
             ensemble.commit(session, 0, &Txn::CreateSession { timeout: TIMEOUT });
             ensemble.commit(session, 2, &made("/b"));
             assert_eq!(ensemble.answers(), [(FIRST, "2: 0".into())]);
-            assert_eq!(ensemble.learner.take_touched().collect::<Vec<_>>(), [(session, TIMEOUT)]);
+            assert_eq!(ensemble.learner.take_touched(9).collect::<Vec<_>>(), [(session, TIMEOUT)]);
         } else {
             let refused = Code::EphemeralOnLocalSession.number();
             assert_eq!((ensemble.sent(), ensemble.answers()), (vec![], vec![(FIRST, format!("2: {refused}"))]));
@@ -234,6 +239,32 @@ fn a_local_session_is_known_here_alone_until_it_asks_for_an_ephemeral() {
             assert_eq!((ensemble.sent(), ensemble.answers()), (vec![], vec![(FIRST, "3: closed".into())]));
         }
     }
+}
+
+#[test]
+fn local_sessions_end_with_the_part_and_expire_here_before() {
+    let mut ensemble = Ensemble::with("learner-local-end", NewSessions::Local { may_upgrade: false });
+    let connect = |ensemble: &mut Ensemble, home: Home| {
+        ensemble.ask(home, 0, |_| RequestKind::Connect { timeout: TIMEOUT }, &[]);
+        ensemble.answers();
+        ensemble.world.replica.sessions.session_at(home).unwrap()
+    };
+    let (gone, session) = (connect(&mut ensemble, FIRST), connect(&mut ensemble, SECOND));
+    // A global one of another server's client, which is the leader's to end.
+    ensemble.commit(7, 0, &Txn::CreateSession { timeout: TIMEOUT });
+    ensemble.answers();
+    let timeout = Duration::from_millis(TIMEOUT as u64);
+    ensemble.world.go_on(timeout / 2);
+    ensemble.world.report(&[session], Duration::ZERO);
+    ensemble.answers();
+    ensemble.world.go_on(timeout / 2 + Duration::from_secs(3));
+    ensemble.world.report(&[], Duration::ZERO);
+    assert_eq!(ensemble.answers(), [(FIRST, "dropped".into())]);
+    let world = &mut ensemble.world;
+    assert!(!world.replica.sessions.is_local(gone) && world.replica.sessions.is_local(session));
+    assert_eq!(world.database().session_timeout(7), Some(TIMEOUT));
+    world.replica.end_part();
+    assert!(!world.replica.sessions.is_local(session));
 }
 
 #[test]

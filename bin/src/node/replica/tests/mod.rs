@@ -1,6 +1,7 @@
 //! The replica by hand: what reactors would send is put into its queues, and what it tells them is read, turn by turn.
 
 mod histories;
+mod leader;
 mod learner;
 mod long_work;
 mod periods;

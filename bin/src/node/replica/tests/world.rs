@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use paddock_consensus::Zxid;
+use paddock_consensus::output::Part;
+use paddock_consensus::{Epoch, Zxid};
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::generation::{FormerGenerations, Generation};
 use paddock_engine::io::{DataDir, Files};
 use paddock_engine::jute::Write;
-use paddock_engine::log::{Log, LogConfig};
+use paddock_engine::log::{Log, LogConfig, RECORD_BYTES_MAX};
 use paddock_engine::request::opcode;
 use paddock_engine::tree::{HashSeed, Reader};
 use paddock_engine::txn::{CreateKind, Txn};
@@ -29,6 +30,7 @@ use crate::config::{NewSessions, RequestThrottleSettings};
 use crate::node::moment::Moment;
 use crate::node::replica::draft::VERSION_TXNS;
 use crate::node::replica::home::Home;
+use crate::node::replica::role::Role;
 use crate::node::replica::{FilesInPlace, GARBAGE_MAX, Parts, Replica};
 use crate::node::snapshotter::{self, DrivenBy, Snapshotter, Trigger};
 
@@ -44,8 +46,8 @@ pub(super) const fn home(reactor: usize, slot: u32) -> Home {
     Home { reactor, connection: ConnectionId { slot, generation: 0 } }
 }
 
-/// A replica of two reactors that are not there. Its clocks stand still unless they are moved, so that slices of a turn are
-/// what they are at least, however long the machine takes.
+/// A replica of two reactors that are not there. It stands alone, or leads an ensemble of one. Its clocks
+/// stand still unless they are moved, so that slices of a turn are what they are at least, however long the machine takes.
 pub(super) struct World {
     pub(super) replica: Replica,
     pub(super) exchanges: Arc<[Arc<Exchange>]>,
@@ -125,19 +127,36 @@ impl World {
                 None,
             ),
             garbage_max: GARBAGE_MAX,
+            record_max: RECORD_BYTES_MAX,
             slice_clock: Box::new(move || *told.lock().unwrap()),
             start: at,
         };
         change(&mut parts);
+        let is_member = parts.is_member;
         let mut replica = Replica::new(parts);
         for fd in replica.event_fds() {
             poll.registry().register(&mut SourceFd(&fd), Token(1), Interest::READABLE).unwrap();
         }
         replica.begin().unwrap();
-        let period = Period { number: 1, serve: Serve::Yes };
+        let serve = if is_member { Serve::No } else { Serve::Yes };
+        let period = Period { number: 1, serve };
         let mut world = World { replica, exchanges, status, reader: Some(reader), period, at, slice_clock, poll, dir };
-        assert_eq!(world.told_period(), period, "a server that stands alone serves from the start on");
+        assert_eq!(
+            world.told_period(),
+            period,
+            "a server that stands alone serves from the start on, and no other does"
+        );
+        if is_member {
+            world.serve_as(Part::Leading { epoch: Epoch(0) });
+        }
         world
+    }
+
+    /// A member of an ensemble serves in this part from now on.
+    pub(super) fn serve_as(&mut self, part: Part) {
+        self.replica.membership_mut().become_part(part, Serve::Yes);
+        self.replica.begin_period(Serve::Yes);
+        self.period = self.told_period();
     }
 
     /// Both clocks go on, and that of slices with them.
@@ -189,11 +208,22 @@ impl World {
 
     pub(super) fn turn(&mut self) {
         self.replica.turn(self.at).unwrap();
+        // Of an ensemble of one, what is durable is committed.
+        let durable = self.replica.head.completed();
+        if let Role::Member(member) = &mut self.replica.role {
+            member.commit(durable);
+            self.replica.publish();
+        }
     }
 
     /// Turns until everything that was sent is answered. Returns what connections were told.
     pub(super) fn answers(&mut self) -> Vec<(Home, String)> {
         self.finish();
+        self.told()
+    }
+
+    /// What connections were told by the versions that are in the queues, up to what is no version.
+    pub(super) fn told(&mut self) -> Vec<(Home, String)> {
         let mut told = Vec::new();
         for (reactor, exchange) in self.exchanges.iter().enumerate() {
             while let Some(release) = version(exchange) {

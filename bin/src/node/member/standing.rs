@@ -1,0 +1,243 @@
+//! Whether what is on the disk can be relied on, and with what a server begins that has nothing to rely on.
+//!
+//! A server whose history is damaged must not vote: what it lacks may be what it had acknowledged. Nor may one that has no data
+//! at all, unless somebody has said that there never was any: its disk may be another one than it was. Both begin with an empty
+//! state, in a generation of their own that never counts, and are brought a full copy. Only when that is in place goes what was
+//! there before.
+
+use std::path::Path;
+
+use paddock_consensus::zab::Standing;
+use paddock_consensus::{History, Zxid};
+use paddock_engine::database::{Database, Rules};
+use paddock_engine::generation::{FormerGenerations, Generation, NextGeneration};
+use paddock_engine::io::Files;
+use paddock_engine::log::{self, Log, LogConfig, LogError, milestone_path};
+use paddock_engine::snapshot;
+
+use crate::node::recovery::{
+    Present, Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present,
+};
+
+/// A file by which an operator says that a server without data never had any. It goes when the server has begun. ZooKeeper
+/// looks for it in the `dataLogDir`, and its script puts it into the `dataDir`.
+const INITIALIZE: &str = "initialize";
+
+/// What a server begins with.
+pub struct Beginning {
+    pub standing: Standing,
+    /// The generation that counts.
+    pub present: Generation,
+    /// The one that has the log: the present one, unless the history cannot be relied on.
+    pub generation: Generation,
+    pub database: Database,
+    pub log: Log,
+    pub history: History,
+    pub snapshot: Option<Zxid>,
+    /// What may be removed.
+    pub former: FormerGenerations,
+}
+
+impl Beginning {
+    /// Recovers the state, if it can be relied on. `config` has the `dataDir` and the `dataLogDir` themselves; `autocreate` is
+    /// whether a server without data is one that never had any.
+    ///
+    /// # Errors
+    /// What a person has to see to: directories, space, the system.
+    pub fn find(config: &LogConfig, rules: &Rules, autocreate: bool) -> Result<Beginning, RecoveryError> {
+        let present = refuse_misplaced_present(&config.files, &config.data_dir, &config.dir)?;
+        if !autocreate && !is_initialized(config)? && !has_data(config, present)? {
+            tracing::warn!(
+                "there is no data in {}, and neither a file {INITIALIZE} nor db.autocreate says that there never was any: \
+                 this server does not vote before it has a full copy of its leader's state",
+                config.data_dir.display()
+            );
+            return Beginning::without_history(config, rules, present, Standing::Nothing);
+        }
+        let beginning = match recover_present(config.clone(), rules.clone()) {
+            Ok(present) => Beginning::sound(present),
+            Err(error) if is_damage(&error) => {
+                tracing::error!(
+                    "{error}; this server does not vote, and is brought a full copy of its leader's state, in whose favour \
+                     what is there goes"
+                );
+                Beginning::without_history(config, rules, present, Standing::Damaged)?
+            }
+            Err(error) => return Err(error),
+        };
+        forget_initialized(config)?;
+        Ok(beginning)
+    }
+
+    fn sound(Present { generation, recovered, former }: Present) -> Beginning {
+        let Recovered { database, log, found, snapshot, .. } = recovered;
+        let (standing, history) = (Standing::Sound, found.history);
+        Beginning { standing, present: generation, generation, database, log, history, snapshot, former }
+    }
+
+    fn without_history(
+        config: &LogConfig,
+        rules: &Rules,
+        present: Generation,
+        standing: Standing,
+    ) -> Result<Beginning, RecoveryError> {
+        let seed = random_seed(&config.files)?;
+        let mut database = Database::new(seed, rules.clone());
+        let next = NextGeneration::begin(config.clone(), &mut database, &seed).map_err(RecoveryError::Generation)?;
+        let (generation, log) = next.into_unfinished();
+        let sealed = database.tree_mut().seal();
+        database.tree_mut().publish(sealed);
+        let (history, former) = (History::new(Zxid::ZERO), FormerGenerations::default());
+        Ok(Beginning { standing, present, generation, database, log, history, snapshot: None, former })
+    }
+}
+
+/// Whether something that was there is gone or changed, so that another server's copy makes it good. What else stops a start
+/// is a matter of directories, or of the machine.
+fn is_damage(error: &RecoveryError) -> bool {
+    use LogError::{Damaged, Gap, Missing, Rejected};
+    matches!(
+        error,
+        RecoveryError::NoSnapshotHolds { .. }
+            | RecoveryError::Log(Damaged(_) | Missing(_) | Gap { .. } | Rejected { .. })
+    )
+}
+
+/// Whether the present generation has any file that a server with data has.
+fn has_data(config: &LogConfig, present: Generation) -> Result<bool, RecoveryError> {
+    let LogConfig { files, data_dir, dir, .. } = config;
+    let (data, log) = (present.dir(data_dir), present.dir(dir));
+    let failed = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| RecoveryError::Io { action, path, source }
+    };
+    let milestone = milestone_path(&data);
+    let snapshots = snapshot::list(files, &data).map_err(failed("list the snapshots in", &data))?;
+    let has_milestone = files.exists(&milestone).map_err(failed("look for", &milestone))?;
+    let segments = log::segment_count(files, &log).map_err(RecoveryError::Log)?;
+    Ok(has_milestone || segments > 0 || !snapshots.is_empty())
+}
+
+/// Where the file may be.
+fn places(config: &LogConfig) -> impl Iterator<Item = &Path> {
+    let LogConfig { files, data_dir, dir, .. } = config;
+    let other = (!files.is_same_directory(data_dir, dir)).then_some(dir.as_path());
+    std::iter::once(data_dir.as_path()).chain(other)
+}
+
+fn is_initialized(config: &LogConfig) -> Result<bool, RecoveryError> {
+    let look = |place: &Path| {
+        let path = place.join(INITIALIZE);
+        exists(&config.files, &path)
+    };
+    places(config).try_fold(false, |found, place| Ok(found || look(place)?))
+}
+
+fn forget_initialized(config: &LogConfig) -> Result<(), RecoveryError> {
+    for place in places(config) {
+        let path = place.join(INITIALIZE);
+        if exists(&config.files, &path)? {
+            let removed = config.files.remove(&path);
+            removed.map_err(|source| RecoveryError::Io { action: "remove", path, source })?;
+        }
+    }
+    Ok(())
+}
+
+fn exists(files: &Files, path: &Path) -> Result<bool, RecoveryError> {
+    let failed = |source| RecoveryError::Io { action: "look for", path: path.to_owned(), source };
+    files.exists(path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use paddock_consensus::Zxid;
+    use paddock_consensus::zab::Standing;
+    use paddock_engine::database::{Database, Rules};
+    use paddock_engine::generation::{Generation, NextGeneration};
+    use paddock_engine::log::LogConfig;
+    use paddock_engine::tree::HashSeed;
+    use paddock_engine::txn::{Txn, TxnHeader};
+
+    use super::Beginning;
+
+    /// Goes with the value.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Directory {
+            let path = std::env::temp_dir().join(format!("paddock-standing-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir(&path).unwrap();
+            Directory(path)
+        }
+
+        fn begin(&self, autocreate: bool) -> Beginning {
+            Beginning::find(&LogConfig::new(&self.0), &Rules::default(), autocreate).map_err(|e| e.to_string()).unwrap()
+        }
+
+        fn standing(&self, autocreate: bool) -> Standing {
+            let beginning = self.begin(autocreate);
+            beginning.log.close().unwrap();
+            beginning.standing
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_server_without_data_does_not_vote_unless_somebody_says_that_there_never_was_any() {
+        let dir = Directory::new("nothing");
+        for _ in 0..2 {
+            assert_eq!(dir.standing(false), Standing::Nothing, "however often it starts");
+        }
+        fs::write(dir.0.join("initialize"), "").unwrap();
+        assert_eq!(dir.standing(false), Standing::Sound);
+        assert!(!dir.0.join("initialize").exists(), "it is said once");
+        assert_eq!(dir.standing(false), Standing::Sound, "it has data from then on");
+        let dir = Directory::new("autocreate");
+        assert_eq!((dir.standing(true), dir.standing(false)), (Standing::Sound, Standing::Sound));
+    }
+
+    #[test]
+    fn a_damaged_history_stays_until_another_is_in_its_place() {
+        let dir = Directory::new("damaged");
+        let mut beginning = dir.begin(true);
+        for zxid in 1..=3 {
+            let header = TxnHeader { client: 7, cxid: 0, zxid, time: 1 };
+            beginning.log.append(Zxid(zxid), |out| Txn::CreateSession { timeout: 4000 }.write(&header, out));
+            beginning.log.fence_durably().unwrap();
+        }
+        beginning.log.close().unwrap();
+        let segment = fs::read_dir(dir.0.join("paddock-1")).unwrap().map(|entry| entry.unwrap().path());
+        let segment = segment.filter(|path| path.to_string_lossy().contains("log.")).min().unwrap();
+        let mut bytes = fs::read(&segment).unwrap();
+        bytes[100] ^= 1;
+        fs::write(&segment, &bytes).unwrap();
+        for _ in 0..2 {
+            let Beginning { standing, present, generation, database, log, .. } = dir.begin(true);
+            assert_eq!((standing, present), (Standing::Damaged, Generation::FIRST));
+            assert_ne!(generation, present, "nothing is written beside what is damaged");
+            assert_eq!((database.last_zxid(), log.last_zxid()), (Zxid::ZERO, Zxid::ZERO));
+            log.close().unwrap();
+            assert!(fs::read(&segment).unwrap() == bytes, "it is as it was");
+        }
+        // What a leader brings comes into place.
+        let seed = HashSeed([7; 16]);
+        let mut brought = Database::new(seed, Rules::default());
+        let header = TxnHeader { client: 7, cxid: 0, zxid: 9, time: 1 };
+        brought.apply(&header, &Txn::CreateSession { timeout: 4000 }, None);
+        let next = NextGeneration::begin(LogConfig::new(&dir.0), &mut brought, &seed).unwrap();
+        next.succeed().unwrap().log.close().unwrap();
+        let Beginning { standing, database, log, .. } = dir.begin(false);
+        assert_eq!((standing, database.last_zxid()), (Standing::Sound, Zxid(9)));
+        log.close().unwrap();
+    }
+}
