@@ -663,6 +663,7 @@ impl Member {
         let mut link = LeaderLink(peers);
         let mut desk = match replica.membership().part() {
             Part::Leading { .. } => Desk::Leads(leader),
+            Part::Looking => Desk::ReadOnly,
             _ => Desk::Learns(learner, &mut link),
         };
         replica.gather(&mut desk);

@@ -22,6 +22,8 @@ use super::version::Version;
 pub struct Commits {
     /// The versions and the changes between them, oldest first.
     waiting: VecDeque<Waiting>,
+    /// The newest transaction of the newest public version.
+    public: Zxid,
     /// How many answers there are in all versions.
     answers: usize,
     /// Bytes of their bodies.
@@ -39,7 +41,24 @@ enum Waiting {
 
 impl Commits {
     pub fn new(reactors: usize) -> Commits {
-        Commits { waiting: VecDeque::new(), answers: 0, bytes: 0, blocked: false, to_ring: vec![false; reactors] }
+        Commits {
+            waiting: VecDeque::new(),
+            public: Zxid::ZERO,
+            answers: 0,
+            bytes: 0,
+            blocked: false,
+            to_ring: vec![false; reactors],
+        }
+    }
+
+    /// The state that this transaction has left is public.
+    pub fn begin(&mut self, public: Zxid) {
+        self.public = public;
+    }
+
+    /// The newest transaction of the newest public version.
+    pub fn public(&self) -> Zxid {
+        self.public
     }
 
     /// How many versions and changes wait.
@@ -74,12 +93,24 @@ impl Commits {
     /// Takes in a change that comes behind every version which is committed with transaction `committed`, and before all
     /// others.
     pub fn change(&mut self, change: Change, committed: Zxid) {
+        let place = self.place_behind(committed);
+        self.waiting.insert(place, Waiting::Change(change));
+    }
+
+    /// Takes in answers of what is public already, behind all changes and before every version that is not public.
+    pub fn push_public(&mut self, version: Version) {
+        self.answers += version.answers();
+        self.bytes += version.bytes();
+        let place = self.place_behind(self.public);
+        self.waiting.insert(place, Waiting::Version(version));
+    }
+
+    fn place_behind(&self, committed: Zxid) -> usize {
         let comes_before = |waiting: &Waiting| match waiting {
             Waiting::Version(version) => version.zxid() <= committed,
             Waiting::Change(_) => true,
         };
-        let place = self.waiting.iter().rposition(comes_before).map_or(0, |last| last + 1);
-        self.waiting.insert(place, Waiting::Change(change));
+        self.waiting.iter().rposition(comes_before).map_or(0, |last| last + 1)
     }
 
     /// No ticket after `confirmed` will ever be confirmed: whoever waits for one is not answered, and neither is who waits
@@ -134,6 +165,7 @@ impl Commits {
                     self.blocked = !announce(version, tree, exchanges, status, &mut self.to_ring);
                     if !self.blocked {
                         released = Some(version.figures());
+                        self.public = version.zxid();
                         self.answers -= version.answers();
                         self.bytes -= version.bytes();
                     }

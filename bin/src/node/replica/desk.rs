@@ -11,6 +11,8 @@ pub enum Desk<'a> {
     Alone,
     /// They are ordered, with those of the learners.
     Leads(&'a mut Leader),
+    /// They are not done: there is no leader.
+    ReadOnly,
     /// They go to the leader.
     Learns(&'a mut Learner, &'a mut dyn ToLeader),
 }
@@ -19,7 +21,7 @@ impl Desk<'_> {
     /// Requests that wait for the leader; `None` if no more may.
     pub fn outstanding(&self) -> Option<usize> {
         match self {
-            Desk::Alone | Desk::Leads(_) => Some(0),
+            Desk::Alone | Desk::Leads(_) | Desk::ReadOnly => Some(0),
             Desk::Learns(learner, _) => learner.outstanding(),
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use paddock_consensus::Zxid;
 use paddock_consensus::input::Ticket;
 use paddock_engine::event::Events;
-use paddock_engine::tree::Sealed;
+use paddock_engine::tree::{Root, Sealed};
 use paddock_net::exchange::Answer;
 
 use super::figures::Figures;
@@ -71,11 +71,24 @@ impl Draft {
         self.ticket = Some(ticket);
     }
 
+    /// Ends it, without a transaction, as answers of the public state that transaction `zxid` has left.
+    ///
+    /// # Panics
+    /// If it has a transaction.
+    pub fn finish_public(&mut self, root: Root, zxid: Zxid, figures: Figures) -> Version {
+        assert_eq!(self.transactions, 0, "what is answered at once has no transaction before it");
+        Version::public(root, zxid, figures, self.take_shares())
+    }
+
+    fn take_shares(&mut self) -> Vec<Share> {
+        let empty = self.per_reactor.iter().map(Share::with_as_much_room).collect();
+        (self.transactions, self.answers, self.bytes) = (0, 0, 0);
+        std::mem::replace(&mut self.per_reactor, empty)
+    }
+
     /// Ends the version, which is as transaction `zxid` has left it; the draft is empty again.
     pub fn finish(&mut self, sealed: Sealed, zxid: Zxid, figures: Figures, events: Events) -> Version {
-        let empty = self.per_reactor.iter().map(Share::with_as_much_room).collect();
-        let shares = std::mem::replace(&mut self.per_reactor, empty);
-        (self.transactions, self.answers, self.bytes) = (0, 0, 0);
+        let shares = self.take_shares();
         Version::new(sealed, zxid, self.ticket.take(), figures, events, shares)
     }
 }

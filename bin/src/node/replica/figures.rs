@@ -29,6 +29,11 @@ impl Figures {
         }
     }
 
+    /// The same, of the state that this transaction has left.
+    pub fn with_zxid(self, zxid: Zxid) -> Figures {
+        Figures { zxid, ..self }
+    }
+
     pub fn tell(self, status: &ReplicaStatus) {
         status.zxid.store(self.zxid.0, Ordering::Relaxed);
         status.znodes.set(self.znodes);

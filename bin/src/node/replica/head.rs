@@ -109,7 +109,7 @@ impl Head {
     }
 
     /// Sets the figures of the recovered state, which is public.
-    pub fn begin(&self, status: &ReplicaStatus) {
+    pub fn begin(&mut self, status: &ReplicaStatus) {
         self.publication.begin(&self.database);
         self.tell(status);
     }
@@ -547,6 +547,11 @@ impl Head {
             return (former, log);
         }
         (former, std::mem::replace(&mut self.log, log))
+    }
+
+    /// Answers whoever waits behind the newest transaction now, by what is public: nothing is ordered for them.
+    pub fn answer_at_once(&mut self) {
+        self.publication.answer_at_once(&self.database);
     }
 
     /// Makes public what is committed. Whether that was anything.

@@ -17,6 +17,7 @@ use super::desk::Desk;
 use super::head::Head;
 use super::home::Home;
 use super::owed::Owed;
+use super::read_only;
 use super::sessions::Sessions;
 use super::throttle::{Judgement, RequestThrottle, refusable_xid};
 use super::turn::Turn;
@@ -188,6 +189,7 @@ impl Intake {
         }
         match desk {
             Desk::Alone | Desk::Leads(_) => self.carry_out(turn, sessions, desk, home, request, bytes),
+            Desk::ReadOnly => read_only::take_request(turn, sessions, home, request, bytes),
             Desk::Learns(learner, leader) => learner.take_request(turn, sessions, home, request, bytes, *leader),
         }
     }

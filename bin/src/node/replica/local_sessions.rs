@@ -43,9 +43,14 @@ impl LocalSessions {
     pub fn take_in(&mut self, session: i64, timeout: i32) -> bool {
         let is_local = self.are_begun();
         if is_local {
-            self.timeouts.insert(session, timeout);
+            self.insert(session, timeout);
         }
         is_local
+    }
+
+    /// Takes in a new session.
+    pub fn insert(&mut self, session: i64, timeout: i32) {
+        self.timeouts.insert(session, timeout);
     }
 
     /// Forgets the session. Whether it was one of these.

@@ -73,12 +73,12 @@ impl Membership {
 
     /// Whether the reactors' requests are taken.
     pub fn gathers(&self) -> bool {
-        self.serve == Serve::Yes && !self.is_stopping
+        self.serve != Serve::No && !self.is_stopping
     }
 
     /// Whether sessions that are due are ended: all of them by a leader, its own local ones by a learner.
     pub fn expires_sessions(&self) -> bool {
-        self.goes_on() && !self.is_stopping
+        (self.goes_on() || self.serve == Serve::ReadOnly) && !self.is_stopping
     }
 
     /// Whether containers and TTL znodes that are due are deleted.

@@ -49,6 +49,7 @@ mod owed;
 mod owners;
 mod payment;
 mod publication;
+mod read_only;
 mod reports;
 mod role;
 mod sessions;
@@ -204,17 +205,17 @@ impl Replica {
 
     /// Begins a serving period, before which everything that was taken is finished: see [`Head::begin_period`].
     pub(super) fn begin_period(&mut self, serve: Serve) {
-        assert_ne!(
-            serve,
-            Serve::ReadOnly,
-            "a client that only reads needs a session without a transaction: there is none"
-        );
         let committed = self.role.committed();
         let period = self.head.begin_period(serve, committed);
         self.intake.begin_period(period);
         self.sessions.begin_period();
         match &self.role {
-            Role::Member(member) if !member.is_leading() => self.sessions.arm_local(self.at.now),
+            Role::Member(member) if !member.is_leading() => {
+                if serve != Serve::Yes {
+                    self.sessions.end_local_ones();
+                }
+                self.sessions.arm_local(self.at.now);
+            }
             _ if self.role.expires_sessions() => self.sessions.arm_all(self.head.database(), self.at.now),
             _ => {}
         }
@@ -348,6 +349,10 @@ impl Replica {
         }
         self.housekeeping.warn_of_quotas(&mut self.head, self.at.now);
         self.head.end_turn(self.role.goes_on());
+        if self.role.serving() == Serve::ReadOnly {
+            self.head.answer_at_once();
+            self.head.release(self.role.committed());
+        }
     }
 
     pub(super) fn end_turn(&mut self) -> Result<(), ReplicaError> {

@@ -45,7 +45,8 @@ impl Publication {
     }
 
     /// Tells of the recovered state, which is public.
-    pub fn begin(&self, database: &Database) {
+    pub fn begin(&mut self, database: &Database) {
+        self.commits.begin(database.last_zxid());
         Figures::of(database, self.sessions_expired).tell(&self.status.replica);
     }
 
@@ -75,6 +76,7 @@ impl Publication {
         tree.publish(sealed);
         let readers = self.exchanges.iter().map(|_| tree.reader()).collect();
         self.commits.replace_state(Change::state(readers, zxid), committed);
+        self.commits.begin(database.last_zxid());
         Figures::of(database, self.sessions_expired).tell(&self.status.replica);
     }
 
@@ -138,6 +140,18 @@ impl Publication {
         let figures = Figures::of(database, self.sessions_expired);
         let sealed = database.tree_mut().seal();
         self.commits.push(self.draft.finish(sealed, database.last_zxid(), figures, effects.events.take()));
+    }
+
+    /// Gives the answers to the reactors with what is public already, before everything that is not.
+    ///
+    /// # Panics
+    /// If there are transactions among them.
+    pub fn answer_at_once(&mut self, database: &Database) {
+        if self.draft.is_empty() {
+            return;
+        }
+        let (root, figures) = (database.tree().root(), Figures::of(database, self.sessions_expired));
+        self.commits.push_public(self.draft.finish_public(root, self.commits.public(), figures));
     }
 
     /// The version under construction is not to be public before this ticket is confirmed.

@@ -106,6 +106,11 @@ impl Sessions {
     pub fn end_part(&mut self) {
         self.reports.leave_all();
         self.owners.clear();
+        self.end_local_ones();
+    }
+
+    /// The sessions that this server alone knows are over.
+    pub fn end_local_ones(&mut self) {
         for (session, _) in self.local.iter() {
             self.expiry.remove(session);
         }
@@ -148,6 +153,13 @@ impl Sessions {
         if !self.local.take_in(session, timeout) {
             turn.head.propose(session, 0, &Txn::CreateSession { timeout }, turn.at.wall_ms);
         }
+        self.welcome(&mut turn.head.payment(), home, session, timeout, turn.at.now);
+    }
+
+    /// Begins a session that this server alone knows, whatever kind new ones are: there is no leader.
+    pub fn begin_without_leader(&mut self, turn: &mut Turn<'_>, home: Home, timeout: i32) {
+        let session = self.next_id(turn.head.database(), |_| false);
+        self.local.insert(session, timeout);
         self.welcome(&mut turn.head.payment(), home, session, timeout, turn.at.now);
     }
 

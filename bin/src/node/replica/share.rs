@@ -42,6 +42,11 @@ impl Share {
         self.answers.len()
     }
 
+    /// The answers are those of this transaction's state.
+    pub fn set_zxid(&mut self, zxid: i64) {
+        self.answers.iter_mut().for_each(|answer| answer.zxid = zxid);
+    }
+
     /// How many bytes the answers' bodies have.
     pub fn bytes(&self) -> usize {
         self.bytes.len()

@@ -66,13 +66,32 @@ impl Version {
         }
     }
 
+    /// Answers of the state that is public already, as `root`, and that transaction `zxid` has left.
+    pub fn public(root: Root, zxid: Zxid, figures: Figures, mut shares: Vec<Share>) -> Version {
+        shares.iter_mut().for_each(|share| share.set_zxid(zxid.0));
+        Version {
+            sealed: None,
+            root: Some(root),
+            zxid,
+            ticket: None,
+            figures: figures.with_zxid(zxid),
+            events: Arc::default(),
+            looked_through: None,
+            answers: shares.iter().map(Share::answers).sum(),
+            bytes: shares.iter().map(Share::bytes).sum(),
+            shares,
+            delivered: 0,
+            has_waited: false,
+        }
+    }
+
     pub fn zxid(&self) -> Zxid {
         self.zxid
     }
 
     /// Whether it may be public once everything up to `committed` is committed, and tickets up to `confirmed` are confirmed.
     pub fn may_be_public(&self, committed: Zxid, confirmed: Ticket) -> bool {
-        self.zxid <= committed && self.ticket.is_none_or(|ticket| ticket <= confirmed)
+        self.root.is_some() || self.zxid <= committed && self.ticket.is_none_or(|ticket| ticket <= confirmed)
     }
 
     /// Waits for no ticket after `confirmed` any more. Whether it did.

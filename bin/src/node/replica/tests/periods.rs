@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use paddock_consensus::Zxid;
+use paddock_consensus::output::Part;
 use paddock_engine::database::{Database, Rules};
+use paddock_engine::error::Code;
 use paddock_engine::tree::HashSeed;
 use paddock_engine::txn::{Txn, TxnHeader};
 use paddock_net::exchange::{Heard, Release, Request, RequestKind, Submission};
 use paddock_net::serving::{Period, Serve};
 
 use crate::config::RequestThrottleSettings;
+use crate::node::replica::desk::Desk;
 use crate::node::replica::home::Home;
 use crate::node::replica::long_work::STEPS_PER_TURN;
 use crate::node::replica::window::Window;
@@ -153,9 +156,60 @@ fn sessions_have_their_whole_timeout_again_when_a_period_begins() {
 }
 
 #[test]
-#[should_panic(expected = "a session without a transaction")]
-fn clients_that_only_read_are_not_served_yet() {
-    World::new("read-only").replica.begin_period(Serve::ReadOnly);
+fn clients_that_only_read_are_served_what_is_public_and_nothing_changes() {
+    let mut world = World::with("read-only", |parts| {
+        parts.is_member = true;
+        parts.window = Some(Window::new(Zxid::ZERO, 0));
+    });
+    let global = world.connect(FIRST);
+    let public = world.database().last_zxid();
+    // What this server has proposed as a leader, and nobody knows to be committed.
+    world.replica.head.propose(0, 0, &Txn::Error(0), 0);
+    world.replica.head.seal();
+    let begin = |world: &mut World, serve: Serve| {
+        world.replica.membership_mut().become_part(Part::Looking, serve);
+        world.replica.begin_period(serve);
+        world.period = world.told_period();
+    };
+    begin(&mut world, Serve::No);
+    world.replica.end_part();
+    begin(&mut world, Serve::ReadOnly);
+    let before = world.database().last_zxid();
+    let ask = |world: &mut World, home: Home, session: i64, kind: RequestKind, body: &[u8]| {
+        world.send(home, session, |_| kind, body);
+        world.replica.begin_turn(world.at).unwrap();
+        world.replica.gather(&mut Desk::ReadOnly);
+        world.replica.see_to_due();
+        world.told()
+    };
+    let connect = RequestKind::Connect { timeout: TIMEOUT };
+    assert_eq!(ask(&mut world, SECOND, 0, connect, &[]), [(SECOND, "connected".into())]);
+    let session = world.replica.sessions.session_at(SECOND).unwrap();
+    let returns = || RequestKind::Reattach { timeout: TIMEOUT, password_matches: true };
+    assert_eq!(ask(&mut world, FIRST, global, returns(), &[]), [(FIRST, "dropped".into())], "it may live");
+    let body = create_body("/a", 0);
+    let refused = |xid: i32| [(SECOND, format!("{xid}: {}", Code::NotReadOnly.number()))];
+    assert_eq!(ask(&mut world, SECOND, session, create(1)(0..body.len() as u32), &body), refused(1));
+    assert_eq!(ask(&mut world, SECOND, session, RequestKind::Sync { xid: 2, body: 0..0 }, &[]), refused(2));
+    let list = RequestKind::Ephemerals { xid: 3, body: 0..5 };
+    assert_eq!(ask(&mut world, SECOND, session, list, b"\0\0\0\x01/"), [(SECOND, "3: 0".into())]);
+    world.send(SECOND, session, |_| RequestKind::Ephemerals { xid: 4, body: 0..5 }, b"\0\0\0\x01/");
+    world.replica.gather(&mut Desk::ReadOnly);
+    world.replica.see_to_due();
+    let answered = world.exchanges[SECOND.reactor].releases.pop();
+    let Some(Release::Version(answered)) = answered else { panic!("it is answered") };
+    assert_eq!((answered.zxid, answered.answers[0].zxid), (public.0, public.0), "by what is public");
+    world.told();
+    let home = home(0, 5);
+    assert_eq!(ask(&mut world, home, session, returns(), &[])[..1], [(home, "connected".into())]);
+    let close = RequestKind::CloseSession { xid: 5 };
+    assert_eq!(ask(&mut world, home, session, close, &[]), [(home, "5: closed".into())]);
+    ask(&mut world, SECOND, 0, RequestKind::Connect { timeout: TIMEOUT }, &[]);
+    let other = world.replica.sessions.session_at(SECOND).unwrap();
+    assert_eq!((world.database().last_zxid(), world.logged()), (before, before), "no zxid is touched");
+    begin(&mut world, Serve::No);
+    assert!(!world.replica.sessions.is_local(other), "it ends with the period");
+    assert_eq!(world.database().session_timeout(global), Some(TIMEOUT), "the others live");
 }
 
 #[test]

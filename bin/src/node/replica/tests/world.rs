@@ -210,7 +210,9 @@ impl World {
         self.replica.turn(self.at).unwrap();
         // Of an ensemble of one, what is durable is committed.
         let durable = self.replica.head.completed();
-        if let Role::Member(member) = &mut self.replica.role {
+        if let Role::Member(member) = &mut self.replica.role
+            && member.serving() == Serve::Yes
+        {
             member.commit(durable);
             self.replica.publish();
         }
