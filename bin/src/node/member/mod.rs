@@ -13,6 +13,7 @@
 //!
 //! The core is told of everything and does nothing. Each of its outputs is performed before it is told anything more.
 
+mod former;
 mod making;
 mod pings;
 mod plans;
@@ -47,6 +48,7 @@ use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
 use paddock_net::peer::touches::{TOUCH, Touch};
 use paddock_net::serving::Serve;
 
+use self::former::Former;
 use self::making::{Brought, Making};
 use self::pings::Pings;
 use super::moment::{Moment, Start};
@@ -56,6 +58,7 @@ use super::replica::window::Window;
 use super::replica::{
     Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, Replica, ReplicaError, ToLeader,
 };
+use super::snapshotter::DrivenBy;
 
 /// Bytes of what a learner has still to write or to apply, beyond which it leaves its leader: with one that is so far ahead it
 /// would not be done in time, and it is brought what it lacks as it can take it when it comes back.
@@ -87,8 +90,7 @@ pub struct Member {
     /// is left out.
     learners_first: bool,
     halted: Option<HaltReason>,
-    /// States that others took the place of, until nobody sees them.
-    former: Vec<Database>,
+    former: Former,
     outputs: Vec<Output>,
     inputs: VecDeque<Input<'static>>,
     start: Start,
@@ -121,6 +123,8 @@ pub struct MemberParts {
     pub peers: Peers,
     pub epochs: EpochFiles,
     pub settings: MemberSettings,
+    /// Who has work beside the replica's take its steps.
+    pub driven_by: DrivenBy,
     /// The moment that was 0 for the core.
     pub start: Start,
     pub at: Moment,
@@ -128,7 +132,7 @@ pub struct MemberParts {
 
 impl Member {
     pub fn new(parts: MemberParts) -> Member {
-        let MemberParts { replica, zab, peers, epochs, settings, start, at } = parts;
+        let MemberParts { replica, zab, peers, epochs, settings, driven_by, start, at } = parts;
         let durable = replica.head.last_logged();
         Member {
             replica,
@@ -149,7 +153,7 @@ impl Member {
             diverged: false,
             learners_first: false,
             halted: None,
-            former: Vec::new(),
+            former: Former::new(&driven_by),
             outputs: Vec::new(),
             inputs: VecDeque::new(),
             start,
@@ -233,7 +237,7 @@ impl Member {
         self.propose()?;
         self.send_and_submit()?;
         self.replica.end_turn()?;
-        self.let_former_go();
+        self.former.let_go();
         self.tell_forgotten()
     }
 
@@ -388,8 +392,11 @@ impl Member {
         self.pings.leave_all();
         self.replica.end_part();
         match mem::take(&mut self.making) {
-            Making::State(..) => self.inputs.push_back(Input::Settled(Err(Unsettled::BadStream))),
-            Making::Transactions(_) => {}
+            Making::State(state, _) => {
+                self.former.dispose(state);
+                self.inputs.push_back(Input::Settled(Err(Unsettled::BadStream)));
+            }
+            Making::Transactions(brought) => self.former.dispose(brought),
             making => self.making = making,
         }
     }
@@ -558,7 +565,7 @@ impl Member {
 
     fn refuse_state(&mut self, error: &InstallationError) {
         tracing::error!("{error}; it is asked for again");
-        self.making = Making::Nothing;
+        self.former.dispose(mem::take(&mut self.making));
         self.inputs.push_back(Input::Settled(Err(error.unsettled())));
     }
 
@@ -644,11 +651,6 @@ impl Member {
             // The history is as it was, but what stopped this one, most likely the disk, stops the next attempt too.
             Err(error) => Err(ReplicaError::Placement(error)),
         }
-    }
-
-    /// States that nobody sees any more are dropped.
-    fn let_former_go(&mut self) {
-        self.former.retain(|former| former.tree().is_seen());
     }
 }
 

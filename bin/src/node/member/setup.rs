@@ -149,7 +149,8 @@ impl MemberSetup {
             start: self.at,
         });
         let peers = Peers::new(self.links, configs, election, quorum);
-        Ok(Member::new(MemberParts { replica, zab, peers, epochs, settings, start, at: self.at }))
+        let driven_by = self.driven_by;
+        Ok(Member::new(MemberParts { replica, zab, peers, epochs, settings, driven_by, start, at: self.at }))
     }
 
     fn peers(&self) -> Result<(ElectionPort, QuorumPort), SetupError> {
