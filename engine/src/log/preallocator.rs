@@ -85,6 +85,8 @@ struct State {
     shortage: Option<LogError>,
     /// The files that are to be removed, the first one first.
     removals: VecDeque<PathBuf>,
+    /// One that could not be removed, and those that were to go after it: they are tried again before any later one.
+    not_removed: VecDeque<PathBuf>,
     /// How far the log is durable.
     durable: Reached,
     /// Whether `durable` is still to be written into the milestone.
@@ -127,6 +129,7 @@ impl State {
             too_small: None,
             shortage: None,
             removals: VecDeque::new(),
+            not_removed: VecDeque::new(),
             durable,
             to_note: false,
             ending: false,
@@ -307,9 +310,11 @@ impl Preallocator {
         state
     }
 
-    /// Removes files, the first one first, each durably before the next.
+    /// Removes files, the first one first, each durably before the next, and before them what could not be removed so far.
     pub fn remove(&self, paths: impl IntoIterator<Item = PathBuf>) {
         let mut state = self.shared.lock();
+        let again = std::mem::take(&mut state.not_removed);
+        state.removals.extend(again);
         state.removals.extend(paths);
         self.shared.tell(&mut state);
     }
@@ -549,7 +554,9 @@ impl Maker {
             Err(error) => {
                 not_removed(path, &error);
                 // Those behind it stay as well: a gap would be taken for damage.
-                self.shared.lock().removals.clear();
+                let mut state = self.shared.lock();
+                let behind = std::mem::take(&mut state.removals);
+                state.not_removed = std::iter::once(path.to_owned()).chain(behind).collect();
             }
         }
     }
@@ -572,7 +579,7 @@ impl Maker {
 }
 
 fn not_removed(path: &Path, error: &std::io::Error) {
-    tracing::warn!("cannot remove the log segment {}: {error}; the next start tries again", path.display());
+    tracing::warn!("cannot remove the log segment {}: {error}; it is tried again", path.display());
 }
 
 /// Wakes a writer that waits for a thread that has died.
@@ -766,6 +773,25 @@ mod tests {
         preallocator.remove(paths.clone());
         preallocator.end();
         assert!(paths.iter().all(|path| path.exists()));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_could_not_be_removed_goes_before_what_is_removed_later() {
+        let (dir, mut preallocator) = start("later");
+        let paths = [dir.join("first"), dir.join("second"), dir.join("third")];
+        std::fs::create_dir(&paths[0]).unwrap();
+        paths[1..].iter().for_each(|path| std::fs::write(path, b"").unwrap());
+        preallocator.remove(paths[..2].to_vec());
+        preallocator.remove(paths[2..].to_vec());
+        while preallocator.shared.lock().not_removed.len() < 3 {
+            std::thread::yield_now();
+        }
+        assert!(paths.iter().all(|path| path.exists()));
+        std::fs::remove_dir(&paths[0]).unwrap();
+        preallocator.remove([]);
+        preallocator.end();
+        assert!(paths.iter().all(|path| !path.exists()));
         std::fs::remove_dir_all(&dir).unwrap();
     }
 
