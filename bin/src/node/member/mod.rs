@@ -686,12 +686,16 @@ impl Member {
         self.is_leading() && !self.replica.membership().is_stopping()
     }
 
-    /// Has the state written that learners wait for, of the newest version.
+    /// Has the state written that learners wait for, of the newest version. A leader whose reign has not begun may lack the
+    /// quorum for it until they have it, and ends no version by itself.
     fn spool(&mut self) {
-        if self.is_leading()
-            && self.peers.quorum().needs_state()
-            && let Some(version) = self.replica.head.hold()
-        {
+        if !self.is_leading() || !self.peers.quorum().needs_state() {
+            return;
+        }
+        if !self.replica.head.is_in_long_work() {
+            self.replica.head.seal();
+        }
+        if let Some(version) = self.replica.head.hold() {
             let hold = self.replica.head.log().hold(version.zxid);
             self.peers.quorum().spooler().begin(version, hold);
         }
