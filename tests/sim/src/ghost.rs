@@ -237,11 +237,15 @@ impl Ghost {
     /// A power cut everywhere would leave this transaction to a quorum.
     fn see_disks(&mut self, zxid: Zxid, record: &[u8], servers: &[Server], setting: &Setting) {
         self.looks.cold_reads += 1;
+        let disk = |server: &Server| Records::read(&durable::files(&server.disk), &server.log_config(setting));
         let has = |id: ServerId| {
             let server = servers.iter().find(|server| server.id == id).expect("a voter has a machine");
-            Records::read(&durable::files(&server.disk), &server.log_config(setting)).has(zxid, record)
+            disk(server).has(zxid, record)
         };
-        self.must(setting.configs.is_quorum(has), || format!("{zxid} is committed, and is on the disks of no quorum"));
+        self.must(setting.configs.is_quorum(has), || {
+            let ends: Vec<Zxid> = servers.iter().map(|server| disk(server).last()).collect();
+            format!("{zxid} is committed, and is on the disks of no quorum: they end with {ends:?}")
+        });
     }
 
     /// The promises on the disk of a server.

@@ -13,6 +13,7 @@
 //! | [`server`] | a machine: its disk, and the process on it, if one runs |
 //! | [`durable`] | what of a disk survives whatever happens |
 //! | [`shadow`] | what one server has, kept outside of it |
+//! | [`faults`] | what goes wrong, and in what condition it leaves a machine |
 //! | [`ghost`] | what was ever committed, and what must be true after every step |
 //! | [`digest`] | what has happened, as one number |
 //! | [`story`] | what happens, told to a person |
@@ -26,6 +27,7 @@ pub mod client;
 pub mod clock;
 pub mod digest;
 pub mod durable;
+pub mod faults;
 pub mod ghost;
 pub mod reactor;
 pub mod server;

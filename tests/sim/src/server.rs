@@ -1,12 +1,13 @@
 //! A machine of the ensemble: its disk, and the process on it, if one runs.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mio::{Poll, Token};
 use paddock::config::{NewSessions, RequestThrottleSettings};
-use paddock::node::member::{Member, MemberSetup, SetupError};
+use paddock::node::member::{Member, MemberSetup};
 use paddock::node::moment::Moment;
 use paddock::node::peers::simulated::{HostId, HostLinks, Network};
 use paddock::node::replica::GARBAGE_MAX;
@@ -39,6 +40,8 @@ pub struct Setting {
     /// A snapshot is taken about every so many transactions.
     pub snap_count: u64,
     pub segment_bytes: u64,
+    /// How many of the newest transactions are in memory for learners.
+    pub window_transactions: usize,
     pub features: Features,
 }
 
@@ -89,6 +92,9 @@ impl Server {
     }
 
     /// Starts a process on what is on the disk.
+    ///
+    /// # Errors
+    /// If it does not start. What it has begun is to be ended like a process.
     pub fn start(
         &mut self,
         setting: &Setting,
@@ -96,7 +102,7 @@ impl Server {
         draws: &mut Seeded,
         now: Duration,
         at: Moment,
-    ) -> Result<(), SetupError> {
+    ) -> Result<(), Box<dyn Error>> {
         assert!(self.process.is_none(), "one process at a time");
         self.lives += 1;
         let poll = Poll::new().expect("a poll can be had");
@@ -105,7 +111,7 @@ impl Server {
         let exchanges: Arc<[Arc<Exchange>]> = [exchange.clone()].into();
         let status = Arc::new(Status { reactors: vec![ReactorStatus::default()], ..Status::default() });
         let files = self.files();
-        let data_dir = DataDir::open(&files, Path::new(DATA_DIR), false).expect("the directory is there");
+        let data_dir = DataDir::open(&files, Path::new(DATA_DIR), false)?;
         let links = HostLinks::begin(network, self.host);
         let setup = MemberSetup {
             me: self.id,
@@ -116,7 +122,7 @@ impl Server {
             rules: Rules::default(),
             autocreate: true,
             length_max: 2 << 20,
-            window_transactions: 500,
+            window_transactions: setting.window_transactions,
             connection_timeout: Ms(5_000),
             links: Box::new(links),
             driven_by: DrivenBy::Caller,
@@ -144,7 +150,7 @@ impl Server {
         };
         let mut member = setup.begin()?;
         let (reader, zxid) = member.reader();
-        member.begin().expect("a fresh process begins");
+        member.begin().map_err(|error| error.to_string())?;
         self.process = Some(Process {
             member,
             reactor: Reactor::new(exchange, reader, zxid.0),

@@ -5,7 +5,9 @@ use std::collections::BinaryHeap;
 use std::fmt;
 use std::time::Duration;
 
-use paddock::node::peers::simulated::{HostId, Network, Ports};
+use paddock::node::member::Plans;
+use paddock::node::moment::Moment;
+use paddock::node::peers::simulated::{Dials, HostId, Network, Ports, Route};
 use paddock_consensus::config::{Config, Configs, HostPort, Member as ConfigMember, PeerAddress, PeerType};
 use paddock_consensus::quorum::QuorumSystem;
 use paddock_consensus::settings::{Features, Ms};
@@ -16,6 +18,7 @@ use paddock_engine::progress::Progress;
 use super::client::{Client, Stage};
 use super::clock::Clock;
 use super::digest::Digest;
+use super::faults::{Condition, Faults, Kind, draw_up_to};
 use super::ghost::Ghost;
 use super::reactor::{ClientId, REPORT_EVERY, Told};
 use super::server::{Server, Setting, Stand, describe};
@@ -26,6 +29,16 @@ const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
 const WORK_STEPS: usize = 8;
 /// A client does something about so often.
 const CLIENT_EVERY: Duration = Duration::from_millis(100);
+/// A write takes so long at most on a disk that is in order.
+const DISK_MAX: Duration = Duration::from_millis(5);
+/// A process that has ended is started again after this.
+const RESTART_AFTER: Duration = Duration::from_millis(500);
+/// A fault of the disk, of a way, or of its ports that ends by itself does so after this time at most.
+const PASSING_MAX: Duration = Duration::from_secs(20);
+/// Beyond syncLimit, how long a quorum may take until it serves again.
+const RECOVERY_MAX: Duration = Duration::from_secs(1);
+/// How long after the end of the faults all servers serve.
+const ALL_SERVE_AFTER: Duration = Duration::from_secs(45);
 
 /// What happens at a time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -44,8 +57,16 @@ enum Event {
         client: ClientId,
     },
     Fault,
+    /// A machine is in order again.
+    Mend {
+        server: usize,
+    },
     Start {
         server: usize,
+    },
+    /// After the end of the faults, so many are to serve by now.
+    Expect {
+        serving: usize,
     },
 }
 
@@ -68,28 +89,67 @@ pub struct Tally {
     pub ends: u64,
     pub partitions: u64,
     pub resets: u64,
+    pub dials: u64,
+    pub latencies: u64,
+    pub slow_disks: u64,
+    pub full_disks: u64,
+    pub disk_errors: u64,
+    pub pauses: u64,
+    pub jumps: u64,
+    /// Processes that ended by themselves, or did not start, because of their disk.
+    pub failures: u64,
+    pub diffs: u64,
+    pub truncs: u64,
+    pub snaps: u64,
+    /// How long it took after the end of the faults until a quorum served, ms.
+    pub recovery_ms: u64,
 }
 
 impl Tally {
+    fn note(&mut self, plans: Plans) {
+        self.diffs += plans.diffs;
+        self.truncs += plans.truncs;
+        self.snaps += plans.snaps;
+    }
+
+    /// Of many worlds: the sums, and the longest recovery.
     pub fn add(&mut self, other: &Tally) {
-        let Tally { events, turns, power_cuts, ends, partitions, resets } = other;
-        self.events += events;
-        self.turns += turns;
-        self.power_cuts += power_cuts;
-        self.ends += ends;
-        self.partitions += partitions;
-        self.resets += resets;
+        self.recovery_ms = self.recovery_ms.max(other.recovery_ms);
+        for (own, other) in self.counts().into_iter().zip(other.clone().counts()) {
+            *own.1 += *other.1;
+        }
+    }
+
+    /// All but the recovery, each with its name.
+    fn counts(&mut self) -> [(&'static str, &mut u64); 17] {
+        [
+            ("events", &mut self.events),
+            ("turns", &mut self.turns),
+            ("power cuts", &mut self.power_cuts),
+            ("ends of processes", &mut self.ends),
+            ("partitions", &mut self.partitions),
+            ("resets", &mut self.resets),
+            ("refused dials", &mut self.dials),
+            ("slow ways", &mut self.latencies),
+            ("slow disks", &mut self.slow_disks),
+            ("full disks", &mut self.full_disks),
+            ("disk errors", &mut self.disk_errors),
+            ("pauses", &mut self.pauses),
+            ("jumps of clocks", &mut self.jumps),
+            ("processes that ended for their disk", &mut self.failures),
+            ("DIFF", &mut self.diffs),
+            ("TRUNC", &mut self.truncs),
+            ("SNAP", &mut self.snaps),
+        ]
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { events, turns, power_cuts, ends, partitions, resets } = self;
-        write!(
-            f,
-            "{events} events, {turns} turns, {power_cuts} power cuts, {ends} ends of processes, {partitions} partitions, \
-             {resets} resets"
-        )
+        for (name, count) in self.clone().counts() {
+            write!(f, "{count} {name}, ")?;
+        }
+        write!(f, "recovered after {} ms", self.recovery_ms)
     }
 }
 
@@ -101,6 +161,11 @@ pub struct World {
     network: Network,
     setting: Setting,
     pub servers: Vec<Server>,
+    /// Of each server's machine.
+    conditions: Vec<Condition>,
+    faults: Faults,
+    /// What ways between machines are like that are in order.
+    route: Route,
     pub clients: Vec<Client>,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
     last_event: u64,
@@ -125,15 +190,25 @@ impl World {
             tick: Ms(2000),
             init_limit: 10,
             sync_limit: 5,
-            snap_count: 50 + draws.draw() % 400,
-            segment_bytes: 64 << 10,
+            snap_count: 30 + draws.draw() % 400,
+            segment_bytes: 16 << (10 + draws.choose(3)),
+            window_transactions: 1 + draws.choose(300),
             features: Features(0),
         };
         let servers = (0..count).map(|place| {
             let host = network.add(&format!("s{}", place + 1), PORTS);
             Server::new(ServerId(place as i64 + 1), host, draws.draw())
         });
-        let servers = servers.collect();
+        let servers: Vec<Server> = servers.collect();
+        let faults = Faults::draw(&mut draws);
+        let condition = |_| Condition::new(faults.draw_drift(&mut draws));
+        let conditions = (0..count).map(condition).collect();
+        let route = Route {
+            latency_max: Duration::from_micros(50 << draws.choose(8)),
+            piece_max: 64 << draws.choose(11),
+            ..Route::default()
+        };
+        network.set_other_routes(|other| *other = route.clone());
         let clients = (0..mix.clients).map(|_| Client::default()).collect();
         let mut world = World {
             seed,
@@ -143,6 +218,9 @@ impl World {
             network,
             setting,
             servers,
+            conditions,
+            faults,
+            route,
             clients,
             events: BinaryHeap::new(),
             last_event: 0,
@@ -162,6 +240,7 @@ impl World {
             world.at(after, Event::Client { client });
         }
         if world.mix.faults {
+            world.tell(|| format!("seed {seed}: {}", world.kind()));
             world.at(Duration::from_secs(5), Event::Fault);
         }
         world
@@ -171,6 +250,18 @@ impl World {
         self.now
     }
 
+    /// What its seed has drawn.
+    pub fn kind(&self) -> String {
+        let Mix { voters, observers, .. } = self.mix;
+        let Setting { snap_count, segment_bytes, window_transactions, .. } = self.setting;
+        let Route { latency_max, piece_max, .. } = self.route;
+        format!(
+            "{voters} voters, {observers} observers, {}; snapshots after {snap_count}, segments of {segment_bytes}, a window \
+             of {window_transactions}, latency {latency_max:?}, pieces of {piece_max}",
+            self.faults
+        )
+    }
+
     /// Tells what is nobody's doing.
     fn tell(&self, what: impl FnOnce() -> String) {
         self.story.turn_to(self.now, None);
@@ -178,7 +269,12 @@ impl World {
     }
 
     fn draw_up_to(&mut self, most: Duration) -> Duration {
-        Duration::from_nanos(self.draws.draw() % most.as_nanos().max(1) as u64)
+        draw_up_to(&mut self.draws, most)
+    }
+
+    /// What the clocks of a machine show.
+    fn moment(&self, place: usize) -> Moment {
+        self.conditions[place].moment(&self.clock, self.now)
     }
 
     fn at(&mut self, after: Duration, event: Event) {
@@ -219,12 +315,12 @@ impl World {
     }
 
     fn wake(&mut self, server: usize, after: Duration) {
-        let at = self.now + after;
+        let at = (self.now + after).max(self.conditions[server].paused_until);
         let life = self.servers[server].lives;
         let Some(process) = &mut self.servers[server].process else { return };
         if process.wake_at.is_none_or(|before| at < before) {
             process.wake_at = Some(at);
-            self.at(after, Event::Turn { server, life });
+            self.at(at - self.now, Event::Turn { server, life });
         }
     }
 
@@ -234,7 +330,9 @@ impl World {
             Event::Disk { server, life } => self.complete(server, life),
             Event::Client { client } => self.act(client),
             Event::Fault => self.fail(),
+            Event::Mend { server } => self.mend(server),
             Event::Start { server } => self.start(server),
+            Event::Expect { serving } => self.expect(serving),
         }
     }
 
@@ -242,29 +340,51 @@ impl World {
         if self.servers[place].process.is_some() {
             return;
         }
-        let at = self.clock.moment(self.now);
+        if std::mem::take(&mut self.conditions[place].is_silent) {
+            self.set_routes_from(place, |route| route.is_cut = false);
+        }
+        let at = self.moment(place);
         let server = &mut self.servers[place];
         self.story.turn_to(self.now, Some(server.id));
-        if let Err(error) = server.start(&self.setting, &self.network, &mut self.draws, self.now, at) {
-            panic!("seed {}: server {} does not start: {error}", self.seed, server.id.0);
+        match server.start(&self.setting, &self.network, &mut self.draws, self.now, at) {
+            Ok(()) => {
+                server.process.as_mut().expect("it has just started").wake_at = None;
+                self.ghost.begin(place, &self.servers[place], &self.setting);
+                self.story.tell(|| "starts".to_owned());
+                self.wake(place, Duration::ZERO);
+            }
+            Err(error) => self.fail_for_disk(place, &format!("does not start: {error}")),
         }
-        server.process.as_mut().expect("it has just started").wake_at = None;
-        self.ghost.begin(place, &self.servers[place], &self.setting);
-        self.story.tell(|| "starts".to_owned());
-        self.wake(place, Duration::ZERO);
+    }
+
+    /// A process ends, or does not begin, which only its disk may have made it do.
+    fn fail_for_disk(&mut self, place: usize, what: &str) {
+        self.story.turn_to(self.now, Some(self.servers[place].id));
+        self.story.tell(|| what.to_owned());
+        let may_fail = self.conditions[place].disk_may_fail;
+        self.conditions[place].disk_may_fail &= self.now < self.calm_from;
+        assert!(may_fail, "seed {}: server {} {what}, and its disk is in order", self.seed, place + 1);
+        self.tally.failures += 1;
+        self.end_process(place);
     }
 
     fn turn_if_due(&mut self, place: usize, life: u64) {
-        let server = &self.servers[place];
-        let is_due = server.process.as_ref().is_some_and(|process| process.wake_at.is_some_and(|at| at <= self.now));
-        if server.lives == life && is_due {
-            self.turn(place);
+        let paused_until = self.conditions[place].paused_until;
+        let server = &mut self.servers[place];
+        let Some(process) = server.process.as_mut().filter(|_| server.lives == life) else { return };
+        if process.wake_at.is_none_or(|at| at > self.now) {
+            return;
         }
+        if paused_until > self.now {
+            process.wake_at = None;
+            return self.wake(place, Duration::ZERO);
+        }
+        self.turn(place);
     }
 
     fn turn(&mut self, place: usize) {
         self.tally.turns += 1;
-        let at = self.clock.moment(self.now);
+        let at = self.moment(place);
         let life = self.servers[place].lives;
         let server = &mut self.servers[place];
         let story = self.story;
@@ -289,21 +409,18 @@ impl World {
         let under_way = server.disk.under_way();
         let disk_is_due = std::mem::replace(&mut process.disk_is_due, under_way > 0);
         self.ghost.look(place, &self.servers, &self.setting);
+        self.note_recovery();
         for (client, told) in told {
             self.answer(client, &told);
         }
         if under_way > 0 && !disk_is_due {
-            let after = Duration::from_micros(100) + self.draw_up_to(Duration::from_millis(5));
-            self.at(after, Event::Disk { server: place, life });
+            self.complete_later(place, life);
         }
         if let Err(error) = outcome {
-            story.tell(|| format!("ends: {error}"));
-            panic!("seed {}: server {} ends: {error}", self.seed, place + 1);
+            return self.fail_for_disk(place, &format!("ends: {error}"));
         }
         if let Some(reason) = halted {
-            story.tell(|| format!("halts: {reason:?}"));
-            self.end_process(place);
-            return;
+            return self.fail_for_disk(place, &format!("halts: {reason:?}"));
         }
         let sleep = if works { Duration::ZERO } else { REPORT_EVERY };
         let sleep = timeout.map_or(sleep, |timeout| timeout.min(sleep)).max(Duration::from_micros(10));
@@ -324,10 +441,14 @@ impl World {
         }
         if under_way > 1 {
             process.disk_is_due = true;
-            let after = Duration::from_micros(100) + self.draw_up_to(Duration::from_millis(5));
-            self.at(after, Event::Disk { server: place, life });
+            self.complete_later(place, life);
         }
         self.wake(place, Duration::ZERO);
+    }
+
+    fn complete_later(&mut self, place: usize, life: u64) {
+        let after = Duration::from_micros(100) + self.draw_up_to(DISK_MAX + self.conditions[place].slow);
+        self.at(after, Event::Disk { server: place, life });
     }
 
     fn act(&mut self, number: ClientId) {
@@ -337,7 +458,7 @@ impl World {
             return self.connect(number);
         }
         let Some((place, slot)) = self.clients[number].place else { return };
-        let now = self.clock.moment(self.now).now;
+        let now = self.moment(place).now;
         let Some(asked) = self.clients[number].next(&mut self.draws, number) else { return };
         match &mut self.servers[place].process {
             Some(process) => {
@@ -350,7 +471,7 @@ impl World {
 
     fn connect(&mut self, number: ClientId) {
         let place = self.draws.choose(self.servers.len());
-        let now = self.clock.moment(self.now).now;
+        let now = self.moment(place).now;
         let Some(process) = &mut self.servers[place].process else { return };
         // A server that is behind what the client has seen refuses it.
         if process.reactor.zxid() < self.clients[number].zxid {
@@ -377,43 +498,167 @@ impl World {
     }
 
     fn end_process(&mut self, place: usize) {
+        self.note_plans(place);
         self.servers[place].end_process(&self.network, &mut self.draws);
         self.lose_clients(place);
-        self.at(Duration::from_millis(500), Event::Start { server: place });
+        let after = self.restart_after();
+        self.at(after, Event::Start { server: place });
+    }
+
+    fn restart_after(&mut self) -> Duration {
+        let most = if self.now < self.calm_from { PASSING_MAX / 2 } else { Duration::ZERO };
+        RESTART_AFTER + self.draw_up_to(most)
+    }
+
+    fn note_plans(&mut self, place: usize) {
+        if let Some(process) = &self.servers[place].process {
+            self.tally.note(process.member.plans());
+        }
     }
 
     /// A fault happens, and the next one later.
     fn fail(&mut self) {
         if self.now >= self.calm_from {
-            return self.heal();
+            return self.calm_down();
         }
-        let after = Duration::from_millis(200) + self.draw_up_to(Duration::from_secs(8));
-        self.at(after, Event::Fault);
+        let after = self.faults.pause(&mut self.draws);
+        self.at(after.min(self.calm_from - self.now), Event::Fault);
+        let kind = self.faults.next(&mut self.draws);
         let place = self.draws.choose(self.servers.len());
-        match self.draws.choose(6) {
-            0 if self.servers[place].process.is_some() => {
-                self.tally.power_cuts += 1;
-                self.tell(|| format!("FAULT: s{} loses its power", place + 1));
-                self.servers[place].lose_power(&self.network, &mut self.draws);
-                self.lose_clients(place);
-                let after = Duration::from_millis(100) + self.draw_up_to(Duration::from_secs(10));
-                self.at(after, Event::Start { server: place });
-            }
-            1 if self.servers[place].process.is_some() => {
+        if kind != Kind::Healing {
+            self.tell(|| format!("FAULT: s{}: {kind:?}", place + 1));
+        }
+        match kind {
+            Kind::PowerCut => self.cut_power(place),
+            Kind::End if self.servers[place].process.is_some() => {
                 self.tally.ends += 1;
-                self.tell(|| format!("FAULT: the process of s{} is killed", place + 1));
                 self.end_process(place);
             }
-            2 | 3 => self.partition(place),
-            4 => {
+            Kind::End => {}
+            Kind::Partition => self.partition(place),
+            Kind::Reset => {
                 let other = self.draws.choose(self.servers.len());
                 self.tally.resets += 1;
-                self.tell(|| format!("FAULT: what connects s{} and s{} is reset", place + 1, other + 1));
                 self.network.reset(self.servers[place].host, self.servers[other].host);
                 self.wake_hosts();
             }
-            _ => self.heal(),
+            Kind::Dials => self.refuse_dials(place),
+            Kind::Latency => self.delay(place),
+            Kind::SlowDisk => {
+                self.tally.slow_disks += 1;
+                self.conditions[place].slow_down(&mut self.draws);
+                self.mend_later(place);
+            }
+            Kind::FullDisk => {
+                self.tally.full_disks += 1;
+                self.conditions[place].fill(&self.servers[place].disk);
+                self.mend_later(place);
+            }
+            Kind::DiskError => {
+                self.tally.disk_errors += 1;
+                let fault = self.conditions[place].break_disk(&self.servers[place].disk, &mut self.draws);
+                self.tell(|| format!("{:?} fails after {} others", fault.operation, fault.skipped));
+            }
+            Kind::Pause => {
+                self.tally.pauses += 1;
+                let most = self.sync_limit() * 2;
+                let until = self.now + self.draw_up_to(most);
+                self.conditions[place].paused_until = until;
+            }
+            Kind::Jump => {
+                self.tally.jumps += 1;
+                self.conditions[place].jump(&mut self.draws);
+            }
+            Kind::Healing => self.heal(),
         }
+    }
+
+    fn cut_power(&mut self, place: usize) {
+        if self.servers[place].process.is_none() {
+            return;
+        }
+        self.tally.power_cuts += 1;
+        if self.draws.choose(2) == 0 {
+            self.conditions[place].is_silent = true;
+            self.set_routes_from(place, |route| route.is_cut = true);
+        }
+        self.note_plans(place);
+        self.servers[place].lose_power(&self.network, &mut self.draws);
+        self.lose_clients(place);
+        let after = self.restart_after();
+        self.at(after, Event::Start { server: place });
+    }
+
+    fn set_routes_from(&self, place: usize, mut change: impl FnMut(&mut Route)) {
+        let host = self.servers[place].host;
+        for other in self.servers.iter().map(|server| server.host).filter(|other| *other != host) {
+            self.network.set_route(host, other, &mut change);
+        }
+    }
+
+    fn refuse_dials(&mut self, place: usize) {
+        self.tally.dials += 1;
+        let other = self.draws.choose(self.servers.len());
+        let dials = [Dials::Refused, Dials::Hang][self.draws.choose(2)];
+        self.network.set_route(self.servers[place].host, self.servers[other].host, |route| route.dials = dials);
+    }
+
+    fn delay(&mut self, place: usize) {
+        self.tally.latencies += 1;
+        let other = self.draws.choose(self.servers.len());
+        let latency_max = Duration::from_millis(1 << self.draws.choose(10));
+        let piece_max = 1 << self.draws.choose(12);
+        self.network.set_route(self.servers[place].host, self.servers[other].host, |route| {
+            (route.latency_max, route.piece_max) = (latency_max, piece_max);
+        });
+    }
+
+    fn mend_later(&mut self, place: usize) {
+        let after = self.draw_up_to(PASSING_MAX);
+        self.at(after, Event::Mend { server: place });
+    }
+
+    fn mend(&mut self, place: usize) {
+        self.tell(|| format!("the disk of s{} is in order", place + 1));
+        self.conditions[place].heal(&self.servers[place].disk);
+    }
+
+    fn sync_limit(&self) -> Duration {
+        Duration::from_millis(self.setting.tick.0 * u64::from(self.setting.sync_limit))
+    }
+
+    /// The faults are over: whatever is down is started, and a quorum is to serve soon.
+    fn calm_down(&mut self) {
+        self.heal();
+        for place in 0..self.servers.len() {
+            self.mend(place);
+            self.conditions[place].disk_may_fail &= self.servers[place].process.is_some();
+            self.at(RESTART_AFTER, Event::Start { server: place });
+            self.wake(place, Duration::ZERO);
+        }
+        self.at(self.sync_limit() + RECOVERY_MAX, Event::Expect { serving: self.mix.voters / 2 + 1 });
+        self.at(ALL_SERVE_AFTER, Event::Expect { serving: self.servers.len() });
+    }
+
+    /// Notes when a quorum serves for the first time after the end of the faults.
+    fn note_recovery(&mut self) {
+        if self.mix.faults
+            && self.now >= self.calm_from
+            && self.tally.recovery_ms == 0
+            && self.serving() > self.mix.voters / 2
+        {
+            self.tally.recovery_ms = (self.now - self.calm_from).as_millis() as u64 + 1;
+        }
+    }
+
+    fn expect(&mut self, serving: usize) {
+        assert!(
+            self.serving() >= serving,
+            "seed {}: {serving} servers do not serve {:?} after the end of the faults\n{}",
+            self.seed,
+            self.now - self.calm_from,
+            self.description()
+        );
     }
 
     /// What goes from a server to some others, or comes from them, or both, is held.
@@ -441,7 +686,7 @@ impl World {
         let hosts: Vec<HostId> = self.servers.iter().map(|server| server.host).collect();
         for &one in &hosts {
             for &other in hosts.iter().filter(|other| **other != one) {
-                self.network.set_route(one, other, |route| route.is_cut = false);
+                self.network.set_route(one, other, |route| *route = self.route.clone());
             }
         }
         self.tell(|| "every way between servers is open".to_owned());
@@ -454,10 +699,16 @@ impl World {
         digest.value()
     }
 
-    /// After the end: the disks.
+    /// The end: the power of some machines goes, the processes of others end, and what is on the disks is looked at.
     pub fn judge(&mut self) {
-        for server in &self.servers {
-            self.ghost.see_disk_at_end(server, &self.setting);
+        for place in 0..self.servers.len() {
+            self.note_plans(place);
+            let server = &mut self.servers[place];
+            match self.draws.choose(2) {
+                0 => server.lose_power(&self.network, &mut self.draws),
+                _ => server.end_process(&self.network, &mut self.draws),
+            }
+            self.ghost.see_disk_at_end(&self.servers[place], &self.setting);
         }
     }
 

@@ -3,7 +3,10 @@
 #![allow(clippy::print_stdout)]
 
 use paddock_sim::trial;
-use paddock_sim::world::Mix;
+use paddock_sim::world::{Mix, Tally};
+
+/// So many worlds are lived through in a test run.
+const SEEDS: u64 = 10;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
@@ -28,12 +31,19 @@ fn an_ensemble_of_three_serves() {
 
 #[test]
 fn ensembles_survive_faults() {
-    let (from, seeds) = (number("PADDOCK_SIM_FROM", 1), number("PADDOCK_SIM_SEEDS", 10));
+    let (from, seeds) = (number("PADDOCK_SIM_FROM", 1), number("PADDOCK_SIM_SEEDS", SEEDS));
+    let mut all = Tally::default();
     for seed in from..from + seeds {
         let verdict = trial::run(seed, trial::mix(seed), tells());
         println!("{verdict}");
         must_succeed(&verdict);
+        all.add(&verdict.tally);
     }
+    let Tally { diffs, truncs, snaps, .. } = all;
+    assert!(
+        seeds < SEEDS || diffs.min(truncs).min(snaps) > 0,
+        "each way to bring a learner up to date is taken: {all}"
+    );
 }
 
 #[test]
