@@ -8,9 +8,13 @@ use std::time::Duration;
 use super::world::{Mix, Tally, World};
 
 /// How long faults happen.
-const FAULTS: Duration = Duration::from_secs(120);
-/// How long an ensemble then has until all of its servers serve.
+const FAULTS: Duration = Duration::from_secs(60);
+/// How long the last of them may go on: until ways are open again, and until a server that is down starts.
+const LAST_FAULTS: Duration = Duration::from_secs(11);
+/// How long an ensemble then has until all of its servers serve. A world ends with that.
 const CALM: Duration = Duration::from_secs(60);
+/// How often it is seen whether they do.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What became of a world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,7 +45,11 @@ pub fn run(seed: u64, mix: Mix, tells: bool) -> Verdict {
     let mut world = None;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let world = world.insert(World::new(seed, mix.clone(), FAULTS, tells));
-        world.run_until(FAULTS + CALM);
+        world.run_until(FAULTS + LAST_FAULTS);
+        let end = world.now() + CALM;
+        while world.serving() < world.servers.len() && world.now() < end {
+            world.run_until(world.now() + LOOK_EVERY);
+        }
         check_end(world);
     }));
     let failure = outcome.err().map(|panic| PANIC.take().unwrap_or_else(|| message(&*panic)));

@@ -13,6 +13,9 @@ use paddock_sim::trial;
 
 use self::search::{Extent, Search};
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Ensembles of real replicas in virtual time.
 #[derive(Parser)]
 #[command(name = "cargo xtask sim")]
