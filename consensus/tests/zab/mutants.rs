@@ -9,13 +9,15 @@ use crate::schedule::Schedule;
 use crate::{failing_scripts, no_transaction_carries_into_the_next_epoch, roots, search};
 
 /// Number, what is put back, and where it comes from.
-const MUTANTS: [(u32, &str, &str); 14] = [
+const MUTANTS: [(u32, &str, &str); 16] = [
     (1, "ACK(NEWLEADER) before the history is settled", "B01"),
     (2, "ACK(NEWLEADER) when the history is appended, not durable", "B02"),
     (3, "currentEpoch before the history", "B03"),
     (4, "ACK(z) before ACK(NEWLEADER); the leader takes any first ACK", "B04"),
     (5, "a COMMIT between the ACK of NEWLEADER and UPTODATE is forgotten", "B05"),
+    (10, "NEWLEADER is queued before the end of the history", "B10"),
     (13, "announces what is applied instead of the log's end", "B14"),
+    (14, "a position is announced while groups are under way", "B15"),
     (16, "acceptedEpoch written after ACKEPOCH", "B17"),
     (17, "membership by range", "B18"),
     (24, "votes compared by sid before the epoch", "B33"),
