@@ -88,12 +88,17 @@ impl Reactor {
     }
 
     pub fn serves(&self) -> bool {
-        self.period.serve == Serve::Yes
+        self.serving() == Serve::Yes
+    }
+
+    /// How clients are served.
+    pub fn serving(&self) -> Serve {
+        self.period.serve
     }
 
     /// A client connects. `None`: nobody is served here. Its connection's slot.
     pub fn accept(&mut self, client: ClientId) -> Option<u32> {
-        if self.period.serve != Serve::Yes {
+        if self.serving() == Serve::No {
             return None;
         }
         self.next_slot += 1;

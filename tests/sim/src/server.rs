@@ -43,6 +43,10 @@ pub struct Setting {
     /// How many of the newest transactions are in memory for learners.
     pub window_transactions: usize,
     pub features: Features,
+    /// Whether a server without data is one that never had any.
+    pub autocreate: bool,
+    /// Whether a server that finds no leader serves who only reads.
+    pub read_only_mode: bool,
 }
 
 pub struct Server {
@@ -120,7 +124,7 @@ impl Server {
             log: self.log_config(setting),
             data_dir: Arc::new(data_dir),
             rules: Rules::default(),
-            autocreate: true,
+            autocreate: setting.autocreate,
             length_max: 2 << 20,
             window_transactions: setting.window_transactions,
             connection_timeout: Ms(5_000),
@@ -190,7 +194,7 @@ fn settings(setting: &Setting, draws: &mut Seeded) -> Settings {
         leader_serves: true,
         force_snapshot: false,
         observer_election_delay_max: Ms(200),
-        read_only_mode: false,
+        read_only_mode: setting.read_only_mode,
         features: setting.features,
         seed: draws.draw(),
     }

@@ -194,6 +194,8 @@ impl World {
             segment_bytes: 16 << (10 + draws.choose(3)),
             window_transactions: 1 + draws.choose(300),
             features: Features(0),
+            autocreate: true,
+            read_only_mode: false,
         };
         let servers = (0..count).map(|place| {
             let host = network.add(&format!("s{}", place + 1), PORTS);

@@ -1,0 +1,309 @@
+//! What a member does in its part, in small worlds: servers by hand, that have a turn only when something has come or is due.
+
+use std::time::Duration;
+
+use paddock::node::peers::simulated::{Network, Ports};
+use paddock_consensus::ServerId;
+use paddock_consensus::config::{Config, Configs};
+use paddock_consensus::output::Part;
+use paddock_consensus::settings::{Features, Ms};
+use paddock_engine::error::Code;
+use paddock_engine::io::simulated::Seeded;
+use paddock_engine::jute::Write;
+use paddock_engine::progress::Progress;
+use paddock_engine::request::opcode;
+use paddock_net::serving::Serve;
+use paddock_sim::clock::Clock;
+use paddock_sim::reactor::{Asked, Told};
+use paddock_sim::server::{Server, Setting};
+
+const STEP: Duration = Duration::from_millis(1);
+/// Longer than any server waits for an event that does come.
+const NEVER: Duration = Duration::from_secs(3600);
+/// Until an ensemble that can serve does.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Some round trips and syncs of disks, and far less than what passes between two PINGs.
+const SOON: Duration = Duration::from_millis(100);
+/// What passes between two turns of a slow server, ms.
+const SLOW_MS: u128 = 20;
+/// How many steps of what has threads elsewhere are taken in a turn.
+const WORK_STEPS: usize = 64;
+
+struct Ensemble {
+    clock: Clock,
+    now: Duration,
+    draws: Seeded,
+    network: Network,
+    setting: Setting,
+    servers: Vec<Server>,
+    /// When each server has a turn although nothing has come.
+    due: Vec<Duration>,
+    /// A server that has a turn only now and then, so that much comes at once.
+    slow: Option<usize>,
+}
+
+impl Ensemble {
+    /// Three voters, whose settings are changed before they start.
+    fn new(seed: u64, change: impl FnOnce(&mut Setting)) -> Ensemble {
+        let ports = Ports { election: 3888, quorum: 2888 };
+        let network = Network::new(Box::new(Seeded::new(seed)));
+        let lines: String = (1..=3).map(|id| format!("server.{id}=s{id}:2888:3888:participant\n")).collect();
+        let configs = Configs::settled(Config::parse(&format!("{lines}version=0")).unwrap().into());
+        let mut setting = Setting {
+            configs,
+            tick: Ms(2000),
+            init_limit: 10,
+            sync_limit: 5,
+            window_transactions: 500,
+            snap_count: 1000,
+            segment_bytes: 64 << 10,
+            features: Features(0),
+            autocreate: true,
+            read_only_mode: false,
+        };
+        change(&mut setting);
+        let servers =
+            (1..=3).map(|id| Server::new(ServerId(id), network.add(&format!("s{id}"), ports), seed + id as u64));
+        let servers: Vec<Server> = servers.collect();
+        let due = vec![Duration::ZERO; servers.len()];
+        let (clock, draws) = (Clock::default(), Seeded::new(seed));
+        let mut ensemble = Ensemble { clock, now: Duration::ZERO, draws, network, setting, servers, due, slow: None };
+        (0..3).for_each(|place| ensemble.start(place));
+        ensemble.wait("all serve", |ensemble| (0..3).all(|place| ensemble.serving(place) == Serve::Yes));
+        ensemble
+    }
+
+    fn start(&mut self, place: usize) {
+        let at = self.clock.moment(self.now);
+        let Ensemble { servers, setting, network, draws, .. } = self;
+        servers[place].start(setting, network, draws, self.now, at).map_err(|error| error.to_string()).unwrap();
+        self.due[place] = self.now;
+    }
+
+    /// The process ends, and all that was on the disk is gone.
+    fn lose(&mut self, place: usize) {
+        let Ensemble { servers, network, draws, .. } = self;
+        let server = &mut servers[place];
+        server.end_process(network, draws);
+        server.disk = Server::new(server.id, server.host, 99).disk;
+    }
+
+    fn step(&mut self) {
+        self.now += STEP;
+        self.network.advance(self.now);
+        for place in 0..self.servers.len() {
+            let disk = self.servers[place].disk.clone();
+            let mut has_come = self.network.has_event(self.servers[place].host);
+            while disk.under_way() > 0 {
+                disk.complete(0);
+                has_come = true;
+            }
+            let is_held_up = self.slow == Some(place) && !self.now.as_millis().is_multiple_of(SLOW_MS);
+            if !is_held_up && (has_come || self.due[place] <= self.now) {
+                self.turn(place);
+            }
+        }
+    }
+
+    fn turn(&mut self, place: usize) {
+        let at = self.clock.moment(self.now);
+        let Some(process) = &mut self.servers[place].process else { return };
+        process.reactor.submit(false, at.now);
+        process.member.turn(at).map_err(|error| error.to_string()).unwrap();
+        let works = (0..WORK_STEPS).all(|_| process.member.work(at.now) == Progress::More);
+        process.reactor.take_releases();
+        let sleep = if works { Duration::ZERO } else { process.member.timeout().unwrap_or(NEVER) };
+        self.due[place] = self.now + sleep;
+    }
+
+    fn wait(&mut self, what: &str, is_so: impl Fn(&Ensemble) -> bool) {
+        let until = self.now + PATIENCE;
+        while !is_so(self) {
+            assert!(self.now < until, "{what} within {PATIENCE:?}");
+            self.step();
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.now < until {
+            self.step();
+        }
+    }
+
+    fn serving(&self, place: usize) -> Serve {
+        self.servers[place].process.as_ref().map_or(Serve::No, |process| process.reactor.serving())
+    }
+
+    fn part(&self, place: usize) -> Part {
+        self.servers[place].process.as_ref().expect("it runs").member.part()
+    }
+
+    fn leader(&self) -> usize {
+        (0..3).find(|place| matches!(self.part(*place), Part::Leading { .. })).expect("there is one")
+    }
+
+    fn follower(&self) -> usize {
+        (0..3).find(|place| matches!(self.part(*place), Part::Following { .. })).expect("there are two")
+    }
+
+    fn zxid(&self, place: usize) -> i64 {
+        self.servers[place].process.as_ref().expect("it runs").reactor.zxid()
+    }
+
+    /// A client's connection.
+    fn connect(&mut self, place: usize) -> u32 {
+        let process = self.servers[place].process.as_mut().expect("it runs");
+        let slot = process.reactor.accept(0).expect("clients are taken");
+        let (told, _) = self.ask(place, slot, &Asked::Connect { timeout: 10_000 });
+        assert!(matches!(told, Told::Connected { .. }), "{told:?}");
+        slot
+    }
+
+    /// What a client is told, and how long that takes.
+    fn ask(&mut self, place: usize, slot: u32, asked: &Asked) -> (Told, Duration) {
+        let (at, began) = (self.clock.moment(self.now), self.now);
+        self.servers[place].process.as_mut().expect("it runs").reactor.take(slot, asked, at.now);
+        self.due[place] = self.now;
+        while self.now < began + PATIENCE {
+            self.step();
+            let told = self.servers[place].process.as_mut().expect("it runs").reactor.take_told();
+            if let Some((_, told)) = told.into_iter().next() {
+                return (told, self.now - began);
+            }
+        }
+        panic!("{asked:?} is answered within {PATIENCE:?}");
+    }
+
+    /// What goes between this server and the others is held, or not any more.
+    fn cut_off(&mut self, place: usize, is_cut: bool) {
+        for other in (0..3).filter(|other| *other != place) {
+            let (one, other) = (self.servers[place].host, self.servers[other].host);
+            self.network.set_route(one, other, |route| route.is_cut = is_cut);
+            self.network.set_route(other, one, |route| route.is_cut = is_cut);
+        }
+    }
+}
+
+fn create(xid: i32, path: &str) -> Asked {
+    let mut body = Vec::new();
+    body.put_string(path);
+    body.put_buffer(Some(b"new"));
+    paddock_engine::acl::write(&None, &mut body);
+    body.put_i32(0);
+    Asked::Write { xid, opcode: opcode::CREATE, body }
+}
+
+fn sync(xid: i32) -> Asked {
+    let mut body = Vec::new();
+    body.put_string("/");
+    Asked::Sync { xid, body }
+}
+
+/// What follows of the last event of a turn is not left to the next event.
+#[test]
+fn writes_and_syncs_are_answered_as_soon_as_they_can_be() {
+    for seed in 1..=3 {
+        let mut ensemble = Ensemble::new(seed, |_| {});
+        let follower = ensemble.follower();
+        let leader = ensemble.leader();
+        for place in [follower, leader] {
+            let slot = ensemble.connect(place);
+            for xid in 1..=10 {
+                for asked in [create(xid, &format!("/{place}-{xid}")), sync(xid)] {
+                    let (told, took) = ensemble.ask(place, slot, &asked);
+                    assert!(matches!(told, Told::Reply { code: 0, .. }), "{told:?}");
+                    assert!(took < SOON, "seed {seed}: {asked:?} took {took:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_that_has_lost_its_disk_is_brought_a_copy_and_does_not_vote_before() {
+    let mut ensemble = Ensemble::new(4, |setting| setting.autocreate = true);
+    ensemble.setting.autocreate = false;
+    let follower = ensemble.follower();
+    let other = (0..3).find(|place| *place != follower).unwrap();
+    let slot = ensemble.connect(other);
+    ensemble.ask(other, slot, &create(1, "/a"));
+    let zxid = ensemble.zxid(other);
+    ensemble.lose(follower);
+    ensemble.start(follower);
+    ensemble.wait("it serves", |ensemble| ensemble.serving(follower) == Serve::Yes);
+    assert!(ensemble.zxid(follower) >= zxid);
+    // It has a history again, and starts with that.
+    let Ensemble { servers, network, draws, .. } = &mut ensemble;
+    servers[follower].end_process(network, draws);
+    ensemble.start(follower);
+    ensemble.wait("it serves again", |ensemble| ensemble.serving(follower) == Serve::Yes);
+    // Of two that have lost theirs nobody is elected with the third: nobody knows what they had acknowledged.
+    let rest: Vec<usize> = (0..3).filter(|place| *place != follower).collect();
+    rest.iter().for_each(|place| ensemble.lose(*place));
+    let Ensemble { servers, network, draws, .. } = &mut ensemble;
+    servers[follower].end_process(network, draws);
+    (0..3).for_each(|place| ensemble.start(place));
+    ensemble.pass(PATIENCE / 2);
+    assert!((0..3).all(|place| ensemble.serving(place) == Serve::No));
+}
+
+#[test]
+fn a_server_that_is_cut_off_serves_who_only_reads_until_it_is_back() {
+    let mut ensemble = Ensemble::new(5, |setting| setting.read_only_mode = true);
+    let follower = ensemble.follower();
+    let slot = ensemble.connect(follower);
+    ensemble.ask(follower, slot, &create(1, "/a"));
+    let zxid = ensemble.zxid(follower);
+    ensemble.cut_off(follower, true);
+    ensemble.wait("it serves readers", |ensemble| ensemble.serving(follower) == Serve::ReadOnly);
+    ensemble.servers[follower].process.as_mut().unwrap().reactor.take_told();
+    let slot = ensemble.connect(follower);
+    let (told, took) = ensemble.ask(follower, slot, &create(2, "/b"));
+    let refused = Code::NotReadOnly.number();
+    assert!(matches!(told, Told::Reply { code, .. } if code == refused), "{told:?}");
+    assert!(took < SOON);
+    assert_eq!(ensemble.zxid(follower), zxid, "nothing is written");
+    ensemble.cut_off(follower, false);
+    ensemble.wait("it serves everybody", |ensemble| ensemble.serving(follower) == Serve::Yes);
+    let told = ensemble.servers[follower].process.as_mut().unwrap().reactor.take_told();
+    assert!(matches!(told[..], [(_, Told::Ended)]), "the reader's session ends with the period: {told:?}");
+}
+
+/// What follows TRUNC on the link comes at once, and is taken when the history has been cut.
+#[test]
+fn a_leader_that_comes_back_with_what_nobody_has_stays_with_the_link_that_tells_it_to_cut() {
+    let mut ensemble = Ensemble::new(6, |setting| setting.features = Features::EXACT_TRUNC);
+    let leader = ensemble.leader();
+    let slot = ensemble.connect(leader);
+    ensemble.ask(leader, slot, &create(1, "/a"));
+    ensemble.cut_off(leader, true);
+    let at = ensemble.clock.moment(ensemble.now);
+    let process = ensemble.servers[leader].process.as_mut().expect("it runs");
+    process.reactor.take(slot, &create(2, "/lost"), at.now);
+    ensemble.due[leader] = ensemble.now;
+    let follower = (0..3).find(|place| *place != leader).expect("there are three");
+    let leads = |ensemble: &Ensemble, place: usize| matches!(ensemble.part(place), Part::Leading { .. });
+    ensemble.wait("another leads", |ensemble| (0..3).any(|place| place != leader && leads(ensemble, place)));
+    ensemble.wait("it serves", |ensemble| ensemble.serving(follower) == Serve::Yes);
+    let slot = ensemble.connect(follower);
+    for xid in 1..=5 {
+        ensemble.ask(follower, slot, &create(xid, &format!("/b{xid}")));
+    }
+    ensemble.wait("it looks", |ensemble| ensemble.serving(leader) == Serve::No);
+    (ensemble.slow, ensemble.due[leader]) = (Some(leader), ensemble.now);
+    ensemble.cut_off(leader, false);
+    let until = ensemble.now + PATIENCE;
+    let mut states: Vec<&str> = Vec::new();
+    while ensemble.serving(leader) != Serve::Yes {
+        assert!(ensemble.now < until, "it serves within {PATIENCE:?}: {states:?}");
+        ensemble.step();
+        let awaits = ensemble.servers[leader].process.as_ref().expect("it runs").member.state().awaits;
+        if states.last() != Some(&awaits) {
+            states.push(awaits);
+        }
+    }
+    let count = |wanted: &str| states.iter().filter(|state| **state == wanted).count();
+    assert_eq!((count("Connecting"), count("AwaitingState")), (1, 0), "{states:?}");
+    assert!(ensemble.zxid(leader) >= ensemble.zxid(follower));
+}
