@@ -74,7 +74,7 @@ impl Faults {
     pub fn draw(draws: &mut Seeded) -> Faults {
         let mut kinds: Vec<Kind> = KINDS.into_iter().filter(|_| draws.choose(2) == 0).collect();
         kinds.push(KINDS[draws.choose(KINDS.len())]);
-        let every = Duration::from_millis(500 << draws.choose(5));
+        let every = Duration::from_millis(250 << draws.choose(6));
         Faults { kinds, every, drift: draws.choose(2) == 0 }
     }
 

@@ -629,8 +629,13 @@ impl World {
         Duration::from_millis(self.setting.tick.0 * u64::from(self.setting.sync_limit))
     }
 
-    /// The faults are over: whatever is down is started, and a quorum is to serve soon.
+    /// The faults are over, in some worlds with the power of all machines: whatever is down is started, and a quorum is to serve
+    /// soon.
     fn calm_down(&mut self) {
+        if self.draws.choose(3) == 0 {
+            self.tell(|| "FAULT: the power of all is cut".to_owned());
+            (0..self.servers.len()).for_each(|place| self.cut_power(place));
+        }
         self.heal();
         for place in 0..self.servers.len() {
             self.mend(place);
