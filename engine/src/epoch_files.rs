@@ -120,6 +120,19 @@ impl EpochFiles {
         }
     }
 
+    /// Writes anew what they say. It may not be durable: the process before this one may have ended in the middle of a write, or
+    /// because the sync of the directory failed, and a power cut would take back what this one tells others.
+    ///
+    /// # Errors
+    /// [`Io`](EpochError::Io).
+    pub fn make_durable(&self) -> Result<(), EpochError> {
+        // In this order the current epoch is at no time above the accepted one.
+        for (name, epoch) in [(ACCEPTED, self.accepted), (CURRENT, self.current)] {
+            epoch.map_or(Ok(()), |epoch| self.write(name, epoch))?;
+        }
+        Ok(())
+    }
+
     /// Promises to follow an epoch, durably. After an error it is not known whether that was promised.
     ///
     /// # Panics
@@ -229,6 +242,24 @@ mod tests {
         files.remove(&data().join("currentEpoch")).unwrap();
         files.create_dir(&data().join("currentEpoch")).unwrap();
         assert!(matches!(read(&machine), Err(EpochError::Io { .. })));
+    }
+
+    #[test]
+    fn what_a_failed_sync_left_is_durable_before_it_is_told() {
+        for seed in 0..SEEDS {
+            let machine = machine();
+            Files::Simulated(machine.clone()).sync_dir(Path::new("/")).unwrap();
+            promise(&machine, 3, 3);
+            let fails = Effect::Fails(libc::EIO);
+            machine.add_fault(Fault { operation: Operation::SyncDirectory, skipped: 0, times: 1, effect: fails });
+            read(&machine).unwrap().write_accepted(Epoch(4)).unwrap_err();
+            let machine = machine.end_process(&mut Seeded::new(seed));
+            let found = read(&machine).unwrap();
+            found.make_durable().unwrap();
+            let told = found.accepted();
+            let machine = machine.crash(&mut Seeded::new(seed));
+            assert_eq!(read(&machine).unwrap().accepted(), told, "{seed}");
+        }
     }
 
     #[test]

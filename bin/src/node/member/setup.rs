@@ -107,6 +107,7 @@ impl MemberSetup {
         let last = database.last_zxid();
         let epochs = EpochFiles::read(&self.log.files, &self.log.data_dir).map_err(SetupError::Epochs)?;
         epochs.check(last).map_err(SetupError::Epochs)?;
+        epochs.make_durable().map_err(SetupError::Epochs)?;
         let known = Epochs::new(epochs.accepted(), epochs.current(), last).map_err(SetupError::Disagree)?;
         let configs = self.configs.clone();
         let start = Start(self.at.now);
