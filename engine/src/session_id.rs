@@ -5,6 +5,9 @@ const SERVER_AT: u32 = 56;
 const CLOCK_AT: u32 = 16;
 /// What of the clock, in milliseconds, there is room for.
 const CLOCK: i64 = 0xff_ffff_ffff;
+/// Ids that are left out where the clock has gone back: those of an hour. Sessions that are over may have had the next ones,
+/// and whoever was in one of them must not come back to another's.
+const LEFT_OUT: i64 = 3_600_000 << CLOCK_AT;
 
 /// The ids that one server gives to new sessions.
 #[derive(Debug)]
@@ -13,14 +16,19 @@ pub struct SessionIds {
 }
 
 impl SessionIds {
-    /// After a start at this time of the wall clock. Where the clock has gone back, the ids go on after those of the
-    /// `living` sessions.
+    /// After a start at this time of the wall clock. Where the clock has gone back, the ids go on well after those of
+    /// the `living` sessions.
     pub fn new(server_id: i64, wall_ms: i64, living: impl Iterator<Item = i64>) -> SessionIds {
         let start = (server_id << SERVER_AT) | ((wall_ms & CLOCK) << CLOCK_AT);
         // That value marks containers.
         let start = if start == i64::MIN { start + 1 } else { start };
         let newest = living.filter(|session| session >> SERVER_AT == start >> SERVER_AT).max();
-        SessionIds { next: newest.map_or(start, |newest| start.max(newest.wrapping_add(1))) }
+        let after = |newest: i64| {
+            let after = newest.wrapping_add(LEFT_OUT);
+            // At the end of the clock's bits there is less room.
+            if SessionIds::are_of(server_id, after) { after } else { newest.wrapping_add(1) }
+        };
+        SessionIds { next: newest.filter(|newest| *newest >= start).map_or(start, after) }
     }
 
     /// Whether the server of this number gave the session its id.
@@ -41,7 +49,7 @@ impl SessionIds {
 
 #[cfg(test)]
 mod tests {
-    use super::SessionIds;
+    use super::{LEFT_OUT, SessionIds};
 
     fn first_among(server_id: i64, wall_ms: i64, living: &[i64]) -> i64 {
         SessionIds::new(server_id, wall_ms, living.iter().copied()).next(|_| false)
@@ -67,10 +75,12 @@ mod tests {
     #[test]
     fn ids_go_on_where_the_clock_has_gone_back() {
         let before = first(1, 5000) + 3;
-        assert_eq!(first_among(1, 4000, &[before, first(2, 9000)]), before + 1);
+        assert_eq!(first_among(1, 4000, &[before, first(2, 9000)]), before + LEFT_OUT);
         assert_eq!(first_among(1, 6000, &[before]), first(1, 6000));
+        let last = first(2, 0) - 2;
+        assert_eq!(first_among(1, 4000, &[last]), last + 1);
         let negative = first(200, 5000);
-        assert_eq!(first_among(200, 4000, &[negative]), negative + 1);
+        assert_eq!(first_among(200, 4000, &[negative]), negative + LEFT_OUT);
     }
 
     #[test]

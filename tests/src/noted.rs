@@ -5,7 +5,7 @@ use crate::client::{Client, ClientError, Frame};
 use crate::records::{Stat, event, flags, op};
 use crate::reply::{self, Body, Reply};
 use crate::request::Request;
-use paddock_history::{self as history, Data, EventType, Mode, Operation, WatchEvent, What};
+use paddock_history::{self as history, Data, EventType, Mode, Operation, Rewatch, WatchEvent, What};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -178,7 +178,7 @@ impl Noted {
 }
 
 /// A request in the judge's words, if it has some.
-fn operation(request: &Request) -> Option<Operation> {
+pub fn operation(request: &Request) -> Option<Operation> {
     Some(match request {
         Request::Create { path, data, flags, .. } => {
             let is = |flag: i32| *flags == flag || *flags == flags::EPHEMERAL_SEQUENTIAL;
@@ -207,6 +207,16 @@ fn operation(request: &Request) -> Option<Operation> {
         Request::PathNumber { opcode: op::ADD_WATCH, path, number } => {
             Operation::AddWatch { path: path.clone()?, is_recursive: *number == 1 }
         }
+        Request::SetWatches2 { relative_zxid, data, exist, child, persistent, recursive } => {
+            Operation::SetWatches(Box::new(Rewatch {
+                zxid: *relative_zxid,
+                data: data.clone(),
+                exist: exist.clone(),
+                child: child.clone(),
+                persistent: persistent.clone(),
+                recursive: recursive.clone(),
+            }))
+        }
         Request::Path { opcode: op::SYNC, path } => Operation::Sync { path: path.clone()? },
         Request::Multi { opcode: op::MULTI, members } => {
             Operation::Multi(members.iter().map(operation).collect::<Option<Vec<Operation>>>()?)
@@ -217,7 +227,8 @@ fn operation(request: &Request) -> Option<Operation> {
     })
 }
 
-fn body(body: &Body) -> history::Body {
+/// What follows the header of a reply, in the judge's words.
+pub fn body(body: &Body) -> history::Body {
     match body {
         Body::Path(Some(path)) => history::Body::Path(path.clone()),
         Body::PathStat(Some(path), of) => history::Body::PathStat(path.clone(), stat(of)),

@@ -93,6 +93,11 @@ impl Ghost {
         self.told
     }
 
+    /// The newest epoch that had a leader.
+    pub fn newest_epoch(&self) -> Epoch {
+        self.leaders.last_key_value().map_or(Epoch(0), |(epoch, _)| *epoch)
+    }
+
     /// How many epochs had a leader.
     pub fn epochs(&self) -> usize {
         self.leaders.len()
@@ -105,10 +110,7 @@ impl Ghost {
 
 /// How a world is told of again.
 pub fn again(seed: u64) -> String {
-    format!(
-        "again: PADDOCK_SIM_STORY=1 PADDOCK_SIM_FROM={seed} PADDOCK_SIM_SEEDS=1 cargo test -p paddock-sim --test seeds \
-         ensembles -- --nocapture"
-    )
+    format!("replay it: cargo xtask sim --seed {seed}")
 }
 
 /// What servers do.
@@ -139,7 +141,7 @@ impl Ghost {
         if (accepted, current) != (shadow.accepted, shadow.current) {
             self.see_epochs(place, server, setting);
         }
-        let is_looking = state.decision.is_none() && state.awaits != "Pausing";
+        let is_looking = state.decision.is_none() && !matches!(state.awaits, "Pausing" | "Halted");
         if is_looking != std::mem::replace(&mut self.shadows[place].was_looking, is_looking) && is_looking {
             self.see_announcement(place, server, setting);
         }
@@ -304,8 +306,8 @@ impl Ghost {
     }
 
     /// The world has ended: each server is started on what its disk would be after a power cut, and has the state that its
-    /// newest transaction led to everywhere.
-    pub fn see_disk_at_end(&mut self, server: &Server, setting: &Setting) {
+    /// newest transaction led to everywhere. Which transaction that is.
+    pub fn see_disk_at_end(&mut self, server: &Server, setting: &Setting) -> Zxid {
         self.looks.cold_starts += 1;
         let id = server.id.0;
         let config = server.log_config(setting);
@@ -322,6 +324,7 @@ impl Ghost {
         self.must(known.or(written).is_none_or(|known| known == digest), || {
             format!("after a cold start server {id} has another state after {zxid} than there was")
         });
+        zxid
     }
 }
 

@@ -9,7 +9,9 @@
 //! |---|---|
 //! | [`clock`] | virtual time |
 //! | [`reactor`] | what stands between the clients of a server and its replica |
-//! | [`client`] | what a client does, and what it knows of what became of it |
+//! | [`client`] | one client: its session, what it asks for, and all that it has seen |
+//! | [`recipe`] | what a client is there for |
+//! | [`transactions`] | the records of a log in the words of the judge of histories |
 //! | [`server`] | a machine: its disk, and the process on it, if one runs |
 //! | [`durable`] | what of a disk survives whatever happens |
 //! | [`shadow`] | what one server has, kept outside of it |
@@ -30,8 +32,10 @@ pub mod durable;
 pub mod faults;
 pub mod ghost;
 pub mod reactor;
+pub mod recipe;
 pub mod server;
 pub mod shadow;
 pub mod story;
+pub mod transactions;
 pub mod trial;
 pub mod world;

@@ -1,26 +1,55 @@
 //! What stands between the clients of a server and its replica, in the place of a thread with sockets.
+//!
+//! As the real one it answers reads from its own view, behind the writes that the same connection has asked for before, tells
+//! watchers of the events of a version before anything else of that version is seen, and hands writes to the replica.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use paddock_engine::acl::Id;
+use paddock_engine::acl::{Authority, Id};
+use paddock_engine::event::Event;
+use paddock_engine::jute;
+use paddock_engine::request::opcode;
 use paddock_engine::tree::Reader;
-use paddock_net::exchange::{AnswerKind, ConnectionId, Exchange, Heard, Release, Request, RequestKind, Submission};
+use paddock_net::exchange::{
+    AnswerKind, ConnectionId, Exchange, Heard, Release, Request, RequestKind, Submission, VersionRelease,
+};
+use paddock_net::read::{self, ReadCaller, ReadContext};
 use paddock_net::serving::{Period, Serve};
+use paddock_net::watch::Watches;
 
 /// Who a connection is for the world.
 pub type ClientId = usize;
 
+/// The longest frame that a client may send, bytes.
+const FRAME_MAX: usize = 1 << 20;
+/// The xid of a watch event.
+const XID_EVENT: i32 = -1;
+
 /// What a client asks for.
 #[derive(Clone, Debug)]
 pub enum Asked {
-    Connect { timeout: i32 },
-    Reattach { session: i64, timeout: i32 },
-    Write { xid: i32, opcode: i32, body: Vec<u8> },
-    Sync { xid: i32, body: Vec<u8> },
-    Close { xid: i32 },
+    Connect {
+        timeout: i32,
+    },
+    Reattach {
+        session: i64,
+        timeout: i32,
+    },
+    /// Whatever has an opcode and a body, a read or a write.
+    Request {
+        xid: i32,
+        opcode: i32,
+        body: Vec<u8>,
+    },
+    Close {
+        xid: i32,
+    },
     Ping,
+    /// Its end of the connection goes away.
+    Leave,
 }
 
 /// What a client is told.
@@ -37,8 +66,15 @@ pub enum Told {
         zxid: i64,
         body: Vec<u8>,
     },
+    /// A watch has fired: the kind of the event as on the wire.
+    Event {
+        zxid: i64,
+        kind: i32,
+        path: String,
+    },
     Closed {
         xid: i32,
+        zxid: i64,
     },
     /// The connection has ended.
     Ended,
@@ -50,17 +86,30 @@ pub struct Reactor {
     /// The newest transaction of the view.
     zxid: i64,
     period: Period,
+    authority: Authority,
+    watches: Watches,
     /// By slot.
     connections: BTreeMap<u32, Connection>,
     next_slot: u32,
     heard: Vec<i64>,
     submission: Submission,
-    told: Vec<(ClientId, Told)>,
+    /// For the client of a slot.
+    told: Vec<(u32, ClientId, Told)>,
 }
 
 struct Connection {
     client: ClientId,
     session: i64,
+    /// What was asked for and has no answer, in its order.
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+enum Waiting {
+    /// For the replica.
+    Replica(i32),
+    /// For what came before it.
+    Read { xid: i32, opcode: i32, body: Vec<u8> },
 }
 
 impl Reactor {
@@ -70,6 +119,8 @@ impl Reactor {
             reader,
             zxid,
             period: Period::default(),
+            authority: Authority::default(),
+            watches: Watches::default(),
             connections: BTreeMap::new(),
             next_slot: 0,
             heard: Vec::new(),
@@ -102,20 +153,26 @@ impl Reactor {
             return None;
         }
         self.next_slot += 1;
-        self.connections.insert(self.next_slot, Connection { client, session: 0 });
+        self.connections.insert(self.next_slot, Connection { client, session: 0, waiting: VecDeque::new() });
         Some(self.next_slot)
     }
 
-    /// The client's end of the connection is gone.
-    pub fn disconnect(&mut self, slot: u32, now: Instant) {
-        if let Some(connection) = self.connections.remove(&slot) {
+    /// The client's end of the connection is gone; it is told of nothing more.
+    fn disconnect(&mut self, slot: u32, now: Instant) {
+        self.told.retain(|(other, ..)| *other != slot);
+        if let Some(connection) = self.forget(slot) {
             self.request(slot, connection.session, RequestKind::Disconnected, now);
         }
     }
 
+    fn forget(&mut self, slot: u32) -> Option<Connection> {
+        self.watches.forget(slot);
+        self.connections.remove(&slot)
+    }
+
     /// What a client has sent. Nothing happens if the connection has ended.
     pub fn take(&mut self, slot: u32, asked: &Asked, now: Instant) {
-        let Some(connection) = self.connections.get(&slot) else { return };
+        let Some(connection) = self.connections.get_mut(&slot) else { return };
         let session = match asked {
             Asked::Reattach { session, .. } => *session,
             _ => connection.session,
@@ -123,30 +180,46 @@ impl Reactor {
         if connection.session != 0 {
             self.heard.push(connection.session);
         }
-        let ids: Arc<[Id]> = Arc::new([]);
         let kind = match asked {
             Asked::Connect { timeout } => RequestKind::Connect { timeout: *timeout },
             Asked::Reattach { timeout, .. } => RequestKind::Reattach { timeout: *timeout, password_matches: true },
-            Asked::Write { xid, opcode, body } => {
-                let body = self.append(body);
-                RequestKind::Write { xid: *xid, opcode: *opcode, body, ids, keeper: false }
+            Asked::Request { xid, opcode, body } if read::is_read(*opcode) => {
+                connection.waiting.push_back(Waiting::Read { xid: *xid, opcode: *opcode, body: body.clone() });
+                return self.run_reads(slot);
             }
-            Asked::Sync { xid, body } => RequestKind::Sync { xid: *xid, body: self.append(body) },
-            Asked::Close { xid } => RequestKind::CloseSession { xid: *xid },
+            Asked::Request { xid, opcode, body } => {
+                connection.waiting.push_back(Waiting::Replica(*xid));
+                self.write(*xid, *opcode, body)
+            }
+            Asked::Close { xid } => {
+                connection.waiting.push_back(Waiting::Replica(*xid));
+                RequestKind::CloseSession { xid: *xid }
+            }
             Asked::Ping => return,
+            Asked::Leave => return self.disconnect(slot, now),
         };
         self.request(slot, session, kind, now);
     }
 
-    fn append(&mut self, body: &[u8]) -> std::ops::Range<u32> {
+    fn write(&mut self, xid: i32, opcode: i32, body: &[u8]) -> RequestKind {
         let start = self.submission.bytes.len() as u32;
         self.submission.bytes.extend_from_slice(body);
-        start..self.submission.bytes.len() as u32
+        let body = start..self.submission.bytes.len() as u32;
+        let ids: Arc<[Id]> = Arc::new([]);
+        match opcode {
+            opcode::SYNC => RequestKind::Sync { xid, body },
+            opcode::GET_EPHEMERALS => RequestKind::Ephemerals { xid, body },
+            opcode => RequestKind::Write { xid, opcode, body, ids, keeper: false },
+        }
     }
 
     fn request(&mut self, slot: u32, session: i64, kind: RequestKind, now: Instant) {
         let connection = ConnectionId { slot, generation: 0 };
-        self.submission.requests.push(Request { connection, session, fence: false, received: now, kind });
+        let waiting = self.connections.get(&slot).into_iter().flat_map(|connection| connection.waiting.iter().rev());
+        // The request itself is the last that waits.
+        let fence =
+            waiting.skip(1).map_while(|waiting| matches!(waiting, Waiting::Read { .. }).then_some(())).count() > 0;
+        self.submission.requests.push(Request { connection, session, fence, received: now, kind });
     }
 
     /// Reports whom it has heard, and hands over what clients have asked.
@@ -168,22 +241,14 @@ impl Reactor {
     pub fn take_releases(&mut self) {
         while let Some(release) = self.exchange.releases.pop() {
             match release {
-                Release::Version(version) => {
-                    if let Some(looked_through) = &version.looked_through {
-                        looked_through.fetch_add(1, std::sync::atomic::Ordering::Release);
-                    }
-                    self.reader.advance(version.root);
-                    self.zxid = version.zxid;
-                    for answer in version.answers {
-                        self.answer(answer.connection.slot, answer.zxid, answer.kind, &version.bytes);
-                    }
-                }
+                Release::Version(version) => self.take_version(version),
                 Release::Serve(period) => {
                     self.period = period;
                     // What was asked in the period before is not done in this one.
                     self.submission = Submission::default();
-                    for (_, connection) in std::mem::take(&mut self.connections) {
-                        self.told.push((connection.client, Told::Ended));
+                    self.watches = Watches::default();
+                    for (slot, connection) in std::mem::take(&mut self.connections) {
+                        self.told.push((slot, connection.client, Told::Ended));
                     }
                 }
                 Release::State(state) => {
@@ -194,9 +259,63 @@ impl Reactor {
         }
     }
 
+    fn take_version(&mut self, version: VersionRelease) {
+        if let Some(looked_through) = &version.looked_through {
+            looked_through.fetch_add(1, Ordering::Release);
+        }
+        self.reader.advance(version.root);
+        self.zxid = version.zxid;
+        let mut events = version.events.iter().peekable();
+        let slots: Vec<u32> = version.answers.iter().map(|answer| answer.connection.slot).collect();
+        for answer in version.answers {
+            while let Some(event) = events.next_if(|event| event.zxid <= answer.zxid) {
+                self.fire(&event);
+            }
+            self.answer(answer.connection.slot, answer.zxid, answer.kind, &version.bytes);
+        }
+        events.for_each(|event| self.fire(&event));
+        slots.into_iter().for_each(|slot| self.run_reads(slot));
+    }
+
+    fn fire(&mut self, event: &Event<'_>) {
+        let mut watchers = Vec::new();
+        self.watches.trigger(event.kind, event.path, &mut watchers);
+        for slot in watchers {
+            let client = self.connections[&slot].client;
+            let told = Told::Event { zxid: event.zxid, kind: event.kind as i32, path: event.path.to_owned() };
+            self.told.push((slot, client, told));
+        }
+    }
+
+    /// Answers the reads of a connection that wait for no write.
+    fn run_reads(&mut self, slot: u32) {
+        let Reactor { reader, zxid, authority, watches, connections, told, .. } = self;
+        let Some(connection) = connections.get_mut(&slot) else { return };
+        let is_read = |waiting: &mut Waiting| matches!(waiting, Waiting::Read { .. });
+        while let Some(Waiting::Read { xid, opcode, body }) = connection.waiting.pop_front_if(is_read) {
+            let mut context =
+                ReadContext { view: reader.view(), zxid: *zxid, authority, watches, frame_max: FRAME_MAX };
+            let mut frames = Vec::new();
+            let caller = ReadCaller { slot, ids: &[], keeper: false };
+            let answered = read::answer(&mut context, caller, xid, opcode, &body, &mut frames);
+            assert!(answered.is_continue(), "nothing is counted that has to be counted in slices");
+            told.extend(words(&frames).into_iter().map(|one| (slot, connection.client, one)));
+        }
+    }
+
     fn answer(&mut self, slot: u32, zxid: i64, kind: AnswerKind, bytes: &[u8]) {
         let Some(connection) = self.connections.get_mut(&slot) else { return };
         let client = connection.client;
+        if let AnswerKind::Reply { xid, .. } | AnswerKind::Closed { xid } = &kind {
+            let xid = *xid;
+            let waiting = connection.waiting.pop_front();
+            assert!(
+                matches!(waiting, Some(Waiting::Replica(asked)) if asked == xid),
+                "the answer to {xid} comes to session {:x} where {waiting:?} is the first, and then {:?}",
+                connection.session,
+                connection.waiting
+            );
+        }
         let told = match kind {
             AnswerKind::Reply { xid, code, body } => {
                 let body = bytes[body.start as usize..body.end as usize].to_vec();
@@ -207,19 +326,40 @@ impl Reactor {
                 Told::Connected { session, timeout }
             }
             AnswerKind::Refused => Told::Refused,
-            AnswerKind::Closed { xid } => Told::Closed { xid },
+            AnswerKind::Closed { xid } => Told::Closed { xid, zxid },
             AnswerKind::Dropped | AnswerKind::Cut => Told::Ended,
         };
         if matches!(told, Told::Refused | Told::Closed { .. } | Told::Ended) {
-            self.connections.remove(&slot);
+            self.forget(slot);
         }
-        self.told.push((client, told));
+        self.told.push((slot, client, told));
     }
 
     /// What clients were told since this was asked last.
     pub fn take_told(&mut self) -> Vec<(ClientId, Told)> {
-        std::mem::take(&mut self.told)
+        std::mem::take(&mut self.told).into_iter().map(|(_, client, told)| (client, told)).collect()
     }
+}
+
+/// What frames say that were written to a client.
+fn words(mut frames: &[u8]) -> Vec<Told> {
+    let mut words = Vec::new();
+    while let Some((length, rest)) = frames.split_first_chunk() {
+        let (frame, rest) = rest.split_at(i32::from_be_bytes(*length) as usize);
+        words.push(word(frame).expect("a frame that this server has written"));
+        frames = rest;
+    }
+    words
+}
+
+fn word(frame: &[u8]) -> Result<Told, jute::Malformed> {
+    let mut reader = jute::Reader::new(frame);
+    let (xid, zxid, code) = (reader.i32()?, reader.i64()?, reader.i32()?);
+    if xid != XID_EVENT {
+        return Ok(Told::Reply { xid, code, zxid, body: reader.rest().to_vec() });
+    }
+    let (kind, _) = (reader.i32()?, reader.i32()?);
+    Ok(Told::Event { zxid, kind, path: reader.string()?.ok_or(jute::Malformed)?.into_owned() })
 }
 
 /// How often whom it has heard is reported.

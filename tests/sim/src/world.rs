@@ -9,20 +9,23 @@ use paddock::node::member::Plans;
 use paddock::node::moment::Moment;
 use paddock::node::peers::simulated::{Dials, HostId, Network, Ports, Route};
 use paddock_consensus::config::{Config, Configs, HostPort, Member as ConfigMember, PeerAddress, PeerType};
+use paddock_consensus::output::Part;
 use paddock_consensus::quorum::QuorumSystem;
 use paddock_consensus::settings::{Features, Ms};
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::{Choice, Seeded};
 use paddock_engine::progress::Progress;
+use paddock_history::{History, check};
 
 use super::client::{Client, Stage};
 use super::clock::Clock;
 use super::digest::Digest;
 use super::faults::{Condition, Faults, Kind, draw_up_to};
-use super::ghost::Ghost;
+use super::ghost::{Ghost, again};
 use super::reactor::{ClientId, REPORT_EVERY, Told};
 use super::server::{Server, Setting, Stand, describe};
 use super::story::Story;
+use super::transactions::transaction;
 
 const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
 /// Steps of a process's side work in one turn.
@@ -211,7 +214,7 @@ impl World {
             ..Route::default()
         };
         network.set_other_routes(|other| *other = route.clone());
-        let clients = (0..mix.clients).map(|_| Client::default()).collect();
+        let clients = (0..mix.clients).map(|_| Client::new(&mut draws)).collect();
         let mut world = World {
             seed,
             clock: Clock::default(),
@@ -456,18 +459,25 @@ impl World {
     fn act(&mut self, number: ClientId) {
         let after = self.draw_up_to(CLIENT_EVERY * 2);
         self.at(after, Event::Client { client: number });
-        if self.clients[number].stage == Stage::Away {
-            return self.connect(number);
+        let client = &mut self.clients[number];
+        if client.stage == Stage::Away {
+            if !client.is_silent(self.now) {
+                self.connect(number);
+            }
+            return;
         }
-        let Some((place, slot)) = self.clients[number].place else { return };
-        let now = self.moment(place).now;
-        let Some(asked) = self.clients[number].next(&mut self.draws, number) else { return };
+        let Some((place, slot)) = client.place else { return };
+        let now = self.conditions[place].moment(&self.clock, self.now).now;
+        let Some(asked) = client.next(&mut self.draws, number, self.now, self.ghost.told()) else { return };
         match &mut self.servers[place].process {
             Some(process) => {
                 process.reactor.take(slot, &asked, now);
+                if matches!(process.member.part(), Part::Leading { epoch } if epoch == self.ghost.newest_epoch()) {
+                    client.note_leader(self.now);
+                }
                 self.wake(place, Duration::from_micros(200));
             }
-            None => self.clients[number].leave(),
+            None => client.leave(self.now),
         }
     }
 
@@ -480,7 +490,7 @@ impl World {
             return;
         }
         let Some(slot) = process.reactor.accept(number) else { return };
-        let greeting = self.clients[number].greeting();
+        let greeting = self.clients[number].greeting(self.now);
         self.clients[number].place = Some((place, slot));
         process.reactor.take(slot, &greeting, now);
         self.wake(place, Duration::from_micros(200));
@@ -488,13 +498,17 @@ impl World {
 
     fn answer(&mut self, client: ClientId, told: &Told) {
         self.digest.note((client, told));
-        self.clients[client].hear(told);
+        let Some(seen) = self.clients[client].hear(told, self.now) else { return };
+        self.ghost.see_answer(seen.zxid, seen.written);
+        if let Some(told) = seen.synced {
+            self.ghost.see_sync(seen.zxid, told);
+        }
     }
 
     fn lose_clients(&mut self, place: usize) {
         for client in &mut self.clients {
             if client.place.is_some_and(|(server, _)| server == place) {
-                client.leave();
+                client.leave(self.now);
             }
         }
     }
@@ -706,8 +720,19 @@ impl World {
         digest.value()
     }
 
-    /// The end: the power of some machines goes, the processes of others end, and what is on the disks is looked at.
+    /// After the end: judges what clients have seen, with all that was committed. Then the power of some machines goes, the
+    /// processes of others end, and what is on the disks is looked at.
+    ///
+    /// # Panics
+    /// If a promise was not kept, with the few events that show it.
     pub fn judge(&mut self) {
+        let now = self.now;
+        let history = History {
+            events: self.clients.iter_mut().flat_map(|client| client.take_events(now)).collect(),
+            log: Some(self.ghost.records().values().map(|record| transaction(record)).collect()),
+        };
+        let report = check(&history);
+        assert!(report.is_clean(), "seed {}: {}{}", self.seed, report.text(&history), again(self.seed));
         for place in 0..self.servers.len() {
             self.note_plans(place);
             let server = &mut self.servers[place];
