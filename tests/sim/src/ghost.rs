@@ -305,9 +305,19 @@ impl Ghost {
         });
     }
 
-    /// The world has ended: each server is started on what its disk would be after a power cut, and has the state that its
-    /// newest transaction led to everywhere. Which transaction that is.
-    pub fn see_disk_at_end(&mut self, server: &Server, setting: &Setting) -> Zxid {
+    /// The world has ended: all that was committed is on the disks of a quorum, and every disk has the state that was there.
+    pub fn see_disks_at_end(&mut self, servers: &[Server], setting: &Setting) {
+        let reached: BTreeMap<ServerId, Zxid> =
+            servers.iter().map(|server| (server.id, self.see_disk_at_end(server, setting))).collect();
+        let newest = self.newest();
+        self.must(setting.configs.is_quorum(|id| reached.get(&id) >= Some(&newest)), || {
+            format!("{newest} was committed, and the disks end with {reached:?}")
+        });
+    }
+
+    /// A server is started on what its disk would be after a power cut, and has the state that its newest transaction led to
+    /// everywhere. Which transaction that is.
+    fn see_disk_at_end(&mut self, server: &Server, setting: &Setting) -> Zxid {
         self.looks.cold_starts += 1;
         let id = server.id.0;
         let config = server.log_config(setting);

@@ -740,8 +740,8 @@ impl World {
                 0 => server.lose_power(&self.network, &mut self.draws),
                 _ => server.end_process(&self.network, &mut self.draws),
             }
-            self.ghost.see_disk_at_end(&self.servers[place], &self.setting);
         }
+        self.ghost.see_disks_at_end(&self.servers, &self.setting);
     }
 
     /// How many servers serve clients.

@@ -1,0 +1,51 @@
+//! What is wrong in a world is found: disks that lie, and answers that show less or more than there was.
+
+use std::time::Duration;
+
+use paddock_consensus::{ServerId, Zxid};
+use paddock_engine::io::simulated::{Effect, Fault, Operation};
+use paddock_sim::ghost::Ghost;
+use paddock_sim::world::{Mix, World};
+
+/// A world whose disks do not do this, and say that they have.
+fn live_with_disks_that_leave_out(operation: Operation) {
+    let mix = Mix { voters: 3, observers: 0, clients: 4, faults: false };
+    let end = Duration::from_secs(20);
+    let mut world = World::new(1, mix, end, false);
+    for server in &world.servers {
+        server.disk.add_fault(Fault { operation, skipped: 0, times: u64::MAX, effect: Effect::IsLeftOut });
+    }
+    world.run_until(end);
+}
+
+#[test]
+#[should_panic(expected = "is on the disks of no quorum")]
+fn a_commit_of_what_no_disk_has_is_found() {
+    live_with_disks_that_leave_out(Operation::Complete);
+}
+
+#[test]
+#[should_panic(expected = "claims epochs that its disk has not")]
+fn a_promise_that_is_not_on_the_disk_is_found() {
+    live_with_disks_that_leave_out(Operation::SyncDirectory);
+}
+
+#[test]
+#[should_panic(expected = "nobody has committed it")]
+fn an_answer_with_what_was_never_committed_is_found() {
+    Ghost::new(1, 3).see_answer(Zxid(5), None);
+}
+
+#[test]
+#[should_panic(expected = "a sync shows 0x4, and 0x5 had been told")]
+fn a_sync_that_shows_too_little_is_found() {
+    Ghost::new(1, 3).see_sync(Zxid(4), Zxid(5));
+}
+
+#[test]
+#[should_panic(expected = "shows another state than server 1 did")]
+fn two_states_after_one_transaction_are_found() {
+    let mut ghost = Ghost::new(1, 3);
+    ghost.see_public(ServerId(1), Zxid(5), 7);
+    ghost.see_public(ServerId(2), Zxid(5), 8);
+}
