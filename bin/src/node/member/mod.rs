@@ -689,7 +689,7 @@ impl Member {
     /// Has the state written that learners wait for, of the newest version. A leader whose reign has not begun may lack the
     /// quorum for it until they have it, and ends no version by itself.
     fn spool(&mut self) {
-        if !self.is_leading() || !self.peers.quorum().needs_state() {
+        if !self.peers.quorum().needs_state() {
             return;
         }
         if !self.replica.head.is_in_long_work() {
