@@ -191,13 +191,13 @@ fn create(xid: i32, path: &str) -> Asked {
     body.put_buffer(Some(b"new"));
     paddock_engine::acl::write(&None, &mut body);
     body.put_i32(0);
-    Asked::Write { xid, opcode: opcode::CREATE, body }
+    Asked::Request { xid, opcode: opcode::CREATE, body }
 }
 
 fn sync(xid: i32) -> Asked {
     let mut body = Vec::new();
     body.put_string("/");
-    Asked::Sync { xid, body }
+    Asked::Request { xid, opcode: opcode::SYNC, body }
 }
 
 /// What follows of the last event of a turn is not left to the next event.
