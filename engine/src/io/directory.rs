@@ -117,7 +117,7 @@ fn lock_file(files: &Files, dir: &Path) -> Result<File, DirError> {
         Err(TryLockError::WouldBlock) => return Err(locked(files, dir)),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
-    let text = format!("{}\n", std::process::id());
+    let text = format!("{}\n", files.process_id());
     file.set_length(0).and_then(|()| file.write_all_at(text.as_bytes(), 0)).map_err(failed)?;
     Ok(file)
 }

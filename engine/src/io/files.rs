@@ -118,6 +118,14 @@ impl Files {
         }
     }
 
+    /// The process that uses these files. A simulated one has the same id whenever it is simulated.
+    pub fn process_id(&self) -> u32 {
+        match self {
+            Files::Real => std::process::id(),
+            Files::Simulated(_) => 1,
+        }
+    }
+
     /// Gives a file another name in its directory, also one that another file has, which loses it. Not durable.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         match self {

@@ -113,7 +113,7 @@ fn row(mutant: &Mutant, found: &Found) -> String {
 }
 
 fn shortened(failure: &str) -> String {
-    failure.replace('|', "/").chars().take(120).collect()
+    failure.split("; again:").next().unwrap_or_default().replace('|', "/").chars().take(120).collect()
 }
 
 /// The rows of the table by their numbers.
