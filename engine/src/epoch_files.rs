@@ -247,8 +247,10 @@ mod tests {
     #[test]
     fn what_a_failed_sync_left_is_durable_before_it_is_told() {
         for seed in 0..SEEDS {
-            let machine = machine();
-            Files::Simulated(machine.clone()).sync_dir(Path::new("/")).unwrap();
+            let machine = FileSystem::new(seed);
+            let files = Files::Simulated(machine.clone());
+            files.create_dir(data()).unwrap();
+            files.sync_dir(Path::new("/")).unwrap();
             promise(&machine, 3, 3);
             let fails = Effect::Fails(libc::EIO);
             machine.add_fault(Fault { operation: Operation::SyncDirectory, skipped: 0, times: 1, effect: fails });
