@@ -240,9 +240,13 @@ impl Ghost {
     fn see_disks(&mut self, zxid: Zxid, record: &[u8], servers: &[Server], setting: &Setting) {
         self.looks.cold_reads += 1;
         let disk = |server: &Server| Records::read(&durable::files(&server.disk), &server.log_config(setting));
+        let state_of =
+            |server: &Server| durable::recovered(&durable::files(&server.disk), &server.log_config(setting)).0;
         let has = |id: ServerId| {
             let server = servers.iter().find(|server| server.id == id).expect("a voter has a machine");
-            disk(server).has(zxid, record)
+            let disk = disk(server);
+            // The log of a state that has come whole may be empty: the state is what was taken over.
+            disk.has(zxid, record) || disk.by_zxid.is_empty() && state_of(server) >= zxid
         };
         self.must(setting.configs.is_quorum(has), || {
             let ends: Vec<Zxid> = servers.iter().map(|server| disk(server).last()).collect();

@@ -687,7 +687,7 @@ impl Member {
     }
 
     /// Has the state written that learners wait for, of the newest version. A leader whose reign has not begun may lack the
-    /// quorum for it until they have it, and ends no version by itself.
+    /// quorum for it until they have it; it is none for its reactors yet, and ends no version by itself.
     fn spool(&mut self) {
         if !self.peers.quorum().needs_state() {
             return;
