@@ -336,8 +336,10 @@ impl Client {
         }
     }
 
-    /// Its connection is gone; what it has asked for may have happened or not.
+    /// Its connection is gone; what it has asked for may have happened or not. Who wanted to close the session does not come
+    /// back with it.
     pub fn leave(&mut self, now: Duration) {
+        let wants_to_close = self.asked.iter().any(|pending| pending.request == Request::close());
         for Pending { xid, request, from, .. } in std::mem::take(&mut self.asked) {
             self.done.unknown += 1;
             if let Some(operation) = noted::operation(&request) {
@@ -348,10 +350,17 @@ impl Client {
             self.note(now, now, What::Disconnected);
         }
         (self.stage, self.place) = (Stage::Away, None);
+        if wants_to_close {
+            self.forget_session();
+        }
     }
 
     fn end_session(&mut self, now: Duration) {
         self.leave(now);
+        self.forget_session();
+    }
+
+    fn forget_session(&mut self) {
         (self.session, self.watched) = (None, Watched::default());
         self.recipe.forget();
     }
