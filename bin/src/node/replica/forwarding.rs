@@ -84,12 +84,26 @@ enum Asked {
         xid: i32,
         body: Box<[u8]>,
     },
+    /// A local session has ended.
+    EndLocal {
+        home: Home,
+        xid: i32,
+    },
     /// A reply without a body, which needs nothing of the leader.
     Failed {
         home: Home,
         xid: i32,
         code: Code,
     },
+}
+
+/// What a client waits for, in its session's queue.
+#[derive(Debug)]
+struct Waiting {
+    asked: Asked,
+    /// The client has asked for a read before it, which is to run on the version of the answer before: so that version ends
+    /// before this is done.
+    is_fenced: bool,
 }
 
 /// A client that comes back with its session.
@@ -119,7 +133,9 @@ pub enum Became {
 
 #[derive(Debug, Default)]
 pub struct Forwarding {
-    by_session: HashMap<i64, VecDeque<Asked>>,
+    by_session: HashMap<i64, VecDeque<Waiting>>,
+    /// What is asked next comes behind a read.
+    is_fenced: bool,
     /// The sessions whose syncs have no answer yet, in the order in which they were sent.
     syncs: VecDeque<i64>,
     /// Those whom the leader is asked about, in the order in which it was asked.
@@ -144,7 +160,12 @@ impl Forwarding {
     /// Whether the session is about to begin here.
     pub fn begins(&self, session: i64) -> bool {
         let queue = self.by_session.get(&session);
-        queue.is_some_and(|queue| queue.iter().any(|asked| matches!(asked, Asked::Connect { .. })))
+        queue.is_some_and(|queue| queue.iter().any(|waiting| matches!(waiting.asked, Asked::Connect { .. })))
+    }
+
+    /// The next thing that is asked for comes behind a read, or does not.
+    pub fn fence(&mut self, is_fenced: bool) {
+        self.is_fenced = is_fenced;
     }
 
     /// A client's write. What cannot be decoded is answered here, in its place.
@@ -189,6 +210,11 @@ impl Forwarding {
         self.push(session, Asked::List { home, xid, body: body.into() });
     }
 
+    /// A client ends its local session, which has ended; it is told so in its place.
+    pub fn close_local(&mut self, home: Home, session: i64, xid: i32) {
+        self.push(session, Asked::EndLocal { home, xid });
+    }
+
     /// What needs no leader, in its place.
     pub fn fail(&mut self, home: Home, session: i64, xid: i32, code: Code) {
         self.push(session, Asked::Failed { home, xid, code });
@@ -208,52 +234,68 @@ impl Forwarding {
         Some((home, timeout))
     }
 
-    /// The leader answers the oldest sync; `false`: there is none. Whatever of the session is ready is answered.
-    pub fn take_sync(&mut self, payment: &mut Payment<'_>) -> bool {
-        let Some(session) = self.syncs.pop_front() else { return false };
+    /// The leader answers the oldest sync. Returns its session, of which whatever is ready is to be
+    /// [answered](Forwarding::answer_ready); `None`: there is none.
+    pub fn take_sync(&mut self) -> Option<i64> {
+        let session = self.syncs.pop_front()?;
         let queue = self.by_session.get_mut(&session).expect("a sync waits in its session's queue");
-        let waiting = queue.iter_mut().find_map(|asked| match asked {
+        let waiting = queue.iter_mut().find_map(|waiting| match &mut waiting.asked {
             Asked::Sync { is_answered, .. } if !*is_answered => Some(is_answered),
             _ => None,
         });
         *waiting.expect("a sync waits in its session's queue") = true;
-        self.answer_ready(session, payment);
-        true
+        Some(session)
     }
 
-    /// Answers what is ready of a session, after something was put behind it that needs no leader.
-    pub fn answer_ready(&mut self, session: i64, payment: &mut Payment<'_>) {
+    /// Answers what is ready of a session, up to what comes behind a read. Whether there is such a thing: then the version is to
+    /// end, and this to be called again.
+    #[must_use]
+    pub fn answer_ready(&mut self, session: i64, payment: &mut Payment<'_>) -> bool {
         while let Some(asked) = self.take_first_if(session, Asked::is_ready) {
             match asked {
                 Asked::Sync { home, xid, path, .. } => payment.reply(home, xid, 0, &path),
                 Asked::Failed { home, xid, code } => payment.reply(home, xid, code.number(), &[]),
                 Asked::List { home, xid, body } => payment.reply_ephemerals(home, session, xid, &body),
+                Asked::EndLocal { home, xid } => payment.answer(home, AnswerKind::Closed { xid }),
                 _ => unreachable!("the others wait for their transaction"),
             }
+            if self.is_next_fenced(session) {
+                return true;
+            }
         }
+        false
     }
 
-    /// A transaction was applied: whoever asked for it here is answered. Says what became of the session.
-    pub fn take_applied(&mut self, read: &ReadTxn<'_>, payment: &mut Payment<'_>) -> Became {
+    /// Whether what a session waits for first comes behind a read.
+    fn is_next_fenced(&self, session: i64) -> bool {
+        self.by_session.get(&session).and_then(VecDeque::front).is_some_and(|waiting| waiting.is_fenced)
+    }
+
+    /// A transaction was applied: whoever asked for it here is answered. Says what became of the session, and whether the
+    /// version is to end here, as [`Forwarding::answer_ready`] does.
+    pub fn take_applied(&mut self, read: &ReadTxn<'_>, payment: &mut Payment<'_>) -> (Became, bool) {
         let ReadTxn { header, txn, .. } = read;
         let session = header.client;
-        let outcome = match self.take_first_if(session, |asked| asked.is_asked_by(header, txn)) {
-            Some(asked) => answer(asked, txn, payment),
-            None => Became::Unchanged,
+        let (outcome, ends_version) = match self.take_first_if(session, |asked| asked.is_asked_by(header, txn)) {
+            Some(asked) => {
+                let outcome = answer(asked, txn, payment);
+                (outcome, self.is_next_fenced(session) || self.answer_ready(session, payment))
+            }
+            None => (Became::Unchanged, false),
         };
-        self.answer_ready(session, payment);
-        if matches!(txn, Txn::CloseSession { .. }) { Became::Ended } else { outcome }
+        (if matches!(txn, Txn::CloseSession { .. }) { Became::Ended } else { outcome }, ends_version)
     }
 
     fn push(&mut self, session: i64, asked: Asked) {
         self.count += 1;
         self.bytes += asked.bytes();
-        self.by_session.entry(session).or_default().push_back(asked);
+        let is_fenced = std::mem::take(&mut self.is_fenced);
+        self.by_session.entry(session).or_default().push_back(Waiting { asked, is_fenced });
     }
 
     fn take_first_if(&mut self, session: i64, is_taken: impl FnOnce(&Asked) -> bool) -> Option<Asked> {
         let queue = self.by_session.get_mut(&session)?;
-        let asked = if is_taken(queue.front()?) { queue.pop_front() } else { None }?;
+        let Waiting { asked, .. } = queue.pop_front_if(|waiting| is_taken(&waiting.asked))?;
         if queue.is_empty() {
             self.by_session.remove(&session);
         }
@@ -277,7 +319,7 @@ impl Asked {
     fn is_ready(&self) -> bool {
         match self {
             Asked::Sync { is_answered, .. } => *is_answered,
-            Asked::Failed { .. } | Asked::List { .. } => true,
+            Asked::Failed { .. } | Asked::List { .. } | Asked::EndLocal { .. } => true,
             Asked::Write { .. } | Asked::Connect { .. } | Asked::Upgrade | Asked::Close { .. } => false,
         }
     }
@@ -291,7 +333,7 @@ impl Asked {
             }
             // A session ends once, whoever asked for it.
             Asked::Close { .. } => matches!(txn, Txn::CloseSession { .. }),
-            Asked::Sync { .. } | Asked::List { .. } | Asked::Failed { .. } => false,
+            Asked::Sync { .. } | Asked::List { .. } | Asked::EndLocal { .. } | Asked::Failed { .. } => false,
         }
     }
 }
@@ -326,7 +368,9 @@ fn answer(asked: Asked, txn: &Txn<'_>, payment: &mut Payment<'_>) -> Became {
             Became::Ended
         }
         Asked::Upgrade => Became::Unchanged,
-        Asked::Sync { .. } | Asked::List { .. } | Asked::Failed { .. } => unreachable!("they wait for no transaction"),
+        Asked::Sync { .. } | Asked::List { .. } | Asked::EndLocal { .. } | Asked::Failed { .. } => {
+            unreachable!("they wait for no transaction")
+        }
     }
 }
 

@@ -53,6 +53,13 @@ const LISTED_PATH_BYTES: usize = 4;
 /// What a member of an ensemble has been given.
 const HAS_WINDOW: &str = "a member of an ensemble keeps a window";
 
+/// What has happened to the state of a learner.
+pub enum Applied<'a> {
+    Txn(&'a ReadTxn<'a>),
+    /// The version has ended behind a transaction of this session.
+    Version(i64),
+}
+
 pub struct Head {
     database: Database,
     log: Log,
@@ -333,7 +340,7 @@ impl Head {
     }
 
     /// Learner: applies what was [appended](Head::append) up to transaction `committed`. `pay` is given each one that is
-    /// applied, and answers those who wait for it. Where one cannot be applied, or leads to another state than the leader's,
+    /// applied, and answers those who wait for it; where it says so, the version ends there, and it is told of that. Where one cannot be applied, or leads to another state than the leader's,
     /// that is the last.
     ///
     /// # Panics
@@ -341,7 +348,7 @@ impl Head {
     pub fn apply_up_to(
         &mut self,
         committed: Zxid,
-        mut pay: impl FnMut(&ReadTxn<'_>, &mut Payment<'_>),
+        mut pay: impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
     ) -> Result<(), ReplayError> {
         let Head { database, window, effects, publication, .. } = self;
         let window = window.as_ref().expect(HAS_WINDOW);
@@ -349,8 +356,12 @@ impl Head {
             effects.reply.clear();
             let read = database.apply_record(zxid, record, Before::Exact, Some(effects))?;
             publication.note_transaction();
-            pay(&read, &mut Payment { database, effects, publication });
+            let mut ends = pay(Applied::Txn(&read), &mut Payment { database, effects, publication });
             check_digest(database, read.digest)?;
+            while ends {
+                publication.seal(database, effects);
+                ends = pay(Applied::Version(read.header.client), &mut Payment { database, effects, publication });
+            }
             if publication.is_full() {
                 publication.seal(database, effects);
             }

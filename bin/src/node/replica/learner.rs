@@ -8,10 +8,10 @@ use paddock_engine::error::Code;
 use paddock_engine::replay::ReplayError;
 use paddock_engine::request::{opcode, sync_path};
 use paddock_engine::txn::ReadTxn;
-use paddock_net::exchange::{AnswerKind, Heard, Request, RequestKind};
+use paddock_net::exchange::{Heard, Request, RequestKind};
 
 use super::forwarding::{Became, Forwarding, LeaderRequest, ToLeader};
-use super::head::Head;
+use super::head::{Applied, Head};
 use super::home::Home;
 use super::payment::Payment;
 use super::sessions::Sessions;
@@ -52,6 +52,7 @@ impl Learner {
         leader: &mut dyn ToLeader,
     ) {
         let session = request.session;
+        self.forwarding.fence(request.fence);
         let body_of = |body: &std::ops::Range<u32>| &bytes[body.start as usize..body.end as usize];
         match &request.kind {
             RequestKind::Write { xid, opcode, body, ids, keeper } => {
@@ -63,7 +64,7 @@ impl Learner {
             RequestKind::CloseSession { xid } => {
                 sessions.forget_home(session);
                 match sessions.end_local(session) {
-                    true => turn.head.answer(home, AnswerKind::Closed { xid: *xid }),
+                    true => self.forwarding.close_local(home, session, *xid),
                     false => self.forwarding.close(home, session, *xid, leader),
                 }
             }
@@ -77,7 +78,7 @@ impl Learner {
             }
             RequestKind::Disconnected => sessions.leave(home),
         }
-        self.forwarding.answer_ready(session, &mut turn.head.payment());
+        self.answer_ready(turn.head, session);
     }
 
     /// Before a local session asks for its first ephemeral, it becomes global, or is refused where it may not.
@@ -153,7 +154,18 @@ impl Learner {
 
     /// The leader answers the oldest sync. `false`: there is none.
     pub fn take_sync(&mut self, head: &mut Head) -> bool {
-        self.forwarding.take_sync(&mut head.payment())
+        let session = self.forwarding.take_sync();
+        if let Some(session) = session {
+            self.answer_ready(head, session);
+        }
+        session.is_some()
+    }
+
+    /// Answers what is ready of a session, in as many versions as its reads need.
+    fn answer_ready(&mut self, head: &mut Head, session: i64) {
+        while self.forwarding.answer_ready(session, &mut head.payment()) {
+            head.seal();
+        }
     }
 
     /// Applies what is committed, and answers those who wait for it.
@@ -164,12 +176,23 @@ impl Learner {
         committed: Zxid,
     ) -> Result<(), ReplayError> {
         let at = turn.at;
-        turn.head.apply_up_to(committed, |read, payment| self.take_applied(sessions, read, payment, at))
+        turn.head.apply_up_to(committed, |applied, payment| match applied {
+            Applied::Txn(read) => self.take_applied(sessions, read, payment, at),
+            Applied::Version(session) => self.forwarding.answer_ready(session, payment),
+        })
     }
 
-    fn take_applied(&mut self, sessions: &mut Sessions, read: &ReadTxn<'_>, payment: &mut Payment<'_>, at: Moment) {
+    /// Whether the version is to end here.
+    fn take_applied(
+        &mut self,
+        sessions: &mut Sessions,
+        read: &ReadTxn<'_>,
+        payment: &mut Payment<'_>,
+        at: Moment,
+    ) -> bool {
         let session = read.header.client;
-        match self.forwarding.take_applied(read, payment) {
+        let (became, ends_version) = self.forwarding.take_applied(read, payment);
+        match became {
             Became::Begun { home, timeout } => {
                 sessions.welcome(payment, home, session, timeout, at.now);
                 self.touched.welcome(session, timeout);
@@ -181,5 +204,6 @@ impl Learner {
             Became::Moved { home } => sessions.leave(home),
             Became::Unchanged => {}
         }
+        ends_version
     }
 }

@@ -11,9 +11,9 @@ use paddock_engine::log::RECORD_BYTES_MAX;
 use paddock_engine::replay::ReplayError;
 use paddock_engine::request::opcode;
 use paddock_engine::txn::{CreateKind, Txn, TxnHeader, write_digest};
-use paddock_net::exchange::RequestKind;
+use paddock_net::exchange::{Request, RequestKind, Submission};
 
-use super::world::{FIRST, SECOND, TIMEOUT, World, create, create_body, reattach, sync};
+use super::world::{FIRST, SECOND, TIMEOUT, World, create, create_body, reattach, said, sync, version};
 use crate::config::NewSessions;
 use crate::node::replica::desk::Desk;
 use crate::node::replica::forwarding::{LeaderRequest, ToLeader};
@@ -71,10 +71,30 @@ impl Ensemble {
     /// Takes what was sent to the reactors, and gives what went to the leader.
     fn ask(&mut self, home: Home, session: i64, kind: impl FnOnce(std::ops::Range<u32>) -> RequestKind, body: &[u8]) {
         self.world.send(home, session, kind, body);
+        self.gather();
+    }
+
+    fn gather(&mut self) {
         let replica = &mut self.world.replica;
         let turn = &mut Turn { head: &mut replica.head, at: self.world.at };
         let mut desk = Desk::Learns(&mut self.learner, &mut self.sent);
         replica.intake.gather(turn, &mut replica.sessions, &mut desk);
+    }
+
+    /// Likewise, where the client has asked for a read before.
+    fn ask_behind_a_read(
+        &mut self,
+        home: Home,
+        session: i64,
+        kind: impl FnOnce(std::ops::Range<u32>) -> RequestKind,
+        body: &[u8],
+    ) {
+        let kind = kind(0..body.len() as u32);
+        let received = self.world.at.now;
+        let request = Request { connection: home.connection, session, fence: true, received, kind };
+        let submission = Submission { bytes: body.to_vec(), requests: vec![request], ..Submission::default() };
+        self.world.submit(home.reactor, submission);
+        self.gather();
     }
 
     fn sent(&mut self) -> Vec<String> {
@@ -165,6 +185,30 @@ fn a_session_is_answered_in_the_order_in_which_it_asked() {
     ensemble.commit(session, 5, &made("/b"));
     assert_eq!(ensemble.answers(), [(FIRST, "5: 0".into())]);
     assert!(!ensemble.learner.take_sync(&mut ensemble.world.replica.head), "nobody waits for one");
+}
+
+/// A read that was asked for between two writes is answered by the version of the first.
+#[test]
+fn a_version_ends_where_a_read_was_asked_for() {
+    let mut ensemble = Ensemble::new("learner-fence");
+    let session = ensemble.connect(FIRST);
+    ensemble.ask(FIRST, session, create(1), &create_body("/a", 0));
+    // What cannot be decoded needs no leader, but its place.
+    for (xid, body) in [(2, b"?".to_vec()), (3, create_body("/b", 0))] {
+        ensemble.ask_behind_a_read(FIRST, session, create(xid), &body);
+    }
+    ensemble.ask(FIRST, session, create(4), &create_body("/c", 0));
+    for (xid, path) in [(1, "/a"), (3, "/b"), (4, "/c")] {
+        let (zxid, record) = ensemble.propose(session, xid, &made(path));
+        ensemble.world.replica.head.append(zxid, &record);
+    }
+    ensemble.apply().unwrap();
+    ensemble.world.finish();
+    let versions = std::iter::from_fn(|| version(&ensemble.world.exchanges[FIRST.reactor]));
+    let told: Vec<Vec<String>> =
+        versions.map(|version| version.answers.iter().map(|answer| said(&answer.kind)).collect()).collect();
+    let marshalling = format!("2: {}", Code::Marshalling.number());
+    assert_eq!(told, [vec!["1: 0".to_owned()], vec![marshalling], vec!["3: 0".to_owned(), "4: 0".to_owned()]]);
 }
 
 #[test]
