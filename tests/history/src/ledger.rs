@@ -61,9 +61,12 @@ impl Ledger {
             if self.request_of.contains_key(&entry) || transaction.change == Change::CreateSession {
                 continue;
             }
-            match unanswered.take(events, transaction) {
-                Some(Taken { place, skipped: None }) => drop(self.request_of.insert(entry, place)),
-                Some(Taken { place, skipped: Some(skipped) }) => {
+            match unanswered.take(events, log, entry) {
+                Some(Taken { place, skipped: None, moved }) => {
+                    self.request_of.extend(moved);
+                    self.request_of.insert(entry, place);
+                }
+                Some(Taken { place, skipped: Some(skipped), .. }) => {
                     let window = [Source::Event(skipped), Source::Event(place), Source::Transaction(entry)];
                     let sentence = "the log has the later of two requests of one connection, and not the earlier";
                     return Err(Violation::new(Kind::RequestSkipped, window, sentence.into()));
@@ -147,10 +150,20 @@ pub fn same(done: &Operation, asked: &Operation) -> bool {
     }
 }
 
-/// The writes without a reply, of each session in their order, and how many of each were looked at.
+/// The writes without a reply, by session.
 struct Unanswered {
     sessions: HashSet<i64>,
-    of_session: HashMap<i64, (usize, Vec<Request>)>,
+    of_session: HashMap<i64, Line>,
+}
+
+/// Those of one session, in their order.
+#[derive(Default)]
+struct Line {
+    requests: Vec<Request>,
+    /// How many were looked at.
+    looked_at: usize,
+    /// The transactions that came from some of them, by their places in the log.
+    taken: Vec<usize>,
 }
 
 struct Request {
@@ -166,6 +179,9 @@ struct Taken {
     place: usize,
     /// One before it on its connection that was not done.
     skipped: Option<usize>,
+    /// Transactions, by their places in the log, that came from other requests than it had looked before: a client that lost
+    /// its connection may have asked for the same again, under the same number.
+    moved: Vec<(usize, usize)>,
 }
 
 impl Unanswered {
@@ -188,7 +204,7 @@ impl Unanswered {
                 What::Called { reply: None, .. } if event.is_write() => {
                     let connection = connections.get(&event.session).copied().unwrap_or_default();
                     let floor = told.before(event.from).map_or(0, |told| told.0);
-                    let requests = &mut unanswered.of_session.entry(event.session).or_default().1;
+                    let requests = &mut unanswered.of_session.entry(event.session).or_default().requests;
                     requests.push(Request { place, connection, floor });
                 }
                 _ => {}
@@ -197,19 +213,27 @@ impl Unanswered {
         unanswered
     }
 
-    fn take(&mut self, events: &[Event], transaction: &Transaction) -> Option<Taken> {
-        let (looked_at, requests) = self.of_session.get_mut(&transaction.session)?;
-        let fits = |request: &Request| {
+    /// The request of which the log's entry of this place came.
+    fn take(&mut self, events: &[Event], log: &[Transaction], entry: usize) -> Option<Taken> {
+        let Line { requests, looked_at, taken } = self.of_session.get_mut(&log[entry].session)?;
+        let fits = |request: &Request, transaction: &Transaction| {
             let event = &events[request.place];
             request.floor < transaction.zxid
                 && is_of(transaction, event)
                 && event.operation().is_some_and(|asked| fits(&transaction.change, asked))
         };
-        let found = *looked_at + requests[*looked_at..].iter().position(fits)?;
-        let passed = &requests[*looked_at..found];
-        let skipped = passed.iter().find(|one| one.connection == requests[found].connection);
-        let taken = Taken { place: requests[found].place, skipped: skipped.map(|one| one.place) };
+        let found = *looked_at + requests[*looked_at..].iter().position(|request| fits(request, &log[entry]))?;
+        let connection = requests[found].connection;
+        let passed: Vec<&Request> =
+            requests[*looked_at..found].iter().filter(|one| one.connection == connection).collect();
+        let moved = taken.len().checked_sub(passed.len()).map_or(&[][..], |first| &taken[first..]);
+        let explains =
+            moved.len() == passed.len() && passed.iter().zip(moved).all(|(request, entry)| fits(request, &log[*entry]));
+        let moved = moved.iter().copied().zip(passed.iter().map(|request| request.place));
+        let moved = if explains { moved.collect() } else { Vec::new() };
+        let skipped = if explains { None } else { passed.first().map(|one| one.place) };
         *looked_at = found + 1;
-        Some(taken)
+        taken.push(entry);
+        Some(Taken { place: requests[found].place, skipped, moved })
     }
 }

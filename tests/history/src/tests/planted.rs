@@ -317,6 +317,10 @@ fn found(plant: &Plant, seed: u64, with_log: bool, noise: usize) -> Result<(), S
     (plant.plant)(&mut ensemble);
     let history = ensemble.history(with_log);
     let report = check(&history);
+    // Amid other things it may be left undecided where there is no log: nobody is accused of what another order explains.
+    if noise > 0 && !with_log && report.undecided.is_some() {
+        return Ok(());
+    }
     let Some(violation) = report.violations.iter().find(|violation| violation.kind == plant.kind) else {
         return Err(format!("{}, with_log {with_log}: not found\n{}", plant.name, report.text(&history)));
     };

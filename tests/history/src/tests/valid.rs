@@ -72,3 +72,23 @@ fn a_long_history_is_judged_at_once() {
     assert!(report.is_clean(), "{}", report.text(&history));
     assert!(taken.as_secs() < 20, "{} events took {taken:?}", report.events);
 }
+
+/// A client that is back on another connection counts its requests anew, so that two of them may look alike: which of them
+/// a transaction came from, only what follows it tells.
+#[test]
+fn a_request_that_was_lost_and_asked_again_is_not_taken_for_the_later_one() {
+    let history = "paddock-history 1\n\
+        connected 1 2 7 0 new 40000\n\
+        called 3 9 7 0 1 delete /a -1 = unknown\n\
+        disconnected 10 11 7 0\n\
+        connected 12 13 7 0 again 40000\n\
+        called 14 20 7 0 1 delete /a -1 = unknown\n\
+        called 15 20 7 0 2 delete /b -1 = unknown\n\
+        disconnected 21 22 7 0\n\
+        txn 1 7 0 session\n\
+        txn 2 7 1 failed\n\
+        txn 3 7 2 failed\n";
+    let history = crate::text::read(&mut history.as_bytes()).unwrap();
+    let report = check(&history);
+    assert!(report.violations.is_empty(), "{}", report.text(&history));
+}
