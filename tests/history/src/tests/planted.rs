@@ -1,7 +1,5 @@
 //! Each promise is broken on purpose amid other things, and found, with a window that a person can look at.
 
-use proptest::prelude::*;
-
 use super::ensemble::{Ensemble, STEP, TIMEOUT_MS};
 use crate::check::check;
 use crate::history::{Change, EventType, WatchEvent, What};
@@ -309,17 +307,20 @@ fn lost_by_lasting_watch(ensemble: &mut Ensemble, watch: Operation) {
     });
 }
 
-/// Plants it amid other things and looks for it.
-fn found(plant: &Plant, seed: u64, with_log: bool, noise: usize) -> Result<(), String> {
+/// Of some two thousand that are planted amid other things.
+const UNDECIDED_MAX: usize = 0;
+
+/// Plants it amid other things and looks for it. Whether it was found; otherwise it was left undecided, which is only for where
+/// there is no log: nobody is accused of what another order explains.
+fn found(plant: &Plant, seed: u64, with_log: bool, noise: usize) -> Result<bool, String> {
     let mut ensemble = Ensemble::new(seed);
     ensemble.loses = with_log;
     (0..noise).for_each(|_| ensemble.noise());
     (plant.plant)(&mut ensemble);
     let history = ensemble.history(with_log);
     let report = check(&history);
-    // Amid other things it may be left undecided where there is no log: nobody is accused of what another order explains.
-    if noise > 0 && !with_log && report.undecided.is_some() {
-        return Ok(());
+    if noise > 0 && !with_log && report.violations.is_empty() && report.undecided.is_some() {
+        return Ok(false);
     }
     let Some(violation) = report.violations.iter().find(|violation| violation.kind == plant.kind) else {
         return Err(format!("{}, with_log {with_log}: not found\n{}", plant.name, report.text(&history)));
@@ -327,17 +328,21 @@ fn found(plant: &Plant, seed: u64, with_log: bool, noise: usize) -> Result<(), S
     let size = violation.window.len();
     let is_shown = violation.window.iter().all(|source| *source != Source::Start);
     match size <= plant.window && size > 0 && is_shown {
-        true => Ok(()),
+        true => Ok(true),
         false => Err(format!("{}: a window of {size}\n{}", plant.name, violation.text(&history))),
     }
 }
 
-/// Both with the log and without it, where the promise does not need one of them.
-fn find_all(seed: u64, noise: usize) -> Result<(), String> {
-    PLANTS.iter().try_for_each(|plant| {
-        let ways = plant.with_log.map_or(vec![true, false], |with_log| vec![with_log]);
-        ways.into_iter().try_for_each(|with_log| found(plant, seed, with_log, noise))
-    })
+/// All of them, both with the log and without it, where the promise does not need one of them. Returns how many were left
+/// undecided.
+fn find_all(seed: u64, noise: usize) -> Result<usize, String> {
+    let mut undecided = 0;
+    for plant in PLANTS {
+        for with_log in plant.with_log.map_or(vec![true, false], |with_log| vec![with_log]) {
+            undecided += usize::from(!found(plant, seed, with_log, noise)?);
+        }
+    }
+    Ok(undecided)
 }
 
 #[test]
@@ -382,13 +387,10 @@ fn every_field_of_a_stat_is_compared() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn what_is_planted_amid_other_things_is_found(seed in any::<u64>(), noise in 1_usize..120) {
-        if let Err(text) = find_all(seed, noise) {
-            return Err(TestCaseError::fail(text));
-        }
-    }
+#[test]
+fn what_is_planted_amid_other_things_is_found() {
+    let undecided: usize = (0..200)
+        .map(|seed| find_all(seed, 1 + seed as usize % 120).unwrap_or_else(|text| panic!("seed {seed}: {text}")))
+        .sum();
+    assert!(undecided <= UNDECIDED_MAX, "{undecided} were left undecided");
 }
