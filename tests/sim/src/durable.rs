@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use paddock::node::recovery::recover_present;
+use paddock::node::recovery::{RecoveryError, recover_present};
 use paddock_consensus::{Epoch, Zxid};
 use paddock_engine::database::Rules;
 use paddock_engine::epoch_files::EpochFiles;
@@ -112,10 +112,10 @@ pub fn epochs(files: &Files, data_dir: &Path) -> (Epoch, Epoch) {
     (epochs.accepted().unwrap_or_default(), epochs.current().unwrap_or_default())
 }
 
-/// The state that a server would have if it started on these files: its newest transaction and its digest.
-pub fn recovered(files: &Files, config: &LogConfig) -> (Zxid, u64) {
+/// The state that a server would have if it started on these files: its newest transaction and its digest; or why it would not
+/// start.
+pub fn recovered(files: &Files, config: &LogConfig) -> Result<(Zxid, u64), RecoveryError> {
     let config = LogConfig { files: files.clone(), ..config.clone() };
-    let present = recover_present(config, Rules::default()).unwrap_or_else(|error| panic!("a cold start: {error}"));
-    let database = present.recovered.database;
-    (database.last_zxid(), database.tree().digest())
+    let database = recover_present(config, Rules::default())?.recovered.database;
+    Ok((database.last_zxid(), database.tree().digest()))
 }

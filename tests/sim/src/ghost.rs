@@ -27,7 +27,9 @@ use std::rc::Rc;
 
 use paddock_consensus::output::Part;
 use paddock_consensus::{Epoch, ServerId, Zxid};
+use paddock_engine::io::Files;
 use paddock_engine::jute::Reader;
+use paddock_engine::log::LogConfig;
 
 use super::durable::{self, Records};
 use super::server::{Server, Setting};
@@ -240,13 +242,16 @@ impl Ghost {
     fn see_disks(&mut self, zxid: Zxid, record: &[u8], servers: &[Server], setting: &Setting) {
         self.looks.cold_reads += 1;
         let disk = |server: &Server| Records::read(&durable::files(&server.disk), &server.log_config(setting));
-        let state_of =
-            |server: &Server| durable::recovered(&durable::files(&server.disk), &server.log_config(setting)).0;
+        // A server that would not start has nothing.
+        let state_has = |server: &Server| {
+            let recovered = durable::recovered(&durable::files(&server.disk), &server.log_config(setting));
+            recovered.is_ok_and(|(last, _)| last >= zxid)
+        };
         let has = |id: ServerId| {
             let server = servers.iter().find(|server| server.id == id).expect("a voter has a machine");
             let disk = disk(server);
             // The log of a state that has come whole may be empty: the state is what was taken over.
-            disk.has(zxid, record) || disk.by_zxid.is_empty() && state_of(server) >= zxid
+            disk.has(zxid, record) || disk.by_zxid.is_empty() && state_has(server)
         };
         self.must(setting.configs.is_quorum(has), || {
             let ends: Vec<Zxid> = servers.iter().map(|server| disk(server).last()).collect();
@@ -291,7 +296,7 @@ impl Ghost {
         let files = durable::files(&server.disk);
         let config = server.log_config(setting);
         let disk = Records::read(&files, &config);
-        let last = if disk.by_zxid.is_empty() { durable::recovered(&files, &config).0 } else { disk.last() };
+        let last = if disk.by_zxid.is_empty() { cold_start(&files, &config).0 } else { disk.last() };
         let (_, current) = durable::epochs(&files, &config.data_dir);
         let records = &self.shadows[place].records;
         self.must(announced.last == last, || {
@@ -332,7 +337,7 @@ impl Ghost {
         self.must(disk.by_zxid.iter().all(common), || {
             format!("the disk of server {id} has another transaction than was committed")
         });
-        let (zxid, digest) = durable::recovered(&files, &config);
+        let (zxid, digest) = cold_start(&files, &config);
         let known = self.digests.get(&zxid).map(|known| known.0);
         let written = self.records.get(&zxid).and_then(|record| digest_of(record));
         self.must(known.or(written).is_none_or(|known| known == digest), || {
@@ -374,4 +379,12 @@ fn digest_of(record: &[u8]) -> Option<u64> {
     let version = reader.i32().ok()?;
     let digest = reader.i64().ok()? as u64;
     (version == DIGEST_VERSION && opcode != CLOSE_SESSION).then_some(digest)
+}
+
+/// The state with which a server starts on these files: its newest transaction and its digest.
+///
+/// # Panics
+/// If it would not start.
+fn cold_start(files: &Files, config: &LogConfig) -> (Zxid, u64) {
+    durable::recovered(files, config).unwrap_or_else(|error| panic!("a cold start: {error}"))
 }

@@ -19,7 +19,7 @@ fn live_with_disks_that_leave_out(operation: Operation) {
 }
 
 #[test]
-#[should_panic(expected = "are missing from the log")]
+#[should_panic(expected = "is on the disks of no quorum")]
 fn a_commit_of_what_no_disk_has_is_found() {
     live_with_disks_that_leave_out(Operation::Complete);
 }
