@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::generation::{self, FormerGenerations, Generation, GenerationError};
+use paddock_engine::generation::{self, FormerGenerations, Generation, GenerationError, GenerationFile};
 use paddock_engine::io::{Files, advice};
 use paddock_engine::log::{self, Entry, Log, LogConfig, LogError, Place, Recovery, Verdict};
 use paddock_engine::snapshot;
@@ -117,6 +117,8 @@ pub struct Present {
 pub fn recover_present(log_config: LogConfig, rules: Rules) -> Result<Present, RecoveryError> {
     let LogConfig { files, data_dir, dir, .. } = log_config.clone();
     let generation = refuse_misplaced_present(&files, &data_dir, &dir)?;
+    let file = GenerationFile { files: &files, data_dir: &data_dir };
+    file.make_durable(generation).map_err(RecoveryError::Generation)?;
     let (data, log) = (generation.dir(&data_dir), generation.dir(&dir));
     let recovered = recover(&data, LogConfig { data_dir: data.clone(), dir: log, ..log_config }, rules)?;
     if let Err(error) = generation::make_way(&files, &data_dir, &dir, generation) {

@@ -48,6 +48,13 @@ impl GenerationFile<'_> {
         self.files.write_atomically(&file, text(generation).as_bytes()).map_err(failed(&file))
     }
 
+    /// Writes anew what the file says, before anything is served of that generation or removed of another one. It may not be
+    /// durable: the process before this one may have ended because the sync of the directory failed, and a power cut would then
+    /// bring back the file that was there before, also if a later sync of the directory succeeds.
+    pub fn make_durable(&self, present: Generation) -> Result<(), GenerationError> {
+        if present == Generation::FIRST { Ok(()) } else { self.write(present) }
+    }
+
     /// Writes the file again if it is gone, for a server that runs in this generation, and returns which file that is. The
     /// first generation needs none.
     pub fn put_back(&self, generation: Generation) -> Result<Option<PathBuf>, GenerationError> {
