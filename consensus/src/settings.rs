@@ -50,7 +50,7 @@ pub struct Settings {
     /// Between two notifications of a server that hears nothing: at first, and at most.
     pub notification_interval_min: Ms,
     pub notification_interval_max: Ms,
-    /// leader.maxTimeToWaitForEpoch; `None` waits for initLimit.
+    /// leader.maxTimeToWaitForEpoch; `None` is a tick.
     pub epoch_wait_max: Option<Ms>,
     /// reconfigEnabled.
     pub reconfig_enabled: bool,
@@ -71,6 +71,11 @@ impl Settings {
     /// How long discovery and synchronisation may take.
     pub fn init_wait(&self) -> Ms {
         self.ticks(self.init_limit)
+    }
+
+    /// How long a leader waits for a quorum that has left it, or so it seems: who looks again may find this same leader.
+    pub fn abandon_wait(&self) -> Ms {
+        self.epoch_wait_max.unwrap_or(self.tick)
     }
 
     /// How long a peer may be silent once it is synchronised.

@@ -243,6 +243,9 @@ impl Zab {
     fn on_election(&mut self, peer: ServerId, event: Event, now: Ms, out: &mut Vec<Output>) {
         self.connections.on_event(self.server.configs(), peer, event);
         self.search(now, out, |looking, at, now, out| looking.on_event(at, peer, event, now, out));
+        if event == Event::Down {
+            self.lead(now, out, |leading, step| leading.on_peer_down(peer, step));
+        }
     }
 
     fn on_notification(

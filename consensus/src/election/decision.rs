@@ -42,10 +42,15 @@ impl Decision {
         }
     }
 
-    /// Whether those who are left can still be a quorum. A leader that waits for its quorum need not wait on if not
-    /// ([`epoch_wait_max`](crate::settings::Settings::epoch_wait_max)).
-    pub fn is_supported(&self, configs: &Configs) -> bool {
-        configs.is_quorum(|server| self.supporters.contains(&server))
+    /// The connection to this server is lost: unless it has joined its leader already, it is perhaps not there any more.
+    pub fn lose(&mut self, server: ServerId) {
+        self.supporters.remove(&server);
+    }
+
+    /// Whether those who are left, with those who `have_joined` the leader, can still be a quorum. A leader that waits for its
+    /// quorum need not wait on if not ([`Settings::abandon_wait`](crate::settings::Settings::abandon_wait)).
+    pub fn is_supported(&self, configs: &Configs, have_joined: impl Fn(ServerId) -> bool) -> bool {
+        configs.is_quorum(|server| self.supporters.contains(&server) || have_joined(server))
     }
 }
 
@@ -70,6 +75,8 @@ mod tests {
         decision.hear(ServerId(1), &Notification { round: 6, ..looks });
         decision.hear(ServerId(2), &Notification { vote: Vote { leader: ServerId(2), ..vote }, ..looks });
         assert_eq!(decision.supporters, BTreeSet::from([ServerId(3)]));
+        decision.lose(ServerId(3));
+        assert_eq!(decision.supporters, BTreeSet::new());
     }
 
     #[test]

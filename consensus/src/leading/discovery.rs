@@ -6,7 +6,6 @@ use alloc::sync::Arc;
 use super::link::{LearnerLink, State};
 use super::links::Links;
 use crate::config::Configs;
-use crate::election::Decision;
 use crate::input::Mark;
 use crate::output::{HaltReason, Output};
 use crate::settings::Ms;
@@ -34,8 +33,8 @@ impl AwaitingInfo {
         self.epoch
     }
 
-    pub(super) fn until(&self, init_wait: Ms) -> Ms {
-        self.began.after(init_wait)
+    pub(super) fn began(&self) -> Ms {
+        self.began
     }
 
     /// A learner, whether it votes or not, accepted this epoch last. The last epoch of all cannot be heard here.
@@ -45,13 +44,6 @@ impl AwaitingInfo {
 
     pub(super) fn has_quorum(links: &Links, step: &Step<'_>) -> bool {
         links.are_quorum(step, |open| matches!(open.state(), State::AwaitingEpochQuorum(_)))
-    }
-
-    /// Whether those who elected this leader look for another one, and have for a while. The operator sets how long it waits
-    /// for them all the same.
-    pub(super) fn is_abandoned(&self, decision: &Decision, step: &Step<'_>) -> bool {
-        let waits = step.server.settings.epoch_wait_max;
-        waits.is_some_and(|wait| step.now.since(self.began) > wait) && !decision.is_supported(step.server.configs())
     }
 }
 
@@ -89,8 +81,8 @@ impl AwaitingAckEpoch {
         self.epoch
     }
 
-    pub(super) fn until(&self, init_wait: Ms) -> Ms {
-        self.began.after(init_wait)
+    pub(super) fn began(&self) -> Ms {
+        self.began
     }
 
     /// Whether this learner's history is newer than the leader's.

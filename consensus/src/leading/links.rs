@@ -76,6 +76,11 @@ impl Links {
         self.of_server.get(&server).map(|link| &self.open[link])
     }
 
+    /// Whether this server has a link and told that it is its own.
+    pub(super) fn has(&self, server: ServerId) -> bool {
+        self.of_server.contains_key(&server)
+    }
+
     /// The states of all, each with its server.
     pub(super) fn states(&self) -> impl Iterator<Item = (ServerId, &'static str)> {
         self.of_server.iter().map(|(server, link)| (*server, self.open[link].name()))

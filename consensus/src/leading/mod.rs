@@ -51,6 +51,21 @@ enum Phase {
     HandingOver { reign: Broadcasting, until: Ms },
 }
 
+impl Phase {
+    /// Since when, if there is no epoch yet.
+    fn awaits_quorum_since(&self) -> Option<Ms> {
+        match self {
+            Phase::AwaitingInfo(waiting) => Some(waiting.began()),
+            Phase::AwaitingAckEpoch(waiting) => Some(waiting.began()),
+            Phase::AwaitingNewLeaderAcks { began, .. } => Some(*began),
+            Phase::WritingAccepted(_)
+            | Phase::WritingCurrent(_)
+            | Phase::Broadcasting(_)
+            | Phase::HandingOver { .. } => None,
+        }
+    }
+}
+
 impl Leading {
     pub(crate) fn begin(decision: Decision, step: &mut Step<'_>) -> Result<Leading, Over> {
         let phase = Phase::AwaitingInfo(AwaitingInfo::begin(step)?);
@@ -88,11 +103,8 @@ impl Leading {
 
     fn phase_deadline(&self, settings: &Settings) -> Option<Ms> {
         match &self.phase {
-            Phase::AwaitingInfo(waiting) => Some(waiting.until(settings.init_wait())),
-            Phase::AwaitingAckEpoch(waiting) => Some(waiting.until(settings.init_wait())),
-            Phase::AwaitingNewLeaderAcks { began, .. } => Some(began.after(settings.init_wait())),
             Phase::HandingOver { until, .. } => Some(*until),
-            Phase::WritingAccepted(_) | Phase::WritingCurrent(_) | Phase::Broadcasting(_) => None,
+            phase => phase.awaits_quorum_since().map(|began| began.after(settings.init_wait())),
         }
     }
 
@@ -112,11 +124,19 @@ impl Leading {
 
     fn check_followed(&mut self, step: &Step<'_>) -> Result<(), Over> {
         let goes_on = match &mut self.phase {
-            Phase::AwaitingInfo(waiting) => !waiting.is_abandoned(&self.decision, step),
             Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.is_followed(&self.links, step),
-            _ => true,
+            _ => !self.is_abandoned(step),
         };
         if goes_on { Ok(()) } else { Err(Over::Look) }
+    }
+
+    /// Whether it waits for a quorum, and has for a while, of which so many look for another leader or are gone that those who
+    /// are left are none.
+    fn is_abandoned(&self, step: &Step<'_>) -> bool {
+        let Some(began) = self.phase.awaits_quorum_since() else { return false };
+        let Leading { decision, links, .. } = self;
+        step.now.since(began) > step.server.settings.abandon_wait()
+            && !decision.is_supported(step.server.configs(), |server| links.has(server))
     }
 
     /// What was proposed last in this reign, or the history with which it begins.
@@ -150,10 +170,13 @@ impl Leading {
     /// A notification of somebody else.
     pub(crate) fn hear(&mut self, from: ServerId, heard: &Notification, step: &Step<'_>) -> Result<(), Over> {
         self.decision.hear(from, heard);
-        match &self.phase {
-            Phase::AwaitingInfo(waiting) if waiting.is_abandoned(&self.decision, step) => Err(Over::Look),
-            _ => Ok(()),
-        }
+        if self.is_abandoned(step) { Err(Over::Look) } else { Ok(()) }
+    }
+
+    /// The election's connection to this server is gone.
+    pub(crate) fn on_peer_down(&mut self, peer: ServerId, step: &Step<'_>) -> Result<(), Over> {
+        self.decision.lose(peer);
+        if self.is_abandoned(step) { Err(Over::Look) } else { Ok(()) }
     }
 
     pub(crate) fn on_learner_up(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {

@@ -120,7 +120,7 @@ impl Ensemble {
     pub fn report_support(&mut self, me: ServerId) -> Result<(), String> {
         let server = &self.servers[&me];
         let decision = server.decision().ok_or("it has not decided")?;
-        let word = if decision.is_supported(&server.configs) { "can" } else { "can not" };
+        let word = if decision.is_supported(&server.configs, |_| false) { "can" } else { "can not" };
         writeln!(self.said, "those who support {} {word} be a quorum", me.0).expect("a String takes everything");
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! A leader.
 
 use paddock_consensus::epochs::Epochs;
-use paddock_consensus::input::{Fault, Link, Mark, Ticket};
+use paddock_consensus::input::{Event, Fault, Link, Mark, Ticket};
 use paddock_consensus::message::{FromLearner, Message};
 use paddock_consensus::output::{HaltReason, Part, Reason, Serve};
 use paddock_consensus::plan::{First, Plan};
 use paddock_consensus::settings::{Ms, Settings};
-use paddock_consensus::{Epoch, Input, Output, Zxid};
+use paddock_consensus::{Epoch, Input, Output, ServerId, Zxid};
 
 use crate::server::{LINK, Server, TICK, closed, config, found, is_refused, looks, sent, settings, z};
 
@@ -371,6 +371,27 @@ fn a_leader_whose_supporters_look_again_need_not_wait_for_them() {
     assert!(!looks(&server.supported(1)), "what it said may be old");
     assert!(!looks(&server.pass(TICK)));
     assert!(looks(&server.pass(TICK / 2)));
+}
+
+/// In each state in which it waits for a quorum. Whoever has joined is there, whatever becomes of its other connection.
+#[test]
+fn a_leader_waits_a_tick_for_a_quorum_that_is_gone() {
+    let waits: [fn(&mut Server) -> Vec<Output>; 3] = [Server::elected, Server::asks, |server| server.syncs(LAST)];
+    for (index, begin) in waits.into_iter().enumerate() {
+        let mut server = server();
+        begin(&mut server);
+        let awaits = server.awaits();
+        let gone = Input::Election { peer: ServerId(1), event: Event::Down };
+        assert!(!looks(&server.step(gone)), "it may come back");
+        if index > 0 {
+            assert!(!looks(&server.pass(2 * TICK)), "{awaits}");
+            assert!(!looks(&server.step(Input::LearnerDown { link: LINK })), "{awaits}");
+            assert!(looks(&server.pass(TICK / 2)), "{awaits}");
+        } else {
+            assert!(!looks(&server.pass(TICK)), "{awaits}");
+            assert!(looks(&server.pass(TICK / 2)), "{awaits}");
+        }
+    }
 }
 
 #[test]
