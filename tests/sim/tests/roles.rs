@@ -135,6 +135,10 @@ impl Ensemble {
         self.servers[place].process.as_ref().map_or(Serve::No, |process| process.reactor.serving())
     }
 
+    fn awaits(&self, place: usize) -> &'static str {
+        self.servers[place].process.as_ref().map_or("", |process| process.member.state().awaits)
+    }
+
     fn part(&self, place: usize) -> Part {
         self.servers[place].process.as_ref().expect("it runs").member.part()
     }
@@ -246,6 +250,30 @@ fn a_server_that_has_lost_its_disk_is_brought_a_copy_and_does_not_vote_before() 
     (0..3).for_each(|place| ensemble.start(place));
     ensemble.pass(PATIENCE / 2);
     assert!((0..3).all(|place| ensemble.serving(place) == Serve::No));
+}
+
+/// Of a state that comes, and of transactions that come behind it, nothing is left to be waited for when their leader is gone.
+#[test]
+fn a_server_whose_leader_ends_while_it_brings_a_copy_looks_for_another_one() {
+    for awaits in ["AwaitingState", "TakingHistory"] {
+        let mut ensemble = Ensemble::new(7, |_| {});
+        ensemble.setting.autocreate = false;
+        let (leader, follower) = (ensemble.leader(), ensemble.follower());
+        let slot = ensemble.connect(leader);
+        ensemble.ask(leader, slot, &create(1, "/a"));
+        ensemble.lose(follower);
+        let (near, far) = (ensemble.servers[leader].host, ensemble.servers[follower].host);
+        ensemble.network.set_route(near, far, |route| {
+            (route.latency_max, route.piece_max) = (Duration::from_millis(20), 16);
+        });
+        ensemble.start(follower);
+        ensemble.wait(awaits, |ensemble| ensemble.awaits(follower) == awaits);
+        let Ensemble { servers, network, draws, .. } = &mut ensemble;
+        servers[leader].end_process(network, draws);
+        ensemble.wait("it looks", |ensemble| ensemble.awaits(follower) == "Voting");
+        ensemble.start(leader);
+        ensemble.wait("all serve", |ensemble| (0..3).all(|place| ensemble.serving(place) == Serve::Yes));
+    }
 }
 
 #[test]

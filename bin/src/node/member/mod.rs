@@ -367,8 +367,11 @@ impl Member {
             output::Serve::Yes => Serve::Yes,
         };
         self.replica.membership_mut().become_part(part, serve);
-        if part == Part::Looking && before.0 != Part::Looking {
-            self.end_part();
+        if part == Part::Looking {
+            self.leave_making();
+            if before.0 != Part::Looking {
+                self.end_part();
+            }
         }
         if let (Part::Leading { epoch }, false) = (part, matches!(before.0, Part::Leading { .. })) {
             self.begin_reign(epoch);
@@ -383,14 +386,18 @@ impl Member {
         self.replica.begin_reign(epoch);
     }
 
-    /// Whatever was owed to the others, and by them, is not any more. What the leader was bringing is dropped; if the core waits
-    /// for it, it is answered.
+    /// Whatever was owed to the others, and by them, is not any more.
     fn end_part(&mut self) {
         self.leader.end_reign();
         self.learner = Learner::default();
         self.requests = LearnerRequests::default();
         self.pings.leave_all();
         self.replica.end_part();
+    }
+
+    /// What a leader was bringing is dropped, before this server had a part or after that; if the core waits for it, it is
+    /// answered.
+    fn leave_making(&mut self) {
         match mem::take(&mut self.making) {
             Making::State(state, _) => {
                 self.former.dispose(state);
