@@ -47,7 +47,7 @@ pub struct Settings {
     pub sync_limit: u32,
     /// connectToLearnerMasterLimit, in ticks; 0 is initLimit.
     pub connect_limit: u32,
-    /// Between two notifications of a server that hears nothing: at first, and at most.
+    /// Between two notifications of a server that hears nothing: at first, and at most. It is never longer than syncLimit.
     pub notification_interval_min: Ms,
     pub notification_interval_max: Ms,
     /// leader.maxTimeToWaitForEpoch; `None` is a tick.

@@ -277,7 +277,9 @@ impl Looking {
         out.extend(connected.map(|voter| Output::Notify(voter, says)));
         self.dialled.clear();
         self.dial_missing(at, out);
-        let longest = at.settings.notification_interval_max.max(Ms(1));
+        // Whoever cannot be heard by a leader as long as that is left by it: an ensemble that has healed finds those who look
+        // within the same time. ZooKeeper's longest is a minute.
+        let longest = at.settings.notification_interval_max.min(at.settings.sync_wait()).max(Ms(1));
         self.interval = self.interval.after(self.interval).min(longest);
         self.repeat_at = now.after(self.interval);
     }
