@@ -46,7 +46,7 @@ impl Ledger {
                     format!("zxid 0x{zxid:x} was acknowledged; the log has no such"),
                 );
             };
-            if !is_of(&log[entry], event) || self.request_of.insert(entry, place).is_some() {
+            if !is_answer_of(&log[entry], event) || self.request_of.insert(entry, place).is_some() {
                 let window = vec![Source::Event(place), Source::Transaction(entry)];
                 return lost(window, format!("zxid 0x{zxid:x} was acknowledged; in the log it is another request's"));
             }
@@ -106,10 +106,17 @@ impl Ledger {
     }
 }
 
+/// Whether a transaction has the number of this request.
 fn is_of(transaction: &Transaction, event: &Event) -> bool {
-    let What::Called { cxid, operation, .. } = &event.what else { return false };
-    // Not every server writes down which request closed a session.
-    transaction.session == event.session && (transaction.cxid == *cxid || *operation == Operation::Close)
+    let What::Called { cxid, .. } = &event.what else { return false };
+    transaction.session == event.session && transaction.cxid == *cxid
+}
+
+/// Whether an answer may have told of this transaction. A session ends once: where it has expired meanwhile, its close is
+/// answered when that is done.
+fn is_answer_of(transaction: &Transaction, event: &Event) -> bool {
+    let is_close = event.operation() == Some(&Operation::Close);
+    is_of(transaction, event) || (is_close && transaction.session == event.session)
 }
 
 /// Whether a transaction can have come from such a request.

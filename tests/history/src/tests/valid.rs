@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::ensemble::{Ensemble, watch_events};
 use crate::check::check;
+use crate::violation::Kind;
 
 fn ensemble(seed: u64, steps: usize, loses: bool) -> Ensemble {
     let mut ensemble = Ensemble::new(seed);
@@ -88,7 +89,23 @@ fn a_request_that_was_lost_and_asked_again_is_not_taken_for_the_later_one() {
         txn 1 7 0 session\n\
         txn 2 7 1 failed\n\
         txn 3 7 2 failed\n";
+    assert_eq!(found(history), []);
+}
+
+/// The leader has ended the session, and the close that its client had sent has never come.
+#[test]
+fn the_end_of_a_session_that_has_expired_is_not_taken_for_a_close_that_was_lost() {
+    let history = "paddock-history 1\n\
+        connected 1 2 7 0 new 40000\n\
+        called 3 9 7 0 1 delete /a -1 = unknown\n\
+        called 4 9 7 0 2 close = unknown\n\
+        disconnected 10 11 7 0\n\
+        txn 1 7 0 session\n";
+    assert_eq!(found(&format!("{history}txn 2 7 0 close\n")), []);
+    assert_eq!(found(&format!("{history}txn 2 7 2 close\n")), [Kind::RequestSkipped]);
+}
+
+fn found(history: &str) -> Vec<Kind> {
     let history = crate::text::read(&mut history.as_bytes()).unwrap();
-    let report = check(&history);
-    assert!(report.violations.is_empty(), "{}", report.text(&history));
+    check(&history).violations.iter().map(|violation| violation.kind).collect()
 }
