@@ -169,8 +169,8 @@ struct Line {
     requests: Vec<Request>,
     /// How many were looked at.
     looked_at: usize,
-    /// The transactions that came from some of them, by their places in the log.
-    taken: Vec<usize>,
+    /// The transactions that came from some of them in this order, by their places in the log, each with its request.
+    taken: Vec<(usize, usize)>,
 }
 
 struct Request {
@@ -179,6 +179,8 @@ struct Request {
     connection: usize,
     /// Its zxid is above this one.
     floor: i64,
+    /// A transaction came from it.
+    is_taken: bool,
 }
 
 /// The request that a transaction came from.
@@ -212,7 +214,7 @@ impl Unanswered {
                     let connection = connections.get(&event.session).copied().unwrap_or_default();
                     let floor = told.before(event.from).map_or(0, |told| told.0);
                     let requests = &mut unanswered.of_session.entry(event.session).or_default().requests;
-                    requests.push(Request { place, connection, floor });
+                    requests.push(Request { place, connection, floor, is_taken: false });
                 }
                 _ => {}
             }
@@ -222,25 +224,71 @@ impl Unanswered {
 
     /// The request of which the log's entry of this place came.
     fn take(&mut self, events: &[Event], log: &[Transaction], entry: usize) -> Option<Taken> {
-        let Line { requests, looked_at, taken } = self.of_session.get_mut(&log[entry].session)?;
         let fits = |request: &Request, transaction: &Transaction| {
             let event = &events[request.place];
             request.floor < transaction.zxid
                 && is_of(transaction, event)
                 && event.operation().is_some_and(|asked| fits(&transaction.change, asked))
         };
+        let line = self.of_session.get_mut(&log[entry].session)?;
+        line.take(log, entry, fits).or_else(|| line.take_late(log, entry, fits))
+    }
+}
+
+impl Line {
+    /// Looks at those behind the last one that was looked at.
+    fn take(
+        &mut self,
+        log: &[Transaction],
+        entry: usize,
+        fits: impl Fn(&Request, &Transaction) -> bool,
+    ) -> Option<Taken> {
+        let Line { requests, looked_at, taken } = self;
         let found = *looked_at + requests[*looked_at..].iter().position(|request| fits(request, &log[entry]))?;
         let connection = requests[found].connection;
-        let passed: Vec<&Request> =
-            requests[*looked_at..found].iter().filter(|one| one.connection == connection).collect();
-        let moved = taken.len().checked_sub(passed.len()).map_or(&[][..], |first| &taken[first..]);
-        let explains =
-            moved.len() == passed.len() && passed.iter().zip(moved).all(|(request, entry)| fits(request, &log[*entry]));
-        let moved = moved.iter().copied().zip(passed.iter().map(|request| request.place));
-        let moved = if explains { moved.collect() } else { Vec::new() };
-        let skipped = if explains { None } else { passed.first().map(|one| one.place) };
+        let passed: Vec<usize> = (*looked_at..found).filter(|&one| requests[one].connection == connection).collect();
+        let first_moved = taken.len().checked_sub(passed.len());
+        let explains = first_moved.is_some_and(|first| {
+            passed.iter().zip(&taken[first..]).all(|(&request, &(entry, _))| fits(&requests[request], &log[entry]))
+        });
+        let skipped = if explains { None } else { passed.first().map(|&one| requests[one].place) };
+        let mut moved = Vec::new();
+        if let Some(first) = first_moved.filter(|_| explains) {
+            for ((entry, request), passed) in taken[first..].iter_mut().zip(passed) {
+                (requests[*request].is_taken, requests[passed].is_taken) = (false, true);
+                *request = passed;
+                moved.push((*entry, requests[passed].place));
+            }
+        }
+        requests[found].is_taken = true;
         *looked_at = found + 1;
-        taken.push(entry);
+        taken.push((entry, found));
         Some(Taken { place: requests[found].place, skipped, moved })
+    }
+
+    /// Looks at those that were passed. A server may be slow to pass on what came over a connection that its client has given
+    /// up since. The leader lets nothing of it be done then, but each of these requests has a transaction that fails, behind
+    /// those of the next connection.
+    fn take_late(
+        &mut self,
+        log: &[Transaction],
+        entry: usize,
+        fits: impl Fn(&Request, &Transaction) -> bool,
+    ) -> Option<Taken> {
+        if log[entry].change != Change::Failed {
+            return None;
+        }
+        let passed = &self.requests[..self.looked_at];
+        let found = passed.iter().position(|request| !request.is_taken && fits(request, &log[entry]))?;
+        let connection = passed[found].connection;
+        let has_connection = |request: &&Request| request.connection == connection;
+        if passed[found..].iter().filter(has_connection).any(|request| request.is_taken) {
+            return None;
+        }
+        let skipped = passed[..found].iter().filter(has_connection).find(|request| !request.is_taken);
+        let skipped = skipped.map(|request| request.place);
+        let place = passed[found].place;
+        self.requests[found].is_taken = true;
+        Some(Taken { place, skipped, moved: Vec::new() })
     }
 }

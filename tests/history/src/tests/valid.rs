@@ -105,6 +105,32 @@ fn the_end_of_a_session_that_has_expired_is_not_taken_for_a_close_that_was_lost(
     assert_eq!(found(&format!("{history}txn 2 7 2 close\n")), [Kind::RequestSkipped]);
 }
 
+/// A server was slow to pass them on, and the leader refuses them, since the client has gone to another server by then. In
+/// the log they stand behind what the client asked for there.
+#[test]
+fn requests_of_a_connection_that_was_given_up_may_fail_after_those_of_the_next_one() {
+    let history = "paddock-history 1\n\
+        connected 1 2 7 0 new 40000\n\
+        called 3 9 7 0 1 delete /a -1 = unknown\n\
+        called 4 9 7 0 2 delete /b -1 = unknown\n\
+        disconnected 10 11 7 0\n\
+        connected 12 13 7 1 again 40000\n\
+        called 14 20 7 1 3 delete /c -1 = unknown\n\
+        disconnected 21 22 7 1\n\
+        txn 1 7 0 session\n\
+        txn 2 7 3 failed\n";
+    for (late, kinds) in [
+        ("txn 3 7 1 failed\n", &[][..]),
+        ("txn 3 7 1 failed\ntxn 4 7 2 failed\n", &[]),
+        ("txn 3 7 2 failed\n", &[Kind::RequestSkipped]),
+        ("txn 3 7 2 failed\ntxn 4 7 1 failed\n", &[Kind::RequestSkipped]),
+        ("txn 3 7 1 failed\ntxn 4 7 1 failed\n", &[Kind::TransactionUnfounded]),
+        ("txn 3 7 1 delete /a -1\n", &[Kind::TransactionUnfounded]),
+    ] {
+        assert_eq!(found(&format!("{history}{late}")), kinds, "{late}");
+    }
+}
+
 fn found(history: &str) -> Vec<Kind> {
     let history = crate::text::read(&mut history.as_bytes()).unwrap();
     check(&history).violations.iter().map(|violation| violation.kind).collect()
