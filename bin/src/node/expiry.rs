@@ -155,12 +155,10 @@ impl ExpiryQueue {
         }
     }
 
-    /// Removes one session that was due at or before `now`.
-    pub fn pop_expired(&mut self, now: u64) -> Option<i64> {
+    /// A session that was due at or before `now`.
+    pub fn first_expired(&self, now: u64) -> Option<i64> {
         let (_, sessions) = self.due.range(..=self.clock.at(now)).next()?;
-        let session = *sessions.iter().next().expect("a moment without sessions is removed");
-        self.remove(session);
-        Some(session)
+        Some(*sessions.iter().next().expect("a moment without sessions is removed"))
     }
 
     /// When the next session is due, if the sessions' clock goes on.
@@ -181,13 +179,20 @@ mod tests {
     /// How often a reactor reports.
     const INTERVAL: Duration = Duration::from_millis(500);
 
+    /// Removes one session that is due.
+    fn pop_expired(queue: &mut ExpiryQueue, now: u64) -> Option<i64> {
+        let session = queue.first_expired(now)?;
+        queue.remove(session);
+        Some(session)
+    }
+
     #[test]
     fn trap_080_never_early_and_at_most_a_tick_late() {
         for heard in [0, 1, 999, 1000, 1001] {
             let mut queue = ExpiryQueue::new(1000);
             queue.arm(1, 4000, heard);
-            assert_eq!(queue.pop_expired(heard + 4000), None);
-            assert_eq!(queue.pop_expired(heard + 5000), Some(1));
+            assert_eq!(pop_expired(&mut queue, heard + 4000), None);
+            assert_eq!(pop_expired(&mut queue, heard + 5000), Some(1));
             assert_eq!(queue.next_due(), None);
         }
     }
@@ -197,8 +202,8 @@ mod tests {
         let mut queue = ExpiryQueue::new(1000);
         queue.arm(1, 4000, 0);
         queue.touch(1, 3000);
-        assert_eq!(queue.pop_expired(7000), None);
-        assert_eq!(queue.pop_expired(8000), Some(1));
+        assert_eq!(pop_expired(&mut queue, 7000), None);
+        assert_eq!(pop_expired(&mut queue, 8000), Some(1));
         queue.touch(1, 9000);
         assert_eq!(queue.next_due(), None, "a session that is gone does not come back");
     }
@@ -218,12 +223,12 @@ mod tests {
         queue.arm(2, 10_000, 0);
         assert_eq!(queue.stand_still(2000, 9000, 9000), 7000);
         assert_eq!(queue.next_due(), Some(12_000));
-        assert_eq!(queue.pop_expired(11_999), None, "as much was left before");
+        assert_eq!(pop_expired(&mut queue, 11_999), None, "as much was left before");
         queue.touch(2, 9500);
         queue.arm(3, 4000, 9000);
-        assert_eq!(queue.pop_expired(12_000), Some(1), "and no more");
-        assert_eq!(queue.pop_expired(13_999), None);
-        assert_eq!(queue.pop_expired(14_000), Some(3));
+        assert_eq!(pop_expired(&mut queue, 12_000), Some(1), "and no more");
+        assert_eq!(pop_expired(&mut queue, 13_999), None);
+        assert_eq!(pop_expired(&mut queue, 14_000), Some(3));
         assert_eq!(queue.next_due(), Some(20_000));
         assert_eq!(queue.stand_still(15_000, 16_000, 16_000), 1000);
         assert_eq!(queue.next_due(), Some(21_000), "another time adds to it");
@@ -270,8 +275,8 @@ mod tests {
         queue.touch(1, 9150);
         queue.arm(3, 20_000, 500);
         assert_eq!(queue.stand_still(2000, 9000, 9200), 7000);
-        assert_eq!(queue.pop_expired(13_999), None);
-        let mut gone = [14_000, 14_000, 28_000].map(|now| queue.pop_expired(now));
+        assert_eq!(pop_expired(&mut queue, 13_999), None);
+        let mut gone = [14_000, 14_000, 28_000].map(|now| pop_expired(&mut queue, now));
         gone.sort();
         assert_eq!(gone, [Some(1), Some(2), Some(3)]);
         assert_eq!(queue.next_due(), None);
@@ -286,9 +291,9 @@ mod tests {
         queue.touch(1, 1500);
         queue.touch(2, 5000);
         assert_eq!(queue.next_due(), Some(13_000));
-        assert_eq!(queue.pop_expired(13_000), Some(1));
+        assert_eq!(pop_expired(&mut queue, 13_000), Some(1));
         assert_eq!(queue.next_due(), Some(14_000), "heard while the clock stood: as of when it did");
-        assert_eq!(queue.pop_expired(8000), None, "nor does anything expire as of then");
+        assert_eq!(pop_expired(&mut queue, 8000), None, "nor does anything expire as of then");
     }
 
     #[test]
@@ -318,7 +323,7 @@ mod tests {
                 if let Some(Pause { from, to }) = hearing.take_pause() {
                     sessions.stand_still(millis(from), millis(to), millis(began));
                 }
-                sessions.pop_expired(millis(hearing.until())).is_some()
+                pop_expired(&mut sessions, millis(hearing.until())).is_some()
             });
             assert!(is_gone, "{reactors} reactors: it lives for ever");
         }

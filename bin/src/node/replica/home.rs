@@ -1,6 +1,7 @@
 //! Which connection each session has.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use paddock_net::exchange::ConnectionId;
 
@@ -23,6 +24,8 @@ pub struct Homes {
 struct Tenant {
     generation: u32,
     session: i64,
+    /// When it asked for something last, if that was not taken yet.
+    asked: Option<Instant>,
 }
 
 impl Homes {
@@ -36,14 +39,32 @@ impl Homes {
         if slots.len() <= slot {
             slots.resize(slot + 1, None);
         }
-        slots[slot] = Some(Tenant { generation: home.connection.generation, session });
+        slots[slot] = Some(Tenant { generation: home.connection.generation, session, asked: None });
         self.by_session.insert(session, home);
     }
 
     /// The session that has its connection here.
     pub fn session_at(&self, home: Home) -> Option<i64> {
-        let Tenant { generation, session } = (*self.by_slot[home.reactor].get(home.connection.slot as usize)?)?;
-        (generation == home.connection.generation).then_some(session)
+        let tenant = self.by_slot[home.reactor].get(home.connection.slot as usize)?.as_ref()?;
+        (tenant.generation == home.connection.generation).then_some(tenant.session)
+    }
+
+    /// Likewise; it asks for something now.
+    pub fn note_request(&mut self, home: Home, now: Instant) -> Option<i64> {
+        let tenant = self.tenant_mut(home)?;
+        tenant.asked = Some(now);
+        Some(tenant.session)
+    }
+
+    /// When the session asked for something last on the connection that it has here, if it did since this was taken last.
+    pub fn take_asked(&mut self, session: i64) -> Option<Instant> {
+        let home = *self.by_session.get(&session)?;
+        self.tenant_mut(home)?.asked.take()
+    }
+
+    fn tenant_mut(&mut self, home: Home) -> Option<&mut Tenant> {
+        let tenant = self.by_slot[home.reactor].get_mut(home.connection.slot as usize)?.as_mut()?;
+        (tenant.generation == home.connection.generation).then_some(tenant)
     }
 
     /// Where the session's connection was.
@@ -76,6 +97,8 @@ impl Homes {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use paddock_net::exchange::ConnectionId;
 
     use super::{Home, Homes};
@@ -106,5 +129,22 @@ mod tests {
         assert_eq!(homes.session_at(home(0, 0, 2)), Some(8));
         assert_eq!(homes.forget(7), Some(home(0, 0, 1)));
         assert_eq!(homes.session_at(home(0, 0, 2)), Some(8));
+    }
+
+    #[test]
+    fn what_a_session_asked_for_last_is_taken_once() {
+        let (mut homes, now) = (Homes::new(1), Instant::now());
+        homes.move_in(7, home(0, 0, 1));
+        assert_eq!(homes.take_asked(7), None);
+        assert_eq!(homes.note_request(home(0, 0, 2), now), None, "the slot had another session then");
+        for age in [2, 1] {
+            assert_eq!(homes.note_request(home(0, 0, 1), now - Duration::from_secs(age)), Some(7));
+        }
+        assert_eq!(homes.take_asked(7), Some(now - Duration::from_secs(1)));
+        assert_eq!(homes.take_asked(7), None);
+        homes.note_request(home(0, 0, 1), now);
+        homes.forget(7);
+        homes.move_in(7, home(0, 0, 2));
+        assert_eq!(homes.take_asked(7), None, "it has asked for nothing here yet");
     }
 }

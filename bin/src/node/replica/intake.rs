@@ -181,7 +181,7 @@ impl Intake {
         request: &Request,
         bytes: &[u8],
     ) {
-        if request.kind.needs_session() && sessions.session_at(home) != Some(request.session) {
+        if request.kind.needs_session() && sessions.note_request(home, turn.at.now) != Some(request.session) {
             return;
         }
         if let RequestKind::Disconnected = request.kind {

@@ -138,6 +138,11 @@ impl Sessions {
         self.homes.session_at(home)
     }
 
+    /// Likewise; it asks for something now.
+    pub fn note_request(&mut self, home: Home, now: Instant) -> Option<i64> {
+        self.homes.note_request(home, now)
+    }
+
     pub fn is_local(&self, session: i64) -> bool {
         self.local.contains(session)
     }
@@ -186,6 +191,7 @@ impl Sessions {
 
     /// The connection that the session has here is closed.
     pub fn disconnect(&mut self, payment: &mut Payment<'_>, session: i64) {
+        self.count_request(session);
         if let Some(former) = self.homes.forget(session) {
             payment.answer(former, AnswerKind::Dropped);
         }
@@ -217,6 +223,9 @@ impl Sessions {
 
     /// The connection is gone; its session lives on.
     pub fn leave(&mut self, home: Home) {
+        if let Some(session) = self.homes.session_at(home) {
+            self.count_request(session);
+        }
         self.homes.leave(home);
     }
 
@@ -357,11 +366,24 @@ impl Sessions {
         }
     }
 
+    /// Whoever asks for something is heard, and a write that is done must not be the last thing before the end of its session
+    /// only because no report tells of it yet. Whether the session asked for something that was not counted.
+    fn count_request(&mut self, session: i64) -> bool {
+        let asked = self.homes.take_asked(session);
+        if let Some(asked) = asked {
+            self.expiry.touch(session, self.start.millis(asked));
+        }
+        asked.is_some()
+    }
+
     /// Ends the sessions that were due before the oldest report: whoever was heard since is in a later one.
     pub fn expire(&mut self, head: &mut Head, at: Moment) {
         let until = self.start.millis(self.reports.heard_until());
         while head.has_room() && head.may_step() {
-            let Some(session) = self.expiry.pop_expired(until) else { return };
+            let Some(session) = self.expiry.first_expired(until) else { return };
+            if self.count_request(session) {
+                continue;
+            }
             head.seal_if_full();
             let home = self.homes.forget(session);
             self.end(head, session, 0, at, Owed::Expiry { session, home });

@@ -106,3 +106,29 @@ fn sessions_that_are_due_together_are_ended_a_few_each_turn() {
     assert_eq!(world.answers().len(), SESSIONS, "each connection is told");
     assert_ne!(world.replica.timeout(), Some(Duration::ZERO));
 }
+
+/// The reports are older than the writes, and a session that has a report's worth of time too little by them is not over.
+#[test]
+fn whoever_writes_is_heard_though_no_report_says_so_yet() {
+    for leaves in [false, true] {
+        let mut world = World::new("writer");
+        let timeout = Duration::from_millis(TIMEOUT as u64);
+        let session = world.connect(FIRST);
+        world.connect(SECOND);
+        world.go_on(2 * timeout);
+        world.send(FIRST, session, create(1), &create_body("/late", 0));
+        if leaves {
+            world.send(FIRST, session, |_| RequestKind::Disconnected, &[]);
+        }
+        world.report(&[], timeout / 2);
+        assert_eq!(world.answers(), [(FIRST, "1: 0".into()), (SECOND, "dropped".into())]);
+        world.go_on(timeout);
+        world.report(&[], Duration::ZERO);
+        world.answers();
+        assert_eq!(world.database().sessions().len(), 1, "it lives a whole timeout from then on");
+        world.go_on(Duration::from_secs(2));
+        world.report(&[], Duration::ZERO);
+        world.answers();
+        assert_eq!(world.database().sessions().len(), 0, "and no longer");
+    }
+}
