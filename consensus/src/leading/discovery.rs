@@ -67,7 +67,7 @@ pub(super) struct AwaitingAckEpoch {
     epoch: Epoch,
     own: Summary,
     began: Ms,
-    /// Those with a newer history, which this server must not lead.
+    /// The voters with a newer history, which this server must not lead.
     newer: BTreeSet<ServerId>,
 }
 
@@ -85,10 +85,10 @@ impl AwaitingAckEpoch {
         self.began
     }
 
-    /// Whether this learner's history is newer than the leader's.
-    pub(super) fn is_newer(&mut self, server: ServerId, current: Option<Epoch>, last: Zxid) -> bool {
+    /// Whether this learner's history is newer than the leader's. Of others than voters, who may be any number, nothing is kept.
+    pub(super) fn is_newer(&mut self, server: ServerId, current: Option<Epoch>, last: Zxid, step: &Step<'_>) -> bool {
         let newer = current.is_some_and(|current_epoch| Summary { current_epoch, last } > self.own);
-        if newer {
+        if newer && step.server.configs().is_voter(server) {
             self.newer.insert(server);
         }
         newer

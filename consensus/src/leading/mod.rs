@@ -268,7 +268,7 @@ impl Leading {
     ) -> Result<(), Over> {
         let promise = Promise { last, counts: current.is_some() && last != Zxid::NOTHING };
         if let Phase::AwaitingAckEpoch(waiting) = &mut self.phase
-            && waiting.is_newer(learner.server, current, last)
+            && waiting.is_newer(learner.server, current, last, step)
         {
             let can_lead = waiting.can_lead(step);
             self.links.close(link, Reason::Newer, step);

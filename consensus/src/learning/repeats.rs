@@ -12,10 +12,15 @@ pub(super) struct Repeats {
     state: State,
 }
 
+/// So many epochs may have begun with repeats that are not committed. A leader repeats what it proposes in its own, so that
+/// this is more than any needs; nothing else would bound what a wrong one makes this server keep.
+const EPOCHS_MAX: usize = 1024;
+
 #[derive(Clone, Debug)]
 enum State {
     NothingCame,
-    Proposed { history: History, committed: Zxid },
+    /// What was committed is the base.
+    Proposed(History),
 }
 
 impl Repeats {
@@ -32,7 +37,7 @@ impl Repeats {
     pub(super) fn are_over(&self) -> bool {
         match &self.state {
             State::NothingCame => true,
-            State::Proposed { history, .. } => history.last() == self.last,
+            State::Proposed(history) => history.last() == self.last,
         }
     }
 
@@ -42,29 +47,32 @@ impl Repeats {
             // No transaction is blank, and behind any other number one may follow.
             State::NothingCame if zxid.is_blank() => Err(unexpected),
             State::NothingCame => {
-                let before = Zxid(zxid.0 - 1);
-                let mut history = History::new(before);
+                let mut history = History::new(Zxid(zxid.0 - 1));
                 history.push(zxid);
-                self.state = State::Proposed { history, committed: before };
+                self.state = State::Proposed(history);
                 Ok(())
             }
-            State::Proposed { history, .. } if history.may_follow(zxid) => {
+            State::Proposed(history) if history.may_follow(zxid) && has_room(history, zxid) => {
                 history.push(zxid);
                 Ok(())
             }
-            State::Proposed { .. } => Err(unexpected),
+            State::Proposed(_) => Err(unexpected),
         }
     }
 
     pub(super) fn commit(&mut self, state: &'static str, zxid: Zxid) -> Result<(), Reason> {
         match &mut self.state {
-            State::Proposed { history, committed } if history.next_after(*committed) == Some(zxid) => {
-                *committed = zxid;
+            State::Proposed(history) if history.next_after(history.base()) == Some(zxid) => {
+                history.forget_up_to(zxid);
                 Ok(())
             }
-            State::NothingCame | State::Proposed { .. } => Err(Reason::Unexpected { state, zxid }),
+            State::NothingCame | State::Proposed(_) => Err(Reason::Unexpected { state, zxid }),
         }
     }
+}
+
+fn has_room(history: &History, zxid: Zxid) -> bool {
+    zxid.epoch() == history.last().epoch() || history.runs().count() < EPOCHS_MAX
 }
 
 #[cfg(test)]

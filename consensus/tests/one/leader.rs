@@ -198,6 +198,19 @@ fn what_was_never_sent_cannot_be_acknowledged() {
 }
 
 #[test]
+fn strangers_with_newer_histories_leave_nothing_behind() {
+    let mut server = server();
+    server.asks();
+    let before = server.text_length();
+    for number in 10..500 {
+        let link = Link(number as u32);
+        server.info(link, number, 1);
+        assert_eq!(closed(&server.ack_epoch(link, 1, z(1, 3)), link), Some(Reason::Newer));
+    }
+    assert_eq!(server.text_length(), before, "what they had is not remembered");
+}
+
+#[test]
 fn a_learner_with_a_later_configuration_is_not_led() {
     let mut server = server();
     server.elected();

@@ -122,6 +122,11 @@ impl Server {
         self.step(Input::Settled(settled))
     }
 
+    /// How many characters tell what the core holds: more, if it holds more.
+    pub fn text_length(&self) -> usize {
+        format!("{:?}", self.zab).len()
+    }
+
     pub fn awaits(&self) -> &'static str {
         self.zab.state().awaits
     }
