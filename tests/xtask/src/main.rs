@@ -17,6 +17,7 @@
 //! ensembles, so long, and all or those with these numbers.
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
 
+mod bare;
 mod clients;
 mod fuzz;
 mod history;
@@ -177,6 +178,7 @@ fn lint_and_build() -> Result<(), Failure> {
     run(cargo().args(["fmt", "--all", "--", "--check"]))?;
     section("lints");
     run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    bare::build(&target_dir().join("bare"))?;
     section("release build");
     run(cargo().args(["build", "--release"]))
 }
