@@ -5,9 +5,12 @@ const SERVER_AT: u32 = 56;
 const CLOCK_AT: u32 = 16;
 /// What of the clock, in milliseconds, there is room for.
 const CLOCK: i64 = 0xff_ffff_ffff;
-/// Ids that are left out where the clock has gone back: those of an hour. Sessions that are over may have had the next ones,
-/// and whoever was in one of them must not come back to another's.
-const LEFT_OUT: i64 = 3_600_000 << CLOCK_AT;
+/// Where the clock has gone back, ids are left out: those of an hour, and of as much more as the clock shows beyond a full
+/// hour. Sessions that are over may have had the next ones, also those of other starts after which the same session still
+/// lived, and whoever was in one of them must not come back to another's.
+const LEFT_OUT: i64 = HOUR << CLOCK_AT;
+/// In milliseconds.
+const HOUR: i64 = 3_600_000;
 
 /// The ids that one server gives to new sessions.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ impl SessionIds {
         let start = if start == i64::MIN { start + 1 } else { start };
         let newest = living.filter(|session| session >> SERVER_AT == start >> SERVER_AT).max();
         let after = |newest: i64| {
-            let after = newest.wrapping_add(LEFT_OUT);
+            let after = newest.wrapping_add(LEFT_OUT + (wall_ms.rem_euclid(HOUR) << CLOCK_AT));
             // At the end of the clock's bits there is less room.
             if SessionIds::are_of(server_id, after) { after } else { newest.wrapping_add(1) }
         };
@@ -49,7 +52,7 @@ impl SessionIds {
 
 #[cfg(test)]
 mod tests {
-    use super::{LEFT_OUT, SessionIds};
+    use super::{CLOCK_AT, LEFT_OUT, SessionIds};
 
     fn first_among(server_id: i64, wall_ms: i64, living: &[i64]) -> i64 {
         SessionIds::new(server_id, wall_ms, living.iter().copied()).next(|_| false)
@@ -75,12 +78,22 @@ mod tests {
     #[test]
     fn ids_go_on_where_the_clock_has_gone_back() {
         let before = first(1, 5000) + 3;
-        assert_eq!(first_among(1, 4000, &[before, first(2, 9000)]), before + LEFT_OUT);
+        let others = before + LEFT_OUT..before + 2 * LEFT_OUT;
+        assert!(others.contains(&first_among(1, 4000, &[before, first(2, 9000)])));
         assert_eq!(first_among(1, 6000, &[before]), first(1, 6000));
         let last = first(2, 0) - 2;
         assert_eq!(first_among(1, 4000, &[last]), last + 1);
         let negative = first(200, 5000);
-        assert_eq!(first_among(200, 4000, &[negative]), negative + LEFT_OUT);
+        assert!(first_among(200, 4000, &[negative]) >= negative + LEFT_OUT);
+    }
+
+    #[test]
+    fn each_start_after_the_clock_has_gone_back_has_ids_of_its_own() {
+        let (hour, old) = (3_600_000, first(1, 9_000_000));
+        let ids: Vec<i64> = [4000, 4001, 5000, hour - 1].map(|wall_ms| first_among(1, wall_ms, &[old])).into();
+        for (place, id) in ids.iter().enumerate() {
+            assert!(ids[..place].iter().all(|other| id.abs_diff(*other) >= 1 << CLOCK_AT), "{ids:x?}");
+        }
     }
 
     #[test]
