@@ -24,14 +24,19 @@ impl SessionIds {
     pub fn new(server_id: i64, wall_ms: i64, living: impl Iterator<Item = i64>) -> SessionIds {
         let start = (server_id << SERVER_AT) | ((wall_ms & CLOCK) << CLOCK_AT);
         // That value marks containers.
-        let start = if start == i64::MIN { start + 1 } else { start };
-        let newest = living.filter(|session| session >> SERVER_AT == start >> SERVER_AT).max();
-        let after = |newest: i64| {
+        let mut ids = SessionIds { next: if start == i64::MIN { start + 1 } else { start } };
+        ids.go_on_after(server_id, wall_ms, living);
+        ids
+    }
+
+    /// Likewise where the server has become to know of other `living` sessions. An id that was given is not given again.
+    pub fn go_on_after(&mut self, server_id: i64, wall_ms: i64, living: impl Iterator<Item = i64>) {
+        let newest = living.filter(|session| SessionIds::are_of(server_id, *session)).max();
+        if let Some(newest) = newest.filter(|newest| *newest >= self.next) {
             let after = newest.wrapping_add(LEFT_OUT + (wall_ms.rem_euclid(HOUR) << CLOCK_AT));
             // At the end of the clock's bits there is less room.
-            if SessionIds::are_of(server_id, after) { after } else { newest.wrapping_add(1) }
-        };
-        SessionIds { next: newest.filter(|newest| *newest >= start).map_or(start, after) }
+            self.next = if SessionIds::are_of(server_id, after) { after } else { newest.wrapping_add(1) };
+        }
     }
 
     /// Whether the server of this number gave the session its id.
@@ -94,6 +99,17 @@ mod tests {
         for (place, id) in ids.iter().enumerate() {
             assert!(ids[..place].iter().all(|other| id.abs_diff(*other) >= 1 << CLOCK_AT), "{ids:x?}");
         }
+    }
+
+    #[test]
+    fn what_was_given_is_not_given_again_where_the_clock_goes_back_while_the_server_runs() {
+        let mut ids = SessionIds::new(1, 5000, [].into_iter());
+        let given = ids.next(|_| false);
+        ids.go_on_after(1, 4000, [first(1, 3000), first(2, 9000)].into_iter());
+        assert_eq!(ids.next(|_| false), given + 1);
+        let known = first(1, 9000);
+        ids.go_on_after(1, 4000, [known].into_iter());
+        assert!(ids.next(|_| false) >= known + LEFT_OUT);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Sessions {
     ) -> Sessions {
         Sessions {
             server_id,
-            ids: session_ids(server_id, database, at.wall_ms),
+            ids: SessionIds::new(server_id, at.wall_ms, database.sessions().map(|(session, _)| session)),
             homes: Homes::new(reactors),
             local: LocalSessions::new(new_sessions),
             expiry: ExpiryQueue::new(tick_ms),
@@ -88,7 +88,8 @@ impl Sessions {
 
     /// Another state has taken the place of the one before, while nobody is served.
     pub fn begin_anew(&mut self, database: &Database, at: Moment) {
-        self.ids = session_ids(self.server_id, database, at.wall_ms);
+        let living = database.sessions().map(|(session, _)| session);
+        self.ids.go_on_after(self.server_id, at.wall_ms, living);
         self.homes.leave_all();
         self.local.clear();
         self.expiry.clear();
@@ -395,9 +396,4 @@ impl Sessions {
         let until = self.start.until(self.expiry.next_due()?, now);
         Some(if until.is_zero() { REPORT_WAIT } else { until + Duration::from_millis(1) })
     }
-}
-
-/// Ids that none of the state's sessions has.
-fn session_ids(server_id: i64, database: &Database, wall_ms: i64) -> SessionIds {
-    SessionIds::new(server_id, wall_ms, database.sessions().map(|(session, _)| session))
 }
