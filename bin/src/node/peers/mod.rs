@@ -28,6 +28,7 @@
 
 mod addresses;
 mod arrival;
+mod attempt;
 mod broadcast;
 mod closing;
 mod config_text;
@@ -96,7 +97,7 @@ impl Peers {
             self.on_event(event, now);
         }
         self.election.on_time(&self.configs, &mut *self.links, now);
-        self.quorum.on_time(&mut *self.links);
+        self.quorum.on_time(&self.configs, &mut *self.links);
     }
 
     /// What has come next, one after the other. What was given out before is taken.

@@ -25,6 +25,7 @@ use paddock_net::peer::touches::Touch;
 
 use super::addresses::addresses;
 use super::arrival::Arrival;
+use super::attempt::Attempts;
 use super::closing::Closing;
 use super::config_text::read_config;
 use super::ends::Ends;
@@ -59,8 +60,7 @@ pub struct QuorumSettings {
 pub struct QuorumPort {
     settings: QuorumSettings,
     ends: Ends,
-    /// The connection to the leader that is being tried.
-    attempt: Option<Attempt>,
+    attempts: Attempts,
     supplies: Supplies,
     told: VecDeque<Input<'static>>,
     /// The stream that is read now, or a later one: those before have been in this turn.
@@ -75,19 +75,12 @@ pub struct QuorumPort {
     now: Ms,
 }
 
-#[derive(Debug)]
-struct Attempt {
-    stream: StreamId,
-    leader: ServerId,
-    deadline: Ms,
-}
-
 impl QuorumPort {
     pub fn new(settings: QuorumSettings, historian: Historian, spooler: Spooler) -> QuorumPort {
         QuorumPort {
             settings,
             ends: Ends::default(),
-            attempt: None,
+            attempts: Attempts::default(),
             supplies: Supplies::new(historian, spooler),
             told: VecDeque::new(),
             reading: StreamId(0),
@@ -112,13 +105,18 @@ impl QuorumPort {
         self.ends.newest()
     }
 
-    /// One attempt to connect to a leader. One that is under way is given up.
+    /// One attempt to connect to a leader, at once or soon. One that is under way is given up.
     pub fn connect(&mut self, leader: ServerId, configs: &Configs, links: &mut dyn Links) {
-        if let Some(former) = self.attempt.take() {
-            links.close(former.stream);
+        if let Some(former) = self.attempts.begin(leader, self.now, self.settings.attempt) {
+            links.close(former);
         }
-        let stream = links.connect(&addresses(configs, leader, Port::Quorum));
-        self.attempt = Some(Attempt { stream, leader, deadline: self.now.after(self.settings.attempt) });
+        self.dial_if_due(configs, links);
+    }
+
+    fn dial_if_due(&mut self, configs: &Configs, links: &mut dyn Links) {
+        if let Some(leader) = self.attempts.take_due(self.now) {
+            self.attempts.note_dialled(links.connect(&addresses(configs, leader, Port::Quorum)));
+        }
     }
 
     /// This server leads from here on, or does not.
@@ -132,8 +130,8 @@ impl QuorumPort {
         for stream in streams {
             self.close(stream, &Closing::Decided(Reason::RoleEnded), links);
         }
-        if let Some(attempt) = self.attempt.take() {
-            links.close(attempt.stream);
+        if let Some(stream) = self.attempts.end() {
+            links.close(stream);
         }
         self.told.clear();
         self.supplies.end_reign();
@@ -141,7 +139,7 @@ impl QuorumPort {
 
     /// Whether the stream is one of this port.
     pub fn owns(&self, stream: StreamId) -> bool {
-        self.ends.contains(stream) || self.attempt.as_ref().is_some_and(|attempt| attempt.stream == stream)
+        self.ends.contains(stream) || self.attempts.is_on(stream)
     }
 
     /// Somebody has connected.
@@ -183,15 +181,12 @@ impl QuorumPort {
 
     /// When [`on_time`](QuorumPort::on_time) has something to do.
     pub fn deadline(&self) -> Option<Ms> {
-        self.ends
-            .iter()
-            .filter_map(LinkEnd::deadline)
-            .chain(self.attempt.as_ref().map(|attempt| attempt.deadline))
-            .min()
+        self.ends.iter().filter_map(LinkEnd::deadline).chain(self.attempts.deadline()).min()
     }
 
-    /// Ends what has taken too long.
-    pub fn on_time(&mut self, links: &mut dyn Links) {
+    /// Dials who is to be dialled now, and ends what has taken too long.
+    pub fn on_time(&mut self, configs: &Configs, links: &mut dyn Links) {
+        self.dial_if_due(configs, links);
         let now = self.now;
         let late = |end: &LinkEnd| {
             let (awaited, _) = end.awaited.filter(|_| end.deadline().is_some_and(|deadline| deadline <= now))?;
@@ -199,8 +194,8 @@ impl QuorumPort {
         };
         let late: Vec<(StreamId, Awaited)> = self.ends.iter().filter_map(late).collect();
         late.into_iter().for_each(|(stream, awaited)| self.lose(stream, &Closing::Late(awaited), links));
-        if let Some(attempt) = self.attempt.take_if(|attempt| attempt.deadline <= now) {
-            links.close(attempt.stream);
+        if let Some(stream) = self.attempts.take_late(now) {
+            links.close(stream);
             self.told.push_back(Input::MasterRefused);
         }
     }
@@ -436,7 +431,7 @@ impl QuorumPort {
     }
 
     fn connected(&mut self, stream: StreamId, links: &mut dyn Links) {
-        let Some(Attempt { leader, .. }) = self.attempt.take_if(|attempt| attempt.stream == stream) else { return };
+        let Some(leader) = self.attempts.take(stream) else { return };
         let side = Side::Learner { leader };
         self.ends.insert(LinkEnd::new(stream, side, "its quorum port".into(), self.settings.data_max));
         match self.ends.number(stream) {
@@ -449,7 +444,7 @@ impl QuorumPort {
     }
 
     fn refused(&mut self, stream: StreamId) {
-        if self.attempt.take_if(|attempt| attempt.stream == stream).is_some() {
+        if self.attempts.take(stream).is_some() {
             self.told.push_back(Input::MasterRefused);
         }
     }

@@ -162,7 +162,8 @@ impl World {
     fn connect(&mut self, learner: i64) -> Link {
         self.perform(1, Output::Listen(true));
         self.perform(learner, Output::Connect(ServerId(1)));
-        self.settle();
+        // A learner that has only just dialled this leader waits a while before it does so again.
+        self.pass(100);
         let peer_type = if learner == 4 { PeerType::Observer } else { PeerType::Participant };
         let link = self.server(learner).last_link();
         let info = Message::Info { peer_type, accepted: Epoch(1), config_version: Zxid(0) };
