@@ -136,6 +136,7 @@ impl Ghost {
         };
         let followed = self.shadows[place].follow(member.window(), range.base, on_disk);
         self.must(followed.is_ok(), || format!("server {id}: {}", followed.unwrap_err()));
+        self.see_base(place);
         let state = member.state();
         let shadow = &mut self.shadows[place];
         shadow.durable = completed.min(shadow.records.last());
@@ -160,6 +161,18 @@ impl Ghost {
                 format!("server {id} shows {zxid} and knows {} as committed", state.committed)
             });
             self.see_public(server.id, zxid, process.reactor.reader().view().digest());
+        }
+    }
+
+    /// The log of a server may begin with a state that was made of more than what is committed, if the leader that brought it
+    /// had more. Whoever has the last transaction of that state has all that came before.
+    fn see_base(&mut self, place: usize) {
+        let (base, newest) = (self.shadows[place].records.base, self.newest());
+        if base <= newest || self.shadows[place].knows(base) {
+            return;
+        }
+        if let Some(other) = self.shadows.iter().find(|shadow| shadow.knows(base)) {
+            self.shadows[place].brought = other.between(newest, base).collect();
         }
     }
 
@@ -197,21 +210,18 @@ impl Ghost {
     /// A server knows everything up to `committed` as committed.
     fn see_commits(&mut self, place: usize, committed: Zxid, servers: &[Server], setting: &Setting) {
         let shadow = &self.shadows[place];
-        let after = shadow.compared.max(shadow.records.base);
-        let committed = committed.min(shadow.records.last());
-        if committed <= after {
+        let (committed, newest) = (committed.min(shadow.records.last()), self.newest());
+        let after = shadow.compared.max(shadow.records.base).min(committed);
+        if committed <= after.min(newest) {
             return;
         }
         let range = (Excluded(after), Included(committed));
         let id = servers[place].id.0;
-        let newest = self.newest();
-        let own = || shadow.records.by_zxid.range(range);
-        let known = own().take_while(|(zxid, _)| **zxid <= newest);
+        let known = shadow.records.by_zxid.range(range).take_while(|(zxid, _)| **zxid <= newest);
         self.must(known.eq(self.records.range(range)), || {
             format!("server {id} has committed another sequence from {after} to {committed} than others")
         });
-        let first: Vec<(Zxid, Rc<[u8]>)> =
-            own().filter(|(zxid, _)| **zxid > newest).map(|(zxid, record)| (*zxid, record.clone())).collect();
+        let first: Vec<(Zxid, Rc<[u8]>)> = shadow.between(newest, committed).collect();
         self.looks.commits += first.len() as u64;
         for (zxid, record) in &first {
             self.see_first_commit(*zxid, record, id, servers, setting);

@@ -1,5 +1,7 @@
 //! What one server has, kept outside of the server from one of its turns to the next.
 
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included};
 use std::rc::Rc;
 
 use paddock::node::replica::window::Window;
@@ -12,6 +14,9 @@ use super::durable::Records;
 pub struct Shadow {
     /// What the log has, durable or not.
     pub records: Records,
+    /// What the state that the log begins with was made of, beyond what was committed by then: a history that comes as a state
+    /// brings no records, and another log had them.
+    pub brought: BTreeMap<Zxid, Rc<[u8]>>,
     /// Up to here the log has told it to be durable.
     pub durable: Zxid,
     /// Up to here its commits were compared.
@@ -73,8 +78,53 @@ impl Shadow {
         Ok(())
     }
 
+    /// Whether the record of this transaction is here.
+    pub fn knows(&self, zxid: Zxid) -> bool {
+        self.records.by_zxid.contains_key(&zxid) || self.brought.contains_key(&zxid)
+    }
+
+    /// The records of its history after the first of these transactions, up to the other one, as far as they are here.
+    pub fn between(&self, after: Zxid, to: Zxid) -> impl Iterator<Item = (Zxid, Rc<[u8]>)> {
+        let base = self.records.base;
+        let range = (Excluded(after), Included(to.max(after)));
+        let brought = self.brought.range(range).take_while(move |(zxid, _)| **zxid <= base);
+        let records = self.records.by_zxid.range(range);
+        brought.chain(records).map(|(zxid, record)| (*zxid, record.clone()))
+    }
+
     /// Whether this transaction is in the log, and the log has told it to be durable.
     pub fn has_durable(&self, zxid: Zxid, record: &[u8]) -> bool {
         zxid <= self.durable && self.records.has(zxid, record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::rc::Rc;
+
+    use paddock_consensus::Zxid;
+
+    use super::Shadow;
+    use crate::durable::Records;
+
+    fn shadow(base: i64, brought: &[i64], records: &[i64]) -> Shadow {
+        let by_zxid = |zxids: &[i64]| zxids.iter().map(|zxid| (Zxid(*zxid), Rc::from([*zxid as u8]))).collect();
+        let by_zxid: [BTreeMap<_, _>; 2] = [by_zxid(brought), by_zxid(records)];
+        let [brought, by_zxid] = by_zxid;
+        Shadow { records: Records { base: Zxid(base), by_zxid }, brought, ..Shadow::default() }
+    }
+
+    #[test]
+    fn a_history_that_came_as_a_state_goes_on_with_the_log() {
+        let between = |shadow: &Shadow, after, to| -> Vec<i64> {
+            shadow.between(Zxid(after), Zxid(to)).map(|(zxid, _)| zxid.0).collect()
+        };
+        let brought = shadow(4, &[3, 4], &[5, 6]);
+        assert_eq!(between(&brought, 2, 6), [3, 4, 5, 6]);
+        assert_eq!(between(&brought, 3, 5), [4, 5]);
+        assert_eq!(between(&brought, 6, 5), [0; 0]);
+        assert!(brought.knows(Zxid(3)) && brought.knows(Zxid(6)) && !brought.knows(Zxid(2)));
+        assert_eq!(between(&shadow(3, &[3, 4], &[]), 2, 6), [3], "the state is one from before by now");
     }
 }
