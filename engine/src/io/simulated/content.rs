@@ -15,11 +15,11 @@ pub const SECTOR_BYTES: usize = 512;
 
 type Sector = Arc<[u8; SECTOR_BYTES]>;
 
-/// Bytes; the sectors that are not there are zero.
+/// Bytes; the sectors that are not there are zero. A copy costs nothing until one of the two is changed.
 #[derive(Clone, Default, Hash, Debug)]
 struct Bytes {
     length: u64,
-    sectors: BTreeMap<u64, Sector>,
+    sectors: Arc<BTreeMap<u64, Sector>>,
 }
 
 #[derive(Clone, Hash, Debug)]
@@ -46,9 +46,10 @@ impl Bytes {
     }
 
     fn set_sector(&mut self, number: u64, sector: Option<Sector>) {
+        let sectors = Arc::make_mut(&mut self.sectors);
         match sector {
-            Some(sector) => self.sectors.insert(number, sector),
-            None => self.sectors.remove(&number),
+            Some(sector) => sectors.insert(number, sector),
+            None => sectors.remove(&number),
         };
     }
 
@@ -56,7 +57,7 @@ impl Bytes {
     fn set_length(&mut self, length: u64) {
         if length < self.length {
             let (last, rest) = place(length);
-            let behind = self.sectors.split_off(&last);
+            let behind = Arc::make_mut(&mut self.sectors).split_off(&last);
             if let Some(cut) = behind.get(&last).filter(|_| rest > 0) {
                 let mut cut = **cut;
                 cut[rest..].fill(0);
@@ -104,6 +105,19 @@ impl Content {
             done += bytes;
         }
         count
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let length = usize::try_from(self.now.length).expect("what a test writes is in memory");
+        let mut bytes = Vec::with_capacity(length);
+        for (number, sector) in &*self.now.sectors {
+            // Zeros are there by their length alone.
+            bytes.resize(usize::try_from(*number).expect("it is before the length") * SECTOR_BYTES, 0);
+            bytes.extend_from_slice(&**sector);
+        }
+        bytes.resize(length, 0);
+        bytes
     }
 
     /// Returns the numbers of the sectors that this changes.

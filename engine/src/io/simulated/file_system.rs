@@ -187,6 +187,9 @@ impl State {
 
     /// Refuses a file to grow beyond the space that there is.
     fn take_space(&self, node: Node, end: u64) -> io::Result<()> {
+        if self.space == u64::MAX {
+            return Ok(());
+        }
         let length = self.image.file(node)?.content.length();
         let used = if end > length { self.used_bytes().saturating_add(end - length) } else { 0 };
         if used > self.space { Err(error(libc::ENOSPC)) } else { Ok(()) }
@@ -294,6 +297,12 @@ impl FileSystem {
         self.lock().moment(None)
     }
 
+    /// A new, independent machine with what a power cut would leave on the disk as it is.
+    pub fn crashed(&self, choice: &mut dyn Choice) -> FileSystem {
+        let state = self.lock();
+        FileSystem::of(State::new(state.image.crashed(choice), state.unit, 0))
+    }
+
     /// A number of all that is on the disk and of what a power cut may take: the same for the same.
     pub fn digest(&self) -> u64 {
         let mut hasher = SipHasher13::new();
@@ -386,6 +395,9 @@ impl FileSystem {
     /// The writes of a disk that have ended: ticket and outcome.
     pub(super) fn take_ended(&self, disk: u64) -> io::Result<Vec<(u64, io::Result<()>)>> {
         let mut state = self.state()?;
+        if state.ended.is_empty() {
+            return Ok(Vec::new());
+        }
         let (of_disk, others): (Vec<Ended>, Vec<Ended>) = state.ended.drain(..).partition(|ended| ended.0 == disk);
         state.ended = others;
         Ok(of_disk
@@ -430,7 +442,7 @@ impl FileSystem {
         *count = count.saturating_sub(1);
         if *count == 0 {
             state.open.remove(&node);
-            state.sweep();
+            state.image.give_back(node);
         }
         if state.locked.get(&node) == Some(&handle) {
             state.locked.remove(&node);
@@ -444,6 +456,11 @@ impl FileSystem {
 
     pub(super) fn read_at(&self, node: Node, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         Ok(self.state()?.image.file(node)?.content.read(bytes, offset))
+    }
+
+    /// The whole content of a file.
+    pub(super) fn read(&self, node: Node) -> io::Result<Vec<u8>> {
+        Ok(self.state()?.image.file(node)?.content.bytes())
     }
 
     pub(super) fn write_at(&self, node: Node, path: &Path, bytes: &[u8], offset: u64) -> io::Result<()> {
@@ -484,7 +501,10 @@ impl FileSystem {
         let begun = state.begin(operation, path);
         let State { image, draws, .. } = &mut *state;
         match begun {
-            Ok(true) if is_directory => image.names_mut(node)?.sync(),
+            Ok(true) if is_directory => {
+                image.names_mut(node)?.sync();
+                state.sweep();
+            }
             Ok(true) => image.file_mut(node)?.content.sync(),
             Ok(false) => {}
             Err(error) if is_directory => {
@@ -496,7 +516,6 @@ impl FileSystem {
                 return Err(error);
             }
         }
-        state.sweep();
         Ok(())
     }
 

@@ -207,6 +207,14 @@ impl Image {
         left
     }
 
+    /// Gives back a file that is not open, unless it has a name, or one that a crash would bring back.
+    pub fn give_back(&mut self, node: Node) {
+        let is_named = self.directories().flat_map(Names::nodes).any(|named| named == node);
+        if node != ROOT && !is_named {
+            self.things.remove(&node);
+        }
+    }
+
     /// Gives back what has no name, not even one that a crash would bring back, and is not open.
     pub fn sweep(&mut self, is_open: impl Fn(Node) -> bool) {
         let named: BTreeSet<Node> = self.directories().flat_map(Names::nodes).collect();

@@ -36,11 +36,7 @@ impl OpenFile {
 
     /// The whole content.
     pub(in crate::io) fn read(&self) -> io::Result<Vec<u8>> {
-        let length = usize::try_from(self.length()?).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
-        let mut bytes = vec![0; length];
-        let count = self.read_at(&mut bytes, 0)?;
-        bytes.truncate(count);
-        Ok(bytes)
+        self.files.read(self.node)
     }
 
     pub(in crate::io) fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
