@@ -271,6 +271,9 @@ impl Member {
     }
 
     fn perform(&mut self) -> Result<(), ReplicaError> {
+        if self.outputs.is_empty() && self.inputs.is_empty() {
+            return Ok(());
+        }
         loop {
             let mut outputs = mem::take(&mut self.outputs);
             for output in outputs.drain(..) {

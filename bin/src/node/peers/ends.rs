@@ -12,7 +12,8 @@ use super::strangers::{UNKNOWN_LINKS, is_member};
 
 #[derive(Default, Debug)]
 pub struct Ends {
-    by_stream: BTreeMap<StreamId, LinkEnd>,
+    /// In ascending order of their streams. They are few, and each turn looks at all of them.
+    by_stream: Vec<LinkEnd>,
     /// Those that have a number.
     by_link: BTreeMap<Link, StreamId>,
     /// The number that was given last.
@@ -21,15 +22,21 @@ pub struct Ends {
 
 impl Ends {
     pub fn insert(&mut self, end: LinkEnd) {
-        self.by_stream.insert(end.stream, end);
+        let place = self.place(end.stream).expect_err("a stream is one link");
+        self.by_stream.insert(place, end);
+    }
+
+    /// Where the link of a stream is, or would be.
+    fn place(&self, stream: StreamId) -> Result<usize, usize> {
+        self.by_stream.binary_search_by_key(&stream, |end| end.stream)
     }
 
     /// Gives a link the next number. `None` if all have been given.
     pub fn number(&mut self, stream: StreamId) -> Option<Link> {
-        let end = self.by_stream.get_mut(&stream).expect("only a link is given a number");
+        let place = self.place(stream).expect("only a link is given a number");
         self.last_link = self.last_link.checked_add(1)?;
         let link = Link(self.last_link);
-        end.link = Some(link);
+        self.by_stream[place].link = Some(link);
         self.by_link.insert(link, stream);
         Some(link)
     }
@@ -42,13 +49,13 @@ impl Ends {
 
     /// A link has no number any more, and is kept until what waits for it has gone out, or until the deadline.
     pub fn bid_farewell(&mut self, link: Link, deadline: Ms) {
-        if let Some(end) = self.by_link.remove(&link).and_then(|stream| self.by_stream.get_mut(&stream)) {
+        if let Some(end) = self.by_link.remove(&link).and_then(|stream| self.at_mut(stream)) {
             end.bid_farewell(deadline);
         }
     }
 
     pub fn remove(&mut self, stream: StreamId) -> Option<LinkEnd> {
-        let end = self.by_stream.remove(&stream)?;
+        let end = self.by_stream.remove(self.place(stream).ok()?);
         if let Some(link) = end.link {
             self.by_link.remove(&link);
         }
@@ -56,15 +63,16 @@ impl Ends {
     }
 
     pub fn contains(&self, stream: StreamId) -> bool {
-        self.by_stream.contains_key(&stream)
+        self.place(stream).is_ok()
     }
 
     pub fn at(&self, stream: StreamId) -> Option<&LinkEnd> {
-        self.by_stream.get(&stream)
+        Some(&self.by_stream[self.place(stream).ok()?])
     }
 
     pub fn at_mut(&mut self, stream: StreamId) -> Option<&mut LinkEnd> {
-        self.by_stream.get_mut(&stream)
+        let place = self.place(stream).ok()?;
+        Some(&mut self.by_stream[place])
     }
 
     /// The stream of a link.
@@ -73,7 +81,7 @@ impl Ends {
     }
 
     pub fn of_mut(&mut self, link: Link) -> Option<&mut LinkEnd> {
-        self.by_stream.get_mut(self.by_link.get(&link)?)
+        self.at_mut(self.stream_of(link)?)
     }
 
     /// The link to this server's leader.
@@ -83,20 +91,21 @@ impl Ends {
 
     /// The same.
     pub fn master_mut(&mut self) -> Option<&mut LinkEnd> {
-        self.by_stream.values_mut().find(|end| end.side != Side::Master && end.link.is_some())
+        self.by_stream.iter_mut().find(|end| end.side != Side::Master && end.link.is_some())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &LinkEnd> {
-        self.by_stream.values()
+        self.by_stream.iter()
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut LinkEnd> {
-        self.by_stream.values_mut()
+        self.by_stream.iter_mut()
     }
 
     /// The first link of this stream or a later one.
     pub fn first_from(&mut self, stream: StreamId) -> Option<&mut LinkEnd> {
-        self.by_stream.range_mut(stream..).next().map(|(_, end)| end)
+        let first = self.by_stream.partition_point(|end| end.stream < stream);
+        self.by_stream.get_mut(first)
     }
 
     /// Where there are too many connections that have not said who they are, or are of servers in no configuration: the

@@ -101,6 +101,11 @@ impl Outgoing {
         self.own.len() - self.written
     }
 
+    /// Whether there is nothing to send, now or when something else goes.
+    pub fn is_idle(&self, feed: &Feed) -> bool {
+        self.waiting() == 0 && self.cursor.is_none_or(|cursor| cursor == feed.end())
+    }
+
     /// Whether more than so many bytes wait that count for the bound.
     pub fn is_above(&self, bytes_max: usize) -> bool {
         let counted = self.end() - (self.place + self.written as u64).max(self.uncounted);

@@ -168,7 +168,11 @@ impl Supplies {
         deadline: Ms,
     ) -> Result<Served, Closing> {
         let Some(link) = end.link else { return self.see_off(end, links) };
-        let (store, feed) = (self.store(records), self.broadcast.feed(end.peer_type));
+        let feed = self.broadcast.feed(end.peer_type);
+        if !end.supply.is_bringing() && end.outgoing.is_idle(feed) {
+            return Ok(Served::Nothing);
+        }
+        let store = self.store(records);
         let mut served = Served::Nothing;
         for _ in 0..ROUNDS {
             if end.supply.go_on(link, &store, feed, &mut end.outgoing).map_err(Closing::Unsupplied)? == Step::CaughtUp {

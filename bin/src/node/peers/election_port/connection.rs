@@ -57,8 +57,9 @@ impl Connection {
         self.reads_left = READS;
     }
 
+    /// Something has come, at the begin of a turn.
     pub fn note_readable(&mut self) {
-        self.is_readable = true;
+        (self.is_readable, self.reads_left) = (true, READS);
     }
 
     /// Whether it was not read to its end, because the turn has.

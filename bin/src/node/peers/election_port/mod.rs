@@ -91,6 +91,10 @@ pub struct ElectionPort {
     peers: BTreeMap<ServerId, Peer>,
     streams: BTreeMap<StreamId, Stage>,
     told: VecDeque<Told>,
+    /// Whether there may be something to read on a connection; if not, a turn looks at none of them.
+    may_read: bool,
+    /// Whether there may be an attempt or a greeting, which have deadlines.
+    may_be_late: bool,
     /// The private id that was given last.
     last_private: i64,
     /// Whether it was said that another server has this one's id.
@@ -139,6 +143,8 @@ impl ElectionPort {
             peers: BTreeMap::new(),
             streams: BTreeMap::new(),
             told: VecDeque::new(),
+            may_read: false,
+            may_be_late: false,
             last_private: 0,
             twin_is_named: false,
         })
@@ -172,6 +178,7 @@ impl ElectionPort {
     /// Somebody has connected.
     pub fn accept(&mut self, stream: StreamId, from: Box<str>, configs: &Configs, links: &mut dyn Links, now: Ms) {
         self.streams.insert(stream, Stage::Greeting(Greeting::new(from, now.after(self.waits.greeting))));
+        self.may_be_late = true;
         self.bound_strangers(configs, links);
         self.hear(stream, configs, links, now);
     }
@@ -187,6 +194,7 @@ impl ElectionPort {
                 Some(Stage::Connected(peer)) => {
                     let connection = self.peers.get_mut(peer).and_then(|peer| peer.connection.as_mut());
                     connection.expect("a connected stream is its server's").note_readable();
+                    self.may_read = true;
                 }
                 Some(Stage::Dialling(_)) | None => {}
             },
@@ -200,6 +208,9 @@ impl ElectionPort {
 
     /// When [`on_time`](ElectionPort::on_time) has something to do.
     pub fn deadline(&self) -> Option<Ms> {
+        if !self.may_be_late {
+            return None;
+        }
         let greetings = self.streams.values().filter_map(|stage| match stage {
             Stage::Greeting(greeting) => Some(greeting.deadline),
             Stage::Dialling(_) | Stage::Connected(_) => None,
@@ -210,6 +221,11 @@ impl ElectionPort {
 
     /// Ends what has taken too long.
     pub fn on_time(&mut self, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        let deadline = self.deadline();
+        self.may_be_late = deadline.is_some();
+        if deadline.is_none_or(|deadline| deadline > now) {
+            return;
+        }
         let late: Vec<StreamId> =
             self.streams.iter().filter(|(_, stage)| stage.is_late(now)).map(|(id, _)| *id).collect();
         for stream in late {
@@ -226,13 +242,19 @@ impl ElectionPort {
 
     /// A turn begins: connections are read again.
     pub fn begin_turn(&mut self) {
-        self.peers.values_mut().filter_map(|peer| peer.connection.as_mut()).for_each(Connection::begin_turn);
+        if self.may_read {
+            self.peers.values_mut().filter_map(|peer| peer.connection.as_mut()).for_each(Connection::begin_turn);
+        }
     }
 
     /// Whether there is something left that the turn had no room for.
     pub fn has_more(&self) -> bool {
-        let mut connections = self.peers.values().filter_map(|peer| peer.connection.as_ref());
-        !self.told.is_empty() || connections.any(Connection::has_more)
+        !self.told.is_empty() || self.may_read && self.has_unread()
+    }
+
+    /// Whether a connection was not read to its end.
+    fn has_unread(&self) -> bool {
+        self.peers.values().filter_map(|peer| peer.connection.as_ref()).any(Connection::has_more)
     }
 
     /// What there is to tell next.
@@ -243,11 +265,17 @@ impl ElectionPort {
 
     /// Whether there may be more.
     fn read_one(&mut self, configs: &Configs, links: &mut dyn Links) -> bool {
+        if !self.may_read {
+            return false;
+        }
         let next = self.peers.iter_mut().find_map(|(peer, known)| {
             let next = known.connection.as_mut()?.read(links);
             (next != Next::Nothing).then_some((*peer, next))
         });
-        let Some((peer, next)) = next else { return false };
+        let Some((peer, next)) = next else {
+            self.may_read = self.has_unread();
+            return false;
+        };
         match next {
             Next::Frame => self.take_notification(peer, configs),
             Next::Ended => self.disconnect(peer, configs, links),
@@ -284,6 +312,7 @@ impl ElectionPort {
         }
         let stream = links.connect(addresses);
         known.attempt = Some(Attempt { stream: Some(stream), deadline: now.after(self.waits.attempt) });
+        self.may_be_late = true;
         self.streams.insert(stream, Stage::Dialling(peer));
     }
 
@@ -375,6 +404,7 @@ impl ElectionPort {
     /// There is a connection, and it is the only one of its server from here on.
     fn establish(&mut self, peer: ServerId, connection: Connection, configs: &Configs, links: &mut dyn Links) {
         self.streams.insert(connection.stream, Stage::Connected(peer));
+        self.may_read = true;
         let known = self.peers.entry(peer).or_default();
         if let Some(attempt) = known.attempt.take()
             && let Some(stream) = attempt.stream.filter(|stream| *stream != connection.stream)
