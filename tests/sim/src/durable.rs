@@ -24,7 +24,7 @@ impl Choice for Nothing {
 
 /// The files of an independent machine that has what is durable on this one.
 pub fn files(disk: &FileSystem) -> Files {
-    Files::Simulated(disk.moment().crashed(&mut Nothing))
+    Files::Simulated(disk.crashed(&mut Nothing))
 }
 
 /// A log's segment and those after it.
@@ -40,14 +40,40 @@ fn is_segment(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log."))
 }
 
-/// What has been read of a log.
+/// What is read of a log, entry by entry.
+trait Reading {
+    fn take(&mut self, entry: &Entry<'_>);
+
+    /// Whether there was a group.
+    fn has_begun(&self) -> bool;
+}
+
+/// Reads the log of the present generation, up to its end or its first damage. Old segments that could not be removed for good
+/// may lie before a gap; what comes before that is of no use to anybody.
+fn read_log<R: Reading>(files: &Files, config: &LogConfig, begin: impl Fn() -> R) -> R {
+    let LogConfig { data_dir, dir, .. } = config;
+    let present = generation::present(files, data_dir, dir).expect("a generation is there");
+    let mut reading = begin();
+    let verdict = log::inspect(files, &present.dir(dir), &mut |entry| reading.take(&entry));
+    let Verdict::Damaged(Damage { file, offset: 0, .. }) = verdict.expect("a log can be read") else { return reading };
+    let mut behind_gap = begin();
+    for segment in segments_from(files, &file) {
+        let read = log::inspect_file(files, &segment, &mut |entry| behind_gap.take(&entry));
+        if !matches!(read, Ok(Verdict::Sound { .. })) {
+            break;
+        }
+    }
+    if behind_gap.has_begun() { behind_gap } else { reading }
+}
+
+/// All of a log.
 #[derive(Default)]
-struct Reading {
+struct Whole {
     base: Option<Zxid>,
     by_zxid: BTreeMap<Zxid, Rc<[u8]>>,
 }
 
-impl Reading {
+impl Reading for Whole {
     fn take(&mut self, entry: &Entry<'_>) {
         match *entry {
             Entry::Group { before, .. } => drop(self.base.get_or_insert(before)),
@@ -56,14 +82,47 @@ impl Reading {
         }
     }
 
-    fn records(self) -> Records {
-        Records { base: self.base.unwrap_or_default(), by_zxid: self.by_zxid }
+    fn has_begun(&self) -> bool {
+        self.base.is_some()
+    }
+}
+
+/// Whether one transaction is in a log, of which nothing is kept.
+struct Search<'a> {
+    zxid: Zxid,
+    record: &'a [u8],
+    base: Option<Zxid>,
+    is_empty: bool,
+    is_found: bool,
+}
+
+impl Reading for Search<'_> {
+    fn take(&mut self, entry: &Entry<'_>) {
+        match *entry {
+            Entry::Group { before, .. } => drop(self.base.get_or_insert(before)),
+            Entry::Record { zxid, payload, .. } => {
+                self.is_empty = false;
+                if zxid == self.zxid {
+                    self.is_found = payload == self.record;
+                }
+            }
+            Entry::Segment { .. } => {}
+        }
     }
 
-    /// What was read, or else `other`.
-    fn or(self, other: Reading) -> Records {
-        if self.base.is_some() { self.records() } else { other.records() }
+    fn has_begun(&self) -> bool {
+        self.base.is_some()
     }
+}
+
+/// Whether a transaction is on a disk: in its log, or in the state that the log goes on from. The log of a state that has come
+/// whole may be empty; then the state is what was taken over, and a disk with which no server starts has nothing.
+pub fn has(files: &Files, config: &LogConfig, zxid: Zxid, record: &[u8]) -> bool {
+    let begin = || Search { zxid, record, base: None, is_empty: true, is_found: false };
+    let search = read_log(files, config, begin);
+    let is_before = || zxid <= search.base.unwrap_or_default();
+    let state_has = || search.is_empty && recovered(files, config).is_ok_and(|(last, _)| last >= zxid);
+    search.is_found || is_before() || state_has()
 }
 
 /// The transactions of a log.
@@ -75,25 +134,10 @@ pub struct Records {
 }
 
 impl Records {
-    /// The log of the present generation, up to its end or its first damage. Old segments that could not be removed for good
-    /// may lie before a gap; what comes before that is of no use to anybody.
+    /// See [`read_log`].
     pub fn read(files: &Files, config: &LogConfig) -> Records {
-        let LogConfig { data_dir, dir, .. } = config;
-        let present = generation::present(files, data_dir, dir).expect("a generation is there");
-        let (mut reading, mut behind_gap) = (Reading::default(), Reading::default());
-        let verdict = log::inspect(files, &present.dir(dir), &mut |entry| reading.take(&entry));
-        match verdict.expect("a log can be read") {
-            Verdict::Damaged(Damage { file, offset: 0, .. }) => {
-                for segment in segments_from(files, &file) {
-                    let read = log::inspect_file(files, &segment, &mut |entry| behind_gap.take(&entry));
-                    if !matches!(read, Ok(Verdict::Sound { .. })) {
-                        break;
-                    }
-                }
-                behind_gap.or(reading)
-            }
-            _ => reading.records(),
-        }
+        let Whole { base, by_zxid } = read_log(files, config, Whole::default);
+        Records { base: base.unwrap_or_default(), by_zxid }
     }
 
     pub fn last(&self) -> Zxid {

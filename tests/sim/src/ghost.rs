@@ -21,7 +21,7 @@
 //! durable which is not would be an error of the log, and is found by the reads that are made; that a server acknowledges what
 //! its log has not told to be durable is found at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included};
 use std::rc::Rc;
 
@@ -33,7 +33,7 @@ use paddock_engine::log::LogConfig;
 
 use super::durable::{self, Records};
 use super::server::{Server, Setting};
-use super::shadow::Shadow;
+use super::shadow::{Look, Shadow};
 
 /// About one first commit in so many is looked for on the disks.
 const COLD_READ_EVERY: u32 = 64;
@@ -128,39 +128,39 @@ impl Ghost {
     pub fn look(&mut self, place: usize, servers: &[Server], setting: &Setting) {
         let server = &servers[place];
         let Some(process) = &server.process else { return };
-        let (member, id) = (&process.member, server.id.0);
-        let (range, completed) = member.log();
+        let look = Look::at(process);
+        let shadow = &self.shadows[place];
+        let has_new_epochs = look.epochs != (shadow.accepted, shadow.current);
+        if shadow.looked == Some(look) && !has_new_epochs {
+            return;
+        }
+        let Look { part, is_looking, base, completed, committed, public, .. } = look;
+        let id = server.id.0;
         let on_disk = || {
             let config = server.log_config(setting);
             Records::read(&config.files, &config)
         };
-        let followed = self.shadows[place].follow(member.window(), range.base, on_disk);
+        let followed = self.shadows[place].follow(process.member.window(), base, on_disk);
         self.must(followed.is_ok(), || format!("server {id}: {}", followed.unwrap_err()));
         self.see_base(place);
-        let state = member.state();
         let shadow = &mut self.shadows[place];
+        shadow.looked = Some(look);
         shadow.durable = completed.min(shadow.records.last());
-        let (accepted, current) = (state.epochs.accepted(), state.epochs.current());
-        if (accepted, current) != (shadow.accepted, shadow.current) {
+        if has_new_epochs {
             self.see_epochs(place, server, setting);
         }
-        let is_looking = state.decision.is_none() && !matches!(state.awaits, "Pausing" | "Halted");
         if is_looking != std::mem::replace(&mut self.shadows[place].was_looking, is_looking) && is_looking {
             self.see_announcement(place, server, setting);
         }
-        let serves = process.reactor.serves();
-        if let Part::Leading { epoch } = member.part() {
+        if let Part::Leading { epoch } = part {
             self.see_leader(place, server.id, epoch);
         }
-        if matches!(member.part(), Part::Leading { .. }) || serves && member.part() != Part::Looking {
-            self.see_commits(place, state.committed, servers, setting);
+        if matches!(part, Part::Leading { .. }) || public.is_some() && part != Part::Looking {
+            self.see_commits(place, committed, servers, setting);
         }
-        if serves {
-            let zxid = Zxid(process.reactor.zxid());
-            self.must(zxid <= state.committed, || {
-                format!("server {id} shows {zxid} and knows {} as committed", state.committed)
-            });
-            self.see_public(server.id, zxid, process.reactor.reader().view().digest());
+        if let Some((zxid, digest)) = public {
+            self.must(zxid <= committed, || format!("server {id} shows {zxid} and knows {committed} as committed"));
+            self.see_public(server.id, zxid, digest);
         }
     }
 
@@ -248,22 +248,22 @@ impl Ghost {
         });
     }
 
-    /// A power cut everywhere would leave this transaction to a quorum.
+    /// A power cut everywhere would leave this transaction to a quorum. So many disks are read as show that, beginning with
+    /// another one each time.
     fn see_disks(&mut self, zxid: Zxid, record: &[u8], servers: &[Server], setting: &Setting) {
         self.looks.cold_reads += 1;
-        let disk = |server: &Server| Records::read(&durable::files(&server.disk), &server.log_config(setting));
-        // A server that would not start has nothing.
-        let state_has = |server: &Server| {
-            let recovered = durable::recovered(&durable::files(&server.disk), &server.log_config(setting));
-            recovered.is_ok_and(|(last, _)| last >= zxid)
-        };
-        let has = |id: ServerId| {
-            let server = servers.iter().find(|server| server.id == id).expect("a voter has a machine");
-            let disk = disk(server);
-            // The log of a state that has come whole may be empty: the state is what was taken over.
-            disk.has(zxid, record) || disk.by_zxid.is_empty() && state_has(server)
-        };
-        self.must(setting.configs.is_quorum(has), || {
+        let first = self.looks.cold_reads as usize % servers.len();
+        let mut found = BTreeSet::new();
+        for server in servers[first..].iter().chain(&servers[..first]) {
+            if setting.configs.is_quorum(|id| found.contains(&id)) {
+                return;
+            }
+            if durable::has(&durable::files(&server.disk), &server.log_config(setting), zxid, record) {
+                found.insert(server.id);
+            }
+        }
+        self.must(setting.configs.is_quorum(|id| found.contains(&id)), || {
+            let disk = |server: &Server| Records::read(&durable::files(&server.disk), &server.log_config(setting));
             let ends: Vec<Zxid> = servers.iter().map(|server| disk(server).last()).collect();
             format!("{zxid} is committed, and is on the disks of no quorum: they end with {ends:?}")
         });

@@ -5,9 +5,46 @@ use std::ops::Bound::{Excluded, Included};
 use std::rc::Rc;
 
 use paddock::node::replica::window::Window;
+use paddock_consensus::output::Part;
 use paddock_consensus::{Epoch, Zxid};
 
 use super::durable::Records;
+use super::server::Process;
+
+/// All of a server that a look at it goes by. As long as it is the same, there is nothing new to be seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Look {
+    pub part: Part,
+    pub is_looking: bool,
+    /// The first and the last transaction of its log, and up to which it has told it to be durable.
+    pub base: Zxid,
+    pub last: Zxid,
+    pub completed: Zxid,
+    pub committed: Zxid,
+    /// acceptedEpoch and currentEpoch.
+    pub epochs: (Epoch, Epoch),
+    /// What clients see, and the digest of that, if they are served.
+    pub public: Option<(Zxid, u64)>,
+}
+
+impl Look {
+    pub fn at(process: &Process) -> Look {
+        let Process { member, reactor, .. } = process;
+        let (range, completed) = member.log();
+        let state = member.state();
+        let public = reactor.serves().then(|| (Zxid(reactor.zxid()), reactor.reader().view().digest()));
+        Look {
+            part: member.part(),
+            is_looking: state.decision.is_none() && !matches!(state.awaits, "Pausing" | "Halted"),
+            base: range.base,
+            last: member.window().last(),
+            completed,
+            committed: state.committed,
+            epochs: (state.epochs.accepted(), state.epochs.current()),
+            public,
+        }
+    }
+}
 
 /// It outlives the processes of its server.
 #[derive(Default)]
@@ -27,6 +64,8 @@ pub struct Shadow {
     pub reign: Option<Epoch>,
     /// What it announces was compared with its disk since it looks for a leader.
     pub was_looking: bool,
+    /// What the last look went by.
+    pub looked: Option<Look>,
 }
 
 impl Shadow {
@@ -34,7 +73,7 @@ impl Shadow {
     pub fn begin(&mut self, records: Records) {
         self.durable = records.last();
         self.records = records;
-        (self.compared, self.reign, self.was_looking) = (Zxid::ZERO, None, false);
+        (self.compared, self.reign, self.was_looking, self.looked) = (Zxid::ZERO, None, false, None);
     }
 
     /// Takes over what has become of the log since the last turn. `base`: of the log; `on_disk`: what is in its files by now,

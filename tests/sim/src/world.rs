@@ -30,6 +30,8 @@ use super::transactions::transaction;
 const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
 /// Steps of a process's side work in one turn.
 const WORK_STEPS: usize = 8;
+/// How long it may take until a process has its turn once something has come for it, microseconds.
+const WAKES_AFTER: [u64; 4] = [0, 20, 100, 500];
 /// A client does something about so often.
 const CLIENT_EVERY: Duration = Duration::from_millis(100);
 /// A write takes so long at most on a disk that is in order.
@@ -46,12 +48,7 @@ const ALL_SERVE_AFTER: Duration = Duration::from_secs(45);
 /// What happens at a time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 enum Event {
-    /// A process has its turn, if it is still the one of this life and it is due.
-    Turn {
-        server: usize,
-        life: u64,
-    },
-    /// One of its disk's writes completes.
+    /// One of the writes of a process's disk completes, if the process is still the one of this life.
     Disk {
         server: usize,
         life: u64,
@@ -169,6 +166,8 @@ pub struct World {
     faults: Faults,
     /// What ways between machines are like that are in order.
     route: Route,
+    /// A process has its turn so long after something has come for it: what comes meanwhile is in the same turn.
+    wakes_after: Duration,
     pub clients: Vec<Client>,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
     last_event: u64,
@@ -214,6 +213,7 @@ impl World {
             ..Route::default()
         };
         network.set_other_routes(|other| *other = route.clone());
+        let wakes_after = Duration::from_micros(WAKES_AFTER[draws.choose(WAKES_AFTER.len())]);
         let clients = (0..mix.clients).map(|_| Client::new(&mut draws)).collect();
         let mut world = World {
             seed,
@@ -226,6 +226,7 @@ impl World {
             conditions,
             faults,
             route,
+            wakes_after,
             clients,
             events: BinaryHeap::new(),
             last_event: 0,
@@ -262,8 +263,8 @@ impl World {
         let Route { latency_max, piece_max, .. } = self.route;
         format!(
             "{voters} voters, {observers} observers, {}; snapshots after {snap_count}, segments of {segment_bytes}, a window \
-             of {window_transactions}, latency {latency_max:?}, pieces of {piece_max}",
-            self.faults
+             of {window_transactions}, latency {latency_max:?}, pieces of {piece_max}, turns after {:?}",
+            self.faults, self.wakes_after
         )
     }
 
@@ -289,49 +290,60 @@ impl World {
 
     /// Goes on until this time.
     pub fn run_until(&mut self, end: Duration) {
-        loop {
-            let next_event = self.events.peek().map(|Reverse((time, ..))| *time);
-            let next_arrival = self.network.next();
-            let next = [next_event, next_arrival].into_iter().flatten().min();
-            let Some(next) = next.filter(|next| *next <= end) else { break };
+        while let Some(next) = self.next().filter(|next| *next <= end) {
             self.now = self.now.max(next);
             self.tally.events += 1;
-            if next_arrival.is_some_and(|arrival| arrival <= next) {
-                self.network.advance(next);
+            if self.network.next().is_some_and(|arrival| arrival <= self.now) {
+                self.network.advance(self.now);
                 self.wake_hosts();
-            }
-            if next_event.is_some_and(|event| event <= next)
-                && let Some(Reverse((_, _, event))) = self.events.pop()
-            {
+            } else if let Some(event) = self.pop_event() {
                 self.digest.note((self.now, event));
                 self.happen(event);
+            } else if let Some((_, place)) = self.next_turn() {
+                self.digest.note((self.now, place));
+                self.turn(place);
             }
         }
         self.now = end;
+    }
+
+    /// When something happens next.
+    fn next(&self) -> Option<Duration> {
+        let event = self.events.peek().map(|Reverse((time, ..))| *time);
+        let turn = self.next_turn().map(|(time, _)| time);
+        [self.network.next(), event, turn].into_iter().flatten().min()
+    }
+
+    /// The next event, if it is due.
+    fn pop_event(&mut self) -> Option<Event> {
+        self.events.peek().filter(|Reverse((time, ..))| *time <= self.now)?;
+        self.events.pop().map(|Reverse((_, _, event))| event)
+    }
+
+    /// Which process has the next turn, and when.
+    fn next_turn(&self) -> Option<(Duration, usize)> {
+        let turns = self.servers.iter().enumerate();
+        turns.filter_map(|(place, server)| Some((server.process.as_ref()?.wake_at?, place))).min()
     }
 
     /// Whoever something has arrived for has a turn.
     fn wake_hosts(&mut self) {
         for server in 0..self.servers.len() {
             if self.network.has_event(self.servers[server].host) {
-                self.wake(server, Duration::ZERO);
+                self.wake(server, self.wakes_after);
             }
         }
     }
 
     fn wake(&mut self, server: usize, after: Duration) {
         let at = (self.now + after).max(self.conditions[server].paused_until);
-        let life = self.servers[server].lives;
-        let Some(process) = &mut self.servers[server].process else { return };
-        if process.wake_at.is_none_or(|before| at < before) {
-            process.wake_at = Some(at);
-            self.at(at - self.now, Event::Turn { server, life });
+        if let Some(process) = &mut self.servers[server].process {
+            process.wake_at = Some(process.wake_at.map_or(at, |before| before.min(at)));
         }
     }
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Turn { server, life } => self.turn_if_due(server, life),
             Event::Disk { server, life } => self.complete(server, life),
             Event::Client { client } => self.act(client),
             Event::Fault => self.fail(),
@@ -371,20 +383,6 @@ impl World {
         assert!(may_fail, "seed {}: server {} {what}, and its disk is in order", self.seed, place + 1);
         self.tally.failures += 1;
         self.end_process(place);
-    }
-
-    fn turn_if_due(&mut self, place: usize, life: u64) {
-        let paused_until = self.conditions[place].paused_until;
-        let server = &mut self.servers[place];
-        let Some(process) = server.process.as_mut().filter(|_| server.lives == life) else { return };
-        if process.wake_at.is_none_or(|at| at > self.now) {
-            return;
-        }
-        if paused_until > self.now {
-            process.wake_at = None;
-            return self.wake(place, Duration::ZERO);
-        }
-        self.turn(place);
     }
 
     fn turn(&mut self, place: usize) {
@@ -448,7 +446,7 @@ impl World {
             process.disk_is_due = true;
             self.complete_later(place, life);
         }
-        self.wake(place, Duration::ZERO);
+        self.wake(place, self.wakes_after);
     }
 
     fn complete_later(&mut self, place: usize, life: u64) {
@@ -578,14 +576,22 @@ impl World {
             Kind::Pause => {
                 self.tally.pauses += 1;
                 let most = self.sync_limit() * 2;
-                let until = self.now + self.draw_up_to(most);
-                self.conditions[place].paused_until = until;
+                self.pause(place, most);
             }
             Kind::Jump => {
                 self.tally.jumps += 1;
                 self.conditions[place].jump(&mut self.draws);
             }
             Kind::Healing => self.heal(),
+        }
+    }
+
+    /// A process has no turn for so long at most.
+    fn pause(&mut self, place: usize, most: Duration) {
+        let until = self.now + self.draw_up_to(most);
+        self.conditions[place].paused_until = until;
+        if let Some(process) = &mut self.servers[place].process {
+            process.wake_at = process.wake_at.map(|at| at.max(until));
         }
     }
 
