@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memmap2::{Advice, Mmap, UncheckedAdvice};
@@ -31,7 +32,7 @@ pub struct Map {
 enum Bytes {
     Mapped(Mmap),
     /// Of an empty file, which cannot be mapped, or of a simulated one.
-    Held(Vec<u8>),
+    Held(Arc<[u8]>),
 }
 
 /// The device cannot read the page at this offset.
@@ -44,7 +45,7 @@ impl Map {
     /// The content of a file of this machine.
     pub(super) fn of(file: &File) -> io::Result<Map> {
         let bytes = if file.metadata()?.len() == 0 {
-            Bytes::Held(Vec::new())
+            Bytes::Held(Arc::default())
         } else {
             // SAFETY: nobody may truncate or write the file while it is mapped. A server holds the lock of the data
             // directory, so that no other touches it, and unmaps before it truncates; who only inspects holds none, but
@@ -56,7 +57,7 @@ impl Map {
     }
 
     /// The content of a simulated file.
-    pub(super) fn holding(bytes: Vec<u8>) -> Map {
+    pub(super) fn holding(bytes: Arc<[u8]>) -> Map {
         Map { present: AtomicUsize::new(bytes.len()), bytes: Bytes::Held(bytes) }
     }
 

@@ -5,8 +5,9 @@
 //! lengths; a sector behind the end is lost with it.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::choice::Choice;
 
@@ -19,7 +20,27 @@ type Sector = Arc<[u8; SECTOR_BYTES]>;
 #[derive(Clone, Default, Hash, Debug)]
 struct Bytes {
     length: u64,
-    sectors: Arc<BTreeMap<u64, Sector>>,
+    sectors: Arc<Sectors>,
+}
+
+/// The sectors of a file that are not zero, by their numbers.
+#[derive(Default, Debug)]
+struct Sectors {
+    by_number: BTreeMap<u64, Sector>,
+    /// The whole content as it was read, since the last change.
+    read: OnceLock<Arc<[u8]>>,
+}
+
+impl Clone for Sectors {
+    fn clone(&self) -> Sectors {
+        Sectors { by_number: self.by_number.clone(), read: OnceLock::new() }
+    }
+}
+
+impl Hash for Sectors {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.by_number.hash(state);
+    }
 }
 
 #[derive(Clone, Hash, Debug)]
@@ -42,11 +63,37 @@ pub struct Content {
 
 impl Bytes {
     fn sector(&self, number: u64) -> [u8; SECTOR_BYTES] {
-        self.sectors.get(&number).map_or([0; SECTOR_BYTES], |sector| **sector)
+        self.sectors.by_number.get(&number).map_or([0; SECTOR_BYTES], |sector| **sector)
+    }
+
+    /// The sectors, which are about to be changed.
+    fn sectors_mut(&mut self) -> &mut BTreeMap<u64, Sector> {
+        let Sectors { by_number, read } = Arc::make_mut(&mut self.sectors);
+        read.take();
+        by_number
+    }
+
+    /// All bytes.
+    fn read(&self) -> Arc<[u8]> {
+        let read = self.sectors.read.get_or_init(|| self.in_one_piece());
+        // Only the length may have changed.
+        if read.len() as u64 == self.length { read.clone() } else { self.in_one_piece() }
+    }
+
+    fn in_one_piece(&self) -> Arc<[u8]> {
+        let length = usize::try_from(self.length).expect("what a test writes is in memory");
+        let mut bytes = Vec::with_capacity(length);
+        for (number, sector) in &self.sectors.by_number {
+            // Zeros are there by their length alone.
+            bytes.resize(usize::try_from(*number).expect("it is before the length") * SECTOR_BYTES, 0);
+            bytes.extend_from_slice(&**sector);
+        }
+        bytes.resize(length, 0);
+        bytes.into()
     }
 
     fn set_sector(&mut self, number: u64, sector: Option<Sector>) {
-        let sectors = Arc::make_mut(&mut self.sectors);
+        let sectors = self.sectors_mut();
         match sector {
             Some(sector) => sectors.insert(number, sector),
             None => sectors.remove(&number),
@@ -57,7 +104,7 @@ impl Bytes {
     fn set_length(&mut self, length: u64) {
         if length < self.length {
             let (last, rest) = place(length);
-            let behind = Arc::make_mut(&mut self.sectors).split_off(&last);
+            let behind = self.sectors_mut().split_off(&last);
             if let Some(cut) = behind.get(&last).filter(|_| rest > 0) {
                 let mut cut = **cut;
                 cut[rest..].fill(0);
@@ -98,7 +145,7 @@ impl Content {
         while done < count {
             let (number, from) = place(offset + done as u64);
             let bytes = (SECTOR_BYTES - from).min(count - done);
-            match self.now.sectors.get(&number) {
+            match self.now.sectors.by_number.get(&number) {
                 Some(sector) => out[done..done + bytes].copy_from_slice(&sector[from..from + bytes]),
                 None => out[done..done + bytes].fill(0),
             }
@@ -108,16 +155,8 @@ impl Content {
     }
 
     /// All bytes.
-    pub fn bytes(&self) -> Vec<u8> {
-        let length = usize::try_from(self.now.length).expect("what a test writes is in memory");
-        let mut bytes = Vec::with_capacity(length);
-        for (number, sector) in &*self.now.sectors {
-            // Zeros are there by their length alone.
-            bytes.resize(usize::try_from(*number).expect("it is before the length") * SECTOR_BYTES, 0);
-            bytes.extend_from_slice(&**sector);
-        }
-        bytes.resize(length, 0);
-        bytes
+    pub fn bytes(&self) -> Arc<[u8]> {
+        self.now.read()
     }
 
     /// Returns the numbers of the sectors that this changes.
@@ -150,7 +189,7 @@ impl Content {
         let is_it = |change: &Change| matches!(change, Change::Sector(other, _) if *other == number);
         let Some(at) = self.pending[since..].iter().rposition(is_it) else { return };
         self.pending.remove(since + at);
-        let mut before = self.durable.sectors.get(&number).cloned();
+        let mut before = self.durable.sectors.by_number.get(&number).cloned();
         for change in &self.pending {
             match change {
                 Change::Sector(other, sector) if *other == number => before = sector.clone(),
@@ -257,10 +296,12 @@ mod tests {
     use super::super::choice::Every;
     use super::{Content, SECTOR_BYTES};
 
+    /// All bytes, which are the same whichever way they are read.
     fn bytes(content: &Content) -> Vec<u8> {
         let mut bytes = vec![9; usize::try_from(content.length()).unwrap() + 1];
         let count = content.read(&mut bytes, 0);
         bytes.truncate(count);
+        assert_eq!(*content.bytes(), bytes);
         bytes
     }
 
@@ -362,6 +403,6 @@ mod tests {
     fn zeros_take_no_memory() {
         let mut content = Content::default();
         content.write(&vec![0; 1 << 20], 0);
-        assert_eq!((content.length(), content.pending(), content.now.sectors.len()), (1 << 20, 1, 0));
+        assert_eq!((content.length(), content.pending(), content.now.sectors.by_number.len()), (1 << 20, 1, 0));
     }
 }

@@ -459,7 +459,7 @@ impl FileSystem {
     }
 
     /// The whole content of a file.
-    pub(super) fn read(&self, node: Node) -> io::Result<Vec<u8>> {
+    pub(super) fn read(&self, node: Node) -> io::Result<Arc<[u8]>> {
         Ok(self.state()?.image.file(node)?.content.bytes())
     }
 

@@ -3,6 +3,7 @@
 use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::file_system::FileSystem;
 use super::names::Node;
@@ -35,7 +36,7 @@ impl OpenFile {
     }
 
     /// The whole content.
-    pub(in crate::io) fn read(&self) -> io::Result<Vec<u8>> {
+    pub(in crate::io) fn read(&self) -> io::Result<Arc<[u8]>> {
         self.files.read(self.node)
     }
 
