@@ -31,7 +31,7 @@ const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
 /// Steps of a process's side work in one turn.
 const WORK_STEPS: usize = 8;
 /// How long it may take until a process has its turn once something has come for it, microseconds.
-const WAKES_AFTER: [u64; 4] = [0, 20, 100, 500];
+const WAKES_AFTER: [u64; 4] = [0, 50, 300, 2000];
 /// A client does something about so often.
 const CLIENT_EVERY: Duration = Duration::from_millis(100);
 /// A write takes so long at most on a disk that is in order.
@@ -290,34 +290,27 @@ impl World {
 
     /// Goes on until this time.
     pub fn run_until(&mut self, end: Duration) {
-        while let Some(next) = self.next().filter(|next| *next <= end) {
+        loop {
+            let (arrival, turn) = (self.network.next(), self.next_turn());
+            let event = self.events.peek().map(|Reverse((time, ..))| *time);
+            let times = [arrival, event, turn.map(|(time, _)| time)];
+            let Some(next) = times.into_iter().flatten().min().filter(|next| *next <= end) else { break };
             self.now = self.now.max(next);
             self.tally.events += 1;
-            if self.network.next().is_some_and(|arrival| arrival <= self.now) {
-                self.network.advance(self.now);
+            if arrival.is_some_and(|arrival| arrival <= next) {
+                self.network.advance(next);
                 self.wake_hosts();
-            } else if let Some(event) = self.pop_event() {
+            } else if event.is_some_and(|event| event <= next)
+                && let Some(Reverse((_, _, event))) = self.events.pop()
+            {
                 self.digest.note((self.now, event));
                 self.happen(event);
-            } else if let Some((_, place)) = self.next_turn() {
+            } else if let Some((_, place)) = turn {
                 self.digest.note((self.now, place));
                 self.turn(place);
             }
         }
         self.now = end;
-    }
-
-    /// When something happens next.
-    fn next(&self) -> Option<Duration> {
-        let event = self.events.peek().map(|Reverse((time, ..))| *time);
-        let turn = self.next_turn().map(|(time, _)| time);
-        [self.network.next(), event, turn].into_iter().flatten().min()
-    }
-
-    /// The next event, if it is due.
-    fn pop_event(&mut self) -> Option<Event> {
-        self.events.peek().filter(|Reverse((time, ..))| *time <= self.now)?;
-        self.events.pop().map(|Reverse((_, _, event))| event)
     }
 
     /// Which process has the next turn, and when.
