@@ -177,7 +177,7 @@ impl Reactor {
             Asked::Reattach { session, .. } => *session,
             _ => connection.session,
         };
-        if connection.session != 0 {
+        if connection.session != 0 && !matches!(asked, Asked::Leave) {
             self.heard.push(connection.session);
         }
         let kind = match asked {
