@@ -12,6 +12,7 @@ use paddock_tests::records::{err, event};
 use paddock_tests::reply::{Reply, ReplyHeader, read_reply};
 use paddock_tests::request::Request;
 
+use super::hearing::{Hearing, Taker, Tells};
 use super::reactor::{Asked, Told};
 use super::recipe::{Kind, Recipe};
 
@@ -48,8 +49,11 @@ pub struct Client {
     owes_watches: bool,
     /// It says nothing before then.
     silent_until: Duration,
-    /// When it greeted.
+    /// When it greeted, and who took that; nobody who knows what the newest leader knows, if there is none.
     greeted: Duration,
+    greeted_by: Option<Taker>,
+    /// Of its session, since it is known when that was heard.
+    hearing: Option<Hearing>,
     events: Vec<Event>,
     pub done: Done,
 }
@@ -161,6 +165,8 @@ impl Client {
             owes_watches: false,
             silent_until: Duration::ZERO,
             greeted: Duration::ZERO,
+            greeted_by: None,
+            hearing: None,
             events: Vec::new(),
             done: Done::default(),
         }
@@ -252,12 +258,16 @@ impl Client {
                 let is_new = self.session.is_none();
                 self.done.sessions += u64::from(is_new);
                 (self.stage, self.session, self.owes_watches) = (Stage::There, Some(*session), !is_new);
+                self.begin_hearing(Duration::from_millis(timeout.unsigned_abs().into()));
                 self.note(self.greeted, now, What::Connected { is_new, timeout_ms: timeout.unsigned_abs() });
                 None
             }
             Told::Refused => {
                 self.done.expired += 1;
-                self.note(self.greeted, now, What::Refused);
+                // A leader that others have left, and does not know it yet, has ended sessions that they have heard.
+                if self.greeted_by.is_some() {
+                    self.note(self.greeted, now, What::Refused);
+                }
                 self.end_session(now);
                 None
             }
@@ -299,8 +309,8 @@ impl Client {
         let is_heard = pending.is_heard && code == err::OK && event.is_write() && !is_close;
         let written = event.written_zxid().filter(|_| !is_close).map(|_| (event.session, xid));
         let seen = event.told_zxid().map(|zxid| Seen { zxid: Zxid(zxid), written, synced });
-        if is_heard {
-            self.note(pending.from, now, What::Heard);
+        if let Some(hearing) = self.hearing.as_mut().filter(|_| is_heard) {
+            hearing.take_done(pending.from);
         }
         seen
     }
@@ -328,11 +338,41 @@ impl Client {
         self.note(now, now, What::WatchEvent(WatchEvent { zxid, event_type, path: path.to_owned() }));
     }
 
-    /// The server that has taken what it has just said leads, and nobody else does. If that is a write and comes to be, the
-    /// session was not over by then, and lives its timeout from then on.
-    pub fn note_leader(&mut self, now: Duration) {
+    /// Its session lives for its timeout from when it greeted.
+    fn begin_hearing(&mut self, timeout: Duration) {
+        match (self.greeted_by, &mut self.hearing) {
+            (Some(_), Some(hearing)) => hearing.begin_again(timeout, self.greeted),
+            (Some(_), None) => self.hearing = Some(Hearing::begin(timeout, self.greeted)),
+            (None, _) => {}
+        }
+    }
+
+    /// What it has just said was taken, by somebody who knows what the newest leader knows, if there is a `taker`. If that is a
+    /// write, was taken by the leader itself and comes to be, the session was not over by then.
+    pub fn note_taken(&mut self, now: Duration, taker: Option<Taker>) {
+        if self.stage == Stage::Greeting {
+            self.greeted_by = taker;
+        }
+        let Some(taker) = taker.filter(|_| self.stage == Stage::There) else { return };
+        if let Some(hearing) = &mut self.hearing {
+            hearing.take(now, taker);
+        }
         if let Some(last) = self.asked.back_mut().filter(|last| last.from == now) {
-            last.is_heard = true;
+            last.is_heard = taker.tells == Tells::AtOnce;
+        }
+    }
+
+    /// Some time has gone by, as [`Hearing::settle`] says. The judge is told of what was heard.
+    pub fn settle(&mut self, last_report: impl Fn(Taker) -> Option<Duration>) {
+        if let Some(hearing) = &mut self.hearing {
+            hearing.settle(last_report);
+        }
+        self.note_heard(self.stage == Stage::Away);
+    }
+
+    fn note_heard(&mut self, at_once: bool) {
+        if let Some(heard) = self.hearing.as_mut().and_then(|hearing| hearing.note(at_once)) {
+            self.note(heard, heard, What::Heard);
         }
     }
 
@@ -346,6 +386,7 @@ impl Client {
                 self.note(from, now, What::Called { cxid: xid, operation, reply: None });
             }
         }
+        self.note_heard(true);
         if self.stage == Stage::There {
             self.note(now, now, What::Disconnected);
         }
@@ -361,7 +402,7 @@ impl Client {
     }
 
     fn forget_session(&mut self) {
-        (self.session, self.watched) = (None, Watched::default());
+        (self.session, self.watched, self.hearing) = (None, Watched::default(), None);
         self.recipe.forget();
     }
 

@@ -9,7 +9,7 @@ use paddock_engine::io::simulated::{Choice, Effect, Fault, FileSystem, Operation
 use super::clock::Clock;
 
 /// Of a thousand, so many parts does a drifting clock go too fast or too slow at most.
-const DRIFT_MAX: usize = 10;
+pub const DRIFT_MAX: usize = 10;
 /// The wall clock jumps so far at most, in either direction.
 const JUMP_MAX: Duration = Duration::from_secs(3600);
 /// A write on a slow disk takes so long at most.
@@ -76,6 +76,11 @@ impl Faults {
         kinds.push(KINDS[draws.choose(KINDS.len())]);
         let every = Duration::from_millis(250 << draws.choose(6));
         Faults { kinds, every, drift: draws.choose(2) == 0 }
+    }
+
+    /// Whether some of what goes between servers is held or slow, although nothing has ended.
+    pub fn delay_messages(&self) -> bool {
+        self.kinds.iter().any(|kind| matches!(kind, Kind::Partition | Kind::Latency))
     }
 
     /// One in four heals.

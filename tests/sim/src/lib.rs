@@ -10,6 +10,7 @@
 //! | [`clock`] | virtual time |
 //! | [`reactor`] | what stands between the clients of a server and its replica |
 //! | [`client`] | one client: its session, what it asks for, and all that it has seen |
+//! | [`hearing`] | when its session was heard for certain |
 //! | [`recipe`] | what a client is there for |
 //! | [`transactions`] | the records of a log in the words of the judge of histories |
 //! | [`server`] | a machine: its disk, and the process on it, if one runs |
@@ -31,6 +32,7 @@ pub mod digest;
 pub mod durable;
 pub mod faults;
 pub mod ghost;
+pub mod hearing;
 pub mod reactor;
 pub mod recipe;
 pub mod server;

@@ -147,6 +147,11 @@ impl Reactor {
         self.period.serve
     }
 
+    /// The number of the serving period.
+    pub fn period(&self) -> u64 {
+        self.period.number
+    }
+
     /// A client connects. `None`: nobody is served here. Its connection's slot.
     pub fn accept(&mut self, client: ClientId) -> Option<u32> {
         if self.serving() == Serve::No {

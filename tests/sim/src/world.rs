@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::digest::Digest;
 use super::faults::{Condition, Faults, Kind, draw_up_to};
 use super::ghost::{Ghost, again};
+use super::hearing::{Taker, Tells};
 use super::reactor::{ClientId, REPORT_EVERY, Told};
 use super::server::{Server, Setting, Stand, describe};
 use super::story::Story;
@@ -450,6 +451,7 @@ impl World {
     fn act(&mut self, number: ClientId) {
         let after = self.draw_up_to(CLIENT_EVERY * 2);
         self.at(after, Event::Client { client: number });
+        self.settle(number);
         let client = &mut self.clients[number];
         if client.stage == Stage::Away {
             if !client.is_silent(self.now) {
@@ -460,12 +462,12 @@ impl World {
         let Some((place, slot)) = client.place else { return };
         let now = self.conditions[place].moment(&self.clock, self.now).now;
         let Some(asked) = client.next(&mut self.draws, number, self.now, self.ghost.told()) else { return };
+        let taker = self.taker(place);
+        let client = &mut self.clients[number];
         match &mut self.servers[place].process {
             Some(process) => {
                 process.reactor.take(slot, &asked, now);
-                if matches!(process.member.part(), Part::Leading { epoch } if epoch == self.ghost.newest_epoch()) {
-                    client.note_leader(self.now);
-                }
+                client.note_taken(self.now, taker);
                 self.wake(place, Duration::from_micros(200));
             }
             None => client.leave(self.now),
@@ -475,6 +477,7 @@ impl World {
     fn connect(&mut self, number: ClientId) {
         let place = self.draws.choose(self.servers.len());
         let now = self.moment(place).now;
+        let taker = self.taker(place);
         let Some(process) = &mut self.servers[place].process else { return };
         // A server that is behind what the client has seen refuses it.
         if process.reactor.zxid() < self.clients[number].zxid {
@@ -484,7 +487,32 @@ impl World {
         let greeting = self.clients[number].greeting(self.now);
         self.clients[number].place = Some((place, slot));
         process.reactor.take(slot, &greeting, now);
+        self.clients[number].note_taken(self.now, taker);
         self.wake(place, Duration::from_micros(200));
+    }
+
+    /// Who takes what comes to this server now, if that is part of the newest epoch.
+    fn taker(&self, place: usize) -> Option<Taker> {
+        let server = &self.servers[place];
+        let process = server.process.as_ref()?;
+        let newest = self.ghost.newest_epoch();
+        let tells = match process.member.part() {
+            Part::Leading { epoch } if epoch == newest => Tells::AtOnce,
+            Part::Following { epoch, .. } | Part::Observing { epoch, .. } if epoch == newest => {
+                if self.faults.delay_messages() { Tells::Perhaps } else { Tells::InTime }
+            }
+            _ => return None,
+        };
+        Some(Taker { server: place, life: server.lives, period: process.reactor.period(), tells })
+    }
+
+    fn settle(&mut self, client: ClientId) {
+        let World { servers, clients, .. } = self;
+        clients[client].settle(|taker| {
+            let server = &servers[taker.server];
+            let process = server.process.as_ref().filter(|_| server.lives == taker.life)?;
+            (process.reactor.period() == taker.period).then_some(process.last_report)
+        });
     }
 
     fn answer(&mut self, client: ClientId, told: &Told) {
