@@ -13,13 +13,12 @@ use paddock_tests::reply::{Reply, ReplyHeader, read_reply};
 use paddock_tests::request::Request;
 
 use super::hearing::{Hearing, Taker, Tells};
+use super::load::Load;
 use super::reactor::{Asked, Told};
 use super::recipe::{Kind, Recipe};
 
 /// The timeouts that clients ask for, ms.
 const TIMEOUTS: [i32; 2] = [6_000, 12_000];
-/// Requests of one client that may be under way.
-const UNDER_WAY_MAX: usize = 3;
 
 /// Where a client is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,6 +42,7 @@ pub struct Client {
     asked: VecDeque<Pending>,
     /// The newest transaction that it has learnt of.
     pub zxid: i64,
+    load: Load,
     recipe: Recipe,
     watched: Watched,
     /// It has watches that this connection was not told of.
@@ -150,7 +150,7 @@ impl Watched {
 }
 
 impl Client {
-    pub fn new(draws: &mut Seeded) -> Client {
+    pub fn new(load: Load, draws: &mut Seeded) -> Client {
         let kind = Kind::ALL[draws.choose(Kind::ALL.len())];
         Client {
             stage: Stage::Away,
@@ -160,7 +160,8 @@ impl Client {
             xid: 0,
             asked: VecDeque::new(),
             zxid: 0,
-            recipe: Recipe::new(kind, draws),
+            recipe: Recipe::new(kind, load.members_max, draws),
+            load,
             watched: Watched::default(),
             owes_watches: false,
             silent_until: Duration::ZERO,
@@ -197,7 +198,7 @@ impl Client {
         if self.stage != Stage::There || self.is_silent(now) {
             return None;
         }
-        if self.asked.len() == UNDER_WAY_MAX || self.waits_to_read() || draws.choose(8) == 0 {
+        if self.asked.len() >= self.load.under_way_max || self.waits_to_read() || draws.choose(8) == 0 {
             return Some(Asked::Ping);
         }
         match draws.choose(400) {
@@ -236,7 +237,10 @@ impl Client {
         match draws.choose(40) {
             0..=2 => Request::sync("/"),
             3 => Request::get_ephemerals("/"),
-            _ => self.recipe.next(draws, &format!("{number} {}", self.xid)),
+            _ => {
+                let padding = self.load.draw_padding(draws);
+                self.recipe.next(draws, &format!("{number} {}{:padding$}", self.xid, ""))
+            }
         }
     }
 

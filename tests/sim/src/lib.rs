@@ -11,6 +11,7 @@
 //! | [`reactor`] | what stands between the clients of a server and its replica |
 //! | [`client`] | one client: its session, what it asks for, and all that it has seen |
 //! | [`hearing`] | when its session was heard for certain |
+//! | [`load`] | how much the clients of a world ask for |
 //! | [`recipe`] | what a client is there for |
 //! | [`transactions`] | the records of a log in the words of the judge of histories |
 //! | [`server`] | a machine: its disk, and the process on it, if one runs |
@@ -20,6 +21,7 @@
 //! | [`ghost`] | what was ever committed, and what must be true after every step |
 //! | [`digest`] | what has happened, as one number |
 //! | [`story`] | what happens, told to a person |
+//! | [`mix`] | what a world is like |
 //! | [`world`] | all of it, and what happens next |
 //! | [`trial`] | the life of one world, and the verdict |
 
@@ -33,6 +35,8 @@ pub mod durable;
 pub mod faults;
 pub mod ghost;
 pub mod hearing;
+pub mod load;
+pub mod mix;
 pub mod reactor;
 pub mod recipe;
 pub mod server;

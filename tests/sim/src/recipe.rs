@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 
 use paddock_engine::io::simulated::{Choice, Seeded};
 use paddock_tests::records::{err, flags, mode};
-use paddock_tests::reply::{Body, Reply};
+use paddock_tests::reply::{Body, Outcome, Reply};
 use paddock_tests::request::Request;
 
 /// Accounts of the bank.
 const ACCOUNTS: usize = 4;
+/// Crowds that one client has made and not taken away, at most.
+const CROWDS: usize = 3;
 /// Registers.
 const REGISTERS: usize = 3;
 
@@ -31,11 +33,13 @@ pub enum Kind {
     Bank,
     /// Watches of all kinds on what the others do.
     Watching,
+    /// Many znodes at once, made and taken away by long multis.
+    Crowd,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 7] =
-        [Kind::Register, Kind::Ids, Kind::Counter, Kind::Lock, Kind::Queue, Kind::Bank, Kind::Watching];
+    pub const ALL: [Kind; 8] =
+        [Kind::Register, Kind::Ids, Kind::Counter, Kind::Lock, Kind::Queue, Kind::Bank, Kind::Watching, Kind::Crowd];
 }
 
 #[derive(Debug)]
@@ -49,10 +53,16 @@ pub struct Recipe {
     names: Vec<String>,
     /// The znodes that it has made and not taken away.
     own: Vec<String>,
+    /// Members of a long multi, at most.
+    members_max: usize,
+    /// What a crowd's znodes are: the flags of their create.
+    flags: i32,
+    /// The crowds that it has made and not taken away: the beginning of their paths, and how many there are.
+    crowds: Vec<(String, usize)>,
 }
 
 impl Recipe {
-    pub fn new(kind: Kind, draws: &mut Seeded) -> Recipe {
+    pub fn new(kind: Kind, members_max: usize, draws: &mut Seeded) -> Recipe {
         let root = match kind {
             Kind::Register => format!("/register-{}", draws.choose(REGISTERS)),
             Kind::Ids => "/ids".to_owned(),
@@ -61,8 +71,19 @@ impl Recipe {
             Kind::Queue => "/queue".to_owned(),
             Kind::Bank => "/bank".to_owned(),
             Kind::Watching => ["/register-0", "/lock", "/queue", "/ids"][draws.choose(4)].to_owned(),
+            Kind::Crowd => "/crowd".to_owned(),
         };
-        Recipe { kind, root, is_rootless: true, versions: BTreeMap::new(), names: Vec::new(), own: Vec::new() }
+        Recipe {
+            kind,
+            root,
+            is_rootless: true,
+            versions: BTreeMap::new(),
+            names: Vec::new(),
+            own: Vec::new(),
+            members_max,
+            flags: [flags::PERSISTENT, flags::EPHEMERAL][draws.choose(2)],
+            crowds: Vec::new(),
+        }
     }
 
     /// What it asks for next; `text` is like no other.
@@ -86,6 +107,7 @@ impl Recipe {
             },
             Kind::Bank => self.bank(draws, text),
             Kind::Watching => self.watching(draws, watch),
+            Kind::Crowd => self.crowd(draws, text, watch),
         }
     }
 
@@ -142,10 +164,50 @@ impl Recipe {
         }
     }
 
+    /// A crowd more, one less, or a look at all. Some multis fail at their end.
+    fn crowd(&mut self, draws: &mut Seeded, text: &str, watch: bool) -> Request {
+        let members = match draws.choose(6) {
+            0 => return Request::get_children(&self.root, watch),
+            choice if self.crowds.len() >= CROWDS || choice == 1 && !self.crowds.is_empty() => {
+                let (path, count) = self.crowds.remove(0);
+                (0..count).map(|number| Request::delete(&format!("{path}-{number}"), -1)).collect()
+            }
+            choice => {
+                let (path, count) = (self.crowd_path(text), 1 + draws.choose(self.members_max));
+                let create = |number| Request::create(&format!("{path}-{number}"), b"", self.flags);
+                let mut members: Vec<Request> = (0..count).map(create).collect();
+                if choice == 2 {
+                    members.push(Request::check(&format!("{path}-none"), 0));
+                }
+                members
+            }
+        };
+        Request::multi(members)
+    }
+
+    /// The beginning of the paths of a crowd, which is like no other.
+    fn crowd_path(&self, text: &str) -> String {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        format!("{}/{}", self.root, words.join("-"))
+    }
+
+    fn hear_crowd(&mut self, request: &Request, reply: &Reply) {
+        let Request::Multi { members, .. } = request else { return };
+        let Some(Request::Create { path: Some(path), .. }) = members.first() else { return };
+        let is_made = |outcomes: &[Outcome]| outcomes.iter().all(|outcome| outcome.err == err::OK);
+        if matches!(&reply.body, Body::Multi(outcomes) if is_made(outcomes)) {
+            let path = path.strip_suffix("-0").expect("it is the first of its crowd");
+            self.crowds.push((path.to_owned(), members.len()));
+        }
+    }
+
     /// What became of a request.
     pub fn hear(&mut self, request: &Request, reply: &Reply) {
         let path = request.paths().first().map(|path| (*path).to_owned()).unwrap_or_default();
         let is_root = path == self.root;
+        if self.kind == Kind::Crowd {
+            self.hear_crowd(request, reply);
+        }
         match (&reply.body, reply.err) {
             (Body::Path(Some(made)), err::OK) if *made != path => self.own.push(made.clone()),
             (Body::PathStat(..), err::OK) | (_, err::NODE_EXISTS) if is_root => self.is_rootless = false,
@@ -166,6 +228,9 @@ impl Recipe {
     pub fn forget(&mut self) {
         if self.kind == Kind::Lock {
             self.own.clear();
+        }
+        if self.flags == flags::EPHEMERAL {
+            self.crowds.clear();
         }
     }
 }

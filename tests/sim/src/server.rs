@@ -25,6 +25,7 @@ use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::Exchange;
 use paddock_net::status::{ReactorStatus, Status};
 
+use super::clock::SliceClock;
 use super::reactor::{REPORT_EVERY, Reactor};
 
 /// Where its files are.
@@ -62,6 +63,7 @@ pub struct Server {
 pub struct Process {
     pub member: Member,
     pub reactor: Reactor,
+    pub slices: SliceClock,
     /// Its bells, which nobody waits for.
     _poll: Poll,
     pub last_report: Duration,
@@ -117,6 +119,8 @@ impl Server {
         let files = self.files();
         let data_dir = DataDir::open(&files, Path::new(DATA_DIR), false)?;
         let links = HostLinks::begin(network, self.host);
+        let slices = SliceClock::new(at.now);
+        let looks = slices.clone();
         let setup = MemberSetup {
             me: self.id,
             configs: setting.configs.clone(),
@@ -149,7 +153,7 @@ impl Server {
             retain: Some(3),
             trigger: Trigger::new(setting.snap_count, u64::MAX, draws.draw()),
             garbage_max: GARBAGE_MAX,
-            slice_clock: Box::new(move || at.now),
+            slice_clock: Box::new(move || looks.look()),
             at,
         };
         let mut member = setup.begin()?;
@@ -158,12 +162,18 @@ impl Server {
         self.process = Some(Process {
             member,
             reactor: Reactor::new(exchange, reader, zxid.0),
+            slices,
             _poll: poll,
             last_report: now,
             wake_at: Some(now),
             disk_is_due: false,
         });
         Ok(())
+    }
+
+    /// Whether it serves clients.
+    pub fn serves(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.reactor.serves())
     }
 
     /// The power goes: any of what was not durable is lost.

@@ -5,7 +5,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::world::{Mix, Tally, World};
+use super::mix::Mix;
+use super::world::{Tally, World};
 
 /// How long faults happen.
 const FAULTS: Duration = Duration::from_secs(60);
@@ -32,12 +33,6 @@ pub struct Verdict {
     pub digest: u64,
     /// What was wrong.
     pub failure: Option<String>,
-}
-
-/// What a world of this seed is like.
-pub fn mix(seed: u64) -> Mix {
-    let voters = if seed.is_multiple_of(2) { 3 } else { 5 };
-    Mix { voters, observers: usize::from(seed % 3 == 2), clients: 6, faults: true }
 }
 
 /// Lets a world live. `tells`: what happens is told on the standard output.
@@ -68,9 +63,9 @@ const TWICE_ONE_OF: u64 = 100;
 
 /// Like [`run`], without a word. A part of the seeds is run a second time, and a difference is a failure.
 pub fn run_checked(seed: u64) -> Verdict {
-    let mut verdict = run(seed, mix(seed), false);
+    let mut verdict = run(seed, Mix::of(seed), false);
     if is_run_twice(seed) && verdict.failure.is_none() {
-        let again = run(seed, mix(seed), false);
+        let again = run(seed, Mix::of(seed), false);
         if again != verdict {
             verdict.failure = Some(format!("it was run twice, and not the same has happened:\n{verdict}{again}"));
         }
@@ -111,8 +106,7 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Verdict { seed, lived, tally, epochs, writes, digest, .. } = self;
-        let Mix { voters, observers, clients, .. } = self.mix;
-        writeln!(f, "seed {seed}: {voters} voters, {observers} observers, {clients} clients")?;
+        writeln!(f, "seed {seed}: {}", self.mix)?;
         writeln!(f, "  {:.3} s, {epochs} epochs, {writes} writes, {tally}", lived.as_secs_f64())?;
         writeln!(f, "  digest {digest:016x}")
     }

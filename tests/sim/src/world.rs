@@ -10,7 +10,6 @@ use paddock::node::moment::Moment;
 use paddock::node::peers::simulated::{Dials, HostId, Network, Ports, Route};
 use paddock_consensus::config::{Config, Configs, HostPort, Member as ConfigMember, PeerAddress, PeerType};
 use paddock_consensus::output::Part;
-use paddock_consensus::quorum::QuorumSystem;
 use paddock_consensus::settings::{Features, Ms};
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::{Choice, Seeded};
@@ -23,6 +22,7 @@ use super::digest::Digest;
 use super::faults::{Condition, Faults, Kind, draw_up_to};
 use super::ghost::{Ghost, again};
 use super::hearing::{Taker, Tells};
+use super::mix::Mix;
 use super::reactor::{ClientId, REPORT_EVERY, Told};
 use super::server::{Server, Setting, Stand, describe};
 use super::story::Story;
@@ -33,8 +33,8 @@ const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
 const WORK_STEPS: usize = 8;
 /// How long it may take until a process has its turn once something has come for it, microseconds.
 const WAKES_AFTER: [u64; 4] = [0, 50, 300, 2000];
-/// A client does something about so often.
-const CLIENT_EVERY: Duration = Duration::from_millis(100);
+/// A large value comes in so many pieces at most, if their length is drawn as long as it may be.
+const PIECES: usize = 16;
 /// A write takes so long at most on a disk that is in order.
 const DISK_MAX: Duration = Duration::from_millis(5);
 /// A process that has ended is started again after this.
@@ -65,20 +65,10 @@ enum Event {
     Start {
         server: usize,
     },
-    /// After the end of the faults, so many are to serve by now.
+    /// After the end of the faults a quorum is to serve by now, or all.
     Expect {
-        serving: usize,
+        all: bool,
     },
-}
-
-/// What a world is like.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Mix {
-    pub voters: usize,
-    pub observers: usize,
-    pub clients: usize,
-    /// Whether faults happen.
-    pub faults: bool,
 }
 
 /// How often what has happened.
@@ -186,7 +176,7 @@ impl World {
     pub fn new(seed: u64, mix: Mix, calm_from: Duration, tells: bool) -> World {
         let mut draws = Seeded::new(seed);
         let network = Network::new(Box::new(Seeded::new(draws.draw())));
-        let count = mix.voters + mix.observers;
+        let count = mix.servers();
         let configs = Configs::settled(config(&mix).into());
         let setting = Setting {
             configs,
@@ -210,12 +200,13 @@ impl World {
         let conditions = (0..count).map(condition).collect();
         let route = Route {
             latency_max: Duration::from_micros(50 << draws.choose(8)),
-            piece_max: 64 << draws.choose(11),
+            // A value goes in some pieces, and not in hundreds.
+            piece_max: (64 << draws.choose(11)).max(mix.load.value_max / PIECES),
             ..Route::default()
         };
         network.set_other_routes(|other| *other = route.clone());
         let wakes_after = Duration::from_micros(WAKES_AFTER[draws.choose(WAKES_AFTER.len())]);
-        let clients = (0..mix.clients).map(|_| Client::new(&mut draws)).collect();
+        let clients = (0..mix.load.clients).map(|_| Client::new(mix.load.clone(), &mut draws)).collect();
         let mut world = World {
             seed,
             clock: Clock::default(),
@@ -242,8 +233,8 @@ impl World {
             let after = world.draw_up_to(Duration::from_millis(500));
             world.at(after, Event::Start { server });
         }
-        for client in 0..world.mix.clients {
-            let after = world.draw_up_to(CLIENT_EVERY);
+        for client in 0..world.mix.load.clients {
+            let after = world.draw_up_to(world.mix.load.every);
             world.at(after, Event::Client { client });
         }
         if world.mix.faults {
@@ -259,13 +250,12 @@ impl World {
 
     /// What its seed has drawn.
     pub fn kind(&self) -> String {
-        let Mix { voters, observers, .. } = self.mix;
         let Setting { snap_count, segment_bytes, window_transactions, .. } = self.setting;
         let Route { latency_max, piece_max, .. } = self.route;
         format!(
-            "{voters} voters, {observers} observers, {}; snapshots after {snap_count}, segments of {segment_bytes}, a window \
+            "{}; {}; snapshots after {snap_count}, segments of {segment_bytes}, a window \
              of {window_transactions}, latency {latency_max:?}, pieces of {piece_max}, turns after {:?}",
-            self.faults, self.wakes_after
+            self.mix, self.faults, self.wakes_after
         )
     }
 
@@ -343,7 +333,7 @@ impl World {
             Event::Fault => self.fail(),
             Event::Mend { server } => self.mend(server),
             Event::Start { server } => self.start(server),
-            Event::Expect { serving } => self.expect(serving),
+            Event::Expect { all } => self.expect(all),
         }
     }
 
@@ -393,6 +383,7 @@ impl World {
             process.last_report = self.now;
         }
         process.reactor.submit(reports, at.now);
+        process.slices.begin_turn(at.now);
         let before = story.is_told().then(|| Stand::of(process));
         let outcome = process.member.turn(at);
         let works = (0..WORK_STEPS).all(|_| process.member.work(at.now) == Progress::More);
@@ -449,7 +440,7 @@ impl World {
     }
 
     fn act(&mut self, number: ClientId) {
-        let after = self.draw_up_to(CLIENT_EVERY * 2);
+        let after = self.draw_up_to(self.mix.load.every * 2);
         self.at(after, Event::Client { client: number });
         self.settle(number);
         let client = &mut self.clients[number];
@@ -459,6 +450,14 @@ impl World {
             }
             return;
         }
+        for _ in 0..self.mix.load.draw_burst(&mut self.draws) {
+            self.ask(number);
+        }
+    }
+
+    /// A client that is connected says what it says next.
+    fn ask(&mut self, number: ClientId) {
+        let client = &mut self.clients[number];
         let Some((place, slot)) = client.place else { return };
         let now = self.conditions[place].moment(&self.clock, self.now).now;
         let Some(asked) = client.next(&mut self.draws, number, self.now, self.ghost.told()) else { return };
@@ -650,7 +649,7 @@ impl World {
         self.tally.latencies += 1;
         let other = self.draws.choose(self.servers.len());
         let latency_max = Duration::from_millis(1 << self.draws.choose(10));
-        let piece_max = 1 << self.draws.choose(12);
+        let piece_max = (1 << self.draws.choose(12)).max(self.mix.load.value_max / PIECES);
         self.network.set_route(self.servers[place].host, self.servers[other].host, |route| {
             (route.latency_max, route.piece_max) = (latency_max, piece_max);
         });
@@ -684,25 +683,25 @@ impl World {
             self.at(RESTART_AFTER, Event::Start { server: place });
             self.wake(place, Duration::ZERO);
         }
-        self.at(self.sync_limit() + RECOVERY_MAX, Event::Expect { serving: self.mix.voters / 2 + 1 });
-        self.at(ALL_SERVE_AFTER, Event::Expect { serving: self.servers.len() });
+        self.at(self.sync_limit() + RECOVERY_MAX, Event::Expect { all: false });
+        self.at(ALL_SERVE_AFTER, Event::Expect { all: true });
     }
 
     /// Notes when a quorum serves for the first time after the end of the faults.
     fn note_recovery(&mut self) {
-        if self.mix.faults
-            && self.now >= self.calm_from
-            && self.tally.recovery_ms == 0
-            && self.serving() > self.mix.voters / 2
-        {
+        if self.mix.faults && self.now >= self.calm_from && self.tally.recovery_ms == 0 && self.quorum_serves() {
             self.tally.recovery_ms = (self.now - self.calm_from).as_millis() as u64 + 1;
         }
     }
 
-    fn expect(&mut self, serving: usize) {
+    fn expect(&mut self, all: bool) {
+        let (serve, who) = match all {
+            true => (self.serving() == self.servers.len(), "not all servers"),
+            false => (self.quorum_serves(), "no quorum"),
+        };
         assert!(
-            self.serving() >= serving,
-            "seed {}: {serving} servers do not serve {:?} after the end of the faults\n{}",
+            serve,
+            "seed {}: {who} serve {:?} after the end of the faults\n{}",
             self.seed,
             self.now - self.calm_from,
             self.description()
@@ -773,8 +772,13 @@ impl World {
 
     /// How many servers serve clients.
     pub fn serving(&self) -> usize {
-        let serves = |server: &&Server| server.process.as_ref().is_some_and(|process| process.reactor.serves());
-        self.servers.iter().filter(serves).count()
+        self.servers.iter().filter(|server| server.serves()).count()
+    }
+
+    /// Whether those that serve clients are a quorum.
+    fn quorum_serves(&self) -> bool {
+        let serves = |id| self.servers.iter().any(|server| server.id == id && server.serves());
+        self.setting.configs.is_quorum(serves)
     }
 
     /// Every line that says where a server is.
@@ -788,12 +792,11 @@ impl World {
 }
 
 fn config(mix: &Mix) -> Config {
-    let members = (1..=mix.voters + mix.observers).map(|number| {
+    let members = (1..=mix.servers()).map(|number| {
         let host = |port| HostPort { host: format!("s{number}").into(), port };
-        let peer_type = if number <= mix.voters { PeerType::Participant } else { PeerType::Observer };
+        let peer_type = if number <= mix.voters() { PeerType::Participant } else { PeerType::Observer };
         let addresses = vec![PeerAddress { quorum: host(PORTS.quorum), election: host(PORTS.election) }];
         (ServerId(number as i64), ConfigMember { peer_type, addresses, client: None })
     });
-    let voters = (1..=mix.voters).map(|number| ServerId(number as i64));
-    Config::new(Zxid::ZERO, members.collect(), QuorumSystem::Majority(voters.collect()))
+    Config::new(Zxid::ZERO, members.collect(), mix.quorum.clone())
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::{Effect, Fault, Operation};
 use paddock_sim::ghost::Ghost;
-use paddock_sim::world::{Mix, World};
+use paddock_sim::mix::Mix;
+use paddock_sim::world::World;
 
 /// A world whose disks do not do this, and say that they have.
 fn live_with_disks_that_leave_out(operation: Operation) {
-    let mix = Mix { voters: 3, observers: 0, clients: 4, faults: false };
+    let mix = Mix::calm(3, 4);
     let end = Duration::from_secs(20);
     let mut world = World::new(1, mix, end, false);
     for server in &world.servers {

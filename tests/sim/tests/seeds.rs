@@ -2,8 +2,9 @@
 
 #![allow(clippy::print_stdout)]
 
+use paddock_sim::mix::Mix;
 use paddock_sim::trial;
-use paddock_sim::world::{Mix, Tally};
+use paddock_sim::world::Tally;
 
 /// So many worlds are lived through in a test run.
 const SEEDS: u64 = 10;
@@ -24,7 +25,7 @@ fn must_succeed(verdict: &trial::Verdict) {
 
 #[test]
 fn an_ensemble_of_three_serves() {
-    let verdict = trial::run(1, Mix { voters: 3, observers: 0, clients: 4, faults: false }, tells());
+    let verdict = trial::run(1, Mix::calm(3, 4), tells());
     must_succeed(&verdict);
     assert_eq!(verdict.epochs, 1, "without a fault there is one leader");
 }
@@ -34,7 +35,7 @@ fn ensembles_survive_faults() {
     let (from, seeds) = (number("PADDOCK_SIM_FROM", 1), number("PADDOCK_SIM_SEEDS", SEEDS));
     let mut all = Tally::default();
     for seed in from..from + seeds {
-        let verdict = trial::run(seed, trial::mix(seed), tells());
+        let verdict = trial::run(seed, Mix::of(seed), tells());
         println!("{verdict}");
         must_succeed(&verdict);
         all.add(&verdict.tally);
@@ -48,7 +49,7 @@ fn ensembles_survive_faults() {
 
 #[test]
 fn the_same_seed_lives_the_same_life() {
-    let lives = [7, 7, 8].map(|seed| trial::run(seed, trial::mix(seed), false));
+    let lives = [7, 7, 8].map(|seed| trial::run(seed, Mix::of(seed), false));
     assert_eq!(lives[0], lives[1]);
     assert_ne!(lives[0].digest, lives[2].digest);
 }

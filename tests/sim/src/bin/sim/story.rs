@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use paddock_sim::mix::Mix;
 use paddock_sim::{story, trial};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -11,7 +12,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 pub fn tell(seed: u64) -> ExitCode {
     let lines = tracing_subscriber::fmt().with_timer(Virtual).with_target(false).with_ansi(false);
     lines.with_writer(std::io::stdout).init();
-    let verdict = trial::run(seed, trial::mix(seed), true);
+    let verdict = trial::run(seed, Mix::of(seed), true);
     print!("{verdict}");
     match verdict.failure {
         None => ExitCode::SUCCESS,

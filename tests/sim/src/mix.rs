@@ -1,0 +1,86 @@
+//! What a world is like: its ensemble, and what its clients ask for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use paddock_consensus::ServerId;
+use paddock_consensus::quorum::{GroupId, QuorumSystem, Share};
+use paddock_engine::io::simulated::{Choice, Seeded};
+
+use super::load::Load;
+
+/// One world in so many has groups and weights.
+const HIERARCHICAL_ONE_OF: usize = 3;
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mix {
+    /// The voters, from server 1 on, and how they are counted.
+    pub quorum: QuorumSystem,
+    /// The servers behind them observe.
+    pub observers: usize,
+    pub load: Load,
+    /// Whether faults happen.
+    pub faults: bool,
+}
+
+impl Mix {
+    /// An ensemble to which no fault happens, and which counts majorities.
+    pub fn calm(voters: usize, clients: usize) -> Mix {
+        Mix { quorum: majority(voters), observers: 0, load: Load::of(clients), faults: false }
+    }
+
+    /// The world of a seed.
+    pub fn of(seed: u64) -> Mix {
+        // What the world draws itself comes from the seed as it is.
+        let draws = &mut Seeded::new(!seed);
+        let voters = [3, 5][draws.choose(2)];
+        let quorum = match draws.choose(HIERARCHICAL_ONE_OF) {
+            0 => hierarchical(voters, draws),
+            _ => majority(voters),
+        };
+        let observers = [0, 0, 0, 1, 1, 2][draws.choose(6)];
+        Mix { quorum, observers, load: Load::draw(draws), faults: true }
+    }
+
+    pub fn voters(&self) -> usize {
+        self.quorum.voters().count()
+    }
+
+    /// Voters and observers.
+    pub fn servers(&self) -> usize {
+        self.voters() + self.observers
+    }
+}
+
+fn ids(voters: usize) -> impl Iterator<Item = ServerId> {
+    (1..=voters).map(|number| ServerId(number as i64))
+}
+
+fn majority(voters: usize) -> QuorumSystem {
+    QuorumSystem::Majority(ids(voters).collect())
+}
+
+/// Up to three groups of any sizes, one of which has weight.
+fn hierarchical(voters: usize, draws: &mut Seeded) -> QuorumSystem {
+    const WEIGHTS: [u32; 6] = [0, 1, 1, 1, 2, 3];
+    let groups = 1 + draws.choose(3);
+    let mut share =
+        |_| Share { group: GroupId(draws.choose(groups) as i64), weight: WEIGHTS[draws.choose(WEIGHTS.len())] };
+    let mut shares: BTreeMap<ServerId, Share> = ids(voters).map(|voter| (voter, share(voter))).collect();
+    if shares.values().all(|share| share.weight == 0) {
+        shares.values_mut().for_each(|share| share.weight = 1);
+    }
+    QuorumSystem::Hierarchical(shares)
+}
+
+impl fmt::Display for Mix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} voters", self.voters())?;
+        if let QuorumSystem::Hierarchical(shares) = &self.quorum {
+            let shares: Vec<String> =
+                shares.values().map(|share| format!("{} in {}", share.weight, share.group.0)).collect();
+            write!(f, " (weight and group: {})", shares.join(", "))?;
+        }
+        write!(f, ", {} observers, {}", self.observers, self.load)
+    }
+}
