@@ -14,7 +14,7 @@ pub(super) struct Repeats {
 
 /// So many epochs may have begun with repeats that are not committed. A leader repeats what it proposes in its own, so that
 /// this is more than any needs; nothing else would bound what a wrong one makes this server keep.
-const EPOCHS_MAX: usize = 1024;
+const EPOCHS_MAX: usize = 16;
 
 #[derive(Clone, Debug)]
 enum State {
