@@ -1,6 +1,8 @@
 //! A server without sockets and disk, for the fuzz targets: what a reactor and the replica do with a request, and
 //! beside it a second database that is fed nothing but the log. The two must never differ.
 
+pub mod caller;
+
 use std::ops::ControlFlow;
 
 use paddock_engine::acl::{Authority, Id};

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::step::{Failure, run, section};
 use crate::{cargo, root};
 
-pub const TARGETS: [&str; 12] = [
+pub const TARGETS: [&str; 13] = [
     "connect",
     "request",
     "multi",
@@ -19,6 +19,7 @@ pub const TARGETS: [&str; 12] = [
     "initial_message",
     "learner_info",
     "config_text",
+    "step",
 ];
 
 /// What cargo-fuzz passes, without the sanitizer, which needs a nightly compiler: the tree's memory has valgrind and
