@@ -12,7 +12,7 @@ use super::world::{Tally, World};
 const FAULTS: Duration = Duration::from_secs(60);
 /// How long the last of them may go on: until ways are open again, and until a server that is down starts.
 const LAST_FAULTS: Duration = Duration::from_secs(11);
-/// How long an ensemble then has until all of its servers serve. A world ends with that.
+/// How long an ensemble then has until all of its servers serve and a client has written something. A world ends with that.
 const CALM: Duration = Duration::from_secs(60);
 /// How often it is seen whether they do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ pub fn run(seed: u64, mix: Mix, tells: bool) -> Verdict {
         let world = world.insert(World::new(seed, mix.clone(), FAULTS, tells));
         world.run_until(FAULTS + LAST_FAULTS);
         let end = world.now() + CALM;
-        while world.serving() < world.servers.len() && world.now() < end {
+        while (world.serving() < world.servers.len() || writes(world) == 0) && world.now() < end {
             world.run_until(world.now() + LOOK_EVERY);
         }
         check_end(world);
