@@ -160,7 +160,7 @@ impl Client {
             xid: 0,
             asked: VecDeque::new(),
             zxid: 0,
-            recipe: Recipe::new(kind, load.members_max, draws),
+            recipe: Recipe::new(kind, &load, draws),
             load,
             watched: Watched::default(),
             owes_watches: false,

@@ -10,6 +10,11 @@ const BURST_ONE_OF: usize = 8;
 /// One in so many values is a large one, where there are such.
 const LARGE_ONE_OF: usize = 8;
 
+/// One in so many multis is a long one.
+const LONG_ONE_OF: usize = 8;
+/// Members of the other ones, at most.
+const SHORT_MAX: usize = 4;
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Load {
     pub clients: usize,
@@ -35,16 +40,22 @@ impl Load {
         }
         Load {
             clients: one_of(draws, &[2, 4, 6, 6, 6, 12]),
-            every: Duration::from_millis(one_of(draws, &[20, 50, 100, 200, 500, 1000])),
-            under_way_max: one_of(draws, &[1, 3, 3, 3, 10, 40]),
+            every: Duration::from_millis(one_of(draws, &[30, 100, 200, 300, 500, 1000, 1000, 1000])),
+            under_way_max: one_of(draws, &[1, 3, 3, 3, 3, 3, 10, 30]),
             value_max: one_of(draws, &[0, 0, 0, 0, 0, 300, 3_000, 20_000]),
-            members_max: one_of(draws, &[4, 4, 4, 10, 10, 60, 300, 700]),
+            members_max: one_of(draws, &[4, 4, 4, 4, 10, 10, 60, 700]),
         }
     }
 
     /// How many things a client does at once.
     pub fn draw_burst(&self, draws: &mut Seeded) -> usize {
         if self.under_way_max > 1 && draws.choose(BURST_ONE_OF) == 0 { self.under_way_max } else { 1 }
+    }
+
+    /// How many members a multi has.
+    pub fn draw_members(&self, draws: &mut Seeded) -> usize {
+        let most = if draws.choose(LONG_ONE_OF) == 0 { self.members_max } else { SHORT_MAX };
+        1 + draws.choose(most)
     }
 
     /// Bytes that a value has besides its text.

@@ -10,6 +10,8 @@ use paddock_tests::records::{err, flags, mode};
 use paddock_tests::reply::{Body, Outcome, Reply};
 use paddock_tests::request::Request;
 
+use super::load::Load;
+
 /// Accounts of the bank.
 const ACCOUNTS: usize = 4;
 /// Crowds that one client has made and not taken away, at most.
@@ -53,8 +55,7 @@ pub struct Recipe {
     names: Vec<String>,
     /// The znodes that it has made and not taken away.
     own: Vec<String>,
-    /// Members of a long multi, at most.
-    members_max: usize,
+    load: Load,
     /// What a crowd's znodes are: the flags of their create.
     flags: i32,
     /// The crowds that it has made and not taken away: the beginning of their paths, and how many there are.
@@ -62,7 +63,7 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    pub fn new(kind: Kind, members_max: usize, draws: &mut Seeded) -> Recipe {
+    pub fn new(kind: Kind, load: &Load, draws: &mut Seeded) -> Recipe {
         let root = match kind {
             Kind::Register => format!("/register-{}", draws.choose(REGISTERS)),
             Kind::Ids => "/ids".to_owned(),
@@ -80,7 +81,7 @@ impl Recipe {
             versions: BTreeMap::new(),
             names: Vec::new(),
             own: Vec::new(),
-            members_max,
+            load: load.clone(),
             flags: [flags::PERSISTENT, flags::EPHEMERAL][draws.choose(2)],
             crowds: Vec::new(),
         }
@@ -173,7 +174,7 @@ impl Recipe {
                 (0..count).map(|number| Request::delete(&format!("{path}-{number}"), -1)).collect()
             }
             choice => {
-                let (path, count) = (self.crowd_path(text), 1 + draws.choose(self.members_max));
+                let (path, count) = (self.crowd_path(text), self.load.draw_members(draws));
                 let create = |number| Request::create(&format!("{path}-{number}"), b"", self.flags);
                 let mut members: Vec<Request> = (0..count).map(create).collect();
                 if choice == 2 {
