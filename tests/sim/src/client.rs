@@ -14,6 +14,7 @@ use paddock_tests::request::Request;
 
 use super::hearing::{Hearing, Taker, Tells};
 use super::load::Load;
+use super::mix::Mix;
 use super::reactor::{Asked, Told};
 use super::recipe::{Kind, Recipe};
 
@@ -43,6 +44,9 @@ pub struct Client {
     /// The newest transaction that it has learnt of.
     pub zxid: i64,
     load: Load,
+    /// Its sessions are known to their server alone to begin with. They may be over with that server, however well heard, and
+    /// their end may be in no log: the judge is told of neither.
+    begins_local: bool,
     recipe: Recipe,
     watched: Watched,
     /// It has watches that this connection was not told of.
@@ -150,7 +154,7 @@ impl Watched {
 }
 
 impl Client {
-    pub fn new(load: Load, draws: &mut Seeded) -> Client {
+    pub fn new(mix: &Mix, draws: &mut Seeded) -> Client {
         let kind = Kind::ALL[draws.choose(Kind::ALL.len())];
         Client {
             stage: Stage::Away,
@@ -160,8 +164,9 @@ impl Client {
             xid: 0,
             asked: VecDeque::new(),
             zxid: 0,
-            recipe: Recipe::new(kind, &load, draws),
-            load,
+            recipe: Recipe::new(kind, &mix.load, draws),
+            load: mix.load.clone(),
+            begins_local: mix.begins_local,
             watched: Watched::default(),
             owes_watches: false,
             silent_until: Duration::ZERO,
@@ -307,7 +312,8 @@ impl Client {
         let is_close = operation == Operation::Close;
         let synced = matches!(operation, Operation::Sync { .. }).then_some(pending.told);
         let reply = paddock_history::Reply { zxid, code, body: noted::body(&reply.body) };
-        let called = What::Called { cxid: xid, operation, reply: Some(reply) };
+        let reply = Some(reply).filter(|_| !(is_close && self.begins_local));
+        let called = What::Called { cxid: xid, operation, reply };
         self.note(pending.from, now, called);
         let event = self.events.last().expect("it was noted");
         let is_heard = pending.is_heard && code == err::OK && event.is_write() && !is_close;
@@ -375,7 +381,9 @@ impl Client {
     }
 
     fn note_heard(&mut self, at_once: bool) {
-        if let Some(heard) = self.hearing.as_mut().and_then(|hearing| hearing.note(at_once)) {
+        if let Some(heard) = self.hearing.as_mut().and_then(|hearing| hearing.note(at_once))
+            && !self.begins_local
+        {
             self.note(heard, heard, What::Heard);
         }
     }

@@ -11,6 +11,8 @@ use super::load::Load;
 
 /// One world in so many has groups and weights.
 const HIERARCHICAL_ONE_OF: usize = 3;
+/// One world in so many has local sessions.
+const LOCAL_ONE_OF: usize = 6;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mix {
@@ -19,6 +21,8 @@ pub struct Mix {
     /// The servers behind them observe.
     pub observers: usize,
     pub load: Load,
+    /// Whether new sessions are local ones, which become global with their first ephemeral.
+    pub begins_local: bool,
     /// Whether faults happen.
     pub faults: bool,
 }
@@ -26,7 +30,7 @@ pub struct Mix {
 impl Mix {
     /// An ensemble to which no fault happens, and which counts majorities.
     pub fn calm(voters: usize, clients: usize) -> Mix {
-        Mix { quorum: majority(voters), observers: 0, load: Load::of(clients), faults: false }
+        Mix { quorum: majority(voters), observers: 0, load: Load::of(clients), begins_local: false, faults: false }
     }
 
     /// The world of a seed.
@@ -39,7 +43,8 @@ impl Mix {
             _ => majority(voters),
         };
         let observers = [0, 0, 0, 1, 1, 2][draws.choose(6)];
-        Mix { quorum, observers, load: Load::draw(draws), faults: true }
+        let begins_local = draws.choose(LOCAL_ONE_OF) == 0;
+        Mix { quorum, observers, load: Load::draw(draws), begins_local, faults: true }
     }
 
     pub fn voters(&self) -> usize {
@@ -81,6 +86,7 @@ impl fmt::Display for Mix {
                 shares.values().map(|share| format!("{} in {}", share.weight, share.group.0)).collect();
             write!(f, " (weight and group: {})", shares.join(", "))?;
         }
-        write!(f, ", {} observers, {}", self.observers, self.load)
+        let sessions = if self.begins_local { "local" } else { "global" };
+        write!(f, ", {} observers, {sessions} sessions, {}", self.observers, self.load)
     }
 }

@@ -48,6 +48,7 @@ pub struct Setting {
     pub autocreate: bool,
     /// Whether a server that finds no leader serves who only reads.
     pub read_only_mode: bool,
+    pub new_sessions: NewSessions,
 }
 
 pub struct Server {
@@ -141,7 +142,7 @@ impl Server {
                 max_per_minute: 10_000,
                 max_never_used_ms: None,
             },
-            new_sessions: NewSessions::Global,
+            new_sessions: setting.new_sessions,
             throttle: RequestThrottleSettings {
                 requests_max: None,
                 drops_stale: false,

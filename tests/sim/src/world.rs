@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::fmt;
 use std::time::Duration;
 
+use paddock::config::NewSessions;
 use paddock::node::member::Plans;
 use paddock::node::moment::Moment;
 use paddock::node::peers::simulated::{Dials, HostId, Network, Ports, Route};
@@ -189,6 +190,10 @@ impl World {
             features: Features(0),
             autocreate: true,
             read_only_mode: false,
+            new_sessions: match mix.begins_local {
+                true => NewSessions::Local { may_upgrade: true },
+                false => NewSessions::Global,
+            },
         };
         let servers = (0..count).map(|place| {
             let host = network.add(&format!("s{}", place + 1), PORTS);
@@ -206,7 +211,7 @@ impl World {
         };
         network.set_other_routes(|other| *other = route.clone());
         let wakes_after = Duration::from_micros(WAKES_AFTER[draws.choose(WAKES_AFTER.len())]);
-        let clients = (0..mix.load.clients).map(|_| Client::new(mix.load.clone(), &mut draws)).collect();
+        let clients = (0..mix.load.clients).map(|_| Client::new(&mix, &mut draws)).collect();
         let mut world = World {
             seed,
             clock: Clock::default(),

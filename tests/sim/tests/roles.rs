@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use paddock::config::NewSessions;
 use paddock::node::peers::simulated::{Network, Ports};
 use paddock_consensus::ServerId;
 use paddock_consensus::config::{Config, Configs};
@@ -60,6 +61,7 @@ impl Ensemble {
             features: Features(0),
             autocreate: true,
             read_only_mode: false,
+            new_sessions: NewSessions::Global,
         };
         change(&mut setting);
         let servers =
