@@ -29,6 +29,8 @@ pub struct Pipe {
     arrived: VecDeque<Vec<u8>>,
     /// Bytes that are under way or not read.
     bytes: usize,
+    /// Whether the end was sent.
+    is_ending: bool,
     /// Whether the end has arrived.
     has_ended: bool,
 }
@@ -39,13 +41,17 @@ impl Pipe {
         self.bytes
     }
 
-    /// Sends an item that would arrive at `arrival`. Returns when it arrives, which is not before what was sent earlier.
+    /// Sends an item that would arrive at `arrival`. Returns when it arrives, which is not before what was sent earlier. Bytes
+    /// that are written behind the end are lost: after a reset the writer does not know of it at once.
     pub fn send(&mut self, item: Item, arrival: Duration) -> Duration {
-        if let Item::Bytes(bytes) = &item {
-            self.bytes += bytes.len();
+        self.last = self.last.max(arrival);
+        match &item {
+            Item::Bytes(_) if self.is_ending => return self.last,
+            Item::Bytes(bytes) => self.bytes += bytes.len(),
+            Item::End => self.is_ending = true,
+            Item::Hello | Item::Refusal => {}
         }
         self.under_way.push_back(item);
-        self.last = self.last.max(arrival);
         self.last
     }
 

@@ -186,6 +186,29 @@ fn a_reset_loses_any_suffix_in_both_directions() {
     assert_eq!(lengths, [[true; 5]; 2], "each suffix is lost once");
 }
 
+/// The end of the stream has not come to the writer yet.
+#[test]
+fn what_is_written_after_a_reset_never_arrives() {
+    for seed in 0..20 {
+        let mut pair = Pair::new(Seeded::new(seed));
+        let [one, other] = pair.connect();
+        let [from, to] = pair.hosts;
+        let cut = |network: &Network, is_cut: bool| {
+            network.set_route(from, to, |route| route.is_cut = is_cut);
+            network.set_route(to, from, |route| route.is_cut = is_cut);
+        };
+        cut(&pair.network, true);
+        assert_eq!(pair.links[0].write(one, b"ab"), Written::Bytes(2));
+        pair.network.reset(from, to);
+        assert_eq!(pair.links[0].write(one, b"late"), Written::Bytes(4));
+        pair.settle();
+        cut(&pair.network, false);
+        pair.settle();
+        let (read, has_ended) = pair.read(1, other);
+        assert!(has_ended && b"ab".starts_with(&read), "seed {seed}: {read:?}");
+    }
+}
+
 #[test]
 fn a_process_that_ends_takes_its_streams_and_its_ports_along() {
     let mut pair = Pair::new(Seeded::new(1));
