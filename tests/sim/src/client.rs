@@ -154,8 +154,8 @@ impl Watched {
 }
 
 impl Client {
-    pub fn new(mix: &Mix, draws: &mut Seeded) -> Client {
-        let kind = Kind::ALL[draws.choose(Kind::ALL.len())];
+    pub fn new(mix: &Mix, number: usize, draws: &mut Seeded) -> Client {
+        let kind = Kind::draw(draws, number == 0);
         Client {
             stage: Stage::Away,
             place: None,

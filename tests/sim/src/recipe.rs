@@ -40,8 +40,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 8] =
-        [Kind::Register, Kind::Ids, Kind::Counter, Kind::Lock, Kind::Queue, Kind::Bank, Kind::Watching, Kind::Crowd];
+    const ALL: [Kind; 8] =
+        [Kind::Register, Kind::Ids, Kind::Counter, Kind::Lock, Kind::Queue, Kind::Bank, Kind::Crowd, Kind::Watching];
+
+    /// The first client of a world is one that writes.
+    pub fn draw(draws: &mut Seeded, is_first: bool) -> Kind {
+        Kind::ALL[draws.choose(Kind::ALL.len() - usize::from(is_first))]
+    }
 }
 
 #[derive(Debug)]

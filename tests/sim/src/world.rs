@@ -211,7 +211,7 @@ impl World {
         };
         network.set_other_routes(|other| *other = route.clone());
         let wakes_after = Duration::from_micros(WAKES_AFTER[draws.choose(WAKES_AFTER.len())]);
-        let clients = (0..mix.load.clients).map(|_| Client::new(&mix, &mut draws)).collect();
+        let clients = (0..mix.load.clients).map(|number| Client::new(&mix, number, &mut draws)).collect();
         let mut world = World {
             seed,
             clock: Clock::default(),
