@@ -102,7 +102,7 @@ impl Bytes {
 
     /// What is behind the end is zero when the file grows again.
     fn set_length(&mut self, length: u64) {
-        if length < self.length {
+        if length < self.length && self.has_behind(length) {
             let (last, rest) = place(length);
             let behind = self.sectors_mut().split_off(&last);
             if let Some(cut) = behind.get(&last).filter(|_| rest > 0) {
@@ -112,6 +112,14 @@ impl Bytes {
             }
         }
         self.length = length;
+    }
+
+    /// Whether there is anything but zeros behind such a length.
+    fn has_behind(&self, length: u64) -> bool {
+        let (last, rest) = place(length);
+        let is_zero =
+            |(number, sector): (&u64, &Sector)| *number == last && sector[rest..].iter().all(|byte| *byte == 0);
+        !self.sectors.by_number.range(last..).all(is_zero)
     }
 
     fn apply(&mut self, change: &Change) {
