@@ -12,7 +12,7 @@ use paddock_consensus::settings::Ms;
 pub type Sent = (Notification, Arc<Config>);
 
 /// From one server to another.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 struct Direction {
     /// Not written yet; a newer one takes its place.
     slot: Option<Sent>,
@@ -21,7 +21,7 @@ struct Direction {
     last: Option<Sent>,
 }
 
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct ElectionPort {
     /// The smaller server first.
     connected: BTreeSet<(ServerId, ServerId)>,

@@ -4,8 +4,10 @@
 //! search through all of them. What a server puts out is performed at once, in its order, and what must hold is looked at
 //! after each step; the numbers of the invariants are those of `main.rs`.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use paddock_consensus::config::{Config, PeerType};
@@ -71,6 +73,8 @@ struct Server {
     stalled: Ms,
     /// Its clock is so much ahead.
     ahead: Ms,
+    /// A number that tells its state from others, if that has been asked for since somebody could change it.
+    fingerprint: Cell<Option<u64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -110,7 +114,7 @@ impl Ensemble {
 
     /// A server that does not run yet.
     pub fn add(&mut self, server: ServerId, disk: Disk, settings: Settings) {
-        let new = Server { settings, disk, process: None, stalled: Ms(0), ahead: Ms(0) };
+        let new = Server { settings, disk, process: None, stalled: Ms(0), ahead: Ms(0), fingerprint: Cell::new(None) };
         self.servers.insert(server, new);
     }
 
@@ -153,7 +157,9 @@ impl Ensemble {
     }
 
     fn server_mut(&mut self, server: ServerId) -> &mut Server {
-        self.servers.get_mut(&server).expect("there is this server")
+        let state = self.servers.get_mut(&server).expect("there is this server");
+        state.fingerprint.set(None);
+        state
     }
 
     fn running(&mut self, server: ServerId) -> (&mut Process, &mut Disk) {
@@ -1001,6 +1007,33 @@ impl Ensemble {
         Some(self.network.leader(link))
     }
 
+    /// The link of a learner that could read its leader's next packet, while what its disk does can only add to what is durable.
+    pub fn reading_learner(&self, server: ServerId) -> Option<Link> {
+        let process = self.process(server)?;
+        let link = process.master?;
+        let only_adds = matches!(process.work, None | Some((_, Work::Settle))) && process.next_log.is_none();
+        (only_adds && process.learners.is_empty() && self.network.has_packet_for_learner(link)).then_some(link)
+    }
+
+    /// Whether all others are as they are here, and see nothing else of this server but packets of its link.
+    pub fn differs_only_in(&self, server: ServerId, next: &Ensemble) -> bool {
+        let is_same = |other: &ServerId| self.fingerprint_of(*other) == next.fingerprint_of(*other);
+        self.servers.keys().filter(|other| **other != server).all(is_same)
+            && self.network.differs_only_on_links(&next.network)
+            && self.ghost.last() == next.ghost.last()
+            && self.is_seen_as(server, next)
+    }
+
+    /// Whether a server would tell others the same, and has the same connections.
+    fn is_seen_as(&self, server: ServerId, next: &Ensemble) -> bool {
+        let (Some(one), Some(other)) = (self.process(server), next.process(server)) else { return false };
+        let (told, would_tell) = (one.zab.state(), other.zab.state());
+        told.round == would_tell.round
+            && told.decision.is_some()
+            && told.decision == would_tell.decision
+            && (one.master, one.connecting, one.listens) == (other.master, other.connecting, other.listens)
+    }
+
     pub fn is_looking(&self, server: ServerId) -> bool {
         self.process(server).is_some_and(|process| process.part == Part::Looking)
     }
@@ -1014,17 +1047,31 @@ impl Ensemble {
         }
     }
 
-    /// Everything that tells this state from others, as text; moments are told from the clock of their server.
-    pub fn describe(&self) -> String {
-        let mut text = String::new();
-        for (server, state) in &self.servers {
-            let from_now = |process: &Process| relative(&brief(&process.zab), self.clock(*server).since(process.began));
-            let zab = state.process.as_ref().map(from_now);
-            let rest = state.process.as_ref().map(Process::describe);
-            let disk = brief(&state.disk);
-            writeln!(text, "{zab:?} {rest:?} {disk}").expect("a String takes everything");
+    /// A number for everything that tells this state from others; moments are told from the clock of their server.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for server in self.servers.keys() {
+            self.fingerprint_of(*server).hash(&mut hasher);
         }
-        text + &self.network.describe() + &brief(&self.ghost.last())
+        self.network.describe().hash(&mut hasher);
+        (self.ghost.last(), self.ghost.established()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// That of one server, which is kept until somebody may change it.
+    fn fingerprint_of(&self, server: ServerId) -> u64 {
+        let state = self.server(server);
+        if let Some(fingerprint) = state.fingerprint.get() {
+            return fingerprint;
+        }
+        let from_now = |process: &Process| relative(&brief(&process.zab), self.clock(server).since(process.began));
+        let zab = state.process.as_ref().map(from_now);
+        let rest = state.process.as_ref().map(Process::describe);
+        let mut hasher = DefaultHasher::new();
+        (zab, rest, brief(&state.disk)).hash(&mut hasher);
+        let fingerprint = hasher.finish();
+        state.fingerprint.set(Some(fingerprint));
+        fingerprint
     }
 
     /// The connection of the election port breaks.

@@ -42,12 +42,14 @@ use log::{Log, Point, Record};
 use pace::Pace;
 use paddock_consensus::{Epoch, History, Reign, ServerId, Zxid};
 use schedule::{Outcome, Schedule};
-use search::Budget;
+use search::{Budget, SERVERS, Steps};
 
 /// Schedules in the usual test run.
 const SEEDS: u64 = 200;
 /// States of a search in the usual test run, which comes to its end before.
 const STATES_MAX: u64 = 50_000;
+/// States of a search that goes further than a long one has to, and does not come to its end.
+const FURTHER_STATES_MAX: u64 = 2_000_000;
 /// Lines of a story that are printed; the whole of it is in a file.
 const LINES_MAX: usize = 400;
 
@@ -137,23 +139,69 @@ fn scripts() -> Vec<PathBuf> {
 }
 
 /// Three servers, and everything that can happen to them within bounds that leave nothing out. `PADDOCK_ZAB_STATES` asks for
-/// more: two transactions, a crash and a timeout, and two crashes, up to so many states (`cargo xtask zab --exhaustive`).
+/// two transactions and a crash of any of them, and then for more, up to so many states from each beginning
+/// (`cargo xtask zab --exhaustive`).
 #[test]
 fn everything_that_can_happen_to_three_servers_keeps_what_was_committed() {
     put_back_what_is_wanted();
     let states = setting("PADDOCK_ZAB_STATES", 0);
-    for (name, root, budget) in roots(states > 0) {
-        let (began, states_max) = (Instant::now(), if states > 0 { states } else { STATES_MAX });
-        match search::search(&root, budget, states_max) {
+    if states == 0 {
+        assert!(search_from(roots(1, &[0, 0, 1]), STATES_MAX), "there are more states than were thought");
+        return;
+    }
+    println!("{SEARCHED}");
+    let is_all =
+        CRASHES_OF_ONE.iter().map(|crashes| search_from(roots(2, crashes), states)).fold(true, |all, one| all & one);
+    println!(
+        "exhaustive search at 3 servers, 2 transactions, 1 crash: no violation{}",
+        if is_all { "" } else { " as far as it went, which is not to the end" }
+    );
+    search_from(further_roots(), states.min(FURTHER_STATES_MAX));
+}
+
+/// What a long search says of itself.
+const SEARCHED: &str = "\
+three servers that vote: from a start on empty disks and from an ensemble that serves, each with two transactions, and from one
+of which a server is behind, without any. In every order in which packets, connections and disks come to their ends, one of
+them crashes in any moment; of what its disk had not done yet all is there or nothing, what it had sent arrives, and it starts in
+any later moment. Timeouts are those of who looks for a leader while nothing else can happen, 12 at most. Links that break by
+themselves, a part of what a disk had not done, observers and changes of the configuration are not in it: those are the
+schedules' (cargo xtask zab --seeds N)";
+
+const CRASHES_OF_ONE: [[u32; SERVERS]; 3] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
+
+/// Whether all of it was looked at.
+fn search_from(roots: Vec<Root>, states_max: u64) -> bool {
+    let mut is_all = true;
+    for (name, root, budget) in roots {
+        let began = Instant::now();
+        match search::search(&root, budget, Steps::Enough, states_max) {
             Ok(seen) => {
                 println!("{name}, {budget}: {seen}, {:.1} s", began.elapsed().as_secs_f64());
-                assert!(seen.complete || states > 0, "there are more states than were thought");
+                is_all &= seen.complete;
             }
             Err(found) => {
                 tell(name, &search::replay(&root, budget, &found.path));
                 panic!("{name}: {} after {:?}", found.what, found.path);
             }
         }
+    }
+    is_all
+}
+
+/// What a search leaves out leads nowhere else.
+#[test]
+fn a_search_that_tries_what_is_enough_ends_where_one_that_tries_all_does() {
+    for (root, proposals, crashes) in [(begun(), 1, [0, 0, 0]), (serving(), 1, [0, 1, 0]), (serving(), 0, [0, 0, 1])] {
+        let budget = Budget { proposals, crashes, timeouts: 0, elections: 12 };
+        let search = |steps| search::search(&root, budget, steps, STATES_MAX);
+        let seen =
+            [Steps::All, Steps::Enough].map(|steps| search(steps).unwrap_or_else(|found| panic!("{}", found.what)));
+        let [all, enough] = seen;
+        assert!(all.complete && enough.complete, "there are more states than were thought");
+        assert!(!all.ends.is_empty() && all.ends == enough.ends, "{} ends of {}", enough.ends.len(), all.ends.len());
+        assert!(enough.states < all.states, "nothing was left out");
+        println!("{budget}: {} states of {}", enough.states, all.states);
     }
 }
 
@@ -177,26 +225,24 @@ fn no_transaction_carries_into_the_next_epoch() {
     assert!(!history.may_follow(Zxid(0x2_0000_0000)) && history.may_follow(Zxid(0x2_0000_0001)));
 }
 
-/// What a search begins with, and how far it goes.
-fn roots(far: bool) -> [Root; 3] {
-    let none = Budget { proposals: 0, crashes: 0, timeouts: 0, elections: 12 };
-    let (begin, serve, lag) = match far {
-        false => (
-            Budget { proposals: 1, ..none },
-            Budget { proposals: 1, crashes: 1, ..none },
-            Budget { proposals: 0, ..none },
-        ),
-        true => (
-            Budget { proposals: 2, crashes: 1, ..none },
-            Budget { proposals: 2, crashes: 1, timeouts: 1, ..none },
-            Budget { crashes: 2, ..none },
-        ),
-    };
-    [
+/// What a search begins with, and how far it goes. With one transaction nobody crashes at the start.
+fn roots(proposals: u32, crashes: &[u32; SERVERS]) -> Vec<Root> {
+    let serve = Budget { proposals, crashes: *crashes, timeouts: 0, elections: 12 };
+    let begin = if proposals > 1 { serve } else { Budget { crashes: [0; SERVERS], ..serve } };
+    let lag = Budget { proposals: 0, ..begin };
+    vec![
         ("from the start", begun(), begin),
         ("from an ensemble that serves", serving(), serve),
         ("from one that is behind", behind(), lag),
     ]
+}
+
+/// What has more states than can be looked at.
+fn further_roots() -> Vec<Root> {
+    let none = Budget { proposals: 0, crashes: [0; SERVERS], timeouts: 0, elections: 12 };
+    let serve = Budget { proposals: 2, crashes: [0, 0, 1], timeouts: 1, ..none };
+    let lag = Budget { crashes: [0, 1, 1], ..none };
+    vec![("from an ensemble that serves", serving(), serve), ("from one that is behind", behind(), lag)]
 }
 
 /// Nobody runs. 2 and 3 have a transaction that 1 has not.

@@ -220,6 +220,17 @@ impl Network {
         }
     }
 
+    /// Whether a packet is on the way to the learner.
+    pub fn has_packet_for_learner(&self, link: Link) -> bool {
+        self.wires.get(&link).is_some_and(|wire| wire.to_learner.len() > 0)
+    }
+
+    /// Whether nothing but what is on the way between learners and leaders is another.
+    pub fn differs_only_on_links(&self, other: &Network) -> bool {
+        (&self.election, &self.attempts, &self.cuts) == (&other.election, &other.attempts, &other.cuts)
+            && self.wires.keys().eq(other.wires.keys())
+    }
+
     /// Everything that tells this state from others.
     pub fn describe(&self) -> String {
         let links: Vec<_> = self.wires.iter().map(|(link, wire)| (link, &wire.to_learner, &wire.to_leader)).collect();
