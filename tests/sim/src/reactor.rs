@@ -16,6 +16,7 @@ use paddock_engine::tree::Reader;
 use paddock_net::exchange::{
     AnswerKind, ConnectionId, Exchange, Heard, Release, Request, RequestKind, Submission, VersionRelease,
 };
+use paddock_net::reactor::Hearing;
 use paddock_net::read::{self, ReadCaller, ReadContext};
 use paddock_net::serving::{Period, Serve};
 use paddock_net::watch::Watches;
@@ -91,6 +92,7 @@ pub struct Reactor {
     /// By slot.
     connections: BTreeMap<u32, Connection>,
     next_slot: u32,
+    hearing: Hearing,
     heard: Vec<i64>,
     submission: Submission,
     /// For the client of a slot.
@@ -113,7 +115,7 @@ enum Waiting {
 }
 
 impl Reactor {
-    pub fn new(exchange: Arc<Exchange>, reader: Reader, zxid: i64) -> Reactor {
+    pub fn new(exchange: Arc<Exchange>, reader: Reader, zxid: i64, now: Instant) -> Reactor {
         Reactor {
             exchange,
             reader,
@@ -123,6 +125,7 @@ impl Reactor {
             watches: Watches::default(),
             connections: BTreeMap::new(),
             next_slot: 0,
+            hearing: Hearing::new(now, REPORT_EVERY),
             heard: Vec::new(),
             submission: Submission::default(),
             told: Vec::new(),
@@ -227,12 +230,14 @@ impl Reactor {
         self.submission.requests.push(Request { connection, session, fence, received: now, kind });
     }
 
-    /// Reports whom it has heard, and hands over what clients have asked.
+    /// Reports whom it has heard, and for how long it stood still, and hands over what clients have asked.
     pub fn submit(&mut self, report: bool, now: Instant) {
+        self.hearing.note_poll(now, 0, self.connections.len(), false);
         self.submission.period = self.period.number;
         if report {
             let sessions = std::mem::take(&mut self.heard);
-            self.submission.heard = Some(Heard { sessions, until: now, at: now, pause: None });
+            let (until, pause) = (self.hearing.until(), self.hearing.take_pause());
+            self.submission.heard = Some(Heard { sessions, until, at: now, pause });
         }
         if !self.submission.requests.is_empty() || self.submission.heard.is_some() {
             let submission = self.submission.take();
@@ -369,3 +374,35 @@ fn word(frame: &[u8]) -> Result<Told, jute::Malformed> {
 
 /// How often whom it has heard is reported.
 pub const REPORT_EVERY: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use mio::{Poll, Token};
+    use paddock_engine::database::{Database, Rules};
+    use paddock_engine::tree::HashSeed;
+    use paddock_net::doorbell::Doorbell;
+    use paddock_net::exchange::{Exchange, Pause};
+
+    use super::{REPORT_EVERY, Reactor};
+
+    #[test]
+    fn a_reactor_that_stood_still_says_so() {
+        let poll = Poll::new().unwrap();
+        let bell = Arc::new(Doorbell::new(poll.registry(), Token(0)).unwrap());
+        let exchange = Arc::new(Exchange::new(bell.clone(), bell));
+        let reader = Database::new(HashSeed([7; 16]), Rules::default()).tree_mut().reader();
+        let begin = Instant::now();
+        let mut reactor = Reactor::new(exchange.clone(), reader, 0, begin);
+        let mut pause_at = |time: Duration| {
+            reactor.submit(true, begin + time);
+            let submission = exchange.submissions.pop().expect("it reports");
+            submission.heard.expect("it reports").pause.map(|Pause { from, to }| (from - begin, to - begin))
+        };
+        assert_eq!(pause_at(REPORT_EVERY), None);
+        assert_eq!(pause_at(10 * REPORT_EVERY), Some((REPORT_EVERY, 10 * REPORT_EVERY)));
+        assert_eq!(pause_at(11 * REPORT_EVERY), None);
+    }
+}

@@ -162,7 +162,7 @@ impl Server {
         member.begin().map_err(|error| error.to_string())?;
         self.process = Some(Process {
             member,
-            reactor: Reactor::new(exchange, reader, zxid.0),
+            reactor: Reactor::new(exchange, reader, zxid.0, at.now),
             slices,
             _poll: poll,
             last_report: now,
