@@ -26,9 +26,12 @@ the core and to the engine's own tests, or is told behind the table.
 |---|---|---|---|---|
 ";
 
-/// `cargo xtask sim ...`: the arguments are those of the package `paddock-sim`.
+/// `cargo xtask sim ...`: the arguments are those of the package `paddock-sim`. A search for some time is worth a build that takes
+/// longer.
 pub fn sim(arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
-    run(cargo().args(["run", "--profile", "sim", "--quiet", "--package", "paddock-sim", "--"]).args(arguments))
+    let arguments: Vec<String> = arguments.collect();
+    let profile = if arguments.iter().any(|argument| argument.starts_with("--for")) { "search" } else { "sim" };
+    run(cargo().args(["run", "--profile", profile, "--quiet", "--package", "paddock-sim", "--"]).args(arguments))
 }
 
 /// What is part of every test run.
