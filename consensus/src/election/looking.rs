@@ -122,7 +122,8 @@ impl Looking {
             ServerState::Observing => None,
         };
         if let Some(decision) = established {
-            *at.round = decision.round;
+            // What this server told in a round may come back to it, and must not be of a round to come.
+            *at.round = decision.round.max(*at.round);
             return Some(decision);
         }
         self.weigh(at, now);
