@@ -9,7 +9,7 @@ use crate::step::{Failure, TestCounts, run, section};
 use crate::{cargo, root, target_dir};
 
 /// Seeds of `cargo xtask test`; `cargo xtask sim` searches through more.
-const SEEDS_IN_TEST: &str = "25";
+const SEEDS_IN_TEST: &str = "2000";
 /// How long each bug is looked for, s, unless told otherwise.
 const MUTANT_SECONDS: u64 = 300;
 /// A world that does not come to an end is given up so long after the others, s.
