@@ -138,3 +138,35 @@ fn a_cut_on_a_full_disk_gives_up_what_was_appended_and_the_log_goes_on() {
     drop(log);
     assert!(open(&machine, 0).unwrap().1.into_iter().eq((1..=5).chain([LAST + 1])));
 }
+
+/// A sync that fails may lose what is in the cache alone, and no later one tells. A start reads it all the same.
+#[test]
+fn what_a_start_tells_is_durable_although_the_one_before_could_not_sync_it() {
+    let (machine, mut log) = filled(false);
+    machine.record();
+    for zxids in [vec![LAST + 1], vec![LAST + 2, LAST + 3]] {
+        append(&mut log, zxids);
+    }
+    let moments = machine.take_recorded();
+    let mut failed = 0;
+    for (at, moment) in moments.iter().enumerate() {
+        for (skipped, seed) in (0..4).flat_map(|skipped| (0..SEEDS).map(move |seed| (skipped, seed))) {
+            let mut draws = Seeded::new(seed);
+            let machine = moment.ended(&mut draws);
+            let effect = Effect::Fails(libc::EIO);
+            machine.add_fault(Fault { operation: Operation::SyncFile, skipped, times: 1, effect });
+            failed += u32::from(open(&machine, 0).is_err());
+            let machine = machine.end_process(&mut draws);
+            machine.clear_faults();
+            let (log, told) = open(&machine, 0).unwrap();
+            drop(log);
+            let machine = machine.crash(&mut draws);
+            let found = open(&machine, 0);
+            let found = found.map(|(_, found)| found).unwrap_or_else(|error| {
+                panic!("moment {at} of {}, {skipped} syncs, seed {seed}: {told:?}, {error}", moments.len())
+            });
+            assert_eq!(found, told, "moment {at} of {}, {skipped} syncs, seed {seed}", moments.len());
+        }
+    }
+    assert!(failed > 0);
+}

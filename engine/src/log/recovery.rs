@@ -13,7 +13,7 @@ use super::milestone::{FoundMilestone, MilestoneFile};
 use super::older_segments::{OlderSegment, OlderSegments};
 use super::remains::copy_torn;
 use super::scan::{End, GoodGroup, Scan, Torn};
-use super::segment::{list, truncate};
+use super::segment::{list, truncate, write_anew};
 use super::segment_path::{SegmentPath, directory};
 use super::shortened::remove_leftovers;
 use super::{LogConfig, LogError};
@@ -84,6 +84,12 @@ pub(super) fn recover(
     let reached = evidence.reached(&end, evidence.log_id(&end).map_or_else(|| new_log_id(files), Ok)?);
     evidence.refuse_missing(&end, &reached, config.sync)?;
     let older = replay.older_segments(files, &segments[..start], &end)?;
+    // Before anybody is told of it, the milestone first.
+    if let Some(from) = replay.certain.in_doubt_from()
+        && end.offset > 0
+    {
+        write_anew(files, &segments[end.segment].path, from, end.offset)?;
+    }
     let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
     milestone.note_end(&config.dir, older.newest(), reached)?;
     let torn_copy = end.torn.as_ref().and_then(|torn| {
@@ -142,8 +148,16 @@ struct ReadSegment {
 #[derive(Default)]
 struct Certain {
     zxid: Zxid,
-    /// Number and last zxid of the groups that nothing vouches for yet; a segment bounds them.
-    in_doubt: VecDeque<(u64, Zxid)>,
+    /// The groups that nothing vouches for yet; a segment bounds them.
+    in_doubt: VecDeque<InDoubt>,
+}
+
+struct InDoubt {
+    number: u64,
+    /// In its segment.
+    offset: u64,
+    /// The zxid of the last record up to its end.
+    last: Zxid,
 }
 
 impl Replay<'_, '_> {
@@ -207,7 +221,7 @@ impl Replay<'_, '_> {
             self.read.push(ReadSegment { segment: group.segment.clone(), before: group.header.before, last });
         }
         self.read.last_mut().expect("the first group of a segment is at offset 0").last = last;
-        self.certain.add(&group.header, begins_segment, last);
+        self.certain.add(&group.header, group.offset, last);
         Ok(())
     }
 
@@ -225,12 +239,17 @@ impl Replay<'_, '_> {
 
 impl Certain {
     /// Takes in a group, with what it vouches for; `last` is the last zxid up to its end.
-    fn add(&mut self, header: &Header, begins_segment: bool, last: Zxid) {
-        let vouched = if begins_segment { header.number - 1 } else { header.durable };
-        while let Some((_, zxid)) = self.in_doubt.pop_front_if(|(number, _)| *number <= vouched) {
-            self.zxid = zxid;
+    fn add(&mut self, header: &Header, offset: u64, last: Zxid) {
+        let vouched = if offset == 0 { header.number - 1 } else { header.durable };
+        while let Some(InDoubt { last, .. }) = self.in_doubt.pop_front_if(|group| group.number <= vouched) {
+            self.zxid = last;
         }
-        self.in_doubt.push_back((header.number, last));
+        self.in_doubt.push_back(InDoubt { number: header.number, offset, last });
+    }
+
+    /// Where those that nothing vouches for begin in the last segment; `None` if there are no groups.
+    fn in_doubt_from(&self) -> Option<u64> {
+        self.in_doubt.front().map(|group| group.offset)
     }
 }
 

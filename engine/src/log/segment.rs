@@ -11,6 +11,8 @@ use crate::io::{Access, AlignedBuffer, File, Files, write_fully};
 
 /// Zeros are written in pieces of this size, so that a group in between waits for one piece at most.
 pub(super) const ZERO_BYTES: usize = 256 << 10;
+/// What is written anew goes in pieces of this size.
+const ANEW_BYTES: usize = 256 << 10;
 
 /// The segments of a directory, ascending; other files are not looked at. A missing directory has none.
 pub(super) fn list(files: &Files, directory: &Path) -> Result<Vec<SegmentPath>, LogError> {
@@ -37,6 +39,30 @@ pub(super) fn truncate(files: &Files, path: &Path, length: u64) -> Result<(), Lo
         file.sync_all()
     });
     cut.map_err(|error| LogError::io("cut", path, error))
+}
+
+/// Writes anew, durably, what a segment holds from offset `from` up to `to`. It may be in the file system's cache alone: what a
+/// sync that failed has lost no later sync writes, and reads show it until the power is cut.
+pub(super) fn write_anew(files: &Files, path: &Path, from: u64, to: u64) -> Result<(), LogError> {
+    let failed = |error| LogError::io("write what may not be durable of", path, error);
+    let source = files.open(path, Access::Read).map_err(failed)?;
+    let file = files.open(path, Access::Write).map_err(failed)?;
+    let mut piece = vec![0; ANEW_BYTES];
+    let mut at = from;
+    while at < to {
+        let most = usize::try_from(to - at).unwrap_or(ANEW_BYTES).min(ANEW_BYTES);
+        match source.read_at(&mut piece[..most], at) {
+            // The padding of the last group may be missing.
+            Ok(0) => break,
+            Ok(read) => {
+                file.write_all_at(&piece[..read], at).map_err(failed)?;
+                at += read as u64;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    file.sync_all().map_err(failed)
 }
 
 /// A segment that is written to.

@@ -4,7 +4,7 @@
 //! system, which keeps their order. So a crash keeps any of the pending sectors and the first so many of the pending
 //! lengths; a sector behind the end is lost with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -59,6 +59,10 @@ pub struct Content {
     durable: Bytes,
     /// What has been done since, in order.
     pending: Vec<Change>,
+    /// Sectors of which readers see what a sync that failed has lost; no sync makes it durable unless it is written anew.
+    lost: BTreeSet<u64>,
+    /// The length is likewise.
+    length_is_lost: bool,
 }
 
 impl Bytes {
@@ -170,8 +174,11 @@ impl Content {
     /// Returns the numbers of the sectors that this changes.
     pub fn write(&mut self, bytes: &[u8], offset: u64) -> Vec<u64> {
         let mut changed = Vec::new();
-        if offset + bytes.len() as u64 > self.now.length {
-            self.set_length(offset + bytes.len() as u64);
+        let end = offset + bytes.len() as u64;
+        if end > self.now.length {
+            self.set_length(end);
+        } else if end > self.durable.length {
+            self.set_length(self.now.length);
         }
         let mut done = 0;
         while done < bytes.len() {
@@ -181,7 +188,7 @@ impl Content {
             let mut sector = before;
             sector[from..from + count].copy_from_slice(&bytes[done..done + count]);
             // What changes nothing adds nothing to what a crash may leave.
-            if sector != before {
+            if sector != before || self.lost.remove(&number) {
                 self.change(Change::Sector(number, sector_of(sector)));
                 changed.push(number);
             }
@@ -209,7 +216,8 @@ impl Content {
     }
 
     pub fn set_length(&mut self, length: u64) {
-        if length != self.now.length {
+        if length != self.now.length || self.length_is_lost {
+            self.length_is_lost = false;
             self.change(Change::Length(length));
         }
     }
@@ -246,13 +254,19 @@ impl Content {
     /// A sync has failed: some of what is pending is durable, and the rest never will be, although readers still see it.
     pub fn lose_pending(&mut self, choice: &mut dyn Choice) {
         self.durable = self.survivor(choice);
-        self.pending.clear();
+        let Content { now, durable, pending, lost, length_is_lost } = self;
+        let is_lost = |change| match change {
+            Change::Sector(number, _) => (now.sector(number) != durable.sector(number)).then_some(number),
+            Change::Length(_) => None,
+        };
+        lost.extend(pending.drain(..).filter_map(is_lost));
+        *length_is_lost = now.length != durable.length;
     }
 
     /// What a power cut leaves.
     pub fn crashed(&self, choice: &mut dyn Choice) -> Content {
         let durable = self.survivor(choice);
-        Content { now: durable.clone(), durable, pending: Vec::new() }
+        Content { now: durable.clone(), durable, ..Content::default() }
     }
 
     fn survivor(&self, choice: &mut dyn Choice) -> Bytes {
@@ -389,6 +403,9 @@ mod tests {
         assert_eq!(bytes(&content), [1]);
         content.sync();
         assert_eq!(survivors(&content), set([&[]]));
+        content.write(&[1], 0);
+        content.sync();
+        assert_eq!(survivors(&content), set([&[1]]), "unless it is written anew");
     }
 
     #[test]
