@@ -170,3 +170,33 @@ fn what_a_start_tells_is_durable_although_the_one_before_could_not_sync_it() {
     }
     assert!(failed > 0);
 }
+
+/// The same for a cut: what it has taken away in the cache alone would come back with a power cut, in front of what is written
+/// since.
+#[test]
+fn what_a_cut_has_taken_away_stays_away_although_it_could_not_be_synced() {
+    let (mut ends, mut draws) = (0, Seeded::new(7));
+    for (operation, skipped) in OPERATIONS.into_iter().flat_map(|one| (0..FAULTS).map(move |skipped| (one, skipped))) {
+        for zxid in [5, 6, LAST - 1] {
+            let (machine, mut log) = filled(false);
+            machine.add_fault(Fault { operation, skipped, times: 1, effect: Effect::Fails(libc::EIO) });
+            let is_cut = log.cut_after(Zxid(zxid)).is_ok();
+            drop(log);
+            if is_cut {
+                continue;
+            }
+            ends += 1;
+            let machine = machine.end_process(&mut draws);
+            machine.clear_faults();
+            let (mut log, told) = open(&machine, 0).unwrap();
+            let next = told.last().map_or(0, |last| last + 1);
+            append(&mut log, [next]);
+            drop(log);
+            let (_, found) = open(&machine.crash(&mut draws), 0)
+                .unwrap_or_else(|error| panic!("{operation:?} {skipped}, {zxid}: {told:?}, {error}"));
+            let expected: Vec<i64> = told.into_iter().chain([next]).collect();
+            assert_eq!(found, expected, "{operation:?} {skipped}, {zxid}");
+        }
+    }
+    assert!(ends > 30, "{ends}");
+}

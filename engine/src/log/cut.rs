@@ -14,6 +14,11 @@
 //! more, and then whoever had the log cut has it cut again. A start finds nothing behind the new end that it could take for a
 //! continuation, because the next group is written to a segment of its own, with a higher incarnation.
 //!
+//! If a sync of step 2 or 3 fails, what was taken away may still be on the disk although nobody sees it there: no later sync
+//! tells. So the milestone of step 1 says that a cut is under way, and a start that finds that writes the last segment anew,
+//! under its name. Of the segments that were removed one may come back at most, since each is removed durably before the next;
+//! the next segment takes its name.
+//!
 //! Costs of an open log: what is under way is waited for; the segment with the new end is read up to there; for each segment
 //! behind it one removal with the sync of the directory, some milliseconds; where a group is shortened, the segment is written
 //! once more; and the first segment of an opening is made, as at a start. Of an order: everything is read.
@@ -172,7 +177,7 @@ fn note_new_end(place: Place<'_>, zxid: Zxid, end: Option<&NewEnd>) -> Result<()
     };
     let reached = Reached { zxid: reached.zxid.max(place.snapshot).min(zxid), ..reached };
     let newest = end.map(NewEnd::segment);
-    MilestoneFile::new(place.files, place.data_dir, &found).note_end(place.dir, newest.as_ref(), reached)
+    MilestoneFile::new(place.files, place.data_dir, &found).note_cut(place.dir, newest.as_ref(), reached)
 }
 
 /// Removes what is behind the end, or everything if there is none. Returns how many segments went.

@@ -41,6 +41,9 @@ pub struct Milestone {
     /// A durable group, 0 for none, and the last transaction up to its end.
     pub group: GroupNumber,
     pub zxid: Zxid,
+    /// What is behind that group is being taken away. Until this is replaced, a sync that failed may have left it on the disk
+    /// although nobody sees it there.
+    pub is_cut: bool,
     /// The `dataLogDir` that the log was in.
     pub dir: PathBuf,
 }
@@ -86,7 +89,7 @@ impl Milestone {
         // People read it elsewhere, so that a path from here would tell them nothing.
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let Extent { sequence, bytes } = newest;
-        Milestone { log_id, segment: sequence, segment_bytes: bytes, group, zxid, dir }
+        Milestone { log_id, segment: sequence, segment_bytes: bytes, group, zxid, is_cut: false, dir }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -98,7 +101,7 @@ impl Milestone {
         for number in [self.log_id, self.segment, self.segment_bytes, self.group.0, self.zxid.0 as u64] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&u32::from(self.is_cut).to_le_bytes());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(path);
         let crc = crc32c::crc32c(&bytes);
@@ -122,6 +125,7 @@ impl Milestone {
             segment_bytes: number(28),
             group: GroupNumber(number(36)),
             zxid: Zxid(number(44) as i64),
+            is_cut: word(52) != 0,
             dir: OsStr::from_bytes(path).into(),
         })
     }
@@ -198,8 +202,17 @@ impl MilestoneFile {
 
     /// Notes that the log in a `dataLogDir` ends there, in an older segment if there is one, unless the file says just this.
     pub fn note_end(&mut self, dir: &Path, newest: Option<&OlderSegment>, end: Reached) -> Result<(), LogError> {
+        self.note(dir, newest, end, false)
+    }
+
+    /// The same, before what is behind that end is taken away.
+    pub fn note_cut(&mut self, dir: &Path, newest: Option<&OlderSegment>, end: Reached) -> Result<(), LogError> {
+        self.note(dir, newest, end, true)
+    }
+
+    fn note(&mut self, dir: &Path, newest: Option<&OlderSegment>, end: Reached, is_cut: bool) -> Result<(), LogError> {
         let extent = newest.map(|newest| Extent { sequence: newest.at.sequence, bytes: newest.bytes });
-        let milestone = Milestone::new(dir, extent.unwrap_or_default(), end);
+        let milestone = Milestone { is_cut, ..Milestone::new(dir, extent.unwrap_or_default(), end) };
         if self.on_disk.as_ref() == Some(&milestone) {
             return Ok(());
         }
@@ -244,6 +257,7 @@ mod tests {
             segment_bytes: 4096,
             group: GroupNumber(9),
             zxid: Zxid(0x2_0000_0001),
+            is_cut: false,
             dir: PathBuf::from("/logs/a b"),
         }
     }
@@ -253,6 +267,8 @@ mod tests {
         let bytes = milestone().encode();
         assert_eq!(bytes.len(), HEADER_BYTES + 9);
         assert_eq!(Milestone::decode(&bytes), Some(milestone()));
+        let cut = Milestone { is_cut: true, ..milestone() };
+        assert_eq!(Milestone::decode(&cut.encode()), Some(cut));
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);

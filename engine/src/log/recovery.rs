@@ -15,7 +15,7 @@ use super::remains::copy_torn;
 use super::scan::{End, GoodGroup, Scan, Torn};
 use super::segment::{list, truncate, write_anew};
 use super::segment_path::{SegmentPath, directory};
-use super::shortened::remove_leftovers;
+use super::shortened::{remove_leftovers, replace};
 use super::{LogConfig, LogError};
 use crate::io::Files;
 
@@ -88,10 +88,17 @@ pub(super) fn recover(
     if let Some(from) = replay.certain.in_doubt_from()
         && end.offset > 0
     {
-        write_anew(files, &segments[end.segment].path, from, end.offset)?;
+        let path = &segments[end.segment].path;
+        match found.milestone().is_some_and(|milestone| milestone.is_cut) {
+            true => replace(files, path, end.offset, &[])?,
+            false => write_anew(files, path, from, end.offset)?,
+        }
     }
     let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
-    milestone.note_end(&config.dir, older.newest(), reached)?;
+    match end.torn {
+        Some(_) => milestone.note_cut(&config.dir, older.newest(), reached)?,
+        None => milestone.note_end(&config.dir, older.newest(), reached)?,
+    }
     let torn_copy = end.torn.as_ref().and_then(|torn| {
         let copied = copy_torn(files, &directory, torn);
         copied.inspect_err(|error| tracing::warn!("no copy is kept of what a crash has torn: {error}")).ok()

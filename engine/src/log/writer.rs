@@ -358,7 +358,7 @@ impl Log {
         let reached = end.as_ref().map_or(Reached { log_id, group: GroupNumber(0), zxid }, NewEnd::reached);
         let newest = end.as_ref().map(NewEnd::segment);
         let mut file = self.stop_writing();
-        file.note_end(&self.config.dir, newest.as_ref(), reached)?;
+        file.note_cut(&self.config.dir, newest.as_ref(), reached)?;
         self.remove_behind(end.as_ref())?;
         self.older.end_with(newest);
         let chain = Chain::new(log_id, self.chain.incarnation() + 1, end.map(|end| end.link()), zxid);
