@@ -181,6 +181,11 @@ impl Member {
         self.replica.head.records().window
     }
 
+    /// The state up to the newest transaction that is applied, for checks.
+    pub fn database(&self) -> &Database {
+        self.replica.head.database()
+    }
+
     /// The log, for checks: what it has, and what it has told to be durable.
     pub fn log(&self) -> (LogRange, Zxid) {
         (self.replica.head.log_range(), self.replica.head.completed())
@@ -477,7 +482,10 @@ impl Member {
 
     /// A client has come back with its session to a learner.
     fn revalidate(&mut self, link: Link, Revalidation { session, timeout }: Revalidation) {
-        let is_valid = self.replica.with_turn(|turn, sessions| sessions.revalidate(turn, link, session, timeout));
+        // What the learner has asked before is still in its queue.
+        let next = self.requests.next_place(link);
+        let is_valid =
+            self.replica.with_turn(|turn, sessions| sessions.revalidate(turn, (link, next), session, timeout));
         self.peers.answer_revalidation(link, RevalidationAnswer { session, is_valid });
     }
 }

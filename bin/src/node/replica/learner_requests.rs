@@ -17,6 +17,7 @@ use paddock_engine::txn::Txn;
 
 use super::leader::Leader;
 use super::owed::Owed;
+use super::owners::Place;
 use super::sessions::Sessions;
 use super::turn::Turn;
 
@@ -52,6 +53,8 @@ pub struct LearnerRequests {
 #[derive(Debug, Default)]
 struct Queue {
     requests: VecDeque<LearnerRequest>,
+    /// The place of the first of them.
+    first: Place,
     /// What they take together.
     bytes: usize,
     /// Syncs that were taken, in their order.
@@ -65,6 +68,14 @@ struct Queue {
 struct Sync {
     after: Zxid,
     ticket: Ticket,
+}
+
+/// The next request, of whom it is, and where it stood.
+struct Taken {
+    link: Link,
+    place: Place,
+    request: LearnerRequest,
+    with_keepers: bool,
 }
 
 impl LearnerRequests {
@@ -83,6 +94,11 @@ impl LearnerRequests {
         self.queues.values().all(|queue| queue.requests.is_empty())
     }
 
+    /// The place of what comes next from a learner.
+    pub fn next_place(&self, link: Link) -> Place {
+        self.queues.get(&link).map_or(Place::default(), |queue| Place(queue.first.0 + queue.requests.len() as u64))
+    }
+
     /// Takes in a request of a learner. One of a learner that has not joined is dropped.
     pub fn push(&mut self, link: Link, request: LearnerRequest) -> Result<(), TooManyRequests> {
         let Some(queue) = self.queues.get_mut(&link) else { return Ok(()) };
@@ -98,7 +114,7 @@ impl LearnerRequests {
     /// Takes what there is room for, one of each learner by turns.
     pub fn gather(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions, leader: &mut Leader) {
         while turn.head.has_room_for_requests()
-            && let Some((link, request, with_keepers)) = self.next()
+            && let Some(Taken { link, place, request, with_keepers }) = self.next()
         {
             turn.head.seal_if_full();
             match request.opcode {
@@ -108,7 +124,7 @@ impl LearnerRequests {
                 }
                 opcode::CREATE_SESSION => create_session(turn, sessions, link, &request),
                 opcode::CLOSE_SESSION => sessions.close_for_learner(turn, request.session, request.cxid),
-                _ => write(turn, sessions, link, &request, with_keepers),
+                _ => write(turn, sessions, (link, place), &request, with_keepers),
             }
         }
     }
@@ -124,7 +140,7 @@ impl LearnerRequests {
     }
 
     /// The oldest request of the learner whose turn it is.
-    fn next(&mut self) -> Option<(Link, LearnerRequest, bool)> {
+    fn next(&mut self) -> Option<Taken> {
         let has_requests = |(_, queue): &(&Link, &mut Queue)| !queue.requests.is_empty();
         let from = self.last.map_or(Link(0), |last| Link(last.0.saturating_add(1)));
         let first = self.queues.range_mut(from..).find(has_requests).map(|(link, _)| *link);
@@ -136,7 +152,9 @@ impl LearnerRequests {
         let queue = self.queues.get_mut(&link)?;
         let request = queue.requests.pop_front()?;
         queue.bytes -= request.bytes();
-        Some((link, request, queue.with_keepers))
+        let place = queue.first;
+        queue.first = Place(place.0 + 1);
+        Some(Taken { link, place, request, with_keepers: queue.with_keepers })
     }
 }
 
@@ -160,14 +178,20 @@ fn create_session(turn: &mut Turn<'_>, sessions: &mut Sessions, link: Link, requ
     }
 }
 
-fn write(turn: &mut Turn<'_>, sessions: &mut Sessions, link: Link, request: &LearnerRequest, with_keepers: bool) {
+fn write(
+    turn: &mut Turn<'_>,
+    sessions: &mut Sessions,
+    from: (Link, Place),
+    request: &LearnerRequest,
+    with_keepers: bool,
+) {
     let LearnerRequest { session, cxid, opcode, body, ids } = request;
     let (session, cxid, time) = (*session, *cxid, turn.at.wall_ms);
     let operation: Result<Operation<'_>, Code> = admit(*opcode, body, with_keepers);
     let txn = match &operation {
         Ok(operation) => {
             let is_local = sessions.may_be_local_elsewhere(turn.head.database(), session);
-            let has_moved = !is_local && sessions.has_moved(turn.head.database(), link, session);
+            let has_moved = !is_local && sessions.has_moved(turn.head.database(), from, session);
             let caller = Caller { ids, is_local, has_moved };
             // Where nothing changes, the learner waits for a transaction all the same.
             turn.head.order(session, cxid, operation, caller, time).unwrap_or_else(|| Txn::Multi(Vec::new()))

@@ -13,23 +13,44 @@ pub enum Origin {
     Link(Link),
 }
 
+/// The place of a request among all that have come from one origin, in their order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Place(pub u64);
+
+#[derive(Clone, Copy, Debug)]
+struct Owner {
+    origin: Origin,
+    /// What has come from there before this place was asked before the client went elsewhere and came back.
+    since: Place,
+}
+
 /// The owner of each session of which one is known. After a change of leader nobody knows: the first that asks for a session
 /// is its owner.
 #[derive(Debug, Default)]
 pub struct Owners {
-    by_session: HashMap<i64, Origin>,
+    by_session: HashMap<i64, Owner>,
 }
 
 impl Owners {
     /// The session's client is there from now on.
     pub fn set(&mut self, session: i64, origin: Origin) {
-        self.by_session.insert(session, origin);
+        self.by_session.insert(session, Owner { origin, since: Place::default() });
     }
 
-    /// Whether a request of the session that comes from there comes too late, because the client has gone elsewhere. Where
-    /// no owner is known, whoever asks is it from now on.
-    pub fn has_moved(&mut self, session: i64, origin: Origin) -> bool {
-        *self.by_session.entry(session).or_insert(origin) != origin
+    /// The session's client is there from now on, and what comes next from there has this place. If it was elsewhere, whatever
+    /// it has asked there before comes too late: what it has asked elsewhere may be done by now.
+    pub fn come_back(&mut self, session: i64, origin: Origin, next: Place) {
+        let owner = self.by_session.entry(session).or_insert(Owner { origin, since: Place::default() });
+        if owner.origin != origin {
+            *owner = Owner { origin, since: next };
+        }
+    }
+
+    /// Whether a request of the session that came from there at this place comes too late, because the client has gone elsewhere
+    /// since. Where no owner is known, whoever asks is it from now on.
+    pub fn has_moved(&mut self, session: i64, origin: Origin, place: Place) -> bool {
+        let owner = self.by_session.entry(session).or_insert(Owner { origin, since: Place::default() });
+        owner.origin != origin || place < owner.since
     }
 
     /// The session has ended.
@@ -47,18 +68,34 @@ impl Owners {
 mod tests {
     use paddock_consensus::input::Link;
 
-    use super::{Origin, Owners};
+    use super::{Origin, Owners, Place};
+
+    const FIRST: Place = Place(0);
 
     #[test]
     fn a_session_belongs_to_whoever_had_it_last() {
         let (mut owners, link) = (Owners::default(), Origin::Link(Link(3)));
-        assert!(!owners.has_moved(7, link), "nobody was known to have it");
-        assert!(owners.has_moved(7, Origin::Here) && owners.has_moved(7, Origin::Link(Link(4))));
+        assert!(!owners.has_moved(7, link, FIRST), "nobody was known to have it");
+        let is_elsewhere = |owners: &mut Owners, origin| owners.has_moved(7, origin, FIRST);
+        assert!(is_elsewhere(&mut owners, Origin::Here) && is_elsewhere(&mut owners, Origin::Link(Link(4))));
         owners.set(7, Origin::Here);
-        assert!(owners.has_moved(7, link) && !owners.has_moved(7, Origin::Here));
+        assert!(is_elsewhere(&mut owners, link) && !is_elsewhere(&mut owners, Origin::Here));
         owners.forget(7);
-        assert!(!owners.has_moved(7, link));
+        assert!(!is_elsewhere(&mut owners, link));
         owners.clear();
-        assert!(!owners.has_moved(7, Origin::Here));
+        assert!(!is_elsewhere(&mut owners, Origin::Here));
+    }
+
+    #[test]
+    fn what_was_asked_before_the_client_went_and_came_back_is_late() {
+        let (mut owners, link) = (Owners::default(), Origin::Link(Link(3)));
+        owners.come_back(7, link, Place(4));
+        assert!(!owners.has_moved(7, link, FIRST), "it may have been there all the time");
+        owners.come_back(7, link, Place(5));
+        assert!(!owners.has_moved(7, link, FIRST), "it has another connection to the same server");
+        owners.set(7, Origin::Here);
+        owners.come_back(7, link, Place(6));
+        assert!(owners.has_moved(7, link, Place(5)) && !owners.has_moved(7, link, Place(6)));
+        assert!(owners.has_moved(7, Origin::Here, Place(9)));
     }
 }

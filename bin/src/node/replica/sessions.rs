@@ -19,7 +19,7 @@ use super::head::Head;
 use super::home::{Home, Homes};
 use super::local_sessions::LocalSessions;
 use super::owed::Owed;
-use super::owners::{Origin, Owners};
+use super::owners::{Origin, Owners, Place};
 use super::payment::Payment;
 use super::reports::{REPORT_WAIT, Reports};
 use super::turn::Turn;
@@ -249,9 +249,13 @@ impl Sessions {
         self.owners.forget(session);
     }
 
-    /// A session begins, or comes back, whose client is at this learner. It expires here.
+    /// A session begins whose client is at this learner. It expires here.
     pub fn begin_for_learner(&mut self, link: Link, session: i64, timeout: i32, now: Instant) {
         self.owners.set(session, Origin::Link(link));
+        self.arm(session, timeout, now);
+    }
+
+    fn arm(&mut self, session: i64, timeout: i32, now: Instant) {
         self.expiry.arm(session, timeout.max(0) as u64, self.start.millis(now));
     }
 
@@ -273,20 +277,22 @@ impl Sessions {
         }
     }
 
-    /// A client has come back with its session to a learner. Whether the session lives; if so, its connection here is closed.
-    pub fn revalidate(&mut self, turn: &mut Turn<'_>, link: Link, session: i64, timeout: i32) -> bool {
+    /// A client has come back with its session to a learner, whose next request has the place `next`. Whether the session lives;
+    /// if so, its connection here is closed.
+    pub fn revalidate(&mut self, turn: &mut Turn<'_>, (link, next): (Link, Place), session: i64, timeout: i32) -> bool {
         let lives = turn.head.database().session_timeout(session).is_some();
         if lives {
             self.disconnect(&mut turn.head.payment(), session);
-            self.begin_for_learner(link, session, timeout, turn.at.now);
+            self.owners.come_back(session, Origin::Link(link), next);
+            self.arm(session, timeout, turn.at.now);
         }
         lives
     }
 
     /// Whether a learner's request of a session comes too late, because the session's client has gone elsewhere. Of a session
     /// that is no more nothing is kept.
-    pub fn has_moved(&mut self, database: &Database, link: Link, session: i64) -> bool {
-        database.session_timeout(session).is_some() && self.owners.has_moved(session, Origin::Link(link))
+    pub fn has_moved(&mut self, database: &Database, (link, place): (Link, Place), session: i64) -> bool {
+        database.session_timeout(session).is_some() && self.owners.has_moved(session, Origin::Link(link), place)
     }
 
     /// Whether a session that is not global may be a local one of another server.

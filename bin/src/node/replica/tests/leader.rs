@@ -96,7 +96,8 @@ impl Ensemble {
     }
 
     fn revalidate(&mut self, link: Link, session: i64) -> bool {
-        self.world.replica.with_turn(|turn, sessions| sessions.revalidate(turn, link, session, TIMEOUT))
+        let next = self.requests.next_place(link);
+        self.world.replica.with_turn(|turn, sessions| sessions.revalidate(turn, (link, next), session, TIMEOUT))
     }
 
     fn go_on(&mut self, time: Duration) {
@@ -218,6 +219,30 @@ fn only_where_its_client_is_a_session_may_write() {
     ensemble.create(FAR, 70, 6, "/anew");
     ensemble.gather();
     assert_eq!(ensemble.txns().last(), Some(&(70, 6, 0)));
+}
+
+/// The learner's question overtakes its requests, which wait for room.
+#[test]
+fn what_a_client_asked_before_it_went_away_and_came_back_is_not_done_behind_what_it_asked_elsewhere() {
+    let mut ensemble = Ensemble::new("leader-back");
+    ensemble.begin_session(NEAR, 70);
+    ensemble.create(NEAR, 70, 1, "/before");
+    assert!(ensemble.revalidate(NEAR, 70), "it has lost its connection and nothing else");
+    ensemble.create(NEAR, 70, 2, "/same");
+    assert!(ensemble.revalidate(FAR, 70));
+    ensemble.create(FAR, 70, 3, "/elsewhere");
+    assert!(ensemble.revalidate(NEAR, 70));
+    ensemble.create(NEAR, 70, 4, "/back");
+    ensemble.gather();
+    let moved = Code::SessionMoved.number();
+    let mut txns = ensemble.txns().split_off(1);
+    txns.sort();
+    assert_eq!(txns, [(70, 1, moved), (70, 2, moved), (70, 3, moved), (70, 4, 0)]);
+    // At the same learner all the time, it loses nothing.
+    ensemble.create(NEAR, 70, 5, "/stays");
+    assert!(ensemble.revalidate(NEAR, 70));
+    ensemble.gather();
+    assert_eq!(ensemble.txns().last(), Some(&(70, 5, 0)));
 }
 
 /// Each server has the list, and a reader that takes no more than its `jute.maxbuffer` would refuse a long one.
