@@ -42,6 +42,10 @@ use super::config_text::read_config;
 use super::links::{Links, Port, StreamEvent, StreamId, Written};
 use super::strangers::{UNKNOWN_LINKS, is_member};
 
+/// A dial of which nothing has come for so long is made anew, while its attempt lasts: what was sent into a network that has
+/// healed meanwhile may never be answered.
+const DIAL_ANEW: Ms = Ms(1000);
+
 /// How long a server waits here.
 #[derive(Clone, Copy, Debug)]
 pub struct Waits {
@@ -115,9 +119,28 @@ struct Peer {
 /// Ends with a connection, or at its deadline.
 #[derive(Debug)]
 struct Attempt {
-    /// `None` once it has rung.
-    stream: Option<StreamId>,
+    dial: Option<Dial>,
     deadline: Ms,
+}
+
+/// What an attempt has until it has rung, if it is to ring.
+#[derive(Debug)]
+struct Dial {
+    stream: StreamId,
+    addresses: Vec<HostPort>,
+    /// It is made anew then.
+    anew_at: Ms,
+}
+
+impl Attempt {
+    fn stream(&self) -> Option<StreamId> {
+        Some(self.dial.as_ref()?.stream)
+    }
+
+    /// When there is something to do for it.
+    fn next(&self) -> Ms {
+        self.dial.as_ref().map_or(self.deadline, |dial| dial.anew_at.min(self.deadline))
+    }
 }
 
 #[derive(Debug)]
@@ -157,7 +180,7 @@ impl ElectionPort {
             self.told.push_back(Told::Event { peer, event: Event::Up });
             return;
         }
-        self.begin_attempt(peer, &addresses(configs, peer, Port::Election), links, now);
+        self.begin_attempt(peer, addresses(configs, peer, Port::Election), links, now);
     }
 
     /// Holds a notification for this server, in place of one that is not sent yet, and sends it as soon as that can be.
@@ -215,7 +238,7 @@ impl ElectionPort {
             Stage::Greeting(greeting) => Some(greeting.deadline),
             Stage::Dialling(_) | Stage::Connected(_) => None,
         });
-        let attempts = self.peers.values().filter_map(|peer| Some(peer.attempt.as_ref()?.deadline));
+        let attempts = self.peers.values().filter_map(|peer| Some(peer.attempt.as_ref()?.next()));
         greetings.chain(attempts).min()
     }
 
@@ -237,6 +260,20 @@ impl ElectionPort {
             self.end_attempt(peer, links);
             self.told.push_back(Told::Event { peer, event: Event::Refused });
             self.forget_stranger(peer, configs);
+        }
+        self.dial_anew(links, now);
+    }
+
+    /// Makes the dials anew of which nothing has come.
+    fn dial_anew(&mut self, links: &mut dyn Links, now: Ms) {
+        for (peer, known) in &mut self.peers {
+            let dial = known.attempt.as_mut().and_then(|attempt| attempt.dial.as_mut());
+            if let Some(dial) = dial.filter(|dial| dial.anew_at <= now) {
+                self.streams.remove(&dial.stream);
+                links.close(dial.stream);
+                (dial.stream, dial.anew_at) = (links.connect(&dial.addresses), now.after(DIAL_ANEW));
+                self.streams.insert(dial.stream, Stage::Dialling(*peer));
+            }
         }
     }
 
@@ -305,13 +342,14 @@ impl ElectionPort {
         }
     }
 
-    fn begin_attempt(&mut self, peer: ServerId, addresses: &[HostPort], links: &mut dyn Links, now: Ms) {
+    fn begin_attempt(&mut self, peer: ServerId, addresses: Vec<HostPort>, links: &mut dyn Links, now: Ms) {
         let known = self.peers.entry(peer).or_default();
         if known.attempt.is_some() {
             return;
         }
-        let stream = links.connect(addresses);
-        known.attempt = Some(Attempt { stream: Some(stream), deadline: now.after(self.waits.attempt) });
+        let stream = links.connect(&addresses);
+        let dial = Dial { stream, addresses, anew_at: now.after(DIAL_ANEW) };
+        known.attempt = Some(Attempt { dial: Some(dial), deadline: now.after(self.waits.attempt) });
         self.may_be_late = true;
         self.streams.insert(stream, Stage::Dialling(peer));
     }
@@ -332,7 +370,7 @@ impl ElectionPort {
         links.close(stream);
         self.streams.remove(&stream);
         if let Some(attempt) = self.peers.get_mut(&peer).and_then(|peer| peer.attempt.as_mut()) {
-            attempt.stream = None;
+            attempt.dial = None;
         }
     }
 
@@ -396,7 +434,7 @@ impl ElectionPort {
             }
         }
         if !addresses.is_empty() {
-            self.begin_attempt(peer, &addresses, links, now);
+            self.begin_attempt(peer, addresses, links, now);
             self.bound_strangers(configs, links);
         }
     }
@@ -407,7 +445,7 @@ impl ElectionPort {
         self.may_read = true;
         let known = self.peers.entry(peer).or_default();
         if let Some(attempt) = known.attempt.take()
-            && let Some(stream) = attempt.stream.filter(|stream| *stream != connection.stream)
+            && let Some(stream) = attempt.stream().filter(|stream| *stream != connection.stream)
         {
             self.streams.remove(&stream);
             links.close(stream);
@@ -457,7 +495,7 @@ impl ElectionPort {
 
     fn end_attempt(&mut self, peer: ServerId, links: &mut dyn Links) {
         let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.take());
-        if let Some(stream) = attempt.and_then(|attempt| attempt.stream) {
+        if let Some(stream) = attempt.and_then(|attempt| attempt.stream()) {
             self.streams.remove(&stream);
             links.close(stream);
         }

@@ -12,7 +12,7 @@ use paddock_consensus::vote::Vote;
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::Seeded;
 
-use super::{ElectionPort, Told, UNKNOWN_LINKS, Waits};
+use super::{DIAL_ANEW, ElectionPort, Told, UNKNOWN_LINKS, Waits};
 use crate::node::peers::links::{Links, Port, Read, StreamEvent, StreamId, Written};
 use crate::node::peers::simulated::{Dials, HostId, HostLinks, Network, Ports};
 
@@ -255,7 +255,7 @@ fn an_attempt_is_answered_once_whatever_becomes_of_it() {
     world.dial(1, 3);
     world.dial(1, 3);
     world.settle();
-    assert_eq!(world.servers[&1].port.deadline(), Some(world.now().after(Ms(5000))));
+    assert_eq!(world.servers[&1].port.deadline(), Some(world.now().after(DIAL_ANEW)));
     world.pass(Ms(5000));
     assert_eq!(world.told(1), [event(3, Event::Refused)], "nothing comes of it");
     world.network.set_route(hosts[0], hosts[1], |route| route.dials = Dials::Work);
@@ -274,6 +274,30 @@ fn an_attempt_is_answered_once_whatever_becomes_of_it() {
     world.settle();
     assert_eq!(world.told(1), [event(3, Event::Up)], "there is a connection");
     assert!(world.servers.values().all(|server| server.port.deadline().is_none()));
+}
+
+/// A network drops the first packet and heals: what was dialled into it does not hold up the next dial, nor one that is asked for.
+#[test]
+fn a_dial_into_a_network_that_has_healed_is_made_anew() {
+    for rings in [false, true] {
+        let mut world = World::new(3, &[1, 3]);
+        let hosts: Vec<HostId> = [1, 3].iter().map(|id| world.servers[id].host).collect();
+        world.network.set_route(hosts[1], hosts[0], |route| route.dials = Dials::Hang);
+        world.dial(3, 1);
+        world.settle();
+        world.network.set_route(hosts[1], hosts[0], |route| route.dials = Dials::Work);
+        if rings {
+            world.dial(1, 3);
+        }
+        world.settle();
+        assert_eq!(world.told(3), [], "the answer to the first dial is lost");
+        assert_eq!(world.servers[&3].port.deadline(), Some(DIAL_ANEW));
+        world.pass(DIAL_ANEW);
+        world.settle();
+        assert_eq!(world.told(3), [event(1, Event::Up)]);
+        assert_eq!(world.told(1), [event(3, Event::Up)]);
+        assert_eq!(world.servers[&3].port.deadline(), None);
+    }
 }
 
 #[test]
