@@ -6,8 +6,9 @@ use crate::notification::{Notification, ServerState};
 ///
 /// Whoever looks for a leader is told what others know: by each that looks no more, and by each that looks in a later round.
 /// That the asker votes is not asked, since observers and servers in no configuration find their leader in this way. Nobody
-/// else is answered: whoever is not looking asks nothing, and whoever looks in the same round or a later one has no use for
-/// the answer. So two servers never answer each other without an end.
+/// else is answered here: whoever is not looking asks nothing, and whoever looks in a later round has no use for the answer. So
+/// two servers never answer each other without an end. Whoever looks in the same round is for those to answer who look too, and
+/// know whether they have heard it before.
 pub fn answer(own: &Notification, heard: &Notification) -> Option<Notification> {
     let has_news = own.state != ServerState::Looking || heard.round < own.round;
     (heard.state == ServerState::Looking && has_news).then_some(*own)

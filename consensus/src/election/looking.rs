@@ -109,13 +109,20 @@ impl Looking {
         if self.state == State::WritingConfig || from == at.me || !at.configs.is_voter(from) {
             return None;
         }
+        let joins =
+            heard.state == ServerState::Looking && heard.round == *at.round && !self.votes.knows(from, heard.round);
         match heard.state {
             ServerState::Observing => self.votes.forget(from),
             _ => self.votes.hear(from, *heard),
         }
         let established = match heard.state {
             ServerState::Looking => {
+                let proposal = self.proposal;
                 self.consider(at, heard, out);
+                // What it was told before it began to look in this round it has not heard, and the next repetition may be far.
+                if joins && self.proposal == proposal && at.proposes() {
+                    out.push(Output::Notify(from, self.says(*at.round)));
+                }
                 None
             }
             ServerState::Following | ServerState::Leading => self.established(at, heard),

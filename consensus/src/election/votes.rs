@@ -17,6 +17,11 @@ impl Votes {
         self.said.insert(voter, said);
     }
 
+    /// Whether this voter has said something in this round.
+    pub fn knows(&self, voter: ServerId, round: i64) -> bool {
+        self.said.get(&voter).is_some_and(|said| said.round == round)
+    }
+
     /// This voter has no vote.
     pub fn forget(&mut self, voter: ServerId) {
         self.said.remove(&voter);
