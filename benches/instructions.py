@@ -26,8 +26,11 @@ START_MAX_S = 120
 SECONDS = 10
 # Name, options of the bench, the figure of `mntr` that counts the operations.
 ROWS = {
-    "read-32": (["--reads", "100"], "zk_packets_received"),
-    "write-32": (["--reads", "0"], "zk_log_transactions"),
+    "read": (["--reads", "100", "-c", "50", "-p", "1"], "zk_packets_received"),
+    "read-32": (["--reads", "100", "-c", "20", "-p", "32"], "zk_packets_received"),
+    "write": (["--reads", "0", "-c", "50", "-p", "1"], "zk_log_transactions"),
+    "write-32": (["--reads", "0", "-c", "20", "-p", "32"], "zk_log_transactions"),
+    "write-1": (["--reads", "0", "-c", "1", "-p", "1", "-k", "100"], "zk_log_transactions"),
 }
 ZOO_CFG = """tickTime=2000
 dataDir={dir}
@@ -95,7 +98,7 @@ def measure(binary, row):
             if server.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"{binary} does not serve under valgrind")
             time.sleep(0.2)
-        load = [binary, "bench", "--server", f"127.0.0.1:{PORT}", "-c", "20", "-p", "32", *options]
+        load = [binary, "bench", "--server", f"127.0.0.1:{PORT}", *options]
         # The keys are made before anything is counted.
         subprocess.run([*load, "--duration", "1", "--warmup", "0"], check=True, capture_output=True)
         before = figure(counter)

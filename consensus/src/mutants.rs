@@ -1,10 +1,17 @@
 //! Bugs that can be put back one at a time, to show that the tests find them: only in builds with `--cfg mutants`.
 
 #[cfg(mutants)]
-use core::sync::atomic::{AtomicU32, Ordering};
+extern crate std;
 
 #[cfg(mutants)]
-static CHOSEN: AtomicU32 = AtomicU32::new(0);
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// Nothing was chosen yet, and the environment was not read.
+#[cfg(mutants)]
+const UNREAD: u32 = u32::MAX;
+
+#[cfg(mutants)]
+static CHOSEN: AtomicU32 = AtomicU32::new(UNREAD);
 
 /// From here on the bug of this number is there, and no other; 0 is none.
 #[cfg(mutants)]
@@ -12,9 +19,14 @@ pub fn choose(number: u32) {
     CHOSEN.store(number, Ordering::SeqCst);
 }
 
-/// Whether the bug of this number was put back.
+/// Whether the bug of this number was put back: the one that was chosen, or else that of the variable `PADDOCK_MUTANT`.
 #[cfg(mutants)]
 pub fn is_chosen(number: u32) -> bool {
+    if CHOSEN.load(Ordering::SeqCst) == UNREAD {
+        let wanted =
+            std::env::var("PADDOCK_MUTANT").map_or(0, |number| number.parse().expect("the variable is a number"));
+        choose(wanted);
+    }
     CHOSEN.load(Ordering::SeqCst) == number
 }
 

@@ -81,20 +81,11 @@ pub struct Server {
     pub now: Ms,
 }
 
-/// In builds that can put bugs back, the one that is wanted.
-fn put_back_what_is_wanted() {
-    #[cfg(mutants)]
-    if let Ok(number) = std::env::var("PADDOCK_MUTANT") {
-        paddock_consensus::mutants::choose(number.parse().expect("the variable is a number"));
-    }
-}
-
 /// What a server puts out.
 pub type Outputs = Vec<Output>;
 
 impl Server {
     pub fn new(me: i64, settings: Settings, found: Found) -> Server {
-        put_back_what_is_wanted();
         let me = ServerId(me);
         Server { zab: Zab::new(me, settings, found, Ms(0)), me, now: Ms(0) }
     }

@@ -57,12 +57,6 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().expect("the variable is a number"))
 }
 
-/// In builds that can put bugs back, the one that is wanted.
-fn put_back_what_is_wanted() {
-    #[cfg(mutants)]
-    paddock_consensus::mutants::choose(setting("PADDOCK_MUTANT", 0) as u32);
-}
-
 /// Prints the end of a story, and keeps the whole.
 fn tell(name: &str, story: &[String]) {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.story"));
@@ -74,7 +68,6 @@ fn tell(name: &str, story: &[String]) {
 /// `PADDOCK_ZAB_SEEDS` sets how many there are (`cargo xtask zab --seeds`), `PADDOCK_ZAB_SEED` the first.
 #[test]
 fn random_schedules_keep_what_was_committed_and_come_to_serve() {
-    put_back_what_is_wanted();
     let (first, count, began) = (setting("PADDOCK_ZAB_SEED", 1), setting("PADDOCK_ZAB_SEEDS", SEEDS), Instant::now());
     let mut total = Outcome::default();
     for seed in first..first + count {
@@ -95,7 +88,6 @@ fn random_schedules_keep_what_was_committed_and_come_to_serve() {
 /// those with this text in their name.
 #[test]
 fn scripts_print_what_they_did() {
-    put_back_what_is_wanted();
     let failures = failing_scripts().into_iter().map(|(name, what)| format!("{name}: {what}"));
     let failures: Vec<String> = failures.collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
@@ -143,7 +135,6 @@ fn scripts() -> Vec<PathBuf> {
 /// (`cargo xtask zab --exhaustive`).
 #[test]
 fn everything_that_can_happen_to_three_servers_keeps_what_was_committed() {
-    put_back_what_is_wanted();
     let states = setting("PADDOCK_ZAB_STATES", 0);
     if states == 0 {
         assert!(search_from(roots(1, &[0, 0, 1]), STATES_MAX), "there are more states than were thought");

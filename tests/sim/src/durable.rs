@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use paddock::node::recovery::{RecoveryError, recover_present};
 use paddock_consensus::{Epoch, Zxid};
-use paddock_engine::database::Rules;
+use paddock_engine::database::{Database, Rules};
 use paddock_engine::epoch_files::EpochFiles;
 use paddock_engine::generation;
 use paddock_engine::io::Files;
@@ -121,7 +121,7 @@ pub fn has(files: &Files, config: &LogConfig, zxid: Zxid, record: &[u8]) -> bool
     let begin = || Search { zxid, record, base: None, is_empty: true, is_found: false };
     let search = read_log(files, config, begin);
     let is_before = || zxid <= search.base.unwrap_or_default();
-    let state_has = || search.is_empty && recovered(files, config).is_ok_and(|(last, _)| last >= zxid);
+    let state_has = || search.is_empty && recovered(files, config).is_ok_and(|state| state.last_zxid() >= zxid);
     search.is_found || is_before() || state_has()
 }
 
@@ -156,10 +156,8 @@ pub fn epochs(files: &Files, data_dir: &Path) -> (Epoch, Epoch) {
     (epochs.accepted().unwrap_or_default(), epochs.current().unwrap_or_default())
 }
 
-/// The state that a server would have if it started on these files: its newest transaction and its digest; or why it would not
-/// start.
-pub fn recovered(files: &Files, config: &LogConfig) -> Result<(Zxid, u64), RecoveryError> {
+/// The state that a server would have if it started on these files, or why it would not start.
+pub fn recovered(files: &Files, config: &LogConfig) -> Result<Database, RecoveryError> {
     let config = LogConfig { files: files.clone(), ..config.clone() };
-    let database = recover_present(config, Rules::default())?.recovered.database;
-    Ok((database.last_zxid(), database.tree().digest()))
+    Ok(recover_present(config, Rules::default())?.recovered.database)
 }

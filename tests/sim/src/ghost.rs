@@ -14,6 +14,7 @@
 //! | what a server announces is what its disk has | when it begins to look for a leader |
 //! | zxids in a log have no gap; nothing is public that is not committed | each turn |
 //! | the digest of a state is that of every other server, and of the record | each turn in which a server serves |
+//! | a state has the sessions of its history, and knows the ephemerals of each | the end, each server and each disk |
 //! | an answered write was committed as that client's | each answer |
 //! | a sync shows all that anybody was told before it was asked for | each answer |
 //!
@@ -22,16 +23,18 @@
 //! its log has not told to be durable is found at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound::{Excluded, Included};
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::rc::Rc;
 
 use paddock_consensus::output::Part;
 use paddock_consensus::{Epoch, ServerId, Zxid};
+use paddock_engine::database::Database;
 use paddock_engine::io::Files;
 use paddock_engine::jute::Reader;
 use paddock_engine::log::LogConfig;
 
 use super::durable::{self, Records};
+use super::owners;
 use super::server::{Server, Setting};
 use super::shadow::{Look, Shadow};
 
@@ -40,7 +43,6 @@ const COLD_READ_EVERY: u32 = 64;
 /// Bytes of a version and a digest at the end of a record.
 const DIGEST_BYTES: usize = 12;
 const DIGEST_VERSION: i32 = 2;
-const CLOSE_SESSION: i32 = -11;
 
 /// Outside of the world: it knows what no server can.
 pub struct Ghost {
@@ -308,7 +310,7 @@ impl Ghost {
         let files = durable::files(&server.disk);
         let config = server.log_config(setting);
         let disk = Records::read(&files, &config);
-        let last = if disk.by_zxid.is_empty() { cold_start(&files, &config).0 } else { disk.last() };
+        let last = if disk.by_zxid.is_empty() { cold_start(&files, &config).last_zxid() } else { disk.last() };
         let (_, current) = durable::epochs(&files, &config.data_dir);
         let records = &self.shadows[place].records;
         self.must(announced.last == last, || {
@@ -324,6 +326,30 @@ impl Ghost {
         self.must(other.is_none(), || {
             format!("the disk of server {} has another {}", server.id.0, other.expect("it has").0)
         });
+    }
+
+    /// The world has ended: each state has the sessions of its history, and their ephemerals.
+    pub fn see_states_at_end(&self, servers: &[Server]) {
+        for (server, shadow) in servers.iter().zip(&self.shadows) {
+            if let Some(process) = &server.process {
+                let database = process.member.database();
+                let beyond = shadow.records.by_zxid.range((Excluded(self.newest()), Unbounded));
+                self.see_owners(database, beyond, || format!("server {}", server.id.0));
+            }
+        }
+    }
+
+    /// `beyond` is what the history of this state has behind all that is committed.
+    fn see_owners<'a>(
+        &'a self,
+        state: &Database,
+        beyond: impl Iterator<Item = (&'a Zxid, &'a Rc<[u8]>)>,
+        whose: impl FnOnce() -> String,
+    ) {
+        let history = self.records.iter().chain(beyond).take_while(|(zxid, _)| **zxid <= state.last_zxid());
+        let living = owners::living(history.map(|(_, record)| &record[..]));
+        let checked = owners::check(state, &living);
+        self.must(checked.is_ok(), || format!("{} {}", whose(), checked.unwrap_err()));
     }
 
     /// The world has ended: all that was committed is on the disks of a quorum, and every disk has the state that was there.
@@ -349,7 +375,11 @@ impl Ghost {
         self.must(disk.by_zxid.iter().all(common), || {
             format!("the disk of server {id} has another transaction than was committed")
         });
-        let (zxid, digest) = cold_start(&files, &config);
+        let state = cold_start(&files, &config);
+        let (zxid, digest) = (state.last_zxid(), state.tree().digest());
+        self.see_owners(&state, disk.by_zxid.range((Excluded(self.newest()), Unbounded)), || {
+            format!("after a cold start server {id}")
+        });
         let known = self.digests.get(&zxid).map(|known| known.0);
         let written = self.records.get(&zxid).and_then(|record| digest_of(record));
         self.must(known.or(written).is_none_or(|known| known == digest), || {
@@ -386,17 +416,16 @@ fn author_of(record: &[u8]) -> Option<(i64, i32)> {
 
 /// The digest of the tree after the transaction, where its record ends with one for certain.
 fn digest_of(record: &[u8]) -> Option<u64> {
-    let opcode = i32::from_be_bytes(record.get(28..32)?.try_into().ok()?);
     let mut reader = Reader::new(record.get(record.len().checked_sub(DIGEST_BYTES)?..)?);
     let version = reader.i32().ok()?;
     let digest = reader.i64().ok()? as u64;
-    (version == DIGEST_VERSION && opcode != CLOSE_SESSION).then_some(digest)
+    (version == DIGEST_VERSION && owners::opcode_of(record)? != owners::CLOSE_SESSION).then_some(digest)
 }
 
-/// The state with which a server starts on these files: its newest transaction and its digest.
+/// The state with which a server starts on these files.
 ///
 /// # Panics
 /// If it would not start.
-fn cold_start(files: &Files, config: &LogConfig) -> (Zxid, u64) {
+fn cold_start(files: &Files, config: &LogConfig) -> Database {
     durable::recovered(files, config).unwrap_or_else(|error| panic!("a cold start: {error}"))
 }

@@ -12,9 +12,9 @@
 //! one of a seed; `cargo xtask zab --exhaustive [STATES]` searches through everything that can happen, within bounds.
 //! `cargo xtask sim --seed N`: the world of a seed, told; `cargo xtask sim [--seeds COUNT | --for 10m] [--from N] [--jobs J]
 //! [--ledger]` searches through many, 2,000 unless told, and may add a row to `tests/sim/LEDGER.md`.
-//! `cargo xtask mutants`: whether bugs that are put back are found, by the core's tests and then by ensembles in virtual time,
-//! 300 s for each; writes `consensus/MUTANTS.md` and `tests/sim/MUTANTS.md`. `cargo xtask mutants SECONDS [N...]`: only by
-//! ensembles, so long, and all or those with these numbers.
+//! `cargo xtask mutants`: whether bugs that are put back are found, by the core's tests, by ensembles in virtual time, 300 s for
+//! each, and by the tests of the engine and the server; writes `consensus/MUTANTS.md` and `tests/sim/MUTANTS.md`.
+//! `cargo xtask mutants SECONDS [N...]`: so long; those with these numbers, without the core's tests.
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
 
 mod bare;
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         "history" => history::judge(std::env::args_os().skip(2)),
         "zab" => zab::zab(&std::env::args().skip(2).collect::<Vec<_>>()),
         "sim" => sim::sim(std::env::args().skip(2)).map(|()| TestCounts::default()),
-        "mutants" => mutants_as_told().map(|()| TestCounts::default()),
+        "mutants" => mutants::mutants(&std::env::args().skip(2).collect::<Vec<_>>()).map(|()| TestCounts::default()),
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
@@ -138,13 +138,6 @@ fn conversions_as_told() -> Result<TestCounts, Failure> {
         tests.env("PADDOCK_SAMPLES", absolute.map_err(|error| Failure(format!("{samples:?}: {error}")))?);
     }
     run_tests(&mut tests)
-}
-
-/// What `cargo xtask mutants` does with its arguments.
-fn mutants_as_told() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().skip(2).collect();
-    let core = if arguments.is_empty() { zab::mutants() } else { Ok(()) };
-    sim::mutants(&arguments).and(core)
 }
 
 fn test() -> Result<TestCounts, Failure> {

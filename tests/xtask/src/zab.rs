@@ -39,7 +39,9 @@ pub fn zab(arguments: &[String]) -> Result<TestCounts, Failure> {
     run_tests(schedules.env("PADDOCK_ZAB_SEED", first.to_string()))
 }
 
-/// `cargo xtask mutants`.
+const MUTANTS: &str = "consensus/MUTANTS.md";
+
+/// Puts bugs back in the core, and writes the table of what finds each.
 pub fn mutants() -> Result<(), Failure> {
     let mut tests = tests();
     tests.arg("every_bug_that_is_put_back").env("RUSTFLAGS", "--cfg mutants");
@@ -58,11 +60,19 @@ pub fn mutants() -> Result<(), Failure> {
     }
     table.push('\n');
     let status = child.wait().map_err(cannot)?;
-    std::fs::write(root().join("consensus/MUTANTS.md"), table).map_err(cannot)?;
+    std::fs::write(root().join(MUTANTS), table).map_err(cannot)?;
     match status.success() {
         true => Ok(()),
         false => Err(Failure("a bug that was put back is not found".to_owned())),
     }
+}
+
+/// The numbers of the bugs that the table says were found.
+pub fn found_mutants() -> Vec<u32> {
+    let text = std::fs::read_to_string(root().join(MUTANTS)).unwrap_or_default();
+    let rows = text.lines().map(|line| line.trim_matches(['|', ' ']).split(" | ").collect::<Vec<_>>());
+    let found = rows.filter(|row| row.iter().skip(3).any(|cell| !matches!(*cell, "" | "-")));
+    found.filter_map(|row| row.first()?.parse().ok()).collect()
 }
 
 fn tests() -> Command {
