@@ -95,6 +95,10 @@ Two bugs of the list have no place where they could be put back. A state that co
 only a whole one can take its place, so that half a SNAP (8, B11) never stays. What a server announces is the end of what was
 appended to its log and has become durable, so that it cannot become the zxid of a DIFF (30, B57); the core's assertion holds
 that.
+
+A cut that fails (23, B30) needs a server whose whole state came from a leader that had more than was ever committed, and a next
+leader that has less: no log holds the transaction at which it should end then. Worlds meet that too seldom. What the core does
+about it is in its script `b12_snapshot_above_the_cut`.
 ";
 
 /// `cargo xtask mutants [SECONDS [N...]]`: worlds look so long for each bug, or for those named, and the table of all is written.
