@@ -10,7 +10,7 @@ const FIRST_CONNECTION: usize = 2;
 /// Tokens of sockets that linger begin here, above all that connections can have.
 pub const LINGERING: usize = 1 << 40;
 /// Tokens from here on are somebody else's, with whom the reactor shares a poll.
-pub const FOREIGN: usize = usize::MAX - (SOURCES_BESIDE - 1);
+pub const FOREIGN: usize = 1 << 48;
 /// What a poll may watch besides clients' sockets: the bell, the listener, and what is somebody else's.
 pub const SOURCES_BESIDE: usize = 16;
 

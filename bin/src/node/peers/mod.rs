@@ -42,6 +42,7 @@ mod outgoing;
 pub mod quorum_port;
 mod ring;
 pub mod simulated;
+pub mod sockets;
 pub mod spool;
 mod strangers;
 mod supplies;
