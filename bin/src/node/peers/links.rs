@@ -32,6 +32,19 @@ pub enum StreamEvent {
     Writable(StreamId),
 }
 
+impl StreamEvent {
+    /// To which stream it has happened.
+    pub fn stream(&self) -> StreamId {
+        match self {
+            StreamEvent::Accepted { stream, .. }
+            | StreamEvent::Connected(stream)
+            | StreamEvent::Refused(stream)
+            | StreamEvent::Readable(stream)
+            | StreamEvent::Writable(stream) => *stream,
+        }
+    }
+}
+
 /// What a read has come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Read {

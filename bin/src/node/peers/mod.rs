@@ -234,18 +234,13 @@ impl Peers {
 
     fn on_event(&mut self, event: StreamEvent, now: Ms) {
         let links = &mut *self.links;
-        let stream = match &event {
-            StreamEvent::Accepted { port: Port::Election, stream, from } => {
-                return self.election.accept(*stream, from.clone(), &self.configs, links, now);
-            }
-            StreamEvent::Accepted { port: Port::Quorum, stream, from } => {
-                return self.quorum.accept(*stream, from.clone(), &self.configs, links);
-            }
-            StreamEvent::Connected(stream)
-            | StreamEvent::Refused(stream)
-            | StreamEvent::Readable(stream)
-            | StreamEvent::Writable(stream) => *stream,
-        };
+        if let StreamEvent::Accepted { port, stream, from } = event {
+            return match port {
+                Port::Election => self.election.accept(stream, from, &self.configs, links, now),
+                Port::Quorum => self.quorum.accept(stream, from, &self.configs, links),
+            };
+        }
+        let stream = event.stream();
         if self.election.owns(stream) {
             self.election.on_event(&event, &self.configs, links, now);
         } else if self.quorum.owns(stream) {

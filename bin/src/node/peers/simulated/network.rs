@@ -283,7 +283,7 @@ impl State {
         }
         end.stage = Stage::Closed;
         let (host, other) = (end.host, end.other);
-        self.hosts[host.0].events.retain(|event| stream_of(event) != stream);
+        self.hosts[host.0].events.retain(|event| event.stream() != stream);
         self.send(stream, Item::End);
         if self.ends.get(&other).is_none_or(|other| other.stage == Stage::Closed) {
             self.ends.remove(&stream);
@@ -439,15 +439,5 @@ impl State {
         if let Some(end) = self.ends.get(&stream).filter(|end| end.stage == stage) {
             self.tell(end.host, event(stream));
         }
-    }
-}
-
-fn stream_of(event: &StreamEvent) -> StreamId {
-    match event {
-        StreamEvent::Accepted { stream, .. }
-        | StreamEvent::Connected(stream)
-        | StreamEvent::Refused(stream)
-        | StreamEvent::Readable(stream)
-        | StreamEvent::Writable(stream) => *stream,
     }
 }

@@ -407,7 +407,7 @@ impl Links for SocketLinks {
             None => {}
         }
         // What was found out before and is not told yet is told of nobody.
-        self.events.retain(|event| stream_of(event) != stream);
+        self.events.retain(|event| event.stream() != stream);
     }
 
     fn poll(&mut self) -> Option<StreamEvent> {
@@ -444,15 +444,5 @@ fn end(stream: &mut TcpStream) {
         if !matches!(stream.read(&mut bytes), Ok(1..)) {
             return;
         }
-    }
-}
-
-fn stream_of(event: &StreamEvent) -> StreamId {
-    match event {
-        StreamEvent::Accepted { stream, .. }
-        | StreamEvent::Connected(stream)
-        | StreamEvent::Refused(stream)
-        | StreamEvent::Readable(stream)
-        | StreamEvent::Writable(stream) => *stream,
     }
 }
