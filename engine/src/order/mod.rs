@@ -187,6 +187,10 @@ impl Orderer<'_, '_> {
             return Err(Code::NoChildrenForEphemerals);
         }
         self.quota.check(&path, Difference::creation(request.data.map_or(0, <[u8]>::len)))?;
+        // ZooKeeper's checks let it pass if its time is negative, and then ZooKeeper fails when it applies it.
+        if request.opcode == opcode::CREATE_TTL && !mode.ttl {
+            return Err(Code::BadArguments);
+        }
         let parent_cversion = parent.stat.cversion.wrapping_add(1);
         let kind = match request.opcode {
             opcode::CREATE_CONTAINER => CreateKind::Container,
@@ -196,15 +200,14 @@ impl Orderer<'_, '_> {
         Ok(Txn::Create { kind, path, data: request.data, acl, parent_cversion })
     }
 
-    /// The time to live must fit the mode. A createTTL whose flags are of no TTL mode is refused too: ZooKeeper's check
-    /// lets it pass if its time is negative, and then ZooKeeper fails when it applies it.
+    /// The time to live must fit the mode.
     fn check_ttl(&self, mode: &Mode, request: &Create<'_>) -> Result<(), Code> {
         if mode.ttl && self.outlook.extended_types() == ExtendedTypes::Off {
             return Err(Code::Unimplemented);
         }
         let fits = match mode.ttl {
             true => (1..=TTL_MAX_MS).contains(&request.ttl),
-            false => request.ttl < 0 && request.opcode != opcode::CREATE_TTL,
+            false => request.ttl < 0,
         };
         if fits { Ok(()) } else { Err(Code::BadArguments) }
     }

@@ -71,6 +71,10 @@ fn trap_099_a_ttl_must_fit_its_mode() {
         let asked = world.ask(opcode::CREATE_TTL, &create_ttl("/t", flags, ttl));
         assert_eq!(asked, Err(Code::BadArguments), "flags {flags}, {ttl} ms");
     }
+    // Of no TTL mode, with a time that no mode has: whatever else is wrong is told first, as by ZooKeeper.
+    assert_eq!(world.ask(opcode::CREATE_TTL, &create_ttl("/none/t", 0, -1)), Err(Code::NoNode));
+    assert_eq!(world.ask(opcode::CREATE_TTL, &create_ttl("/none/t", 0, 1)), Err(Code::BadArguments));
+    assert_eq!(world.ask(opcode::CREATE_TTL, &create_ttl("/t", 0, -1)), Err(Code::BadArguments));
     world.ask(opcode::CREATE_TTL, &create_ttl("/t", 5, TTL_MAX_MS)).unwrap();
     world.assert_replays();
 }
