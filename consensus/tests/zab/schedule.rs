@@ -288,7 +288,10 @@ impl Schedule {
             Act::CrashInSync => self.crash_in_sync(),
             Act::Blackout => {
                 for server in servers.into_iter().filter(|server| self.ensemble.is_up(*server)).collect::<Vec<_>>() {
-                    self.crash(server);
+                    // The end of one may have been that of another.
+                    if self.ensemble.is_up(server) {
+                        self.crash(server);
+                    }
                 }
             }
             Act::Snapshot | Act::Crash | Act::Start | Act::Stop | Act::Cut | Act::Diverge => {}

@@ -84,6 +84,11 @@ pub(super) fn recover(
     let reached = evidence.reached(&end, evidence.log_id(&end).map_or_else(|| new_log_id(files), Ok)?);
     evidence.refuse_missing(&end, &reached, config.sync)?;
     let older = replay.older_segments(files, &segments[..start], &end)?;
+    // Before the segment is written anew without it.
+    let torn_copy = end.torn.as_ref().and_then(|torn| {
+        let copied = copy_torn(files, &directory, torn);
+        copied.inspect_err(|error| tracing::warn!("no copy is kept of what a crash has torn: {error}")).ok()
+    });
     // Before anybody is told of it, the milestone first.
     if let Some(from) = replay.certain.in_doubt_from()
         && end.offset > 0
@@ -99,10 +104,6 @@ pub(super) fn recover(
         Some(_) => milestone.note_cut(&config.dir, older.newest(), reached)?,
         None => milestone.note_end(&config.dir, older.newest(), reached)?,
     }
-    let torn_copy = end.torn.as_ref().and_then(|torn| {
-        let copied = copy_torn(files, &directory, torn);
-        copied.inspect_err(|error| tracing::warn!("no copy is kept of what a crash has torn: {error}")).ok()
-    });
     cut(files, &segments, &end)?;
 
     let recovery = Recovery {

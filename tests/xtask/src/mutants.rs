@@ -112,6 +112,10 @@ pub fn mutants(arguments: &[String]) -> Result<(), Failure> {
     let named = numbers.get(1..).unwrap_or_default();
     let core = if named.is_empty() { zab::mutants() } else { Ok(()) };
     let program = build()?;
+    let without = own_tests(0)?;
+    if without != NOT_FOUND {
+        return Err(Failure(format!("the tests of the engine and the server fail without any bug: {without}")));
+    }
     let path = root().join(TABLE);
     let mut rows = Rows::read(&path);
     for mutant in MUTANTS.iter().filter(|mutant| named.is_empty() || named.contains(&u64::from(mutant.number))) {
@@ -153,6 +157,8 @@ fn own_tests(number: u32) -> Result<String, Failure> {
     let tests = tests();
     let mut command = Command::new("timeout");
     command.arg(TESTS_SECONDS.to_string()).arg(tests.get_program()).args(tests.get_args());
+    // What a bug makes fail is no case for the tests without it.
+    command.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
     command.env("PADDOCK_MUTANT", number.to_string()).stdin(Stdio::null()).stderr(Stdio::null());
     let output = with_bugs(&mut command).output();
     let output = output.map_err(|error| Failure(format!("{command:?} cannot be started: {error}")))?;
@@ -161,7 +167,7 @@ fn own_tests(number: u32) -> Result<String, Failure> {
     let failed: Vec<String> = text.lines().filter_map(failed).collect();
     let seconds = began.elapsed().as_secs();
     Ok(match (output.status.code(), &failed[..]) {
-        (Some(0), _) => "-".to_owned(),
+        (Some(0), _) => NOT_FOUND.to_owned(),
         (Some(TIME_IS_OVER), _) => format!("the tests do not come to their end, {seconds} s"),
         (_, []) => format!("the tests' process ends, {seconds} s"),
         (_, [only]) => format!("{only}, {seconds} s"),
@@ -180,6 +186,8 @@ fn row(mutant: &Mutant, worlds: &Found, tests: Option<String>) -> String {
     format!("| {number} | {what} | {of} | {after} | {seen} | {tests} |\n")
 }
 
+/// The cell of tests that have not found a bug.
+const NOT_FOUND: &str = "-";
 /// How the cell begins of worlds that have not found a bug.
 const NOT_IN: &str = "not in";
 
@@ -224,7 +232,7 @@ impl Rows {
 /// Whether worlds or tests have found the bug of this row.
 fn is_found(row: &str) -> bool {
     let cell = |number| row.split(" | ").nth(number).unwrap_or_default().trim_end_matches([' ', '|', '\n']);
-    !cell(3).starts_with(NOT_IN) || !matches!(cell(5), "" | "-")
+    !cell(3).starts_with(NOT_IN) || !matches!(cell(5), "" | NOT_FOUND)
 }
 
 #[cfg(test)]
