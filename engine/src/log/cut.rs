@@ -17,7 +17,7 @@
 //! If a sync of step 2 or 3 fails, what was taken away may still be on the disk although nobody sees it there: no later sync
 //! tells. So the milestone of step 1 says that a cut is under way, and a start that finds that writes the last segment anew,
 //! under its name. Of the segments that were removed one may come back at most, since each is removed durably before the next;
-//! the next segment takes its name.
+//! the next segment takes its name. Only where all segments go, and the last is not the first of the log, that is another name.
 //!
 //! Costs of an open log: what is under way is waited for; the segment with the new end is read up to there; for each segment
 //! behind it one removal with the sync of the directory, some milliseconds; where a group is shortened, the segment is written

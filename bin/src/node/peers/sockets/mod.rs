@@ -132,6 +132,8 @@ pub struct SocketLinks {
     lookups: Lookups,
     /// What is to be told.
     events: VecDeque<StreamEvent>,
+    /// Some of what was found by the last look is told.
+    has_looked: bool,
 }
 
 impl SocketLinks {
@@ -149,6 +151,7 @@ impl SocketLinks {
             quorum: Listening::new("quorum", addresses.quorum),
             lookups: Lookups::new(bell),
             events: VecDeque::new(),
+            has_looked: false,
         }
     }
 
@@ -411,8 +414,13 @@ impl Links for SocketLinks {
     }
 
     fn poll(&mut self) -> Option<StreamEvent> {
+        // Once for each time that all is told: whoever connects without a pause does not keep a turn from ending.
         if self.events.is_empty() {
+            if std::mem::take(&mut self.has_looked) {
+                return None;
+            }
             self.look();
+            self.has_looked = !self.events.is_empty();
         }
         self.events.pop_front()
     }
