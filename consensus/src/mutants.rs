@@ -25,7 +25,8 @@ pub fn is_chosen(number: u32) -> bool {
     if CHOSEN.load(Ordering::SeqCst) == UNREAD {
         let wanted =
             std::env::var("PADDOCK_MUTANT").map_or(0, |number| number.parse().expect("the variable is a number"));
-        choose(wanted);
+        // Somebody may have chosen one meanwhile.
+        let _ = CHOSEN.compare_exchange(UNREAD, wanted, Ordering::SeqCst, Ordering::SeqCst);
     }
     CHOSEN.load(Ordering::SeqCst) == number
 }

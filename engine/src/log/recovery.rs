@@ -90,13 +90,13 @@ pub(super) fn recover(
         copied.inspect_err(|error| tracing::warn!("no copy is kept of what a crash has torn: {error}")).ok()
     });
     // Before anybody is told of it, the milestone first.
-    if let Some(from) = replay.certain.in_doubt_from()
-        && end.offset > 0
-    {
+    if end.offset > 0 {
         let path = &segments[end.segment].path;
-        match found.milestone().is_some_and(|milestone| milestone.is_cut) {
-            true => replace(files, path, end.offset, &[])?,
-            false => write_anew(files, path, from, end.offset)?,
+        let was_cut = found.milestone().is_some_and(|milestone| milestone.is_cut);
+        match replay.certain.in_doubt_from() {
+            _ if was_cut => replace(files, path, end.offset, &[])?,
+            Some(from) => write_anew(files, path, from, end.offset)?,
+            None => {}
         }
     }
     let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
