@@ -38,10 +38,12 @@ const STATES: u64 = 50_000;
 pub fn table() -> Vec<u32> {
     println!("| N | put back | of | scripts | first seed | search |\n|---|---|---|---|---|---|");
     let mut missed = Vec::new();
+    choose(0);
+    assert_eq!(scripts(), None, "scripts that fail without any bug find none");
     for (number, what, of) in MUTANTS {
         let began = Instant::now();
         choose(number);
-        let columns = [scripts(), seeds(), states(number)];
+        let columns = [scripts(), seeds(number), states(number)];
         let found = columns.iter().any(Option::is_some);
         let columns = columns.map(|column| column.unwrap_or_else(|| "-".to_owned()));
         println!("| {number} | {what} | {of} | {} |", columns.join(" | "));
@@ -68,9 +70,13 @@ fn scripts() -> Option<String> {
     }
 }
 
-fn seeds() -> Option<String> {
-    let failing = (1..=SEEDS).find_map(|seed| Some((seed, guarded(|| Schedule::new(seed, false).run()).err()?)));
-    failing.map(|(seed, what)| format!("{seed}: {}", invariant(&what)))
+fn seeds(number: u32) -> Option<String> {
+    let run = |seed| guarded(|| Schedule::new(seed, false).run());
+    let (seed, what) = (1..=SEEDS).find_map(|seed| Some((seed, run(seed).err()?)))?;
+    choose(0);
+    run(seed).unwrap_or_else(|what| panic!("seed {seed} fails without any bug: {what}"));
+    choose(number);
+    Some(format!("{seed}: {}", invariant(&what)))
 }
 
 fn states(number: u32) -> Option<String> {

@@ -34,8 +34,8 @@ use paddock_engine::jute::Reader;
 use paddock_engine::log::LogConfig;
 
 use super::durable::{self, Records};
-use super::owners;
 use super::server::{Server, Setting};
+use super::sessions;
 use super::shadow::{Look, Shadow};
 
 /// About one first commit in so many is looked for on the disks.
@@ -334,21 +334,21 @@ impl Ghost {
             if let Some(process) = &server.process {
                 let database = process.member.database();
                 let beyond = shadow.records.by_zxid.range((Excluded(self.newest()), Unbounded));
-                self.see_owners(database, beyond, || format!("server {}", server.id.0));
+                self.see_sessions(database, beyond, || format!("server {}", server.id.0));
             }
         }
     }
 
     /// `beyond` is what the history of this state has behind all that is committed.
-    fn see_owners<'a>(
+    fn see_sessions<'a>(
         &'a self,
         state: &Database,
         beyond: impl Iterator<Item = (&'a Zxid, &'a Rc<[u8]>)>,
         whose: impl FnOnce() -> String,
     ) {
         let history = self.records.iter().chain(beyond).take_while(|(zxid, _)| **zxid <= state.last_zxid());
-        let living = owners::living(history.map(|(_, record)| &record[..]));
-        let checked = owners::check(state, &living);
+        let living = sessions::living(history.map(|(_, record)| &record[..]));
+        let checked = sessions::check(state, &living);
         self.must(checked.is_ok(), || format!("{} {}", whose(), checked.unwrap_err()));
     }
 
@@ -377,7 +377,7 @@ impl Ghost {
         });
         let state = cold_start(&files, &config);
         let (zxid, digest) = (state.last_zxid(), state.tree().digest());
-        self.see_owners(&state, disk.by_zxid.range((Excluded(self.newest()), Unbounded)), || {
+        self.see_sessions(&state, disk.by_zxid.range((Excluded(self.newest()), Unbounded)), || {
             format!("after a cold start server {id}")
         });
         let known = self.digests.get(&zxid).map(|known| known.0);
@@ -419,7 +419,7 @@ fn digest_of(record: &[u8]) -> Option<u64> {
     let mut reader = Reader::new(record.get(record.len().checked_sub(DIGEST_BYTES)?..)?);
     let version = reader.i32().ok()?;
     let digest = reader.i64().ok()? as u64;
-    (version == DIGEST_VERSION && owners::opcode_of(record)? != owners::CLOSE_SESSION).then_some(digest)
+    (version == DIGEST_VERSION && sessions::opcode_of(record)? != sessions::CLOSE_SESSION).then_some(digest)
 }
 
 /// The state with which a server starts on these files.

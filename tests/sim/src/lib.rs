@@ -21,7 +21,7 @@
 //! | [`ghost`] | what was ever committed, and what must be true after every step |
 //! | [`digest`] | what has happened, as one number |
 //! | [`story`] | what happens, told to a person |
-//! | [`owners`] | whether sessions and ephemerals of a state are those of its history |
+//! | [`sessions`] | whether sessions and ephemerals of a state are those of its history |
 //! | [`mix`] | what a world is like |
 //! | [`world`] | all of it, and what happens next |
 //! | [`trial`] | the life of one world, and the verdict |
@@ -38,10 +38,10 @@ pub mod ghost;
 pub mod hearing;
 pub mod load;
 pub mod mix;
-pub mod owners;
 pub mod reactor;
 pub mod recipe;
 pub mod server;
+pub mod sessions;
 pub mod shadow;
 pub mod story;
 pub mod transactions;

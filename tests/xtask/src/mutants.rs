@@ -31,7 +31,7 @@ place there, until one of them fails. What the scripts and models of the core fi
 
 /// Where a bug is put back.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Site {
     Core,
     /// In the engine or in the server.
     Server,
@@ -39,17 +39,17 @@ enum Place {
 
 struct Mutant {
     number: u32,
-    place: Place,
+    site: Site,
     what: &'static str,
     of: &'static str,
 }
 
 const fn core(number: u32, what: &'static str, of: &'static str) -> Mutant {
-    Mutant { number, place: Place::Core, what, of }
+    Mutant { number, site: Site::Core, what, of }
 }
 
 const fn server(number: u32, what: &'static str, of: &'static str) -> Mutant {
-    Mutant { number, place: Place::Server, what, of }
+    Mutant { number, site: Site::Server, what, of }
 }
 
 const MUTANTS: [Mutant; 32] = [
@@ -112,17 +112,16 @@ pub fn mutants(arguments: &[String]) -> Result<(), Failure> {
     let named = numbers.get(1..).unwrap_or_default();
     let core = if named.is_empty() { zab::mutants() } else { Ok(()) };
     let program = build()?;
-    let without = own_tests(0)?;
-    if without != NOT_FOUND {
-        return Err(Failure(format!("the tests of the engine and the server fail without any bug: {without}")));
+    if let Some(failure) = own_tests(0)? {
+        return Err(Failure(format!("the tests of the engine and the server fail without any bug: {failure}")));
     }
     let path = root().join(TABLE);
     let mut rows = Rows::read(&path);
     for mutant in MUTANTS.iter().filter(|mutant| named.is_empty() || named.contains(&u64::from(mutant.number))) {
         let worlds = sim::find(&program, mutant.number, seconds)?;
-        let tests = match mutant.place {
-            Place::Core => None,
-            Place::Server => Some(own_tests(mutant.number)?),
+        let tests = match mutant.site {
+            Site::Core => None,
+            Site::Server => Some(own_tests(mutant.number)?.unwrap_or_else(|| NOT_FOUND.to_owned())),
         };
         let row = row(mutant, &worlds, tests);
         print!("{row}");
@@ -151,28 +150,37 @@ fn with_bugs(command: &mut Command) -> &mut Command {
     command.env("RUSTFLAGS", "--cfg mutants").env("CARGO_TARGET_DIR", target_dir().join("mutants"))
 }
 
-/// Runs the tests of the engine and of the server with a bug. What the table says of it.
-fn own_tests(number: u32) -> Result<String, Failure> {
+/// Runs the tests of the engine and of the server with a bug. What the table says of what found it.
+fn own_tests(number: u32) -> Result<Option<String>, Failure> {
     let began = Instant::now();
     let tests = tests();
     let mut command = Command::new("timeout");
     command.arg(TESTS_SECONDS.to_string()).arg(tests.get_program()).args(tests.get_args());
     // What a bug makes fail is no case for the tests without it.
     command.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1");
-    command.env("PADDOCK_MUTANT", number.to_string()).stdin(Stdio::null()).stderr(Stdio::null());
+    command.env("PADDOCK_MUTANT", number.to_string()).stdin(Stdio::null());
     let output = with_bugs(&mut command).output();
     let output = output.map_err(|error| Failure(format!("{command:?} cannot be started: {error}")))?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let (told, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let found = match output.status.code() {
+        Some(0) => return Ok(None),
+        Some(TIME_IS_OVER) => "the tests do not come to their end".to_owned(),
+        _ => failure(&told, &said)?,
+    };
+    Ok(Some(format!("{found}, {} s", began.elapsed().as_secs())))
+}
+
+/// What failed of tests that did not pass, by what cargo wrote to its two outputs. What failed before there was any test, a
+/// build for one, is not found by a test.
+fn failure(told: &str, said: &str) -> Result<String, Failure> {
     let failed = |line: &str| Some(line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?.to_owned());
-    let failed: Vec<String> = text.lines().filter_map(failed).collect();
-    let seconds = began.elapsed().as_secs();
-    Ok(match (output.status.code(), &failed[..]) {
-        (Some(0), _) => NOT_FOUND.to_owned(),
-        (Some(TIME_IS_OVER), _) => format!("the tests do not come to their end, {seconds} s"),
-        (_, []) => format!("the tests' process ends, {seconds} s"),
-        (_, [only]) => format!("{only}, {seconds} s"),
-        (_, [first, rest @ ..]) => format!("{first} and {} more, {seconds} s", rest.len()),
-    })
+    let failed: Vec<String> = told.lines().filter_map(failed).collect();
+    match &failed[..] {
+        [] if said.contains("(signal: ") => Ok("the tests' process ends".to_owned()),
+        [] => Err(Failure(format!("the tests of the engine and the server cannot be run:\n{said}"))),
+        [only] => Ok(only.clone()),
+        [first, rest @ ..] => Ok(format!("{first} and {} more", rest.len())),
+    }
 }
 
 fn row(mutant: &Mutant, worlds: &Found, tests: Option<String>) -> String {
@@ -237,7 +245,17 @@ fn is_found(row: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_found;
+    use super::{failure, is_found};
+
+    #[test]
+    fn only_a_test_finds_a_bug() {
+        let told = "test a::b ... ok\ntest a::c ... FAILED\ntest a::d ... FAILED\n";
+        assert_eq!(failure(told, "error: test failed").expect("tests failed"), "a::c and 1 more");
+        assert_eq!(failure("test a::c ... FAILED\n", "").expect("a test failed"), "a::c");
+        let said = "process didn't exit successfully: `t` (signal: 6, SIGABRT: process abort signal)";
+        assert_eq!(failure("", said).expect("a test's process ended"), "the tests' process ends");
+        assert!(failure("", "error: could not compile `paddock`").is_err());
+    }
 
     #[test]
     fn a_row_tells_whether_a_bug_was_found() {

@@ -483,7 +483,7 @@ impl Member {
     /// A client has come back with its session to a learner.
     fn revalidate(&mut self, link: Link, Revalidation { session, timeout }: Revalidation) {
         // What the learner has asked before is still in its queue.
-        let next = self.requests.next_place(link);
+        let next = self.requests.next_number(link);
         let is_valid =
             self.replica.with_turn(|turn, sessions| sessions.revalidate(turn, (link, next), session, timeout));
         self.peers.answer_revalidation(link, RevalidationAnswer { session, is_valid });

@@ -17,7 +17,7 @@ use paddock_engine::txn::Txn;
 
 use super::leader::Leader;
 use super::owed::Owed;
-use super::owners::Place;
+use super::owners::RequestNumber;
 use super::sessions::Sessions;
 use super::turn::Turn;
 
@@ -53,8 +53,8 @@ pub struct LearnerRequests {
 #[derive(Debug, Default)]
 struct Queue {
     requests: VecDeque<LearnerRequest>,
-    /// The place of the first of them.
-    first: Place,
+    /// The number of the first of them.
+    first: RequestNumber,
     /// What they take together.
     bytes: usize,
     /// Syncs that were taken, in their order.
@@ -73,7 +73,7 @@ struct Sync {
 /// The next request, of whom it is, and where it stood.
 struct Taken {
     link: Link,
-    place: Place,
+    number: RequestNumber,
     request: LearnerRequest,
     with_keepers: bool,
 }
@@ -94,9 +94,11 @@ impl LearnerRequests {
         self.queues.values().all(|queue| queue.requests.is_empty())
     }
 
-    /// The place of what comes next from a learner.
-    pub fn next_place(&self, link: Link) -> Place {
-        self.queues.get(&link).map_or(Place::default(), |queue| Place(queue.first.0 + queue.requests.len() as u64))
+    /// The number of what comes next from a learner.
+    pub fn next_number(&self, link: Link) -> RequestNumber {
+        self.queues
+            .get(&link)
+            .map_or(RequestNumber::default(), |queue| RequestNumber(queue.first.0 + queue.requests.len() as u64))
     }
 
     /// Takes in a request of a learner. One of a learner that has not joined is dropped.
@@ -114,7 +116,7 @@ impl LearnerRequests {
     /// Takes what there is room for, one of each learner by turns.
     pub fn gather(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions, leader: &mut Leader) {
         while turn.head.has_room_for_requests()
-            && let Some(Taken { link, place, request, with_keepers }) = self.next()
+            && let Some(Taken { link, number, request, with_keepers }) = self.next()
         {
             turn.head.seal_if_full();
             match request.opcode {
@@ -124,7 +126,7 @@ impl LearnerRequests {
                 }
                 opcode::CREATE_SESSION => create_session(turn, sessions, link, &request),
                 opcode::CLOSE_SESSION => sessions.close_for_learner(turn, request.session, request.cxid),
-                _ => write(turn, sessions, (link, place), &request, with_keepers),
+                _ => write(turn, sessions, (link, number), &request, with_keepers),
             }
         }
     }
@@ -152,9 +154,9 @@ impl LearnerRequests {
         let queue = self.queues.get_mut(&link)?;
         let request = queue.requests.pop_front()?;
         queue.bytes -= request.bytes();
-        let place = queue.first;
-        queue.first = Place(place.0 + 1);
-        Some(Taken { link, place, request, with_keepers: queue.with_keepers })
+        let number = queue.first;
+        queue.first = RequestNumber(number.0 + 1);
+        Some(Taken { link, number, request, with_keepers: queue.with_keepers })
     }
 }
 
@@ -181,7 +183,7 @@ fn create_session(turn: &mut Turn<'_>, sessions: &mut Sessions, link: Link, requ
 fn write(
     turn: &mut Turn<'_>,
     sessions: &mut Sessions,
-    from: (Link, Place),
+    from: (Link, RequestNumber),
     request: &LearnerRequest,
     with_keepers: bool,
 ) {

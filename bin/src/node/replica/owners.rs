@@ -13,15 +13,15 @@ pub enum Origin {
     Link(Link),
 }
 
-/// The place of a request among all that have come from one origin, in their order.
+/// The number of a request among all that have come from one origin, in their order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
-pub struct Place(pub u64);
+pub struct RequestNumber(pub u64);
 
 #[derive(Clone, Copy, Debug)]
 struct Owner {
     origin: Origin,
-    /// What has come from there before this place was asked before the client went elsewhere and came back.
-    since: Place,
+    /// Requests from there before this one were asked before the client went elsewhere and came back.
+    since: RequestNumber,
 }
 
 /// The owner of each session of which one is known. After a change of leader nobody knows: the first that asks for a session
@@ -34,23 +34,23 @@ pub struct Owners {
 impl Owners {
     /// The session's client is there from now on.
     pub fn set(&mut self, session: i64, origin: Origin) {
-        self.by_session.insert(session, Owner { origin, since: Place::default() });
+        self.by_session.insert(session, Owner { origin, since: RequestNumber::default() });
     }
 
-    /// The session's client is there from now on, and what comes next from there has this place. If it was elsewhere, whatever
+    /// The session's client is there from now on, and the next request from there has this number. If it was elsewhere, whatever
     /// it has asked there before comes too late: what it has asked elsewhere may be done by now.
-    pub fn come_back(&mut self, session: i64, origin: Origin, next: Place) {
-        let owner = self.by_session.entry(session).or_insert(Owner { origin, since: Place::default() });
+    pub fn come_back(&mut self, session: i64, origin: Origin, next: RequestNumber) {
+        let owner = self.by_session.entry(session).or_insert(Owner { origin, since: RequestNumber::default() });
         if owner.origin != origin {
             *owner = Owner { origin, since: next };
         }
     }
 
-    /// Whether a request of the session that came from there at this place comes too late, because the client has gone elsewhere
-    /// since. Where no owner is known, whoever asks is it from now on.
-    pub fn has_moved(&mut self, session: i64, origin: Origin, place: Place) -> bool {
-        let owner = self.by_session.entry(session).or_insert(Owner { origin, since: Place::default() });
-        owner.origin != origin || place < owner.since
+    /// Whether a request of the session that came from there with this number comes too late, because the client has gone
+    /// elsewhere since. Where no owner is known, whoever asks is it from now on.
+    pub fn has_moved(&mut self, session: i64, origin: Origin, number: RequestNumber) -> bool {
+        let owner = self.by_session.entry(session).or_insert(Owner { origin, since: RequestNumber::default() });
+        owner.origin != origin || number < owner.since
     }
 
     /// The session has ended.
@@ -68,9 +68,9 @@ impl Owners {
 mod tests {
     use paddock_consensus::input::Link;
 
-    use super::{Origin, Owners, Place};
+    use super::{Origin, Owners, RequestNumber};
 
-    const FIRST: Place = Place(0);
+    const FIRST: RequestNumber = RequestNumber(0);
 
     #[test]
     fn a_session_belongs_to_whoever_had_it_last() {
@@ -89,13 +89,13 @@ mod tests {
     #[test]
     fn what_was_asked_before_the_client_went_and_came_back_is_late() {
         let (mut owners, link) = (Owners::default(), Origin::Link(Link(3)));
-        owners.come_back(7, link, Place(4));
+        owners.come_back(7, link, RequestNumber(4));
         assert!(!owners.has_moved(7, link, FIRST), "it may have been there all the time");
-        owners.come_back(7, link, Place(5));
+        owners.come_back(7, link, RequestNumber(5));
         assert!(!owners.has_moved(7, link, FIRST), "it has another connection to the same server");
         owners.set(7, Origin::Here);
-        owners.come_back(7, link, Place(6));
-        assert!(owners.has_moved(7, link, Place(5)) && !owners.has_moved(7, link, Place(6)));
-        assert!(owners.has_moved(7, Origin::Here, Place(9)));
+        owners.come_back(7, link, RequestNumber(6));
+        assert!(owners.has_moved(7, link, RequestNumber(5)) && !owners.has_moved(7, link, RequestNumber(6)));
+        assert!(owners.has_moved(7, Origin::Here, RequestNumber(9)));
     }
 }

@@ -19,7 +19,7 @@ use super::head::Head;
 use super::home::{Home, Homes};
 use super::local_sessions::LocalSessions;
 use super::owed::Owed;
-use super::owners::{Origin, Owners, Place};
+use super::owners::{Origin, Owners, RequestNumber};
 use super::payment::Payment;
 use super::reports::{REPORT_WAIT, Reports};
 use super::turn::Turn;
@@ -277,9 +277,15 @@ impl Sessions {
         }
     }
 
-    /// A client has come back with its session to a learner, whose next request has the place `next`. Whether the session lives;
+    /// A client has come back with its session to a learner, whose next request has the number `next`. Whether the session lives;
     /// if so, its connection here is closed.
-    pub fn revalidate(&mut self, turn: &mut Turn<'_>, (link, next): (Link, Place), session: i64, timeout: i32) -> bool {
+    pub fn revalidate(
+        &mut self,
+        turn: &mut Turn<'_>,
+        (link, next): (Link, RequestNumber),
+        session: i64,
+        timeout: i32,
+    ) -> bool {
         let lives = turn.head.database().session_timeout(session).is_some();
         if lives {
             self.disconnect(&mut turn.head.payment(), session);
@@ -291,8 +297,8 @@ impl Sessions {
 
     /// Whether a learner's request of a session comes too late, because the session's client has gone elsewhere. Of a session
     /// that is no more nothing is kept.
-    pub fn has_moved(&mut self, database: &Database, (link, place): (Link, Place), session: i64) -> bool {
-        database.session_timeout(session).is_some() && self.owners.has_moved(session, Origin::Link(link), place)
+    pub fn has_moved(&mut self, database: &Database, (link, number): (Link, RequestNumber), session: i64) -> bool {
+        database.session_timeout(session).is_some() && self.owners.has_moved(session, Origin::Link(link), number)
     }
 
     /// Whether a session that is not global may be a local one of another server.

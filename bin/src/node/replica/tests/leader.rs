@@ -96,7 +96,7 @@ impl Ensemble {
     }
 
     fn revalidate(&mut self, link: Link, session: i64) -> bool {
-        let next = self.requests.next_place(link);
+        let next = self.requests.next_number(link);
         self.world.replica.with_turn(|turn, sessions| sessions.revalidate(turn, (link, next), session, TIMEOUT))
     }
 
