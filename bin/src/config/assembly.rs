@@ -1,6 +1,7 @@
 //! From settings to the typed configuration: what one key says about another, and what only the outside can tell.
 
 use super::error::ConfigError;
+use super::membership::Membership;
 use super::place::Place;
 use super::settings::{Setting, Settings, Written, missing};
 use super::value::{Value, shown};
@@ -139,7 +140,13 @@ impl Assembly<'_> {
         let data_dir = self.data_dir()?;
         let data_log_dir = self.dir("dataLogDir").unwrap_or_else(|| data_dir.clone());
         let server_id = self.server_id(&data_dir)?;
-        let member = self.member()?;
+        let (ensemble, member) = match self.membership()? {
+            Membership::Alone(member) => (None, member),
+            Membership::Ensemble(members) => {
+                let (ensemble, member) = self.ensemble(&members, server_id, &data_dir)?;
+                (Some(ensemble), Some(member))
+            }
+        };
         let client_address = self.client_address(member.as_ref(), server_id, &data_dir)?;
         let (tick_time, min_session_timeout, max_session_timeout) = self.session_times()?;
         let jute_max_buffer = self.number("jute.maxbuffer");
@@ -204,6 +211,7 @@ impl Assembly<'_> {
             min_session_timeout,
             max_session_timeout,
             server_id,
+            ensemble,
             initial_text,
         })
     }
@@ -377,7 +385,7 @@ impl Assembly<'_> {
     }
 
     /// The number of `key`, raised to `least` with a warning.
-    fn at_least(&mut self, key: &str, least: i64) -> i64 {
+    pub(super) fn at_least(&mut self, key: &str, least: i64) -> i64 {
         let number = self.number(key);
         if let Some(Setting { place, spelled, .. }) = self.settings.given(key).filter(|_| number < least).cloned() {
             self.settings.warn(&place, format!("{spelled}: {number} is too small; {least} is used"));

@@ -2,11 +2,10 @@
 
 use paddock_consensus::config::HostPort;
 
-use super::assembly::{Assembly, BYTE_ORDER_MARK, Text};
+use super::assembly::Assembly;
 use super::error::ConfigError;
-use super::membership::{self, Member};
+use super::membership::Member;
 use super::place::Place;
-use super::settings::{Written, missing};
 use super::value::{Value, shown};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::path::Path;
@@ -18,66 +17,6 @@ const PORT: u16 = 2181;
 const UNSPECIFIED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 impl Assembly<'_> {
-    /// The one member of the list, from the file or the dynamic file; `None` without a list.
-    pub(super) fn member(&mut self) -> Result<Option<Member>, ConfigError> {
-        let several_addresses = self.flag("multiAddress.enabled");
-        let mut members = Vec::new();
-        for (name, setting) in self.settings.family("server.") {
-            members.push(Member::parse(&setting.place, name, &setting.text, several_addresses)?);
-        }
-        if let Some(dynamic) = self.text("dynamicConfigFile") {
-            self.refuse_static_members()?;
-            for entry in self.dynamic_entries(Path::new(&dynamic))? {
-                // Of two lines for one server the last counts, as everywhere.
-                members.retain(|member: &Member| member.key != entry.name);
-                members.push(Member::parse(&entry.place, &entry.name, &entry.value, several_addresses)?);
-            }
-        }
-        let standalone_place = self.settings.given("standaloneEnabled").map(|setting| setting.place.clone());
-        let member = membership::alone(members, self.flag("standaloneEnabled"), standalone_place.as_ref())?;
-        if let Some(member) = &member {
-            let remark = format!("{}: the only server is served standalone; its quorum ports stay closed", member.key);
-            self.settings.warn(&member.place, remark);
-            if member.line.secure_client.is_some() {
-                self.settings.without_effect(&member.place, &member.key, missing("TLS for the secure client port"));
-            }
-        }
-        Ok(member)
-    }
-
-    fn refuse_static_members(&self) -> Result<(), ConfigError> {
-        let mut members = ["server.", "group.", "weight."].into_iter().flat_map(|prefix| self.settings.family(prefix));
-        match members.next() {
-            None => Ok(()),
-            Some((name, setting)) => Err(ConfigError::Refused {
-                place: setting.place.clone(),
-                key: name.to_owned(),
-                problem: "members belong into the file that dynamicConfigFile names; move the line there".to_owned(),
-            }),
-        }
-    }
-
-    /// The `server.N` lines of a dynamic file, which holds members, what they count for, and the version of all that.
-    fn dynamic_entries(&mut self, file: &Path) -> Result<Vec<Written>, ConfigError> {
-        let Text { mut entries, mark, .. } = self.outside.text(file)?;
-        if let Some(place) = mark {
-            self.settings.warn(&place, BYTE_ORDER_MARK.to_owned());
-        }
-        let is_member = |name: &str| ["server.", "group.", "weight."].iter().any(|prefix| name.starts_with(prefix));
-        if let Some(strange) = entries.iter().find(|entry| !is_member(&entry.name) && entry.name != "version") {
-            return Err(ConfigError::Refused {
-                place: strange.place.clone(),
-                key: shown(&strange.name),
-                problem:
-                    "a dynamic file holds only server.N, group.N, weight.N and version; move the line to the static \
-                          file"
-                        .to_owned(),
-            });
-        }
-        entries.retain(|entry| entry.name.starts_with("server."));
-        Ok(entries)
-    }
-
     /// `clientPort`, or the listener of the member's line; where both are there, they must agree.
     pub(super) fn client_address(
         &mut self,
@@ -90,7 +29,7 @@ impl Assembly<'_> {
         let Some((member, HostPort { host, port })) = listener else {
             return fixed.map(|(address, _)| address).ok_or_else(|| self.missing_port());
         };
-        if let Some(id) = server_id.filter(|id| *id != member.id) {
+        if let Some(id) = server_id.filter(|id| *id != member.id.0) {
             // The line is another server's.
             let problem = format!("the server id is {id}, but the only member is {} ({})", member.key, member.place);
             return fixed
@@ -239,7 +178,7 @@ mod tests {
             ("clientPort=2182\nserver.1=h:1:2", None, None, "0.0.0.0:2182"),
             ("clientPort=2183\nserver.1=h:1:2;2182", None, Some("4"), "0.0.0.0:2183"),
             (DYNAMIC, Some(alone), None, "0.0.0.0:2182"),
-            (DYNAMIC, Some("server.1=h:1:2;5\nserver.1=h:1:2;6\nweight.1=1\nversion=100000002"), None, "0.0.0.0:6"),
+            (DYNAMIC, Some("server.1=h:1:2;5\nserver.1=h:1:2;6\nweight.1=1"), None, "0.0.0.0:6"),
         ] {
             let (address, _) = serve(lines, dynamic, myid).unwrap_or_else(|error| panic!("{lines:?}: {error}"));
             assert_eq!(address, expected, "{lines:?} {dynamic:?} {myid:?}");
@@ -248,7 +187,6 @@ mod tests {
 
     #[test]
     fn refusals() {
-        let two = "server.1=a:1:2;3\nserver.2=b:1:2;3";
         for (lines, dynamic, myid, expected) in [
             ("", None, None, "zoo.cfg: clientPort is not set; add clientPort=2181, the port to which clients connect"),
             ("secureClientPort=1", None, None, "zoo.cfg: clientPort is not set; this version serves no TLS yet; add"),
@@ -284,19 +222,6 @@ mod tests {
                 "zoo.cfg:2: clientPort: the client address [fe80::7%1]:5 is not the [fe80::7%2]:5 of server.1",
             ),
             ("server.1=h:1:2;nowhere:1", None, None, "zoo.cfg:2: server.1: the host \"nowhere\" has no address"),
-            (
-                two,
-                None,
-                None,
-                "zoo.cfg:2: server.1: 2 voters make an ensemble, and this version serves standalone only",
-            ),
-            (DYNAMIC, Some(two), None, "/etc/zoo.dynamic:1: server.1: 2 voters make an ensemble"),
-            (
-                "standaloneEnabled=false\nclientPort=1\nserver.1=h:1:2",
-                None,
-                None,
-                "zoo.cfg:4: server.1: standaloneEnabled=false makes this server an ensemble of one",
-            ),
             ("standaloneEnabled=false\nclientPort=1", None, None, "zoo.cfg:2: standaloneEnabled: "),
             (
                 "clientPort=5\nserver.1=h:1:2;6",
@@ -320,6 +245,12 @@ mod tests {
                 "zoo.cfg:3: server.1: members belong into the file that dynamicConfigFile names",
             ),
             (DYNAMIC, Some("\ntickTime=5"), None, "/etc/zoo.dynamic:2: \"tickTime\": a dynamic file holds only"),
+            (
+                DYNAMIC,
+                Some("server.1=h:1:2;5\nversion=100000002"),
+                None,
+                "/etc/zoo.dynamic:2: \"version\": the version of a dynamic file stands in hexadecimal behind the last dot",
+            ),
             (DYNAMIC, Some(""), None, "zoo.cfg: clientPort is not set"),
         ] {
             let error = serve(lines, dynamic, myid).expect_err(lines);

@@ -1,17 +1,28 @@
-//! The member list: `server.N` lines, in the file or in its dynamic file.
+//! The member list: `server.N`, `group.N` and `weight.N` lines, in the file or in its dynamic file.
 //!
-//! This version serves standalone. A list is judged as ZooKeeper judges it (no voter, one voter, observers without
-//! voters), and one that makes an ensemble is refused.
+//! A list is judged as ZooKeeper judges it: one participant is served alone unless `standaloneEnabled=false`, several make an
+//! ensemble, and observers without one are refused.
 
-use paddock_consensus::config::{Malformed, PeerType, ServerLine};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
+use paddock_consensus::config::{Config, Malformed, PeerType, ServerLine, TextError};
+use paddock_consensus::{ServerId, Zxid};
+
+use super::assembly::{Assembly, BYTE_ORDER_MARK, Text};
 use super::error::ConfigError;
 use super::place::Place;
+use super::settings::{Written, missing};
+use super::value::shown;
+
+/// What a member list may hold.
+const FAMILIES: [&str; 3] = ["server.", "group.", "weight."];
 
 /// A `server.N` line, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    pub id: i64,
+    pub id: ServerId,
     pub line: ServerLine,
     pub place: Place,
     /// `server.N` as it was written.
@@ -19,21 +30,17 @@ pub struct Member {
 }
 
 impl Member {
-    /// `key` is `server.N`. `several_addresses` is the setting `multiAddress.enabled`.
-    pub fn parse(place: &Place, key: &str, value: &str, several_addresses: bool) -> Result<Self, ConfigError> {
-        let wrong = |Malformed { problem, expected }| ConfigError::Value {
-            place: place.clone(),
-            key: key.to_owned(),
-            problem,
-            expected,
-        };
-        let id = ServerLine::server(key).map_err(wrong)?.0;
+    /// `several_addresses` is the setting `multiAddress.enabled`.
+    fn parse(written: &Written, several_addresses: bool) -> Result<Member, ConfigError> {
+        let Written { place, name, value, .. } = written;
+        let wrong = |malformed| malformed_at(place, name, malformed);
+        let id = ServerLine::server(name).map_err(wrong)?;
         let line = ServerLine::parse(value).map_err(wrong)?;
         if line.member.addresses.len() > 1 && !several_addresses {
             let expected = "one address, or multiAddress.enabled=true".to_owned();
             return Err(wrong(Malformed { problem: "the server has several addresses".to_owned(), expected }));
         }
-        Ok(Self { id, line, place: place.clone(), key: key.to_owned() })
+        Ok(Member { id, line, place: place.clone(), key: name.clone() })
     }
 
     fn is_observer(&self) -> bool {
@@ -41,39 +48,246 @@ impl Member {
     }
 }
 
-/// The one voter of a list that ZooKeeper serves standalone; `None` if the list is empty.
-pub fn alone(
-    members: Vec<Member>,
-    standalone_enabled: bool,
-    standalone_place: Option<&Place>,
-) -> Result<Option<Member>, ConfigError> {
-    let refuse = |place: &Place, key: &str, problem: String| {
-        Err(ConfigError::Refused { place: place.clone(), key: key.to_owned(), problem })
-    };
-    let (observers, mut voters): (Vec<_>, Vec<_>) = members.into_iter().partition(Member::is_observer);
-    if let (false, [], Some(place)) = (standalone_enabled, voters.as_slice(), standalone_place) {
-        let problem =
-            "without standalone mode a server.N line must name a participant; remove this line to serve alone";
-        return refuse(place, "standaloneEnabled", problem.to_owned());
+/// The lines of a member list.
+#[derive(Debug, Default)]
+pub struct Members {
+    /// Each line of the list, of two of one key only the one that counts.
+    lines: Vec<Written>,
+    by_id: BTreeMap<ServerId, Member>,
+    /// Of the dynamic file; 0 without one.
+    version: Zxid,
+}
+
+impl Members {
+    /// `lines` are `server.N`, `group.N` and `weight.N`, each key once.
+    fn new(lines: Vec<Written>, version: Zxid, several_addresses: bool) -> Result<Members, ConfigError> {
+        let mut by_id: BTreeMap<ServerId, Member> = BTreeMap::new();
+        for line in &lines {
+            if line.value.contains(['\n', '\r']) {
+                let problem = "the value has a line break in it".to_owned();
+                return Err(malformed_at(
+                    &line.place,
+                    &line.name,
+                    Malformed { problem, expected: "one line".to_owned() },
+                ));
+            }
+            if !line.name.starts_with("server.") {
+                continue;
+            }
+            let member = Member::parse(line, several_addresses)?;
+            if let Some(other) = by_id.get(&member.id) {
+                let problem = format!("{} ({}) is the same server; remove one of the lines", other.key, other.place);
+                return Err(ConfigError::Refused { place: member.place, key: member.key, problem });
+            }
+            by_id.insert(member.id, member);
+        }
+        Ok(Members { lines, by_id, version })
     }
-    if let [first, ..] = voters.as_slice()
-        && (voters.len() > 1 || !standalone_enabled)
-    {
-        let why = match voters.len() {
-            1 => "standaloneEnabled=false makes this server an ensemble of one".to_owned(),
-            count => format!("{count} voters make an ensemble"),
+
+    pub fn get(&self, server: ServerId) -> Option<&Member> {
+        self.by_id.get(&server)
+    }
+
+    /// Of whatever concerns the list as a whole: its first server. An ensemble has one.
+    pub fn first(&self) -> &Member {
+        self.by_id.values().next().expect("an ensemble has servers")
+    }
+
+    fn participants(&self) -> impl Iterator<Item = &Member> {
+        self.by_id.values().filter(|member| !member.is_observer())
+    }
+
+    fn observers(&self) -> impl Iterator<Item = &Member> {
+        self.by_id.values().filter(|member| member.is_observer())
+    }
+
+    /// The configuration that the lines make.
+    ///
+    /// # Errors
+    /// Groups that do not have every participant once, and a list that is too long.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let mut text: String = self.lines.iter().map(|line| format!("{}={}\n", line.name, line.value)).collect();
+        text.push_str(&format!("version={:x}", self.version.0));
+        Config::parse(&text).map_err(|TextError { line, malformed }| {
+            match line.and_then(|number| self.lines.get(number - 1)) {
+                Some(line) => malformed_at(&line.place, &line.name, malformed),
+                None => malformed_at(&self.first().place, &self.first().key, malformed),
+            }
+        })
+    }
+
+    /// What is to be remarked of an ensemble of majorities, if anything.
+    fn weakness(&self) -> Option<&'static str> {
+        if self.lines.iter().any(|line| !line.name.starts_with("server.")) {
+            return None;
+        }
+        match self.participants().count() {
+            ..=2 => Some(
+                "the ensemble serves only while every participant does; add participants, three bear the loss of one",
+            ),
+            count if count % 2 == 0 => Some(
+                "an even number of participants bears no more losses than one participant less; make the number odd",
+            ),
+            _ => None,
+        }
+    }
+}
+
+fn malformed_at(place: &Place, key: &str, Malformed { problem, expected }: Malformed) -> ConfigError {
+    ConfigError::Value { place: place.clone(), key: key.to_owned(), problem, expected }
+}
+
+/// What a member list makes of this server.
+#[derive(Debug)]
+pub enum Membership {
+    /// It serves alone, as its only server if there is a list.
+    Alone(Option<Member>),
+    Ensemble(Members),
+}
+
+impl Membership {
+    /// `not_alone` is the place of `standaloneEnabled=false`.
+    fn judge(members: Members, not_alone: Option<&Place>) -> Result<Membership, ConfigError> {
+        let count = members.participants().count();
+        if let (0, Some(place)) = (count, not_alone) {
+            let problem =
+                "without standalone mode a server.N line must name a participant; remove this line to serve alone";
+            let key = "standaloneEnabled".to_owned();
+            return Err(ConfigError::Refused { place: place.clone(), key, problem: problem.to_owned() });
+        }
+        if count > 1 || not_alone.is_some() {
+            return Ok(Membership::Ensemble(members));
+        }
+        if let Some(observer) = members.observers().next() {
+            let problem =
+                "an observer needs an ensemble to observe; add participants, or remove the line to serve alone";
+            let (place, key) = (observer.place.clone(), observer.key.clone());
+            return Err(ConfigError::Refused { place, key, problem: problem.to_owned() });
+        }
+        let alone = members.participants().next().cloned();
+        Ok(Membership::Alone(alone))
+    }
+}
+
+impl Assembly<'_> {
+    /// What the member list says, from the file or the dynamic file.
+    pub(super) fn membership(&mut self) -> Result<Membership, ConfigError> {
+        let (lines, version) = match self.text("dynamicConfigFile") {
+            None => (self.static_lines().collect(), Zxid(0)),
+            Some(file) => {
+                self.refuse_static_members()?;
+                (self.dynamic_lines(Path::new(&file))?, version_of(&file))
+            }
         };
-        let problem = format!(
-            "{why}, and this version serves standalone only; to serve one server alone, remove the server.N lines or \
-             leave one, with standaloneEnabled=true"
-        );
-        return refuse(&first.place, &first.key, problem);
+        let members = Members::new(lines, version, self.flag("multiAddress.enabled"))?;
+        let not_alone = match self.flag("standaloneEnabled") {
+            true => None,
+            false => self.settings.given("standaloneEnabled").map(|setting| setting.place.clone()),
+        };
+        let membership = Membership::judge(members, not_alone.as_ref())?;
+        match &membership {
+            Membership::Alone(None) => {}
+            Membership::Alone(Some(member)) => {
+                let remark =
+                    format!("{}: the only server is served standalone; its quorum ports stay closed", member.key);
+                self.settings.warn(&member.place, remark);
+                self.remark_secure_client(member);
+            }
+            Membership::Ensemble(members) => {
+                if self.settings.given("dynamicConfigFile").is_some() {
+                    self.refuse_begun_change(members.version)?;
+                }
+                if let Some(weakness) = members.weakness() {
+                    let first = members.first();
+                    self.settings.warn(&first.place, format!("{}: {weakness}", first.key));
+                }
+            }
+        }
+        Ok(membership)
     }
-    if let Some(observer) = observers.first() {
-        let problem = "an observer needs an ensemble to observe; remove the line to serve alone".to_owned();
-        return refuse(&observer.place, &observer.key, problem);
+
+    pub(super) fn remark_secure_client(&mut self, member: &Member) {
+        if member.line.secure_client.is_some() {
+            self.settings.without_effect(&member.place, &member.key, missing("TLS for the secure client port"));
+        }
     }
-    Ok(voters.pop())
+
+    /// The lines of the list that stand in the file itself, or without one at the command line.
+    fn static_lines(&self) -> impl Iterator<Item = Written> {
+        FAMILIES.into_iter().flat_map(|prefix| self.settings.family(prefix)).map(|(name, setting)| Written {
+            place: setting.place.clone(),
+            name: name.to_owned(),
+            value: setting.text.clone(),
+            has_value: true,
+        })
+    }
+
+    fn refuse_static_members(&self) -> Result<(), ConfigError> {
+        match self.static_lines().next() {
+            None => Ok(()),
+            Some(Written { place, name, .. }) => {
+                let problem =
+                    "members belong into the file that dynamicConfigFile names; move the line there".to_owned();
+                Err(ConfigError::Refused { place, key: name, problem })
+            }
+        }
+    }
+
+    /// The lines of a dynamic file, which holds the list and nothing else.
+    fn dynamic_lines(&mut self, file: &Path) -> Result<Vec<Written>, ConfigError> {
+        let Text { entries, mark, .. } = self.outside.text(file)?;
+        if let Some(place) = mark {
+            self.settings.warn(&place, BYTE_ORDER_MARK.to_owned());
+        }
+        let mut lines = BTreeMap::new();
+        for entry in entries {
+            if !FAMILIES.iter().any(|prefix| entry.name.starts_with(prefix)) {
+                let problem = match entry.name.as_str() {
+                    "version" => {
+                        "the version of a dynamic file stands in hexadecimal behind the last dot of its name; remove the line"
+                    }
+                    _ => "a dynamic file holds only server.N, group.N and weight.N; move the line to the static file",
+                };
+                let (place, key) = (entry.place, shown(&entry.name));
+                return Err(ConfigError::Refused { place, key, problem: problem.to_owned() });
+            }
+            // Of two lines of one key the last counts, as everywhere.
+            lines.insert(entry.name.clone(), entry);
+        }
+        Ok(lines.into_values().collect())
+    }
+    /// Refuses a change of the ensemble that was proposed and is not known to be made: until it is, it takes a quorum of the
+    /// old members and one of the new.
+    fn refuse_begun_change(&self, version: Zxid) -> Result<(), ConfigError> {
+        let Some(file) = self.file else { return Ok(()) };
+        let mut next = file.as_os_str().to_owned();
+        next.push(".dynamic.next");
+        let text = match self.outside.text(&PathBuf::from(next)) {
+            Err(ConfigError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(()),
+            text => text?,
+        };
+        let Some(Written { place, name, value, .. }) = text.entries.into_iter().rfind(|entry| entry.name == "version")
+        else {
+            return Ok(());
+        };
+        // What was made since leaves the file behind at times.
+        if parse_version(&value).is_some_and(|proposed| proposed <= version) {
+            return Ok(());
+        }
+        let problem = "ZooKeeper began this change of the ensemble and did not end it, and this version cannot; start ZooKeeper \
+                       on the servers of the ensemble until the change is made and the file is gone";
+        Err(ConfigError::Refused { place, key: name, problem: problem.to_owned() })
+    }
+}
+
+/// The version in the name of a dynamic file, such as `zoo.cfg.dynamic.100000002`; 0 if there is none.
+fn version_of(file: &str) -> Zxid {
+    file.rsplit_once('.').and_then(|(_, suffix)| parse_version(suffix)).unwrap_or_default()
+}
+
+/// A version in hexadecimal.
+fn parse_version(text: &str) -> Option<Zxid> {
+    i64::from_str_radix(text, 16).ok().filter(|version| *version >= 0).map(Zxid)
 }
 
 #[cfg(test)]
@@ -82,8 +296,12 @@ mod tests {
 
     use super::*;
 
-    fn parse(key: &str, value: &str) -> Result<Member, ConfigError> {
-        Member::parse(&Place::CommandLine, key, value, true)
+    fn line(name: &str, value: &str) -> Written {
+        Written { place: Place::CommandLine, name: name.to_owned(), value: value.to_owned(), has_value: true }
+    }
+
+    fn members(lines: &[(&str, &str)]) -> Result<Members, ConfigError> {
+        Members::new(lines.iter().map(|(name, value)| line(name, value)).collect(), Zxid(0), true)
     }
 
     #[test]
@@ -99,58 +317,94 @@ mod tests {
             ("h:2888:3888;;2281", false, None, true),
             ("a:1:2|b:1:2:observer|[::3]:3:4:observer;5", true, any(5), false),
         ] {
-            let member = parse("server.7", value).unwrap_or_else(|error| panic!("{error}"));
+            let member = Member::parse(&line("server.7", value), true).unwrap_or_else(|error| panic!("{error}"));
             let is_observer = member.is_observer();
             let found = (member.id, is_observer, member.line.member.client, member.line.secure_client.is_some());
-            assert_eq!(found, (7, observer, client, secure_client), "{value}");
+            assert_eq!(found, (ServerId(7), observer, client, secure_client), "{value}");
         }
     }
 
     #[test]
     fn malformed_lines() {
         for (key, value, problem) in [
-            ("server.x", "h:1:2", "\"x\" is not a server id"),
-            ("server.-1", "h:1:2", "\"-1\" is not a server id"),
-            ("server.1", "", "\"\" lacks a port"),
-            ("server.1", "h", "\"h\" lacks a port"),
-            ("server.1", "h:1", "\"h:1\" lacks a port"),
-            ("server.1", ":1:2", "\":1:2\" lacks a host"),
-            ("server.1", "[::1:1:2", "\"[::1:1:2\" lacks a port"),
-            ("server.1", "h:1:1", "the quorum port and the election port are the same"),
-            ("server.1", "h:1:70000", "\"70000\" is not a port"),
-            ("server.1", "h:1:2:leader", "\"leader\" is neither participant nor observer"),
-            ("server.1", "h:1:2;x", "\"x\" is not a port"),
-            ("server.1", "h:1:2;1;2;3", "there are more than two client listeners"),
-            ("server.1", "a:1:2:observer|b:1:2:participant", "the addresses have different roles"),
+            ("server.x", "h:1:2", "\"x\" is not a server id; expected server.N"),
+            ("server.-1", "h:1:2", "\"-1\" is not a server id; expected server.N"),
+            ("server.1", "", "\"\" lacks a port; expected "),
+            ("server.1", "h:1", "\"h:1\" lacks a port; expected "),
+            ("server.1", ":1:2", "\":1:2\" lacks a host; expected "),
+            ("server.1", "[::1:1:2", "\"[::1:1:2\" lacks a port; expected "),
+            ("server.1", "h:1:1", "the quorum port and the election port are the same; expected "),
+            ("server.1", "h:1:70000", "\"70000\" is not a port; expected "),
+            ("server.1", "h:1:2:leader", "\"leader\" is neither participant nor observer; expected "),
+            ("server.1", "h:1:2;x", "\"x\" is not a port; expected "),
+            ("server.1", "h:1:2;1;2;3", "there are more than two client listeners; expected "),
+            ("server.1", "a:1:2:observer|b:1:2:participant", "the addresses have different roles; expected the same"),
+            ("server.1", "h:1:2\nversion=9", "the value has a line break in it; expected one line"),
+            ("group.1", "1\r", "the value has a line break in it; expected one line"),
         ] {
-            let error = parse(key, value).expect_err(value).to_string();
-            assert!(error.contains(&format!("{key}: {problem}; expected ")), "{error}");
+            let error = members(&[(key, value)]).expect_err(value).to_string();
+            assert!(error.starts_with(&format!("command line: {key}: {problem}")), "{error}");
         }
-        let error = Member::parse(&Place::CommandLine, "server.1", "a:1:2|b:1:2", false).expect_err("two addresses");
-        assert!(error.to_string().contains("multiAddress.enabled=true"), "{error}");
-        assert!(parse("server.1", &"a:1:2|".repeat(1000)).expect_err("too many").to_string().contains("more than 64"));
+        let error = Member::parse(&line("server.1", "a:1:2|b:1:2"), false).expect_err("two addresses").to_string();
+        let expected = "command line: server.1: the server has several addresses; expected one address, or \
+                        multiAddress.enabled=true";
+        assert_eq!(error, expected);
+        let many = "a:1:2|".repeat(1000);
+        assert!(members(&[("server.1", &many)]).expect_err("too many").to_string().contains("more than 64"));
+        let error = members(&[("server.01", "a:1:2"), ("server.1", "b:1:2")]).expect_err("twice").to_string();
+        assert_eq!(
+            error,
+            "command line: server.1: server.01 (command line) is the same server; remove one of the lines"
+        );
     }
 
     #[test]
     fn judgement() {
-        let voter = |n: u32| parse(&format!("server.{n}"), "h:1:2;3").expect("well formed");
-        let observer = |n: u32| parse(&format!("server.{n}"), "h:1:2:observer;3").expect("well formed");
+        let voter = |n: i64| (format!("server.{n}"), "h:1:2;3");
+        let observer = |n: i64| (format!("server.{n}"), "h:1:2:observer;3");
         let cases = [
-            (vec![], true, Ok(None)),
-            (vec![voter(1)], true, Ok(Some(1))),
-            (vec![], false, Err("standaloneEnabled: ")),
-            (vec![voter(1)], false, Err("server.1: standaloneEnabled=false makes this server an ensemble of one")),
-            (vec![voter(1), voter(2)], true, Err("server.1: 2 voters make an ensemble")),
-            (vec![observer(1)], true, Err("server.1: an observer needs an ensemble")),
-            (vec![voter(1), observer(2)], true, Err("server.2: an observer needs an ensemble")),
+            (vec![], true, Ok("alone, nobody")),
+            (vec![voter(1)], true, Ok("alone, server.1")),
+            (vec![], false, Err("standaloneEnabled: without standalone mode a server.N line must name a participant")),
+            (vec![observer(1)], false, Err("standaloneEnabled: without standalone mode a server.N line must name a")),
+            (vec![voter(1)], false, Ok("ensemble of 1")),
+            (vec![voter(1), observer(2)], false, Ok("ensemble of 2")),
+            (vec![voter(1), voter(2)], true, Ok("ensemble of 2")),
+            (vec![voter(1), voter(2), observer(3)], true, Ok("ensemble of 3")),
+            (vec![observer(1)], true, Err("server.1: an observer needs an ensemble to observe; add participants")),
+            (vec![voter(1), observer(2)], true, Err("server.2: an observer needs an ensemble to observe; add")),
         ];
-        for (members, standalone_enabled, expected) in cases {
-            let told = format!("{members:?} {standalone_enabled}");
-            match (alone(members, standalone_enabled, Some(&Place::CommandLine)), expected) {
-                (Ok(member), Ok(id)) => assert_eq!(member.map(|member| member.id), id, "{told}"),
+        for (lines, standalone_enabled, expected) in cases {
+            let told = format!("{lines:?} {standalone_enabled}");
+            let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            let not_alone = (!standalone_enabled).then_some(&Place::CommandLine);
+            match (Membership::judge(members(&lines).expect(&told), not_alone), expected) {
+                (Ok(found), Ok(expected)) => {
+                    let found = match found {
+                        Membership::Alone(None) => "alone, nobody".to_owned(),
+                        Membership::Alone(Some(member)) => format!("alone, {}", member.key),
+                        Membership::Ensemble(members) => format!("ensemble of {}", members.by_id.len()),
+                    };
+                    assert_eq!(found, expected, "{told}");
+                }
                 (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{told}: {error}"),
                 (found, _) => panic!("{told}: {found:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn the_version_is_in_the_name_of_the_dynamic_file() {
+        for (file, version) in [
+            ("/etc/zoo.cfg.dynamic", 0),
+            ("/etc/zoo.cfg.dynamic.0", 0),
+            ("/etc/zoo.cfg.dynamic.1a00000002", 0x1a_0000_0002),
+            ("/etc/zoo.d/members", 0),
+            ("members", 0),
+            ("/etc/zoo.cfg.dynamic.-1", 0),
+            ("/etc/zoo.cfg.dynamic.", 0),
+        ] {
+            assert_eq!(version_of(file), Zxid(version), "{file}");
         }
     }
 }

@@ -14,6 +14,7 @@
 mod assembly;
 mod client_address;
 mod clients;
+mod ensemble;
 mod error;
 mod jvm_flags;
 mod keys;
@@ -26,6 +27,7 @@ mod settings;
 mod value;
 mod whitelist;
 
+pub use ensemble::Ensemble;
 pub use error::ConfigError;
 pub use jvm_flags::Property;
 pub use keys::REACTORS_MAX;
@@ -48,7 +50,7 @@ use std::time::Duration;
 /// Longest configuration file; real ones have a few KiB.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// What a standalone server is told. Names are those of the keys, times in the unit of the protocol or as `Duration`.
+/// What a server is told. Names are those of the keys, times in the unit of the protocol or as `Duration`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The zoo.cfg, if there is one.
@@ -135,6 +137,8 @@ pub struct Config {
     pub container_max_never_used: Option<Duration>,
     /// The number in `myid`, if there is one.
     pub server_id: Option<i64>,
+    /// `None`: the server stands alone.
+    pub ensemble: Option<Ensemble>,
     /// The file as it was, empty without one. It may hold passwords.
     pub initial_text: Secret,
     /// `None`: one per core.

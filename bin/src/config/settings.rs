@@ -233,9 +233,8 @@ impl Settings {
         let is_default = key.default_value().is_some_and(|default| default == setting.value);
         let reason = match key.state {
             State::Done => return Ok(()),
-            State::Later(_) | State::Unsafe(_) | State::Ensemble if is_default => return Ok(()),
+            State::Later(_) | State::Unsafe(_) if is_default => return Ok(()),
             State::Later(what) => missing(what),
-            State::Ensemble => "only an ensemble uses it, and this version serves standalone only".to_owned(),
             State::Replaced(how) => format!("it has no effect, because {how}"),
             State::Java => java(),
             State::Client => "it is a setting of clients, and a server ignores it".to_owned(),
@@ -389,8 +388,10 @@ mod tests {
                 ],
             ),
             (
-                &[line(2, "initLimit", "10")],
-                &["zoo.cfg:2: initLimit: only an ensemble uses it, and this version serves standalone only"],
+                &[line(2, "observerMasterPort", "2191")],
+                &[
+                    "zoo.cfg:2: observerMasterPort: this version has no observer masters yet, so the setting has no effect",
+                ],
             ),
             (
                 &[line(2, "controllerPort", "10")],

@@ -137,6 +137,7 @@ fn defaults_of_a_file_are_zookeepers() {
         container_max_per_minute: 10_000,
         container_max_never_used: None,
         server_id: None,
+        ensemble: None,
         initial_text: Secret("dataDir=/data\nclientPort=2181\n".to_owned()),
         reactors: None,
         io_method: IoMethod::Auto,
@@ -256,7 +257,6 @@ fn warnings() {
             "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
             "zoo.cfg:3: authProvider.1: this version has no SASL yet",
         ),
-        ("initLimit=10\nsyncLimit=5", "zoo.cfg:3: initLimit: only an ensemble uses it, and this version serves"),
     ] {
         let warnings = with_lines(lines).expect(lines).warnings;
         let [warning] = warnings.as_slice() else { panic!("{lines:?}: {warnings:?}") };
@@ -269,7 +269,7 @@ fn warnings() {
 
 #[test]
 fn every_given_default_is_accepted_in_silence() {
-    let lines = "admin.enableServer=false\nsslQuorum=false\nforceSync=yes\nlocalSessionsEnabled=FALSE";
+    let lines = "admin.enableServer=false\nsslQuorum=false\nforceSync=yes\nlocalSessionsEnabled=FALSE\ninitLimit=10";
     assert_eq!(with_lines(lines).expect(lines).warnings, []);
 }
 

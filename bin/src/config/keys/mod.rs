@@ -30,8 +30,6 @@ pub enum State {
     Done,
     /// Accepted without effect: this version has no such thing yet. No warning while the value is the default.
     Later(&'static str),
-    /// Accepted without effect: a standalone server has no use for it.
-    Ensemble,
     /// Accepted without effect: how this server serves the same intent.
     Replaced(&'static str),
     /// Accepted without effect: only a JVM or a Java class could use it.

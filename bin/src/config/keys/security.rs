@@ -3,11 +3,14 @@
 use paddock_engine::acl::DigestAlgorithm;
 
 use super::super::value::Kind::{Bool, Choice, Host, Path, Port, StrictBool, Text};
-use super::State::{self, Done, Ensemble, Java, Later, Replaced, Unsafe};
+use super::State::{self, Done, Java, Later, Replaced, Unsafe};
 use super::{Key, MILLIS, Source, file, from, optional, property};
 
 const TLS: State = Later("TLS");
 const SASL: State = Later("SASL");
+/// A member of an ensemble refuses the switches of these where it reads them.
+const SERVER_TLS: State = Later("TLS between servers");
+const SERVER_SASL: State = Later("SASL between servers");
 const ADMIN_SERVER: State = Later("AdminServer");
 const STALLS: State = Replaced("there is no collector that pauses the process");
 
@@ -39,12 +42,12 @@ pub(super) const KEYS: &[Key] = &[
     property("sasl.serverconfig", Text, "Server", SASL),
     optional("java.security.auth.login.config", Source::Jvm, Text, SASL),
     property("fips-mode", Bool, "true", Later("TLS and no SASL")),
-    file("quorum.auth.enableSasl", StrictBool, "false", Ensemble),
-    file("quorum.auth.learnerRequireSasl", StrictBool, "false", Ensemble),
-    file("quorum.auth.serverRequireSasl", StrictBool, "false", Ensemble),
-    file("quorum.auth.learner.saslLoginContext", Text, "QuorumLearner", Ensemble),
-    file("quorum.auth.server.saslLoginContext", Text, "QuorumServer", Ensemble),
-    file("quorum.auth.kerberos.servicePrincipal", Text, "zkquorum/localhost", Ensemble),
+    file("quorum.auth.enableSasl", StrictBool, "false", SERVER_SASL),
+    file("quorum.auth.learnerRequireSasl", StrictBool, "false", SERVER_SASL),
+    file("quorum.auth.serverRequireSasl", StrictBool, "false", SERVER_SASL),
+    file("quorum.auth.learner.saslLoginContext", Text, "QuorumLearner", SERVER_SASL),
+    file("quorum.auth.server.saslLoginContext", Text, "QuorumServer", SERVER_SASL),
+    file("quorum.auth.kerberos.servicePrincipal", Text, "zkquorum/localhost", SERVER_SASL),
     // TLS of the client listener
     property("client.portUnification", Bool, "false", TLS),
     property("client.certReload", Bool, "false", TLS),
@@ -69,27 +72,27 @@ pub(super) const KEYS: &[Key] = &[
     optional("ssl.context.supplier.class", Source::Property, Text, Java),
     optional("ssl.sslProvider", Source::Property, Text, Java),
     // TLS of the quorum and election links and of the AdminServer
-    file("sslQuorum", StrictBool, "false", Ensemble),
-    file("portUnification", StrictBool, "false", Ensemble),
-    file("sslQuorumReloadCertFiles", StrictBool, "false", Ensemble),
-    optional("ssl.quorum.keyStore.location", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.keyStore.password", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.keyStore.passwordPath", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.keyStore.type", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.trustStore.location", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.trustStore.password", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.trustStore.passwordPath", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.trustStore.type", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.protocol", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.enabledProtocols", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.ciphersuites", Source::Property, Text, Ensemble),
-    optional("ssl.quorum.clientAuth", Source::Property, Choice(&["none", "want", "need"]), Ensemble),
-    optional("ssl.quorum.hostnameVerification", Source::Property, Bool, Ensemble),
-    optional("ssl.quorum.clientHostnameVerification", Source::Property, Bool, Ensemble),
-    optional("ssl.quorum.allowReverseDnsLookup", Source::Property, Bool, Ensemble),
-    optional("ssl.quorum.crl", Source::Property, Bool, Ensemble),
-    optional("ssl.quorum.ocsp", Source::Property, Bool, Ensemble),
-    optional("ssl.quorum.handshakeDetectionTimeoutMillis", Source::Property, from(1, "milliseconds"), Ensemble),
+    file("sslQuorum", StrictBool, "false", SERVER_TLS),
+    file("portUnification", StrictBool, "false", SERVER_TLS),
+    file("sslQuorumReloadCertFiles", StrictBool, "false", SERVER_TLS),
+    optional("ssl.quorum.keyStore.location", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.keyStore.password", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.keyStore.passwordPath", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.keyStore.type", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.trustStore.location", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.trustStore.password", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.trustStore.passwordPath", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.trustStore.type", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.protocol", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.enabledProtocols", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.ciphersuites", Source::Property, Text, SERVER_TLS),
+    optional("ssl.quorum.clientAuth", Source::Property, Choice(&["none", "want", "need"]), SERVER_TLS),
+    optional("ssl.quorum.hostnameVerification", Source::Property, Bool, SERVER_TLS),
+    optional("ssl.quorum.clientHostnameVerification", Source::Property, Bool, SERVER_TLS),
+    optional("ssl.quorum.allowReverseDnsLookup", Source::Property, Bool, SERVER_TLS),
+    optional("ssl.quorum.crl", Source::Property, Bool, SERVER_TLS),
+    optional("ssl.quorum.ocsp", Source::Property, Bool, SERVER_TLS),
+    optional("ssl.quorum.handshakeDetectionTimeoutMillis", Source::Property, from(1, "milliseconds"), SERVER_TLS),
     optional("ssl.quorum.context.supplier.class", Source::Property, Text, Java),
     optional("ssl.quorum.sslProvider", Source::Property, Text, Java),
     // Administration, metrics, audit

@@ -3,7 +3,7 @@
 use super::super::value::Kind::{
     self, Bool, Choice, Decimal, Host, Interval, Number, Path, Port, StrictBool, Text, YesNo,
 };
-use super::State::{self, Client, Done, Ensemble, Java, Later, Replaced};
+use super::State::{self, Client, Done, Java, Later, Replaced};
 use super::{BYTES, INT, KIBIBYTES, Key, MILLIS, Source, file, from, jvm, optional, property};
 
 /// More reactors than this do not help one replica.
@@ -17,6 +17,8 @@ const FLOW_CONTROL: State = Replaced("a connection whose replies are not read is
 const GROUP_COMMIT: State = Replaced("what arrives while the disk is busy is written as one group, without a delay");
 const READY_REPLIES: State = Replaced("znodes are kept as their replies are sent, so there is no cache of replies");
 const WATCH_TABLES: State = Replaced("watches live in the reactors' own tables, which need no cleaner");
+const ONE_CHECK: State = Replaced("a request is checked once, where its transaction is made");
+const WINDOW: State = Replaced("a learner is brought what it lacks from the log as long as the log has it");
 const PATH_STATS: State = Later("statistics of paths");
 /// Not less than the longest reply to one multiRead by default.
 const CONNECTIONS_BYTES: Kind = Number { unit: "bytes", min: 16 << 20, max: 1 << 40 };
@@ -47,11 +49,11 @@ pub(super) const KEYS: &[Key] = &[
     property("emulate353TTLNodes", Bool, "false", Done),
     optional("serverCnxnFactory", Source::Property, Text, ONE_LISTENER),
     property("skipACL", YesNo { otherwise: false }, "no", Done),
-    property("enableEagerACLCheck", Bool, "false", Ensemble),
+    property("enableEagerACLCheck", Bool, "false", ONE_CHECK),
     property("digest.enabled", Bool, "true", Later("switch for the tree's digest")),
     property("snapshot.trust.empty", Bool, "false", Done),
     property("datadir.autocreate", Bool, "true", Done),
-    property("db.autocreate", Bool, "true", Ensemble),
+    property("db.autocreate", Bool, "true", Done),
     // Clients and throttling
     property("clientTcpKeepAlive", Bool, "false", Done),
     property("globalOutstandingLimit", INT, "1000", Done),
@@ -99,8 +101,8 @@ pub(super) const KEYS: &[Key] = &[
     property("snapCount", INT, "100000", Done),
     property("snapSizeLimitInKb", KIBIBYTES, "4194304", Done),
     property("txnLogSizeLimitInKb", KIBIBYTES, "-1", Later("limit for the size of a log file")),
-    property("commitLogCount", INT, "500", Ensemble),
-    property("snapshotSizeFactor", Decimal, "0.33", Ensemble),
+    property("commitLogCount", INT, "500", Done),
+    property("snapshotSizeFactor", Decimal, "0.33", WINDOW),
     property("snapshot.compression.method", Choice(&["", "gz", "snappy"]), "", Later("compression of snapshots")),
     property(
         "serializeLastProcessedZxid.enabled",
@@ -114,7 +116,7 @@ pub(super) const KEYS: &[Key] = &[
     optional("maxWriteQueuePollTime", Source::Property, MILLIS, GROUP_COMMIT),
     optional("maxBatchSize", Source::Property, INT, GROUP_COMMIT),
     property("closeSessionTxn.enabled", Bool, "true", Later("switch for the list of ephemerals in a closeSession")),
-    property("forceSnapshotSync", Bool, "false", Ensemble),
+    property("forceSnapshotSync", Bool, "false", Done),
     property("enforceQuota", Bool, "false", Done),
     optional("testingonly.initialZxid", Source::Property, Text, Java),
     optional("test.allowDiscontinuousProposals", Source::Property, Text, Java),

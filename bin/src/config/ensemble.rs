@@ -1,0 +1,291 @@
+//! What a member of an ensemble is told besides: who the others are, and how long it waits for them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use paddock_consensus::ServerId;
+use paddock_consensus::config::{Config, PeerType};
+
+use super::assembly::{Assembly, count, size};
+use super::error::ConfigError;
+use super::membership::{Member, Members};
+use super::settings::Setting;
+
+/// ZooKeeper raises a smaller `commitLogCount` to this.
+const LEAST_COMMIT_LOG: i64 = 500;
+/// What a negative `electionPortBindRetry` stands for.
+const BIND_TRIES: u32 = 3;
+/// Where znodes may have a time to live, one byte of a session's id is all there is for its server.
+const EXTENDED_SERVER_ID_MAX: i64 = 254;
+
+/// Switches by which servers know each other: without them, anybody would be taken for one.
+const SERVERS_KNOW_EACH_OTHER: [(&str, &str); 4] = [
+    ("sslQuorum", "TLS"),
+    ("quorum.auth.enableSasl", "SASL"),
+    ("quorum.auth.learnerRequireSasl", "SASL"),
+    ("quorum.auth.serverRequireSasl", "SASL"),
+];
+
+/// What a member of an ensemble is told besides. A tick is `tickTime`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ensemble {
+    /// The number in `myid`, one of the members'.
+    pub me: ServerId,
+    /// Members, groups and weights, with the version that the name of the dynamic file has, or 0.
+    pub config: Arc<Config>,
+    /// Ticks that a learner and its leader have to agree and to be synchronised, at least 1.
+    pub init_limit: u32,
+    /// Ticks that a synchronised server may be silent, at least 1.
+    pub sync_limit: u32,
+    /// Ticks that a learner tries to connect to its leader; 0 is `init_limit`.
+    pub connect_limit: u32,
+    /// Whether a leader takes clients.
+    pub leader_serves: bool,
+    /// A server that has looked for a leader in vain for a while serves reads.
+    pub read_only_mode: bool,
+    /// The ports for servers are opened at every address of the machine, not only at those of the member list.
+    pub listen_on_all: bool,
+    /// How long a connection to another server may take to be there, and to say who it is; at least 1 ms.
+    pub connection_timeout: Duration,
+    /// How often it is tried to open the election port, at least once; `None`: until it succeeds.
+    pub bind_tries_max: Option<u32>,
+    /// Keepalive of TCP on connections between servers.
+    pub tcp_keep_alive: bool,
+    /// Between two notifications of a server that hears nothing: at first, and at most; at least 1 ms.
+    pub notification_interval_min: Duration,
+    pub notification_interval_max: Duration,
+    /// How long a leader waits for a quorum to tell its epochs; `None`: a tick.
+    pub epoch_wait_max: Option<Duration>,
+    /// An observer that lost its master waits a random time up to this before it looks again.
+    pub observer_election_delay_max: Duration,
+    /// Transactions that stay in memory for learners, at least 500.
+    pub commit_log_count: usize,
+    /// A server without data is one that never had any.
+    pub autocreate: bool,
+    /// Every learner is brought a full copy.
+    pub force_snapshot: bool,
+}
+
+impl Assembly<'_> {
+    /// What a member is told, and its own line of `members`.
+    pub(super) fn ensemble(
+        &mut self,
+        members: &Members,
+        server_id: Option<i64>,
+        data_dir: &Path,
+    ) -> Result<(Ensemble, Member), ConfigError> {
+        let config = members.config()?;
+        let init_limit = self.limit(members, "initLimit", "10, the ticks that a server has to join its leader")?;
+        let sync_limit = self.limit(members, "syncLimit", "5, the ticks that a server may be silent")?;
+        let me = self.me(members, server_id, data_dir)?.clone();
+        self.refuse_strangers()?;
+        self.remark_peer_type(&me);
+        self.remark_reconfig();
+        self.remark_secure_client(&me);
+        let ensemble = Ensemble {
+            me: me.id,
+            config: Arc::new(config),
+            init_limit,
+            sync_limit,
+            connect_limit: count(self.number("connectToLearnerMasterLimit")),
+            leader_serves: self.flag("leaderServes"),
+            read_only_mode: self.flag("readonlymode.enabled"),
+            listen_on_all: self.flag("quorumListenOnAllIPs"),
+            connection_timeout: self.millis("cnxTimeout"),
+            bind_tries_max: self.bind_tries_max(),
+            tcp_keep_alive: self.flag("tcpKeepAlive"),
+            notification_interval_min: self.millis("fastleader.minNotificationInterval"),
+            notification_interval_max: self.millis("fastleader.maxNotificationInterval"),
+            epoch_wait_max: u64::try_from(self.number("leader.maxTimeToWaitForEpoch")).ok().map(Duration::from_millis),
+            observer_election_delay_max: Duration::from_millis(count(self.number("observer.election.DelayMs")).into()),
+            commit_log_count: size(self.at_least("commitLogCount", LEAST_COMMIT_LOG)),
+            autocreate: self.flag("db.autocreate"),
+            force_snapshot: self.flag("forceSnapshotSync"),
+        };
+        Ok((ensemble, me))
+    }
+
+    /// A number of ticks that must be there. `example` is one with what it means.
+    fn limit(&self, members: &Members, key: &'static str, example: &str) -> Result<u32, ConfigError> {
+        match self.settings.given(key) {
+            None => {
+                let Member { place, key: first, .. } = members.first().clone();
+                let problem = format!("an ensemble needs {key}, which is not set; add {key}={example}");
+                Err(ConfigError::Refused { place, key: first, problem })
+            }
+            Some(Setting { place, spelled, .. }) => match count(self.number(key)) {
+                0 => {
+                    let problem = format!("an ensemble cannot do with 0 ticks; write {key}={example}");
+                    Err(ConfigError::Refused { place: place.clone(), key: spelled.clone(), problem })
+                }
+                ticks => Ok(ticks),
+            },
+        }
+    }
+
+    /// The member that this server is.
+    fn me<'a>(&self, members: &'a Members, server_id: Option<i64>, data_dir: &Path) -> Result<&'a Member, ConfigError> {
+        let wrong = |problem| Err(ConfigError::ServerId { file: data_dir.join("myid"), problem });
+        let first = members.first();
+        let Some(id) = server_id else {
+            return wrong(format!(
+                "the file is missing, and a member of an ensemble ({}) needs it; write into it the N of this server's server.N",
+                first.place
+            ));
+        };
+        let Some(me) = members.get(ServerId(id)) else {
+            return wrong(format!(
+                "the server id is {id}, but there is no server.{id} in the member list ({}); write the N of this server's line",
+                first.place
+            ));
+        };
+        if id > EXTENDED_SERVER_ID_MAX && self.flag("extendedTypesEnabled") {
+            return wrong(format!(
+                "the server id is {id}, and with extendedTypesEnabled it is at most {EXTENDED_SERVER_ID_MAX}; give this server \
+                 a smaller one, here and in the member list ({}), or set extendedTypesEnabled=false",
+                me.place
+            ));
+        }
+        Ok(me)
+    }
+
+    /// Refuses what would let strangers in who are no servers.
+    fn refuse_strangers(&self) -> Result<(), ConfigError> {
+        for (switch, means) in SERVERS_KNOW_EACH_OTHER {
+            if !self.flag(switch) {
+                continue;
+            }
+            let Setting { place, spelled, .. } = self.settings.given(switch).expect("the default is no").clone();
+            let problem = format!(
+                "this version has no {means} between servers yet, and without it a stranger could join them; set it to false \
+                 to serve without"
+            );
+            return Err(ConfigError::Refused { place, key: spelled, problem });
+        }
+        Ok(())
+    }
+
+    /// The role of the line counts.
+    fn remark_peer_type(&mut self, me: &Member) {
+        let Some(Setting { text, place, spelled, .. }) = self.settings.given("peerType").cloned() else { return };
+        let of_line = match me.line.member.peer_type {
+            PeerType::Participant => "participant",
+            PeerType::Observer => "observer",
+        };
+        if !text.eq_ignore_ascii_case(of_line) {
+            let remark = format!("{spelled}: {text} does not count, because {} ({}) says {of_line}", me.key, me.place);
+            self.settings.warn(&place, remark);
+        }
+    }
+
+    fn remark_reconfig(&mut self) {
+        if self.flag("reconfigEnabled") {
+            let Setting { place, spelled, .. } =
+                self.settings.given("reconfigEnabled").expect("the default is no").clone();
+            let remark = format!("{spelled}: this version cannot change an ensemble yet, so every reconfig is refused");
+            self.settings.warn(&place, remark);
+        }
+    }
+
+    /// 0 is without end; what is less, ZooKeeper passes over.
+    fn bind_tries_max(&mut self) -> Option<u32> {
+        let tries = self.number("electionPortBindRetry");
+        if let (..0, Some(Setting { place, spelled, .. })) =
+            (tries, self.settings.given("electionPortBindRetry").cloned())
+        {
+            self.settings.warn(&place, format!("{spelled}: {tries} is too small; {BIND_TRIES} is used"));
+        }
+        match tries {
+            ..0 => Some(BIND_TRIES),
+            0 => None,
+            tries => Some(count(tries)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assembly::tests::assemble_in;
+    use super::super::{Config, ConfigError, Loaded};
+    use super::*;
+
+    const THREE: &str = "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888";
+    /// Three lines, so that what a test adds begins in the fourth.
+    const STATIC: &str = "dataDir=/data\ninitLimit=10\nsyncLimit=5\n";
+
+    /// Server 1 with `lines` from the fourth on.
+    fn serve(lines: &str) -> Result<Loaded, ConfigError> {
+        serve_as("1", &format!("{STATIC}{lines}"), &[])
+    }
+
+    fn serve_as(myid: &str, text: &str, files: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+        let mut all = vec![("zoo.cfg", text), ("/data/myid", myid)];
+        all.extend(files);
+        assemble_in(&all, Some("zoo.cfg"), &[])
+    }
+
+    fn config(lines: &str) -> Config {
+        serve(lines).unwrap_or_else(|error| panic!("{lines:?}: {error}")).config
+    }
+
+    #[test]
+    fn a_usual_file() {
+        let Loaded { config, warnings } = serve(&format!("clientPort=2181\n{THREE}")).expect("well formed");
+        assert_eq!(warnings, []);
+        assert_eq!(config.client_address.to_string(), "0.0.0.0:2181");
+        let ensemble = config.ensemble.expect("three participants");
+        let text = "server.1=a:2888:3888:participant\nserver.2=b:2888:3888:participant\nserver.3=c:2888:3888:participant\n\
+                    version=0";
+        assert_eq!(ensemble.config.text(), text);
+        let expected = Ensemble {
+            me: ServerId(1),
+            config: ensemble.config.clone(),
+            init_limit: 10,
+            sync_limit: 5,
+            connect_limit: 0,
+            leader_serves: true,
+            read_only_mode: false,
+            listen_on_all: false,
+            connection_timeout: Duration::from_secs(5),
+            bind_tries_max: Some(3),
+            tcp_keep_alive: false,
+            notification_interval_min: Duration::from_millis(200),
+            notification_interval_max: Duration::from_secs(60),
+            epoch_wait_max: None,
+            observer_election_delay_max: Duration::from_millis(200),
+            commit_log_count: 500,
+            autocreate: true,
+            force_snapshot: false,
+        };
+        assert_eq!(ensemble, expected);
+    }
+
+    #[test]
+    fn every_key_reaches_its_field() {
+        let ensemble = |line: &str| config(&format!("clientPort=1\n{THREE}\n{line}")).ensemble.expect("an ensemble");
+        let differs = |line: &str, field: &dyn Fn(&Ensemble) -> String, expected: &str| {
+            assert_eq!(field(&ensemble(line)), expected, "{line}");
+            assert_ne!(field(&ensemble("")), expected, "{line} is the default");
+        };
+        differs("initLimit=7", &|e| e.init_limit.to_string(), "7");
+        differs("syncLimit=7", &|e| e.sync_limit.to_string(), "7");
+        differs("connectToLearnerMasterLimit=7", &|e| e.connect_limit.to_string(), "7");
+        differs("leaderServes=no", &|e| e.leader_serves.to_string(), "false");
+        differs("readonlymode.enabled=true", &|e| e.read_only_mode.to_string(), "true");
+        differs("quorumListenOnAllIPs=true", &|e| e.listen_on_all.to_string(), "true");
+        differs("cnxTimeout=7", &|e| format!("{:?}", e.connection_timeout), "7ms");
+        differs("electionPortBindRetry=7", &|e| format!("{:?}", e.bind_tries_max), "Some(7)");
+        differs("electionPortBindRetry=0", &|e| format!("{:?}", e.bind_tries_max), "None");
+        differs("tcpKeepAlive=true", &|e| e.tcp_keep_alive.to_string(), "true");
+        differs("fastleader.minNotificationInterval=7", &|e| format!("{:?}", e.notification_interval_min), "7ms");
+        differs("fastleader.maxNotificationInterval=7", &|e| format!("{:?}", e.notification_interval_max), "7ms");
+        differs("leader.maxTimeToWaitForEpoch=7", &|e| format!("{:?}", e.epoch_wait_max), "Some(7ms)");
+        differs("maxTimeToWaitForEpoch=0", &|e| format!("{:?}", e.epoch_wait_max), "Some(0ns)");
+        differs("observer.election.DelayMs=7", &|e| format!("{:?}", e.observer_election_delay_max), "7ms");
+        differs("observer.election.DelayMs=-7", &|e| format!("{:?}", e.observer_election_delay_max), "0ns");
+        differs("commitLogCount=700", &|e| e.commit_log_count.to_string(), "700");
+        differs("db.autocreate=false", &|e| e.autocreate.to_string(), "false");
+        differs("forceSnapshotSync=true", &|e| e.force_snapshot.to_string(), "true");
+    }
+}
