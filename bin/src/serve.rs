@@ -43,12 +43,6 @@ fn serve(arguments: &ServeArgs, signals: &Signals) -> ExitCode {
         tracing::warn!("{warning}");
     }
     match loaded {
-        // Alone, it would answer clients with a state of its own.
-        Ok(loaded) if loaded.config.ensemble.is_some() => {
-            let lacks = "the server.N lines make an ensemble, and this version serves standalone only; to serve alone, remove \
-                         the lines or leave one, with standaloneEnabled=true";
-            end(&lacks, EXIT_CONFIG)
-        }
         Ok(loaded) => match node::serve(&loaded.config, signals) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => end(&error, error.exit_code()),

@@ -8,8 +8,8 @@ use mio::{Events, Poll};
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::{Errand, Exchange};
 
-use super::moment::Moment;
-use super::replica::{Replica, ReplicaError};
+use super::replica::ReplicaError;
+use super::server::Server;
 use super::sources::Sources;
 
 /// Events taken from a poll.
@@ -17,31 +17,31 @@ const EVENTS_PER_TURN: usize = 16;
 /// A reactor whose queue of errands is full is told to stop again after this.
 const RETRY: Duration = Duration::from_millis(1);
 
-/// Serves until the process is told to stop, stops the reactors, and closes the log. `bell` is the replica's.
+/// Serves until the process is told to stop, and stops the reactors. `bell` is the replica's. The server is to be ended.
 pub fn run(
-    mut replica: Replica,
+    server: &mut Server,
     mut poll: Poll,
     sources: &Sources,
     bell: &Doorbell,
     exchanges: &[Arc<Exchange>],
 ) -> Result<(), ReplicaError> {
     let mut events = Events::with_capacity(EVENTS_PER_TURN);
-    while !replica.has_stopped() {
+    while !server.has_stopped() {
         bell.going_to_sleep();
-        let timeout = replica.timeout();
+        let timeout = server.timeout();
         let polled = poll.poll(&mut events, timeout);
         bell.awake();
-        match polled {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            polled => polled?,
-        }
+        let told = match polled {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            polled => polled.map(|()| Some(&events))?,
+        };
         if sources.tell_to_stop(&events) {
-            replica.stop();
+            server.stop()?;
         }
-        replica.turn(Moment::read())?;
+        server.turn(told, poll.registry(), sources)?;
     }
     stop(exchanges);
-    replica.end()
+    Ok(())
 }
 
 fn stop(reactors: &[Arc<Exchange>]) {

@@ -19,7 +19,9 @@ pub mod moment;
 pub mod peers;
 pub mod recovery;
 pub mod replica;
+mod server;
 mod session_set;
+mod settings;
 pub mod snapshotter;
 mod sources;
 mod summary;
@@ -31,20 +33,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::Poll;
 use mio::net::TcpListener;
-use paddock_engine::acl::Authority;
+use paddock_consensus::Zxid;
+use paddock_consensus::config::Configs;
+use paddock_consensus::input::Fault;
+use paddock_consensus::output::HaltReason;
+use paddock_consensus::settings::Ms;
 use paddock_engine::admit::FRAME_MAX;
-use paddock_engine::container::ContainerSettings;
 use paddock_engine::conversion::Target;
-use paddock_engine::database::Rules;
 use paddock_engine::generation::{FormerGenerations, Generation};
 use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
-use paddock_engine::log::{LogConfig, Method, RECORD_BYTES_MAX, log_dir};
+use paddock_engine::log::{RECORD_BYTES_MAX, log_dir};
 use paddock_engine::snapshot::snapshot_dir;
-use paddock_engine::tree::ExtendedTypes;
 use paddock_engine::zookeeper::Settings;
 use paddock_net::accept;
 use paddock_net::conf_reply::ConfReply;
@@ -55,16 +58,23 @@ use paddock_net::limits::{LargeRequests, Limits};
 use paddock_net::reactor::{self, Reactor};
 use paddock_net::status::{Peers, ReactorStatus, Status, Text};
 
-use crate::config::{Config, IoMethod, NewSessions, Purge, REACTORS_MAX};
+use crate::config::{Config, Ensemble, REACTORS_MAX};
 use crate::messages;
 use crate::signals::Signals;
 use crate::version;
 use conversion::{ConversionError, Converted};
 use convert_command::convert_command;
 use descriptors::{Descriptors, TooFew};
+use member::{MemberSetup, SetupError};
 use moment::Moment;
+use peers::sockets::{Readiness, SocketLinks};
 use recovery::{Present, Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present};
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
+use server::Server;
+use settings::{
+    addresses, authority, container_settings, core_settings, heard_interval, introduction, log_config,
+    reactor_settings, retain, rules,
+};
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
 use summary::Summary;
@@ -87,7 +97,11 @@ pub enum NodeError {
         what: &'static str,
         source: io::Error,
     },
+    /// A member of an ensemble cannot begin.
+    Member(SetupError),
     Replica(ReplicaError),
+    /// A member of an ensemble has to end.
+    Halted(HaltReason),
     /// A reactor has panicked or failed; the log says how.
     Reactor,
 }
@@ -117,7 +131,21 @@ impl fmt::Display for NodeError {
                 write!(f, "cannot listen on {address}: {source}; {advice}")
             }
             NodeError::Setup { what, source } => write!(f, "cannot set up {what}: {source}; {}", advice(source)),
+            NodeError::Member(error) => error.fmt(f),
             NodeError::Replica(error) => error.fmt(f),
+            NodeError::Halted(HaltReason::Stopped) => f.write_str("the server was told to stop"),
+            NodeError::Halted(HaltReason::Failed(Fault::Mark)) => f.write_str(
+                "what this server has promised the others cannot be written to its dataDir, so that it has no part in the \
+                 ensemble any more; see to the disk and start it again",
+            ),
+            NodeError::Halted(HaltReason::Failed(Fault::Log)) => f.write_str(
+                "the transaction log failed, so that this server has no part in the ensemble any more; see to the disk and \
+                 start it again",
+            ),
+            NodeError::Halted(HaltReason::EpochsExhausted) => f.write_str(
+                "the last epoch of this ensemble has been used, so that nobody can lead it any more; begin a new ensemble \
+                 with a copy of the data",
+            ),
             NodeError::Reactor => f.write_str("a reactor failed, so that its clients are not served any more"),
         }
     }
@@ -129,7 +157,11 @@ impl NodeError {
         match self {
             NodeError::Directory(_) => 3,
             NodeError::Conversion(error) if error.is_of_directories() => 3,
-            NodeError::Recovery(error) if error.is_of_directories() => 3,
+            NodeError::Recovery(error) | NodeError::Member(SetupError::Recovery(error))
+                if error.is_of_directories() =>
+            {
+                3
+            }
             _ => 1,
         }
     }
@@ -155,23 +187,25 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
     let address = listener.local_addr().unwrap_or(address);
 
     convert_or_refuse(&files, config)?;
-    let authority = authority(config);
-    let present = recover_present(log_config(config), rules(config, authority.clone()));
-    let Present { generation, recovered, former } = present.map_err(NodeError::Recovery)?;
-    let config = &in_generation(config, generation);
-    report_recovery(&recovered, began);
-    tracing::info!(
-        data = %config.data_dir.display(),
-        log = %config.data_log_dir.display(),
-        "data directory"
-    );
-    tracing::info!("log writes: {}", recovered.log.method());
-
-    let files = FilesInPlace::new(data_dir.clone(), generation, recovered.snapshot);
-    let outcome = run(Opened { config, address, listener, authority, recovered, former, files, signals, descriptors });
+    let outcome = match &config.ensemble {
+        None => serve_alone(config, data_dir.clone(), Opened { address, listener, signals, descriptors, began }),
+        Some(ensemble) => {
+            let beginning = Beginning::Member { ensemble, data_dir: data_dir.clone() };
+            run(config, beginning, Opened { address, listener, signals, descriptors, began })
+        }
+    };
     drop(log_dir);
     drop(data_dir);
     outcome
+}
+
+fn serve_alone(config: &Config, data_dir: Arc<DataDir>, opened: Opened<'_>) -> Result<(), NodeError> {
+    let present = recover_present(log_config(config), rules(config));
+    let Present { generation, recovered, former } = present.map_err(NodeError::Recovery)?;
+    recovered.report(Some(opened.began.elapsed()));
+    let files = FilesInPlace::new(data_dir, generation, recovered.snapshot);
+    let config = in_generation(config, generation);
+    run(&config, Beginning::Alone(Box::new(AloneBeginning { recovered, former, files })), opened)
 }
 
 /// The configuration with the directories of a generation in place of its own.
@@ -200,7 +234,7 @@ fn convert_or_refuse(files: &Files, config: &Config) -> Result<(), NodeError> {
 pub fn conversion_settings(files: &Files, config: &Config) -> Result<Settings, RecoveryError> {
     Ok(Settings {
         seed: random_seed(files)?,
-        rules: rules(config, authority(config)),
+        rules: rules(config),
         length_max: config.jute_max_buffer.saturating_add(config.jute_max_buffer_extra),
         digests_enabled: config.tree_digest_enabled,
         trust_empty_snapshot: config.snapshot_trust_empty,
@@ -208,66 +242,62 @@ pub fn conversion_settings(files: &Files, config: &Config) -> Result<Settings, R
     })
 }
 
-fn authority(config: &Config) -> Authority {
-    Authority {
-        skip_acl: config.skip_acl,
-        digest_enabled: config.digest_enabled,
-        digest_algorithm: config.digest_algorithm,
-        super_digest: config.super_digest.as_ref().map(|secret| secret.reveal().to_owned()),
-    }
-}
-
-/// All that a server has before it serves.
+/// What is open before the state is recovered.
 struct Opened<'a> {
-    config: &'a Config,
     address: SocketAddr,
     listener: TcpListener,
-    authority: Authority,
-    recovered: Recovered,
-    former: FormerGenerations,
-    files: FilesInPlace,
     signals: &'a Signals,
     /// Open files that the process may have.
     descriptors: u64,
+    began: Instant,
 }
 
-fn run(opened: Opened<'_>) -> Result<(), NodeError> {
-    let Opened { config, address, listener, authority, recovered, former, files, signals, descriptors } = opened;
-    let Recovered { mut database, log, found, .. } = recovered;
+/// With what a server begins.
+enum Beginning<'a> {
+    Alone(Box<AloneBeginning>),
+    Member { ensemble: &'a Ensemble, data_dir: Arc<DataDir> },
+}
+
+struct AloneBeginning {
+    recovered: Recovered,
+    former: FormerGenerations,
+    files: FilesInPlace,
+}
+
+/// The replica's thread, and what it shares with those of the reactors.
+struct Machine {
+    poll: Poll,
+    bell: Arc<Doorbell>,
+    /// Of the reactors with threads of their own.
+    polls: Vec<Poll>,
+    exchanges: Arc<[Arc<Exchange>]>,
+}
+
+impl Machine {
+    fn new(threads: usize) -> Result<Machine, NodeError> {
+        let poll = Poll::new().map_err(setup("the replica's poll"))?;
+        let bell = Arc::new(Doorbell::new(poll.registry(), BELL).map_err(setup("the replica's bell"))?);
+        let (mut polls, mut exchanges) = (Vec::new(), Vec::new());
+        for _ in 0..threads {
+            let poll = Poll::new().map_err(setup("a reactor's poll"))?;
+            let own = Doorbell::new(poll.registry(), reactor::BELL).map_err(setup("a reactor's bell"))?;
+            exchanges.push(Arc::new(Exchange::new(Arc::new(own), bell.clone())));
+            polls.push(poll);
+        }
+        if threads == 0 {
+            exchanges.push(Arc::new(Exchange::new(bell.clone(), bell.clone())));
+        }
+        Ok(Machine { poll, bell, polls, exchanges: exchanges.into() })
+    }
+}
+
+fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<(), NodeError> {
+    let Opened { address, listener, signals, descriptors, began } = opened;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
-    let replica_poll = Poll::new().map_err(setup("the replica's poll"))?;
-    let replica_bell = Arc::new(Doorbell::new(replica_poll.registry(), BELL).map_err(setup("the replica's bell"))?);
-    let mut polls = Vec::new();
-    let mut exchanges = Vec::new();
-    for _ in 0..threads {
-        let poll = Poll::new().map_err(setup("a reactor's poll"))?;
-        let bell = Doorbell::new(poll.registry(), reactor::BELL).map_err(setup("a reactor's bell"))?;
-        exchanges.push(Arc::new(Exchange::new(Arc::new(bell), replica_bell.clone())));
-        polls.push(poll);
-    }
-    if threads == 0 {
-        exchanges.push(Arc::new(Exchange::new(replica_bell.clone(), replica_bell.clone())));
-    }
-    let exchanges: Arc<[Arc<Exchange>]> = exchanges.into();
-    let settings = Arc::new(reactor_settings(config, authority));
+    let mut machine = Machine::new(threads)?;
+    let settings = Arc::new(reactor_settings(config, authority(config)));
     let large = LargeRequests::new(config.large_request_threshold, config.large_request_max_bytes);
     let limits = Arc::new(Limits::new(config.connection_throttle, large));
-    let snapshotter = Snapshotter::start(
-        snapshotter::Settings {
-            files: Files::default(),
-            data_dir: config.data_dir.clone(),
-            retain: (!matches!(config.purge, Purge::Off)).then_some(config.snap_retain_count as usize),
-        },
-        former,
-        DrivenBy::Thread(replica_bell.clone()),
-    )
-    .map_err(setup("the snapshotter"))?;
-    // Without random numbers the servers of an ensemble may take theirs together, which costs time and nothing else.
-    let seed = getrandom::u64().unwrap_or_default();
-    let size_limit = config.snap_size_limit.unwrap_or(u64::MAX);
-    let mut trigger = Trigger::new(u64::from(config.snap_count), size_limit, seed);
-    trigger.note(found.records, 0);
-
     if config.jute_max_buffer > FRAME_MAX {
         tracing::warn!(
             "jute.maxbuffer={} is more than this server takes; frames of up to {FRAME_MAX} bytes are taken",
@@ -277,12 +307,19 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
     let descriptors = Descriptors::share(descriptors, threads.max(1)).map_err(NodeError::Descriptors)?;
     descriptors.report();
     let status = Arc::new(status(config, address, threads.max(1), descriptors));
-    let summary = Summary { began: Instant::now(), status: status.clone(), exchanges: exchanges.clone() };
+    let mut server = begin(config, beginning, &machine, status.clone(), began)?;
+    tracing::info!(
+        data = %config.data_dir.display(),
+        log = %config.data_log_dir.display(),
+        "data directory"
+    );
+    let summary = Summary { began, status: status.clone(), exchanges: machine.exchanges.clone() };
     let signal = signals.serve(Box::new(move || summary.lines())).map_err(setup("the signals"))?;
     messages::limit_kinds();
-    let zxid = database.last_zxid().0;
     let mut listener = Some(listener);
+    let exchanges = machine.exchanges.clone();
     let mut reactor = |index: usize, poll: &Poll| {
+        let (reader, Zxid(zxid)) = server.reader();
         Reactor::new(reactor::Parts {
             index,
             registry: poll.registry().try_clone()?,
@@ -291,20 +328,113 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
             limits: limits.clone(),
             status: status.clone(),
             listener: listener.take_if(|_| index == reactor::ACCEPTOR),
-            reader: database.tree_mut().reader(),
+            reader,
             zxid,
         })
     };
     let together = match threads {
-        0 => Some(reactor(0, &replica_poll).map_err(setup("the reactor"))?),
+        0 => Some(reactor(0, &machine.poll).map_err(setup("the reactor"))?),
         _ => None,
     };
     let mut reactors = Vec::new();
-    for (index, poll) in polls.into_iter().enumerate() {
+    for (index, poll) in std::mem::take(&mut machine.polls).into_iter().enumerate() {
         reactors.push((reactor(index, &poll).map_err(setup("a reactor"))?, poll));
     }
-    let mut replica = Replica::new(replica::Parts {
-        exchanges: exchanges.clone(),
+    let sources = Sources::register(machine.poll.registry(), signal).map_err(setup("the replica"))?;
+    server.register(machine.poll.registry(), &sources).map_err(NodeError::Replica)?;
+    // Before anybody can ask for the state.
+    server.begin().map_err(NodeError::Replica)?;
+    let mut running = Vec::new();
+    for (index, (reactor, poll)) in reactors.into_iter().enumerate() {
+        running.push(start_reactor(index, reactor, poll).map_err(setup("a reactor"))?);
+    }
+    tracing::info!(reactors = threads, "listening on {address}");
+    tracing::info!("connect with: zkCli.sh -server {address}   (or any ZooKeeper client)");
+    match together {
+        Some(reactor) => together::run(&mut server, reactor, machine.poll, &sources, &machine.bell),
+        None => apart::run(&mut server, machine.poll, &sources, &machine.bell, &exchanges),
+    }
+    .map_err(NodeError::Replica)?;
+    let halted = server.end().map_err(NodeError::Replica)?;
+    for thread in running {
+        if !matches!(thread.join(), Ok(Ok(()))) {
+            return Err(NodeError::Reactor);
+        }
+    }
+    if let Some(reason) = halted {
+        return Err(NodeError::Halted(reason));
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn begin(
+    config: &Config,
+    beginning: Beginning<'_>,
+    machine: &Machine,
+    status: Arc<Status>,
+    began: Instant,
+) -> Result<Server, NodeError> {
+    // Without random numbers the servers of an ensemble may take their snapshots together, which costs time and nothing else.
+    let seed = getrandom::u64().unwrap_or_default();
+    let size_limit = config.snap_size_limit.unwrap_or(u64::MAX);
+    let trigger = Trigger::new(u64::from(config.snap_count), size_limit, seed);
+    match beginning {
+        Beginning::Alone(beginning) => {
+            alone(config, *beginning, machine, status, trigger).map(|replica| Server::Alone(Box::new(replica)))
+        }
+        Beginning::Member { ensemble, data_dir } => {
+            let readiness = Readiness::default();
+            let registry = machine.poll.registry().try_clone().map_err(setup("the other servers' sockets"))?;
+            let addresses = addresses(ensemble);
+            let links = SocketLinks::new(registry, readiness.clone(), machine.bell.clone(), addresses);
+            let setup = MemberSetup {
+                me: ensemble.me,
+                configs: Configs::settled(ensemble.config.clone()),
+                settings: core_settings(config, ensemble, seed),
+                log: log_config(config),
+                data_dir,
+                rules: rules(config),
+                autocreate: ensemble.autocreate,
+                length_max: config.jute_max_buffer.saturating_add(config.jute_max_buffer_extra),
+                window_transactions: ensemble.commit_log_count,
+                connection_timeout: Ms(ensemble.connection_timeout.as_millis() as u64),
+                links: Box::new(links),
+                driven_by: DrivenBy::Thread(machine.bell.clone()),
+                exchanges: machine.exchanges.clone(),
+                status,
+                containers: container_settings(config),
+                new_sessions: config.new_sessions,
+                throttle: config.request_throttle,
+                heard_interval: heard_interval(config),
+                retain: retain(config),
+                trigger,
+                garbage_max: GARBAGE_MAX,
+                slice_clock: Box::new(Instant::now),
+                at: Moment::read(),
+            };
+            let member = Box::new(setup.begin().map_err(NodeError::Member)?);
+            tracing::info!(millis = began.elapsed().as_millis() as u64, "{}", introduction(ensemble));
+            Ok(Server::Member { member, readiness })
+        }
+    }
+}
+
+fn alone(
+    config: &Config,
+    AloneBeginning { recovered, former, files }: AloneBeginning,
+    machine: &Machine,
+    status: Arc<Status>,
+    mut trigger: Trigger,
+) -> Result<Replica, NodeError> {
+    let Recovered { database, log, found, .. } = recovered;
+    let snapshots =
+        snapshotter::Settings { files: Files::default(), data_dir: config.data_dir.clone(), retain: retain(config) };
+    let driven_by = DrivenBy::Thread(machine.bell.clone());
+    let snapshotter = Snapshotter::start(snapshots, former, driven_by).map_err(setup("the snapshotter"))?;
+    trigger.note(found.records, 0);
+    Ok(Replica::new(replica::Parts {
+        exchanges: machine.exchanges.clone(),
         status,
         database,
         log,
@@ -324,29 +454,7 @@ fn run(opened: Opened<'_>) -> Result<(), NodeError> {
         record_max: RECORD_BYTES_MAX,
         slice_clock: Box::new(Instant::now),
         start: Moment::read(),
-    });
-    let sources =
-        Sources::register(replica_poll.registry(), replica.event_fds(), signal).map_err(setup("the replica"))?;
-    // Before anybody can ask for the state.
-    replica.begin().map_err(NodeError::Replica)?;
-    let mut running = Vec::new();
-    for (index, (reactor, poll)) in reactors.into_iter().enumerate() {
-        running.push(start_reactor(index, reactor, poll).map_err(setup("a reactor"))?);
-    }
-    tracing::info!(reactors = threads, "listening on {address}");
-    tracing::info!("connect with: zkCli.sh -server {address}   (or any ZooKeeper client)");
-    match together {
-        Some(reactor) => together::run(replica, reactor, replica_poll, &sources, &replica_bell),
-        None => apart::run(replica, replica_poll, &sources, &replica_bell, &exchanges),
-    }
-    .map_err(NodeError::Replica)?;
-    for thread in running {
-        if !matches!(thread.join(), Ok(Ok(()))) {
-            return Err(NodeError::Reactor);
-        }
-    }
-    tracing::info!("stopped");
-    Ok(())
+    }))
 }
 
 /// Reactors with threads of their own, none where the replica serves the clients itself. One core is left to the replica;
@@ -371,81 +479,6 @@ fn start_reactor(index: usize, reactor: Reactor, poll: Poll) -> io::Result<JoinH
         }
         outcome
     })
-}
-
-fn log_config(config: &Config) -> LogConfig {
-    LogConfig {
-        data_dir: config.data_dir.clone(),
-        segment_bytes: config.pre_alloc_size,
-        in_flight: config.io_depth as usize,
-        sync: config.force_sync,
-        method: match config.io_method {
-            IoMethod::Auto => Method::Auto,
-            IoMethod::Ring => Method::Ring,
-            IoMethod::Thread => Method::Thread,
-        },
-        warn_after: config.fsync_warning_threshold,
-        ..LogConfig::new(&config.data_log_dir)
-    }
-}
-
-fn rules(config: &Config, authority: Authority) -> Rules {
-    let extended_types = match (config.extended_types_enabled, config.emulate_353_ttl_nodes) {
-        (false, _) => ExtendedTypes::Off,
-        (true, false) => ExtendedTypes::On,
-        (true, true) => ExtendedTypes::Emulate353,
-    };
-    Rules { authority, extended_types, reconfig_enabled: config.reconfig_enabled, enforce_quota: config.enforce_quota }
-}
-
-fn container_settings(config: &Config) -> ContainerSettings {
-    let millis = |interval: Duration| u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
-    ContainerSettings {
-        check_interval_ms: millis(config.container_check_interval),
-        max_per_minute: config.container_max_per_minute,
-        max_never_used_ms: config.container_max_never_used.map(|age| i64::try_from(millis(age)).unwrap_or(i64::MAX)),
-    }
-}
-
-fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings {
-    reactor::Settings {
-        frame_max: config.jute_max_buffer.min(FRAME_MAX),
-        session_timeout_min: config.min_session_timeout,
-        session_timeout_max: config.max_session_timeout,
-        connections_per_address_max: config.max_client_cnxns,
-        connections_max: config.max_cnxns,
-        handshake_deadline: config.sessionless_cnxn_timeout,
-        heard_interval: heard_interval(config),
-        outstanding_max: u64::from(config.global_outstanding_limit),
-        connections_bytes_max: config.connections_bytes_max,
-        tcp_keep_alive: config.tcp_keep_alive,
-        authority,
-        enforced_schemes: config.enforced_schemes.clone(),
-        local_sessions: config.new_sessions != NewSessions::Global,
-        tells_gone: config.request_throttle.wants_gone(),
-    }
-}
-
-/// Four times a tick, and often enough for any.
-fn heard_interval(config: &Config) -> Duration {
-    Duration::from_millis((config.tick_time.max(4) as u64 / 4).min(500))
-}
-
-fn report_recovery(recovered: &Recovered, began: Instant) {
-    let found = &recovered.found;
-    if let Some(torn) = &found.torn {
-        let copy = found.torn_copy.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
-        tracing::warn!(copy, "the log's end was torn by a crash and was cut: {torn}");
-    }
-    tracing::info!(
-        zxid = %recovered.database.last_zxid(),
-        snapshot = recovered.snapshot.map_or("none".to_owned(), |zxid| zxid.to_string()),
-        replayed = found.records,
-        znodes = recovered.database.tree().len(),
-        sessions = recovered.database.sessions().len(),
-        millis = began.elapsed().as_millis() as u64,
-        "state recovered"
-    );
 }
 
 fn status(config: &Config, address: SocketAddr, reactors: usize, descriptors: Descriptors) -> Status {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use paddock_consensus::Zxid;
 use paddock_engine::database::{Database, Rules};
@@ -102,6 +103,27 @@ pub struct Recovered {
     pub seed: HashSeed,
     pub found: Recovery,
     pub snapshot: Option<Zxid>,
+}
+
+impl Recovered {
+    /// Tells what was found, and how long that took, where there is a clock.
+    pub fn report(&self, took: Option<Duration>) {
+        let found = &self.found;
+        if let Some(torn) = &found.torn {
+            let copy = found.torn_copy.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
+            tracing::warn!(copy, "the log's end was torn by a crash and was cut: {torn}");
+        }
+        tracing::info!(
+            zxid = %self.database.last_zxid(),
+            snapshot = self.snapshot.map_or("none".to_owned(), |zxid| zxid.to_string()),
+            replayed = found.records,
+            znodes = self.database.tree().len(),
+            sessions = self.database.sessions().len(),
+            millis = took.map(|took| took.as_millis() as u64),
+            "state recovered"
+        );
+        tracing::info!("log writes: {}", self.log.method());
+    }
 }
 
 /// The present generation.

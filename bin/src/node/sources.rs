@@ -18,13 +18,15 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Has the poll tell of them.
-    pub fn register(registry: &Registry, log: Vec<RawFd>, stop: OwnedFd) -> io::Result<Sources> {
-        for fd in log {
-            registry.register(&mut SourceFd(&fd), LOG, Interest::READABLE)?;
-        }
+    /// Has the poll tell when the process is to stop.
+    pub fn register(registry: &Registry, stop: OwnedFd) -> io::Result<Sources> {
         registry.register(&mut SourceFd(&stop.as_raw_fd()), STOP, Interest::READABLE)?;
         Ok(Sources { _stop: stop })
+    }
+
+    /// Has the poll tell of a log. It forgets another one's descriptors when they are closed.
+    pub fn register_log(&self, registry: &Registry, log: Vec<RawFd>) -> io::Result<()> {
+        log.into_iter().try_for_each(|fd| registry.register(&mut SourceFd(&fd), LOG, Interest::READABLE))
     }
 
     /// Whether the process is told to stop.

@@ -15,22 +15,22 @@ use mio::{Events, Poll};
 use paddock_net::doorbell::Doorbell;
 use paddock_net::reactor::{EVENTS_PER_TURN, Reactor};
 
-use super::moment::Moment;
-use super::replica::{Replica, ReplicaError};
+use super::replica::ReplicaError;
+use super::server::Server;
 use super::sources::Sources;
 
-/// Serves until the process is told to stop, and then closes the log. `bell` is that of both.
+/// Serves until the process is told to stop. `bell` is that of both. The server is to be ended.
 pub fn run(
-    mut replica: Replica,
+    server: &mut Server,
     mut reactor: Reactor,
     mut poll: Poll,
     sources: &Sources,
     bell: &Doorbell,
 ) -> Result<(), ReplicaError> {
     let mut events = Events::with_capacity(EVENTS_PER_TURN);
-    while !replica.has_stopped() {
+    while !server.has_stopped() {
         bell.going_to_sleep();
-        let timeout = shorter(reactor.rest(), replica.timeout());
+        let timeout = shorter(reactor.rest(), server.timeout());
         let polled = poll.poll(&mut events, timeout);
         bell.awake();
         reactor.rise();
@@ -40,15 +40,15 @@ pub fn run(
             polled => polled.map(|()| Some(&events))?,
         };
         if sources.tell_to_stop(&events) {
-            replica.stop();
+            server.stop()?;
         }
         reactor.take_in(told);
-        replica.turn(Moment::read())?;
+        server.turn(told, poll.registry(), sources)?;
         reactor.give_out();
     }
     // Clients see the end now, and not when the log is closed.
     drop(reactor);
-    replica.end()
+    Ok(())
 }
 
 fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {

@@ -43,7 +43,8 @@ pub struct Setting {
     pub segment_bytes: u64,
     /// How many of the newest transactions are in memory for learners.
     pub window_transactions: usize,
-    pub features: Features,
+    /// What its servers tell each other; `None` if each process is of another version than the one before it, and than others.
+    pub features: Option<Features>,
     /// Whether a server without data is one that never had any.
     pub autocreate: bool,
     /// Whether a server that finds no leader serves who only reads.
@@ -206,7 +207,7 @@ fn settings(setting: &Setting, draws: &mut Seeded) -> Settings {
         force_snapshot: false,
         observer_election_delay_max: Ms(200),
         read_only_mode: setting.read_only_mode,
-        features: setting.features,
+        features: setting.features.unwrap_or_else(|| [Features::default(), Features::EXACT_TRUNC][draws.choose(2)]),
         seed: draws.draw(),
     }
 }

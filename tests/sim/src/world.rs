@@ -11,7 +11,7 @@ use paddock::node::moment::Moment;
 use paddock::node::peers::simulated::{Dials, HostId, Network, Ports, Route};
 use paddock_consensus::config::{Config, Configs, HostPort, Member as ConfigMember, PeerAddress, PeerType};
 use paddock_consensus::output::Part;
-use paddock_consensus::settings::{Features, Ms};
+use paddock_consensus::settings::Ms;
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::{Choice, Seeded};
 use paddock_engine::progress::Progress;
@@ -187,7 +187,7 @@ impl World {
             snap_count: 30 + draws.draw() % 400,
             segment_bytes: 16 << (10 + draws.choose(3)),
             window_transactions: 1 + draws.choose(300),
-            features: Features(0),
+            features: None,
             autocreate: true,
             read_only_mode: false,
             new_sessions: match mix.begins_local {

@@ -58,7 +58,7 @@ impl Ensemble {
             window_transactions: 500,
             snap_count: 1000,
             segment_bytes: 64 << 10,
-            features: Features(0),
+            features: Some(Features(0)),
             autocreate: true,
             read_only_mode: false,
             new_sessions: NewSessions::Global,
@@ -303,7 +303,7 @@ fn a_server_that_is_cut_off_serves_who_only_reads_until_it_is_back() {
 /// What follows TRUNC on the link comes at once, and is taken when the history has been cut.
 #[test]
 fn a_leader_that_comes_back_with_what_nobody_has_stays_with_the_link_that_tells_it_to_cut() {
-    let mut ensemble = Ensemble::new(6, |setting| setting.features = Features::EXACT_TRUNC);
+    let mut ensemble = Ensemble::new(6, |setting| setting.features = Some(Features::EXACT_TRUNC));
     let leader = ensemble.leader();
     let slot = ensemble.connect(leader);
     ensemble.ask(leader, slot, &create(1, "/a"));

@@ -25,6 +25,7 @@ pub use self::setup::{MemberSetup, SetupError};
 
 use std::collections::VecDeque;
 use std::mem;
+use std::os::fd::RawFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -90,6 +91,7 @@ pub struct Member {
     /// is left out.
     learners_first: bool,
     halted: Option<HaltReason>,
+    log_changed: bool,
     former: Former,
     outputs: Vec<Output>,
     inputs: VecDeque<Input<'static>>,
@@ -153,6 +155,7 @@ impl Member {
             diverged: false,
             learners_first: false,
             halted: None,
+            log_changed: false,
             former: Former::new(&driven_by),
             outputs: Vec::new(),
             inputs: VecDeque::new(),
@@ -212,6 +215,25 @@ impl Member {
         self.halted
     }
 
+    /// Whether the process may end: it is to, and what was to be said to the others has gone out, or has had its time.
+    pub fn has_stopped(&self) -> bool {
+        match self.halted {
+            None => false,
+            Some(HaltReason::Stopped) => !self.peers.has_farewells(),
+            Some(_) => true,
+        }
+    }
+
+    /// What becomes readable when the log has something to tell: [`Replica::event_fds`].
+    pub fn event_fds(&mut self) -> Vec<RawFd> {
+        self.replica.event_fds()
+    }
+
+    /// Whether the log is another one since this was asked last, and so are the [event descriptors](Self::event_fds).
+    pub fn take_log_changed(&mut self) -> bool {
+        mem::take(&mut self.log_changed)
+    }
+
     /// After the last turn.
     pub fn end(self) -> Result<(), ReplicaError> {
         self.replica.end()
@@ -254,7 +276,10 @@ impl Member {
         }
         let until = |deadline: Ms| self.start.until(deadline.0, self.at.now);
         let deadlines = self.zab.deadline().into_iter().chain(self.peers.deadline()).map(until);
-        let outstanding = if self.is_leading() { Some(0) } else { self.learner.outstanding() };
+        let outstanding = match self.part() {
+            Part::Leading { .. } | Part::Looking => Some(0),
+            _ => self.learner.outstanding().filter(|_| self.peers.has_room_to_forward()),
+        };
         deadlines.chain(self.replica.timeout_with(outstanding)).min()
     }
 
@@ -658,6 +683,7 @@ impl Member {
         match state.put_in_place(self.settings.log.clone(), records) {
             Ok(placed) => {
                 let former = self.replica.replace(placed, self.at)?;
+                self.log_changed = true;
                 self.former.push(former);
                 self.diverged = false;
                 proposals.iter().for_each(|(zxid, record)| self.replica.head.keep(*zxid, record));
@@ -767,6 +793,10 @@ impl Member {
 struct LeaderLink<'a>(&'a mut Peers);
 
 impl ToLeader for LeaderLink<'_> {
+    fn has_room(&self) -> bool {
+        self.0.has_room_to_forward()
+    }
+
     fn request(&mut self, request: &LeaderRequest<'_>) {
         let LeaderRequest { session, cxid, opcode, body, ids } = *request;
         self.0.forward(ForwardedRequest { session, cxid, opcode, body }, ids);

@@ -101,9 +101,10 @@ impl std::error::Error for SetupError {}
 
 impl MemberSetup {
     /// Recovers the state, or begins without one where it cannot be relied on, and looks for a leader from the first turn on.
-    pub fn begin(self) -> Result<Member, SetupError> {
+    pub fn begin(mut self) -> Result<Member, SetupError> {
         let beginning = Beginning::find(&self.log, &self.rules, self.autocreate).map_err(SetupError::Recovery)?;
-        let Beginning { standing, present, generation, database, log, history, snapshot, former } = beginning;
+        let Beginning { standing, present, generation, database, log, history, snapshot, replayed, former } = beginning;
+        self.trigger.note(replayed, 0);
         let last = database.last_zxid();
         let epochs = EpochFiles::read(&self.log.files, &self.log.data_dir).map_err(SetupError::Epochs)?;
         epochs.check(last).map_err(SetupError::Epochs)?;

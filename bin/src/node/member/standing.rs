@@ -34,6 +34,8 @@ pub struct Beginning {
     pub log: Log,
     pub history: History,
     pub snapshot: Option<Zxid>,
+    /// Transactions of the log behind it.
+    pub replayed: u64,
     /// What may be removed.
     pub former: FormerGenerations,
 }
@@ -70,9 +72,11 @@ impl Beginning {
     }
 
     fn sound(Present { generation, recovered, former }: Present) -> Beginning {
+        recovered.report(None);
         let Recovered { database, log, found, snapshot, .. } = recovered;
         let (standing, history) = (Standing::Sound, found.history);
-        Beginning { standing, present: generation, generation, database, log, history, snapshot, former }
+        let replayed = found.records;
+        Beginning { standing, present: generation, generation, database, log, history, snapshot, replayed, former }
     }
 
     fn without_history(
@@ -88,7 +92,8 @@ impl Beginning {
         let sealed = database.tree_mut().seal();
         database.tree_mut().publish(sealed);
         let (history, former) = (History::new(Zxid::ZERO), FormerGenerations::default());
-        Ok(Beginning { standing, present, generation, database, log, history, snapshot: None, former })
+        let (snapshot, replayed) = (None, 0);
+        Ok(Beginning { standing, present, generation, database, log, history, snapshot, replayed, former })
     }
 }
 

@@ -22,7 +22,7 @@ impl Desk<'_> {
     pub fn outstanding(&self) -> Option<usize> {
         match self {
             Desk::Alone | Desk::Leads(_) | Desk::ReadOnly => Some(0),
-            Desk::Learns(learner, _) => learner.outstanding(),
+            Desk::Learns(learner, leader) => learner.outstanding().filter(|_| leader.has_room()),
         }
     }
 

@@ -32,6 +32,8 @@ const BYTES_MAX: usize = 64 << 20;
 
 /// The way to the leader. What goes there keeps its order.
 pub trait ToLeader {
+    /// Whether more is to be asked now: little waits for the leader to take it.
+    fn has_room(&self) -> bool;
     /// REQUEST.
     fn request(&mut self, request: &LeaderRequest<'_>);
     /// REVALIDATE: whether the session lives, with the timeout that it has from now on, ms.

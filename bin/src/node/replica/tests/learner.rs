@@ -22,11 +22,15 @@ use crate::node::replica::learner::Learner;
 use crate::node::replica::turn::Turn;
 use crate::node::replica::window::Window;
 
-/// What the leader was sent.
+/// What the leader was sent, and whether it is to be sent no more now.
 #[derive(Default)]
-struct Sent(Vec<String>);
+struct Sent(Vec<String>, bool);
 
 impl ToLeader for Sent {
+    fn has_room(&self) -> bool {
+        !self.1
+    }
+
     fn request(&mut self, request: &LeaderRequest<'_>) {
         let LeaderRequest { session, cxid, opcode, body, ids } = *request;
         let ids: Vec<&Id> = ids.iter().collect();
@@ -185,6 +189,18 @@ fn a_session_is_answered_in_the_order_in_which_it_asked() {
     ensemble.commit(session, 5, &made("/b"));
     assert_eq!(ensemble.answers(), [(FIRST, "5: 0".into())]);
     assert!(!ensemble.learner.take_sync(&mut ensemble.world.replica.head), "nobody waits for one");
+}
+
+#[test]
+fn what_the_leader_does_not_take_waits_in_the_queue() {
+    let mut ensemble = Ensemble::new("learner-full");
+    let session = ensemble.connect(FIRST);
+    ensemble.sent.1 = true;
+    ensemble.ask(FIRST, session, create(1), &create_body("/a", 0));
+    assert!(ensemble.sent().is_empty());
+    ensemble.sent.1 = false;
+    ensemble.gather();
+    assert_eq!(ensemble.sent().len(), 1);
 }
 
 /// A read that was asked for between two writes is answered by the version of the first.

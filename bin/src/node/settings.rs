@@ -1,0 +1,136 @@
+//! What each part of the node is told by the configuration.
+
+use std::time::Duration;
+
+use paddock_consensus::ServerId;
+use paddock_consensus::config::HostPort;
+use paddock_consensus::settings::{Features, Ms, Settings};
+use paddock_engine::acl::Authority;
+use paddock_engine::admit::FRAME_MAX;
+use paddock_engine::container::ContainerSettings;
+use paddock_engine::database::Rules;
+use paddock_engine::log::{LogConfig, Method};
+use paddock_engine::tree::ExtendedTypes;
+use paddock_net::reactor;
+
+use super::peers::sockets::Addresses;
+use crate::config::{Config, Ensemble, IoMethod, NewSessions, Purge};
+
+/// Where a port listens with quorumListenOnAllIPs.
+const EVERY_ADDRESS: &str = "0.0.0.0";
+
+pub fn log_config(config: &Config) -> LogConfig {
+    LogConfig {
+        data_dir: config.data_dir.clone(),
+        segment_bytes: config.pre_alloc_size,
+        in_flight: config.io_depth as usize,
+        sync: config.force_sync,
+        method: match config.io_method {
+            IoMethod::Auto => Method::Auto,
+            IoMethod::Ring => Method::Ring,
+            IoMethod::Thread => Method::Thread,
+        },
+        warn_after: config.fsync_warning_threshold,
+        ..LogConfig::new(&config.data_log_dir)
+    }
+}
+
+pub fn rules(config: &Config) -> Rules {
+    let extended_types = match (config.extended_types_enabled, config.emulate_353_ttl_nodes) {
+        (false, _) => ExtendedTypes::Off,
+        (true, false) => ExtendedTypes::On,
+        (true, true) => ExtendedTypes::Emulate353,
+    };
+    let authority = authority(config);
+    Rules { authority, extended_types, reconfig_enabled: config.reconfig_enabled, enforce_quota: config.enforce_quota }
+}
+
+pub fn authority(config: &Config) -> Authority {
+    Authority {
+        skip_acl: config.skip_acl,
+        digest_enabled: config.digest_enabled,
+        digest_algorithm: config.digest_algorithm,
+        super_digest: config.super_digest.as_ref().map(|secret| secret.reveal().to_owned()),
+    }
+}
+
+pub fn container_settings(config: &Config) -> ContainerSettings {
+    let millis = |interval: Duration| u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+    ContainerSettings {
+        check_interval_ms: millis(config.container_check_interval),
+        max_per_minute: config.container_max_per_minute,
+        max_never_used_ms: config.container_max_never_used.map(|age| i64::try_from(millis(age)).unwrap_or(i64::MAX)),
+    }
+}
+
+pub fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings {
+    reactor::Settings {
+        frame_max: config.jute_max_buffer.min(FRAME_MAX),
+        session_timeout_min: config.min_session_timeout,
+        session_timeout_max: config.max_session_timeout,
+        connections_per_address_max: config.max_client_cnxns,
+        connections_max: config.max_cnxns,
+        handshake_deadline: config.sessionless_cnxn_timeout,
+        heard_interval: heard_interval(config),
+        outstanding_max: u64::from(config.global_outstanding_limit),
+        connections_bytes_max: config.connections_bytes_max,
+        tcp_keep_alive: config.tcp_keep_alive,
+        authority,
+        enforced_schemes: config.enforced_schemes.clone(),
+        local_sessions: config.new_sessions != NewSessions::Global,
+        tells_gone: config.request_throttle.wants_gone(),
+    }
+}
+
+/// Four times a tick, and often enough for any.
+pub fn heard_interval(config: &Config) -> Duration {
+    Duration::from_millis((config.tick_time.max(4) as u64 / 4).min(500))
+}
+
+/// Snapshots that stay; `None` for all.
+pub fn retain(config: &Config) -> Option<usize> {
+    (!matches!(config.purge, Purge::Off)).then_some(config.snap_retain_count as usize)
+}
+
+/// Where this server is to be reached by the others.
+pub fn addresses(ensemble: &Ensemble) -> Addresses {
+    let own = ensemble.config.members().get(&ensemble.me);
+    let own = || own.into_iter().flat_map(|member| &member.addresses);
+    let at = |address: &HostPort| match ensemble.listen_on_all {
+        true => HostPort { host: EVERY_ADDRESS.into(), port: address.port },
+        false => address.clone(),
+    };
+    Addresses {
+        election: own().map(|address| at(&address.election)).collect(),
+        quorum: own().map(|address| at(&address.quorum)).collect(),
+    }
+}
+
+/// What the core of a member is told.
+pub fn core_settings(config: &Config, ensemble: &Ensemble, seed: u64) -> Settings {
+    let ms = |duration: Duration| Ms(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    Settings {
+        tick: Ms(config.tick_time.max(1) as u64),
+        init_limit: ensemble.init_limit,
+        sync_limit: ensemble.sync_limit,
+        connect_limit: ensemble.connect_limit,
+        notification_interval_min: ms(ensemble.notification_interval_min),
+        notification_interval_max: ms(ensemble.notification_interval_max),
+        epoch_wait_max: ensemble.epoch_wait_max.map(ms),
+        reconfig_enabled: config.reconfig_enabled,
+        leader_serves: ensemble.leader_serves,
+        force_snapshot: ensemble.force_snapshot,
+        observer_election_delay_max: ms(ensemble.observer_election_delay_max),
+        read_only_mode: ensemble.read_only_mode,
+        features: Features::EXACT_TRUNC,
+        seed,
+    }
+}
+
+/// What this server is among others, for people.
+pub fn introduction(ensemble: &Ensemble) -> String {
+    let members = ensemble.config.members();
+    let (ServerId(me), count) = (ensemble.me, members.len());
+    let what = if ensemble.config.is_voter(ensemble.me) { "server" } else { "observer" };
+    format!("{what} {me} of an ensemble of {count}, {} of which vote", ensemble.config.quorum().voters().count())
+}
