@@ -3,6 +3,7 @@
 use paddock_consensus::ServerId;
 use paddock_consensus::settings::Ms;
 
+use super::dial::Dial;
 use super::links::StreamId;
 
 /// Between two connections to the same leader there is as much time at least: one that closes each of them at once is not
@@ -20,62 +21,74 @@ pub struct Attempts {
 #[derive(Debug)]
 struct Attempt {
     leader: ServerId,
-    /// It is dialled then.
-    begins: Ms,
-    /// The connection that is being made; `None` before it is dialled.
-    stream: Option<StreamId>,
-    /// It is given up then.
-    deadline: Ms,
+    dial: Dial,
+    /// How long it may take.
+    wait: Ms,
+    /// It is given up then; `None` before its first stream is begun.
+    deadline: Option<Ms>,
 }
 
 impl Attempts {
-    /// Another one, which is [due](Attempts::take_due) at once or soon, and given up after `wait`. Returns the stream of the
+    /// Another one, which is [due](Attempts::take_due) at once or soon, and given up after `wait`. Returns the streams of the
     /// former one.
-    pub fn begin(&mut self, leader: ServerId, now: Ms, wait: Ms) -> Option<StreamId> {
+    pub fn begin(&mut self, leader: ServerId, now: Ms, wait: Ms) -> Vec<StreamId> {
         let former = self.end();
         let apart = self.last.filter(|(last, _)| *last == leader).map(|(_, dialled)| dialled.after(APART));
         let begins = apart.unwrap_or(now).max(now);
-        self.present = Some(Attempt { leader, begins, stream: None, deadline: begins.after(wait) });
+        self.present = Some(Attempt { leader, dial: Dial::new(begins), wait, deadline: None });
         former
     }
 
-    /// Whom to dial now. The stream is to be [noted](Attempts::note_dialled).
+    /// Whom to dial now. The stream is to be [noted](Attempts::note_begun).
     pub fn take_due(&mut self, now: Ms) -> Option<ServerId> {
-        let due = self.present.as_ref().filter(|attempt| attempt.stream.is_none() && attempt.begins <= now)?;
+        let due = self.present.as_ref().filter(|attempt| attempt.dial.is_due(now))?;
         self.last = Some((due.leader, now));
         Some(due.leader)
     }
 
+    /// Returns a stream that is to be closed for this one, if there are too many.
+    ///
     /// # Panics
     /// If there is no attempt.
-    pub fn note_dialled(&mut self, stream: StreamId) {
-        self.present.as_mut().expect("it was due").stream = Some(stream);
+    pub fn note_begun(&mut self, stream: StreamId, now: Ms) -> Option<StreamId> {
+        let attempt = self.present.as_mut().expect("it was due");
+        attempt.deadline.get_or_insert(now.after(attempt.wait));
+        attempt.dial.note_begun(stream, now)
     }
 
-    /// Whether the stream is that of the attempt.
+    /// Whether the stream is one of the attempt.
     pub fn is_on(&self, stream: StreamId) -> bool {
-        self.present.as_ref().is_some_and(|attempt| attempt.stream == Some(stream))
+        self.present.as_ref().is_some_and(|attempt| attempt.dial.contains(stream))
     }
 
-    /// The attempt on this stream has come to its end. Returns whom it dialled.
-    pub fn take(&mut self, stream: StreamId) -> Option<ServerId> {
-        self.present.take_if(|attempt| attempt.stream == Some(stream)).map(|attempt| attempt.leader)
+    /// This stream is connected, which ends the attempt. Returns whom it dialled, and the other streams that it had.
+    pub fn take(&mut self, stream: StreamId) -> Option<(ServerId, Vec<StreamId>)> {
+        let mut attempt = self.present.take_if(|attempt| attempt.dial.contains(stream))?;
+        attempt.dial.remove(stream);
+        Some((attempt.leader, attempt.dial.end()))
     }
 
-    /// There is none any more. Returns the stream that it had.
-    pub fn end(&mut self) -> Option<StreamId> {
-        self.present.take()?.stream
+    /// This stream has failed. Whether it was the last one of the attempt, which ends with it.
+    pub fn fail(&mut self, stream: StreamId) -> bool {
+        let is_over = |attempt: &mut Attempt| attempt.dial.contains(stream) && !attempt.dial.remove(stream);
+        self.present.take_if(is_over).is_some()
     }
 
-    /// Gives up an attempt that has taken too long. Returns its stream.
-    pub fn take_late(&mut self, now: Ms) -> Option<StreamId> {
-        self.present.take_if(|attempt| attempt.stream.is_some() && attempt.deadline <= now)?.stream
+    /// There is none any more. Returns the streams that it had.
+    pub fn end(&mut self) -> Vec<StreamId> {
+        self.present.take().map(|mut attempt| attempt.dial.end()).unwrap_or_default()
     }
 
-    /// When one is due, or too late.
+    /// Gives up an attempt that has taken too long. Returns its streams.
+    pub fn take_late(&mut self, now: Ms) -> Option<Vec<StreamId>> {
+        let is_late = |attempt: &mut Attempt| attempt.deadline.is_some_and(|deadline| deadline <= now);
+        self.present.take_if(is_late).map(|mut attempt| attempt.dial.end())
+    }
+
+    /// When a stream is due, or the attempt is too late.
     pub fn deadline(&self) -> Option<Ms> {
         let attempt = self.present.as_ref()?;
-        Some(if attempt.stream.is_none() { attempt.begins } else { attempt.deadline })
+        [attempt.dial.next(), attempt.deadline].into_iter().flatten().min()
     }
 }
 
@@ -85,24 +98,25 @@ mod tests {
     use paddock_consensus::settings::Ms;
 
     use super::{APART, Attempts};
+    use crate::node::peers::dial::NEXT_STREAM;
     use crate::node::peers::links::StreamId;
 
-    const WAIT: Ms = Ms(1000);
+    const WAIT: Ms = Ms(5000);
 
     #[test]
     fn the_same_leader_is_dialled_now_and_then_and_another_one_at_once() {
         let mut attempts = Attempts::default();
-        assert_eq!(attempts.begin(ServerId(1), Ms(5), WAIT), None);
+        assert_eq!(attempts.begin(ServerId(1), Ms(5), WAIT), []);
         assert_eq!((attempts.deadline(), attempts.take_due(Ms(5))), (Some(Ms(5)), Some(ServerId(1))));
-        attempts.note_dialled(StreamId(7));
+        attempts.note_begun(StreamId(7), Ms(5));
         assert_eq!((attempts.take_due(Ms(5)), attempts.take(StreamId(6))), (None, None));
-        assert_eq!(attempts.take(StreamId(7)), Some(ServerId(1)));
-        assert_eq!(attempts.begin(ServerId(1), Ms(6), WAIT), None);
+        assert_eq!(attempts.take(StreamId(7)), Some((ServerId(1), vec![])));
+        assert_eq!(attempts.begin(ServerId(1), Ms(6), WAIT), []);
         let later = Ms(5).after(APART);
         assert_eq!((attempts.take_due(Ms(6)), attempts.deadline()), (None, Some(later)));
         assert_eq!(attempts.take_due(later), Some(ServerId(1)));
-        attempts.note_dialled(StreamId(8));
-        assert_eq!(attempts.begin(ServerId(2), later, WAIT), Some(StreamId(8)));
+        attempts.note_begun(StreamId(8), later);
+        assert_eq!(attempts.begin(ServerId(2), later, WAIT), [StreamId(8)]);
         assert_eq!(attempts.take_due(later), Some(ServerId(2)));
     }
 
@@ -111,11 +125,34 @@ mod tests {
         let mut attempts = Attempts::default();
         attempts.begin(ServerId(1), Ms(0), WAIT);
         assert_eq!(attempts.take_late(WAIT), None, "it was not dialled yet");
-        attempts.take_due(Ms(0));
-        attempts.note_dialled(StreamId(7));
+        // The process stood still meanwhile.
+        let late = WAIT.after(WAIT);
+        assert_eq!(attempts.take_due(late), Some(ServerId(1)));
+        attempts.note_begun(StreamId(7), late);
         assert!(attempts.is_on(StreamId(7)));
-        assert_eq!((attempts.deadline(), attempts.take_late(Ms(999))), (Some(WAIT), None));
-        assert_eq!((attempts.take_late(WAIT), attempts.take_late(WAIT)), (Some(StreamId(7)), None));
-        assert_eq!((attempts.deadline(), attempts.end()), (None, None));
+        assert_eq!((attempts.deadline(), attempts.take_late(late)), (Some(late.after(NEXT_STREAM)), None));
+        assert_eq!(attempts.take_due(late.after(NEXT_STREAM)), Some(ServerId(1)));
+        attempts.note_begun(StreamId(8), late.after(NEXT_STREAM));
+        let over = late.after(WAIT);
+        assert_eq!(attempts.take_late(Ms(over.0 - 1)), None);
+        assert_eq!(attempts.take_late(over), Some(vec![StreamId(7), StreamId(8)]));
+        assert_eq!((attempts.take_late(over), attempts.deadline(), attempts.end()), (None, None, vec![]));
+    }
+
+    #[test]
+    fn an_attempt_fails_with_its_last_stream_and_ends_with_the_first_that_is_connected() {
+        let mut attempts = Attempts::default();
+        let mut begin = |attempts: &mut Attempts| {
+            attempts.begin(ServerId(1), Ms(0), WAIT);
+            attempts.note_begun(StreamId(7), Ms(0));
+            attempts.note_begun(StreamId(8), NEXT_STREAM);
+        };
+        begin(&mut attempts);
+        assert!(!attempts.fail(StreamId(8)) && !attempts.fail(StreamId(8)) && attempts.is_on(StreamId(7)));
+        assert!(attempts.fail(StreamId(7)) && !attempts.fail(StreamId(7)));
+        assert_eq!(attempts.deadline(), None);
+        begin(&mut attempts);
+        assert_eq!(attempts.take(StreamId(8)), Some((ServerId(1), vec![StreamId(7)])));
+        assert!(!attempts.is_on(StreamId(7)) && !attempts.fail(StreamId(7)));
     }
 }

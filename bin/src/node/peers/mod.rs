@@ -23,6 +23,7 @@
 //! | `HISTORY_CHUNK` x 2 | history that is ahead of a link | it waits |
 //! | `LINKS_OUT_BYTES` | what waits for all links | the one with most is closed |
 //! | `UNKNOWN_LINKS` | connections of a port that are no member's | the oldest is closed |
+//! | `STREAMS_MAX` | streams to one server that are being connected | the oldest but one is closed |
 //!
 //! So all links together hold no more than `LINKS_OUT_BYTES`, two feeds, and a packet for each member and stranger.
 
@@ -32,6 +33,7 @@ mod attempt;
 mod broadcast;
 mod closing;
 mod config_text;
+mod dial;
 pub mod election_port;
 mod ends;
 mod feed;

@@ -105,17 +105,24 @@ impl QuorumPort {
         self.ends.newest()
     }
 
+    /// Connections that have not ended.
+    #[cfg(test)]
+    pub fn open(&self) -> usize {
+        self.ends.iter().count()
+    }
+
     /// One attempt to connect to a leader, at once or soon. One that is under way is given up.
     pub fn connect(&mut self, leader: ServerId, configs: &Configs, links: &mut dyn Links) {
-        if let Some(former) = self.attempts.begin(leader, self.now, self.settings.attempt) {
-            links.close(former);
-        }
+        let former = self.attempts.begin(leader, self.now, self.settings.attempt);
+        former.into_iter().for_each(|stream| links.close(stream));
         self.dial_if_due(configs, links);
     }
 
     fn dial_if_due(&mut self, configs: &Configs, links: &mut dyn Links) {
-        if let Some(leader) = self.attempts.take_due(self.now) {
-            self.attempts.note_dialled(links.connect(&addresses(configs, leader, Port::Quorum)));
+        let Some(leader) = self.attempts.take_due(self.now) else { return };
+        let stream = links.connect(&addresses(configs, leader, Port::Quorum));
+        if let Some(given_up) = self.attempts.note_begun(stream, self.now) {
+            links.close(given_up);
         }
     }
 
@@ -130,9 +137,7 @@ impl QuorumPort {
         for stream in streams {
             self.close(stream, &Closing::Decided(Reason::RoleEnded), links);
         }
-        if let Some(stream) = self.attempts.end() {
-            links.close(stream);
-        }
+        self.attempts.end().into_iter().for_each(|stream| links.close(stream));
         self.told.clear();
         self.supplies.end_reign();
     }
@@ -184,9 +189,8 @@ impl QuorumPort {
         self.ends.iter().filter_map(LinkEnd::deadline).chain(self.attempts.deadline()).min()
     }
 
-    /// Dials who is to be dialled now, and ends what has taken too long.
+    /// Ends what has taken too long, and dials who is to be dialled now.
     pub fn on_time(&mut self, configs: &Configs, links: &mut dyn Links) {
-        self.dial_if_due(configs, links);
         let now = self.now;
         let late = |end: &LinkEnd| {
             let (awaited, _) = end.awaited.filter(|_| end.deadline().is_some_and(|deadline| deadline <= now))?;
@@ -194,10 +198,11 @@ impl QuorumPort {
         };
         let late: Vec<(StreamId, Awaited)> = self.ends.iter().filter_map(late).collect();
         late.into_iter().for_each(|(stream, awaited)| self.lose(stream, &Closing::Late(awaited), links));
-        if let Some(stream) = self.attempts.take_late(now) {
-            links.close(stream);
+        if let Some(streams) = self.attempts.take_late(now) {
+            streams.into_iter().for_each(|stream| links.close(stream));
             self.told.push_back(Input::MasterRefused);
         }
+        self.dial_if_due(configs, links);
     }
 
     /// Whether there is something left that the turn had no room for.
@@ -431,7 +436,8 @@ impl QuorumPort {
     }
 
     fn connected(&mut self, stream: StreamId, links: &mut dyn Links) {
-        let Some(leader) = self.attempts.take(stream) else { return };
+        let Some((leader, others)) = self.attempts.take(stream) else { return };
+        others.into_iter().for_each(|stream| links.close(stream));
         let side = Side::Learner { leader };
         self.ends.insert(LinkEnd::new(stream, side, "its quorum port".into(), self.settings.data_max));
         match self.ends.number(stream) {
@@ -444,7 +450,7 @@ impl QuorumPort {
     }
 
     fn refused(&mut self, stream: StreamId) {
-        if self.attempts.take(stream).is_some() {
+        if self.attempts.fail(stream) {
             self.told.push_back(Input::MasterRefused);
         }
     }

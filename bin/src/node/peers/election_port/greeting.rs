@@ -31,7 +31,9 @@ pub enum Heard {
         rest: Vec<u8>,
     },
     Bad(BadInitialMessage),
-    /// The other side has ended the connection.
+    /// The other side has ended the connection without a word: another one was quicker, or it took too long.
+    GivenUp,
+    /// The other side has ended the connection in the middle.
     Ended,
 }
 
@@ -55,6 +57,7 @@ impl Greeting {
             match links.read(stream, &mut bytes[..room]) {
                 Read::Bytes(count) => self.incoming.extend(&bytes[..count]),
                 Read::Nothing => return Heard::Part,
+                Read::Ended if self.incoming.rest().is_empty() => return Heard::GivenUp,
                 Read::Ended => return Heard::Ended,
             }
         }

@@ -39,12 +39,9 @@ use self::connection::{Connection, Next, Outcome};
 use self::greeting::{Greeting, Heard};
 use super::addresses::addresses;
 use super::config_text::read_config;
+use super::dial::Dial;
 use super::links::{Links, Port, StreamEvent, StreamId, Written};
 use super::strangers::{UNKNOWN_LINKS, is_member};
-
-/// A dial of which nothing has come for so long is made anew, while its attempt lasts: what was sent into a network that has
-/// healed meanwhile may never be answered.
-const DIAL_ANEW: Ms = Ms(1000);
 
 /// How long a server waits here.
 #[derive(Clone, Copy, Debug)]
@@ -116,30 +113,28 @@ struct Peer {
     last: Option<Notification>,
 }
 
-/// Ends with a connection, or at its deadline.
+/// Ends with a connection, or when its time is over.
 #[derive(Debug)]
 struct Attempt {
-    dial: Option<Dial>,
+    /// Has ended once this server has rung.
+    dial: Dial,
+    /// Where the server was when it rang last, as it says itself.
+    told: Vec<HostPort>,
+    /// The attempt is answered then.
     deadline: Ms,
-}
-
-/// What an attempt has until it has rung, if it is to ring.
-#[derive(Debug)]
-struct Dial {
-    stream: StreamId,
-    addresses: Vec<HostPort>,
-    /// It is made anew then.
-    anew_at: Ms,
+    /// A server that has rung meanwhile is dialled until then, also where the attempt was answered before.
+    until: Ms,
 }
 
 impl Attempt {
-    fn stream(&self) -> Option<StreamId> {
-        Some(self.dial.as_ref()?.stream)
+    fn begin(now: Ms, wait: Ms) -> Attempt {
+        let deadline = now.after(wait);
+        Attempt { dial: Dial::new(now), told: Vec::new(), deadline, until: deadline }
     }
 
     /// When there is something to do for it.
     fn next(&self) -> Ms {
-        self.dial.as_ref().map_or(self.deadline, |dial| dial.anew_at.min(self.deadline))
+        self.dial.next().map_or(self.deadline, |next| next.min(self.deadline))
     }
 }
 
@@ -180,7 +175,10 @@ impl ElectionPort {
             self.told.push_back(Told::Event { peer, event: Event::Up });
             return;
         }
-        self.begin_attempt(peer, addresses(configs, peer, Port::Election), links, now);
+        let attempt = self.attempt(peer, now);
+        // Where this server has rung, the other one may be somewhere else now.
+        attempt.dial.resume(now);
+        self.go_on(peer, configs, links, now);
     }
 
     /// Holds a notification for this server, in place of one that is not sent yet, and sends it as soon as that can be.
@@ -254,26 +252,28 @@ impl ElectionPort {
         for stream in late {
             self.end_greeting(stream, "has not said which server it is in time", links);
         }
-        let is_over = |peer: &Peer| peer.attempt.as_ref().is_some_and(|attempt| attempt.deadline <= now);
-        let over: Vec<ServerId> = self.peers.iter().filter(|(_, peer)| is_over(peer)).map(|(peer, _)| *peer).collect();
-        for peer in over {
-            self.end_attempt(peer, links);
-            self.told.push_back(Told::Event { peer, event: Event::Refused });
+        for peer in self.attempting(|attempt| attempt.deadline <= now) {
+            self.answer_late(peer, links, now);
             self.forget_stranger(peer, configs);
         }
-        self.dial_anew(links, now);
+        for peer in self.attempting(|attempt| attempt.dial.is_due(now)) {
+            self.go_on(peer, configs, links, now);
+        }
     }
 
-    /// Makes the dials anew of which nothing has come.
-    fn dial_anew(&mut self, links: &mut dyn Links, now: Ms) {
-        for (peer, known) in &mut self.peers {
-            let dial = known.attempt.as_mut().and_then(|attempt| attempt.dial.as_mut());
-            if let Some(dial) = dial.filter(|dial| dial.anew_at <= now) {
-                self.streams.remove(&dial.stream);
-                links.close(dial.stream);
-                (dial.stream, dial.anew_at) = (links.connect(&dial.addresses), now.after(DIAL_ANEW));
-                self.streams.insert(dial.stream, Stage::Dialling(*peer));
-            }
+    /// The servers to which there are such attempts.
+    fn attempting(&self, is_meant: impl Fn(&Attempt) -> bool) -> Vec<ServerId> {
+        let meant = self.peers.iter().filter(|(_, known)| known.attempt.as_ref().is_some_and(&is_meant));
+        meant.map(|(peer, _)| *peer).collect()
+    }
+
+    /// The time of an attempt is over.
+    fn answer_late(&mut self, peer: ServerId, links: &mut dyn Links, now: Ms) {
+        self.told.push_back(Told::Event { peer, event: Event::Refused });
+        let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut());
+        match attempt.filter(|attempt| attempt.until > now) {
+            Some(attempt) => attempt.deadline = attempt.until,
+            None => self.end_attempt(peer, links),
         }
     }
 
@@ -342,15 +342,22 @@ impl ElectionPort {
         }
     }
 
-    fn begin_attempt(&mut self, peer: ServerId, addresses: Vec<HostPort>, links: &mut dyn Links, now: Ms) {
-        let known = self.peers.entry(peer).or_default();
-        if known.attempt.is_some() {
-            return;
-        }
-        let stream = links.connect(&addresses);
-        let dial = Dial { stream, addresses, anew_at: now.after(DIAL_ANEW) };
-        known.attempt = Some(Attempt { dial: Some(dial), deadline: now.after(self.waits.attempt) });
+    /// The attempt that is under way, or a new one.
+    fn attempt(&mut self, peer: ServerId, now: Ms) -> &mut Attempt {
         self.may_be_late = true;
+        let wait = self.waits.attempt;
+        self.peers.entry(peer).or_default().attempt.get_or_insert_with(|| Attempt::begin(now, wait))
+    }
+
+    /// Begins a stream if one is due, to wherever the server is by now.
+    fn go_on(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut());
+        let Some(attempt) = attempt.filter(|attempt| attempt.dial.is_due(now)) else { return };
+        let stream = links.connect(&addresses_of(configs, peer, &attempt.told));
+        if let Some(given_up) = attempt.dial.note_begun(stream, now) {
+            self.streams.remove(&given_up);
+            links.close(given_up);
+        }
         self.streams.insert(stream, Stage::Dialling(peer));
     }
 
@@ -367,21 +374,30 @@ impl ElectionPort {
         if peer < self.me {
             return self.establish(peer, Connection::new(stream, &[]), configs, links);
         }
-        links.close(stream);
-        self.streams.remove(&stream);
+        // It has rung.
         if let Some(attempt) = self.peers.get_mut(&peer).and_then(|peer| peer.attempt.as_mut()) {
-            attempt.dial = None;
+            let streams = attempt.dial.end();
+            self.close_all(&streams, links);
         }
     }
 
-    /// An attempt has no stream.
+    /// A stream of an attempt has failed. The attempt goes on while it has others: they may have been sent another way, or to
+    /// another place.
     fn refused(&mut self, stream: StreamId, configs: &Configs) {
-        if let Some(Stage::Dialling(peer)) = self.streams.remove(&stream) {
-            if let Some(known) = self.peers.get_mut(&peer) {
-                known.attempt = None;
-            }
+        let Some(Stage::Dialling(peer)) = self.streams.remove(&stream) else { return };
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let goes_on = known.attempt.as_mut().is_some_and(|attempt| attempt.dial.remove(stream));
+        if !goes_on {
+            known.attempt = None;
             self.told.push_back(Told::Event { peer, event: Event::Refused });
             self.forget_stranger(peer, configs);
+        }
+    }
+
+    fn close_all(&mut self, streams: &[StreamId], links: &mut dyn Links) {
+        for stream in streams {
+            self.streams.remove(stream);
+            links.close(*stream);
         }
     }
 
@@ -390,6 +406,10 @@ impl ElectionPort {
         let Some(Stage::Greeting(greeting)) = self.streams.get_mut(&stream) else { return };
         match greeting.read(links, stream) {
             Heard::Part => {}
+            Heard::GivenUp => {
+                self.streams.remove(&stream);
+                links.close(stream);
+            }
             Heard::Ended => self.end_greeting(stream, "has ended it", links),
             Heard::Bad(bad) => self.end_greeting(stream, &format!("cannot be understood: {bad}"), links),
             Heard::Whole { server, .. } if server == self.me => self.meet_twin(stream, links),
@@ -427,16 +447,14 @@ impl ElectionPort {
         if self.peers.get(&peer).is_some_and(|known| known.connection.is_some()) {
             self.disconnect(peer, configs, links);
         }
-        let mut addresses = addresses(configs, peer, Port::Election);
-        for address in told {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
+        if addresses_of(configs, peer, &told).is_empty() {
+            return;
         }
-        if !addresses.is_empty() {
-            self.begin_attempt(peer, addresses, links, now);
-            self.bound_strangers(configs, links);
-        }
+        let until = now.after(self.waits.attempt);
+        let attempt = self.attempt(peer, now);
+        (attempt.told, attempt.until) = (told, until);
+        self.go_on(peer, configs, links, now);
+        self.bound_strangers(configs, links);
     }
 
     /// There is a connection, and it is the only one of its server from here on.
@@ -444,17 +462,11 @@ impl ElectionPort {
         self.streams.insert(connection.stream, Stage::Connected(peer));
         self.may_read = true;
         let known = self.peers.entry(peer).or_default();
-        if let Some(attempt) = known.attempt.take()
-            && let Some(stream) = attempt.stream().filter(|stream| *stream != connection.stream)
-        {
-            self.streams.remove(&stream);
-            links.close(stream);
-        }
-        if let Some(replaced) = known.connection.replace(connection) {
-            self.streams.remove(&replaced.stream);
-            links.close(replaced.stream);
-        }
+        let mut others = known.attempt.take().map(|mut attempt| attempt.dial.end()).unwrap_or_default();
+        others.retain(|stream| *stream != connection.stream);
+        others.extend(known.connection.replace(connection).map(|replaced| replaced.stream));
         known.held = known.held.or(known.last);
+        self.close_all(&others, links);
         self.told.push_back(Told::Event { peer, event: Event::Up });
         self.bound_strangers(configs, links);
         self.send(peer, configs, links);
@@ -495,10 +507,8 @@ impl ElectionPort {
 
     fn end_attempt(&mut self, peer: ServerId, links: &mut dyn Links) {
         let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.take());
-        if let Some(stream) = attempt.and_then(|attempt| attempt.stream()) {
-            self.streams.remove(&stream);
-            links.close(stream);
-        }
+        let streams = attempt.map(|mut attempt| attempt.dial.end()).unwrap_or_default();
+        self.close_all(&streams, links);
     }
 
     /// Ends a connection that has not said who it is.
@@ -536,11 +546,18 @@ impl ElectionPort {
 
     /// Closes the oldest stream of a stranger where there are too many.
     fn bound_strangers(&mut self, configs: &Configs, links: &mut dyn Links) {
-        let is_strange = |stage: &Stage| match stage {
-            Stage::Greeting(_) => true,
-            Stage::Dialling(peer) | Stage::Connected(peer) => !is_member(configs, *peer),
+        let is_first = |stream: StreamId, peer: &ServerId| {
+            let attempt = self.peers.get(peer).and_then(|known| known.attempt.as_ref());
+            attempt.is_some_and(|attempt| attempt.dial.first() == Some(stream))
         };
-        let mut strangers = self.streams.iter().filter(|(_, stage)| is_strange(stage)).map(|(stream, _)| *stream);
+        let is_strange = |stream: StreamId, stage: &Stage| match stage {
+            Stage::Greeting(_) => true,
+            // An attempt counts once.
+            Stage::Dialling(peer) => !is_member(configs, *peer) && is_first(stream, peer),
+            Stage::Connected(peer) => !is_member(configs, *peer),
+        };
+        let strangers = self.streams.iter().filter(|(stream, stage)| is_strange(**stream, stage));
+        let mut strangers = strangers.map(|(stream, _)| *stream);
         let Some(oldest) = strangers.next() else { return };
         if strangers.count() < UNKNOWN_LINKS {
             return;
@@ -571,6 +588,17 @@ impl Stage {
     fn is_late(&self, now: Ms) -> bool {
         matches!(self, Stage::Greeting(greeting) if greeting.deadline <= now)
     }
+}
+
+/// Where the election port of a server is: as the configurations say, and as it says itself.
+fn addresses_of(configs: &Configs, peer: ServerId, told: &[HostPort]) -> Vec<HostPort> {
+    let mut addresses = addresses(configs, peer, Port::Election);
+    for address in told {
+        if !addresses.contains(address) {
+            addresses.push(address.clone());
+        }
+    }
+    addresses
 }
 
 /// A notification in its frame, with the committed configuration.

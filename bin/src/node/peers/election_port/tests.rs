@@ -12,11 +12,12 @@ use paddock_consensus::vote::Vote;
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::Seeded;
 
-use super::{DIAL_ANEW, ElectionPort, Told, UNKNOWN_LINKS, Waits};
+use super::{ElectionPort, Told, UNKNOWN_LINKS, Waits};
+use crate::node::peers::dial::{NEXT_STREAM, STREAMS_MAX};
 use crate::node::peers::links::{Links, Port, Read, StreamEvent, StreamId, Written};
 use crate::node::peers::simulated::{Dials, HostId, HostLinks, Network, Ports};
 
-const WAITS: Waits = Waits { greeting: Ms(1000), attempt: Ms(5000) };
+const WAITS: Waits = Waits { greeting: Ms(5000), attempt: Ms(5000) };
 const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
 
 struct World {
@@ -64,7 +65,10 @@ impl World {
     }
 
     fn start(&mut self, id: i64) {
-        let host = HostId(usize::try_from(id).unwrap() - 1);
+        self.start_on(HostId(usize::try_from(id).unwrap() - 1), id);
+    }
+
+    fn start_on(&mut self, host: HostId, id: i64) {
         let mut links = HostLinks::begin(&self.network, host);
         links.listen(Port::Election, true);
         let port = ElectionPort::new(ServerId(id), &[election_address(id)], WAITS).unwrap();
@@ -112,6 +116,18 @@ impl World {
     fn pass(&mut self, wait: Ms) {
         self.network.advance(self.network.now() + Duration::from_millis(wait.0));
         self.turns();
+    }
+
+    /// So long passes, in short steps.
+    fn live(&mut self, wait: Ms) {
+        let end = self.now().after(wait);
+        while self.now() < end {
+            self.pass(Ms(10));
+        }
+    }
+
+    fn set_dials(&self, from: i64, to: i64, dials: Dials) {
+        self.network.set_route(self.servers[&from].host, self.servers[&to].host, |route| route.dials = dials);
     }
 
     /// What a server was told since the last call.
@@ -255,7 +271,7 @@ fn an_attempt_is_answered_once_whatever_becomes_of_it() {
     world.dial(1, 3);
     world.dial(1, 3);
     world.settle();
-    assert_eq!(world.servers[&1].port.deadline(), Some(world.now().after(DIAL_ANEW)));
+    assert_eq!(world.servers[&1].port.deadline(), Some(world.now().after(NEXT_STREAM)));
     world.pass(Ms(5000));
     assert_eq!(world.told(1), [event(3, Event::Refused)], "nothing comes of it");
     world.network.set_route(hosts[0], hosts[1], |route| route.dials = Dials::Work);
@@ -276,28 +292,154 @@ fn an_attempt_is_answered_once_whatever_becomes_of_it() {
     assert!(world.servers.values().all(|server| server.port.deadline().is_none()));
 }
 
-/// A network drops the first packet and heals: what was dialled into it does not hold up the next dial, nor one that is asked for.
+/// A network drops the first packets and heals: what was dialled into it does not hold up the next dial, nor one that is asked
+/// for.
 #[test]
-fn a_dial_into_a_network_that_has_healed_is_made_anew() {
-    for rings in [false, true] {
+fn a_second_after_the_network_has_healed_there_is_a_connection() {
+    for (rings, cut) in [(false, Ms(0)), (true, Ms(0)), (false, Ms(2500)), (true, Ms(2500)), (false, Ms(3900))] {
         let mut world = World::new(3, &[1, 3]);
-        let hosts: Vec<HostId> = [1, 3].iter().map(|id| world.servers[id].host).collect();
-        world.network.set_route(hosts[1], hosts[0], |route| route.dials = Dials::Hang);
+        world.set_dials(3, 1, Dials::Hang);
         world.dial(3, 1);
         world.settle();
-        world.network.set_route(hosts[1], hosts[0], |route| route.dials = Dials::Work);
+        world.live(cut);
+        world.set_dials(3, 1, Dials::Work);
         if rings {
             world.dial(1, 3);
         }
         world.settle();
-        assert_eq!(world.told(3), [], "the answer to the first dial is lost");
-        assert_eq!(world.servers[&3].port.deadline(), Some(DIAL_ANEW));
-        world.pass(DIAL_ANEW);
+        assert_eq!(world.told(3), [], "what was dialled has no answer");
+        world.live(NEXT_STREAM);
         world.settle();
-        assert_eq!(world.told(3), [event(1, Event::Up)]);
+        assert_eq!(world.told(3), [event(1, Event::Up)], "after {cut:?}");
         assert_eq!(world.told(1), [event(3, Event::Up)]);
-        assert_eq!(world.servers[&3].port.deadline(), None);
+        for server in world.servers.values() {
+            assert_eq!((server.port.streams.len(), server.port.deadline()), (1, None), "the others are closed");
+        }
     }
+}
+
+#[test]
+fn a_slow_network_has_its_connection_within_the_time_of_the_attempt() {
+    // The other side has still to ring back, which takes as long.
+    for (from, to, one_way) in [(3, 1, 1500), (3, 1, 2400), (1, 3, 800)] {
+        let mut world = World::new(3, &[1, 3]);
+        world.network.set_other_routes(|route| {
+            (route.latency_min, route.latency_max) = (Duration::from_millis(one_way), Duration::from_millis(one_way));
+        });
+        world.dial(from, to);
+        world.live(WAITS.attempt);
+        assert_eq!(world.told(from), [event(to, Event::Up)], "{one_way} ms");
+        world.live(WAITS.attempt);
+        world.settle();
+        assert_eq!(world.told(to), [event(from, Event::Up)], "{one_way} ms");
+        assert_eq!(world.told(from), [], "it is answered once, and the connection stays");
+        for server in world.servers.values() {
+            assert_eq!((server.port.streams.len(), server.port.deadline()), (1, None), "the others are closed");
+        }
+    }
+}
+
+#[test]
+fn an_attempt_has_so_many_streams_and_goes_on_while_one_may_be_connected() {
+    let mut world = World::new(1, &[1, 3]);
+    world.set_dials(3, 1, Dials::Hang);
+    world.dial(3, 1);
+    world.live(Ms(4990));
+    assert_eq!(world.servers[&3].port.streams.len(), STREAMS_MAX);
+    world.live(Ms(10));
+    assert_eq!(world.told(3), [event(1, Event::Refused)]);
+    assert_eq!((world.servers[&3].port.streams.len(), world.servers[&3].port.deadline()), (0, None));
+    // One hangs, one is refused, and the third is connected.
+    world.dial(3, 1);
+    world.settle();
+    world.set_dials(3, 1, Dials::Refused);
+    world.live(NEXT_STREAM);
+    world.settle();
+    assert_eq!((world.told(3), world.servers[&3].port.streams.len()), (vec![], 1));
+    world.set_dials(3, 1, Dials::Work);
+    world.live(NEXT_STREAM);
+    world.settle();
+    assert_eq!(world.told(3), [event(1, Event::Up)]);
+}
+
+#[test]
+fn a_server_that_has_moved_is_dialled_where_it_is_now() {
+    let moved = Configs::settled(Arc::new(
+        Config::parse("server.1=host2:2888:3888:participant\nserver.3=host3:2888:3888:participant\nversion=1").unwrap(),
+    ));
+    // The larger id dials, and the smaller one rings.
+    for (from, peer) in [(3, 1), (1, 3)] {
+        let mut world = World::new(1, &[3]);
+        world.start_on(HostId(1), 1);
+        world.network.set_route(HostId(2), HostId(0), |route| route.dials = Dials::Hang);
+        world.dial(3, 1);
+        world.settle();
+        // Server 3 hears of the new place while its attempt is under way.
+        world.servers.get_mut(&3).unwrap().configs = moved.clone();
+        if from == 1 {
+            world.dial(1, 3);
+        }
+        world.live(NEXT_STREAM);
+        world.settle();
+        assert_eq!(world.told(from), [event(peer, Event::Up)]);
+        assert_eq!(world.told(peer), [event(from, Event::Up)]);
+    }
+}
+
+#[test]
+fn a_server_that_rings_anew_is_dialled_where_it_says_it_is_now() {
+    let mut world = World::new(1, &[3]);
+    let mut stranger = world.stranger();
+    stranger.links.listen(Port::Election, true);
+    world.network.set_route(HostId(2), HostId(0), |route| route.dials = Dials::Hang);
+    stranger.connect(&mut world, 3, &versioned(-65536, 0, "host1:3888"));
+    stranger.connect(&mut world, 3, &versioned(-65536, 0, "host4:3888"));
+    assert_eq!(world.told(3), []);
+    world.live(NEXT_STREAM);
+    world.settle();
+    assert_eq!(world.told(3), [event(0, Event::Up)]);
+}
+
+#[test]
+fn this_server_rings_anew_where_another_attempt_is_asked_for() {
+    let mut world = World::new(1, &[1, 3]);
+    world.set_dials(3, 1, Dials::Hang);
+    let mut stranger = world.stranger();
+    stranger.links.listen(Port::Election, true);
+    world.dial(1, 3);
+    world.settle();
+    // Server 3 has moved to host 4.
+    let lines = "server.1=host1:2888:3888:participant\nserver.3=host4:2888:3888:participant\nversion=1";
+    world.servers.get_mut(&1).unwrap().configs = Configs::settled(Arc::new(Config::parse(lines).unwrap()));
+    world.dial(1, 3);
+    world.settle();
+    let Some(StreamEvent::Accepted { stream, .. }) = stranger.links.poll() else { panic!("nobody has rung") };
+    assert_eq!(stranger.read(stream), (versioned(-65536, 1, "host1:3888"), true));
+    world.live(WAITS.attempt);
+    assert_eq!(world.told(1), [event(3, Event::Refused)], "both are one attempt");
+}
+
+#[test]
+fn whoever_rings_late_in_an_attempt_is_dialled_for_the_whole_time() {
+    let mut world = World::new(1, &[1, 3]);
+    world.set_dials(3, 1, Dials::Hang);
+    world.dial(3, 1);
+    world.live(Ms(4900));
+    world.dial(1, 3);
+    world.live(Ms(4000));
+    assert_eq!(world.told(3), [event(1, Event::Refused)], "what was asked for is answered in its time");
+    assert_eq!(world.told(1), []);
+    world.set_dials(3, 1, Dials::Work);
+    world.live(NEXT_STREAM);
+    assert_eq!((world.told(3), world.told(1)), (vec![event(1, Event::Up)], vec![event(3, Event::Up)]));
+    assert_eq!(world.servers[&3].port.deadline(), None);
+    world.network.end_process(world.servers[&1].host);
+    world.settle();
+    world.told(3);
+    world.set_dials(3, 1, Dials::Hang);
+    world.dial(3, 1);
+    world.live(Ms(11_000));
+    assert_eq!(world.told(3), [event(1, Event::Refused)], "where nobody rings it is over then");
 }
 
 #[test]
@@ -488,7 +630,7 @@ fn whoever_does_not_say_who_it_is_is_closed() {
     let whole = versioned(-65536, 3, "host3:3888");
     let silent: Vec<StreamId> =
         (0..whole.len()).map(|length| stranger.connect(&mut world, 1, &whole[..length])).collect();
-    world.pass(Ms(1001));
+    world.pass(WAITS.greeting.after(Ms(1)));
     world.settle();
     for stream in silent {
         assert!(stranger.read(stream).1, "its time is over");
@@ -515,6 +657,32 @@ fn strangers_are_answered_and_there_are_not_too_many() {
     assert!(!stranger.read(streams[6]).0.is_empty());
     let silent: Vec<StreamId> = (0..UNKNOWN_LINKS).map(|_| stranger.connect(&mut world, 1, &[])).collect();
     assert!(stranger.read(streams[6]).1 && !stranger.read(member).1 && !stranger.read(silent[0]).1);
+}
+
+#[test]
+fn strangers_who_cannot_be_dialled_back_crowd_out_nobody_who_is_connected() {
+    let mut world = World::new(1, &[]);
+    world.start_on(HostId(2), 1000);
+    let mut stranger = world.stranger();
+    let greetings = |id: i64| versioned(-65536, id, "host4:3888");
+    let mut connect = |world: &mut World, id: i64| {
+        let stream = stranger.links.connect(&[election_address(3)]);
+        world.settle();
+        stranger.links.write(stream, &greetings(id));
+        world.settle();
+        stream
+    };
+    let connected = connect(&mut world, 2000);
+    world.network.set_route(HostId(2), HostId(3), |route| route.dials = Dials::Hang);
+    let ringing = UNKNOWN_LINKS as i64 / 2;
+    for id in 0..ringing {
+        connect(&mut world, 500 + id);
+    }
+    world.live(Ms(4500));
+    assert_eq!(world.servers[&1000].port.streams.len() as i64, 1 + STREAMS_MAX as i64 * ringing);
+    assert!(!stranger.read(connected).1);
+    world.live(Ms(501));
+    assert_eq!((world.servers[&1000].port.streams.len(), world.servers[&1000].port.peers.len()), (1, 1));
 }
 
 #[test]
