@@ -2,7 +2,7 @@
 //!
 //! Of a pair the server with the larger id dials. The other one rings: it connects, says who it is, ends the connection, and
 //! waits to be dialled back. An attempt is answered when there is a connection, whoever has begun it, or when its time is
-//! over.
+//! over. Whoever rings late in an attempt is dialled for a whole time all the same.
 //!
 //! ```text
 //! dial ─► Dialling ─┬─ the larger id ──────────────────────────────────────────► Connected
