@@ -72,8 +72,8 @@ use recovery::{Present, Recovered, RecoveryError, random_seed, recover_present, 
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
 use server::Server;
 use settings::{
-    addresses, authority, container_settings, core_settings, heard_interval, introduction, log_config,
-    reactor_settings, retain, rules,
+    authority, container_settings, core_settings, heard_interval, introduction, log_config, reactor_settings, retain,
+    rules,
 };
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
@@ -162,6 +162,7 @@ impl NodeError {
             {
                 3
             }
+            NodeError::Replica(ReplicaError::Port(_)) => 14,
             _ => 1,
         }
     }
@@ -386,8 +387,8 @@ fn begin(
         Beginning::Member { ensemble, data_dir } => {
             let readiness = Readiness::default();
             let registry = machine.poll.registry().try_clone().map_err(setup("the other servers' sockets"))?;
-            let addresses = addresses(ensemble);
-            let links = SocketLinks::new(registry, readiness.clone(), machine.bell.clone(), addresses);
+            let sockets = socket_settings(config, ensemble);
+            let links = SocketLinks::new(registry, readiness.clone(), machine.bell.clone(), sockets);
             let setup = MemberSetup {
                 me: ensemble.me,
                 configs: Configs::settled(ensemble.config.clone()),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use paddock_consensus::ServerId;
-use paddock_consensus::config::HostPort;
 use paddock_consensus::settings::{Features, Ms, Settings};
 use paddock_engine::acl::Authority;
 use paddock_engine::admit::FRAME_MAX;
@@ -13,11 +12,8 @@ use paddock_engine::log::{LogConfig, Method};
 use paddock_engine::tree::ExtendedTypes;
 use paddock_net::reactor;
 
-use super::peers::sockets::Addresses;
+use super::peers::sockets::SocketSettings;
 use crate::config::{Config, Ensemble, IoMethod, NewSessions, Purge};
-
-/// Where a port listens with quorumListenOnAllIPs.
-const EVERY_ADDRESS: &str = "0.0.0.0";
 
 pub fn log_config(config: &Config) -> LogConfig {
     LogConfig {
@@ -92,17 +88,17 @@ pub fn retain(config: &Config) -> Option<usize> {
     (!matches!(config.purge, Purge::Off)).then_some(config.snap_retain_count as usize)
 }
 
-/// Where this server is to be reached by the others.
-pub fn addresses(ensemble: &Ensemble) -> Addresses {
+/// Where and how this server is connected with the others.
+pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
     let own = ensemble.config.members().get(&ensemble.me);
     let own = || own.into_iter().flat_map(|member| &member.addresses);
-    let at = |address: &HostPort| match ensemble.listen_on_all {
-        true => HostPort { host: EVERY_ADDRESS.into(), port: address.port },
-        false => address.clone(),
-    };
-    Addresses {
-        election: own().map(|address| at(&address.election)).collect(),
-        quorum: own().map(|address| at(&address.quorum)).collect(),
+    SocketSettings {
+        election: own().map(|address| address.election.clone()).collect(),
+        quorum: own().map(|address| address.quorum.clone()).collect(),
+        listens_on_all: ensemble.listen_on_all,
+        election_tries: ensemble.bind_tries_max.unwrap_or(0),
+        keep_alive: ensemble.tcp_keep_alive,
+        untaken_max: Duration::from_millis(u64::from(ensemble.init_limit) * config.tick_time.max(1) as u64),
     }
 }
 

@@ -445,7 +445,7 @@ impl Member {
 /// What the others say.
 impl Member {
     fn hear_peers(&mut self) -> Result<(), ReplicaError> {
-        self.peers.begin_turn(self.now());
+        self.peers.begin_turn(self.now()).map_err(ReplicaError::Port)?;
         while self.hear_next() {
             self.perform()?;
         }

@@ -4,7 +4,10 @@
 //! event, once: whoever was told that a stream can be read reads until there is nothing, and whoever could not write all
 //! waits to be told. So a stream costs nothing while nothing happens on it.
 
+use std::fmt;
+
 use paddock_consensus::config::HostPort;
+use paddock_consensus::settings::Ms;
 
 /// A stream, or an attempt to get one. No number is ever used twice, and who has connected later has the higher one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -15,6 +18,38 @@ pub struct StreamId(pub u64);
 pub enum Port {
     Election,
     Quorum,
+}
+
+/// Its name, for people.
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Port::Election => "election",
+            Port::Quorum => "quorum",
+        })
+    }
+}
+
+/// A port is open at none of its addresses, and was tried as often as an operator wants.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CannotListen {
+    pub port: Port,
+    pub addresses: Vec<HostPort>,
+    pub tries: u32,
+}
+
+impl fmt::Display for CannotListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses: Vec<String> = self.addresses.iter().map(HostPort::to_string).collect();
+        write!(
+            f,
+            "the {} port {} could not be opened in {} tries, so that this server cannot be part of its ensemble; the log \
+             says why, and electionPortBindRetry how often it is tried (0 for ever)",
+            self.port,
+            addresses.join(" and "),
+            self.tries
+        )
+    }
 }
 
 /// What has happened to a stream.
@@ -66,6 +101,13 @@ pub enum Written {
 }
 
 pub trait Links {
+    /// A turn begins at this moment, which is that of all that is done until the next one: what has happened before is
+    /// [polled](Links::poll) in it.
+    ///
+    /// # Errors
+    /// If this server cannot be connected to, and is not to go on without that.
+    fn begin_turn(&mut self, now: Ms) -> Result<(), CannotListen>;
+
     /// Begins an attempt to connect to one of these addresses, whichever answers first. Names are looked up anew each time,
     /// and nobody waits for that. Where there are no addresses it is refused. An attempt that nothing becomes of goes on until it is [closed](Links::close).
     fn connect(&mut self, addresses: &[HostPort]) -> StreamId;
@@ -86,6 +128,13 @@ pub trait Links {
     /// tells of the stream any more.
     fn close(&mut self, stream: StreamId);
 
-    /// The next event that has not been told.
+    /// The next event that has not been told. All of a turn come to an end.
     fn poll(&mut self) -> Option<StreamEvent>;
+
+    /// Whether a turn has something to begin with at once. It is to be asked after the bell of the thread was told that the
+    /// thread goes to sleep: whatever comes later rings.
+    fn has_more(&self) -> bool;
+
+    /// When a turn has something to do of which nothing tells: something is tried again, or one more address is dialled.
+    fn deadline(&self) -> Option<Ms>;
 }

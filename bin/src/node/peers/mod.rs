@@ -69,7 +69,7 @@ use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
 use paddock_net::peer::touches::Touch;
 
 use self::election_port::ElectionPort;
-use self::links::{Links, Port, StreamEvent};
+use self::links::{CannotListen, Links, Port, StreamEvent};
 use self::quorum_port::QuorumPort;
 
 /// All connections to other servers.
@@ -93,7 +93,11 @@ impl Peers {
     }
 
     /// Takes in what has happened, and ends what has taken too long.
-    pub fn begin_turn(&mut self, now: Ms) {
+    ///
+    /// # Errors
+    /// If this server cannot be connected to, and is to end for that.
+    pub fn begin_turn(&mut self, now: Ms) -> Result<(), CannotListen> {
+        self.links.begin_turn(now)?;
         self.election.begin_turn();
         self.quorum.begin_turn(&mut *self.links, now);
         while let Some(event) = self.links.poll() {
@@ -101,6 +105,7 @@ impl Peers {
         }
         self.election.on_time(&self.configs, &mut *self.links, now);
         self.quorum.on_time(&self.configs, &mut *self.links);
+        Ok(())
     }
 
     /// What has come next, one after the other. What was given out before is taken.
@@ -123,12 +128,13 @@ impl Peers {
 
     /// When [`begin_turn`](Peers::begin_turn) has something to do that no event tells of.
     pub fn deadline(&self) -> Option<Ms> {
-        [self.election.deadline(), self.quorum.deadline()].into_iter().flatten().min()
+        [self.links.deadline(), self.election.deadline(), self.quorum.deadline()].into_iter().flatten().min()
     }
 
-    /// Whether there is something left that the turn had no room for: another one is to follow at once.
+    /// Whether there is something left that the turn had no room for: another one is to follow at once. To be asked after the
+    /// thread's bell was told that the thread goes to sleep.
     pub fn has_more(&self) -> bool {
-        self.election.has_more() || self.quorum.has_more()
+        self.links.has_more() || self.election.has_more() || self.quorum.has_more()
     }
 
     /// Whether links that are closed because this server stops have not taken everything yet. They are given a second.

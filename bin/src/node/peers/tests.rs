@@ -251,7 +251,7 @@ impl Server {
 
     /// Whether another one is to follow at once.
     fn turn(&mut self, now: Ms) -> bool {
-        self.peers.begin_turn(now);
+        self.peers.begin_turn(now).unwrap();
         while let Some(arrival) = self.peers.next_arrival() {
             if let Arrival::State(bytes) = &arrival {
                 self.state.extend_from_slice(bytes);

@@ -10,6 +10,8 @@ use paddock_engine::log::LogError;
 use paddock_engine::replay::ReplayError;
 use paddock_engine::truncation::TruncationError;
 
+use crate::node::peers::links::CannotListen;
+
 #[derive(Debug)]
 pub enum ReplicaError {
     Log(LogError),
@@ -27,6 +29,8 @@ pub enum ReplicaError {
     Random(String),
     /// The log holds a transaction that does not go with the state.
     History(ReplayError),
+    /// Other servers cannot connect.
+    Port(CannotListen),
     /// Whoever drives it cannot wait for events.
     Poll(io::Error),
 }
@@ -54,6 +58,7 @@ impl fmt::Display for ReplicaError {
             ReplicaError::History(error) => {
                 write!(f, "the state cannot be made that of the whole log: {error}; the next start looks at all of it")
             }
+            ReplicaError::Port(error) => error.fmt(f),
             ReplicaError::Poll(error) => write!(f, "waiting for events failed: {error}; {}", advice(error)),
         }
     }

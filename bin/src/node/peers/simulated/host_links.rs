@@ -1,9 +1,10 @@
 //! The links of one process on a simulated host.
 
 use paddock_consensus::config::HostPort;
+use paddock_consensus::settings::Ms;
 
 use super::network::{HostId, Network};
-use crate::node::peers::links::{Links, Port, Read, StreamEvent, StreamId, Written};
+use crate::node::peers::links::{CannotListen, Links, Port, Read, StreamEvent, StreamId, Written};
 
 /// Good until the process ends, or another one begins on the host; after that nothing is done, and every stream has ended.
 #[derive(Debug)]
@@ -22,6 +23,10 @@ impl HostLinks {
 }
 
 impl Links for HostLinks {
+    fn begin_turn(&mut self, _: Ms) -> Result<(), CannotListen> {
+        Ok(())
+    }
+
     fn connect(&mut self, addresses: &[HostPort]) -> StreamId {
         let mut state = self.network.state();
         if !state.is_alive(self.host, self.life) { StreamId(0) } else { state.connect(self.host, addresses) }
@@ -54,5 +59,15 @@ impl Links for HostLinks {
     fn poll(&mut self) -> Option<StreamEvent> {
         let mut state = self.network.state();
         if state.is_alive(self.host, self.life) { state.poll(self.host) } else { None }
+    }
+
+    fn has_more(&self) -> bool {
+        let state = self.network.state();
+        state.is_alive(self.host, self.life) && state.has_event(self.host)
+    }
+
+    /// Whoever moves the clock of the network has its deadlines.
+    fn deadline(&self) -> Option<Ms> {
+        None
     }
 }

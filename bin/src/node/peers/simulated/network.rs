@@ -181,7 +181,7 @@ impl Network {
 
     /// Whether a host's process has not been told of everything yet.
     pub fn has_event(&self, host: HostId) -> bool {
-        !self.state().hosts[host.0].events.is_empty()
+        self.state().has_event(host)
     }
 }
 
@@ -289,6 +289,10 @@ impl State {
             self.ends.remove(&stream);
             self.ends.remove(&other);
         }
+    }
+
+    pub fn has_event(&self, host: HostId) -> bool {
+        !self.hosts[host.0].events.is_empty()
     }
 
     pub fn poll(&mut self, host: HostId) -> Option<StreamEvent> {

@@ -1,117 +1,101 @@
-//! A port at which other servers connect.
+//! A port at which other servers connect, with all of its addresses.
 
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
 
-use mio::net::{TcpListener, TcpStream};
-use mio::{Interest, Registry, Token};
+use mio::net::TcpStream;
 use paddock_consensus::config::HostPort;
-use paddock_net::accept::{Accepted, accept, listen};
+use paddock_consensus::settings::Ms;
+use paddock_net::accept::{Accepted, accept};
 
-/// Connections that may wait to be accepted. Servers are few.
-const BACKLOG: i32 = 256;
-/// What could not be opened is tried again after this.
-const RETRY: Duration = Duration::from_secs(1);
+use super::listener::Listener;
+use super::watched::Watched;
+use crate::node::peers::links::{CannotListen, Port};
+
+/// Where nobody can be accepted, it is tried again after this: nothing tells when there are file descriptors again.
+const ACCEPT_RETRY: Ms = Ms(200);
 
 pub struct Listening {
-    /// Which port it is, for people.
-    name: &'static str,
-    places: Vec<Place>,
+    port: Port,
+    listeners: Vec<Listener>,
+    /// How often it is tried to open it before that is told as a failure; 0 for ever.
+    tries_max: u32,
     is_open: bool,
     /// There may be somebody to accept.
     may_accept: bool,
+    /// Somebody is to be accepted who could not be. It is tried again then.
+    accepts_again: Option<Ms>,
     /// It was said that nobody can be accepted.
     failure_is_told: bool,
 }
 
-/// One of its addresses.
-struct Place {
-    address: HostPort,
-    state: State,
-    /// It was said that it cannot be opened.
-    is_told: bool,
-}
-
-enum State {
-    Closed,
-    /// Its name is being looked up.
-    Awaited,
-    Open(Token, TcpListener),
-    /// It is tried again then.
-    Failed(Instant),
-}
-
 impl Listening {
-    pub fn new(name: &'static str, addresses: Vec<HostPort>) -> Listening {
-        let place = |address| Place { address, state: State::Closed, is_told: false };
+    pub fn new(port: Port, addresses: Vec<HostPort>, tries_max: u32) -> Listening {
         Listening {
-            name,
-            places: addresses.into_iter().map(place).collect(),
+            port,
+            listeners: addresses.into_iter().map(|address| Listener::new(port, address)).collect(),
+            tries_max,
             is_open: false,
             may_accept: false,
+            accepts_again: None,
             failure_is_told: false,
         }
     }
 
-    /// It is to be open or closed. Returns the tokens of what is closed with that.
-    pub fn set_open(&mut self, is_open: bool) -> Vec<Token> {
-        let mut closed = Vec::new();
+    /// It is to be open or closed.
+    pub fn set_open(&mut self, is_open: bool, watched: &mut Watched) {
         if !is_open {
-            for place in &mut self.places {
-                if let State::Open(token, _) = std::mem::replace(&mut place.state, State::Closed) {
-                    closed.push(token);
-                }
-            }
+            self.listeners.iter_mut().for_each(|listener| listener.close(watched));
+            (self.may_accept, self.accepts_again) = (false, None);
         }
         self.is_open = is_open;
-        closed
     }
 
-    /// The hosts at which it is to be opened now, each with its place. Each is owed [`Listening::take_found`].
-    pub fn take_due(&mut self) -> Vec<(usize, Box<str>)> {
-        if !self.is_open || self.places.iter().all(|place| matches!(place.state, State::Open(..) | State::Awaited)) {
-            return Vec::new();
+    /// Opens what is to be open and can be. Returns the names that are to be looked up for that, each with the place of its
+    /// listener; each is owed [`Listening::take_found`].
+    pub fn open_due(&mut self, now: Ms, watched: &mut Watched) -> Vec<(usize, Box<str>)> {
+        let mut names = Vec::new();
+        if !self.is_open {
+            return names;
         }
-        let now = Instant::now();
-        let mut due = Vec::new();
-        for (place, one) in self.places.iter_mut().enumerate() {
-            if matches!(one.state, State::Closed) || matches!(one.state, State::Failed(again_at) if again_at <= now) {
-                one.state = State::Awaited;
-                due.push((place, one.address.host.clone()));
+        for (place, listener) in self.listeners.iter_mut().enumerate() {
+            if !listener.take_due(now) {
+                continue;
             }
-        }
-        due
-    }
-
-    /// The address of a host, or `None` if it could not be found. Whether the port is open there now, under this token.
-    pub fn take_found(&mut self, place: usize, address: Option<IpAddr>, registry: &Registry, token: Token) -> bool {
-        let Place { address: HostPort { host, port }, state, is_told } = &mut self.places[place];
-        if !self.is_open || !matches!(state, State::Awaited) {
-            return false;
-        }
-        let opened = match address {
-            Some(address) => open(SocketAddr::new(address, *port), registry, token).map_err(|error| error.to_string()),
-            None => Err("its name cannot be looked up".to_owned()),
-        };
-        match opened {
-            Ok(listener) => {
-                *state = State::Open(token, listener);
-                *is_told = false;
-                self.may_accept = true;
-                true
-            }
-            Err(why) => {
-                *state = State::Failed(Instant::now() + RETRY);
-                if !std::mem::replace(is_told, true) {
-                    let name = self.name;
-                    tracing::error!(
-                        "the {name} port {host}:{port} cannot be opened, so that no server can connect here; it is tried \
-                         again each second: {why}"
-                    );
+            match listener.literal() {
+                Some(addresses) => {
+                    listener.open(&addresses, now, watched);
+                    self.may_accept = true;
                 }
-                false
+                None => names.push((place, listener.address().host.clone())),
             }
         }
+        names
+    }
+
+    /// The addresses of a name, none if it could not be looked up. Their ports do not count.
+    pub fn take_found(&mut self, place: usize, addresses: &[SocketAddr], now: Ms, watched: &mut Watched) {
+        let listener = &mut self.listeners[place];
+        let port = listener.address().port;
+        let at_port = |address: &SocketAddr| {
+            let mut address = *address;
+            address.set_port(port);
+            address
+        };
+        let addresses: Vec<SocketAddr> = addresses.iter().map(at_port).collect();
+        listener.open(&addresses, now, watched);
+        self.may_accept = true;
+    }
+
+    /// # Errors
+    /// If it was tried as often as may be to open it at each address, and it is open at none.
+    pub fn check(&self) -> Result<(), CannotListen> {
+        let is_lost = |listener: &Listener| self.tries_max > 0 && listener.failures() >= self.tries_max;
+        if !self.is_open || self.listeners.is_empty() || !self.listeners.iter().all(is_lost) {
+            return Ok(());
+        }
+        let addresses = self.listeners.iter().map(|listener| listener.address().clone()).collect();
+        Err(CannotListen { port: self.port, addresses, tries: self.tries_max })
     }
 
     /// Somebody waits to be accepted.
@@ -119,37 +103,45 @@ impl Listening {
         self.may_accept = true;
     }
 
+    /// Whether somebody waits to be accepted for whom the turn had no room.
+    pub fn has_more(&self) -> bool {
+        self.may_accept
+    }
+
+    /// When there is something to try again.
+    pub fn deadline(&self) -> Option<Ms> {
+        self.listeners.iter().filter_map(Listener::deadline).chain(self.accepts_again).min()
+    }
+
     /// Accepts those who wait, as many as a turn accepts, with their addresses.
-    pub fn accept(&mut self) -> Vec<(TcpStream, SocketAddr)> {
-        if !std::mem::take(&mut self.may_accept) {
-            return Vec::new();
-        }
+    pub fn accept(&mut self, now: Ms) -> Vec<(TcpStream, SocketAddr)> {
         let mut accepted = Vec::new();
-        for place in &self.places {
-            let State::Open(_, listener) = &place.state else { continue };
+        let is_again = self.accepts_again.take_if(|again_at| *again_at <= now).is_some();
+        if !mem::take(&mut self.may_accept) && !is_again {
+            return accepted;
+        }
+        let mut failure = None;
+        for listener in self.listeners.iter().flat_map(Listener::sockets) {
             let take = |stream, address: IpAddr, port| accepted.push((stream, SocketAddr::new(address, port)));
             match accept(listener, || true, take) {
-                Accepted::All => self.failure_is_told = false,
+                Accepted::All => {}
                 Accepted::Some | Accepted::Full => self.may_accept = true,
-                Accepted::Failed(error) => {
-                    // Nothing tells of those who wait already, so that the next turn looks again.
-                    self.may_accept = true;
-                    if !std::mem::replace(&mut self.failure_is_told, true) {
-                        tracing::error!(
-                            "no server can be accepted at the {} port, which is tried again; does the process need more \
-                             file descriptors (ulimit -n)? {error}",
-                            self.name
-                        );
-                    }
+                Accepted::Failed(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) => {
+                self.accepts_again = Some(now.after(ACCEPT_RETRY));
+                if !mem::replace(&mut self.failure_is_told, true) {
+                    tracing::error!(
+                        "no server can be accepted at the {} port, which is tried again; does the process need more \
+                         file descriptors (ulimit -n)? {error}",
+                        self.port
+                    );
                 }
             }
+            None => self.failure_is_told = false,
         }
         accepted
     }
-}
-
-fn open(address: SocketAddr, registry: &Registry, token: Token) -> std::io::Result<TcpListener> {
-    let mut listener = listen(address, BACKLOG)?;
-    registry.register(&mut listener, token, Interest::READABLE)?;
-    Ok(listener)
 }

@@ -1,9 +1,12 @@
 //! Looking names up without waiting for that.
 //!
 //! A look-up may take as long as the machine's resolver likes, so that each has a thread of its own, and rings when it is done.
+//! One that never ends keeps its thread, and its name is not looked up again meanwhile.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, ToSocketAddrs};
+use std::io;
+use std::mem;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread;
 
@@ -15,62 +18,106 @@ use crate::node::peers::links::{Port, StreamId};
 /// Names that are looked up at a time.
 pub const LOOKUPS_MAX: usize = 32;
 
+/// What finds the addresses of a name, with whatever ports. It may take any time.
+pub type Resolver = Arc<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
+
+/// Asks the machine's resolver.
+pub fn resolve(name: &str) -> io::Result<Vec<SocketAddr>> {
+    (name, 0).to_socket_addrs().map(Iterator::collect)
+}
+
 /// Who waits for the addresses of a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waiter {
     /// An attempt that dials this port there.
     Dial { stream: StreamId, port: u16 },
-    /// A port that is to listen at one of its addresses, the one of this place.
+    /// A port that is to listen at them: its listener in this place.
     Listen { port: Port, place: usize },
 }
 
 /// What has become of a look-up.
 pub struct Found {
-    /// None if there is no such name, or nobody could be asked.
-    pub addresses: Vec<IpAddr>,
+    /// None if there is no such name, or nobody could be asked. Their ports do not count.
+    pub addresses: Vec<SocketAddr>,
     /// Those who wait for it.
     pub waiters: Vec<Waiter>,
 }
 
-type Answer = (Box<str>, Result<Vec<IpAddr>, String>);
+type Answer = (Box<str>, io::Result<Vec<SocketAddr>>);
 
 pub struct Lookups {
     bell: Arc<Doorbell>,
+    resolver: Resolver,
     answers: (Sender<Answer>, Receiver<Answer>),
     under_way: HashMap<Box<str>, Vec<Waiter>>,
     /// Names that could not be found when they were looked up last. Each is told once.
     unknown: BTreeSet<Box<str>>,
+    /// It was said that no name can be looked up.
+    failure_is_told: bool,
 }
 
 impl Lookups {
     /// `bell` is rung when there is something to take.
-    pub fn new(bell: Arc<Doorbell>) -> Lookups {
-        Lookups { bell, answers: bounded(LOOKUPS_MAX), under_way: HashMap::new(), unknown: BTreeSet::new() }
+    pub fn new(bell: Arc<Doorbell>, resolver: Resolver) -> Lookups {
+        Lookups {
+            bell,
+            resolver,
+            answers: bounded(LOOKUPS_MAX),
+            under_way: HashMap::new(),
+            unknown: BTreeSet::new(),
+            failure_is_told: false,
+        }
     }
 
     /// Looks a name up, unless that is under way already. `false` if too many are.
     pub fn ask(&mut self, host: &str, waiter: Waiter) -> bool {
         if let Some(waiters) = self.under_way.get_mut(host) {
-            waiters.push(waiter);
+            if !waiters.contains(&waiter) {
+                waiters.push(waiter);
+            }
             return true;
         }
         if self.under_way.len() >= LOOKUPS_MAX {
+            self.tell_failure(format_args!("{LOOKUPS_MAX} others are being looked up; does the resolver answer?"));
             return false;
         }
-        let (name, sender, bell) = (Box::<str>::from(host), self.answers.0.clone(), self.bell.clone());
-        let looked_up = thread::Builder::new().name("name lookup".into()).spawn(move || {
-            let found = (&*name, 0).to_socket_addrs();
-            let found = found.map(|found| found.map(|address| address.ip()).collect());
-            // Nobody takes it once the server ends.
-            let _ = sender.send((name, found.map_err(|error| error.to_string())));
-            bell.ring();
-        });
-        if let Err(error) = looked_up {
-            tracing::error!("the name {host} cannot be looked up: there is no thread for it: {error}");
+        if let Err(error) = self.begin(host) {
+            self.tell_failure(format_args!("there is no thread for it: {error}"));
             return false;
         }
+        self.failure_is_told = false;
         self.under_way.insert(host.into(), vec![waiter]);
         true
+    }
+
+    fn begin(&self, host: &str) -> io::Result<()> {
+        let (name, sender) = (Box::<str>::from(host), self.answers.0.clone());
+        let (bell, resolver) = (self.bell.clone(), self.resolver.clone());
+        thread::Builder::new().name("name lookup".into()).spawn(move || {
+            let found = resolver(&name);
+            // Nobody takes it once the server ends.
+            let _ = sender.send((name, found));
+            bell.ring();
+        })?;
+        Ok(())
+    }
+
+    /// Once, until it works again.
+    fn tell_failure(&mut self, why: std::fmt::Arguments<'_>) {
+        if !mem::replace(&mut self.failure_is_told, true) {
+            tracing::error!("the name of a server cannot be looked up, which is tried again: {why}");
+        }
+    }
+
+    /// This stream is given up, and waits for nothing any more.
+    pub fn forget(&mut self, stream: StreamId) {
+        let is_its = |waiter: &Waiter| matches!(waiter, Waiter::Dial { stream: waiting, .. } if *waiting == stream);
+        self.under_way.values_mut().for_each(|waiters| waiters.retain(|waiter| !is_its(waiter)));
+    }
+
+    /// Whether one is done.
+    pub fn has_found(&self) -> bool {
+        !self.answers.1.is_empty()
     }
 
     /// The next that is done.
@@ -85,14 +132,21 @@ impl Lookups {
                 addresses
             }
             Err(why) => {
-                if self.unknown.len() < LOOKUPS_MAX && self.unknown.insert(host.clone()) {
-                    tracing::warn!(
-                        "the name {host} cannot be looked up, which is tried again as long as it is needed: {why}"
-                    );
-                }
+                self.note_unknown(host, &why);
                 Vec::new()
             }
         };
         Some(Found { addresses, waiters })
+    }
+
+    fn note_unknown(&mut self, host: Box<str>, why: &io::Error) {
+        if self.unknown.len() >= LOOKUPS_MAX {
+            // Those of them that are still looked up are told once more.
+            self.unknown.clear();
+        }
+        if !self.unknown.contains(&host) {
+            tracing::warn!("the name {host} cannot be looked up, which is tried again as long as it is needed: {why}");
+            self.unknown.insert(host);
+        }
     }
 }

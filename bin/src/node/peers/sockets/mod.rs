@@ -1,15 +1,15 @@
 //! Links over TCP.
 //!
 //! ```text
-//! poll ── events ──► Readiness ──► SocketLinks::poll ──► StreamEvent
+//! poll ── events ──► Readiness ──► SocketLinks::begin_turn ──► StreamEvent
 //! name lookups (threads) ── bell ─────┘
 //! ```
 //! The thread of the replica may share its poll with connections of clients, so the events come from outside: whoever polls
 //! gives them to [`Readiness`]. Sockets are registered once, for both directions and edge-triggered, so that a stream costs no
 //! system call but its reads and writes.
 //!
-//! An attempt dials all of its addresses together and takes the first that answers; an address is dialled as soon as it is
-//! known. Whoever gives the attempt up decides how long it lasts.
+//! An attempt dials its addresses one soon after the other and takes the first that answers; an address is dialled as soon as
+//! it is known. Whoever gives the attempt up decides how long it lasts.
 //!
 //! | bound | of | full |
 //! |---|---|---|
@@ -20,31 +20,34 @@
 //!
 //! How many streams there are is bounded by whoever has them: a stranger too many is closed.
 
+mod dialling;
+mod listener;
 mod listening;
 mod lookups;
+mod watched;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mio::net::TcpStream;
-use mio::{Events, Interest, Registry, Token};
+use mio::{Events, Registry, Token};
 use paddock_consensus::config::HostPort;
+use paddock_consensus::settings::Ms;
 use paddock_net::doorbell::Doorbell;
-use paddock_net::reactor::FOREIGN;
+use socket2::SockRef;
 
+use self::dialling::Dialling;
 use self::listening::Listening;
-use self::lookups::{Lookups, Waiter};
-use super::links::{Links, Port, Read, StreamEvent, StreamId, Written};
+use self::lookups::{Found, Lookups, Resolver, Waiter, resolve};
+use self::watched::{FIRST_TOKEN, Use, Watched};
+use super::links::{CannotListen, Links, Port, Read, StreamEvent, StreamId, Written};
 
-/// Tokens from here on are of sockets to other servers. Below are other sources of the same poll.
-const FIRST_TOKEN: usize = FOREIGN + 16;
-/// Addresses that one attempt dials: those of a member's line, and what its names stand for.
-const ADDRESSES_MAX: usize = 64;
 /// What is read of a stream that ends here, so that it does not break under what was written last: the kernel breaks a stream
 /// that is closed while something is unread. Bytes.
 const DRAINED_MAX: usize = 64 << 10;
@@ -78,27 +81,51 @@ impl Readiness {
     fn take(&self, into: &mut Vec<Ready>) {
         std::mem::swap(&mut *self.told.lock().expect("nobody panics with this lock"), into);
     }
+
+    fn is_empty(&self) -> bool {
+        self.told.lock().expect("nobody panics with this lock").is_empty()
+    }
 }
 
-/// Where this server is reached at each port.
+/// What an operator sets of it.
 #[derive(Clone, Debug)]
-pub struct Addresses {
+pub struct SocketSettings {
+    /// Where this server is reached at its election port.
     pub election: Vec<HostPort>,
+    /// The same of its quorum port.
     pub quorum: Vec<HostPort>,
+    /// Whether it listens at every address of the machine, with the ports of these: quorumListenOnAllIPs.
+    pub listens_on_all: bool,
+    /// How often it is tried to open the election port before the server is to end; 0 for ever: electionPortBindRetry.
+    pub election_tries: u32,
+    /// Whether the kernel asks a silent other side now and then whether it is there: tcpKeepAlive.
+    pub keep_alive: bool,
+    /// A connection breaks when nothing of what was sent is taken by the other side for so long, whose machine may be gone. A
+    /// learner may take nothing for initLimit, as long as it takes in a state.
+    pub untaken_max: Duration,
 }
 
-/// Whose a token is.
-#[derive(Clone, Copy, Debug)]
-enum Owner {
-    Port(Port),
-    Stream(StreamId),
+impl SocketSettings {
+    fn listening(&self, port: Port) -> Listening {
+        let (addresses, tries_max) = match port {
+            Port::Election => (&self.election, self.election_tries),
+            // A leader that cannot be connected to looks for another leader before long, and is none then.
+            Port::Quorum => (&self.quorum, 0),
+        };
+        let mut listened = Vec::new();
+        for address in addresses {
+            let host = if self.listens_on_all { ALL_ADDRESSES.to_string().into() } else { address.host.clone() };
+            let address = HostPort { host, port: address.port };
+            if !listened.contains(&address) {
+                listened.push(address);
+            }
+        }
+        Listening::new(port, listened, tries_max)
+    }
 }
 
-#[derive(Debug)]
-enum Stage {
-    Dialling(Attempt),
-    Open(Socket),
-}
+/// Every address of the machine.
+const ALL_ADDRESSES: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
 
 #[derive(Debug)]
 struct Socket {
@@ -108,50 +135,57 @@ struct Socket {
     is_blocked: bool,
 }
 
-/// Several sockets that are being connected, and names that are looked up.
-#[derive(Default, Debug)]
-struct Attempt {
-    sockets: Vec<(Token, TcpStream)>,
-    /// Addresses that were dialled so far.
-    dialled: usize,
-    /// Names that are still looked up.
-    lookups: usize,
-}
-
 pub struct SocketLinks {
-    registry: Registry,
+    watched: Watched,
     readiness: Readiness,
     /// What of it is looked at.
     ready: Vec<Ready>,
-    owners: HashMap<Token, Owner>,
-    streams: HashMap<StreamId, Stage>,
+    streams: HashMap<StreamId, Socket>,
+    dialled: BTreeMap<StreamId, Dialling>,
     last_stream: u64,
-    last_token: usize,
     election: Listening,
     quorum: Listening,
     lookups: Lookups,
+    keep_alive: bool,
+    untaken_max: Duration,
     /// What is to be told.
     events: VecDeque<StreamEvent>,
-    /// Some of what was found by the last look is told.
-    has_looked: bool,
+    /// The moment of the turn.
+    now: Ms,
 }
 
 impl SocketLinks {
     /// `readiness` is to be given what the poll of `registry` tells, and `bell` wakes the thread that polls.
-    pub fn new(registry: Registry, readiness: Readiness, bell: Arc<Doorbell>, addresses: Addresses) -> SocketLinks {
+    pub fn new(
+        registry: Registry,
+        readiness: Readiness,
+        bell: Arc<Doorbell>,
+        settings: &SocketSettings,
+    ) -> SocketLinks {
+        SocketLinks::with_resolver(registry, readiness, bell, settings, Arc::new(resolve))
+    }
+
+    fn with_resolver(
+        registry: Registry,
+        readiness: Readiness,
+        bell: Arc<Doorbell>,
+        settings: &SocketSettings,
+        resolver: Resolver,
+    ) -> SocketLinks {
         SocketLinks {
-            registry,
+            watched: Watched::new(registry),
             readiness,
             ready: Vec::new(),
-            owners: HashMap::new(),
             streams: HashMap::new(),
+            dialled: BTreeMap::new(),
             last_stream: 0,
-            last_token: FIRST_TOKEN,
-            election: Listening::new("election", addresses.election),
-            quorum: Listening::new("quorum", addresses.quorum),
-            lookups: Lookups::new(bell),
+            election: settings.listening(Port::Election),
+            quorum: settings.listening(Port::Quorum),
+            lookups: Lookups::new(bell, resolver),
+            keep_alive: settings.keep_alive,
+            untaken_max: settings.untaken_max,
             events: VecDeque::new(),
-            has_looked: false,
+            now: Ms(0),
         }
     }
 
@@ -160,136 +194,93 @@ impl SocketLinks {
         StreamId(self.last_stream)
     }
 
-    /// No token is ever used twice, so that an event that comes late is nobody's.
-    fn next_token(&mut self, owner: Owner) -> Token {
-        self.last_token += 1;
-        let token = Token(self.last_token);
-        self.owners.insert(token, owner);
-        token
-    }
-
-    /// Takes up what has happened since it was looked at last.
-    fn look(&mut self) {
+    /// Takes up what the poll has told.
+    fn take_ready(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
         self.readiness.take(&mut ready);
         for one in ready.drain(..) {
-            match self.owners.get(&one.token) {
-                Some(Owner::Port(port)) => self.port(*port).note_readable(),
-                Some(Owner::Stream(stream)) => self.take_ready(*stream, one),
+            match self.watched.used_for(one.token) {
+                Some(Use::Listen(port)) => self.port(port).note_readable(),
+                Some(Use::Stream(stream)) if self.dialled.contains_key(&stream) => self.look_at_dialled(stream, one),
+                Some(Use::Stream(stream)) => self.look_at_open(stream, one),
                 None => {}
             }
         }
         self.ready = ready;
-        while let Some(found) = self.lookups.next() {
-            for waiter in found.waiters {
-                self.take_found(waiter, &found.addresses);
-            }
+    }
+
+    fn look_at_open(&mut self, stream: StreamId, ready: Ready) {
+        let Some(socket) = self.streams.get_mut(&stream) else { return };
+        if ready.reads {
+            self.events.push_back(StreamEvent::Readable(stream));
         }
-        self.listen_again();
-        for port in [Port::Election, Port::Quorum] {
-            self.accept(port);
+        if ready.writes && std::mem::take(&mut socket.is_blocked) {
+            self.events.push_back(StreamEvent::Writable(stream));
         }
     }
 
-    fn take_ready(&mut self, stream: StreamId, ready: Ready) {
-        match self.streams.get_mut(&stream) {
-            Some(Stage::Dialling(_)) => self.look_at_attempt(stream, ready),
-            Some(Stage::Open(socket)) => {
-                if ready.reads {
-                    self.events.push_back(StreamEvent::Readable(stream));
+    /// Those who wait for names have them; without addresses a name could not be found.
+    fn take_found(&mut self, Found { addresses, waiters }: &Found) {
+        for waiter in waiters {
+            match *waiter {
+                Waiter::Dial { stream, port } => {
+                    let Some(dialling) = self.dialled.get_mut(&stream) else { continue };
+                    dialling.take_lookup();
+                    for address in addresses {
+                        let mut address = *address;
+                        address.set_port(port);
+                        dialling.add(address);
+                    }
                 }
-                if ready.writes && std::mem::take(&mut socket.is_blocked) {
-                    self.events.push_back(StreamEvent::Writable(stream));
-                }
+                Waiter::Listen { port, place } => self.found_listener(port, place, addresses),
             }
-            None => {}
         }
+    }
+
+    fn found_listener(&mut self, port: Port, place: usize, addresses: &[SocketAddr]) {
+        let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
+        listening.take_found(place, addresses, self.now, &mut self.watched);
+    }
+
+    fn open(&mut self, id: StreamId, token: Token, stream: TcpStream) {
+        let socket = SockRef::from(&stream);
+        // Packets are small, and somebody waits for each. Whatever of this is refused costs time and nothing else.
+        let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.set_keepalive(self.keep_alive);
+        let _ = socket.set_tcp_user_timeout(Some(self.untaken_max));
+        self.streams.insert(id, Socket { stream, token, is_blocked: false });
     }
 }
 
 /// Dialling.
 impl SocketLinks {
-    /// Begins to connect to one more address of an attempt. What fails at once is as if it had never been.
-    fn dial(&mut self, stream: StreamId, address: SocketAddr) {
-        let Some(Stage::Dialling(attempt)) = self.streams.get_mut(&stream) else { return };
-        attempt.dialled += 1;
-        if attempt.dialled > ADDRESSES_MAX {
-            return;
-        }
-        let token = self.next_token(Owner::Stream(stream));
-        match connect(&self.registry, token, address) {
-            Ok(socket) => {
-                let Some(Stage::Dialling(attempt)) = self.streams.get_mut(&stream) else { return };
-                attempt.sockets.push((token, socket));
-            }
-            Err(error) => {
-                tracing::debug!(%address, %error, "cannot dial");
-                self.owners.remove(&token);
+    /// Dials what is to be dialled now.
+    fn dial_due(&mut self) {
+        let mut failed = Vec::new();
+        for (stream, dialling) in &mut self.dialled {
+            dialling.dial_due(self.now, &mut self.watched);
+            if dialling.has_failed() {
+                failed.push(*stream);
             }
         }
-    }
-
-    /// One of its sockets is connected, or has failed.
-    fn look_at_attempt(&mut self, stream: StreamId, ready: Ready) {
-        let Some(Stage::Dialling(attempt)) = self.streams.get_mut(&stream) else { return };
-        let Some(place) = attempt.sockets.iter().position(|(token, _)| *token == ready.token) else { return };
-        match is_connected(&attempt.sockets[place].1) {
-            Ok(false) => {}
-            Ok(true) => {
-                let (token, socket) = attempt.sockets.swap_remove(place);
-                for (other, _) in attempt.sockets.drain(..) {
-                    self.owners.remove(&other);
-                }
-                self.open(stream, token, socket);
-                self.events.push_back(StreamEvent::Connected(stream));
-                if ready.reads {
-                    self.events.push_back(StreamEvent::Readable(stream));
-                }
-            }
-            Err(error) => {
-                tracing::debug!(%error, "cannot connect");
-                attempt.sockets.swap_remove(place);
-                self.owners.remove(&ready.token);
-                self.refuse_if_over(stream);
-            }
-        }
-    }
-
-    /// An attempt of which nothing is left has failed.
-    fn refuse_if_over(&mut self, stream: StreamId) {
-        if let Some(Stage::Dialling(Attempt { sockets, lookups: 0, .. })) = self.streams.get(&stream)
-            && sockets.is_empty()
-        {
-            self.streams.remove(&stream);
+        for stream in failed {
+            self.dialled.remove(&stream);
             self.events.push_back(StreamEvent::Refused(stream));
         }
     }
 
-    fn open(&mut self, id: StreamId, token: Token, stream: TcpStream) {
-        // Packets are small, and somebody waits for each. Without it they are late, and nothing is wrong.
-        let _ = stream.set_nodelay(true);
-        self.streams.insert(id, Stage::Open(Socket { stream, token, is_blocked: false }));
-    }
-
-    /// A name was looked up for one who waited for it; without addresses it could not be found.
-    fn take_found(&mut self, waiter: Waiter, addresses: &[IpAddr]) {
-        match waiter {
-            Waiter::Dial { stream, port } => {
-                let Some(Stage::Dialling(attempt)) = self.streams.get_mut(&stream) else { return };
-                attempt.lookups -= 1;
-                for address in addresses {
-                    self.dial(stream, SocketAddr::new(*address, port));
-                }
-                self.refuse_if_over(stream);
-            }
-            Waiter::Listen { port, place } => {
-                let token = self.next_token(Owner::Port(port));
-                let registry = &self.registry;
-                let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
-                if !listening.take_found(place, addresses.first().copied(), registry, token) {
-                    self.owners.remove(&token);
-                }
-            }
+    /// One of the sockets of an attempt is connected, or has failed.
+    fn look_at_dialled(&mut self, stream: StreamId, ready: Ready) {
+        let Some(dialling) = self.dialled.get_mut(&stream) else { return };
+        let Some(socket) = dialling.take_connected(ready.token, &mut self.watched) else { return };
+        if let Some(dialling) = self.dialled.remove(&stream) {
+            dialling.give_up(&mut self.watched);
+        }
+        self.lookups.forget(stream);
+        self.open(stream, ready.token, socket);
+        self.events.push_back(StreamEvent::Connected(stream));
+        if ready.reads {
+            self.events.push_back(StreamEvent::Readable(stream));
         }
     }
 }
@@ -304,67 +295,75 @@ impl SocketLinks {
     }
 
     /// Opens what is to be open and is not.
-    fn listen_again(&mut self) {
-        for port in [Port::Election, Port::Quorum] {
-            for (place, host) in self.port(port).take_due() {
-                match host.parse() {
-                    Ok(address) => self.take_found(Waiter::Listen { port, place }, &[address]),
-                    Err(_) => {
-                        if !self.lookups.ask(&host, Waiter::Listen { port, place }) {
-                            self.take_found(Waiter::Listen { port, place }, &[]);
-                        }
-                    }
-                }
+    fn open_due(&mut self, port: Port) {
+        let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
+        for (place, host) in listening.open_due(self.now, &mut self.watched) {
+            if !self.lookups.ask(&host, Waiter::Listen { port, place }) {
+                self.found_listener(port, place, &[]);
             }
         }
     }
 
     fn accept(&mut self, port: Port) {
-        for (mut stream, from) in self.port(port).accept() {
+        let now = self.now;
+        for (mut stream, from) in self.port(port).accept(now) {
             let id = self.next_stream();
-            let token = self.next_token(Owner::Stream(id));
-            let interests = Interest::READABLE | Interest::WRITABLE;
-            if let Err(error) = self.registry.register(&mut stream, token, interests) {
-                tracing::error!("a connection from {from} is closed, because the poll does not take it: {error}");
-                self.owners.remove(&token);
-                continue;
+            match self.watched.add(&mut stream, Use::Stream(id)) {
+                Ok(token) => {
+                    self.open(id, token, stream);
+                    self.events.push_back(StreamEvent::Accepted { port, stream: id, from: from.to_string().into() });
+                }
+                Err(error) => {
+                    tracing::error!("a connection from {from} is closed, because the poll does not take it: {error}");
+                }
             }
-            self.open(id, token, stream);
-            self.events.push_back(StreamEvent::Accepted { port, stream: id, from: from.to_string().into() });
         }
     }
 }
 
 impl Links for SocketLinks {
+    fn begin_turn(&mut self, now: Ms) -> Result<(), CannotListen> {
+        self.now = now;
+        self.take_ready();
+        while let Some(found) = self.lookups.next() {
+            self.take_found(&found);
+        }
+        self.dial_due();
+        for port in [Port::Election, Port::Quorum] {
+            self.open_due(port);
+            self.accept(port);
+            self.port(port).check()?;
+        }
+        Ok(())
+    }
+
     fn connect(&mut self, addresses: &[HostPort]) -> StreamId {
         let stream = self.next_stream();
-        self.streams.insert(stream, Stage::Dialling(Attempt::default()));
+        let mut dialling = Dialling::new(stream);
         for HostPort { host, port } in addresses {
-            match host.parse() {
-                Ok(address) => self.dial(stream, SocketAddr::new(address, *port)),
+            match host.parse::<IpAddr>() {
+                Ok(address) => dialling.add(SocketAddr::new(address, *port)),
                 Err(_) => {
-                    if self.lookups.ask(host, Waiter::Dial { stream, port: *port })
-                        && let Some(Stage::Dialling(attempt)) = self.streams.get_mut(&stream)
-                    {
-                        attempt.lookups += 1;
+                    if self.lookups.ask(host, Waiter::Dial { stream, port: *port }) {
+                        dialling.note_lookup();
                     }
                 }
             }
         }
-        self.refuse_if_over(stream);
+        self.dialled.insert(stream, dialling);
+        self.dial_due();
         stream
     }
 
     fn listen(&mut self, port: Port, is_open: bool) {
-        for token in self.port(port).set_open(is_open) {
-            self.owners.remove(&token);
-        }
-        self.listen_again();
+        let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
+        listening.set_open(is_open, &mut self.watched);
+        self.open_due(port);
     }
 
     fn read(&mut self, stream: StreamId, bytes: &mut [u8]) -> Read {
         assert!(!bytes.is_empty(), "a read of nothing says nothing");
-        let Some(Stage::Open(socket)) = self.streams.get_mut(&stream) else { panic!("{stream:?} is no stream") };
+        let Some(socket) = self.streams.get_mut(&stream) else { panic!("{stream:?} is no stream") };
         loop {
             match socket.stream.read(bytes) {
                 Ok(0) => return Read::Ended,
@@ -378,7 +377,7 @@ impl Links for SocketLinks {
 
     fn write(&mut self, stream: StreamId, bytes: &[u8]) -> Written {
         assert!(!bytes.is_empty(), "a write of nothing says nothing");
-        let Some(Stage::Open(socket)) = self.streams.get_mut(&stream) else { panic!("{stream:?} is no stream") };
+        let Some(socket) = self.streams.get_mut(&stream) else { panic!("{stream:?} is no stream") };
         let mut written = 0;
         // Only a socket that has refused bytes tells when it takes more.
         while written < bytes.len() {
@@ -397,50 +396,30 @@ impl Links for SocketLinks {
     }
 
     fn close(&mut self, stream: StreamId) {
-        match self.streams.remove(&stream) {
-            Some(Stage::Dialling(attempt)) => {
-                for (token, _) in &attempt.sockets {
-                    self.owners.remove(token);
-                }
-            }
-            Some(Stage::Open(mut socket)) => {
-                self.owners.remove(&socket.token);
-                end(&mut socket.stream);
-            }
-            None => {}
+        if let Some(dialling) = self.dialled.remove(&stream) {
+            dialling.give_up(&mut self.watched);
+            self.lookups.forget(stream);
+        }
+        if let Some(mut socket) = self.streams.remove(&stream) {
+            self.watched.forget(socket.token);
+            end(&mut socket.stream);
         }
         // What was found out before and is not told yet is told of nobody.
         self.events.retain(|event| event.stream() != stream);
     }
 
     fn poll(&mut self) -> Option<StreamEvent> {
-        // Once for each time that all is told: whoever connects without a pause does not keep a turn from ending.
-        if self.events.is_empty() {
-            if std::mem::take(&mut self.has_looked) {
-                return None;
-            }
-            self.look();
-            self.has_looked = !self.events.is_empty();
-        }
         self.events.pop_front()
     }
-}
 
-fn connect(registry: &Registry, token: Token, address: SocketAddr) -> io::Result<TcpStream> {
-    let mut socket = TcpStream::connect(address)?;
-    registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
-    Ok(socket)
-}
-
-/// `false` while it is still being connected.
-fn is_connected(socket: &TcpStream) -> io::Result<bool> {
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
+    fn has_more(&self) -> bool {
+        let ports = self.election.has_more() || self.quorum.has_more();
+        ports || !self.events.is_empty() || self.lookups.has_found() || !self.readiness.is_empty()
     }
-    match socket.peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
-        Err(error) => Err(error),
+
+    fn deadline(&self) -> Option<Ms> {
+        let dialled = self.dialled.values().filter_map(Dialling::deadline);
+        dialled.chain(self.election.deadline()).chain(self.quorum.deadline()).min()
     }
 }
 

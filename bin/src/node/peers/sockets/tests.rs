@@ -1,16 +1,20 @@
 //! Sockets of this machine.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 use paddock_consensus::config::HostPort;
+use paddock_consensus::settings::Ms;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::reactor::FOREIGN;
 
-use super::{Addresses, Readiness, SocketLinks};
-use crate::node::peers::links::{Links, Port, Read, StreamEvent, StreamId, Written};
+use super::lookups::Resolver;
+use super::{Readiness, SocketLinks, SocketSettings};
+use crate::node::moment::Start;
+use crate::node::peers::links::{CannotListen, Links, Port, Read, StreamEvent, StreamId, Written};
 
 /// Whatever is waited for comes sooner.
 const SOON: Duration = Duration::from_secs(20);
@@ -22,32 +26,48 @@ struct Node {
     readiness: Readiness,
     bell: Arc<Doorbell>,
     links: SocketLinks,
+    start: Start,
 }
 
 impl Node {
     /// Its election port has this address.
     fn new(election: HostPort) -> Node {
+        Node::with(settings(election), Arc::new(resolve))
+    }
+
+    fn with(settings: SocketSettings, resolver: Resolver) -> Node {
         let poll = Poll::new().unwrap();
         let bell = Arc::new(Doorbell::new(poll.registry(), Token(FOREIGN)).unwrap());
         let readiness = Readiness::default();
-        let addresses = Addresses { election: vec![election], quorum: vec![at(free_port())] };
-        let links = SocketLinks::new(poll.registry().try_clone().unwrap(), readiness.clone(), bell.clone(), addresses);
-        Node { poll, events: Events::with_capacity(16), readiness, bell, links }
+        let registry = poll.registry().try_clone().unwrap();
+        let links = SocketLinks::with_resolver(registry, readiness.clone(), bell.clone(), &settings, resolver);
+        Node { poll, events: Events::with_capacity(16), readiness, bell, links, start: Start(Instant::now()) }
+    }
+
+    /// Sleeps for exactly as long as the links say, and begins a turn.
+    fn turn(&mut self) -> Result<(), CannotListen> {
+        self.bell.going_to_sleep();
+        let now = Instant::now();
+        let timeout = match self.links.has_more() {
+            true => Some(Duration::ZERO),
+            false => self.links.deadline().map(|deadline| self.start.until(deadline.0, now)),
+        };
+        self.poll.poll(&mut self.events, Some(timeout.unwrap_or(SOON).min(SOON))).unwrap();
+        assert!(now.elapsed() < SOON, "nothing happens");
+        self.bell.awake();
+        self.readiness.take_in(&self.events);
+        self.links.begin_turn(Ms(self.start.millis(Instant::now())))
     }
 
     /// What happens next.
     fn next(&mut self) -> StreamEvent {
         let deadline = Instant::now() + SOON;
         loop {
-            self.bell.going_to_sleep();
             if let Some(event) = self.links.poll() {
-                self.bell.awake();
                 return event;
             }
-            assert!(Instant::now() < deadline, "nothing happens");
-            self.poll.poll(&mut self.events, Some(Duration::from_millis(100))).unwrap();
-            self.bell.awake();
-            self.readiness.take_in(&self.events);
+            assert!(Instant::now() < deadline, "nothing of it happens");
+            self.turn().unwrap();
         }
     }
 
@@ -88,7 +108,30 @@ impl Node {
 }
 
 fn at(port: u16) -> HostPort {
-    HostPort { host: "127.0.0.1".into(), port }
+    named("127.0.0.1", port)
+}
+
+fn named(host: &str, port: u16) -> HostPort {
+    HostPort { host: host.into(), port }
+}
+
+fn settings(election: HostPort) -> SocketSettings {
+    SocketSettings {
+        election: vec![election],
+        quorum: vec![at(free_port())],
+        listens_on_all: false,
+        election_tries: 0,
+        keep_alive: false,
+        untaken_max: SOON,
+    }
+}
+
+/// A resolver that knows one name, whatever the machine's does.
+fn resolve(name: &str) -> io::Result<Vec<SocketAddr>> {
+    match name {
+        "here" => Ok(vec![(Ipv6Addr::LOCALHOST, 0).into(), (Ipv4Addr::LOCALHOST, 0).into()]),
+        _ => Err(io::Error::new(ErrorKind::NotFound, "no such name")),
+    }
 }
 
 /// A port at which nobody listens.
@@ -115,7 +158,7 @@ fn two_servers_talk_and_one_ends_it() {
     assert!(one.read_end(here).ends_with(b"last"));
     one.links.close(here);
     assert_eq!((one.links.streams.len(), other.links.streams.len()), (0, 0));
-    assert_eq!(one.links.owners.len(), 0);
+    assert_eq!(one.links.watched.len(), 0);
 }
 
 #[test]
@@ -131,6 +174,7 @@ fn who_could_not_write_all_is_told_when_there_is_room() {
     assert!(taken < bytes.len(), "no kernel holds so much");
     one.poll.poll(&mut one.events, Some(Duration::ZERO)).unwrap();
     one.readiness.take_in(&one.events);
+    one.links.begin_turn(Ms(0)).unwrap();
     while let Some(event) = one.links.poll() {
         assert_ne!(event, StreamEvent::Writable(here), "there is no room yet");
     }
@@ -150,20 +194,20 @@ fn an_attempt_takes_whoever_answers_and_fails_when_nobody_does() {
     let (port, nobody) = (free_port(), free_port());
     let (mut one, mut other) = (Node::new(at(free_port())), Node::new(at(port)));
     other.links.listen(Port::Election, true);
-    let named = HostPort { host: "localhost".into(), port };
-    for addresses in [vec![at(nobody), at(port)], vec![at(port), at(nobody)], vec![named.clone(), at(nobody)]] {
+    let here = named("here", port);
+    for addresses in [vec![at(nobody), at(port)], vec![at(port), at(nobody)], vec![here, at(nobody)]] {
         let stream = one.links.connect(&addresses);
         assert_eq!(one.next(), StreamEvent::Connected(stream), "{addresses:?}");
         one.links.close(stream);
     }
-    let unknown = HostPort { host: "no-such-host.invalid".into(), port };
+    let unknown = named("nowhere", port);
     for addresses in
         [vec![], vec![at(nobody)], vec![at(nobody), at(nobody)], vec![unknown.clone()], vec![unknown, at(nobody)]]
     {
         let stream = one.links.connect(&addresses);
         assert_eq!(one.next(), StreamEvent::Refused(stream), "{addresses:?}");
     }
-    assert_eq!((one.links.streams.len(), one.links.owners.len()), (0, 0));
+    assert_eq!((one.links.streams.len(), one.links.dialled.len(), one.links.watched.len()), (0, 0, 0));
 }
 
 #[test]
@@ -171,11 +215,7 @@ fn what_is_given_up_is_told_of_no_more() {
     let port = free_port();
     let (mut one, mut other) = (Node::new(at(free_port())), Node::new(at(port)));
     other.links.listen(Port::Election, true);
-    let given_up = [
-        one.links.connect(&[at(port)]),
-        one.links.connect(&[]),
-        one.links.connect(&[HostPort { host: "localhost".into(), port }]),
-    ];
+    let given_up = [one.links.connect(&[at(port)]), one.links.connect(&[]), one.links.connect(&[named("here", port)])];
     given_up.into_iter().for_each(|stream| one.links.close(stream));
     one.links.close(StreamId(99));
     let kept = one.links.connect(&[at(port)]);
@@ -189,28 +229,71 @@ fn a_port_is_opened_and_closed_and_tried_again_where_another_has_it() {
     let address = other.local_addr().unwrap();
     let mut node = Node::new(at(address.port()));
     node.links.listen(Port::Election, true);
-    assert_eq!(node.links.poll(), None);
+    assert!(node.links.deadline().is_some(), "it is tried again");
     drop(other);
-    // It is told of nobody until it is open.
-    let connected = connect_when_open(&mut node, address);
+    node.turn().unwrap();
+    // Nothing happens in the turns until it is tried again.
+    while node.links.deadline().is_some() {
+        node.turn().unwrap();
+    }
+    let connected = TcpStream::connect(address).unwrap();
     node.accepted();
     drop(connected);
     node.links.listen(Port::Election, false);
     node.links.listen(Port::Election, false);
     assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     node.links.listen(Port::Election, true);
-    let _connected = connect_when_open(&mut node, address);
+    let _connected = TcpStream::connect(address).unwrap();
     node.accepted();
 }
 
-fn connect_when_open(node: &mut Node, address: SocketAddr) -> TcpStream {
-    let deadline = Instant::now() + SOON;
-    loop {
-        if let Ok(stream) = TcpStream::connect(address) {
-            return stream;
-        }
-        assert!(Instant::now() < deadline, "it is never opened");
-        assert_eq!(node.links.poll(), None);
+/// What a thread that sleeps as it is told is waked by: names, and ports that become free.
+#[test]
+fn a_name_and_a_port_that_becomes_free_later_connect_two_servers() {
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = other.local_addr().unwrap().port();
+    let mut listener = Node::with(settings(named("here", port)), Arc::new(resolve));
+    listener.links.listen(Port::Election, true);
+    while listener.links.deadline().is_none() {
+        listener.turn().unwrap();
+    }
+    drop(other);
+    while listener.links.deadline().is_some() {
+        listener.turn().unwrap();
+    }
+    let mut node = Node::new(at(free_port()));
+    let stream = node.links.connect(&[named("here", port)]);
+    assert_eq!(node.next(), StreamEvent::Connected(stream));
+    listener.accepted();
+}
+
+#[test]
+fn an_answer_of_the_resolver_is_seen_whenever_it_comes() {
+    let (answer, answers) = mpsc::sync_channel::<()>(0);
+    let answers = std::sync::Mutex::new(answers);
+    let resolver = move |name: &str| {
+        answers.lock().unwrap().recv().unwrap();
+        resolve(name)
+    };
+    let mut node = Node::with(settings(at(free_port())), Arc::new(resolver));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let here = named("here", listener.local_addr().unwrap().port());
+    // Behind the look of a turn, and before the thread goes to sleep.
+    let stream = node.links.connect(&[here.clone()]);
+    node.links.begin_turn(Ms(0)).unwrap();
+    assert_eq!((node.links.poll(), node.links.has_more()), (None, false));
+    answer.send(()).unwrap();
+    while !node.links.has_more() {
         std::thread::yield_now();
     }
+    assert_eq!(node.next(), StreamEvent::Connected(stream));
+    // While it sleeps.
+    let stream = node.links.connect(&[here]);
+    node.bell.going_to_sleep();
+    assert!(!node.links.has_more());
+    answer.send(()).unwrap();
+    node.poll.poll(&mut node.events, Some(SOON)).unwrap();
+    assert!(!node.events.is_empty(), "nobody has rung");
+    node.bell.awake();
+    assert_eq!(node.next(), StreamEvent::Connected(stream));
 }

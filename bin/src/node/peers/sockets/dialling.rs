@@ -1,0 +1,119 @@
+//! An attempt to connect: several sockets of which the first that is connected counts.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use mio::Token;
+use mio::net::TcpStream;
+use paddock_consensus::settings::Ms;
+
+use super::watched::{Use, Watched};
+use crate::node::peers::links::StreamId;
+
+/// Addresses that one attempt dials: those of a member's line, and what its names stand for.
+const ADDRESSES_MAX: usize = 64;
+/// The next address is dialled when those before have not answered for so long, or have all failed: a server that answers at
+/// once is not left with connections of which nothing comes.
+const APART: Ms = Ms(200);
+
+#[derive(Debug)]
+pub struct Dialling {
+    stream: StreamId,
+    sockets: Vec<(Token, TcpStream)>,
+    /// Addresses that are dialled next.
+    waiting: VecDeque<SocketAddr>,
+    /// All addresses so far.
+    addresses: usize,
+    /// The next is not dialled before, unless the others have failed.
+    next_at: Ms,
+    /// Names that are still looked up.
+    lookups: usize,
+}
+
+impl Dialling {
+    pub fn new(stream: StreamId) -> Dialling {
+        Dialling { stream, sockets: Vec::new(), waiting: VecDeque::new(), addresses: 0, next_at: Ms(0), lookups: 0 }
+    }
+
+    /// A name is looked up for it.
+    pub fn note_lookup(&mut self) {
+        self.lookups += 1;
+    }
+
+    /// A name was looked up.
+    pub fn take_lookup(&mut self) {
+        self.lookups -= 1;
+    }
+
+    /// One more address to dial, if there are not too many.
+    pub fn add(&mut self, address: SocketAddr) {
+        if self.addresses < ADDRESSES_MAX {
+            self.addresses += 1;
+            self.waiting.push_back(address);
+        }
+    }
+
+    /// Dials what is to be dialled now. What fails at once is as if it had never been.
+    pub fn dial_due(&mut self, now: Ms, watched: &mut Watched) {
+        while (self.sockets.is_empty() || self.next_at <= now)
+            && let Some(address) = self.waiting.pop_front()
+        {
+            match connect(address, Use::Stream(self.stream), watched) {
+                Ok(socket) => {
+                    self.sockets.push(socket);
+                    self.next_at = now.after(APART);
+                }
+                Err(error) => tracing::debug!(%address, %error, "cannot dial"),
+            }
+        }
+    }
+
+    /// When the next address is dialled.
+    pub fn deadline(&self) -> Option<Ms> {
+        (!self.waiting.is_empty()).then_some(self.next_at)
+    }
+
+    /// One of its sockets is connected, or has failed. Returns it if it is connected.
+    pub fn take_connected(&mut self, token: Token, watched: &mut Watched) -> Option<TcpStream> {
+        let place = self.sockets.iter().position(|(known, _)| *known == token)?;
+        match is_connected(&self.sockets[place].1) {
+            Ok(false) => None,
+            Ok(true) => Some(self.sockets.swap_remove(place).1),
+            Err(error) => {
+                tracing::debug!(%error, "cannot connect");
+                self.sockets.swap_remove(place);
+                watched.forget(token);
+                None
+            }
+        }
+    }
+
+    /// Whether nothing is left of it.
+    pub fn has_failed(&self) -> bool {
+        self.sockets.is_empty() && self.waiting.is_empty() && self.lookups == 0
+    }
+
+    /// Gives up what is left of it.
+    pub fn give_up(self, watched: &mut Watched) {
+        self.sockets.iter().for_each(|(token, _)| watched.forget(*token));
+    }
+}
+
+fn connect(address: SocketAddr, used: Use, watched: &mut Watched) -> io::Result<(Token, TcpStream)> {
+    let mut socket = TcpStream::connect(address)?;
+    let token = watched.add(&mut socket, used)?;
+    Ok((token, socket))
+}
+
+/// `false` while it is still being connected.
+fn is_connected(socket: &TcpStream) -> io::Result<bool> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),
+        Err(error) => Err(error),
+    }
+}

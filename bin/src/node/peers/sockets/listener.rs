@@ -1,0 +1,160 @@
+//! One address of a port, at which other servers connect.
+
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use mio::Token;
+use mio::net::TcpListener;
+use paddock_consensus::config::HostPort;
+use paddock_consensus::settings::Ms;
+use paddock_net::accept::listen;
+
+use super::watched::{Use, Watched};
+use crate::node::peers::links::Port;
+
+/// Connections that may wait to be accepted. Servers are few.
+const BACKLOG: i32 = 256;
+/// What could not be opened is tried again after this, as in ZooKeeper.
+const RETRY: Ms = Ms(1000);
+
+pub struct Listener {
+    port: Port,
+    address: HostPort,
+    /// A name may stand for several addresses of this machine: there is one for each.
+    sockets: Vec<Socket>,
+    state: State,
+    /// How often it could not be opened at all since it was open last.
+    failures: u32,
+    /// It was said that it cannot be opened.
+    failure_is_told: bool,
+}
+
+struct Socket {
+    address: SocketAddr,
+    token: Token,
+    listener: TcpListener,
+}
+
+enum State {
+    Closed,
+    /// Its name is being looked up.
+    Awaited,
+    Open,
+    /// It is not open at each address. It is tried again then.
+    Failed(Ms),
+}
+
+impl Listener {
+    pub fn new(port: Port, address: HostPort) -> Listener {
+        Listener { port, address, sockets: Vec::new(), state: State::Closed, failures: 0, failure_is_told: false }
+    }
+
+    pub fn address(&self) -> &HostPort {
+        &self.address
+    }
+
+    /// Those who listen now.
+    pub fn sockets(&self) -> impl Iterator<Item = &TcpListener> {
+        self.sockets.iter().map(|socket| &socket.listener)
+    }
+
+    /// How often it could not be opened at all since it was open last.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub fn close(&mut self, watched: &mut Watched) {
+        self.sockets.drain(..).for_each(|socket| watched.forget(socket.token));
+        self.state = State::Closed;
+    }
+
+    /// Whether it is to be opened now. Its addresses are awaited then.
+    pub fn take_due(&mut self, now: Ms) -> bool {
+        let is_due = matches!(self.state, State::Closed) || self.deadline().is_some_and(|again_at| again_at <= now);
+        if is_due {
+            self.state = State::Awaited;
+        }
+        is_due
+    }
+
+    /// When it is tried again.
+    pub fn deadline(&self) -> Option<Ms> {
+        match self.state {
+            State::Failed(again_at) => Some(again_at),
+            State::Closed | State::Awaited | State::Open => None,
+        }
+    }
+
+    /// What its host stands for, if that is an address and not a name.
+    pub fn literal(&self) -> Option<Vec<SocketAddr>> {
+        let address: IpAddr = self.address.host.parse().ok()?;
+        let all = [IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
+        let addresses = if address.is_unspecified() { all.to_vec() } else { vec![address] };
+        Some(addresses.into_iter().map(|address| SocketAddr::new(address, self.address.port)).collect())
+    }
+
+    /// Opens it at its addresses, of which there are none if its name could not be looked up. Does nothing if they are not
+    /// awaited any more.
+    pub fn open(&mut self, addresses: &[SocketAddr], now: Ms, watched: &mut Watched) {
+        if !matches!(self.state, State::Awaited) {
+            return;
+        }
+        match self.open_each(addresses, watched) {
+            Ok(()) => {
+                self.state = State::Open;
+                if mem::take(&mut self.failure_is_told) {
+                    tracing::info!("{self} is open now");
+                }
+            }
+            Err(why) => {
+                self.state = State::Failed(now.after(RETRY));
+                if !mem::replace(&mut self.failure_is_told, true) {
+                    tracing::error!(
+                        "{self} cannot be opened, so that no server can connect there; it is tried again each second: {why}"
+                    );
+                }
+            }
+        }
+        self.failures = if self.sockets.is_empty() { self.failures.saturating_add(1) } else { 0 };
+    }
+
+    /// Opens what is not open. Of the addresses of a name some may be of other machines; one that is in use is tried again.
+    fn open_each(&mut self, addresses: &[SocketAddr], watched: &mut Watched) -> Result<(), String> {
+        let mut failure = None;
+        for address in addresses {
+            if self.sockets.iter().any(|socket| socket.address == *address) {
+                continue;
+            }
+            match open(*address, Use::Listen(self.port), watched) {
+                Ok((token, listener)) => {
+                    self.sockets.push(Socket { address: *address, token, listener });
+                    if address.ip().is_unspecified() {
+                        // It is the whole machine, of both kinds of addresses if it has both.
+                        return Ok(());
+                    }
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        let has_some = !self.sockets.is_empty();
+        match failure {
+            Some(error) if has_some && error.kind() == ErrorKind::AddrNotAvailable => Ok(()),
+            Some(error) => Err(error.to_string()),
+            None if has_some => Ok(()),
+            None => Err("its name cannot be looked up".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the {} port {}", self.port, self.address)
+    }
+}
+
+fn open(address: SocketAddr, used: Use, watched: &mut Watched) -> io::Result<(Token, TcpListener)> {
+    let mut listener = listen(address, BACKLOG)?;
+    let token = watched.add(&mut listener, used)?;
+    Ok((token, listener))
+}
