@@ -20,7 +20,7 @@ use crate::step::{Over, Step};
 use crate::summary::Summary;
 use crate::{History, ServerId, Zxid};
 
-pub use crate::leading::LINKS_MAX;
+pub use crate::leading::{LINKS_MAX, LearnerState};
 pub use crate::server::{Found, Standing};
 
 /// What a server is and has, and the role that it plays. All that happens to it comes as an [`Input`], with the time, and all
@@ -125,8 +125,8 @@ impl Zab {
         }
     }
 
-    /// Of a leader: the learners that have told who they are, with what is waited for from each.
-    pub fn learners(&self) -> impl Iterator<Item = (ServerId, &'static str)> {
+    /// Of a leader: the learners that have told who they are.
+    pub fn learners(&self) -> impl Iterator<Item = LearnerState> {
         let leading = match &self.role {
             Role::Leading(leading) => Some(leading),
             _ => None,

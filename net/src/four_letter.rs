@@ -1,12 +1,15 @@
 //! Four-letter words: questions in plain text that a client asks instead of opening a session.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
+use paddock_consensus::output::Part;
 use paddock_engine::io::sys::open_descriptors;
 use paddock_engine::request::opcode;
 
 use crate::clock::Clock;
 use crate::connection::Connection;
+use crate::counter::Summary;
+use crate::member_status::{LeadingStatus, MemberStatus};
 use crate::serving::Serve;
 use crate::status::Status;
 
@@ -61,48 +64,116 @@ pub fn answer(word: Word, serve: Serve, status: &Status) -> Reply {
         return Reply::Text(format!("{word} is not executed because this server does not have it.\n"));
     }
     match word {
-        "ruok" => Reply::Text("imok".into()),
-        "envi" => Reply::Text(status.environment.clone()),
-        "isro" => Reply::Text(is_read_only(serve).into()),
-        _ if serve == Serve::No => Reply::Text(NOT_SERVING.into()),
-        "conf" => Reply::Text(status.configuration.now()),
-        "srvr" => Reply::Text(format!("Zookeeper version: {}\n{}", status.version, server_lines(status))),
-        "mntr" => Reply::Text(monitor(status)),
-        word => Reply::Connections { long: word == "cons" },
+        "ruok" => return Reply::Text("imok".into()),
+        "envi" => return Reply::Text(status.environment.clone()),
+        _ => {}
+    }
+    let state = ServerState::now(serve, &status.member);
+    match (word, state) {
+        ("isro", state) => Reply::Text(is_read_only(state).into()),
+        (_, None) => Reply::Text(NOT_SERVING.into()),
+        ("conf", _) => Reply::Text(status.configuration.now()),
+        ("srvr", Some(state)) => Reply::Text(format!("{}{}", head_lines(state, status), server_lines(state, status))),
+        ("mntr", Some(state)) => Reply::Text(monitor(state, status)),
+        (word, _) => Reply::Connections { long: word == "cons" },
+    }
+}
+
+/// What a server is that serves clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum ServerState {
+    Standalone,
+    ReadOnly,
+    Leader,
+    Follower,
+    Observer,
+}
+
+impl ServerState {
+    /// `None` if nobody is served: where a reactor has not heard yet that its server has become something else, what it has
+    /// become counts.
+    fn now(serve: Serve, member: &MemberStatus) -> Option<ServerState> {
+        match (serve, member.part()) {
+            (Serve::No, _) | (Serve::Yes, Some(Part::Looking)) => None,
+            (Serve::ReadOnly, _) => Some(ServerState::ReadOnly),
+            (Serve::Yes, None) => Some(ServerState::Standalone),
+            (Serve::Yes, Some(Part::Leading { .. })) => Some(ServerState::Leader),
+            (Serve::Yes, Some(Part::Following { .. })) => Some(ServerState::Follower),
+            (Serve::Yes, Some(Part::Observing { .. })) => Some(ServerState::Observer),
+        }
+    }
+
+    /// As `Mode` and `zk_server_state` have it.
+    fn name(self) -> &'static str {
+        match self {
+            ServerState::Standalone => "standalone",
+            ServerState::ReadOnly => "read-only",
+            ServerState::Leader => "leader",
+            ServerState::Follower => "follower",
+            ServerState::Observer => "observer",
+        }
+    }
+
+    /// As `zk_peer_state` has it. Before a member is in the last phase of its part it serves nobody, and the word is not
+    /// answered.
+    fn peer_state(self) -> Option<&'static str> {
+        match self {
+            ServerState::Standalone | ServerState::ReadOnly => None,
+            ServerState::Leader => Some("leading - broadcast"),
+            ServerState::Follower => Some("following - broadcast"),
+            ServerState::Observer => Some("observing - broadcast"),
+        }
     }
 }
 
 /// The answer to `isro`. Clients compare it with these bytes.
-fn is_read_only(serve: Serve) -> &'static str {
-    match serve {
-        Serve::No => "null",
-        Serve::ReadOnly => "ro",
-        Serve::Yes => "rw",
+fn is_read_only(state: Option<ServerState>) -> &'static str {
+    match state {
+        None => "null",
+        Some(ServerState::ReadOnly) => "ro",
+        Some(_) => "rw",
     }
 }
 
-/// The whole reply to `stat` or `cons`, given the lines of all connections.
-pub fn with_connections(long: bool, lines: &str, status: &Status) -> String {
-    if long {
-        return format!("{lines}\n");
+/// The whole reply to `stat` or `cons`, given the lines of all connections. `serve`: how clients are served now.
+pub fn with_connections(long: bool, lines: &str, serve: Serve, status: &Status) -> String {
+    match ServerState::now(serve, &status.member) {
+        None => NOT_SERVING.into(),
+        Some(_) if long => format!("{lines}\n"),
+        Some(state) => {
+            format!("{}Clients:\n{lines}\n{}", head_lines(state, status), server_lines(state, status))
+        }
     }
-    format!("Zookeeper version: {}\nClients:\n{lines}\n{}", status.version, server_lines(status))
 }
 
-fn server_lines(status: &Status) -> String {
+fn head_lines(state: ServerState, status: &Status) -> String {
+    let remark = match state {
+        ServerState::ReadOnly => "READ-ONLY mode; serving only read-only clients\n",
+        _ => "",
+    };
+    format!("Zookeeper version: {}\n{remark}", status.version)
+}
+
+fn server_lines(state: ServerState, status: &Status) -> String {
     let (least, mean, most) = status.latency_millis();
     let replica = &status.replica;
     let mean = rounded(mean);
-    format!(
+    let mut lines = format!(
         "Latency min/avg/max: {least}/{mean:?}/{most}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\n\
-         Zxid: 0x{:x}\nMode: standalone\nNode count: {}\n",
+         Zxid: 0x{:x}\nMode: {}\nNode count: {}\n",
         status.sum(|r| &r.received),
         status.sum(|r| &r.sent),
         status.sum(|r| &r.connections),
         status.sum(|r| &r.outstanding),
         replica.zxid.load(std::sync::atomic::Ordering::Relaxed),
+        state.name(),
         replica.znodes.get(),
-    )
+    );
+    if state == ServerState::Leader {
+        let [last, min, max] = status.member.leading.proposals.told();
+        writeln!(lines, "Proposal sizes last/min/max: {last}/{min}/{max}").expect("writing to a String cannot fail");
+    }
+    lines
 }
 
 /// Rounds a mean to four decimals as ZooKeeper does. `{:?}` then prints it as Java does: with one decimal at least, and no
@@ -111,13 +182,16 @@ fn rounded(mean: f64) -> f64 {
     (mean * 10_000.0).round() / 10_000.0
 }
 
-fn monitor(status: &Status) -> String {
+fn monitor(state: ServerState, status: &Status) -> String {
     let (least, mean, most) = status.latency_millis();
     let replica = &status.replica;
-    let mut out = format!("zk_version\t{}\nzk_server_state\tstandalone\n", status.version);
-    let mut line = |key: &str, value: &dyn std::fmt::Display| {
+    let mut out = String::new();
+    let mut line = |key: &str, value: &dyn Display| {
         writeln!(out, "zk_{key}\t{value}").expect("writing to a String cannot fail");
     };
+    line("version", &status.version);
+    line("server_state", &state.name());
+    monitor_member(state, &status.member, &mut line);
     line("num_alive_connections", &status.sum(|r| &r.connections));
     line("outstanding_requests", &status.sum(|r| &r.outstanding));
     line("znode_count", &replica.znodes.get());
@@ -147,6 +221,49 @@ fn monitor(status: &Status) -> String {
     line("max_file_descriptor_count", &status.descriptors_max);
     line("max_client_connections", &status.peers.room());
     out
+}
+
+/// What only members of an ensemble have. A server in read-only mode tells of elections alone, as ZooKeeper's does.
+fn monitor_member(state: ServerState, member: &MemberStatus, line: &mut dyn FnMut(&str, &dyn Display)) {
+    let Some(part) = member.part() else { return };
+    if let Some(peer_state) = state.peer_state() {
+        line("peer_state", &peer_state);
+        if let Part::Observing { leader, .. } = part {
+            line("observer_master_id", &leader.0);
+        }
+        line("quorum_size", &member.quorum_size.get());
+    }
+    if state == ServerState::Leader {
+        monitor_leader(&member.leading, line);
+    }
+    line("looking_count", &member.looking_count.get());
+    let times = [
+        ("election_time", &member.election_time),
+        ("unavailable_time", &member.unavailable_time),
+        ("leader_unavailable_time", &member.leader_unavailable_time),
+    ];
+    times.into_iter().for_each(|(name, time)| monitor_summary(name, time, line));
+}
+
+fn monitor_leader(leading: &LeadingStatus, line: &mut dyn FnMut(&str, &dyn Display)) {
+    line("leader_uptime", &leading.uptime.get());
+    line("learners", &leading.learners.get());
+    line("synced_followers", &leading.synced_followers.get());
+    line("synced_non_voting_followers", &leading.synced_non_voting_followers.get());
+    line("synced_observers", &leading.synced_observers.get());
+    line("pending_syncs", &leading.pending_syncs.get());
+    let [last, min, max] = leading.proposals.told();
+    line("last_proposal_size", &last);
+    line("max_proposal_size", &max);
+    line("min_proposal_size", &min);
+}
+
+fn monitor_summary(name: &str, summary: &Summary, line: &mut dyn FnMut(&str, &dyn Display)) {
+    line(&format!("avg_{name}"), &format_args!("{:?}", rounded(summary.mean())));
+    line(&format!("min_{name}"), &summary.min.get());
+    line(&format!("max_{name}"), &summary.max.get());
+    line(&format!("cnt_{name}"), &summary.count.get());
+    line(&format!("sum_{name}"), &summary.sum.get());
 }
 
 /// One line for a connection, as `stat` (short) and `cons` (long) have it: ZooKeeper's `dumpConnectionInfo`.
@@ -224,7 +341,10 @@ fn operation_name(opcode: i32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{KNOWN, Reply, SERVED, Word, answer, recognise, rounded};
+    use paddock_consensus::output::Part;
+    use paddock_consensus::{Epoch, ServerId};
+
+    use super::{KNOWN, Reply, SERVED, Word, answer, recognise, rounded, with_connections};
     use crate::serving::Serve;
     use crate::status::{Peers, Status, Text};
 
@@ -232,6 +352,7 @@ mod tests {
         Status {
             reactors: Vec::new(),
             replica: Default::default(),
+            member: Default::default(),
             peers: Peers::new(u64::MAX),
             descriptors_max: u64::MAX,
             clock: Default::default(),
@@ -286,29 +407,153 @@ mod tests {
         let refusal = "This ZooKeeper instance is not currently serving requests\n";
         for word in SERVED {
             let known = recognise(word.as_bytes().try_into().expect("four letters")).expect("it is a word");
-            let is_refused = answer(known, Serve::No, &status(&SERVED)) == Reply::Text(refusal.into());
-            assert_eq!(is_refused, !["envi", "isro", "ruok"].contains(&word), "{word}");
+            for part in [None, Some(Part::Looking), Some(Part::Leading { epoch: EPOCH })] {
+                let is_refused = answer(known, Serve::No, &member(part)) == Reply::Text(refusal.into());
+                assert_eq!(is_refused, !["envi", "isro", "ruok"].contains(&word), "{word} {part:?}");
+            }
         }
+    }
+
+    #[track_caller]
+    fn text(word: &str, serve: Serve, status: &Status) -> String {
+        let word = recognise(word.as_bytes().try_into().expect("four letters")).expect("it is a word");
+        match answer(word, serve, status) {
+            Reply::Text(text) => text,
+            Reply::Connections { long } => with_connections(long, "", serve, status),
+        }
+    }
+
+    const LEADER: ServerId = ServerId(3);
+    const EPOCH: Epoch = Epoch(5);
+
+    /// Each part in which clients are served, with `Mode` and `zk_peer_state`.
+    fn parts() -> [(Option<Part>, &'static str, Option<&'static str>); 4] {
+        let following = Part::Following { leader: LEADER, epoch: EPOCH };
+        let observing = Part::Observing { leader: LEADER, epoch: EPOCH };
+        [
+            (None, "standalone", None),
+            (Some(Part::Leading { epoch: EPOCH }), "leader", Some("leading - broadcast")),
+            (Some(following), "follower", Some("following - broadcast")),
+            (Some(observing), "observer", Some("observing - broadcast")),
+        ]
+    }
+
+    fn member(part: Option<Part>) -> Status {
+        let status = status(&SERVED);
+        part.into_iter().for_each(|part| status.member.set_part(part));
+        status
     }
 
     #[test]
     fn srvr_has_the_lines_that_scripts_look_for() {
-        let Reply::Text(text) = answer(recognise(*b"srvr").unwrap(), Serve::Yes, &status(&["srvr"])) else {
-            panic!("a text")
-        };
-        let keys: Vec<&str> = text.lines().filter_map(|line| line.split(':').next()).collect();
-        let expected = [
-            "Zookeeper version",
-            "Latency min/avg/max",
-            "Received",
-            "Sent",
-            "Connections",
-            "Outstanding",
-            "Zxid",
-            "Mode",
-            "Node count",
-        ];
-        assert_eq!(keys, expected);
-        assert!(text.contains("Mode: standalone\n"));
+        for (part, mode, _) in parts() {
+            let text = text("srvr", Serve::Yes, &member(part));
+            let keys: Vec<&str> = text.lines().filter_map(|line| line.split(':').next()).collect();
+            let mut expected = vec![
+                "Zookeeper version",
+                "Latency min/avg/max",
+                "Received",
+                "Sent",
+                "Connections",
+                "Outstanding",
+                "Zxid",
+                "Mode",
+                "Node count",
+            ];
+            if mode == "leader" {
+                expected.push("Proposal sizes last/min/max");
+            }
+            assert_eq!(keys, expected, "{mode}");
+            assert!(text.contains(&format!("Mode: {mode}\n")), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_server_that_only_serves_readers_say_so() {
+        let status = member(Some(Part::Looking));
+        let remark = "Zookeeper version: 3.9.5-paddock\nREAD-ONLY mode; serving only read-only clients\n";
+        for word in ["srvr", "stat"] {
+            let text = text(word, Serve::ReadOnly, &status);
+            assert!(text.starts_with(remark) && text.contains("\nMode: read-only\n"), "{text}");
+        }
+        let mntr = text("mntr", Serve::ReadOnly, &status);
+        assert!(mntr.contains("\nzk_server_state\tread-only\n") && mntr.contains("\nzk_looking_count\t0\n"), "{mntr}");
+        assert!(!mntr.contains("zk_peer_state") && !mntr.contains("zk_quorum_size"), "{mntr}");
+    }
+
+    #[test]
+    fn a_server_that_looks_serves_nobody_although_a_reactor_has_not_heard_of_it() {
+        let status = member(Some(Part::Looking));
+        let refusal = "This ZooKeeper instance is not currently serving requests\n";
+        for word in ["conf", "mntr", "srvr"] {
+            assert_eq!(text(word, Serve::Yes, &status), refusal, "{word}");
+        }
+        assert_eq!(text("isro", Serve::Yes, &status), "null");
+        for long in [true, false] {
+            assert_eq!(with_connections(long, "", Serve::Yes, &status), refusal);
+        }
+    }
+
+    /// The keys of `mntr` that only a member has, in their order, with their values.
+    fn of_members(mntr: &str) -> Vec<(&str, &str)> {
+        let alone = text("mntr", Serve::Yes, &status(&SERVED));
+        let keys: Vec<&str> = alone.lines().filter_map(|line| line.split('\t').next()).collect();
+        let lines = mntr.lines().map(|line| line.split_once('\t').expect("a key and a value"));
+        lines.filter(|(key, _)| !keys.contains(key)).collect()
+    }
+
+    #[test]
+    fn mntr_tells_of_the_ensemble_by_the_part() {
+        for (part, mode, peer_state) in parts() {
+            let status = member(part);
+            status.member.quorum_size.set(3);
+            let mntr = text("mntr", Serve::Yes, &status);
+            assert!(mntr.starts_with(&format!("zk_version\t3.9.5-paddock\nzk_server_state\t{mode}\n")), "{mntr}");
+            let told = of_members(&mntr);
+            let value = |wanted: &str| told.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value);
+            assert_eq!(value("zk_peer_state"), peer_state);
+            assert_eq!(value("zk_quorum_size"), peer_state.map(|_| "3"));
+            assert_eq!(value("zk_observer_master_id"), (mode == "observer").then_some("3"));
+            assert_eq!(value("zk_learners").is_some(), mode == "leader");
+            assert_eq!(value("zk_cnt_election_time").is_some(), part.is_some());
+        }
+    }
+
+    #[test]
+    fn mntr_of_a_leader_has_zookeepers_figures() {
+        let status = member(Some(Part::Leading { epoch: EPOCH }));
+        let leading = &status.member.leading;
+        for (counter, value) in [
+            (&status.member.quorum_size, 3),
+            (&leading.learners, 4),
+            (&leading.synced_followers, 2),
+            (&leading.synced_non_voting_followers, 1),
+            (&leading.synced_observers, 1),
+            (&leading.pending_syncs, 6),
+            (&leading.uptime, 1234),
+            (&status.member.looking_count, 2),
+        ] {
+            counter.set(value);
+        }
+        [48, 32, 2077, 50].into_iter().for_each(|bytes| leading.proposals.note(bytes));
+        [20, 31].into_iter().for_each(|millis| status.member.election_time.note(millis));
+        let mntr = text("mntr", Serve::Yes, &status);
+        let expected = "zk_peer_state leading - broadcast,zk_quorum_size 3,zk_leader_uptime 1234,zk_learners 4,\
+                        zk_synced_followers 2,zk_synced_non_voting_followers 1,zk_synced_observers 1,zk_pending_syncs 6,\
+                        zk_last_proposal_size 50,zk_max_proposal_size 2077,zk_min_proposal_size 32,zk_looking_count 2,\
+                        zk_avg_election_time 25.5,zk_min_election_time 20,zk_max_election_time 31,zk_cnt_election_time 2,\
+                        zk_sum_election_time 51,zk_avg_unavailable_time 0.0,zk_min_unavailable_time 0,\
+                        zk_max_unavailable_time 0,zk_cnt_unavailable_time 0,zk_sum_unavailable_time 0,\
+                        zk_avg_leader_unavailable_time 0.0,zk_min_leader_unavailable_time 0,\
+                        zk_max_leader_unavailable_time 0,zk_cnt_leader_unavailable_time 0,zk_sum_leader_unavailable_time 0";
+        let told: Vec<String> = of_members(&mntr).iter().map(|(key, value)| format!("{key} {value}")).collect();
+        assert_eq!(told, expected.split(',').collect::<Vec<_>>());
+        assert!(text("srvr", Serve::Yes, &status).ends_with("Proposal sizes last/min/max: 50/32/2077\n"));
+    }
+
+    #[test]
+    fn a_leader_that_has_proposed_nothing_says_so_as_zookeepers() {
+        let srvr = text("srvr", Serve::Yes, &member(Some(Part::Leading { epoch: EPOCH })));
+        assert!(srvr.ends_with("Proposal sizes last/min/max: -1/-1/-1\n"), "{srvr}");
     }
 }

@@ -10,7 +10,8 @@
 //! - its loop: [`reactor`], [`accept`], and the slices of long work, [`time_share`];
 //! - what reactors share: [`limits`], [`throttle`];
 //! - what servers of an ensemble say to each other, as bytes: [`peer`];
-//! - how others see a reactor: [`exchange`], [`serving`], [`doorbell`], [`status`], [`clock`].
+//! - how others see a reactor: [`exchange`], [`serving`], [`doorbell`], [`clock`];
+//! - figures for whoever asks: [`counter`], [`member_status`], [`status`].
 
 pub mod accept;
 pub mod bodies;
@@ -19,6 +20,7 @@ pub mod conf_reply;
 pub mod connect;
 pub mod connection;
 pub mod connections;
+pub mod counter;
 pub mod doorbell;
 pub mod envi_reply;
 pub mod exchange;
@@ -27,6 +29,7 @@ pub mod frame;
 pub mod identities;
 pub mod keeper;
 pub mod limits;
+pub mod member_status;
 pub mod memory;
 pub mod output;
 pub mod peer;

@@ -12,8 +12,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::counter::Counter;
 use crate::output::Shared;
-use crate::status::Counter;
 
 /// A reactor's sum may grow by the bound divided by this before it looks at the others'.
 const STEPS: usize = 64;

@@ -14,7 +14,7 @@ use std::io::{self, IoSlice};
 use std::mem::size_of;
 use std::sync::Arc;
 
-use crate::status::Counter;
+use crate::counter::Counter;
 
 /// A chunk that has grown to this takes no more, bytes. A chunk that ends with a long reply is longer by that reply.
 const CHUNK: usize = 64 * 1024;
@@ -223,7 +223,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{CHUNK, KEEP, KEEP_CHUNKS, Output, SHARED_MIN, SLICES_MAX, Shared};
-    use crate::status::Counter;
+    use crate::counter::Counter;
 
     /// A socket that takes so many bytes at a time.
     struct Socket {

@@ -5,29 +5,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::clock::Clock;
-
-/// A counter that one thread writes and any thread reads.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// For the counter's one writer.
-    pub fn add(&self, more: u64) {
-        self.set(self.get().wrapping_add(more));
-    }
-}
+use crate::counter::Counter;
+use crate::member_status::MemberStatus;
 
 /// What one reactor counts.
 #[derive(Debug, Default)]
@@ -248,6 +231,7 @@ impl Figures {
 pub struct Status {
     pub reactors: Vec<ReactorStatus>,
     pub replica: ReplicaStatus,
+    pub member: MemberStatus,
     pub peers: Peers,
     /// How many open files the process may have.
     pub descriptors_max: u64,

@@ -487,6 +487,7 @@ fn status(config: &Config, address: SocketAddr, reactors: usize, descriptors: De
     Status {
         reactors: (0..reactors).map(|_| ReactorStatus::default()).collect(),
         replica: Default::default(),
+        member: Default::default(),
         peers: Peers::new(descriptors.clients),
         descriptors_max: descriptors.limit,
         clock: Default::default(),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use paddock_consensus::output::Part;
 use paddock_net::exchange::Exchange;
+use paddock_net::member_status::MemberStatus;
 use paddock_net::status::Status;
 
 /// Clock ticks of the kernel's figures for threads, in a second. The same on every Linux.
@@ -30,8 +32,9 @@ impl Summary {
     fn server(&self) -> String {
         let figures = &self.status.replica;
         format!(
-            "state: standalone, serving for {} s, zxid=0x{:x} znodes={} ephemerals={} data={} bytes garbage={} bytes \
+            "state: {}, started {} s ago, zxid=0x{:x} znodes={} ephemerals={} data={} bytes garbage={} bytes \
              sessions={} expired={}",
+            part(&self.status.member),
             self.began.elapsed().as_secs(),
             figures.zxid.load(Ordering::Relaxed),
             figures.znodes.get(),
@@ -91,6 +94,16 @@ impl Summary {
             exchange.releases.len(),
             exchange.errands.len(),
         )
+    }
+}
+
+fn part(member: &MemberStatus) -> String {
+    match member.part() {
+        None => "standalone".to_owned(),
+        Some(Part::Looking) => "looking for a leader".to_owned(),
+        Some(Part::Following { leader, epoch }) => format!("following server {} in epoch {}", leader.0, epoch.0),
+        Some(Part::Observing { leader, epoch }) => format!("observing server {} in epoch {}", leader.0, epoch.0),
+        Some(Part::Leading { epoch }) => format!("leading in epoch {}", epoch.0),
     }
 }
 

@@ -19,6 +19,20 @@ impl Learner {
     }
 }
 
+/// A learner as others may see it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LearnerState {
+    pub server: ServerId,
+    /// What it says that it is.
+    pub peer_type: PeerType,
+    /// The name of the state of its link, by what that waits for.
+    pub awaits: &'static str,
+    /// It is sent what all are sent.
+    pub has_joined: bool,
+    /// It has the history, and serves.
+    pub is_live: bool,
+}
+
 /// How far a learner has come, named by what is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
@@ -158,6 +172,14 @@ impl LearnerLink {
             self.state,
             State::CatchingUp(..) | State::AwaitingNewLeaderAck(..) | State::AwaitingStart(..) | State::Live(..)
         )
+    }
+
+    /// `None` before it has told who it is.
+    pub(super) fn learner_state(&self) -> Option<LearnerState> {
+        let Learner { server, peer_type, .. } = self.learner()?;
+        let is_live = matches!(self.state, State::Live(..));
+        let has_joined = is_live || matches!(self.state, State::AwaitingNewLeaderAck(..) | State::AwaitingStart(..));
+        Some(LearnerState { server, peer_type, awaits: self.name(), has_joined, is_live })
     }
 
     pub(super) fn name(&self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
-use super::link::{Learner, LearnerLink, State};
+use super::link::{Learner, LearnerLink, LearnerState, State};
 use crate::ServerId;
 use crate::Zxid;
 use crate::input::Link;
@@ -81,9 +81,9 @@ impl Links {
         self.of_server.contains_key(&server)
     }
 
-    /// The states of all, each with its server.
-    pub(super) fn states(&self) -> impl Iterator<Item = (ServerId, &'static str)> {
-        self.of_server.iter().map(|(server, link)| (*server, self.open[link].name()))
+    /// Those that have told whose they are.
+    pub(super) fn learners(&self) -> impl Iterator<Item = LearnerState> {
+        self.of_server.values().filter_map(|link| self.open[link].learner_state())
     }
 
     /// Whether the leader and the learners of which `counts` is true are a quorum in each configuration that applies.

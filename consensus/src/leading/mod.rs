@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 
 use self::broadcast::Broadcasting;
 use self::discovery::{AwaitingAckEpoch, AwaitingInfo, write_accepted};
+pub use self::link::LearnerState;
 use self::link::{Catching, Joined, Learner, Live, Promise, State};
 pub use self::links::LINKS_MAX;
 use self::links::Links;
@@ -92,9 +93,9 @@ impl Leading {
         }
     }
 
-    /// The learners that have told who they are, with the names of their states.
-    pub(crate) fn learners(&self) -> impl Iterator<Item = (ServerId, &'static str)> {
-        self.links.states()
+    /// The learners that have told who they are.
+    pub(crate) fn learners(&self) -> impl Iterator<Item = LearnerState> {
+        self.links.learners()
     }
 
     pub(crate) fn deadline(&self, settings: &Settings) -> Ms {

@@ -55,7 +55,8 @@ fn finish(clients: &mut Clients, slot: u32) {
         return;
     }
     let lines = String::from_utf8(std::mem::take(&mut connection.input)).expect("only text was collected");
-    let text = four_letter::with_connections(connection.with_flag, &lines, ledger.figures.status());
+    let status = ledger.figures.status();
+    let text = four_letter::with_connections(connection.with_flag, &lines, ledger.serving(), status);
     ledger.say(connection, &text);
 }
 

@@ -23,6 +23,7 @@ use paddock_engine::io::{DataDir, Files};
 use paddock_engine::log::LogConfig;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::Exchange;
+use paddock_net::four_letter;
 use paddock_net::status::{ReactorStatus, Status};
 
 use super::clock::SliceClock;
@@ -65,6 +66,8 @@ pub struct Server {
 pub struct Process {
     pub member: Member,
     pub reactor: Reactor,
+    /// What words tell of it.
+    pub status: Arc<Status>,
     pub slices: SliceClock,
     /// Its bells, which nobody waits for.
     _poll: Poll,
@@ -117,7 +120,11 @@ impl Server {
         let bell = Arc::new(Doorbell::new(poll.registry(), Token(0)).expect("a bell can be had"));
         let exchange = Arc::new(Exchange::new(bell.clone(), bell));
         let exchanges: Arc<[Arc<Exchange>]> = [exchange.clone()].into();
-        let status = Arc::new(Status { reactors: vec![ReactorStatus::default()], ..Status::default() });
+        let status = Arc::new(Status {
+            reactors: vec![ReactorStatus::default()],
+            allowed_words: four_letter::SERVED.to_vec(),
+            ..Status::default()
+        });
         let files = self.files();
         let data_dir = DataDir::open(&files, Path::new(DATA_DIR), false)?;
         let links = HostLinks::begin(network, self.host);
@@ -137,7 +144,7 @@ impl Server {
             links: Box::new(links),
             driven_by: DrivenBy::Caller,
             exchanges,
-            status,
+            status: status.clone(),
             containers: ContainerSettings {
                 check_interval_ms: 60_000,
                 max_per_minute: 10_000,
@@ -164,6 +171,7 @@ impl Server {
         self.process = Some(Process {
             member,
             reactor: Reactor::new(exchange, reader, zxid.0, at.now),
+            status,
             slices,
             _poll: poll,
             last_report: now,

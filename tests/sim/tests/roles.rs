@@ -13,6 +13,7 @@ use paddock_engine::io::simulated::Seeded;
 use paddock_engine::jute::Write;
 use paddock_engine::progress::Progress;
 use paddock_engine::request::opcode;
+use paddock_net::four_letter::{self, Reply};
 use paddock_net::serving::Serve;
 use paddock_sim::clock::Clock;
 use paddock_sim::reactor::{Asked, Told};
@@ -143,6 +144,23 @@ impl Ensemble {
 
     fn part(&self, place: usize) -> Part {
         self.servers[place].process.as_ref().expect("it runs").member.part()
+    }
+
+    /// What a server answers to a four-letter word.
+    fn word(&self, place: usize, word: &str) -> String {
+        let process = self.servers[place].process.as_ref().expect("it runs");
+        let word = four_letter::recognise(word.as_bytes().try_into().expect("four letters")).expect("it is a word");
+        match four_letter::answer(word, process.reactor.serving(), &process.status) {
+            Reply::Text(text) => text,
+            Reply::Connections { .. } => panic!("a word without connections"),
+        }
+    }
+
+    /// A figure of `mntr`; `None` if it is not there.
+    fn figure(&self, place: usize, key: &str) -> Option<String> {
+        let mntr = self.word(place, "mntr");
+        let value = |line: &str| Some(line.strip_prefix(key)?.strip_prefix('\t')?.to_owned());
+        mntr.lines().find_map(value)
     }
 
     fn leader(&self) -> usize {
@@ -336,4 +354,49 @@ fn a_leader_that_comes_back_with_what_nobody_has_stays_with_the_link_that_tells_
     let count = |wanted: &str| states.iter().filter(|state| **state == wanted).count();
     assert_eq!((count("Connecting"), count("AwaitingState")), (1, 0), "{states:?}");
     assert!(ensemble.zxid(leader) >= ensemble.zxid(follower));
+}
+
+#[test]
+fn the_words_of_a_server_follow_its_part() {
+    let mut ensemble = Ensemble::new(8, |setting| setting.read_only_mode = true);
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    let figures = |ensemble: &Ensemble, place, keys: [&str; 4]| keys.map(|key| ensemble.figure(place, key));
+    let value = |text: &str| Some(text.to_owned());
+    ensemble.wait("both follow", |ensemble| ensemble.figure(leader, "zk_synced_followers") == value("2"));
+    let keys = ["zk_server_state", "zk_peer_state", "zk_quorum_size", "zk_learners"];
+    let expected = ["leader", "leading - broadcast", "3", "2"].map(value);
+    assert_eq!(figures(&ensemble, leader, keys), expected);
+    let expected = [value("follower"), value("following - broadcast"), value("3"), None];
+    assert_eq!(figures(&ensemble, follower, keys), expected);
+    assert!(ensemble.word(leader, "srvr").ends_with("Proposal sizes last/min/max: -1/-1/-1\n"));
+    let slot = ensemble.connect(leader);
+    ensemble.ask(leader, slot, &create(1, "/a"));
+    let srvr = ensemble.word(leader, "srvr");
+    let sizes = srvr.lines().last().and_then(|line| line.strip_prefix("Proposal sizes last/min/max: "));
+    let sizes: Vec<u64> =
+        sizes.expect("it leads").split('/').map(|size| size.parse().expect("there was a proposal")).collect();
+    // A session, and then a znode.
+    assert!(sizes[0] == sizes[2] && (1..sizes[0]).contains(&sizes[1]), "{sizes:?}");
+    assert!(ensemble.word(follower, "srvr").contains("Mode: follower\n"));
+    assert_eq!(ensemble.word(follower, "isro"), "rw");
+
+    // Nobody follows a leader that is cut off: it serves nobody, then only readers, and then it is a follower.
+    ensemble.cut_off(leader, true);
+    ensemble.wait("it serves nobody", |ensemble| ensemble.word(leader, "isro") == "null");
+    assert_eq!(ensemble.word(leader, "srvr"), "This ZooKeeper instance is not currently serving requests\n");
+    ensemble.wait("it serves readers", |ensemble| ensemble.word(leader, "isro") == "ro");
+    assert!(ensemble.word(leader, "srvr").contains("\nMode: read-only\n"));
+    let keys = ["zk_server_state", "zk_peer_state", "zk_quorum_size", "zk_cnt_unavailable_time"];
+    assert_eq!(figures(&ensemble, leader, keys), [value("read-only"), None, None, value("1")]);
+    ensemble.cut_off(leader, false);
+    ensemble.wait("it follows", |ensemble| ensemble.word(leader, "srvr").contains("\nMode: follower\n"));
+    let expected = [value("follower"), value("following - broadcast"), value("3"), value("2")];
+    assert_eq!(figures(&ensemble, leader, keys), expected);
+    let successor = ensemble.leader();
+    ensemble.wait("both follow", |ensemble| ensemble.figure(successor, "zk_synced_followers") == value("2"));
+    // One whose process has ended is no learner.
+    let Ensemble { servers, network, draws, .. } = &mut ensemble;
+    servers[leader].end_process(network, draws);
+    ensemble.wait("one is left", |ensemble| ensemble.figure(successor, "zk_learners") == value("1"));
+    assert_eq!(ensemble.figure(successor, "zk_synced_followers"), value("1"));
 }

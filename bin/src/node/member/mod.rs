@@ -13,6 +13,7 @@
 //!
 //! The core is told of everything and does nothing. Each of its outputs is performed before it is told anything more.
 
+mod figures;
 mod former;
 mod making;
 mod pings;
@@ -27,6 +28,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::os::fd::RawFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use paddock_consensus::input::{Fault, Input, Link, Mark, Ticket, Unsettled};
@@ -48,7 +50,9 @@ use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
 use paddock_net::peer::touches::{TOUCH, Touch};
 use paddock_net::serving::Serve;
+use paddock_net::status::Status;
 
+use self::figures::MemberFigures;
 use self::former::Former;
 use self::making::{Brought, Making};
 use self::pings::Pings;
@@ -78,6 +82,7 @@ pub struct Member {
     making: Making,
     pings: Pings,
     plans: Plans,
+    figures: MemberFigures,
     /// Up to which transaction the core knows the log to be durable.
     durable: Zxid,
     /// The last transaction of this reign that the core and the learners were told of.
@@ -125,6 +130,7 @@ pub struct MemberParts {
     pub peers: Peers,
     pub epochs: EpochFiles,
     pub settings: MemberSettings,
+    pub status: Arc<Status>,
     /// Who has work beside the replica's take its steps.
     pub driven_by: DrivenBy,
     /// The moment that was 0 for the core.
@@ -134,7 +140,8 @@ pub struct MemberParts {
 
 impl Member {
     pub fn new(parts: MemberParts) -> Member {
-        let MemberParts { replica, zab, peers, epochs, settings, driven_by, start, at } = parts;
+        let MemberParts { replica, zab, peers, epochs, settings, status, driven_by, start, at } = parts;
+        let figures = MemberFigures::new(status, &zab.state().configs.committed, at.now);
         let durable = replica.head.last_logged();
         Member {
             replica,
@@ -148,6 +155,7 @@ impl Member {
             making: Making::Nothing,
             pings: Pings::default(),
             plans: Plans::default(),
+            figures,
             durable,
             proposed: durable,
             confirmed: Ticket::default(),
@@ -264,6 +272,7 @@ impl Member {
         self.propose()?;
         self.send_and_submit()?;
         self.replica.end_turn()?;
+        self.tell_figures();
         self.former.let_go();
         self.tell_forgotten()
     }
@@ -351,8 +360,10 @@ impl Member {
     /// Of what peers perform, too.
     fn take_note(&mut self, output: &Output) -> Result<(), ReplicaError> {
         match output {
+            Output::Connect(_) => self.figures.decide(self.at.now),
             // Whoever may come to lead needs the state of its whole history.
             Output::Listen(true) => {
+                self.figures.decide(self.at.now);
                 let last = self.replica.head.last_logged();
                 self.replica.head.apply_unseen_up_to(last).map_err(ReplicaError::History)?;
             }
@@ -400,6 +411,7 @@ impl Member {
             output::Serve::Yes => Serve::Yes,
         };
         self.replica.membership_mut().become_part(part, serve);
+        self.figures.become_part(part, self.at.now);
         if part == Part::Looking {
             self.leave_making();
             if before.0 != Part::Looking {
@@ -751,11 +763,12 @@ impl Member {
             return Ok(());
         }
         let now = self.now();
-        let Member { replica, zab, peers, outputs, .. } = self;
+        let Member { replica, zab, peers, figures, outputs, .. } = self;
         let window = replica.head.records().window;
         let last = window.last();
         for (zxid, record) in window.range(self.proposed, last).expect("what is not committed stays in the window") {
             peers.propose(zxid, record);
+            figures.note_proposal(record.len());
             zab.step(now, Input::Proposed { zxid, change: None }, outputs);
         }
         self.proposed = last;
@@ -780,6 +793,14 @@ impl Member {
         self.answer_syncs();
         self.peers.end_turn(self.replica.head.records());
         Ok(())
+    }
+
+    /// Whoever asks for words is told of a leader's learners as they are now.
+    fn tell_figures(&self) {
+        if self.is_leading() {
+            let config = &self.zab.state().configs.committed;
+            self.figures.tell_leading(self.zab.learners(), config, self.requests.syncs(), self.at.now);
+        }
     }
 
     fn answer_syncs(&mut self) {

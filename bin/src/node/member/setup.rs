@@ -131,7 +131,7 @@ impl MemberSetup {
         };
         let replica = Replica::new(Parts {
             exchanges: self.exchanges,
-            status: self.status,
+            status: self.status.clone(),
             database,
             log,
             is_member: true,
@@ -151,8 +151,8 @@ impl MemberSetup {
             start: self.at,
         });
         let peers = Peers::new(self.links, configs, election, quorum);
-        let driven_by = self.driven_by;
-        Ok(Member::new(MemberParts { replica, zab, peers, epochs, settings, driven_by, start, at: self.at }))
+        let (status, driven_by, at) = (self.status, self.driven_by, self.at);
+        Ok(Member::new(MemberParts { replica, zab, peers, epochs, settings, status, driven_by, start, at }))
     }
 
     fn peers(&self) -> Result<(ElectionPort, QuorumPort), SetupError> {

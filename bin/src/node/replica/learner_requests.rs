@@ -94,6 +94,11 @@ impl LearnerRequests {
         self.queues.values().all(|queue| queue.requests.is_empty())
     }
 
+    /// How many syncs were taken and have no answer.
+    pub fn syncs(&self) -> usize {
+        self.queues.values().map(|queue| queue.syncs.len()).sum()
+    }
+
     /// The number of what comes next from a learner.
     pub fn next_number(&self, link: Link) -> RequestNumber {
         self.queues
