@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::exit::fail;
-use crate::{bench, convert, log, serve, snapshot};
+use crate::{bench, convert, log, serve, snapshot, status};
 
 /// Arguments that cannot be understood.
 const EXIT_USAGE: u8 = 2;
@@ -23,6 +23,9 @@ struct Arguments {
 enum Command {
     /// Serve clients: standalone, by a zoo.cfg or by defaults (127.0.0.1:2181, data in ./paddock-data).
     Serve(serve::ServeArgs),
+    /// Ask servers what they are: leader, follower, observer, read-only or standalone. Ends with 0 where they serve clients, 1
+    /// where not.
+    Status(status::StatusArgs),
     /// Put load on any server that speaks ZooKeeper's protocol, and measure.
     Bench(Box<bench::BenchArgs>),
     /// Make Paddock's state from a ZooKeeper's files, or the other way round.
@@ -41,6 +44,7 @@ pub fn run() -> ExitCode {
     };
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
         Command::Bench(arguments) => match bench::run(*arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),

@@ -16,5 +16,7 @@ mod progress;
 mod serve;
 mod signals;
 mod snapshot;
+mod status;
+mod table;
 mod version;
 mod when;

@@ -32,7 +32,6 @@ mod silent;
 #[cfg(test)]
 mod standin;
 mod storm;
-mod table;
 mod tally;
 #[cfg(test)]
 mod tests;

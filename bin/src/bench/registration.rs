@@ -15,8 +15,8 @@ use super::load::{self, Site, Spent};
 use super::process::Usage;
 use super::report;
 use super::storm;
-use super::table::{Table, grouped, mebibytes};
 use super::wire;
+use crate::table::{Table, grouped, mebibytes};
 
 /// Requests that one session has in flight.
 const BATCH: u64 = 10;

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::load::{Measured, Spent};
 use super::operation::{Class, Operation};
-use super::table::{Table, grouped, mebibytes, micros};
 use super::tally::Tally;
 use super::wire;
 use super::workload::{Extent, Pace, Workload};
+use crate::table::{Table, grouped, mebibytes, micros};
 
 const COLUMNS: [&str; 9] = ["latency in us", "ops", "ops/s", "mean", "p50", "p90", "p99", "p99.9", "max"];
 const CLASSES: [(Class, &str); 3] = [(Class::Read, "reads"), (Class::Write, "writes"), (Class::Sync, "syncs")];

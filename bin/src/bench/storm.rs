@@ -17,9 +17,9 @@ use super::connection::{Arrival, Connection, ConnectionError};
 use super::load::{self, Site, Spent};
 use super::process;
 use super::report;
-use super::table::{Table, grouped, micros};
 use super::tally;
 use super::wire;
+use crate::table::{Table, grouped, micros};
 
 const EVENTS_MAX: usize = 1024;
 /// A handshake's reply and a few more.

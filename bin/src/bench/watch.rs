@@ -16,9 +16,9 @@ use super::report;
 use super::root;
 use super::silent::Silent;
 use super::storm;
-use super::table::{Table, grouped, micros};
 use super::tally;
 use super::wire;
+use crate::table::{Table, grouped, micros};
 
 /// What came of the rounds; all in nanoseconds from the write of the set.
 pub struct Watched {

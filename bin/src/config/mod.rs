@@ -21,7 +21,7 @@ mod keys;
 mod membership;
 mod new_sessions;
 mod place;
-mod properties;
+pub(crate) mod properties;
 mod request_throttle;
 mod settings;
 mod value;
@@ -215,7 +215,7 @@ pub fn flags_of_environment() -> Vec<(String, String)> {
 }
 
 /// At most [`MAX_FILE_BYTES`] and one more byte, which tells that there is more.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(file)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

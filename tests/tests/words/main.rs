@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `ending` | how a connection ends that the server ends: answers are not lost to a reset |
 //! | `figures` | the fields of `stat` and `cons`, `conf`, the version |
+//! | `status` | what `paddock status` makes of the answers |
 //! | `whitelist` | words that are not allowed, and words that this server does not have |
 mod ending;
 mod figures;
+mod status;
 mod whitelist;
 
 use paddock_tests::server::{DEADLINE, Kind, Server, Setup, four_letter_word};

@@ -1,0 +1,194 @@
+//! `paddock status`: what servers are, as they say themselves to the four-letter word `srvr`.
+//!
+//! | file | is |
+//! |---|---|
+//! | `target` | which server is asked |
+//! | `zoo_cfg` | where the servers of a zoo.cfg are reached |
+//! | `srvr` | the question and the answer |
+
+mod srvr;
+mod target;
+mod zoo_cfg;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+
+use clap::Args;
+use serde_json::json;
+
+use self::srvr::{Srvr, Unknown, ask};
+use self::target::Target;
+use self::zoo_cfg::{Found, NoPort, ZooCfg, ZooCfgError};
+use crate::answer::Answer;
+use crate::table::Table;
+
+/// So many servers are asked at once, each by a thread.
+const TARGETS_MAX: usize = 256;
+/// Of the server that is asked where none was named.
+const DEFAULT_TARGET: &str = "localhost:2181";
+/// ZooKeeper's script says this of any server that it gets no mode from.
+const NOT_RUNNING: &str = "Error contacting service. It is probably not running.";
+
+#[derive(Args)]
+pub struct StatusArgs {
+    /// A server's client port, or a zoo.cfg, whose own server is asked.
+    #[arg(value_name = "HOST:PORT|FILE", default_value = DEFAULT_TARGET)]
+    targets: Vec<String>,
+    /// Ask every server that a zoo.cfg names.
+    #[arg(long)]
+    all: bool,
+    /// Answer with JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug)]
+pub enum StatusError {
+    /// It is no server's address, and as a file it says nothing.
+    Target {
+        text: String,
+        source: ZooCfgError,
+    },
+    TooMany,
+    /// The answer could not be written.
+    Output(io::Error),
+}
+
+impl fmt::Display for StatusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StatusError::Target { text, source: ZooCfgError::Read { file, source } } if file == Path::new(text) => {
+                write!(f, "{text} is neither HOST:PORT nor a file that can be read: {source}")
+            }
+            StatusError::Target { source, .. } => source.fmt(f),
+            StatusError::TooMany => write!(f, "more than {TARGETS_MAX} servers are named; ask fewer at a time"),
+            StatusError::Output(error) => write!(f, "the answer cannot be written: {error}"),
+        }
+    }
+}
+
+impl From<io::Error> for StatusError {
+    fn from(error: io::Error) -> StatusError {
+        StatusError::Output(error)
+    }
+}
+
+/// Success if every server that is asked serves clients.
+pub fn run(arguments: &StatusArgs) -> Result<ExitCode, StatusError> {
+    let mut answer = Answer::new(arguments.json);
+    let serves = match &arguments.targets[..] {
+        [one] if !arguments.all && !arguments.json => tell_one(one, &mut answer)?,
+        targets => tell_all(&targets_of(targets, arguments.all)?, &mut answer)?,
+    };
+    answer.finish()?;
+    Ok(if serves { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One server, in the lines of `zkServer.sh status`, which scripts read. Why there is no mode goes to stderr.
+fn tell_one(text: &str, answer: &mut Answer) -> Result<bool, StatusError> {
+    let target = match Target::parse(text) {
+        Some(target) => target,
+        None => {
+            let Found { remarks, target } = read(text)?.own();
+            remarks.iter().try_for_each(|remark| answer.line(format_args!("{remark}")))?;
+            match target {
+                Ok(target) => target,
+                Err(NoPort::None) => return Ok(false),
+                Err(why) => return Err(unfound(text, why)),
+            }
+        }
+    };
+    let (host, port) = (&target.address.host, target.address.port);
+    answer.line(format_args!("Client port found: {port}. Client address: {host}. Client SSL: false."))?;
+    match ask(&target.address) {
+        Ok(Srvr { mode, .. }) => {
+            answer.line(format_args!("Mode: {mode}"))?;
+            Ok(true)
+        }
+        Err(unknown) => {
+            answer.line(format_args!("{NOT_RUNNING}"))?;
+            explain(&target, &unknown);
+            Ok(false)
+        }
+    }
+}
+
+/// Several servers, in a table or as objects. Whether all of them serve clients.
+fn tell_all(targets: &[Target], answer: &mut Answer) -> io::Result<bool> {
+    let asked: Vec<Result<Srvr, Unknown>> = thread::scope(|scope| {
+        let asking: Vec<_> = targets.iter().map(|target| scope.spawn(|| ask(&target.address))).collect();
+        asking.into_iter().map(|asking| asking.join().expect("a question does not panic")).collect()
+    });
+    let mut table = Table::new(&["server", "mode", "zxid", "connections", "latency min/avg/max ms"]);
+    for (target, asked) in targets.iter().zip(&asked) {
+        answer.object(&object(target, asked))?;
+        table.row(match asked {
+            Ok(Srvr { mode, zxid, connections, latency }) => {
+                vec![target.to_string(), mode.clone(), zxid.clone(), connections.clone(), latency.clone()]
+            }
+            Err(unknown) => {
+                let [zxid, connections, latency] = ["-"; 3].map(str::to_owned);
+                vec![target.to_string(), unknown.name().to_owned(), zxid, connections, latency]
+            }
+        });
+    }
+    answer.line(format_args!("{}", table.text().trim_end()))?;
+    let failed = targets.iter().zip(&asked).filter_map(|(target, asked)| Some((target, asked.as_ref().err()?)));
+    failed.for_each(|(target, unknown)| explain(target, unknown));
+    Ok(asked.iter().all(Result::is_ok))
+}
+
+fn object(target: &Target, asked: &Result<Srvr, Unknown>) -> serde_json::Value {
+    let Target { key, address } = target;
+    let address = address.to_string();
+    match asked {
+        Ok(Srvr { mode, zxid, connections, latency }) => json!({
+            "server": key, "address": address, "mode": mode, "zxid": zxid, "connections": connections.parse::<u64>().ok(),
+            "latency": latency,
+        }),
+        Err(unknown) => json!({
+            "server": key, "address": address, "mode": null, "error": unknown.to_string(),
+        }),
+    }
+}
+
+fn explain(target: &Target, unknown: &Unknown) {
+    eprintln!("paddock: {target}: {unknown}");
+}
+
+fn targets_of(texts: &[String], all: bool) -> Result<Vec<Target>, StatusError> {
+    let mut targets = Vec::new();
+    for text in texts {
+        match Target::parse(text) {
+            Some(target) => targets.push(target),
+            None => targets.extend(targets_in(text, all)?),
+        }
+        if targets.len() > TARGETS_MAX {
+            return Err(StatusError::TooMany);
+        }
+    }
+    Ok(targets)
+}
+
+/// The server of a zoo.cfg, or all that it names, if it names any.
+fn targets_in(text: &str, all: bool) -> Result<Vec<Target>, StatusError> {
+    let cfg = read(text)?;
+    let named = if all { cfg.all(Path::new(text)) } else { Ok(Vec::new()) };
+    let named = named.map_err(|source| StatusError::Target { text: text.to_owned(), source })?;
+    if !named.is_empty() {
+        return Ok(named);
+    }
+    let own = cfg.own().target.map_err(|why| unfound(text, why))?;
+    Ok(vec![own])
+}
+
+fn read(text: &str) -> Result<ZooCfg, StatusError> {
+    ZooCfg::read(Path::new(text)).map_err(|source| StatusError::Target { text: text.to_owned(), source })
+}
+
+fn unfound(text: &str, why: NoPort) -> StatusError {
+    StatusError::Target { text: text.to_owned(), source: why.error(Path::new(text)) }
+}

@@ -1,0 +1,312 @@
+//! Where the servers of a zoo.cfg are reached. Only what says that is read, so that it is told of a file that no server would
+//! start with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use paddock_consensus::ServerId;
+use paddock_consensus::config::{HostPort, Malformed, ServerLine};
+
+use super::target::Target;
+use crate::config::MAX_FILE_BYTES;
+use crate::config::properties::{self, Entry, SyntaxError};
+
+/// The host of a client port that has none.
+const LOCALHOST: &str = "localhost";
+
+/// What a zoo.cfg says of the client ports, with the members of its dynamic file.
+#[derive(Default)]
+pub struct ZooCfg {
+    client_host: Option<String>,
+    client_port: Option<u16>,
+    has_secure_port: bool,
+    data_dir: Option<PathBuf>,
+    lines: BTreeMap<ServerId, ServerLine>,
+    /// Those of the dynamic file.
+    dynamic: BTreeMap<ServerId, ServerLine>,
+}
+
+/// Why it is not known where a server is reached.
+#[derive(Debug)]
+pub enum ZooCfgError {
+    Read {
+        file: PathBuf,
+        source: io::Error,
+    },
+    TooLong(PathBuf),
+    Syntax {
+        file: PathBuf,
+        source: SyntaxError,
+    },
+    Line {
+        file: PathBuf,
+        key: String,
+        source: Malformed,
+    },
+    /// This server, or the one of this line, has no client port.
+    NoPort {
+        file: PathBuf,
+        key: Option<String>,
+    },
+    /// It has one for TLS alone.
+    OnlySecure(PathBuf),
+}
+
+impl fmt::Display for ZooCfgError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ZooCfgError::Read { file, source } => write!(f, "{} cannot be read: {source}", file.display()),
+            ZooCfgError::TooLong(file) => {
+                write!(f, "{} is no configuration: it is longer than {MAX_FILE_BYTES} bytes", file.display())
+            }
+            ZooCfgError::Syntax { file, source } => write!(f, "{}:{}: {source}", file.display(), source.line),
+            ZooCfgError::Line { file, key, source } => write!(f, "{}: {key}: {source}", file.display()),
+            ZooCfgError::NoPort { file, key: None } => write!(
+                f,
+                "{}: it has no clientPort, and no server.N line with one for the number in myid",
+                file.display()
+            ),
+            ZooCfgError::NoPort { file, key: Some(key) } => {
+                write!(f, "{}: {key}: it names no client port, and there is no clientPort", file.display())
+            }
+            ZooCfgError::OnlySecure(file) => {
+                write!(f, "{}: it has a secureClientPort alone, and TLS is not spoken here", file.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for ZooCfgError {}
+
+/// What zkServer.sh says while it looks for the port of its own server.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Found {
+    pub remarks: Vec<&'static str>,
+    pub target: Result<Target, NoPort>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoPort {
+    None,
+    OnlySecure,
+}
+
+impl NoPort {
+    pub fn error(self, file: &Path) -> ZooCfgError {
+        let file = file.to_owned();
+        match self {
+            NoPort::None => ZooCfgError::NoPort { file, key: None },
+            NoPort::OnlySecure => ZooCfgError::OnlySecure(file),
+        }
+    }
+}
+
+impl ZooCfg {
+    /// Reads a zoo.cfg, and the dynamic file that it names.
+    pub fn read(file: &Path) -> Result<ZooCfg, ZooCfgError> {
+        let entries = read(file)?;
+        let mut cfg = ZooCfg { lines: lines(file, &entries)?, ..ZooCfg::default() };
+        // Of two lines with one key the last counts, as everywhere.
+        let value = |key: &str| entries.iter().rev().find(|entry| entry.key == key).map(|entry| entry.value.clone());
+        cfg.client_port = value("clientPort").and_then(|port| port.parse().ok());
+        cfg.client_host = value("clientPortAddress");
+        cfg.has_secure_port = value("secureClientPort").is_some();
+        cfg.data_dir = value("dataDir").map(PathBuf::from);
+        if let Some(dynamic) = value("dynamicConfigFile").map(PathBuf::from) {
+            cfg.dynamic = lines(&dynamic, &read(&dynamic)?)?;
+        }
+        Ok(cfg)
+    }
+
+    /// The server whose file this is, found as zkServer.sh finds it.
+    pub fn own(&self) -> Found {
+        if let Some(port) = self.client_port {
+            let host = self.client_host.as_deref().unwrap_or(LOCALHOST);
+            return Found { remarks: Vec::new(), target: Ok(target(None, host, port)) };
+        }
+        let mut remarks = Vec::new();
+        let client = match self.my_id() {
+            None => {
+                remarks.push("myid could not be determined, will not able to locate clientPort in the server configs.");
+                None
+            }
+            Some(me) => self.client_of(me, &mut remarks),
+        };
+        if let Some(HostPort { host, port }) = client {
+            return Found { remarks, target: Ok(target(None, &host, port)) };
+        }
+        remarks.push("Client port not found. Looking for secureClientPort in the static config.");
+        if self.has_secure_port {
+            return Found { remarks, target: Err(NoPort::OnlySecure) };
+        }
+        remarks.push("Unable to find either secure or unsecure client port in any configs. Terminating.");
+        Found { remarks, target: Err(NoPort::None) }
+    }
+
+    fn client_of(&self, me: ServerId, remarks: &mut Vec<&'static str>) -> Option<HostPort> {
+        let client = |lines: &BTreeMap<ServerId, ServerLine>| lines.get(&me)?.member.client.clone();
+        if let Some(client) = client(&self.lines) {
+            return Some(client);
+        }
+        remarks.push("Client port not found in static config file. Looking in dynamic config file.");
+        let client = client(&self.dynamic);
+        if client.is_none() {
+            remarks.push("Client port not found in the server configs");
+        }
+        client
+    }
+
+    /// The number in `myid`.
+    fn my_id(&self) -> Option<ServerId> {
+        let text = fs::read_to_string(self.data_dir.as_ref()?.join("myid")).ok()?;
+        text.lines().next()?.trim().parse().ok().map(ServerId)
+    }
+
+    /// Every server that the file names. One whose line has no client port is reached at the file's own.
+    ///
+    /// # Errors
+    /// If neither has one. There is none that the file names where it has no member list.
+    pub fn all(&self, file: &Path) -> Result<Vec<Target>, ZooCfgError> {
+        let lines = if self.dynamic.is_empty() { &self.lines } else { &self.dynamic };
+        let reached = |(server, ServerLine { member, .. }): (&ServerId, &ServerLine)| {
+            let key = format!("server.{}", server.0);
+            let host = &member.addresses[0].quorum.host;
+            match (&member.client, self.client_port) {
+                (Some(client), _) if !is_unspecified(&client.host) => Ok(target(Some(key), &client.host, client.port)),
+                (Some(client), _) => Ok(target(Some(key), host, client.port)),
+                (None, Some(port)) => Ok(target(Some(key), host, port)),
+                (None, None) => Err(ZooCfgError::NoPort { file: file.to_owned(), key: Some(key) }),
+            }
+        };
+        lines.iter().map(reached).collect()
+    }
+}
+
+fn target(key: Option<String>, host: &str, port: u16) -> Target {
+    Target { key, address: HostPort { host: host.into(), port } }
+}
+
+/// Every address of a machine is none of it for others.
+fn is_unspecified(host: &str) -> bool {
+    host.parse().is_ok_and(|address: IpAddr| address.is_unspecified())
+}
+
+fn read(file: &Path) -> Result<Vec<Entry>, ZooCfgError> {
+    let bytes = crate::config::read(file).map_err(|source| ZooCfgError::Read { file: file.to_owned(), source })?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(ZooCfgError::TooLong(file.to_owned()));
+    }
+    properties::parse(&bytes).map_err(|source| ZooCfgError::Syntax { file: file.to_owned(), source })
+}
+
+/// The `server.N` lines, of two for one server the last.
+fn lines(file: &Path, entries: &[Entry]) -> Result<BTreeMap<ServerId, ServerLine>, ZooCfgError> {
+    let mut lines = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| entry.key.starts_with("server.")) {
+        let wrong = |source| ZooCfgError::Line { file: file.to_owned(), key: entry.key.clone(), source };
+        let server = ServerLine::server(&entry.key).map_err(wrong)?;
+        lines.insert(server, ServerLine::parse(&entry.value).map_err(wrong)?);
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::{NoPort, ZooCfg};
+
+    /// Goes with the value.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Directory {
+            let path = std::env::temp_dir().join(format!("paddock-status-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir(&path).expect("a writable temporary directory");
+            Directory(path)
+        }
+
+        /// A file in it, in whose text DIR stands for the directory.
+        fn file(&self, name: &str, text: &str) -> PathBuf {
+            let path = self.0.join(name);
+            fs::write(&path, text.replace("DIR", &self.0.display().to_string())).expect("a writable directory");
+            path
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[track_caller]
+    fn read(file: &Path) -> ZooCfg {
+        ZooCfg::read(file).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn own(file: &Path) -> (Vec<&'static str>, Result<String, NoPort>) {
+        let found = read(file).own();
+        (found.remarks, found.target.map(|target| target.to_string()))
+    }
+
+    const NO_ID: &str = "myid could not be determined, will not able to locate clientPort in the server configs.";
+    const NOT_STATIC: &str = "Client port not found in static config file. Looking in dynamic config file.";
+    const NOT_FOUND: &str = "Client port not found in the server configs";
+    const SECURE: &str = "Client port not found. Looking for secureClientPort in the static config.";
+    const NONE: &str = "Unable to find either secure or unsecure client port in any configs. Terminating.";
+
+    #[test]
+    fn the_own_port_is_found_as_zookeepers_script_finds_it() {
+        let dir = Directory::new("own");
+        let found = |text: &str| own(&dir.file("zoo.cfg", text));
+        assert_eq!(found("clientPort=2181"), (vec![], Ok("localhost:2181".to_owned())));
+        let text = "clientPort=1\nclientPortAddress=10.0.0.1\nclientPort = 2182";
+        assert_eq!(found(text), (vec![], Ok("10.0.0.1:2182".to_owned())));
+        assert_eq!(found(""), (vec![NO_ID, SECURE, NONE], Err(NoPort::None)));
+        assert_eq!(found("dataDir=DIR"), (vec![NO_ID, SECURE, NONE], Err(NoPort::None)));
+        dir.file("myid", "2\n");
+        let lines = "dataDir=DIR\nserver.1=a:1:2;2181\nserver.2=b:1:2;[::1]:2182";
+        assert_eq!(found(lines), (vec![], Ok("[0:0:0:0:0:0:0:1]:2182".to_owned())));
+        let text = "dataDir=DIR\nserver.2=b:1:2\nsecureClientPort=2281";
+        assert_eq!(found(text), (vec![NOT_STATIC, NOT_FOUND, SECURE], Err(NoPort::OnlySecure)));
+        dir.file("zoo.cfg.dynamic", "server.1=a:1:2;2181\nserver.2=b:1:2;2183");
+        let text = "dataDir=DIR\ndynamicConfigFile=DIR/zoo.cfg.dynamic";
+        assert_eq!(found(text), (vec![NOT_STATIC], Ok("0.0.0.0:2183".to_owned())));
+    }
+
+    #[test]
+    fn every_server_is_reached_at_its_own_host() {
+        let dir = Directory::new("all");
+        let all = |text: &str| {
+            let file = dir.file("zoo.cfg", text);
+            let all = read(&file).all(&file).map_err(|error| error.to_string())?;
+            Ok(all.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let found = |targets: &[&str]| Ok::<_, String>(targets.iter().map(|&target| target.to_owned()).collect());
+        assert_eq!(all("clientPort=2181"), found(&[]));
+        let text = "server.2=b:1:2;2182\nserver.1=a:1:2:observer;10.0.0.1:2181\nserver.3=c:1:2\nclientPort=2183";
+        assert_eq!(all(text), found(&["server.1 10.0.0.1:2181", "server.2 b:2182", "server.3 c:2183"]));
+        dir.file("dynamic", "server.4=[::4]:1:2;[::]:2184");
+        let text = "dynamicConfigFile=DIR/dynamic";
+        assert_eq!(all(text), found(&["server.4 [0:0:0:0:0:0:0:4]:2184"]));
+        let error = all("server.1=a:1:2").expect_err("no port");
+        assert!(error.contains("server.1: it names no client port"), "{error}");
+    }
+
+    #[test]
+    fn files_that_say_nothing_are_told_of() {
+        let dir = Directory::new("bad");
+        let error = |file: &Path| ZooCfg::read(file).err().expect("it cannot be read").to_string();
+        assert!(error(&dir.0.join("missing")).contains("missing cannot be read: "));
+        assert!(error(&dir.file("line", "server.1=a")).contains("server.1: \"a\" lacks a port; expected "));
+        assert!(error(&dir.file("syntax", "\n\\u00")).contains("syntax:2: "));
+        assert!(error(&dir.file("long", &"#".repeat(1 << 21))).contains("longer than"));
+    }
+}
