@@ -73,7 +73,7 @@ use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
 use server::Server;
 use settings::{
     authority, container_settings, core_settings, heard_interval, introduction, log_config, reactor_settings, retain,
-    rules,
+    rules, socket_settings,
 };
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
@@ -388,7 +388,7 @@ fn begin(
             let readiness = Readiness::default();
             let registry = machine.poll.registry().try_clone().map_err(setup("the other servers' sockets"))?;
             let sockets = socket_settings(config, ensemble);
-            let links = SocketLinks::new(registry, readiness.clone(), machine.bell.clone(), sockets);
+            let links = SocketLinks::new(registry, readiness.clone(), machine.bell.clone(), &sockets);
             let setup = MemberSetup {
                 me: ensemble.me,
                 configs: Configs::settled(ensemble.config.clone()),

@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn an_attempt_fails_with_its_last_stream_and_ends_with_the_first_that_is_connected() {
         let mut attempts = Attempts::default();
-        let mut begin = |attempts: &mut Attempts| {
+        let begin = |attempts: &mut Attempts| {
             attempts.begin(ServerId(1), Ms(0), WAIT);
             attempts.note_begun(StreamId(7), Ms(0));
             attempts.note_begun(StreamId(8), NEXT_STREAM);

@@ -279,7 +279,7 @@ fn an_answer_of_the_resolver_is_seen_whenever_it_comes() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let here = named("here", listener.local_addr().unwrap().port());
     // Behind the look of a turn, and before the thread goes to sleep.
-    let stream = node.links.connect(&[here.clone()]);
+    let stream = node.links.connect(std::slice::from_ref(&here));
     node.links.begin_turn(Ms(0)).unwrap();
     assert_eq!((node.links.poll(), node.links.has_more()), (None, false));
     answer.send(()).unwrap();
