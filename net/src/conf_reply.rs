@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-/// What `conf` tells of a server that stands alone.
+use paddock_consensus::ServerId;
+use paddock_consensus::config::PeerType;
+
+/// What `conf` tells of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfReply {
     /// The port that is bound.
@@ -21,6 +24,42 @@ pub struct ConfReply {
     pub max_client_cnxns: u32,
     /// -1 leaves it to the system.
     pub listen_backlog: i32,
+    /// `None`: the server stands alone.
+    pub ensemble: Option<EnsembleConf>,
+}
+
+/// What `conf` tells besides of a member of an ensemble.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnsembleConf {
+    pub me: ServerId,
+    /// Ticks.
+    pub init_limit: u32,
+    pub sync_limit: u32,
+    /// Of this server's addresses, each once.
+    pub election_ports: Vec<u16>,
+    pub quorum_ports: Vec<u16>,
+    pub peer_type: PeerType,
+    /// The text of the configuration: members, groups, weights and the version.
+    pub membership: String,
+}
+
+impl EnsembleConf {
+    /// The lines that follow; the last has no end, as ZooKeeper's has none.
+    fn render(&self) -> String {
+        let ports = |ports: &[u16]| ports.iter().map(u16::to_string).collect::<Vec<_>>().join("|");
+        let peer_type = match self.peer_type {
+            PeerType::Participant => 0,
+            PeerType::Observer => 1,
+        };
+        format!(
+            "initLimit={}\nsyncLimit={}\nelectionAlg=3\nelectionPort={}\nquorumPort={}\npeerType={peer_type}\nmembership: \n{}",
+            self.init_limit,
+            self.sync_limit,
+            ports(&self.election_ports),
+            ports(&self.quorum_ports),
+            self.membership,
+        )
+    }
 }
 
 impl ConfReply {
@@ -39,19 +78,22 @@ impl ConfReply {
             ("maxSessionTimeout", self.max_session_timeout.to_string()),
             ("clientPortListenBacklog", self.listen_backlog.to_string()),
             // A standalone ZooKeeper answers 0 here, whatever its `myid` says.
-            ("serverId", "0".to_owned()),
+            ("serverId", self.ensemble.as_ref().map_or(0, |ensemble| ensemble.me.0).to_string()),
         ];
-        lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+        let ensemble = self.ensemble.as_ref().map(EnsembleConf::render);
+        lines.iter().map(|(key, value)| format!("{key}={value}\n")).chain(ensemble).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ConfReply;
+    use paddock_consensus::ServerId;
+    use paddock_consensus::config::PeerType;
 
-    #[test]
-    fn lines_and_their_order() {
-        let reply = ConfReply {
+    use super::{ConfReply, EnsembleConf};
+
+    fn alone() -> ConfReply {
+        ConfReply {
             client_port: 4000,
             data_dir: "/data/paddock-1".into(),
             data_log_dir: "/log/paddock-1".into(),
@@ -62,10 +104,33 @@ mod tests {
             max_session_timeout: 10_000,
             max_client_cnxns: 7,
             listen_backlog: 9,
-        };
+            ensemble: None,
+        }
+    }
+
+    #[test]
+    fn lines_and_their_order() {
         let expected = "clientPort=4000\nsecureClientPort=-1\ndataDir=/data/paddock-1\ndataDirSize=12\n\
              dataLogDir=/log/paddock-1\ndataLogSize=34\ntickTime=500\nmaxClientCnxns=7\nminSessionTimeout=1000\n\
              maxSessionTimeout=10000\nclientPortListenBacklog=9\nserverId=0\n";
-        assert_eq!(reply.render(), expected);
+        assert_eq!(alone().render(), expected);
+    }
+
+    #[test]
+    fn a_member_tells_of_its_ensemble_besides() {
+        let ensemble = EnsembleConf {
+            me: ServerId(2),
+            init_limit: 10,
+            sync_limit: 5,
+            election_ports: vec![3888, 3889],
+            quorum_ports: vec![2888],
+            peer_type: PeerType::Observer,
+            membership: "server.1=a:2888:3888:participant\nversion=0".to_owned(),
+        };
+        let alone = alone();
+        let common = alone.render().replace("serverId=0", "serverId=2");
+        let expected = "initLimit=10\nsyncLimit=5\nelectionAlg=3\nelectionPort=3888|3889\nquorumPort=2888\npeerType=1\n\
+                        membership: \nserver.1=a:2888:3888:participant\nversion=0";
+        assert_eq!(ConfReply { ensemble: Some(ensemble), ..alone }.render(), common + expected);
     }
 }

@@ -288,4 +288,296 @@ mod tests {
         differs("db.autocreate=false", &|e| e.autocreate.to_string(), "false");
         differs("forceSnapshotSync=true", &|e| e.force_snapshot.to_string(), "true");
     }
+    const DYNAMIC: &str = "clientPort=1\ndynamicConfigFile=/etc/zoo.cfg.dynamic.1a00000002";
+
+    #[test]
+    fn client_addresses() {
+        for (lines, expected) in [
+            ("clientPort=2182\nserver.1=a:1:2\nserver.2=b:1:2;5", "0.0.0.0:2182"),
+            ("clientPort=2182\nclientPortAddress=::1\nserver.1=a:1:2\nserver.2=b:1:2", "[::1]:2182"),
+            ("server.1=a:1:2;2182\nserver.2=b:1:2;5", "0.0.0.0:2182"),
+            ("server.1=a:1:2;db.example:2182\nserver.2=b:1:2;nowhere:5", "10.0.0.7:2182"),
+            ("clientPort=2182\nserver.1=a:1:2;127.0.0.1:2182\nserver.2=b:1:2", "127.0.0.1:2182"),
+            ("clientPort=7\nclientPortAddress=10.0.0.7\nserver.1=a:1:2;db.example:7\nserver.2=b:1:2", "10.0.0.7:7"),
+        ] {
+            assert_eq!(config(lines).client_address.to_string(), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn configurations() {
+        for (lines, expected) in [
+            ("standaloneEnabled=false\nserver.1=a:1:2", "server.1=a:1:2:participant\nversion=0"),
+            (
+                "server.1=a:1:2\nserver.3=[::1]:1:2:observer;[::2]:5\nserver.2=b:1:2",
+                "server.1=a:1:2:participant\nserver.2=b:1:2:participant\n\
+                 server.3=[0:0:0:0:0:0:0:1]:1:2:observer;[0:0:0:0:0:0:0:2]:5\nversion=0",
+            ),
+            (
+                "multiAddress.enabled=true\nserver.1=a:1:2|b:3:4\nserver.2=c:1:2",
+                "server.1=a:1:2|b:3:4:participant\nserver.2=c:1:2:participant\nversion=0",
+            ),
+            (
+                "server.1=a:1:2\nserver.2=b:1:2\ngroup.1=1\ngroup.2=2\nweight.2=3",
+                "server.1=a:1:2:participant\nserver.2=b:1:2:participant\ngroup.1=1\ngroup.2=2\nweight.1=1\nweight.2=3\n\
+                 version=0",
+            ),
+        ] {
+            let ensemble = config(&format!("clientPort=1\n{lines}")).ensemble.expect(lines);
+            assert_eq!(ensemble.config.text(), expected);
+        }
+        let observer = serve_as(
+            "3",
+            &format!("{STATIC}clientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2:observer"),
+            &[],
+        );
+        assert_eq!(observer.expect("an observer").config.ensemble.expect("an ensemble").me, ServerId(3));
+    }
+
+    #[test]
+    fn a_dynamic_file_as_zookeeper_writes_it() {
+        let list = "server.1=a:1:2:participant;0.0.0.0:2182\nserver.2=b:1:2:participant;0.0.0.0:2182\n\
+                    server.3=c:1:2:observer;0.0.0.0:2182";
+        let text = format!("{STATIC}dynamicConfigFile=/etc/zoo.cfg.dynamic.1a00000002");
+        let version = |next: &str| {
+            let files = [("/etc/zoo.cfg.dynamic.1a00000002", list), ("zoo.cfg.dynamic.next", next)];
+            serve_as("1", &text, if next.is_empty() { &files[..1] } else { &files })
+        };
+        let config = version("").expect("well formed").config;
+        assert_eq!(config.client_address.to_string(), "0.0.0.0:2182");
+        let expected = format!("{list}\nversion=1a00000002");
+        assert_eq!(config.ensemble.expect("two participants").config.text(), expected);
+        for left_behind in ["version=1a00000002", "server.1=a:1:2\nversion=5", "server.1=a:1:2"] {
+            assert!(version(left_behind).is_ok(), "{left_behind}");
+        }
+        for begun in ["server.1=a:1:2\nversion=1a00000003", "\nversion=x"] {
+            let error = version(begun).expect_err(begun).to_string();
+            let expected =
+                "zoo.cfg.dynamic.next:2: version: ZooKeeper began this change of the ensemble and did not end it";
+            assert!(error.starts_with(expected), "{begun}: {error}");
+        }
+        // A server alone changes with nobody.
+        let files = [("/etc/zoo.dynamic", "server.1=a:1:2;5"), ("zoo.cfg.dynamic.next", "version=7")];
+        let alone = serve_as("1", &format!("{STATIC}dynamicConfigFile=/etc/zoo.dynamic"), &files).expect("alone");
+        assert_eq!(alone.config.ensemble, None);
+    }
+
+    #[test]
+    fn an_ensemble_without_a_file() {
+        let options = [("server.1", "a:1:2"), ("server.2", "b:1:2"), ("initLimit", "10"), ("syncLimit", "5")];
+        let files = [("./paddock-data/myid", "2")];
+        let config = assemble_in(&files, None, &options).expect("well formed").config;
+        assert_eq!(config.client_address.to_string(), "127.0.0.1:2181");
+        assert_eq!(config.ensemble.expect("two participants").me, ServerId(2));
+        let error = assemble_in(&files, None, &options[..3]).expect_err("no syncLimit").to_string();
+        assert!(error.starts_with("command line: server.1: an ensemble needs syncLimit, which is not set"), "{error}");
+    }
+
+    #[test]
+    fn refusals() {
+        for (lines, expected) in [
+            ("", "zoo.cfg: clientPort is not set; add clientPort=2181, the port to which clients connect"),
+            (
+                "clientPort=1\ninitLimit=0",
+                "zoo.cfg:8: initLimit: an ensemble cannot do with 0 ticks; write initLimit=10, the ticks that a server has",
+            ),
+            (
+                "clientPort=1\nsyncLimit=0",
+                "zoo.cfg:8: syncLimit: an ensemble cannot do with 0 ticks; write syncLimit=5, the ticks that a server may",
+            ),
+            (
+                "clientPort=1\ninitLimit=-1",
+                "zoo.cfg:8: initLimit: -1 is too small; expected ticks, a whole number from 0",
+            ),
+            (
+                "clientPort=1\nsslQuorum=true",
+                "zoo.cfg:8: sslQuorum: this version has no TLS between servers yet, and without it a stranger could join \
+                 them; set it to false to serve without",
+            ),
+            (
+                "clientPort=1\nquorum.auth.enableSasl=true",
+                "zoo.cfg:8: quorum.auth.enableSasl: this version has no SASL between",
+            ),
+            (
+                "clientPort=1\nquorum.auth.learnerRequireSasl=true",
+                "zoo.cfg:8: quorum.auth.learnerRequireSasl: this version has no SASL between servers yet",
+            ),
+            (
+                "clientPort=1\nquorum.auth.serverRequireSasl=true",
+                "zoo.cfg:8: quorum.auth.serverRequireSasl: this version has no SASL between servers yet",
+            ),
+            ("clientPort=1\ncnxTimeout=0", "zoo.cfg:8: cnxTimeout: 0 is too small; expected milliseconds, a whole"),
+            (
+                "clientPort=1\nfastleader.minNotificationInterval=0",
+                "zoo.cfg:8: fastleader.minNotificationInterval: 0 is too small; expected milliseconds, a whole",
+            ),
+            (
+                "clientPort=1\nelectionAlg=1",
+                "zoo.cfg:8: electionAlg: 1 is too small; expected a whole number from 3 to 3",
+            ),
+            (
+                "clientPort=1\npeerType=leader",
+                "zoo.cfg:8: peerType: \"leader\" is not known; expected participant or observer",
+            ),
+            (
+                "clientPort=5\nserver.1=a:1:2;6",
+                "zoo.cfg:7: clientPort: the client address 0.0.0.0:5 is not the 0.0.0.0:6 of",
+            ),
+            ("server.1=a:1:2;nowhere:5", "zoo.cfg:7: server.1: the host \"nowhere\" has no address: "),
+            (
+                "clientPort=1\nserver.4=a:1:2|b:1:2",
+                "zoo.cfg:8: server.4: the server has several addresses; expected one address, or multiAddress.enabled=true",
+            ),
+            (
+                "clientPort=1\ngroup.1=1:2",
+                "zoo.cfg:6: server.3: server 3 is in no group; expected each participant in one group.N line",
+            ),
+            (
+                "clientPort=1\ngroup.1=1:2:3\ngroup.2=3",
+                "zoo.cfg:9: group.2: server 3 is in a group already; expected each participant in one group.N line",
+            ),
+            (
+                "clientPort=1\ngroup.1=1:2:3:4",
+                "zoo.cfg:8: group.1: server 4 is in a group and no participant; expected each participant in one",
+            ),
+            (
+                "clientPort=1\nweight.1=2",
+                "zoo.cfg:4: server.1: server 1 is in no group; expected each participant in one",
+            ),
+            (
+                "clientPort=1\ngroup.x=1",
+                "zoo.cfg:8: group.x: \"x\" is not a group; expected group.N with a whole number N",
+            ),
+            (
+                "clientPort=1\ngroup.1=1:x",
+                "zoo.cfg:8: group.1: \"x\" is not a server id; expected server ids with colons",
+            ),
+            (
+                "clientPort=1\nweight.1=x",
+                "zoo.cfg:8: weight.1: \"x\" is not a weight; expected a whole number, 0 or more",
+            ),
+            (
+                "clientPort=1\nweight.x=1",
+                "zoo.cfg:8: weight.x: \"x\" is not a server id; expected weight.N with a whole",
+            ),
+        ] {
+            let error = serve(&format!("{THREE}\n{lines}")).expect_err(lines).to_string();
+            assert!(error.starts_with(expected), "{lines:?}: {error}");
+        }
+        for (text, expected) in [
+            (
+                "syncLimit=5",
+                "zoo.cfg:4: server.1: an ensemble needs initLimit, which is not set; add initLimit=10, the ticks that a \
+                 server has to join its leader",
+            ),
+            (
+                "initLimit=5",
+                "zoo.cfg:4: server.1: an ensemble needs syncLimit, which is not set; add syncLimit=5, the ticks that a \
+                 server may be silent",
+            ),
+        ] {
+            let text = format!("dataDir=/data\nclientPort=1\n{text}\n{THREE}");
+            let error = serve_as("1", &text, &[]).expect_err(expected).to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let files = [("/etc/zoo.cfg.dynamic.1a00000002", "server.1=a:1:2\nserver.2=b:1:2\ngroup.1=1")];
+        let error = serve_as("1", &format!("{STATIC}{DYNAMIC}"), &files).expect_err("no group").to_string();
+        assert!(error.starts_with("/etc/zoo.cfg.dynamic.1a00000002:2: server.2: server 2 is in no group; "), "{error}");
+    }
+
+    #[test]
+    fn server_ids() {
+        let text = format!("{STATIC}clientPort=1\n{THREE}\nserver.255=d:1:2\nserver.254=e:1:2");
+        let extended = format!("{text}\nextendedTypesEnabled=true");
+        for (myid, text, expected) in [
+            (
+                "4",
+                &text,
+                "/data/myid: the server id is 4, but there is no server.4 in the member list (zoo.cfg:5); write the N of",
+            ),
+            (
+                "-1",
+                &text,
+                "/data/myid: the server id is -1, but there is no server.-1 in the member list (zoo.cfg:5); write",
+            ),
+            ("x", &text, "/data/myid: the first line, \"x\", is not a server id; write the N of server.N"),
+            (
+                "255",
+                &extended,
+                "/data/myid: the server id is 255, and with extendedTypesEnabled it is at most 254; give this server a \
+                 smaller one, here and in the member list (zoo.cfg:8), or set extendedTypesEnabled=false",
+            ),
+        ] {
+            let error = serve_as(myid, text, &[]).expect_err(myid).to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let error = assemble_in(&[("zoo.cfg", &text)], Some("zoo.cfg"), &[]).expect_err("no myid").to_string();
+        let expected = "/data/myid: the file is missing, and a member of an ensemble (zoo.cfg:5) needs it; write into it the N \
+                        of this server's server.N";
+        assert_eq!(error, expected);
+        for (myid, text) in [("255", &text), ("254", &extended)] {
+            assert!(serve_as(myid, text, &[]).is_ok(), "{myid}");
+        }
+    }
+
+    #[test]
+    fn remarks() {
+        for (lines, expected) in [
+            (
+                "server.2=b:1:2",
+                "zoo.cfg:4: server.1: the ensemble serves only while every participant does; add participants, three bear",
+            ),
+            (
+                "server.2=b:1:2\nserver.3=c:1:2\nserver.4=d:1:2",
+                "zoo.cfg:4: server.1: an even number of participants bears no more losses than one participant less; make",
+            ),
+            (
+                "standaloneEnabled=false",
+                "zoo.cfg:4: server.1: the ensemble serves only while every participant does; add participants, three bear",
+            ),
+            (
+                "server.2=b:1:2\nserver.3=c:1:2\npeerType=Observer",
+                "zoo.cfg:8: peerType: Observer does not count, because server.1 (zoo.cfg:4) says participant",
+            ),
+            (
+                "server.2=b:1:2\nserver.3=c:1:2\nreconfigEnabled=true",
+                "zoo.cfg:8: reconfigEnabled: this version cannot change an ensemble yet, so every reconfig is refused",
+            ),
+            (
+                "server.2=b:1:2\nserver.3=c:1:2\nelectionPortBindRetry=-1",
+                "zoo.cfg:8: electionPortBindRetry: -1 is too small; 3 is used",
+            ),
+            (
+                "server.2=b:1:2\nserver.3=c:1:2\ncommitLogCount=499",
+                "zoo.cfg:8: commitLogCount: 499 is too small; 500 is used",
+            ),
+            (
+                "server.2=b:1:2\nserver.3=c:1:2\nserver.1=a:1:2;1;2281",
+                "zoo.cfg:8: server.1: this version has no TLS for the secure client port yet, so the setting has no effect",
+            ),
+            (
+                "server.2=b:1:2\nserver.3=c:1:2\nportUnification=true",
+                "zoo.cfg:8: portUnification: this version has no TLS between servers yet, so the setting has no effect",
+            ),
+            (
+                "server.2=b:1:2\nserver.3=c:1:2\noraclePath=/oracle",
+                "zoo.cfg:8: oraclePath: this version has no oracle for an ensemble of two yet, so the setting has no effect",
+            ),
+        ] {
+            let text = format!("{STATIC}server.1=a:1:2\nclientPort=1\n{lines}");
+            let mut warnings = serve_as("1", &text, &[]).expect(lines).warnings;
+            // Of two lines of one key the first is told not to count.
+            warnings.retain(|warning| !warning.text.contains("this value does not count"));
+            let [warning] = warnings.as_slice() else { panic!("{lines:?}: {warnings:?}") };
+            assert!(warning.to_string().starts_with(expected), "{lines:?}: {warning}");
+        }
+        for lines in [
+            "server.2=b:1:2\nserver.3=c:1:2\npeerType=PARTICIPANT",
+            "server.2=b:1:2\ngroup.1=1\ngroup.2=2",
+            "server.2=b:1:2\nserver.3=c:1:2;1;2281\nserver.4=d:1:2:observer",
+        ] {
+            let text = format!("{STATIC}server.1=a:1:2\nclientPort=1\n{lines}");
+            assert_eq!(serve_as("1", &text, &[]).expect(lines).warnings, [], "{lines}");
+        }
+    }
 }

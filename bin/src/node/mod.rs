@@ -38,7 +38,7 @@ use std::time::Instant;
 use mio::Poll;
 use mio::net::TcpListener;
 use paddock_consensus::Zxid;
-use paddock_consensus::config::Configs;
+use paddock_consensus::config::{Configs, PeerAddress};
 use paddock_consensus::input::Fault;
 use paddock_consensus::output::HaltReason;
 use paddock_consensus::settings::Ms;
@@ -50,7 +50,7 @@ use paddock_engine::log::{RECORD_BYTES_MAX, log_dir};
 use paddock_engine::snapshot::snapshot_dir;
 use paddock_engine::zookeeper::Settings;
 use paddock_net::accept;
-use paddock_net::conf_reply::ConfReply;
+use paddock_net::conf_reply::{ConfReply, EnsembleConf};
 use paddock_net::doorbell::Doorbell;
 use paddock_net::envi_reply::{EnviReply, UNKNOWN};
 use paddock_net::exchange::Exchange;
@@ -513,9 +513,29 @@ fn configuration(config: Config, port: u16) -> Text {
             max_session_timeout: config.max_session_timeout,
             max_client_cnxns: config.max_client_cnxns,
             listen_backlog: config.listen_backlog,
+            ensemble: config.ensemble.as_ref().map(ensemble_conf),
         };
         reply.render()
     })
+}
+
+fn ensemble_conf(ensemble: &Ensemble) -> EnsembleConf {
+    let me = &ensemble.config.members()[&ensemble.me];
+    let ports = |port: fn(&PeerAddress) -> u16| {
+        let mut ports: Vec<u16> = me.addresses.iter().map(port).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    };
+    EnsembleConf {
+        me: ensemble.me,
+        init_limit: ensemble.init_limit,
+        sync_limit: ensemble.sync_limit,
+        election_ports: ports(|address| address.election.port),
+        quorum_ports: ports(|address| address.quorum.port),
+        peer_type: me.peer_type,
+        membership: ensemble.config.text().to_owned(),
+    }
 }
 
 /// Only a working directory that is gone leaves a path relative.
