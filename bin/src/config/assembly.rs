@@ -174,7 +174,7 @@ impl Assembly<'_> {
             large_request_threshold: self.large_request_threshold(),
             large_request_max_bytes: self.large_request_max_bytes(),
             connections_bytes_max: self.connections_bytes_max(),
-            new_sessions: self.new_sessions(),
+            new_sessions: self.new_sessions(ensemble.is_some()),
             jute_max_buffer: size(jute_max_buffer),
             jute_max_buffer_extra: match self.settings.given("jute.maxbuffer.extrasize") {
                 Some(_) => size(self.at_least("jute.maxbuffer.extrasize", LEAST_EXTRA)),

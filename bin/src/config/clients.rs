@@ -79,12 +79,17 @@ impl Assembly<'_> {
     }
 
     /// ZooKeeper's standalone server has global sessions only, whatever the file says; so has this one, unless it is
-    /// told by a key of its own that the file counts.
-    pub(super) fn new_sessions(&mut self) -> NewSessions {
+    /// told by a key of its own that the file counts. A member of an ensemble does as the file says.
+    pub(super) fn new_sessions(&mut self, is_member: bool) -> NewSessions {
+        let own_key = "paddock.standalone.localSessions";
+        if let Some(Setting { place, spelled, .. }) = self.settings.given(own_key).filter(|_| is_member).cloned() {
+            let reason = "a member of an ensemble goes by localSessionsEnabled".to_owned();
+            self.settings.without_effect(&place, &spelled, reason);
+        }
         if !self.flag("localSessionsEnabled") {
             return NewSessions::Global;
         }
-        if self.flag("paddock.standalone.localSessions") {
+        if is_member || self.flag(own_key) {
             return NewSessions::Local { may_upgrade: self.flag("localSessionsUpgradingEnabled") };
         }
         for key in ["localSessionsEnabled", "localSessionsUpgradingEnabled"] {

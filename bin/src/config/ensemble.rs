@@ -207,7 +207,7 @@ impl Assembly<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::assembly::tests::assemble_in;
-    use super::super::{Config, ConfigError, Loaded};
+    use super::super::{Config, ConfigError, Loaded, NewSessions};
     use super::*;
 
     const THREE: &str = "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888";
@@ -363,6 +363,17 @@ mod tests {
     }
 
     #[test]
+    fn local_sessions_are_as_the_file_says() {
+        let new_sessions = |lines: &str| config(&format!("clientPort=1\n{THREE}\n{lines}")).new_sessions;
+        let local = "localSessionsEnabled=true";
+        let upgrading = "localSessionsUpgradingEnabled=true";
+        assert_eq!(new_sessions(local), NewSessions::Local { may_upgrade: false });
+        assert_eq!(new_sessions(&format!("{local}\n{upgrading}")), NewSessions::Local { may_upgrade: true });
+        assert_eq!(new_sessions(upgrading), NewSessions::Global);
+        assert_eq!(new_sessions("paddock.standalone.localSessions=true"), NewSessions::Global);
+    }
+
+    #[test]
     fn an_ensemble_without_a_file() {
         let options = [("server.1", "a:1:2"), ("server.2", "b:1:2"), ("initLimit", "10"), ("syncLimit", "5")];
         let files = [("./paddock-data/myid", "2")];
@@ -411,10 +422,7 @@ mod tests {
                 "clientPort=1\nfastleader.minNotificationInterval=0",
                 "zoo.cfg:8: fastleader.minNotificationInterval: 0 is too small; expected milliseconds, a whole",
             ),
-            (
-                "clientPort=1\nelectionAlg=1",
-                "zoo.cfg:8: electionAlg: 1 is too small; expected a whole number from 3 to 3",
-            ),
+            ("clientPort=1\nelectionAlg=1", "zoo.cfg:8: electionAlg: 1 is too small; expected 3"),
             (
                 "clientPort=1\npeerType=leader",
                 "zoo.cfg:8: peerType: \"leader\" is not known; expected participant or observer",
@@ -554,6 +562,10 @@ mod tests {
             (
                 "server.2=b:1:2\nserver.3=c:1:2\nserver.1=a:1:2;1;2281",
                 "zoo.cfg:8: server.1: this version has no TLS for the secure client port yet, so the setting has no effect",
+            ),
+            (
+                "server.2=b:1:2\nserver.3=c:1:2\npaddock.standalone.localSessions=false",
+                "zoo.cfg:8: paddock.standalone.localSessions: a member of an ensemble goes by localSessionsEnabled",
             ),
             (
                 "server.2=b:1:2\nserver.3=c:1:2\nportUnification=true",

@@ -132,6 +132,7 @@ impl Kind {
             Self::Path => "a path".to_owned(),
             Self::Host => "a host name or an IP address".to_owned(),
             Self::Port => "a port from 0 to 65535".to_owned(),
+            Self::Number { min, max, .. } if min == max => min.to_string(),
             Self::Number { unit: "", min, max } => format!("a whole number from {min} to {max}"),
             Self::Number { unit, min, max } => format!("{unit}, a whole number from {min} to {max}"),
             Self::Decimal => "a decimal number such as 0.33".to_owned(),

@@ -211,7 +211,7 @@ fn refusals() {
         ("clientPort=70000", "zoo.cfg:3: clientPort: 70000 is too large; expected a port from 0 to 65535"),
         ("localSessionsEnabled=yes", "zoo.cfg:3: localSessionsEnabled: \"yes\" is neither; expected true or false"),
         ("autopurge.purgeInterval=1w", "zoo.cfg:3: autopurge.purgeInterval: \"1w\" is not a period; expected hours"),
-        ("electionAlg=1", "zoo.cfg:3: electionAlg: 1 is too small; expected a whole number from 3 to 3"),
+        ("electionAlg=1", "zoo.cfg:3: electionAlg: 1 is too small; expected 3"),
         ("dataLogDir=", "zoo.cfg:3: dataLogDir: the value is empty; expected a path"),
         (
             "minSessionTimeout=9\nmaxSessionTimeout=8",

@@ -9,8 +9,8 @@ const TURNS: State = Replaced("reads and commits are taken in turns of one loop,
 const ONE_LOOP: State = Replaced("no thread waits for another server, so there is none to be relieved");
 const NO_DELAY: State = Replaced("what is written to another server is never held back");
 const KEEPS: State = Replaced("an observer keeps its transactions and snapshots on its disk, always");
-const DIALS_ALL: State =
-    Replaced("all addresses of a server are dialled together, and the first that answers is taken");
+const DIALS: State =
+    Replaced("an address that does not answer soon is not waited for: the next one is dialled beside it");
 const BY_PIECES: State =
     Replaced("what a learner lacks is sent in pieces as it takes them, so learners need not take turns");
 const OBSERVER_MASTER: State = Later("observer masters");
@@ -58,8 +58,8 @@ pub(super) const KEYS: &[Key] = &[
     property("fastleader.minNotificationInterval", from(1, "milliseconds"), "200", Done),
     property("fastleader.maxNotificationInterval", from(1, "milliseconds"), "60000", Done),
     property("multiAddress.enabled", StrictBool, "false", Done),
-    property("multiAddress.reachabilityCheckEnabled", StrictBool, "true", DIALS_ALL),
-    property("multiAddress.reachabilityCheckTimeoutMs", MILLIS, "1000", DIALS_ALL),
+    property("multiAddress.reachabilityCheckEnabled", StrictBool, "true", DIALS),
+    property("multiAddress.reachabilityCheckTimeoutMs", MILLIS, "1000", DIALS),
     optional("oraclePath", Source::File, Path, Later("oracle for an ensemble of two")),
     optional("quorum.cnxn.threads.size", Source::File, INT, Java),
     property("follower.skipLearnerRequestToNextProcessor", Bool, "false", TURNS),
