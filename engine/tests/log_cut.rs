@@ -4,7 +4,7 @@ mod log_fixture;
 
 use log_fixture::{Fresh, Records, append, fill, open, payload, settle};
 use paddock_consensus::Zxid;
-use paddock_engine::log::{Log, LogConfig, LogError, LogRange, Place, missing};
+use paddock_engine::log::{Log, LogConfig, LogError, LogRange, Place, cut_after, missing};
 use proptest::prelude::*;
 
 fn small(dir: &Fresh) -> LogConfig {
@@ -127,6 +127,40 @@ fn a_purged_log_is_cut_at_its_base_and_not_below() {
     let records = fill(&mut log, 5, &[20, 30]);
     log.close().unwrap();
     assert_eq!(open(small(&dir), 4).unwrap().2, records);
+}
+
+/// What was cut and comes back is removed by its number; what somebody has put there of another log is not.
+#[test]
+fn a_segment_that_comes_back_is_removed_and_one_of_another_log_stays() {
+    let (dir, other) = (Fresh::new(), Fresh::new());
+    let (mut log, ..) = open(small(&dir), 0).unwrap();
+    fill(&mut log, 1, &[300; 5]);
+    let brought_back = dir.files()[0].clone();
+    let old = std::fs::read(&brought_back).unwrap();
+    log.cut_after(Zxid(0)).unwrap();
+    let records = fill(&mut log, 1, &[10, 20]);
+    log.close().unwrap();
+    let whole = dir.files();
+    assert!(!brought_back.exists());
+
+    std::fs::write(&brought_back, &old).unwrap();
+    assert_eq!(missing(dir.place()).unwrap(), None);
+    let (log, recovery, replayed) = open(small(&dir), 0).unwrap();
+    assert_eq!((replayed, recovery.torn, brought_back.exists()), (records.clone(), None, false));
+    log.close().unwrap();
+
+    std::fs::write(&brought_back, &old).unwrap();
+    cut_after(dir.place(), Zxid(1)).unwrap();
+    assert_eq!((dir.files(), brought_back.exists()), (whole, false));
+    assert_eq!(open(small(&dir), 0).unwrap().2, records[..1]);
+
+    let (mut log, ..) = open(small(&other), 0).unwrap();
+    fill(&mut log, 1, &[300]);
+    log.close().unwrap();
+    std::fs::copy(&other.files()[0], &brought_back).unwrap();
+    let (log, _, replayed) = open(small(&dir), 0).unwrap();
+    assert_eq!((replayed, range(&log), brought_back.exists()), (records[..1].to_vec(), (0, 1), true));
+    assert!(matches!(missing(dir.place()), Err(LogError::Damaged(_))));
 }
 
 /// The older segments, which are not read at a start, can be cut too.

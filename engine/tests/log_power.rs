@@ -6,7 +6,7 @@ use std::time::Instant;
 use paddock_consensus::Zxid;
 use paddock_engine::io::Files;
 use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation, Seeded};
-use paddock_engine::log::{Log, LogConfig, LogError};
+use paddock_engine::log::{Cut, Log, LogConfig, LogError, Place, cut_after, log_dir};
 use paddock_engine::progress::Progress;
 
 /// Ways in which each power cut is tried.
@@ -38,6 +38,12 @@ fn open(machine: &FileSystem, snapshot: i64) -> Result<(Log, Vec<i64>), LogError
     Ok((log, zxids))
 }
 
+/// Cuts a log that is not open.
+fn cut_by_person(machine: &FileSystem, snapshot: i64, after: i64) -> Result<Cut, LogError> {
+    let (files, dir) = (&Files::Simulated(machine.clone()), Path::new("/data"));
+    cut_after(Place { files, dir, data_dir: dir, snapshot: Zxid(snapshot) }, Zxid(after))
+}
+
 fn append(log: &mut Log, zxids: impl IntoIterator<Item = i64>) {
     for zxid in zxids {
         log.append(Zxid(zxid), |out| out.extend_from_slice(&[7; 300]));
@@ -48,7 +54,10 @@ fn append(log: &mut Log, zxids: impl IntoIterator<Item = i64>) {
 /// A log of four segments; each but the last has two groups, of one, two or three records. Perhaps some of it is of a
 /// former life.
 fn filled(reopens: bool) -> (FileSystem, Log) {
-    let machine = FileSystem::new(1);
+    filled_by(FileSystem::new(1), reopens)
+}
+
+fn filled_by(machine: FileSystem, reopens: bool) -> (FileSystem, Log) {
     let files = Files::Simulated(machine.clone());
     files.create_dir(Path::new("/data")).unwrap();
     let (mut log, _) = open(&machine, 0).unwrap();
@@ -199,4 +208,181 @@ fn what_a_cut_has_taken_away_stays_away_although_it_could_not_be_synced() {
         }
     }
     assert!(ends > 30, "{ends}");
+}
+
+/// The same where another cut goes further back before a start: the number of what may come back is not that of the next segment.
+#[test]
+fn what_a_cut_could_not_sync_stays_away_although_a_person_cuts_further_back() {
+    let (mut ends, mut draws) = (0, Seeded::new(7));
+    let faults = OPERATIONS.into_iter().flat_map(|one| (0..FAULTS).map(move |skipped| (one, skipped)));
+    for ((operation, skipped), after) in faults.flat_map(|fault| [0, 2, 3].map(|after| (fault, after))) {
+        for (seed, writes) in (0..SEEDS).flat_map(|seed| [(seed, false), (seed, true)]) {
+            let what = format!("{operation:?} {skipped}, {after}, seed {seed}, {writes}");
+            let (machine, mut log) = filled_by(FileSystem::new(seed), false);
+            machine.add_fault(Fault { operation, skipped, times: 1, effect: Effect::Fails(libc::EIO) });
+            if log.cut_after(Zxid(5)).is_ok() {
+                continue;
+            }
+            ends += 1;
+            drop(log);
+            let machine = machine.end_process(&mut draws);
+            machine.clear_faults();
+            cut_by_person(&machine, 0, after).unwrap();
+            let (mut log, mut told) = open(&machine, 0).unwrap();
+            assert!(told.iter().copied().eq(1..=after), "{what}: {told:?}");
+            if writes {
+                append(&mut log, [after + 1]);
+                told.push(after + 1);
+            }
+            drop(log);
+            let found = open(&machine.crash(&mut draws), 0).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(found.1, told, "{what}");
+        }
+    }
+    assert!(ends > 100, "{ends}");
+}
+
+/// Who makes the log of [`purged`] end at its base.
+#[derive(Clone, Copy, Debug)]
+enum Cutter {
+    /// The server, of the open log.
+    Open,
+    /// A person, of one that is not open.
+    Person,
+    /// A server, and then a person who wants it once more.
+    Both,
+    /// A start, which finds nothing that is whole in a log that was cut before.
+    Start,
+}
+
+/// Where the log of [`purged`] begins.
+const BASE: i64 = 3;
+
+/// A log that was purged, so that its oldest segment is not the first one.
+fn purged(seed: u64) -> (FileSystem, Log) {
+    let (machine, mut log) = filled_by(FileSystem::new(seed), false);
+    assert_eq!(log.remove_before(Zxid(BASE)).unwrap(), 1);
+    while log.work(Instant::now()) == Progress::More {}
+    assert_eq!(log.range().base, Zxid(BASE));
+    (machine, log)
+}
+
+impl Cutter {
+    /// Has the log end at its base. Whether that was told to be done.
+    fn cut(self, machine: &FileSystem, mut log: Log) -> bool {
+        let by_person = || cut_by_person(machine, BASE, BASE).is_ok();
+        match self {
+            Cutter::Open => log.cut_after(Zxid(BASE)).is_ok(),
+            Cutter::Person => {
+                drop(log);
+                by_person()
+            }
+            Cutter::Both => {
+                let is_cut = log.cut_after(Zxid(BASE)).is_ok();
+                drop(log);
+                by_person() && is_cut
+            }
+            Cutter::Start => {
+                drop(log);
+                open(machine, BASE).is_ok()
+            }
+        }
+    }
+}
+
+/// All of a purged log is cut, and its last segment may come back, whose number is not the first.
+#[test]
+fn nothing_of_a_purged_log_that_was_cut_to_its_base_comes_back() {
+    let (mut ends, mut draws) = (0, Seeded::new(7));
+    let cutters = [Cutter::Open, Cutter::Person, Cutter::Both, Cutter::Start];
+    let faults = OPERATIONS.into_iter().flat_map(|one| (0..FAULTS).map(move |skipped| (one, skipped)));
+    for ((operation, skipped), cutter) in faults.flat_map(|fault| cutters.map(|cutter| (fault, cutter))) {
+        for seed in 0..SEEDS {
+            let what = format!("{cutter:?}, {operation:?} {skipped}, seed {seed}");
+            let (mut machine, mut log) = purged(seed);
+            if matches!(cutter, Cutter::Start) {
+                log.cut_after(Zxid(BASE)).unwrap();
+                log.append(Zxid(BASE + 1), |out| out.extend_from_slice(&[7; 2000]));
+                log.submit().unwrap();
+                machine = machine.end_process(&mut draws);
+            }
+            machine.add_fault(Fault { operation, skipped, times: 1, effect: Effect::Fails(libc::EIO) });
+            if cutter.cut(&machine, log) {
+                continue;
+            }
+            ends += 1;
+            machine = machine.end_process(&mut draws);
+            machine.clear_faults();
+            let (mut log, mut told) = open(&machine, BASE).unwrap_or_else(|error| panic!("{what}: {error}"));
+            for _ in 0..3 {
+                let next = told.last().map_or(BASE, |last| *last) + 1;
+                append(&mut log, [next]);
+                drop(log);
+                told.push(next);
+                machine = machine.crash(&mut draws);
+                let found = open(&machine, BASE).unwrap_or_else(|error| panic!("{what}: {told:?}, {error}"));
+                assert_eq!(found.1, told, "{what}");
+                log = found.0;
+            }
+        }
+    }
+    assert!(ends > 100, "{ends}");
+}
+
+/// A segment that was purged may come back too, behind which others are gone. No start needs it, and the next purge takes it.
+#[test]
+fn what_a_purge_could_not_sync_is_in_nobody_s_way() {
+    const SNAPSHOT: i64 = 7;
+    let purge = |log: &mut Log| {
+        let count = log.remove_before(Zxid(SNAPSHOT)).unwrap();
+        while log.work(Instant::now()) == Progress::More {}
+        count
+    };
+    let (mut came_back, mut draws) = (0, Seeded::new(7));
+    for (skipped, seed) in (0..3).flat_map(|skipped| (0..SEEDS).map(move |seed| (skipped, seed))) {
+        for (purges, ends) in [(1, false), (2, false), (1, true), (2, true)] {
+            let what = format!("{skipped}, seed {seed}, {purges} purges, {ends}");
+            let (mut machine, mut log) = filled_by(FileSystem::new(seed), false);
+            let effect = Effect::Fails(libc::EIO);
+            machine.add_fault(Fault { operation: Operation::SyncDirectory, skipped, times: 1, effect });
+            for _ in 0..purges {
+                purge(&mut log);
+            }
+            machine.clear_faults();
+            if ends {
+                drop(log);
+                machine = machine.end_process(&mut draws);
+                log = open(&machine, SNAPSHOT).unwrap().0;
+                purge(&mut log);
+                append(&mut log, [LAST + 1]);
+            }
+            drop(log);
+            machine = machine.crash(&mut draws);
+            let (mut log, told) = open(&machine, SNAPSHOT).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let last = LAST + i64::from(ends);
+            assert!(told.iter().copied().eq(SNAPSHOT + 1..=last), "{what}: {told:?}");
+            // What is before a hole does not count.
+            let sequences = segments(&machine);
+            let first = sequences.iter().rev().zip((1..=sequences[sequences.len() - 1]).rev());
+            let (first, _) = first.take_while(|(found, expected)| *found == expected).last().unwrap();
+            let begins = [0, BASE, SNAPSHOT][usize::try_from(*first).unwrap() - 1];
+            assert_eq!(log.range().base, Zxid(begins), "{what}: {sequences:?}");
+            log.cut_after(Zxid(last - 1)).unwrap_or_else(|error| panic!("{what}: {error}"));
+            came_back += u32::from(purge(&mut log) > 0 && *first > sequences[0]);
+            drop(log);
+            cut_by_person(&machine, SNAPSHOT, last - 2).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let (_, told) = open(&machine, SNAPSHOT).unwrap();
+            assert!(told.iter().copied().eq(SNAPSHOT + 1..=last - 2), "{what}: {told:?}");
+        }
+    }
+    assert!(came_back > 0);
+}
+
+/// The sequences of the segments that are there.
+fn segments(machine: &FileSystem) -> Vec<u64> {
+    let names = Files::Simulated(machine.clone()).list(&log_dir(Path::new("/data"))).unwrap();
+    let sequence = |name: &str| u64::from_str_radix(name.strip_prefix("log.")?, 16).ok();
+    let mut sequences: Vec<u64> = names.iter().filter_map(|name| sequence(name.to_str()?)).collect();
+    sequences.sort();
+    sequences
 }

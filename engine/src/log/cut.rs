@@ -5,23 +5,27 @@
 //!
 //! | step | what a crash behind it leaves |
 //! |---|---|
-//! | 1. the milestone is replaced by one that asks for no more than what is to stay | all of the log |
+//! | 1. the milestone is replaced by one that asks for no more than what is to stay; if that is nothing, it says that the log begins behind all segments | all of the log; if nothing is to stay, what the next start removes |
 //! | 2. the segments behind the one with the new end are removed, the newest first | the log up to the end of some segment |
 //! | 3. that segment is cut at the end of a group, or, if the end is within a group, written beside with the shortened group, and renamed | the log up to the new end, perhaps with a file beside, which the next start removes |
 //! | 4. of a log that is open, the next segment is made, and the milestone names it | the same |
 //!
 //! So whatever happens there is at least what was to stay, without a hole, and the next start accepts it; perhaps there is
-//! more, and then whoever had the log cut has it cut again. A start finds nothing behind the new end that it could take for a
-//! continuation, because the next group is written to a segment of its own, with a higher incarnation.
+//! more, unless that is nothing, and then whoever had the log cut has it cut again. A start finds nothing behind the new end that
+//! it could take for a continuation, because the next group is written to a segment of its own, with a higher incarnation.
 //!
 //! If a sync of step 2 or 3 fails, what was taken away may still be on the disk although nobody sees it there: no later sync
 //! tells. So the milestone of step 1 says that a cut is under way, and a start that finds that writes the last segment anew,
-//! under its name. Of the segments that were removed one may come back at most, since each is removed durably before the next;
-//! the next segment takes its name. Only where all segments go, and the last is not the first of the log, that is another name.
+//! under its name. Of the segments that were removed one may come back at most, since each is removed durably before the next:
+//! the one behind the newest that is left. The next segment takes its name; a cut that takes more away before there is a next
+//! segment makes an empty file of that name durable, and removes it. Only where all segments go, the one that may come back is
+//! not the next: the milestone names a sequence above all of them with which the log begins from then on, and a start removes
+//! what it finds below (`returned`).
 //!
 //! Costs of an open log: what is under way is waited for; the segment with the new end is read up to there; for each segment
-//! behind it one removal with the sync of the directory, some milliseconds; where a group is shortened, the segment is written
-//! once more; and the first segment of an opening is made, as at a start. Of an order: everything is read.
+//! behind it one removal with the sync of the directory, some milliseconds, and two such syncs more if there is one; where a
+//! group is shortened, the segment is written once more; and the first segment of an opening is made, as at a start. Of an
+//! order: everything is read.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -33,8 +37,9 @@ use super::format;
 use super::group::GroupNumber;
 use super::milestone::{FoundMilestone, MilestoneFile, Reached};
 use super::older_segments::OlderSegment;
+use super::returned::{remove_returned, take_returned};
 use super::scan::{GoodGroup, Scan};
-use super::segment::{list, truncate};
+use super::segment::{list, remove_unseen, truncate};
 use super::segment_path::{SegmentPath, directory};
 use super::shortened::{replace, shorten};
 use super::{LogError, Place};
@@ -50,30 +55,40 @@ pub struct Cut {
 }
 
 /// Removes every record after `zxid` from a log that is not open. Everything up to `zxid` stays. From then on nobody misses
-/// what came later, even if it was gone already.
+/// what came later, even if it was gone already. Until the next start the milestone says that a cut is under way, which has that
+/// start write the last segment anew.
 ///
 /// On a damaged log what is before the damage stays, which may be nothing.
 ///
 /// # Errors
 /// [`LogError::Damaged`] if the damage is behind good records but before `zxid`: nothing is changed then.
 pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
-    let segments = list(place.files, &directory(place.dir))?;
+    let found = FoundMilestone::read(place.files, place.data_dir)?;
+    let mut segments = list(place.files, &directory(place.dir))?;
+    let returned = take_returned(place.files, &found, &mut segments)?;
     let (mut end, mut removed) = (None, Cut::default());
     let mut last = None;
     let scanned = Scan::new(place.files, place.dir, &segments, None).run(0, &mut |group| {
-        last = Some(group.last_zxid());
+        last = Some((group.header.log_id, group.last_zxid()));
         removed.records += records_after(group, zxid);
         NewEnd::take_in(&mut end, group, zxid);
         Ok(())
     });
-    let is_short = last.is_none_or(|last| last <= zxid);
+    let is_short = last.is_none_or(|(_, last)| last <= zxid);
     let is_whole = match scanned {
         Ok(_) => true,
         Err(LogError::Damaged(damage)) if last.is_none() || damage.after >= zxid => false,
         Err(error) => return Err(error),
     };
-    note_new_end(place, zxid, end.as_ref())?;
-    if is_whole && is_short {
+    remove_returned(place.files, &returned)?;
+    let goes = if is_whole && is_short { &[] } else { &*segments };
+    let mut milestone = MilestoneFile::new(place.files, place.data_dir, &found);
+    if end.is_none() {
+        milestone.begin_with(first_behind(goes));
+    }
+    let log_id = last.map(|(log_id, _)| log_id).or_else(|| Some(found.milestone()?.log_id));
+    note_new_end(place, zxid, end.as_ref(), log_id, milestone)?;
+    if goes.is_empty() {
         return Ok(Cut::default());
     }
     removed.segments = remove_behind(place.files, &segments, end.as_ref())?;
@@ -164,25 +179,39 @@ fn records_after(group: &GoodGroup<'_>, zxid: Zxid) -> u64 {
     format::records(group.body).filter(|record| record.zxid > zxid).count() as u64
 }
 
-/// The milestone comes first: what it does not ask for may be removed.
-fn note_new_end(place: Place<'_>, zxid: Zxid, end: Option<&NewEnd>) -> Result<(), LogError> {
-    let found = FoundMilestone::read(place.files, place.data_dir)?;
-    let was = found.milestone().map(|milestone| milestone.log_id);
+/// The milestone comes first: what it does not ask for may be removed. `log_id` is the identity of the log, if that is known.
+fn note_new_end(
+    place: Place<'_>,
+    zxid: Zxid,
+    end: Option<&NewEnd>,
+    log_id: Option<u64>,
+    mut milestone: MilestoneFile,
+) -> Result<(), LogError> {
     let reached = match end.map(NewEnd::reached) {
         Some(reached) => reached,
         None => {
-            let log_id = was.map_or_else(|| new_log_id(place.files), Ok)?;
+            let log_id = log_id.map_or_else(|| new_log_id(place.files), Ok)?;
             Reached { log_id, group: GroupNumber(0), zxid: place.snapshot }
         }
     };
     let reached = Reached { zxid: reached.zxid.max(place.snapshot).min(zxid), ..reached };
     let newest = end.map(NewEnd::segment);
-    MilestoneFile::new(place.files, place.data_dir, &found).note_cut(place.dir, newest.as_ref(), reached)
+    milestone.note_cut(place.dir, newest.as_ref(), reached)
+}
+
+/// With which segment a log begins of which nothing stays: behind the last of those that go, and behind the one after that,
+/// whose removal an earlier cut may not have been able to sync.
+pub(super) fn first_behind(segments: &[SegmentPath]) -> u64 {
+    segments.last().map_or(0, |newest| newest.sequence + 2)
 }
 
 /// Removes what is behind the end, or everything if there is none. Returns how many segments went.
 pub(super) fn remove_behind(files: &Files, segments: &[SegmentPath], end: Option<&NewEnd>) -> Result<usize, LogError> {
     let is_behind = |segment: &&SegmentPath| end.is_none_or(|end| segment.sequence > end.segment.sequence);
+    if let (Some(newest), Some(_)) = (segments.last().filter(is_behind), end) {
+        let unseen = SegmentPath::new(newest.parent(), newest.sequence + 1).path;
+        remove_unseen(files, &unseen)?;
+    }
     let mut removed = 0;
     for segment in segments.iter().rev().take_while(is_behind) {
         match files.remove(&segment.path) {

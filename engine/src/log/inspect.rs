@@ -7,6 +7,7 @@ use paddock_consensus::Zxid;
 use super::evidence::Evidence;
 use super::format::{self, HEADER_BYTES, MAGIC, RECORD_HEADER_BYTES};
 use super::milestone::FoundMilestone;
+use super::returned::take_returned;
 use super::scan::{GoodGroup, Scan, Torn};
 use super::segment::list;
 use super::segment_path::{SegmentPath, directory};
@@ -117,7 +118,9 @@ pub fn segment_count(files: &Files, data_log_dir: &Path) -> Result<usize, LogErr
 pub fn missing(place: Place<'_>) -> Result<Option<Missing>, LogError> {
     // In this order: a server that runs goes on meanwhile, and the milestone lags behind the log.
     let milestone = &FoundMilestone::read(place.files, place.data_dir)?;
-    let segments = &list(place.files, &directory(place.dir))?;
+    let mut segments = list(place.files, &directory(place.dir))?;
+    take_returned(place.files, milestone, &mut segments)?;
+    let segments = &segments;
     let end = Scan::new(place.files, place.dir, segments, None).run(0, &mut |_| Ok(()))?;
     let evidence = Evidence { place, segments, milestone };
     // Where nothing tells the identity, nothing is compared with it.

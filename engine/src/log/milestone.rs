@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use paddock_consensus::Zxid;
 
 use super::LogError;
+use super::format::COUNT_MAX;
 use super::group::GroupNumber;
 use super::older_segments::OlderSegment;
 use super::segment_path::{SegmentPath, directory};
@@ -27,6 +28,11 @@ const MAGIC: &[u8; 8] = b"PADMILE1";
 /// The bytes in front of the path.
 const HEADER_BYTES: usize = 60;
 const CRC_AT: usize = 8;
+/// The bytes behind the path, if they are there.
+const FIRST_SEGMENT_BYTES: usize = 8;
+/// What the field at offset 52 consists of.
+const IS_CUT: u32 = 1;
+const HAS_FIRST_SEGMENT: u32 = 2;
 /// The longest path that Linux has.
 const PATH_BYTES_MAX: usize = 4096;
 
@@ -44,6 +50,9 @@ pub struct Milestone {
     /// What is behind that group is being taken away. Until this is replaced, a sync that failed may have left it on the disk
     /// although nobody sees it there.
     pub is_cut: bool,
+    /// Sequence of the oldest segment that the log may have, 0 if it is not known: what has a lower one was taken away when
+    /// nothing of the log was to stay, and may come back with a power cut.
+    pub first_segment: u64,
     /// The `dataLogDir` that the log was in.
     pub dir: PathBuf,
 }
@@ -62,7 +71,7 @@ impl FoundMilestone {
     pub fn read(files: &Files, data_dir: &Path) -> Result<FoundMilestone, LogError> {
         let path = milestone_path(data_dir);
         // One that is longer is none, however much is there.
-        match files.read(&path, HEADER_BYTES + PATH_BYTES_MAX + 1) {
+        match files.read(&path, HEADER_BYTES + PATH_BYTES_MAX + FIRST_SEGMENT_BYTES + 1) {
             Ok(bytes) => Ok(Milestone::decode(&bytes).map_or(FoundMilestone::Damaged, FoundMilestone::Milestone)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FoundMilestone::Nothing),
             Err(error) => Err(LogError::io("read", &path, error)),
@@ -83,40 +92,51 @@ pub fn milestone_path(data_dir: &Path) -> PathBuf {
 }
 
 impl Milestone {
-    /// One that says how far the log in a `dataLogDir` has come, and what it has of its newest segment.
+    /// One that says how far the log in a `dataLogDir` has come, and what it has of its newest segment, but not with which
+    /// segment it begins.
     pub(super) fn new(dir: &Path, newest: Extent, end: Reached) -> Milestone {
         let Reached { log_id, group, zxid } = end;
         // People read it elsewhere, so that a path from here would tell them nothing.
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let Extent { sequence, bytes } = newest;
-        Milestone { log_id, segment: sequence, segment_bytes: bytes, group, zxid, is_cut: false, dir }
+        let (segment, segment_bytes, is_cut, first_segment) = (sequence, bytes, false, 0);
+        Milestone { log_id, segment, segment_bytes, group, zxid, is_cut, first_segment, dir }
     }
 
     fn encode(&self) -> Vec<u8> {
         let path = self.dir.as_os_str().as_bytes();
         let length = u32::try_from(path.len()).expect("a path that was opened has at most 4096 bytes");
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + path.len());
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + path.len() + FIRST_SEGMENT_BYTES);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&[0; 4]);
         for number in [self.log_id, self.segment, self.segment_bytes, self.group.0, self.zxid.0 as u64] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
-        bytes.extend_from_slice(&u32::from(self.is_cut).to_le_bytes());
+        let is_cut = if self.is_cut { IS_CUT } else { 0 };
+        let has_first_segment = if self.first_segment > 0 { HAS_FIRST_SEGMENT } else { 0 };
+        bytes.extend_from_slice(&(is_cut | has_first_segment).to_le_bytes());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(path);
+        if self.first_segment > 0 {
+            bytes.extend_from_slice(&self.first_segment.to_le_bytes());
+        }
         let crc = crc32c::crc32c(&bytes);
         bytes[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
     fn decode(bytes: &[u8]) -> Option<Milestone> {
-        let (head, path) = bytes.split_at_checked(HEADER_BYTES)?;
+        let (head, rest) = bytes.split_at_checked(HEADER_BYTES)?;
         let number = |at: usize| u64::from_le_bytes(*head[at..].first_chunk().expect("the offset lies in the header"));
         let word = |at: usize| u32::from_le_bytes(*head[at..].first_chunk().expect("the offset lies in the header"));
         let zeroed = crc32c::crc32c_append(crc32c::crc32c(&head[..CRC_AT]), &[0; 4]);
         let crc = crc32c::crc32c_append(zeroed, &bytes[CRC_AT + 4..]);
-        let is_whole = head.starts_with(MAGIC) && crc == word(CRC_AT) && word(56) as usize == path.len();
-        if !is_whole {
+        let (path, behind) = rest.split_at_checked(word(56) as usize)?;
+        let first_segment = match word(52) & HAS_FIRST_SEGMENT {
+            0 => behind.is_empty().then_some(0)?,
+            _ => Some(u64::from_le_bytes(behind.try_into().ok()?)).filter(|sequence| *sequence <= COUNT_MAX)?,
+        };
+        if !head.starts_with(MAGIC) || crc != word(CRC_AT) {
             return None;
         }
         Some(Milestone {
@@ -125,7 +145,8 @@ impl Milestone {
             segment_bytes: number(28),
             group: GroupNumber(number(36)),
             zxid: Zxid(number(44) as i64),
-            is_cut: word(52) != 0,
+            is_cut: word(52) & IS_CUT != 0,
+            first_segment,
             dir: OsStr::from_bytes(path).into(),
         })
     }
@@ -190,6 +211,8 @@ pub(super) struct Reached {
 pub(super) struct MilestoneFile {
     files: Files,
     path: PathBuf,
+    /// See [`Milestone::first_segment`].
+    first_segment: u64,
     /// What the file says; `None` if that is not known.
     on_disk: Option<Milestone>,
 }
@@ -197,7 +220,19 @@ pub(super) struct MilestoneFile {
 impl MilestoneFile {
     /// The file of a `dataDir` in which this was found.
     pub fn new(files: &Files, data_dir: &Path, found: &FoundMilestone) -> MilestoneFile {
-        MilestoneFile { files: files.clone(), path: milestone_path(data_dir), on_disk: found.milestone().cloned() }
+        let on_disk = found.milestone().cloned();
+        let first_segment = on_disk.as_ref().map_or(0, |milestone| milestone.first_segment);
+        MilestoneFile { files: files.clone(), path: milestone_path(data_dir), first_segment, on_disk }
+    }
+
+    /// See [`Milestone::first_segment`].
+    pub fn first_segment(&self) -> u64 {
+        self.first_segment
+    }
+
+    /// What is written from now on says that no segment of the log has a lower sequence than this.
+    pub fn begin_with(&mut self, first_segment: u64) {
+        self.first_segment = self.first_segment.max(first_segment);
     }
 
     /// Notes that the log in a `dataLogDir` ends there, in an older segment if there is one, unless the file says just this.
@@ -212,7 +247,8 @@ impl MilestoneFile {
 
     fn note(&mut self, dir: &Path, newest: Option<&OlderSegment>, end: Reached, is_cut: bool) -> Result<(), LogError> {
         let extent = newest.map(|newest| Extent { sequence: newest.at.sequence, bytes: newest.bytes });
-        let milestone = Milestone { is_cut, ..Milestone::new(dir, extent.unwrap_or_default(), end) };
+        let first_segment = self.first_segment;
+        let milestone = Milestone { is_cut, first_segment, ..Milestone::new(dir, extent.unwrap_or_default(), end) };
         if self.on_disk.as_ref() == Some(&milestone) {
             return Ok(());
         }
@@ -225,8 +261,10 @@ impl MilestoneFile {
         self.write(milestone)
     }
 
-    /// Replaces the file, durably. Everything that the milestone says must be durable already.
+    /// Replaces the file, durably, by one that also says with which segment the log begins. Everything else that the
+    /// milestone says must be durable already.
     pub fn write(&mut self, milestone: Milestone) -> Result<(), LogError> {
+        let milestone = Milestone { first_segment: self.first_segment, ..milestone };
         // Not known again until it is written: a failure may have come after the rename.
         self.on_disk = None;
         let parent = self.path.parent().expect("it lies in a directory");
@@ -245,7 +283,7 @@ mod tests {
 
     use paddock_consensus::Zxid;
 
-    use super::{FoundMilestone, HEADER_BYTES, Milestone, MilestoneFile, Reached, milestone_path};
+    use super::{COUNT_MAX, FoundMilestone, HEADER_BYTES, Milestone, MilestoneFile, Reached, milestone_path};
     use crate::io::Files;
     use crate::log::GroupNumber;
     use crate::log::segment_path::SegmentPath;
@@ -258,6 +296,7 @@ mod tests {
             group: GroupNumber(9),
             zxid: Zxid(0x2_0000_0001),
             is_cut: false,
+            first_segment: 0,
             dir: PathBuf::from("/logs/a b"),
         }
     }
@@ -269,6 +308,15 @@ mod tests {
         assert_eq!(Milestone::decode(&bytes), Some(milestone()));
         let cut = Milestone { is_cut: true, ..milestone() };
         assert_eq!(Milestone::decode(&cut.encode()), Some(cut));
+        for is_cut in [false, true] {
+            let begun = Milestone { is_cut, first_segment: 3, ..milestone() };
+            let bytes = begun.encode();
+            assert_eq!(bytes.len(), HEADER_BYTES + 9 + 8);
+            assert_eq!(Milestone::decode(&bytes), Some(begun));
+            assert_eq!(Milestone::decode(&bytes[..bytes.len() - 1]), None);
+        }
+        let beyond = Milestone { first_segment: COUNT_MAX + 1, ..milestone() };
+        assert_eq!(Milestone::decode(&beyond.encode()), None);
         for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);

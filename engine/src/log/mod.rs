@@ -42,7 +42,8 @@
 //! it is made and dropped and at each purge. [`Log::fence`] ends what is under way, so that no group of before can come after it.
 //!
 //! And how a log is found: `scan` reads it and tells a torn tail from damage, `evidence` tells whether it is whole,
-//! `recovery` leaves it so that it can go on, `cut` shortens it on purpose, `beginning` is for one that has no segment yet.
+//! `recovery` leaves it so that it can go on, `cut` shortens it on purpose, `returned` is what a power cut has brought back of
+//! that, `beginning` is for one that has no segment yet.
 
 mod beginning;
 mod chain;
@@ -64,6 +65,7 @@ mod preallocator;
 mod reader;
 mod recovery;
 mod remains;
+mod returned;
 mod rolls;
 mod scan;
 mod segment;

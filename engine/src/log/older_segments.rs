@@ -67,6 +67,8 @@ pub(super) struct Gapless<'a> {
 #[derive(Default, Debug)]
 pub(super) struct OlderSegments {
     segments: VecDeque<OlderSegment>,
+    /// No segment of the log has a lower sequence; 0 if nothing is known of that.
+    first: u64,
     /// The sequence of the newest one whose file was lost; 0 if none was.
     lost: u64,
 }
@@ -78,6 +80,21 @@ impl OlderSegments {
 
     pub fn newest(&self) -> Option<&OlderSegment> {
         self.segments.back()
+    }
+
+    /// No segment of the log has a lower sequence; 0 if nothing is known of that.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// No segment of the log has a lower sequence than this from now on.
+    pub fn begin_with(&mut self, first: u64) {
+        self.first = self.first.max(first);
+    }
+
+    /// The sequence of a segment that is to follow these.
+    pub fn next_sequence(&self) -> u64 {
+        self.newest().map_or(self.first.max(1), |newest| newest.at.sequence + 1)
     }
 
     pub fn push(&mut self, segment: OlderSegment) {
@@ -94,11 +111,14 @@ impl OlderSegments {
     /// The segments without a gap before a segment that begins after the transaction `before`, the newest first.
     /// What no start has read is read now, as far as the caller goes.
     pub fn without_gap(&self, files: &Files, before: Zxid) -> impl Iterator<Item = Gapless<'_>> {
-        let mut expected = before;
+        let (mut expected, mut behind) = (before, None);
         let not_lost = self.segments.iter().rev().take_while(|segment| segment.at.sequence > self.lost);
         not_lost.map_while(move |segment| {
+            // One that was purged may have come back, in front of others that have not.
+            let sequence = segment.at.sequence;
+            let is_next = behind.replace(sequence).is_none_or(|behind| sequence + 1 == behind);
             let last = segment.last.unwrap_or(expected);
-            let before = segment.before(files).filter(|before| last == expected && *before <= last)?;
+            let before = segment.before(files).filter(|before| is_next && last == expected && *before <= last)?;
             expected = before;
             Some(Gapless { segment, before, last })
         })
@@ -149,7 +169,7 @@ impl OlderSegments {
 
 impl FromIterator<OlderSegment> for OlderSegments {
     fn from_iter<I: IntoIterator<Item = OlderSegment>>(segments: I) -> Self {
-        OlderSegments { segments: segments.into_iter().collect(), lost: 0 }
+        OlderSegments { segments: segments.into_iter().collect(), first: 0, lost: 0 }
     }
 }
 
@@ -175,6 +195,8 @@ mod tests {
         assert_eq!(without_gap(&whole, 8), [] as [u64; 0], "a snapshot is newer than the log");
         let gap: OlderSegments = [segment(1, 0, 5), segment(2, 6, 7)].into_iter().collect();
         assert_eq!(without_gap(&gap, 7), [2]);
+        let hole: OlderSegments = [segment(1, 0, 5), segment(3, 5, 7)].into_iter().collect();
+        assert_eq!(without_gap(&hole, 7), [3]);
         let at = SegmentPath::new(Path::new("/none"), 2);
         let unreadable = OlderSegment::unread(at, 1, Some(Zxid(7)));
         let unreadable: OlderSegments = [segment(1, 0, 5), unreadable, segment(3, 7, 9)].into_iter().collect();

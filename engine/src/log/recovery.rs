@@ -12,6 +12,7 @@ use super::format::{self, Header, Record};
 use super::milestone::{FoundMilestone, MilestoneFile};
 use super::older_segments::{OlderSegment, OlderSegments};
 use super::remains::copy_torn;
+use super::returned::{remove_returned, take_returned};
 use super::scan::{End, GoodGroup, Scan, Torn};
 use super::segment::{list, truncate, write_anew};
 use super::segment_path::{SegmentPath, directory};
@@ -47,8 +48,6 @@ pub(super) struct Resume {
     /// The last good group, if there is one.
     pub last: Option<Link>,
     pub older: OlderSegments,
-    /// The sequence of the next segment.
-    pub next_sequence: u64,
     /// The incarnation that begins: above that of every group ever seen, those of a torn tail included.
     pub incarnation: u64,
     pub milestone: MilestoneFile,
@@ -65,7 +64,8 @@ pub(super) fn recover(
     let files = &config.files;
     remove_leftovers(files, &directory)?;
     let found = FoundMilestone::read(files, &config.data_dir)?;
-    let segments = list(files, &directory)?;
+    let mut segments = list(files, &directory)?;
+    let returned = take_returned(files, &found, &mut segments)?;
     let scan = Scan::new(files, &config.dir, &segments, Some(after));
     let start = scan.start()?;
     let mut replay = Replay {
@@ -83,7 +83,11 @@ pub(super) fn recover(
     let evidence = Evidence { place: config.place(after), segments: &segments, milestone: &found };
     let reached = evidence.reached(&end, evidence.log_id(&end).map_or_else(|| new_log_id(files), Ok)?);
     evidence.refuse_missing(&end, &reached, config.sync)?;
-    let older = replay.older_segments(files, &segments[..start], &end)?;
+    remove_returned(files, &returned)?;
+    let mut older = replay.older_segments(files, &segments[..start], &end)?;
+    let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
+    milestone.begin_with(first_of(&segments, &end));
+    older.begin_with(milestone.first_segment());
     // Before the segment is written anew without it.
     let torn_copy = end.torn.as_ref().and_then(|torn| {
         let copied = copy_torn(files, &directory, torn);
@@ -99,7 +103,6 @@ pub(super) fn recover(
             None => {}
         }
     }
-    let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
     match end.torn {
         Some(_) => milestone.note_cut(&config.dir, older.newest(), reached)?,
         None => milestone.note_end(&config.dir, older.newest(), reached)?,
@@ -116,10 +119,16 @@ pub(super) fn recover(
         torn: end.torn,
         torn_copy,
     };
-    // Empty segments are gone by now, so their sequence is used again.
-    let next_sequence = segments.get(end.segment).map_or(1, |last| last.sequence + u64::from(end.offset > 0));
     let incarnation = end.incarnation + 1;
-    Ok((recovery, Resume { log_id: reached.log_id, last: end.last, older, next_sequence, incarnation, milestone }))
+    Ok((recovery, Resume { log_id: reached.log_id, last: end.last, older, incarnation, milestone }))
+}
+
+/// With which segment a log begins of which no group is left, if that is not the first that a log has: empty segments go, and
+/// their sequence is used again, even where a start does not see them any more. 0 for other logs.
+fn first_of(segments: &[SegmentPath], end: &End) -> u64 {
+    let is_void = end.offset == 0;
+    let first = segments.get(end.segment).filter(|_| is_void).map_or(0, |segment| segment.sequence);
+    if first > 1 { first } else { 0 }
 }
 
 /// Takes a record's zxid and payload. An error says why the record cannot be replayed, and ends the opening.

@@ -41,6 +41,13 @@ pub(super) fn truncate(files: &Files, path: &Path, length: u64) -> Result<(), Lo
     cut.map_err(|error| LogError::io("cut", path, error))
 }
 
+/// Removes a segment that may be on the disk although nobody sees it, because the sync of its removal failed: no later sync
+/// makes that durable, but a file that is made under its name takes its place.
+pub(super) fn remove_unseen(files: &Files, path: &Path) -> Result<(), LogError> {
+    let made = files.open(path, Access::Replace).and_then(|_| files.sync_dir(parent(path)));
+    made.and_then(|()| files.remove(path)).map_err(|error| LogError::io("remove", path, error))
+}
+
 /// Writes anew, durably, what a segment holds from offset `from` up to `to`. It may be in the file system's cache alone: what a
 /// sync that failed has lost no later sync writes, and reads show it until the power is cut.
 pub(super) fn write_anew(files: &Files, path: &Path, from: u64, to: u64) -> Result<(), LogError> {
@@ -63,6 +70,10 @@ pub(super) fn write_anew(files: &Files, path: &Path, from: u64, to: u64) -> Resu
         }
     }
     file.sync_all().map_err(failed)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().expect("a segment lies in a directory")
 }
 
 /// A segment that is written to.
@@ -191,10 +202,9 @@ impl Segment {
 
     /// Makes the file, its zeros and its name durable.
     pub fn sync(&self, files: &Files) -> Result<(), LogError> {
-        let directory = self.path.parent().expect("a segment lies in a directory");
         self.file
             .sync_all()
-            .and_then(|()| files.sync_dir(directory))
+            .and_then(|()| files.sync_dir(parent(&self.path)))
             .map_err(|error| LogError::io("sync the log segment", &self.path, error))
     }
 }

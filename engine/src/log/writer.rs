@@ -11,7 +11,7 @@ use paddock_consensus::Zxid;
 use super::beginning::begin_after;
 use super::chain::Chain;
 use super::current::Current;
-use super::cut::{NewEnd, remove_behind};
+use super::cut::{NewEnd, first_behind, remove_behind};
 use super::holds::{Hold, Holds};
 use super::live_milestone::LiveMilestone;
 use super::milestone::{Extent, FoundMilestone, Milestone, MilestoneFile, Reached};
@@ -82,7 +82,8 @@ impl Log {
         assert!((1..=IN_FLIGHT_MAX).contains(&config.in_flight), "1 to {IN_FLIGHT_MAX} groups can be under way");
         assert!(config.segment_bytes > 0, "a segment has a size");
         let (recovery, resume) = recover(&config, after, ahead, visit)?;
-        let (creator, mut segment) = Creator::new(&config.files, &directory(&config.dir), resume.next_sequence)?;
+        let (creator, mut segment) =
+            Creator::new(&config.files, &directory(&config.dir), resume.older.next_sequence())?;
         let prepared = prepare(&config, &creator, &mut segment)
             .and_then(|()| config.method.start(&config.files, config.in_flight, config.sync, &segment, creator.unit()));
         match prepared {
@@ -357,33 +358,37 @@ impl Log {
         let log_id = self.under_way.durable().log_id;
         let reached = end.as_ref().map_or(Reached { log_id, group: GroupNumber(0), zxid }, NewEnd::reached);
         let newest = end.as_ref().map(NewEnd::segment);
-        let mut file = self.stop_writing();
-        file.note_cut(&self.config.dir, newest.as_ref(), reached)?;
-        self.remove_behind(end.as_ref())?;
+        self.stop_writing();
+        let segments = list(&self.config.files, self.creator.directory())?;
         self.older.end_with(newest);
+        if end.is_none() {
+            self.older.begin_with(first_behind(&segments));
+        }
+        let mut file = self.milestone_file();
+        file.note_cut(&self.config.dir, self.older.newest(), reached)?;
+        remove_behind(&self.config.files, &segments, end.as_ref())?;
         let chain = Chain::new(log_id, self.chain.incarnation() + 1, end.map(|end| end.link()), zxid);
         self.go_on(chain, file)
     }
 
-    /// Ends what works in the background, and tells readers that the log is cut. Returns the milestone, which nobody else
-    /// writes then.
-    fn stop_writing(&mut self) -> MilestoneFile {
+    /// Ends what works in the background, and tells readers that the log is cut.
+    fn stop_writing(&mut self) {
         self.holds.cut();
         // The segment that nobody took is behind the current one, and is removed with it.
         let _ = self.preallocator.end();
-        MilestoneFile::new(&self.config.files, &self.config.data_dir, &FoundMilestone::Nothing)
     }
 
-    fn remove_behind(&self, end: Option<&NewEnd>) -> Result<(), LogError> {
-        let segments = list(&self.config.files, self.creator.directory())?;
-        remove_behind(&self.config.files, &segments, end).map(|_| ())
+    /// The milestone, once nothing in the background writes it any more.
+    fn milestone_file(&self) -> MilestoneFile {
+        let mut file = MilestoneFile::new(&self.config.files, &self.config.data_dir, &FoundMilestone::Nothing);
+        file.begin_with(self.older.first());
+        file
     }
 
     /// Goes on in a new segment after the last group of `chain`, once nothing is behind that.
     fn go_on(&mut self, chain: Chain, milestone: MilestoneFile) -> Result<(), LogError> {
         let durable = Reached { log_id: chain.log_id(), group: chain.group(), zxid: chain.submitted() };
-        let sequence = self.older.newest().map_or(1, |newest| newest.at.sequence + 1);
-        let mut segment = self.creator.create(sequence)?;
+        let mut segment = self.creator.create(self.older.next_sequence())?;
         prepare(&self.config, &self.creator, &mut segment)?;
         self.preallocator = start_preallocator(&self.config, &self.creator, milestone, &segment, durable, &self.bell)?;
         self.current.begin(segment, durable.zxid);
@@ -418,11 +423,10 @@ impl Log {
 
     /// Removes what a closed log does not need, once it is noted where it ends.
     fn tidy(self) -> Result<(), LogError> {
-        let end = self.under_way.completed();
+        let (end, mut file) = (self.under_way.completed(), self.milestone_file());
         let Log { config, under_way, mut preallocator, current, older, .. } = self;
         drop(under_way);
         let unused = preallocator.end();
-        let mut file = MilestoneFile::new(&config.files, &config.data_dir, &FoundMilestone::Nothing);
         let noted = if current.is_empty() {
             file.note_end(&config.dir, older.newest(), end)
         } else {

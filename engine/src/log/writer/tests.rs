@@ -125,7 +125,8 @@ fn open(config: LogConfig) -> (Log, Scripted, Vec<i64>, Recovery) {
         Ok(())
     };
     let (recovery, resume) = recover(&config, Zxid::ZERO, &mut |_| {}, replay).unwrap();
-    let (creator, mut current) = Creator::new(&config.files, &directory(&config.dir), resume.next_sequence).unwrap();
+    let (creator, mut current) =
+        Creator::new(&config.files, &directory(&config.dir), resume.older.next_sequence()).unwrap();
     let zeros = creator.zeros();
     while current.size < config.segment_bytes {
         current.zero(&zeros, config.segment_bytes).unwrap();
