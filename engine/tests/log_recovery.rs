@@ -34,6 +34,22 @@ fn crashed() -> (Fresh, Records, Vec<Group>) {
     (dir, records, groups)
 }
 
+/// A start after a cut writes the last segment anew without what is torn behind its end, which is copied before.
+#[test]
+fn a_torn_end_is_copied_before_the_segment_is_written_anew() {
+    let (dir, records, groups) = crashed();
+    cut_after(dir.place(), Zxid(3)).unwrap();
+    let (end, torn) = (groups[2].offset + groups[2].bytes, payload(9, 700));
+    edit(&dir.files()[0], end, &torn);
+    let (log, recovery, replayed) = open(dir.config(), 0).unwrap();
+    let found = recovery.torn.unwrap();
+    assert_eq!((replayed, found.offset, found.bytes), (records[..3].to_vec(), end, 700));
+    assert_eq!(std::fs::read(recovery.torn_copy.unwrap()).unwrap(), torn);
+    assert_eq!(dir.files()[0].metadata().unwrap().len(), end);
+    drop(log);
+    assert_eq!(open(dir.config(), 0).unwrap().2, records[..3]);
+}
+
 /// What a crash of a disk may leave of writes to zeroed sectors: everything from some sector on is missing.
 #[test]
 fn a_tail_torn_at_any_sector_is_cut() {
@@ -60,8 +76,20 @@ fn a_tail_torn_at_any_sector_is_cut() {
             let length = if truncate { end.min(start) } else { end };
             assert_eq!(file.metadata().unwrap().len(), length);
             log.close().unwrap();
+            let (log, _, replayed) = open(copy.config(), 0).unwrap_or_else(|error| panic!("cut at {start}: {error}"));
+            assert_eq!(replayed, records[..whole], "cut at {start}");
+            drop(log);
         }
     }
+}
+
+/// A write behind the zeros of its segment may leave a file that ends with the group, without padding.
+#[test]
+fn the_padding_of_the_last_group_is_not_missed_after_a_cut() {
+    let (dir, records, groups) = crashed();
+    OpenOptions::new().write(true).open(&dir.files()[0]).unwrap().set_len(groups[4].offset + groups[4].length).unwrap();
+    cut_after(dir.place(), Zxid(5)).unwrap();
+    assert_eq!(open(dir.config(), 0).unwrap().2, records);
 }
 
 #[test]

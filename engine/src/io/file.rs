@@ -55,8 +55,8 @@ impl File {
         }
     }
 
-    /// Writes to the start of this file so many bytes of another, or those that it has, from `offset` on.
-    pub fn copy_from(&self, other: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    /// Writes to the start of this file so many bytes of another, or those that it has, from `offset` on. Returns how many.
+    pub fn copy_from(&self, other: &File, offset: u64, bytes: u64) -> io::Result<u64> {
         let mut piece = vec![0; COPY_BYTES];
         let mut done = 0;
         while done < bytes {
@@ -71,7 +71,7 @@ impl File {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(done)
     }
 
     /// In bytes.

@@ -106,6 +106,8 @@ pub(super) struct NewEnd {
     /// Where the group begins and ends, in bytes from the segment's start.
     offset: u64,
     end: u64,
+    /// Bytes of the group without its padding, which may be missing.
+    length: u64,
     /// The group with only its older records, if it loses some.
     shortened: Option<Vec<u8>>,
 }
@@ -154,6 +156,7 @@ impl NewEnd {
             link,
             offset: group.offset,
             end: group.offset + group.header.padded_length() as u64,
+            length: group.header.length() as u64,
             shortened: shortened.map(|(bytes, _)| bytes),
         });
     }
@@ -170,8 +173,8 @@ impl NewEnd {
 
     /// The segment as it will be.
     pub fn segment(&self) -> OlderSegment {
-        let bytes = self.shortened.as_ref().map_or(self.end, |group| self.offset + group.len() as u64);
-        OlderSegment::new(self.segment.clone(), bytes, self.before, self.link.zxid)
+        let length = self.shortened.as_ref().map_or(self.length, |group| group.len() as u64);
+        OlderSegment::new(self.segment.clone(), self.offset + length, self.before, self.link.zxid)
     }
 }
 

@@ -18,7 +18,7 @@ const LOOKED_AFTER: usize = 16;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct OlderSegment {
     pub at: SegmentPath,
-    /// Bytes of its file, which do not change any more.
+    /// Bytes of its file, perhaps without padding at its end; they do not change any more.
     pub bytes: u64,
     /// The zxid before its first group, once somebody has asked; `None` if that group has no header that can be read.
     before: OnceCell<Option<Zxid>>,

@@ -195,7 +195,8 @@ impl Replay<'_, '_> {
             older.push(OlderSegment::new(at.clone(), bytes(at)?, *before, *last));
         }
         if let Some(newest) = older.last_mut().filter(|_| end.offset > 0) {
-            newest.bytes = end.offset;
+            // The padding of the last group may be missing.
+            newest.bytes = newest.bytes.min(end.offset);
         }
         Ok(older.into_iter().collect())
     }

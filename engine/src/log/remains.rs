@@ -3,7 +3,7 @@
 //! Nothing tells whether it was acknowledged: a crash kept the last groups from being whole on the disk, and the disk may
 //! have done so later. No server reads it again, and where it cannot be copied the start says so and goes on without.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::scan::Torn;
@@ -35,7 +35,11 @@ pub(super) fn copy_torn(files: &Files, directory: &Path, torn: &Torn) -> io::Res
 fn copy(files: &Files, torn: &Torn, path: &Path) -> io::Result<()> {
     let from = files.open(&torn.file, Access::Read)?;
     let file = files.open(path, Access::Replace)?;
-    file.copy_from(&from, torn.offset, torn.bytes.min(BYTES_MAX))?;
+    let bytes = torn.bytes.min(BYTES_MAX);
+    let copied = file.copy_from(&from, torn.offset, bytes)?;
+    if copied < bytes {
+        return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("it has {copied} of {bytes} torn bytes")));
+    }
     file.sync_all()?;
     files.sync_dir(path.parent().expect("it lies in a directory"))
 }
@@ -75,7 +79,10 @@ mod tests {
         let left: Vec<bool> = (0..6).map(|offset| dir.join(format!("torn.log.1.{offset}")).exists()).collect();
         assert_eq!(left, [false, false, true, true, true, true]);
         assert_eq!(left.iter().filter(|left| **left).count(), COPIES_MAX);
-        assert!(copy_torn(&Files::Real, &dir.join("none"), &Torn { file, offset: 0, bytes: 1 }).is_err());
+        assert!(copy_torn(&Files::Real, &dir.join("none"), &Torn { file: file.clone(), offset: 0, bytes: 1 }).is_err());
+        // Not all that was torn is there any more.
+        assert!(copy_torn(&Files::Real, &dir, &Torn { file, offset: 9, bytes: 6 }).is_err());
+        assert!(!dir.join("torn.log.1.9").exists());
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }
