@@ -12,8 +12,8 @@ use super::replica::ReplicaError;
 use super::server::Server;
 use super::sources::Sources;
 
-/// Events taken from a poll.
-const EVENTS_PER_TURN: usize = 16;
+/// Events taken from a poll. In an ensemble there is a socket for each link.
+const EVENTS_PER_TURN: usize = 256;
 /// A reactor whose queue of errands is full is told to stop again after this.
 const RETRY: Duration = Duration::from_millis(1);
 

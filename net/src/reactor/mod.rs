@@ -222,18 +222,20 @@ impl Reactor {
         }
         // Counted before any is closed: a full list of events leaves out some of these.
         let sources = clients.sockets() + SOURCES_BESIDE;
-        let mut seen = 0;
+        let (mut seen, mut foreign) = (0, 0);
         for event in events.into_iter().flatten() {
             seen += 1;
             match token::source(event.token()) {
-                Source::Bell | Source::Foreign => {}
+                Source::Bell => {}
+                Source::Foreign => foreign += 1,
                 Source::Listener => acceptor.note_due(),
                 Source::Lingering(token) => clients.drain(token),
                 Source::Connection(slot) => intake::take_event(clients, releases, event, slot, buffer),
             }
         }
         if events.is_some() {
-            clients.ledger.reports.note_poll(polled, seen, sources, seen >= EVENTS_PER_TURN);
+            // How many sources others have does not matter, since what was told of these does not count either.
+            clients.ledger.reports.note_poll(polled, seen - foreign, sources, seen >= EVENTS_PER_TURN);
         }
     }
 

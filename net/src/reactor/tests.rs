@@ -5,9 +5,10 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpListener;
-use mio::{Events, Poll};
+use mio::net::{TcpListener, UdpSocket};
+use mio::{Events, Interest, Poll, Token};
 use paddock_engine::acl::Authority;
+use paddock_engine::io::sys;
 use paddock_engine::jute::Reader;
 use paddock_engine::request::opcode;
 use paddock_engine::stat::Stat;
@@ -15,7 +16,7 @@ use paddock_engine::tree::{ExtendedTypes, HashSeed, NewZnode, Root, Tree};
 use socket2::SockRef;
 
 use super::submitter::{RETRY, RETRY_MAX};
-use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, Parts, Reactor, Settings};
+use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, FOREIGN, Parts, Reactor, Settings};
 use crate::connection::{Connection, Stage};
 use crate::doorbell::Doorbell;
 use crate::exchange::{
@@ -324,6 +325,25 @@ fn sessions_are_reported_once_however_long_a_report_waits() {
 }
 
 /// Its session is the replica's to end; the descriptor is this reactor's.
+#[test]
+fn what_a_poll_tells_of_the_sockets_of_others_says_nothing_about_clients() {
+    sys::raise_descriptor_limit().unwrap();
+    let mut world = World::new(settings());
+    let before = world.reactor.clients.ledger.reports.hearing().until();
+    let others: Vec<UdpSocket> = (0..EVENTS_PER_TURN)
+        .map(|number| {
+            let mut socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            world.poll.registry().register(&mut socket, Token(FOREIGN + number), Interest::WRITABLE).unwrap();
+            socket
+        })
+        .collect();
+    world.turn();
+    assert_eq!(world.reactor.clients.ledger.reports.hearing().until(), before, "clients may have been left out");
+    world.turn();
+    assert!(world.reactor.clients.ledger.reports.hearing().until() > before);
+    drop(others);
+}
+
 #[test]
 fn whoever_gives_up_waiting_for_a_session_is_let_go() {
     let mut world = World::new(settings());

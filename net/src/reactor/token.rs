@@ -11,8 +11,8 @@ const FIRST_CONNECTION: usize = 2;
 pub const LINGERING: usize = 1 << 40;
 /// Tokens from here on are somebody else's, with whom the reactor shares a poll.
 pub const FOREIGN: usize = 1 << 48;
-/// What a poll may watch besides clients' sockets: the bell, the listener, and what is somebody else's.
-pub const SOURCES_BESIDE: usize = 16;
+/// What a poll watches for a reactor besides clients' sockets: the bell and the listener.
+pub const SOURCES_BESIDE: usize = 2;
 
 /// What an event tells of.
 pub enum Source {

@@ -9,7 +9,8 @@ use std::fmt;
 use paddock_consensus::config::HostPort;
 use paddock_consensus::settings::Ms;
 
-/// A stream, or an attempt to get one. No number is ever used twice, and who has connected later has the higher one.
+/// A stream, or an attempt to get one. No number is ever used twice. An attempt has a higher one than those that were begun
+/// before, and who is accepted a higher one than those who were accepted before at the same address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct StreamId(pub u64);
 

@@ -15,7 +15,7 @@ use crate::node::peers::links::StreamId;
 const ADDRESSES_MAX: usize = 64;
 /// The next address is dialled when those before have not answered for so long, or have all failed: a server that answers at
 /// once is not left with connections of which nothing comes.
-const APART: Ms = Ms(200);
+pub const APART: Ms = Ms(200);
 
 #[derive(Debug)]
 pub struct Dialling {
@@ -23,8 +23,8 @@ pub struct Dialling {
     sockets: Vec<(Token, TcpStream)>,
     /// Addresses that are dialled next.
     waiting: VecDeque<SocketAddr>,
-    /// All addresses so far.
-    addresses: usize,
+    /// All that it was given.
+    addresses: Vec<SocketAddr>,
     /// The next is not dialled before, unless the others have failed.
     next_at: Ms,
     /// Names that are still looked up.
@@ -33,7 +33,14 @@ pub struct Dialling {
 
 impl Dialling {
     pub fn new(stream: StreamId) -> Dialling {
-        Dialling { stream, sockets: Vec::new(), waiting: VecDeque::new(), addresses: 0, next_at: Ms(0), lookups: 0 }
+        Dialling {
+            stream,
+            sockets: Vec::new(),
+            waiting: VecDeque::new(),
+            addresses: Vec::new(),
+            next_at: Ms(0),
+            lookups: 0,
+        }
     }
 
     /// A name is looked up for it.
@@ -46,10 +53,10 @@ impl Dialling {
         self.lookups -= 1;
     }
 
-    /// One more address to dial, if there are not too many.
+    /// One more address to dial, if it is another one and there are not too many.
     pub fn add(&mut self, address: SocketAddr) {
-        if self.addresses < ADDRESSES_MAX {
-            self.addresses += 1;
+        if self.addresses.len() < ADDRESSES_MAX && !self.addresses.contains(&address) {
+            self.addresses.push(address);
             self.waiting.push_back(address);
         }
     }

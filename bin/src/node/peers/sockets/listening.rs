@@ -1,5 +1,6 @@
 //! A port at which other servers connect, with all of its addresses.
 
+use std::cell::Cell;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,6 +15,9 @@ use crate::node::peers::links::{CannotListen, Port};
 
 /// Where nobody can be accepted, it is tried again after this: nothing tells when there are file descriptors again.
 const ACCEPT_RETRY: Ms = Ms(200);
+/// Connections that are accepted at one address in a turn. Only then strangers are too many, and the oldest are closed: so many
+/// there may be beyond that.
+pub const ACCEPTS_PER_TURN: usize = 32;
 
 pub struct Listening {
     port: Port,
@@ -122,8 +126,12 @@ impl Listening {
         }
         let mut failure = None;
         for listener in self.listeners.iter().flat_map(Listener::sockets) {
-            let take = |stream, address: IpAddr, port| accepted.push((stream, SocketAddr::new(address, port)));
-            match accept(listener, || true, take) {
+            let room = Cell::new(ACCEPTS_PER_TURN);
+            let take = |stream, address: IpAddr, port| {
+                room.set(room.get() - 1);
+                accepted.push((stream, SocketAddr::new(address, port)));
+            };
+            match accept(listener, || room.get() > 0, take) {
                 Accepted::All => {}
                 Accepted::Some | Accepted::Full => self.may_accept = true,
                 Accepted::Failed(error) => failure = Some(error),

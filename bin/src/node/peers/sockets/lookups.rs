@@ -115,6 +115,12 @@ impl Lookups {
         self.under_way.values_mut().for_each(|waiters| waiters.retain(|waiter| !is_its(waiter)));
     }
 
+    /// How many wait for names.
+    #[cfg(test)]
+    pub fn waiters(&self) -> usize {
+        self.under_way.values().map(Vec::len).sum()
+    }
+
     /// Whether one is done.
     pub fn has_found(&self) -> bool {
         !self.answers.1.is_empty()

@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | `ADDRESSES_MAX` | addresses that one attempt dials | the others are left out |
 //! | `LOOKUPS_MAX` | names that are looked up at a time, each in a thread | the next one fails |
-//! | `ACCEPTS_PER_TURN` of [`paddock_net::accept`] | connections that are accepted in a turn of a port | next turn |
+//! | `ACCEPTS_PER_TURN` | connections that are accepted at one address in a turn | next turn |
 //! | `DRAINED_MAX` | what is read of a stream that ends here | the other side may see a broken stream |
 //!
 //! How many streams there are is bounded by whoever has them: a stranger too many is closed.
@@ -423,7 +423,9 @@ impl Links for SocketLinks {
     }
 }
 
-/// Ends a stream so that what was written still goes out.
+/// Ends a stream so that what was written still goes out, unless the other side goes on to send what nobody reads: that breaks
+/// the stream, and what was not sent yet is lost. Nothing rests on that. A server that rings is sent nothing by the one that it
+/// rings. What a leader that stops has told last, the next one tells again.
 fn end(stream: &mut TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
     let mut bytes = [0; 4 << 10];

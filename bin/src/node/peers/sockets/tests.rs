@@ -1,62 +1,104 @@
 //! Sockets of this machine.
 
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, mpsc};
+use std::collections::HashSet;
+use std::io::{self, ErrorKind, Read as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
-use paddock_consensus::config::HostPort;
-use paddock_consensus::settings::Ms;
+use paddock_consensus::config::{Config, Configs, HostPort, PeerType};
+use paddock_consensus::input::Link;
+use paddock_consensus::message::Message;
+use paddock_consensus::settings::{Features, Ms};
+use paddock_consensus::{Epoch, Output, ServerId, Zxid};
+use paddock_engine::io::Files;
+use paddock_engine::io::simulated::FileSystem;
+use paddock_engine::log::{Log, LogConfig};
 use paddock_net::doorbell::Doorbell;
 use paddock_net::reactor::FOREIGN;
+use socket2::{Domain, SockRef, Socket, Type};
 
-use super::lookups::Resolver;
+use super::dialling::APART;
+use super::lookups::{LOOKUPS_MAX, Resolver};
 use super::{Readiness, SocketLinks, SocketSettings};
 use crate::node::moment::Start;
+use crate::node::peers::election_port::{ElectionPort, Waits};
+use crate::node::peers::historian::Historian;
 use crate::node::peers::links::{CannotListen, Links, Port, Read, StreamEvent, StreamId, Written};
+use crate::node::peers::quorum_port::{QuorumPort, QuorumSettings};
+use crate::node::peers::spool::Spooler;
+use crate::node::peers::strangers::UNKNOWN_LINKS;
+use crate::node::peers::{Peers, Records};
+use crate::node::replica::window::Window;
+use crate::node::snapshotter::DrivenBy;
 
 /// Whatever is waited for comes sooner.
 const SOON: Duration = Duration::from_secs(20);
 
-/// A server's links, and the poll that a replica would have.
-struct Node {
+/// The poll that a replica would have.
+struct Thread {
     poll: Poll,
     events: Events,
     readiness: Readiness,
     bell: Arc<Doorbell>,
-    links: SocketLinks,
     start: Start,
+}
+
+impl Thread {
+    fn new() -> Thread {
+        let poll = Poll::new().unwrap();
+        let bell = Arc::new(Doorbell::new(poll.registry(), Token(FOREIGN)).unwrap());
+        let (events, readiness) = (Events::with_capacity(16), Readiness::default());
+        Thread { poll, events, readiness, bell, start: Start(Instant::now()) }
+    }
+
+    fn links(&self, settings: &SocketSettings, resolver: Resolver) -> SocketLinks {
+        let registry = self.poll.registry().try_clone().unwrap();
+        SocketLinks::with_resolver(registry, self.readiness.clone(), self.bell.clone(), settings, resolver)
+    }
+
+    /// Sleeps for as long as there is nothing to do: whoever wants a turn is asked for [more](Links::has_more) and for its
+    /// deadline. Returns the moment.
+    fn sleep(&mut self, longest: Duration, wants: impl Fn() -> (bool, Option<Ms>)) -> Ms {
+        self.bell.going_to_sleep();
+        let now = Instant::now();
+        let timeout = match wants() {
+            (true, _) => Duration::ZERO,
+            (false, Some(deadline)) => self.start.until(deadline.0, now).min(longest),
+            (false, None) => longest,
+        };
+        self.poll.poll(&mut self.events, Some(timeout)).unwrap();
+        self.bell.awake();
+        self.readiness.take_in(&self.events);
+        Ms(self.start.millis(Instant::now()))
+    }
+}
+
+/// A server's links, and nothing else of it.
+struct Node {
+    thread: Thread,
+    links: SocketLinks,
 }
 
 impl Node {
     /// Its election port has this address.
     fn new(election: HostPort) -> Node {
-        Node::with(settings(election), Arc::new(resolve))
+        Node::with(&settings(election), Arc::new(resolve))
     }
 
-    fn with(settings: SocketSettings, resolver: Resolver) -> Node {
-        let poll = Poll::new().unwrap();
-        let bell = Arc::new(Doorbell::new(poll.registry(), Token(FOREIGN)).unwrap());
-        let readiness = Readiness::default();
-        let registry = poll.registry().try_clone().unwrap();
-        let links = SocketLinks::with_resolver(registry, readiness.clone(), bell.clone(), &settings, resolver);
-        Node { poll, events: Events::with_capacity(16), readiness, bell, links, start: Start(Instant::now()) }
+    fn with(settings: &SocketSettings, resolver: Resolver) -> Node {
+        let thread = Thread::new();
+        let links = thread.links(settings, resolver);
+        Node { thread, links }
     }
 
-    /// Sleeps for exactly as long as the links say, and begins a turn.
     fn turn(&mut self) -> Result<(), CannotListen> {
-        self.bell.going_to_sleep();
-        let now = Instant::now();
-        let timeout = match self.links.has_more() {
-            true => Some(Duration::ZERO),
-            false => self.links.deadline().map(|deadline| self.start.until(deadline.0, now)),
-        };
-        self.poll.poll(&mut self.events, Some(timeout.unwrap_or(SOON).min(SOON))).unwrap();
-        assert!(now.elapsed() < SOON, "nothing happens");
-        self.bell.awake();
-        self.readiness.take_in(&self.events);
-        self.links.begin_turn(Ms(self.start.millis(Instant::now())))
+        let began = Instant::now();
+        let now = self.thread.sleep(SOON, || (self.links.has_more(), self.links.deadline()));
+        assert!(began.elapsed() < SOON, "nothing happens");
+        self.links.begin_turn(now)
     }
 
     /// What happens next.
@@ -129,7 +171,7 @@ fn settings(election: HostPort) -> SocketSettings {
 /// A resolver that knows one name, whatever the machine's does.
 fn resolve(name: &str) -> io::Result<Vec<SocketAddr>> {
     match name {
-        "here" => Ok(vec![(Ipv6Addr::LOCALHOST, 0).into(), (Ipv4Addr::LOCALHOST, 0).into()]),
+        "here" => Ok(vec![(Ipv4Addr::LOCALHOST, 0).into()]),
         _ => Err(io::Error::new(ErrorKind::NotFound, "no such name")),
     }
 }
@@ -172,8 +214,8 @@ fn who_could_not_write_all_is_told_when_there_is_room() {
     let bytes = vec![7; 64 << 20];
     let Written::Bytes(taken) = one.links.write(here, &bytes) else { panic!("it is broken") };
     assert!(taken < bytes.len(), "no kernel holds so much");
-    one.poll.poll(&mut one.events, Some(Duration::ZERO)).unwrap();
-    one.readiness.take_in(&one.events);
+    one.thread.poll.poll(&mut one.thread.events, Some(Duration::ZERO)).unwrap();
+    one.thread.readiness.take_in(&one.thread.events);
     one.links.begin_turn(Ms(0)).unwrap();
     while let Some(event) = one.links.poll() {
         assert_ne!(event, StreamEvent::Writable(here), "there is no room yet");
@@ -231,12 +273,7 @@ fn a_port_is_opened_and_closed_and_tried_again_where_another_has_it() {
     node.links.listen(Port::Election, true);
     assert!(node.links.deadline().is_some(), "it is tried again");
     drop(other);
-    node.turn().unwrap();
-    // Nothing happens in the turns until it is tried again.
-    while node.links.deadline().is_some() {
-        node.turn().unwrap();
-    }
-    let connected = TcpStream::connect(address).unwrap();
+    let connected = connect_when_open(&mut node, address);
     node.accepted();
     drop(connected);
     node.links.listen(Port::Election, false);
@@ -247,20 +284,30 @@ fn a_port_is_opened_and_closed_and_tried_again_where_another_has_it() {
     node.accepted();
 }
 
+fn connect_when_open(node: &mut Node, address: SocketAddr) -> TcpStream {
+    loop {
+        if let Ok(stream) = TcpStream::connect(address) {
+            return stream;
+        }
+        assert_eq!(node.links.poll(), None);
+        node.turn().unwrap();
+    }
+}
+
 /// What a thread that sleeps as it is told is waked by: names, and ports that become free.
 #[test]
 fn a_name_and_a_port_that_becomes_free_later_connect_two_servers() {
     let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = other.local_addr().unwrap().port();
-    let mut listener = Node::with(settings(named("here", port)), Arc::new(resolve));
+    let address = other.local_addr().unwrap();
+    let port = address.port();
+    let mut listener = Node::with(&settings(named("here", port)), Arc::new(resolve));
     listener.links.listen(Port::Election, true);
     while listener.links.deadline().is_none() {
         listener.turn().unwrap();
     }
     drop(other);
-    while listener.links.deadline().is_some() {
-        listener.turn().unwrap();
-    }
+    let _connected = connect_when_open(&mut listener, address);
+    listener.accepted();
     let mut node = Node::new(at(free_port()));
     let stream = node.links.connect(&[named("here", port)]);
     assert_eq!(node.next(), StreamEvent::Connected(stream));
@@ -270,12 +317,12 @@ fn a_name_and_a_port_that_becomes_free_later_connect_two_servers() {
 #[test]
 fn an_answer_of_the_resolver_is_seen_whenever_it_comes() {
     let (answer, answers) = mpsc::sync_channel::<()>(0);
-    let answers = std::sync::Mutex::new(answers);
+    let answers = Mutex::new(answers);
     let resolver = move |name: &str| {
         answers.lock().unwrap().recv().unwrap();
         resolve(name)
     };
-    let mut node = Node::with(settings(at(free_port())), Arc::new(resolver));
+    let mut node = Node::with(&settings(at(free_port())), Arc::new(resolver));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let here = named("here", listener.local_addr().unwrap().port());
     // Behind the look of a turn, and before the thread goes to sleep.
@@ -289,11 +336,261 @@ fn an_answer_of_the_resolver_is_seen_whenever_it_comes() {
     assert_eq!(node.next(), StreamEvent::Connected(stream));
     // While it sleeps.
     let stream = node.links.connect(&[here]);
-    node.bell.going_to_sleep();
+    node.thread.bell.going_to_sleep();
     assert!(!node.links.has_more());
     answer.send(()).unwrap();
-    node.poll.poll(&mut node.events, Some(SOON)).unwrap();
-    assert!(!node.events.is_empty(), "nobody has rung");
-    node.bell.awake();
+    node.thread.poll.poll(&mut node.thread.events, Some(SOON)).unwrap();
+    assert!(!node.thread.events.is_empty(), "nobody has rung");
+    node.thread.bell.awake();
     assert_eq!(node.next(), StreamEvent::Connected(stream));
+}
+
+#[test]
+fn a_resolver_that_never_answers_holds_up_nobody_but_who_asks_for_a_name() {
+    let (answer, answers) = mpsc::channel::<()>();
+    let (asked, names) = mpsc::channel();
+    let (answers, asked) = (Mutex::new(answers), Mutex::new(asked));
+    let resolver = move |name: &str| {
+        asked.lock().unwrap().send(name.to_owned()).unwrap();
+        let _ = answers.lock().unwrap().recv();
+        resolve(name)
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut node = Node::with(&settings(at(free_port())), Arc::new(resolver));
+    for _ in 0..100 {
+        let given_up = node.links.connect(&[named("name0", port)]);
+        node.links.close(given_up);
+    }
+    let waiting: Vec<StreamId> =
+        (0..LOOKUPS_MAX).map(|number| node.links.connect(&[named(&format!("name{number}"), port)])).collect();
+    let asked: HashSet<String> = names.iter().take(LOOKUPS_MAX).collect();
+    assert_eq!((asked.len(), node.links.lookups.waiters()), (LOOKUPS_MAX, LOOKUPS_MAX), "each is asked for once");
+    let too_many = node.links.connect(&[named("here", port)]);
+    assert_eq!(node.next(), StreamEvent::Refused(too_many));
+    let stream = node.links.connect(&[at(port), named("name0", port)]);
+    assert_eq!(node.next(), StreamEvent::Connected(stream));
+    waiting.into_iter().for_each(|stream| node.links.close(stream));
+    assert_eq!(node.links.lookups.waiters(), 0);
+    drop(answer);
+}
+
+#[test]
+fn the_scope_of_an_address_is_kept() {
+    let found = super::lookups::resolve("fe80::1%lo").unwrap();
+    assert!(matches!(found[..], [SocketAddr::V6(address)] if address.scope_id() != 0), "{found:?}");
+}
+
+#[test]
+fn the_next_address_is_dialled_where_the_one_before_does_not_answer() {
+    // Of those who wait to be accepted there is room for one.
+    let silent = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    silent.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    silent.listen(0).unwrap();
+    let address = silent.local_addr().unwrap().as_socket().unwrap();
+    let _waiting = TcpStream::connect(address).unwrap();
+    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let ports = listeners.each_ref().map(|listener| at(listener.local_addr().unwrap().port()));
+    let mut node = Node::new(at(free_port()));
+    let began = Instant::now();
+    let stream = node.links.connect(&[at(address.port()), ports[0].clone(), ports[1].clone()]);
+    assert_eq!(node.next(), StreamEvent::Connected(stream));
+    assert!(began.elapsed() >= Duration::from_millis(APART.0 - 1), "it was given no time");
+    listeners[0].accept().unwrap();
+    listeners[1].set_nonblocking(true).unwrap();
+    assert_eq!(listeners[1].accept().unwrap_err().kind(), ErrorKind::WouldBlock, "it was not needed");
+}
+
+#[test]
+fn a_port_is_open_wherever_its_name_stands_for_this_machine() {
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = other.local_addr().unwrap().port();
+    let resolver = |_: &str| {
+        let elsewhere = Ipv4Addr::new(192, 0, 2, 1);
+        Ok([elsewhere, Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)].map(|address| (address, 0).into()).to_vec())
+    };
+    let settings = SocketSettings { election_tries: 1, ..settings(named("here", port)) };
+    let mut node = Node::with(&settings, Arc::new(resolver));
+    node.links.listen(Port::Election, true);
+    node.turn().unwrap();
+    let connected = TcpStream::connect(("127.0.0.2", port)).unwrap();
+    node.accepted();
+    assert!(node.links.deadline().is_some(), "one is in use, and tried again");
+    drop(other);
+    let also_connected = connect_when_open(&mut node, (Ipv4Addr::LOCALHOST, port).into());
+    node.accepted();
+    drop((connected, also_connected));
+}
+
+#[test]
+fn a_port_is_open_at_every_address_of_the_machine_where_that_is_wanted() {
+    let port = free_port();
+    let settings = SocketSettings { listens_on_all: true, ..settings(named("nowhere", port)) };
+    let mut node = Node::with(&settings, Arc::new(resolve));
+    node.links.listen(Port::Election, true);
+    let _connected = TcpStream::connect(("127.0.0.2", port)).unwrap();
+    node.accepted();
+}
+
+#[test]
+fn a_server_that_cannot_be_connected_to_ends_after_as_many_tries_as_are_wanted() {
+    let others = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let addresses = others.each_ref().map(|other| at(other.local_addr().unwrap().port()));
+    let settings = SocketSettings {
+        election: addresses.to_vec(),
+        quorum: addresses.to_vec(),
+        election_tries: 2,
+        ..settings(at(0))
+    };
+    let mut node = Node::with(&settings, Arc::new(resolve));
+    node.links.listen(Port::Quorum, true);
+    node.links.listen(Port::Election, true);
+    let mut turns = 0;
+    let error = loop {
+        match node.turn() {
+            Ok(()) => turns += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, CannotListen { port: Port::Election, addresses: addresses.to_vec(), tries: 2 });
+    assert!((1..10).contains(&turns), "{turns}");
+}
+
+#[test]
+fn a_socket_is_as_the_operator_wants_it() {
+    for keep_alive in [false, true] {
+        let port = free_port();
+        let settings = SocketSettings { keep_alive, ..settings(at(port)) };
+        let mut nodes = [(); 2].map(|()| Node::with(&settings, Arc::new(resolve)));
+        nodes[1].links.listen(Port::Election, true);
+        let here = nodes[0].links.connect(&[at(port)]);
+        assert_eq!(nodes[0].next(), StreamEvent::Connected(here));
+        let there = nodes[1].accepted();
+        for (node, stream) in nodes.iter().zip([here, there]) {
+            let socket = SockRef::from(&node.links.streams[&stream].stream);
+            assert!(socket.tcp_nodelay().unwrap());
+            assert_eq!(socket.keepalive().unwrap(), keep_alive);
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(SOON));
+        }
+    }
+}
+
+#[test]
+fn a_connection_breaks_whose_other_side_takes_nothing_for_too_long() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let settings = SocketSettings { untaken_max: Duration::from_millis(300), ..settings(at(free_port())) };
+    let mut node = Node::with(&settings, Arc::new(resolve));
+    let stream = node.links.connect(&[at(port)]);
+    assert_eq!(node.next(), StreamEvent::Connected(stream));
+    let _silent = listener.accept().unwrap();
+    let bytes = vec![7; 64 << 20];
+    assert!(matches!(node.links.write(stream, &bytes), Written::Bytes(taken) if taken < bytes.len()));
+    assert_eq!(node.next(), StreamEvent::Readable(stream));
+    assert_eq!(node.links.read(stream, &mut [0; 10]), Read::Ended);
+}
+
+/// A server with everything that it has for others.
+struct Server {
+    thread: Thread,
+    peers: Peers,
+    log: Log,
+    window: Window,
+    /// What it was told, as it is printed.
+    told: Vec<String>,
+}
+
+impl Server {
+    /// Of two servers, with these ports on this machine.
+    fn new(me: i64, ports: [[u16; 2]; 2]) -> Server {
+        let line = |id: usize, [quorum, election]: [u16; 2]| format!("server.{id}=127.0.0.1:{quorum}:{election}\n");
+        let text = format!("{}{}version=0", line(1, ports[0]), line(2, ports[1]));
+        let configs = Configs::settled(Arc::new(Config::parse(&text).unwrap()));
+        let [quorum, election] = ports[usize::try_from(me).unwrap() - 1].map(at);
+        let settings = SocketSettings { quorum: vec![quorum], ..settings(election.clone()) };
+        let thread = Thread::new();
+        let links = Box::new(thread.links(&settings, Arc::new(resolve)));
+        let waits = Waits { greeting: LONG, attempt: LONG };
+        let election = ElectionPort::new(ServerId(me), &[election], waits).unwrap();
+        let files = Files::Simulated(FileSystem::new(1));
+        files.create_dir(Path::new("/data")).unwrap();
+        let config = LogConfig { files: files.clone(), segment_bytes: 1 << 20, ..LogConfig::new("/data") };
+        let (log, _) = Log::open(config, Zxid::ZERO, &mut |_, _| Ok(())).unwrap();
+        let settings = QuorumSettings {
+            me: ServerId(me),
+            features: Features(0),
+            data_max: 1 << 20,
+            txn_max: 1 << 20,
+            attempt: LONG,
+            introduction: LONG,
+            standstill: LONG,
+        };
+        let historian = Historian::start(DrivenBy::Caller).unwrap();
+        let spooler = Spooler::new(files, Path::new("/data"), DrivenBy::Caller);
+        let quorum = QuorumPort::new(settings, historian, spooler);
+        let peers = Peers::new(links, configs, election, quorum);
+        Server { thread, peers, log, window: Window::new(Zxid::ZERO, 500), told: Vec::new() }
+    }
+
+    fn perform(&mut self, output: Output) {
+        let now = Ms(self.thread.start.millis(Instant::now()));
+        self.peers.perform(output, Records { window: &self.window, log: &self.log }, now);
+    }
+
+    fn turn(&mut self) {
+        let now = self.thread.sleep(MOMENT, || (self.peers.has_more(), self.peers.deadline()));
+        self.peers.begin_turn(now).unwrap();
+        while let Some(arrival) = self.peers.next_arrival() {
+            self.told.push(format!("{:?}", arrival.input()));
+        }
+        self.peers.end_turn(Records { window: &self.window, log: &self.log });
+    }
+
+    fn was_told(&self, what: &str) -> bool {
+        self.told.iter().any(|told| told.contains(what))
+    }
+}
+
+/// Servers take turns until one was told something.
+fn turn_until_told(servers: &mut [Server; 2], at: usize, what: &str) {
+    let deadline = Instant::now() + SOON;
+    while !servers[at].was_told(what) {
+        assert!(Instant::now() < deadline, "{what} is never told: {:?}", servers[at].told);
+        servers.iter_mut().for_each(Server::turn);
+    }
+}
+
+/// While one of two servers sleeps the other one waits.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// Whoever connects is given all the time of the test.
+const LONG: Ms = Ms(60_000);
+
+#[test]
+fn a_server_gets_through_where_many_connect_who_say_nothing() {
+    let ports = [[free_port(), free_port()], [free_port(), free_port()]];
+    let mut servers = [1, 2].map(|me| Server::new(me, ports));
+    servers[0].perform(Output::Listen(true));
+    let mut silent = Vec::new();
+    for port in ports[0] {
+        for _ in 0..200 {
+            silent.push(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap());
+        }
+    }
+    let is_open = |mut stream: &TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        stream.read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    };
+    // All but as many as there may be are closed, before anybody has said anything.
+    let kept = 2 * UNKNOWN_LINKS;
+    while silent.iter().filter(|stream| is_open(stream)).count() > kept {
+        servers[0].turn();
+    }
+    servers[1].perform(Output::Dial(ServerId(1)));
+    turn_until_told(&mut servers, 0, "Election { peer: ServerId(2), event: Up }");
+    servers[1].perform(Output::Connect(ServerId(1)));
+    turn_until_told(&mut servers, 1, "MasterUp");
+    let info = Message::Info { peer_type: PeerType::Participant, accepted: Epoch(1), config_version: Zxid(0) };
+    servers[1].perform(Output::Send(Link(1), info));
+    turn_until_told(&mut servers, 0, "LearnerUp");
 }
