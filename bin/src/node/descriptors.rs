@@ -16,6 +16,9 @@ const SNAPSHOT: u64 = 5 + snapshot::REMOVED_MAX as u64;
 /// For each reactor: the second handle of its poll, a file that a four-letter word looks at, and a connection that is
 /// refused or on its way out.
 const REACTOR: u64 = 3;
+/// Of a member of an ensemble: the segment that the historian reads, the spool file and its directory, an epoch file and its
+/// directory, and the log and the snapshot of a generation that is made, with their directories.
+const MEMBER: u64 = 10;
 /// What is opened for a moment only and has no list: files of /proc from which the state is told, and what the standard
 /// library opens.
 const OTHERS: u64 = 16;
@@ -56,15 +59,17 @@ impl fmt::Display for TooFew {
 }
 
 impl Descriptors {
-    /// Shares out what `limit` says. To be called when all is open that stays open, but for the reactors' connections.
-    pub fn share(limit: u64, reactors: usize) -> Result<Descriptors, TooFew> {
+    /// Shares out what `limit` says. To be called when all is open that stays open, but for the reactors' connections. A member
+    /// of an ensemble has so many `sockets` to other servers at most.
+    pub fn share(limit: u64, reactors: usize, sockets: Option<u64>) -> Result<Descriptors, TooFew> {
         let reactors = reactors as u64;
         let open = sys::open_descriptors().unwrap_or(OPEN_UNTOLD + OPEN_UNTOLD_REACTOR * reactors);
-        Descriptors::beside(limit, open, reactors)
+        Descriptors::beside(limit, open, reactors, sockets)
     }
 
-    fn beside(limit: u64, open: u64, reactors: u64) -> Result<Descriptors, TooFew> {
-        let kept = open + LOG + SNAPSHOT + REACTOR * reactors + OTHERS;
+    fn beside(limit: u64, open: u64, reactors: u64, sockets: Option<u64>) -> Result<Descriptors, TooFew> {
+        let member = sockets.map_or(0, |sockets| MEMBER + sockets);
+        let kept = open + LOG + SNAPSHOT + REACTOR * reactors + member + OTHERS;
         let clients = limit.saturating_sub(kept);
         if clients < CLIENTS_MIN {
             return Err(TooFew { limit, needed: kept + CLIENTS_MIN });
@@ -86,16 +91,18 @@ impl Descriptors {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLIENTS_MIN, Descriptors, LOG, OTHERS, REACTOR, SNAPSHOT, TooFew};
+    use super::{CLIENTS_MIN, Descriptors, LOG, MEMBER, OTHERS, REACTOR, SNAPSHOT, TooFew};
 
     #[test]
     fn clients_get_what_is_not_open_or_reserved() {
         let reserve = LOG + SNAPSHOT + 2 * REACTOR + OTHERS;
-        let shared = Descriptors::beside(1024, 30, 2).unwrap();
+        let shared = Descriptors::beside(1024, 30, 2, None).unwrap();
         assert_eq!(shared, Descriptors { limit: 1024, clients: 1024 - 30 - reserve });
         let needed = 30 + reserve + CLIENTS_MIN;
-        assert_eq!(Descriptors::beside(needed, 30, 2).unwrap().clients, CLIENTS_MIN);
-        assert_eq!(Descriptors::beside(needed - 1, 30, 2), Err(TooFew { limit: needed - 1, needed }));
-        assert!(Descriptors::beside(0, 30, 2).is_err());
+        assert_eq!(Descriptors::beside(needed, 30, 2, None).unwrap().clients, CLIENTS_MIN);
+        assert_eq!(Descriptors::beside(needed - 1, 30, 2, None), Err(TooFew { limit: needed - 1, needed }));
+        assert!(Descriptors::beside(0, 30, 2, None).is_err());
+        let member = Descriptors::beside(1024, 30, 2, Some(100)).unwrap();
+        assert_eq!(member.clients, shared.clients - 100 - MEMBER);
     }
 }

@@ -305,7 +305,9 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
             config.jute_max_buffer
         );
     }
-    let descriptors = Descriptors::share(descriptors, threads.max(1)).map_err(NodeError::Descriptors)?;
+    let others = config.ensemble.as_ref().map(|ensemble| ensemble.config.members().len());
+    let sockets = others.map(peers::sockets::descriptors);
+    let descriptors = Descriptors::share(descriptors, threads.max(1), sockets).map_err(NodeError::Descriptors)?;
     descriptors.report();
     let status = Arc::new(status(config, address, threads.max(1), descriptors));
     let mut server = begin(config, beginning, &machine, status.clone(), began)?;

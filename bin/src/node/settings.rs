@@ -98,7 +98,9 @@ pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
         listens_on_all: ensemble.listen_on_all,
         election_tries: ensemble.bind_tries_max.unwrap_or(0),
         keep_alive: ensemble.tcp_keep_alive,
-        untaken_max: Duration::from_millis(u64::from(ensemble.init_limit) * config.tick_time.max(1) as u64),
+        untaken_max: Duration::from_millis(
+            u64::from(ensemble.init_limit.max(ensemble.sync_limit)) * config.tick_time.max(1) as u64,
+        ),
     }
 }
 

@@ -353,7 +353,7 @@ impl ElectionPort {
     fn go_on(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links, now: Ms) {
         let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut());
         let Some(attempt) = attempt.filter(|attempt| attempt.dial.is_due(now)) else { return };
-        let stream = links.connect(&addresses_of(configs, peer, &attempt.told));
+        let stream = links.connect(&addresses(configs, peer, Port::Election), &attempt.told);
         if let Some(given_up) = attempt.dial.note_begun(stream, now) {
             self.streams.remove(&given_up);
             links.close(given_up);
@@ -447,7 +447,7 @@ impl ElectionPort {
         if self.peers.get(&peer).is_some_and(|known| known.connection.is_some()) {
             self.disconnect(peer, configs, links);
         }
-        if addresses_of(configs, peer, &told).is_empty() {
+        if told.is_empty() && addresses(configs, peer, Port::Election).is_empty() {
             return;
         }
         let until = now.after(self.waits.attempt);
@@ -588,17 +588,6 @@ impl Stage {
     fn is_late(&self, now: Ms) -> bool {
         matches!(self, Stage::Greeting(greeting) if greeting.deadline <= now)
     }
-}
-
-/// Where the election port of a server is: as the configurations say, and as it says itself.
-fn addresses_of(configs: &Configs, peer: ServerId, told: &[HostPort]) -> Vec<HostPort> {
-    let mut addresses = addresses(configs, peer, Port::Election);
-    for address in told {
-        if !addresses.contains(address) {
-            addresses.push(address.clone());
-        }
-    }
-    addresses
 }
 
 /// A notification in its frame, with the committed configuration.

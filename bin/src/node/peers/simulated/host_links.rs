@@ -27,9 +27,9 @@ impl Links for HostLinks {
         Ok(())
     }
 
-    fn connect(&mut self, addresses: &[HostPort]) -> StreamId {
+    fn connect(&mut self, addresses: &[HostPort], told: &[HostPort]) -> StreamId {
         let mut state = self.network.state();
-        if !state.is_alive(self.host, self.life) { StreamId(0) } else { state.connect(self.host, addresses) }
+        if !state.is_alive(self.host, self.life) { StreamId(0) } else { state.connect(self.host, addresses, told) }
     }
 
     fn listen(&mut self, port: Port, is_open: bool) {

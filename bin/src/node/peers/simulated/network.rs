@@ -223,11 +223,11 @@ impl State {
         }
     }
 
-    pub fn connect(&mut self, from: HostId, addresses: &[HostPort]) -> StreamId {
+    pub fn connect(&mut self, from: HostId, addresses: &[HostPort], told: &[HostPort]) -> StreamId {
         let (stream, other) = (self.next_stream(), self.next_stream());
         let end = |host, other, stage| End { host, other, stage, pipe: Pipe::default(), awaits_room: false };
         self.ends.insert(stream, end(from, other, Stage::Attempt));
-        match addresses.iter().find_map(|address| self.find(address)) {
+        match addresses.iter().chain(told).find_map(|address| self.find(address)) {
             Some((to, port)) => {
                 self.ends.insert(other, end(to, stream, Stage::Asked(port)));
                 self.send(stream, Item::Hello);

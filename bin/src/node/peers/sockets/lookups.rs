@@ -4,6 +4,7 @@
 //! One that never ends keeps its thread, and its name is not looked up again meanwhile.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::io;
 use std::mem;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -15,8 +16,10 @@ use paddock_net::doorbell::Doorbell;
 
 use crate::node::peers::links::{Port, StreamId};
 
-/// Names that are looked up at a time.
+/// Names of the configuration that are looked up at a time.
 pub const LOOKUPS_MAX: usize = 32;
+/// The same of names that were told by somebody who has connected. Whoever that is, it takes nothing from the others.
+pub const TOLD_LOOKUPS_MAX: usize = 4;
 
 /// What finds the addresses of a name, with whatever ports. It may take any time.
 pub type Resolver = Arc<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
@@ -24,6 +27,25 @@ pub type Resolver = Arc<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Syn
 /// Asks the machine's resolver.
 pub fn resolve(name: &str) -> io::Result<Vec<SocketAddr>> {
     (name, 0).to_socket_addrs().map(Iterator::collect)
+}
+
+/// Where a name comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// It is in the configuration.
+    Known,
+    /// Somebody has told it who has connected, and may be a stranger.
+    Told,
+}
+
+impl Origin {
+    /// Names that are looked up at a time.
+    fn lookups_max(self) -> usize {
+        match self {
+            Origin::Known => LOOKUPS_MAX,
+            Origin::Told => TOLD_LOOKUPS_MAX,
+        }
+    }
 }
 
 /// Who waits for the addresses of a name.
@@ -43,14 +65,21 @@ pub struct Found {
     pub waiters: Vec<Waiter>,
 }
 
+/// One that is under way.
+struct Lookup {
+    /// Of whoever asked first.
+    origin: Origin,
+    waiters: Vec<Waiter>,
+}
+
 type Answer = (Box<str>, io::Result<Vec<SocketAddr>>);
 
 pub struct Lookups {
     bell: Arc<Doorbell>,
     resolver: Resolver,
     answers: (Sender<Answer>, Receiver<Answer>),
-    under_way: HashMap<Box<str>, Vec<Waiter>>,
-    /// Names that could not be found when they were looked up last. Each is told once.
+    under_way: HashMap<Box<str>, Lookup>,
+    /// Names of the configuration that could not be found when they were looked up last. Each is told once.
     unknown: BTreeSet<Box<str>>,
     /// It was said that no name can be looked up.
     failure_is_told: bool,
@@ -62,7 +91,7 @@ impl Lookups {
         Lookups {
             bell,
             resolver,
-            answers: bounded(LOOKUPS_MAX),
+            answers: bounded(LOOKUPS_MAX + TOLD_LOOKUPS_MAX),
             under_way: HashMap::new(),
             unknown: BTreeSet::new(),
             failure_is_told: false,
@@ -70,23 +99,25 @@ impl Lookups {
     }
 
     /// Looks a name up, unless that is under way already. `false` if too many are.
-    pub fn ask(&mut self, host: &str, waiter: Waiter) -> bool {
-        if let Some(waiters) = self.under_way.get_mut(host) {
+    pub fn ask(&mut self, host: &str, origin: Origin, waiter: Waiter) -> bool {
+        if let Some(Lookup { waiters, .. }) = self.under_way.get_mut(host) {
             if !waiters.contains(&waiter) {
                 waiters.push(waiter);
             }
             return true;
         }
-        if self.under_way.len() >= LOOKUPS_MAX {
-            self.tell_failure(format_args!("{LOOKUPS_MAX} others are being looked up; does the resolver answer?"));
+        if self.under_way.values().filter(|lookup| lookup.origin == origin).count() >= origin.lookups_max() {
+            self.tell_failure(origin, format_args!("too many others are being looked up; does the resolver answer?"));
             return false;
         }
         if let Err(error) = self.begin(host) {
-            self.tell_failure(format_args!("there is no thread for it: {error}"));
+            self.tell_failure(origin, format_args!("there is no thread for it: {error}"));
             return false;
         }
-        self.failure_is_told = false;
-        self.under_way.insert(host.into(), vec![waiter]);
+        if origin == Origin::Known {
+            self.failure_is_told = false;
+        }
+        self.under_way.insert(host.into(), Lookup { origin, waiters: vec![waiter] });
         true
     }
 
@@ -103,8 +134,8 @@ impl Lookups {
     }
 
     /// Once, until it works again.
-    fn tell_failure(&mut self, why: std::fmt::Arguments<'_>) {
-        if !mem::replace(&mut self.failure_is_told, true) {
+    fn tell_failure(&mut self, origin: Origin, why: fmt::Arguments<'_>) {
+        if origin == Origin::Known && !mem::replace(&mut self.failure_is_told, true) {
             tracing::error!("the name of a server cannot be looked up, which is tried again: {why}");
         }
     }
@@ -112,13 +143,13 @@ impl Lookups {
     /// This stream is given up, and waits for nothing any more.
     pub fn forget(&mut self, stream: StreamId) {
         let is_its = |waiter: &Waiter| matches!(waiter, Waiter::Dial { stream: waiting, .. } if *waiting == stream);
-        self.under_way.values_mut().for_each(|waiters| waiters.retain(|waiter| !is_its(waiter)));
+        self.under_way.values_mut().for_each(|lookup| lookup.waiters.retain(|waiter| !is_its(waiter)));
     }
 
     /// How many wait for names.
     #[cfg(test)]
     pub fn waiters(&self) -> usize {
-        self.under_way.values().map(Vec::len).sum()
+        self.under_way.values().map(|lookup| lookup.waiters.len()).sum()
     }
 
     /// Whether one is done.
@@ -129,7 +160,7 @@ impl Lookups {
     /// The next that is done.
     pub fn next(&mut self) -> Option<Found> {
         let (host, found) = self.answers.1.try_recv().ok()?;
-        let waiters = self.under_way.remove(&host).unwrap_or_default();
+        let Lookup { origin, waiters } = self.under_way.remove(&host).expect("a name is answered once");
         let addresses = match found {
             Ok(addresses) => {
                 if self.unknown.remove(&host) {
@@ -138,7 +169,10 @@ impl Lookups {
                 addresses
             }
             Err(why) => {
-                self.note_unknown(host, &why);
+                match origin {
+                    Origin::Known => self.note_unknown(host, &why),
+                    Origin::Told => tracing::debug!(%host, %why, "a name that was told cannot be looked up"),
+                }
                 Vec::new()
             }
         };

@@ -14,7 +14,8 @@
 //! | bound | of | full |
 //! |---|---|---|
 //! | `ADDRESSES_MAX` | addresses that one attempt dials | the others are left out |
-//! | `LOOKUPS_MAX` | names that are looked up at a time, each in a thread | the next one fails |
+//! | `LOOKUPS_MAX` | names of the configuration that are looked up at a time, each in a thread | the next one fails |
+//! | `TOLD_LOOKUPS_MAX` | the same of names that somebody has told who has connected | the next one fails |
 //! | `ACCEPTS_PER_TURN` | connections that are accepted at one address in a turn | next turn |
 //! | `DRAINED_MAX` | what is read of a stream that ends here | the other side may see a broken stream |
 //!
@@ -43,10 +44,12 @@ use paddock_net::doorbell::Doorbell;
 use socket2::SockRef;
 
 use self::dialling::Dialling;
-use self::listening::Listening;
-use self::lookups::{Found, Lookups, Resolver, Waiter, resolve};
+use self::listening::{ACCEPTS_PER_TURN, Listening};
+use self::lookups::{Found, LOOKUPS_MAX, Lookups, Origin, Resolver, TOLD_LOOKUPS_MAX, Waiter, resolve};
 use self::watched::{FIRST_TOKEN, Use, Watched};
+use super::dial::STREAMS_MAX;
 use super::links::{CannotListen, Links, Port, Read, StreamEvent, StreamId, Written};
+use super::strangers::UNKNOWN_LINKS;
 
 /// What is read of a stream that ends here, so that it does not break under what was written last: the kernel breaks a stream
 /// that is closed while something is unread. Bytes.
@@ -85,6 +88,14 @@ impl Readiness {
     fn is_empty(&self) -> bool {
         self.told.lock().expect("nobody panics with this lock").is_empty()
     }
+}
+
+/// File descriptors that the links of an ensemble of so many servers take at most, but for several addresses of a server:
+/// strangers at both ports, a connection and a link with each server and what takes their place, what dials each, a listener
+/// for each port, and two for each look-up.
+pub fn descriptors(servers: usize) -> u64 {
+    let strangers = 2 * (UNKNOWN_LINKS + ACCEPTS_PER_TURN);
+    (strangers + servers * (4 + STREAMS_MAX) + 2 + 2 * (LOOKUPS_MAX + TOLD_LOOKUPS_MAX)) as u64
 }
 
 /// What an operator sets of it.
@@ -298,7 +309,7 @@ impl SocketLinks {
     fn open_due(&mut self, port: Port) {
         let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
         for (place, host) in listening.open_due(self.now, &mut self.watched) {
-            if !self.lookups.ask(&host, Waiter::Listen { port, place }) {
+            if !self.lookups.ask(&host, Origin::Known, Waiter::Listen { port, place }) {
                 self.found_listener(port, place, &[]);
             }
         }
@@ -337,14 +348,15 @@ impl Links for SocketLinks {
         Ok(())
     }
 
-    fn connect(&mut self, addresses: &[HostPort]) -> StreamId {
+    fn connect(&mut self, addresses: &[HostPort], told: &[HostPort]) -> StreamId {
         let stream = self.next_stream();
         let mut dialling = Dialling::new(stream);
-        for HostPort { host, port } in addresses {
+        let told = told.iter().filter(|address| !addresses.contains(address)).map(|told| (told, Origin::Told));
+        for (HostPort { host, port }, origin) in addresses.iter().map(|known| (known, Origin::Known)).chain(told) {
             match host.parse::<IpAddr>() {
                 Ok(address) => dialling.add(SocketAddr::new(address, *port)),
                 Err(_) => {
-                    if self.lookups.ask(host, Waiter::Dial { stream, port: *port }) {
+                    if self.lookups.ask(host, origin, Waiter::Dial { stream, port: *port }) {
                         dialling.note_lookup();
                     }
                 }
