@@ -24,13 +24,13 @@ mod session_set;
 mod settings;
 pub mod snapshotter;
 mod sources;
+mod status;
 mod summary;
 mod together;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -38,7 +38,7 @@ use std::time::Instant;
 use mio::Poll;
 use mio::net::TcpListener;
 use paddock_consensus::Zxid;
-use paddock_consensus::config::{Configs, PeerAddress};
+use paddock_consensus::config::Configs;
 use paddock_consensus::input::Fault;
 use paddock_consensus::output::HaltReason;
 use paddock_consensus::settings::Ms;
@@ -46,22 +46,18 @@ use paddock_engine::admit::FRAME_MAX;
 use paddock_engine::conversion::Target;
 use paddock_engine::generation::{FormerGenerations, Generation};
 use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
-use paddock_engine::log::{RECORD_BYTES_MAX, log_dir};
-use paddock_engine::snapshot::snapshot_dir;
+use paddock_engine::log::RECORD_BYTES_MAX;
 use paddock_engine::zookeeper::Settings;
 use paddock_net::accept;
-use paddock_net::conf_reply::{ConfReply, EnsembleConf};
 use paddock_net::doorbell::Doorbell;
-use paddock_net::envi_reply::{EnviReply, UNKNOWN};
 use paddock_net::exchange::Exchange;
 use paddock_net::limits::{LargeRequests, Limits};
 use paddock_net::reactor::{self, Reactor};
-use paddock_net::status::{Peers, ReactorStatus, Status, Text};
+use paddock_net::status::Status;
 
 use crate::config::{Config, Ensemble, REACTORS_MAX};
 use crate::messages;
 use crate::signals::Signals;
-use crate::version;
 use conversion::{ConversionError, Converted};
 use convert_command::convert_command;
 use descriptors::{Descriptors, TooFew};
@@ -77,6 +73,7 @@ use settings::{
 };
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
+use status::status;
 use summary::Summary;
 
 /// The server in the session ids of one that stands alone, whatever its `myid` says.
@@ -482,88 +479,4 @@ fn start_reactor(index: usize, reactor: Reactor, poll: Poll) -> io::Result<JoinH
         }
         outcome
     })
-}
-
-fn status(config: &Config, address: SocketAddr, reactors: usize, descriptors: Descriptors) -> Status {
-    let version = version::full();
-    Status {
-        reactors: (0..reactors).map(|_| ReactorStatus::default()).collect(),
-        replica: Default::default(),
-        member: Default::default(),
-        peers: Peers::new(descriptors.clients),
-        descriptors_max: descriptors.limit,
-        clock: Default::default(),
-        configuration: configuration(config.clone(), address.port()),
-        environment: environment(&version).render(),
-        version,
-        allowed_words: config.four_letter_whitelist.allowed(),
-    }
-}
-
-/// The body of `conf`, with the sizes of the moment.
-fn configuration(config: Config, port: u16) -> Text {
-    Text::new(move || {
-        let (data_dir, data_log_dir) = (snapshot_dir(&config.data_dir), log_dir(&config.data_log_dir));
-        let reply = ConfReply {
-            client_port: port,
-            data_dir_bytes: directory_bytes(&data_dir),
-            data_log_dir_bytes: directory_bytes(&data_log_dir),
-            data_dir: absolute(data_dir),
-            data_log_dir: absolute(data_log_dir),
-            tick_time: config.tick_time,
-            min_session_timeout: config.min_session_timeout,
-            max_session_timeout: config.max_session_timeout,
-            max_client_cnxns: config.max_client_cnxns,
-            listen_backlog: config.listen_backlog,
-            ensemble: config.ensemble.as_ref().map(ensemble_conf),
-        };
-        reply.render()
-    })
-}
-
-fn ensemble_conf(ensemble: &Ensemble) -> EnsembleConf {
-    let me = &ensemble.config.members()[&ensemble.me];
-    let ports = |port: fn(&PeerAddress) -> u16| {
-        let mut ports: Vec<u16> = me.addresses.iter().map(port).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        ports
-    };
-    EnsembleConf {
-        me: ensemble.me,
-        init_limit: ensemble.init_limit,
-        sync_limit: ensemble.sync_limit,
-        election_ports: ports(|address| address.election.port),
-        quorum_ports: ports(|address| address.quorum.port),
-        peer_type: me.peer_type,
-        membership: ensemble.config.text().to_owned(),
-    }
-}
-
-/// Only a working directory that is gone leaves a path relative.
-fn absolute(dir: PathBuf) -> PathBuf {
-    std::path::absolute(&dir).unwrap_or(dir)
-}
-
-fn directory_bytes(path: &Path) -> u64 {
-    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
-}
-
-/// What `envi` tells.
-fn environment(version: &str) -> EnviReply {
-    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| UNKNOWN.to_owned());
-    let kernel = |file: &str| {
-        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{file}"));
-        text.map_or_else(|_| UNKNOWN.to_owned(), |text| text.trim().to_owned())
-    };
-    EnviReply {
-        version: version.to_owned(),
-        host_name: kernel("hostname"),
-        os_arch: std::env::consts::ARCH.to_owned(),
-        os_version: kernel("osrelease"),
-        user_name: variable("USER"),
-        user_home: variable("HOME"),
-        user_dir: std::env::current_dir().map_or_else(|_| UNKNOWN.to_owned(), |path| path.display().to_string()),
-    }
 }
