@@ -161,6 +161,10 @@ fn a_segment_that_comes_back_is_removed_and_one_of_another_log_stays() {
     let (log, _, replayed) = open(small(&dir), 0).unwrap();
     assert_eq!((replayed, range(&log), brought_back.exists()), (records[..1].to_vec(), (0, 1), true));
     assert!(matches!(missing(dir.place()), Err(LogError::Damaged(_))));
+    drop(log);
+    // Who has the log end with that one wants it.
+    cut_after(dir.place(), Zxid(1)).unwrap();
+    assert_eq!(open(small(&dir), 0).unwrap().2, [(1, payload(1, 300))]);
 }
 
 /// The older segments, which are not read at a start, can be cut too.

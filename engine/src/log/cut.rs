@@ -82,11 +82,14 @@ pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
     };
     remove_returned(place.files, &returned)?;
     let goes = if is_whole && is_short { &[] } else { &*segments };
+    let was = found.milestone().map(|milestone| milestone.log_id);
+    let log_id = last.map(|(log_id, _)| log_id).or(was);
+    // What begins another log says nothing of this one.
+    let found = if log_id == was { found } else { FoundMilestone::Nothing };
     let mut milestone = MilestoneFile::new(place.files, place.data_dir, &found);
     if end.is_none() {
         milestone.begin_with(first_behind(goes));
     }
-    let log_id = last.map(|(log_id, _)| log_id).or_else(|| Some(found.milestone()?.log_id));
     note_new_end(place, zxid, end.as_ref(), log_id, milestone)?;
     if goes.is_empty() {
         return Ok(Cut::default());

@@ -86,7 +86,7 @@ pub(super) fn recover(
     remove_returned(files, &returned)?;
     let mut older = replay.older_segments(files, &segments[..start], &end)?;
     let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
-    milestone.begin_with(first_of(&segments, &end));
+    milestone.begin_with(first_of(&older, &segments, &end));
     older.begin_with(milestone.first_segment());
     // Before the segment is written anew without it.
     let torn_copy = end.torn.as_ref().and_then(|torn| {
@@ -125,10 +125,9 @@ pub(super) fn recover(
 
 /// With which segment a log begins of which no group is left, if that is not the first that a log has: empty segments go, and
 /// their sequence is used again, even where a start does not see them any more. 0 for other logs.
-fn first_of(segments: &[SegmentPath], end: &End) -> u64 {
-    let is_void = end.offset == 0;
-    let first = segments.get(end.segment).filter(|_| is_void).map_or(0, |segment| segment.sequence);
-    if first > 1 { first } else { 0 }
+fn first_of(older: &OlderSegments, segments: &[SegmentPath], end: &End) -> u64 {
+    let first = segments.get(end.segment).filter(|_| older.newest().is_none());
+    first.map(|segment| segment.sequence).filter(|sequence| *sequence > 1).unwrap_or(0)
 }
 
 /// Takes a record's zxid and payload. An error says why the record cannot be replayed, and ends the opening.
