@@ -59,6 +59,33 @@ pub enum Reason {
     TooMany,
 }
 
+/// Why a role has ended, so that its server looks for a leader again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// A learner could not connect to its leader in time.
+    LeaderUnreached,
+    /// A learner could not connect to its leader, which looks for another one.
+    LeaderLooks,
+    /// A learner's link to its leader is gone.
+    LinkDown,
+    /// A learner has closed its link to its leader.
+    LinkClosed(Reason),
+    /// A leader is not followed by a quorum any more.
+    NotFollowed,
+    /// Whoever was to lead had no quorum in time.
+    NoQuorum,
+    /// Whoever was to lead could not have a quorum any more: too many want another leader, or are gone.
+    Abandoned,
+    /// A server that connects to its leader has promised a later epoch.
+    LaterEpoch,
+    /// Without those whose history is newer there is no quorum.
+    NewerHistories,
+    /// Whoever was to lead has no history to lead with.
+    NoHistory,
+    /// A leader has used the last transaction of its epoch.
+    EpochUsedUp,
+}
+
 /// Why the process ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HaltReason {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::input::Link;
 use crate::message::Message;
-use crate::output::{HaltReason, Output};
+use crate::output::{Cause, HaltReason, Output};
 use crate::server::Server;
 use crate::settings::Ms;
 
@@ -30,6 +30,6 @@ impl Step<'_> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Over {
     /// The server looks for a leader again.
-    Look,
+    Look(Cause),
     Halt(HaltReason),
 }

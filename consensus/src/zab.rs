@@ -11,7 +11,7 @@ use crate::input::{Event, Input, Link, Mark};
 use crate::leading::Leading;
 use crate::learning::Learning;
 use crate::notification::{Notification, ServerState};
-use crate::output::{HaltReason, Output, Part, Reason, Serve};
+use crate::output::{Cause, HaltReason, Output, Part, Reason, Serve};
 use crate::pause::Pause;
 use crate::search::Search;
 use crate::server::Server;
@@ -33,6 +33,8 @@ pub struct Zab {
     connections: Connections,
     /// What the random waits are drawn from.
     random: u64,
+    /// Why the role before the last search has ended.
+    cause: Option<Cause>,
     role: Role,
 }
 
@@ -54,6 +56,8 @@ pub struct State<'a> {
     /// Of a server that has decided.
     pub decision: Option<&'a Decision>,
     pub round: i64,
+    /// Why the role before the last search has ended; `None` before the first has.
+    pub cause: Option<Cause>,
     pub epochs: &'a Epochs,
     pub configs: &'a Configs,
     /// What is in the log's buffer, and what of that is durable.
@@ -70,7 +74,8 @@ impl Zab {
     pub fn new(me: ServerId, settings: Settings, found: Found, now: Ms) -> Zab {
         let random = settings.seed;
         let server = Server::new(me, settings, found);
-        Zab { server, round: 0, connections: Connections::default(), random, role: Role::Pausing(Pause::begin(now)) }
+        let role = Role::Pausing(Pause::begin(now));
+        Zab { server, round: 0, connections: Connections::default(), random, cause: None, role }
     }
 
     /// `now` never falls. What a peer sends can at most end its link.
@@ -116,6 +121,7 @@ impl Zab {
             state: decision.map_or(ServerState::Looking, |decision| decision.state),
             decision,
             round: self.round,
+            cause: self.cause,
             epochs: self.server.epochs(),
             configs: self.server.configs(),
             history: self.server.log.history(),
@@ -383,7 +389,8 @@ impl Zab {
     fn end(&mut self, over: Over, now: Ms, out: &mut Vec<Output>) {
         match over {
             Over::Halt(reason) => out.push(Output::Halt(reason)),
-            Over::Look => {
+            Over::Look(cause) => {
+                self.cause = Some(cause);
                 self.server.log.abandon();
                 out.push(Output::Become(Part::Looking, Serve::No));
                 let until = now.after(self.observer_wait());

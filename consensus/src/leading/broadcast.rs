@@ -7,7 +7,7 @@ use super::link::{LearnerLink, State};
 use super::links::Links;
 use crate::config::Config;
 use crate::input::Mark;
-use crate::output::Output;
+use crate::output::{Cause, Output};
 use crate::settings::Ms;
 use crate::spans::Spans;
 use crate::step::{Over, Step};
@@ -67,7 +67,7 @@ impl Broadcasting {
                 step.put(Output::Activate { config, leader: Some(me) });
             }
             if committable.next().is_none() {
-                return Err(Over::Look);
+                return Err(Over::Look(Cause::EpochUsedUp));
             }
         }
     }
@@ -130,7 +130,7 @@ mod tests {
     use super::{Broadcasting, Confirm, Links};
     use crate::config::{Config, Configs, HostPort, Member, PeerAddress, PeerType};
     use crate::epochs::Epochs;
-    use crate::output::Output;
+    use crate::output::{Cause, Output};
     use crate::quorum::QuorumSystem;
     use crate::server::{Found, Server, Standing};
     use crate::settings::{Features, Ms, Settings};
@@ -188,7 +188,7 @@ mod tests {
         reign.propose(last, None, step);
         assert_eq!(reign.commit(&links, step), Ok(()));
         step.server.log.on_durable(last);
-        assert_eq!(reign.commit(&links, step), Err(Over::Look));
+        assert_eq!(reign.commit(&links, step), Err(Over::Look(Cause::EpochUsedUp)));
         assert_eq!(out, [Output::Commit(last)]);
     }
 }

@@ -7,7 +7,7 @@ use super::link::{LearnerLink, State};
 use super::links::Links;
 use crate::config::Configs;
 use crate::input::Mark;
-use crate::output::{HaltReason, Output};
+use crate::output::{Cause, HaltReason, Output};
 use crate::settings::Ms;
 use crate::step::{Over, Step};
 use crate::summary::Summary;
@@ -73,7 +73,7 @@ pub(super) struct AwaitingAckEpoch {
 
 impl AwaitingAckEpoch {
     pub(super) fn begin(epoch: Epoch, step: &Step<'_>) -> Result<AwaitingAckEpoch, Over> {
-        let own = step.server.summary().ok_or(Over::Look)?;
+        let own = step.server.summary().ok_or(Over::Look(Cause::NoHistory))?;
         Ok(AwaitingAckEpoch { epoch, own, began: step.now, newer: BTreeSet::new() })
     }
 

@@ -22,7 +22,7 @@ use crate::input::{Link, Mark, Ticket};
 use crate::message::{FromLearner, Message};
 use crate::mutants::mutant;
 use crate::notification::Notification;
-use crate::output::{HaltReason, Output, Part, Reason, Serve};
+use crate::output::{Cause, HaltReason, Output, Part, Reason, Serve};
 use crate::plan::{First, Plan};
 use crate::settings::{Ms, Settings};
 use crate::step::{Over, Step};
@@ -118,17 +118,26 @@ impl Leading {
             liveness::ping(&mut self.links, step);
         }
         match self.phase_deadline(&step.server.settings) {
-            Some(deadline) if deadline <= step.now => Err(Over::Look),
+            Some(deadline) if deadline <= step.now => Err(Over::Look(Cause::NoQuorum)),
             _ => Ok(()),
         }
     }
 
     fn check_followed(&mut self, step: &Step<'_>) -> Result<(), Over> {
-        let goes_on = match &mut self.phase {
-            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.is_followed(&self.links, step),
-            _ => !self.is_abandoned(step),
-        };
-        if goes_on { Ok(()) } else { Err(Over::Look) }
+        match &mut self.phase {
+            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => {
+                if reign.is_followed(&self.links, step) {
+                    Ok(())
+                } else {
+                    Err(Over::Look(Cause::NotFollowed))
+                }
+            }
+            _ => self.check_supported(step),
+        }
+    }
+
+    fn check_supported(&self, step: &Step<'_>) -> Result<(), Over> {
+        if self.is_abandoned(step) { Err(Over::Look(Cause::Abandoned)) } else { Ok(()) }
     }
 
     /// Whether it waits for a quorum, and has for a while, of which so many look for another leader or are gone that those who
@@ -171,13 +180,13 @@ impl Leading {
     /// A notification of somebody else.
     pub(crate) fn hear(&mut self, from: ServerId, heard: &Notification, step: &Step<'_>) -> Result<(), Over> {
         self.decision.hear(from, heard);
-        if self.is_abandoned(step) { Err(Over::Look) } else { Ok(()) }
+        self.check_supported(step)
     }
 
     /// The election's connection to this server is gone.
     pub(crate) fn on_peer_down(&mut self, peer: ServerId, step: &Step<'_>) -> Result<(), Over> {
         self.decision.lose(peer);
-        if self.is_abandoned(step) { Err(Over::Look) } else { Ok(()) }
+        self.check_supported(step)
     }
 
     pub(crate) fn on_learner_up(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {
@@ -243,7 +252,7 @@ impl Leading {
         if let Phase::AwaitingInfo(waiting) = &mut self.phase {
             waiting.hear(accepted);
         } else if accepted > self.epoch() && step.server.configs().is_member(learner.server) {
-            return Err(Over::Look);
+            return Err(Over::Look(Cause::LaterEpoch));
         }
         self.links.name(link, learner, step);
         match self.phase {
@@ -273,7 +282,7 @@ impl Leading {
         {
             let can_lead = waiting.can_lead(step);
             self.links.close(link, Reason::Newer, step);
-            return if can_lead { Ok(()) } else { Err(Over::Look) };
+            return if can_lead { Ok(()) } else { Err(Over::Look(Cause::NewerHistories)) };
         }
         match self.phase {
             Phase::AwaitingAckEpoch(_) | Phase::WritingCurrent(_) => {
@@ -498,7 +507,7 @@ impl Leading {
     pub(crate) fn end(self, over: Over, step: &mut Step<'_>) -> Over {
         let stopped = Over::Halt(HaltReason::Stopped);
         let over = match (&self.phase, over) {
-            (Phase::HandingOver { .. }, Over::Look) => stopped,
+            (Phase::HandingOver { .. }, Over::Look(_)) => stopped,
             _ => over,
         };
         if let Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } = self.phase {

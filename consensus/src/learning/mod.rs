@@ -17,7 +17,7 @@ use crate::input::{Link, Mark, Unsettled};
 use crate::message::FromMaster;
 use crate::mutants::mutant;
 use crate::notification::{Notification, ServerState};
-use crate::output::{Output, Reason};
+use crate::output::{Cause, Output, Reason};
 use crate::settings::{Ms, Settings};
 use crate::step::{Over, Step};
 
@@ -79,7 +79,9 @@ impl Learning {
 
     pub(crate) fn on_time(self, step: &mut Step<'_>) -> Result<Learning, Over> {
         match self.state {
-            State::Connecting { until } | State::AwaitingRetry { until, .. } if until <= step.now => Err(Over::Look),
+            State::Connecting { until } | State::AwaitingRetry { until, .. } if until <= step.now => {
+                Err(Over::Look(Cause::LeaderUnreached))
+            }
             State::AwaitingRetry { at, until } if at <= step.now => {
                 step.put(Output::Connect(self.leader()));
                 Ok(Learning { state: State::Connecting { until }, ..self })
@@ -114,7 +116,7 @@ impl Learning {
 
     pub(crate) fn on_master_down(self, link: Link) -> Result<Learning, Over> {
         match self.state {
-            State::Connected(connected) if connected.link() == link => Err(Over::Look),
+            State::Connected(connected) if connected.link() == link => Err(Over::Look(Cause::LinkDown)),
             _ => Ok(self),
         }
     }
@@ -156,7 +158,7 @@ impl Learning {
         let gave_up =
             from == self.leader() && heard.state == ServerState::Looking && !heard.agrees_with(&self.wanted());
         match self.state {
-            State::Connecting { .. } | State::AwaitingRetry { .. } if gave_up => Err(Over::Look),
+            State::Connecting { .. } | State::AwaitingRetry { .. } if gave_up => Err(Over::Look(Cause::LeaderLooks)),
             _ => Ok(self),
         }
     }
@@ -190,7 +192,7 @@ impl Learning {
             Ok(connected) => Ok(Learning { state: State::Connected(connected), ..self }),
             Err(reason) => {
                 step.put(Output::Close(link, reason));
-                Err(Over::Look)
+                Err(Over::Look(Cause::LinkClosed(reason)))
             }
         }
     }

@@ -3,7 +3,7 @@
 use paddock_consensus::epochs::Epochs;
 use paddock_consensus::input::{Event, Fault, Link, Mark, Ticket};
 use paddock_consensus::message::{FromLearner, Message};
-use paddock_consensus::output::{HaltReason, Part, Reason, Serve};
+use paddock_consensus::output::{Cause, HaltReason, Part, Reason, Serve};
 use paddock_consensus::plan::{First, Plan};
 use paddock_consensus::settings::{Ms, Settings};
 use paddock_consensus::{Epoch, Input, Output, ServerId, Zxid};
@@ -57,6 +57,7 @@ fn who_knows_more_is_not_led() {
         let outputs = server.ack_epoch(SECOND, current, last);
         assert_eq!(closed(&outputs, SECOND), Some(Reason::Newer));
         assert!(looks(&outputs) && outputs.contains(&Output::Listen(false)), "nobody is left");
+        assert_eq!(server.cause(), Some(Cause::NewerHistories));
     }
 }
 
@@ -235,6 +236,7 @@ fn a_member_that_promised_a_later_epoch_makes_all_elect_anew() {
     assert_eq!(server.awaits(), "Broadcasting", "a stranger does not");
     let outputs = server.info(THIRD, 2, 7);
     assert!(looks(&outputs));
+    assert_eq!(server.cause(), Some(Cause::LaterEpoch));
     server.elected();
     let outputs = server.info(Link(5), 1, 2);
     assert_eq!(outputs, [Output::Write(Mark::AcceptedEpoch(Epoch(8)))]);
@@ -268,6 +270,7 @@ fn a_silent_learner_goes_and_without_a_quorum_the_reign_ends() {
     let outputs = server.pass(TICK / 2);
     assert_eq!(closed(&outputs, LINK), Some(Reason::TimedOut));
     assert!(looks(&outputs) || looks(&server.pass(TICK / 2)), "it is looked at once in a tick");
+    assert_eq!(server.cause(), Some(Cause::NotFollowed));
 }
 
 /// A process that was stopped for a while commits nothing with what had come before.
@@ -368,7 +371,9 @@ fn nobody_leads_without_a_quorum_for_longer_than_init_limit() {
     let mut server = server();
     server.elected();
     assert!(!looks(&server.pass(10 * TICK - 1)));
+    assert_eq!(server.cause(), None, "no role has ended");
     assert!(looks(&server.pass(1)));
+    assert_eq!(server.cause(), Some(Cause::NoQuorum));
     let mut server = self::server();
     server.asks();
     (0..9).for_each(|_| assert!(!looks(&server.pass(TICK))));
@@ -384,6 +389,7 @@ fn a_leader_whose_supporters_look_again_need_not_wait_for_them() {
     assert!(!looks(&server.supported(1)), "what it said may be old");
     assert!(!looks(&server.pass(TICK)));
     assert!(looks(&server.pass(TICK / 2)));
+    assert_eq!(server.cause(), Some(Cause::Abandoned));
 }
 
 /// In each state in which it waits for a quorum. Whoever has joined is there, whatever becomes of its other connection.

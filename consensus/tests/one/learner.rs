@@ -2,7 +2,7 @@
 
 use paddock_consensus::input::{Link, Mark, Unsettled};
 use paddock_consensus::message::{FromMaster, Message};
-use paddock_consensus::output::{Part, Reason, Serve};
+use paddock_consensus::output::{Cause, Part, Reason, Serve};
 use paddock_consensus::settings::{Features, Ms, Settings};
 use paddock_consensus::zab::Standing;
 use paddock_consensus::{Epoch, Input, Output, ServerId, Zxid};
@@ -39,6 +39,7 @@ fn a_promise_does_not_count_twice_and_no_earlier_epoch_is_promised() {
     let outputs = server.hears(leader_info(0));
     assert_eq!(closed(&outputs, LINK), Some(Reason::OldEpoch));
     assert!(looks(&outputs));
+    assert_eq!(server.cause(), Some(Cause::LinkClosed(Reason::OldEpoch)));
 }
 
 /// ZOOKEEPER-2355: the zxid of DIFF is where the leader is. ZOOKEEPER-2845: what counts is the end of the log.
@@ -310,6 +311,7 @@ fn a_state_that_is_given_up_leaves_what_was_there() {
     server.hears(FromMaster::Snap(z(1, 7)));
     let outputs = server.step(Input::MasterDown { link: LINK });
     assert!(looks(&outputs));
+    assert_eq!(server.cause(), Some(Cause::LinkDown));
     assert_eq!(server.awaits(), "Pausing", "the disk is not free yet");
     server.settled(Err(Unsettled::BadStream));
     let outputs = server.promises_again(2);
@@ -437,6 +439,7 @@ fn a_leader_that_refuses_is_tried_again_for_a_while() {
     assert_eq!(server.pass(100), [connect]);
     let outputs = server.pass(10 * TICK);
     assert!(looks(&outputs));
+    assert_eq!(server.cause(), Some(Cause::LeaderUnreached));
 }
 
 impl Server {

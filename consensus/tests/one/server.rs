@@ -7,7 +7,7 @@ use paddock_consensus::epochs::Epochs;
 use paddock_consensus::input::{Fault, Link, Mark, Ticket, Unsettled};
 use paddock_consensus::message::{FromLearner, FromMaster, Message};
 use paddock_consensus::notification::{Format, Notification, ServerState};
-use paddock_consensus::output::{Part, Reason, Serve};
+use paddock_consensus::output::{Cause, Part, Reason, Serve};
 use paddock_consensus::quorum::QuorumSystem;
 use paddock_consensus::settings::{Features, Ms, Settings};
 use paddock_consensus::vote::Vote;
@@ -116,6 +116,10 @@ impl Server {
     /// How many characters tell what the core holds: more, if it holds more.
     pub fn text_length(&self) -> usize {
         format!("{:?}", self.zab).len()
+    }
+
+    pub fn cause(&self) -> Option<Cause> {
+        self.zab.state().cause
     }
 
     pub fn awaits(&self) -> &'static str {

@@ -1,5 +1,8 @@
 //! What a member does in its part, in small worlds: servers by hand, that have a turn only when something has come or is due.
 
+use std::cell::RefCell;
+use std::io;
+use std::sync::Once;
 use std::time::Duration;
 
 use paddock::config::NewSessions;
@@ -399,4 +402,84 @@ fn the_words_of_a_server_follow_its_part() {
     servers[leader].end_process(network, draws);
     ensemble.wait("one is left", |ensemble| ensemble.figure(successor, "zk_learners") == value("1"));
     assert_eq!(ensemble.figure(successor, "zk_synced_followers"), value("1"));
+}
+
+thread_local! {
+    /// What the servers of this thread's test have said to operators.
+    static SAID: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct ToThisTest;
+
+impl io::Write for ToThisTest {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SAID.with_borrow_mut(|said| said.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// From here on what is said is kept. All tests have one subscriber, each with its own thread: with one of a thread alone
+/// `tracing` would have lines of that thread passed over which another thread says first.
+fn listen() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let lines = tracing_subscriber::fmt().without_time().with_target(false).with_ansi(false);
+        lines.with_writer(|| ToThisTest).init();
+    });
+}
+
+/// What was said since the last time.
+fn take_said() -> String {
+    String::from_utf8(SAID.take()).unwrap()
+}
+
+#[test]
+fn operators_are_told_who_leads_who_is_missing_and_why_a_leader_is_looked_for() {
+    listen();
+    let mut ensemble = Ensemble::new(9, |_| {});
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    let other = (0..3).find(|place| ![leader, follower].contains(place)).unwrap();
+    let id = |place: usize| place + 1;
+    ensemble.wait("both follow", |ensemble| ensemble.figure(leader, "zk_synced_followers").as_deref() == Some("2"));
+    let told = take_said();
+    let count = |text: &str| told.matches(text).count();
+    assert_eq!(count(" looks for a leader of 3 voters\n"), 3, "{told}");
+    assert_eq!(count("INFO this server leads in epoch 1, followed by server "), 1, "{told}");
+    let follows = format!("INFO this server follows server {} in epoch 1; it had no leader for ", id(leader));
+    assert_eq!(count(&follows), 2, "{told}");
+    assert_eq!(count("WARN"), 0, "{told}");
+
+    let Ensemble { servers, network, draws, .. } = &mut ensemble;
+    servers[follower].end_process(network, draws);
+    ensemble.wait("one is left", |ensemble| ensemble.figure(leader, "zk_learners").as_deref() == Some("1"));
+    let gone = format!("WARN server {} does not follow this leader any more; of 3 voters 2 are here\n", id(follower));
+    let told = take_said();
+    assert_eq!(told.matches(&gone).count(), 1, "{told}");
+    ensemble.start(follower);
+    ensemble.wait("it serves", |ensemble| ensemble.serving(follower) == Serve::Yes);
+    let told = take_said();
+    let back = format!("INFO server {} follows this leader again, after ", id(follower));
+    assert_eq!(told.matches(&back).count(), 1, "{told}");
+
+    ensemble.cut_off(leader, true);
+    ensemble.wait("another one leads", |ensemble| {
+        ensemble.part(leader) == Part::Looking
+            && [follower, other].iter().any(|place| matches!(ensemble.part(*place), Part::Leading { .. }))
+    });
+    ensemble.pass(Duration::from_secs(30));
+    let told = take_said();
+    let line = |text: &str| told.lines().find(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {told}"));
+    let lost = line("WARN this server looks for a leader: no quorum of 3 voters follows it any more; missing: ");
+    assert!([follower, other].iter().all(|place| lost.contains(&format!("server {} (for ", id(*place)))), "{lost}");
+    let silent = format!("nothing was heard of its leader, server {}, for 10000 ms\n", id(leader));
+    assert_eq!(told.matches(&silent).count(), 2, "{told}");
+    let lacks = line("WARN this server finds no leader for 1");
+    assert!(lacks.contains(&format!("nothing is heard of server {} (for ", id(follower.min(other)))), "{lacks}");
+    assert_eq!(told.matches("WARN this server finds no leader for ").count(), 2, "after 10 s and 20 s: {told}");
+    let never = format!("WARN server {} does not follow this leader, which leads for 20000 ms or longer\n", id(leader));
+    assert_eq!(told.matches(&never).count(), 1, "{told}");
 }

@@ -13,6 +13,8 @@
 //!
 //! The core is told of everything and does nothing. Each of its outputs is performed before it is told anything more.
 
+mod absences;
+mod announcements;
 mod figures;
 mod former;
 mod making;
@@ -37,7 +39,7 @@ use paddock_consensus::mutants::mutant;
 use paddock_consensus::output::{self, HaltReason, Output, Part, Reason};
 use paddock_consensus::settings::Ms;
 use paddock_consensus::zab::{State, Zab};
-use paddock_consensus::{Epoch, Zxid};
+use paddock_consensus::{Epoch, ServerId, Zxid};
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::epoch_files::EpochFiles;
 use paddock_engine::installation::{self, IncomingState, InstallationError};
@@ -52,6 +54,7 @@ use paddock_net::peer::touches::{TOUCH, Touch};
 use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
+use self::announcements::Announcements;
 use self::figures::MemberFigures;
 use self::former::Former;
 use self::making::{Brought, Making};
@@ -83,6 +86,7 @@ pub struct Member {
     pings: Pings,
     plans: Plans,
     figures: MemberFigures,
+    announcements: Announcements,
     /// Up to which transaction the core knows the log to be durable.
     durable: Zxid,
     /// The last transaction of this reign that the core and the learners were told of.
@@ -130,6 +134,7 @@ pub struct MemberParts {
     pub peers: Peers,
     pub epochs: EpochFiles,
     pub settings: MemberSettings,
+    pub announcements: Announcements,
     pub status: Arc<Status>,
     /// Who has work beside the replica's take its steps.
     pub driven_by: DrivenBy,
@@ -140,7 +145,7 @@ pub struct MemberParts {
 
 impl Member {
     pub fn new(parts: MemberParts) -> Member {
-        let MemberParts { replica, zab, peers, epochs, settings, status, driven_by, start, at } = parts;
+        let MemberParts { replica, zab, peers, epochs, settings, announcements, status, driven_by, start, at } = parts;
         let figures = MemberFigures::new(status, &zab.state().configs.committed, at.now);
         let durable = replica.head.last_logged();
         Member {
@@ -156,6 +161,7 @@ impl Member {
             pings: Pings::default(),
             plans: Plans::default(),
             figures,
+            announcements,
             durable,
             proposed: durable,
             confirmed: Ticket::default(),
@@ -273,6 +279,7 @@ impl Member {
         self.send_and_submit()?;
         self.replica.end_turn()?;
         self.tell_figures();
+        self.announcements.tell_overdue(self.now());
         self.former.let_go();
         self.tell_forgotten()
     }
@@ -360,27 +367,44 @@ impl Member {
     /// Of what peers perform, too.
     fn take_note(&mut self, output: &Output) -> Result<(), ReplicaError> {
         match output {
-            Output::Connect(_) => self.figures.decide(self.at.now),
+            Output::Connect(leader) => self.decide(Some(*leader)),
             // Whoever may come to lead needs the state of its whole history.
             Output::Listen(true) => {
-                self.figures.decide(self.at.now);
+                self.decide(None);
                 let last = self.replica.head.last_logged();
                 self.replica.head.apply_unseen_up_to(last).map_err(ReplicaError::History)?;
             }
             Output::Send(link, Message::UpToDate) => {
+                self.announce_live(*link);
                 self.requests.join(*link, false);
                 self.pings.join(*link);
                 self.replica.sessions.reports_mut().join(*link, self.at.now);
             }
             Output::Send(link, Message::Ping) => self.pings.note_sent(*link, self.at.now),
             Output::Sync(_, plan) => self.plans.note(plan),
-            Output::Close(link, _) => self.forget_learner(*link),
+            Output::Close(link, reason) => self.forget_learner(*link, Some(*reason)),
             _ => {}
         }
         Ok(())
     }
 
-    fn forget_learner(&mut self, link: Link) {
+    /// A leader is elected: another server, or this one.
+    fn decide(&mut self, leader: Option<ServerId>) {
+        self.figures.decide(self.at.now);
+        self.announcements.decide(leader);
+    }
+
+    fn announce_live(&mut self, link: Link) {
+        let now = self.now();
+        if let Some(server) = self.peers.quorum().server_of(link) {
+            self.announcements.on_live(link, server, now);
+        }
+    }
+
+    /// `reason` is why this side has closed the link, if it has.
+    fn forget_learner(&mut self, link: Link, reason: Option<Reason>) {
+        let now = self.now();
+        self.announcements.on_link_gone(link, reason, now);
         self.requests.leave(link);
         self.pings.leave(link);
         self.replica.sessions.reports_mut().leave(link);
@@ -412,6 +436,7 @@ impl Member {
         };
         self.replica.membership_mut().become_part(part, serve);
         self.figures.become_part(part, self.at.now);
+        self.announce_part(before.0, (part, serve));
         if part == Part::Looking {
             self.leave_making();
             if before.0 != Part::Looking {
@@ -424,6 +449,12 @@ impl Member {
         if serve != before.1 {
             self.replica.begin_period(serve);
         }
+    }
+
+    fn announce_part(&mut self, before: Part, now: (Part, Serve)) {
+        let cause = self.zab.state().cause;
+        let live = self.zab.learners().filter(|learner| learner.is_live).map(|learner| learner.server);
+        self.announcements.become_part(before, now, cause, live, Ms(self.start.millis(self.at.now)));
     }
 
     fn begin_reign(&mut self, epoch: Epoch) {
@@ -475,8 +506,12 @@ impl Member {
             self.zab.step(now, input, &mut self.outputs);
         }
         match arrival {
-            Arrival::Election(_) => {}
-            Arrival::Input(Input::LearnerDown { link }) => self.forget_learner(link),
+            Arrival::Election(told) => {
+                if let Input::Notification { from, .. } = told.input() {
+                    self.announcements.hear(from, now);
+                }
+            }
+            Arrival::Input(Input::LearnerDown { link }) => self.forget_learner(link, None),
             Arrival::Input(_) => {}
             Arrival::Pong { link, touches } => {
                 if let Some(sent) = self.pings.take_answered(link) {

@@ -19,6 +19,7 @@ use paddock_net::exchange::Exchange;
 use paddock_net::peer::initial_message::BadInitialMessage;
 use paddock_net::status::Status;
 
+use super::announcements::Announcements;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
 use crate::config::{NewSessions, RequestThrottleSettings};
@@ -114,6 +115,8 @@ impl MemberSetup {
         let start = Start(self.at.now);
         let core = Found { epochs: known, history, standing, configs: configs.clone() };
         let zab = Zab::new(self.me, self.settings.clone(), core, Ms(start.millis(self.at.now)));
+        let began = Ms(start.millis(self.at.now));
+        let announcements = Announcements::begin(self.me, &configs.committed, &self.settings, began);
         let (election, quorum) = self.peers()?;
         let files = match generation == present {
             true => FilesInPlace::new(self.data_dir.clone(), generation, snapshot),
@@ -152,7 +155,18 @@ impl MemberSetup {
         });
         let peers = Peers::new(self.links, configs, election, quorum);
         let (status, driven_by, at) = (self.status, self.driven_by, self.at);
-        Ok(Member::new(MemberParts { replica, zab, peers, epochs, settings, status, driven_by, start, at }))
+        Ok(Member::new(MemberParts {
+            replica,
+            zab,
+            peers,
+            epochs,
+            settings,
+            announcements,
+            status,
+            driven_by,
+            start,
+            at,
+        }))
     }
 
     fn peers(&self) -> Result<(ElectionPort, QuorumPort), SetupError> {

@@ -126,6 +126,11 @@ impl QuorumPort {
         }
     }
 
+    /// Who is at the other end of a link, if that has told.
+    pub fn server_of(&self, link: Link) -> Option<ServerId> {
+        self.ends.at(self.ends.stream_of(link)?)?.server
+    }
+
     /// This server leads from here on, or does not.
     pub fn lead(&mut self, is_leading: bool) {
         self.supplies.lead(is_leading);

@@ -1,0 +1,242 @@
+//! What operators are told of a member in the log of words: who leads, why this server looks for a leader, and which servers
+//! are missing. Each event is one line, at WARN if it needs eyes.
+
+use std::collections::BTreeMap;
+
+use paddock_consensus::config::Config;
+use paddock_consensus::input::Link;
+use paddock_consensus::output::{Cause, Part, Reason};
+use paddock_consensus::settings::{Ms, Settings};
+use paddock_consensus::{Epoch, ServerId};
+use paddock_net::serving::Serve;
+
+use super::absences::{Absences, Return};
+
+/// Where there is no leader for so long, that is told, and again after twice the time, and so on.
+const TOLD_AFTER: Ms = Ms(10_000);
+/// It is told at least this often.
+const TOLD_EVERY: Ms = Ms(600_000);
+
+pub struct Announcements {
+    me: ServerId,
+    voters: Vec<ServerId>,
+    /// All others of the ensemble.
+    others: Vec<ServerId>,
+    waits: Waits,
+    /// Whom this server has decided on, and perhaps follows; itself, if it is to lead.
+    leader: Option<ServerId>,
+    /// `None` while there is one that this server follows, or is.
+    lack: Option<Lack>,
+    /// When each of the other voters has said something on the election port for the last time.
+    heard: BTreeMap<ServerId, Ms>,
+    /// The others that do not follow this leader.
+    missing: Absences,
+    /// The learners of this leader that serve.
+    live: BTreeMap<Link, ServerId>,
+}
+
+/// How long others may take: connectToLearnerMasterLimit, initLimit and syncLimit.
+struct Waits {
+    connect: Ms,
+    init: Ms,
+    sync: Ms,
+}
+
+/// There is no leader.
+struct Lack {
+    since: Ms,
+    /// When that is told next, and how long after that once more.
+    told_at: Ms,
+    interval: Ms,
+}
+
+impl Lack {
+    fn begin(now: Ms) -> Lack {
+        Lack { since: now, told_at: now.after(TOLD_AFTER), interval: TOLD_AFTER }
+    }
+
+    /// Whether it is to be told now.
+    fn is_due(&mut self, now: Ms) -> bool {
+        let is_due = self.told_at <= now;
+        if is_due {
+            self.told_at = now.after(self.interval);
+            self.interval = Ms(self.interval.0.saturating_mul(2).min(TOLD_EVERY.0));
+        }
+        is_due
+    }
+}
+
+impl Announcements {
+    /// Of a server that begins to look for a leader.
+    pub fn begin(me: ServerId, config: &Config, settings: &Settings, now: Ms) -> Announcements {
+        let voters: Vec<ServerId> = config.quorum().voters().collect();
+        let others = config.members().keys().copied().filter(|server| *server != me).collect();
+        tracing::info!("server {} looks for a leader of {} voters", me.0, voters.len());
+        let heard = voters.iter().filter(|voter| **voter != me).map(|voter| (*voter, now)).collect();
+        let waits = Waits { connect: settings.connect_wait(), init: settings.init_wait(), sync: settings.sync_wait() };
+        let (lack, missing, live) = (Some(Lack::begin(now)), Absences::default(), BTreeMap::new());
+        Announcements { me, voters, others, waits, leader: None, lack, heard, missing, live }
+    }
+
+    /// Another server has said what it wants, or has.
+    pub fn hear(&mut self, from: ServerId, now: Ms) {
+        if let Some(heard) = self.heard.get_mut(&from) {
+            *heard = now;
+        }
+    }
+
+    /// The election has a result. It may be told more than once.
+    pub fn decide(&mut self, leader: Option<ServerId>) {
+        self.leader = Some(leader.unwrap_or(self.me));
+    }
+
+    /// A learner of this leader serves.
+    pub fn on_live(&mut self, link: Link, server: ServerId, now: Ms) {
+        self.live.insert(link, server);
+        match self.missing.end(server, now) {
+            Some(Return { after, was_told: true }) => {
+                tracing::info!("server {} follows this leader again, after {} ms", server.0, after.0);
+            }
+            // Those who were there when the reign began are told with that.
+            Some(Return { after, .. }) if after > Ms(0) => {
+                tracing::info!("server {} follows this leader", server.0);
+            }
+            _ => {}
+        }
+    }
+
+    /// A learner's link is gone: this side has closed it for a reason, or it has ended.
+    pub fn on_link_gone(&mut self, link: Link, reason: Option<Reason>, now: Ms) {
+        let Some(server) = self.live.remove(&link) else { return };
+        // Then everybody's link goes, and why is told elsewhere.
+        if matches!(reason, Some(Reason::RoleEnded | Reason::Stopped)) || !self.others.contains(&server) {
+            return;
+        }
+        self.missing.begin(server, true, now);
+        let (here, voters) = (self.voters_here(), self.voters.len());
+        tracing::warn!("server {} does not follow this leader any more; of {voters} voters {here} are here", server.0);
+    }
+
+    /// This server, and who follows it.
+    fn voters_here(&self) -> usize {
+        let is_here = |voter: &&ServerId| **voter == self.me || self.live.values().any(|server| server == *voter);
+        self.voters.iter().filter(is_here).count()
+    }
+
+    /// The core says that this is its part, with `learners` of a leader that serve. `before` is what it was, and `cause` why
+    /// that has ended.
+    pub fn become_part(
+        &mut self,
+        before: Part,
+        (part, serve): (Part, Serve),
+        cause: Option<Cause>,
+        learners: impl Iterator<Item = ServerId>,
+        now: Ms,
+    ) {
+        match (part, serve) {
+            (Part::Looking, Serve::ReadOnly) => tracing::warn!(
+                "no leader is found: reads are served to those alone who can do with a state that does not go on"
+            ),
+            (Part::Looking, _) => self.look(before, cause, now),
+            (Part::Leading { epoch }, _) if !matches!(before, Part::Leading { .. }) => self.lead(epoch, learners, now),
+            (Part::Following { leader, epoch }, _) => {
+                let lacked = self.end_lack(now);
+                tracing::info!("this server follows server {} in epoch {}{lacked}", leader.0, epoch.0);
+            }
+            (Part::Observing { leader, epoch }, _) => {
+                let lacked = self.end_lack(now);
+                tracing::info!("this server observes server {} in epoch {}{lacked}", leader.0, epoch.0);
+            }
+            (Part::Leading { .. }, _) => {}
+        }
+    }
+
+    fn lead(&mut self, epoch: Epoch, learners: impl Iterator<Item = ServerId>, now: Ms) {
+        let lacked = self.end_lack(now);
+        let followers: Vec<String> = learners.map(|server| format!("server {}", server.0)).collect();
+        let followers = if followers.is_empty() { "nobody".to_owned() } else { followers.join(", ") };
+        tracing::info!("this server leads in epoch {}, followed by {followers}{lacked}", epoch.0);
+        self.missing = Absences::since(self.others.iter().map(|server| (*server, now)));
+    }
+
+    fn end_lack(&mut self, now: Ms) -> String {
+        self.lack
+            .take()
+            .map_or_else(String::new, |lack| format!("; it had no leader for {} ms", now.since(lack.since).0))
+    }
+
+    fn look(&mut self, before: Part, cause: Option<Cause>, now: Ms) {
+        // Without a decision it has looked before, and only serves no readers any more.
+        let Some(leader) = self.leader.take() else { return };
+        let why = cause.map_or_else(String::new, |cause| self.explain(cause, leader, before, now));
+        match before {
+            Part::Looking => tracing::info!("this server looks for another leader: {why}"),
+            _ => tracing::warn!("this server looks for a leader: {why}"),
+        }
+        self.lack.get_or_insert(Lack::begin(now));
+        self.missing = Absences::default();
+        self.live.clear();
+    }
+
+    fn explain(&self, cause: Cause, leader: ServerId, before: Part, now: Ms) -> String {
+        let Waits { connect, init, sync } = &self.waits;
+        let silence = if before == Part::Looking { init.0 } else { sync.0 };
+        let leader = leader.0;
+        match cause {
+            Cause::LeaderUnreached => format!("server {leader} was elected, and not reached within {} ms", connect.0),
+            Cause::LeaderLooks => format!("server {leader} was elected, and looks for another leader"),
+            Cause::LinkDown => format!("the link to its leader, server {leader}, is gone"),
+            Cause::LinkClosed(Reason::TimedOut) => {
+                format!("nothing was heard of its leader, server {leader}, for {silence} ms")
+            }
+            Cause::LinkClosed(_) => format!("it has closed the link to its leader, server {leader}"),
+            Cause::NotFollowed => {
+                format!(
+                    "no quorum of {} voters follows it any more; missing: {}",
+                    self.voters.len(),
+                    self.missing.at(now)
+                )
+            }
+            Cause::NoQuorum => {
+                format!("it was elected, and no quorum has come within {} ms", init.0)
+            }
+            Cause::Abandoned => "it was elected, and too many of the others want another leader or are gone".to_owned(),
+            Cause::LaterEpoch => "a server that connected to it has promised a later epoch".to_owned(),
+            Cause::NewerHistories => "it was elected, and too many have a newer history".to_owned(),
+            Cause::NoHistory => "it was elected, and has no history to lead with".to_owned(),
+            Cause::EpochUsedUp => {
+                "it has used the last transaction of its epoch, and another epoch is to begin".to_owned()
+            }
+        }
+    }
+
+    /// Who says nothing. Each voter that looks says something within syncLimit, and each that does not is asked so often.
+    fn silent(&self, now: Ms) -> String {
+        let silent = self.heard.iter().filter(|(_, heard)| now.since(**heard) > self.waits.sync);
+        let silent = Absences::since(silent.map(|(voter, heard)| (*voter, *heard)));
+        match silent.is_empty() {
+            true => "every voter is heard".to_owned(),
+            false => format!("nothing is heard of {}", silent.at(now)),
+        }
+    }
+
+    /// What lasts too long. To be asked in each turn.
+    pub fn tell_overdue(&mut self, now: Ms) {
+        if let Some(lack) = &mut self.lack
+            && lack.is_due(now)
+        {
+            let lacked = now.since(lack.since).0;
+            tracing::warn!("this server finds no leader for {lacked} ms; {}", self.silent(now));
+        }
+        if self.missing.is_empty() {
+            return;
+        }
+        for server in self.missing.take_overdue(self.waits.init, now) {
+            tracing::warn!(
+                "server {} does not follow this leader, which leads for {} ms or longer",
+                server.0,
+                self.waits.init.0
+            );
+        }
+    }
+}
