@@ -456,7 +456,7 @@ fn operators_are_told_who_leads_who_is_missing_and_why_a_leader_is_looked_for() 
     let Ensemble { servers, network, draws, .. } = &mut ensemble;
     servers[follower].end_process(network, draws);
     ensemble.wait("one is left", |ensemble| ensemble.figure(leader, "zk_learners").as_deref() == Some("1"));
-    let gone = format!("WARN server {} does not follow this leader any more; of 3 voters 2 are here\n", id(follower));
+    let gone = format!("WARN server {} does not follow this leader any more; voters here: 2 of 3\n", id(follower));
     let told = take_said();
     assert_eq!(told.matches(&gone).count(), 1, "{told}");
     ensemble.start(follower);

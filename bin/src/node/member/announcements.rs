@@ -114,7 +114,7 @@ impl Announcements {
         }
         self.missing.begin(server, true, now);
         let (here, voters) = (self.voters_here(), self.voters.len());
-        tracing::warn!("server {} does not follow this leader any more; of {voters} voters {here} are here", server.0);
+        tracing::warn!("server {} does not follow this leader any more; voters here: {here} of {voters}", server.0);
     }
 
     /// This server, and who follows it.

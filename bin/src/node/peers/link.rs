@@ -292,7 +292,11 @@ impl LinkEnd {
 /// Who is at the other end, for people to read.
 impl fmt::Display for LinkEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.server {
+        let server = match self.side {
+            Side::Learner { leader } => Some(leader),
+            Side::Master => self.server,
+        };
+        match server {
             Some(server) => write!(f, "server {} at {}", server.0, self.from),
             None => write!(f, "somebody at {}", self.from),
         }
