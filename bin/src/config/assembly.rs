@@ -1,7 +1,6 @@
 //! From settings to the typed configuration: what one key says about another, and what only the outside can tell.
 
 use super::error::ConfigError;
-use super::membership::Membership;
 use super::place::Place;
 use super::settings::{Setting, Settings, Written, missing};
 use super::value::{Value, shown};
@@ -140,13 +139,7 @@ impl Assembly<'_> {
         let data_dir = self.data_dir()?;
         let data_log_dir = self.dir("dataLogDir").unwrap_or_else(|| data_dir.clone());
         let server_id = self.server_id(&data_dir)?;
-        let (ensemble, member) = match self.membership()? {
-            Membership::Alone(member) => (None, member),
-            Membership::Ensemble(members) => {
-                let (ensemble, member) = self.ensemble(&members, server_id, &data_dir)?;
-                (Some(ensemble), Some(member))
-            }
-        };
+        let (ensemble, member) = self.ensemble(server_id, &data_dir)?;
         let client_address = self.client_address(member.as_ref(), server_id, &data_dir)?;
         let (tick_time, min_session_timeout, max_session_timeout) = self.session_times()?;
         let jute_max_buffer = self.number("jute.maxbuffer");

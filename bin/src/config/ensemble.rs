@@ -9,7 +9,7 @@ use paddock_consensus::config::{Config, PeerType};
 
 use super::assembly::{Assembly, count, size};
 use super::error::ConfigError;
-use super::membership::{Member, Members};
+use super::membership::{Member, Members, Membership};
 use super::settings::Setting;
 
 /// ZooKeeper raises a smaller `commitLogCount` to this.
@@ -68,8 +68,23 @@ pub struct Ensemble {
 }
 
 impl Assembly<'_> {
-    /// What a member is told, and its own line of `members`.
+    /// What a member is told, if this server is one, and its own line, if it has one.
     pub(super) fn ensemble(
+        &mut self,
+        server_id: Option<i64>,
+        data_dir: &Path,
+    ) -> Result<(Option<Ensemble>, Option<Member>), ConfigError> {
+        match self.membership()? {
+            Membership::Alone(member) => Ok((None, member)),
+            Membership::Ensemble(members) => {
+                let (ensemble, me) = self.ensemble_of(&members, server_id, data_dir)?;
+                Ok((Some(ensemble), Some(me)))
+            }
+        }
+    }
+
+    /// What a member is told, and its own line of `members`.
+    fn ensemble_of(
         &mut self,
         members: &Members,
         server_id: Option<i64>,
