@@ -1,7 +1,8 @@
 //! Starts that cannot succeed end with one clear sentence and a non-zero exit; they are Paddock's alone.
 use crate::setup_of_paddock as setup;
-use paddock_tests::server::{DEADLINE, Server, behind, command, error_of, poll_until};
+use paddock_tests::server::{DEADLINE, Server, behind, command, error_of, free_port, poll_until};
 use std::fs::File;
+use std::net::TcpListener;
 use std::os::unix::fs::{FileExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -208,6 +209,28 @@ fn a_configuration_that_contradicts_itself_or_is_not_there() {
     );
     assert_names(&sentence, &[&contradiction.config_path().parent().expect("as above").to_string_lossy()]);
     assert_eq!(code, 2);
+}
+
+/// Others could not connect to it, ever.
+#[test]
+fn an_election_port_that_another_has() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = other.local_addr().expect("it listens").port();
+    let server = setup()
+        .config("initLimit", "5")
+        .config("syncLimit", "2")
+        .config("server.1", &format!("127.0.0.1:{}:{port}", free_port()))
+        .config("server.2", &format!("127.0.0.1:{}:{}", free_port(), free_port()))
+        .config("electionPortBindRetry", "2")
+        .prepare();
+    std::fs::create_dir_all(server.data_dir()).expect("the directory is writable");
+    std::fs::write(server.data_dir().join("myid"), "1").expect("the same");
+    server.spawn();
+    let status = poll_until(DEADLINE, || server.exit_status());
+    let said = server.log();
+    assert_eq!(status.and_then(|status| status.code()), Some(14), "ZooKeeper's code; it said:\n{said}");
+    let sentence = said.lines().last().and_then(error_of).expect("a sentence says why");
+    assert_names(sentence, &["election port", &port.to_string(), "2 tries", "electionPortBindRetry"]);
 }
 
 /// Keys that nobody knows are no reason not to start; a line in the log tells.
