@@ -99,7 +99,7 @@ pub enum ClientError {
     Closed,
     /// The handshake was answered with session id 0: the session is expired or the password wrong.
     Refused,
-    /// Nothing came within [`REPLY_DEADLINE`].
+    /// Nothing came within [`REPLY_DEADLINE`], or within the patience of someone who has less.
     TimedOut,
     /// A frame that breaks the protocol.
     Protocol(String),
@@ -111,7 +111,7 @@ impl fmt::Display for ClientError {
         match self {
             ClientError::Closed => write!(f, "the server closed the connection"),
             ClientError::Refused => write!(f, "the server refused the session"),
-            ClientError::TimedOut => write!(f, "no answer within {} s", REPLY_DEADLINE.as_secs()),
+            ClientError::TimedOut => write!(f, "no answer in time"),
             ClientError::Protocol(what) => write!(f, "the server broke the protocol: {what}"),
             ClientError::Io(error) => write!(f, "{error}"),
         }
@@ -170,9 +170,14 @@ impl Client {
 
     /// Any handshake. [`ClientError::Closed`] when the server drops it, [`ClientError::Refused`] when it says so.
     pub fn greet(address: SocketAddr, hello: &Hello) -> Result<Client, ClientError> {
+        Client::greet_within(address, hello, REPLY_DEADLINE)
+    }
+
+    /// The same by someone who waits for nothing longer than `patience`, on this connection at all.
+    pub fn greet_within(address: SocketAddr, hello: &Hello, patience: Duration) -> Result<Client, ClientError> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(REPLY_DEADLINE))?;
+        stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(REPLY_DEADLINE))?;
         stream.write_all(&hello.frame())?;
         let session = read_welcome(&mut stream, hello)?;

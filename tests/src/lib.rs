@@ -1,12 +1,13 @@
 //! What the integration tests stand on: a server process under full control, and a raw ZooKeeper client that hides nothing.
 //!
 //! Read in this order: [`jute`] (bytes), [`records`], [`request`] and [`reply`] (values), [`client`] (one connection),
-//! [`wire`] (one without manners), [`server`] (one process, Paddock or ZooKeeper), [`random`] (seeded choices),
-//! [`noted`] (a client that notes all it sees, for the judge of histories), [`installed`] (what `cargo xtask` has put
-//! there). The tests themselves are in `tests/`; the programs that drive other people's clients are in `clients/`.
+//! [`wire`] (one without manners), [`server`] (one process, Paddock or ZooKeeper), [`ensemble`] (several of them),
+//! [`random`] (seeded choices), [`noted`] (a client that notes all it sees, for the judge of histories), [`rounds`] (crashes
+//! in the middle of everything, and what must be there afterwards), [`installed`] (what `cargo xtask` has put there). The tests themselves are in `tests/`; the programs that drive other people's clients are in `clients/`.
 //!
 //! Nothing here uses the server's own crates: a mistake made on both sides of the wire would otherwise go unseen.
 pub mod client;
+pub mod ensemble;
 pub mod installed;
 pub mod jute;
 pub mod noted;
@@ -14,5 +15,6 @@ pub mod random;
 pub mod records;
 pub mod reply;
 pub mod request;
+pub mod rounds;
 pub mod server;
 pub mod wire;

@@ -1,14 +1,14 @@
 //! A client that notes all it sees, so that it can be judged: see `paddock_history`.
 //!
 //! Requests of which the judge knows nothing are sent and answered as ever, and not noted.
-use crate::client::{Client, ClientError, Frame};
+use crate::client::{Client, ClientError, Frame, Hello, REPLY_DEADLINE};
 use crate::records::{Stat, event, flags, op};
 use crate::reply::{self, Body, Reply};
 use crate::request::Request;
 use paddock_history::{self as history, Data, EventType, Mode, Operation, Rewatch, WatchEvent, What};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What all clients of a history tell the time by.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +33,15 @@ struct Sent {
     operation: Option<Operation>,
 }
 
-/// One session, over all its connections to one server.
+/// One session, over all its connections.
 #[derive(Debug)]
 pub struct Noted {
     client: Client,
     clock: Clock,
+    /// The port of its server, which stands for the server's number.
+    server: u32,
+    /// What it waits for longer than this has failed.
+    patience: Duration,
     sent: VecDeque<Sent>,
     /// Events that came while a reply was waited for.
     met: VecDeque<reply::Event>,
@@ -50,7 +54,15 @@ impl Noted {
     pub fn connect(address: SocketAddr, timeout_ms: i32, clock: Clock) -> Result<Noted, ClientError> {
         let from = clock.now();
         let client = Client::connect(address, timeout_ms)?;
-        let mut noted = Noted { client, clock, sent: VecDeque::new(), met: VecDeque::new(), events: Vec::new() };
+        let mut noted = Noted {
+            client,
+            clock,
+            server: address.port().into(),
+            patience: REPLY_DEADLINE,
+            sent: VecDeque::new(),
+            met: VecDeque::new(),
+            events: Vec::new(),
+        };
         noted.note_connected(from, true);
         Ok(noted)
     }
@@ -58,8 +70,10 @@ impl Noted {
     /// The same session on a new connection. What was not answered on the former one never will be.
     pub fn reattach(&mut self, address: SocketAddr) -> Result<(), ClientError> {
         self.give_up();
+        self.server = address.port().into();
         let from = self.clock.now();
-        match Client::reattach(address, &self.client.session, self.client.last_zxid) {
+        let hello = Hello::reattach(&self.client.session, self.client.last_zxid);
+        match Client::greet_within(address, &hello, self.patience) {
             Ok(client) => {
                 self.client = client;
                 self.note_connected(from, false);
@@ -74,9 +88,14 @@ impl Noted {
         }
     }
 
-    /// The server has taken a packet of this session by now, or does not count the time before.
-    pub fn note_heard(&mut self) {
-        self.note(self.clock.now(), What::Heard);
+    /// How long it waits for anything on its next connections.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Whoever lets sessions expire has taken a packet of this one by `time`, or does not count what was before.
+    pub fn note_heard(&mut self, time: u64) {
+        self.note(time, What::Heard);
     }
 
     pub fn session(&self) -> i64 {
@@ -138,7 +157,7 @@ impl Noted {
 
     fn note(&mut self, from: u64, what: What) {
         let to = self.clock.now();
-        self.events.push(history::Event { from, to, session: self.client.session.id, server: 0, what });
+        self.events.push(history::Event { from, to, session: self.client.session.id, server: self.server, what });
     }
 
     fn note_connected(&mut self, from: u64, is_new: bool) {

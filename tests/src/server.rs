@@ -183,13 +183,18 @@ impl Server {
 
     /// Waits until `srvr` is answered with a mode; panics with the log when the process ends or the deadline passes.
     pub fn wait_until_serving(&self) {
-        let serving = poll_until(DEADLINE, || {
-            if let Some(status) = self.exit_status() {
-                panic!("the server ended with {status} instead of serving; its log ends:\n{}", self.log_tail());
-            }
-            four_letter_word(self.address(), "srvr", STARTING_PATIENCE).ok().filter(|answer| answer.contains("Mode:"))
-        });
+        let serving = poll_until(DEADLINE, || self.mode());
         assert!(serving.is_some(), "the server does not serve; its log ends:\n{}", self.log_tail());
+    }
+
+    /// What `srvr` says that the server is: `standalone`, `leader`, `follower`. Nothing while it does not serve; panics with
+    /// the log when the process has ended.
+    pub fn mode(&self) -> Option<String> {
+        if let Some(status) = self.exit_status() {
+            panic!("the server ended with {status} instead of serving; its log ends:\n{}", self.log_tail());
+        }
+        let answer = four_letter_word(self.address(), "srvr", STARTING_PATIENCE).ok()?;
+        answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
     }
 
     /// SIGKILL, then waits for the process to be gone.
@@ -209,6 +214,12 @@ impl Server {
         let status = status.unwrap_or_else(|| panic!("SIGTERM did not end it; its log ends:\n{}", self.log_tail()));
         *self.lock() = None;
         status
+    }
+
+    /// [`terminate`](Server::terminate), which must end as it should: with success, or 143 as Java has it.
+    pub fn terminate_in_peace(&self) {
+        let status = self.terminate();
+        assert!(status.success() || status.code() == Some(143), "SIGTERM: {status}\n{}", self.log_tail());
     }
 
     /// SIGSTOP, then waits until every thread stands still: what is sent from now on stays in the sockets.
@@ -388,7 +399,12 @@ pub fn four_letter_word(address: SocketAddr, word: &str, patience: Duration) -> 
 }
 
 /// Asks again and again until there is an answer; `None` when the deadline has passed without one.
-pub fn poll_until<T>(deadline: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+pub fn poll_until<T>(deadline: Duration, ask: impl FnMut() -> Option<T>) -> Option<T> {
+    poll_every(POLL_INTERVAL, deadline, ask)
+}
+
+/// The same, not so often: for many who ask at the same time.
+pub fn poll_every<T>(interval: Duration, deadline: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + deadline;
     loop {
         if let Some(answer) = ask() {
@@ -397,7 +413,7 @@ pub fn poll_until<T>(deadline: Duration, mut ask: impl FnMut() -> Option<T>) -> 
         if Instant::now() >= end {
             return None;
         }
-        std::thread::park_timeout(POLL_INTERVAL);
+        std::thread::park_timeout(interval);
     }
 }
 

@@ -1,14 +1,41 @@
 //! What the log of a server says, for the judge of histories: the answer of `paddock log show`, in its words.
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use paddock_history::{Change, Data, Mode, Operation, Transaction};
+use paddock_history::{Change, Data, History, Mode, Operation, Transaction};
 use paddock_tests::server::{DEADLINE, paddock, poll_until};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-/// The transactions in a `dataDir` after a zxid, each of them there: a server that stands alone leaves no zxid out.
-pub fn transactions(data_dir: &Path, after: i64) -> Vec<Transaction> {
+/// Bits of a zxid that count the transactions of an epoch.
+const COUNTER_BITS: u32 = 32;
+
+/// Adds to a history what the log in a `dataDir` has got since the last time, up to a zxid. Where the log lacks something of
+/// that, which is told, nothing is added.
+pub fn extend(history: &mut History, data_dir: &Path, to: i64) -> Result<(), String> {
+    let log = history.log.get_or_insert_default();
+    let last = log.last().map_or(0, |transaction| transaction.zxid);
+    let mut more = transactions(data_dir, last);
+    more.truncate(more.partition_point(|transaction| transaction.zxid <= to));
+    let mut before = last;
+    for &Transaction { zxid, .. } in &more {
+        if !follows(before, zxid) {
+            return Err(format!("{}: the log has 0x{zxid:x} behind 0x{before:x}", data_dir.display()));
+        }
+        before = zxid;
+    }
+    log.extend(more);
+    Ok(())
+}
+
+/// No zxid of an epoch is left out, and the first one of an epoch is 1.
+fn follows(before: i64, zxid: i64) -> bool {
+    let first_of_its_epoch = (zxid >> COUNTER_BITS << COUNTER_BITS) + 1;
+    zxid == before + 1 || (zxid == first_of_its_epoch && zxid > before)
+}
+
+/// The transactions in a `dataDir` after a zxid.
+fn transactions(data_dir: &Path, after: i64) -> Vec<Transaction> {
     let from = (after + 1).to_string();
     let mut said = String::new();
     let shown = poll_until(DEADLINE, || {
@@ -23,11 +50,7 @@ pub fn transactions(data_dir: &Path, after: i64) -> Vec<Transaction> {
     let lines = String::from_utf8(shown).expect("JSON is UTF-8");
     let objects =
         lines.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")));
-    let transactions: Vec<Transaction> = objects.filter_map(|object| transaction(&object)).collect();
-    for (transaction, zxid) in transactions.iter().zip(after + 1..) {
-        assert_eq!(transaction.zxid, zxid, "the log lacks a transaction");
-    }
-    transactions
+    objects.filter_map(|object| transaction(&object)).collect()
 }
 
 /// Nothing for an object that is not a transaction.
@@ -81,4 +104,12 @@ fn operation(object: &Value) -> Option<Operation> {
 fn data(object: &Value) -> Option<Data> {
     let bytes = object["data"].as_str().map(|text| STANDARD.decode(text).expect("data is in Base64"));
     bytes.as_deref().map(Data::of)
+}
+
+#[test]
+fn a_log_that_lacks_a_transaction_is_seen() {
+    let zxid = |epoch: i64, counter: i64| epoch << COUNTER_BITS | counter;
+    assert!(follows(0, 1) && follows(zxid(1, 7), zxid(1, 8)) && follows(zxid(1, 7), zxid(3, 1)));
+    assert!(!follows(0, 2) && !follows(zxid(1, 7), zxid(1, 9)) && !follows(zxid(1, 7), zxid(3, 2)));
+    assert!(!follows(zxid(1, 1), zxid(1, 1)) && !follows(zxid(3, 1), zxid(1, 1)));
 }

@@ -9,22 +9,21 @@
 //!
 //! `PADDOCK_CRASH_ROUNDS` sets the number of rounds, `PADDOCK_CRASH_SEED` repeats the choices of a run.
 mod logged;
-mod model;
-mod visitors;
-mod writer;
 
-use paddock_history::{History, check, text};
+use paddock_history::History;
+use paddock_tests::client::ClientError;
 use paddock_tests::noted::{Clock, Noted};
 use paddock_tests::random::{Random, number_from_env};
 use paddock_tests::records::Stat;
 use paddock_tests::reply::Body;
 use paddock_tests::request::Request;
+use paddock_tests::rounds::judged::judge;
+use paddock_tests::rounds::visitors::{Departure, Visitor, expect_departure};
+use paddock_tests::rounds::writer::{Fate, SHARED, Writer};
 use paddock_tests::server::{Kind, Server, Setup, poll_until};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use visitors::Visitor;
-use writer::{Fate, SHARED, Writer};
 
 const DEFAULT_ROUNDS: usize = 200;
 const WRITERS: usize = 20;
@@ -83,44 +82,28 @@ fn acknowledged_writes_survive_and_others_are_whole_or_absent() {
             server.kill();
         }
         let spawned = Instant::now();
-        visitors.iter_mut().for_each(Visitor::note_start);
+        visitors.iter_mut().for_each(|visitor| visitor.note_heard(clock.now()));
         server.spawn();
         server.wait_until_serving();
         take_log(&server, &mut history);
         compare(&server, &mut writers, &mut totals, clock, &mut history);
         if !visitors.is_empty() {
-            history.events.extend(visitors::expect_departure(server.address(), visitors, spawned, clock));
+            let departure = Departure::after(spawned);
+            history.events.extend(expect_departure(server.address(), visitors, departure, clock));
         }
     }
     eprintln!("{rounds} rounds: {totals:?}");
     assert!(totals.acknowledged > 0, "nothing was ever acknowledged");
     stop_in_peace(server, &mut writers, &mut history);
     history.events.extend(writers.into_iter().flat_map(Writer::into_events));
-    judge(&history);
+    judge(&history, "crash");
 }
 
 /// Adds to the history what the log has got since the last time. A ZooKeeper's is not read.
 fn take_log(server: &Server, history: &mut History) {
     if Kind::under_test() == Kind::Paddock {
-        let log = history.log.get_or_insert_default();
-        let last = log.last().map_or(0, |transaction| transaction.zxid);
-        log.extend(logged::transactions(&server.data_dir(), last));
+        logged::extend(history, &server.data_dir(), i64::MAX).unwrap_or_else(|lack| panic!("{lack}"));
     }
-}
-
-/// Panics with what is wrong with a history, and keeps it.
-fn judge(history: &History) {
-    let report = check(history);
-    eprintln!("{}", report.text(history).lines().last().unwrap_or_default());
-    // Without a log, where no judgement is always possible, only what is certain counts.
-    if report.violations.is_empty() && (report.is_clean() || history.log.is_none()) {
-        return;
-    }
-    let path = std::env::temp_dir().join(format!("paddock-crash-{}.history", std::process::id()));
-    let mut kept = Vec::new();
-    text::write(history, &mut kept).expect("a vector takes everything");
-    let kept = std::fs::write(&path, kept);
-    panic!("{}kept for `cargo xtask history {}`: {kept:?}", report.text(history), path.display());
 }
 
 /// All writers write; the acknowledgement number `target` kills the server.
@@ -138,13 +121,14 @@ fn write_until_killed(server: &Server, writers: &mut [Writer], visitors: &mut [V
     std::thread::scope(|scope| {
         for writer in writers {
             scope.spawn(|| {
-                writer.write(count);
+                let ended = writer.write(|| true, count);
+                assert!(matches!(ended, Err(ClientError::Closed)), "{}: {ended:?}", writer.home);
                 over();
             });
         }
         for visitor in visitors {
             scope.spawn(|| {
-                visitor.stay();
+                visitor.stay(|| true);
                 over();
             });
         }
@@ -155,7 +139,7 @@ fn write_until_killed(server: &Server, writers: &mut [Writer], visitors: &mut [V
 fn compare(server: &Server, writers: &mut [Writer], totals: &mut Totals, clock: Clock, history: &mut History) {
     let (data, stat) = read_shared(server, clock, history);
     compare_shared(writers, &data, stat);
-    let fates: Vec<Fate> = writers.iter_mut().map(|writer| writer.recover(server.address())).collect();
+    let fates: Vec<Fate> = writers.iter_mut().map(|writer| recover(writer, server)).collect();
     let mut zxids = HashSet::new();
     let told = writers.iter().flat_map(|writer| &writer.zxids);
     for zxid in told.chain(fates.iter().flat_map(|fate| &fate.zxids)) {
@@ -164,6 +148,10 @@ fn compare(server: &Server, writers: &mut [Writer], totals: &mut Totals, clock: 
     totals.acknowledged += writers.iter().map(|writer| writer.zxids.len()).sum::<usize>();
     totals.executed += fates.iter().map(|fate| fate.executed).sum::<usize>();
     totals.lost += fates.iter().map(|fate| fate.lost).sum::<usize>();
+}
+
+fn recover(writer: &mut Writer, server: &Server) -> Fate {
+    writer.recover(server.address()).unwrap_or_else(|error| panic!("{}: {error}", writer.home))
 }
 
 /// The shared znode has the last acknowledged set, or a later one that was on its way.
@@ -204,13 +192,11 @@ fn read_shared(server: &Server, clock: Clock, history: &mut History) -> (Vec<u8>
 
 /// The same comparison after an orderly stop.
 fn stop_in_peace(mut server: Server, writers: &mut [Writer], history: &mut History) {
-    let status = server.terminate();
-    // Java's convention for a process ended by SIGTERM is 143.
-    assert!(status.success() || status.code() == Some(143), "SIGTERM: {status}\n{}", server.log_tail());
+    server.terminate_in_peace();
     server.restart();
     take_log(&server, history);
     for writer in writers {
-        let fate = writer.recover(server.address());
+        let fate = recover(writer, &server);
         assert_eq!((fate.executed, fate.lost), (0, 0));
     }
 }

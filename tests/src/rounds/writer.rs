@@ -1,13 +1,14 @@
 //! A client that writes as fast as it is answered, knows what each answer must be, and after a crash compares.
-use crate::model::{Model, Operation, Shown, Zxid, order};
+use super::model::{Model, Operation, Shown, Zxid, order};
+use crate::client::{ClientError, Frame};
+use crate::noted::{Clock, Noted};
+use crate::random::Random;
+use crate::reply::{Body, Reply};
+use crate::request::Request;
 use paddock_history::Event;
-use paddock_tests::client::{ClientError, Frame};
-use paddock_tests::noted::{Clock, Noted};
-use paddock_tests::random::Random;
-use paddock_tests::reply::{Body, Reply};
-use paddock_tests::request::Request;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// The znode that all writers set.
 pub const SHARED: &str = "/shared";
@@ -77,26 +78,41 @@ impl Writer {
         })
     }
 
-    /// Writes until the connection ends; `acknowledged` is called once per acknowledgement.
-    pub fn write(&mut self, acknowledged: impl Fn()) {
+    /// How long it waits for an answer on its next connections, before it gives them up.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.client.set_patience(patience);
+    }
+
+    /// Writes as long as it is to go on, and then until all is answered; `acknowledged` is called once per acknowledgement.
+    /// An error is the end of the connection before that.
+    pub fn write(&mut self, goes_on: impl Fn() -> bool, acknowledged: impl Fn()) -> Result<(), ClientError> {
         self.zxids.clear();
         self.shared_sets.clear();
         let window = 1 + self.random.below(WINDOW_MAX);
         loop {
-            while self.outstanding.len() < window {
+            while self.outstanding.len() < window && goes_on() {
                 let operation = self.choose();
                 self.client.queue(&operation.request(&self.home, SHARED));
                 self.ahead.apply(&operation, Zxid::Untold(0));
                 self.outstanding.push_back(operation);
             }
+            if self.outstanding.is_empty() {
+                return Ok(());
+            }
             match self.client.flush().and_then(|()| self.client.next_reply()) {
                 Ok(reply) => self.acknowledge(&reply),
-                Err(ClientError::Closed) => break,
-                Err(error) => panic!("{}: {error}", self.home),
+                Err(ClientError::Closed) => {
+                    self.take_rest();
+                    return Err(ClientError::Closed);
+                }
+                Err(error) => return Err(error),
             }
             acknowledged();
         }
-        // What the server had still sent before it died counts as acknowledged.
+    }
+
+    /// What the server had still sent before the connection ended counts as acknowledged.
+    fn take_rest(&mut self) {
         while let Ok(Frame::Reply(reply)) = self.client.next_frame() {
             self.acknowledge(&reply);
         }
@@ -198,13 +214,18 @@ impl Writer {
         data
     }
 
-    /// Reattaches, reads everything below the writer's znode, and finds which prefix of the operations on their way
-    /// was executed. Panics where there is none.
-    pub fn recover(&mut self, address: SocketAddr) -> Fate {
+    /// Reattaches, and compares.
+    pub fn recover(&mut self, address: SocketAddr) -> Result<Fate, ClientError> {
+        self.client.reattach(address)?;
+        self.compare()
+    }
+
+    /// Reads everything below the writer's znode, and finds which prefix of the operations on their way was executed.
+    /// Panics where there is none.
+    pub fn compare(&mut self) -> Result<Fate, ClientError> {
         let home = self.home.clone();
         let session = self.client.session();
-        self.client.reattach(address).unwrap_or_else(|error| panic!("{home}: session {session:#x}: {error}"));
-        let shown = self.read().unwrap_or_else(|error| panic!("{home}: {error}"));
+        let shown = self.read()?;
         let mut candidate = self.model.clone();
         let mut candidates = vec![candidate.clone()];
         for (place, operation) in self.outstanding.iter().enumerate() {
@@ -224,7 +245,7 @@ impl Writer {
         self.model = model;
         let lost = self.outstanding.len() - executed;
         self.outstanding.clear();
-        Fate { executed, lost, zxids: zxids.into_values().collect() }
+        Ok(Fate { executed, lost, zxids: zxids.into_values().collect() })
     }
 
     /// All that it has seen.
@@ -241,7 +262,10 @@ impl Writer {
         self.outstanding.iter().filter(|one| matches!(one, Operation::SetShared { .. })).count()
     }
 
+    /// After a sync: another server than the former one may be behind what was done.
     fn read(&mut self) -> Result<Shown, ClientError> {
+        let synced = self.client.call(&Request::sync(&self.home))?;
+        assert_eq!(synced.err, 0, "{}: sync", self.home);
         let (names, home) = match self.client.call(&Request::get_children2(&self.home, false))?.body {
             Body::NamesStat(Some(names), stat) => (names, stat),
             other => panic!("{}: children: {other:?}", self.home),

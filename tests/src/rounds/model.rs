@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The zxids of `o1..oj` nobody has told; they must be in order, above all acknowledged ones, and one per operation.
-use paddock_tests::records::{Stat, flags};
-use paddock_tests::request::Request;
+use crate::records::{Stat, flags};
+use crate::request::Request;
 use std::collections::BTreeMap;
 
 /// One write below the writer's znode; names are without its path.

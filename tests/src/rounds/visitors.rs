@@ -1,16 +1,17 @@
 //! Sessions that do not come back after a crash: their ephemerals are there at first, and go when the time is up.
+use crate::client::Frame;
+use crate::noted::{Clock, Noted};
+use crate::random::Random;
+use crate::records::flags;
+use crate::reply::Body;
+use crate::request::Request;
 use paddock_history::Event;
-use paddock_tests::client::Frame;
-use paddock_tests::noted::{Clock, Noted};
-use paddock_tests::random::Random;
-use paddock_tests::records::flags;
-use paddock_tests::reply::Body;
-use paddock_tests::request::Request;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Short enough to be waited for, long enough for a busy machine.
-pub const TIMEOUT_MS: i32 = 3_000;
+const TIMEOUT_MS: i32 = 3_000;
+const TIMEOUT: Duration = Duration::from_millis(TIMEOUT_MS as u64);
 /// Expiry comes in steps of one tick, and a busy machine may be late by much; never early.
 const LATE: Duration = Duration::from_secs(30);
 const NODE_DELETED: i32 = 2;
@@ -35,14 +36,15 @@ impl Visitor {
         Visitor { client, paths }
     }
 
-    /// A server is about to be started, and will give the session its whole timeout anew.
-    pub fn note_start(&mut self) {
-        self.client.note_heard();
+    /// Whoever lets the session expire gives it its whole timeout anew after this time: a server that starts, or begins to
+    /// lead.
+    pub fn note_heard(&mut self, time: u64) {
+        self.client.note_heard(time);
     }
 
-    /// Keeps the session alive until the server dies.
-    pub fn stay(&mut self) {
-        loop {
+    /// Keeps the session alive as long as it is to go on, or until the server dies.
+    pub fn stay(&mut self, goes_on: impl Fn() -> bool) {
+        while goes_on() {
             self.client.queue(&Request::ping());
             if self.client.flush().is_err() {
                 return;
@@ -56,26 +58,51 @@ impl Visitor {
     }
 }
 
-/// Waits until the ephemerals of all visitors are gone; `spawned` is when the new server process was started. Gives what
-/// everybody here has seen.
-pub fn expect_departure(address: SocketAddr, mut visitors: Vec<Visitor>, spawned: Instant, clock: Clock) -> Vec<Event> {
+/// When the ephemerals of visitors may go.
+#[derive(Debug, Clone, Copy)]
+pub struct Departure {
+    /// When the visitors had been there, by the server or leader before.
+    pub since: Instant,
+    /// How long they are there after that at least.
+    pub least: Duration,
+}
+
+impl Departure {
+    /// Of those whom a server or leader that begins after this moment gives their whole timeout.
+    pub fn after(since: Instant) -> Departure {
+        Departure { since, least: TIMEOUT }
+    }
+}
+
+/// Waits until the ephemerals of all visitors are gone. Gives what everybody here has seen.
+pub fn expect_departure(
+    address: SocketAddr,
+    mut visitors: Vec<Visitor>,
+    departure: Departure,
+    clock: Clock,
+) -> Vec<Event> {
+    let Departure { since, least } = departure;
     let mut watcher = Noted::connect(address, 40_000, clock).unwrap_or_else(|error| panic!("the watcher: {error}"));
-    let timeout = Duration::from_millis(u64::try_from(TIMEOUT_MS).expect("positive"));
+    watcher.call(&Request::sync("/")).unwrap_or_else(|error| panic!("the watcher's sync: {error}"));
     let paths: Vec<String> = visitors.iter().flat_map(|visitor| visitor.paths.clone()).collect();
+    let mut there = 0;
     for path in &paths {
         let reply = watcher.call(&Request::exists(path, true)).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let early = spawned.elapsed() < timeout;
+        let early = since.elapsed() < least;
         match reply.body {
-            Body::Stat(stat) => assert!(visitors.iter().any(|one| one.client.session() == stat.ephemeral_owner)),
+            Body::Stat(stat) => {
+                assert!(visitors.iter().any(|one| one.client.session() == stat.ephemeral_owner), "{path}: {stat:?}");
+                there += 1;
+            }
             _ => assert!(!early, "{path} was acknowledged and is not there"),
         }
     }
-    for _ in &paths {
+    for _ in 0..there {
         let event = watcher.next_event().unwrap_or_else(|error| panic!("an ephemeral did not go: {error}"));
         assert!(event.kind == NODE_DELETED && paths.contains(&event.path), "{event:?}");
-        assert!(spawned.elapsed() >= timeout, "{} went {:?} after the start", event.path, spawned.elapsed());
+        assert!(since.elapsed() >= least, "{} went after {:?}", event.path, since.elapsed());
     }
-    assert!(spawned.elapsed() < timeout + LATE, "the ephemerals went only after {:?}", spawned.elapsed());
+    assert!(since.elapsed() < TIMEOUT + LATE, "the ephemerals went only after {:?}", since.elapsed());
     for visitor in &mut visitors {
         let back = visitor.client.reattach(address);
         assert!(back.is_err(), "session {:#x} is over and was taken back", visitor.client.session());

@@ -1,0 +1,75 @@
+//! Several servers that are one ensemble, each a process under full control.
+use crate::server::{DEADLINE, Server, Setup, free_port, poll_until};
+use std::fs;
+use std::net::SocketAddr;
+
+/// A server is named by its place, counted from 0: that of place 0 is `server.1`.
+#[derive(Debug)]
+pub struct Ensemble {
+    servers: Vec<Server>,
+}
+
+impl Ensemble {
+    /// Starts so many servers on empty data directories, and waits until they have a leader. `setup` has what all of them
+    /// have in zoo.cfg.
+    pub fn start(setup: Setup, count: usize) -> Ensemble {
+        let lines: Vec<String> = (0..count).map(|_| format!("127.0.0.1:{}:{}", free_port(), free_port())).collect();
+        let setup = lines.iter().zip(1..).fold(setup, |setup, (line, id)| setup.config(&format!("server.{id}"), line));
+        let servers: Vec<Server> = (0..count).map(|_| setup.clone().prepare()).collect();
+        for (server, id) in servers.iter().zip(1..) {
+            fs::create_dir(server.data_dir()).expect("the temporary directory is writable");
+            fs::write(server.data_dir().join("myid"), format!("{id}\n")).expect("it is writable");
+            server.spawn();
+        }
+        let ensemble = Ensemble { servers };
+        ensemble.wait_for_leader(&ensemble.places());
+        ensemble
+    }
+
+    pub fn server(&self, place: usize) -> &Server {
+        &self.servers[place]
+    }
+
+    pub fn places(&self) -> Vec<usize> {
+        (0..self.servers.len()).collect()
+    }
+
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.servers.iter().map(Server::address).collect()
+    }
+
+    /// Waits until all of these, which must run, serve clients: one as the leader, whose place this gives, and the others as
+    /// its followers.
+    pub fn wait_for_leader(&self, places: &[usize]) -> usize {
+        let found = poll_until(DEADLINE, || {
+            let modes: Option<Vec<String>> = places.iter().map(|&place| self.servers[place].mode()).collect();
+            sole_leader(&modes?).map(|found| places[found])
+        });
+        found.unwrap_or_else(|| panic!("the servers {places:?} have no leader"))
+    }
+
+    /// Kills all of these, none of them after another has had time to see it.
+    pub fn kill(&self, places: &[usize]) {
+        std::thread::scope(|scope| {
+            for &place in places {
+                scope.spawn(move || self.servers[place].kill());
+            }
+        });
+    }
+}
+
+/// The place of the one leader, where all others follow.
+fn sole_leader(modes: &[String]) -> Option<usize> {
+    let leader = modes.iter().position(|mode| mode == "leader")?;
+    let followers = modes.iter().filter(|mode| *mode == "follower").count();
+    (followers + 1 == modes.len()).then_some(leader)
+}
+
+#[test]
+fn a_leader_is_one_whom_all_others_follow() {
+    let leader = |modes: &[&str]| sole_leader(&modes.iter().map(|mode| mode.to_string()).collect::<Vec<_>>());
+    assert_eq!(leader(&["follower", "leader", "follower"]), Some(1));
+    assert_eq!(leader(&["leader", "leader", "follower"]), None);
+    assert_eq!(leader(&["follower", "follower"]), None);
+    assert_eq!(leader(&["standalone"]), None);
+}

@@ -1,0 +1,98 @@
+//! What happens to servers in the middle of the load, and how they come back.
+use crate::load::Load;
+use paddock_tests::ensemble::Ensemble;
+use paddock_tests::random::Random;
+use paddock_tests::server::poll_until;
+use std::time::Duration;
+
+/// Acknowledgements that the others give, at most, before a server comes back.
+const MEANWHILE_MAX: usize = 300;
+/// One time in this many, servers that were killed are killed again while they recover, this soon after their start at most.
+const KILLED_AGAIN_ONE_IN: usize = 4;
+const RECOVERY: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// As many servers as the others can do without die, the leader among them.
+    LeaderKilled,
+    /// The same without the leader.
+    FollowersKilled,
+    /// Nobody is left.
+    AllKilled,
+    /// The leader ends in order.
+    LeaderTerminated,
+    /// The leader stands still until another leads, and then goes on.
+    LeaderPaused,
+}
+
+/// How often each of them comes, one beside the other.
+const FAULTS: [Fault; 8] = [
+    Fault::LeaderKilled,
+    Fault::LeaderKilled,
+    Fault::FollowersKilled,
+    Fault::FollowersKilled,
+    Fault::AllKilled,
+    Fault::LeaderTerminated,
+    Fault::LeaderTerminated,
+    Fault::LeaderPaused,
+];
+
+impl Fault {
+    pub fn choose(random: &mut Random) -> Fault {
+        *random.pick(&FAULTS)
+    }
+
+    /// Whether a leader begins to lead after this.
+    pub fn ends_reign(self) -> bool {
+        self != Fault::FollowersKilled
+    }
+
+    /// Lets it happen to an ensemble with this leader. Afterwards all servers run.
+    pub fn strike(self, ensemble: &Ensemble, leader: usize, random: &mut Random, load: &Load) {
+        let victims = self.victims(ensemble, leader, random);
+        let others: Vec<usize> = ensemble.places().into_iter().filter(|place| !victims.contains(place)).collect();
+        match self {
+            Fault::LeaderKilled | Fault::FollowersKilled | Fault::AllKilled => ensemble.kill(&victims),
+            Fault::LeaderTerminated => ensemble.server(leader).terminate_in_peace(),
+            Fault::LeaderPaused => ensemble.server(leader).pause(),
+        }
+        // Where nobody waits for another leader, the one that comes back may be the next.
+        if !others.is_empty() && (self == Fault::LeaderPaused || random.one_in(2)) {
+            ensemble.wait_for_leader(&others);
+            load.wait_for(1 + random.below(MEANWHILE_MAX));
+        }
+        match self {
+            Fault::LeaderPaused => ensemble.server(leader).resume(),
+            Fault::LeaderTerminated => ensemble.server(leader).spawn(),
+            _ => start(ensemble, &victims, random),
+        }
+    }
+
+    fn victims(self, ensemble: &Ensemble, leader: usize, random: &mut Random) -> Vec<usize> {
+        let places = ensemble.places();
+        // Fewer than half.
+        let most = (places.len() - 1) / 2;
+        let first = random.below(places.len());
+        let followers = (0..places.len()).map(|place| (first + place) % places.len()).filter(|place| *place != leader);
+        match self {
+            Fault::AllKilled => places,
+            Fault::LeaderKilled => std::iter::once(leader).chain(followers).take(most).collect(),
+            Fault::FollowersKilled => followers.take(most).collect(),
+            Fault::LeaderTerminated | Fault::LeaderPaused => vec![leader],
+        }
+    }
+}
+
+/// Starts servers that were killed, one of them perhaps twice.
+fn start(ensemble: &Ensemble, victims: &[usize], random: &mut Random) {
+    for &place in victims {
+        ensemble.server(place).spawn();
+    }
+    if random.one_in(KILLED_AGAIN_ONE_IN) {
+        let again = ensemble.server(*random.pick(victims));
+        let soon = RECOVERY.mul_f64(random.below(100) as f64 / 100.0);
+        assert!(poll_until(soon, || again.exit_status()).is_none(), "it ended by itself: {}", again.log_tail());
+        again.kill();
+        again.spawn();
+    }
+}

@@ -1,0 +1,79 @@
+//! What the clients of a round share: whether they go on, and how much was acknowledged.
+use paddock_tests::server::DEADLINE;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Instant;
+
+#[derive(Debug, Default)]
+struct State {
+    acknowledged: usize,
+    /// Whoever waits is woken by this acknowledgement.
+    awaited: usize,
+    is_over: bool,
+    has_failed: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Load {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Load {
+    pub fn acknowledge(&self) {
+        let mut state = self.lock();
+        state.acknowledged += 1;
+        if state.acknowledged == state.awaited {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits until so many more acknowledgements have come.
+    pub fn wait_for(&self, more: usize) {
+        let end = Instant::now() + DEADLINE;
+        let mut state = self.lock();
+        state.awaited = state.acknowledged + more;
+        while state.acknowledged < state.awaited {
+            assert!(!state.has_failed, "a client has failed");
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{} of {more} acknowledgements did not come", state.awaited - state.acknowledged);
+            state = self.changed.wait_timeout(state, left).expect("nobody panics with this lock").0;
+        }
+    }
+
+    pub fn goes_on(&self) -> bool {
+        !self.lock().is_over
+    }
+
+    /// Whether a client has panicked, so that nothing is to be waited for.
+    pub fn has_failed(&self) -> bool {
+        self.lock().has_failed
+    }
+
+    /// From now on nobody asks for more.
+    pub fn end(&self) {
+        self.lock().is_over = true;
+    }
+
+    /// Does the work of one thread. Where it panics, the round is over for all.
+    pub fn share<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _share = Share(self);
+        work()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // What a panic leaves is whole.
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+struct Share<'l>(&'l Load);
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut state = self.0.lock();
+            (state.is_over, state.has_failed) = (true, true);
+            self.0.changed.notify_all();
+        }
+    }
+}
