@@ -111,8 +111,9 @@ pub struct Tree {
 impl Tree {
     /// That of an ensemble without a transaction.
     pub fn new() -> Tree {
+        let fresh = Znode { data: Some(Data::of(b"")), ..Znode::default() };
         let mut znodes: HashMap<String, Znode> =
-            RESERVED.iter().map(|path| ((*path).to_owned(), Znode::default())).collect();
+            RESERVED.iter().map(|path| ((*path).to_owned(), fresh.clone())).collect();
         for path in RESERVED.iter().filter(|path| **path != "/") {
             let above = parent(path).and_then(|above| znodes.get_mut(above)).expect("the root comes first");
             above.children.insert(name(path).to_owned());
@@ -421,6 +422,8 @@ mod tests {
         let tree = Tree::new();
         let stat = tree.znode("/").expect("there is a root").stat();
         assert_eq!((stat.cversion, stat.num_children), (-1, 1));
+        let read = tree.read(&Operation::GetData { path: "/".into(), is_watched: false });
+        assert_eq!(read.body, Body::Data(Some(Data::of(b"")), stat));
         assert_eq!(tree.znode("/zookeeper").expect("it is there").stat().cversion, -2);
     }
 
