@@ -25,7 +25,7 @@ pub enum Fault {
     LeaderPaused,
 }
 
-/// How often each of them comes, one beside the other.
+/// How often each of them comes.
 const FAULTS: [Fault; 8] = [
     Fault::LeaderKilled,
     Fault::LeaderKilled,
@@ -37,11 +37,22 @@ const FAULTS: [Fault; 8] = [
     Fault::LeaderPaused,
 ];
 
-impl Fault {
-    pub fn choose(random: &mut Random) -> Fault {
-        *random.pick(&FAULTS)
-    }
+/// What is to come, so that each fault comes soon.
+#[derive(Debug, Default)]
+pub struct Faults {
+    left: Vec<Fault>,
+}
 
+impl Faults {
+    pub fn next(&mut self, random: &mut Random) -> Fault {
+        if self.left.is_empty() {
+            self.left.extend(FAULTS);
+        }
+        self.left.swap_remove(random.below(self.left.len()))
+    }
+}
+
+impl Fault {
     /// Whether a leader begins to lead after this.
     pub fn ends_reign(self) -> bool {
         self != Fault::FollowersKilled

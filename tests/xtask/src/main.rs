@@ -3,6 +3,8 @@
 //! `cargo xtask fuzz [SECONDS [TARGET...]]`: fuzzes each target so long, 600 s unless told.
 //! `cargo xtask crashes [COUNT [SEED]]`: cuts the power of simulated servers so often at least, 10,000 times unless told,
 //! beginning with the life that SEED draws, and says what that covered.
+//! `cargo xtask ensembles [ROUNDS [SEED]]`: rounds in which servers of real ensembles die under load, 200 unless told, with the
+//! choices that SEED draws.
 //! `cargo xtask elections [COUNT [SEED]]`: so many random elections of five servers, 1,000,000 unless told, beginning with the
 //! one that SEED draws, and says what that covered.
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
@@ -42,6 +44,9 @@ const FUZZ_SECONDS_IN_TEST: u32 = 4;
 /// Power cuts, unless told otherwise.
 const CRASHES: u64 = 10_000;
 
+/// Rounds in which servers of ensembles die, unless told otherwise.
+const ENSEMBLE_ROUNDS: u64 = 200;
+
 /// Random elections, unless told otherwise.
 const ELECTIONS: u64 = 1_000_000;
 
@@ -58,6 +63,7 @@ fn main() -> ExitCode {
         "clients" => packages::install().and_then(|()| clients::build(&clients_dir())).map(|()| TestCounts::default()),
         "fuzz" => fuzz_as_told().map(|()| TestCounts::default()),
         "crashes" => crashes_as_told(),
+        "ensembles" => ensembles_as_told(),
         "elections" => elections_as_told(),
         "conversions" => conversions_as_told(),
         "history" => history::judge(std::env::args_os().skip(2)),
@@ -67,7 +73,7 @@ fn main() -> ExitCode {
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
-                 elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | history FILE... | \
+                 ensembles [ROUNDS [SEED]] | elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | history FILE... | \
                  zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
                  sim [--seed N | --help] | mutants [SECONDS [N...]]"
             );
@@ -113,6 +119,17 @@ fn crashes_as_told() -> Result<TestCounts, Failure> {
     let mut tests = cargo();
     tests.args(["test", "--package", "paddock", "--test", "crashes", "--", "--nocapture"]);
     tests.env("PADDOCK_CRASHES", count.to_string()).env("PADDOCK_SEED", seed.to_string()).env("PADDOCK_STRIDE", "1");
+    run_tests(&mut tests)
+}
+
+/// What `cargo xtask ensembles` does with its arguments.
+fn ensembles_as_told() -> Result<TestCounts, Failure> {
+    let (rounds, seed) = (number(2, ENSEMBLE_ROUNDS)?, number(3, 1)?);
+    run(cargo().args(["build", "--package", "paddock"]))?;
+    let mut tests = cargo();
+    tests.args(["test", "--package", "paddock-tests", "--test", "ensemble", "--", "--nocapture"]);
+    tests.env("PADDOCK_BIN", target_dir().join("debug/paddock"));
+    tests.env("PADDOCK_ENSEMBLE_ROUNDS", rounds.to_string()).env("PADDOCK_ENSEMBLE_SEED", seed.to_string());
     run_tests(&mut tests)
 }
 
