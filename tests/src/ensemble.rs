@@ -16,12 +16,13 @@ impl Ensemble {
         let lines: Vec<String> = (0..count).map(|_| format!("127.0.0.1:{}:{}", free_port(), free_port())).collect();
         let setup = lines.iter().zip(1..).fold(setup, |setup, (line, id)| setup.config(&format!("server.{id}"), line));
         let servers: Vec<Server> = (0..count).map(|_| setup.clone().prepare()).collect();
-        for (server, id) in servers.iter().zip(1..) {
-            fs::create_dir(server.data_dir()).expect("the temporary directory is writable");
-            fs::write(server.data_dir().join("myid"), format!("{id}\n")).expect("it is writable");
-            server.spawn();
-        }
         let ensemble = Ensemble { servers };
+        for place in ensemble.places() {
+            ensemble.furnish(place);
+            // Where `db.autocreate` is switched off, this says that the server never had any data.
+            fs::write(ensemble.server(place).data_dir().join("initialize"), b"").expect("it is writable");
+            ensemble.server(place).spawn();
+        }
         ensemble.wait_for_leader(&ensemble.places());
         ensemble
     }
@@ -46,6 +47,19 @@ impl Ensemble {
             sole_leader(&modes?).map(|found| places[found])
         });
         found.unwrap_or_else(|| panic!("the servers {places:?} have no leader"))
+    }
+
+    /// Makes the data directory of a server, with nothing in it but who the server is.
+    fn furnish(&self, place: usize) {
+        let data_dir = self.server(place).data_dir();
+        fs::create_dir(&data_dir).expect("the temporary directory is writable");
+        fs::write(data_dir.join("myid"), format!("{}\n", place + 1)).expect("it is writable");
+    }
+
+    /// Takes from a server, which must not run, all that it has on disk.
+    pub fn wipe(&self, place: usize) {
+        fs::remove_dir_all(self.server(place).data_dir()).expect("it can be removed");
+        self.furnish(place);
     }
 
     /// Kills all of these, none of them after another has had time to see it.

@@ -17,6 +17,8 @@ pub enum Fault {
     LeaderKilled,
     /// The same without the leader.
     FollowersKilled,
+    /// The same, and they lose all that they have on disk.
+    FollowersWiped,
     /// Nobody is left.
     AllKilled,
     /// The leader ends in order.
@@ -26,11 +28,12 @@ pub enum Fault {
 }
 
 /// How often each of them comes.
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     Fault::LeaderKilled,
     Fault::LeaderKilled,
     Fault::FollowersKilled,
     Fault::FollowersKilled,
+    Fault::FollowersWiped,
     Fault::AllKilled,
     Fault::LeaderTerminated,
     Fault::LeaderTerminated,
@@ -55,7 +58,7 @@ impl Faults {
 impl Fault {
     /// Whether a leader begins to lead after this.
     pub fn ends_reign(self) -> bool {
-        self != Fault::FollowersKilled
+        !matches!(self, Fault::FollowersKilled | Fault::FollowersWiped)
     }
 
     /// Lets it happen to an ensemble with this leader. Afterwards all servers run.
@@ -63,9 +66,14 @@ impl Fault {
         let victims = self.victims(ensemble, leader, random);
         let others: Vec<usize> = ensemble.places().into_iter().filter(|place| !victims.contains(place)).collect();
         match self {
-            Fault::LeaderKilled | Fault::FollowersKilled | Fault::AllKilled => ensemble.kill(&victims),
+            Fault::LeaderKilled | Fault::FollowersKilled | Fault::FollowersWiped | Fault::AllKilled => {
+                ensemble.kill(&victims);
+            }
             Fault::LeaderTerminated => ensemble.server(leader).terminate_in_peace(),
             Fault::LeaderPaused => ensemble.server(leader).pause(),
+        }
+        if self == Fault::FollowersWiped {
+            victims.iter().for_each(|&place| ensemble.wipe(place));
         }
         // Where nobody waits for another leader, the one that comes back may be the next.
         if !others.is_empty() && (self == Fault::LeaderPaused || random.one_in(2)) {
@@ -88,7 +96,7 @@ impl Fault {
         match self {
             Fault::AllKilled => places,
             Fault::LeaderKilled => std::iter::once(leader).chain(followers).take(most).collect(),
-            Fault::FollowersKilled => followers.take(most).collect(),
+            Fault::FollowersKilled | Fault::FollowersWiped => followers.take(most).collect(),
             Fault::LeaderTerminated | Fault::LeaderPaused => vec![leader],
         }
     }

@@ -66,13 +66,14 @@ fn what_five_servers_acknowledge_survives_whatever_becomes_of_them() {
 }
 
 /// Short ticks, so that a leader that stands still is missed soon, with limits that a busy machine meets; and snapshots
-/// often, so that crashes meet them.
+/// often, so that crashes meet them. A server that has lost its data does not vote before it has been sent it.
 fn setup() -> Setup {
     Setup::new(Kind::under_test())
         .config("tickTime", "200")
         .config("initLimit", "50")
         .config("syncLimit", "10")
         .config("maxSessionTimeout", "60000")
+        .config("db.autocreate", "false")
         .config("snapCount", "1000")
         .config("autopurge.snapRetainCount", SNAPSHOTS)
 }
