@@ -1,7 +1,11 @@
 //! Several servers that are one ensemble, each a process under full control.
-use crate::server::{DEADLINE, Server, Setup, free_port, poll_until};
+use crate::server::{DEADLINE, Server, Setup, free_port, poll_every};
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Between two times that all servers are asked what they are.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A server is named by its place, counted from 0: that of place 0 is `server.1`.
 #[derive(Debug)]
@@ -42,7 +46,7 @@ impl Ensemble {
     /// Waits until all of these, which must run, serve clients: one as the leader, whose place this gives, and the others as
     /// its followers.
     pub fn wait_for_leader(&self, places: &[usize]) -> usize {
-        let found = poll_until(DEADLINE, || {
+        let found = poll_every(POLL_INTERVAL, DEADLINE, || {
             let modes: Option<Vec<String>> = places.iter().map(|&place| self.servers[place].mode()).collect();
             sole_leader(&modes?).map(|found| places[found])
         });

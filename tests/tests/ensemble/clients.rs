@@ -91,7 +91,7 @@ impl RoundsWriter {
     pub fn new(addresses: &[SocketAddr], number: usize, seed: u64, clock: Clock) -> RoundsWriter {
         let servers = Servers::new(addresses, number);
         let mut writer = Writer::new(servers.current(), number, seed, clock).expect("a new ensemble takes sessions");
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             writer.set_patience(PATIENCE);
         }
         RoundsWriter { writer, servers, tally: Tally::default() }

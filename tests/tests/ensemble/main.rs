@@ -71,7 +71,7 @@ fn setup() -> Setup {
     Setup::new(Kind::under_test())
         .config("tickTime", "200")
         .config("initLimit", "50")
-        .config("syncLimit", "10")
+        .config("syncLimit", "15")
         .config("maxSessionTimeout", "60000")
         .config("db.autocreate", "false")
         .config("snapCount", "1000")
@@ -189,9 +189,7 @@ impl Rounds {
     /// All servers show the same, and what they have committed is taken from a log.
     fn compare(&mut self) {
         let events = &mut self.history.events;
-        let mut states = self.addresses.iter().map(|&address| {
-            State::read(address, self.clock, events).unwrap_or_else(|error| panic!("{address}: {error}"))
-        });
+        let mut states = self.addresses.iter().map(|&address| State::read(address, self.clock, events));
         let first = states.next().expect("an ensemble has servers");
         let zxid = states.fold(first.zxid, |zxid, state| {
             first.assert_equal(&state);
@@ -225,6 +223,9 @@ impl Rounds {
             self.ensemble.server(place).spawn();
         }
         self.leader = self.ensemble.wait_for_leader(&self.ensemble.places());
+        let nobody_asks = Load::default();
+        nobody_asks.end();
+        self.writers.iter_mut().for_each(|writer| writer.write(&nobody_asks));
         self.compare();
         let tally = self.writers.iter().fold(Tally::default(), |sum, writer| sum.plus(&writer.tally));
         eprintln!("{rounds} rounds: {:?}", self.had);

@@ -5,10 +5,13 @@ use paddock_tests::noted::{Clock, Noted};
 use paddock_tests::records::Stat;
 use paddock_tests::reply::Body;
 use paddock_tests::request::Request;
+use paddock_tests::server::{DEADLINE, poll_every};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 const TIMEOUT_MS: i32 = 40_000;
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 /// The server's own znodes, of which the judge knows little.
 const RESERVED: &str = "/zookeeper";
 
@@ -21,12 +24,16 @@ pub struct State {
 }
 
 impl State {
-    /// What a server shows after a sync; what was seen of it is added to `events`.
-    pub fn read(address: SocketAddr, clock: Clock, events: &mut Vec<Event>) -> Result<State, ClientError> {
-        let mut client = Noted::connect(address, TIMEOUT_MS, clock)?;
-        let state = State::read_by(&mut client);
-        events.extend(client.into_events());
-        state
+    /// What a server shows after a sync; what was seen of it is added to `events`. Where the ensemble has another leader
+    /// meanwhile, all is read again.
+    pub fn read(address: SocketAddr, clock: Clock, events: &mut Vec<Event>) -> State {
+        let read = poll_every(RETRY_INTERVAL, DEADLINE, || {
+            let mut client = Noted::connect(address, TIMEOUT_MS, clock).ok()?;
+            let state = State::read_by(&mut client);
+            events.extend(client.into_events());
+            state.ok()
+        });
+        read.unwrap_or_else(|| panic!("{address} does not show what it has"))
     }
 
     fn read_by(client: &mut Noted) -> Result<State, ClientError> {
