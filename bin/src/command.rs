@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::exit::fail;
-use crate::{bench, convert, log, serve, snapshot, status};
+use crate::{bench, convert, demo, log, serve, snapshot, status};
 
 /// Arguments that cannot be understood.
 const EXIT_USAGE: u8 = 2;
@@ -23,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Serve clients: standalone, by a zoo.cfg or by defaults (127.0.0.1:2181, data in ./paddock-data).
     Serve(serve::ServeArgs),
+    /// Try an ensemble: servers of this machine alone, in one terminal, to kill and start. Nothing is left of them.
+    Demo(demo::DemoArgs),
     /// Ask servers what they are: leader, follower, observer, read-only or standalone. Ends with 0 where they serve clients, 1
     /// where not.
     Status(status::StatusArgs),
@@ -44,6 +46,10 @@ pub fn run() -> ExitCode {
     };
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Demo(arguments) => match demo::run(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
         Command::Status(arguments) => status::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
         Command::Bench(arguments) => match bench::run(*arguments) {
             Ok(()) => ExitCode::SUCCESS,

@@ -7,6 +7,7 @@ mod bench;
 pub mod command;
 pub mod config;
 mod convert;
+mod demo;
 mod exit;
 mod kind;
 mod log;

@@ -6,7 +6,7 @@
 //! | `zoo_cfg` | where the servers of a zoo.cfg are reached |
 //! | `srvr` | the question and the answer |
 
-mod srvr;
+pub mod srvr;
 mod target;
 mod zoo_cfg;
 
