@@ -12,7 +12,7 @@ use paddock_engine::log::{LogConfig, Method};
 use paddock_engine::tree::ExtendedTypes;
 use paddock_net::reactor;
 
-use super::peers::sockets::SocketSettings;
+use super::peers::sockets::{SocketSettings, UntakenMax};
 use crate::config::{Config, Ensemble, IoMethod, NewSessions, Purge};
 
 pub fn log_config(config: &Config) -> LogConfig {
@@ -98,10 +98,16 @@ pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
         listens_on_all: ensemble.listen_on_all,
         election_tries: ensemble.bind_tries_max.unwrap_or(0),
         keep_alive: ensemble.tcp_keep_alive,
-        untaken_max: Duration::from_millis(
-            u64::from(ensemble.init_limit.max(ensemble.sync_limit)) * config.tick_time.max(1) as u64,
-        ),
+        untaken_max: UntakenMax {
+            election: ensemble.connection_timeout,
+            quorum: ticks(config, ensemble.init_limit.max(ensemble.sync_limit)),
+        },
     }
+}
+
+/// So many ticks.
+fn ticks(config: &Config, count: u32) -> Duration {
+    Duration::from_millis(u64::from(count) * config.tick_time.max(1) as u64)
 }
 
 /// What the core of a member is told.

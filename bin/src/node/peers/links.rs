@@ -109,13 +109,13 @@ pub trait Links {
     /// If this server cannot be connected to, and is not to go on without that.
     fn begin_turn(&mut self, now: Ms) -> Result<(), CannotListen>;
 
-    /// Begins an attempt to connect to one of these addresses, whichever answers first. Names are looked up anew each time,
+    /// Begins an attempt to connect to another server's port at one of these addresses, whichever answers first. Names are looked up anew each time,
     /// and nobody waits for that. Where there are no addresses it is refused. An attempt that nothing becomes of goes on until
     /// it is [closed](Links::close).
     ///
     /// `told` are more addresses, as somebody has said who has connected and may be a stranger: of their names few are looked
     /// up at a time, and those of others do not wait for that.
-    fn connect(&mut self, addresses: &[HostPort], told: &[HostPort]) -> StreamId;
+    fn connect(&mut self, port: Port, addresses: &[HostPort], told: &[HostPort]) -> StreamId;
 
     /// Opens a port, or closes it; it may be so already. A port that cannot be opened is tried again by whoever is behind the
     /// seam, which says so in the log.

@@ -120,7 +120,7 @@ impl QuorumPort {
 
     fn dial_if_due(&mut self, configs: &Configs, links: &mut dyn Links) {
         let Some(leader) = self.attempts.take_due(self.now) else { return };
-        let stream = links.connect(&addresses(configs, leader, Port::Quorum), &[]);
+        let stream = links.connect(Port::Quorum, &addresses(configs, leader, Port::Quorum), &[]);
         if let Some(given_up) = self.attempts.note_begun(stream, self.now) {
             links.close(given_up);
         }

@@ -328,7 +328,8 @@ struct Stranger {
 
 impl Stranger {
     fn connect(&mut self, world: &mut World, to: i64) -> StreamId {
-        let stream = self.links.connect(&[HostPort { host: format!("host{to}").into(), port: 2888 }], &[]);
+        let stream =
+            self.links.connect(Port::Election, &[HostPort { host: format!("host{to}").into(), port: 2888 }], &[]);
         world.settle();
         stream
     }

@@ -353,7 +353,7 @@ impl ElectionPort {
     fn go_on(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links, now: Ms) {
         let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut());
         let Some(attempt) = attempt.filter(|attempt| attempt.dial.is_due(now)) else { return };
-        let stream = links.connect(&addresses(configs, peer, Port::Election), &attempt.told);
+        let stream = links.connect(Port::Election, &addresses(configs, peer, Port::Election), &attempt.told);
         if let Some(given_up) = attempt.dial.note_begun(stream, now) {
             self.streams.remove(&given_up);
             links.close(given_up);

@@ -169,7 +169,7 @@ struct Stranger {
 impl Stranger {
     /// Connects to a server and sends some bytes.
     fn connect(&mut self, world: &mut World, to: i64, bytes: &[u8]) -> StreamId {
-        let stream = self.links.connect(&[election_address(to)], &[]);
+        let stream = self.links.connect(Port::Election, &[election_address(to)], &[]);
         world.settle();
         if !bytes.is_empty() {
             assert_eq!(self.links.write(stream, bytes), Written::Bytes(bytes.len()));
@@ -666,7 +666,7 @@ fn strangers_who_cannot_be_dialled_back_crowd_out_nobody_who_is_connected() {
     let mut stranger = world.stranger();
     let greetings = |id: i64| versioned(-65536, id, "host4:3888");
     let mut connect = |world: &mut World, id: i64| {
-        let stream = stranger.links.connect(&[election_address(3)], &[]);
+        let stream = stranger.links.connect(Port::Election, &[election_address(3)], &[]);
         world.settle();
         stranger.links.write(stream, &greetings(id));
         world.settle();

@@ -27,7 +27,7 @@ impl Links for HostLinks {
         Ok(())
     }
 
-    fn connect(&mut self, addresses: &[HostPort], told: &[HostPort]) -> StreamId {
+    fn connect(&mut self, _: Port, addresses: &[HostPort], told: &[HostPort]) -> StreamId {
         let mut state = self.network.state();
         if !state.is_alive(self.host, self.life) { StreamId(0) } else { state.connect(self.host, addresses, told) }
     }

@@ -36,7 +36,7 @@ impl Pair {
 
     /// The two sides of a new stream.
     fn connect(&mut self) -> [StreamId; 2] {
-        let one = self.links[0].connect(&[address("other", 3888)], &[]);
+        let one = self.links[0].connect(Port::Election, &[address("other", 3888)], &[]);
         self.settle();
         assert_eq!(self.links[0].poll(), Some(StreamEvent::Connected(one)));
         let Some(StreamEvent::Accepted { port: Port::Election, stream, from }) = self.links[1].poll() else {
@@ -118,12 +118,12 @@ fn an_attempt_is_refused_hangs_or_waits_for_a_cut_to_heal() {
     let mut pair = Pair::new(Seeded::new(1));
     let [from, to] = pair.hosts;
     for nowhere in [address("other", 2888), address("other", 1), address("nobody", 3888)] {
-        let stream = pair.links[0].connect(&[nowhere], &[]);
+        let stream = pair.links[0].connect(Port::Election, &[nowhere], &[]);
         pair.settle();
         assert_eq!(pair.links[0].poll(), Some(StreamEvent::Refused(stream)));
     }
     pair.network.set_route(from, to, |route| route.dials = Dials::Hang);
-    let hanging = pair.links[0].connect(&[address("other", 3888)], &[]);
+    let hanging = pair.links[0].connect(Port::Election, &[address("other", 3888)], &[]);
     pair.settle();
     assert_eq!((pair.links[0].poll(), pair.links[1].poll()), (None, None));
     pair.links[0].close(hanging);
@@ -131,7 +131,7 @@ fn an_attempt_is_refused_hangs_or_waits_for_a_cut_to_heal() {
         route.dials = Dials::Work;
         route.is_cut = true;
     });
-    let late = pair.links[0].connect(&[address("nobody", 1), address("other", 3888)], &[]);
+    let late = pair.links[0].connect(Port::Election, &[address("nobody", 1), address("other", 3888)], &[]);
     pair.settle();
     assert_eq!(pair.links[1].poll(), None);
     pair.network.set_route(from, to, |route| route.is_cut = false);
@@ -143,7 +143,7 @@ fn an_attempt_is_refused_hangs_or_waits_for_a_cut_to_heal() {
 #[test]
 fn an_attempt_that_finds_the_process_ended_is_refused() {
     let mut pair = Pair::new(Seeded::new(1));
-    let attempt = pair.links[0].connect(&[address("other", 3888)], &[]);
+    let attempt = pair.links[0].connect(Port::Election, &[address("other", 3888)], &[]);
     pair.network.end_process(pair.hosts[1]);
     pair.links[1] = HostLinks::begin(&pair.network, pair.hosts[1]);
     pair.settle();
@@ -154,7 +154,7 @@ fn an_attempt_that_finds_the_process_ended_is_refused() {
 #[test]
 fn what_was_given_up_is_accepted_and_ends() {
     let mut pair = Pair::new(Seeded::new(1));
-    let given_up = pair.links[0].connect(&[address("other", 3888)], &[]);
+    let given_up = pair.links[0].connect(Port::Election, &[address("other", 3888)], &[]);
     pair.links[0].close(given_up);
     pair.settle();
     let Some(StreamEvent::Accepted { stream, .. }) = pair.links[1].poll() else { panic!("nobody was accepted") };
@@ -219,7 +219,7 @@ fn a_process_that_ends_takes_its_streams_and_its_ports_along() {
     assert_eq!(pair.read(0, one), (vec![], true));
     pair.links[0].poll();
     pair.links[0].close(one);
-    let attempt = pair.links[0].connect(&[address("other", 3888)], &[]);
+    let attempt = pair.links[0].connect(Port::Election, &[address("other", 3888)], &[]);
     pair.settle();
     assert_eq!(pair.links[0].poll(), Some(StreamEvent::Refused(attempt)));
     pair.links[1] = HostLinks::begin(&pair.network, pair.hosts[1]);

@@ -9,7 +9,7 @@ use mio::net::TcpStream;
 use paddock_consensus::settings::Ms;
 
 use super::watched::{Use, Watched};
-use crate::node::peers::links::StreamId;
+use crate::node::peers::links::{Port, StreamId};
 
 /// Addresses that one attempt dials: those of a member's line, and what its names stand for.
 const ADDRESSES_MAX: usize = 64;
@@ -20,6 +20,8 @@ pub const APART: Ms = Ms(200);
 #[derive(Debug)]
 pub struct Dialling {
     stream: StreamId,
+    /// The other server's port.
+    port: Port,
     sockets: Vec<(Token, TcpStream)>,
     /// Addresses that are dialled next.
     waiting: VecDeque<SocketAddr>,
@@ -32,15 +34,20 @@ pub struct Dialling {
 }
 
 impl Dialling {
-    pub fn new(stream: StreamId) -> Dialling {
+    pub fn new(stream: StreamId, port: Port) -> Dialling {
         Dialling {
             stream,
+            port,
             sockets: Vec::new(),
             waiting: VecDeque::new(),
             addresses: Vec::new(),
             next_at: Ms(0),
             lookups: 0,
         }
+    }
+
+    pub fn port(&self) -> Port {
+        self.port
     }
 
     /// A name is looked up for it.

@@ -111,9 +111,17 @@ pub struct SocketSettings {
     pub election_tries: u32,
     /// Whether the kernel asks a silent other side now and then whether it is there: tcpKeepAlive.
     pub keep_alive: bool,
-    /// A connection breaks when nothing of what was sent is taken by the other side for so long, whose machine may be gone. A
-    /// learner may take nothing for initLimit, as long as it takes in a state.
-    pub untaken_max: Duration,
+    /// A connection breaks when nothing of what was sent is taken by the other side for so long: its machine may be gone, or the
+    /// network between, and what was sent into such a network goes out again long after it has healed.
+    pub untaken_max: UntakenMax,
+}
+
+/// How long what was sent may not be taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UntakenMax {
+    pub election: Duration,
+    /// A learner may take nothing for initLimit, as long as it takes in a state.
+    pub quorum: Duration,
 }
 
 impl SocketSettings {
@@ -158,7 +166,7 @@ pub struct SocketLinks {
     quorum: Listening,
     lookups: Lookups,
     keep_alive: bool,
-    untaken_max: Duration,
+    untaken_max: UntakenMax,
     /// What is to be told.
     events: VecDeque<StreamEvent>,
     /// The moment of the turn.
@@ -253,12 +261,16 @@ impl SocketLinks {
         listening.take_found(place, addresses, self.now, &mut self.watched);
     }
 
-    fn open(&mut self, id: StreamId, token: Token, stream: TcpStream) {
+    fn open(&mut self, id: StreamId, port: Port, token: Token, stream: TcpStream) {
         let socket = SockRef::from(&stream);
         // Packets are small, and somebody waits for each. Whatever of this is refused costs time and nothing else.
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_keepalive(self.keep_alive);
-        let _ = socket.set_tcp_user_timeout(Some(self.untaken_max));
+        let untaken_max = match port {
+            Port::Election => self.untaken_max.election,
+            Port::Quorum => self.untaken_max.quorum,
+        };
+        let _ = socket.set_tcp_user_timeout(Some(untaken_max));
         self.streams.insert(id, Socket { stream, token, is_blocked: false });
     }
 }
@@ -284,11 +296,12 @@ impl SocketLinks {
     fn look_at_dialled(&mut self, stream: StreamId, ready: Ready) {
         let Some(dialling) = self.dialled.get_mut(&stream) else { return };
         let Some(socket) = dialling.take_connected(ready.token, &mut self.watched) else { return };
+        let port = dialling.port();
         if let Some(dialling) = self.dialled.remove(&stream) {
             dialling.give_up(&mut self.watched);
         }
         self.lookups.forget(stream);
-        self.open(stream, ready.token, socket);
+        self.open(stream, port, ready.token, socket);
         self.events.push_back(StreamEvent::Connected(stream));
         if ready.reads {
             self.events.push_back(StreamEvent::Readable(stream));
@@ -321,7 +334,7 @@ impl SocketLinks {
             let id = self.next_stream();
             match self.watched.add(&mut stream, Use::Stream(id)) {
                 Ok(token) => {
-                    self.open(id, token, stream);
+                    self.open(id, port, token, stream);
                     self.events.push_back(StreamEvent::Accepted { port, stream: id, from: from.to_string().into() });
                 }
                 Err(error) => {
@@ -348,9 +361,9 @@ impl Links for SocketLinks {
         Ok(())
     }
 
-    fn connect(&mut self, addresses: &[HostPort], told: &[HostPort]) -> StreamId {
+    fn connect(&mut self, port: Port, addresses: &[HostPort], told: &[HostPort]) -> StreamId {
         let stream = self.next_stream();
-        let mut dialling = Dialling::new(stream);
+        let mut dialling = Dialling::new(stream, port);
         let told = told.iter().filter(|address| !addresses.contains(address)).map(|told| (told, Origin::Told));
         for (HostPort { host, port }, origin) in addresses.iter().map(|known| (known, Origin::Known)).chain(told) {
             match host.parse::<IpAddr>() {

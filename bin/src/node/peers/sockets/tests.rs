@@ -22,7 +22,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::dialling::APART;
 use super::lookups::{LOOKUPS_MAX, Resolver, TOLD_LOOKUPS_MAX};
-use super::{Readiness, SocketLinks, SocketSettings};
+use super::{Readiness, SocketLinks, SocketSettings, UntakenMax};
 use crate::node::moment::Start;
 use crate::node::peers::election_port::{ElectionPort, Waits};
 use crate::node::peers::historian::Historian;
@@ -164,7 +164,7 @@ fn settings(election: HostPort) -> SocketSettings {
         listens_on_all: false,
         election_tries: 0,
         keep_alive: false,
-        untaken_max: SOON,
+        untaken_max: UntakenMax { election: SOON, quorum: SOON },
     }
 }
 
@@ -186,7 +186,7 @@ fn two_servers_talk_and_one_ends_it() {
     let port = free_port();
     let (mut one, mut other) = (Node::new(at(free_port())), Node::new(at(port)));
     other.links.listen(Port::Election, true);
-    let here = one.links.connect(&[at(port)], &[]);
+    let here = one.links.connect(Port::Election, &[at(port)], &[]);
     assert_eq!(one.next(), StreamEvent::Connected(here));
     assert_eq!(one.links.write(here, b"ping"), Written::Bytes(4));
     let there = other.accepted();
@@ -208,7 +208,7 @@ fn who_could_not_write_all_is_told_when_there_is_room() {
     let port = free_port();
     let (mut one, mut other) = (Node::new(at(free_port())), Node::new(at(port)));
     other.links.listen(Port::Election, true);
-    let here = one.links.connect(&[at(port)], &[]);
+    let here = one.links.connect(Port::Election, &[at(port)], &[]);
     assert_eq!(one.next(), StreamEvent::Connected(here));
     let there = other.accepted();
     let bytes = vec![7; 64 << 20];
@@ -238,7 +238,7 @@ fn an_attempt_takes_whoever_answers_and_fails_when_nobody_does() {
     other.links.listen(Port::Election, true);
     let here = named("here", port);
     for addresses in [vec![at(nobody), at(port)], vec![at(port), at(nobody)], vec![here, at(nobody)]] {
-        let stream = one.links.connect(&addresses, &[]);
+        let stream = one.links.connect(Port::Election, &addresses, &[]);
         assert_eq!(one.next(), StreamEvent::Connected(stream), "{addresses:?}");
         one.links.close(stream);
     }
@@ -246,7 +246,7 @@ fn an_attempt_takes_whoever_answers_and_fails_when_nobody_does() {
     for addresses in
         [vec![], vec![at(nobody)], vec![at(nobody), at(nobody)], vec![unknown.clone()], vec![unknown, at(nobody)]]
     {
-        let stream = one.links.connect(&addresses, &[]);
+        let stream = one.links.connect(Port::Election, &addresses, &[]);
         assert_eq!(one.next(), StreamEvent::Refused(stream), "{addresses:?}");
     }
     assert_eq!((one.links.streams.len(), one.links.dialled.len(), one.links.watched.len()), (0, 0, 0));
@@ -258,13 +258,13 @@ fn what_is_given_up_is_told_of_no_more() {
     let (mut one, mut other) = (Node::new(at(free_port())), Node::new(at(port)));
     other.links.listen(Port::Election, true);
     let given_up = [
-        one.links.connect(&[at(port)], &[]),
-        one.links.connect(&[], &[]),
-        one.links.connect(&[named("here", port)], &[]),
+        one.links.connect(Port::Election, &[at(port)], &[]),
+        one.links.connect(Port::Election, &[], &[]),
+        one.links.connect(Port::Election, &[named("here", port)], &[]),
     ];
     given_up.into_iter().for_each(|stream| one.links.close(stream));
     one.links.close(StreamId(99));
-    let kept = one.links.connect(&[at(port)], &[]);
+    let kept = one.links.connect(Port::Election, &[at(port)], &[]);
     assert_eq!(one.next(), StreamEvent::Connected(kept));
     assert!(given_up.iter().all(|stream| *stream < kept), "who has connected later has the higher number");
 }
@@ -314,7 +314,7 @@ fn a_name_and_a_port_that_becomes_free_later_connect_two_servers() {
     let _connected = connect_when_open(&mut listener, address);
     listener.accepted();
     let mut node = Node::new(at(free_port()));
-    let stream = node.links.connect(&[named("here", port)], &[]);
+    let stream = node.links.connect(Port::Election, &[named("here", port)], &[]);
     assert_eq!(node.next(), StreamEvent::Connected(stream));
     listener.accepted();
 }
@@ -331,7 +331,7 @@ fn an_answer_of_the_resolver_is_seen_whenever_it_comes() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let here = named("here", listener.local_addr().unwrap().port());
     // Behind the look of a turn, and before the thread goes to sleep.
-    let stream = node.links.connect(std::slice::from_ref(&here), &[]);
+    let stream = node.links.connect(Port::Election, std::slice::from_ref(&here), &[]);
     node.links.begin_turn(Ms(0)).unwrap();
     assert_eq!((node.links.poll(), node.links.has_more()), (None, false));
     answer.send(()).unwrap();
@@ -342,7 +342,7 @@ fn an_answer_of_the_resolver_is_seen_whenever_it_comes() {
     }
     assert_eq!(node.next(), StreamEvent::Connected(stream));
     // While it sleeps.
-    let stream = node.links.connect(&[here], &[]);
+    let stream = node.links.connect(Port::Election, &[here], &[]);
     node.thread.bell.going_to_sleep();
     assert!(!node.links.has_more());
     answer.send(()).unwrap();
@@ -366,16 +366,17 @@ fn a_resolver_that_never_answers_holds_up_nobody_but_who_asks_for_a_name() {
     let port = listener.local_addr().unwrap().port();
     let mut node = Node::with(&settings(at(free_port())), Arc::new(resolver));
     for _ in 0..100 {
-        let given_up = node.links.connect(&[named("name0", port)], &[]);
+        let given_up = node.links.connect(Port::Election, &[named("name0", port)], &[]);
         node.links.close(given_up);
     }
-    let waiting: Vec<StreamId> =
-        (0..LOOKUPS_MAX).map(|number| node.links.connect(&[named(&format!("name{number}"), port)], &[])).collect();
+    let waiting: Vec<StreamId> = (0..LOOKUPS_MAX)
+        .map(|number| node.links.connect(Port::Election, &[named(&format!("name{number}"), port)], &[]))
+        .collect();
     let asked: HashSet<String> = names.iter().take(LOOKUPS_MAX).collect();
     assert_eq!((asked.len(), node.links.lookups.waiters()), (LOOKUPS_MAX, LOOKUPS_MAX), "each is asked for once");
-    let too_many = node.links.connect(&[named("here", port)], &[]);
+    let too_many = node.links.connect(Port::Election, &[named("here", port)], &[]);
     assert_eq!(node.next(), StreamEvent::Refused(too_many));
-    let stream = node.links.connect(&[at(port), named("name0", port)], &[]);
+    let stream = node.links.connect(Port::Election, &[at(port), named("name0", port)], &[]);
     assert_eq!(node.next(), StreamEvent::Connected(stream));
     waiting.into_iter().for_each(|stream| node.links.close(stream));
     assert_eq!(node.links.lookups.waiters(), 0);
@@ -396,13 +397,13 @@ fn names_that_strangers_tell_leave_room_for_those_of_the_configuration() {
     let port = listener.local_addr().unwrap().port();
     let mut node = Node::with(&settings(at(free_port())), Arc::new(resolver));
     let told: Vec<HostPort> = (0..200).map(|number| named(&format!("name{number}"), port)).collect();
-    let held_up = node.links.connect(&[], &told);
+    let held_up = node.links.connect(Port::Election, &[], &told);
     assert_eq!(node.links.lookups.waiters(), TOLD_LOOKUPS_MAX);
-    let refused = node.links.connect(&[], &[named("here", port)]);
+    let refused = node.links.connect(Port::Election, &[], &[named("here", port)]);
     assert_eq!(node.next(), StreamEvent::Refused(refused));
-    let stream = node.links.connect(&[named("here", port)], &[]);
+    let stream = node.links.connect(Port::Election, &[named("here", port)], &[]);
     assert_eq!(node.next(), StreamEvent::Connected(stream));
-    let stream = node.links.connect(&[], &[at(port)]);
+    let stream = node.links.connect(Port::Election, &[], &[at(port)]);
     assert_eq!(node.next(), StreamEvent::Connected(stream), "an address is no name");
     node.links.close(held_up);
     drop(answer);
@@ -426,7 +427,7 @@ fn the_next_address_is_dialled_where_the_one_before_does_not_answer() {
     let ports = listeners.each_ref().map(|listener| at(listener.local_addr().unwrap().port()));
     let mut node = Node::new(at(free_port()));
     let began = Instant::now();
-    let stream = node.links.connect(&[at(address.port()), ports[0].clone(), ports[1].clone()], &[]);
+    let stream = node.links.connect(Port::Election, &[at(address.port()), ports[0].clone(), ports[1].clone()], &[]);
     assert_eq!(node.next(), StreamEvent::Connected(stream));
     assert!(began.elapsed() >= Duration::from_millis(APART.0 - 1), "it was given no time");
     listeners[0].accept().unwrap();
@@ -491,7 +492,7 @@ fn a_socket_is_as_the_operator_wants_it() {
         let settings = SocketSettings { keep_alive, ..settings(at(port)) };
         let mut nodes = [(); 2].map(|()| Node::with(&settings, Arc::new(resolve)));
         nodes[1].links.listen(Port::Election, true);
-        let here = nodes[0].links.connect(&[at(port)], &[]);
+        let here = nodes[0].links.connect(Port::Election, &[at(port)], &[]);
         assert_eq!(nodes[0].next(), StreamEvent::Connected(here));
         let there = nodes[1].accepted();
         for (node, stream) in nodes.iter().zip([here, there]) {
@@ -507,9 +508,10 @@ fn a_socket_is_as_the_operator_wants_it() {
 fn a_connection_breaks_whose_other_side_takes_nothing_for_too_long() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let settings = SocketSettings { untaken_max: Duration::from_millis(300), ..settings(at(free_port())) };
+    let untaken_max = UntakenMax { election: Duration::from_millis(300), quorum: Duration::from_secs(3600) };
+    let settings = SocketSettings { untaken_max, ..settings(at(free_port())) };
     let mut node = Node::with(&settings, Arc::new(resolve));
-    let stream = node.links.connect(&[at(port)], &[]);
+    let stream = node.links.connect(Port::Election, &[at(port)], &[]);
     assert_eq!(node.next(), StreamEvent::Connected(stream));
     let _silent = listener.accept().unwrap();
     let bytes = vec![7; 64 << 20];
