@@ -52,7 +52,7 @@ impl Servers {
 }
 
 /// Whether a connection may end so when servers die. A session is never refused: each comes back in time.
-fn may_end(error: &ClientError) -> bool {
+pub fn may_end(error: &ClientError) -> bool {
     matches!(error, ClientError::Closed | ClientError::TimedOut | ClientError::Io(_))
 }
 
@@ -132,7 +132,7 @@ impl Reader {
     /// Reads until the load is over.
     pub fn read(&mut self, load: &Load) {
         while load.goes_on() {
-            if let Err(error) = self.read_synced() {
+            if let Err(error) = self.ask().and_then(|()| self.hear()) {
                 assert!(may_end(&error), "a reader: {error}");
                 let Some(()) = self.servers.find(load, |address| self.client.reattach(address)) else { return };
             }
@@ -140,10 +140,14 @@ impl Reader {
     }
 
     /// Both are on their way at once, so that the read is done as soon as the server thinks that it may.
-    fn read_synced(&mut self) -> Result<(), ClientError> {
+    pub fn ask(&mut self) -> Result<(), ClientError> {
         self.client.queue(&Request::sync(SHARED));
         self.client.queue(&Request::get_data(SHARED, false));
-        self.client.flush()?;
+        self.client.flush()
+    }
+
+    /// Both answers; an error is the end of the connection.
+    pub fn hear(&mut self) -> Result<(), ClientError> {
         for _ in 0..2 {
             let reply = self.client.next_reply()?;
             assert_eq!(reply.err, 0, "a reader's {reply:?}");

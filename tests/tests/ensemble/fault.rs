@@ -1,6 +1,9 @@
 //! What happens to servers in the middle of the load, and how they come back.
+use crate::clients::{Reader, may_end};
 use crate::load::Load;
+use paddock_history::Event;
 use paddock_tests::ensemble::Ensemble;
+use paddock_tests::noted::Clock;
 use paddock_tests::random::Random;
 use paddock_tests::server::poll_until;
 use std::time::Duration;
@@ -61,30 +64,36 @@ impl Fault {
         !matches!(self, Fault::FollowersKilled | Fault::FollowersWiped)
     }
 
-    /// Lets it happen to an ensemble with this leader. Afterwards all servers run.
-    pub fn strike(self, ensemble: &Ensemble, leader: usize, random: &mut Random, load: &Load) {
+    /// Lets it happen to an ensemble with this leader. Afterwards all servers run. Gives what was seen of a leader that stood
+    /// still.
+    pub fn strike(
+        self,
+        ensemble: &Ensemble,
+        leader: usize,
+        random: &mut Random,
+        load: &Load,
+        clock: Clock,
+    ) -> Vec<Event> {
+        let meanwhile = 1 + random.below(MEANWHILE_MAX);
+        if self == Fault::LeaderPaused {
+            return pause(ensemble, leader, load, meanwhile, clock);
+        }
         let victims = self.victims(ensemble, leader, random);
         let others: Vec<usize> = ensemble.places().into_iter().filter(|place| !victims.contains(place)).collect();
         match self {
-            Fault::LeaderKilled | Fault::FollowersKilled | Fault::FollowersWiped | Fault::AllKilled => {
-                ensemble.kill(&victims);
-            }
             Fault::LeaderTerminated => ensemble.server(leader).terminate_in_peace(),
-            Fault::LeaderPaused => ensemble.server(leader).pause(),
+            _ => ensemble.kill(&victims),
         }
         if self == Fault::FollowersWiped {
             victims.iter().for_each(|&place| ensemble.wipe(place));
         }
         // Where nobody waits for another leader, the one that comes back may be the next.
-        if !others.is_empty() && (self == Fault::LeaderPaused || random.one_in(2)) {
+        if !others.is_empty() && random.one_in(2) {
             ensemble.wait_for_leader(&others);
-            load.wait_for(1 + random.below(MEANWHILE_MAX));
+            load.wait_for(meanwhile);
         }
-        match self {
-            Fault::LeaderPaused => ensemble.server(leader).resume(),
-            Fault::LeaderTerminated => ensemble.server(leader).spawn(),
-            _ => start(ensemble, &victims, random),
-        }
+        start(ensemble, &victims, random);
+        Vec::new()
     }
 
     fn victims(self, ensemble: &Ensemble, leader: usize, random: &mut Random) -> Vec<usize> {
@@ -102,7 +111,23 @@ impl Fault {
     }
 }
 
-/// Starts servers that were killed, one of them perhaps twice.
+/// The leader stands still until another one has acknowledged so much. Who asks the former one then, over a connection from
+/// before, is shown that or nothing; the judge is to see it.
+fn pause(ensemble: &Ensemble, leader: usize, load: &Load, meanwhile: usize, clock: Clock) -> Vec<Event> {
+    let server = ensemble.server(leader);
+    let mut late = Reader::new(&[server.address()], 0, clock);
+    server.pause();
+    ensemble.wait_for_leader(&ensemble.places().into_iter().filter(|&place| place != leader).collect::<Vec<_>>());
+    load.wait_for(meanwhile);
+    let asked = late.ask();
+    server.resume();
+    if let Err(error) = asked.and_then(|()| late.hear()) {
+        assert!(may_end(&error), "a reader who asked late: {error}");
+    }
+    late.into_events()
+}
+
+/// Starts servers that were killed or have ended, one of them perhaps twice.
 fn start(ensemble: &Ensemble, victims: &[usize], random: &mut Random) {
     for &place in victims {
         ensemble.server(place).spawn();

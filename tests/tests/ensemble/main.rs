@@ -156,7 +156,7 @@ impl Rounds {
     /// All clients write and read, in the middle of that comes the fault, and they go on until all servers serve again. Gives
     /// the time just before the fault.
     fn load(&mut self, fault: Fault, visitors: &mut [Visitor]) -> Instant {
-        let Rounds { ensemble, leader, random, clock, writers, readers, .. } = self;
+        let Rounds { ensemble, leader, random, clock, writers, readers, history, .. } = self;
         let target = 1 + random.below(ACKNOWLEDGED_MAX);
         let (load, stay) = (Load::default(), Load::default());
         let (struck, heard) = std::thread::scope(|scope| {
@@ -173,7 +173,8 @@ impl Rounds {
                 load.wait_for(target);
                 let times = (Instant::now(), clock.now());
                 stay.end();
-                fault.strike(ensemble, *leader, random, &load);
+                let seen = fault.strike(ensemble, *leader, random, &load, *clock);
+                history.events.extend(seen);
                 *leader = ensemble.wait_for_leader(&ensemble.places());
                 load.wait_for(ACKNOWLEDGED_AFTER);
                 load.end();
