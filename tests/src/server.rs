@@ -187,14 +187,19 @@ impl Server {
         assert!(serving.is_some(), "the server does not serve; its log ends:\n{}", self.log_tail());
     }
 
-    /// What `srvr` says that the server is: `standalone`, `leader`, `follower`. Nothing while it does not serve; panics with
-    /// the log when the process has ended.
+    /// What `srvr` says that the server is: `standalone`, `leader`, `follower`.
     pub fn mode(&self) -> Option<String> {
+        self.told("Mode")
+    }
+
+    /// What `srvr` says behind this word. Nothing while the server does not serve; panics with the log when the process has
+    /// ended.
+    pub fn told(&self, word: &str) -> Option<String> {
         if let Some(status) = self.exit_status() {
             panic!("the server ended with {status} instead of serving; its log ends:\n{}", self.log_tail());
         }
         let answer = four_letter_word(self.address(), "srvr", STARTING_PATIENCE).ok()?;
-        answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+        answer.lines().find_map(|line| line.strip_prefix(word)?.strip_prefix(": ")).map(str::to_owned)
     }
 
     /// SIGKILL, then waits for the process to be gone.

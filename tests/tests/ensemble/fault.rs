@@ -5,7 +5,7 @@ use paddock_history::Event;
 use paddock_tests::ensemble::Ensemble;
 use paddock_tests::noted::Clock;
 use paddock_tests::random::Random;
-use paddock_tests::server::poll_until;
+use paddock_tests::server::{DEADLINE, poll_until};
 use std::time::Duration;
 
 /// Acknowledgements that the others give, at most, before a server comes back.
@@ -24,6 +24,9 @@ pub enum Fault {
     FollowersWiped,
     /// Nobody is left.
     AllKilled,
+    /// The followers die, and the leader when it has taken requests that nobody else will ever see. The followers come back
+    /// without it; what it has more than they goes when it comes back, too.
+    LeaderAhead,
     /// The leader ends in order.
     LeaderTerminated,
     /// The leader stands still until another leads, and then goes on.
@@ -31,13 +34,14 @@ pub enum Fault {
 }
 
 /// How often each of them comes.
-const FAULTS: [Fault; 9] = [
+const FAULTS: [Fault; 10] = [
     Fault::LeaderKilled,
     Fault::LeaderKilled,
     Fault::FollowersKilled,
     Fault::FollowersKilled,
     Fault::FollowersWiped,
     Fault::AllKilled,
+    Fault::LeaderAhead,
     Fault::LeaderTerminated,
     Fault::LeaderTerminated,
     Fault::LeaderPaused,
@@ -82,13 +86,14 @@ impl Fault {
         let others: Vec<usize> = ensemble.places().into_iter().filter(|place| !victims.contains(place)).collect();
         match self {
             Fault::LeaderTerminated => ensemble.server(leader).terminate_in_peace(),
+            Fault::LeaderAhead => leave_ahead(ensemble, leader, &others),
             _ => ensemble.kill(&victims),
         }
         if self == Fault::FollowersWiped {
             victims.iter().for_each(|&place| ensemble.wipe(place));
         }
         // Where nobody waits for another leader, the one that comes back may be the next.
-        if !others.is_empty() && random.one_in(2) {
+        if !others.is_empty() && (self == Fault::LeaderAhead || random.one_in(2)) {
             ensemble.wait_for_leader(&others);
             load.wait_for(meanwhile);
         }
@@ -106,9 +111,19 @@ impl Fault {
             Fault::AllKilled => places,
             Fault::LeaderKilled => std::iter::once(leader).chain(followers).take(most).collect(),
             Fault::FollowersKilled | Fault::FollowersWiped => followers.take(most).collect(),
-            Fault::LeaderTerminated | Fault::LeaderPaused => vec![leader],
+            Fault::LeaderAhead | Fault::LeaderTerminated | Fault::LeaderPaused => vec![leader],
         }
     }
+}
+
+/// Kills the followers, then the leader when requests wait in vain or it has given up, and starts the followers again.
+fn leave_ahead(ensemble: &Ensemble, leader: usize, followers: &[usize]) {
+    ensemble.kill(followers);
+    let server = ensemble.server(leader);
+    let is_ahead = || server.told("Outstanding").is_none_or(|count| count != "0").then_some(());
+    assert!(poll_until(DEADLINE, is_ahead).is_some(), "nobody asks anything: {}", server.log_tail());
+    server.kill();
+    followers.iter().for_each(|&place| ensemble.server(place).spawn());
 }
 
 /// The leader stands still until another one has acknowledged so much. Who asks the former one then, over a connection from

@@ -138,13 +138,13 @@ impl Rounds {
         };
         let began = Instant::now();
         let struck = self.load(fault, &mut visitors);
-        self.compare();
         if !visitors.is_empty() {
             let least = if fault.ends_reign() { Departure::after(struck).least } else { UNTOLD_LEAST };
             let departure = Departure { since: struck, least };
             let address = self.addresses[self.leader];
             self.history.events.extend(expect_departure(address, visitors, departure, self.clock));
         }
+        self.compare();
         eprintln!("round {round}: {fault:?}, {:?}", began.elapsed());
     }
 
