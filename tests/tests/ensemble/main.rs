@@ -9,6 +9,9 @@
 //!
 //! What every client has seen in all rounds is judged once more at the end, with the log (`paddock_history`).
 //!
+//! ZooKeeper (`PADDOCK_TEST_SERVER=zookeeper`) fails this where a leader stands still: when it goes on it answers a sync before
+//! it has learnt that others have another leader, and what is read behind the sync is stale.
+//!
 //! `PADDOCK_ENSEMBLE_ROUNDS` sets the number of rounds, `PADDOCK_ENSEMBLE_SEED` repeats the choices of a run.
 mod clients;
 mod fault;
