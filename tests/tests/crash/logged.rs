@@ -10,19 +10,22 @@ use std::process::Command;
 /// Bits of a zxid that count the transactions of an epoch.
 const COUNTER_BITS: u32 = 32;
 
-/// Adds to a history what the log in a `dataDir` has got since the last time, up to a zxid. Where the log lacks something of
-/// that, which is told, nothing is added.
-pub fn extend(history: &mut History, data_dir: &Path, to: i64) -> Result<(), String> {
+/// Adds to a history what the log in a `dataDir` has got since the last time: all, or what there is up to a zxid that it must
+/// have. Where the log lacks something of that, which is told, nothing is added.
+pub fn extend(history: &mut History, data_dir: &Path, to: Option<i64>) -> Result<(), String> {
     let log = history.log.get_or_insert_default();
     let last = log.last().map_or(0, |transaction| transaction.zxid);
     let mut more = transactions(data_dir, last);
-    more.truncate(more.partition_point(|transaction| transaction.zxid <= to));
+    more.truncate(more.partition_point(|transaction| to.is_none_or(|to| transaction.zxid <= to)));
     let mut before = last;
     for &Transaction { zxid, .. } in &more {
         if !follows(before, zxid) {
             return Err(format!("{}: the log has 0x{zxid:x} behind 0x{before:x}", data_dir.display()));
         }
         before = zxid;
+    }
+    if let Some(to) = to.filter(|&to| before < to) {
+        return Err(format!("{}: the log ends with 0x{before:x}, before 0x{to:x}", data_dir.display()));
     }
     log.extend(more);
     Ok(())

@@ -31,7 +31,7 @@ use paddock_tests::request::Request;
 use paddock_tests::rounds::judged::judge;
 use paddock_tests::rounds::visitors::{Departure, Visitor, expect_departure};
 use paddock_tests::rounds::writer::SHARED;
-use paddock_tests::server::{Kind, Setup};
+use paddock_tests::server::{DEADLINE, Kind, Setup, poll_until};
 use state::State;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -46,7 +46,7 @@ const READERS: usize = 3;
 /// Acknowledgements before the fault, at most, and after it, when all servers serve again.
 const ACKNOWLEDGED_MAX: usize = 1_500;
 const ACKNOWLEDGED_AFTER: usize = 100;
-/// One round in this many has visitors.
+/// One round in this many has visitors, besides those in which followers lose their disks.
 const VISITORS_EVERY: usize = 6;
 const VISITORS: usize = 3;
 /// How long visitors of a follower live at least after its end: what it had not told the leader of them counts for nothing.
@@ -135,10 +135,10 @@ impl Rounds {
     fn round(&mut self, round: usize) {
         let fault = self.to_come.next(&mut self.random);
         *self.had.entry(fault).or_default() += 1;
-        let mut visitors: Vec<Visitor> = match round % VISITORS_EVERY {
-            0 => (0..VISITORS).map(|number| self.visitor(number)).collect(),
-            _ => Vec::new(),
-        };
+        // Who is brought a whole state has to know whose the ephemerals in it are.
+        let has_visitors = round.is_multiple_of(VISITORS_EVERY) || fault == Fault::FollowersWiped;
+        let visitors = if has_visitors { VISITORS } else { 0 };
+        let mut visitors: Vec<Visitor> = (0..visitors).map(|number| self.visitor(number)).collect();
         let began = Instant::now();
         let struck = self.load(fault, &mut visitors);
         if !visitors.is_empty() {
@@ -170,7 +170,7 @@ impl Rounds {
                 scope.spawn(|| load.share(|| reader.read(&load)));
             }
             for visitor in visitors.iter_mut() {
-                scope.spawn(|| load.share(|| visitor.stay(|| stay.goes_on())));
+                scope.spawn(|| load.share(|| visitor.stay(|| stay.goes_on() && !load.has_failed())));
             }
             load.share(|| {
                 load.wait_for(target);
@@ -202,20 +202,21 @@ impl Rounds {
         self.take_log(zxid);
     }
 
-    /// Adds to the history what was committed since the last time. A server that was sent a whole state lacks what was before.
-    /// A ZooKeeper's log is not read.
+    /// Adds to the history what was committed since the last time. A server that was sent a whole state lacks what was before,
+    /// and one may show what its own disk does not have yet. A ZooKeeper's log is not read.
     fn take_log(&mut self, zxid: i64) {
         if Kind::under_test() == Kind::ZooKeeper {
             return;
         }
         let mut lacks = Vec::new();
-        for place in std::iter::once(self.leader).chain(self.ensemble.places()) {
-            match logged::extend(&mut self.history, &self.ensemble.server(place).data_dir(), zxid) {
-                Ok(()) => return,
-                Err(lack) => lacks.push(lack),
-            }
-        }
-        panic!("no server has the whole log: {lacks:#?}");
+        let taken = poll_until(DEADLINE, || {
+            lacks.clear();
+            std::iter::once(self.leader).chain(self.ensemble.places()).find_map(|place| {
+                let data_dir = self.ensemble.server(place).data_dir();
+                logged::extend(&mut self.history, &data_dir, Some(zxid)).map_err(|lack| lacks.push(lack)).ok()
+            })
+        });
+        assert!(taken.is_some(), "no server has the whole log: {lacks:#?}");
     }
 
     /// Compares once more after an orderly stop of all, and has everything judged.
