@@ -73,6 +73,7 @@ enum Outcome {
 /// it is to be kept.
 pub fn run(arguments: &DemoArgs) -> Result<(), DemoError> {
     let began = Instant::now();
+    let program = std::env::current_exe().map_err(DemoError::Program)?;
     let happenings = Happenings::begin().map_err(DemoError::Setup)?;
     // Goes after the processes that have their files there.
     let directory = Directory::create(arguments.keep)?;
@@ -82,7 +83,7 @@ pub fn run(arguments: &DemoArgs) -> Result<(), DemoError> {
     demo.happenings.watch_person(has_terminal(), count).map_err(DemoError::Setup)?;
     let mut port = None;
     for _ in 0..PORT_CHOICES {
-        let mut servers = Servers::start(began, &directory, count, demo.happenings.sender())?;
+        let mut servers = Servers::start(began, &program, &directory, count, demo.happenings.sender())?;
         if let Some(port) = port {
             servers.note(format!("another program has taken port {port} meanwhile; all servers have others now"));
         }

@@ -1,6 +1,7 @@
 //! The servers of the demo: their processes and logs, whoever asks them, and what is known of them by all that.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -33,9 +34,10 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Furnishes and starts so many, and begins to ask them what they are.
+    /// Furnishes and starts so many, and begins to ask them what they are. `program` is this one.
     pub fn start<T>(
         began: Instant,
+        program: &Path,
         directory: &Directory,
         count: usize,
         statements: &Sender<T>,
@@ -43,7 +45,6 @@ impl Servers {
     where
         T: From<Statement> + Send + 'static,
     {
-        let program = std::env::current_exe().map_err(DemoError::Program)?;
         let free = ports::free(count * PORTS).map_err(DemoError::Ports)?;
         let of_server = |ports: &[u16]| Ports { client: ports[0], quorum: ports[1], election: ports[2] };
         let ports: Vec<Ports> = free.chunks_exact(PORTS).map(of_server).collect();
@@ -53,8 +54,8 @@ impl Servers {
             began,
             directory: directory.path().display().to_string(),
             logs: places.iter().map(|place| ServerLog::new(&place.log)).collect(),
-            processes: places.into_iter().map(|place| Process::new(&program, place)).collect(),
-            program,
+            processes: places.into_iter().map(|place| Process::new(program, place)).collect(),
+            program: program.to_owned(),
             ports,
             inquiry: Inquiry::begin(&client_ports, statements).map_err(DemoError::Setup)?,
             ensemble: Ensemble::new(&client_ports, began.elapsed()),
@@ -181,12 +182,17 @@ impl Servers {
             self.ensemble.on_ended(number, "has stopped", now);
             return Ok(());
         }
+        if self.ensemble.has_led() && status.signal().is_some() {
+            self.ensemble.on_ended(number, &format!("was killed from elsewhere ({status})"), now);
+            return Ok(());
+        }
         // A log that cannot be read has no lines.
         let lines = last_lines(self.log(number), LAST_LINES).unwrap_or_default();
         if !self.ensemble.has_led() {
             return Err(DemoError::Ended { number, status: status.to_string(), lines });
         }
-        self.ensemble.on_ended(number, &format!("has ended by itself ({status}); its log ends:"), now);
+        self.ensemble.on_ended(number, &format!("has ended by itself ({status})"), now);
+        self.note("its log ends:".to_owned());
         lines.into_iter().for_each(|line| self.note(format!("  {line}")));
         Ok(())
     }
@@ -198,5 +204,60 @@ impl Servers {
     /// Stops all that run, in order.
     pub fn end(&mut self) -> io::Result<()> {
         end_all(&mut self.processes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+    use std::time::{Duration, Instant};
+    use std::{fs, thread};
+
+    use crossbeam::channel::unbounded;
+
+    use super::{DemoError, Directory, Servers, Statement};
+
+    /// So long a test waits for the end of a process that does next to nothing.
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    /// Two servers that say something and end at once.
+    fn failing(directory: &Directory) -> Servers {
+        let program: PathBuf = directory.path().join("program");
+        fs::write(&program, "#!/bin/sh\necho the disk is on fire\nexit 3\n").expect("it is writable");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is there");
+        let (sender, _) = unbounded::<Statement>();
+        Servers::start(Instant::now(), &program, directory, 2, &sender).expect("sh is there")
+    }
+
+    fn look_until_the_end(servers: &mut Servers) -> Result<u16, DemoError> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            assert!(Instant::now() < deadline, "they have ended by now");
+            if let Some(port) = servers.look()? {
+                return Ok(port);
+            }
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_a_server_said_that_ended_at_once_is_told() {
+        let directory = Directory::create(false).expect("a writable temporary directory");
+        let error = look_until_the_end(&mut failing(&directory)).expect_err("it ends").to_string();
+        assert!(error.contains("has ended before there was a leader (exit status: 3)"), "{error}");
+        assert!(error.ends_with("Its log ends:\n  the disk is on fire"), "{error}");
+    }
+
+    #[test]
+    fn a_port_that_another_program_has_taken_is_known() {
+        let directory = Directory::create(false).expect("a writable temporary directory");
+        let mut servers = failing(&directory);
+        let taken = servers.ports.iter().map(|ports| ports.election);
+        let listeners: Vec<TcpListener> =
+            taken.map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("it is free")).collect();
+        let port = look_until_the_end(&mut servers).expect("it is no failure of the server");
+        assert!(listeners.iter().any(|listener| listener.local_addr().expect("it is bound").port() == port));
     }
 }
