@@ -3,10 +3,13 @@
 //! Read in this order: [`jute`] (bytes), [`records`], [`request`] and [`reply`] (values), [`client`] (one connection),
 //! [`wire`] (one without manners), [`server`] (one process, Paddock or ZooKeeper), [`ensemble`] (several of them),
 //! [`random`] (seeded choices), [`noted`] (a client that notes all it sees, for the judge of histories), [`rounds`] (crashes
-//! in the middle of everything, and what must be there afterwards), [`installed`] (what `cargo xtask` has put there). The tests themselves are in `tests/`; the programs that drive other people's clients are in `clients/`.
+//! in the middle of everything, and what must be there afterwards), [`content`] (all that a client can see of a tree),
+//! [`installed`] (what `cargo xtask` has put there). The tests themselves are in `tests/`; the programs that drive other
+//! people's clients are in `clients/`.
 //!
 //! Nothing here uses the server's own crates: a mistake made on both sides of the wire would otherwise go unseen.
 pub mod client;
+pub mod content;
 pub mod ensemble;
 pub mod installed;
 pub mod jute;

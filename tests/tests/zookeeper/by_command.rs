@@ -9,13 +9,13 @@ use std::time::Instant;
 
 use paddock_engine::zookeeper::Compression;
 use paddock_tests::client::Client;
+use paddock_tests::content::{Content, assert_same, of_server};
 use paddock_tests::installed::current_zookeeper;
 use paddock_tests::records::flags;
 use paddock_tests::request::Request;
 use paddock_tests::server::{DEADLINE, Kind, Server, Setup, four_letter_word, paddock};
 use serde_json::Value;
 
-use crate::content::{Content, assert_same, of_server};
 use crate::filling::{CHILDREN, fill, reattach};
 
 /// With fewer, ZooKeeper is too busy to take the next snapshot.

@@ -9,7 +9,7 @@
 #![allow(clippy::print_stdout, reason = "a long run says what it covered")]
 
 mod by_command;
-mod content;
 mod filling;
+mod recovered;
 mod samples;
 mod there_and_back;

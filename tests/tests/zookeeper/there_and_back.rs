@@ -10,13 +10,14 @@ use paddock_engine::zookeeper::{
     Compression, Directories, Epochs, Recovered, Settings, SnapshotFile, recover, write_data_dir,
 };
 use paddock_tests::client::Client;
+use paddock_tests::content::{Content, assert_same, of_server};
 use paddock_tests::installed::current_zookeeper;
 use paddock_tests::records::{Stat, flags};
 use paddock_tests::request::Request;
 use paddock_tests::server::{DEADLINE, Kind, Server, Setup, four_letter_word, free_port};
 
-use crate::content::{Content, assert_same, of_database, of_server};
 use crate::filling::{fill, reattach};
+use crate::recovered::of_database;
 
 /// With a hundred znodes each, and more below those.
 const DIRECTORIES: usize = 100;

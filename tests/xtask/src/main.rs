@@ -9,6 +9,8 @@
 //! one that SEED draws, and says what that covered.
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
 //! SAMPLES_DIR, such as `zookeeper-server/src/test/resources/data` of ZooKeeper's own source. The clients must be installed.
+//! `cargo xtask rolling [ROUNDS]`: the servers of an ensemble give way one by one to such of the other kind, from ZooKeeper to
+//! Paddock and back, so often, 10 times unless told, while clients write. The clients must be installed.
 //! `cargo xtask history FILE...`: judges histories that were kept as text (`tests/history/src/text.rs`).
 //! `cargo xtask zab [--seeds N] [--seed FIRST]`: random schedules of the consensus core over models, 20,000 unless told, or the
 //! one of a seed; `cargo xtask zab --exhaustive [STATES]` searches through everything that can happen, within bounds.
@@ -53,6 +55,9 @@ const ELECTIONS: u64 = 1_000_000;
 /// Znodes of a ZooKeeper that is converted; those that compress have a tenth.
 const CONVERTED: u32 = 100_000;
 
+/// Rolling replacements there and back, unless told otherwise.
+const ROLLING: u64 = 10;
+
 /// Tests whose servers serve clients once in the replica's thread and once in threads of their own.
 const BOTH_WAYS: [&str; 7] = ["hostile", "sessions", "operations", "watches", "traps", "words", "files"];
 
@@ -66,6 +71,7 @@ fn main() -> ExitCode {
         "ensembles" => ensembles_as_told(),
         "elections" => elections_as_told(),
         "conversions" => conversions_as_told(),
+        "rolling" => rolling_as_told(),
         "history" => history::judge(std::env::args_os().skip(2)),
         "zab" => zab::zab(&std::env::args().skip(2).collect::<Vec<_>>()),
         "sim" => sim::sim(std::env::args().skip(2)).map(|()| TestCounts::default()),
@@ -73,7 +79,8 @@ fn main() -> ExitCode {
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
-                 ensembles [ROUNDS [SEED]] | elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | history FILE... | \
+                 ensembles [ROUNDS [SEED]] | elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | rolling [ROUNDS] | \
+                 history FILE... | \
                  zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
                  sim [--seed N | --help] | mutants [SECONDS [N...]]"
             );
@@ -154,6 +161,16 @@ fn conversions_as_told() -> Result<TestCounts, Failure> {
         let absolute = std::path::absolute(&samples);
         tests.env("PADDOCK_SAMPLES", absolute.map_err(|error| Failure(format!("{samples:?}: {error}")))?);
     }
+    run_tests(&mut tests)
+}
+
+/// What `cargo xtask rolling` does with its arguments.
+fn rolling_as_told() -> Result<TestCounts, Failure> {
+    let rounds = number(2, ROLLING)?;
+    run(cargo().args(["build", "--package", "paddock"]))?;
+    let mut tests = cargo();
+    tests.args(["test", "--package", "paddock-tests", "--test", "mixed", "--", "--nocapture", "rolling"]);
+    tests.env("PADDOCK_BIN", target_dir().join("debug/paddock")).env("PADDOCK_ROLLING", rounds.to_string());
     run_tests(&mut tests)
 }
 

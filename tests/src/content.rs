@@ -1,26 +1,26 @@
-//! All that a client can see of a server's tree, and the same of a recovered state.
+//! All that a client can see of a server's tree.
 
 use std::collections::BTreeMap;
 
-use paddock_engine::acl;
-use paddock_engine::database::Database;
-use paddock_tests::client::Client;
-use paddock_tests::jute::Reader;
-use paddock_tests::records::{Acl, Stat, read_stat};
-use paddock_tests::reply::Body;
-use paddock_tests::request::Request;
+use crate::client::Client;
+use crate::records::{Acl, Stat};
+use crate::reply::Body;
+use crate::request::Request;
 
 /// Paths that are asked for at a time.
 const BATCH: usize = 200;
 
+/// One znode.
 #[derive(Debug, PartialEq)]
 pub struct Seen {
-    data: Option<Vec<u8>>,
+    pub data: Option<Vec<u8>>,
     pub stat: Stat,
-    acl: Vec<Acl>,
-    children: Vec<String>,
+    pub acl: Vec<Acl>,
+    /// In the order of their names.
+    pub children: Vec<String>,
 }
 
+/// By path.
 pub type Content = BTreeMap<String, Seen>;
 
 /// Everything below the root, as a client sees it that may see it.
@@ -46,20 +46,6 @@ pub fn of_server(client: &mut Client) -> Content {
             content.insert(path, Seen { data, stat, acl, children });
         }
     }
-    content
-}
-
-pub fn of_database(database: &Database) -> Content {
-    let mut content = Content::new();
-    database.tree().for_each(|znode| {
-        let stat = read_stat(&mut Reader::new(znode.stat_wire())).expect("a Stat has 68 bytes");
-        let entries = acl::entries(znode.acl());
-        let acl = entries.iter().map(|entry| Acl::new(entry.perms, &entry.id.scheme, &entry.id.id)).collect();
-        let mut children: Vec<String> = znode.children().map(str::to_owned).collect();
-        children.sort();
-        let seen = Seen { data: znode.data().map(<[u8]>::to_vec), stat, acl, children };
-        content.insert(znode.path().to_owned(), seen);
-    });
     content
 }
 

@@ -1,0 +1,91 @@
+//! What clients do at every server of an ensemble, and what must come of it.
+
+use paddock_tests::client::{Client, ClientError};
+use paddock_tests::content::{Content, assert_same, of_server};
+use paddock_tests::records::{err, event, flags};
+use paddock_tests::request::Request;
+use paddock_tests::server::{DEADLINE, poll_until};
+
+use crate::ensemble::{Ensemble, TIMEOUT_MS};
+
+/// A client of each server. Whatever one of them writes, each is told of by its watch, and each reads it behind a sync.
+pub fn write_at_every_server(ensemble: &Ensemble, parent: &str) {
+    let ids = ensemble.ids();
+    let mut clients: Vec<Client> = ids.iter().map(|&id| ensemble.connect(id)).collect();
+    clients[0].ok(&Request::create(parent, b"", flags::PERSISTENT));
+    for (place, id) in ids.iter().enumerate() {
+        let path = format!("{parent}/{id}");
+        for client in &mut clients {
+            client.ok(&Request::sync(parent));
+            client.ok(&Request::get_children(parent, true));
+        }
+        clients[place].ok(&Request::create(&path, format!("by {id}").as_bytes(), flags::PERSISTENT));
+        for (client, at) in clients.iter_mut().zip(&ids) {
+            let told = client.next_event().unwrap_or_else(|error| panic!("server {at}: {error}"));
+            assert_eq!((told.kind, &told.path[..]), (event::CHILDREN_CHANGED, parent), "server {at}");
+            client.ok(&Request::sync(&path));
+            let reply = client.ok(&Request::get_data(&path, false));
+            assert_eq!(reply.data(), Some(format!("by {id}").as_bytes()), "server {at}");
+        }
+        // The second member fails, so that the first is not done.
+        let multi = Request::multi(vec![Request::delete(&path, -1), Request::check(parent, 7)]);
+        let reply = clients[place].ok(&multi);
+        let codes: Vec<i32> = reply.outcomes().iter().map(|outcome| outcome.err).collect();
+        assert_eq!(codes, [err::OK, err::BAD_VERSION], "server {id}");
+        clients[place].ok(&Request::exists(&path, false));
+    }
+    for mut client in clients {
+        client.ok(&Request::close());
+    }
+}
+
+/// One session goes from server to server, in this order; each serves it with what it has, and its ephemeral goes with it
+/// only when it closes.
+pub fn move_a_session(ensemble: &Ensemble, ids: &[u32]) {
+    let path = "/of-one-session";
+    let mut client = ensemble.connect(ids[0]);
+    client.ok(&Request::create(path, b"", flags::EPHEMERAL));
+    for (id, version) in ids[1..].iter().zip(1..) {
+        client = come_back(ensemble, *id, &client);
+        assert_eq!(client.session.timeout_ms, TIMEOUT_MS);
+        let stat = client.ok(&Request::set_data(path, b"moved", -1)).stat();
+        assert_eq!((stat.ephemeral_owner, stat.version), (client.session.id, version), "server {id}");
+    }
+    client.ok(&Request::close());
+    for id in ensemble.ids() {
+        let mut other = ensemble.connect(id);
+        other.ok(&Request::sync(path));
+        assert_eq!(other.code(&Request::exists(path, false)), err::NO_NODE, "server {id}");
+        let refused = Client::reattach(ensemble.server(id).address(), &client.session, 0);
+        assert!(refused.is_err(), "server {id} takes a session that has ended");
+    }
+}
+
+/// The client's session at another server, which closes the connection as long as it has not all that the client has seen.
+fn come_back(ensemble: &Ensemble, id: u32, client: &Client) -> Client {
+    let address = ensemble.server(id).address();
+    let moved = poll_until(DEADLINE, || match Client::reattach(address, &client.session, client.last_zxid) {
+        Err(ClientError::Closed) => None,
+        other => Some(other),
+    });
+    let moved = moved.unwrap_or_else(|| panic!("server {id} does not take the session"));
+    moved.unwrap_or_else(|error| panic!("server {id}: {error}"))
+}
+
+/// The same is read at every server, with every Stat.
+pub fn assert_same_trees(ensemble: &Ensemble) {
+    let [first, others @ ..] = &ensemble.ids()[..] else { panic!("there are servers") };
+    let expected = tree(ensemble, *first);
+    for other in others {
+        assert_same(&expected, &tree(ensemble, *other));
+    }
+}
+
+fn tree(ensemble: &Ensemble, id: u32) -> Content {
+    let mut client = ensemble.connect(id);
+    client.ok(&Request::sync("/"));
+    let mut content = of_server(&mut client);
+    // Each server writes it by itself, without a transaction, at a time of its own.
+    content.remove("/zookeeper/config").expect("it is always there");
+    content
+}

@@ -1,0 +1,144 @@
+//! The servers of an ensemble. Each has an id, and ports for the others, that stay; what runs under it may be either kind.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use paddock_tests::client::Client;
+use paddock_tests::installed::current_zookeeper;
+use paddock_tests::server::{DEADLINE, Kind, Server, Setup, error_of, four_letter_word, free_port, poll_until};
+
+/// Of every session here. Nothing that is done to an ensemble keeps a client without a server for so long.
+pub const TIMEOUT_MS: i32 = 30_000;
+/// A server that is about to serve may leave a question without an answer.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+/// Where ZooKeeper logs how histories are synchronised, with the level that has it.
+const SYNCHRONISATION_LOGS: [(&str, &str); 2] = [("Learner", "info"), ("LearnerHandler", "debug")];
+
+/// What the line of a server in zoo.cfg says of its part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Participant,
+    Observer,
+}
+
+/// Where clients find the servers that run, by id. Whoever has a copy sees what changes.
+pub type Addresses = Arc<Mutex<BTreeMap<u32, SocketAddr>>>;
+
+pub struct Ensemble {
+    /// `server.N`, and what it is, for each.
+    lines: Vec<(String, String)>,
+    servers: BTreeMap<u32, Server>,
+    addresses: Addresses,
+}
+
+impl Ensemble {
+    /// The ids are counted from 1. No server runs.
+    pub fn of(parts: &[Part]) -> Ensemble {
+        let line = |(id, part): (u32, &Part)| {
+            let role = if *part == Part::Observer { ":observer" } else { "" };
+            (format!("server.{id}"), format!("127.0.0.1:{}:{}{role}", free_port(), free_port()))
+        };
+        let lines = (1..).zip(parts).map(line).collect();
+        Ensemble { lines, servers: BTreeMap::new(), addresses: Addresses::default() }
+    }
+
+    /// Starts a server on an empty directory. What had the id before is gone, with its directory.
+    pub fn begin(&mut self, id: u32, kind: Kind) {
+        let setup = Setup::new(kind).config("initLimit", "10").config("syncLimit", "5");
+        let setup = self.lines.iter().fold(setup, |setup, (key, value)| setup.config(key, value));
+        let setup = match kind {
+            Kind::Paddock => setup,
+            Kind::ZooKeeper => SYNCHRONISATION_LOGS.iter().fold(setup.class_path(current_zookeeper()), |setup, log| {
+                let (name, level) = log;
+                setup.property(&format!("org.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum.{name}"), level)
+            }),
+        };
+        let server = setup.prepare();
+        let data_dir = server.data_dir();
+        let myid = fs::create_dir(&data_dir).and_then(|()| fs::write(data_dir.join("myid"), id.to_string()));
+        myid.expect("the directory is the test's own");
+        server.spawn();
+        self.lock().insert(id, server.address());
+        self.servers.insert(id, server);
+    }
+
+    /// Ends a server in order; clients are told of it no more.
+    pub fn terminate(&self, id: u32) {
+        self.lock().remove(&id);
+        self.server(id).terminate();
+    }
+
+    pub fn server(&self, id: u32) -> &Server {
+        &self.servers[&id]
+    }
+
+    /// Of the servers that have begun.
+    pub fn ids(&self) -> Vec<u32> {
+        self.servers.keys().copied().collect()
+    }
+
+    pub fn addresses(&self) -> Addresses {
+        Arc::clone(&self.addresses)
+    }
+
+    /// What a server says it is, if it serves.
+    pub fn mode(&self, id: u32) -> Option<String> {
+        mode(self.server(id).address())
+    }
+
+    /// Waits until a server serves, and returns as what.
+    pub fn wait_for(&self, id: u32) -> String {
+        let server = self.server(id);
+        let found = poll_until(DEADLINE, || {
+            if let Some(status) = server.exit_status() {
+                panic!("server {id} has ended with {status}; its log ends:\n{}", server.log_tail());
+            }
+            mode(server.address())
+        });
+        found.unwrap_or_else(|| panic!("server {id} does not serve; its log ends:\n{}", server.log_tail()))
+    }
+
+    /// Waits until all of these serve, and returns the id of the leader among them.
+    pub fn wait_for_leader(&self, ids: &[u32]) -> u32 {
+        let found = poll_until(DEADLINE, || {
+            let modes: Option<Vec<String>> = ids.iter().map(|&id| self.mode(id)).collect();
+            modes?.iter().zip(ids).find(|(mode, _)| *mode == "leader").map(|(_, &id)| id)
+        });
+        found.unwrap_or_else(|| panic!("none of the servers {ids:?} leads"))
+    }
+
+    /// A new session at a server that serves.
+    pub fn connect(&self, id: u32) -> Client {
+        let client = Client::connect(self.server(id).address(), TIMEOUT_MS);
+        client.unwrap_or_else(|error| panic!("server {id}: {error}"))
+    }
+
+    /// Waits until a server has logged something so often.
+    pub fn wait_for_words(&self, id: u32, words: &str, times: usize) {
+        let server = self.server(id);
+        let found = poll_until(DEADLINE, || (server.log().matches(words).count() >= times).then_some(()));
+        assert!(found.is_some(), "server {id} does not say {words:?}; its log ends:\n{}", server.log_tail());
+    }
+
+    /// No Paddock has met anything that it calls an error, and no ZooKeeper has found another state than its leader.
+    pub fn assert_content(&self) {
+        for (id, server) in &self.servers {
+            let log = server.log();
+            let of_paddock = log.lines().find(|line| error_of(line).is_some());
+            let of_zookeeper = log.lines().find(|line| line.contains("igest mismatch"));
+            assert_eq!(of_paddock.or(of_zookeeper), None, "server {id}");
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, SocketAddr>> {
+        self.addresses.lock().expect("nobody panics while the addresses are changed")
+    }
+}
+
+/// What the server at an address says it is, if it serves.
+pub fn mode(address: SocketAddr) -> Option<String> {
+    let answer = four_letter_word(address, "srvr", PATIENCE).ok()?;
+    answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+}

@@ -1,0 +1,18 @@
+//! Ensembles of which some servers are Paddock and the others ZooKeeper 3.9, each a process of its own.
+//!
+//! | module | is about |
+//! |---|---|
+//! | `ensemble` | the servers |
+//! | `clients` | what clients do at all of them, and what must come of it |
+//! | `parts` | Paddock as follower and observer of a ZooKeeper, and as its leader |
+//! | `return_of_a_leader` | a leader comes back with what nobody else has |
+//! | `rolling` | one server after the other gives way to one of the other kind, while clients write |
+//! | `writers` | these clients |
+#![allow(clippy::print_stdout, reason = "a long run says what it covered")]
+
+mod clients;
+mod ensemble;
+mod parts;
+mod return_of_a_leader;
+mod rolling;
+mod writers;

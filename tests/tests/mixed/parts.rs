@@ -1,0 +1,72 @@
+//! Paddock in each part that a server has, beside ZooKeeper in the others. How a history is synchronised is read in
+//! ZooKeeper's log.
+
+use paddock_tests::records::flags;
+use paddock_tests::request::Request;
+use paddock_tests::server::Kind;
+
+use crate::clients::{assert_same_trees, move_a_session, write_at_every_server};
+use crate::ensemble::{Ensemble, Part};
+
+/// Of a ZooKeeper that leads, before the id of a server.
+const SENT_DIFF: &str = "Sending DIFF zxid=";
+const SENT_SNAP: &str = "Sending snapshot last zxid of peer is";
+/// Of a ZooKeeper that learns.
+const TOOK_DIFF: &str = "Getting a diff from the leader";
+
+/// Of four servers, one of which observes, those with ids 3 and 4 are of one kind and make the first leader; 1 and 2, which
+/// observes, are of the other.
+fn begin(leaders: Kind) -> (Ensemble, u32) {
+    let mut ensemble = Ensemble::of(&[Part::Participant, Part::Observer, Part::Participant, Part::Participant]);
+    for id in [3, 4] {
+        ensemble.begin(id, leaders);
+    }
+    let leader = ensemble.wait_for_leader(&[3, 4]);
+    let mut client = ensemble.connect(leader);
+    client.ok(&Request::create("/before", b"the others came", flags::PERSISTENT));
+    (ensemble, leader)
+}
+
+/// A server is away while something is written.
+fn miss_a_write(ensemble: &mut Ensemble, id: u32, at: u32) {
+    ensemble.server(id).kill();
+    let mut client = ensemble.connect(at);
+    client.ok(&Request::create("/missed", b"by one server", flags::PERSISTENT));
+    ensemble.server(id).spawn();
+    assert_eq!(ensemble.wait_for(id), "follower");
+}
+
+#[test]
+fn paddock_follows_and_observes_a_zookeeper() {
+    let (mut ensemble, leader) = begin(Kind::ZooKeeper);
+    for (id, part) in [(1, "follower"), (2, "observer")] {
+        ensemble.begin(id, Kind::Paddock);
+        assert_eq!(ensemble.wait_for(id), part);
+    }
+    ensemble.wait_for_words(leader, SENT_SNAP, 2);
+    write_at_every_server(&ensemble, "/first");
+    let synchronised = ensemble.server(leader).log().matches(SENT_DIFF).count();
+    miss_a_write(&mut ensemble, 1, leader);
+    ensemble.wait_for_words(leader, SENT_DIFF, synchronised + 1);
+    write_at_every_server(&ensemble, "/second");
+    move_a_session(&ensemble, &[3, 1, 4, 2, 3, 1]);
+    assert_same_trees(&ensemble);
+    ensemble.assert_content();
+}
+
+#[test]
+fn paddock_leads_zookeepers() {
+    let (mut ensemble, leader) = begin(Kind::Paddock);
+    for (id, part) in [(1, "follower"), (2, "observer")] {
+        ensemble.begin(id, Kind::ZooKeeper);
+        assert_eq!(ensemble.wait_for(id), part);
+        ensemble.wait_for_words(id, TOOK_DIFF, 1);
+    }
+    write_at_every_server(&ensemble, "/first");
+    miss_a_write(&mut ensemble, 1, leader);
+    ensemble.wait_for_words(1, TOOK_DIFF, 2);
+    write_at_every_server(&ensemble, "/second");
+    move_a_session(&ensemble, &[1, 3, 2, 4, 1, 3]);
+    assert_same_trees(&ensemble);
+    ensemble.assert_content();
+}
