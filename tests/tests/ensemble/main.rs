@@ -93,6 +93,7 @@ struct Rounds {
     readers: Vec<Reader>,
     history: History,
     to_come: Faults,
+    /// How often each fault has come.
     had: BTreeMap<Fault, usize>,
 }
 
