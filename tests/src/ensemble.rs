@@ -1,5 +1,5 @@
 //! Several servers that are one ensemble, each a process under full control.
-use crate::server::{DEADLINE, Server, Setup, free_port, poll_every};
+use crate::server::{DEADLINE, Server, Setup, error_of, free_port, poll_every};
 use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -51,6 +51,15 @@ impl Ensemble {
             sole_leader(&modes?).map(|found| places[found])
         });
         found.unwrap_or_else(|| panic!("the servers {places:?} have no leader"))
+    }
+
+    /// Panics with the first thing that a server calls an error.
+    pub fn assert_no_errors(&self) {
+        for place in self.places() {
+            let log = self.servers[place].log();
+            let error = log.lines().find(|line| error_of(line).is_some());
+            assert_eq!(error, None, "the server of place {place}");
+        }
     }
 
     /// Makes the data directory of a server, with nothing in it but who the server is.

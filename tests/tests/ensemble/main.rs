@@ -233,6 +233,7 @@ impl Rounds {
         nobody_asks.end();
         self.writers.iter_mut().for_each(|writer| writer.write(&nobody_asks));
         self.compare();
+        self.ensemble.assert_no_errors();
         let tally = self.writers.iter().fold(Tally::default(), |sum, writer| sum.plus(&writer.tally));
         eprintln!("{rounds} rounds: {:?}", self.had);
         eprintln!("{tally:?}");
