@@ -121,7 +121,8 @@ pub fn core_settings(config: &Config, ensemble: &Ensemble, seed: u64) -> Setting
         notification_interval_min: ms(ensemble.notification_interval_min),
         notification_interval_max: ms(ensemble.notification_interval_max),
         epoch_wait_max: ensemble.epoch_wait_max.map(ms),
-        reconfig_enabled: config.reconfig_enabled,
+        // A member has nowhere to keep a configuration that is not that of its zoo.cfg.
+        reconfig_enabled: false,
         leader_serves: ensemble.leader_serves,
         force_snapshot: ensemble.force_snapshot,
         observer_election_delay_max: ms(ensemble.observer_election_delay_max),

@@ -27,7 +27,7 @@ pub enum Part {
 pub type Addresses = Arc<Mutex<BTreeMap<u32, SocketAddr>>>;
 
 pub struct Ensemble {
-    /// `server.N`, and what it is, for each.
+    /// What every zoo.cfg has: `server.N` for each, and what was added.
     lines: Vec<(String, String)>,
     servers: BTreeMap<u32, Server>,
     addresses: Addresses,
@@ -42,6 +42,12 @@ impl Ensemble {
         };
         let lines = (1..).zip(parts).map(line).collect();
         Ensemble { lines, servers: BTreeMap::new(), addresses: Addresses::default() }
+    }
+
+    /// With this in every zoo.cfg.
+    pub fn config(mut self, key: &str, value: &str) -> Ensemble {
+        self.lines.push((key.to_owned(), value.to_owned()));
+        self
     }
 
     /// Starts a server on an empty directory. What had the id before is gone, with its directory.
