@@ -8,6 +8,9 @@ use paddock_tests::server::{DEADLINE, poll_until};
 
 use crate::ensemble::{Ensemble, TIMEOUT_MS};
 
+/// Writes of a session that waits for no answer.
+const AT_ONCE: i32 = 50;
+
 /// A client of each server. Whatever one of them writes, each is told of by its watch, and each reads it behind a sync.
 pub fn write_at_every_server(ensemble: &Ensemble, parent: &str) {
     let ids = ensemble.ids();
@@ -36,6 +39,25 @@ pub fn write_at_every_server(ensemble: &Ensemble, parent: &str) {
     }
     for mut client in clients {
         client.ok(&Request::close());
+    }
+}
+
+/// At each server a session writes and syncs by turns without waiting for answers, which come in the order of the requests.
+pub fn write_and_sync_at_once(ensemble: &Ensemble) {
+    for id in ensemble.ids() {
+        let mut client = ensemble.connect(id);
+        let path = format!("/at-once-{id}");
+        client.ok(&Request::create(&path, b"", flags::PERSISTENT));
+        for _ in 0..AT_ONCE {
+            client.queue(&Request::set_data(&path, b"more", -1));
+            client.queue(&Request::sync(&path));
+        }
+        client.flush().expect("the server takes requests");
+        while client.outstanding() > 0 {
+            let reply = client.next_reply().unwrap_or_else(|error| panic!("server {id}: {error}"));
+            assert_eq!(reply.err, err::OK, "server {id}");
+        }
+        assert_eq!(client.ok(&Request::exists(&path, false)).stat().version, AT_ONCE);
     }
 }
 

@@ -5,7 +5,7 @@ use paddock_tests::records::flags;
 use paddock_tests::request::Request;
 use paddock_tests::server::Kind;
 
-use crate::clients::{assert_same_trees, move_a_session, write_at_every_server};
+use crate::clients::{assert_same_trees, move_a_session, write_and_sync_at_once, write_at_every_server};
 use crate::ensemble::{Ensemble, Part};
 
 /// Of a ZooKeeper that leads, before the id of a server.
@@ -54,6 +54,7 @@ fn paddock_follows_and_observes_a_zookeeper() {
     miss_a_write(&mut ensemble, 1, leader);
     ensemble.wait_for_words(leader, SENT_DIFF, synchronised + 1);
     write_at_every_server(&ensemble, "/second");
+    write_and_sync_at_once(&ensemble);
     move_a_session(&ensemble, &[3, 1, 4, 2, 3, 1]);
     assert_same_trees(&ensemble);
     ensemble.assert_content();
@@ -72,6 +73,7 @@ fn paddock_leads_zookeepers() {
     miss_a_write(&mut ensemble, 1, leader);
     ensemble.wait_for_words(1, TOOK_DIFF, 2);
     write_at_every_server(&ensemble, "/second");
+    write_and_sync_at_once(&ensemble);
     move_a_session(&ensemble, &[1, 3, 2, 4, 1, 3]);
     assert_same_trees(&ensemble);
     ensemble.assert_content();

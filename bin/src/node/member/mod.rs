@@ -286,7 +286,7 @@ impl Member {
 
     /// How long the poll may sleep.
     pub fn timeout(&self) -> Option<Duration> {
-        let has_requests = self.takes_requests() && !self.requests.is_empty();
+        let has_requests = self.takes_requests() && self.requests.has_ready();
         if self.peers.has_more() || has_requests && self.replica.head.has_room_for_requests() {
             return Some(Duration::ZERO);
         }

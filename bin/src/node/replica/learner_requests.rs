@@ -2,6 +2,11 @@
 //!
 //! Each learner's requests are taken in their order, and learners by turns. A write becomes a transaction here, whatever is
 //! wrong with it, because its learner waits for one; its answer is the learner's. A sync is answered to the learner.
+//!
+//! What a session asks for behind a sync waits for the sync's answer. A learner of ZooKeeper's takes what is committed of a
+//! session, and the answers to its syncs, in the order in which the session asked: where the COMMIT of a later write comes
+//! before the answer, it answers the session in another order, or never again. ZooKeeper's leader sends the answer right
+//! behind the COMMIT of what came before; here it waits for its ticket besides.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -57,8 +62,10 @@ struct Queue {
     first: RequestNumber,
     /// What they take together.
     bytes: usize,
-    /// Syncs that were taken, in their order.
+    /// Syncs that were taken and have no answer, in their order.
     syncs: VecDeque<Sync>,
+    /// How many of these each session has that has some.
+    sync_counts: BTreeMap<i64, usize>,
     /// The learner has said that it knows ClickHouse Keeper's operations.
     with_keepers: bool,
 }
@@ -66,6 +73,7 @@ struct Queue {
 /// A sync is answered when everything that was proposed before it is committed, and its ticket is confirmed.
 #[derive(Clone, Copy, Debug)]
 struct Sync {
+    session: i64,
     after: Zxid,
     ticket: Ticket,
 }
@@ -89,9 +97,9 @@ impl LearnerRequests {
         self.queues.remove(&link);
     }
 
-    /// Whether some wait.
-    pub fn is_empty(&self) -> bool {
-        self.queues.values().all(|queue| queue.requests.is_empty())
+    /// Whether there are some that wait for room alone.
+    pub fn has_ready(&self) -> bool {
+        self.queues.values().any(Queue::is_ready)
     }
 
     /// How many syncs were taken and have no answer.
@@ -126,8 +134,9 @@ impl LearnerRequests {
             turn.head.seal_if_full();
             match request.opcode {
                 opcode::SYNC => {
-                    let sync = Sync { after: turn.head.database().last_zxid(), ticket: leader.use_ticket() };
-                    self.queues.get_mut(&link).expect("it has just asked").syncs.push_back(sync);
+                    let after = turn.head.database().last_zxid();
+                    let sync = Sync { session: request.session, after, ticket: leader.use_ticket() };
+                    self.queues.get_mut(&link).expect("it has just asked").begin_sync(sync);
                 }
                 opcode::CREATE_SESSION => create_session(turn, sessions, link, &request),
                 opcode::CLOSE_SESSION => sessions.close_for_learner(turn, request.session, request.cxid),
@@ -140,20 +149,21 @@ impl LearnerRequests {
     pub fn answer_syncs(&mut self, committed: Zxid, confirmed: Ticket, mut answer: impl FnMut(Link)) {
         for (link, queue) in &mut self.queues {
             let is_confirmed = |sync: &Sync| sync.ticket <= confirmed || mutant!(28);
-            while queue.syncs.pop_front_if(|sync| sync.after <= committed && is_confirmed(sync)).is_some() {
+            while let Some(sync) = queue.syncs.pop_front_if(|sync| sync.after <= committed && is_confirmed(sync)) {
+                queue.end_sync(sync.session);
                 answer(*link);
             }
         }
     }
 
-    /// The oldest request of the learner whose turn it is.
+    /// The oldest request of the learner whose turn it is, among those of which it can be taken.
     fn next(&mut self) -> Option<Taken> {
-        let has_requests = |(_, queue): &(&Link, &mut Queue)| !queue.requests.is_empty();
+        let is_ready = |(_, queue): &(&Link, &mut Queue)| queue.is_ready();
         let from = self.last.map_or(Link(0), |last| Link(last.0.saturating_add(1)));
-        let first = self.queues.range_mut(from..).find(has_requests).map(|(link, _)| *link);
+        let first = self.queues.range_mut(from..).find(is_ready).map(|(link, _)| *link);
         let link = match first {
             Some(link) => link,
-            None => self.queues.iter_mut().find(has_requests).map(|(link, _)| *link)?,
+            None => self.queues.iter_mut().find(is_ready).map(|(link, _)| *link)?,
         };
         self.last = Some(link);
         let queue = self.queues.get_mut(&link)?;
@@ -162,6 +172,30 @@ impl LearnerRequests {
         let number = queue.first;
         queue.first = RequestNumber(number.0 + 1);
         Some(Taken { link, number, request, with_keepers: queue.with_keepers })
+    }
+}
+
+impl Queue {
+    /// Whether the oldest request can be taken: it is a sync, or its session has none without an answer.
+    fn is_ready(&self) -> bool {
+        let is_ready = |request: &LearnerRequest| {
+            request.opcode == opcode::SYNC || !self.sync_counts.contains_key(&request.session)
+        };
+        self.requests.front().is_some_and(is_ready)
+    }
+
+    fn begin_sync(&mut self, sync: Sync) {
+        self.syncs.push_back(sync);
+        *self.sync_counts.entry(sync.session).or_default() += 1;
+    }
+
+    /// The session's oldest sync has its answer.
+    fn end_sync(&mut self, session: i64) {
+        let count = self.sync_counts.get_mut(&session).expect("a sync is counted until it is answered");
+        *count -= 1;
+        if *count == 0 {
+            self.sync_counts.remove(&session);
+        }
     }
 }
 

@@ -127,9 +127,9 @@ fn learners_are_heard_by_turns_and_each_in_its_order() {
     }
     ensemble.create(FAR, 80, 1, "/far1");
     ensemble.create(FAR, 80, 2, "/far2");
-    assert!(!ensemble.requests.is_empty());
+    assert!(ensemble.requests.has_ready());
     ensemble.gather();
-    assert!(ensemble.requests.is_empty());
+    assert!(!ensemble.requests.has_ready());
     let expected = [(70, 0, 0), (80, 0, 0), (70, 1, 0), (80, 1, 0), (70, 2, 0), (80, 2, 0), (70, 3, 0)];
     assert_eq!(ensemble.txns(), expected);
     // What is taken of a learner that is gone, or has not come, is nothing.
@@ -149,6 +149,29 @@ fn a_learner_that_asks_for_too_much_is_told_so() {
     assert_eq!(ensemble.push(FAR, 80, 1, opcode::CREATE, &half), Ok(()), "each has its own");
     ensemble.gather();
     assert_eq!(ensemble.push(NEAR, 70, 2, opcode::CREATE, &half), Ok(()), "there is room again");
+}
+
+#[test]
+fn what_a_session_asks_for_behind_a_sync_waits_for_the_answer_to_it() {
+    let mut ensemble = Ensemble::new("leader-behind-sync");
+    ensemble.begin_session(NEAR, 70);
+    ensemble.begin_session(FAR, 80);
+    ensemble.create(NEAR, 70, 1, "/before");
+    for cxid in [2, 3] {
+        ensemble.push(NEAR, 70, cxid, opcode::SYNC, &text("/a")).unwrap();
+    }
+    ensemble.create(NEAR, 70, 4, "/behind");
+    ensemble.create(FAR, 80, 1, "/of-another");
+    ensemble.gather();
+    let mut expected = vec![(70, 0, 0), (80, 0, 0), (70, 1, 0), (80, 1, 0)];
+    assert_eq!(ensemble.txns(), expected);
+    assert!(!ensemble.requests.has_ready(), "nobody is to come back for it before the answer");
+    let (committed, confirmed) = (ensemble.world.database().last_zxid(), ensemble.leader.take_ticket().unwrap());
+    assert_eq!(ensemble.answered(committed, confirmed), [NEAR, NEAR]);
+    assert!(ensemble.requests.has_ready());
+    ensemble.gather();
+    expected.push((70, 4, 0));
+    assert_eq!(ensemble.txns(), expected);
 }
 
 #[test]
@@ -285,10 +308,10 @@ fn nothing_is_taken_while_too_much_is_not_committed() {
     assert!(window.uncommitted().1 >= 64 << 20);
     ensemble.create(NEAR, session, 1, "/a");
     ensemble.gather();
-    assert!(!ensemble.requests.is_empty());
+    assert!(ensemble.requests.has_ready());
     ensemble.world.answers();
     ensemble.gather();
-    assert!(ensemble.requests.is_empty(), "all is committed");
+    assert!(!ensemble.requests.has_ready(), "all is committed");
 }
 
 #[test]
