@@ -26,10 +26,17 @@ const OPERATIONS: [Operation; 7] = [
 ];
 const FAULTS: u64 = 16;
 
+/// The dataDir and the dataLogDir.
+const ONE: [&str; 2] = ["/data", "/data"];
+
 /// Opens the log after a snapshot, with the zxids that it replays.
 fn open(machine: &FileSystem, snapshot: i64) -> Result<(Log, Vec<i64>), LogError> {
-    let files = Files::Simulated(machine.clone());
-    let config = LogConfig { files, segment_bytes: 4096, first_bytes: 4096, ..LogConfig::new("/data") };
+    open_in(machine, ONE, snapshot)
+}
+
+fn open_in(machine: &FileSystem, [data_dir, dir]: [&str; 2], snapshot: i64) -> Result<(Log, Vec<i64>), LogError> {
+    let (files, data_dir) = (Files::Simulated(machine.clone()), data_dir.into());
+    let config = LogConfig { files, data_dir, segment_bytes: 4096, first_bytes: 4096, ..LogConfig::new(dir) };
     let mut zxids = Vec::new();
     let (log, _) = Log::open(config, Zxid(snapshot), &mut |zxid, _| {
         zxids.push(zxid.0);
@@ -40,8 +47,12 @@ fn open(machine: &FileSystem, snapshot: i64) -> Result<(Log, Vec<i64>), LogError
 
 /// Cuts a log that is not open.
 fn cut_by_person(machine: &FileSystem, snapshot: i64, after: i64) -> Result<Cut, LogError> {
-    let (files, dir) = (&Files::Simulated(machine.clone()), Path::new("/data"));
-    cut_after(Place { files, dir, data_dir: dir, snapshot: Zxid(snapshot) }, Zxid(after))
+    cut_by_person_in(machine, ONE, snapshot, after)
+}
+
+fn cut_by_person_in(machine: &FileSystem, dirs: [&str; 2], snapshot: i64, after: i64) -> Result<Cut, LogError> {
+    let (files, [data_dir, dir]) = (&Files::Simulated(machine.clone()), dirs.map(Path::new));
+    cut_after(Place { files, dir, data_dir, snapshot: Zxid(snapshot) }, Zxid(after))
 }
 
 fn append(log: &mut Log, zxids: impl IntoIterator<Item = i64>) {
@@ -58,13 +69,17 @@ fn filled(reopens: bool) -> (FileSystem, Log) {
 }
 
 fn filled_by(machine: FileSystem, reopens: bool) -> (FileSystem, Log) {
+    filled_in(ONE, machine, reopens)
+}
+
+fn filled_in(dirs: [&str; 2], machine: FileSystem, reopens: bool) -> (FileSystem, Log) {
     let files = Files::Simulated(machine.clone());
-    files.create_dir(Path::new("/data")).unwrap();
-    let (mut log, _) = open(&machine, 0).unwrap();
+    dirs.iter().for_each(|dir| files.create_dir(Path::new(dir)).unwrap());
+    let (mut log, _) = open_in(&machine, dirs, 0).unwrap();
     for (group, zxids) in [vec![1], vec![2, 3], vec![4, 5, 6], vec![7], vec![8, 9]].into_iter().enumerate() {
         if reopens && group == 3 {
             log.close().unwrap();
-            log = open(&machine, 0).unwrap().0;
+            log = open_in(&machine, dirs, 0).unwrap().0;
         }
         append(&mut log, zxids);
         if group % 2 == 1 {
@@ -242,6 +257,61 @@ fn what_a_cut_could_not_sync_stays_away_although_a_person_cuts_further_back() {
     assert!(ends > 100, "{ends}");
 }
 
+/// Who has a log cut once more is told that it is done, although nobody sees what the first cut has taken away in the cache alone.
+#[test]
+fn a_cut_that_a_person_repeats_is_durable_whatever_became_of_the_first() {
+    let (mut ends, mut draws) = (0, Seeded::new(7));
+    let faults = OPERATIONS.into_iter().flat_map(|one| (0..FAULTS).map(move |skipped| (one, skipped)));
+    for ((operation, skipped), after) in faults.flat_map(|fault| [1, 3, 5, 7].map(|after| (fault, after))) {
+        for (seed, by_person) in (0..SEEDS).flat_map(|seed| [(seed, false), (seed, true)]) {
+            let (machine, log) = filled_by(FileSystem::new(seed), false);
+            machine.add_fault(Fault { operation, skipped, times: 1, effect: Effect::Fails(libc::EIO) });
+            if is_cut(&machine, log, after, by_person) {
+                continue;
+            }
+            ends += 1;
+            let machine = machine.end_process(&mut draws);
+            machine.clear_faults();
+            let what = format!("{operation:?} {skipped}, {after}, seed {seed}, {by_person}");
+            repeat_cut(&machine, after, &what, &mut draws);
+        }
+    }
+    assert!(ends > 100, "{ends}");
+}
+
+/// The same where the first cut was ended in the middle.
+#[test]
+fn a_cut_that_a_person_repeats_is_durable_wherever_the_first_was_ended() {
+    let mut draws = Seeded::new(7);
+    for (after, by_person) in [1, 3, 5, 7].into_iter().flat_map(|after| [(after, false), (after, true)]) {
+        let (machine, log) = filled(false);
+        machine.record();
+        assert!(is_cut(&machine, log, after, by_person));
+        for (at, moment) in machine.take_recorded().iter().enumerate() {
+            for seed in 0..SEEDS {
+                let what = format!("{after}, {by_person}, at {at}, seed {seed}");
+                repeat_cut(&moment.ended(&mut draws), after, &what, &mut draws);
+            }
+        }
+    }
+}
+
+/// Whether a log was cut, by a person perhaps.
+fn is_cut(machine: &FileSystem, mut log: Log, after: i64, by_person: bool) -> bool {
+    if by_person {
+        drop(log);
+        return cut_by_person(machine, 0, after).is_ok();
+    }
+    log.cut_after(Zxid(after)).is_ok()
+}
+
+/// A person cuts a log once more, and then the power is cut.
+fn repeat_cut(machine: &FileSystem, after: i64, what: &str, draws: &mut Seeded) {
+    cut_by_person(machine, 0, after).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let (_, found) = open(&machine.crash(draws), 0).unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!(found.iter().copied().eq(1..=after), "{what}: {found:?}");
+}
+
 /// Who makes the log of [`purged`] end at its base.
 #[derive(Clone, Copy, Debug)]
 enum Cutter {
@@ -260,7 +330,11 @@ const BASE: i64 = 3;
 
 /// A log that was purged, so that its oldest segment is not the first one.
 fn purged(seed: u64) -> (FileSystem, Log) {
-    let (machine, mut log) = filled_by(FileSystem::new(seed), false);
+    purged_in(ONE, seed)
+}
+
+fn purged_in(dirs: [&str; 2], seed: u64) -> (FileSystem, Log) {
+    let (machine, mut log) = filled_in(dirs, FileSystem::new(seed), false);
     assert_eq!(log.remove_before(Zxid(BASE)).unwrap(), 1);
     while log.work(Instant::now()) == Progress::More {}
     assert_eq!(log.range().base, Zxid(BASE));

@@ -15,17 +15,17 @@
 //! it could take for a continuation, because the next group is written to a segment of its own, with a higher incarnation.
 //!
 //! If a sync of step 2 or 3 fails, what was taken away may still be on the disk although nobody sees it there: no later sync
-//! tells. So the milestone of step 1 says that a cut is under way, and a start that finds that writes the last segment anew,
-//! under its name. Of the segments that were removed one may come back at most, since each is removed durably before the next:
-//! the one behind the newest that is left. The next segment takes its name; a cut that takes more away before there is a next
-//! segment makes an empty file of that name durable, and removes it. Only where all segments go, the one that may come back is
-//! not the next: the milestone names a sequence above all of them with which the log begins from then on, and a start removes
-//! what it finds below (`returned`).
+//! tells. So the milestone of step 1 says that a cut is under way, and whoever finds that, a start or another cut, writes the last
+//! segment anew, under its name. Of the segments that were removed one may come back at most, since each is removed durably
+//! before the next: the one behind the newest that is left. The next segment takes its name; each cut before there is one, be it
+//! only the same once more, makes an empty file of that name durable, and removes it. Only where all segments go, the one that
+//! may come back is not the next: the milestone names a sequence above all of them with which the log begins from then on, and a
+//! start removes what it finds below (`returned`).
 //!
 //! Costs of an open log: what is under way is waited for; the segment with the new end is read up to there; for each segment
-//! behind it one removal with the sync of the directory, some milliseconds, and two such syncs more if there is one; where a
-//! group is shortened, the segment is written once more; and the first segment of an opening is made, as at a start. Of an
-//! order: everything is read.
+//! behind it one removal with the sync of the directory, some milliseconds, and two such syncs more; where a group is shortened,
+//! the segment is written once more; and the first segment of an opening is made, as at a start. Of an order: everything is
+//! read.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -83,6 +83,7 @@ pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
     remove_returned(place.files, &returned)?;
     let goes = if is_whole && is_short { &[] } else { &*segments };
     let was = found.milestone().map(|milestone| milestone.log_id);
+    let was_cut = found.milestone().is_some_and(|milestone| milestone.is_cut);
     let log_id = last.map(|(log_id, _)| log_id).or(was);
     // What begins another log says nothing of this one.
     let found = if log_id == was { found } else { FoundMilestone::Nothing };
@@ -92,9 +93,10 @@ pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
     }
     note_new_end(place, zxid, end.as_ref(), log_id, milestone)?;
     if goes.is_empty() {
+        end.map_or(Ok(()), |end| end.take_away_again(place.files, &segments, was_cut))?;
         return Ok(Cut::default());
     }
-    removed.segments = remove_behind(place.files, &segments, end.as_ref())?;
+    removed.segments = remove_behind(place.files, &segments, end.as_ref(), was_cut)?;
     Ok(removed)
 }
 
@@ -179,6 +181,18 @@ impl NewEnd {
         let length = self.shortened.as_ref().map_or(self.length, |group| group.len() as u64);
         OlderSegment::new(self.segment.clone(), self.offset + length, self.before, self.link.zxid)
     }
+
+    /// Takes away what a cut before may have taken away in the cache alone, of a log that seems to end here already.
+    fn take_away_again(&self, files: &Files, segments: &[SegmentPath], was_cut: bool) -> Result<(), LogError> {
+        remove_unseen_behind(files, segments)?;
+        let path = &self.segment.path;
+        if was_cut {
+            // As it is, with what a crash has torn: a start keeps a copy of that.
+            let found = files.metadata(path).map_err(|error| LogError::io("look at", path, error))?;
+            replace(files, path, found.bytes, &[])?;
+        }
+        Ok(())
+    }
 }
 
 fn records_after(group: &GoodGroup<'_>, zxid: Zxid) -> u64 {
@@ -211,12 +225,17 @@ pub(super) fn first_behind(segments: &[SegmentPath]) -> u64 {
     segments.last().map_or(0, |newest| newest.sequence + 2)
 }
 
-/// Removes what is behind the end, or everything if there is none. Returns how many segments went.
-pub(super) fn remove_behind(files: &Files, segments: &[SegmentPath], end: Option<&NewEnd>) -> Result<usize, LogError> {
+/// Removes what is behind the end, or everything if there is none. Returns how many segments went. If there `was` a `cut`
+/// before, of which nobody knows whether it is durable, the segment with the end is written anew.
+pub(super) fn remove_behind(
+    files: &Files,
+    segments: &[SegmentPath],
+    end: Option<&NewEnd>,
+    was_cut: bool,
+) -> Result<usize, LogError> {
     let is_behind = |segment: &&SegmentPath| end.is_none_or(|end| segment.sequence > end.segment.sequence);
-    if let (Some(newest), Some(_)) = (segments.last().filter(is_behind), end) {
-        let unseen = SegmentPath::new(newest.parent(), newest.sequence + 1).path;
-        remove_unseen(files, &unseen)?;
+    if end.is_some() {
+        remove_unseen_behind(files, segments)?;
     }
     let mut removed = 0;
     for segment in segments.iter().rev().take_while(is_behind) {
@@ -229,9 +248,17 @@ pub(super) fn remove_behind(files: &Files, segments: &[SegmentPath], end: Option
     }
     if let Some(NewEnd { segment, offset, end, shortened, .. }) = end {
         match shortened {
-            None => truncate(files, &segment.path, *end)?,
             Some(group) => replace(files, &segment.path, *offset, group)?,
+            None if was_cut => replace(files, &segment.path, *end, &[])?,
+            None => truncate(files, &segment.path, *end)?,
         }
     }
     Ok(removed)
+}
+
+/// Removes the segment behind all that are there, which may be there although nobody sees it: a cut or a start before may not
+/// have been able to sync its removal.
+fn remove_unseen_behind(files: &Files, segments: &[SegmentPath]) -> Result<(), LogError> {
+    let unseen = |newest: &SegmentPath| SegmentPath::new(newest.parent(), newest.sequence + 1).path;
+    segments.last().map_or(Ok(()), |newest| remove_unseen(files, &unseen(newest)))
 }

@@ -214,15 +214,18 @@ pub(super) struct MilestoneFile {
     /// See [`Milestone::first_segment`].
     first_segment: u64,
     /// What the file says; `None` if that is not known.
-    on_disk: Option<Milestone>,
+    says: Option<Milestone>,
+    /// This process has written that. What was read may be in the file system's cache alone, and a power cut brings back the
+    /// one before.
+    is_durable: bool,
 }
 
 impl MilestoneFile {
     /// The file of a `dataDir` in which this was found.
     pub fn new(files: &Files, data_dir: &Path, found: &FoundMilestone) -> MilestoneFile {
-        let on_disk = found.milestone().cloned();
-        let first_segment = on_disk.as_ref().map_or(0, |milestone| milestone.first_segment);
-        MilestoneFile { files: files.clone(), path: milestone_path(data_dir), first_segment, on_disk }
+        let says = found.milestone().cloned();
+        let first_segment = says.as_ref().map_or(0, |milestone| milestone.first_segment);
+        MilestoneFile { files: files.clone(), path: milestone_path(data_dir), first_segment, says, is_durable: false }
     }
 
     /// See [`Milestone::first_segment`].
@@ -236,20 +239,30 @@ impl MilestoneFile {
     }
 
     /// Notes that the log in a `dataLogDir` ends there, in an older segment if there is one, unless the file says just this.
+    /// That may not be durable: before anything is taken away, [`make_durable`](Self::make_durable) sees to it.
     pub fn note_end(&mut self, dir: &Path, newest: Option<&OlderSegment>, end: Reached) -> Result<(), LogError> {
         self.note(dir, newest, end, false)
     }
 
-    /// The same, before what is behind that end is taken away.
+    /// The same, durably, before what is behind that end is taken away.
     pub fn note_cut(&mut self, dir: &Path, newest: Option<&OlderSegment>, end: Reached) -> Result<(), LogError> {
-        self.note(dir, newest, end, true)
+        self.note(dir, newest, end, true)?;
+        self.make_durable()
+    }
+
+    /// Writes anew what the file says, unless this process has written it.
+    pub fn make_durable(&mut self) -> Result<(), LogError> {
+        match self.says.clone().filter(|_| !self.is_durable) {
+            Some(milestone) => self.replace(milestone),
+            None => Ok(()),
+        }
     }
 
     fn note(&mut self, dir: &Path, newest: Option<&OlderSegment>, end: Reached, is_cut: bool) -> Result<(), LogError> {
         let extent = newest.map(|newest| Extent { sequence: newest.at.sequence, bytes: newest.bytes });
         let first_segment = self.first_segment;
         let milestone = Milestone { is_cut, first_segment, ..Milestone::new(dir, extent.unwrap_or_default(), end) };
-        if self.on_disk.as_ref() == Some(&milestone) {
+        if self.says.as_ref() == Some(&milestone) {
             return Ok(());
         }
         if let Some(path) = newest.map(|newest| &newest.at.path) {
@@ -264,15 +277,18 @@ impl MilestoneFile {
     /// Replaces the file, durably, by one that also says with which segment the log begins. Everything else that the
     /// milestone says must be durable already.
     pub fn write(&mut self, milestone: Milestone) -> Result<(), LogError> {
-        let milestone = Milestone { first_segment: self.first_segment, ..milestone };
+        self.replace(Milestone { first_segment: self.first_segment, ..milestone })
+    }
+
+    fn replace(&mut self, milestone: Milestone) -> Result<(), LogError> {
         // Not known again until it is written: a failure may have come after the rename.
-        self.on_disk = None;
+        (self.says, self.is_durable) = (None, false);
         let parent = self.path.parent().expect("it lies in a directory");
         self.files
             .create_dir(parent)
             .and_then(|()| self.files.write_atomically(&self.path, &milestone.encode()))
             .map_err(|error| LogError::io("write", &self.path, error))?;
-        self.on_disk = Some(milestone);
+        (self.says, self.is_durable) = (Some(milestone), true);
         Ok(())
     }
 }

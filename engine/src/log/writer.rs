@@ -366,7 +366,8 @@ impl Log {
         }
         let mut file = self.milestone_file();
         file.note_cut(&self.config.dir, self.older.newest(), reached)?;
-        remove_behind(&self.config.files, &segments, end.as_ref())?;
+        // It was opened with what is durable, and a cut that fails is its end.
+        remove_behind(&self.config.files, &segments, end.as_ref(), false)?;
         let chain = Chain::new(log_id, self.chain.incarnation() + 1, end.map(|end| end.link()), zxid);
         self.go_on(chain, file)
     }
