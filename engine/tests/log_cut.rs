@@ -69,7 +69,8 @@ fn a_log_is_cut_only_at_what_it_has() {
     records.extend(fill(&mut log, 20, &[10]));
     let before = dir.files();
     log.cut_after(Zxid(20)).unwrap();
-    assert_eq!(dir.files(), before, "nothing is behind the last one");
+    // The next segment may have been made meanwhile.
+    assert!(dir.files().starts_with(&before), "nothing is behind the last one");
     log.close().unwrap();
     assert_eq!(open(small(&dir), 0).unwrap().2, records);
 }

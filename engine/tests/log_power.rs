@@ -26,8 +26,9 @@ const OPERATIONS: [Operation; 7] = [
 ];
 const FAULTS: u64 = 16;
 
-/// The dataDir and the dataLogDir.
+/// The dataDir and the dataLogDir, in one and in two.
 const ONE: [&str; 2] = ["/data", "/data"];
+const TWO: [&str; 2] = ["/data", "/log"];
 
 /// Opens the log after a snapshot, with the zxids that it replays.
 fn open(machine: &FileSystem, snapshot: i64) -> Result<(Log, Vec<i64>), LogError> {
@@ -401,6 +402,116 @@ fn nothing_of_a_purged_log_that_was_cut_to_its_base_comes_back() {
         }
     }
     assert!(ends > 100, "{ends}");
+}
+
+/// What notes in the milestone, before it changes a log, that there is less of it.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// A server cuts the open log after this transaction.
+    Cut(i64),
+    /// A server ends that has not written anything.
+    Close,
+    /// A start finds a torn end.
+    Start,
+}
+
+impl Change {
+    /// The log of [`purged_in`] as it is found.
+    fn prepare(self, dirs: [&str; 2], seed: u64, draws: &mut Seeded) -> (FileSystem, Option<Log>) {
+        let (machine, mut log) = purged_in(dirs, seed);
+        match self {
+            Change::Cut(_) => (machine, Some(log)),
+            Change::Close => {
+                drop(log);
+                log = open_in(&machine, dirs, BASE).unwrap().0;
+                while log.work(Instant::now()) == Progress::More {}
+                (machine, Some(log))
+            }
+            Change::Start => {
+                log.append(Zxid(LAST + 1), |out| out.extend_from_slice(&[7; 2000]));
+                log.submit().unwrap();
+                (machine.end_process(draws), None)
+            }
+        }
+    }
+
+    /// Whether that was told to be done.
+    fn make(self, machine: &FileSystem, dirs: [&str; 2], log: Option<Log>) -> bool {
+        let made = match (self, log) {
+            (Change::Cut(after), Some(mut log)) => log.cut_after(Zxid(after)),
+            (Change::Close, Some(log)) => log.close(),
+            _ => open_in(machine, dirs, BASE).map(|_| ()),
+        };
+        made.is_ok()
+    }
+
+    /// The last transaction that is to stay.
+    fn stays(self) -> i64 {
+        match self {
+            Change::Cut(after) => after,
+            Change::Close | Change::Start => LAST,
+        }
+    }
+}
+
+/// A milestone that is read may be in the cache alone, because its sync failed or the process ended before it: then a power cut
+/// brings back the one before, which must find all that it names.
+#[test]
+fn what_a_milestone_gives_up_stays_until_it_is_durable() {
+    let mut draws = Seeded::new(7);
+    let changes = [Change::Cut(BASE), Change::Cut(5), Change::Cut(7), Change::Close, Change::Start];
+    for (change, dirs) in changes.into_iter().flat_map(|change| [(change, ONE), (change, TWO)]) {
+        let (machine, log) = change.prepare(dirs, 1, &mut draws);
+        machine.record();
+        assert!(change.make(&machine, dirs, log));
+        for (at, moment) in machine.take_recorded().iter().enumerate() {
+            let what = format!("{change:?} in {dirs:?}, ended at {at}");
+            go_on_after(change, dirs, || moment.ended(&mut Seeded::new(at as u64)), &what);
+        }
+        let mut failed = 0;
+        for skipped in 0..FAULTS {
+            let left = || {
+                let mut draws = Seeded::new(skipped);
+                let (machine, log) = change.prepare(dirs, skipped, &mut draws);
+                let (operation, effect) = (Operation::SyncDirectory, Effect::Fails(libc::EIO));
+                machine.add_fault(Fault { operation, skipped, times: 1, effect });
+                let is_made = change.make(&machine, dirs, log);
+                machine.clear_faults();
+                (!is_made).then(|| machine.end_process(&mut draws))
+            };
+            if left().is_none() {
+                continue;
+            }
+            failed += 1;
+            let what = format!("{change:?} in {dirs:?}, sync {skipped} failed");
+            go_on_after(change, dirs, || left().expect("it failed before"), &what);
+        }
+        assert!(failed > 0);
+    }
+}
+
+/// The next start, or a person who cuts the log, goes on with what is `left`. The power is cut at each step of that, and behind
+/// it.
+fn go_on_after(change: Change, dirs: [&str; 2], left: impl Fn() -> FileSystem, what: &str) {
+    for by_person in [false, true] {
+        let machine = left();
+        machine.record();
+        let told = if by_person {
+            cut_by_person_in(&machine, dirs, BASE, change.stays()).map(|_| (BASE + 1..=change.stays()).collect())
+        } else {
+            open_in(&machine, dirs, BASE).map(|(_, told)| told)
+        };
+        let told = told.unwrap_or_else(|error| panic!("{what}, {by_person}: {error}"));
+        for (at, moment) in machine.take_recorded().iter().chain([&machine.moment()]).enumerate() {
+            for seed in 0..SEEDS {
+                let found = open_in(&moment.crashed(&mut Seeded::new(seed)), dirs, BASE);
+                let (_, found) = found.unwrap_or_else(|error| panic!("{what}, {by_person}, then at {at}: {error}"));
+                assert!(found.iter().copied().eq(BASE + 1..=BASE + found.len() as i64), "{what}, {at}: {found:?}");
+                assert!(found.starts_with(&(BASE + 1..=change.stays()).collect::<Vec<_>>()), "{what}, {at}: {found:?}");
+            }
+        }
+        assert_eq!(open_in(&machine.crash(&mut Seeded::new(9)), dirs, BASE).unwrap().1, told, "{what}, {by_person}");
+    }
 }
 
 /// A segment that was purged may come back too, behind which others are gone. No start needs it, and the next purge takes it.

@@ -39,7 +39,7 @@ use super::milestone::{FoundMilestone, MilestoneFile, Reached};
 use super::older_segments::OlderSegment;
 use super::returned::{remove_returned, take_returned};
 use super::scan::{GoodGroup, Scan};
-use super::segment::{list, remove_unseen, truncate};
+use super::segment::{list, remove_unseen_behind, truncate};
 use super::segment_path::{SegmentPath, directory};
 use super::shortened::{replace, shorten};
 use super::{LogError, Place};
@@ -80,14 +80,16 @@ pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
         Err(LogError::Damaged(damage)) if last.is_none() || damage.after >= zxid => false,
         Err(error) => return Err(error),
     };
-    remove_returned(place.files, &returned)?;
+    let mut milestone = MilestoneFile::new(place.files, place.data_dir, &found);
+    let was_cut = milestone.is_cut();
+    remove_returned(place.files, &mut milestone, &returned)?;
     let goes = if is_whole && is_short { &[] } else { &*segments };
     let was = found.milestone().map(|milestone| milestone.log_id);
-    let was_cut = found.milestone().is_some_and(|milestone| milestone.is_cut);
     let log_id = last.map(|(log_id, _)| log_id).or(was);
-    // What begins another log says nothing of this one.
-    let found = if log_id == was { found } else { FoundMilestone::Nothing };
-    let mut milestone = MilestoneFile::new(place.files, place.data_dir, &found);
+    if log_id != was {
+        // What begins another log says nothing of this one.
+        milestone = MilestoneFile::new(place.files, place.data_dir, &FoundMilestone::Nothing);
+    }
     if end.is_none() {
         milestone.begin_with(first_behind(goes));
     }
@@ -184,7 +186,7 @@ impl NewEnd {
 
     /// Takes away what a cut before may have taken away in the cache alone, of a log that seems to end here already.
     fn take_away_again(&self, files: &Files, segments: &[SegmentPath], was_cut: bool) -> Result<(), LogError> {
-        remove_unseen_behind(files, segments)?;
+        segments.last().map_or(Ok(()), |newest| remove_unseen_behind(files, newest))?;
         let path = &self.segment.path;
         if was_cut {
             // As it is, with what a crash has torn: a start keeps a copy of that.
@@ -234,8 +236,8 @@ pub(super) fn remove_behind(
     was_cut: bool,
 ) -> Result<usize, LogError> {
     let is_behind = |segment: &&SegmentPath| end.is_none_or(|end| segment.sequence > end.segment.sequence);
-    if end.is_some() {
-        remove_unseen_behind(files, segments)?;
+    if let (Some(newest), Some(_)) = (segments.last(), end) {
+        remove_unseen_behind(files, newest)?;
     }
     let mut removed = 0;
     for segment in segments.iter().rev().take_while(is_behind) {
@@ -254,11 +256,4 @@ pub(super) fn remove_behind(
         }
     }
     Ok(removed)
-}
-
-/// Removes the segment behind all that are there, which may be there although nobody sees it: a cut or a start before may not
-/// have been able to sync its removal.
-fn remove_unseen_behind(files: &Files, segments: &[SegmentPath]) -> Result<(), LogError> {
-    let unseen = |newest: &SegmentPath| SegmentPath::new(newest.parent(), newest.sequence + 1).path;
-    segments.last().map_or(Ok(()), |newest| remove_unseen(files, &unseen(newest)))
 }

@@ -6,8 +6,10 @@
 //!
 //! Invariant: a milestone on disk is never ahead of the truth. What it says is made durable first, and before anything of
 //! that is taken away (a recovery that cuts a torn tail, a clean close, a cut on order) it is replaced by one that says
-//! less. It may lag behind: it is written when a segment has been prepared, when the first group of a segment is durable,
-//! and at start and end, never for each group; and where it cannot be written while the server runs, the log goes on.
+//! less. One that was read may be in the file system's cache alone, and the one before on the disk: it is written anew before
+//! anything is taken away that only the one before asks for. It may lag behind: it is written when a segment has been
+//! prepared, when the first group of a segment is durable, and at start and end, never for each group; and where it cannot
+//! be written while the server runs, the log goes on.
 
 use std::ffi::OsStr;
 use std::io;
@@ -231,6 +233,11 @@ impl MilestoneFile {
     /// See [`Milestone::first_segment`].
     pub fn first_segment(&self) -> u64 {
         self.first_segment
+    }
+
+    /// Whether the file says that something is being taken away: see [`Milestone::is_cut`].
+    pub fn is_cut(&self) -> bool {
+        self.says.as_ref().is_some_and(|milestone| milestone.is_cut)
     }
 
     /// What is written from now on says that no segment of the log has a lower sequence than this.

@@ -14,7 +14,7 @@ use super::older_segments::{OlderSegment, OlderSegments};
 use super::remains::copy_torn;
 use super::returned::{remove_returned, take_returned};
 use super::scan::{End, GoodGroup, Scan, Torn};
-use super::segment::{list, truncate, write_anew};
+use super::segment::{list, remove_unseen_behind, truncate, write_anew};
 use super::segment_path::{SegmentPath, directory};
 use super::shortened::{remove_leftovers, replace};
 use super::{LogConfig, LogError};
@@ -83,9 +83,9 @@ pub(super) fn recover(
     let evidence = Evidence { place: config.place(after), segments: &segments, milestone: &found };
     let reached = evidence.reached(&end, evidence.log_id(&end).map_or_else(|| new_log_id(files), Ok)?);
     evidence.refuse_missing(&end, &reached, config.sync)?;
-    remove_returned(files, &returned)?;
-    let mut older = replay.older_segments(files, &segments[..start], &end)?;
     let mut milestone = MilestoneFile::new(files, &config.data_dir, &found);
+    remove_returned(files, &mut milestone, &returned)?;
+    let mut older = replay.older_segments(files, &segments[..start], &end)?;
     milestone.begin_with(first_of(&older, &segments, &end));
     older.begin_with(milestone.first_segment());
     // Before the segment is written anew without it.
@@ -96,9 +96,11 @@ pub(super) fn recover(
     // Before anybody is told of it, the milestone first.
     if end.offset > 0 {
         let path = &segments[end.segment].path;
-        let was_cut = found.milestone().is_some_and(|milestone| milestone.is_cut);
         match replay.certain.in_doubt_from() {
-            _ if was_cut => replace(files, path, end.offset, &[])?,
+            _ if milestone.is_cut() => {
+                milestone.make_durable()?;
+                replace(files, path, end.offset, &[])?;
+            }
             Some(from) => write_anew(files, path, from, end.offset)?,
             None => {}
         }
@@ -107,7 +109,7 @@ pub(super) fn recover(
         Some(_) => milestone.note_cut(&config.dir, older.newest(), reached)?,
         None => milestone.note_end(&config.dir, older.newest(), reached)?,
     }
-    cut(files, &segments, &end)?;
+    cut(files, &segments, &end, &mut milestone)?;
 
     let recovery = Recovery {
         segments: older.len(),
@@ -271,14 +273,21 @@ impl Certain {
 }
 
 /// Removes everything behind the end, the last file first, so that a crash in between leaves no hole; then makes what is
-/// left durable, since it was read but perhaps never synced.
-fn cut(files: &Files, segments: &[SegmentPath], end: &End) -> Result<(), LogError> {
-    let staying = end.segment + usize::from(end.offset > 0);
-    for segment in segments.iter().skip(staying).rev() {
+/// left durable, since it was read but perhaps never synced. The milestone that asks for none of it is made durable before.
+fn cut(files: &Files, segments: &[SegmentPath], end: &End, milestone: &mut MilestoneFile) -> Result<(), LogError> {
+    let (staying, behind) = segments.split_at(end.segment + usize::from(end.offset > 0));
+    let newest = staying.last().filter(|_| end.offset > 0).map(|segment| &segment.path);
+    let bytes = newest.map(|path| files.metadata(path).map_err(|error| LogError::io("look at", path, error)));
+    let is_longer = bytes.transpose()?.is_some_and(|found| found.bytes > end.offset);
+    if is_longer || !behind.is_empty() {
+        milestone.make_durable()?;
+    }
+    if let Some(last) = behind.last() {
+        // A start before this one may not have been able to sync the removal of the next.
+        remove_unseen_behind(files, last)?;
+    }
+    for segment in behind.iter().rev() {
         files.remove(&segment.path).map_err(|error| LogError::io("remove", &segment.path, error))?;
     }
-    if end.offset > 0 {
-        truncate(files, &segments[end.segment].path, end.offset)?;
-    }
-    Ok(())
+    newest.map_or(Ok(()), |path| truncate(files, path, end.offset))
 }

@@ -5,7 +5,7 @@
 
 use super::LogError;
 use super::format::{HEADER_BYTES, claimed_identity};
-use super::milestone::FoundMilestone;
+use super::milestone::{FoundMilestone, MilestoneFile};
 use super::segment_path::SegmentPath;
 use crate::io::Files;
 
@@ -28,8 +28,15 @@ pub(super) fn take_returned(
     Ok(segments.drain(..count).collect())
 }
 
-/// Removes what came back, durably.
-pub(super) fn remove_returned(files: &Files, returned: &[SegmentPath]) -> Result<(), LogError> {
+/// Removes what came back, durably, once the milestone that says so is durable.
+pub(super) fn remove_returned(
+    files: &Files,
+    milestone: &mut MilestoneFile,
+    returned: &[SegmentPath],
+) -> Result<(), LogError> {
+    if !returned.is_empty() {
+        milestone.make_durable()?;
+    }
     for SegmentPath { path, .. } in returned {
         tracing::warn!("{} is removed: it was taken away before, and is there again", path.display());
         files.remove(path).map_err(|error| LogError::io("remove", path, error))?;

@@ -160,14 +160,25 @@ impl<'a> Scan<'a> {
         self.files.map(path).map_err(|error| LogError::io("read the log segment", path, error))
     }
 
-    /// Segments follow each other without holes.
+    /// Segments follow each other without holes. Files without a byte do not count, since a crash leaves them, when one is made
+    /// and when one is removed that nobody sees.
     fn check_sequence(&self, at: usize) -> Result<(), LogError> {
         let (before, this) = (&self.segments[at - 1], &self.segments[at]);
-        if before.sequence + 1 == this.sequence {
+        if before.sequence + 1 == this.sequence || self.are_empty_from(at)? {
             return Ok(());
         }
         let missing = SegmentPath::new(this.parent(), before.sequence + 1);
         Err(self.damage(&missing, 0, format!("the file is missing, although {} exists", this.path.display())))
+    }
+
+    fn are_empty_from(&self, at: usize) -> Result<bool, LogError> {
+        for segment in &self.segments[at..] {
+            let found = self.files.metadata(&segment.path);
+            if found.map_err(|error| LogError::io("look at", &segment.path, error))?.bytes > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Visits the good groups of a segment. Returns where they end, and why.

@@ -41,11 +41,12 @@ pub(super) fn truncate(files: &Files, path: &Path, length: u64) -> Result<(), Lo
     cut.map_err(|error| LogError::io("cut", path, error))
 }
 
-/// Removes a segment that may be on the disk although nobody sees it, because the sync of its removal failed: no later sync
-/// makes that durable, but a file that is made under its name takes its place.
-pub(super) fn remove_unseen(files: &Files, path: &Path) -> Result<(), LogError> {
-    let made = files.open(path, Access::Replace).and_then(|_| files.sync_dir(parent(path)));
-    made.and_then(|()| files.remove(path)).map_err(|error| LogError::io("remove", path, error))
+/// Removes the segment behind the newest one, which may be on the disk although nobody sees it, because the sync of its removal
+/// failed: no later sync makes that durable, but a file that is made under its name takes its place.
+pub(super) fn remove_unseen_behind(files: &Files, newest: &SegmentPath) -> Result<(), LogError> {
+    let SegmentPath { path, .. } = SegmentPath::new(newest.parent(), newest.sequence + 1);
+    let made = files.open(&path, Access::Replace).and_then(|_| files.sync_dir(parent(&path)));
+    made.and_then(|()| files.remove(&path)).map_err(|error| LogError::io("remove", &path, error))
 }
 
 /// Writes anew, durably, what a segment holds from offset `from` up to `to`. It may be in the file system's cache alone: what a
