@@ -4,7 +4,10 @@ mod log_fixture;
 
 use log_fixture::{Fresh, Records, append, fill, open, payload, settle};
 use paddock_consensus::Zxid;
-use paddock_engine::log::{Log, LogConfig, LogError, LogRange, Place, cut_after, missing};
+use paddock_engine::io::Files;
+use paddock_engine::log::{
+    Entry, Log, LogConfig, LogError, LogRange, Place, Verdict, cut_after, inspect, milestone_path, missing,
+};
 use proptest::prelude::*;
 
 fn small(dir: &Fresh) -> LogConfig {
@@ -146,6 +149,7 @@ fn a_segment_that_comes_back_is_removed_and_one_of_another_log_stays() {
 
     std::fs::write(&brought_back, &old).unwrap();
     assert_eq!(missing(dir.place()).unwrap(), None);
+    assert_eq!(shown(&dir), (vec![1, 2], Verdict::Sound { last: Zxid(2) }));
     let (log, recovery, replayed) = open(small(&dir), 0).unwrap();
     assert_eq!((replayed, recovery.torn, brought_back.exists()), (records.clone(), None, false));
     log.close().unwrap();
@@ -163,9 +167,24 @@ fn a_segment_that_comes_back_is_removed_and_one_of_another_log_stays() {
     assert_eq!((replayed, range(&log), brought_back.exists()), (records[..1].to_vec(), (0, 1), true));
     assert!(matches!(missing(dir.place()), Err(LogError::Damaged(_))));
     drop(log);
-    // Who has the log end with that one wants it.
+    let refused = cut_after(dir.place(), Zxid(1)).unwrap_err();
+    assert!(matches!(&refused, LogError::Foreign { file, .. } if *file == brought_back), "{refused}");
+    assert!(brought_back.exists());
+    // Who puts the milestone away too wants that log.
+    std::fs::remove_file(milestone_path(&dir.0)).unwrap();
     cut_after(dir.place(), Zxid(1)).unwrap();
     assert_eq!(open(small(&dir), 0).unwrap().2, [(1, payload(1, 300))]);
+}
+
+/// The records of a log as they are shown, and what is thought of it.
+fn shown(dir: &Fresh) -> (Vec<i64>, Verdict) {
+    let mut zxids = Vec::new();
+    let verdict = inspect(&Files::Real, &dir.0, &dir.0, &mut |entry| {
+        if let Entry::Record { zxid, .. } = entry {
+            zxids.push(zxid.0);
+        }
+    });
+    (zxids, verdict.unwrap())
 }
 
 /// The older segments, which are not read at a start, can be cut too.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use paddock_consensus::Zxid;
 use paddock_engine::io::Files;
 use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation, Seeded};
-use paddock_engine::log::{Cut, Log, LogConfig, LogError, Place, cut_after, log_dir};
+use paddock_engine::log::{Cut, Entry, Log, LogConfig, LogError, Place, Verdict, cut_after, inspect, log_dir};
 use paddock_engine::progress::Progress;
 
 /// Ways in which each power cut is tried.
@@ -388,13 +388,16 @@ fn nothing_of_a_purged_log_that_was_cut_to_its_base_comes_back() {
             ends += 1;
             machine = machine.end_process(&mut draws);
             machine.clear_faults();
+            let seen = shown(&machine);
             let (mut log, mut told) = open(&machine, BASE).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(seen, told, "{what}");
             for _ in 0..3 {
                 let next = told.last().map_or(BASE, |last| *last) + 1;
                 append(&mut log, [next]);
                 drop(log);
                 told.push(next);
                 machine = machine.crash(&mut draws);
+                assert_eq!(shown(&machine), told, "{what}");
                 let found = open(&machine, BASE).unwrap_or_else(|error| panic!("{what}: {told:?}, {error}"));
                 assert_eq!(found.1, told, "{what}");
                 log = found.0;
@@ -402,6 +405,18 @@ fn nothing_of_a_purged_log_that_was_cut_to_its_base_comes_back() {
         }
     }
     assert!(ends > 100, "{ends}");
+}
+
+/// The zxids that who looks at the log sees, which is sound.
+fn shown(machine: &FileSystem) -> Vec<i64> {
+    let (files, dir, mut zxids) = (Files::Simulated(machine.clone()), Path::new("/data"), Vec::new());
+    let verdict = inspect(&files, dir, dir, &mut |entry| {
+        if let Entry::Record { zxid, .. } = entry {
+            zxids.push(zxid.0);
+        }
+    });
+    assert!(!matches!(verdict, Ok(Verdict::Damaged(_)) | Err(_)), "{verdict:?}");
+    zxids
 }
 
 /// What notes in the milestone, before it changes a log, that there is less of it.

@@ -118,7 +118,7 @@ fn a_flipped_bit_in_a_durable_group_is_damage() {
             }
             let (place, bit) = (group.offset + at, (at % 8) as u8);
             flip(&group.file, place, bit);
-            let verdict = inspect(&Files::Real, &dir.0, &mut |_| {}).unwrap();
+            let verdict = inspect(&Files::Real, &dir.0, &dir.0, &mut |_| {}).unwrap();
             flip(&group.file, place, bit);
             let Verdict::Damaged(damage) = verdict else { panic!("byte {at} of group {}: {verdict:?}", group.number) };
             assert_eq!(damage.offset, group.offset);
@@ -399,7 +399,7 @@ proptest! {
             }
             std::fs::write(dir.0.join(format!("paddock-1/log.{sequence:016x}")), bytes).unwrap();
         }
-        inspect(&Files::Real, &dir.0, &mut |_| {}).unwrap();
+        inspect(&Files::Real, &dir.0, &dir.0, &mut |_| {}).unwrap();
         let (_, _, replayed) = open(dir.config(), 0).unwrap();
         prop_assert!(replayed.is_empty());
     }

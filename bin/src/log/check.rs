@@ -9,7 +9,7 @@ use paddock_engine::log::{self, LogError, Place};
 use paddock_engine::snapshot;
 use serde_json::json;
 
-use super::given::{Directories, Given, is_data_dir};
+use super::given::{Directories, is_data_dir};
 use super::source::{End, Part, Source, existing};
 use super::{LogCommandError, PathArgs};
 use crate::answer::Answer;
@@ -53,7 +53,7 @@ pub fn run(arguments: &CheckArgs, answer: &mut Answer) -> Result<(), LogCommandE
             return Err(LogCommandError::Damaged(damage.clone()));
         }
     };
-    let missing = missing(&source, &arguments.log.place, data_dir, *last);
+    let missing = missing(&source, *last);
     answer.object(&json!({
         "verdict": if missing.is_err() { "missing" } else if torn.is_some() { "torn" } else { "sound" },
         "files": files,
@@ -66,12 +66,11 @@ pub fn run(arguments: &CheckArgs, answer: &mut Answer) -> Result<(), LogCommandE
 }
 
 /// Sees that nothing is missing of a log, as far as what is beside it can tell.
-fn missing(source: &Source, dir: &Path, data_dir: Option<&Path>, last: Zxid) -> Result<(), LogCommandError> {
-    let Source::Paddock(_) = source else { return Ok(()) };
-    let Directories { dir, data_dir } = Directories::meant(&Given::new(dir), data_dir.map(Given::new).as_ref())?;
-    let place = place(&dir, &data_dir)?;
-    if !is_data_dir(&data_dir)? {
-        return Err(LogCommandError::NothingTells { directory: data_dir, last });
+fn missing(source: &Source, last: Zxid) -> Result<(), LogCommandError> {
+    let Source::Paddock(Directories { dir, data_dir }) = source else { return Ok(()) };
+    let place = place(dir, data_dir)?;
+    if !is_data_dir(data_dir)? {
+        return Err(LogCommandError::NothingTells { directory: data_dir.clone(), last });
     }
     log::missing(place)?.map_or(Ok(()), |missing| Err(LogError::Missing(Box::new(missing)).into()))
 }

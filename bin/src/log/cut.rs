@@ -166,7 +166,7 @@ mod tests {
 
         let (of_data, of_logs) = (present.dir(&data), present.dir(&logs));
         let is_found =
-            |found: Result<Source, LogCommandError>| matches!(found, Ok(Source::Paddock(at)) if at == of_logs);
+            |found: Result<Source, LogCommandError>| matches!(found, Ok(Source::Paddock(at)) if at.dir == of_logs);
         assert!(is_found(Source::find(&logs, Some(&data))));
         assert!(is_found(Source::find(&of_logs, None)));
         assert!(is_found(Source::find(&of_logs, Some(&data))), "the dataDir is given as it is in the configuration");

@@ -105,8 +105,8 @@ impl fmt::Display for LogCommandError {
             LogCommandError::NotALog { file, why } => write!(f, "{} is no transaction log: {why}", file.display()),
             LogCommandError::NothingTells { directory, last } => write!(
                 f,
-                "every record holds, up to {last}, but nothing in {} tells whether there were more; give the dataDir with \
-                 --data-dir",
+                "every record holds, up to {last}, but nothing in {} tells whether there were more, or whether some were cut; \
+                 give the dataDir with --data-dir",
                 directory.display()
             ),
             LogCommandError::DataDirNeeded { directory } => write!(

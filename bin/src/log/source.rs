@@ -12,7 +12,7 @@ use paddock_engine::zookeeper::log::LogReader;
 use paddock_engine::zookeeper::{FormatError, LogFile, VERSION_DIR, log as zookeeper_log};
 
 use super::LogCommandError;
-use super::given::{Directories, Given};
+use super::given::{Directories, Given, is_data_dir};
 use crate::answer::Answer;
 use crate::kind::{self, Kind};
 use crate::node::foreign::foreign_data;
@@ -21,8 +21,8 @@ use crate::node::foreign::foreign_data;
 pub const TXN_BYTES_MAX: usize = 1 << 30;
 
 pub enum Source {
-    /// A `dataLogDir`.
-    Paddock(PathBuf),
+    /// A `dataLogDir`, with the `dataDir` if that was given.
+    Paddock(Directories),
     /// One segment by itself.
     Segment(PathBuf),
     /// The files of a ZooKeeper, the oldest first.
@@ -70,7 +70,7 @@ impl Source {
     pub fn find(path: &Path, data_dir: Option<&Path>) -> Result<Source, LogCommandError> {
         if path.is_dir() {
             let meant = Directories::meant(&Given::new(path), data_dir.map(Given::new).as_ref())?;
-            return Source::of_directory(&meant.dir);
+            return Source::of_directories(meant);
         }
         let not_a_log = |why| LogCommandError::NotALog { file: path.to_owned(), why };
         match kind::of_file(path).map_err(|source| LogCommandError::Path { path: path.to_owned(), source })? {
@@ -84,10 +84,11 @@ impl Source {
         }
     }
 
-    fn of_directory(dir: &Path) -> Result<Source, LogCommandError> {
-        if log::segment_count(&Files::Real, dir)? > 0 {
-            return Ok(Source::Paddock(dir.to_owned()));
+    fn of_directories(directories: Directories) -> Result<Source, LogCommandError> {
+        if log::segment_count(&Files::Real, &directories.dir)? > 0 {
+            return Ok(Source::Paddock(directories));
         }
+        let dir = &*directories.dir;
         // In a directory of ours the names of files mean something else.
         let theirs = if is_inside(dir) { Vec::new() } else { vec![dir.to_owned(), dir.join(VERSION_DIR)] };
         for place in theirs {
@@ -110,7 +111,16 @@ impl Source {
             Entry::Record { zxid, payload, .. } => show(Part::Transaction { zxid, bytes: payload }),
         };
         match self {
-            Source::Paddock(dir) => Ok(End::of_log(log::inspect(&Files::Real, dir, &mut show_entry)?)),
+            Source::Paddock(Directories { dir, data_dir }) => {
+                match End::of_log(log::inspect(&Files::Real, data_dir, dir, &mut show_entry)?) {
+                    End::Damaged(damage) if !is_data_dir(data_dir)? => Ok(End::Damaged(format!(
+                        "{damage}. Nothing in {} tells whether some of that was cut before, and is no part of the log any \
+                         more: first give the dataDir with --data-dir",
+                        data_dir.display()
+                    ))),
+                    end => Ok(end),
+                }
+            }
             Source::ZooKeeper(files) => read_files(files, show),
             Source::Segment(file) => Ok(End::of_segment(log::inspect_file(&Files::Real, file, &mut show_entry)?)),
         }

@@ -197,7 +197,7 @@ pub fn read(files: &Files, data_dir: &Path, log_dir: &Path, rules: Rules) -> Res
     let (mut database, _, snapshot) = base(files, data_dir, rules)?;
     let after = database.last_zxid();
     let mut replayed = Ok(());
-    let verdict = log::inspect(files, log_dir, &mut |entry| {
+    let verdict = log::inspect(files, data_dir, log_dir, &mut |entry| {
         if let (true, Entry::Record { file, offset, zxid, payload }) = (replayed.is_ok(), entry)
             && zxid > after
         {

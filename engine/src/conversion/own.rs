@@ -65,7 +65,7 @@ impl Own {
         let noted = FoundMilestone::read(files, data_dir)?;
         let noted = noted.milestone().map_or(Zxid::ZERO, |noted| noted.zxid);
         let is_told = noted > base || snapshot.is_some_and(|zxid| zxid > base || conversion.is_none());
-        if is_told || has_records(files, log_dir, base)? {
+        if is_told || has_records(files, data_dir, log_dir, base)? {
             return Ok(Own::Transactions(conversion));
         }
         // The snapshot comes last.
@@ -73,9 +73,9 @@ impl Own {
     }
 }
 
-fn has_records(files: &Files, log_dir: &Path, after: Zxid) -> Result<bool, LogError> {
+fn has_records(files: &Files, data_dir: &Path, log_dir: &Path, after: Zxid) -> Result<bool, LogError> {
     let mut any = false;
     let note = &mut |entry: Entry<'_>| any |= matches!(entry, Entry::Record { zxid, .. } if zxid > after);
-    log::inspect(files, log_dir, note)?;
+    log::inspect(files, data_dir, log_dir, note)?;
     Ok(any)
 }

@@ -132,10 +132,11 @@ impl Target<'_> {
         for (_, path) in snapshot::list(files, data_dir).map_err(failed)?.iter().rev() {
             files.remove(path).map_err(failed)?;
         }
-        log::forget_milestone(files, data_dir)?;
-        if !log::remove_void(files, log_dir)? {
+        // The milestone may say that some of the log was cut.
+        if !log::remove_void(files, data_dir, log_dir)? {
             return Err(PlacementError::Exists(self.own_directories()));
         }
+        log::forget_milestone(files, data_dir)?;
         conversion.write(files, data_dir).map_err(failed)?;
         log::begin_after(files, data_dir, log_dir, conversion.zxid)?;
         let bytes = written.bytes;

@@ -28,14 +28,15 @@ pub fn forget_milestone(files: &Files, data_dir: &Path) -> Result<(), LogError> 
     }
 }
 
-/// Removes the segments of a log that holds no transaction, the last one first. `false` if it holds one: then all of it
-/// stays.
+/// Removes the segments of a log that holds no transaction, or only what was cut before, as the milestone says; the last one
+/// first. `false` if it holds one: then all of it stays.
 ///
 /// # Errors
 /// [`LogError::Damaged`] if nobody can say whether it holds one.
-pub fn remove_void(files: &Files, data_log_dir: &Path) -> Result<bool, LogError> {
+pub fn remove_void(files: &Files, data_dir: &Path, data_log_dir: &Path) -> Result<bool, LogError> {
     let mut is_void = true;
-    let verdict = inspect(files, data_log_dir, &mut |entry| is_void &= !matches!(entry, Entry::Record { .. }))?;
+    let verdict =
+        inspect(files, data_dir, data_log_dir, &mut |entry| is_void &= !matches!(entry, Entry::Record { .. }))?;
     if let Verdict::Damaged(damage) = verdict {
         return Err(LogError::Damaged(Box::new(damage)));
     }
@@ -55,7 +56,7 @@ mod tests {
 
     use super::{begin_after, forget_milestone, remove_void};
     use crate::io::Files;
-    use crate::log::{Log, LogConfig, log_dir, segment_count};
+    use crate::log::{Log, LogConfig, Place, cut_after, log_dir, segment_count};
 
     fn fresh(name: &str) -> PathBuf {
         let dir = std::env::temp_dir().join(format!("paddock-beginning-{name}-{}", std::process::id()));
@@ -79,21 +80,37 @@ mod tests {
     }
 
     #[test]
+    fn a_log_is_void_although_what_was_cut_has_come_back() {
+        let dir = fresh("cut");
+        let (mut log, _) = Log::open(LogConfig::new(&dir), Zxid::ZERO, &mut |_, _| Ok(())).unwrap();
+        log.append(Zxid(1), |out| out.extend_from_slice(b"first"));
+        log.close().unwrap();
+        let segment = log_dir(&dir).join("log.0000000000000001");
+        let old = std::fs::read(&segment).unwrap();
+        let place = Place { files: &Files::Real, dir: &dir, data_dir: &dir, snapshot: Zxid::ZERO };
+        cut_after(place, Zxid::ZERO).unwrap();
+        std::fs::write(&segment, old).unwrap();
+        assert!(remove_void(&Files::Real, &dir, &dir).unwrap());
+        assert!(!segment.exists());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
     fn only_a_log_without_transactions_is_removed() {
         let dir = fresh("void");
         let count = || segment_count(&Files::Real, &dir).unwrap();
         forget_milestone(&Files::Real, &dir).unwrap();
-        assert!(remove_void(&Files::Real, &dir).unwrap(), "none is void");
+        assert!(remove_void(&Files::Real, &dir, &dir).unwrap(), "none is void");
         // As it was prepared, and never written to.
         std::fs::create_dir(log_dir(&dir)).unwrap();
         std::fs::write(log_dir(&dir).join("log.0000000000000001"), [0; 8192]).unwrap();
-        assert!(remove_void(&Files::Real, &dir).unwrap());
+        assert!(remove_void(&Files::Real, &dir, &dir).unwrap());
         assert_eq!(count(), 0);
         let (mut log, _) = Log::open(LogConfig::new(&dir), Zxid::ZERO, &mut |_, _| Ok(())).unwrap();
         log.append(Zxid(1), |out| out.extend_from_slice(b"first"));
         log.close().unwrap();
         let segments = count();
-        assert!(!remove_void(&Files::Real, &dir).unwrap());
+        assert!(!remove_void(&Files::Real, &dir, &dir).unwrap());
         assert_eq!(count(), segments);
         std::fs::remove_dir_all(&dir).unwrap();
     }

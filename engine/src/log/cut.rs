@@ -37,7 +37,7 @@ use super::format;
 use super::group::GroupNumber;
 use super::milestone::{FoundMilestone, MilestoneFile, Reached};
 use super::older_segments::OlderSegment;
-use super::returned::{remove_returned, take_returned};
+use super::returned::{refuse_foreign, remove_returned, take_returned};
 use super::scan::{GoodGroup, Scan};
 use super::segment::{list, remove_unseen_behind, truncate};
 use super::segment_path::{SegmentPath, directory};
@@ -61,11 +61,13 @@ pub struct Cut {
 /// On a damaged log what is before the damage stays, which may be nothing.
 ///
 /// # Errors
-/// [`LogError::Damaged`] if the damage is behind good records but before `zxid`: nothing is changed then.
+/// [`LogError::Damaged`] if the damage is behind good records but before `zxid`, and [`LogError::Foreign`] if a segment of another
+/// log stands where all of this one was cut before: nothing is changed then.
 pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
     let found = FoundMilestone::read(place.files, place.data_dir)?;
     let mut segments = list(place.files, &directory(place.dir))?;
-    let returned = take_returned(place.files, &found, &mut segments)?;
+    refuse_foreign(place, &found, &segments)?;
+    let returned = take_returned(place.files, &found, &mut segments);
     let (mut end, mut removed) = (None, Cut::default());
     let mut last = None;
     let scanned = Scan::new(place.files, place.dir, &segments, None).run(0, &mut |group| {
@@ -84,12 +86,7 @@ pub fn cut_after(place: Place<'_>, zxid: Zxid) -> Result<Cut, LogError> {
     let was_cut = milestone.is_cut();
     remove_returned(place.files, &mut milestone, &returned)?;
     let goes = if is_whole && is_short { &[] } else { &*segments };
-    let was = found.milestone().map(|milestone| milestone.log_id);
-    let log_id = last.map(|(log_id, _)| log_id).or(was);
-    if log_id != was {
-        // What begins another log says nothing of this one.
-        milestone = MilestoneFile::new(place.files, place.data_dir, &FoundMilestone::Nothing);
-    }
+    let log_id = last.map(|(log_id, _)| log_id).or_else(|| Some(found.milestone()?.log_id));
     if end.is_none() {
         milestone.begin_with(first_behind(goes));
     }

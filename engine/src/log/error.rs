@@ -40,6 +40,8 @@ pub enum LogError {
     WasCut { dir: PathBuf },
     /// A log cannot be begun in a `dataLogDir` that has one, or for a `dataDir` that tells of one.
     NotEmpty { dir: PathBuf },
+    /// A segment is of another log than the milestone, and stands where that one was cut. Nothing was changed.
+    Foreign { file: PathBuf, milestone: PathBuf },
     /// A newer Paddock has written the file.
     Version { file: PathBuf, offset: u64, version: u8 },
 }
@@ -57,6 +59,12 @@ pub struct Damage {
     pub after: Zxid,
     /// What is wrong there, and what proves that it was once right.
     pub evidence: String,
+}
+
+impl Damage {
+    pub(super) fn set_data_dir(&mut self, data_dir: &Path) {
+        self.data_dir = (self.dir != data_dir).then(|| data_dir.to_owned());
+    }
 }
 
 /// What is missing of a log, and how one knows.
@@ -83,10 +91,8 @@ impl LogError {
 
     /// The same error, of a log whose `dataDir` is this.
     pub(super) fn of_data_dir(mut self, data_dir: &Path) -> LogError {
-        if let LogError::Damaged(damage) = &mut self
-            && damage.dir != data_dir
-        {
-            damage.data_dir = Some(data_dir.to_owned());
+        if let LogError::Damaged(damage) = &mut self {
+            damage.set_data_dir(data_dir);
         }
         self
     }
@@ -166,6 +172,13 @@ impl fmt::Display for LogError {
             LogError::NotEmpty { dir } => {
                 write!(f, "{} holds a log, or what tells of one, so that none is begun there", dir.display())
             }
+            LogError::Foreign { file, milestone } => write!(
+                f,
+                "{} is of another log than the one of which {} tells, and that one has no such segment since it was cut; move \
+                 the file away, or the milestone if the log with the file is to go on; nothing was changed",
+                file.display(),
+                milestone.display()
+            ),
             LogError::Version { file, offset, version } => write!(
                 f,
                 "{} at offset {offset} has log format {version}, which this version does not know; \

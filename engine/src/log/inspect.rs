@@ -60,9 +60,30 @@ pub enum Verdict {
     Damaged(Damage),
 }
 
-/// Shows every good segment, group and record of a `dataLogDir` up to its end or its first damage. Changes nothing.
-pub fn inspect(files: &Files, data_log_dir: &Path, show: &mut dyn FnMut(Entry<'_>)) -> Result<Verdict, LogError> {
-    inspect_segments(files, data_log_dir, &list(files, &directory(data_log_dir))?, show)
+/// Shows every good segment, group and record of a `dataLogDir` up to its end or its first damage, but not what a start removes
+/// because all of the log was cut before, as the milestone in its `dataDir` says. Without a milestone there that is not known.
+/// Changes nothing.
+pub fn inspect(
+    files: &Files,
+    data_dir: &Path,
+    data_log_dir: &Path,
+    show: &mut dyn FnMut(Entry<'_>),
+) -> Result<Verdict, LogError> {
+    let segments = find(files, data_dir, data_log_dir)?.1;
+    let mut verdict = inspect_segments(files, data_log_dir, &segments, show)?;
+    if let Verdict::Damaged(damage) = &mut verdict {
+        damage.set_data_dir(data_dir);
+    }
+    Ok(verdict)
+}
+
+/// The milestone, and the segments that a start does not remove because the log was cut before.
+fn find(files: &Files, data_dir: &Path, data_log_dir: &Path) -> Result<(FoundMilestone, Vec<SegmentPath>), LogError> {
+    // In this order: a server that runs goes on meanwhile, and the milestone lags behind the log.
+    let milestone = FoundMilestone::read(files, data_dir)?;
+    let mut segments = list(files, &directory(data_log_dir))?;
+    take_returned(files, &milestone, &mut segments);
+    Ok((milestone, segments))
 }
 
 /// The same for one segment by itself, wherever it is and whatever it is called. Nothing is said of what is before it.
@@ -116,11 +137,7 @@ pub fn segment_count(files: &Files, data_log_dir: &Path) -> Result<usize, LogErr
 /// # Errors
 /// [`LogError::Damaged`] where the log does not even hold.
 pub fn missing(place: Place<'_>) -> Result<Option<Missing>, LogError> {
-    // In this order: a server that runs goes on meanwhile, and the milestone lags behind the log.
-    let milestone = &FoundMilestone::read(place.files, place.data_dir)?;
-    let mut segments = list(place.files, &directory(place.dir))?;
-    take_returned(place.files, milestone, &mut segments)?;
-    let segments = &segments;
+    let (milestone, segments) = &find(place.files, place.data_dir, place.dir)?;
     let end = Scan::new(place.files, place.dir, segments, None).run(0, &mut |_| Ok(()))?;
     let evidence = Evidence { place, segments, milestone };
     // Where nothing tells the identity, nothing is compared with it.

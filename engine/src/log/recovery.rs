@@ -65,7 +65,7 @@ pub(super) fn recover(
     remove_leftovers(files, &directory)?;
     let found = FoundMilestone::read(files, &config.data_dir)?;
     let mut segments = list(files, &directory)?;
-    let returned = take_returned(files, &found, &mut segments)?;
+    let returned = take_returned(files, &found, &mut segments);
     let scan = Scan::new(files, &config.dir, &segments, Some(after));
     let start = scan.start()?;
     let mut replay = Replay {

@@ -112,7 +112,7 @@ pub struct Group {
 
 pub fn groups(dir: &Path) -> (Vec<Group>, Verdict) {
     let mut found: Vec<Group> = Vec::new();
-    let verdict = inspect(&Files::Real, dir, &mut |entry| match entry {
+    let verdict = inspect(&Files::Real, dir, dir, &mut |entry| match entry {
         Entry::Segment { .. } => {}
         Entry::Group { file, offset, bytes, number, before, .. } => {
             found.push(Group { file: file.to_owned(), offset, length: 96, bytes, number, last: before.0 });

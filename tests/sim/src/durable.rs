@@ -54,7 +54,7 @@ fn read_log<R: Reading>(files: &Files, config: &LogConfig, begin: impl Fn() -> R
     let LogConfig { data_dir, dir, .. } = config;
     let present = generation::present(files, data_dir, dir).expect("a generation is there");
     let mut reading = begin();
-    let verdict = log::inspect(files, &present.dir(dir), &mut |entry| reading.take(&entry));
+    let verdict = log::inspect(files, &present.dir(data_dir), &present.dir(dir), &mut |entry| reading.take(&entry));
     let Verdict::Damaged(Damage { file, offset: 0, .. }) = verdict.expect("a log can be read") else { return reading };
     let mut behind_gap = begin();
     for segment in segments_from(files, &file) {

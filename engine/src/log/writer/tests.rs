@@ -203,7 +203,7 @@ fn a_hole_above_every_mark_is_torn() {
     submit(&mut log, 3);
     disk.write_only(3);
     drop(log);
-    let verdict = inspect(&Files::Real, &dir.0, &mut |_| {}).unwrap();
+    let verdict = inspect(&Files::Real, &dir.0, &dir.0, &mut |_| {}).unwrap();
     assert!(matches!(verdict, Verdict::Torn { last: Zxid(1), .. }), "{verdict:?}");
 
     let (mut log, disk, replayed, recovery) = open(dir.config());
@@ -395,14 +395,14 @@ fn lone_group(name: &str, change: impl Fn(&mut Header)) -> Fresh {
 #[test]
 fn numbers_that_no_log_reaches_are_damage() {
     let sound = lone_group("numbers-sound", |_| {});
-    assert_eq!(inspect(&Files::Real, &sound.0, &mut |_| {}).unwrap(), Verdict::Sound { last: Zxid::ZERO });
+    assert_eq!(inspect(&Files::Real, &sound.0, &sound.0, &mut |_| {}).unwrap(), Verdict::Sound { last: Zxid::ZERO });
     for (name, number, incarnation) in
         [("zero", 0, 1), ("number", u64::MAX, 1), ("above", COUNT_MAX + 1, 1), ("incarnation", 1, u64::MAX)]
     {
         let dir = lone_group(&format!("numbers-{name}"), |header| {
             (header.first_number, header.number, header.incarnation) = (number, number, incarnation);
         });
-        let verdict = inspect(&Files::Real, &dir.0, &mut |_| {}).unwrap();
+        let verdict = inspect(&Files::Real, &dir.0, &dir.0, &mut |_| {}).unwrap();
         assert!(matches!(&verdict, Verdict::Damaged(damage) if damage.evidence.contains("numbers")), "{verdict:?}");
         let error = Log::open(dir.config(), Zxid::ZERO, &mut |_, _| Ok(())).err().expect(name).to_string();
         assert!(error.contains("log.0000000000000001"), "{error}");

@@ -92,7 +92,7 @@ fn the_window_has_what_the_log_has() {
     let in_window = window.range(Zxid::ZERO, window.last()).expect("they are few");
     let in_window: Vec<(Zxid, Vec<u8>)> = in_window.map(|(zxid, record)| (zxid, record.to_vec())).collect();
     let mut in_log = Vec::new();
-    paddock_engine::log::inspect(&Files::Real, &world.dir.0, &mut |entry| {
+    paddock_engine::log::inspect(&Files::Real, &world.dir.0, &world.dir.0, &mut |entry| {
         if let Entry::Record { zxid, payload, .. } = entry {
             in_log.push((zxid, payload.to_vec()));
         }
