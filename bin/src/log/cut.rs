@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use paddock_consensus::Zxid;
 use paddock_engine::io::{DataDir, Files};
+use paddock_engine::log::{self, FoundMilestone, milestone_path};
+use paddock_engine::snapshot;
 use paddock_engine::zookeeper::FormatError;
 use paddock_engine::zookeeper::log::{Entry, LogReader};
-use paddock_engine::{log, snapshot};
 
 use super::check::place;
 use super::given::{Directories, Given, is_data_dir};
@@ -117,7 +118,22 @@ fn cut(log: &Given, data: Option<&Given>, after: Zxid, answer: &mut Answer) -> R
     let removed = log::cut_after(place(&dir, &data_dir)?, after)?;
     let (records, segments) = (removed.records, removed.segments);
     answer.line(format_args!("removed {records} transactions and {segments} whole segments after {after}"))?;
+    if let Some(first) = removed_before_a_copy(&dir, &data_dir)? {
+        answer.line(format_args!(
+            "nothing of the log is left, and a start removes what comes back of it; who puts a copy of it back later removes {} \
+             first",
+            first.display()
+        ))?;
+    }
     Ok(())
+}
+
+/// The milestone of a log that was cut to nothing, which has a start remove every segment that it had.
+fn removed_before_a_copy(dir: &Path, data_dir: &Path) -> Result<Option<PathBuf>, LogCommandError> {
+    let found = FoundMilestone::read(&Files::Real, data_dir)?;
+    let removes = found.milestone().is_some_and(|milestone| milestone.first_segment > 0);
+    let is_empty = log::segment_count(&Files::Real, dir)? == 0;
+    Ok((removes && is_empty).then(|| milestone_path(data_dir)))
 }
 
 #[cfg(test)]
@@ -132,7 +148,7 @@ mod tests {
     use paddock_engine::progress::Progress;
     use paddock_engine::tree::HashSeed;
 
-    use super::{CutArgs, run};
+    use super::{CutArgs, removed_before_a_copy, run};
     use crate::answer::Answer;
     use crate::log::check::{self, CheckArgs};
     use crate::log::source::Source;
@@ -186,7 +202,9 @@ mod tests {
         let former = logs.join("paddock.generation.7");
         assert!(matches!(cut(&former, &data, 1), Err(LogCommandError::NotPresent { .. })));
         cut(&in_logs, &in_data, 1).unwrap();
+        assert_eq!(removed_before_a_copy(&of_logs, &of_data).unwrap(), None);
         cut(&logs, &data, 0).unwrap();
+        assert_eq!(removed_before_a_copy(&of_logs, &of_data).unwrap(), Some(of_data.join("paddock-1/milestone")));
         assert_eq!(segment_count(&Files::Real, &of_logs).unwrap(), 0);
         // Its half of the generation is gone.
         std::fs::remove_dir_all(&of_logs).unwrap();
