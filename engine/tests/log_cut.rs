@@ -6,7 +6,7 @@ use log_fixture::{Fresh, Records, append, fill, open, payload, settle};
 use paddock_consensus::Zxid;
 use paddock_engine::io::Files;
 use paddock_engine::log::{
-    Entry, Log, LogConfig, LogError, LogRange, Place, Verdict, cut_after, inspect, milestone_path, missing,
+    Entry, Log, LogConfig, LogError, LogRange, Place, Verdict, cut_after, inspect, log_dir, milestone_path, missing,
 };
 use proptest::prelude::*;
 
@@ -220,6 +220,27 @@ fn a_log_begins_anew_after_a_snapshot() {
     drop(Log::begin(small(&empty), Zxid(100)).unwrap());
     assert!(matches!(open(small(&empty), 99), Err(LogError::Missing(_))));
     open(small(&empty), 100).unwrap();
+}
+
+/// A log begins with the empty segment that is found, but not with one behind which there are no numbers left.
+#[test]
+fn a_file_with_the_last_number_does_not_leave_a_log_without_numbers() {
+    for cuts in [false, true] {
+        let dir = Fresh::new();
+        std::fs::create_dir(log_dir(&dir.0)).unwrap();
+        std::fs::write(log_dir(&dir.0).join("log.7fffffffffffffff"), [0; 4096]).unwrap();
+        if cuts {
+            cut_after(dir.place(), Zxid(0)).unwrap();
+        }
+        let mut records = Records::new();
+        for first in [1, 11] {
+            let (mut log, _, replayed) = open(small(&dir), 0).unwrap();
+            assert_eq!(replayed, records, "{cuts}");
+            records.extend(fill(&mut log, first, &[300; 9]));
+            log.close().unwrap();
+        }
+        assert_eq!(open(small(&dir), 0).unwrap().2, records, "{cuts}");
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ use paddock_consensus::Zxid;
 use super::chain::{Link, new_log_id};
 use super::format;
 use super::group::GroupNumber;
-use super::milestone::{FoundMilestone, MilestoneFile, Reached};
+use super::milestone::{FIRST_SEGMENT_MAX, FoundMilestone, MilestoneFile, Reached};
 use super::older_segments::OlderSegment;
 use super::returned::{refuse_foreign, remove_returned, take_returned};
 use super::scan::{GoodGroup, Scan};
@@ -221,7 +221,7 @@ fn note_new_end(
 /// With which segment a log begins of which nothing stays: behind the last of those that go, and behind the one after that,
 /// whose removal an earlier cut may not have been able to sync.
 pub(super) fn first_behind(segments: &[SegmentPath]) -> u64 {
-    segments.last().map_or(0, |newest| newest.sequence + 2)
+    segments.last().map_or(0, |newest| (newest.sequence + 2).min(FIRST_SEGMENT_MAX))
 }
 
 /// Removes what is behind the end, or everything if there is none. Returns how many segments went. If there `was` a `cut`

@@ -35,6 +35,8 @@ const FIRST_SEGMENT_BYTES: usize = 8;
 /// What the field at offset 52 consists of.
 const IS_CUT: u32 = 1;
 const HAS_FIRST_SEGMENT: u32 = 2;
+/// A log begins with no higher sequence, so that it does not run out of them: none comes so far, and a file may have any name.
+pub(super) const FIRST_SEGMENT_MAX: u64 = COUNT_MAX / 2;
 /// The longest path that Linux has.
 const PATH_BYTES_MAX: usize = 4096;
 

@@ -9,7 +9,7 @@ use paddock_consensus::{History, Zxid};
 use super::chain::{Link, new_log_id};
 use super::evidence::Evidence;
 use super::format::{self, Header, Record};
-use super::milestone::{FoundMilestone, MilestoneFile};
+use super::milestone::{FIRST_SEGMENT_MAX, FoundMilestone, MilestoneFile};
 use super::older_segments::{OlderSegment, OlderSegments};
 use super::remains::copy_torn;
 use super::returned::{remove_returned, take_returned};
@@ -129,7 +129,8 @@ pub(super) fn recover(
 /// their sequence is used again, even where a start does not see them any more. 0 for other logs.
 fn first_of(older: &OlderSegments, segments: &[SegmentPath], end: &End) -> u64 {
     let first = segments.get(end.segment).filter(|_| older.newest().is_none());
-    first.map(|segment| segment.sequence).filter(|sequence| *sequence > 1).unwrap_or(0)
+    let sequence = first.map(|segment| segment.sequence.min(FIRST_SEGMENT_MAX));
+    sequence.filter(|sequence| *sequence > 1).unwrap_or(0)
 }
 
 /// Takes a record's zxid and payload. An error says why the record cannot be replayed, and ends the opening.

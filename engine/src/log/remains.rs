@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::scan::Torn;
+use super::shortened::beside;
 use crate::io::{Access, Files};
 
 const PREFIX: &str = "torn.";
@@ -15,7 +16,8 @@ const COPIES_MAX: usize = 4;
 /// Bytes of each copy.
 const BYTES_MAX: u64 = 16 << 20;
 
-/// Copies what is torn to `torn.<name of the segment>.<offset>` and says where.
+/// Copies what is torn to `torn.<name of the segment>.<offset>` and says where. A former copy of that name stays until the new one
+/// is whole.
 pub(super) fn copy_torn(files: &Files, directory: &Path, torn: &Torn) -> io::Result<PathBuf> {
     let mut former = former(files, directory)?;
     former.sort_by_key(|(modified, _)| *modified);
@@ -25,23 +27,29 @@ pub(super) fn copy_torn(files: &Files, directory: &Path, torn: &Torn) -> io::Res
     let name = torn.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let path = directory.join(format!("{PREFIX}{name}.{:x}", torn.offset));
     let copied = copy(files, torn, &path);
-    if copied.is_err() {
-        // Half a copy is worth less than its space.
-        let _ = files.unlink(&path);
-    }
     copied.map(|()| path)
 }
 
 fn copy(files: &Files, torn: &Torn, path: &Path) -> io::Result<()> {
+    let beside = beside(path);
+    let copied = copy_beside(files, torn, &beside).and_then(|()| files.rename(&beside, path));
+    if copied.is_err() {
+        // Half a copy is worth less than its space.
+        let _ = files.unlink(&beside);
+    }
+    copied?;
+    files.sync_dir(path.parent().expect("it lies in a directory"))
+}
+
+fn copy_beside(files: &Files, torn: &Torn, beside: &Path) -> io::Result<()> {
     let from = files.open(&torn.file, Access::Read)?;
-    let file = files.open(path, Access::Replace)?;
+    let file = files.open(beside, Access::Replace)?;
     let bytes = torn.bytes.min(BYTES_MAX);
     let copied = file.copy_from(&from, torn.offset, bytes)?;
     if copied < bytes {
         return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("it has {copied} of {bytes} torn bytes")));
     }
-    file.sync_all()?;
-    files.sync_dir(path.parent().expect("it lies in a directory"))
+    file.sync_all()
 }
 
 /// The copies of former crashes, with the time of each.
@@ -59,7 +67,10 @@ fn former(files: &Files, directory: &Path) -> io::Result<Vec<(std::time::SystemT
 #[cfg(test)]
 mod tests {
     use super::{COPIES_MAX, copy_torn};
-    use crate::io::Files;
+    use std::path::Path;
+
+    use crate::io::simulated::FileSystem;
+    use crate::io::{Access, Files};
     use crate::log::Torn;
 
     #[test]
@@ -84,5 +95,20 @@ mod tests {
         assert!(copy_torn(&Files::Real, &dir, &Torn { file, offset: 9, bytes: 6 }).is_err());
         assert!(!dir.join("torn.log.1.9").exists());
         std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_former_copy_stays_where_the_next_one_has_no_space() {
+        let machine = FileSystem::new(1);
+        let (files, directory) = (Files::Simulated(machine.clone()), Path::new("/log"));
+        files.create_dir(directory).unwrap();
+        let file = directory.join("log.1");
+        files.open(&file, Access::Replace).unwrap().write_all_at(b"good, and torn", 0).unwrap();
+        let torn = Torn { file, offset: 6, bytes: 8 };
+        let path = copy_torn(&files, directory, &torn).unwrap();
+        machine.set_space(0);
+        assert!(copy_torn(&files, directory, &torn).is_err());
+        assert_eq!(files.read(&path, 100).unwrap(), b"and torn");
+        assert_eq!(files.list(directory).unwrap().len(), 2);
     }
 }

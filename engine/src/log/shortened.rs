@@ -9,7 +9,7 @@ use super::LogError;
 use super::format::{self, HEADER_BYTES, Header, RECORD_HEADER_BYTES};
 use crate::io::{Access, Files};
 
-/// The extension of a segment that is written beside the one that it replaces.
+/// The extension of a file that is written beside the one that it replaces.
 const EXTENSION: &str = "cut";
 
 /// The bytes of a group without the records after `zxid`, padded, and the checksum of the group.
@@ -28,8 +28,13 @@ pub(super) fn shorten(header: &Header, body: &[u8], zxid: Zxid) -> (Vec<u8>, u32
 /// Replaces a segment by its first `length` bytes and a group behind them. After a crash the file has its old or its new
 /// content, whole, and what was written beside may be left.
 pub(super) fn replace(files: &Files, path: &Path, length: u64, group: &[u8]) -> Result<(), LogError> {
-    let beside = path.with_extension(format!("{}.{EXTENSION}", path.extension().unwrap_or_default().display()));
-    write_and_rename(files, path, &beside, length, group).map_err(|error| LogError::io("rewrite", path, error))
+    let written = write_and_rename(files, path, &beside(path), length, group);
+    written.map_err(|error| LogError::io("rewrite", path, error))
+}
+
+/// Where a file is written that is to replace one. What a crash leaves there [`remove_leftovers`] removes.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    path.with_extension(format!("{}.{EXTENSION}", path.extension().unwrap_or_default().display()))
 }
 
 fn write_and_rename(files: &Files, path: &Path, beside: &Path, length: u64, group: &[u8]) -> io::Result<()> {
@@ -41,7 +46,7 @@ fn write_and_rename(files: &Files, path: &Path, beside: &Path, length: u64, grou
     files.sync_dir(path.parent().expect("a segment lies in a directory"))
 }
 
-/// Removes what crashes have left beside segments that were to be replaced.
+/// Removes what crashes have left beside files that were to be replaced.
 pub(super) fn remove_leftovers(files: &Files, directory: &Path) -> Result<(), LogError> {
     let Ok(names) = files.list(directory) else { return Ok(()) };
     let paths = names.into_iter().map(|name| directory.join(name));
