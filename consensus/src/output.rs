@@ -80,6 +80,8 @@ pub enum Cause {
     LaterEpoch,
     /// Without those whose history is newer there is no quorum.
     NewerHistories,
+    /// Without those who had promised the epoch before there is no quorum for it.
+    PromisesSpent,
     /// Whoever was to lead has no history to lead with.
     NoHistory,
     /// A leader has used the last transaction of its epoch.

@@ -69,12 +69,14 @@ pub(super) struct AwaitingAckEpoch {
     began: Ms,
     /// The voters with a newer history, which this server must not lead.
     newer: BTreeSet<ServerId>,
+    /// The voters that had promised this epoch before: none of them counts in it any more.
+    spent: BTreeSet<ServerId>,
 }
 
 impl AwaitingAckEpoch {
     pub(super) fn begin(epoch: Epoch, step: &Step<'_>) -> Result<AwaitingAckEpoch, Over> {
         let own = step.server.summary().ok_or(Over::Look(Cause::NoHistory))?;
-        Ok(AwaitingAckEpoch { epoch, own, began: step.now, newer: BTreeSet::new() })
+        Ok(AwaitingAckEpoch { epoch, own, began: step.now, newer: BTreeSet::new(), spent: BTreeSet::new() })
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -94,9 +96,19 @@ impl AwaitingAckEpoch {
         newer
     }
 
+    /// This learner had promised the epoch before.
+    pub(super) fn note_spent(&mut self, server: ServerId) {
+        self.spent.insert(server);
+    }
+
     /// Whether those who are not newer can be a quorum.
     pub(super) fn can_lead(&self, step: &Step<'_>) -> bool {
         step.server.configs().is_quorum(|voter| !self.newer.contains(&voter))
+    }
+
+    /// Whether those who may still promise this epoch, or have done so, can be a quorum.
+    pub(super) fn can_begin(&self, step: &Step<'_>) -> bool {
+        step.server.configs().is_quorum(|voter| !self.newer.contains(&voter) && !self.spent.contains(&voter))
     }
 
     pub(super) fn has_quorum(links: &Links, step: &Step<'_>) -> bool {

@@ -284,6 +284,17 @@ impl Leading {
             self.links.close(link, Reason::Newer, step);
             return if can_lead { Ok(()) } else { Err(Over::Look(Cause::NewerHistories)) };
         }
+        if let Phase::AwaitingAckEpoch(waiting) = &mut self.phase
+            && current.is_none()
+            && last != Zxid::NOTHING
+            && step.server.configs().is_voter(learner.server)
+        {
+            waiting.note_spent(learner.server);
+            // Nobody is owed initLimit: the epoch after it counts for all.
+            if !waiting.can_begin(step) {
+                return Err(Over::Look(Cause::PromisesSpent));
+            }
+        }
         match self.phase {
             Phase::AwaitingAckEpoch(_) | Phase::WritingCurrent(_) => {
                 self.enter(link, State::AwaitingAckEpochQuorum(learner, promise), step);

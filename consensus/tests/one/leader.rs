@@ -61,6 +61,19 @@ fn who_knows_more_is_not_led() {
     }
 }
 
+/// The epoch after it counts for all.
+#[test]
+fn an_epoch_without_a_quorum_that_may_promise_it_is_given_up_at_once() {
+    let mut server = server();
+    server.asks();
+    server.info(SECOND, 2, 1);
+    let outputs = server.says(LINK, FromLearner::AckEpoch { current: None, last: LAST });
+    assert!(!looks(&outputs), "the second voter may be enough");
+    let outputs = server.says(SECOND, FromLearner::AckEpoch { current: None, last: LAST });
+    assert!(looks(&outputs) && outputs.contains(&Output::Listen(false)));
+    assert_eq!(server.cause(), Some(Cause::PromisesSpent));
+}
+
 /// ZOOKEEPER-2959: observers, servers of no configuration and those that promised before are no quorum.
 #[test]
 fn only_voters_are_counted() {

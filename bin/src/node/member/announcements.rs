@@ -202,6 +202,9 @@ impl Announcements {
             }
             Cause::Abandoned => "it was elected, and too many of the others want another leader or are gone".to_owned(),
             Cause::LaterEpoch => "a server that connected to it has promised a later epoch".to_owned(),
+            Cause::PromisesSpent => {
+                "too many had promised its epoch before, so that another one is to begin".to_owned()
+            }
             Cause::NewerHistories => "it was elected, and too many have a newer history".to_owned(),
             Cause::NoHistory => "it was elected, and has no history to lead with".to_owned(),
             Cause::EpochUsedUp => {
