@@ -121,7 +121,7 @@ impl Listener {
 
     /// Opens what is not open. Of the addresses of a name some may be of other machines; one that is in use is tried again.
     fn open_each(&mut self, addresses: &[SocketAddr], watched: &mut Watched) -> Result<(), String> {
-        let mut failure = None;
+        let (mut failure, mut elsewhere) = (None, None);
         for address in addresses {
             if self.sockets.iter().any(|socket| socket.address == *address) {
                 continue;
@@ -134,15 +134,14 @@ impl Listener {
                         return Ok(());
                     }
                 }
+                Err(error) if error.kind() == ErrorKind::AddrNotAvailable => elsewhere = Some(error),
                 Err(error) => failure = Some(error),
             }
         }
-        let has_some = !self.sockets.is_empty();
-        match failure {
-            Some(error) if has_some && error.kind() == ErrorKind::AddrNotAvailable => Ok(()),
+        match failure.or(elsewhere.filter(|_| self.sockets.is_empty())) {
             Some(error) => Err(error.to_string()),
-            None if has_some => Ok(()),
-            None => Err("its name cannot be looked up".to_owned()),
+            None if self.sockets.is_empty() => Err("its name cannot be looked up".to_owned()),
+            None => Ok(()),
         }
     }
 }
