@@ -25,7 +25,7 @@ const CHOICES_MAX: usize = 256;
 pub struct Replayed {
     /// All that watches are told of, in order.
     pub triggers: Vec<Trigger>,
-    /// For each setWatches, the events that it owes at once.
+    /// For each setWatches, the events that it owes at once, but those that a request without a reply may have undone.
     pub missed: HashMap<usize, Vec<Trigger>>,
     /// The closes that nobody asked for.
     pub expiries: Vec<Expiry>,
@@ -220,7 +220,9 @@ impl Replay<'_> {
         match &event.what {
             What::WatchEvent(told) => self.told(place, told),
             What::Called { operation: Operation::SetWatches(rewatch), reply: Some(reply), .. } if reply.code == 0 => {
-                self.missed.insert(place, missed(&self.tree, rewatch));
+                let mut missed = missed(&self.tree, rewatch);
+                missed.retain(|owed| !self.unknowns.may_concern(&HashSet::from([owed.path.clone()]), reply.zxid));
+                self.missed.insert(place, missed);
                 Ok(())
             }
             What::Called { operation, reply: Some(reply), .. } => {

@@ -155,18 +155,25 @@ impl Watches<'_> {
 
     /// An event for which there is no watch.
     fn unexplained(&self, connection: &mut Connection, place: usize, told: &WatchEvent) -> Result<(), Violation> {
-        if told.zxid < 0 {
-            if self.is_unsure {
-                // A write that nobody was told of may have fired them.
-                let is_over =
-                    |watch: &Watch| matches!(watch.kind, WatchKind::Data | WatchKind::Child) && watch.path == told.path;
-                connection.owed.values_mut().for_each(|watches| watches.retain(|watch| !is_over(watch)));
-                connection.owed.retain(|_, watches| !watches.is_empty());
-            }
-            connection.loose.push(place);
-            return Ok(());
+        let is_guess = self.is_unsure && (told.zxid < 0 || self.is_guessed(told.zxid));
+        if is_guess {
+            // A write that nobody was told of may have fired them.
+            let is_over =
+                |watch: &Watch| matches!(watch.kind, WatchKind::Data | WatchKind::Child) && watch.path == told.path;
+            connection.owed.values_mut().for_each(|watches| watches.retain(|watch| !is_over(watch)));
+            connection.owed.retain(|_, watches| !watches.is_empty());
         }
-        Err(self.unfounded(connection, place, told))
+        if told.zxid < 0 {
+            connection.loose.push(place);
+        }
+        if told.zxid < 0 || is_guess { Ok(()) } else { Err(self.unfounded(connection, place, told)) }
+    }
+
+    /// Whether what a zxid did is guessed: another request or another session's end may have done it, and more than is known.
+    fn is_guessed(&self, zxid: i64) -> bool {
+        let trigger = &self.triggers.all[self.triggers.behind(zxid - 1)];
+        assert_eq!(trigger.zxid, zxid, "the replay has found what fires this event");
+        self.is_guess(trigger.source)
     }
 
     fn unfounded(&self, connection: &Connection, place: usize, told: &WatchEvent) -> Violation {
@@ -235,12 +242,16 @@ impl Watches<'_> {
         Ok(fired)
     }
 
-    /// Whether the replay only guesses that something was done, and when.
+    /// Whether the replay only guesses that something was done, and when. What a close deletes is a guess too: it is what the
+    /// writes before it have left, those without a reply among them.
     fn is_guess(&self, source: Source) -> bool {
         self.is_unsure
             && match source {
                 Source::Start => true,
-                Source::Event(place) => self.events[place].reply().is_none(),
+                Source::Event(place) => {
+                    let event = &self.events[place];
+                    event.reply().is_none() || matches!(event.operation(), Some(Operation::Close))
+                }
                 Source::Transaction(_) => false,
             }
     }
