@@ -6,69 +6,62 @@ the other server is not running. Figures of a row are the median of its two (or,
 goes to benches/results/NAME.md and NAME.json.
 
 A server is "paddock", "zookeeper" (Debian's package of that name, or the one whose class path is in ZOOKEEPER_CLASSPATH),
-or a command with {config} (a zoo.cfg made for the run), {dir} (its data directory) and {port} filled in. The command must
-not put itself into the background: the process that is started is the one whose CPU time and memory are read.
+or a command as `servers.py` tells. A row about an ensemble has three of them; CPU time and memory are those of all three.
 
     benches/pair.py --name first                             Paddock against ZooKeeper, all rows, about 10 minutes
     benches/pair.py --name reads --row read --row read-32
+    benches/pair.py --name ensemble --servers 3              the rows about ensembles
     benches/pair.py --name ycsb --preset ycsb-b              a preset of the bench instead of the rows
     benches/pair.py --name heap --a "zookeeper" --b "java -Xmx4g -cp /usr/share/java/zookeeper.jar \\
                      org.apache.zookeeper.server.ZooKeeperServerMain {config}"
 """
 
 import argparse
+import collections
 import json
 import os
 import pathlib
-import platform
 import resource
 import shlex
-import shutil
-import socket
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import time
+
+import servers
 
 HERE = pathlib.Path(__file__).resolve().parent
-JVM_HEAP = "-Xmx1g"
 
-# The Debian package brings the jar, whose manifest names the rest of its class path; without a binding of slf4j it logs
-# nothing. forceSync=yes is the default: said here because it is the point.
-DEBIANS = "/usr/share/java/zookeeper.jar"
-ZOOKEEPER = f"java {JVM_HEAP} -Dzookeeper.forceSync=yes -cp {{classpath}} " \
-            "org.apache.zookeeper.server.ZooKeeperServerMain {config}"
-
-# maxClientCnxns=0: no limit of connections from one address. tickTime 2000 as in ZooKeeper's sample.
-ZOO_CFG = """tickTime=2000
-dataDir={dir}
-clientPort={port}
-clientPortAddress=127.0.0.1
-maxClientCnxns=0
-admin.enableServer=false
-4lw.commands.whitelist=*
-"""
-
-# The rows: name, title, options of the bench, most server CPU per operation
-# (or other aim) that Paddock allows itself.
+# Options are those of the bench; the aim is the most server CPU per operation, or else, that Paddock allows itself; `to` is
+# whom clients are connected to in an ensemble: "all" in turn, the "leader" or one "follower".
+Row = collections.namedtuple("Row", "title options aim servers to", defaults=(1, "all"))
 ROWS = {
-    "read": ("read, 50 connections, one at a time", "--reads 100 -c 50 -p 1", "9 us CPU"),
-    "read-32": ("read, 50 connections, pipelined 32", "--reads 100 -c 50 -p 32", "1.2 us CPU"),
-    "write": ("durable write, 50 connections, one at a time", "--reads 0 -c 50 -p 1", "13 us CPU"),
-    "write-32": ("durable write, 50 connections, pipelined 32", "--reads 0 -c 50 -p 32", "3 us CPU"),
-    "write-1": ("durable write, 1 client, one at a time", "--reads 0 -c 1 -p 1", "p50 of one durable 4 KiB + 60 us"),
-    "read-10k": ("read, 50 connections, 10,000/s", "--reads 100 -c 50 -p 1 --rate 10000", ""),
-    "write-10k": ("durable write, 50 connections, 10,000/s", "--reads 0 -c 50 -p 1 --rate 10000", ""),
-    "storm": ("5,000 sessions at once", "--connect-storm 5000", "20,000/s"),
-    "watchers": ("one change told to 2,000 watchers, time to the last", "--watchers 2000", "8 ms to the last"),
+    "read": Row("read, 50 connections, one at a time", "--reads 100 -c 50 -p 1", "9 us CPU"),
+    "read-32": Row("read, 50 connections, pipelined 32", "--reads 100 -c 50 -p 32", "1.2 us CPU"),
+    "write": Row("durable write, 50 connections, one at a time", "--reads 0 -c 50 -p 1", "13 us CPU"),
+    "write-32": Row("durable write, 50 connections, pipelined 32", "--reads 0 -c 50 -p 32", "3 us CPU"),
+    "write-1": Row("durable write, 1 client, one at a time", "--reads 0 -c 1 -p 1", "p50 of one durable 4 KiB + 60 us"),
+    "read-10k": Row("read, 50 connections, 10,000/s", "--reads 100 -c 50 -p 1 --rate 10000", ""),
+    "write-10k": Row("durable write, 50 connections, 10,000/s", "--reads 0 -c 50 -p 1 --rate 10000", ""),
+    "storm": Row("5,000 sessions at once", "--connect-storm 5000", "20,000/s"),
+    "watchers": Row("one change told to 2,000 watchers, time to the last", "--watchers 2000", "8 ms to the last"),
+    "ensemble-write": Row("durable write, 3 servers, 60 connections, one at a time", "--reads 0 -c 60 -p 1", "40 us CPU",
+                          3),
+    "ensemble-write-32": Row("durable write, 3 servers, 60 connections, pipelined 32", "--reads 0 -c 60 -p 32", "10 us CPU",
+                             3),
+    "ensemble-mix-32": Row("90/10 mix, 3 servers, 60 connections, pipelined 32", "--reads 90 -c 60 -p 32", "4 us CPU", 3),
+    "leader-write-32": Row("durable write, 3 servers, 60 connections to the leader, pipelined 32", "--reads 0 -c 60 -p 32",
+                           "", 3, "leader"),
+    "follower-write-32": Row("durable write, 3 servers, 60 connections to one follower, pipelined 32",
+                             "--reads 0 -c 60 -p 32", "", 3, "follower"),
+    "ensemble-write-1": Row("durable write, 3 servers, 1 client of the leader, one at a time", "--reads 0 -c 1 -p 1", "", 3,
+                            "leader"),
+    "ensemble-write-2k": Row("durable write, 3 servers, 60 connections, 2,000/s", "--reads 0 -c 60 -p 1 --rate 2000", "",
+                             3),
 }
 # Rows that are no load have neither a warm-up nor a duration: a short load before them warms the server up.
 OF_THEIR_OWN = ("storm", "watchers")
 
-START_MAX_S = 60
-STOP_MAX_S = 30
 RUN_MAX_S = 900
 
 
@@ -85,84 +78,29 @@ def arguments():
                         help="what starts the server \"paddock\" after its binary (default: \"serve {config}\")")
     parser.add_argument("--row", action="append", choices=list(ROWS), help="only this row; repeat it for several")
     parser.add_argument("--preset", action="append", help="a preset of the bench instead of the rows; may be repeated")
+    parser.add_argument("--servers", type=int, choices=(1, 3),
+                        help="only rows about so many servers; with --preset so many servers (default: 1)")
     parser.add_argument("--seconds", type=float, default=8, help="measured length of a load (default: 8)")
     parser.add_argument("--warmup", type=float, default=5, help="load before it, a JVM needs it (default: 5)")
     parser.add_argument("--rounds", type=int, default=1, help="how often A B B A (default: once)")
     parser.add_argument("--stolen-max", type=float, default=100, metavar="PERCENT",
                         help="repeat a run from which the host took more of the CPUs (default: 100, never)")
     parser.add_argument("--tries", type=int, default=6, help="how often at most; the quietest try counts (default: 6)")
-    parser.add_argument("--port", type=int, default=24391, help="port of the servers (default: 24391)")
+    parser.add_argument("--port", type=int, default=24391, help="first port of the servers (default: 24391)")
     parser.add_argument("--dir", default="/var/tmp", help="where data directories are made: a disk, no tmpfs")
     parser.add_argument("--bench-options", default="", help="more options for every run of the bench")
-    return parser.parse_args()
+    args = parser.parse_args()
+    servers.refuse_memory(args.dir)
+    return args
 
 
-class Server:
-    """One process with a fresh data directory; ended and removed on leaving."""
-
-    def __init__(self, command, args):
-        self.args = args
-        self.command = command
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="pair-", dir=args.dir))
-        config = self.directory / "zoo.cfg"
-        data = self.directory / "data"
-        data.mkdir()
-        config.write_text(ZOO_CFG.format(dir=data, port=args.port))
-        classpath = os.environ.get("ZOOKEEPER_CLASSPATH", DEBIANS)
-        words = command.format(config=config, dir=data, port=args.port, classpath=classpath)
-        self.log = open(self.directory / "log", "w+b")
-        self.process = subprocess.Popen(shlex.split(words), stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=subprocess.STDOUT, cwd=self.directory)
-
-    def __enter__(self):
-        try:
-            self.wait_until_serving()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def wait_until_serving(self):
-        deadline = time.monotonic() + START_MAX_S
-        while not opens_session(self.args.port):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.log.seek(0)
-                text = self.log.read().decode(errors="replace")[-2000:]
-                sys.exit(f"the server does not serve: {self.command}\n{text}")
-            time.sleep(0.1)
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_MAX_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
-        shutil.rmtree(self.directory)
-
-
-def opens_session(port):
-    """Whether a session can be opened; it is closed again."""
-    hello = struct.pack(">iiqiqi16s?", 45, 0, 0, 30000, 0, 16, bytes(16), False)
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as stream:
-            stream.sendall(hello)
-            answer = stream.recv(64)
-            stream.sendall(struct.pack(">iii", 8, 1, -11))
-            return len(answer) >= 40 and struct.unpack(">i", answer[8:12])[0] > 0
-    except OSError:
-        return False
-
-
-def bench(args, server, options):
+def bench(args, running, to, options):
     """One run of the bench: its JSON."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [args.paddock, "bench", "--server", f"127.0.0.1:{args.port}", "--pid", str(server.process.pid),
-                   "--json", file.name, *shlex.split(options), *shlex.split(args.bench_options)]
+        command = [args.paddock, "bench", "--json", file.name]
+        command += [word for port in running.ports(to) for word in ("--server", f"127.0.0.1:{port}")]
+        command += [word for pid in running.pids() for word in ("--pid", str(pid))]
+        command += shlex.split(options) + shlex.split(args.bench_options)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               text=True, timeout=RUN_MAX_S)
         if done.returncode != 0:
@@ -170,18 +108,12 @@ def bench(args, server, options):
         return json.load(open(file.name))["runs"]
 
 
-def cpu_ticks():
-    """Of all CPUs since boot: what the host took away, and all."""
-    words = [int(word) for word in open("/proc/stat").readline().split()[1:9]]
-    return words[7], sum(words)
-
-
-def measure_quietly(args, command, row, options):
+def measure_quietly(args, command, name, row):
     """The try with the least stolen time. A virtual machine whose host is busy measures the host: stolen time is counted
     as the CPU time of whoever is running."""
     best = None
     for _ in range(args.tries):
-        runs = measure(args, command, row, options)
+        runs = measure(args, command, name, row)
         if best is None or runs[0]["stolen_percent"] < best[0]["stolen_percent"]:
             best = runs
         if best[0]["stolen_percent"] <= args.stolen_max:
@@ -189,19 +121,19 @@ def measure_quietly(args, command, row, options):
     return best
 
 
-def measure(args, command, row, options):
-    """One row on one fresh server: a list of runs."""
-    with Server(command, args) as server:
+def measure(args, command, name, row):
+    """One row on one fresh server or ensemble: a list of runs."""
+    with servers.Servers(command, row.servers, args.dir, args.port) as running:
         timed = f" --duration {args.seconds} --warmup {args.warmup}"
-        if row in OF_THEIR_OWN:
+        if name in OF_THEIR_OWN:
             if args.warmup > 0:
-                bench(args, server, f"--reads 50 --warmup 0 --duration {args.warmup}")
+                bench(args, running, row.to, f"--reads 50 --warmup 0 --duration {args.warmup}")
             timed = ""
-        elif row in ("chubby-latency", "zk-latencies"):
+        elif name in ("chubby-latency", "zk-latencies"):
             timed = ""  # a number of operations of their own
-        stolen, total = cpu_ticks()
-        runs = bench(args, server, options + timed)
-        stolen, total = (after - before for after, before in zip(cpu_ticks(), (stolen, total)))
+        stolen, total = servers.cpu_ticks()
+        runs = bench(args, running, row.to, row.options + timed)
+        stolen, total = (after - before for after, before in zip(servers.cpu_ticks(), (stolen, total)))
         for run in runs:
             run["stolen_percent"] = 100 * stolen / max(total, 1)
         return runs
@@ -258,17 +190,18 @@ def markdown(results, names, args):
         f"# {args.name}: {names[0]} and {names[1]}",
         "",
         f"Order {'A B B A ' * args.rounds}with A = {names[0]}, B = {names[1]}; medians of {runs} runs each. Fresh data directory "
-        f"and process for each run; client and server on the same machine: {machine(args.dir)}. Loads: {args.warmup:g} s of warm-up, "
-        f"{args.seconds:g} s measured. Values of 100 bytes, 10,000 keys, uniform, unless the work says otherwise.",
+        f"and process for each run; client and server on the same machine: {servers.machine(args.dir)}. Loads: "
+        f"{args.warmup:g} s of warm-up, {args.seconds:g} s measured. Values of 100 bytes, 10,000 keys, uniform, unless the work says otherwise.",
         "",
         *lines,
         "",
         # Without the place where this checkout happens to be.
         f"- A: `{args.a.replace(str(HERE.parent) + '/', '')}`",
         f"- B: `{args.b.replace(str(HERE.parent) + '/', '')}`",
-        "- zoo.cfg of both: `" + "; ".join(ZOO_CFG.strip().splitlines()) + "`",
-        "- CPU is user + system time of the server's process over the measured time (for watchers: over the changes, per "
-        "notification). Latency is that of the class (reads, writes) with most operations; for sessions the time from "
+        "- zoo.cfg of both: `" + "; ".join(servers.ZOO_CFG.strip().splitlines()) + "`, in an ensemble also `"
+        + "; ".join(servers.ENSEMBLE_CFG.strip().splitlines()) + "` and the lines of the servers",
+        "- CPU is user + system time of the servers' processes, all together, over the measured time (for watchers: over the "
+        "changes, per notification). Latency is that of the class (reads, writes) with most operations; for sessions the time from "
         "connect to session; for watchers from the change to the last notification.",
         "- Stolen: share of the machine's CPU time that its host gave to others during the run, warm-up included. Of at most "
         f"{args.tries} tries a run is the first with at most {args.stolen_max:g} %, or else the one with the least.",
@@ -276,36 +209,34 @@ def markdown(results, names, args):
     ])
 
 
-def machine(directory):
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "CPU")
-    disk = subprocess.run(["df", "--output=fstype", directory], capture_output=True, text=True).stdout.split()[-1]
-    return f"{os.cpu_count()} CPUs ({model}), Linux {platform.release()}, {disk}"
-
-
 def main():
     args = arguments()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    known = {"zookeeper": ZOOKEEPER, "paddock": f"{args.paddock} {args.paddock_command}"}
+    known = {"zookeeper": servers.ZOOKEEPER, "paddock": f"{args.paddock} {args.paddock_command}"}
     names = (args.a_name or args.a, args.b_name or args.b)
     args.a, args.b = known.get(args.a, args.a), known.get(args.b, args.b)
-    if args.preset:
-        rows = [(preset, preset, f"--preset {preset}", "") for preset in args.preset]
-    else:
-        rows = [(row, *ROWS[row]) for row in args.row or ROWS]
     results = []
-    for row, title, options, aim in rows:
+    for name, row in chosen_rows(args):
         runs = {"a": [], "b": []}
         for which in "abba" * args.rounds:
-            print(f"{title}: {names['ab'.index(which)]}", file=sys.stderr, flush=True)
-            runs[which].append(measure_quietly(args, getattr(args, which), row, options))
+            print(f"{row.title}: {names['ab'.index(which)]}", file=sys.stderr, flush=True)
+            runs[which].append(measure_quietly(args, getattr(args, which), name, row))
         # A preset may be several runs: one row for each.
         for n, first in enumerate(runs["a"][0]):
-            label = title if len(runs["a"][0]) == 1 else first["label"]
-            results.append({"row": row, "title": label, "aim": aim, "options": options,
-                            "a": [run[n] for run in runs["a"]], "b": [run[n] for run in runs["b"]]})
+            label = row.title if len(runs["a"][0]) == 1 else first["label"]
+            results.append({"row": name, "title": label, "aim": row.aim, "options": row.options, "servers": row.servers,
+                            "to": row.to, "a": [run[n] for run in runs["a"]], "b": [run[n] for run in runs["b"]]})
         write(args, names, results)
     print(markdown(results, names, args))
+
+
+def chosen_rows(args):
+    """Names and rows, in order."""
+    if args.preset:
+        return [(preset, Row(preset, f"--preset {preset}", "", args.servers or 1)) for preset in args.preset]
+    chosen = [(name, ROWS[name]) for name in args.row or ROWS]
+    return [(name, row) for name, row in chosen if args.servers in (None, row.servers)]
 
 
 def write(args, names, results):
@@ -314,8 +245,9 @@ def write(args, names, results):
     directory.mkdir(exist_ok=True)
     (directory / f"{args.name}.md").write_text(markdown(results, names, args))
     document = {"name": args.name, "a": {"name": names[0], "command": args.a}, "b": {"name": names[1], "command": args.b},
-                "zoo_cfg": ZOO_CFG, "seconds": args.seconds, "warmup": args.warmup, "rounds": args.rounds,
-                "machine": machine(args.dir), "load_average": os.getloadavg(), "rows": results}
+                "zoo_cfg": servers.ZOO_CFG, "ensemble_cfg": servers.ENSEMBLE_CFG, "seconds": args.seconds,
+                "warmup": args.warmup, "rounds": args.rounds, "machine": servers.machine(args.dir),
+                "load_average": os.getloadavg(), "rows": results}
     text = json.dumps(document, indent=1).replace(str(HERE.parent) + "/", "")
     (directory / f"{args.name}.json").write_text(text + "\n")
 
