@@ -13,8 +13,10 @@ use crate::quota::{Difference, ExceededQuota, QuotaIndex, SubtreeCount, Usage};
 use crate::stat::Stat;
 use crate::tree::{ExtendedTypes, HashSeed, NewZnode, OwnerKind, Tree, owner_kind};
 
+/// The znode in which clients read who belongs to the ensemble.
+pub const CONFIG_PATH: &str = "/zookeeper/config";
 /// The znodes that cannot be deleted.
-pub const RESERVED: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
+pub const RESERVED: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", CONFIG_PATH];
 
 /// What the configuration says about writes.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +63,7 @@ impl Database {
             if self.tree.get(path).is_some() {
                 continue;
             }
-            let is_config = path == "/zookeeper/config";
+            let is_config = path == CONFIG_PATH;
             self.tree.install(NewZnode {
                 path,
                 data: Some(b""),
@@ -112,6 +114,19 @@ impl Database {
     /// The tree alone, for whoever only looks at it.
     pub fn into_tree(self) -> Tree {
         self.tree
+    }
+
+    /// Shows the configuration with which a member of an ensemble begins: `text` in the data of [`CONFIG_PATH`], and as its
+    /// mzxid `version`, the transaction that made the configuration. There is no transaction for this: each server writes what
+    /// it was told itself, after it has recovered a state or was sent one, and the digest of the tree leaves it out. Every
+    /// server writes the same: ZooKeeper's mtime, the time of each server's own clock, is left at 0.
+    ///
+    /// The znode has version -1 in its Stat, as a reconfiguration leaves it.
+    pub fn show_config(&mut self, text: &str, version: Zxid) {
+        self.install_reserved();
+        let before = self.tree.get(CONFIG_PATH).map_or(0, |znode| znode.data().map_or(0, <[u8]>::len));
+        self.tree.set_data(CONFIG_PATH, Some(text.as_bytes()), -1, version.0, 0);
+        self.charge(CONFIG_PATH, Difference::rewriting(before, text.len()));
     }
 
     /// For sealing and publishing versions; changes go through transactions.

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::Zxid;
 
-use crate::database::{Database, Rules};
+use crate::database::{CONFIG_PATH, Database, Rules};
 use crate::io::{Files, advice};
 use crate::replay::{Before, ReplayError};
 use crate::tree::{ExtendedTypes, HashSeed};
@@ -35,9 +35,6 @@ use super::snapshot::{self, ZxidDigest};
 
 /// ZooKeeper tries no more snapshots than these before it gives up.
 const SNAPSHOTS_MAX: usize = 100;
-
-/// The znode with the configuration of an ensemble.
-const CONFIG_PATH: &str = "/zookeeper/config";
 
 /// How files are read.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! Quotas: what is counted where, and what is refused.
 
+use paddock_consensus::Zxid;
 use paddock_engine::database::Rules;
 use paddock_engine::error::Code;
 use paddock_engine::jute::Write;
@@ -188,4 +189,13 @@ fn malformed_and_misplaced_quotas_are_inert() {
     world.put("/b/c", b"1");
     world.delete("/zookeeper/quota/zookeeper_limits").unwrap();
     world.assert_replays();
+}
+
+#[test]
+fn the_length_of_a_configuration_counts_for_a_quota_above_it() {
+    let mut world = World::new();
+    world.set_quota("/zookeeper/config", "count=-1,bytes=-1");
+    world.database.show_config("version=0", Zxid(0));
+    world.database.show_config("version=10", Zxid(0x10));
+    assert_eq!(world.usage("/zookeeper/config"), "count=1,bytes=10");
 }

@@ -50,6 +50,11 @@ impl Ensemble {
         self
     }
 
+    /// Whether clients may change who belongs to it.
+    pub fn may_be_reconfigured(&self) -> bool {
+        self.lines.contains(&("reconfigEnabled".to_owned(), "true".to_owned()))
+    }
+
     /// Starts a server on an empty directory. What had the id before is gone, with its directory.
     pub fn begin(&mut self, id: u32, kind: Kind) {
         let setup = Setup::new(kind).config("initLimit", "10").config("syncLimit", "5");

@@ -714,8 +714,15 @@ impl Member {
         let seed = random_seed(&log.files).map_err(|error| ReplicaError::Random(error.to_string()))?;
         self.diverged = false;
         let rebuild = Rebuild::new(&log.files, data_dir, self.replica.head.log(), seed, rules.clone());
-        let database = rebuild.and_then(Rebuild::run).map_err(ReplicaError::Truncation)?;
+        let mut database = rebuild.and_then(Rebuild::run).map_err(ReplicaError::Truncation)?;
+        self.show_config(&mut database);
         Ok(self.replica.replace_database(database, self.at))
+    }
+
+    /// Clients read of a state that was built anew what they read of one that was there at the start.
+    fn show_config(&self, database: &mut Database) {
+        let config = &self.zab.state().configs.committed;
+        database.show_config(config.text(), config.version());
     }
 
     /// What was brought takes the place of the present history.
@@ -728,7 +735,8 @@ impl Member {
         let Brought { state, proposals, .. } = *brought;
         let records = proposals.iter().map(|(zxid, record)| (*zxid, &record[..]));
         match state.put_in_place(self.settings.log.clone(), records) {
-            Ok(placed) => {
+            Ok(mut placed) => {
+                self.show_config(&mut placed.database);
                 let former = self.replica.replace(placed, self.at)?;
                 self.log_changed = true;
                 self.former.push(former);

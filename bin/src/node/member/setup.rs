@@ -104,7 +104,8 @@ impl MemberSetup {
     /// Recovers the state, or begins without one where it cannot be relied on, and looks for a leader from the first turn on.
     pub fn begin(mut self) -> Result<Member, SetupError> {
         let beginning = Beginning::find(&self.log, &self.rules, self.autocreate).map_err(SetupError::Recovery)?;
-        let Beginning { standing, present, generation, database, log, history, snapshot, replayed, former } = beginning;
+        let Beginning { standing, present, generation, mut database, log, history, snapshot, replayed, former } =
+            beginning;
         self.trigger.note(replayed, 0);
         let last = database.last_zxid();
         let epochs = EpochFiles::read(&self.log.files, &self.log.data_dir).map_err(SetupError::Epochs)?;
@@ -112,6 +113,9 @@ impl MemberSetup {
         epochs.make_durable().map_err(SetupError::Epochs)?;
         let known = Epochs::new(epochs.accepted(), epochs.current(), last).map_err(SetupError::Disagree)?;
         let configs = self.configs.clone();
+        database.show_config(configs.committed.text(), configs.committed.version());
+        let sealed = database.tree_mut().seal();
+        database.tree_mut().publish(sealed);
         let start = Start(self.at.now);
         let core = Found { epochs: known, history, standing, configs: configs.clone() };
         let zab = Zab::new(self.me, self.settings.clone(), core, Ms(start.millis(self.at.now)));
