@@ -25,5 +25,14 @@ pub fn class_path(jars: &[&str]) -> String {
 
 /// The class path of the ZooKeeper 3.9 that is installed beside Debian's, which lends it all but its own jars.
 pub fn current_zookeeper() -> String {
-    format!("{}/*:{}", installed("zookeeper").display(), class_path(&["zookeeper", "slf4j-simple"]))
+    before_debians("zookeeper")
+}
+
+/// Likewise of the newest 3.8.
+pub fn former_zookeeper() -> String {
+    before_debians("zookeeper-3.8")
+}
+
+fn before_debians(name: &str) -> String {
+    format!("{}/*:{}", installed(name).display(), class_path(&["zookeeper", "slf4j-simple"]))
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use paddock_tests::client::Client;
-use paddock_tests::installed::current_zookeeper;
+use paddock_tests::installed::{current_zookeeper, former_zookeeper};
 use paddock_tests::server::{DEADLINE, Kind, Server, Setup, error_of, four_letter_word, free_port, poll_until};
 
 /// Of every session here. Nothing that is done to an ensemble keeps a client without a server for so long.
@@ -61,7 +61,7 @@ impl Ensemble {
         let setup = self.lines.iter().fold(setup, |setup, (key, value)| setup.config(key, value));
         let setup = match kind {
             Kind::Paddock => setup,
-            Kind::ZooKeeper => SYNCHRONISATION_LOGS.iter().fold(setup.class_path(current_zookeeper()), |setup, log| {
+            Kind::ZooKeeper => SYNCHRONISATION_LOGS.iter().fold(setup.class_path(zookeeper()), |setup, log| {
                 let (name, level) = log;
                 setup.property(&format!("org.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum.{name}"), level)
             }),
@@ -145,6 +145,15 @@ impl Ensemble {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, SocketAddr>> {
         self.addresses.lock().expect("nobody panics while the addresses are changed")
+    }
+}
+
+/// The class path of the ZooKeeper that stands beside Paddock here: 3.9, or what `PADDOCK_MIXED_ZOOKEEPER` says.
+fn zookeeper() -> String {
+    match std::env::var("PADDOCK_MIXED_ZOOKEEPER").as_deref() {
+        Err(_) | Ok("3.9") => current_zookeeper(),
+        Ok("3.8") => former_zookeeper(),
+        Ok(other) => panic!("PADDOCK_MIXED_ZOOKEEPER={other}: 3.9 or 3.8"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Ensembles of which some servers are Paddock and the others ZooKeeper 3.9, each a process of its own.
+//! Ensembles of which some servers are Paddock and the others ZooKeeper 3.9, or 3.8 with `PADDOCK_MIXED_ZOOKEEPER=3.8`, each a
+//! process of its own.
 //!
 //! | module | is about |
 //! |---|---|

@@ -34,9 +34,8 @@ pub fn build(into: &Path) -> Result<(), Failure> {
         .arg("--target-dir")
         .arg(into.join("rust")))?;
     npm(&source("node/package.json"), &into.join("node"))?;
-    create_directory(&into.join("zookeeper"))?;
     let mut jars = Command::new(venv.join("bin/python"));
-    run(jars.arg(source("zookeeper/jars.py")).arg(into.join("zookeeper")))?;
+    run(jars.arg(source("zookeeper/jars.py")).arg(into))?;
     suites::build(&into.join("suites"))
 }
 

@@ -9,8 +9,9 @@
 //! one that SEED draws, and says what that covered.
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
 //! SAMPLES_DIR, such as `zookeeper-server/src/test/resources/data` of ZooKeeper's own source. The clients must be installed.
-//! `cargo xtask rolling [ROUNDS]`: the servers of an ensemble give way one by one to such of the other kind, from ZooKeeper to
-//! Paddock and back, so often, 10 times unless told, while clients write. The clients must be installed.
+//! `cargo xtask rolling [ROUNDS [VERSION]]`: the servers of an ensemble give way one by one to such of the other kind, from
+//! ZooKeeper to Paddock and back, so often, 10 times unless told, while clients write. VERSION is the ZooKeeper's, 3.9 or 3.8.
+//! The clients must be installed.
 //! `cargo xtask history FILE...`: judges histories that were kept as text (`tests/history/src/text.rs`).
 //! `cargo xtask zab [--seeds N] [--seed FIRST]`: random schedules of the consensus core over models, 20,000 unless told, or the
 //! one of a seed; `cargo xtask zab --exhaustive [STATES]` searches through everything that can happen, within bounds.
@@ -58,6 +59,10 @@ const CONVERTED: u32 = 100_000;
 /// Rolling replacements there and back, unless told otherwise.
 const ROLLING: u64 = 10;
 
+/// What tells the tests of mixed ensembles which ZooKeeper stands beside Paddock, and the one before the newest.
+const MIXED_ZOOKEEPER: &str = "PADDOCK_MIXED_ZOOKEEPER";
+const FORMER_ZOOKEEPER: &str = "3.8";
+
 /// Tests whose servers serve clients once in the replica's thread and once in threads of their own.
 const BOTH_WAYS: [&str; 7] = ["hostile", "sessions", "operations", "watches", "traps", "words", "files"];
 
@@ -79,8 +84,8 @@ fn main() -> ExitCode {
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
-                 ensembles [ROUNDS [SEED]] | elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | rolling [ROUNDS] | \
-                 history FILE... | \
+                 ensembles [ROUNDS [SEED]] | elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | \
+                 rolling [ROUNDS [VERSION]] | history FILE... | \
                  zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
                  sim [--seed N | --help] | mutants [SECONDS [N...]]"
             );
@@ -171,6 +176,9 @@ fn rolling_as_told() -> Result<TestCounts, Failure> {
     let mut tests = cargo();
     tests.args(["test", "--package", "paddock-tests", "--test", "mixed", "--", "--nocapture", "rolling"]);
     tests.env("PADDOCK_BIN", target_dir().join("debug/paddock")).env("PADDOCK_ROLLING", rounds.to_string());
+    if let Some(version) = std::env::args_os().nth(3) {
+        tests.env(MIXED_ZOOKEEPER, version);
+    }
     run_tests(&mut tests)
 }
 
@@ -190,7 +198,11 @@ fn test() -> Result<TestCounts, Failure> {
     let again = BOTH_WAYS.iter().flat_map(|name| ["--test", name]);
     let other =
         run_tests(tests().args(["--package", "paddock-tests"]).args(again).env("PADDOCK_TEST_REACTORS", "other"))?;
-    for more in [other, sim::test()?] {
+    section("tests beside the former ZooKeeper");
+    let mut mixed = tests();
+    mixed.args(["--package", "paddock-tests", "--test", "mixed"]).env(MIXED_ZOOKEEPER, FORMER_ZOOKEEPER);
+    let former = run_tests(&mut mixed)?;
+    for more in [other, former, sim::test()?] {
         counts.passed += more.passed;
         counts.failed += more.failed;
     }
