@@ -1,4 +1,5 @@
 //! Several servers that are one ensemble, each a process under full control.
+use crate::network::Network;
 use crate::server::{DEADLINE, Server, Setup, error_of, free_port, poll_every};
 use std::fs;
 use std::net::SocketAddr;
@@ -11,16 +12,36 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Ensemble {
     servers: Vec<Server>,
+    /// How many of them vote: the first ones. The others are observers.
+    voters: usize,
+    /// Behind the servers, which end first.
+    network: Option<Network>,
 }
 
 impl Ensemble {
     /// Starts so many servers on empty data directories, and waits until they have a leader. `setup` has what all of them
     /// have in zoo.cfg.
     pub fn start(setup: Setup, count: usize) -> Ensemble {
-        let lines: Vec<String> = (0..count).map(|_| format!("127.0.0.1:{}:{}", free_port(), free_port())).collect();
-        let setup = lines.iter().zip(1..).fold(setup, |setup, (line, id)| setup.config(&format!("server.{id}"), line));
-        let servers: Vec<Server> = (0..count).map(|_| setup.clone().prepare()).collect();
-        let ensemble = Ensemble { servers };
+        Ensemble::begin(vec![setup; count], count, None)
+    }
+
+    /// The same on a network of their own, with so many observers besides. It can only be had where a test is
+    /// [`isolated`](crate::isolated).
+    pub fn start_apart(setup: Setup, voters: usize, observers: usize) -> Ensemble {
+        let network = Network::new(voters + observers);
+        let on = |place| setup.clone().on(network.address(place), network.entrance(place));
+        Ensemble::begin((0..voters + observers).map(on).collect(), voters, Some(network))
+    }
+
+    fn begin(setups: Vec<Setup>, voters: usize, network: Option<Network>) -> Ensemble {
+        let line = |(place, Setup { host, .. }): (usize, &Setup)| {
+            let role = if place < voters { "" } else { ":observer" };
+            (format!("server.{}", place + 1), format!("{host}:{}:{}{role}", free_port(), free_port()))
+        };
+        let lines: Vec<(String, String)> = setups.iter().enumerate().map(line).collect();
+        let with_lines = |setup| lines.iter().fold(setup, |setup: Setup, (key, line)| setup.config(key, line));
+        let servers = setups.into_iter().map(|setup| with_lines(setup).prepare()).collect();
+        let ensemble = Ensemble { servers, voters, network };
         for place in ensemble.places() {
             ensemble.furnish(place);
             // Where `db.autocreate` is switched off, this says that the server never had any data.
@@ -39,12 +60,22 @@ impl Ensemble {
         (0..self.servers.len()).collect()
     }
 
+    /// The places of the servers that vote.
+    pub fn voters(&self) -> Vec<usize> {
+        (0..self.voters).collect()
+    }
+
+    /// The one of their own.
+    pub fn network(&self) -> &Network {
+        self.network.as_ref().expect("these servers are apart")
+    }
+
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.servers.iter().map(Server::address).collect()
     }
 
-    /// Waits until all of these, which must run, serve clients: one as the leader, whose place this gives, and the others as
-    /// its followers.
+    /// Waits until all of these, which must run, serve clients: one as the leader, whose place this gives, and the others
+    /// behind it.
     pub fn wait_for_leader(&self, places: &[usize]) -> usize {
         let found = poll_every(POLL_INTERVAL, DEADLINE, || {
             let modes: Option<Vec<String>> = places.iter().map(|&place| self.servers[place].mode()).collect();
@@ -85,17 +116,18 @@ impl Ensemble {
     }
 }
 
-/// The place of the one leader, where all others follow.
+/// The place of the one leader, where all others follow or observe.
 fn sole_leader(modes: &[String]) -> Option<usize> {
     let leader = modes.iter().position(|mode| mode == "leader")?;
-    let followers = modes.iter().filter(|mode| *mode == "follower").count();
-    (followers + 1 == modes.len()).then_some(leader)
+    let learners = modes.iter().filter(|mode| *mode == "follower" || *mode == "observer").count();
+    (learners + 1 == modes.len()).then_some(leader)
 }
 
 #[test]
 fn a_leader_is_one_whom_all_others_follow() {
     let leader = |modes: &[&str]| sole_leader(&modes.iter().map(|mode| mode.to_string()).collect::<Vec<_>>());
     assert_eq!(leader(&["follower", "leader", "follower"]), Some(1));
+    assert_eq!(leader(&["leader", "follower", "observer"]), Some(0));
     assert_eq!(leader(&["leader", "leader", "follower"]), None);
     assert_eq!(leader(&["follower", "follower"]), None);
     assert_eq!(leader(&["standalone"]), None);

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`jute`] (bytes), [`records`], [`request`] and [`reply`] (values), [`client`] (one connection),
 //! [`wire`] (one without manners), [`server`] (one process, Paddock or ZooKeeper), [`ensemble`] (several of them),
-//! [`random`] (seeded choices), [`noted`] (a client that notes all it sees, for the judge of histories), [`rounds`] (crashes
+//! [`isolated`] (a test that nothing outlives), [`network`] (one between servers that can be cut), [`random`] (seeded choices), [`noted`] (a client that notes all it sees, for the judge of histories), [`rounds`] (crashes
 //! in the middle of everything, and what must be there afterwards), [`content`] (all that a client can see of a tree),
 //! [`installed`] (what `cargo xtask` has put there). The tests themselves are in `tests/`; the programs that drive other
 //! people's clients are in `clients/`.
@@ -12,7 +12,9 @@ pub mod client;
 pub mod content;
 pub mod ensemble;
 pub mod installed;
+pub mod isolated;
 pub mod jute;
+pub mod network;
 pub mod noted;
 pub mod random;
 pub mod records;

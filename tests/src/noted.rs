@@ -52,13 +52,23 @@ pub struct Noted {
 impl Noted {
     /// A new session.
     pub fn connect(address: SocketAddr, timeout_ms: i32, clock: Clock) -> Result<Noted, ClientError> {
+        Noted::connect_within(address, timeout_ms, REPLY_DEADLINE, clock)
+    }
+
+    /// A new session of someone who waits for nothing longer than `patience`.
+    pub fn connect_within(
+        address: SocketAddr,
+        timeout_ms: i32,
+        patience: Duration,
+        clock: Clock,
+    ) -> Result<Noted, ClientError> {
         let from = clock.now();
-        let client = Client::connect(address, timeout_ms)?;
+        let client = Client::greet_within(address, &Hello::new_session(timeout_ms), patience)?;
         let mut noted = Noted {
             client,
             clock,
             server: address.port().into(),
-            patience: REPLY_DEADLINE,
+            patience,
             sent: VecDeque::new(),
             met: VecDeque::new(),
             events: Vec::new(),

@@ -57,13 +57,18 @@ pub struct Setup {
     pub properties: Vec<(String, String)>,
     /// Of a ZooKeeper that is not the usual one.
     class_path: Option<String>,
+    /// Where clients find the server.
+    pub host: Ipv4Addr,
+    /// Words before the command, which run what follows them in their own place.
+    entrance: Vec<String>,
 }
 
 impl Setup {
     /// On 127.0.0.1, with ticks of 2 s, every four-letter word, and no limit on connections.
     pub fn new(kind: Kind) -> Setup {
-        let setup = Setup { kind, config: Vec::new(), properties: Vec::new(), class_path: None };
-        let setup = setup.config("clientPortAddress", "127.0.0.1").config("tickTime", "2000");
+        let (config, properties, class_path) = (Vec::new(), Vec::new(), None);
+        let setup = Setup { kind, config, properties, class_path, host: Ipv4Addr::LOCALHOST, entrance: Vec::new() };
+        let setup = setup.on(Ipv4Addr::LOCALHOST, Vec::new()).config("tickTime", "2000");
         setup.config("maxClientCnxns", "0").config("4lw.commands.whitelist", "*")
     }
 
@@ -83,6 +88,12 @@ impl Setup {
     pub fn property(mut self, name: &str, value: &str) -> Setup {
         self.properties.push((name.into(), value.into()));
         self
+    }
+
+    /// On another host than this one, where what follows the words of its entrance runs.
+    pub fn on(mut self, host: Ipv4Addr, entrance: Vec<String>) -> Setup {
+        (self.host, self.entrance) = (host, entrance);
+        self.config("clientPortAddress", &host.to_string())
     }
 
     /// Another ZooKeeper than the usual one.
@@ -121,7 +132,7 @@ pub struct Server {
 
 impl Server {
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+        SocketAddr::from((self.setup.host, self.port))
     }
 
     /// `host:port`, as clients take it.
@@ -162,7 +173,8 @@ impl Server {
         if setup.kind == Kind::Paddock && !setup.properties.iter().any(|(name, _)| name == "paddock.reactors") {
             setup = setup.property("paddock.reactors", REACTORS[start % REACTORS.len()]);
         }
-        let mut command = behind(prefix, command(&setup, &self.config_path()));
+        let words: Vec<&str> = setup.entrance.iter().map(String::as_str).chain(prefix.iter().copied()).collect();
+        let mut command = behind(&words, command(&setup, &self.config_path()));
         command.current_dir(self.dir.path()).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a second handle")).stderr(log);
         let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));

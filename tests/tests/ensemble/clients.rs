@@ -33,7 +33,7 @@ impl Servers {
     }
 
     /// Goes on to the next one until `attach` succeeds with one. Nothing when another client has failed meanwhile.
-    fn find<T>(&mut self, load: &Load, mut attach: impl FnMut(SocketAddr) -> Result<T, ClientError>) -> Option<T> {
+    pub fn find<T>(&mut self, load: &Load, mut attach: impl FnMut(SocketAddr) -> Result<T, ClientError>) -> Option<T> {
         let found = poll_every(RETRY_INTERVAL, DEADLINE, || {
             for _ in 0..self.addresses.len() {
                 if load.has_failed() {
@@ -100,7 +100,11 @@ impl RoundsWriter {
     /// Writes until the load is over, on one server after the other, and compares all that is there after each.
     pub fn write(&mut self, load: &Load) {
         loop {
-            let written = self.writer.write(|| load.goes_on(), || load.acknowledge());
+            let acknowledged = || {
+                load.acknowledge();
+                load.rest();
+            };
+            let written = self.writer.write(|| load.goes_on(), acknowledged);
             match written.and_then(|()| self.writer.compare()) {
                 Ok(_) => return,
                 Err(error) => assert!(may_end(&error), "{}: {error}", self.writer.home),
@@ -136,6 +140,7 @@ impl Reader {
                 assert!(may_end(&error), "a reader: {error}");
                 let Some(()) = self.servers.find(load, |address| self.client.reattach(address)) else { return };
             }
+            load.rest();
         }
     }
 

@@ -1,9 +1,8 @@
 //! What happens to servers in the middle of the load, and how they come back.
 use crate::clients::{Reader, may_end};
-use crate::load::Load;
+use crate::rounds::Scene;
 use paddock_history::Event;
 use paddock_tests::ensemble::Ensemble;
-use paddock_tests::noted::Clock;
 use paddock_tests::random::Random;
 use paddock_tests::server::{DEADLINE, poll_until};
 use std::time::Duration;
@@ -34,7 +33,7 @@ pub enum Fault {
 }
 
 /// How often each of them comes.
-const FAULTS: [Fault; 10] = [
+pub const FAULTS: [Fault; 10] = [
     Fault::LeaderKilled,
     Fault::LeaderKilled,
     Fault::FollowersKilled,
@@ -47,41 +46,19 @@ const FAULTS: [Fault; 10] = [
     Fault::LeaderPaused,
 ];
 
-/// What is to come, so that each fault comes soon.
-#[derive(Debug, Default)]
-pub struct Faults {
-    left: Vec<Fault>,
-}
-
-impl Faults {
-    pub fn next(&mut self, random: &mut Random) -> Fault {
-        if self.left.is_empty() {
-            self.left.extend(FAULTS);
-        }
-        self.left.swap_remove(random.below(self.left.len()))
-    }
-}
-
 impl Fault {
     /// Whether a leader begins to lead after this.
     pub fn ends_reign(self) -> bool {
         !matches!(self, Fault::FollowersKilled | Fault::FollowersWiped)
     }
 
-    /// Lets it happen to an ensemble with this leader. Afterwards all servers run. Gives what was seen of a leader that stood
-    /// still.
-    pub fn strike(
-        self,
-        ensemble: &Ensemble,
-        leader: usize,
-        random: &mut Random,
-        load: &Load,
-        clock: Clock,
-    ) -> Vec<Event> {
-        let meanwhile = 1 + random.below(MEANWHILE_MAX);
+    /// Lets it happen. Afterwards all servers run. Gives what was seen of a leader that stood still.
+    pub fn strike(self, scene: Scene<'_>) -> Vec<Event> {
+        let meanwhile = 1 + scene.random.below(MEANWHILE_MAX);
         if self == Fault::LeaderPaused {
-            return pause(ensemble, leader, load, meanwhile, clock);
+            return pause(scene, meanwhile);
         }
+        let Scene { ensemble, leader, random, load, .. } = scene;
         let victims = self.victims(ensemble, leader, random);
         let others: Vec<usize> = ensemble.places().into_iter().filter(|place| !victims.contains(place)).collect();
         match self {
@@ -128,7 +105,8 @@ fn leave_ahead(ensemble: &Ensemble, leader: usize, followers: &[usize]) {
 
 /// The leader stands still until another one has acknowledged so much. Who asks the former one then, over a connection from
 /// before, is shown that or nothing; the judge is to see it.
-fn pause(ensemble: &Ensemble, leader: usize, load: &Load, meanwhile: usize, clock: Clock) -> Vec<Event> {
+fn pause(scene: Scene<'_>, meanwhile: usize) -> Vec<Event> {
+    let Scene { ensemble, leader, load, clock, .. } = scene;
     let server = ensemble.server(leader);
     let mut late = Reader::new(&[server.address()], 0, clock);
     server.pause();

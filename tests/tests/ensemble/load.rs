@@ -1,7 +1,7 @@
 //! What the clients of a round share: whether they go on, and how much was acknowledged.
 use paddock_tests::server::DEADLINE;
 use std::sync::{Condvar, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Default)]
 struct State {
@@ -16,9 +16,24 @@ struct State {
 pub struct Load {
     state: Mutex<State>,
     changed: Condvar,
+    /// How long a client rests when it has been answered.
+    rest: Duration,
 }
 
 impl Load {
+    /// Of clients that are not as fast as they can.
+    pub fn of_patient_clients(rest: Duration) -> Load {
+        Load { rest, ..Load::default() }
+    }
+
+    /// Rests, if that is wanted, unless the load is over.
+    pub fn rest(&self) {
+        if !self.rest.is_zero() {
+            let is_on = |state: &mut State| !state.is_over;
+            drop(self.changed.wait_timeout_while(self.lock(), self.rest, is_on));
+        }
+    }
+
     pub fn acknowledge(&self) {
         let mut state = self.lock();
         state.acknowledged += 1;
@@ -52,6 +67,7 @@ impl Load {
     /// From now on nobody asks for more.
     pub fn end(&self) {
         self.lock().is_over = true;
+        self.changed.notify_all();
     }
 
     /// Does the work of one thread. Where it panics, the round is over for all.

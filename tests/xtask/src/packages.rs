@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use crate::step::{Failure, run, section};
 
 /// Package, and the program or file that shows that it is there.
-const NEEDED: [(&str, &str); 15] = [
+const NEEDED: [(&str, &str); 16] = [
     ("zookeeper", "/usr/share/java/zookeeper.jar"),
     ("zookeeper-bin", "/usr/lib/zookeeper/bin/cli_mt"),
     ("libzookeeper-mt-dev", "/usr/include/zookeeper/zookeeper.h"),
@@ -16,6 +16,7 @@ const NEEDED: [(&str, &str); 15] = [
     ("g++", "/usr/bin/g++"),
     ("make", "make"),
     ("iproute2", "ip"),
+    ("nftables", "nft"),
     ("strace", "strace"),
     ("nodejs", "node"),
     ("npm", "npm"),
