@@ -66,6 +66,8 @@ pub enum Cause {
     LeaderUnreached,
     /// A learner could not connect to its leader, which looks for another one.
     LeaderLooks,
+    /// A learner could not connect to its leader, to which the election has no connection any more either.
+    LeaderGone,
     /// A learner's link to its leader is gone.
     LinkDown,
     /// A learner has closed its link to its leader.
@@ -76,7 +78,7 @@ pub enum Cause {
     NoQuorum,
     /// Whoever was to lead could not have a quorum any more: too many want another leader, or are gone.
     Abandoned,
-    /// A server that connects to its leader has promised a later epoch.
+    /// A member that looks for a leader cannot follow this one, because it has promised a later epoch.
     LaterEpoch,
     /// Without those whose history is newer there is no quorum.
     NewerHistories,

@@ -208,7 +208,7 @@ impl Zab {
     fn on_link_input(&mut self, now: Ms, input: Input<'_>, out: &mut Vec<Output>) {
         match input {
             Input::MasterUp { link } => self.on_master_up(link, now, out),
-            Input::MasterRefused => self.learn(now, out, |learning, step| Ok(learning.on_master_refused(step))),
+            Input::MasterRefused => self.on_master_refused(now, out),
             Input::MasterDown { link } => self.learn(now, out, |learning, _| learning.on_master_down(link)),
             Input::FromMaster { link, message } => {
                 self.learn(now, out, |learning, step| learning.on_message(link, &message, step));
@@ -237,6 +237,12 @@ impl Zab {
             Role::Learning(_) => self.learn(now, out, |learning, step| learning.on_master_up(link, step)),
             _ => out.push(Output::Close(link, Reason::RoleEnded)),
         }
+    }
+
+    fn on_master_refused(&mut self, now: Ms, out: &mut Vec<Output>) {
+        let connections = mem::take(&mut self.connections);
+        self.learn(now, out, |learning, step| learning.on_master_refused(&connections, step));
+        self.connections = connections;
     }
 
     fn on_learner_up(&mut self, link: Link, now: Ms, out: &mut Vec<Output>) {
@@ -393,7 +399,7 @@ impl Zab {
                 self.cause = Some(cause);
                 self.server.log.abandon();
                 out.push(Output::Become(Part::Looking, Serve::No));
-                let until = now.after(self.observer_wait());
+                let until = now.after(self.observer_wait().max(self.wait_behind(cause)));
                 self.role = Role::Pausing(Pause::begin(until));
             }
         }
@@ -405,6 +411,14 @@ impl Zab {
         match self.server.peer_type() {
             PeerType::Participant => Ms(0),
             PeerType::Observer => Ms(self.draw() % longest.saturating_add(1).max(1)),
+        }
+    }
+
+    /// How long a server waits that cannot follow the leader there is, and would come back to it at once.
+    fn wait_behind(&self, cause: Cause) -> Ms {
+        match cause {
+            Cause::LinkClosed(Reason::OldEpoch) => self.server.settings.tick,
+            _ => Ms(0),
         }
     }
 

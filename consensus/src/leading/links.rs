@@ -13,7 +13,7 @@ use crate::step::Step;
 /// So many connections a leader takes; more are closed at once.
 pub const LINKS_MAX: usize = 1024;
 
-/// All of them, and which one is whose: one for each server. What a server has acknowledged goes with its link.
+/// All of them, and which one is whose: one counts for each server. What a server has acknowledged goes with its link.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links {
     open: BTreeMap<Link, LearnerLink>,
@@ -31,23 +31,33 @@ impl Links {
         }
     }
 
-    /// The link has told whose it is. Another one of the same server goes.
-    pub(super) fn name(&mut self, link: Link, learner: Learner, step: &mut Step<'_>) {
-        if let Some(former) = self.of_server.get(&learner.server).copied() {
+    /// The link has told whose it is. If that server has another one, this one does not count yet: whoever knows the id of a
+    /// server could say so.
+    pub(super) fn name(&mut self, link: Link, server: ServerId) {
+        self.of_server.entry(server).or_insert(link);
+    }
+
+    /// The server at this end of the link has promised to follow. Another one of the same server goes.
+    pub(super) fn take_place(&mut self, link: Link, server: ServerId, step: &mut Step<'_>) {
+        if let Some(former) = self.of_server.insert(server, link).filter(|former| *former != link) {
             self.close(former, Reason::Replaced, step);
         }
-        self.of_server.insert(learner.server, link);
     }
 
     /// It is gone, whoever ended it.
     pub(super) fn remove(&mut self, link: Link) {
         let Some(removed) = self.open.remove(&link) else { return };
-        if let Some(learner) = removed.learner() {
-            self.of_server.remove(&learner.server);
-            #[cfg(mutants)]
-            if let Some(acknowledged) = removed.acknowledged() {
-                self.gone.insert(learner.server, acknowledged);
+        let Some(Learner { server, .. }) = removed.learner() else { return };
+        if self.of_server.get(&server) == Some(&link) {
+            self.of_server.remove(&server);
+            let is_its = |open: &LearnerLink| open.learner().is_some_and(|learner| learner.server == server);
+            if let Some(other) = self.open.iter().rev().find_map(|(link, open)| is_its(open).then_some(*link)) {
+                self.of_server.insert(server, other);
             }
+        }
+        #[cfg(mutants)]
+        if let Some(acknowledged) = removed.acknowledged() {
+            self.gone.insert(server, acknowledged);
         }
     }
 
@@ -81,7 +91,7 @@ impl Links {
         self.of_server.contains_key(&server)
     }
 
-    /// Those that have told whose they are.
+    /// Those that have told whose they are, each server once.
     pub(super) fn learners(&self) -> impl Iterator<Item = LearnerState> {
         self.of_server.values().filter_map(|link| self.open[link].learner_state())
     }

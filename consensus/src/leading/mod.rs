@@ -6,6 +6,7 @@ mod discovery;
 mod link;
 mod links;
 mod liveness;
+mod looking;
 
 use alloc::sync::Arc;
 
@@ -16,6 +17,7 @@ use self::link::{Catching, Joined, Learner, Live, Promise, State};
 pub use self::links::LINKS_MAX;
 use self::links::Links;
 use self::liveness::Pulse;
+use self::looking::LookingMembers;
 use crate::config::Config;
 use crate::election::Decision;
 use crate::input::{Link, Mark, Ticket};
@@ -28,6 +30,9 @@ use crate::settings::{Ms, Settings};
 use crate::step::{Over, Step};
 use crate::{Epoch, ServerId, Zxid};
 
+/// An acceptedEpoch that is so far above every known one is not believed. An epoch is lost with each leader that comes to
+/// nothing, but there are no more than 2^31, and what is told here is not proven.
+const EPOCHS_AHEAD_MAX: i32 = 1 << 20;
 /// How long a leader that stops waits for those who have not acknowledged everything.
 const HAND_OVER: Ms = Ms(1000);
 
@@ -36,6 +41,7 @@ const HAND_OVER: Ms = Ms(1000);
 pub(crate) struct Leading {
     decision: Decision,
     links: Links,
+    looking: LookingMembers,
     pulse: Pulse,
     phase: Phase,
 }
@@ -71,7 +77,8 @@ impl Leading {
     pub(crate) fn begin(decision: Decision, step: &mut Step<'_>) -> Result<Leading, Over> {
         let phase = Phase::AwaitingInfo(AwaitingInfo::begin(step)?);
         step.put(Output::Listen(true));
-        let mut leading = Leading { decision, links: Links::default(), pulse: Pulse::begin(step), phase };
+        let (links, looking) = (Links::default(), LookingMembers::default());
+        let mut leading = Leading { decision, links, looking, pulse: Pulse::begin(step), phase };
         leading.advance(step)?;
         Ok(leading)
     }
@@ -180,6 +187,9 @@ impl Leading {
     /// A notification of somebody else.
     pub(crate) fn hear(&mut self, from: ServerId, heard: &Notification, step: &Step<'_>) -> Result<(), Over> {
         self.decision.hear(from, heard);
+        if step.server.configs().is_member(from) {
+            self.looking.hear(from, heard);
+        }
         self.check_supported(step)
     }
 
@@ -231,8 +241,8 @@ impl Leading {
         }
     }
 
-    /// A member that has promised a later epoch, to a leader that perhaps never was one, could not follow before there is
-    /// another leader: so this one lets all elect anew.
+    /// What the learner accepted counts before the epoch is known, if it is a member's. After that, who has promised a later
+    /// one is told the epoch, and leaves.
     fn on_info(
         &mut self,
         link: Link,
@@ -245,16 +255,20 @@ impl Leading {
             self.links.close(link, Reason::Newer, step);
             return Ok(());
         }
-        if accepted.next().is_none() {
+        let newest = step.server.newest_accepted();
+        if accepted.next().is_none() || accepted.0.saturating_sub(newest.0) > EPOCHS_AHEAD_MAX {
             return self.refuse(link, Zxid::start_of(accepted), step);
         }
-        step.server.hear_accepted(accepted);
         if let Phase::AwaitingInfo(waiting) = &mut self.phase {
-            waiting.hear(accepted);
-        } else if accepted > self.epoch() && step.server.configs().is_member(learner.server) {
+            if step.server.configs().is_member(learner.server) {
+                step.server.hear_accepted(accepted);
+                waiting.hear(accepted);
+            }
+        } else if self.leaves_out(learner.server, accepted) {
+            step.server.hear_accepted(accepted);
             return Err(Over::Look(Cause::LaterEpoch));
         }
-        self.links.name(link, learner, step);
+        self.links.name(link, learner.server);
         match self.phase {
             Phase::AwaitingInfo(_) | Phase::WritingAccepted(_) => {
                 self.enter(link, State::AwaitingEpochQuorum(learner), step);
@@ -266,6 +280,13 @@ impl Leading {
                 Ok(())
             }
         }
+    }
+
+    /// Whether a member cannot follow before there is another leader, because it has promised a later epoch to one that perhaps
+    /// never was one. It must have been heard to look for a leader, with a history of no later epoch than this one: a server
+    /// that follows, and whoever calls itself by its id, changes nothing, nor does a server with the data of another ensemble.
+    fn leaves_out(&self, server: ServerId, accepted: Epoch) -> bool {
+        accepted > self.epoch() && !self.links.has(server) && self.looking.has_none_later(server, self.epoch())
     }
 
     fn on_ack_epoch(
@@ -295,6 +316,8 @@ impl Leading {
                 return Err(Over::Look(Cause::PromisesSpent));
             }
         }
+        self.links.take_place(link, learner.server, step);
+        self.looking.forget(learner.server);
         match self.phase {
             Phase::AwaitingAckEpoch(_) | Phase::WritingCurrent(_) => {
                 self.enter(link, State::AwaitingAckEpochQuorum(learner, promise), step);
@@ -452,7 +475,7 @@ impl Leading {
 
     /// Nothing more is to be proposed; what was proposed comes to its end first.
     pub(crate) fn stop(self, step: &mut Step<'_>) -> Result<Leading, Over> {
-        let Leading { decision, links, pulse, phase } = self;
+        let Leading { decision, links, looking, pulse, phase } = self;
         let (phase, is_over) = match phase {
             Phase::Broadcasting(reign) => {
                 step.put(Output::Become(Part::Leading { epoch: reign.epoch() }, Serve::No));
@@ -461,7 +484,7 @@ impl Leading {
             Phase::HandingOver { .. } => (phase, false),
             phase => (phase, true),
         };
-        let mut leading = Leading { decision, links, pulse, phase };
+        let mut leading = Leading { decision, links, looking, pulse, phase };
         let stopped = if is_over { Err(Over::Halt(HaltReason::Stopped)) } else { leading.advance(step) };
         match stopped {
             Ok(()) => Ok(leading),

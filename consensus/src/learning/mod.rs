@@ -12,7 +12,7 @@ mod repeats;
 use self::connected::Connected;
 use crate::ServerId;
 use crate::Zxid;
-use crate::election::Decision;
+use crate::election::{Connections, Decision};
 use crate::input::{Link, Mark, Unsettled};
 use crate::message::FromMaster;
 use crate::mutants::mutant;
@@ -105,12 +105,15 @@ impl Learning {
         }
     }
 
-    pub(crate) fn on_master_refused(self, step: &Step<'_>) -> Learning {
+    /// A leader that refuses has perhaps not decided yet, unless the election's connection to it is gone too: then it is not
+    /// there any more, and nobody is owed the rest of the time.
+    pub(crate) fn on_master_refused(self, connections: &Connections, step: &Step<'_>) -> Result<Learning, Over> {
         match self.state {
+            State::Connecting { .. } if !connections.is_up(self.leader()) => Err(Over::Look(Cause::LeaderGone)),
             State::Connecting { until } => {
-                Learning { state: State::AwaitingRetry { at: step.now.after(RETRY), until }, ..self }
+                Ok(Learning { state: State::AwaitingRetry { at: step.now.after(RETRY), until }, ..self })
             }
-            State::AwaitingRetry { .. } | State::Connected(_) => self,
+            State::AwaitingRetry { .. } | State::Connected(_) => Ok(self),
         }
     }
 

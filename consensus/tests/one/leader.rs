@@ -190,10 +190,40 @@ fn another_connection_of_a_server_takes_the_place_of_the_former() {
     let mut server = server();
     server.leads(LAST);
     let outputs = server.info(SECOND, 1, 2);
+    assert_eq!(closed(&outputs, LINK), None, "whoever knows the id may have said this");
+    let outputs = server.says(SECOND, FromLearner::AckEpoch { current: None, last: LAST });
     assert_eq!(closed(&outputs, LINK), Some(Reason::Replaced));
     assert_eq!(server.ack(LINK, z(2, 0)), [], "nothing is heard on it any more");
     let outputs = server.info(THIRD, 3, 1);
     assert!(is_refused(&outputs, THIRD), "nobody else is this server");
+}
+
+#[test]
+fn a_connection_that_only_says_whose_it_is_costs_that_server_nothing() {
+    let mut server = server();
+    server.leads(LAST);
+    server.info(SECOND, 1, 2);
+    server.proposes(z(2, 1));
+    server.durable(z(2, 1));
+    assert_eq!(server.ack(LINK, z(2, 1)), [Output::Commit(z(2, 1))]);
+    server.step(Input::LearnerDown { link: SECOND });
+    assert_eq!(server.zab.learners().map(|learner| learner.is_live).collect::<Vec<_>>(), [true]);
+}
+
+/// The first one is gone before the leader has seen its end.
+#[test]
+fn the_later_connection_of_a_server_counts_when_the_former_is_gone() {
+    let mut server = server();
+    server.elected();
+    server.info(SECOND, 6, 1);
+    server.info(Link(4), 6, 1);
+    server.step(Input::LearnerDown { link: SECOND });
+    assert_eq!(server.zab.learners().count(), 1);
+    let outputs = server.info(LINK, 1, 1);
+    assert_eq!(
+        outputs,
+        [Output::Write(Mark::AcceptedEpoch(Epoch(2))), Output::Write(Mark::LastSeen(config(z(2, 0), 3)))]
+    );
 }
 
 #[test]
@@ -245,14 +275,66 @@ fn a_learner_with_a_later_configuration_is_not_led() {
 fn a_member_that_promised_a_later_epoch_makes_all_elect_anew() {
     let mut server = server();
     server.leads(LAST);
-    server.info(SECOND, 9, 7);
-    assert_eq!(server.awaits(), "Broadcasting", "a stranger does not");
+    server.is_seen_looking(2, 2);
     let outputs = server.info(THIRD, 2, 7);
     assert!(looks(&outputs));
     assert_eq!(server.cause(), Some(Cause::LaterEpoch));
     server.elected();
     let outputs = server.info(Link(5), 1, 2);
     assert_eq!(outputs, [Output::Write(Mark::AcceptedEpoch(Epoch(8)))]);
+}
+
+#[test]
+fn nobody_else_ends_a_reign_with_a_later_epoch() {
+    let told = [Output::Send(THIRD, Message::LeaderInfo { epoch: Epoch(2) })];
+    let tries: [(&str, i64, Option<i64>); 4] = [
+        ("a stranger", 9, Some(2)),
+        ("a server that follows, or who knows its id", 1, Some(2)),
+        ("a member that was not heard to look for a leader", 2, None),
+        ("a member with the data of another ensemble", 2, Some(3)),
+    ];
+    for (who, id, current) in tries {
+        let mut server = server();
+        server.leads(LAST);
+        if let Some(current) = current {
+            server.is_seen_looking(id, current);
+        }
+        assert_eq!(server.info(THIRD, id, 7), told, "{who}");
+        assert_eq!(server.awaits(), "Broadcasting", "{who}");
+        server.step(Input::LearnerDown { link: THIRD });
+        server.step(Input::LearnerDown { link: LINK });
+        assert!((0..20).any(|_| looks(&server.pass(TICK / 2))), "{who}");
+        assert_eq!(server.cause(), Some(Cause::NotFollowed), "{who}");
+        server.elected();
+        let outputs = server.info(Link(5), 1, 2);
+        assert_eq!(outputs, [Output::Write(Mark::AcceptedEpoch(Epoch(3)))], "{who} leaves nothing behind");
+    }
+}
+
+/// It had looked before it followed.
+#[test]
+fn who_has_followed_since_is_not_taken_for_one_who_looks() {
+    let mut server = server();
+    server.leads(LAST);
+    server.is_seen_looking(2, 1);
+    server.gets(SECOND, 2, LAST);
+    server.step(Input::LearnerDown { link: SECOND });
+    server.info(THIRD, 2, 7);
+    assert_eq!(server.awaits(), "Broadcasting");
+}
+
+#[test]
+fn an_epoch_that_is_far_above_all_is_not_believed_and_a_strangers_never_counts() {
+    for accepted in [1 + (1 << 20) + 1, i32::MAX - 1, i32::MAX] {
+        let mut server = server();
+        server.elected();
+        assert!(is_refused(&server.info(SECOND, 2, accepted), SECOND), "{accepted}");
+    }
+    let mut server = server();
+    server.elected();
+    server.info(SECOND, 9, 7);
+    let outputs = server.info(LINK, 1, 1);
+    assert!(outputs.contains(&Output::Write(Mark::AcceptedEpoch(Epoch(2)))), "{outputs:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A follower and an observer.
 
-use paddock_consensus::input::{Link, Mark, Unsettled};
+use paddock_consensus::input::{Event, Link, Mark, Unsettled};
 use paddock_consensus::message::{FromMaster, Message};
 use paddock_consensus::output::{Cause, Part, Reason, Serve};
 use paddock_consensus::settings::{Features, Ms, Settings};
@@ -434,12 +434,41 @@ fn a_leader_that_refuses_is_tried_again_for_a_while() {
     assert!(!decided(&server));
     server.joins_until_connecting();
     assert!(decided(&server));
+    server.step(Input::Election { peer: ServerId(3), event: Event::Up });
     server.step(Input::MasterRefused);
     assert_eq!(server.awaits(), "AwaitingRetry");
     assert_eq!(server.pass(100), [connect]);
     let outputs = server.pass(10 * TICK);
     assert!(looks(&outputs));
     assert_eq!(server.cause(), Some(Cause::LeaderUnreached));
+}
+
+/// It died between its election and the first connection to it.
+#[test]
+fn a_leader_that_refuses_and_is_gone_from_the_election_port_is_not_waited_for() {
+    let mut server = server(&[z(1, 1)]);
+    server.step(Input::Election { peer: ServerId(3), event: Event::Up });
+    server.step(Input::Time);
+    server.joins_until_connecting();
+    server.step(Input::MasterRefused);
+    assert_eq!(server.pass(100), [Output::Connect(ServerId(3))]);
+    server.step(Input::Election { peer: ServerId(3), event: Event::Down });
+    assert_eq!(server.awaits(), "Connecting", "this attempt may still come to something");
+    assert!(looks(&server.step(Input::MasterRefused)));
+    assert_eq!(server.cause(), Some(Cause::LeaderGone));
+}
+
+/// A server of another ensemble, or one that promised more than there was, does not come back at once, over and over.
+#[test]
+fn a_leader_of_an_epoch_that_is_too_early_is_left_alone_for_a_tick() {
+    let mut server = server(&[z(1, 1)]);
+    server.joins();
+    let early = FromMaster::LeaderInfo { epoch: Epoch(0), features: Default::default() };
+    assert_eq!(closed(&server.hears(early), LINK), Some(Reason::OldEpoch));
+    server.pass(TICK - 1);
+    assert_eq!(server.awaits(), "Pausing");
+    server.pass(1);
+    assert_ne!(server.awaits(), "Pausing");
 }
 
 impl Server {

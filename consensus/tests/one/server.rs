@@ -203,6 +203,13 @@ impl Server {
         self.step(Input::Notification { from: ServerId(1), notification, config: None })
     }
 
+    /// A server that looks for a leader votes for itself, with a history of this epoch.
+    pub fn is_seen_looking(&mut self, from: i64, current: i64) -> Outputs {
+        let vote = Vote { leader: ServerId(from), zxid: Zxid::ZERO, peer_epoch: current };
+        let notification = Notification { state: ServerState::Looking, vote, round: 1, format: Format::Versioned };
+        self.step(Input::Notification { from: ServerId(from), notification, config: None })
+    }
+
     pub fn says(&mut self, link: Link, message: FromLearner) -> Outputs {
         self.step(Input::FromLearner { link, message })
     }

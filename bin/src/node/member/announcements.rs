@@ -184,6 +184,7 @@ impl Announcements {
         let leader = leader.0;
         match cause {
             Cause::LeaderUnreached => format!("server {leader} was elected, and not reached within {} ms", connect.0),
+            Cause::LeaderGone => format!("server {leader} was elected, and is gone"),
             Cause::LeaderLooks => format!("server {leader} was elected, and looks for another leader"),
             Cause::LinkDown => format!("the link to its leader, server {leader}, is gone"),
             Cause::LinkClosed(Reason::TimedOut) => {
@@ -201,7 +202,7 @@ impl Announcements {
                 format!("it was elected, and no quorum has come within {} ms", init.0)
             }
             Cause::Abandoned => "it was elected, and too many of the others want another leader or are gone".to_owned(),
-            Cause::LaterEpoch => "a server that connected to it has promised a later epoch".to_owned(),
+            Cause::LaterEpoch => "a member that looks for a leader has promised a later epoch".to_owned(),
             Cause::PromisesSpent => {
                 "too many had promised its epoch before, so that another one is to begin".to_owned()
             }
