@@ -36,7 +36,7 @@ pub fn run(
             polled => polled.map(|()| Some(&events))?,
         };
         if sources.tell_to_stop(&events) {
-            server.stop()?;
+            server.stop();
         }
         server.turn(told, poll.registry(), sources)?;
     }

@@ -49,12 +49,9 @@ impl Server {
     }
 
     /// The process was told to stop.
-    pub fn stop(&mut self) -> Result<(), ReplicaError> {
+    pub fn stop(&mut self) {
         match self {
-            Server::Alone(replica) => {
-                replica.stop();
-                Ok(())
-            }
+            Server::Alone(replica) => replica.stop(),
             Server::Member { member, .. } => member.stop(),
         }
     }

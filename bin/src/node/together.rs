@@ -40,7 +40,7 @@ pub fn run(
             polled => polled.map(|()| Some(&events))?,
         };
         if sources.tell_to_stop(&events) {
-            server.stop()?;
+            server.stop();
         }
         reactor.take_in(told);
         server.turn(told, poll.registry(), sources)?;

@@ -72,11 +72,12 @@ impl Broadcasting {
         }
     }
 
-    /// Whether every voter that is there has everything.
+    /// Whether every voter that is there has everything, and nobody waits for the proof of a sync.
     pub(super) fn is_handed_over(&self, links: &Links, step: &Step<'_>) -> bool {
         let proposed = self.spans.proposed();
         let mut voters = step.server.configs().voters();
-        self.spans.committed() == proposed
+        self.confirm.is_done()
+            && self.spans.committed() == proposed
             && voters.all(|voter| links.acknowledged(voter).is_none_or(|acknowledged| acknowledged >= proposed))
     }
 

@@ -51,6 +51,11 @@ impl Confirm {
         }
     }
 
+    /// Whether nobody waits.
+    pub(super) fn is_done(&self) -> bool {
+        self.asked.is_empty() && self.waiting.is_empty()
+    }
+
     /// The reign ends: nothing is known of what came meanwhile.
     pub(super) fn end(self, step: &mut Step<'_>) {
         step.out.extend(self.asked.into_iter().chain(self.waiting).map(Output::Lost));

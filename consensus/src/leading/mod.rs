@@ -411,7 +411,7 @@ impl Leading {
         if let Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } = &mut self.phase {
             reign.confirm.look(&mut self.links, step);
         }
-        Ok(())
+        self.advance(step)
     }
 
     pub(crate) fn on_written(&mut self, mark: &Mark, step: &mut Step<'_>) -> Result<(), Over> {
@@ -473,14 +473,11 @@ impl Leading {
         Ok(())
     }
 
-    /// Nothing more is to be proposed; what was proposed comes to its end first.
+    /// Nothing more is to be proposed; what was proposed comes to its end first. Those who wait for it are still served.
     pub(crate) fn stop(self, step: &mut Step<'_>) -> Result<Leading, Over> {
         let Leading { decision, links, looking, pulse, phase } = self;
         let (phase, is_over) = match phase {
-            Phase::Broadcasting(reign) => {
-                step.put(Output::Become(Part::Leading { epoch: reign.epoch() }, Serve::No));
-                (Phase::HandingOver { reign, until: step.now.after(HAND_OVER) }, false)
-            }
+            Phase::Broadcasting(reign) => (Phase::HandingOver { reign, until: step.now.after(HAND_OVER) }, false),
             Phase::HandingOver { .. } => (phase, false),
             phase => (phase, true),
         };

@@ -433,7 +433,7 @@ fn a_leader_that_stops_hands_over_what_it_has_proposed() {
     server.leads(LAST);
     server.proposes(z(2, 1));
     server.durable(z(2, 1));
-    assert_eq!(server.step(Input::Stop), [Output::Become(Part::Leading { epoch: Epoch(2) }, Serve::No)]);
+    assert_eq!(server.step(Input::Stop), [], "who waits for what was proposed is still served");
     let outputs = server.ack(LINK, z(2, 1));
     let wanted = [
         Output::Commit(z(2, 1)),
@@ -450,6 +450,17 @@ fn a_leader_that_stops_hands_over_what_it_has_proposed() {
     server.says(LINK, FromLearner::Pong);
     let outputs: Vec<Output> = (0..20).flat_map(|_| server.pass(TICK / 2)).collect();
     assert_eq!(outputs.last(), Some(&Output::Halt(HaltReason::Stopped)), "nobody is waited for without an end");
+}
+
+#[test]
+fn a_leader_that_stops_waits_for_the_proof_of_the_syncs_before_which_nobody_is_answered() {
+    let mut server = server();
+    server.leads(LAST);
+    server.confirm(1);
+    assert_eq!(server.step(Input::Stop), []);
+    let outputs = server.says(LINK, FromLearner::Pong);
+    assert_eq!(outputs.first(), Some(&Output::Confirmed(Ticket(1))));
+    assert_eq!(outputs.last(), Some(&Output::Halt(HaltReason::Stopped)));
 }
 
 #[test]

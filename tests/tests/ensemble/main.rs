@@ -29,6 +29,7 @@ mod partitions;
 mod rounds;
 mod setter;
 mod state;
+mod stop;
 mod to_come;
 
 use paddock_tests::ensemble::Ensemble;

@@ -72,6 +72,18 @@ use super::snapshotter::DrivenBy;
 /// would not be done in time, and it is brought what it lacks as it can take it when it comes back.
 const TAIL_BYTES: usize = 512 << 20;
 
+/// How long a learner that is told to stop waits for what its clients have asked of the leader.
+const ANSWERS_WAIT: Ms = Ms(1000);
+
+/// The process was told to stop.
+#[derive(Clone, Copy)]
+enum Stop {
+    /// The core will be told then, or when the clients have their answers.
+    Awaited(Ms),
+    /// The core knows of it.
+    Told,
+}
+
 pub struct Member {
     replica: Replica,
     zab: Zab,
@@ -99,6 +111,7 @@ pub struct Member {
     /// The learners' requests come before those of the own clients in this turn: where there is room for some only, nobody
     /// is left out.
     learners_first: bool,
+    stop: Option<Stop>,
     halted: Option<HaltReason>,
     log_changed: bool,
     former: Former,
@@ -168,6 +181,7 @@ impl Member {
             forgotten: Zxid::NOTHING,
             diverged: false,
             learners_first: false,
+            stop: None,
             halted: None,
             log_changed: false,
             former: Former::new(&driven_by),
@@ -218,10 +232,27 @@ impl Member {
         self.plans
     }
 
-    /// The process was told to stop.
-    pub fn stop(&mut self) -> Result<(), ReplicaError> {
+    /// The process was told to stop. Nothing more is taken of clients. The core is told when those of a learner have their
+    /// answers; a leader's are answered until the core has handed over.
+    pub fn stop(&mut self) {
         self.replica.stop();
-        self.tell(Input::Stop)
+        self.stop.get_or_insert(Stop::Awaited(self.now().after(ANSWERS_WAIT)));
+    }
+
+    fn see_to_stop(&mut self) -> Result<(), ReplicaError> {
+        match self.stop {
+            Some(Stop::Awaited(until)) if until <= self.now() || !self.owes_answers() => {
+                self.stop = Some(Stop::Told);
+                self.tell(Input::Stop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether this server waits for what it needs for answers: what its leader makes of requests, or a transaction of its own
+    /// that takes several turns.
+    fn owes_answers(&self) -> bool {
+        self.replica.head.is_in_long_work() || self.learner.owes_answers()
     }
 
     /// Why the process is to end, once it is.
@@ -229,11 +260,12 @@ impl Member {
         self.halted
     }
 
-    /// Whether the process may end: it is to, and what was to be said to the others has gone out, or has had its time.
+    /// Whether the process may end: it is to, what is committed is with the reactors, and what was to be said to the others has
+    /// gone out, or has had its time.
     pub fn has_stopped(&self) -> bool {
         match self.halted {
             None => false,
-            Some(HaltReason::Stopped) => !self.peers.has_farewells(),
+            Some(HaltReason::Stopped) => !self.replica.head.is_blocked() && !self.peers.has_farewells(),
             Some(_) => true,
         }
     }
@@ -276,6 +308,7 @@ impl Member {
         self.replica.see_to_due();
         self.spool();
         self.propose()?;
+        self.see_to_stop()?;
         self.send_and_submit()?;
         self.replica.end_turn()?;
         self.tell_figures();
@@ -291,7 +324,11 @@ impl Member {
             return Some(Duration::ZERO);
         }
         let until = |deadline: Ms| self.start.until(deadline.0, self.at.now);
-        let deadlines = self.zab.deadline().into_iter().chain(self.peers.deadline()).map(until);
+        let stop = match self.stop {
+            Some(Stop::Awaited(until)) => Some(until),
+            Some(Stop::Told) | None => None,
+        };
+        let deadlines = [self.zab.deadline(), self.peers.deadline(), stop].into_iter().flatten().map(until);
         let outstanding = match self.part() {
             Part::Leading { .. } | Part::Looking => Some(0),
             _ => self.learner.outstanding().filter(|_| self.peers.has_room_to_forward()),

@@ -31,6 +31,11 @@ impl Learner {
         self.forwarding.has_room().then(|| self.forwarding.len())
     }
 
+    /// Whether somebody waits for an answer.
+    pub fn owes_answers(&self) -> bool {
+        self.forwarding.len() > 0
+    }
+
     /// So many of the sessions that were heard and not told of, the first ones, each with its timeout in ms, for the leader.
     pub fn take_touched(&mut self, max: usize) -> impl Iterator<Item = (i64, i32)> {
         self.touched.take(max)
