@@ -1,4 +1,7 @@
 //! One address of a port, at which other servers connect.
+//!
+//! Its name is looked up each time it is opened, and not while it is open, as in ZooKeeper: a machine whose address changes
+//! under a server that runs needs a restart of the server.
 
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -24,7 +27,7 @@ pub struct Listener {
     /// A name may stand for several addresses of this machine: there is one for each.
     sockets: Vec<Socket>,
     state: State,
-    /// How often it could not be opened at all since it was open last.
+    /// How often it could be opened at none of its addresses since it was open last.
     failures: u32,
     /// It was said that it cannot be opened.
     failure_is_told: bool,
@@ -59,7 +62,15 @@ impl Listener {
         self.sockets.iter().map(|socket| &socket.listener)
     }
 
-    /// How often it could not be opened at all since it was open last.
+    /// Whether this address of the machine is one at which it is open.
+    pub fn is_at(&self, address: SocketAddr) -> bool {
+        let is_there =
+            |own: SocketAddr| own.port() == address.port() && (own.ip() == address.ip() || own.ip().is_unspecified());
+        self.sockets.iter().any(|socket| is_there(socket.address))
+    }
+
+    /// How often it could not be opened at all since it was open last. A name that cannot be looked up says nothing of the port,
+    /// and does not count: its server may be the first one to know the name.
     pub fn failures(&self) -> u32 {
         self.failures
     }
@@ -116,7 +127,11 @@ impl Listener {
                 }
             }
         }
-        self.failures = if self.sockets.is_empty() { self.failures.saturating_add(1) } else { 0 };
+        self.failures = match (self.sockets.is_empty(), addresses.is_empty()) {
+            (false, _) => 0,
+            (true, true) => self.failures,
+            (true, false) => self.failures.saturating_add(1),
+        };
     }
 
     /// Opens what is not open. Of the addresses of a name some may be of other machines; one that is in use is tried again.

@@ -102,6 +102,11 @@ impl Listening {
         Err(CannotListen { port: self.port, addresses, tries: self.tries_max })
     }
 
+    /// Whether this address of the machine is one at which it is open.
+    pub fn is_at(&self, address: SocketAddr) -> bool {
+        self.listeners.iter().any(|listener| listener.is_at(address))
+    }
+
     /// Somebody waits to be accepted.
     pub fn note_readable(&mut self) {
         self.may_accept = true;

@@ -51,8 +51,8 @@ impl Origin {
 /// Who waits for the addresses of a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waiter {
-    /// An attempt that dials this port there.
-    Dial { stream: StreamId, port: u16 },
+    /// An attempt that dials this port there. It may have the name from elsewhere than whoever asked first.
+    Dial { stream: StreamId, port: u16, origin: Origin },
     /// A port that is to listen at them: its listener in this place.
     Listen { port: Port, place: usize },
 }

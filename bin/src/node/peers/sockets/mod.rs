@@ -242,10 +242,14 @@ impl SocketLinks {
     fn take_found(&mut self, Found { addresses, waiters }: &Found) {
         for waiter in waiters {
             match *waiter {
-                Waiter::Dial { stream, port } => {
+                Waiter::Dial { stream, port, origin } => {
                     let Some(dialling) = self.dialled.get_mut(&stream) else { continue };
                     dialling.take_lookup();
-                    for address in addresses {
+                    // Every address of a machine is none of it for others; a name may stand for it there.
+                    let is_somewhere = |address: &&SocketAddr| {
+                        origin == Origin::Known || !address.ip().to_canonical().is_unspecified()
+                    };
+                    for address in addresses.iter().filter(is_somewhere) {
                         let mut address = *address;
                         address.set_port(port);
                         dialling.add(address);
@@ -297,6 +301,11 @@ impl SocketLinks {
         let Some(dialling) = self.dialled.get_mut(&stream) else { return };
         let Some(socket) = dialling.take_connected(ready.token, &mut self.watched) else { return };
         let port = dialling.port();
+        if self.leads_here(&socket) {
+            tracing::debug!(?socket, "a dialled address is one of this server");
+            // Whatever else the attempt has may lead to the other server.
+            return self.watched.forget(ready.token);
+        }
         if let Some(dialling) = self.dialled.remove(&stream) {
             dialling.give_up(&mut self.watched);
         }
@@ -311,6 +320,13 @@ impl SocketLinks {
 
 /// Being dialled.
 impl SocketLinks {
+    /// Whether a connection that this server has begun ends at one of its own ports, or in itself: an address may have been told
+    /// by mistake, and a name may stand for something else here than where it was told.
+    fn leads_here(&self, socket: &TcpStream) -> bool {
+        let (Ok(here), Ok(there)) = (socket.local_addr(), socket.peer_addr()) else { return false };
+        here == there || here.ip() == there.ip() && [&self.election, &self.quorum].iter().any(|port| port.is_at(there))
+    }
+
     fn port(&mut self, port: Port) -> &mut Listening {
         match port {
             Port::Election => &mut self.election,
@@ -369,7 +385,7 @@ impl Links for SocketLinks {
             match host.parse::<IpAddr>() {
                 Ok(address) => dialling.add(SocketAddr::new(address, *port)),
                 Err(_) => {
-                    if self.lookups.ask(host, origin, Waiter::Dial { stream, port: *port }) {
+                    if self.lookups.ask(host, origin, Waiter::Dial { stream, port: *port, origin }) {
                         dialling.note_lookup();
                     }
                 }

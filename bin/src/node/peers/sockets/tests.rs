@@ -467,6 +467,38 @@ fn a_port_is_open_at_every_address_of_the_machine_where_that_is_wanted() {
 }
 
 #[test]
+fn nobody_dials_what_is_said_to_be_everywhere_nor_himself() {
+    let everywhere = |_: &str| Ok(vec![(Ipv4Addr::UNSPECIFIED, 0).into()]);
+    let (own, other) = (free_port(), TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let other = other.local_addr().unwrap().port();
+    for host in ["127.0.0.1", "0.0.0.0"] {
+        let settings = settings(HostPort { host: host.into(), port: own });
+        let mut node = Node::with(&settings, Arc::new(everywhere));
+        node.links.listen(Port::Election, true);
+        let told = node.links.connect(Port::Election, &[], &[named("everywhere", other)]);
+        assert_eq!(node.next(), StreamEvent::Refused(told), "it stands for no other machine");
+        let (known, here) = ([named("everywhere", own)], at(own));
+        for addresses in [&known, &[here]] {
+            let stream = node.links.connect(Port::Election, addresses, &[]);
+            let refused = std::iter::repeat_with(|| node.next())
+                .find(|event| matches!(event, StreamEvent::Refused(_) | StreamEvent::Connected(_)));
+            assert_eq!(refused, Some(StreamEvent::Refused(stream)), "{addresses:?} is this server itself");
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_not_known_yet_ends_no_server() {
+    let settings = SocketSettings { election_tries: 1, ..settings(named("nowhere", free_port())) };
+    let mut node = Node::with(&settings, Arc::new(|_: &str| Err(ErrorKind::NotFound.into())));
+    node.links.listen(Port::Election, true);
+    while node.links.deadline().is_none() {
+        assert_eq!(node.turn(), Ok(()));
+    }
+    assert_eq!(node.turn(), Ok(()), "it is looked up again");
+}
+
+#[test]
 fn a_server_that_cannot_be_connected_to_ends_after_as_many_tries_as_are_wanted() {
     let others = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     let addresses = others.each_ref().map(|other| at(other.local_addr().unwrap().port()));
