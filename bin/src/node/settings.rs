@@ -15,6 +15,10 @@ use paddock_net::reactor;
 use super::peers::sockets::{SocketSettings, UntakenMax};
 use crate::config::{Config, Ensemble, IoMethod, NewSessions, Purge};
 
+/// What was sent on an election connection is given so long at least, however short `cnxTimeout` is. A lost packet is sent again
+/// after 0.2 s, 0.6 s and 1.4 s: a network that loses some is none that is gone.
+const UNTAKEN_MIN: Duration = Duration::from_secs(2);
+
 pub fn log_config(config: &Config) -> LogConfig {
     LogConfig {
         data_dir: config.data_dir.clone(),
@@ -99,7 +103,7 @@ pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
         election_tries: ensemble.bind_tries_max.unwrap_or(0),
         keep_alive: ensemble.tcp_keep_alive,
         untaken_max: UntakenMax {
-            election: ensemble.connection_timeout,
+            election: ensemble.connection_timeout.max(UNTAKEN_MIN),
             quorum: ticks(config, ensemble.init_limit.max(ensemble.sync_limit)),
         },
     }
@@ -138,4 +142,29 @@ pub fn introduction(ensemble: &Ensemble) -> String {
     let (ServerId(me), count) = (ensemble.me, members.len());
     let what = if ensemble.config.is_voter(ensemble.me) { "server" } else { "observer" };
     format!("{what} {me} of an ensemble of {count}, {} of which vote", ensemble.config.quorum().voters().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::{UNTAKEN_MIN, socket_settings};
+    use crate::config::load;
+
+    #[test]
+    fn an_election_connection_outlives_a_lost_packet_however_short_the_attempts_are() {
+        let dir = std::env::temp_dir().join(format!("paddock-untaken-{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a writable temporary directory");
+        fs::write(dir.join("myid"), "1").expect("it is writable");
+        for (millis, expected) in [("100", UNTAKEN_MIN), ("30000", Duration::from_secs(30))] {
+            let lines = "clientPort=2181\ninitLimit=10\nsyncLimit=5\nserver.1=a:1:2\nserver.2=b:1:2";
+            let text = format!("dataDir={}\n{lines}\ncnxTimeout={millis}", dir.display());
+            fs::write(dir.join("zoo.cfg"), text).expect("it is writable");
+            let config = load(Some(&dir.join("zoo.cfg")), &[], &[]).expect("it is well formed").config;
+            let ensemble = config.ensemble.as_ref().expect("there are two servers");
+            assert_eq!(socket_settings(&config, ensemble).untaken_max.election, expected, "{millis}");
+        }
+        fs::remove_dir_all(&dir).expect("it is the test's own");
+    }
 }
