@@ -120,21 +120,42 @@ struct Attempt {
     dial: Dial,
     /// Where the server was when it rang last, as it says itself.
     told: Vec<HostPort>,
-    /// The attempt is answered then.
-    deadline: Ms,
-    /// A server that has rung meanwhile is dialled until then, also where the attempt was answered before.
+    /// Whoever has asked for a connection is answered then; `None` if nobody has, or it was answered.
+    answer_at: Option<Ms>,
+    /// It goes on until then: a server that has rung is dialled for a whole time, whether or not somebody here waits for that.
     until: Ms,
 }
 
 impl Attempt {
-    fn begin(now: Ms, wait: Ms) -> Attempt {
-        let deadline = now.after(wait);
-        Attempt { dial: Dial::new(now), told: Vec::new(), deadline, until: deadline }
+    fn begin(now: Ms) -> Attempt {
+        Attempt { dial: Dial::new(now), told: Vec::new(), answer_at: None, until: now }
+    }
+
+    /// This server wants a connection, and is answered within this time. It may be waiting already.
+    fn ask(&mut self, now: Ms, wait: Ms) {
+        let answer_at = *self.answer_at.get_or_insert(now.after(wait));
+        self.until = self.until.max(answer_at);
+        // Where this server has rung, the other one may be somewhere else now.
+        self.dial.resume(now);
+    }
+
+    /// The other server has rung, and says where it is.
+    fn take_ring(&mut self, told: Vec<HostPort>, now: Ms, wait: Ms) {
+        (self.told, self.until) = (told, now.after(wait));
+    }
+
+    /// Whether somebody waits in vain from now on.
+    fn take_late(&mut self, now: Ms) -> bool {
+        self.answer_at.take_if(|answer_at| *answer_at <= now).is_some()
+    }
+
+    fn is_over(&self, now: Ms) -> bool {
+        self.until <= now
     }
 
     /// When there is something to do for it.
     fn next(&self) -> Ms {
-        self.dial.next().map_or(self.deadline, |next| next.min(self.deadline))
+        [self.dial.next(), self.answer_at].into_iter().flatten().fold(self.until, Ms::min)
     }
 }
 
@@ -175,9 +196,8 @@ impl ElectionPort {
             self.told.push_back(Told::Event { peer, event: Event::Up });
             return;
         }
-        let attempt = self.attempt(peer, now);
-        // Where this server has rung, the other one may be somewhere else now.
-        attempt.dial.resume(now);
+        let wait = self.waits.attempt;
+        self.attempt(peer, now).ask(now, wait);
         self.go_on(peer, configs, links, now);
     }
 
@@ -252,7 +272,7 @@ impl ElectionPort {
         for stream in late {
             self.end_greeting(stream, "has not said which server it is in time", links);
         }
-        for peer in self.attempting(|attempt| attempt.deadline <= now) {
+        for peer in self.attempting(|attempt| attempt.next() <= now) {
             self.answer_late(peer, links, now);
             self.forget_stranger(peer, configs);
         }
@@ -267,13 +287,14 @@ impl ElectionPort {
         meant.map(|(peer, _)| *peer).collect()
     }
 
-    /// The time of an attempt is over.
+    /// Answers whoever has waited for an attempt for its whole time, and ends the attempt if its own is over.
     fn answer_late(&mut self, peer: ServerId, links: &mut dyn Links, now: Ms) {
-        self.told.push_back(Told::Event { peer, event: Event::Refused });
-        let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut());
-        match attempt.filter(|attempt| attempt.until > now) {
-            Some(attempt) => attempt.deadline = attempt.until,
-            None => self.end_attempt(peer, links),
+        let Some(attempt) = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut()) else { return };
+        if attempt.take_late(now) {
+            self.told.push_back(Told::Event { peer, event: Event::Refused });
+        }
+        if attempt.is_over(now) {
+            self.end_attempt(peer, links);
         }
     }
 
@@ -345,8 +366,7 @@ impl ElectionPort {
     /// The attempt that is under way, or a new one.
     fn attempt(&mut self, peer: ServerId, now: Ms) -> &mut Attempt {
         self.may_be_late = true;
-        let wait = self.waits.attempt;
-        self.peers.entry(peer).or_default().attempt.get_or_insert_with(|| Attempt::begin(now, wait))
+        self.peers.entry(peer).or_default().attempt.get_or_insert_with(|| Attempt::begin(now))
     }
 
     /// Begins a stream if one is due, to wherever the server is by now.
@@ -388,10 +408,17 @@ impl ElectionPort {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         let goes_on = known.attempt.as_mut().is_some_and(|attempt| attempt.dial.remove(stream));
         if !goes_on {
-            known.attempt = None;
-            self.told.push_back(Told::Event { peer, event: Event::Refused });
-            self.forget_stranger(peer, configs);
+            self.give_up(peer, configs);
         }
+    }
+
+    /// An attempt has no stream any more. Whoever has asked for it is answered.
+    fn give_up(&mut self, peer: ServerId, configs: &Configs) {
+        let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.take());
+        if attempt.is_some_and(|attempt| attempt.answer_at.is_some()) {
+            self.told.push_back(Told::Event { peer, event: Event::Refused });
+        }
+        self.forget_stranger(peer, configs);
     }
 
     fn close_all(&mut self, streams: &[StreamId], links: &mut dyn Links) {
@@ -450,9 +477,8 @@ impl ElectionPort {
         if told.is_empty() && addresses(configs, peer, Port::Election).is_empty() {
             return;
         }
-        let until = now.after(self.waits.attempt);
-        let attempt = self.attempt(peer, now);
-        (attempt.told, attempt.until) = (told, until);
+        let wait = self.waits.attempt;
+        self.attempt(peer, now).take_ring(told, now, wait);
         self.go_on(peer, configs, links, now);
         self.bound_strangers(configs, links);
     }
@@ -575,9 +601,10 @@ impl ElectionPort {
                 self.disconnect(peer, configs, links);
             }
             Some(&Stage::Dialling(peer)) => {
-                self.end_attempt(peer, links);
-                self.told.push_back(Told::Event { peer, event: Event::Refused });
-                self.forget_stranger(peer, configs);
+                let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut());
+                let streams = attempt.map(|attempt| attempt.dial.end()).unwrap_or_default();
+                self.close_all(&streams, links);
+                self.give_up(peer, configs);
             }
             None => {}
         }

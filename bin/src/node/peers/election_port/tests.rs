@@ -281,7 +281,7 @@ fn an_attempt_is_answered_once_whatever_becomes_of_it() {
     assert_eq!((world.told(1), world.told(3)), (vec![], vec![]), "it has rung");
     world.pass(Ms(5001));
     assert_eq!(world.told(1), [event(3, Event::Refused)], "and was not dialled back");
-    assert_eq!(world.told(3), [event(1, Event::Refused)]);
+    assert_eq!(world.told(3), [], "nobody there has asked for a connection");
     world.network.set_route(hosts[1], hosts[0], |route| route.dials = Dials::Work);
     world.dial(1, 3);
     world.settle();
@@ -440,6 +440,27 @@ fn whoever_rings_late_in_an_attempt_is_dialled_for_the_whole_time() {
     world.dial(3, 1);
     world.live(Ms(11_000));
     assert_eq!(world.told(3), [event(1, Event::Refused)], "where nobody rings it is over then");
+}
+
+#[test]
+fn an_attempt_that_is_rung_late_is_answered_once_and_one_that_joins_it_has_its_whole_time() {
+    let mut world = World::new(1, &[1, 3]);
+    world.set_dials(3, 1, Dials::Hang);
+    world.dial(3, 1);
+    world.live(Ms(4900));
+    world.dial(1, 3);
+    world.live(Ms(12_000));
+    assert_eq!(world.told(3), [event(1, Event::Refused)], "it was asked for once");
+    assert_eq!(world.servers[&3].port.deadline(), None);
+    world.told(1);
+    // Nobody here waits for a server that rings.
+    world.dial(1, 3);
+    world.live(Ms(4900));
+    world.dial(3, 1);
+    world.live(Ms(4900));
+    assert_eq!(world.told(3), [], "its time is not over");
+    world.live(Ms(200));
+    assert_eq!(world.told(3), [event(1, Event::Refused)]);
 }
 
 #[test]
