@@ -21,7 +21,7 @@ use serde_json::json;
 
 use self::srvr::{Srvr, Unknown, ask};
 use self::target::Target;
-use self::zoo_cfg::{Found, NoPort, ZooCfg, ZooCfgError};
+use self::zoo_cfg::{All, Found, NoPort, ZooCfg, ZooCfgError};
 use crate::answer::Answer;
 use crate::table::Table;
 
@@ -142,7 +142,8 @@ fn tell_all(targets: &[Target], answer: &mut Answer) -> io::Result<bool> {
 }
 
 fn object(target: &Target, asked: &Result<Srvr, Unknown>) -> serde_json::Value {
-    let Target { key, address } = target;
+    let Target { server, address } = target;
+    let key = server.map(|server| format!("server.{}", server.0));
     let address = address.to_string();
     match asked {
         Ok(Srvr { mode, zxid, connections, latency }) => json!({
@@ -176,10 +177,14 @@ fn targets_of(texts: &[String], all: bool) -> Result<Vec<Target>, StatusError> {
 /// The server of a zoo.cfg, or all that it names, if it names any.
 fn targets_in(text: &str, all: bool) -> Result<Vec<Target>, StatusError> {
     let cfg = read(text)?;
-    let named = if all { cfg.all(Path::new(text)) } else { Ok(Vec::new()) };
-    let named = named.map_err(|source| StatusError::Target { text: text.to_owned(), source })?;
-    if !named.is_empty() {
-        return Ok(named);
+    if all {
+        let named = cfg.all(Path::new(text));
+        let All { targets, differences } =
+            named.map_err(|source| StatusError::Target { text: text.to_owned(), source })?;
+        differences.iter().for_each(|difference| eprintln!("paddock: {difference}"));
+        if !targets.is_empty() {
+            return Ok(targets);
+        }
     }
     let own = cfg.own().target.map_err(|why| unfound(text, why))?;
     Ok(vec![own])

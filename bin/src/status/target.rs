@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use paddock_consensus::ServerId;
 use paddock_consensus::config::HostPort;
 
 /// A server's client port.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
-    /// `server.N`, where a file has named it so.
-    pub key: Option<String>,
+    /// Which one it is of a member list that has named it.
+    pub server: Option<ServerId>,
     pub address: HostPort,
 }
 
@@ -19,14 +20,14 @@ impl Target {
         let port = port.parse().ok().filter(|port| *port > 0)?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let is_host = !host.is_empty() && !host.contains('/');
-        is_host.then(|| Target { key: None, address: HostPort { host: host.into(), port } })
+        is_host.then(|| Target { server: None, address: HostPort { host: host.into(), port } })
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(key) = &self.key {
-            write!(f, "{key} ")?;
+        if let Some(ServerId(number)) = self.server {
+            write!(f, "server.{number} ")?;
         }
         self.address.fmt(f)
     }

@@ -26,8 +26,9 @@ pub struct ZooCfg {
     has_secure_port: bool,
     data_dir: Option<PathBuf>,
     lines: BTreeMap<ServerId, ServerLine>,
-    /// Those of the dynamic file.
+    /// Those of the dynamic file, and which that is.
     dynamic: BTreeMap<ServerId, ServerLine>,
+    dynamic_file: PathBuf,
 }
 
 /// Why it is not known where a server is reached.
@@ -82,6 +83,14 @@ impl fmt::Display for ZooCfgError {
 
 impl std::error::Error for ZooCfgError {}
 
+/// Every server that is named.
+#[derive(PartialEq, Eq, Debug)]
+pub struct All {
+    pub targets: Vec<Target>,
+    /// In what the two member lists differ, if there are two. A ZooKeeper reads that of the dynamic file alone.
+    pub differences: Vec<String>,
+}
+
 /// What zkServer.sh says while it looks for the port of its own server.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Found {
@@ -118,6 +127,7 @@ impl ZooCfg {
         cfg.data_dir = value("dataDir").map(PathBuf::from);
         if let Some(dynamic) = value("dynamicConfigFile").map(PathBuf::from) {
             cfg.dynamic = lines(&dynamic, &read(&dynamic)?)?;
+            cfg.dynamic_file = dynamic;
         }
         Ok(cfg)
     }
@@ -166,28 +176,50 @@ impl ZooCfg {
         text.lines().next()?.trim().parse().ok().map(ServerId)
     }
 
-    /// Every server that the file names. One whose line has no client port is reached at the file's own.
+    /// Every server that the file names, or its dynamic file does: where they differ, each as either says. One whose line has no
+    /// client port is reached at the file's own.
     ///
     /// # Errors
     /// If neither has one. There is none that the file names where it has no member list.
-    pub fn all(&self, file: &Path) -> Result<Vec<Target>, ZooCfgError> {
-        let lines = if self.dynamic.is_empty() { &self.lines } else { &self.dynamic };
+    pub fn all(&self, file: &Path) -> Result<All, ZooCfgError> {
+        let of_file = self.reached(file, &self.lines)?;
+        let of_dynamic = self.reached(file, &self.dynamic)?;
+        let mut all = All { targets: of_dynamic.clone(), differences: Vec::new() };
+        for target in of_file.iter().filter(|target| !of_dynamic.contains(target)) {
+            all.targets.push(target.clone());
+        }
+        all.targets.sort_by_key(|target| (target.server, target.address.to_string()));
+        if of_file.is_empty() || of_dynamic.is_empty() {
+            return Ok(all);
+        }
+        let both = [(file, &of_file, &of_dynamic), (&self.dynamic_file, &of_dynamic, &of_file)];
+        for (named, targets, others) in both {
+            let alone = targets.iter().filter(|target| !others.contains(target));
+            all.differences.extend(alone.map(|target| format!("only {} names {target}", named.display())));
+        }
+        Ok(all)
+    }
+
+    /// Where the servers of a member list are reached.
+    fn reached(&self, file: &Path, lines: &BTreeMap<ServerId, ServerLine>) -> Result<Vec<Target>, ZooCfgError> {
         let reached = |(server, ServerLine { member, .. }): (&ServerId, &ServerLine)| {
-            let key = format!("server.{}", server.0);
+            let key = Some(*server);
             let host = &member.addresses[0].quorum.host;
             match (&member.client, self.client_port) {
-                (Some(client), _) if !is_unspecified(&client.host) => Ok(target(Some(key), &client.host, client.port)),
-                (Some(client), _) => Ok(target(Some(key), host, client.port)),
-                (None, Some(port)) => Ok(target(Some(key), host, port)),
-                (None, None) => Err(ZooCfgError::NoPort { file: file.to_owned(), key: Some(key) }),
+                (Some(client), _) if !is_unspecified(&client.host) => Ok(target(key, &client.host, client.port)),
+                (Some(client), _) => Ok(target(key, host, client.port)),
+                (None, Some(port)) => Ok(target(key, host, port)),
+                (None, None) => {
+                    Err(ZooCfgError::NoPort { file: file.to_owned(), key: Some(format!("server.{}", server.0)) })
+                }
             }
         };
         lines.iter().map(reached).collect()
     }
 }
 
-fn target(key: Option<String>, host: &str, port: u16) -> Target {
-    Target { key, address: HostPort { host: host.into(), port } }
+fn target(server: Option<ServerId>, host: &str, port: u16) -> Target {
+    Target { server, address: HostPort { host: host.into(), port } }
 }
 
 /// Every address of a machine is none of it for others.
@@ -287,7 +319,8 @@ mod tests {
         let all = |text: &str| {
             let file = dir.file("zoo.cfg", text);
             let all = read(&file).all(&file).map_err(|error| error.to_string())?;
-            Ok(all.iter().map(ToString::to_string).collect::<Vec<_>>())
+            assert_eq!(all.differences, [""; 0]);
+            Ok(all.targets.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         let found = |targets: &[&str]| Ok::<_, String>(targets.iter().map(|&target| target.to_owned()).collect());
         assert_eq!(all("clientPort=2181"), found(&[]));
@@ -298,6 +331,24 @@ mod tests {
         assert_eq!(all(text), found(&["server.4 [0:0:0:0:0:0:0:4]:2184"]));
         let error = all("server.1=a:1:2").expect_err("no port");
         assert!(error.contains("server.1: it names no client port"), "{error}");
+    }
+
+    #[test]
+    fn where_two_member_lists_differ_every_server_of_both_is_asked() {
+        let dir = Directory::new("differ");
+        let dynamic = dir.file("dynamic", "server.1=a:1:2;2181\nserver.2=b:1:2;2182");
+        let text = "dynamicConfigFile=DIR/dynamic\nserver.1=a:1:2;2181\nserver.2=b:1:2;2192\nserver.3=c:1:2;2183";
+        let file = dir.file("zoo.cfg", text);
+        let all = read(&file).all(&file).expect("every server has a port");
+        let targets: Vec<String> = all.targets.iter().map(ToString::to_string).collect();
+        assert_eq!(targets, ["server.1 a:2181", "server.2 b:2182", "server.2 b:2192", "server.3 c:2183"]);
+        let (file, dynamic) = (file.display(), dynamic.display());
+        let differences = [
+            format!("only {file} names server.2 b:2192"),
+            format!("only {file} names server.3 c:2183"),
+            format!("only {dynamic} names server.2 b:2182"),
+        ];
+        assert_eq!(all.differences, differences);
     }
 
     #[test]
