@@ -19,6 +19,11 @@ impl Clock {
         Clock { anchor: Instant::now(), anchor_ms: sys::monotonic_millis() }
     }
 
+    /// When it was made, in milliseconds.
+    pub fn anchor_millis(&self) -> u64 {
+        self.anchor_ms
+    }
+
     /// A point in milliseconds. Points before this clock was made are taken for the moment of its making.
     pub fn millis(&self, point: Instant) -> u64 {
         let since = point.saturating_duration_since(self.anchor).as_millis();

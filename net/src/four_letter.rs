@@ -1,7 +1,9 @@
 //! Four-letter words: questions in plain text that a client asks instead of opening a session.
 
 use std::fmt::{Display, Write as _};
+use std::sync::atomic::Ordering;
 
+use paddock_consensus::Zxid;
 use paddock_consensus::output::Part;
 use paddock_engine::io::sys::open_descriptors;
 use paddock_engine::request::opcode;
@@ -24,6 +26,9 @@ pub const SERVED: [&str; 8] = ["conf", "cons", "envi", "isro", "mntr", "ruok", "
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
 /// What telnet sends when it is interrupted. It is not answered, and the connection is closed.
 const TELNET_CLOSE: Word = Word("telnet close");
+
+/// ZooKeeper counts the root twice: its table of znodes has it by the name `/` and by none.
+const ROOT_AGAIN: u64 = 1;
 
 /// A connection is read from, in the numbers of Java's `SelectionKey`.
 const OP_READ: u8 = 1;
@@ -165,15 +170,25 @@ fn server_lines(state: ServerState, status: &Status) -> String {
         status.sum(|r| &r.sent),
         status.sum(|r| &r.connections),
         status.sum(|r| &r.outstanding),
-        replica.zxid.load(std::sync::atomic::Ordering::Relaxed),
+        shown_zxid(status),
         state.name(),
-        replica.znodes.get(),
+        replica.znodes.get() + ROOT_AGAIN,
     );
     if state == ServerState::Leader {
         let [last, min, max] = status.member.leading.proposals.told();
         writeln!(lines, "Proposal sizes last/min/max: {last}/{min}/{max}").expect("writing to a String cannot fail");
     }
     lines
+}
+
+/// The newest transaction that is announced; of a leader that has committed nothing yet, the beginning of its epoch. Learners
+/// take over what comes from their leader alone.
+fn shown_zxid(status: &Status) -> i64 {
+    let zxid = status.replica.zxid.load(Ordering::Relaxed);
+    match status.member.part() {
+        Some(Part::Leading { epoch }) => zxid.max(Zxid::start_of(epoch).0),
+        _ => zxid,
+    }
 }
 
 /// Rounds a mean to four decimals as ZooKeeper does. `{:?}` then prints it as Java does: with one decimal at least, and no
@@ -194,11 +209,13 @@ fn monitor(state: ServerState, status: &Status) -> String {
     monitor_member(state, &status.member, &mut line);
     line("num_alive_connections", &status.sum(|r| &r.connections));
     line("outstanding_requests", &status.sum(|r| &r.outstanding));
-    line("znode_count", &replica.znodes.get());
+    line("uptime", &status.uptime_millis());
+    line("znode_count", &(replica.znodes.get() + ROOT_AGAIN));
     line("watch_count", &status.sum(|r| &r.watches));
     line("ephemerals_count", &replica.ephemerals.get());
     line("approximate_data_size", &replica.data_bytes.get());
     line("global_sessions", &replica.sessions.get());
+    line("local_sessions", &replica.local_sessions.get());
     line("packets_received", &status.sum(|r| &r.received));
     line("packets_sent", &status.sum(|r| &r.sent));
     line("bytes_received_count", &status.sum(|r| &r.read_bytes));
@@ -342,6 +359,8 @@ fn operation_name(opcode: i32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use paddock_consensus::output::Part;
+    use std::sync::atomic::Ordering;
+
     use paddock_consensus::{Epoch, ServerId};
 
     use super::{KNOWN, Reply, SERVED, Word, answer, recognise, rounded, with_connections};
@@ -500,6 +519,43 @@ mod tests {
         let keys: Vec<&str> = alone.lines().filter_map(|line| line.split('\t').next()).collect();
         let lines = mntr.lines().map(|line| line.split_once('\t').expect("a key and a value"));
         lines.filter(|(key, _)| !keys.contains(key)).collect()
+    }
+
+    #[test]
+    fn a_leader_shows_the_epoch_that_it_has_begun_and_a_learner_what_it_has() {
+        for (part, mode, _) in parts() {
+            let status = member(part);
+            let zxid = |status: &Status| {
+                let text = text("srvr", Serve::Yes, status);
+                text.lines().find_map(|line| line.strip_prefix("Zxid: ")).map(str::to_owned)
+            };
+            let begun = if mode == "leader" { "0x500000000" } else { "0x0" };
+            assert_eq!(zxid(&status).as_deref(), Some(begun), "{mode}");
+            status.replica.zxid.store(0x5_0000_0007, Ordering::Relaxed);
+            assert_eq!(zxid(&status).as_deref(), Some("0x500000007"), "{mode}");
+        }
+    }
+
+    #[test]
+    fn the_root_counts_twice_as_in_zookeeper() {
+        let status = member(None);
+        status.replica.znodes.set(4);
+        assert!(text("srvr", Serve::Yes, &status).ends_with("\nNode count: 5\n"));
+        assert!(text("mntr", Serve::Yes, &status).contains("\nzk_znode_count\t5\n"));
+    }
+
+    #[test]
+    fn a_server_is_up_since_its_part_began() {
+        let status = member(None);
+        let uptime = || {
+            let text = text("mntr", Serve::Yes, &status);
+            let uptime = text.lines().find_map(|line| line.strip_prefix("zk_uptime\t"));
+            uptime.and_then(|uptime| uptime.parse().ok()).unwrap_or(u64::MAX)
+        };
+        let first = uptime();
+        assert!(first < 60_000 && uptime() >= first, "{first}");
+        status.member.since.set(u64::MAX);
+        assert_eq!(uptime(), 0, "it begins a part");
     }
 
     #[test]

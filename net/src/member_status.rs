@@ -21,6 +21,8 @@ pub struct MemberStatus {
     /// Whom it follows or observes.
     leader: AtomicI64,
     epoch: AtomicI32,
+    /// Since when it is what it is, by the clock of the status.
+    pub since: Counter,
     /// How many servers vote.
     pub quorum_size: Counter,
     /// Of a server that leads.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use crate::clock::Clock;
 use crate::counter::Counter;
@@ -61,7 +62,9 @@ pub struct ReplicaStatus {
     pub znodes: Counter,
     pub ephemerals: Counter,
     pub data_bytes: Counter,
+    /// Global ones.
     pub sessions: Counter,
+    pub local_sessions: Counter,
     pub transactions: Counter,
     pub groups: Counter,
     pub log_bytes: Counter,
@@ -250,6 +253,12 @@ impl Status {
     /// The sum of one counter over the reactors.
     pub fn sum(&self, counter: impl Fn(&ReactorStatus) -> &Counter) -> u64 {
         self.reactors.iter().map(|reactor| counter(reactor).get()).sum()
+    }
+
+    /// How long this server has been what it is, ms: since its part began or, where it stands alone, since the start.
+    pub fn uptime_millis(&self) -> u64 {
+        let since = self.clock.anchor_millis().max(self.member.since.get());
+        self.clock.millis(Instant::now()).saturating_sub(since)
     }
 
     /// Least, mean and greatest latency, in milliseconds as ZooKeeper tells them.

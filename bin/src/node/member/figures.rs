@@ -37,6 +37,12 @@ impl MemberFigures {
         self.lacks_leader.get_or_insert(now);
         self.member().looking_count.add(1);
         self.member().set_part(Part::Looking);
+        self.note_since(now);
+    }
+
+    /// The part begins.
+    fn note_since(&self, now: Instant) {
+        self.member().since.set(self.status.clock.millis(now));
     }
 
     /// The core has decided on a leader. It may tell that more than once.
@@ -54,6 +60,9 @@ impl MemberFigures {
                 self.look(now);
             }
             return;
+        }
+        if self.member().part() != Some(part) {
+            self.note_since(now);
         }
         self.member().set_part(part);
         let leads = matches!(part, Part::Leading { .. });

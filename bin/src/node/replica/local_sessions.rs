@@ -24,6 +24,10 @@ impl LocalSessions {
         self.timeouts.contains_key(&session)
     }
 
+    pub fn len(&self) -> usize {
+        self.timeouts.len()
+    }
+
     /// All of them are over.
     pub fn clear(&mut self) {
         self.timeouts.clear();

@@ -357,6 +357,7 @@ impl Replica {
 
     pub(super) fn end_turn(&mut self) -> Result<(), ReplicaError> {
         self.head.reclaim();
+        self.status.replica.local_sessions.set(self.sessions.local_count() as u64);
         self.see_to_files()?;
         self.see_to_snapshots()
     }

@@ -144,6 +144,11 @@ impl Sessions {
         self.homes.note_request(home, now)
     }
 
+    /// How many sessions are this server's alone.
+    pub fn local_count(&self) -> usize {
+        self.local.len()
+    }
+
     pub fn is_local(&self, session: i64) -> bool {
         self.local.contains(session)
     }
