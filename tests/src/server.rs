@@ -64,10 +64,15 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// On 127.0.0.1, with ticks of 2 s, every four-letter word, and no limit on connections.
+    /// On 127.0.0.1, with ticks of 2 s, every four-letter word, and no limit on connections. With `PADDOCK_TEST_FEATURES=off` a
+    /// Paddock speaks with others as with a ZooKeeper.
     pub fn new(kind: Kind) -> Setup {
         let (config, properties, class_path) = (Vec::new(), Vec::new(), None);
         let setup = Setup { kind, config, properties, class_path, host: Ipv4Addr::LOCALHOST, entrance: Vec::new() };
+        let setup = match (kind, std::env::var("PADDOCK_TEST_FEATURES").as_deref()) {
+            (Kind::Paddock, Ok("off")) => setup.property("paddock.ensemble.features", "false"),
+            _ => setup,
+        };
         let setup = setup.on(Ipv4Addr::LOCALHOST, Vec::new()).config("tickTime", "2000");
         setup.config("maxClientCnxns", "0").config("4lw.commands.whitelist", "*")
     }

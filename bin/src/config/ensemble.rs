@@ -65,6 +65,8 @@ pub struct Ensemble {
     pub autocreate: bool,
     /// Every learner is brought a full copy.
     pub force_snapshot: bool,
+    /// What Paddocks can beyond ZooKeeper's protocol is used among them.
+    pub has_features: bool,
 }
 
 impl Assembly<'_> {
@@ -117,6 +119,7 @@ impl Assembly<'_> {
             commit_log_count: size(self.at_least("commitLogCount", LEAST_COMMIT_LOG)),
             autocreate: self.flag("db.autocreate"),
             force_snapshot: self.flag("forceSnapshotSync"),
+            has_features: self.flag("paddock.ensemble.features"),
         };
         Ok((ensemble, me))
     }
@@ -272,6 +275,7 @@ mod tests {
             commit_log_count: 500,
             autocreate: true,
             force_snapshot: false,
+            has_features: true,
         };
         assert_eq!(ensemble, expected);
     }
@@ -302,6 +306,7 @@ mod tests {
         differs("commitLogCount=700", &|e| e.commit_log_count.to_string(), "700");
         differs("db.autocreate=false", &|e| e.autocreate.to_string(), "false");
         differs("forceSnapshotSync=true", &|e| e.force_snapshot.to_string(), "true");
+        differs("paddock.ensemble.features=false", &|e| e.has_features.to_string(), "false");
     }
     const DYNAMIC: &str = "clientPort=1\ndynamicConfigFile=/etc/zoo.cfg.dynamic.1a00000002";
 

@@ -131,7 +131,7 @@ pub fn core_settings(config: &Config, ensemble: &Ensemble, seed: u64) -> Setting
         force_snapshot: ensemble.force_snapshot,
         observer_election_delay_max: ms(ensemble.observer_election_delay_max),
         read_only_mode: ensemble.read_only_mode,
-        features: Features::EXACT_TRUNC,
+        features: if ensemble.has_features { Features::EXACT_TRUNC } else { Features::default() },
         seed,
     }
 }
@@ -149,22 +149,38 @@ mod tests {
     use std::fs;
     use std::time::Duration;
 
-    use super::{UNTAKEN_MIN, socket_settings};
-    use crate::config::load;
+    use paddock_consensus::settings::Features;
+
+    use super::{UNTAKEN_MIN, core_settings, socket_settings};
+    use crate::config::{Config, Ensemble, Property, load};
+
+    /// A member's, with another line in its file and another property.
+    fn configured(name: &str, line: &str, property: &str) -> (Config, Ensemble) {
+        let dir = std::env::temp_dir().join(format!("paddock-settings-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a writable temporary directory");
+        let lines = "clientPort=2181\ninitLimit=10\nsyncLimit=5\nserver.1=a:1:2\nserver.2=b:1:2";
+        let file = dir.join("zoo.cfg");
+        let text = format!("dataDir={}\n{lines}\n{line}", dir.display());
+        fs::write(dir.join("myid"), "1").and_then(|()| fs::write(&file, text)).expect("it is writable");
+        let config = load(Some(&file), &[Property::split(property)], &[]).expect("it is well formed").config;
+        fs::remove_dir_all(&dir).expect("it is the test's own");
+        let ensemble = config.ensemble.clone().expect("there are two servers");
+        (config, ensemble)
+    }
 
     #[test]
     fn an_election_connection_outlives_a_lost_packet_however_short_the_attempts_are() {
-        let dir = std::env::temp_dir().join(format!("paddock-untaken-{}", std::process::id()));
-        fs::create_dir_all(&dir).expect("a writable temporary directory");
-        fs::write(dir.join("myid"), "1").expect("it is writable");
         for (millis, expected) in [("100", UNTAKEN_MIN), ("30000", Duration::from_secs(30))] {
-            let lines = "clientPort=2181\ninitLimit=10\nsyncLimit=5\nserver.1=a:1:2\nserver.2=b:1:2";
-            let text = format!("dataDir={}\n{lines}\ncnxTimeout={millis}", dir.display());
-            fs::write(dir.join("zoo.cfg"), text).expect("it is writable");
-            let config = load(Some(&dir.join("zoo.cfg")), &[], &[]).expect("it is well formed").config;
-            let ensemble = config.ensemble.as_ref().expect("there are two servers");
-            assert_eq!(socket_settings(&config, ensemble).untaken_max.election, expected, "{millis}");
+            let (config, ensemble) = configured("untaken", &format!("cnxTimeout={millis}"), "zookeeper.snapCount=7");
+            assert_eq!(socket_settings(&config, &ensemble).untaken_max.election, expected, "{millis}");
         }
-        fs::remove_dir_all(&dir).expect("it is the test's own");
+    }
+
+    #[test]
+    fn a_server_tells_of_no_feature_where_that_is_switched_off() {
+        for (flag, expected) in [("true", Features::EXACT_TRUNC), ("false", Features::default())] {
+            let (config, ensemble) = configured("features", "", &format!("paddock.ensemble.features={flag}"));
+            assert_eq!(core_settings(&config, &ensemble, 1).features, expected, "{flag}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! `cargo xtask crashes [COUNT [SEED]]`: cuts the power of simulated servers so often at least, 10,000 times unless told,
 //! beginning with the life that SEED draws, and says what that covered.
 //! `cargo xtask ensembles [ROUNDS [SEED]]`: rounds in which servers of real ensembles die under load, 200 unless told, with the
-//! choices that SEED draws.
+//! choices that SEED draws. With `PADDOCK_TEST_FEATURES=off` no server tells another that it is a Paddock.
 //! `cargo xtask elections [COUNT [SEED]]`: so many random elections of five servers, 1,000,000 unless told, beginning with the
 //! one that SEED draws, and says what that covered.
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
@@ -49,6 +49,9 @@ const CRASHES: u64 = 10_000;
 
 /// Rounds in which servers of ensembles die, unless told otherwise.
 const ENSEMBLE_ROUNDS: u64 = 200;
+
+/// Rounds in which no server tells another that it is a Paddock.
+const PLAIN_ROUNDS: u64 = 12;
 
 /// Random elections, unless told otherwise.
 const ELECTIONS: u64 = 1_000_000;
@@ -202,7 +205,11 @@ fn test() -> Result<TestCounts, Failure> {
     let mut mixed = tests();
     mixed.args(["--package", "paddock-tests", "--test", "mixed"]).env(MIXED_ZOOKEEPER, FORMER_ZOOKEEPER);
     let former = run_tests(&mut mixed)?;
-    for more in [other, former, sim::test()?] {
+    section("tests of ensembles, without what Paddocks alone can");
+    let mut plain = tests();
+    plain.args(["--package", "paddock-tests", "--test", "ensemble"]).env("PADDOCK_TEST_FEATURES", "off");
+    let plain = run_tests(plain.env("PADDOCK_ENSEMBLE_ROUNDS", PLAIN_ROUNDS.to_string()))?;
+    for more in [other, former, plain, sim::test()?] {
         counts.passed += more.passed;
         counts.failed += more.failed;
     }
