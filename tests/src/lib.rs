@@ -2,7 +2,9 @@
 //!
 //! Read in this order: [`jute`] (bytes), [`records`], [`request`] and [`reply`] (values), [`client`] (one connection),
 //! [`wire`] (one without manners), [`server`] (one process, Paddock or ZooKeeper), [`ensemble`] (several of them),
-//! [`isolated`] (a test that nothing outlives), [`network`] (one between servers that can be cut), [`random`] (seeded choices), [`noted`] (a client that notes all it sees, for the judge of histories), [`rounds`] (crashes
+//! [`isolated`] (a test that nothing outlives), [`network`] (one between servers that can be cut), [`service`] (one or several,
+//! as clients know them), [`random`] (seeded choices), [`noted`] (a client that notes all it sees, for the judge of histories),
+//! [`rounds`] (crashes
 //! in the middle of everything, and what must be there afterwards), [`content`] (all that a client can see of a tree),
 //! [`installed`] (what `cargo xtask` has put there). The tests themselves are in `tests/`; the programs that drive other
 //! people's clients are in `clients/`.
@@ -22,4 +24,5 @@ pub mod reply;
 pub mod request;
 pub mod rounds;
 pub mod server;
+pub mod service;
 pub mod wire;

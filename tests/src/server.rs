@@ -442,19 +442,25 @@ pub fn poll_every<T>(interval: Duration, deadline: Duration, mut ask: impl FnMut
 /// A port nobody listens on, below the range from which the kernel picks ports for outgoing connections: a client that
 /// tries a port of that range while the server is down can be connected to itself.
 pub fn free_port() -> u16 {
+    free_ports(1)
+}
+
+/// The first of so many such ports in a row.
+pub fn free_ports(count: u16) -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);
     // Test processes that run at the same time start far apart.
     let start = std::process::id().wrapping_mul(97);
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     for _ in 0..COUNT {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let step = NEXT.fetch_add(u32::from(count), Ordering::Relaxed);
         let port = u16::try_from(FIRST + start.wrapping_add(step) % COUNT).expect("below 32,000");
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        if (port..port + count).all(is_free) {
             return port;
         }
     }
-    panic!("no free port between {FIRST} and {}", FIRST + COUNT);
+    panic!("no {count} free ports in a row between {FIRST} and {}", FIRST + COUNT);
 }
 
 /// A directory of the test's own, removed when the test succeeds and left for a look when it fails.

@@ -3,13 +3,15 @@
 //! session after the server was killed and started again.
 //!
 //! A program that prints `RESTART` waits; the test kills the server (SIGKILL), starts it on the same data and port, and
-//! writes `restarted` to the program's stdin. At its end a program prints `DONE` and exits with 0. The two interactive
+//! writes `restarted` to the program's stdin. Of three servers (`PADDOCK_TEST_SHAPE`, as for the suites) it is the follower
+//! that the program knows, or the leader where it knows all. At its end a program prints `DONE` and exits with 0. The two interactive
 //! shells are typed into instead, by the scripts `*.session`.
 //!
 //! `cargo xtask test` builds and installs the programs into the directory `PADDOCK_CLIENTS`, by default `clients` beside
 //! cargo's profile directories.
 use paddock_tests::installed::{class_path, installed, source};
-use paddock_tests::server::{Kind, Server, Setup};
+use paddock_tests::server::{Kind, Setup};
+use paddock_tests::service::{Service, Shape};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -24,8 +26,8 @@ fn client(name: &str) -> PathBuf {
     source("clients").join(name)
 }
 
-fn start() -> Server {
-    Setup::new(Kind::under_test()).start()
+fn start() -> Service {
+    Service::start(Setup::new(Kind::under_test()), Shape::under_test())
 }
 
 /// A program under the test's control, with everything it said.
@@ -107,22 +109,17 @@ fn read_lines(stream: impl Read + Send + 'static, sender: Sender<String>) {
     });
 }
 
-fn crash_and_restart(server: &mut Server) {
-    server.kill();
-    server.restart();
-}
-
 /// Runs a program that follows the protocol of this directory, with so many restarts in it.
 fn run(command: Command, restarts: usize) {
     run_on(start(), command, restarts);
 }
 
-fn run_on(mut server: Server, mut command: Command, restarts: usize) {
-    command.arg(server.connect_string());
+fn run_on(mut service: Service, mut command: Command, restarts: usize) {
+    command.arg(service.connect_string());
     let mut program = Program::start(command);
     for _ in 0..restarts {
         program.wait_for("RESTART");
-        crash_and_restart(&mut server);
+        service.crash_and_restart();
         program.type_line("restarted");
     }
     let said = program.finish();
@@ -131,15 +128,15 @@ fn run_on(mut server: Server, mut command: Command, restarts: usize) {
 
 /// Types a script into an interactive program: `>` a line to type, `<` text to wait for, `!` kill and restart the server.
 fn converse(mut command: Command, script: &Path) {
-    let mut server = start();
-    command.arg(server.connect_string());
+    let mut service = start();
+    command.arg(service.connect_string());
     let mut program = Program::start(command);
     let text = std::fs::read_to_string(script).unwrap_or_else(|error| panic!("{}: {error}", script.display()));
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         match line.split_at_checked(2) {
             Some(("> ", typed)) => program.type_line(typed),
             Some(("< ", awaited)) => program.wait_for(awaited),
-            Some(("! ", _)) => crash_and_restart(&mut server),
+            Some(("! ", _)) => service.crash_and_restart(),
             _ => panic!("{}: what is {line:?}?", script.display()),
         }
     }
@@ -188,7 +185,8 @@ fn curator_recipes() {
     let jars = ["curator-recipes", "curator-framework", "curator-client", "guava", "jackson-core", "jackson-databind"];
     let command = java("Curator", "java/curator", &[&jars[..], &["zookeeper", "slf4j-simple"]].concat());
     let setup = Setup::new(Kind::under_test()).property("zookeeper.extendedTypesEnabled", "true");
-    run_on(setup.property("znode.container.checkIntervalMs", "500").start(), command, 9);
+    let setup = setup.property("znode.container.checkIntervalMs", "500");
+    run_on(Service::start(setup, Shape::under_test()), command, 9);
 }
 
 #[test]

@@ -83,6 +83,11 @@ public class Session {
         return zk;
     }
 
+    /** What other sessions have done is seen by whatever comes behind this, at any server. */
+    static void catchUp(ZooKeeper zk) {
+        zk.sync("/java", (code, path, context) -> { }, null);
+    }
+
     static void crud(ZooKeeper zk) throws Exception {
         zk.create("/java", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
         Stat made = new Stat();
@@ -111,6 +116,7 @@ public class Session {
             paths.add(owner.create("/java/queue/n-", null, Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL_SEQUENTIAL));
         }
         check(paths.get(2).equals("/java/queue/n-0000000002"), paths);
+        catchUp(zk);
         Events gone = new Events();
         check(zk.exists(paths.get(2), gone).getEphemeralOwner() == other.getSessionId(), "owner");
         expect(Code.NOCHILDRENFOREPHEMERALS,
@@ -140,6 +146,7 @@ public class Session {
         events.expect(EventType.NodeDeleted, "/java/watched/child");
         other.delete("/java/watched", -1);
         other.close();
+        catchUp(zk);
         check(zk.exists("/java/watched", false) == null && events.queue.isEmpty(), events.queue);
         step("watches");
     }
@@ -171,6 +178,7 @@ public class Session {
         Id id = new Id("digest", DigestAuthenticationProvider.generateDigest("owner:secret"));
         owner.create("/java/secret", "x".getBytes(), Arrays.asList(new ACL(Perms.ALL, id)), CreateMode.PERSISTENT);
         owner.create("/java/mine", "x".getBytes(), Ids.CREATOR_ALL_ACL, CreateMode.PERSISTENT);
+        catchUp(zk);
         for (String path : List.of("/java/secret", "/java/mine")) {
             expect(Code.NOAUTH, () -> zk.getData(path, false, null));
             expect(Code.NOAUTH, () -> zk.setData(path, null, -1));
@@ -178,6 +186,7 @@ public class Session {
             check(owner.getACL(path, new Stat()).equals(List.of(new ACL(Perms.ALL, id))), "ACL");
         }
         Stat stat = owner.setACL("/java/secret", Ids.READ_ACL_UNSAFE, 0);
+        catchUp(zk);
         check(stat.getAversion() == 1 && zk.getData("/java/secret", false, null).length == 1, stat);
         expect(Code.INVALIDACL, () -> zk.create("/java/bad", null, Ids.CREATOR_ALL_ACL, CreateMode.PERSISTENT));
         zk.addAuthInfo("digest", "owner:secret".getBytes());

@@ -59,6 +59,7 @@ def ephemeral(zk):
     paths = [zk.create("/kazoo/queue/n-", ephemeral=True, sequence=True) for _ in range(3)]
     paths.append(other.create("/kazoo/queue/n-", ephemeral=True, sequence=True))
     assert paths == [f"/kazoo/queue/n-{number:010}" for number in range(4)], paths
+    zk.sync(paths[3])  # What the other session has done is seen from here on, at any server.
     assert zk.exists(paths[3]).ephemeralOwner == other.client_id[0]
     gone = threading.Event()
     assert zk.exists(paths[3], watch=lambda event: gone.set() if event.type == "DELETED" else None)
@@ -124,6 +125,7 @@ def acl(zk):
     owner.create("/kazoo/secret", b"x", acl=[make_digest_acl("owner", "secret", all=True)])
     owner.create("/kazoo/mine", b"x", acl=[make_acl("auth", "", all=True)])
     for path in ("/kazoo/secret", "/kazoo/mine"):
+        zk.sync(path)
         expect(NoAuthError, zk.get, path)
         expect(NoAuthError, zk.set, path, b"y")
         expect(NoAuthError, zk.set_acls, path, [make_acl("world", "anyone", all=True)])
@@ -132,6 +134,7 @@ def acl(zk):
         assert [(one.perms, one.id.scheme, one.id.id.split(":")[0]) for one in entries] == [(31, "digest", "owner")]
         assert stat.aversion == 0
     owner.set_acls("/kazoo/secret", [make_acl("world", "anyone", read=True)])
+    zk.sync("/kazoo/secret")
     assert zk.get("/kazoo/secret")[0] == b"x"
     zk.add_auth("digest", "owner:secret")
     assert zk.get("/kazoo/mine")[0] == b"x"

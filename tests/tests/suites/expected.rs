@@ -3,18 +3,20 @@
 //! ```text
 //! # A comment.
 //! tests 340
-//! both fails test_x.Case::test_y
+//! both alone follower fails test_x.Case::test_y
 //!     wants three servers
 //! paddock fails test_x.Case::test_z
 //!     waits for TLS
 //! ```
 //!
-//! `both` servers or one of them; `fails`, `skips`, `may fail` or `hangs`; the test; and below it why. Every other test
+//! `both` servers or one of them; the shapes of the service in which it is so, unless it is in all; `fails`, `skips`,
+//! `may fail` or `hangs`; the test; and below it why. Every other test
 //! must pass, and what is in the list must not; only what is up to chance `may fail`. What `hangs` is left out. The number
 //! keeps a suite from shrinking unseen.
 use crate::outcome::{Outcome, Outcomes};
 use paddock_tests::installed::source;
 use paddock_tests::server::Kind;
+use paddock_tests::service::Shape;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -32,7 +34,7 @@ enum Entry {
 }
 
 impl Expected {
-    fn parse(text: &str, kind: Kind) -> Result<Expected, String> {
+    fn parse(text: &str, (kind, shape): (Kind, Shape)) -> Result<Expected, String> {
         let mut expected = Expected { tests: 0, others: BTreeMap::new(), hanging: Vec::new() };
         let mut reasonless: Option<&str> = None;
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -47,8 +49,8 @@ impl Expected {
                 expected.tests = tests.parse().map_err(|_| format!("{line:?} has no number"))?;
                 continue;
             }
-            let (entry, name, server) = split(line).ok_or_else(|| format!("what is {line:?}?"))?;
-            if server.is_none_or(|server| server == kind) {
+            let Line { server, shapes, entry, name } = Line::parse(line).ok_or_else(|| format!("what is {line:?}?"))?;
+            if server.is_none_or(|server| server == kind) && (shapes.is_empty() || shapes.contains(&shape)) {
                 expected.add(name, &entry);
             }
             reasonless = Some(line);
@@ -64,37 +66,55 @@ impl Expected {
         }
     }
 
-    fn of(suite: &str, kind: Kind) -> Expected {
+    fn of(suite: &str, on: (Kind, Shape)) -> Expected {
         let path = source(&format!("clients/suites/{suite}.expected"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Expected::parse(&text, kind).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()))
+        Expected::parse(&text, on).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()))
     }
 }
 
 /// The tests of a suite that must not be run.
-pub fn hanging(suite: &str, kind: Kind) -> Vec<String> {
-    Expected::of(suite, kind).hanging
+pub fn hanging(suite: &str, on: (Kind, Shape)) -> Vec<String> {
+    Expected::of(suite, on).hanging
 }
 
-/// `both fails name` as entry, name and server.
-fn split(line: &str) -> Option<(Entry, &str, Option<Kind>)> {
-    let (server, rest) = line.split_once(' ')?;
-    let server = match server {
-        "both" => None,
-        "paddock" => Some(Kind::Paddock),
-        "zookeeper" => Some(Kind::ZooKeeper),
-        _ => return None,
-    };
-    let (entry, name) = if let Some(name) = rest.strip_prefix("fails ") {
-        (Entry::Ends(Outcome::Fails), name)
-    } else if let Some(name) = rest.strip_prefix("skips ") {
-        (Entry::Ends(Outcome::Skips), name)
-    } else if let Some(name) = rest.strip_prefix("may fail ") {
-        (Entry::MayFail, name)
-    } else {
-        (Entry::Hangs, rest.strip_prefix("hangs ")?)
-    };
-    Some((entry, name, server))
+/// A line that begins an entry.
+struct Line<'text> {
+    /// `None` for both.
+    server: Option<Kind>,
+    /// None for all.
+    shapes: Vec<Shape>,
+    entry: Entry,
+    name: &'text str,
+}
+
+impl Line<'_> {
+    fn parse(line: &str) -> Option<Line<'_>> {
+        let (server, mut rest) = line.split_once(' ')?;
+        let server = match server {
+            "both" => None,
+            "paddock" => Some(Kind::Paddock),
+            "zookeeper" => Some(Kind::ZooKeeper),
+            _ => return None,
+        };
+        let mut shapes = Vec::new();
+        while let Some((word, behind)) = rest.split_once(' ')
+            && let Some(shape) = Shape::named(word)
+        {
+            shapes.push(shape);
+            rest = behind;
+        }
+        let (entry, name) = if let Some(name) = rest.strip_prefix("fails ") {
+            (Entry::Ends(Outcome::Fails), name)
+        } else if let Some(name) = rest.strip_prefix("skips ") {
+            (Entry::Ends(Outcome::Skips), name)
+        } else if let Some(name) = rest.strip_prefix("may fail ") {
+            (Entry::MayFail, name)
+        } else {
+            (Entry::Hangs, rest.strip_prefix("hangs ")?)
+        };
+        Some(Line { server, shapes, entry, name })
+    }
 }
 
 /// What is wrong with the outcomes, one sentence a line; empty when nothing is.
@@ -117,11 +137,11 @@ fn differences(expected: &Expected, outcomes: &Outcomes) -> String {
 }
 
 /// Panics unless the suite ended as its list says.
-pub fn judge(suite: &str, kind: Kind, outcomes: &Outcomes, log: &str) {
+pub fn judge(suite: &str, on: (Kind, Shape), outcomes: &Outcomes, log: &str) {
     let count = |wanted: Outcome| outcomes.values().filter(|outcome| **outcome == wanted).count();
     let (passed, failed, skipped) = (count(Outcome::Passes), count(Outcome::Fails), count(Outcome::Skips));
-    let figures = format!("{suite} on {kind:?}: {passed} passed, {failed} failed, {skipped} skipped");
-    let expected = Expected::of(suite, kind);
+    let figures = format!("{suite} on {on:?}: {passed} passed, {failed} failed, {skipped} skipped");
+    let expected = Expected::of(suite, on);
     let wrong = differences(&expected, outcomes);
     assert!(wrong.is_empty(), "{figures}\n{wrong}its output:\n{log}");
     eprintln!("{figures}");
@@ -130,30 +150,36 @@ pub fn judge(suite: &str, kind: Kind, outcomes: &Outcomes, log: &str) {
 mod tests {
     use super::*;
 
-    const LIST: &str = "# why\ntests 3\nboth fails a\n    it is so\npaddock skips b\n    it is so\n";
+    const LIST: &str = "# why\ntests 3\nboth fails a\n    it is so\npaddock alone three skips b\n    it is so\n";
 
-    fn compare(kind: Kind, outcomes: &[(&str, Outcome)]) -> String {
+    fn compare(on: (Kind, Shape), outcomes: &[(&str, Outcome)]) -> String {
         let outcomes = outcomes.iter().map(|(name, outcome)| ((*name).to_owned(), *outcome)).collect();
-        differences(&Expected::parse(LIST, kind).expect("a good list"), &outcomes)
+        differences(&Expected::parse(LIST, on).expect("a good list"), &outcomes)
     }
 
     #[test]
     fn what_the_list_says_is_no_difference() {
         let outcomes = [("a", Outcome::Fails), ("b", Outcome::Skips), ("c", Outcome::Passes)];
-        assert_eq!(compare(Kind::Paddock, &outcomes), "");
-        assert!(compare(Kind::ZooKeeper, &outcomes).contains("b: Skips instead of Some(Passes)"));
+        for shape in [Shape::Alone, Shape::Three] {
+            assert_eq!(compare((Kind::Paddock, shape), &outcomes), "");
+        }
+        for other in [(Kind::ZooKeeper, Shape::Alone), (Kind::Paddock, Shape::Follower)] {
+            assert!(compare(other, &outcomes).contains("b: Skips instead of Some(Passes)"));
+        }
     }
 
     #[test]
     fn passing_unexpectedly_shrinking_and_failing_are_differences() {
         let outcomes = [("a", Outcome::Passes), ("c", Outcome::Fails)];
-        let wrong = compare(Kind::Paddock, &outcomes);
+        let wrong = compare((Kind::Paddock, Shape::Alone), &outcomes);
         assert_eq!(wrong.lines().count(), 4, "{wrong}");
     }
 
     #[test]
     fn every_line_has_a_reason() {
-        assert!(Expected::parse("both fails a\nboth fails b\n    why\n", Kind::Paddock).is_err());
-        assert!(Expected::parse("sometimes fails a\n    why\n", Kind::Paddock).is_err());
+        let parse = |text| Expected::parse(text, (Kind::Paddock, Shape::Alone));
+        assert!(parse("both fails a\nboth fails b\n    why\n").is_err());
+        assert!(parse("sometimes fails a\n    why\n").is_err());
+        assert!(parse("both often fails a\n    why\n").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! A suite's own runner as a process with a time limit, which takes everything it started with it when it ends.
 use paddock_tests::installed::{class_path, source};
 use paddock_tests::server::{Kind, TempDir, paddock, poll_until};
+use paddock_tests::service::Shape;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -14,14 +15,25 @@ const LIMIT: Duration = Duration::from_secs(600);
 const SERVER_JARS: [&str; 5] =
     ["zookeeper", "netty-codec", "netty-resolver", "netty-transport-native-unix-common", "slf4j-simple"];
 
-/// The environment in which somebody's tests start servers: where they say `java`, the server under test starts.
-pub fn starts_servers(command: &mut Command, kind: Kind) -> &mut Command {
+/// The environment in which somebody's tests start servers: where they say `java`, the server under test starts. Where they
+/// start one and know a follower by that, `tests/standin/follower` starts two more, of Paddock only.
+pub fn starts_servers(command: &mut Command, kind: Kind, shape: Shape) -> &mut Command {
     command.env("ZOOKEEPER_CLASSPATH", class_path(&SERVER_JARS));
+    assert!(
+        kind == Kind::Paddock || shape != Shape::Follower,
+        "of ZooKeeper, nothing starts a follower in place of a server"
+    );
     if kind == Kind::Paddock {
         let mut path = OsString::from(source("standin"));
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
-        command.env("PATH", path).env("PADDOCK_BIN", paddock());
+        command.env("PATH", path);
+        match shape {
+            Shape::Follower => {
+                command.env("PADDOCK_BIN", source("standin/follower")).env("PADDOCK_BIN_BEHIND", paddock())
+            }
+            Shape::Alone | Shape::Three => command.env("PADDOCK_BIN", paddock()),
+        };
     }
     command
 }

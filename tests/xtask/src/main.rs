@@ -12,6 +12,9 @@
 //! `cargo xtask rolling [ROUNDS [VERSION]]`: the servers of an ensemble give way one by one to such of the other kind, from
 //! ZooKeeper to Paddock and back, so often, 10 times unless told, while clients write. VERSION is the ZooKeeper's, 3.9 or 3.8.
 //! The clients must be installed.
+//! `cargo xtask suites [SHAPE...]`: other clients' programs and suites on three servers, `follower` through one that follows and
+//! `three` with all of them in the connect string, both unless told; `alone` is what the test run does. The clients must be
+//! installed.
 //! `cargo xtask history FILE...`: judges histories that were kept as text (`tests/history/src/text.rs`).
 //! `cargo xtask zab [--seeds N] [--seed FIRST]`: random schedules of the consensus core over models, 20,000 unless told, or the
 //! one of a seed; `cargo xtask zab --exhaustive [STATES]` searches through everything that can happen, within bounds.
@@ -59,6 +62,9 @@ const ELECTIONS: u64 = 1_000_000;
 /// Znodes of a ZooKeeper that is converted; those that compress have a tenth.
 const CONVERTED: u32 = 100_000;
 
+/// How clients know the servers that `cargo xtask suites` runs them on, unless told.
+const SHAPES: [&str; 2] = ["follower", "three"];
+
 /// Rolling replacements there and back, unless told otherwise.
 const ROLLING: u64 = 10;
 
@@ -80,6 +86,7 @@ fn main() -> ExitCode {
         "elections" => elections_as_told(),
         "conversions" => conversions_as_told(),
         "rolling" => rolling_as_told(),
+        "suites" => suites_as_told(),
         "history" => history::judge(std::env::args_os().skip(2)),
         "zab" => zab::zab(&std::env::args().skip(2).collect::<Vec<_>>()),
         "sim" => sim::sim(std::env::args().skip(2)).map(|()| TestCounts::default()),
@@ -88,7 +95,7 @@ fn main() -> ExitCode {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
                  ensembles [ROUNDS [SEED]] | elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | \
-                 rolling [ROUNDS [VERSION]] | history FILE... | \
+                 rolling [ROUNDS [VERSION]] | suites [alone | follower | three]... | history FILE... | \
                  zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
                  sim [--seed N | --help] | mutants [SECONDS [N...]]"
             );
@@ -183,6 +190,26 @@ fn rolling_as_told() -> Result<TestCounts, Failure> {
         tests.env(MIXED_ZOOKEEPER, version);
     }
     run_tests(&mut tests)
+}
+
+/// What `cargo xtask suites` does with its arguments. Few at a time, for some of the tests count on times, and each of them may
+/// have three servers.
+fn suites_as_told() -> Result<TestCounts, Failure> {
+    run(cargo().args(["build", "--package", "paddock"]))?;
+    let told: Vec<String> = std::env::args().skip(2).collect();
+    let shapes = if told.is_empty() { SHAPES.map(str::to_owned).to_vec() } else { told };
+    let mut counts = TestCounts::default();
+    for shape in shapes {
+        section(&format!("other clients: {shape}"));
+        let mut tests = tests();
+        tests.args(["--package", "paddock-tests", "--test", "clients", "--test", "suites", "--"]);
+        tests.args(["--nocapture", "--test-threads=2", "--skip", "on_three_servers"]);
+        tests.env("PADDOCK_BIN", target_dir().join("debug/paddock")).env("PADDOCK_TEST_SHAPE", shape);
+        let more = run_tests(&mut tests)?;
+        counts.passed += more.passed;
+        counts.failed += more.failed;
+    }
+    Ok(counts)
 }
 
 fn test() -> Result<TestCounts, Failure> {

@@ -85,6 +85,7 @@ final class Counts {
             });
         }
         Curator.together(tasks);
+        Curator.catchUp(all.get(0).client);
         long sum = new DistributedAtomicLong(all.get(0).client, "/number", new RetryNTimes(1, 1)).get().postValue();
         Curator.check(sum == 3L * ROUNDS * all.size(), sum);
         Curator.step("DistributedAtomicLong");

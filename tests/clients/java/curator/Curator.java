@@ -77,6 +77,11 @@ public class Curator {
         return element;
     }
 
+    /** What others have done is seen by whatever comes behind this, at any server. */
+    static void catchUp(CuratorFramework client) throws Exception {
+        client.sync().forPath("/");
+    }
+
     static byte[] bytes(String text) {
         return text.getBytes(StandardCharsets.UTF_8);
     }

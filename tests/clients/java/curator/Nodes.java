@@ -36,13 +36,16 @@ final class Nodes {
         Curator.check(Curator.next(created).equals("/nodes/kept"), node.getActualPath());
         other.delete().forPath("/nodes/kept");
         Curator.next(created);
+        Curator.catchUp(other);
         Curator.check(Curator.text(other.getData().forPath("/nodes/kept")).equals("here"), "data");
         Curator.restart(two);
+        Curator.catchUp(other);
         long owner = other.checkExists().forPath("/nodes/kept").getEphemeralOwner();
         Curator.check(owner == two.get(0).client.getZookeeperClient().getZooKeeper().getSessionId(), owner);
         other.delete().forPath("/nodes/kept");
         Curator.eventually("it is back", () -> other.checkExists().forPath("/nodes/kept") != null);
         node.close();
+        Curator.catchUp(other);
         Curator.check(other.checkExists().forPath("/nodes/kept") == null, "it goes when it is closed");
         Curator.close(two);
         Curator.step("PersistentNode across a restart");

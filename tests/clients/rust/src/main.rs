@@ -58,6 +58,7 @@ async fn ephemeral(zk: &Client, hosts: &str) -> Result<(), Failure> {
         assert_eq!(sequence.to_string(), format!("{number:010}"));
     }
     let last = "/rust/queue/n-0000000002";
+    zk.sync(last).await?; // What the other session has done is seen from here on, at any server.
     let (stat, gone) = zk.check_and_watch_stat(last).await?;
     assert_eq!(stat.map(|stat| stat.ephemeral_owner), Some(owner));
     let below = zk.create("/rust/queue/n-0000000000/x", b"", PERSISTENT).await;
@@ -112,6 +113,7 @@ async fn acl(zk: &Client, hosts: &str) -> Result<(), Failure> {
     let owner = connect(hosts).await?;
     owner.auth("digest", b"owner:secret").await?;
     owner.create("/rust/mine", b"x", CREATOR_ALL).await?;
+    zk.sync("/rust/mine").await?;
     assert_eq!(zk.get_data("/rust/mine").await.err(), Some(Error::NoAuth));
     assert_eq!(zk.set_data("/rust/mine", b"y", None).await, Err(Error::NoAuth));
     assert_eq!(zk.create("/rust/bad", b"", CREATOR_ALL).await.err(), Some(Error::InvalidAcl));
@@ -120,6 +122,7 @@ async fn acl(zk: &Client, hosts: &str) -> Result<(), Failure> {
     assert!(entries[0].id().starts_with("owner:"), "{entries:?}");
     entries.push(Acl::new(Permission::READ, AuthId::anyone()));
     assert_eq!(owner.set_acl("/rust/mine", &entries, Some(stat.aversion)).await?.aversion, 1);
+    zk.sync("/rust/mine").await?;
     assert_eq!(zk.get_data("/rust/mine").await?.0, b"x");
     assert_eq!(zk.set_data("/rust/mine", b"y", None).await, Err(Error::NoAuth));
     zk.auth("digest", b"owner:secret").await?;
