@@ -210,6 +210,14 @@ impl Ensemble {
             self.network.set_route(other, one, |route| route.is_cut = is_cut);
         }
     }
+
+    /// What the others send to this server is held, or not any more.
+    fn be_deaf(&mut self, place: usize, is_deaf: bool) {
+        for other in (0..3).filter(|other| *other != place) {
+            let (from, to) = (self.servers[other].host, self.servers[place].host);
+            self.network.set_route(from, to, |route| route.is_cut = is_deaf);
+        }
+    }
 }
 
 fn create(xid: i32, path: &str) -> Asked {
@@ -322,6 +330,30 @@ fn a_server_that_is_cut_off_serves_who_only_reads_until_it_is_back() {
 }
 
 /// What follows TRUNC on the link comes at once, and is taken when the history has been cut.
+/// What it says itself does arrive on connections from before, but nobody can be connected to it.
+#[test]
+fn a_leader_that_hears_nobody_any_more_is_not_wanted_again() {
+    for seed in 1..=5 {
+        let mut ensemble = Ensemble::new(seed, |_| {});
+        let deaf = ensemble.leader();
+        ensemble.be_deaf(deaf, true);
+        let began = ensemble.now;
+        let others_lead = |ensemble: &Ensemble| {
+            let others = (0..3).filter(|place| *place != deaf);
+            others.clone().all(|place| ensemble.serving(place) == Serve::Yes)
+                && others.clone().any(|place| matches!(ensemble.part(place), Part::Leading { .. }))
+        };
+        ensemble.wait("the others serve", others_lead);
+        let tick = Duration::from_millis(ensemble.setting.tick.0);
+        // A leader looks every half tick whether it is followed.
+        let limit = tick * ensemble.setting.sync_limit + tick / 2;
+        let took = ensemble.now - began;
+        assert!(took <= limit + Duration::from_secs(1), "seed {seed}: {took:?}");
+        ensemble.be_deaf(deaf, false);
+        ensemble.wait("all serve", |ensemble| (0..3).all(|place| ensemble.serving(place) == Serve::Yes));
+    }
+}
+
 #[test]
 fn a_leader_that_comes_back_with_what_nobody_has_stays_with_the_link_that_tells_it_to_cut() {
     let mut ensemble = Ensemble::new(6, |setting| setting.features = Some(Features::EXACT_TRUNC));

@@ -5,6 +5,8 @@
 //! beginning with the life that SEED draws, and says what that covered.
 //! `cargo xtask ensembles [ROUNDS [SEED]]`: rounds in which servers of real ensembles die under load, 200 unless told, with the
 //! choices that SEED draws. With `PADDOCK_TEST_FEATURES=off` no server tells another that it is a Paddock.
+//! `cargo xtask partitions [ROUNDS [SEED]]`: rounds in which such servers, in network namespaces of their own, are cut off from
+//! each other, 100 unless told; says how long nothing was acknowledged.
 //! `cargo xtask elections [COUNT [SEED]]`: so many random elections of five servers, 1,000,000 unless told, beginning with the
 //! one that SEED draws, and says what that covered.
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
@@ -56,6 +58,9 @@ const ENSEMBLE_ROUNDS: u64 = 200;
 /// Rounds in which no server tells another that it is a Paddock.
 const PLAIN_ROUNDS: u64 = 12;
 
+/// Rounds in which servers of ensembles are cut off, unless told otherwise.
+const PARTITION_ROUNDS: u64 = 100;
+
 /// Random elections, unless told otherwise.
 const ELECTIONS: u64 = 1_000_000;
 
@@ -83,6 +88,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz_as_told().map(|()| TestCounts::default()),
         "crashes" => crashes_as_told(),
         "ensembles" => ensembles_as_told(),
+        "partitions" => partitions_as_told(),
         "elections" => elections_as_told(),
         "conversions" => conversions_as_told(),
         "rolling" => rolling_as_told(),
@@ -94,8 +100,9 @@ fn main() -> ExitCode {
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
-                 ensembles [ROUNDS [SEED]] | elections [COUNT [SEED]] | conversions [SAMPLES_DIR] | \
-                 rolling [ROUNDS [VERSION]] | suites [alone | follower | three]... | history FILE... | \
+                 ensembles [ROUNDS [SEED]] | partitions [ROUNDS [SEED]] | elections [COUNT [SEED]] | \
+                 conversions [SAMPLES_DIR] | rolling [ROUNDS [VERSION]] | suites [alone | follower | three]... | \
+                 history FILE... | \
                  zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
                  sim [--seed N | --help] | mutants [SECONDS [N...]]"
             );
@@ -146,12 +153,22 @@ fn crashes_as_told() -> Result<TestCounts, Failure> {
 
 /// What `cargo xtask ensembles` does with its arguments.
 fn ensembles_as_told() -> Result<TestCounts, Failure> {
-    let (rounds, seed) = (number(2, ENSEMBLE_ROUNDS)?, number(3, 1)?);
+    ensembles("survives_whatever", "PADDOCK_ENSEMBLE_ROUNDS", ENSEMBLE_ROUNDS)
+}
+
+/// What `cargo xtask partitions` does with its arguments.
+fn partitions_as_told() -> Result<TestCounts, Failure> {
+    ensembles("through_partitions", "PADDOCK_PARTITION_ROUNDS", PARTITION_ROUNDS)
+}
+
+/// The tests of real ensembles that have this in their names, for as many rounds as the command says, else `rounds`.
+fn ensembles(names: &str, count: &str, rounds: u64) -> Result<TestCounts, Failure> {
+    let (rounds, seed) = (number(2, rounds)?, number(3, 1)?);
     run(cargo().args(["build", "--package", "paddock"]))?;
     let mut tests = cargo();
-    tests.args(["test", "--package", "paddock-tests", "--test", "ensemble", "--", "--nocapture"]);
+    tests.args(["test", "--package", "paddock-tests", "--test", "ensemble", "--", "--nocapture", names]);
     tests.env("PADDOCK_BIN", target_dir().join("debug/paddock"));
-    tests.env("PADDOCK_ENSEMBLE_ROUNDS", rounds.to_string()).env("PADDOCK_ENSEMBLE_SEED", seed.to_string());
+    tests.env(count, rounds.to_string()).env("PADDOCK_ENSEMBLE_SEED", seed.to_string());
     run_tests(&mut tests)
 }
 

@@ -56,13 +56,12 @@ mod tests;
 pub use self::arrival::Arrival;
 pub use self::supplies::Records;
 
-use paddock_consensus::Output;
-use paddock_consensus::Zxid;
 use paddock_consensus::config::Configs;
 use paddock_consensus::input::Link;
 use paddock_consensus::message::Message;
 use paddock_consensus::output::Part;
 use paddock_consensus::settings::Ms;
+use paddock_consensus::{Output, ServerId, Zxid};
 use paddock_engine::acl::Id;
 use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
@@ -78,13 +77,15 @@ pub struct Peers {
     configs: Configs,
     election: ElectionPort,
     quorum: QuorumPort,
+    /// Whom this server follows, or has tried to connect to since it looked for a leader last.
+    leader: Option<ServerId>,
 }
 
 impl Peers {
     /// The election port is open from here on.
     pub fn new(mut links: Box<dyn Links>, configs: Configs, election: ElectionPort, quorum: QuorumPort) -> Peers {
         links.listen(Port::Election, true);
-        Peers { links, configs, election, quorum }
+        Peers { links, configs, election, quorum, leader: None }
     }
 
     /// These are the configurations from here on.
@@ -156,7 +157,10 @@ impl Peers {
                 links.listen(Port::Quorum, is_open);
                 self.quorum.lead(is_open);
             }
-            Output::Connect(leader) => self.quorum.connect(leader, &self.configs, links),
+            Output::Connect(leader) => {
+                self.leader = Some(leader);
+                self.quorum.connect(leader, &self.configs, links);
+            }
             Output::Send(_, Message::Pong) => return Some(output),
             Output::Send(link, message) => self.quorum.send(link, &message, &[], records, links),
             Output::Close(link, reason) => self.quorum.close_link(link, reason, links),
@@ -176,7 +180,12 @@ impl Peers {
             Output::Commit(zxid) => self.quorum.commit(*zxid, records.window),
             Output::Replace(_) => self.quorum.begin_state(),
             Output::Activate { config, leader: Some(leader) } => self.quorum.activate(config.version(), *leader),
-            Output::Become(Part::Looking, _) => self.quorum.end_role(&mut *self.links),
+            Output::Become(Part::Looking, _) => {
+                self.quorum.end_role(&mut *self.links);
+                if let Some(leader) = self.leader.take() {
+                    self.election.disconnect(leader, &self.configs, &mut *self.links);
+                }
+            }
             _ => {}
         }
     }

@@ -521,7 +521,10 @@ impl ElectionPort {
         }
     }
 
-    fn disconnect(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links) {
+    /// Ends the connection with this server, if there is one. A leader that was lost, or was not reached, is heard again on
+    /// another one alone: that cannot be had with a server that nothing arrives at. On the former one its votes may arrive, and
+    /// it would be wanted again and waited for in vain.
+    pub fn disconnect(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links) {
         let connection = self.peers.get_mut(&peer).and_then(|known| known.connection.take());
         if let Some(connection) = connection {
             self.streams.remove(&connection.stream);
