@@ -6,15 +6,16 @@ use paddock_consensus::settings::Ms;
 use super::dial::Dial;
 use super::links::StreamId;
 
-/// Between two connections to the same leader there is as much time at least: one that closes each of them at once is not
-/// dialled as fast as both can.
+/// From a connection to a leader to the next one there is as much time at least: one that closes each of them at once is not
+/// dialled as fast as both can. After one that did not come about the next attempt waits for nothing: who asks for it has
+/// waited, and a leader may refuse connections just because it has not decided yet.
 const APART: Ms = Ms(100);
 
 /// One at a time.
 #[derive(Debug, Default)]
 pub struct Attempts {
     present: Option<Attempt>,
-    /// Whom the last one dialled, and when.
+    /// Whom the last one that came to a connection dialled, and when.
     last: Option<(ServerId, Ms)>,
 }
 
@@ -22,6 +23,8 @@ pub struct Attempts {
 struct Attempt {
     leader: ServerId,
     dial: Dial,
+    /// When it dialled last; when it may begin before that.
+    dialled: Ms,
     /// How long it may take.
     wait: Ms,
     /// It is given up then; `None` before its first stream is begun.
@@ -35,14 +38,14 @@ impl Attempts {
         let former = self.end();
         let apart = self.last.filter(|(last, _)| *last == leader).map(|(_, dialled)| dialled.after(APART));
         let begins = apart.unwrap_or(now).max(now);
-        self.present = Some(Attempt { leader, dial: Dial::new(begins), wait, deadline: None });
+        self.present = Some(Attempt { leader, dial: Dial::new(begins), dialled: begins, wait, deadline: None });
         former
     }
 
     /// Whom to dial now. The stream is to be [noted](Attempts::note_begun).
     pub fn take_due(&mut self, now: Ms) -> Option<ServerId> {
-        let due = self.present.as_ref().filter(|attempt| attempt.dial.is_due(now))?;
-        self.last = Some((due.leader, now));
+        let due = self.present.as_mut().filter(|attempt| attempt.dial.is_due(now))?;
+        due.dialled = now;
         Some(due.leader)
     }
 
@@ -65,6 +68,7 @@ impl Attempts {
     pub fn take(&mut self, stream: StreamId) -> Option<(ServerId, Vec<StreamId>)> {
         let mut attempt = self.present.take_if(|attempt| attempt.dial.contains(stream))?;
         attempt.dial.remove(stream);
+        self.last = Some((attempt.leader, attempt.dialled));
         Some((attempt.leader, attempt.dial.end()))
     }
 
@@ -104,7 +108,7 @@ mod tests {
     const WAIT: Ms = Ms(5000);
 
     #[test]
-    fn the_same_leader_is_dialled_now_and_then_and_another_one_at_once() {
+    fn a_leader_that_took_a_connection_is_dialled_again_a_while_later_and_another_one_at_once() {
         let mut attempts = Attempts::default();
         assert_eq!(attempts.begin(ServerId(1), Ms(5), WAIT), []);
         assert_eq!((attempts.deadline(), attempts.take_due(Ms(5))), (Some(Ms(5)), Some(ServerId(1))));
@@ -118,6 +122,17 @@ mod tests {
         attempts.note_begun(StreamId(8), later);
         assert_eq!(attempts.begin(ServerId(2), later, WAIT), [StreamId(8)]);
         assert_eq!(attempts.take_due(later), Some(ServerId(2)));
+    }
+
+    #[test]
+    fn a_leader_that_refused_is_dialled_again_at_once() {
+        let mut attempts = Attempts::default();
+        for stream in 7..9 {
+            assert_eq!(attempts.begin(ServerId(1), Ms(5), WAIT), []);
+            assert_eq!(attempts.take_due(Ms(5)), Some(ServerId(1)));
+            attempts.note_begun(StreamId(stream), Ms(5));
+            assert!(attempts.fail(StreamId(stream)));
+        }
     }
 
     #[test]
