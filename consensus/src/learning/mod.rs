@@ -21,8 +21,10 @@ use crate::output::{Cause, Output, Reason};
 use crate::settings::{Ms, Settings};
 use crate::step::{Over, Step};
 
-/// What passes between two attempts to connect to a leader that refuses: it may have decided later than this server.
-const RETRY: Ms = Ms(100);
+/// What passes between two attempts to connect to a leader that refuses: it may have decided later than this server, mostly by
+/// the time of one message. The first wait is so short; each is twice as long as the one before, up to the longest.
+const RETRY_MIN: Ms = Ms(2);
+const RETRY_MAX: Ms = Ms(100);
 
 /// The role of a learner. It ends with its link to the leader, and begins with each link anew.
 #[derive(Clone, Debug)]
@@ -33,14 +35,16 @@ pub(crate) struct Learning {
 
 #[derive(Clone, Debug)]
 enum State {
-    /// One attempt is under way; no other begins after `until`.
+    /// One attempt is under way; no other begins after `until`. If the leader does not take it, `wait` passes before the next.
     Connecting {
         until: Ms,
+        wait: Ms,
     },
-    /// The leader did not take the last one.
+    /// The leader did not take the last one. If it does not take the next one either, `wait` passes.
     AwaitingRetry {
         at: Ms,
         until: Ms,
+        wait: Ms,
     },
     Connected(Connected),
 }
@@ -49,7 +53,7 @@ impl Learning {
     pub(crate) fn begin(decision: Decision, step: &mut Step<'_>) -> Learning {
         let until = step.now.after(step.server.settings.connect_wait());
         step.put(Output::Connect(decision.vote.leader));
-        Learning { decision, state: State::Connecting { until } }
+        Learning { decision, state: State::Connecting { until, wait: RETRY_MIN } }
     }
 
     pub(crate) fn decision(&self) -> &Decision {
@@ -67,8 +71,8 @@ impl Learning {
 
     pub(crate) fn deadline(&self, settings: &Settings) -> Option<Ms> {
         match &self.state {
-            State::Connecting { until } => Some(*until),
-            State::AwaitingRetry { at, until } => Some(*at.min(until)),
+            State::Connecting { until, .. } => Some(*until),
+            State::AwaitingRetry { at, until, .. } => Some(*at.min(until)),
             State::Connected(connected) => connected.deadline(settings),
         }
     }
@@ -79,12 +83,12 @@ impl Learning {
 
     pub(crate) fn on_time(self, step: &mut Step<'_>) -> Result<Learning, Over> {
         match self.state {
-            State::Connecting { until } | State::AwaitingRetry { until, .. } if until <= step.now => {
+            State::Connecting { until, .. } | State::AwaitingRetry { until, .. } if until <= step.now => {
                 Err(Over::Look(Cause::LeaderUnreached))
             }
-            State::AwaitingRetry { at, until } if at <= step.now => {
+            State::AwaitingRetry { at, until, wait } if at <= step.now => {
                 step.put(Output::Connect(self.leader()));
-                Ok(Learning { state: State::Connecting { until }, ..self })
+                Ok(Learning { state: State::Connecting { until, wait }, ..self })
             }
             State::Connected(_) => self.connected(None, step, |connected, step| connected.on_time(step)),
             State::Connecting { .. } | State::AwaitingRetry { .. } => Ok(self),
@@ -110,8 +114,9 @@ impl Learning {
     pub(crate) fn on_master_refused(self, connections: &Connections, step: &Step<'_>) -> Result<Learning, Over> {
         match self.state {
             State::Connecting { .. } if !connections.is_up(self.leader()) => Err(Over::Look(Cause::LeaderGone)),
-            State::Connecting { until } => {
-                Ok(Learning { state: State::AwaitingRetry { at: step.now.after(RETRY), until }, ..self })
+            State::Connecting { until, wait } => {
+                let next = Ms(2 * wait.0).min(RETRY_MAX);
+                Ok(Learning { state: State::AwaitingRetry { at: step.now.after(wait), until, wait: next }, ..self })
             }
             State::AwaitingRetry { .. } | State::Connected(_) => Ok(self),
         }

@@ -435,9 +435,12 @@ fn a_leader_that_refuses_is_tried_again_for_a_while() {
     server.joins_until_connecting();
     assert!(decided(&server));
     server.step(Input::Election { peer: ServerId(3), event: Event::Up });
-    server.step(Input::MasterRefused);
-    assert_eq!(server.awaits(), "AwaitingRetry");
-    assert_eq!(server.pass(100), [connect]);
+    for wait in [2, 4, 8, 16, 32, 64, 100, 100] {
+        server.step(Input::MasterRefused);
+        assert_eq!(server.awaits(), "AwaitingRetry");
+        assert_eq!(server.pass(wait - 1), [], "{wait}");
+        assert_eq!(server.pass(1), std::slice::from_ref(&connect), "{wait}");
+    }
     let outputs = server.pass(10 * TICK);
     assert!(looks(&outputs));
     assert_eq!(server.cause(), Some(Cause::LeaderUnreached));
@@ -451,7 +454,7 @@ fn a_leader_that_refuses_and_is_gone_from_the_election_port_is_not_waited_for() 
     server.step(Input::Time);
     server.joins_until_connecting();
     server.step(Input::MasterRefused);
-    assert_eq!(server.pass(100), [Output::Connect(ServerId(3))]);
+    assert_eq!(server.pass(2), [Output::Connect(ServerId(3))]);
     server.step(Input::Election { peer: ServerId(3), event: Event::Down });
     assert_eq!(server.awaits(), "Connecting", "this attempt may still come to something");
     assert!(looks(&server.step(Input::MasterRefused)));
