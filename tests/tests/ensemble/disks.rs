@@ -1,5 +1,6 @@
 //! What becomes of a server's disk: a whole copy takes the place of what it had, or what it promises cannot be written.
-use crate::{ALONE, setup};
+use crate::ALONE;
+use crate::crashes::setup;
 use paddock_tests::client::Client;
 use paddock_tests::ensemble::Ensemble;
 use paddock_tests::records::flags;

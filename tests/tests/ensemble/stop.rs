@@ -1,7 +1,8 @@
 //! A server that is told to stop answers what is committed before it closes its connections: a client whose connection has
 //! ended without an answer would have to ask what became of its request.
+use crate::ALONE;
+use crate::crashes::setup;
 use crate::load::Load;
-use crate::{ALONE, setup};
 use paddock_tests::client::{Client, ClientError, Frame};
 use paddock_tests::ensemble::Ensemble;
 use paddock_tests::records::flags;
