@@ -174,6 +174,11 @@ impl LearnerLink {
         )
     }
 
+    /// Whether it is brought a whole state.
+    pub(super) fn takes_state(&self) -> bool {
+        matches!(self.state, State::CatchingUp(_, Catching { by_state: true }))
+    }
+
     /// `None` before it has told who it is.
     pub(super) fn learner_state(&self) -> Option<LearnerState> {
         let Learner { server, peer_type, .. } = self.learner()?;

@@ -368,6 +368,26 @@ fn a_silent_learner_goes_and_without_a_quorum_the_reign_ends() {
     assert_eq!(server.cause(), Some(Cause::NotFollowed));
 }
 
+/// The state that it would take holds what only it could help to commit.
+#[test]
+fn a_leader_that_only_a_learner_without_its_history_follows_cannot_commit() {
+    for is_committed in [false, true] {
+        let mut server = server();
+        server.leads(LAST);
+        server.proposes(z(2, 1));
+        server.durable(z(2, 1));
+        if is_committed {
+            server.ack(LINK, z(2, 1));
+        }
+        server.step(Input::LearnerDown { link: LINK });
+        server.info(SECOND, 2, 1);
+        let outputs = server.says(SECOND, FromLearner::AckEpoch { current: None, last: Zxid::NOTHING });
+        assert!(matches!(&outputs[..], [Output::Sync(SECOND, Plan { first: First::Snap, .. })]), "{outputs:?}");
+        let is_over = (0..3).any(|_| looks(&server.pass(TICK / 2)));
+        assert_eq!(is_over, !is_committed);
+    }
+}
+
 /// A process that was stopped for a while commits nothing with what had come before.
 #[test]
 fn a_late_clock_is_looked_at_before_anything_else() {
