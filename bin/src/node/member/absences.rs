@@ -60,6 +60,11 @@ impl Absences {
             .collect()
     }
 
+    /// When the first of them will be overdue; `None` if all of them were told of.
+    pub fn overdue_at(&self, patience: Ms) -> Option<Ms> {
+        self.0.values().filter(|absence| !absence.is_told).map(|absence| absence.since.after(patience)).min()
+    }
+
     /// For people, as they are at this moment.
     pub fn at(&self, now: Ms) -> AbsencesAt<'_> {
         AbsencesAt(self, now)
@@ -95,9 +100,11 @@ mod tests {
         assert_eq!(absences.end(two, Ms(400)), Some(Return { after: Ms(300), was_told: false }));
         assert_eq!(absences.end(two, Ms(410)), None);
         absences.begin(two, true, Ms(500));
+        assert_eq!(absences.overdue_at(Ms(300)), Some(Ms(400)));
         assert_eq!(absences.take_overdue(Ms(300), Ms(399)), []);
         assert_eq!(absences.take_overdue(Ms(300), Ms(400)), [one]);
         assert_eq!(absences.take_overdue(Ms(300), Ms(900)), [], "each once");
+        assert_eq!(absences.overdue_at(Ms(300)), None);
         assert_eq!(absences.end(two, Ms(900)), Some(Return { after: Ms(400), was_told: true }));
         assert!(absences.end(one, Ms(900)).is_some_and(|one| one.was_told) && absences.is_empty());
     }

@@ -224,6 +224,12 @@ impl Announcements {
         }
     }
 
+    /// When something will have lasted too long.
+    pub fn deadline(&self) -> Option<Ms> {
+        let lack = self.lack.as_ref().map(|lack| lack.told_at);
+        [lack, self.missing.overdue_at(self.waits.init)].into_iter().flatten().min()
+    }
+
     /// What lasts too long. To be asked in each turn.
     pub fn tell_overdue(&mut self, now: Ms) {
         if let Some(lack) = &mut self.lack
@@ -242,5 +248,47 @@ impl Announcements {
                 self.waits.init.0
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paddock_consensus::ServerId;
+    use paddock_consensus::config::Config;
+    use paddock_consensus::settings::{Features, Ms, Settings};
+
+    use super::{Announcements, TOLD_AFTER};
+
+    fn settings() -> Settings {
+        Settings {
+            tick: Ms(2000),
+            init_limit: 10,
+            sync_limit: 5,
+            connect_limit: 0,
+            notification_interval_min: Ms(200),
+            notification_interval_max: Ms(60_000),
+            epoch_wait_max: None,
+            reconfig_enabled: false,
+            leader_serves: true,
+            force_snapshot: false,
+            observer_election_delay_max: Ms(0),
+            read_only_mode: false,
+            features: Features(0),
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn the_lack_of_a_leader_is_told_when_its_time_has_come_and_not_when_something_else_happens() {
+        let config = Config::parse("server.1=a:1:2\nserver.2=b:1:2\nversion=0").expect("it is well formed");
+        let mut announcements = Announcements::begin(ServerId(1), &config, &settings(), Ms(5));
+        assert_eq!(announcements.deadline(), Some(Ms(5).after(TOLD_AFTER)));
+        announcements.tell_overdue(Ms(4).after(TOLD_AFTER));
+        assert_eq!(announcements.deadline(), Some(Ms(5).after(TOLD_AFTER)), "it is not told");
+        let told_at = Ms(5).after(TOLD_AFTER);
+        announcements.tell_overdue(told_at);
+        assert_eq!(announcements.deadline(), Some(told_at.after(TOLD_AFTER)), "it is told again");
+        announcements.tell_overdue(told_at.after(TOLD_AFTER));
+        assert_eq!(announcements.deadline(), Some(told_at.after(TOLD_AFTER).after(TOLD_AFTER).after(TOLD_AFTER)));
     }
 }

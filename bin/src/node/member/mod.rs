@@ -328,7 +328,8 @@ impl Member {
             Some(Stop::Awaited(until)) => Some(until),
             Some(Stop::Told) | None => None,
         };
-        let deadlines = [self.zab.deadline(), self.peers.deadline(), stop].into_iter().flatten().map(until);
+        let told = self.announcements.deadline();
+        let deadlines = [self.zab.deadline(), self.peers.deadline(), stop, told].into_iter().flatten().map(until);
         let outstanding = match self.part() {
             Part::Leading { .. } | Part::Looking => Some(0),
             _ => self.learner.outstanding().filter(|_| self.peers.has_room_to_forward()),
