@@ -1,5 +1,5 @@
 //! What becomes of a server's disk: a whole copy takes the place of what it had, or what it promises cannot be written.
-use crate::ALONE;
+use crate::alone;
 use crate::crashes::setup;
 use paddock_tests::client::Client;
 use paddock_tests::ensemble::Ensemble;
@@ -20,12 +20,16 @@ const GENERATION: &str = "paddock.generation";
 /// Once with reactors in threads of their own and once without: a server that is started again has the other number.
 #[test]
 fn who_has_taken_a_whole_copy_hears_of_its_new_log() {
-    if Kind::under_test() == Kind::ZooKeeper {
-        return;
+    if Kind::under_test() == Kind::Paddock {
+        alone(write_behind_copies);
     }
-    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    // Long ticks, so that few other things wake a server.
+}
+
+fn write_behind_copies() {
+    // Long ticks, so that few other things wake a server; and a thread that writes the log, since whoever waits is interrupted by
+    // a write of its own ring.
     let setup = setup().config("tickTime", "4000").config("maxSessionTimeout", "400000");
+    let setup = setup.property("paddock.io.method", "thread");
     let ensemble = Ensemble::start(setup, 3);
     for round in 0..2 {
         let leader = ensemble.wait_for_leader(&ensemble.places());
@@ -54,10 +58,12 @@ fn who_has_taken_a_whole_copy_hears_of_its_new_log() {
 
 #[test]
 fn who_cannot_write_what_it_promises_ends_and_says_why() {
-    if Kind::under_test() == Kind::ZooKeeper {
-        return;
+    if Kind::under_test() == Kind::Paddock {
+        alone(fail_to_promise);
     }
-    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+}
+
+fn fail_to_promise() {
     let ensemble = Ensemble::start(setup(), 3);
     let leader = ensemble.wait_for_leader(&ensemble.places());
     let [failing, other] = [1, 2].map(|next| (leader + next) % 3);

@@ -1,6 +1,6 @@
 //! A server that is told to stop answers what is committed before it closes its connections: a client whose connection has
 //! ended without an answer would have to ask what became of its request.
-use crate::ALONE;
+use crate::alone;
 use crate::crashes::setup;
 use crate::load::Load;
 use paddock_tests::client::{Client, ClientError, Frame};
@@ -23,7 +23,7 @@ const ACKNOWLEDGED: usize = 500;
 const TIMEOUT_MS: i32 = 40_000;
 
 /// It sets its znode again and again, whose version tells how often that was done.
-struct Setter {
+struct Pipeline {
     client: Client,
     path: String,
     sent: usize,
@@ -31,11 +31,11 @@ struct Setter {
     acknowledged: usize,
 }
 
-impl Setter {
-    fn new(address: SocketAddr, path: String) -> Setter {
+impl Pipeline {
+    fn new(address: SocketAddr, path: String) -> Pipeline {
         let mut client = Client::connect(address, TIMEOUT_MS).expect("the server takes sessions");
         client.ok(&Request::create(&path, b"", flags::PERSISTENT));
-        Setter { client, path, sent: 0, sets: 0, acknowledged: 0 }
+        Pipeline { client, path, sent: 0, sets: 0, acknowledged: 0 }
     }
 
     /// Asks for more than is answered until the connection ends, and then takes what had come before.
@@ -78,12 +78,12 @@ struct Left {
 /// The server of this place is told to stop while all clients write there, and comes back.
 fn stop_under_load(ensemble: &Ensemble, place: usize, round: usize) -> Left {
     let address = ensemble.server(place).address();
-    let mut setters: Vec<Setter> =
-        (0..WRITERS).map(|number| Setter::new(address, format!("/set-{round}-{number}"))).collect();
+    let mut pipelines: Vec<Pipeline> =
+        (0..WRITERS).map(|number| Pipeline::new(address, format!("/set-{round}-{number}"))).collect();
     let load = Load::default();
     std::thread::scope(|scope| {
-        for setter in &mut setters {
-            scope.spawn(|| load.share(|| setter.run(&load)));
+        for pipeline in &mut pipelines {
+            scope.spawn(|| load.share(|| pipeline.run(&load)));
         }
         load.wait_for(ACKNOWLEDGED);
         ensemble.server(place).terminate_in_peace();
@@ -92,7 +92,7 @@ fn stop_under_load(ensemble: &Ensemble, place: usize, round: usize) -> Left {
     ensemble.wait_for_leader(&others);
     let mut reader = Client::connect(ensemble.server(others[0]).address(), TIMEOUT_MS).expect("the others serve");
     let mut left = Left::default();
-    for Setter { path, sets, acknowledged, .. } in setters {
+    for Pipeline { path, sets, acknowledged, .. } in pipelines {
         reader.ok(&Request::sync(&path));
         let version = reader.ok(&Request::exists(&path, false)).stat().version;
         let version = usize::try_from(version).expect("versions are counted from 0");
@@ -106,7 +106,11 @@ fn stop_under_load(ensemble: &Ensemble, place: usize, round: usize) -> Left {
 
 #[test]
 fn who_stops_answers_what_is_committed() {
-    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    alone(stop_by_turns);
+}
+
+/// The leader, and then a follower, again and again.
+fn stop_by_turns() {
     let ensemble = Ensemble::start(setup(), 3);
     for round in 0..2 * STOPS {
         let leader = ensemble.wait_for_leader(&ensemble.places());
