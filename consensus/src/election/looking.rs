@@ -214,8 +214,9 @@ impl Looking {
         if at.proposes() && at.configs.is_voter(at.me) {
             self.votes.hear(at.me, says);
         }
-        let connected = at.others().filter(|voter| at.connections.is_up(*voter));
-        out.extend(connected.map(|voter| Output::Notify(voter, says)));
+        // Whoever is not connected, too: what it was told last is what it is told first when it comes back, and that this server
+        // follows it must not be what a leader of this round hears that was started anew.
+        out.extend(at.others().map(|voter| Output::Notify(voter, says)));
     }
 
     /// Of one who follows or leads: whether a quorum does, and the leader says so too. Either in this round, with those who
