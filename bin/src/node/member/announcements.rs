@@ -134,8 +134,10 @@ impl Announcements {
         now: Ms,
     ) {
         match (part, serve) {
+            // With ZooKeeper's words for it, which people and tests look for.
             (Part::Looking, Serve::ReadOnly) => tracing::warn!(
-                "no leader is found: reads are served to those alone who can do with a state that does not go on"
+                "Read-only server started: no leader is found, and reads are served to those alone who can do with a state that \
+                 does not go on"
             ),
             (Part::Looking, _) => self.look(before, cause, now),
             (Part::Leading { epoch }, _) if !matches!(before, Part::Leading { .. }) => self.lead(epoch, learners, now),
