@@ -98,10 +98,23 @@ impl Network {
     }
 }
 
+/// Another network can be made when this one is gone.
+impl Drop for Network {
+    fn drop(&mut self) {
+        // Namespaces go some time after the last process in them, and a cable goes as a whole.
+        for host in &self.hosts {
+            run(&format!("ip link delete {}", host.cable));
+        }
+        run("ip link delete bridge");
+    }
+}
+
 /// A network namespace, which is there as long as the shell in it.
 #[derive(Debug)]
 struct Host {
     address: Ipv4Addr,
+    /// The end of its cable at the bridge.
+    cable: String,
     shell: Shell,
 }
 
@@ -109,12 +122,12 @@ impl Host {
     fn new(place: usize) -> Host {
         let address = address(u8::try_from(place + 1).ok().filter(|&last| last < TEST).expect("not so many servers"));
         let shell = Shell::in_new_network();
-        // Of the two ends of a cable one is there.
-        run(&format!("ip link add host{place} type veth peer name eth0 netns {}", shell.id));
-        run(&format!("ip link set host{place} master bridge up"));
+        let cable = format!("host{place}");
+        run(&format!("ip link add {cable} type veth peer name eth0 netns {}", shell.id));
+        run(&format!("ip link set {cable} master bridge up"));
         shell.run(&format!("ip addr add {address}/24 dev eth0 && ip link set lo up && ip link set eth0 up"));
         shell.run(&format!("nft '{RULES}'"));
-        Host { address, shell }
+        Host { address, cable, shell }
     }
 }
 
@@ -126,6 +139,10 @@ fn address(last: u8) -> Ipv4Addr {
 /// A command of the test's own namespace, which must succeed.
 fn run(command: &str) {
     let output = Command::new("sh").args(["-c", command]).output().expect("sh runs");
+    if std::thread::panicking() {
+        // What has failed before is what counts, and all goes with the process.
+        return;
+    }
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
