@@ -9,6 +9,7 @@ struct State {
     /// Whoever waits is woken by this acknowledgement.
     awaited: usize,
     is_over: bool,
+    is_held: bool,
     has_failed: bool,
 }
 
@@ -26,12 +27,19 @@ impl Load {
         Load { rest, ..Load::default() }
     }
 
-    /// Rests, if that is wanted, unless the load is over.
+    /// Rests as long as that is wanted, unless the load is over.
     pub fn rest(&self) {
         if !self.rest.is_zero() {
             let is_on = |state: &mut State| !state.is_over;
             drop(self.changed.wait_timeout_while(self.lock(), self.rest, is_on));
         }
+        drop(self.changed.wait_while(self.lock(), |state| state.is_held && !state.is_over));
+    }
+
+    /// Clients that have been answered ask nothing more until they are let go.
+    pub fn hold(&self, is_held: bool) {
+        self.lock().is_held = is_held;
+        self.changed.notify_all();
     }
 
     pub fn acknowledge(&self) {

@@ -3,6 +3,8 @@
 //! Besides all that every round is judged by: where a quorum hears each other, a write is acknowledged within [`BOUND`] after a
 //! partition has begun, and has ended; no session is lost that finds a server within its timeout; and when another leader has
 //! acknowledged something, a sync that the former one is asked for afterwards, on a connection from before, is never confirmed.
+//! Where the former one has writes on their way that nobody will commit, the sync waits for them; so one partition begins when
+//! there are none, and nobody but those who ask for a sync asks the former leader anything.
 use crate::clients::{Reader, may_end};
 use crate::figures::{Figures, Times};
 use crate::load::Load;
@@ -15,6 +17,7 @@ use paddock_tests::ensemble::Ensemble;
 use paddock_tests::random::Random;
 use paddock_tests::rounds::visitors::Visitor;
 use paddock_tests::server::{Kind, Setup, poll_until};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// syncLimit x tickTime.
@@ -125,17 +128,30 @@ fn happen(partition: Partition, scene: Scene<'_>, acks: &Acks) -> (Times, Vec<Ev
     let plan = partition.plan(ensemble, leader, random);
     let mut late: Vec<Reader> =
         (0..LATE).map(|_| Reader::new(&[ensemble.server(leader).address()], 0, clock)).collect();
+    let is_quiet = partition == Partition::LeaderForsaken;
+    let serving: Vec<SocketAddr> = plan.serving.iter().map(|&place| ensemble.server(place).address()).collect();
+    let mut alone = Setter::new(&serving, 0, STAYING_MS, clock);
+    if is_quiet {
+        quieten(ensemble, leader, load);
+    }
     let begin = clock.now();
     apply(partition, &plan, ensemble, leader);
     let cut = clock.now();
     if partition == Partition::Flapping {
         flap(&plan, ensemble, load);
     }
+    if is_quiet {
+        alone.set(|| !acks.has_after(cut), &Load::default(), acks);
+    }
     let first = acks.first_after(cut, load);
     let others_lead = clock.now();
     let ends_reign = !plan.serving.contains(&leader) && partition != Partition::Flapping;
     if ends_reign {
         late.iter_mut().for_each(ask);
+        if is_quiet {
+            late.iter_mut().for_each(hear);
+            load.hold(false);
+        }
         ensemble.wait_for_leader(&plan.serving);
         load.wait_for(meanwhile);
         pass(before_its_end, load);
@@ -157,13 +173,21 @@ fn happen(partition: Partition, scene: Scene<'_>, acks: &Acks) -> (Times, Vec<Ev
         silence: acks.silence(begin, whole),
         whole: Duration::from_nanos(whole - healed),
     };
-    if ends_reign {
+    if ends_reign && !is_quiet {
         late.iter_mut().for_each(hear);
     }
-    let events: Vec<Event> = late.into_iter().flat_map(Reader::into_events).collect();
+    let events = late.into_iter().flat_map(Reader::into_events).chain(alone.close(&Load::default()));
+    let events: Vec<Event> = events.collect();
     let confirmed = events.iter().find(|event| event.from >= others_lead && is_confirmed_sync(event));
     assert!(!ends_reign || confirmed.is_none(), "a former leader has confirmed a sync: {confirmed:?}");
     (times, events)
+}
+
+/// Waits until nobody asks for anything, and the leader has nothing on its way.
+fn quieten(ensemble: &Ensemble, leader: usize, load: &Load) {
+    load.hold(true);
+    let is_quiet = || ensemble.server(leader).told("Outstanding").is_some_and(|count| count == "0").then_some(());
+    assert!(poll_until(LIMIT, is_quiet).is_some(), "the leader has requests on their way that end never");
 }
 
 fn apply(partition: Partition, plan: &Plan, ensemble: &Ensemble, leader: usize) {

@@ -39,6 +39,11 @@ impl Acks {
         found.unwrap_or_else(|| panic!("nothing was acknowledged in {DEADLINE:?}"))
     }
 
+    /// Whether there is one of a write that was asked for after this time.
+    pub fn has_after(&self, time: u64) -> bool {
+        self.lock().iter().any(|ack| ack.asked >= time)
+    }
+
     /// The longest time in which none came, between these two times.
     pub fn silence(&self, from: u64, to: u64) -> Duration {
         let mut times: Vec<u64> = self.lock().iter().map(|ack| ack.acknowledged.clamp(from, to)).collect();
