@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use paddock_consensus::config::{Config, Malformed, PeerType, ServerLine, TextError};
+use paddock_consensus::config::{Config, HostPort, Malformed, PeerType, ServerLine, TextError};
 use paddock_consensus::{ServerId, Zxid};
 
 use super::assembly::{Assembly, BYTE_ORDER_MARK, Text};
 use super::error::ConfigError;
 use super::place::Place;
 use super::settings::{Written, missing};
+use super::shared_port::{collides, spot};
 use super::value::shown;
 
 /// What a member list may hold.
@@ -45,6 +46,24 @@ impl Member {
 
     fn is_observer(&self) -> bool {
         self.line.member.peer_type == PeerType::Observer
+    }
+
+    fn quorum_ports(&self) -> impl Iterator<Item = &HostPort> {
+        self.line.member.addresses.iter().map(|address| &address.quorum)
+    }
+
+    fn election_ports(&self) -> impl Iterator<Item = &HostPort> {
+        self.line.member.addresses.iter().map(|address| &address.election)
+    }
+
+    /// Those at which other servers connect.
+    pub fn ports(&self) -> impl Iterator<Item = &HostPort> {
+        self.quorum_ports().chain(self.election_ports())
+    }
+
+    /// A port that is to be both the quorum port and the election port.
+    fn doubled_port(&self) -> Option<&HostPort> {
+        self.quorum_ports().find(|quorum| self.election_ports().any(|election| collides(quorum, election)))
     }
 }
 
@@ -81,7 +100,31 @@ impl Members {
             }
             by_id.insert(member.id, member);
         }
-        Ok(Members { lines, by_id, version })
+        let members = Members { lines, by_id, version };
+        members.refuse_shared_ports()?;
+        Ok(members)
+    }
+
+    /// Refuses a port that is there twice: whoever dials one of its servers would reach the other, or none could open it.
+    fn refuse_shared_ports(&self) -> Result<(), ConfigError> {
+        let mut owners: BTreeMap<(String, u16), &Member> = BTreeMap::new();
+        for member in self.by_id.values() {
+            if let Some(port) = member.doubled_port() {
+                let problem = "the quorum port and the election port are the same".to_owned();
+                let expected = format!("another port than {} for one of them", port.port);
+                return Err(malformed_at(&member.place, &member.key, Malformed { problem, expected }));
+            }
+            for port in member.ports() {
+                let Member { id, key, place, .. } = owners.entry(spot(port)).or_insert(member);
+                if *id != member.id {
+                    let problem =
+                        format!("{port} is {key}'s too ({place}); give each server its own address and ports");
+                    let (place, key) = (member.place.clone(), member.key.clone());
+                    return Err(ConfigError::Refused { place, key, problem });
+                }
+            }
+        }
+        Ok(())
     }
 
     pub fn get(&self, server: ServerId) -> Option<&Member> {
@@ -359,9 +402,33 @@ mod tests {
     }
 
     #[test]
+    fn ports_that_are_there_twice() {
+        for (second, problem) in [
+            (
+                "127.0.0.1:2888:3889",
+                "127.0.0.1:2888 is server.1's too (command line); give each server its own address",
+            ),
+            ("127.0.0.1:2889:3888", "127.0.0.1:3888 is server.1's too (command line); give each"),
+            ("127.0.0.1:3888:2889", "127.0.0.1:3888 is server.1's too (command line); give each"),
+            ("b:1:2|127.0.0.1:2888:4", "127.0.0.1:2888 is server.1's too (command line); give each"),
+            ("b:1:2|0.0.0.0:2:4", "the quorum port and the election port are the same; expected another port than 2"),
+        ] {
+            let error = members(&[("server.1", "127.0.0.1:2888:3888"), ("server.2", second)]).expect_err(second);
+            assert!(error.to_string().starts_with(&format!("command line: server.2: {problem}")), "{second}: {error}");
+        }
+        for (first, second) in [
+            ("0.0.0.0:2888:3888", "b:2888:3888"),
+            ("127.0.0.1:2888:3888", "127.0.0.1:2889:3889"),
+            ("a:2888:3888", "b:2888:3888|c:2888:3889|c:2888:3890"),
+        ] {
+            assert!(members(&[("server.1", first), ("server.2", second)]).is_ok(), "{first} {second}");
+        }
+    }
+
+    #[test]
     fn judgement() {
-        let voter = |n: i64| (format!("server.{n}"), "h:1:2;3");
-        let observer = |n: i64| (format!("server.{n}"), "h:1:2:observer;3");
+        let voter = |n: i64| (format!("server.{n}"), format!("h{n}:1:2;3"));
+        let observer = |n: i64| (format!("server.{n}"), format!("h{n}:1:2:observer;3"));
         let cases = [
             (vec![], true, Ok("alone, nobody")),
             (vec![voter(1)], true, Ok("alone, server.1")),
@@ -376,7 +443,7 @@ mod tests {
         ];
         for (lines, standalone_enabled, expected) in cases {
             let told = format!("{lines:?} {standalone_enabled}");
-            let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             let not_alone = (!standalone_enabled).then_some(&Place::CommandLine);
             match (Membership::judge(members(&lines).expect(&told), not_alone), expected) {
                 (Ok(found), Ok(expected)) => {

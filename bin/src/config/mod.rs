@@ -24,6 +24,7 @@ mod place;
 pub(crate) mod properties;
 mod request_throttle;
 mod settings;
+mod shared_port;
 mod value;
 mod whitelist;
 
