@@ -141,6 +141,9 @@ impl Assembly<'_> {
         let server_id = self.server_id(&data_dir)?;
         let (ensemble, member) = self.ensemble(server_id, &data_dir)?;
         let client_address = self.client_address(member.as_ref(), server_id, &data_dir)?;
+        if let (Some(ensemble), Some(me)) = (&ensemble, &member) {
+            self.refuse_shared_client_port(client_address, me, ensemble.listen_on_all)?;
+        }
         let (tick_time, min_session_timeout, max_session_timeout) = self.session_times()?;
         let jute_max_buffer = self.number("jute.maxbuffer");
         self.remark_providers();

@@ -6,6 +6,7 @@ use super::assembly::Assembly;
 use super::error::ConfigError;
 use super::membership::Member;
 use super::place::Place;
+use super::settings::Setting;
 use super::value::{Value, shown};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::path::Path;
@@ -50,6 +51,39 @@ impl Assembly<'_> {
             }
             _ => Ok(listed),
         }
+    }
+
+    /// Refuses a port for clients that is one of those for servers. `listens_on_all` is the setting `quorumListenOnAllIPs`.
+    pub(super) fn refuse_shared_client_port(
+        &self,
+        address: SocketAddr,
+        me: &Member,
+        listens_on_all: bool,
+    ) -> Result<(), ConfigError> {
+        let is_one = |port: &&HostPort| {
+            let is_everywhere = listens_on_all || address.ip().is_unspecified();
+            port.port == address.port() && (is_everywhere || self.may_be_at(&port.host, address.ip()))
+        };
+        let Some(port) = me.ports().find(is_one) else { return Ok(()) };
+        let (place, key) = match self.settings.given("clientPort") {
+            Some(Setting { place, spelled, .. }) => (place.clone(), spelled.clone()),
+            None => (me.place.clone(), me.key.clone()),
+        };
+        let problem = format!(
+            "the client address {address} and {port} of {} ({}), where other servers connect, are one port; give clients \
+             another",
+            me.key, me.place
+        );
+        Err(ConfigError::Refused { place, key, problem })
+    }
+
+    /// Whether a host stands for this address, or for every address of the machine. A name that nobody knows yet stands for
+    /// none.
+    fn may_be_at(&self, host: &str, address: IpAddr) -> bool {
+        let host = host.parse().or_else(|_| (self.outside.resolve)(host).map(|host| host.ip()));
+        host.is_ok_and(|host: IpAddr| {
+            host.to_canonical().is_unspecified() || host.to_canonical() == address.to_canonical()
+        })
     }
 
     /// `clientPortAddress` and `clientPort`, with the place of the port; the default stands for them without a file.

@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn every_key_reaches_its_field() {
-        let ensemble = |line: &str| config(&format!("clientPort=1\n{THREE}\n{line}")).ensemble.expect("an ensemble");
+        let ensemble = |line: &str| config(&format!("clientPort=2181\n{THREE}\n{line}")).ensemble.expect("an ensemble");
         let differs = |line: &str, field: &dyn Fn(&Ensemble) -> String, expected: &str| {
             assert_eq!(field(&ensemble(line)), expected, "{line}");
             assert_ne!(field(&ensemble("")), expected, "{line} is the default");
@@ -308,7 +308,50 @@ mod tests {
         differs("forceSnapshotSync=true", &|e| e.force_snapshot.to_string(), "true");
         differs("paddock.ensemble.features=false", &|e| e.has_features.to_string(), "false");
     }
-    const DYNAMIC: &str = "clientPort=1\ndynamicConfigFile=/etc/zoo.cfg.dynamic.1a00000002";
+
+    #[test]
+    fn clients_have_a_port_that_servers_have_not() {
+        let others = "server.2=b:2888:3888";
+        for (lines, expected) in [
+            (
+                "clientPort=2888\nserver.1=a:2888:3888",
+                "zoo.cfg:4: clientPort: the client address 0.0.0.0:2888 and a:2888 of server.1 (zoo.cfg:5), where other servers \
+                 connect, are one port; give clients another",
+            ),
+            (
+                "clientPort=3888\nserver.1=a:2888:3888",
+                "zoo.cfg:4: clientPort: the client address 0.0.0.0:3888 and a:3888 of",
+            ),
+            (
+                "server.1=a:2888:3888;3888",
+                "zoo.cfg:4: server.1: the client address 0.0.0.0:3888 and a:3888 of server.1",
+            ),
+            (
+                "clientPort=2888\nclientPortAddress=10.0.0.7\nserver.1=0.0.0.0:2888:3888",
+                "zoo.cfg:4: clientPort: the client address 10.0.0.7:2888 and 0.0.0.0:2888 of server.1",
+            ),
+            (
+                "clientPort=2888\nclientPortAddress=10.0.0.7\nserver.1=db.example:2888:3888",
+                "zoo.cfg:4: clientPort: the client address 10.0.0.7:2888 and db.example:2888 of server.1",
+            ),
+            (
+                "clientPort=2888\nclientPortAddress=10.0.0.7\nserver.1=10.0.0.8:2888:3888\nquorumListenOnAllIPs=true",
+                "zoo.cfg:4: clientPort: the client address 10.0.0.7:2888 and 10.0.0.8:2888 of server.1",
+            ),
+        ] {
+            let error = serve(&format!("{lines}\n{others}")).expect_err(lines).to_string();
+            assert!(error.starts_with(expected), "{lines:?}: {error}");
+        }
+        for lines in [
+            "clientPort=2888\nclientPortAddress=10.0.0.7\nserver.1=10.0.0.8:2888:3888",
+            "clientPort=2888\nclientPortAddress=10.0.0.7\nserver.1=nowhere:2888:3888",
+            "clientPort=2889\nserver.1=a:2888:3888\nserver.3=c:2889:3889",
+        ] {
+            assert!(serve(&format!("{lines}\n{others}")).is_ok(), "{lines:?}");
+        }
+    }
+
+    const DYNAMIC: &str = "clientPort=2181\ndynamicConfigFile=/etc/zoo.cfg.dynamic.1a00000002";
 
     #[test]
     fn client_addresses() {
@@ -343,12 +386,12 @@ mod tests {
                  version=0",
             ),
         ] {
-            let ensemble = config(&format!("clientPort=1\n{lines}")).ensemble.expect(lines);
+            let ensemble = config(&format!("clientPort=2181\n{lines}")).ensemble.expect(lines);
             assert_eq!(ensemble.config.text(), expected);
         }
         let observer = serve_as(
             "3",
-            &format!("{STATIC}clientPort=1\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2:observer"),
+            &format!("{STATIC}clientPort=2181\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2:observer"),
             &[],
         );
         assert_eq!(observer.expect("an observer").config.ensemble.expect("an ensemble").me, ServerId(3));
@@ -384,7 +427,7 @@ mod tests {
 
     #[test]
     fn local_sessions_are_as_the_file_says() {
-        let new_sessions = |lines: &str| config(&format!("clientPort=1\n{THREE}\n{lines}")).new_sessions;
+        let new_sessions = |lines: &str| config(&format!("clientPort=2181\n{THREE}\n{lines}")).new_sessions;
         let local = "localSessionsEnabled=true";
         let upgrading = "localSessionsUpgradingEnabled=true";
         assert_eq!(new_sessions(local), NewSessions::Local { may_upgrade: false });
@@ -409,42 +452,42 @@ mod tests {
         for (lines, expected) in [
             ("", "zoo.cfg: clientPort is not set; add clientPort=2181, the port to which clients connect"),
             (
-                "clientPort=1\ninitLimit=0",
+                "clientPort=2181\ninitLimit=0",
                 "zoo.cfg:8: initLimit: an ensemble cannot do with 0 ticks; write initLimit=10, the ticks that a server has",
             ),
             (
-                "clientPort=1\nsyncLimit=0",
+                "clientPort=2181\nsyncLimit=0",
                 "zoo.cfg:8: syncLimit: an ensemble cannot do with 0 ticks; write syncLimit=5, the ticks that a server may",
             ),
             (
-                "clientPort=1\ninitLimit=-1",
+                "clientPort=2181\ninitLimit=-1",
                 "zoo.cfg:8: initLimit: -1 is too small; expected ticks, a whole number from 0",
             ),
             (
-                "clientPort=1\nsslQuorum=true",
+                "clientPort=2181\nsslQuorum=true",
                 "zoo.cfg:8: sslQuorum: this version has no TLS between servers yet, and without it a stranger could join \
                  them; set it to false to serve without",
             ),
             (
-                "clientPort=1\nquorum.auth.enableSasl=true",
+                "clientPort=2181\nquorum.auth.enableSasl=true",
                 "zoo.cfg:8: quorum.auth.enableSasl: this version has no SASL between",
             ),
             (
-                "clientPort=1\nquorum.auth.learnerRequireSasl=true",
+                "clientPort=2181\nquorum.auth.learnerRequireSasl=true",
                 "zoo.cfg:8: quorum.auth.learnerRequireSasl: this version has no SASL between servers yet",
             ),
             (
-                "clientPort=1\nquorum.auth.serverRequireSasl=true",
+                "clientPort=2181\nquorum.auth.serverRequireSasl=true",
                 "zoo.cfg:8: quorum.auth.serverRequireSasl: this version has no SASL between servers yet",
             ),
-            ("clientPort=1\ncnxTimeout=0", "zoo.cfg:8: cnxTimeout: 0 is too small; expected milliseconds, a whole"),
+            ("clientPort=2181\ncnxTimeout=0", "zoo.cfg:8: cnxTimeout: 0 is too small; expected milliseconds, a whole"),
             (
-                "clientPort=1\nfastleader.minNotificationInterval=0",
+                "clientPort=2181\nfastleader.minNotificationInterval=0",
                 "zoo.cfg:8: fastleader.minNotificationInterval: 0 is too small; expected milliseconds, a whole",
             ),
-            ("clientPort=1\nelectionAlg=1", "zoo.cfg:8: electionAlg: 1 is too small; expected 3"),
+            ("clientPort=2181\nelectionAlg=1", "zoo.cfg:8: electionAlg: 1 is too small; expected 3"),
             (
-                "clientPort=1\npeerType=leader",
+                "clientPort=2181\npeerType=leader",
                 "zoo.cfg:8: peerType: \"leader\" is not known; expected participant or observer",
             ),
             (
@@ -453,39 +496,39 @@ mod tests {
             ),
             ("server.1=a:1:2;nowhere:5", "zoo.cfg:7: server.1: the host \"nowhere\" has no address: "),
             (
-                "clientPort=1\nserver.4=a:1:2|b:1:2",
+                "clientPort=2181\nserver.4=a:1:2|b:1:2",
                 "zoo.cfg:8: server.4: the server has several addresses; expected one address, or multiAddress.enabled=true",
             ),
             (
-                "clientPort=1\ngroup.1=1:2",
+                "clientPort=2181\ngroup.1=1:2",
                 "zoo.cfg:6: server.3: server 3 is in no group; expected each participant in one group.N line",
             ),
             (
-                "clientPort=1\ngroup.1=1:2:3\ngroup.2=3",
+                "clientPort=2181\ngroup.1=1:2:3\ngroup.2=3",
                 "zoo.cfg:9: group.2: server 3 is in a group already; expected each participant in one group.N line",
             ),
             (
-                "clientPort=1\ngroup.1=1:2:3:4",
+                "clientPort=2181\ngroup.1=1:2:3:4",
                 "zoo.cfg:8: group.1: server 4 is in a group and no participant; expected each participant in one",
             ),
             (
-                "clientPort=1\nweight.1=2",
+                "clientPort=2181\nweight.1=2",
                 "zoo.cfg:4: server.1: server 1 is in no group; expected each participant in one",
             ),
             (
-                "clientPort=1\ngroup.x=1",
+                "clientPort=2181\ngroup.x=1",
                 "zoo.cfg:8: group.x: \"x\" is not a group; expected group.N with a whole number N",
             ),
             (
-                "clientPort=1\ngroup.1=1:x",
+                "clientPort=2181\ngroup.1=1:x",
                 "zoo.cfg:8: group.1: \"x\" is not a server id; expected server ids with colons",
             ),
             (
-                "clientPort=1\nweight.1=x",
+                "clientPort=2181\nweight.1=x",
                 "zoo.cfg:8: weight.1: \"x\" is not a weight; expected a whole number, 0 or more",
             ),
             (
-                "clientPort=1\nweight.x=1",
+                "clientPort=2181\nweight.x=1",
                 "zoo.cfg:8: weight.x: \"x\" is not a server id; expected weight.N with a whole",
             ),
         ] {
@@ -504,7 +547,7 @@ mod tests {
                  server may be silent",
             ),
         ] {
-            let text = format!("dataDir=/data\nclientPort=1\n{text}\n{THREE}");
+            let text = format!("dataDir=/data\nclientPort=2181\n{text}\n{THREE}");
             let error = serve_as("1", &text, &[]).expect_err(expected).to_string();
             assert!(error.starts_with(expected), "{error}");
         }
@@ -515,7 +558,7 @@ mod tests {
 
     #[test]
     fn server_ids() {
-        let text = format!("{STATIC}clientPort=1\n{THREE}\nserver.255=d:1:2\nserver.254=e:1:2");
+        let text = format!("{STATIC}clientPort=2181\n{THREE}\nserver.255=d:1:2\nserver.254=e:1:2");
         let extended = format!("{text}\nextendedTypesEnabled=true");
         for (myid, text, expected) in [
             (
@@ -596,7 +639,7 @@ mod tests {
                 "zoo.cfg:8: oraclePath: this version has no oracle for an ensemble of two yet, so the setting has no effect",
             ),
         ] {
-            let text = format!("{STATIC}server.1=a:1:2\nclientPort=1\n{lines}");
+            let text = format!("{STATIC}server.1=a:1:2\nclientPort=2181\n{lines}");
             let mut warnings = serve_as("1", &text, &[]).expect(lines).warnings;
             // Of two lines of one key the first is told not to count.
             warnings.retain(|warning| !warning.text.contains("this value does not count"));
@@ -608,7 +651,7 @@ mod tests {
             "server.2=b:1:2\ngroup.1=1\ngroup.2=2",
             "server.2=b:1:2\nserver.3=c:1:2;1;2281\nserver.4=d:1:2:observer",
         ] {
-            let text = format!("{STATIC}server.1=a:1:2\nclientPort=1\n{lines}");
+            let text = format!("{STATIC}server.1=a:1:2\nclientPort=2181\n{lines}");
             assert_eq!(serve_as("1", &text, &[]).expect(lines).warnings, [], "{lines}");
         }
     }
