@@ -242,7 +242,7 @@ impl Assembly<'_> {
         let bytes = match (self.outside.read)(&file) {
             Ok(bytes) => bytes,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => return Ok(None),
-            // `dataDir` is no directory: whoever opens it says so better.
+            // `dataDir` is no directory: whoever needs it says so better.
             Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(None),
             Err(source) => return Err(ConfigError::Unreadable { file, source }),
         };

@@ -1,5 +1,6 @@
 //! What a member of an ensemble is told besides: who the others are, and how long it waits for them.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use paddock_consensus::config::{Config, PeerType};
 use super::assembly::{Assembly, count, size};
 use super::error::ConfigError;
 use super::membership::{Member, Members, Membership};
+use super::place::Place;
 use super::settings::Setting;
 
 /// ZooKeeper raises a smaller `commitLogCount` to this.
@@ -146,12 +148,7 @@ impl Assembly<'_> {
     fn me<'a>(&self, members: &'a Members, server_id: Option<i64>, data_dir: &Path) -> Result<&'a Member, ConfigError> {
         let wrong = |problem| Err(ConfigError::ServerId { file: data_dir.join("myid"), problem });
         let first = members.first();
-        let Some(id) = server_id else {
-            return wrong(format!(
-                "the file is missing, and a member of an ensemble ({}) needs it; write into it the N of this server's server.N",
-                first.place
-            ));
-        };
+        let Some(id) = server_id else { return Err(self.without_id(&first.place, data_dir)) };
         let Some(me) = members.get(ServerId(id)) else {
             return wrong(format!(
                 "the server id is {id}, but there is no server.{id} in the member list ({}); write the N of this server's line",
@@ -166,6 +163,33 @@ impl Assembly<'_> {
             ));
         }
         Ok(me)
+    }
+
+    /// There is no `myid`; `ensemble` is where the member list stands.
+    fn without_id(&self, ensemble: &Place, data_dir: &Path) -> ConfigError {
+        let failure = |file: &Path| (self.outside.read)(file).err().map(|error| error.kind());
+        let advice = "write the N of this server's server.N";
+        let file = data_dir.join("myid");
+        let (file, problem) = match failure(&file) {
+            Some(ErrorKind::NotADirectory) => (
+                data_dir.to_owned(),
+                format!(
+                    "the dataDir is no directory, and a member of an ensemble ({ensemble}) needs one; correct dataDir"
+                ),
+            ),
+            Some(ErrorKind::NotFound) if failure(data_dir) == Some(ErrorKind::NotFound) => (
+                data_dir.to_owned(),
+                format!(
+                    "the dataDir does not exist, and a member of an ensemble ({ensemble}) needs it with a file myid; correct \
+                     dataDir, or create it and {advice} into that file"
+                ),
+            ),
+            _ => (
+                file,
+                format!("the file is missing, and a member of an ensemble ({ensemble}) needs it; {advice} into it"),
+            ),
+        };
+        ConfigError::ServerId { file, problem }
     }
 
     /// Refuses what would let strangers in who are no servers.
@@ -582,10 +606,19 @@ mod tests {
             let error = serve_as(myid, text, &[]).expect_err(myid).to_string();
             assert!(error.starts_with(expected), "{error}");
         }
-        let error = assemble_in(&[("zoo.cfg", &text)], Some("zoo.cfg"), &[]).expect_err("no myid").to_string();
-        let expected = "/data/myid: the file is missing, and a member of an ensemble (zoo.cfg:5) needs it; write into it the N \
-                        of this server's server.N";
-        assert_eq!(error, expected);
+        let without = |data_dir: &[(&str, &str)]| {
+            let files = [&[("zoo.cfg", text.as_str())], data_dir].concat();
+            assemble_in(&files, Some("zoo.cfg"), &[]).expect_err("no myid").to_string()
+        };
+        let expected = "/data/myid: the file is missing, and a member of an ensemble (zoo.cfg:5) needs it; write the N of this \
+                        server's server.N into it";
+        assert_eq!(without(&[("/data/version-2", "")]), expected);
+        let expected = "/data: the dataDir does not exist, and a member of an ensemble (zoo.cfg:5) needs it with a file myid; \
+                        correct dataDir, or create it and write the N of this server's server.N into that file";
+        assert_eq!(without(&[]), expected);
+        let expected =
+            "/data: the dataDir is no directory, and a member of an ensemble (zoo.cfg:5) needs one; correct dataDir";
+        assert_eq!(without(&[("/data", "text")]), expected);
         for (myid, text) in [("255", &text), ("254", &extended)] {
             assert!(serve_as(myid, text, &[]).is_ok(), "{myid}");
         }
@@ -623,7 +656,7 @@ mod tests {
                 "zoo.cfg:8: commitLogCount: 499 is too small; 500 is used",
             ),
             (
-                "server.2=b:1:2\nserver.3=c:1:2\nserver.1=a:1:2;1;2281",
+                "server.2=b:1:2\nserver.3=c:1:2\nserver.1=a:1:2;2181;2281",
                 "zoo.cfg:8: server.1: this version has no TLS for the secure client port yet, so the setting has no effect",
             ),
             (

@@ -9,8 +9,15 @@ pub fn assemble_in(
     options: &[(&str, &str)],
 ) -> Result<Loaded, ConfigError> {
     let read = |path: &Path| {
-        let found = files.iter().find(|(name, _)| Path::new(name) == path);
-        found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| io::Error::from(ErrorKind::NotFound))
+        let names = || files.iter().map(|(name, _)| Path::new(name));
+        if let Some((_, text)) = files.iter().find(|(name, _)| Path::new(name) == path) {
+            return Ok(text.as_bytes().to_vec());
+        }
+        Err(io::Error::from(match () {
+            () if names().any(|name| name.starts_with(path)) => ErrorKind::IsADirectory,
+            () if names().any(|name| path.starts_with(name)) => ErrorKind::NotADirectory,
+            () => ErrorKind::NotFound,
+        }))
     };
     let resolve = |host: &str| match host {
         "db.example" => Ok(SocketAddr::from(([10, 0, 0, 7], 0))),
