@@ -12,7 +12,7 @@ use paddock_engine::log::{LogConfig, Method};
 use paddock_engine::tree::ExtendedTypes;
 use paddock_net::reactor;
 
-use super::peers::sockets::{SocketSettings, UntakenMax};
+use super::peers::sockets::{MyId, SocketSettings, UntakenMax};
 use crate::config::{Config, Ensemble, IoMethod, NewSessions, Purge};
 
 /// What was sent on an election connection is given so long at least, however short `cnxTimeout` is. A lost packet is sent again
@@ -97,6 +97,7 @@ pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
     let own = ensemble.config.members().get(&ensemble.me);
     let own = || own.into_iter().flat_map(|member| &member.addresses);
     SocketSettings {
+        my_id: MyId { server: ensemble.me, file: config.data_dir.join("myid") },
         election: own().map(|address| address.election.clone()).collect(),
         quorum: own().map(|address| address.quorum.clone()).collect(),
         listens_on_all: ensemble.listen_on_all,

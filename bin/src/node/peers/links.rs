@@ -37,6 +37,8 @@ pub struct CannotListen {
     pub port: Port,
     pub addresses: Vec<HostPort>,
     pub tries: u32,
+    /// What the system says, and what to do.
+    pub why: String,
 }
 
 impl fmt::Display for CannotListen {
@@ -44,11 +46,12 @@ impl fmt::Display for CannotListen {
         let addresses: Vec<String> = self.addresses.iter().map(HostPort::to_string).collect();
         write!(
             f,
-            "the {} port {} could not be opened in {} tries, so that this server cannot be part of its ensemble; the log \
-             says why, and electionPortBindRetry how often it is tried (0 for ever)",
+            "the {} port {} could not be opened in {} tries, so that this server cannot be part of its ensemble \
+             (electionPortBindRetry is how often it is tried, 0 for ever): {}",
             self.port,
             addresses.join(" and "),
-            self.tries
+            self.tries,
+            self.why
         )
     }
 }

@@ -4,13 +4,16 @@
 //! under a server that runs needs a restart of the server.
 
 use std::io::{self, ErrorKind};
-use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use mio::Token;
 use mio::net::TcpListener;
+use paddock_consensus::ServerId;
 use paddock_consensus::config::HostPort;
 use paddock_consensus::settings::Ms;
+use paddock_engine::io::advice;
 use paddock_net::accept::listen;
 
 use super::watched::{Use, Watched};
@@ -21,16 +24,24 @@ const BACKLOG: i32 = 256;
 /// What could not be opened is tried again after this, as in ZooKeeper.
 const RETRY: Ms = Ms(1000);
 
+/// Which server this is, and the file that says so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MyId {
+    pub server: ServerId,
+    pub file: PathBuf,
+}
+
 pub struct Listener {
     port: Port,
     address: HostPort,
+    my_id: Arc<MyId>,
     /// A name may stand for several addresses of this machine: there is one for each.
     sockets: Vec<Socket>,
     state: State,
     /// How often it could be opened at none of its addresses since it was open last.
     failures: u32,
-    /// It was said that it cannot be opened.
-    failure_is_told: bool,
+    /// Why it cannot be opened, once that was said.
+    told: Option<Box<str>>,
 }
 
 struct Socket {
@@ -49,8 +60,8 @@ enum State {
 }
 
 impl Listener {
-    pub fn new(port: Port, address: HostPort) -> Listener {
-        Listener { port, address, sockets: Vec::new(), state: State::Closed, failures: 0, failure_is_told: false }
+    pub fn new(port: Port, address: HostPort, my_id: Arc<MyId>) -> Listener {
+        Listener { port, address, my_id, sockets: Vec::new(), state: State::Closed, failures: 0, told: None }
     }
 
     pub fn address(&self) -> &HostPort {
@@ -73,6 +84,11 @@ impl Listener {
     /// and does not count: its server may be the first one to know the name.
     pub fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// Why it cannot be opened, and what to do; empty if that is not known.
+    pub fn why(&self) -> &str {
+        self.told.as_deref().unwrap_or_default()
     }
 
     pub fn close(&mut self, watched: &mut Watched) {
@@ -114,16 +130,17 @@ impl Listener {
         match self.open_each(addresses, watched) {
             Ok(()) => {
                 self.state = State::Open;
-                if mem::take(&mut self.failure_is_told) {
+                if self.told.take().is_some() {
                     tracing::info!("{self} is open now");
                 }
             }
             Err(why) => {
                 self.state = State::Failed(now.after(RETRY));
-                if !mem::replace(&mut self.failure_is_told, true) {
+                if self.told.as_deref() != Some(why.as_str()) {
                     tracing::error!(
                         "{self} cannot be opened, so that no server can connect there; it is tried again each second: {why}"
                     );
+                    self.told = Some(why.into());
                 }
             }
         }
@@ -154,9 +171,30 @@ impl Listener {
             }
         }
         match failure.or(elsewhere.filter(|_| self.sockets.is_empty())) {
-            Some(error) => Err(error.to_string()),
+            Some(error) => Err(format!("{error}; {}", self.advice(&error))),
             None if self.sockets.is_empty() => Err("its name cannot be looked up".to_owned()),
             None => Ok(()),
+        }
+    }
+
+    /// What to do about a refusal of the system: a clause for the end of a sentence.
+    fn advice(&self, error: &io::Error) -> String {
+        let MyId { server: ServerId(n), file } = &*self.my_id;
+        match error.raw_os_error() {
+            Some(libc::EADDRINUSE) => format!(
+                "another process has it; is this server {n} ({})? Stop that process, or correct server.{n} or myid",
+                file.display()
+            ),
+            Some(libc::EADDRNOTAVAIL) => format!(
+                "no interface of this machine has it; is this server {n} ({})? Correct server.{n} or myid, or set \
+                 quorumListenOnAllIPs=true",
+                file.display()
+            ),
+            Some(libc::EACCES) => format!(
+                "a port below 1024 is for privileged users; give server.{n} another one, or this process CAP_NET_BIND_SERVICE"
+            ),
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => advice(error).to_owned(),
+            _ => format!("correct server.{n}"),
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::cell::Cell;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use mio::net::TcpStream;
 use paddock_consensus::config::HostPort;
 use paddock_consensus::settings::Ms;
 use paddock_net::accept::{Accepted, accept};
 
-use super::listener::Listener;
+use super::listener::{Listener, MyId};
 use super::watched::Watched;
 use crate::node::peers::links::{CannotListen, Port};
 
@@ -34,10 +35,11 @@ pub struct Listening {
 }
 
 impl Listening {
-    pub fn new(port: Port, addresses: Vec<HostPort>, tries_max: u32) -> Listening {
+    pub fn new(port: Port, addresses: Vec<HostPort>, my_id: &Arc<MyId>, tries_max: u32) -> Listening {
+        let listener = |address| Listener::new(port, address, my_id.clone());
         Listening {
             port,
-            listeners: addresses.into_iter().map(|address| Listener::new(port, address)).collect(),
+            listeners: addresses.into_iter().map(listener).collect(),
             tries_max,
             is_open: false,
             may_accept: false,
@@ -99,7 +101,9 @@ impl Listening {
             return Ok(());
         }
         let addresses = self.listeners.iter().map(|listener| listener.address().clone()).collect();
-        Err(CannotListen { port: self.port, addresses, tries: self.tries_max })
+        let mut reasons: Vec<&str> = self.listeners.iter().map(Listener::why).collect();
+        reasons.dedup();
+        Err(CannotListen { port: self.port, addresses, tries: self.tries_max, why: reasons.join("; ") })
     }
 
     /// Whether this address of the machine is one at which it is open.

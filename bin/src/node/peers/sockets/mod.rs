@@ -27,6 +27,8 @@ mod listening;
 mod lookups;
 mod watched;
 
+pub use self::listener::MyId;
+
 #[cfg(test)]
 mod tests;
 
@@ -101,6 +103,7 @@ pub fn descriptors(servers: usize) -> u64 {
 /// What an operator sets of it.
 #[derive(Clone, Debug)]
 pub struct SocketSettings {
+    pub my_id: MyId,
     /// Where this server is reached at its election port.
     pub election: Vec<HostPort>,
     /// The same of its quorum port.
@@ -139,7 +142,7 @@ impl SocketSettings {
                 listened.push(address);
             }
         }
-        Listening::new(port, listened, tries_max)
+        Listening::new(port, listened, &Arc::new(self.my_id.clone()), tries_max)
     }
 }
 

@@ -21,6 +21,7 @@ use paddock_net::reactor::FOREIGN;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::dialling::APART;
+use super::listener::MyId;
 use super::lookups::{LOOKUPS_MAX, Resolver, TOLD_LOOKUPS_MAX};
 use super::{Readiness, SocketLinks, SocketSettings, UntakenMax};
 use crate::node::moment::Start;
@@ -159,6 +160,7 @@ fn named(host: &str, port: u16) -> HostPort {
 
 fn settings(election: HostPort) -> SocketSettings {
     SocketSettings {
+        my_id: MyId { server: ServerId(2), file: "/data/myid".into() },
         election: vec![election],
         quorum: vec![at(free_port())],
         listens_on_all: false,
@@ -513,8 +515,22 @@ fn a_server_that_cannot_be_connected_to_ends_after_as_many_tries_as_are_wanted()
     node.links.listen(Port::Election, true);
     let mut turns = std::iter::repeat_with(|| node.turn()).take(10);
     assert_eq!(turns.next(), Some(Ok(())), "it is tried again");
-    let error = CannotListen { port: Port::Election, addresses: addresses.to_vec(), tries: 2 };
+    let why = "Address already in use (os error 98); another process has it; is this server 2 (/data/myid)? Stop that process, \
+               or correct server.2 or myid";
+    let (port, addresses) = (Port::Election, addresses.to_vec());
+    let error = CannotListen { port, addresses, tries: 2, why: why.to_owned() };
     assert_eq!(turns.find(Result::is_err), Some(Err(error)));
+}
+
+#[test]
+fn a_server_whose_address_is_another_machines_is_told_what_to_do() {
+    let settings = SocketSettings { election_tries: 1, ..settings(named("192.0.2.1", free_port())) };
+    let mut node = Node::with(&settings, Arc::new(resolve));
+    node.links.listen(Port::Election, true);
+    let error = node.turn().expect_err("no interface of this machine has that address").to_string();
+    let expected = "no interface of this machine has it; is this server 2 (/data/myid)? Correct server.2 or myid, or set \
+                    quorumListenOnAllIPs=true";
+    assert!(error.ends_with(expected), "{error}");
 }
 
 #[test]
