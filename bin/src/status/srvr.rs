@@ -40,7 +40,7 @@ impl fmt::Display for Unknown {
         match self {
             Unknown::Unreached(error) => write!(f, "it does not answer: {error}"),
             Unknown::NotServing => {
-                f.write_str("it runs, but serves no clients; a member of an ensemble looks for a leader")
+                f.write_str("it runs, but serves no clients; a member of an ensemble looks for a leader, or leads with leaderServes=no")
             }
             Unknown::Strange(line) => write!(f, "it answers: {line}"),
         }
@@ -156,6 +156,8 @@ mod tests {
         let read = |answer: &str| Srvr::read(answer).expect_err("it has no mode");
         let not_serving = "This ZooKeeper instance is not currently serving requests\n";
         assert!(matches!(read(not_serving), Unknown::NotServing));
+        let told = Unknown::NotServing.to_string();
+        assert!(told.ends_with("looks for a leader, or leads with leaderServes=no"), "{told}");
         let refused = "srvr is not executed because it is not in the whitelist.\n";
         assert!(matches!(read(refused), Unknown::Strange(line) if line == refused.trim_end()));
     }
