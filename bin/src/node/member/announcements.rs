@@ -176,6 +176,8 @@ impl Announcements {
             _ => tracing::warn!("this server looks for a leader: {why}"),
         }
         self.lack.get_or_insert(Lack::begin(now));
+        // While there was a leader, nobody had anything to say on the election port.
+        self.heard.values_mut().for_each(|heard| *heard = now);
         self.missing = Absences::default();
         self.live.clear();
     }
@@ -216,6 +218,18 @@ impl Announcements {
         }
     }
 
+    /// Why there is no leader for so long, as far as that is known here.
+    fn lack_cause(&self, now: Ms) -> String {
+        match self.leader {
+            // From now on nobody says anything on the election port, for as long as the leader has to begin.
+            Some(leader) if leader == self.me => {
+                "it is elected itself, and no quorum is synchronised with it yet".to_owned()
+            }
+            Some(leader) => format!("server {} is elected, and is not reached or has not begun yet", leader.0),
+            None => self.silent(now),
+        }
+    }
+
     /// Who says nothing. Each voter that looks says something within syncLimit, and each that does not is asked so often.
     fn silent(&self, now: Ms) -> String {
         let silent = self.heard.iter().filter(|(_, heard)| now.since(**heard) > self.waits.sync);
@@ -238,7 +252,7 @@ impl Announcements {
             && lack.is_due(now)
         {
             let lacked = now.since(lack.since).0;
-            tracing::warn!("this server finds no leader for {lacked} ms; {}", self.silent(now));
+            tracing::warn!("this server finds no leader for {lacked} ms; {}", self.lack_cause(now));
         }
         if self.missing.is_empty() {
             return;
@@ -258,8 +272,8 @@ mod tests {
     use paddock_consensus::ServerId;
     use paddock_consensus::config::Config;
     use paddock_consensus::settings::{Features, Ms, Settings};
-
     use super::{Announcements, TOLD_AFTER};
+    use paddock_consensus::output::Part;
 
     fn settings() -> Settings {
         Settings {
@@ -292,5 +306,22 @@ mod tests {
         assert_eq!(announcements.deadline(), Some(told_at.after(TOLD_AFTER)), "it is told again");
         announcements.tell_overdue(told_at.after(TOLD_AFTER));
         assert_eq!(announcements.deadline(), Some(told_at.after(TOLD_AFTER).after(TOLD_AFTER).after(TOLD_AFTER)));
+    }
+
+    #[test]
+    fn nobody_is_accused_of_silence_while_a_leader_is_elected() {
+        let config = Config::parse("server.1=a:1:2\nserver.2=b:1:2\nversion=0").expect("it is well formed");
+        let mut announcements = Announcements::begin(ServerId(1), &config, &settings(), Ms(0));
+        let silent = "nothing is heard of server 2 (for 10001 ms)";
+        assert_eq!(announcements.lack_cause(Ms(10_001)), silent);
+        announcements.decide(Some(ServerId(2)));
+        let elected = "server 2 is elected, and is not reached or has not begun yet";
+        assert_eq!(announcements.lack_cause(Ms(10_001)), elected);
+        announcements.decide(None);
+        let elected = "it is elected itself, and no quorum is synchronised with it yet";
+        assert_eq!(announcements.lack_cause(Ms(10_001)), elected);
+        announcements.look(Part::Looking, None, Ms(20_000));
+        assert_eq!(announcements.lack_cause(Ms(20_001)), "every voter is heard");
+        assert_eq!(announcements.lack_cause(Ms(30_001)), silent);
     }
 }
