@@ -14,9 +14,13 @@ use super::supply::Unsupplied;
 pub enum Closing {
     /// The core has decided so.
     Decided(Reason),
+    /// The core has decided so, because the learner was not brought what it lacks in time.
+    NotUpToDate,
     /// The other side has ended it, or it broke.
     Ended,
     BadPacket(BadPacket),
+    /// The same before it has said who it is.
+    BadIntroduction(BadPacket),
     BadMessage(BadMessage),
     /// Its first packet is another one than who it is.
     NotIntroduced(PacketType),
@@ -38,6 +42,19 @@ pub enum Closing {
 }
 
 impl Closing {
+    /// What has come is no packet. `is_introduced`: the other side has said who it is, or was dialled.
+    pub fn bad(bad: BadPacket, is_introduced: bool) -> Closing {
+        if is_introduced { Closing::BadPacket(bad) } else { Closing::BadIntroduction(bad) }
+    }
+
+    /// The core has decided so. `is_up_to_date`: the learner was told UPTODATE.
+    pub fn decided(reason: Reason, is_up_to_date: bool) -> Closing {
+        match reason {
+            Reason::TimedOut if !is_up_to_date => Closing::NotUpToDate,
+            reason => Closing::Decided(reason),
+        }
+    }
+
     /// Whether a person need not look after it.
     pub fn is_usual(&self) -> bool {
         matches!(
@@ -52,8 +69,13 @@ impl fmt::Display for Closing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Closing::Decided(reason) => write_reason(*reason, f),
+            Closing::NotUpToDate => f.write_str(
+                "it was silent for too long, or too slow, before the learner was up to date; are tickTime and initLimit long \
+                 enough?",
+            ),
             Closing::Ended => f.write_str("it was ended at the other side"),
             Closing::BadPacket(bad) => write!(f, "{bad}; are jute.maxbuffer and extrasize the same on all servers?"),
+            Closing::BadIntroduction(bad) => write!(f, "{bad}; only servers of the ensemble should reach this port"),
             Closing::BadMessage(bad) => write!(f, "{bad}"),
             Closing::NotIntroduced(packet_type) => {
                 write!(f, "its first packet is {packet_type}; only servers of the ensemble should reach this port")
@@ -99,5 +121,32 @@ fn write_reason(reason: Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason::Replaced => f.write_str("the same server has connected anew"),
         Reason::OldEpoch => f.write_str("its epoch is older than one that was promised"),
         Reason::Reconfigured => f.write_str("the configuration gives this server another part"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paddock_consensus::output::Reason;
+    use paddock_net::peer::arriving::Stop;
+    use paddock_net::peer::packet::Packet;
+
+    use super::Closing;
+
+    #[test]
+    fn a_browser_is_told_from_a_server_with_other_limits() {
+        let told = |is_introduced| match Packet::read(b"GET / HTTP/1.1\r\n\r\n", 1 << 20) {
+            Err(Stop::Bad(bad)) => Closing::bad(bad, is_introduced).to_string(),
+            read => panic!("it is no packet: {read:?}"),
+        };
+        let (strange, known) = (told(false), told(true));
+        assert!(strange.ends_with("; only servers of the ensemble should reach this port"), "{strange}");
+        assert!(known.ends_with("; are jute.maxbuffer and extrasize the same on all servers?"), "{known}");
+    }
+
+    #[test]
+    fn before_a_learner_is_up_to_date_its_time_is_another_limit() {
+        let told = |is_up_to_date| Closing::decided(Reason::TimedOut, is_up_to_date).to_string();
+        assert!(told(false).contains("tickTime and initLimit"), "{}", told(false));
+        assert!(told(true).contains("tickTime and syncLimit"), "{}", told(true));
     }
 }

@@ -80,6 +80,8 @@ pub struct LinkEnd {
     pub peer_type: PeerType,
     /// What it is waited for until then.
     pub awaited: Option<(Awaited, Ms)>,
+    /// Whether UPTODATE has ended the time in which the learner is brought what it lacks.
+    pub is_up_to_date: bool,
     /// The zxid of the last PING that has come.
     pub pinged: Zxid,
     pub outgoing: Outgoing,
@@ -111,6 +113,7 @@ impl LinkEnd {
             server: None,
             peer_type: PeerType::Participant,
             awaited: None,
+            is_up_to_date: false,
             pinged: Zxid::ZERO,
             outgoing: Outgoing::default(),
             supply: Supply::default(),
@@ -162,11 +165,13 @@ impl LinkEnd {
         self.given = 0;
     }
 
-    /// Keeps what the answer to a PING needs, if that is what has come.
-    pub fn note_ping(&mut self) {
+    /// Keeps what the answer to a PING needs, if that is what has come, and that UPTODATE has.
+    pub fn note_packet(&mut self) {
         let packet = self.packet();
-        if packet.packet_type == PacketType::Ping {
-            self.pinged = packet.zxid;
+        match packet.packet_type {
+            PacketType::Ping => self.pinged = packet.zxid,
+            PacketType::UpToDate => self.is_up_to_date = true,
+            _ => {}
         }
     }
 

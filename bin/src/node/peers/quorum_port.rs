@@ -226,7 +226,10 @@ impl QuorumPort {
             match next {
                 Next::Nothing => {}
                 Next::Ended => self.lose(stream, &Closing::Ended, links),
-                Next::Bad(bad) => self.lose(stream, &Closing::BadPacket(bad), links),
+                Next::Bad(bad) => {
+                    let is_introduced = self.ends.at(stream).is_some_and(|end| end.link.is_some());
+                    self.lose(stream, &Closing::bad(bad, is_introduced), links);
+                }
                 Next::State => break self.given = Some(stream),
                 Next::Packet => match self.admit(stream, configs) {
                     Ok(true) => break self.given = Some(stream),
@@ -283,6 +286,9 @@ impl QuorumPort {
         links: &mut dyn Links,
     ) {
         let (server, features) = (self.settings.me, self.settings.features);
+        if let (Message::UpToDate, Some(end)) = (message, self.ends.of_mut(link)) {
+            end.is_up_to_date = true;
+        }
         self.queue(link, links, |end, out| {
             // Where packets cannot go, others do, so that the learner hears of its leader.
             if *message == Message::Ping && !end.supply.is_between_packets() {
@@ -378,7 +384,8 @@ impl QuorumPort {
         if reason == Reason::Stopped {
             self.ends.bid_farewell(link, self.now.after(FAREWELL));
         } else if let Some(stream) = self.ends.stream_of(link) {
-            self.close(stream, &Closing::Decided(reason), links);
+            let is_up_to_date = self.ends.at(stream).is_some_and(|end| end.is_up_to_date);
+            self.close(stream, &Closing::decided(reason, is_up_to_date), links);
         }
     }
 
@@ -409,7 +416,7 @@ impl QuorumPort {
                     return Err(Closing::LongTransaction);
                 }
                 let is_given = check_master(end, leader, configs, &mut self.config).map_err(Closing::BadMessage)?;
-                end.note_ping();
+                end.note_packet();
                 Ok(is_given)
             }
             Side::Master => {
