@@ -62,6 +62,11 @@ impl EnsembleConf {
     }
 }
 
+/// What a server tells that serves readers alone: nothing of the others.
+pub fn without_membership(rendered: &str) -> &str {
+    rendered.rfind("membership: \n").map_or(rendered, |end| &rendered[..end])
+}
+
 impl ConfReply {
     /// The lines, in ZooKeeper's order. A port of -1 is no listener.
     pub fn render(&self) -> String {
@@ -90,7 +95,7 @@ mod tests {
     use paddock_consensus::ServerId;
     use paddock_consensus::config::PeerType;
 
-    use super::{ConfReply, EnsembleConf};
+    use super::{ConfReply, EnsembleConf, without_membership};
 
     fn alone() -> ConfReply {
         ConfReply {
@@ -131,6 +136,8 @@ mod tests {
         let common = alone.render().replace("serverId=0", "serverId=2");
         let expected = "initLimit=10\nsyncLimit=5\nelectionAlg=3\nelectionPort=3888|3889\nquorumPort=2888\npeerType=1\n\
                         membership: \nserver.1=a:2888:3888:participant\nversion=0";
-        assert_eq!(ConfReply { ensemble: Some(ensemble), ..alone }.render(), common + expected);
+        let rendered = ConfReply { ensemble: Some(ensemble), ..alone }.render();
+        assert_eq!(rendered, common + expected);
+        assert!(without_membership(&rendered).ends_with("quorumPort=2888\npeerType=1\n"), "{rendered}");
     }
 }

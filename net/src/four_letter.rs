@@ -9,6 +9,7 @@ use paddock_engine::io::sys::open_descriptors;
 use paddock_engine::request::opcode;
 
 use crate::clock::Clock;
+use crate::conf_reply::without_membership;
 use crate::connection::Connection;
 use crate::counter::Summary;
 use crate::member_status::{LeadingStatus, MemberStatus};
@@ -77,6 +78,9 @@ pub fn answer(word: Word, serve: Serve, status: &Status) -> Reply {
     match (word, state) {
         ("isro", state) => Reply::Text(is_read_only(state).into()),
         (_, None) => Reply::Text(NOT_SERVING.into()),
+        ("conf", Some(ServerState::ReadOnly)) => {
+            Reply::Text(without_membership(&status.configuration.now()).to_owned())
+        }
         ("conf", _) => Reply::Text(status.configuration.now()),
         ("srvr", Some(state)) => Reply::Text(format!("{}{}", head_lines(state, status), server_lines(state, status))),
         ("mntr", Some(state)) => Reply::Text(monitor(state, status)),
@@ -498,6 +502,15 @@ mod tests {
         let mntr = text("mntr", Serve::ReadOnly, &status);
         assert!(mntr.contains("\nzk_server_state\tread-only\n") && mntr.contains("\nzk_looking_count\t0\n"), "{mntr}");
         assert!(!mntr.contains("zk_peer_state") && !mntr.contains("zk_quorum_size"), "{mntr}");
+    }
+
+    #[test]
+    fn a_server_that_only_serves_readers_tells_nothing_of_the_others() {
+        let text_of = || Text::new(|| "peerType=0\nmembership: \nserver.1=a:1:2\nversion=0".into());
+        let status = Status { configuration: text_of(), ..member(Some(Part::Looking)) };
+        assert_eq!(text("conf", Serve::ReadOnly, &status), "peerType=0\n");
+        let status = Status { configuration: text_of(), ..member(Some(Part::Leading { epoch: Epoch(1) })) };
+        assert!(text("conf", Serve::Yes, &status).ends_with("version=0"));
     }
 
     #[test]
