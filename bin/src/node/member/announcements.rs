@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use paddock_consensus::config::Config;
+use paddock_consensus::config::{Config, PeerType};
 use paddock_consensus::input::Link;
 use paddock_consensus::output::{Cause, Part, Reason};
 use paddock_consensus::settings::{Ms, Settings};
@@ -31,8 +31,8 @@ pub struct Announcements {
     heard: BTreeMap<ServerId, Ms>,
     /// The others that do not follow this leader.
     missing: Absences,
-    /// The learners of this leader that serve.
-    live: BTreeMap<Link, ServerId>,
+    /// The learners of this leader that serve, each with what it says that it is.
+    live: BTreeMap<Link, (ServerId, PeerType)>,
 }
 
 /// How long others may take: connectToLearnerMasterLimit, initLimit and syncLimit.
@@ -91,8 +91,8 @@ impl Announcements {
     }
 
     /// A learner of this leader serves.
-    pub fn on_live(&mut self, link: Link, server: ServerId, now: Ms) {
-        self.live.insert(link, server);
+    pub fn on_live(&mut self, link: Link, (server, peer_type): (ServerId, PeerType), now: Ms) {
+        self.live.insert(link, (server, peer_type));
         match self.missing.end(server, now) {
             Some(Return { after, was_told: true }) => {
                 tracing::info!("server {} follows this leader again, after {} ms", server.0, after.0);
@@ -107,7 +107,7 @@ impl Announcements {
 
     /// A learner's link is gone: this side has closed it for a reason, or it has ended.
     pub fn on_link_gone(&mut self, link: Link, reason: Option<Reason>, now: Ms) {
-        let Some(server) = self.live.remove(&link) else { return };
+        let Some((server, _)) = self.live.remove(&link) else { return };
         // Then everybody's link goes, and why is told elsewhere.
         if matches!(reason, Some(Reason::RoleEnded | Reason::Stopped)) || !self.others.contains(&server) {
             return;
@@ -117,9 +117,10 @@ impl Announcements {
         tracing::warn!("server {} does not follow this leader any more; voters here: {here} of {voters}", server.0);
     }
 
-    /// This server, and who follows it.
+    /// This server, and who follows it. Who observes it does not vote, whatever the server lines here say.
     fn voters_here(&self) -> usize {
-        let is_here = |voter: &&ServerId| **voter == self.me || self.live.values().any(|server| server == *voter);
+        let follows = |voter: ServerId| self.live.values().any(|live| *live == (voter, PeerType::Participant));
+        let is_here = |voter: &&ServerId| **voter == self.me || follows(**voter);
         self.voters.iter().filter(is_here).count()
     }
 
@@ -270,10 +271,12 @@ impl Announcements {
 #[cfg(test)]
 mod tests {
     use paddock_consensus::ServerId;
-    use paddock_consensus::config::Config;
-    use paddock_consensus::settings::{Features, Ms, Settings};
-    use super::{Announcements, TOLD_AFTER};
+    use paddock_consensus::config::{Config, PeerType};
+    use paddock_consensus::input::Link;
     use paddock_consensus::output::Part;
+    use paddock_consensus::settings::{Features, Ms, Settings};
+
+    use super::{Announcements, TOLD_AFTER};
 
     fn settings() -> Settings {
         Settings {
@@ -306,6 +309,16 @@ mod tests {
         assert_eq!(announcements.deadline(), Some(told_at.after(TOLD_AFTER)), "it is told again");
         announcements.tell_overdue(told_at.after(TOLD_AFTER));
         assert_eq!(announcements.deadline(), Some(told_at.after(TOLD_AFTER).after(TOLD_AFTER).after(TOLD_AFTER)));
+    }
+
+    #[test]
+    fn who_observes_is_no_voter_that_is_here() {
+        let config =
+            Config::parse("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nversion=0").expect("it is well formed");
+        let mut announcements = Announcements::begin(ServerId(1), &config, &settings(), Ms(0));
+        announcements.on_live(Link(1), (ServerId(2), PeerType::Participant), Ms(1));
+        announcements.on_live(Link(2), (ServerId(3), PeerType::Observer), Ms(1));
+        assert_eq!(announcements.voters_here(), 2);
     }
 
     #[test]

@@ -434,8 +434,8 @@ impl Member {
 
     fn announce_live(&mut self, link: Link) {
         let now = self.now();
-        if let Some(server) = self.peers.quorum().server_of(link) {
-            self.announcements.on_live(link, server, now);
+        if let Some(learner) = self.peers.quorum().learner_of(link) {
+            self.announcements.on_live(link, learner, now);
         }
     }
 

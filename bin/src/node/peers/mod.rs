@@ -38,6 +38,7 @@ pub mod election_port;
 mod ends;
 mod feed;
 pub mod historian;
+mod introductions;
 mod link;
 pub mod links;
 mod outgoing;

@@ -30,6 +30,7 @@ use super::closing::Closing;
 use super::config_text::read_config;
 use super::ends::Ends;
 use super::historian::Historian;
+use super::introductions::Introductions;
 use super::link::{Awaited, LinkEnd, Next, PEER_READ_BYTES, Side};
 use super::links::{Links, Port, StreamEvent, StreamId};
 use super::spool::Spooler;
@@ -61,6 +62,7 @@ pub struct QuorumPort {
     settings: QuorumSettings,
     ends: Ends,
     attempts: Attempts,
+    introductions: Introductions,
     supplies: Supplies,
     told: VecDeque<Input<'static>>,
     /// The stream that is read now, or a later one: those before have been in this turn.
@@ -81,6 +83,7 @@ impl QuorumPort {
             settings,
             ends: Ends::default(),
             attempts: Attempts::default(),
+            introductions: Introductions::default(),
             supplies: Supplies::new(historian, spooler),
             told: VecDeque::new(),
             reading: StreamId(0),
@@ -126,9 +129,10 @@ impl QuorumPort {
         }
     }
 
-    /// Who is at the other end of a link, if that has told.
-    pub fn server_of(&self, link: Link) -> Option<ServerId> {
-        self.ends.at(self.ends.stream_of(link)?)?.server
+    /// Who is at the other end of a link, and as what, if that has told.
+    pub fn learner_of(&self, link: Link) -> Option<(ServerId, PeerType)> {
+        let end = self.ends.at(self.ends.stream_of(link)?)?;
+        Some((end.server?, end.peer_type))
     }
 
     /// This server leads from here on, or does not.
@@ -429,6 +433,11 @@ impl QuorumPort {
                     }
                     (Some(_), read) => Ok(read != LearnerPacket::Ignored),
                     (None, LearnerPacket::Message(FromLearner::Info { peer_type, server, .. })) => {
+                        if let Some(remark) =
+                            server.and_then(|server| self.introductions.remark(server, peer_type, configs))
+                        {
+                            tracing::warn!("{remark}");
+                        }
                         self.introduce(stream, peer_type, server)
                     }
                     (None, _) => Err(Closing::NotIntroduced(packet.packet_type)),
