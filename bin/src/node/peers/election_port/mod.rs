@@ -20,6 +20,7 @@
 
 mod connection;
 mod greeting;
+mod origins;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use paddock_net::peer::notification as wire;
 
 use self::connection::{Connection, Next, Outcome};
 use self::greeting::{Greeting, Heard};
+use self::origins::Origins;
 use super::addresses::addresses;
 use super::config_text::read_config;
 use super::dial::Dial;
@@ -100,6 +102,7 @@ pub struct ElectionPort {
     last_private: i64,
     /// Whether it was said that another server has this one's id.
     twin_is_named: bool,
+    origins: Origins,
 }
 
 /// What there is for one server.
@@ -186,6 +189,7 @@ impl ElectionPort {
             may_be_late: false,
             last_private: 0,
             twin_is_named: false,
+            origins: Origins::default(),
         })
     }
 
@@ -431,7 +435,12 @@ impl ElectionPort {
     /// Reads an initial message.
     fn hear(&mut self, stream: StreamId, configs: &Configs, links: &mut dyn Links, now: Ms) {
         let Some(Stage::Greeting(greeting)) = self.streams.get_mut(&stream) else { return };
-        match greeting.read(links, stream) {
+        let heard = greeting.read(links, stream);
+        if let Heard::Whole { server, .. } = heard {
+            let from = greeting.from.clone();
+            self.note_origin(server, &from, configs);
+        }
+        match heard {
             Heard::Part => {}
             Heard::GivenUp => {
                 self.streams.remove(&stream);
@@ -548,6 +557,22 @@ impl ElectionPort {
                 "a connection from {} to the election port is closed, which {why}; only servers of the ensemble should \
                  reach this port",
                 greeting.from
+            );
+        }
+    }
+
+    /// A server has said that it connects from there.
+    fn note_origin(&mut self, server: ServerId, from: &str, configs: &Configs) {
+        if server == self.me || !is_member(configs, server) {
+            return;
+        }
+        let is_connected = self.peers.get(&server).is_some_and(|known| known.connection.is_some());
+        if let Some(before) = self.origins.note(server, from, is_connected) {
+            tracing::warn!(
+                "server {} connects to the election port from {from}, and has a connection from {before} that is not ended: are \
+                 there two servers with the id {} in myid?",
+                server.0,
+                server.0
             );
         }
     }

@@ -776,3 +776,17 @@ fn no_bytes_whatsoever_do_more_than_end_their_connection() {
     world.settle();
     assert_eq!(world.told(1).last(), Some(&heard(2, vote(2))));
 }
+
+#[test]
+fn another_host_with_the_id_of_a_connected_server_is_noted() {
+    let mut world = World::new(1, &[1, 3]);
+    let note = |world: &mut World, from: &str| {
+        let port = &mut world.servers.get_mut(&1).unwrap().port;
+        port.origins.note(ServerId(3), from, true).map(String::from)
+    };
+    world.dial(3, 1);
+    world.settle();
+    world.stranger().connect(&mut world, 1, &versioned(-65536, 3, "host4:3888"));
+    assert_eq!(note(&mut world, "host4:1"), None, "it is told");
+    assert_eq!(note(&mut world, "host3:1").as_deref(), Some("host4"));
+}
