@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use paddock_consensus::config::{Config, PeerType};
+use paddock_consensus::config::{Config, Member, PeerType};
 use paddock_consensus::input::Link;
 use paddock_consensus::output::{Cause, Part, Reason};
 use paddock_consensus::settings::{Ms, Settings};
@@ -20,8 +20,8 @@ const TOLD_EVERY: Ms = Ms(600_000);
 pub struct Announcements {
     me: ServerId,
     voters: Vec<ServerId>,
-    /// All others of the ensemble.
-    others: Vec<ServerId>,
+    /// All others of the ensemble, each with what its server line says of it.
+    others: BTreeMap<ServerId, Member>,
     waits: Waits,
     /// Whom this server has decided on, and perhaps follows; itself, if it is to lead.
     leader: Option<ServerId>,
@@ -70,7 +70,8 @@ impl Announcements {
     /// Of a server that begins to look for a leader.
     pub fn begin(me: ServerId, config: &Config, settings: &Settings, now: Ms) -> Announcements {
         let voters: Vec<ServerId> = config.quorum().voters().collect();
-        let others = config.members().keys().copied().filter(|server| *server != me).collect();
+        let others = config.members().iter().filter(|(server, _)| **server != me);
+        let others = others.map(|(server, member)| (*server, member.clone())).collect();
         tracing::info!("server {} looks for a leader of {} voters", me.0, voters.len());
         let heard = voters.iter().filter(|voter| **voter != me).map(|voter| (*voter, now)).collect();
         let waits = Waits { connect: settings.connect_wait(), init: settings.init_wait(), sync: settings.sync_wait() };
@@ -109,7 +110,7 @@ impl Announcements {
     pub fn on_link_gone(&mut self, link: Link, reason: Option<Reason>, now: Ms) {
         let Some((server, _)) = self.live.remove(&link) else { return };
         // Then everybody's link goes, and why is told elsewhere.
-        if matches!(reason, Some(Reason::RoleEnded | Reason::Stopped)) || !self.others.contains(&server) {
+        if matches!(reason, Some(Reason::RoleEnded | Reason::Stopped)) || !self.others.contains_key(&server) {
             return;
         }
         self.missing.begin(server, true, now);
@@ -159,7 +160,7 @@ impl Announcements {
         let followers: Vec<String> = learners.map(|server| format!("server {}", server.0)).collect();
         let followers = if followers.is_empty() { "nobody".to_owned() } else { followers.join(", ") };
         tracing::info!("this server leads in epoch {}, followed by {followers}{lacked}", epoch.0);
-        self.missing = Absences::since(self.others.iter().map(|server| (*server, now)));
+        self.missing = Absences::since(self.others.keys().map(|server| (*server, now)));
     }
 
     fn end_lack(&mut self, now: Ms) -> String {
@@ -173,7 +174,10 @@ impl Announcements {
         let Some(leader) = self.leader.take() else { return };
         let why = cause.map_or_else(String::new, |cause| self.explain(cause, leader, before, now));
         match before {
-            Part::Looking => tracing::info!("this server looks for another leader: {why}"),
+            Part::Looking if cause != Some(Cause::LeaderUnreached) => {
+                tracing::info!("this server looks for another leader: {why}");
+            }
+            Part::Looking => tracing::warn!("this server looks for another leader: {why}"),
             _ => tracing::warn!("this server looks for a leader: {why}"),
         }
         self.lack.get_or_insert(Lack::begin(now));
@@ -188,7 +192,11 @@ impl Announcements {
         let silence = if before == Part::Looking { init.0 } else { sync.0 };
         let leader = leader.0;
         match cause {
-            Cause::LeaderUnreached => format!("server {leader} was elected, and not reached within {} ms", connect.0),
+            Cause::LeaderUnreached => format!(
+                "server {leader} was elected, and not reached at {} within {} ms",
+                self.quorum_ports(ServerId(leader)),
+                connect.0
+            ),
             Cause::LeaderGone => format!("server {leader} was elected, and is gone"),
             Cause::LeaderLooks => format!("server {leader} was elected, and looks for another leader"),
             Cause::LinkDown => format!("the link to its leader, server {leader}, is gone"),
@@ -217,6 +225,12 @@ impl Announcements {
                 "it has used the last transaction of its epoch, and another epoch is to begin".to_owned()
             }
         }
+    }
+
+    /// Where a server is to be reached by those who follow it.
+    fn quorum_ports(&self, server: ServerId) -> String {
+        let addresses = self.others.get(&server).into_iter().flat_map(|member| &member.addresses);
+        addresses.map(|address| address.quorum.to_string()).collect::<Vec<_>>().join(" or ")
     }
 
     /// Why there is no leader for so long, as far as that is known here.
@@ -273,7 +287,7 @@ mod tests {
     use paddock_consensus::ServerId;
     use paddock_consensus::config::{Config, PeerType};
     use paddock_consensus::input::Link;
-    use paddock_consensus::output::Part;
+    use paddock_consensus::output::{Cause, Part};
     use paddock_consensus::settings::{Features, Ms, Settings};
 
     use super::{Announcements, TOLD_AFTER};
@@ -319,6 +333,14 @@ mod tests {
         announcements.on_live(Link(1), (ServerId(2), PeerType::Participant), Ms(1));
         announcements.on_live(Link(2), (ServerId(3), PeerType::Observer), Ms(1));
         assert_eq!(announcements.voters_here(), 2);
+    }
+
+    #[test]
+    fn where_an_elected_server_was_not_reached_is_told() {
+        let config = Config::parse("server.1=a:1:2\nserver.2=b:1:2|c:3:4\nversion=0").expect("it is well formed");
+        let announcements = Announcements::begin(ServerId(1), &config, &settings(), Ms(0));
+        let told = announcements.explain(Cause::LeaderUnreached, ServerId(2), Part::Looking, Ms(0));
+        assert_eq!(told, "server 2 was elected, and not reached at b:1 or c:3 within 20000 ms");
     }
 
     #[test]
