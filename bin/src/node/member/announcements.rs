@@ -181,8 +181,6 @@ impl Announcements {
             _ => tracing::warn!("this server looks for a leader: {why}"),
         }
         self.lack.get_or_insert(Lack::begin(now));
-        // While there was a leader, nobody had anything to say on the election port.
-        self.heard.values_mut().for_each(|heard| *heard = now);
         self.missing = Absences::default();
         self.live.clear();
     }
@@ -355,8 +353,5 @@ mod tests {
         announcements.decide(None);
         let elected = "it is elected itself, and no quorum is synchronised with it yet";
         assert_eq!(announcements.lack_cause(Ms(10_001)), elected);
-        announcements.look(Part::Looking, None, Ms(20_000));
-        assert_eq!(announcements.lack_cause(Ms(20_001)), "every voter is heard");
-        assert_eq!(announcements.lack_cause(Ms(30_001)), silent);
     }
 }
