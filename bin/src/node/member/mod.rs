@@ -645,10 +645,13 @@ impl Member {
             false => self.replica.head.apply_unseen_up_to(zxid),
         };
         if let Err(error) = applied {
-            tracing::error!(
-                "this server has not the state that its leader has, and takes a full copy: {error}; if that is told again and \
-                 again, its memory or disk is broken"
-            );
+            // Of a history that is brought, each transaction after the first such one differs too.
+            if !self.diverged {
+                tracing::error!(
+                    "this server has not the state that its leader has, and takes a full copy: {error}; if that is told again \
+                     and again, its memory or disk is broken, or its dataDir is of another ensemble"
+                );
+            }
             match serves {
                 true => self.inputs.push_back(Input::Diverged),
                 false => self.diverged = true,
