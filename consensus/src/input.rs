@@ -100,6 +100,10 @@ pub enum Input<'a> {
         link: Link,
         message: FromLearner,
     },
+    /// Leader: the whole state that this learner lacks is there, all of it is committed, and it is sent from now on.
+    StateBegun {
+        link: Link,
+    },
     /// Leader: what this learner still lacks of the history is in memory.
     CaughtUp {
         link: Link,

@@ -9,8 +9,8 @@ use crate::server::Server;
 use crate::settings::Ms;
 
 /// What the last role had begun comes to its end before this server tells anybody what it has: a position that is announced
-/// is the end of the durable log. An observer that has lost its leader waits a while besides, so that not all of them come to
-/// the next one at once.
+/// is the end of the durable log. Some wait a while besides: an observer that has lost its leader, so that not all of them come to
+/// the next one at once, and whoever would come back to the same leader at once in vain.
 #[derive(Clone, Debug)]
 pub(crate) struct Pause {
     until: Ms,

@@ -23,6 +23,10 @@ use crate::{History, ServerId, Zxid};
 pub use crate::leading::{LINKS_MAX, LearnerState};
 pub use crate::server::{Found, Standing};
 
+/// What passes before a server looks again that has decided twice, one time after the other, on a leader who is gone. In that time
+/// the others can be silent for as long as they have to be before they decide.
+const GONE_AGAIN: Ms = Ms(500);
+
 /// What a server is and has, and the role that it plays. All that happens to it comes as an [`Input`], with the time, and all
 /// that it does goes out as an [`Output`].
 #[derive(Clone, Debug)]
@@ -219,6 +223,7 @@ impl Zab {
             Input::FromLearner { link, message } => {
                 self.lead(now, out, |leading, step| leading.on_message(link, message, step));
             }
+            Input::StateBegun { link } => self.lead(now, out, |leading, step| leading.on_state_begun(link, step)),
             Input::CaughtUp { link } => self.lead(now, out, |leading, step| leading.on_caught_up(link, step)),
             Input::Proposed { zxid, change } => {
                 assert!(matches!(self.role, Role::Leading(_)), "{zxid} is proposed by a server that does not lead");
@@ -396,16 +401,16 @@ impl Zab {
         match over {
             Over::Halt(reason) => out.push(Output::Halt(reason)),
             Over::Look(cause) => {
-                self.cause = Some(cause);
+                let before = self.cause.replace(cause);
                 self.server.log.abandon();
                 out.push(Output::Become(Part::Looking, Serve::No));
-                let until = now.after(self.observer_wait().max(self.wait_behind(cause)));
+                let until = now.after(self.observer_wait().max(self.wait_behind(cause, before)));
                 self.role = Role::Pausing(Pause::begin(until));
             }
         }
     }
 
-    /// How long an observer that has lost its leader waits before it looks again; nobody else waits.
+    /// How long an observer that has lost its leader waits before it looks again.
     fn observer_wait(&mut self) -> Ms {
         let longest = self.server.settings.observer_election_delay_max.0;
         match self.server.peer_type() {
@@ -414,10 +419,12 @@ impl Zab {
         }
     }
 
-    /// How long a server waits that cannot follow the leader there is, and would come back to it at once.
-    fn wait_behind(&self, cause: Cause) -> Ms {
+    /// How long a server waits that cannot follow the leader there is, and would come back to it at once; or that was as quick to
+    /// decide on one who is gone as the time before: each of its searches is a new round for all, who begin to wait anew.
+    fn wait_behind(&self, cause: Cause, before: Option<Cause>) -> Ms {
         match cause {
             Cause::LinkClosed(Reason::OldEpoch) => self.server.settings.tick,
+            Cause::LeaderGone if before == Some(cause) => GONE_AGAIN,
             _ => Ms(0),
         }
     }

@@ -214,8 +214,8 @@ impl Looking {
         if at.proposes() && at.configs.is_voter(at.me) {
             self.votes.hear(at.me, says);
         }
-        // Whoever is not connected, too: what it was told last is what it is told first when it comes back, and that this server
-        // follows it must not be what a leader of this round hears that was started anew.
+        // Whoever is not connected, too. A server says what it told another one last first of all when that comes back. If that is
+        // a former leader that was started anew, "I follow you" must not be what it hears.
         out.extend(at.others().map(|voter| Output::Notify(voter, says)));
     }
 

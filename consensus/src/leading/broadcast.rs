@@ -81,15 +81,15 @@ impl Broadcasting {
             && voters.all(|voter| links.acknowledged(voter).is_none_or(|acknowledged| acknowledged >= proposed))
     }
 
-    /// Whether a quorum follows, asked once in a tick. A whole state holds all that was proposed, and is sent when that is
-    /// committed: as long as it is not, those who wait for one cannot help to commit it.
+    /// Whether a quorum follows, asked once in a tick. A whole state may hold what is proposed and not committed, and nothing of it
+    /// is sent before that is committed: who waits for it cannot help with that.
     pub(super) fn is_followed(&mut self, links: &Links, step: &Step<'_>) -> bool {
         if step.now < self.check_at {
             return true;
         }
         self.check_at = step.now.after(step.server.settings.tick);
         let is_all_committed = self.spans.committed() == self.spans.proposed();
-        links.are_quorum(step, |open| open.follows() && (is_all_committed || !open.takes_state()))
+        links.are_quorum(step, |open| open.follows() && (is_all_committed || !open.awaits_state()))
     }
 
     /// What was proposed last.

@@ -62,6 +62,8 @@ pub(super) struct Promise {
 pub(super) struct Catching {
     /// Nothing can be sent between the bytes of a whole state.
     pub(super) by_state: bool,
+    /// The state is not sent yet: all that it holds is to be committed first.
+    pub(super) awaits_state: bool,
 }
 
 /// NEWLEADER has gone out, behind the history.
@@ -174,9 +176,9 @@ impl LearnerLink {
         )
     }
 
-    /// Whether it is brought a whole state.
-    pub(super) fn takes_state(&self) -> bool {
-        matches!(self.state, State::CatchingUp(_, Catching { by_state: true }))
+    /// Whether it is to be brought a whole state, of which nothing is sent yet.
+    pub(super) fn awaits_state(&self) -> bool {
+        matches!(self.state, State::CatchingUp(_, Catching { awaits_state: true, .. }))
     }
 
     /// `None` before it has told who it is.

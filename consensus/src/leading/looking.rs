@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use crate::notification::{Notification, ServerState};
 use crate::{Epoch, ServerId};
 
-/// What each of them voted for when it was heard last: the currentEpoch of a history that is its own or a later one.
+/// The epoch in the last vote of each: that of its own history, or of a better one that it votes for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LookingMembers {
     epochs: BTreeMap<ServerId, i64>,

@@ -30,8 +30,8 @@ use crate::settings::{Ms, Settings};
 use crate::step::{Over, Step};
 use crate::{Epoch, ServerId, Zxid};
 
-/// An acceptedEpoch that is so far above every known one is not believed. An epoch is lost with each leader that comes to
-/// nothing, but there are no more than 2^31, and what is told here is not proven.
+/// An acceptedEpoch that is so far above the leader's own is not believed, which only a quorum can raise. An epoch is lost with
+/// each leader that comes to nothing, but there are no more than 2^31, and what is told here is not proven.
 const EPOCHS_AHEAD_MAX: i32 = 1 << 20;
 /// How long a leader that stops waits for those who have not acknowledged everything.
 const HAND_OVER: Ms = Ms(1000);
@@ -196,6 +196,8 @@ impl Leading {
     /// The election's connection to this server is gone.
     pub(crate) fn on_peer_down(&mut self, peer: ServerId, step: &Step<'_>) -> Result<(), Over> {
         self.decision.lose(peer);
+        // It may come back as one that follows. If it looks, it says so before it asks to follow.
+        self.looking.forget(peer);
         self.check_supported(step)
     }
 
@@ -255,16 +257,17 @@ impl Leading {
             self.links.close(link, Reason::Newer, step);
             return Ok(());
         }
-        let newest = step.server.newest_accepted();
-        if accepted.next().is_none() || accepted.0.saturating_sub(newest.0) > EPOCHS_AHEAD_MAX {
-            return self.refuse(link, Zxid::start_of(accepted), step);
-        }
+        let ahead = accepted.0.saturating_sub(step.server.epochs().accepted().0);
+        let is_believed = accepted.next().is_some() && ahead <= EPOCHS_AHEAD_MAX;
         if let Phase::AwaitingInfo(waiting) = &mut self.phase {
+            if !is_believed {
+                return self.refuse(link, Zxid::start_of(accepted), step);
+            }
             if step.server.configs().is_member(learner.server) {
                 step.server.hear_accepted(accepted);
                 waiting.hear(accepted);
             }
-        } else if self.leaves_out(learner.server, accepted) {
+        } else if is_believed && self.leaves_out(learner.server, accepted) {
             step.server.hear_accepted(accepted);
             return Err(Over::Look(Cause::LaterEpoch));
         }
@@ -329,6 +332,16 @@ impl Leading {
                 Ok(())
             }
         }
+    }
+
+    /// From here on this learner needs nothing that is not committed.
+    pub(crate) fn on_state_begun(&mut self, link: Link, _: &Step<'_>) -> Result<(), Over> {
+        if let Some(open) = self.links.get(link)
+            && let State::CatchingUp(learner, catching) = open.state()
+        {
+            open.set(State::CatchingUp(learner, Catching { awaits_state: false, ..catching }));
+        }
+        Ok(())
     }
 
     /// What this learner lacked of the history is in memory: the rest goes out in this moment, and NEWLEADER behind it.
@@ -556,7 +569,8 @@ fn sync(link: Link, learner: Learner, promise: Promise, end: Zxid, step: &mut St
     let force = server.settings.force_snapshot;
     let plan = Plan::for_learner(promise.last, learner.features, server.log.history(), end, force);
     step.put(Output::Sync(link, plan));
-    State::CatchingUp(learner, Catching { by_state: plan.first == First::Snap })
+    let by_state = plan.first == First::Snap;
+    State::CatchingUp(learner, Catching { by_state, awaits_state: by_state })
 }
 
 /// The learner may serve.

@@ -311,6 +311,18 @@ fn nobody_else_ends_a_reign_with_a_later_epoch() {
     }
 }
 
+/// What it would be when it comes back, it says itself.
+#[test]
+fn who_is_gone_is_not_taken_for_one_who_looks() {
+    let mut server = server();
+    server.leads(LAST);
+    server.is_seen_looking(2, 1);
+    server.step(Input::Election { peer: ServerId(2), event: Event::Up });
+    server.step(Input::Election { peer: ServerId(2), event: Event::Down });
+    server.info(THIRD, 2, 7);
+    assert_eq!(server.awaits(), "Broadcasting");
+}
+
 /// It had looked before it followed.
 #[test]
 fn who_has_followed_since_is_not_taken_for_one_who_looks() {
@@ -331,6 +343,14 @@ fn an_epoch_that_is_far_above_all_is_not_believed_and_a_strangers_never_counts()
         assert!(is_refused(&server.info(SECOND, 2, accepted), SECOND), "{accepted}");
     }
     let mut server = server();
+    server.elected();
+    for number in 0..10 {
+        server.info(Link(10 + number), 6, 1 + (1 << 20) * number as i32);
+    }
+    let outputs = server.info(LINK, 1, 1);
+    let next = Output::Write(Mark::AcceptedEpoch(Epoch(2 + (1 << 20))));
+    assert!(outputs.contains(&next), "many go no further than one: {outputs:?}");
+    let mut server = self::server();
     server.elected();
     server.info(SECOND, 9, 7);
     let outputs = server.info(LINK, 1, 1);
@@ -386,6 +406,23 @@ fn a_leader_that_only_a_learner_without_its_history_follows_cannot_commit() {
         let is_over = (0..3).any(|_| looks(&server.pass(TICK / 2)));
         assert_eq!(is_over, !is_committed);
     }
+}
+
+/// It needs no commit any more, and helps with it when it has the state.
+#[test]
+fn a_learner_that_is_sent_a_state_follows_whatever_is_proposed_meanwhile() {
+    let mut server = server();
+    server.leads(LAST);
+    server.info(SECOND, 2, 1);
+    server.says(SECOND, FromLearner::AckEpoch { current: None, last: Zxid::NOTHING });
+    server.step(Input::StateBegun { link: SECOND });
+    server.step(Input::LearnerDown { link: LINK });
+    server.proposes(z(2, 1));
+    server.durable(z(2, 1));
+    assert!(!(0..8).any(|_| looks(&server.pass(TICK / 2))));
+    server.step(Input::CaughtUp { link: SECOND });
+    server.ack(SECOND, z(2, 0));
+    assert_eq!(server.ack(SECOND, z(2, 1)), [Output::Commit(z(2, 1))]);
 }
 
 /// A process that was stopped for a while commits nothing with what had come before.

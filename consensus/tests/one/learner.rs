@@ -459,6 +459,14 @@ fn a_leader_that_refuses_and_is_gone_from_the_election_port_is_not_waited_for() 
     assert_eq!(server.awaits(), "Connecting", "this attempt may still come to something");
     assert!(looks(&server.step(Input::MasterRefused)));
     assert_eq!(server.cause(), Some(Cause::LeaderGone));
+    // The second time it lets the others come to a decision of their own.
+    server.step(Input::Time);
+    server.joins_until_connecting();
+    assert!(looks(&server.step(Input::MasterRefused)));
+    server.pass(499);
+    assert_eq!(server.awaits(), "Pausing");
+    server.pass(1);
+    assert_ne!(server.awaits(), "Pausing");
 }
 
 /// A server of another ensemble, or one that promised more than there was, does not come back at once, over and over.

@@ -182,6 +182,7 @@ impl Node {
                 self.step(Input::LearnerUp { link: Link(self.links) });
             }
             13 => self.step(Input::LearnerDown { link }),
+            14 if act.choice < 60 => self.step(Input::StateBegun { link }),
             14 => self.step(Input::CaughtUp { link }),
             15 if act.choice < 20 => self.step(Input::MasterDown { link }),
             15 if act.choice < 100 => self.step(Input::MasterRefused),

@@ -255,6 +255,7 @@ impl Ensemble {
             Move::CaughtUp(server, link) => {
                 let learner = self.running(server).0.learners.get_mut(&link).expect("only open links catch up");
                 learner.catching_up = None;
+                self.step(server, Input::StateBegun { link }, None);
                 self.step(server, Input::CaughtUp { link }, None);
             }
             Move::Time(server) => self.step(server, Input::Time, None),

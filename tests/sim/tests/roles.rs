@@ -329,7 +329,6 @@ fn a_server_that_is_cut_off_serves_who_only_reads_until_it_is_back() {
     assert!(matches!(told[..], [(_, Told::Ended)]), "the reader's session ends with the period: {told:?}");
 }
 
-/// What follows TRUNC on the link comes at once, and is taken when the history has been cut.
 /// What it says itself does arrive on connections from before, but nobody can be connected to it.
 #[test]
 fn a_leader_that_hears_nobody_any_more_is_not_wanted_again() {
@@ -354,6 +353,7 @@ fn a_leader_that_hears_nobody_any_more_is_not_wanted_again() {
     }
 }
 
+/// What follows TRUNC on the link comes at once, and is taken when the history has been cut.
 #[test]
 fn a_leader_that_comes_back_with_what_nobody_has_stays_with_the_link_that_tells_it_to_cut() {
     let mut ensemble = Ensemble::new(6, |setting| setting.features = Some(Features::EXACT_TRUNC));

@@ -195,12 +195,18 @@ impl Announcements {
                 self.quorum_ports(ServerId(leader)),
                 connect.0
             ),
-            Cause::LeaderGone => format!("server {leader} was elected, and is gone"),
+            Cause::LeaderGone => format!(
+                "server {leader} was elected, and neither its quorum port nor its election port can be reached from here"
+            ),
             Cause::LeaderLooks => format!("server {leader} was elected, and looks for another leader"),
             Cause::LinkDown => format!("the link to its leader, server {leader}, is gone"),
             Cause::LinkClosed(Reason::TimedOut) => {
                 format!("nothing was heard of its leader, server {leader}, for {silence} ms")
             }
+            Cause::LinkClosed(Reason::OldEpoch) => format!(
+                "its leader, server {leader}, is of an earlier epoch than this server has promised; it can follow after another \
+                 election, unless its dataDir is of another ensemble"
+            ),
             Cause::LinkClosed(_) => format!("it has closed the link to its leader, server {leader}"),
             Cause::NotFollowed => {
                 format!(

@@ -78,6 +78,7 @@ const ANSWERS_WAIT: Ms = Ms(1000);
 /// The process was told to stop.
 #[derive(Clone, Copy)]
 enum Stop {
+    Asked,
     /// The core will be told then, or when the clients have their answers.
     Awaited(Ms),
     /// The core knows of it.
@@ -236,10 +237,13 @@ impl Member {
     /// answers; a leader's are answered until the core has handed over.
     pub fn stop(&mut self) {
         self.replica.stop();
-        self.stop.get_or_insert(Stop::Awaited(self.now().after(ANSWERS_WAIT)));
+        self.stop.get_or_insert(Stop::Asked);
     }
 
     fn see_to_stop(&mut self) -> Result<(), ReplicaError> {
+        if let Some(Stop::Asked) = self.stop {
+            self.stop = Some(Stop::Awaited(self.now().after(ANSWERS_WAIT)));
+        }
         match self.stop {
             Some(Stop::Awaited(until)) if until <= self.now() || !self.owes_answers() => {
                 self.stop = Some(Stop::Told);
@@ -326,7 +330,7 @@ impl Member {
         let until = |deadline: Ms| self.start.until(deadline.0, self.at.now);
         let stop = match self.stop {
             Some(Stop::Awaited(until)) => Some(until),
-            Some(Stop::Told) | None => None,
+            Some(Stop::Asked | Stop::Told) | None => None,
         };
         let told = self.announcements.deadline();
         let deadlines = [self.zab.deadline(), self.peers.deadline(), stop, told].into_iter().flatten().map(until);
@@ -843,7 +847,8 @@ impl Member {
 
     /// A leader tells its learners and the core what was proposed in this turn.
     fn propose(&mut self) -> Result<(), ReplicaError> {
-        if !self.is_leading() {
+        // What comes to its end after this server was told to stop, and has handed over, is nobody's any more.
+        if !self.is_leading() || self.halted.is_some() {
             return Ok(());
         }
         let now = self.now();

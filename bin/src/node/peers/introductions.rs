@@ -5,18 +5,21 @@ use std::collections::BTreeSet;
 use paddock_consensus::ServerId;
 use paddock_consensus::config::{Configs, PeerType};
 
-/// Of so many servers that is told, of each once.
-const TOLD_MAX: usize = 64;
+/// Of so many servers that no line names it is told, of each once.
+const STRANGERS_MAX: usize = 64;
 
 #[derive(Default, Debug)]
 pub struct Introductions {
     told: BTreeSet<ServerId>,
+    /// How many of them no line names.
+    strangers: usize,
 }
 
 impl Introductions {
     /// A learner has said what it is. Returns what is to be told of it, for people to read.
     pub fn remark(&mut self, server: ServerId, peer_type: PeerType, configs: &Configs) -> Option<String> {
-        let remark = match configs.committed.members().get(&server) {
+        let member = configs.committed.members().get(&server);
+        let remark = match member {
             Some(member) if member.peer_type == peer_type => return None,
             Some(member) => format!(
                 "server {} says that it is {}; the server lines here say {}: make them alike on all servers",
@@ -29,8 +32,11 @@ impl Introductions {
                 server.0
             ),
         };
-        let is_new = self.told.len() < TOLD_MAX && self.told.insert(server);
-        is_new.then_some(remark)
+        if member.is_none() && self.strangers == STRANGERS_MAX || !self.told.insert(server) {
+            return None;
+        }
+        self.strangers += usize::from(member.is_none());
+        Some(remark)
     }
 }
 
@@ -48,7 +54,7 @@ mod tests {
     use paddock_consensus::ServerId;
     use paddock_consensus::config::{Config, Configs, PeerType};
 
-    use super::{Introductions, TOLD_MAX};
+    use super::{Introductions, STRANGERS_MAX};
 
     #[test]
     fn who_is_something_else_than_the_configuration_says_is_told_once() {
@@ -61,10 +67,10 @@ mod tests {
         assert!(told.starts_with("server 1 says that it is an observer; the server lines here say a participant"));
         assert_eq!(remark(1, PeerType::Observer), None, "it is told");
         assert_eq!(remark(3, PeerType::Observer), None);
-        assert!(remark(3, PeerType::Participant).is_some());
         let told = remark(4, PeerType::Participant).expect("it has no line");
         assert!(told.starts_with("server 4 connects to follow this one, and no server line here is its"), "{told}");
-        let told = (5..5 + 2 * TOLD_MAX as i64).filter(|server| remark(*server, PeerType::Observer).is_some());
-        assert_eq!(told.count(), TOLD_MAX - 3);
+        let told = (5..5 + 2 * STRANGERS_MAX as i64).filter(|server| remark(*server, PeerType::Observer).is_some());
+        assert_eq!(told.count(), STRANGERS_MAX - 1);
+        assert!(remark(3, PeerType::Participant).is_some(), "of a member there is always something to tell");
     }
 }

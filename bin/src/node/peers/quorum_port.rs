@@ -374,6 +374,7 @@ impl QuorumPort {
         for end in self.ends.iter_mut() {
             match self.supplies.serve(end, records, links, deadline) {
                 Ok(Served::Nothing) => {}
+                Ok(Served::StateBegun(link)) => self.told.push_back(Input::StateBegun { link }),
                 Ok(Served::CaughtUp(link)) => self.told.push_back(Input::CaughtUp { link }),
                 Err(closing) => lost.push((end.stream, closing)),
             }
@@ -509,7 +510,7 @@ impl QuorumPort {
         if let Some(link) = end.link {
             self.supplies.leave(link);
             // What was to be told of a link that has gone.
-            self.told.retain(|told| *told != Input::CaughtUp { link });
+            self.told.retain(|told| ![Input::StateBegun { link }, Input::CaughtUp { link }].contains(told));
         }
         if closing.is_usual() {
             tracing::info!("the link with {end} is closed: {closing}");

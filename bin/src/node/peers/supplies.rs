@@ -46,6 +46,8 @@ pub struct Supplies {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Served {
     Nothing,
+    /// Its learner is sent a whole state from here on.
+    StateBegun(Link),
     /// Its learner has caught up.
     CaughtUp(Link),
 }
@@ -175,8 +177,10 @@ impl Supplies {
         let store = self.store(records);
         let mut served = Served::Nothing;
         for _ in 0..ROUNDS {
-            if end.supply.go_on(link, &store, feed, &mut end.outgoing).map_err(Closing::Unsupplied)? == Step::CaughtUp {
-                served = Served::CaughtUp(link);
+            match end.supply.go_on(link, &store, feed, &mut end.outgoing).map_err(Closing::Unsupplied)? {
+                Step::Waits => {}
+                Step::StateBegun => served = Served::StateBegun(link),
+                Step::CaughtUp => served = Served::CaughtUp(link),
             }
             if end.is_blocked {
                 return if end.outgoing.is_behind(feed) { Err(Closing::Behind) } else { Ok(served) };

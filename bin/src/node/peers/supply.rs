@@ -70,6 +70,8 @@ enum Stage {
 pub enum Step {
     /// It goes on when something has been sent, has been read, or is there.
     Waits,
+    /// The first bytes of a whole state are on their way. It is said once.
+    StateBegun,
     /// Only what is in memory is left. It is said once.
     CaughtUp,
 }
@@ -128,13 +130,14 @@ impl Supply {
                     outgoing.supply(feed, |out| write_first(First::Snap, spool.zxid, out));
                     store.historian.begin_state(link, spool.file.clone(), spool.bytes);
                     self.stage = Stage::State(spool.zxid);
+                    return Ok(Step::StateBegun);
                 }
                 Stage::Window(after) => match self.take_from_window(after, store, feed, outgoing) {
                     Some(Step::CaughtUp) => {
                         store.historian.end(link);
                         return Ok(Step::CaughtUp);
                     }
-                    Some(Step::Waits) => {}
+                    Some(Step::Waits | Step::StateBegun) => {}
                     None => {
                         if self.asked > 0 || !self.begin_log(link, after, store)? {
                             break;

@@ -530,9 +530,9 @@ impl ElectionPort {
         }
     }
 
-    /// Ends the connection with this server, if there is one. A leader that was lost, or was not reached, is heard again on
-    /// another one alone: that cannot be had with a server that nothing arrives at. On the former one its votes may arrive, and
-    /// it would be wanted again and waited for in vain.
+    /// Ends the connection with this server, if there is one. A leader that was lost, or was not reached, may still be heard on
+    /// it although nothing that is sent to it arrives: it would be elected again, and waited for in vain. A new connection can
+    /// only be had where both sides hear each other.
     pub fn disconnect(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links) {
         let connection = self.peers.get_mut(&peer).and_then(|known| known.connection.take());
         if let Some(connection) = connection {
