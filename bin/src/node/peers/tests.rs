@@ -718,6 +718,7 @@ fn a_whole_state_comes_before_the_history_behind_it() {
         assert!(!server.peers.quorum().needs_state(), "one is being written");
         world.settle();
         assert!(world.seen(2).is_empty(), "no learner is given what is not committed");
+        assert!(world.seen(1).is_empty(), "nor is it said to be");
         world.commit(5);
         world.settle();
         if state_room < usize::MAX {
@@ -729,9 +730,11 @@ fn a_whole_state_comes_before_the_history_behind_it() {
             }
             world.settle();
         }
-        let mut caught_up = world.seen(1);
-        caught_up.sort();
-        assert_eq!(caught_up, links.map(|link| printed(Input::CaughtUp { link })));
+        let mut told = world.seen(1);
+        told.sort();
+        let caught_up = links.map(|link| printed(Input::CaughtUp { link }));
+        let begun = links.map(|link| printed(Input::StateBegun { link }));
+        assert_eq!(told, [caught_up, begun].concat());
         for (link, id) in links.into_iter().zip([2, 3]) {
             world.perform(1, Output::Join(link));
             world.perform(1, Output::Send(link, Message::UpToDate));
@@ -764,7 +767,7 @@ fn a_state_of_many_chunks_is_followed_by_history_from_the_log() {
     world.server(1).spool(&mut held, 100);
     world.server(1).log.remove_before(Zxid(900)).unwrap();
     world.settle();
-    assert_eq!(world.seen(1), [printed(Input::CaughtUp { link })]);
+    assert_eq!(world.seen(1), [Input::StateBegun { link }, Input::CaughtUp { link }].map(printed));
     world.perform(1, Output::Join(link));
     world.settle();
     let learner = world.server(2);
