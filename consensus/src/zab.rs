@@ -223,7 +223,11 @@ impl Zab {
             Input::FromLearner { link, message } => {
                 self.lead(now, out, |leading, step| leading.on_message(link, message, step));
             }
-            Input::StateBegun { link } => self.lead(now, out, |leading, step| leading.on_state_begun(link, step)),
+            Input::StateBegun { link } => {
+                if let Role::Leading(leading) = &mut self.role {
+                    leading.on_state_begun(link);
+                }
+            }
             Input::CaughtUp { link } => self.lead(now, out, |leading, step| leading.on_caught_up(link, step)),
             Input::Proposed { zxid, change } => {
                 assert!(matches!(self.role, Role::Leading(_)), "{zxid} is proposed by a server that does not lead");

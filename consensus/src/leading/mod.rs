@@ -335,13 +335,12 @@ impl Leading {
     }
 
     /// From here on this learner needs nothing that is not committed.
-    pub(crate) fn on_state_begun(&mut self, link: Link, _: &Step<'_>) -> Result<(), Over> {
+    pub(crate) fn on_state_begun(&mut self, link: Link) {
         if let Some(open) = self.links.get(link)
             && let State::CatchingUp(learner, catching) = open.state()
         {
             open.set(State::CatchingUp(learner, Catching { awaits_state: false, ..catching }));
         }
-        Ok(())
     }
 
     /// What this learner lacked of the history is in memory: the rest goes out in this moment, and NEWLEADER behind it.

@@ -72,7 +72,7 @@ use super::snapshotter::DrivenBy;
 /// would not be done in time, and it is brought what it lacks as it can take it when it comes back.
 const TAIL_BYTES: usize = 512 << 20;
 
-/// How long a learner that is told to stop waits for what its clients have asked of the leader.
+/// How long a server that is told to stop waits for what it still needs for answers ([`Member::owes_answers`]).
 const ANSWERS_WAIT: Ms = Ms(1000);
 
 /// The process was told to stop.
