@@ -27,7 +27,8 @@ pub struct Looking {
     proposal: Vote,
     /// What each voter said last, this server included if it votes.
     votes: Votes,
-    /// Those whose last dial came to nothing, since this search began. They are not waited for.
+    /// Those whose last dial came to nothing, or whose connection fell and is not dialled before the next repetition, since
+    /// this search began. They are not waited for.
     unreachable: BTreeSet<ServerId>,
     /// Those who were dialled since the last repetition: a connection that falls at once is not tried without an end.
     dialled: BTreeSet<ServerId>,
@@ -158,7 +159,10 @@ impl Looking {
                 self.unreachable.insert(peer);
             }
             Event::Refused => {}
-            Event::Down => self.dial(peer, at, out),
+            Event::Down if self.dial(peer, at, out) => {}
+            Event::Down => {
+                self.unreachable.insert(peer);
+            }
         }
         self.weigh(at, now);
         self.decide(at, now)
@@ -302,10 +306,13 @@ impl Looking {
         }
     }
 
-    fn dial(&mut self, voter: ServerId, at: &mut Standpoint<'_>, out: &mut Vec<Output>) {
-        if self.dialled.insert(voter) {
+    /// Whether this is its turn: it was not dialled since the last repetition.
+    fn dial(&mut self, voter: ServerId, at: &mut Standpoint<'_>, out: &mut Vec<Output>) -> bool {
+        let is_first = self.dialled.insert(voter);
+        if is_first {
             at.connections.dial(voter, out);
         }
+        is_first
     }
 }
 

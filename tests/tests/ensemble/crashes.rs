@@ -15,6 +15,10 @@ const VISITORS: usize = 3;
 /// Acknowledgements before the fault, at most.
 const ACKNOWLEDGED_MAX: usize = 1_500;
 
+/// Snapshots that are kept, with the log between them: it is read once a round, and clients go on writing for as long as a
+/// server that was wiped takes to be sent a whole state. So many hold the writes of some seconds at the machine's full speed.
+const SNAPSHOTS: &str = "400";
+
 /// Short ticks, so that a leader that stands still is missed soon, with limits that a busy machine meets; and snapshots
 /// often, so that crashes meet them. A server that has lost its data does not vote before it has been sent it.
 pub fn setup() -> Setup {
@@ -25,8 +29,7 @@ pub fn setup() -> Setup {
         .config("maxSessionTimeout", "60000")
         .config("db.autocreate", "false")
         .config("snapCount", "1000")
-        // With the log between them, so that it can be read once a round.
-        .config("autopurge.snapRetainCount", "20")
+        .config("autopurge.snapRetainCount", SNAPSHOTS)
 }
 
 pub fn run(ensemble: Ensemble, rounds: usize) {

@@ -254,7 +254,7 @@ impl LinkEnd {
                     self.prolong(Awaited::State, deadline);
                 }
                 Read::Nothing => self.is_readable = false,
-                Read::Ended => return Next::Ended,
+                Read::Ended | Read::Broken => return Next::Ended,
             }
         }
     }

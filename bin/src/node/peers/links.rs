@@ -91,8 +91,10 @@ pub enum Read {
     Bytes(usize),
     /// None are here; an event tells when that changes.
     Nothing,
-    /// None will come: the other side has ended the stream, or it broke.
+    /// None will come: the other side has ended the stream.
     Ended,
+    /// None will come: the stream broke. Whoever was behind it may not have read what was written.
+    Broken,
 }
 
 /// What a write has come to.

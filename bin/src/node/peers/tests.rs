@@ -353,7 +353,7 @@ impl Stranger {
             match self.links.read(stream, &mut bytes) {
                 Read::Bytes(count) => all.extend_from_slice(&bytes[..count]),
                 Read::Nothing => return (all, false),
-                Read::Ended => return (all, true),
+                Read::Ended | Read::Broken => return (all, true),
             }
         }
     }

@@ -113,7 +113,7 @@ impl Connection {
             match links.read(self.stream, &mut bytes[..room]) {
                 Read::Bytes(count) => self.incoming.extend(&bytes[..count]),
                 Read::Nothing => self.is_readable = false,
-                Read::Ended => return Next::Ended,
+                Read::Ended | Read::Broken => return Next::Ended,
             }
         }
     }

@@ -57,8 +57,8 @@ impl Greeting {
             match links.read(stream, &mut bytes[..room]) {
                 Read::Bytes(count) => self.incoming.extend(&bytes[..count]),
                 Read::Nothing => return Heard::Part,
-                Read::Ended if self.incoming.rest().is_empty() => return Heard::GivenUp,
-                Read::Ended => return Heard::Ended,
+                Read::Ended | Read::Broken if self.incoming.rest().is_empty() => return Heard::GivenUp,
+                Read::Ended | Read::Broken => return Heard::Ended,
             }
         }
     }

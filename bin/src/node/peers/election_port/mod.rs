@@ -1,12 +1,13 @@
 //! The election port: one connection for each pair of servers, on which they tell each other their votes.
 //!
-//! Of a pair the server with the larger id dials. The other one rings: it connects, says who it is, ends the connection, and
-//! waits to be dialled back. An attempt is answered when there is a connection, whoever has begun it, or when its time is
-//! over. Whoever rings late in an attempt is dialled for a whole time all the same.
+//! Of a pair the server with the larger id dials. The other one rings: it connects, says who it is, and waits to be dialled
+//! back. Whoever is rung ends that connection once it has read who it is; where it breaks instead, nobody has read that: a
+//! process that was killed takes connections until its port is closed. An attempt is answered when there is a connection,
+//! whoever has begun it, or when its time is over. Whoever rings late in an attempt is dialled for a whole time all the same.
 //!
 //! ```text
 //! dial ─► Dialling ─┬─ the larger id ──────────────────────────────────────────► Connected
-//!                   └─ the smaller id ─► rung: waits for the other's connection ─┐   ▲
+//!                   └─ the smaller id ─► Rung: waits for the other's connection ─┐   ▲
 //! accepted ─► Greeting ─┬─ from a larger id ─────────────────────────────────────┴───┘
 //!                       └─ from a smaller id ─► ended, and dialled back
 //! ```
@@ -42,7 +43,7 @@ use self::origins::Origins;
 use super::addresses::addresses;
 use super::config_text::read_config;
 use super::dial::Dial;
-use super::links::{Links, Port, StreamEvent, StreamId, Written};
+use super::links::{Links, Port, Read, StreamEvent, StreamId, Written};
 use super::strangers::{UNKNOWN_LINKS, is_member};
 
 /// How long a server waits here.
@@ -121,6 +122,8 @@ struct Peer {
 struct Attempt {
     /// Has ended once this server has rung.
     dial: Dial,
+    /// The stream on which this server has rung, until the other one ends it.
+    rung: Option<StreamId>,
     /// Where the server was when it rang last, as it says itself.
     told: Vec<HostPort>,
     /// Whoever has asked for a connection is answered then; `None` if nobody has, or it was answered.
@@ -131,7 +134,7 @@ struct Attempt {
 
 impl Attempt {
     fn begin(now: Ms) -> Attempt {
-        Attempt { dial: Dial::new(now), told: Vec::new(), answer_at: None, until: now }
+        Attempt { dial: Dial::new(now), rung: None, told: Vec::new(), answer_at: None, until: now }
     }
 
     /// This server wants a connection, and is answered within this time. It may be waiting already.
@@ -156,6 +159,13 @@ impl Attempt {
         self.until <= now
     }
 
+    /// It has no stream any more. Returns those that it had.
+    fn end(&mut self) -> Vec<StreamId> {
+        let mut streams = self.dial.end();
+        streams.extend(self.rung.take());
+        streams
+    }
+
     /// When there is something to do for it.
     fn next(&self) -> Ms {
         [self.dial.next(), self.answer_at].into_iter().flatten().fold(self.until, Ms::min)
@@ -166,6 +176,7 @@ impl Attempt {
 enum Stage {
     Greeting(Greeting),
     Dialling(ServerId),
+    Rung(ServerId),
     Connected(ServerId),
 }
 
@@ -241,6 +252,7 @@ impl ElectionPort {
                     connection.expect("a connected stream is its server's").note_readable();
                     self.may_read = true;
                 }
+                Some(Stage::Rung(peer)) => self.hear_rung(*peer, *stream, configs, links),
                 Some(Stage::Dialling(_)) | None => {}
             },
             StreamEvent::Writable(stream) => {
@@ -258,7 +270,7 @@ impl ElectionPort {
         }
         let greetings = self.streams.values().filter_map(|stage| match stage {
             Stage::Greeting(greeting) => Some(greeting.deadline),
-            Stage::Dialling(_) | Stage::Connected(_) => None,
+            Stage::Dialling(_) | Stage::Rung(_) | Stage::Connected(_) => None,
         });
         let attempts = self.peers.values().filter_map(|peer| Some(peer.attempt.as_ref()?.next()));
         greetings.chain(attempts).min()
@@ -400,8 +412,26 @@ impl ElectionPort {
         }
         // It has rung.
         if let Some(attempt) = self.peers.get_mut(&peer).and_then(|peer| peer.attempt.as_mut()) {
-            let streams = attempt.dial.end();
-            self.close_all(&streams, links);
+            let mut others = attempt.end();
+            others.retain(|other| *other != stream);
+            attempt.rung = Some(stream);
+            self.streams.insert(stream, Stage::Rung(peer));
+            self.close_all(&others, links);
+        }
+    }
+
+    /// Something has happened where this server has rung. Nothing but the end is to come.
+    fn hear_rung(&mut self, peer: ServerId, stream: StreamId, configs: &Configs, links: &mut dyn Links) {
+        let read = links.read(stream, &mut [0]);
+        if read == Read::Nothing {
+            return;
+        }
+        self.close_all(&[stream], links);
+        let Some(attempt) = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut()) else { return };
+        attempt.rung = None;
+        // Another stream may be under way by now.
+        if read == Read::Broken && attempt.dial.first().is_none() {
+            self.give_up(peer, configs);
         }
     }
 
@@ -497,7 +527,7 @@ impl ElectionPort {
         self.streams.insert(connection.stream, Stage::Connected(peer));
         self.may_read = true;
         let known = self.peers.entry(peer).or_default();
-        let mut others = known.attempt.take().map(|mut attempt| attempt.dial.end()).unwrap_or_default();
+        let mut others = known.attempt.take().map(|mut attempt| attempt.end()).unwrap_or_default();
         others.retain(|stream| *stream != connection.stream);
         others.extend(known.connection.replace(connection).map(|replaced| replaced.stream));
         known.held = known.held.or(known.last);
@@ -545,7 +575,7 @@ impl ElectionPort {
 
     fn end_attempt(&mut self, peer: ServerId, links: &mut dyn Links) {
         let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.take());
-        let streams = attempt.map(|mut attempt| attempt.dial.end()).unwrap_or_default();
+        let streams = attempt.map(|mut attempt| attempt.end()).unwrap_or_default();
         self.close_all(&streams, links);
     }
 
@@ -608,7 +638,7 @@ impl ElectionPort {
             Stage::Greeting(_) => true,
             // An attempt counts once.
             Stage::Dialling(peer) => !is_member(configs, *peer) && is_first(stream, peer),
-            Stage::Connected(peer) => !is_member(configs, *peer),
+            Stage::Rung(peer) | Stage::Connected(peer) => !is_member(configs, *peer),
         };
         let strangers = self.streams.iter().filter(|(stream, stage)| is_strange(**stream, stage));
         let mut strangers = strangers.map(|(stream, _)| *stream);
@@ -628,9 +658,9 @@ impl ElectionPort {
                 );
                 self.disconnect(peer, configs, links);
             }
-            Some(&Stage::Dialling(peer)) => {
+            Some(&(Stage::Dialling(peer) | Stage::Rung(peer))) => {
                 let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut());
-                let streams = attempt.map(|attempt| attempt.dial.end()).unwrap_or_default();
+                let streams = attempt.map(Attempt::end).unwrap_or_default();
                 self.close_all(&streams, links);
                 self.give_up(peer, configs);
             }

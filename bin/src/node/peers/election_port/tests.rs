@@ -15,7 +15,7 @@ use paddock_engine::io::simulated::Seeded;
 use super::{ElectionPort, Told, UNKNOWN_LINKS, Waits};
 use crate::node::peers::dial::{NEXT_STREAM, STREAMS_MAX};
 use crate::node::peers::links::{Links, Port, Read, StreamEvent, StreamId, Written};
-use crate::node::peers::simulated::{Dials, HostId, HostLinks, Network, Ports};
+use crate::node::peers::simulated::{Dials, HostId, HostLinks, Network, Ports, Route};
 
 const WAITS: Waits = Waits { greeting: Ms(5000), attempt: Ms(5000) };
 const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
@@ -127,7 +127,11 @@ impl World {
     }
 
     fn set_dials(&self, from: i64, to: i64, dials: Dials) {
-        self.network.set_route(self.servers[&from].host, self.servers[&to].host, |route| route.dials = dials);
+        self.set_way(from, self.servers[&to].host, |route| route.dials = dials);
+    }
+
+    fn set_way(&self, from: i64, to: HostId, change: impl FnOnce(&mut Route)) {
+        self.network.set_route(self.servers[&from].host, to, change);
     }
 
     /// What a server was told since the last call.
@@ -185,7 +189,7 @@ impl Stranger {
             match self.links.read(stream, &mut bytes) {
                 Read::Bytes(count) => all.extend_from_slice(&bytes[..count]),
                 Read::Nothing => return (all, false),
-                Read::Ended => return (all, true),
+                Read::Ended | Read::Broken => return (all, true),
             }
         }
     }
@@ -414,9 +418,39 @@ fn this_server_rings_anew_where_another_attempt_is_asked_for() {
     world.dial(1, 3);
     world.settle();
     let Some(StreamEvent::Accepted { stream, .. }) = stranger.links.poll() else { panic!("nobody has rung") };
-    assert_eq!(stranger.read(stream), (versioned(-65536, 1, "host1:3888"), true));
+    assert_eq!(stranger.read(stream), (versioned(-65536, 1, "host1:3888"), false));
+    stranger.links.close(stream);
     world.live(WAITS.attempt);
     assert_eq!(world.told(1), [event(3, Event::Refused)], "both are one attempt");
+}
+
+#[test]
+fn whoever_was_rung_and_has_not_read_who_rings_has_refused() {
+    let mut world = World::new(1, &[1]);
+    let mut stranger = world.stranger();
+    stranger.links.listen(Port::Election, true);
+    let lines = "server.1=host1:2888:3888:participant\nserver.3=host4:2888:3888:participant\nversion=1";
+    world.servers.get_mut(&1).unwrap().configs = Configs::settled(Arc::new(Config::parse(lines).unwrap()));
+    world.dial(1, 3);
+    world.settle();
+    assert_eq!(world.told(1), [], "it has rung");
+    // A process that is killed has connections that it was not told of yet.
+    world.network.end_process(HostId(3));
+    world.settle();
+    assert_eq!(world.told(1), [event(3, Event::Refused)]);
+    assert_eq!(world.servers[&1].port.deadline(), None);
+    // Where two attempts overlap, the stream of the second one may still come to something.
+    let mut stranger = world.stranger();
+    stranger.links.listen(Port::Election, true);
+    world.dial(1, 3);
+    world.settle();
+    world.set_way(1, HostId(3), |route| route.is_cut = true);
+    world.dial(1, 3);
+    world.network.reset(HostId(0), HostId(3));
+    world.settle();
+    assert_eq!(world.told(1), []);
+    world.live(WAITS.attempt);
+    assert_eq!(world.told(1), [event(3, Event::Refused)]);
 }
 
 #[test]

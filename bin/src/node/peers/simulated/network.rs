@@ -8,7 +8,7 @@ use std::time::Duration;
 use paddock_consensus::config::HostPort;
 use paddock_engine::io::simulated::Choice;
 
-use super::pipe::{Item, Pipe};
+use super::pipe::{Ending, Item, Pipe};
 use super::route::{Dials, Route};
 use crate::node::peers::links::{Port, Read, StreamEvent, StreamId, Written};
 
@@ -248,7 +248,11 @@ impl State {
         let Some(writer) = self.ends.get_mut(&other) else { return Read::Ended };
         let count = writer.pipe.read(bytes);
         if count == 0 {
-            return if writer.pipe.has_ended() { Read::Ended } else { Read::Nothing };
+            return match writer.pipe.ending() {
+                None => Read::Nothing,
+                Some(Ending::Closed) => Read::Ended,
+                Some(Ending::Broken) => Read::Broken,
+            };
         }
         if std::mem::take(&mut writer.awaits_room) && writer.stage == Stage::Open {
             let host = writer.host;
@@ -261,7 +265,7 @@ impl State {
         assert!(!bytes.is_empty(), "nothing is written");
         let end =
             self.ends.get(&stream).filter(|end| end.stage == Stage::Open).expect("only an open stream is written to");
-        if self.ends.get(&end.other).is_none_or(|other| other.pipe.has_ended()) {
+        if self.ends.get(&end.other).is_none_or(|other| other.pipe.ending().is_some()) {
             return Written::Ended;
         }
         let taken = bytes.len().min(PIPE_BYTES.saturating_sub(end.pipe.bytes()));
@@ -276,7 +280,9 @@ impl State {
         Written::Bytes(taken)
     }
 
+    /// The other side sees that the stream broke if this one has not read all, or has not even taken the stream.
     pub fn close(&mut self, stream: StreamId) {
+        let ending = self.ending_of(stream);
         let Some(end) = self.ends.get_mut(&stream) else { return };
         if end.stage == Stage::Closed {
             return;
@@ -284,11 +290,20 @@ impl State {
         end.stage = Stage::Closed;
         let (host, other) = (end.host, end.other);
         self.hosts[host.0].events.retain(|event| event.stream() != stream);
-        self.send(stream, Item::End);
+        self.send(stream, Item::End(ending));
         if self.ends.get(&other).is_none_or(|other| other.stage == Stage::Closed) {
             self.ends.remove(&stream);
             self.ends.remove(&other);
         }
+    }
+
+    fn ending_of(&self, stream: StreamId) -> Ending {
+        let Some(end) = self.ends.get(&stream) else { return Ending::Closed };
+        let is_unread = self.ends.get(&end.other).is_some_and(|writer| writer.pipe.has_unread());
+        let is_taken =
+            |event: &StreamEvent| !matches!(event, StreamEvent::Accepted { stream: other, .. } if *other == stream);
+        let was_taken = self.hosts[end.host.0].events.iter().all(is_taken);
+        if is_unread || !was_taken { Ending::Broken } else { Ending::Closed }
     }
 
     pub fn has_event(&self, host: HostId) -> bool {
@@ -306,7 +321,7 @@ impl State {
             self.lose(one);
             // Both sides see an end that neither has asked for.
             if self.ends.contains_key(&one) {
-                self.send(one, Item::End);
+                self.send(one, Item::End(Ending::Broken));
             }
         }
     }

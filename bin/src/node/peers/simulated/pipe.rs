@@ -14,7 +14,14 @@ pub enum Item {
     Refusal,
     Bytes(Vec<u8>),
     /// Nothing comes after this.
-    End,
+    End(Ending),
+}
+
+/// How a stream ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    Closed,
+    Broken,
 }
 
 /// First in, first out.
@@ -31,8 +38,8 @@ pub struct Pipe {
     bytes: usize,
     /// Whether the end was sent.
     is_ending: bool,
-    /// Whether the end has arrived.
-    has_ended: bool,
+    /// The end, if it has arrived.
+    ending: Option<Ending>,
 }
 
 impl Pipe {
@@ -48,7 +55,7 @@ impl Pipe {
         match &item {
             Item::Bytes(_) if self.is_ending => return self.last,
             Item::Bytes(bytes) => self.bytes += bytes.len(),
-            Item::End => self.is_ending = true,
+            Item::End(_) => self.is_ending = true,
             Item::Hello | Item::Refusal => {}
         }
         self.under_way.push_back(item);
@@ -74,14 +81,18 @@ impl Pipe {
     pub fn keep(&mut self, item: Item) {
         match item {
             Item::Bytes(bytes) => self.arrived.push_back(bytes),
-            Item::End => self.has_ended = true,
+            Item::End(ending) => self.ending = Some(ending),
             Item::Hello | Item::Refusal => {}
         }
     }
 
-    /// Whether there is nothing to read for ever.
-    pub fn has_ended(&self) -> bool {
-        self.has_ended && self.arrived.is_empty()
+    /// The end, if there is nothing to read for ever.
+    pub fn ending(&self) -> Option<Ending> {
+        self.ending.filter(|_| !self.has_unread())
+    }
+
+    pub fn has_unread(&self) -> bool {
+        !self.arrived.is_empty()
     }
 
     /// Reads bytes, of one piece at most.

@@ -53,7 +53,7 @@ impl Pair {
             match self.links[side].read(stream, &mut bytes) {
                 Read::Bytes(count) => read.extend_from_slice(&bytes[..count]),
                 Read::Nothing => return (read, false),
-                Read::Ended => return (read, true),
+                Read::Ended | Read::Broken => return (read, true),
             }
         }
     }

@@ -414,7 +414,7 @@ impl Links for SocketLinks {
                 Ok(count) => return Read::Bytes(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Read::Nothing,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Read::Ended,
+                Err(_) => return Read::Broken,
             }
         }
     }

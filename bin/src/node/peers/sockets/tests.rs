@@ -130,7 +130,7 @@ impl Node {
             match self.links.read(stream, &mut bytes) {
                 Read::Bytes(count) => read.extend_from_slice(&bytes[..count]),
                 Read::Nothing => while self.next() != StreamEvent::Readable(stream) {},
-                Read::Ended => panic!("ended after {} bytes", read.len()),
+                Read::Ended | Read::Broken => panic!("ended after {} bytes", read.len()),
             }
         }
         read
@@ -144,7 +144,7 @@ impl Node {
             match self.links.read(stream, &mut bytes) {
                 Read::Bytes(count) => read.extend_from_slice(&bytes[..count]),
                 Read::Nothing => while self.next() != StreamEvent::Readable(stream) {},
-                Read::Ended => return read,
+                Read::Ended | Read::Broken => return read,
             }
         }
     }
@@ -565,7 +565,26 @@ fn a_connection_breaks_whose_other_side_takes_nothing_for_too_long() {
     let bytes = vec![7; 64 << 20];
     assert!(matches!(node.links.write(stream, &bytes), Written::Bytes(taken) if taken < bytes.len()));
     assert_eq!(node.next(), StreamEvent::Readable(stream));
-    assert_eq!(node.links.read(stream, &mut [0; 10]), Read::Ended);
+    assert_eq!(node.links.read(stream, &mut [0; 10]), Read::Broken);
+}
+
+#[test]
+fn a_connection_that_nobody_took_breaks_and_one_that_was_taken_ends() {
+    for is_taken in [true, false] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut node = Node::new(at(free_port()));
+        let stream = node.links.connect(Port::Election, &[at(port)], &[]);
+        assert_eq!(node.next(), StreamEvent::Connected(stream));
+        assert_eq!(node.links.write(stream, b"abc"), Written::Bytes(3));
+        if is_taken {
+            listener.accept().unwrap().0.read_exact(&mut [0; 3]).unwrap();
+        } else {
+            drop(listener);
+        }
+        while node.next() != StreamEvent::Readable(stream) {}
+        assert_eq!(node.links.read(stream, &mut [0; 10]), if is_taken { Read::Ended } else { Read::Broken });
+    }
 }
 
 /// A server with everything that it has for others.
