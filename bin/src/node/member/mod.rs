@@ -836,9 +836,7 @@ impl Member {
         if !self.peers.quorum().needs_state() {
             return;
         }
-        if !self.replica.head.is_in_long_work() {
-            self.replica.head.seal();
-        }
+        self.replica.head.seal();
         if let Some(version) = self.replica.head.hold() {
             let hold = self.replica.head.log().hold(version.zxid);
             self.peers.quorum().spooler().begin(version, hold);

@@ -80,6 +80,14 @@ impl Draft {
         Version::public(root, zxid, figures, self.take_shares())
     }
 
+    /// # Panics
+    /// If it has a transaction.
+    pub fn drop_answers(&mut self) {
+        assert_eq!(self.transactions, 0, "whoever has made a transaction is told");
+        drop(self.take_shares());
+        self.ticket = None;
+    }
+
     fn take_shares(&mut self) -> Vec<Share> {
         let empty = self.per_reactor.iter().map(Share::with_as_much_room).collect();
         (self.transactions, self.answers, self.bytes) = (0, 0, 0);

@@ -477,8 +477,16 @@ impl Head {
         Payment { database: &self.database, effects: &self.effects, publication: &mut self.publication }
     }
 
-    /// Ends the version under construction.
+    /// Ends the version under construction. In the middle of a transaction it goes on until that is done: whoever is answered
+    /// meanwhile, as one whose session has gone to another server, is answered with it, and nobody sees a part of it. Where it
+    /// was given up, the process ends, and with it all connections.
     pub fn seal(&mut self) {
+        if self.long_work.is_given_up() {
+            return self.publication.drop_answers();
+        }
+        if self.is_in_long_work() {
+            return;
+        }
         self.publication.seal(&mut self.database, &mut self.effects);
     }
 
@@ -583,7 +591,7 @@ impl Head {
 
     /// Pins the newest sealed version, for a snapshot. `None` while the head is beyond it, or where too many pins are held.
     pub fn hold(&mut self) -> Option<HeldVersion> {
-        if !self.publication.is_sealed() || self.long_work.is_under_way() {
+        if !self.publication.is_sealed() || self.long_work.is_under_way() || self.long_work.is_given_up() {
             return None;
         }
         let pin = self.database.tree_mut().pin()?;

@@ -2,8 +2,9 @@
 //!
 //! Where one would keep the readers waiting, it is applied a slice in each turn. Its zxid is taken at the begin, and until
 //! it is done nothing else is ordered: requests stay in the reactors' queues, nothing expires, nothing is reaped. All that
-//! came before it is in a version of its own, which becomes public meanwhile, and is what the readers see. Its record goes
-//! into the log, whole, when the last slice is done; a crash before that leaves nothing of it.
+//! came before it is in a version of its own, which becomes public meanwhile, and is what the readers see; no version ends
+//! while it is under way. Its record goes into the log, whole, when the last slice is done; a crash before that leaves nothing
+//! of it.
 //!
 //! What it replaces in the tree cannot be freed before it is public. Within one version everything is copied once at most,
 //! so that this is bounded by the tree, and not by `GARBAGE_MAX`.
@@ -38,8 +39,11 @@ pub struct LongWork {
     steps_left: usize,
     /// This turn has left something to the next.
     is_cut_short: bool,
-    /// The transaction that is under way. While there is one, the head is in the middle of it, and the draft is empty.
+    /// The transaction that is under way. While there is one, the head is in the middle of it, and the draft has answers at
+    /// most.
     unfinished: Option<Unfinished>,
+    /// Whether one was given up: the head stays in the middle of it until the process ends.
+    is_given_up: bool,
 }
 
 /// A transaction of which a part is applied.
@@ -58,6 +62,7 @@ impl LongWork {
             steps_left: STEPS_PER_TURN,
             is_cut_short: false,
             unfinished: None,
+            is_given_up: false,
         }
     }
 
@@ -79,6 +84,11 @@ impl LongWork {
     /// Whether a transaction is unfinished.
     pub fn is_under_way(&self) -> bool {
         self.unfinished.is_some()
+    }
+
+    /// Whether a transaction was given up, so that nobody may see the head any more.
+    pub fn is_given_up(&self) -> bool {
+        self.is_given_up
     }
 
     /// Whether the next turn is to follow at once.
@@ -113,6 +123,7 @@ impl LongWork {
     pub fn stop(&mut self, now: Instant) {
         let late = self.unfinished.take_if(|work| now > *work.give_up_at.get_or_insert(now + STOP_PATIENCE));
         if let Some(Unfinished { application, .. }) = late {
+            self.is_given_up = true;
             tracing::warn!(
                 zxid = %application.zxid(),
                 "a transaction takes too long to stop after it, and is given up: it is not in the log, so that after the \

@@ -132,7 +132,8 @@ impl Publication {
         self.answer(home, zxid, AnswerKind::Reply { xid, code, body });
     }
 
-    /// Ends the version under construction, unless there is nothing in it. `effects` has its events.
+    /// Ends the version under construction, unless there is nothing in it. `effects` has its events, and the tree is between two
+    /// transactions.
     pub fn seal(&mut self, database: &mut Database, effects: &mut Effects) {
         if self.draft.is_empty() {
             return;
@@ -140,6 +141,14 @@ impl Publication {
         let figures = Figures::of(database, self.sessions_expired);
         let sealed = database.tree_mut().seal();
         self.commits.push(self.draft.finish(sealed, database.last_zxid(), figures, effects.events.take()));
+    }
+
+    /// Drops the version under construction.
+    ///
+    /// # Panics
+    /// If it has a transaction.
+    pub fn drop_answers(&mut self) {
+        self.draft.drop_answers();
     }
 
     /// Gives the answers to the reactors with what is public already, before everything that is not.

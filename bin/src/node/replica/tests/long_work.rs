@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use paddock_net::exchange::RequestKind;
+use paddock_net::exchange::{AnswerKind, RequestKind};
 
 use crate::node::replica::long_work::STEPS_PER_TURN;
 
@@ -35,6 +35,27 @@ fn a_long_transaction_is_applied_a_slice_each_turn_and_nothing_comes_between() {
     assert_eq!(world.answers(), [(FIRST, "1: closed".into()), (SECOND, "2: 0".into())]);
     assert_eq!(world.database().last_zxid().0, before.0 + 2, "one transaction, and the other's");
     assert_eq!(world.database().ephemeral_count(), 0);
+}
+
+/// A client of this server that has gone to another one, which says so in the meantime, is disconnected here.
+#[test]
+fn who_is_answered_while_a_long_transaction_is_under_way_makes_no_part_of_it_public() {
+    const TURNS: usize = 4;
+    let mut world = World::new("answered");
+    let (session, _) = (world.connect(FIRST), world.connect(SECOND));
+    give_ephemerals(&mut world, session, "e", TURNS * STEPS_PER_TURN - 1);
+    let version = world.database().tree().root().version();
+    world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+    for _ in 1..TURNS {
+        world.turn();
+        world.replica.with_turn(|turn, _| turn.head.answer(SECOND, AnswerKind::Dropped));
+        world.replica.publish();
+        assert!(world.is_in_long_work());
+        assert_eq!(world.database().tree().root().version(), version);
+    }
+    let answers = world.answers();
+    assert_eq!(answers.iter().filter(|(home, _)| *home == SECOND).count(), TURNS - 1);
+    assert_eq!((answers.len(), world.database().ephemeral_count()), (TURNS, 0));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use paddock_engine::request::opcode;
 use paddock_engine::txn::{CreateKind, Txn};
-use paddock_net::exchange::RequestKind;
+use paddock_net::exchange::{AnswerKind, RequestKind};
+use paddock_net::serving::Serve;
 
 use crate::node::replica::RETRY;
 use crate::node::replica::long_work::STEPS_PER_TURN;
@@ -61,10 +62,19 @@ fn a_replica_that_stops_finishes_a_long_transaction_or_gives_it_up() {
         world.replica.stop();
         world.turn();
         assert_eq!((world.replica.has_stopped(), world.replica.timeout()), (false, Some(Duration::ZERO)));
+        let version = world.database().tree().root().version();
         if gives_up {
             world.go_on(DEADLINE);
         }
         let told = world.answers();
+        if gives_up {
+            // Somebody else's session has gone to another server meanwhile.
+            world.replica.with_turn(|turn, _| turn.head.answer(SECOND, AnswerKind::Dropped));
+            world.replica.begin_period(Serve::No);
+            world.replica.publish();
+            assert_eq!(world.database().tree().root().version(), version, "nobody sees what was given up");
+            assert!(world.replica.head.hold().is_none(), "and no snapshot has it");
+        }
         assert!(world.replica.has_stopped());
         let expected = if gives_up { vec![] } else { vec![(FIRST, "1: closed".into())] };
         assert_eq!(told, expected);
