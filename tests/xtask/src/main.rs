@@ -67,8 +67,9 @@ const ELECTIONS: u64 = 1_000_000;
 /// Znodes of a ZooKeeper that is converted; those that compress have a tenth.
 const CONVERTED: u32 = 100_000;
 
-/// How clients know the servers that `cargo xtask suites` runs them on, unless told.
-const SHAPES: [&str; 2] = ["follower", "three"];
+/// How clients know the servers that `cargo xtask suites` runs them on, and how many of these are meant unless told.
+const SHAPES: [&str; 3] = ["follower", "three", "alone"];
+const SHAPES_OF_ENSEMBLES: usize = 2;
 
 /// Rolling replacements there and back, unless told otherwise.
 const ROLLING: u64 = 10;
@@ -212,9 +213,16 @@ fn rolling_as_told() -> Result<TestCounts, Failure> {
 /// What `cargo xtask suites` does with its arguments. Few at a time, for some of the tests count on times, and each of them may
 /// have three servers.
 fn suites_as_told() -> Result<TestCounts, Failure> {
-    run(cargo().args(["build", "--package", "paddock"]))?;
     let told: Vec<String> = std::env::args().skip(2).collect();
-    let shapes = if told.is_empty() { SHAPES.map(str::to_owned).to_vec() } else { told };
+    if let Some(unknown) = told.iter().find(|shape| !SHAPES.contains(&shape.as_str())) {
+        return Err(Failure(format!("there is no shape {unknown}; there are {}", SHAPES.join(", "))));
+    }
+    let shapes = if told.is_empty() {
+        SHAPES[..SHAPES_OF_ENSEMBLES].iter().map(|shape| shape.to_string()).collect()
+    } else {
+        told
+    };
+    run(cargo().args(["build", "--package", "paddock"]))?;
     let mut counts = TestCounts::default();
     for shape in shapes {
         section(&format!("other clients: {shape}"));
