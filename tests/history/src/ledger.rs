@@ -236,34 +236,52 @@ impl Unanswered {
 }
 
 impl Line {
-    /// Looks at those behind the last one that was looked at.
+    /// Looks at those behind the last one that was looked at. The first that fits is it, or else the first with which none is
+    /// skipped: two connections may have requests that look alike.
     fn take(
         &mut self,
         log: &[Transaction],
         entry: usize,
         fits: impl Fn(&Request, &Transaction) -> bool,
     ) -> Option<Taken> {
+        let fitting = |one: &usize| fits(&self.requests[*one], &log[entry]);
+        let mut fitting = (self.looked_at..self.requests.len()).filter(fitting).peekable();
+        let first = *fitting.peek()?;
+        let explained = fitting.find_map(|found| Some((found, self.explained_before(found, log, &fits)?)));
+        let skipped = if explained.is_none() { self.passed_before(first).next() } else { None };
+        let (found, moved) = explained.unwrap_or_else(|| (first, Vec::new()));
         let Line { requests, looked_at, taken } = self;
-        let found = *looked_at + requests[*looked_at..].iter().position(|request| fits(request, &log[entry]))?;
-        let connection = requests[found].connection;
-        let passed: Vec<usize> = (*looked_at..found).filter(|&one| requests[one].connection == connection).collect();
-        let first_moved = taken.len().checked_sub(passed.len());
-        let explains = first_moved.is_some_and(|first| {
-            passed.iter().zip(&taken[first..]).all(|(&request, &(entry, _))| fits(&requests[request], &log[entry]))
-        });
-        let skipped = if explains { None } else { passed.first().map(|&one| requests[one].place) };
-        let mut moved = Vec::new();
-        if let Some(first) = first_moved.filter(|_| explains) {
-            for ((entry, request), passed) in taken[first..].iter_mut().zip(passed) {
-                (requests[*request].is_taken, requests[passed].is_taken) = (false, true);
-                *request = passed;
-                moved.push((*entry, requests[passed].place));
-            }
+        for &(place, passed) in &moved {
+            let request = &mut taken[place].1;
+            (requests[*request].is_taken, requests[passed].is_taken) = (false, true);
+            *request = passed;
         }
+        let moved = moved.iter().map(|&(place, passed)| (taken[place].0, requests[passed].place)).collect();
         requests[found].is_taken = true;
         *looked_at = found + 1;
         taken.push((entry, found));
-        Some(Taken { place: requests[found].place, skipped, moved })
+        Some(Taken { place: requests[found].place, skipped: skipped.map(|one| requests[one].place), moved })
+    }
+
+    /// Those of the same connection before this one that were not looked at.
+    fn passed_before(&self, found: usize) -> impl Iterator<Item = usize> {
+        let is_passed = move |one: &usize| self.requests[*one].connection == self.requests[found].connection;
+        (self.looked_at..found).filter(is_passed)
+    }
+
+    /// What those before this one had that were not looked at, if they had the last transactions that were taken: the places of
+    /// these there, each with its request.
+    fn explained_before(
+        &self,
+        found: usize,
+        log: &[Transaction],
+        fits: impl Fn(&Request, &Transaction) -> bool,
+    ) -> Option<Vec<(usize, usize)>> {
+        let passed = self.passed_before(found);
+        let first = self.taken.len().checked_sub(self.passed_before(found).count())?;
+        let moved: Vec<(usize, usize)> = (first..).zip(passed).collect();
+        let is_its_own = |&(place, passed): &(usize, usize)| fits(&self.requests[passed], &log[self.taken[place].0]);
+        moved.iter().all(is_its_own).then_some(moved)
     }
 
     /// Looks at those that were passed. A server may be slow to pass on what came over a connection that its client has given

@@ -109,6 +109,23 @@ fn a_request_that_was_lost_and_asked_again_is_not_taken_for_the_later_one() {
     assert_eq!(found(history), []);
 }
 
+/// It has the number of one that was lost with another one before it.
+#[test]
+fn a_request_that_came_after_all_is_not_taken_for_one_that_was_lost_and_looks_like_it() {
+    let history = "paddock-history 1\n\
+        connected 1 2 7 0 new 40000\n\
+        called 3 9 7 0 1 delete /a -1 = unknown\n\
+        called 4 9 7 0 2 delete /b -1 = unknown\n\
+        disconnected 10 11 7 0\n\
+        connected 12 13 7 0 again 40000\n\
+        called 14 20 7 0 2 delete /b -1 = unknown\n\
+        disconnected 21 22 7 0\n\
+        txn 1 7 0 session\n\
+        txn 2 7 2 failed\n";
+    assert_eq!(found(history), []);
+    assert_eq!(found(&history.replace("20 7 0 2", "20 7 0 3")), [Kind::RequestSkipped]);
+}
+
 /// The leader has ended the session, and the close that its client had sent has never come.
 #[test]
 fn the_end_of_a_session_that_has_expired_is_not_taken_for_a_close_that_was_lost() {
