@@ -118,7 +118,8 @@ pub enum Input<'a> {
     /// A learner that serves has applied a transaction, and its state is not the leader's. Once in an epoch this ends the role;
     /// after that it is taken no notice of.
     Diverged,
-    /// Leader: the next transaction is in the buffer of the log, and goes to every link that has joined.
+    /// Leader: the next transaction is in the buffer of the log, and goes to every link that has joined. One that was begun before
+    /// the reign has ended may be there a moment after that, before anything else happens: it goes to nobody.
     Proposed {
         zxid: Zxid,
         change: Option<&'a Arc<Config>>,

@@ -229,15 +229,28 @@ impl Zab {
                 }
             }
             Input::CaughtUp { link } => self.lead(now, out, |leading, step| leading.on_caught_up(link, step)),
-            Input::Proposed { zxid, change } => {
-                assert!(matches!(self.role, Role::Leading(_)), "{zxid} is proposed by a server that does not lead");
-                self.lead(now, out, |leading, step| leading.on_proposed(zxid, change, step));
-            }
+            Input::Proposed { zxid, change } => match self.role {
+                Role::Leading(_) => self.lead(now, out, |leading, step| leading.on_proposed(zxid, change, step)),
+                _ => self.on_finished(zxid, now, out),
+            },
             Input::Confirm(ticket) => match self.role {
                 Role::Leading(_) => self.lead(now, out, |leading, step| leading.on_confirm(ticket, step)),
                 _ => out.push(Output::Lost(ticket)),
             },
             _ => {}
+        }
+    }
+
+    /// What a leader had begun to make is finished when its reign has ended: its own history has it, and its vote tells of it.
+    fn on_finished(&mut self, zxid: Zxid, now: Ms, out: &mut Vec<Output>) {
+        self.server.log.append(zxid);
+        match &mut self.role {
+            Role::Looking(search) => {
+                let mut at = standpoint(&self.server, &mut self.round, &mut self.connections);
+                search.looking.on_finished(&mut at, now, out);
+            }
+            Role::Pausing(_) | Role::Halted => {}
+            Role::Learning(_) | Role::Leading(_) => panic!("{zxid} is proposed by a server that does not lead"),
         }
     }
 

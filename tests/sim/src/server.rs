@@ -48,6 +48,8 @@ pub struct Setting {
     pub features: Option<Features>,
     /// Whether a server without data is one that never had any.
     pub autocreate: bool,
+    /// Whether a leader serves clients.
+    pub leader_serves: bool,
     /// Whether a server that finds no leader serves who only reads.
     pub read_only_mode: bool,
     pub new_sessions: NewSessions,
@@ -211,7 +213,7 @@ fn settings(setting: &Setting, draws: &mut Seeded) -> Settings {
         notification_interval_max: Ms(60_000),
         epoch_wait_max: None,
         reconfig_enabled: false,
-        leader_serves: true,
+        leader_serves: setting.leader_serves,
         force_snapshot: false,
         observer_election_delay_max: Ms(200),
         read_only_mode: setting.read_only_mode,

@@ -189,6 +189,7 @@ impl World {
             window_transactions: 1 + draws.choose(300),
             features: None,
             autocreate: true,
+            leader_serves: true,
             read_only_mode: false,
             new_sessions: match mix.begins_local {
                 true => NewSessions::Local { may_upgrade: true },

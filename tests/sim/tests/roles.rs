@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use paddock::config::NewSessions;
 use paddock::node::peers::simulated::{Network, Ports};
-use paddock_consensus::ServerId;
 use paddock_consensus::config::{Config, Configs};
 use paddock_consensus::output::Part;
 use paddock_consensus::settings::{Features, Ms};
+use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::error::Code;
 use paddock_engine::io::simulated::Seeded;
 use paddock_engine::jute::Write;
@@ -21,6 +21,8 @@ use paddock_net::serving::Serve;
 use paddock_sim::clock::Clock;
 use paddock_sim::reactor::{Asked, Told};
 use paddock_sim::server::{Server, Setting};
+use paddock_tests::jute::Writer;
+use paddock_tests::request::Request;
 
 const STEP: Duration = Duration::from_millis(1);
 /// Longer than any server waits for an event that does come.
@@ -31,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_millis(100);
 /// What passes between two turns of a slow server, ms.
 const SLOW_MS: u128 = 20;
+/// A turn applies at least some hundred of a transaction.
+const LONG_MEMBERS: usize = 12_000;
 /// How many steps of what has threads elsewhere are taken in a turn.
 const WORK_STEPS: usize = 64;
 
@@ -64,6 +68,7 @@ impl Ensemble {
             segment_bytes: 64 << 10,
             features: Some(Features(0)),
             autocreate: true,
+            leader_serves: true,
             read_only_mode: false,
             new_sessions: NewSessions::Global,
         };
@@ -75,7 +80,7 @@ impl Ensemble {
         let (clock, draws) = (Clock::default(), Seeded::new(seed));
         let mut ensemble = Ensemble { clock, now: Duration::ZERO, draws, network, setting, servers, due, slow: None };
         (0..3).for_each(|place| ensemble.start(place));
-        ensemble.wait("all serve", |ensemble| (0..3).all(|place| ensemble.serving(place) == Serve::Yes));
+        ensemble.wait("all serve", Ensemble::all_serve);
         ensemble
     }
 
@@ -114,6 +119,7 @@ impl Ensemble {
     fn turn(&mut self, place: usize) {
         let at = self.clock.moment(self.now);
         let Some(process) = &mut self.servers[place].process else { return };
+        process.slices.begin_turn(at.now);
         process.reactor.submit(false, at.now);
         process.member.turn(at).map_err(|error| error.to_string()).unwrap();
         let works = (0..WORK_STEPS).all(|_| process.member.work(at.now) == Progress::More);
@@ -139,6 +145,12 @@ impl Ensemble {
 
     fn serving(&self, place: usize) -> Serve {
         self.servers[place].process.as_ref().map_or(Serve::No, |process| process.reactor.serving())
+    }
+
+    /// All but a leader that is not to.
+    fn all_serve(&self) -> bool {
+        let serve = (0..3).filter(|place| self.serving(*place) == Serve::Yes).count();
+        serve == if self.setting.leader_serves { 3 } else { 2 }
     }
 
     fn awaits(&self, place: usize) -> &'static str {
@@ -172,6 +184,11 @@ impl Ensemble {
 
     fn follower(&self) -> usize {
         (0..3).find(|place| matches!(self.part(*place), Part::Following { .. })).expect("there are two")
+    }
+
+    /// The end of a server's log.
+    fn history(&self, place: usize) -> Zxid {
+        self.servers[place].process.as_ref().expect("it runs").member.state().history.last()
     }
 
     fn zxid(&self, place: usize) -> i64 {
@@ -233,6 +250,15 @@ fn sync(xid: i32) -> Asked {
     let mut body = Vec::new();
     body.put_string("/");
     Asked::Request { xid, opcode: opcode::SYNC, body }
+}
+
+/// A multi that takes many turns.
+fn long_multi(xid: i32) -> Asked {
+    let member = |number| Request::create(&format!("/{number}"), b"", 0);
+    let multi = Request::multi((0..LONG_MEMBERS).map(member).collect());
+    let mut body = Writer::default();
+    multi.write_body(&mut body);
+    Asked::Request { xid, opcode: multi.opcode(), body: body.bytes }
 }
 
 /// What follows of the last event of a turn is not left to the next event.
@@ -350,6 +376,55 @@ fn a_leader_that_hears_nobody_any_more_is_not_wanted_again() {
         assert!(took <= limit + Duration::from_secs(1), "seed {seed}: {took:?}");
         ensemble.be_deaf(deaf, false);
         ensemble.wait("all serve", |ensemble| (0..3).all(|place| ensemble.serving(place) == Serve::Yes));
+    }
+}
+
+/// It has its zxid, and is in the log of the leader that was, whose vote tells of it. It is not committed: the next leader keeps
+/// it or has it cut off.
+#[test]
+fn a_reign_that_ends_in_the_middle_of_a_long_transaction_leaves_all_of_it_or_nothing() {
+    for (seed, leader_serves) in [(1, true), (2, true), (3, false), (4, false)] {
+        let mut ensemble = Ensemble::new(seed, |setting| {
+            (setting.tick, setting.init_limit, setting.sync_limit) = (Ms(20), 500, 250);
+            setting.leader_serves = leader_serves;
+        });
+        let (leader, follower) = (ensemble.leader(), ensemble.follower());
+        let place = if leader_serves { leader } else { follower };
+        let slot = ensemble.connect(place);
+        ensemble.pass(SOON);
+        let before = ensemble.history(leader);
+        let at = ensemble.clock.moment(ensemble.now);
+        ensemble.servers[place].process.as_mut().expect("it runs").reactor.take(slot, &long_multi(1), at.now);
+        ensemble.due[place] = ensemble.now;
+        ensemble.pass(if leader_serves { 2 } else { 10 } * STEP);
+        let others: Vec<usize> = (0..3).filter(|place| *place != leader).collect();
+        for place in &others {
+            let Ensemble { servers, network, draws, .. } = &mut ensemble;
+            servers[*place].end_process(network, draws);
+        }
+        let leads = |ensemble: &Ensemble| matches!(ensemble.part(leader), Part::Leading { .. });
+        while leads(&ensemble) {
+            assert_eq!(ensemble.history(leader), before, "seed {seed}: the reign ends in the middle");
+            ensemble.step();
+        }
+        ensemble.pass(SOON);
+        assert_eq!(
+            ensemble.history(leader),
+            before.next().expect("there is room in the epoch"),
+            "seed {seed}: it is finished"
+        );
+        others.iter().for_each(|place| ensemble.start(*place));
+        ensemble.wait("all serve", Ensemble::all_serve);
+        let place = ensemble.follower();
+        let slot = ensemble.connect(place);
+        let (told, _) = ensemble.ask(place, slot, &create(1, "/later"));
+        assert!(matches!(told, Told::Reply { code: 0, .. }), "{told:?}");
+        ensemble.pass(SOON);
+        let zxid = ensemble.zxid(place);
+        assert!((0..3).all(|place| ensemble.history(place).0 == zxid), "seed {seed}");
+        // A leader that does not serve tells no figures.
+        let counts: Vec<String> = (0..3).filter_map(|place| ensemble.figure(place, "zk_znode_count")).collect();
+        assert!(counts.len() >= 2 && counts.iter().all(|count| *count == counts[0]), "seed {seed}: {counts:?}");
     }
 }
 

@@ -471,6 +471,9 @@ impl Member {
 
     fn become_part(&mut self, part: Part, serve: output::Serve) {
         let before = (self.part(), self.replica.membership().serving());
+        if self.is_leading() && !matches!(part, Part::Leading { .. }) {
+            self.finish_reign();
+        }
         let serve = match serve {
             output::Serve::No => Serve::No,
             output::Serve::ReadOnly => Serve::ReadOnly,
@@ -491,6 +494,18 @@ impl Member {
         if serve != before.1 {
             self.replica.begin_period(serve);
         }
+    }
+
+    /// A transaction that is unfinished is finished first, in this call, however long that takes: its zxid is of this reign, and
+    /// the state goes on from whole transactions. The core is told of it before anything else.
+    fn finish_reign(&mut self) {
+        self.replica.head.finish_long_work();
+        let Member { replica, inputs, proposed, .. } = self;
+        let window = replica.head.records().window;
+        let last = window.last();
+        let unheard = window.range(*proposed, last).expect("what is not committed stays in the window");
+        inputs.extend(unheard.map(|(zxid, _)| Input::Proposed { zxid, change: None }));
+        *proposed = last;
     }
 
     fn announce_part(&mut self, before: Part, now: (Part, Serve)) {
@@ -607,6 +622,10 @@ impl Member {
 /// What becomes of the history.
 impl Member {
     fn tell_durable(&mut self) -> Result<(), ReplicaError> {
+        // Of what is appended after that the core knows nothing.
+        if self.halted.is_some() {
+            return Ok(());
+        }
         let durable = self.replica.head.completed();
         if durable > self.durable && matches!(self.making, Making::Nothing | Making::Durable(_)) {
             self.durable = durable;

@@ -521,11 +521,16 @@ impl Head {
     /// is unfinished is finished first, in this call, however long that takes: it has its zxid, and must not be ordered in
     /// one period and logged in another. Those who would wait for the turn's end are about to be disconnected.
     pub fn begin_period(&mut self, serve: Serve, committed: Zxid) -> u64 {
+        self.finish_long_work();
+        self.seal();
+        self.publication.begin_period(serve, committed)
+    }
+
+    /// Finishes a transaction that is unfinished, however long that takes.
+    pub fn finish_long_work(&mut self) {
         if let Some((application, owed)) = self.long_work.finish(&mut self.database, &mut self.effects) {
             self.end_long(application, owed);
         }
-        self.seal();
-        self.publication.begin_period(serve, committed)
     }
 
     /// Whether no transaction is unfinished, and all that is committed is public, so that another state may take this one's
