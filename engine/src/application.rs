@@ -71,6 +71,11 @@ impl Application {
         Zxid(self.header.zxid)
     }
 
+    /// The session that it ends, if that is what it does.
+    pub fn closes(&self) -> Option<i64> {
+        matches!(self.left, Left::Ephemerals { .. }).then_some(self.header.client)
+    }
+
     /// The record for the log, now that all of it is applied.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! The role of a server that looks for a leader.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -18,6 +18,9 @@ use crate::{Output, ServerId, Zxid};
 /// How long a server that could decide waits for a better vote. No rule of safety: it spares elections of a leader that is
 /// not the best.
 const SILENCE: Ms = Ms(200);
+/// Dials of one voter between two repetitions. A connection may fall because the other side has begun one at the same time, and
+/// comes about with the second dial.
+const DIALS_MAX: u32 = 2;
 
 /// One search for a leader. It ends with the [`Decision`] that a call returns; after that the value is to be dropped.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,11 +30,11 @@ pub struct Looking {
     proposal: Vote,
     /// What each voter said last, this server included if it votes.
     votes: Votes,
-    /// Those whose last dial came to nothing, or whose connection fell and is not dialled before the next repetition, since
-    /// this search began. They are not waited for.
+    /// Those whose last dial came to nothing, or whose connection fell and is not dialled any more before the next repetition,
+    /// since this search began. They are not waited for.
     unreachable: BTreeSet<ServerId>,
-    /// Those who were dialled since the last repetition: a connection that falls at once is not tried without an end.
-    dialled: BTreeSet<ServerId>,
+    /// How often who was dialled since the last repetition: a connection that falls at once is not tried without an end.
+    dials: BTreeMap<ServerId, u32>,
     /// What is to pass between this repetition and the next. It doubles.
     interval: Ms,
     repeat_at: Ms,
@@ -60,7 +63,7 @@ impl Looking {
             proposal: at.own,
             votes: Votes::default(),
             unreachable: BTreeSet::new(),
-            dialled: BTreeSet::new(),
+            dials: BTreeMap::new(),
             interval,
             repeat_at: now.after(interval),
         };
@@ -295,7 +298,7 @@ impl Looking {
         let says = self.says(*at.round);
         let connected = at.others().filter(|voter| at.connections.is_up(*voter));
         out.extend(connected.map(|voter| Output::Notify(voter, says)));
-        self.dialled.clear();
+        self.dials.clear();
         self.dial_missing(at, out);
         // Whoever cannot be heard by a leader as long as that is left by it: an ensemble that has healed finds those who look
         // within the same time. ZooKeeper's longest is a minute.
@@ -313,13 +316,15 @@ impl Looking {
         }
     }
 
-    /// Whether this is its turn: it was not dialled since the last repetition.
+    /// Whether it may be dialled once more before the next repetition.
     fn dial(&mut self, voter: ServerId, at: &mut Standpoint<'_>, out: &mut Vec<Output>) -> bool {
-        let is_first = self.dialled.insert(voter);
-        if is_first {
+        let dials = self.dials.entry(voter).or_default();
+        let may_dial = *dials < DIALS_MAX;
+        if may_dial {
+            *dials += 1;
             at.connections.dial(voter, out);
         }
-        is_first
+        may_dial
     }
 }
 

@@ -80,10 +80,12 @@ impl Draft {
         Version::public(root, zxid, figures, self.take_shares())
     }
 
+    /// Nobody gets the answers.
+    ///
     /// # Panics
     /// If it has a transaction.
     pub fn drop_answers(&mut self) {
-        assert_eq!(self.transactions, 0, "whoever has made a transaction is told");
+        assert_eq!(self.transactions, 0, "nothing is made behind a transaction that was given up");
         drop(self.take_shares());
         self.ticket = None;
     }

@@ -193,6 +193,7 @@ impl Head {
     /// Whether there is room for more transactions.
     pub fn has_room(&self) -> bool {
         !self.long_work.is_under_way()
+            && !self.long_work.is_given_up()
             && self.log.filling_bytes() < GROUP_BYTES
             && self.publication.has_room()
             && self.has_room_for_proposals()
@@ -243,6 +244,11 @@ impl Head {
         self.long_work.is_under_way()
     }
 
+    /// Whether this session is being ended, and is only still there for that.
+    pub fn is_closing(&self, session: i64) -> bool {
+        self.long_work.closes(session)
+    }
+
     /// Whether a turn would do something although nothing has come.
     pub fn has_work(&self) -> bool {
         self.long_work.is_left() || self.may_reclaim_more
@@ -253,7 +259,7 @@ impl Head {
         self.long_work.begin_turn(now);
     }
 
-    /// After its last one: the version ends, unless the state does not go on by turns.
+    /// After its last one: the version ends, unless a transaction is unfinished or the state does not go on by turns.
     pub fn end_turn(&mut self, goes_on: bool) {
         self.long_work.end_turn();
         if goes_on {
@@ -538,7 +544,7 @@ impl Head {
     pub fn may_be_replaced(&mut self, committed: Zxid) -> bool {
         self.seal();
         self.release(committed);
-        !self.is_blocked() && !self.is_in_long_work()
+        !self.is_blocked() && !self.is_in_long_work() && !self.long_work.is_given_up()
     }
 
     /// Puts a state that was built anew in the place of the present one: zxids go on behind its newest transaction, and the
@@ -552,7 +558,8 @@ impl Head {
     /// # Panics
     /// If clients are served, or unless [`Head::may_be_replaced`].
     pub fn replace_database(&mut self, mut database: Database, committed: Zxid) -> Database {
-        assert!(!self.is_in_long_work(), "a state is replaced between two transactions");
+        let is_whole = !self.is_in_long_work() && !self.long_work.is_given_up();
+        assert!(is_whole, "a state is replaced between two transactions");
         self.publication.replace_state(&mut database, committed);
         self.reign = Reign::after(database.last_zxid());
         if let Some(window) = &mut self.window {

@@ -86,6 +86,11 @@ impl LongWork {
         self.unfinished.is_some()
     }
 
+    /// Whether it is the end of this session that is under way.
+    pub fn closes(&self, session: i64) -> bool {
+        self.unfinished.as_ref().is_some_and(|unfinished| unfinished.application.closes() == Some(session))
+    }
+
     /// Whether a transaction was given up, so that nobody may see the head any more.
     pub fn is_given_up(&self) -> bool {
         self.is_given_up

@@ -291,7 +291,7 @@ impl Sessions {
         session: i64,
         timeout: i32,
     ) -> bool {
-        let lives = turn.head.database().session_timeout(session).is_some();
+        let lives = turn.head.database().session_timeout(session).is_some() && !turn.head.is_closing(session);
         if lives {
             self.disconnect(&mut turn.head.payment(), session);
             self.owners.come_back(session, Origin::Link(link), next);

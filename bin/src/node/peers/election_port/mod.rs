@@ -3,7 +3,7 @@
 //! Of a pair the server with the larger id dials. The other one rings: it connects, says who it is, and waits to be dialled
 //! back. Whoever is rung ends that connection once it has read who it is; where it breaks instead, nobody has read that: a
 //! process that was killed takes connections until its port is closed. An attempt is answered when there is a connection,
-//! whoever has begun it, or when its time is over. Whoever rings late in an attempt is dialled for a whole time all the same.
+//! whoever has begun it, when the other side refuses, or when its time is over. Whoever rings late in an attempt is dialled for a whole time all the same.
 //!
 //! ```text
 //! dial ─► Dialling ─┬─ the larger id ──────────────────────────────────────────► Connected
@@ -117,7 +117,7 @@ struct Peer {
     last: Option<Notification>,
 }
 
-/// Ends with a connection, or when its time is over.
+/// Ends with a connection, with a refusal, or when its time is over.
 #[derive(Debug)]
 struct Attempt {
     /// Has ended once this server has rung.
@@ -244,7 +244,7 @@ impl ElectionPort {
         match event {
             StreamEvent::Accepted { .. } => {}
             StreamEvent::Connected(stream) => self.connected(*stream, configs, links),
-            StreamEvent::Refused(stream) => self.refused(*stream, configs),
+            StreamEvent::Refused(stream) => self.refused(*stream, configs, links),
             StreamEvent::Readable(stream) => match self.streams.get(stream) {
                 Some(Stage::Greeting(_)) => self.hear(*stream, configs, links, now),
                 Some(Stage::Connected(peer)) => {
@@ -405,7 +405,7 @@ impl ElectionPort {
         let is_written = links.write(stream, &self.initial_message) == Written::Bytes(self.initial_message.len());
         if !is_written {
             links.close(stream);
-            return self.refused(stream, configs);
+            return self.refused(stream, configs, links);
         }
         if peer < self.me {
             return self.establish(peer, Connection::new(stream, &[]), configs, links);
@@ -427,29 +427,31 @@ impl ElectionPort {
             return;
         }
         self.close_all(&[stream], links);
-        let Some(attempt) = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut()) else { return };
+        let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut());
+        let Some(attempt) = attempt.filter(|attempt| attempt.rung == Some(stream)) else { return };
         attempt.rung = None;
         // Another stream may be under way by now.
         if read == Read::Broken && attempt.dial.first().is_none() {
-            self.give_up(peer, configs);
+            self.give_up(peer, configs, links);
         }
     }
 
     /// A stream of an attempt has failed. The attempt goes on while it has others: they may have been sent another way, or to
     /// another place.
-    fn refused(&mut self, stream: StreamId, configs: &Configs) {
+    fn refused(&mut self, stream: StreamId, configs: &Configs, links: &mut dyn Links) {
         let Some(Stage::Dialling(peer)) = self.streams.remove(&stream) else { return };
         let Some(known) = self.peers.get_mut(&peer) else { return };
         let goes_on = known.attempt.as_mut().is_some_and(|attempt| attempt.dial.remove(stream));
         if !goes_on {
-            self.give_up(peer, configs);
+            self.give_up(peer, configs, links);
         }
     }
 
-    /// An attempt has no stream any more. Whoever has asked for it is answered.
-    fn give_up(&mut self, peer: ServerId, configs: &Configs) {
-        let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.take());
-        if attempt.is_some_and(|attempt| attempt.answer_at.is_some()) {
+    /// An attempt has come to nothing. Whoever has asked for it is answered.
+    fn give_up(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links) {
+        let Some(mut attempt) = self.peers.get_mut(&peer).and_then(|known| known.attempt.take()) else { return };
+        self.close_all(&attempt.end(), links);
+        if attempt.answer_at.is_some() {
             self.told.push_back(Told::Event { peer, event: Event::Refused });
         }
         self.forget_stranger(peer, configs);
@@ -658,12 +660,7 @@ impl ElectionPort {
                 );
                 self.disconnect(peer, configs, links);
             }
-            Some(&(Stage::Dialling(peer) | Stage::Rung(peer))) => {
-                let attempt = self.peers.get_mut(&peer).and_then(|known| known.attempt.as_mut());
-                let streams = attempt.map(Attempt::end).unwrap_or_default();
-                self.close_all(&streams, links);
-                self.give_up(peer, configs);
-            }
+            Some(&(Stage::Dialling(peer) | Stage::Rung(peer))) => self.give_up(peer, configs, links),
             None => {}
         }
     }

@@ -439,7 +439,7 @@ fn whoever_was_rung_and_has_not_read_who_rings_has_refused() {
     world.settle();
     assert_eq!(world.told(1), [event(3, Event::Refused)]);
     assert_eq!(world.servers[&1].port.deadline(), None);
-    // Where two attempts overlap, the stream of the second one may still come to something.
+    // Where another connection is asked for meanwhile, its stream may still come to something.
     let mut stranger = world.stranger();
     stranger.links.listen(Port::Election, true);
     world.dial(1, 3);
@@ -451,6 +451,27 @@ fn whoever_was_rung_and_has_not_read_who_rings_has_refused() {
     assert_eq!(world.told(1), []);
     world.live(WAITS.attempt);
     assert_eq!(world.told(1), [event(3, Event::Refused)]);
+    assert!(world.servers[&1].port.streams.is_empty());
+}
+
+/// What was rung in one attempt says nothing of the next one.
+#[test]
+fn an_attempt_that_is_refused_leaves_no_stream_on_which_this_server_has_rung() {
+    let mut world = World::new(1, &[1, 3]);
+    world.set_dials(3, 1, Dials::Hang);
+    let mut stranger = world.stranger();
+    stranger.links.listen(Port::Election, true);
+    let lines = "server.1=host1:2888:3888:participant\nserver.3=host4:2888:3888:participant\nversion=1";
+    world.servers.get_mut(&1).unwrap().configs = Configs::settled(Arc::new(Config::parse(lines).unwrap()));
+    world.dial(1, 3);
+    world.settle();
+    let Some(StreamEvent::Accepted { stream, .. }) = stranger.links.poll() else { panic!("nobody has rung") };
+    world.set_way(1, HostId(3), |route| route.dials = Dials::Refused);
+    world.dial(1, 3);
+    world.settle();
+    assert_eq!(world.told(1), [event(3, Event::Refused)]);
+    assert!(world.servers[&1].port.streams.is_empty());
+    assert!(stranger.read(stream).1, "it is ended");
 }
 
 #[test]

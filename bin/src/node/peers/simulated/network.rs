@@ -207,7 +207,8 @@ impl State {
             self.ends.iter().filter(|(_, end)| end.host == host).map(|(stream, _)| *stream).collect();
         for stream in its_own {
             self.lose(stream);
-            self.close(stream);
+            let ending = self.ending_of(stream);
+            self.end(stream, ending);
         }
         let host = &mut self.hosts[host.0];
         host.lives += 1;
@@ -280,9 +281,11 @@ impl State {
         Written::Bytes(taken)
     }
 
-    /// The other side sees that the stream broke if this one has not read all, or has not even taken the stream.
     pub fn close(&mut self, stream: StreamId) {
-        let ending = self.ending_of(stream);
+        self.end(stream, Ending::Closed);
+    }
+
+    fn end(&mut self, stream: StreamId, ending: Ending) {
         let Some(end) = self.ends.get_mut(&stream) else { return };
         if end.stage == Stage::Closed {
             return;
@@ -297,6 +300,7 @@ impl State {
         }
     }
 
+    /// How the other side sees a stream end whose process does: it breaks if not all was read, or if nobody has even taken it.
     fn ending_of(&self, stream: StreamId) -> Ending {
         let Some(end) = self.ends.get(&stream) else { return Ending::Closed };
         let is_unread = self.ends.get(&end.other).is_some_and(|writer| writer.pipe.has_unread());

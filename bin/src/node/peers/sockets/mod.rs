@@ -468,8 +468,8 @@ impl Links for SocketLinks {
 }
 
 /// Ends a stream so that what was written still goes out, unless the other side goes on to send what nobody reads: that breaks
-/// the stream, and what was not sent yet is lost. Nothing rests on that. A server that rings is sent nothing by the one that it
-/// rings. What a leader that stops has told last, the next one tells again.
+/// the stream, and what was not sent yet is lost. What was read or is there is taken out first, so that a server that rings sees
+/// an end and no break. What a leader that stops has told last, the next one tells again.
 fn end(stream: &mut TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
     let mut bytes = [0; 4 << 10];

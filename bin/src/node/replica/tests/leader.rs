@@ -9,7 +9,7 @@ use paddock_engine::error::Code;
 use paddock_engine::jute::Write;
 use paddock_engine::request::opcode;
 use paddock_engine::txn::{Txn, TxnHeader};
-use paddock_net::exchange::Release;
+use paddock_net::exchange::{Release, RequestKind};
 use paddock_net::serving::Serve;
 
 use super::world::{FIRST, SECOND, TIMEOUT, World, create, create_body, give_ephemerals, reattach, sync};
@@ -17,6 +17,7 @@ use crate::config::NewSessions;
 use crate::node::replica::desk::Desk;
 use crate::node::replica::home::Home;
 use crate::node::replica::learner_requests::{REQUEST_BYTES_MAX, TooManyRequests};
+use crate::node::replica::long_work::STEPS_PER_TURN;
 use crate::node::replica::window::Window;
 use crate::node::replica::{Leader, LearnerRequest, LearnerRequests};
 
@@ -242,6 +243,21 @@ fn only_where_its_client_is_a_session_may_write() {
     ensemble.create(FAR, 70, 6, "/anew");
     ensemble.gather();
     assert_eq!(ensemble.txns().last(), Some(&(70, 6, 0)));
+}
+
+/// It is still there for what remains of it to be taken away.
+#[test]
+fn a_session_whose_end_is_under_way_does_not_come_back() {
+    let mut ensemble = Ensemble::new("leader-closing");
+    let session = ensemble.world.connect(FIRST);
+    give_ephemerals(&mut ensemble.world, session, "e", 3 * STEPS_PER_TURN);
+    ensemble.begin_session(NEAR, 70);
+    ensemble.gather();
+    ensemble.world.send(FIRST, session, |_| RequestKind::CloseSession { xid: 1 }, &[]);
+    ensemble.gather();
+    assert!(ensemble.world.is_in_long_work() && ensemble.world.database().session_timeout(session).is_some());
+    assert!(!ensemble.revalidate(NEAR, session));
+    assert!(ensemble.revalidate(FAR, 70), "another one does");
 }
 
 /// The learner's question overtakes its requests, which wait for room.
