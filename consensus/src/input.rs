@@ -119,7 +119,7 @@ pub enum Input<'a> {
     /// after that it is taken no notice of.
     Diverged,
     /// Leader: the next transaction is in the buffer of the log, and goes to every link that has joined. One that was begun before
-    /// the reign has ended may be there a moment after that, before anything else happens: it goes to nobody.
+    /// the reign has ended is there right after that, before any other input: it goes to nobody.
     Proposed {
         zxid: Zxid,
         change: Option<&'a Arc<Config>>,

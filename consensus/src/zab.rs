@@ -229,8 +229,10 @@ impl Zab {
                 }
             }
             Input::CaughtUp { link } => self.lead(now, out, |leading, step| leading.on_caught_up(link, step)),
-            Input::Proposed { zxid, change } => match self.role {
-                Role::Leading(_) => self.lead(now, out, |leading, step| leading.on_proposed(zxid, change, step)),
+            Input::Proposed { zxid, change } => match &self.role {
+                Role::Leading(leading) if leading.has_begun() => {
+                    self.lead(now, out, |leading, step| leading.on_proposed(zxid, change, step))
+                }
                 _ => self.on_finished(zxid, now, out),
             },
             Input::Confirm(ticket) => match self.role {
@@ -241,17 +243,21 @@ impl Zab {
         }
     }
 
-    /// What a leader had begun to make is finished when its reign has ended: its own history has it, and its vote tells of it.
+    /// What a leader had begun to make is finished when its reign has ended: its own history has it. Whatever has begun since then
+    /// ends, for a position that is announced, or led from, is the end of the durable log. The search that follows upon the pause
+    /// tells of it.
     fn on_finished(&mut self, zxid: Zxid, now: Ms, out: &mut Vec<Output>) {
         self.server.log.append(zxid);
-        match &mut self.role {
-            Role::Looking(search) => {
-                let mut at = standpoint(&self.server, &mut self.round, &mut self.connections);
-                search.looking.on_finished(&mut at, now, out);
-            }
-            Role::Pausing(_) | Role::Halted => {}
-            Role::Learning(_) | Role::Leading(_) => panic!("{zxid} is proposed by a server that does not lead"),
+        let step = &mut Step { server: &mut self.server, now, out };
+        let behind = Over::Look(self.cause.expect("a reign has ended"));
+        match mem::replace(&mut self.role, Role::Halted) {
+            Role::Halted => return,
+            Role::Pausing(pause) => return self.role = Role::Pausing(pause),
+            Role::Looking(search) => search.end(step),
+            Role::Learning(learning) => drop(learning.end(behind, step)),
+            Role::Leading(leading) => drop(leading.end(behind, step)),
         }
+        self.role = Role::Pausing(Pause::begin(now));
     }
 
     fn on_master_up(&mut self, link: Link, now: Ms, out: &mut Vec<Output>) {

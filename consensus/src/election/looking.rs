@@ -185,13 +185,6 @@ impl Looking {
         *self = Looking::begin(at, now, out);
     }
 
-    /// The own history has become longer, and the search begins again with the vote that tells of it.
-    pub fn on_finished(&mut self, at: &mut Standpoint<'_>, now: Ms, out: &mut Vec<Output>) {
-        if self.state != State::WritingConfig {
-            *self = Looking::begin(at, now, out);
-        }
-    }
-
     /// A server with reconfiguration switched off has no use for other configurations, and goes on as if there were none.
     fn adopt(&mut self, at: &Standpoint<'_>, config: Option<&Arc<Config>>, out: &mut Vec<Output>) {
         let newer = config.filter(|config| config.version() > at.configs.committed.version());

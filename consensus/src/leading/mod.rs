@@ -100,6 +100,11 @@ impl Leading {
         }
     }
 
+    /// Whether the reign has begun, so that it may propose.
+    pub(crate) fn has_begun(&self) -> bool {
+        matches!(self.phase, Phase::Broadcasting(_) | Phase::HandingOver { .. })
+    }
+
     /// The learners that have told who they are.
     pub(crate) fn learners(&self) -> impl Iterator<Item = LearnerState> {
         self.links.learners()

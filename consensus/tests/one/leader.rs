@@ -388,6 +388,37 @@ fn a_silent_learner_goes_and_without_a_quorum_the_reign_ends() {
     assert_eq!(server.cause(), Some(Cause::NotFollowed));
 }
 
+/// It tells nobody what it has before that is durable, and does not lead with it, whatever it may have begun in the step that
+/// ended the reign.
+#[test]
+fn what_is_finished_behind_a_reign_is_durable_before_anything_is_announced() {
+    for decides in [false, true] {
+        let mut server = server();
+        server.leads(LAST);
+        (0..9).for_each(|_| drop(server.pass(TICK / 2)));
+        server.now = server.now.after(Ms(TICK));
+        if decides {
+            // Server 2 is gone, and server 1 wants this one to lead: nobody is left to be waited for.
+            server.step(Input::Election { peer: ServerId(2), event: Event::Refused });
+            server.supported(1);
+            server.now = server.now.after(Ms(200));
+            server.step(Input::Time);
+            assert_eq!(server.awaits(), "AwaitingInfo");
+        } else {
+            assert!(looks(&server.step(Input::Time)));
+            assert_eq!(server.awaits(), "Voting");
+        }
+        let outputs = server.proposes(z(2, 1));
+        assert_eq!(outputs.contains(&Output::Listen(false)), decides, "{outputs:?}");
+        assert!(!outputs.iter().any(|output| matches!(output, Output::Notify(..) | Output::Commit(_))), "{outputs:?}");
+        assert_eq!((server.awaits(), server.zab.deadline()), ("Pausing", None));
+        assert_eq!(server.supported(1), [], "it is heard later");
+        server.durable(z(2, 1));
+        assert_eq!(server.zab.state().announced.map(|summary| summary.last), Some(z(2, 1)));
+        assert_eq!(server.awaits(), "Voting", "server 1 wanted it with what it had before");
+    }
+}
+
 /// The state that it would take holds what only it could help to commit.
 #[test]
 fn a_leader_that_only_a_learner_without_its_history_follows_cannot_commit() {

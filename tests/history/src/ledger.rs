@@ -203,16 +203,22 @@ impl Unanswered {
                 .collect(),
         );
         let mut unanswered = Unanswered { sessions: HashSet::new(), of_session: HashMap::new() };
-        let mut connections: HashMap<i64, usize> = HashMap::new();
+        // Of each session the present connection, and the zxid of its last write that was answered.
+        let mut connections: HashMap<i64, (usize, i64)> = HashMap::new();
         for (place, event) in events.iter().enumerate() {
             match &event.what {
                 What::Connected { .. } => {
                     unanswered.sessions.insert(event.session);
-                    *connections.entry(event.session).or_default() += 1;
+                    let (connection, written) = connections.entry(event.session).or_default();
+                    (*connection, *written) = (*connection + 1, 0);
+                }
+                What::Called { reply: Some(_), .. } => {
+                    let (_, written) = connections.entry(event.session).or_default();
+                    *written = event.written_zxid().unwrap_or_default().max(*written);
                 }
                 What::Called { reply: None, .. } if event.is_write() => {
-                    let connection = connections.get(&event.session).copied().unwrap_or_default();
-                    let floor = told.before(event.from).map_or(0, |told| told.0);
+                    let (connection, written) = connections.get(&event.session).copied().unwrap_or_default();
+                    let floor = told.before(event.from).map_or(0, |told| told.0).max(written);
                     let requests = &mut unanswered.of_session.entry(event.session).or_default().requests;
                     requests.push(Request { place, connection, floor, is_taken: false });
                 }

@@ -497,14 +497,17 @@ impl Member {
     }
 
     /// A transaction that is unfinished is finished first, in this call, however long that takes: its zxid is of this reign, and
-    /// the state goes on from whole transactions. The core is told of it before anything else.
+    /// the state goes on from whole transactions. The core hears of it next.
     fn finish_reign(&mut self) {
         self.replica.head.finish_long_work();
         let Member { replica, inputs, proposed, .. } = self;
         let window = replica.head.records().window;
         let last = window.last();
         let unheard = window.range(*proposed, last).expect("what is not committed stays in the window");
-        inputs.extend(unheard.map(|(zxid, _)| Input::Proposed { zxid, change: None }));
+        let unheard: Vec<Zxid> = unheard.map(|(zxid, _)| zxid).collect();
+        for zxid in unheard.into_iter().rev() {
+            inputs.push_front(Input::Proposed { zxid, change: None });
+        }
         *proposed = last;
     }
 

@@ -196,8 +196,14 @@ impl Head {
             && !self.long_work.is_given_up()
             && self.log.filling_bytes() < GROUP_BYTES
             && self.publication.has_room()
+            && self.has_room_in_epoch()
             && self.has_room_for_proposals()
             && !self.has_too_much_garbage()
+    }
+
+    /// Whether the epoch has another zxid. In an ensemble an election begins the next one.
+    fn has_room_in_epoch(&self) -> bool {
+        self.window.is_none() || self.reign.next().is_some()
     }
 
     /// Whether those to whom it is proposed keep up.

@@ -124,6 +124,10 @@ fn a_request_that_came_after_all_is_not_taken_for_one_that_was_lost_and_looks_li
         txn 2 7 2 failed\n";
     assert_eq!(found(history), []);
     assert_eq!(found(&history.replace("20 7 0 2", "20 7 0 3")), [Kind::RequestSkipped]);
+    // What was answered on the later connection before that request has a later zxid.
+    let later = "called 14 16 7 0 1 delete /c -1 = 3 -101 -\ncalled 15 20 7 0 2";
+    let history = history.replace("called 14 20 7 0 2", later);
+    assert_eq!(found(&format!("{history}txn 3 7 1 failed\n")), [Kind::RequestSkipped]);
 }
 
 /// The leader has ended the session, and the close that its client had sent has never come.
