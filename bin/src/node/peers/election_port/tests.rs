@@ -139,6 +139,15 @@ impl World {
         std::mem::take(&mut self.servers.get_mut(&id).unwrap().told)
     }
 
+    /// Somebody on host 4 who listens there, where server 1 now has server 3.
+    fn stranger_as_server_3(&mut self) -> Stranger {
+        let mut stranger = self.stranger();
+        stranger.links.listen(Port::Election, true);
+        let lines = "server.1=host1:2888:3888:participant\nserver.3=host4:2888:3888:participant\nversion=1";
+        self.servers.get_mut(&1).unwrap().configs = Configs::settled(Arc::new(Config::parse(lines).unwrap()));
+        stranger
+    }
+
     /// Somebody who speaks for himself, on host 4.
     fn stranger(&mut self) -> Stranger {
         Stranger { links: HostLinks::begin(&self.network, HostId(3)) }
@@ -427,10 +436,7 @@ fn this_server_rings_anew_where_another_attempt_is_asked_for() {
 #[test]
 fn whoever_was_rung_and_has_not_read_who_rings_has_refused() {
     let mut world = World::new(1, &[1]);
-    let mut stranger = world.stranger();
-    stranger.links.listen(Port::Election, true);
-    let lines = "server.1=host1:2888:3888:participant\nserver.3=host4:2888:3888:participant\nversion=1";
-    world.servers.get_mut(&1).unwrap().configs = Configs::settled(Arc::new(Config::parse(lines).unwrap()));
+    let mut stranger = world.stranger_as_server_3();
     world.dial(1, 3);
     world.settle();
     assert_eq!(world.told(1), [], "it has rung");
@@ -459,10 +465,7 @@ fn whoever_was_rung_and_has_not_read_who_rings_has_refused() {
 fn an_attempt_that_is_refused_leaves_no_stream_on_which_this_server_has_rung() {
     let mut world = World::new(1, &[1, 3]);
     world.set_dials(3, 1, Dials::Hang);
-    let mut stranger = world.stranger();
-    stranger.links.listen(Port::Election, true);
-    let lines = "server.1=host1:2888:3888:participant\nserver.3=host4:2888:3888:participant\nversion=1";
-    world.servers.get_mut(&1).unwrap().configs = Configs::settled(Arc::new(Config::parse(lines).unwrap()));
+    let mut stranger = world.stranger_as_server_3();
     world.dial(1, 3);
     world.settle();
     let Some(StreamEvent::Accepted { stream, .. }) = stranger.links.poll() else { panic!("nobody has rung") };
