@@ -436,7 +436,7 @@ fn this_server_rings_anew_where_another_attempt_is_asked_for() {
 #[test]
 fn whoever_was_rung_and_has_not_read_who_rings_has_refused() {
     let mut world = World::new(1, &[1]);
-    let mut stranger = world.stranger_as_server_3();
+    world.stranger_as_server_3();
     world.dial(1, 3);
     world.settle();
     assert_eq!(world.told(1), [], "it has rung");
