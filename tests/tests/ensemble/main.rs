@@ -37,7 +37,6 @@ use paddock_tests::ensemble::Ensemble;
 use paddock_tests::isolated::isolated;
 use paddock_tests::random::number_from_env;
 use std::sync::Mutex;
-use std::time::Duration;
 
 const DEFAULT_CRASHES: usize = 30;
 /// One round in this many is one of five servers, and again one of servers that have namespaces of their own.
@@ -84,20 +83,14 @@ fn partition_rounds(is_of_five: bool) -> usize {
     if is_of_five { of_five } else { all - of_five }
 }
 
-/// Whoever asks for rounds wants to know how soon there is service again.
-fn partition_bound() -> Duration {
-    let is_asked_for = std::env::var_os("PADDOCK_PARTITION_ROUNDS").is_some();
-    if is_asked_for { partitions::BOUND } else { partitions::BUSY_BOUND }
-}
-
 #[test]
 fn three_servers_and_an_observer_keep_all_promises_through_partitions() {
-    let work = || partitions::run(3, 1, partition_rounds(false), partition_bound());
+    let work = || partitions::run(3, 1, partition_rounds(false));
     alone(|| isolated("three_servers_and_an_observer_keep_all_promises_through_partitions", work));
 }
 
 #[test]
 fn five_servers_keep_all_promises_through_partitions() {
-    let work = || partitions::run(5, 0, partition_rounds(true), partition_bound());
+    let work = || partitions::run(5, 0, partition_rounds(true));
     alone(|| isolated("five_servers_keep_all_promises_through_partitions", work));
 }

@@ -1,6 +1,6 @@
 //! Rounds in which servers are cut off from each other, or the leader stands still.
 //!
-//! Besides all that every round is judged by: where a quorum hears each other, a write is acknowledged within a bound after a
+//! Besides all that every round is judged by: where a quorum hears each other, a write is acknowledged within [`BOUND`] after a
 //! partition has begun, and has ended; no session is lost that finds a server within its timeout; and when another leader has
 //! acknowledged something, a sync that the former one is asked for afterwards, on a connection from before, is never confirmed.
 //! Where the former one has writes on their way that nobody will commit, the sync waits for them; so one partition begins when
@@ -22,10 +22,8 @@ use std::time::{Duration, Instant};
 
 /// syncLimit x tickTime.
 const LIMIT: Duration = Duration::from_millis(1_200);
-/// Within this time there is service again, where the machine does nothing else.
-pub const BOUND: Duration = Duration::from_millis(LIMIT.as_millis() as u64 + 1_000);
-/// Where it does other things too, who needs longer than this has stopped.
-pub const BUSY_BOUND: Duration = Duration::from_secs(10);
+/// Within this time there must be service again.
+const BOUND: Duration = Duration::from_millis(LIMIT.as_millis() as u64 + 1_000);
 /// Of the sessions that go on with whatever server there is.
 const SESSION: Duration = Duration::from_millis(3_000);
 /// Of the sessions that stay with one server, which may be cut off for long.
@@ -59,8 +57,7 @@ fn setup() -> Setup {
         .config("autopurge.snapRetainCount", "20")
 }
 
-/// `bound` is within what time there must be service again.
-pub fn run(voters: usize, observers: usize, rounds: usize, bound: Duration) {
+pub fn run(voters: usize, observers: usize, rounds: usize) {
     let (mut random, _) = Random::from_env("PADDOCK_ENSEMBLE_SEED");
     let mut figures = Figures::default();
     let mut to_come: Option<ToCome<Partition>> = None;
@@ -71,14 +68,14 @@ pub fn run(voters: usize, observers: usize, rounds: usize, bound: Duration) {
         let mut all = Rounds::begin(ensemble, Random::new(random.word()));
         for number in first + 1..=rounds.min(first + ROUNDS_MAX) {
             let partition = to_come.next(&mut all.random);
-            round(&mut all, number, partition, bound, &mut figures);
+            round(&mut all, number, partition, &mut figures);
         }
         all.end();
         eprintln!("{figures}");
     }
 }
 
-fn round(all: &mut Rounds, number: usize, partition: Partition, bound: Duration, figures: &mut Figures) {
+fn round(all: &mut Rounds, number: usize, partition: Partition, figures: &mut Figures) {
     let count = if number.is_multiple_of(VISITORS_EVERY) { VISITORS } else { 0 };
     let mut visitors: Vec<Visitor> = (0..count).map(|number| all.visitor(number)).collect();
     let began = Instant::now();
@@ -95,7 +92,7 @@ fn round(all: &mut Rounds, number: usize, partition: Partition, bound: Duration,
     let times = measured.expect("it has happened");
     eprintln!("round {number}: {partition:?}, {:?}: {times:?}", began.elapsed());
     for (what, time) in [("begun", times.begun), ("ended", times.ended), ("lasted", times.silence)] {
-        assert!(time <= bound, "nothing was acknowledged for {time:?} when {partition:?} had {what}");
+        assert!(time <= BOUND, "nothing was acknowledged for {time:?} when {partition:?} had {what}");
     }
     figures.add(partition, times);
 }
