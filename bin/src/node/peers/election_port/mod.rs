@@ -3,7 +3,8 @@
 //! Of a pair the server with the larger id dials. The other one rings: it connects, says who it is, and waits to be dialled
 //! back. Whoever is rung ends that connection once it has read who it is; where it breaks instead, nobody has read that: a
 //! process that was killed takes connections until its port is closed. An attempt is answered when there is a connection,
-//! whoever has begun it, when the other side refuses, or when its time is over. Whoever rings late in an attempt is dialled for a whole time all the same.
+//! whoever has begun it, when the other side refuses, or when its time is over. Whoever rings late in an attempt is dialled for
+//! a whole time all the same.
 //!
 //! ```text
 //! dial ─► Dialling ─┬─ the larger id ──────────────────────────────────────────► Connected
