@@ -45,7 +45,7 @@ TIMES = {
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", required=True, help="name of the result files")
-    parser.add_argument("--a", default="paddock", help="server A (default: paddock); a command as for pair.py")
+    parser.add_argument("--a", default="paddock", help="server A (default: paddock); a command as servers.py has it")
     parser.add_argument("--b", default="zookeeper", help="server B (default: zookeeper)")
     parser.add_argument("--a-name", help="what to call A in the table")
     parser.add_argument("--b-name", help="what to call B in the table")

@@ -130,9 +130,6 @@ class Servers:
         leads = everyone.pop(self.leader())
         return [leads] if who == "leader" else everyone[:1]
 
-    def pids(self):
-        return [server.process.pid for server in self.all]
-
 
 def opens_session(port):
     """Whether a session can be opened; it is closed again."""

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! cargo build --release --package paddock-benches --example floor
-//! benches/pair.py --name floor --b "target/release/examples/floor {port} {dir}" --b-name floor --row read --row write
+//! paddock bench versus --name floor --b "target/release/examples/floor {port} {dir}" --b-name floor --row read --row write
 //! ```
 
 use std::collections::VecDeque;

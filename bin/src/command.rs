@@ -1,12 +1,13 @@
 //! The commands of `paddock`.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::exit::fail;
-use crate::{bench, convert, demo, log, serve, snapshot, status};
+use crate::{bench, convert, demo, log, serve, snapshot, status, versus};
 
 /// Arguments that cannot be understood.
 const EXIT_USAGE: u8 = 2;
@@ -29,13 +30,27 @@ enum Command {
     /// where not.
     Status(status::StatusArgs),
     /// Put load on any server that speaks ZooKeeper's protocol, and measure.
-    Bench(Box<bench::BenchArgs>),
+    Bench(Box<BenchCommand>),
     /// Make Paddock's state from a ZooKeeper's files, or the other way round.
     Convert(convert::ConvertArgs),
     /// Look at snapshots, Paddock's and ZooKeeper's.
     Snapshot(snapshot::SnapshotArgs),
     /// Look at transaction logs, Paddock's and ZooKeeper's, or cut one on your order.
     Log(log::LogArgs),
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+struct BenchCommand {
+    #[command(subcommand)]
+    comparison: Option<BenchComparison>,
+    #[command(flatten)]
+    load: bench::BenchArgs,
+}
+
+#[derive(Subcommand)]
+enum BenchComparison {
+    Versus(Box<versus::VersusArgs>),
 }
 
 /// Does what the process's arguments say.
@@ -46,23 +61,24 @@ pub fn run() -> ExitCode {
     };
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Demo(arguments) => match demo::run(&arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, 1),
-        },
+        Command::Demo(arguments) => ended(demo::run(&arguments)),
         Command::Status(arguments) => status::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
-        Command::Bench(arguments) => match bench::run(*arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, 1),
+        Command::Bench(arguments) => match *arguments {
+            BenchCommand { comparison: Some(BenchComparison::Versus(arguments)), .. } => ended(versus::run(&arguments)),
+            BenchCommand { load, .. } => ended(bench::run(load)),
         },
-        Command::Convert(arguments) => match convert::run(&arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(&error, 1),
-        },
+        Command::Convert(arguments) => ended(convert::run(&arguments)),
         Command::Snapshot(arguments) => {
             snapshot::run(&arguments).unwrap_or_else(|error| fail(&error, arguments.failure_code()))
         }
         Command::Log(arguments) => log::run(&arguments).unwrap_or_else(|error| fail(&error, arguments.failure_code())),
+    }
+}
+
+fn ended<E: Display>(ended: Result<(), E>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, 1),
     }
 }
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// How often a bar that moves by itself does.
+const TICK: Duration = Duration::from_millis(250);
+
 /// Whether and where progress is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
@@ -36,6 +39,15 @@ impl Progress {
         self.bar(what, total.as_millis() as u64, "{prefix} [{bar:30}] {percent:>3} % {msg}")
     }
 
+    /// A bar that counts to `total` over minutes: it moves by itself, so that a person sees that all goes on.
+    pub fn turns(self, what: &str, total: u64) -> Bar {
+        let bar = self.bar(what, total, "{spinner} {prefix} [{bar:30}] {human_pos}/{human_len} {elapsed} {msg}");
+        if self.shown {
+            bar.bar.enable_steady_tick(TICK);
+        }
+        bar
+    }
+
     fn bar(self, what: &str, total: u64, template: &str) -> Bar {
         let target = if self.shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template(template).expect("the templates above are well formed");
@@ -53,6 +65,11 @@ impl Bar {
     /// The text after the bar.
     pub fn say(&self, text: String) {
         self.bar.set_message(text);
+    }
+
+    /// Prints something elsewhere, with the bar out of its way.
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
     }
 }
 

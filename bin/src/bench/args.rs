@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, FromArgMatches, ValueEnum};
 
 use super::keys::{CONNECTIONS_MAX, Distribution, Names};
 use super::operation::Mix;
@@ -157,6 +157,12 @@ pub struct BenchArgs {
 }
 
 impl BenchArgs {
+    /// What these words of a command line say.
+    pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<BenchArgs, clap::Error> {
+        let line = BenchArgs::augment_args(Command::new("bench").no_binary_name(true));
+        BenchArgs::from_arg_matches(&line.try_get_matches_from(words)?)
+    }
+
     /// The addresses of the servers, at least one.
     pub fn servers(&self) -> &[String] {
         if self.named.is_empty() { &self.addresses } else { &self.named }
@@ -263,17 +269,9 @@ fn root(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        bench: BenchArgs,
-    }
 
     fn parse(words: &str) -> Result<BenchArgs, String> {
-        let words = std::iter::once("bench").chain(words.split_whitespace());
-        Line::try_parse_from(words).map(|line| line.bench).map_err(|error| error.to_string())
+        BenchArgs::of_words(words.split_whitespace()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -52,6 +52,8 @@ use serde_json::{Value, json};
 use signal_hook::consts::SIGINT;
 
 pub use args::BenchArgs;
+pub use client::Client;
+pub use process::usage;
 
 use paddock_engine::io::advice;
 
@@ -152,12 +154,13 @@ const STORM_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs what the command line asks for and prints the results.
 pub fn run(args: BenchArgs) -> Result<(), BenchError> {
-    let site = site(&args)?;
+    let interrupt = interrupt().map_err(BenchError::Signal)?;
+    let site = site(&args, Progress::new(!args.no_progress), interrupt)?;
     let failed = |file: &Path, error| BenchError::Json { file: file.to_owned(), error };
     let open = |file: &PathBuf| ResultsFile::open(file).map_err(|error| failed(file, error));
     let file = args.json.as_ref().map(open).transpose()?;
     let mut results: Vec<Value> = Vec::new();
-    let outcome = measure(&args, &site, &mut results);
+    let outcome = measure(&args, &site, &mut results, &mut print);
     match file {
         Some(file) if results.is_empty() => file.give_up(),
         Some(mut file) => file.write(&json(&args, &site, &results)).map_err(|error| failed(file.path(), error))?,
@@ -166,13 +169,24 @@ pub fn run(args: BenchArgs) -> Result<(), BenchError> {
     outcome
 }
 
+/// The same without a word, for whoever compares: what the JSON would hold of each run. It ends early once `interrupt` is set.
+pub fn measured(args: &BenchArgs, interrupt: &Arc<AtomicBool>) -> Result<Vec<Value>, BenchError> {
+    let site = site(args, Progress::new(false), Arc::clone(interrupt))?;
+    let mut results = Vec::new();
+    measure(args, &site, &mut results, &mut |_| Ok(Reader::There))?;
+    Ok(results)
+}
+
+/// Takes the text of a run, and says whether anybody reads on.
+type Tell<'a> = &'a mut dyn FnMut(&str) -> Result<Reader, BenchError>;
+
 /// Does what the command line asks for; what was measured is in `results` even if something fails afterwards.
-fn measure(args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<(), BenchError> {
+fn measure(args: &BenchArgs, site: &Site, results: &mut Vec<Value>, tell: Tell<'_>) -> Result<(), BenchError> {
     if let Some(sessions) = args.connect_storm {
         let patience = args.duration.map_or(STORM_PATIENCE, Duration::from_secs_f64);
         let storm = storm::storm(sessions, patience, site)?;
         results.push(storm.json());
-        print(&storm.text())?;
+        tell(&storm.text())?;
     } else if let Some(watchers) = args.watchers {
         let value_size = args.value_size.unwrap_or(100);
         site.root.make_watched(value_size, site.seed, &site.progress)?;
@@ -181,7 +195,7 @@ fn measure(args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<()
         let cleared = clear(args, site, patience_after(watched.is_ok(), site));
         let watched = watched?;
         results.push(watched.json());
-        let printed = print(&watched.text());
+        let printed = tell(&watched.text());
         cleared?;
         printed?;
     } else if let Some(sessions) = args.watch_scale {
@@ -196,12 +210,12 @@ fn measure(args: &BenchArgs, site: &Site, results: &mut Vec<Value>) -> Result<()
         let cleared = clear(args, site, patience_after(registered.is_ok(), site));
         let registered = registered?;
         results.push(registered.json());
-        let printed = print(&registered.text());
+        let printed = tell(&registered.text());
         cleared?;
         printed?;
     } else {
         for (i, run) in Workload::of(args).iter().enumerate() {
-            let reader = one(run, i > 0, args, site, results)?;
+            let reader = one(run, i > 0, args, site, results, tell)?;
             let is_enough = reader == Reader::Gone && args.json.is_none();
             if site.is_interrupted() || is_enough {
                 break;
@@ -236,6 +250,7 @@ fn one(
     args: &BenchArgs,
     site: &Site,
     results: &mut Vec<Value>,
+    tell: Tell<'_>,
 ) -> Result<Reader, BenchError> {
     storm::check_files(run.connections)?;
     site.root.make(run, site.seed, &site.progress)?;
@@ -246,7 +261,7 @@ fn one(
     if let Ok(measured) = &measured {
         results.push(report::json(run, measured));
         let between = if follows { "\n" } else { "" };
-        printed = print(&format!("{between}{}", report::text(run, measured)));
+        printed = tell(&format!("{between}{}", report::text(run, measured)));
     }
     // Why there is nothing measured goes before what came of it.
     let cleared = clear(args, site, patience);
@@ -267,7 +282,7 @@ fn clear(args: &BenchArgs, site: &Site, patience: Duration) -> Result<(), BenchE
     Ok(())
 }
 
-fn site(args: &BenchArgs) -> Result<Site, BenchError> {
+fn site(args: &BenchArgs, progress: Progress, interrupt: Arc<AtomicBool>) -> Result<Site, BenchError> {
     let servers: Vec<SocketAddr> = args.servers().iter().map(|server| address(server)).collect::<Result<_, _>>()?;
     let patience = args.duration.map_or(PATIENCE_MAX, Duration::from_secs_f64).clamp(PATIENCE_MIN, PATIENCE_MAX);
     let root = Root { path: args.root.clone(), server: servers[0], session_timeout: args.session_timeout, patience };
@@ -279,9 +294,9 @@ fn site(args: &BenchArgs) -> Result<Site, BenchError> {
         root,
         threads: args.threads as usize,
         seed: args.seed,
-        progress: Progress::new(!args.no_progress),
+        progress,
         patience,
-        interrupt: interrupt().map_err(BenchError::Signal)?,
+        interrupt,
     })
 }
 

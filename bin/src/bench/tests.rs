@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use clap::Parser;
-
 use super::load::{Measured, Site, load};
 use super::operation::Operation;
 use super::root::Root;
@@ -14,15 +12,8 @@ use super::workload::Workload;
 use super::{BenchArgs, BenchError, RootError, registration, run, storm, watch};
 use crate::progress::Progress;
 
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    bench: BenchArgs,
-}
-
 fn args(server: &Standin, words: &str) -> BenchArgs {
-    let line = format!("bench --server {} {words}", server.address);
-    Line::try_parse_from(line.split_whitespace()).unwrap().bench
+    BenchArgs::of_words(format!("--server {} {words}", server.address).split_whitespace()).unwrap()
 }
 
 fn site(server: &Standin, threads: usize) -> Site {

@@ -249,17 +249,9 @@ fn zk_latencies_runs() -> Vec<Workload> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        bench: BenchArgs,
-    }
 
     fn runs(words: &str) -> Vec<Workload> {
-        let words = std::iter::once("bench").chain(words.split_whitespace());
-        Workload::of(&Line::try_parse_from(words).unwrap().bench)
+        Workload::of(&BenchArgs::of_words(words.split_whitespace()).unwrap())
     }
 
     #[test]

@@ -9,7 +9,7 @@ use signal_hook::iterator::Signals;
 
 use super::inquiry::Statement;
 use super::order::Order;
-use super::terminal::{self, Input};
+use crate::terminal::{self, Input};
 
 /// Whoever has something to tell waits while so much has not been looked at.
 const QUEUE_MAX: usize = 64;

@@ -3,17 +3,14 @@
 //! | file | is |
 //! |---|---|
 //! | `zoo_cfg` | what a server is told |
-//! | `ports` | ports that nobody listens on |
 //! | `directory` | where the files of the servers are |
 //! | `process` | the process of one server, which ends when this one does |
 //! | `inquiry` | the threads that ask servers what they are |
-//! | `server_log` | what servers say in their logs |
 //! | `ensemble` | what is known of the servers, and what has happened to them; pure |
 //! | `servers` | all of the above |
 //! | `order` | what a person wants |
 //! | `happening` | what is waited for: persons, signals, answers of servers |
 //! | `screen` | the ensemble as lines; pure |
-//! | `terminal` | the terminal |
 //! | `output` | where all of it is shown |
 
 mod directory;
@@ -23,12 +20,9 @@ mod happening;
 mod inquiry;
 mod order;
 mod output;
-mod ports;
 mod process;
 mod screen;
-mod server_log;
 mod servers;
-mod terminal;
 mod zoo_cfg;
 
 use std::io;
@@ -41,9 +35,10 @@ use self::directory::Directory;
 use self::error::DemoError;
 use self::happening::{Happening, Happenings};
 use self::order::Order;
-use self::output::{Output, has_terminal};
+use self::output::Output;
 use self::servers::Servers;
 use crate::answer::Answer;
+use crate::terminal;
 
 /// More servers than these fit no screen, and no ensemble that anybody runs.
 const SERVERS_MAX: i64 = 7;
@@ -80,7 +75,7 @@ pub fn run(arguments: &DemoArgs) -> Result<(), DemoError> {
     let mut demo =
         Demo { began, happenings, directory: &directory, output: Output::open().map_err(DemoError::Output)? };
     let count = usize::from(arguments.servers);
-    demo.happenings.watch_person(has_terminal(), count).map_err(DemoError::Setup)?;
+    demo.happenings.watch_person(terminal::is_there(), count).map_err(DemoError::Setup)?;
     let mut port = None;
     for _ in 0..PORT_CHOICES {
         let mut servers = Servers::start(began, &program, &directory, count, demo.happenings.sender())?;

@@ -1,27 +1,22 @@
 //! Where the demo is shown: on the screen of a terminal, or elsewhere in lines, one for each event.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use super::ensemble::Ensemble;
 use super::screen;
-use super::terminal::Terminal;
 use crate::answer::Answer;
+use crate::terminal::{self, Terminal};
 
 pub enum Output {
     Screen(Terminal),
     Lines(Answer),
 }
 
-/// Whether a person is at both ends.
-pub fn has_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
-}
-
 impl Output {
     pub fn open() -> io::Result<Output> {
-        Ok(if has_terminal() { Output::Screen(Terminal::open()?) } else { Output::Lines(Answer::new(false)) })
+        Ok(if terminal::is_there() { Output::Screen(Terminal::open()?) } else { Output::Lines(Answer::new(false)) })
     }
 
     /// What a screen has at its head: for lines, before the first event. `directory` is where the servers are.

@@ -5,41 +5,21 @@ use std::time::Duration;
 use super::ensemble::{Ensemble, Event, Mode, Server, seconds};
 use super::order::HINT;
 use crate::table::Table;
-
-/// How a line is to be seen.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Weight {
-    Normal,
-    Bold,
-    Dim,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Line {
-    pub text: String,
-    pub weight: Weight,
-}
-
-/// Characters in a line, and lines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Size {
-    pub width: usize,
-    pub height: usize,
-}
+use crate::terminal::{Line, Size};
 
 /// What is shown on a screen of this size, at most as many lines as it has. The newest events are given the lines that are left
 /// between the servers and the keys. `directory` is where the servers are.
 pub fn lines(ensemble: &Ensemble, directory: &str, now: Duration, size: Size) -> Vec<Line> {
     let mut lines = vec![
-        bold(format!("{} servers in {directory}", ensemble.servers().len())),
-        normal(format!("zkCli.sh -server {}", ensemble.connect_string())),
-        normal(String::new()),
+        Line::bold(format!("{} servers in {directory}", ensemble.servers().len())),
+        Line::normal(format!("zkCli.sh -server {}", ensemble.connect_string())),
+        Line::normal(String::new()),
     ];
     lines.extend(table(ensemble));
-    lines.extend([normal(String::new()), bold(state(ensemble, now)), normal(String::new())]);
-    let keys = [normal(String::new()), dim(keys(ensemble.servers().len()))];
+    lines.extend([Line::normal(String::new()), Line::bold(state(ensemble, now)), Line::normal(String::new())]);
+    let keys = [Line::normal(String::new()), Line::dim(keys(ensemble.servers().len()))];
     let room = size.height.saturating_sub(lines.len() + keys.len());
-    let newest: Vec<Line> = ensemble.events().rev().take(room).map(|newest| normal(event(newest))).collect();
+    let newest: Vec<Line> = ensemble.events().rev().take(room).map(|newest| Line::normal(event(newest))).collect();
     lines.extend(newest.into_iter().rev());
     lines.extend(keys);
     // On a screen that is too small for all the keys go first.
@@ -65,11 +45,11 @@ fn table(ensemble: &Ensemble) -> Vec<Line> {
     }
     let text = table.text();
     let mut rows = text.lines().map(str::to_owned);
-    let header = rows.next().map(dim);
+    let header = rows.next().map(Line::dim);
     let servers = rows.zip(ensemble.servers()).map(|(text, server)| match &server.mode {
-        mode if mode.leads() => bold(text),
-        Mode::Down => dim(text),
-        _ => normal(text),
+        mode if mode.leads() => Line::bold(text),
+        Mode::Down => Line::dim(text),
+        _ => Line::normal(text),
     });
     header.into_iter().chain(servers).collect()
 }
@@ -96,23 +76,12 @@ pub fn keys(servers: usize) -> String {
     if servers == 1 { format!("1 {HINT}") } else { format!("1-{servers} {HINT}") }
 }
 
-fn normal(text: String) -> Line {
-    Line { text, weight: Weight::Normal }
-}
-
-fn bold(text: String) -> Line {
-    Line { text, weight: Weight::Bold }
-}
-
-fn dim(text: String) -> Line {
-    Line { text, weight: Weight::Dim }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::ensemble::Ensemble;
     use super::super::ensemble::tests::{ms, three};
-    use super::{Line, Size, Weight, lines};
+    use super::lines;
+    use crate::terminal::{Line, Size, Weight};
 
     fn drawn(ensemble: &Ensemble, now: u64, width: usize, height: usize) -> Vec<Line> {
         lines(ensemble, "/tmp/demo", ms(now), Size { width, height })

@@ -11,10 +11,10 @@ use super::directory::Directory;
 use super::ensemble::Ensemble;
 use super::error::DemoError;
 use super::inquiry::{Inquiry, Statement};
-use super::ports;
 use super::process::{End, Process, end_all};
-use super::server_log::{ServerLog, last_lines};
 use super::zoo_cfg::Ports;
+use crate::ports;
+use crate::server_log::{ServerLog, last_lines};
 
 /// The lines of a log that are shown of a server that has ended by itself.
 const LAST_LINES: usize = 10;

@@ -4,15 +4,18 @@
 //! |---|---|
 //! | `target` | which server is asked |
 //! | `zoo_cfg` | where the servers of a zoo.cfg are reached |
-//! | `srvr` | the question and the answer |
+//! | `targets` | which servers are asked, where several are |
+//! | `word` | a four-letter word and the answer |
+//! | `srvr` | this one, and what it says |
 
 pub mod srvr;
-mod target;
+pub mod target;
+pub mod targets;
+pub mod word;
 mod zoo_cfg;
 
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
@@ -21,21 +24,18 @@ use serde_json::json;
 
 use self::srvr::{Srvr, Unknown, ask};
 use self::target::Target;
-use self::zoo_cfg::{All, Found, NoPort, ZooCfg, ZooCfgError};
+use self::targets::{TargetsError, read, unfound};
+use self::zoo_cfg::{Found, NoPort};
 use crate::answer::Answer;
 use crate::table::Table;
 
-/// So many servers are asked at once, each by a thread.
-const TARGETS_MAX: usize = 256;
-/// Of the server that is asked where none was named.
-const DEFAULT_TARGET: &str = "localhost:2181";
 /// ZooKeeper's script says this of any server that it gets no mode from.
 const NOT_RUNNING: &str = "Error contacting service. It is probably not running.";
 
 #[derive(Args)]
 pub struct StatusArgs {
     /// A server's client port, or a zoo.cfg, whose own server is asked.
-    #[arg(value_name = "HOST:PORT|FILE", default_value = DEFAULT_TARGET)]
+    #[arg(value_name = "HOST:PORT|FILE", default_value = targets::DEFAULT)]
     targets: Vec<String>,
     /// Ask every server that a zoo.cfg names.
     #[arg(long)]
@@ -47,12 +47,7 @@ pub struct StatusArgs {
 
 #[derive(Debug)]
 pub enum StatusError {
-    /// It is no server's address, and as a file it says nothing.
-    Target {
-        text: String,
-        source: ZooCfgError,
-    },
-    TooMany,
+    Targets(TargetsError),
     /// The answer could not be written.
     Output(io::Error),
 }
@@ -60,13 +55,15 @@ pub enum StatusError {
 impl fmt::Display for StatusError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StatusError::Target { text, source: ZooCfgError::Read { file, source } } if file == Path::new(text) => {
-                write!(f, "{text} is neither HOST:PORT nor a file that can be read: {source}")
-            }
-            StatusError::Target { source, .. } => source.fmt(f),
-            StatusError::TooMany => write!(f, "more than {TARGETS_MAX} servers are named; ask fewer at a time"),
+            StatusError::Targets(error) => error.fmt(f),
             StatusError::Output(error) => write!(f, "the answer cannot be written: {error}"),
         }
+    }
+}
+
+impl From<TargetsError> for StatusError {
+    fn from(error: TargetsError) -> StatusError {
+        StatusError::Targets(error)
     }
 }
 
@@ -81,7 +78,7 @@ pub fn run(arguments: &StatusArgs) -> Result<ExitCode, StatusError> {
     let mut answer = Answer::new(arguments.json);
     let serves = match &arguments.targets[..] {
         [one] if !arguments.all && !arguments.json => tell_one(one, &mut answer)?,
-        targets => tell_all(&targets_of(targets, arguments.all)?, &mut answer)?,
+        targets => tell_all(&targets::of(targets, arguments.all)?, &mut answer)?,
     };
     answer.finish()?;
     Ok(if serves { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -97,7 +94,7 @@ fn tell_one(text: &str, answer: &mut Answer) -> Result<bool, StatusError> {
             match target {
                 Ok(target) => target,
                 Err(NoPort::None) => return Ok(false),
-                Err(why) => return Err(unfound(text, why)),
+                Err(why) => return Err(unfound(text, why).into()),
             }
         }
     };
@@ -126,7 +123,7 @@ fn tell_all(targets: &[Target], answer: &mut Answer) -> io::Result<bool> {
     for (target, asked) in targets.iter().zip(&asked) {
         answer.object(&object(target, asked))?;
         table.row(match asked {
-            Ok(Srvr { mode, zxid, connections, latency }) => {
+            Ok(Srvr { mode, zxid, connections, latency, .. }) => {
                 vec![target.to_string(), mode.clone(), zxid.clone(), connections.clone(), latency.clone()]
             }
             Err(unknown) => {
@@ -146,7 +143,7 @@ fn object(target: &Target, asked: &Result<Srvr, Unknown>) -> serde_json::Value {
     let key = server.map(|server| format!("server.{}", server.0));
     let address = address.to_string();
     match asked {
-        Ok(Srvr { mode, zxid, connections, latency }) => json!({
+        Ok(Srvr { mode, zxid, connections, latency, .. }) => json!({
             "server": key, "address": address, "mode": mode, "zxid": zxid, "connections": connections.parse::<u64>().ok(),
             "latency": latency,
         }),
@@ -158,42 +155,4 @@ fn object(target: &Target, asked: &Result<Srvr, Unknown>) -> serde_json::Value {
 
 fn explain(target: &Target, unknown: &Unknown) {
     eprintln!("paddock: {target}: {unknown}");
-}
-
-fn targets_of(texts: &[String], all: bool) -> Result<Vec<Target>, StatusError> {
-    let mut targets = Vec::new();
-    for text in texts {
-        match Target::parse(text) {
-            Some(target) => targets.push(target),
-            None => targets.extend(targets_in(text, all)?),
-        }
-        if targets.len() > TARGETS_MAX {
-            return Err(StatusError::TooMany);
-        }
-    }
-    Ok(targets)
-}
-
-/// The server of a zoo.cfg, or all that it names, if it names any.
-fn targets_in(text: &str, all: bool) -> Result<Vec<Target>, StatusError> {
-    let cfg = read(text)?;
-    if all {
-        let named = cfg.all(Path::new(text));
-        let All { targets, differences } =
-            named.map_err(|source| StatusError::Target { text: text.to_owned(), source })?;
-        differences.iter().for_each(|difference| eprintln!("paddock: {difference}"));
-        if !targets.is_empty() {
-            return Ok(targets);
-        }
-    }
-    let own = cfg.own().target.map_err(|why| unfound(text, why))?;
-    Ok(vec![own])
-}
-
-fn read(text: &str) -> Result<ZooCfg, StatusError> {
-    ZooCfg::read(Path::new(text)).map_err(|source| StatusError::Target { text: text.to_owned(), source })
-}
-
-fn unfound(text: &str, why: NoPort) -> StatusError {
-    StatusError::Target { text: text.to_owned(), source: why.error(Path::new(text)) }
 }

@@ -1,21 +1,17 @@
 //! The four-letter word `srvr`, and what a server answers to it.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::io;
 
 use paddock_consensus::config::HostPort;
 
-/// How long a server may take to be reached, and then to answer. A name service may take its own time besides.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A longer answer is none. Of this one a server has a few hundred bytes.
-const ANSWER_BYTES_MAX: usize = 64 << 10;
+use super::word::{self, printable};
+
 /// What is answered while clients are not served.
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
 
 /// What a server says of itself that serves clients.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Srvr {
     /// leader, follower, observer, read-only or standalone.
     pub mode: String,
@@ -24,6 +20,10 @@ pub struct Srvr {
     pub connections: String,
     /// Least, mean and greatest, ms, with slashes between.
     pub latency: String,
+    /// Requests that are not answered.
+    pub outstanding: String,
+    /// With the date of its build.
+    pub version: String,
 }
 
 /// Why it is not known what a server is.
@@ -60,12 +60,12 @@ impl Unknown {
 
 /// Asks a server what it is.
 pub fn ask(server: &HostPort) -> Result<Srvr, Unknown> {
-    let answer = send(server).map_err(Unknown::Unreached)?;
+    let answer = word::send(server, "srvr").map_err(Unknown::Unreached)?;
     Srvr::read(&answer)
 }
 
 impl Srvr {
-    fn read(answer: &str) -> Result<Srvr, Unknown> {
+    pub fn read(answer: &str) -> Result<Srvr, Unknown> {
         let field = |key: &str| {
             let mut values = answer.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
             values.next().map(printable)
@@ -77,65 +77,13 @@ impl Srvr {
                 zxid: field("Zxid").unwrap_or_default(),
                 connections: field("Connections").unwrap_or_default(),
                 latency: field("Latency min/avg/max").unwrap_or_default(),
+                outstanding: field("Outstanding").unwrap_or_default(),
+                version: field("Zookeeper version").unwrap_or_default(),
             }),
             None if first == NOT_SERVING => Err(Unknown::NotServing),
             None => Err(Unknown::Strange(first)),
         }
     }
-}
-
-/// What comes from another machine is shown without what a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
-fn send(server: &HostPort) -> io::Result<String> {
-    let mut stream = connect(server)?;
-    let deadline = Instant::now() + PATIENCE;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(b"srvr")?;
-    stream.shutdown(Shutdown::Write)?;
-    let mut answer = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(too_late());
-        }
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut chunk) {
-            Ok(0) if answer.is_empty() => return Err(io::Error::new(ErrorKind::UnexpectedEof, "it closes at once")),
-            Ok(0) => return Ok(String::from_utf8_lossy(&answer).into_owned()),
-            Ok(read) => answer.extend_from_slice(&chunk[..read]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Err(too_late()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        if answer.len() > ANSWER_BYTES_MAX {
-            return Err(io::Error::new(ErrorKind::InvalidData, "its answer has no end"));
-        }
-    }
-}
-
-fn too_late() -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, format!("nothing whole has come within {} s", PATIENCE.as_secs()))
-}
-
-/// The addresses of the host are tried one after the other, all of them in the same time.
-fn connect(server: &HostPort) -> io::Result<TcpStream> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut failure = io::Error::new(ErrorKind::NotFound, "the name service knows no address");
-    for address in (&*server.host, server.port).to_socket_addrs()? {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        match TcpStream::connect_timeout(&address, left) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
 }
 
 #[cfg(test)]
@@ -148,7 +96,8 @@ mod tests {
                       Zxid: 0x1400000a2f\nMode: lea\u{1b}der\nNode count: 7\n";
         let srvr = Srvr::read(answer).expect("it has a mode");
         let [mode, zxid, connections, latency] = ["leader", "0x1400000a2f", "12", "0/0.42/37"].map(str::to_owned);
-        assert_eq!(srvr, Srvr { mode, zxid, connections, latency });
+        let [outstanding, version] = ["0", "3.9.5"].map(str::to_owned);
+        assert_eq!(srvr, Srvr { mode, zxid, connections, latency, outstanding, version });
     }
 
     #[test]

@@ -6,4 +6,5 @@ mod ephemerals;
 mod keeper;
 mod quotas;
 mod reconfig;
+mod versus;
 mod wire;

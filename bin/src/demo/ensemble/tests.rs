@@ -10,7 +10,7 @@ pub const fn ms(ms: u64) -> Duration {
 
 pub fn serving(mode: &str) -> Result<Srvr, Unknown> {
     let [zxid, connections, latency] = ["0x100000000", "1", "0/0.0/0"].map(str::to_owned);
-    Ok(Srvr { mode: mode.to_owned(), zxid, connections, latency })
+    Ok(Srvr { mode: mode.to_owned(), zxid, connections, latency, ..Srvr::default() })
 }
 
 /// Three servers, of which the third leads.

@@ -1,6 +1,6 @@
 //! The terminal: what is shown goes there, and keys come from there.
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, IsTerminal, Stdout, Write};
 
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -10,9 +10,47 @@ use crossterm::terminal::{
 };
 use crossterm::{execute, queue};
 
-use super::screen::{Line, Size, Weight};
+/// How a line is to be seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Weight {
+    Normal,
+    Bold,
+    Dim,
+}
 
-/// The screen of the demo, in place of what the terminal showed before. That comes back when the value goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    pub text: String,
+    pub weight: Weight,
+}
+
+impl Line {
+    pub fn normal(text: String) -> Line {
+        Line { text, weight: Weight::Normal }
+    }
+
+    pub fn bold(text: String) -> Line {
+        Line { text, weight: Weight::Bold }
+    }
+
+    pub fn dim(text: String) -> Line {
+        Line { text, weight: Weight::Dim }
+    }
+}
+
+/// Characters in a line, and lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Size {
+    pub width: usize,
+    pub height: usize,
+}
+
+/// Whether a person is at both ends.
+pub fn is_there() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// A screen, in place of what the terminal showed before. That comes back when the value goes.
 pub struct Terminal {
     out: Stdout,
     shown: Vec<Line>,
