@@ -97,6 +97,17 @@ impl Database {
         before: Before,
         effects: Option<&mut Effects>,
     ) -> Result<ReadTxn<'b>, ReplayError> {
+        let read = self.read_next(zxid, bytes)?;
+        if before == Before::Fuzzy {
+            self.make_way(&read.txn, zxid.0);
+        }
+        self.apply(&read.header, &read.txn, effects);
+        Ok(read)
+    }
+
+    /// Reads the transaction `zxid` from its bytes, which is to be the next one and such as can be applied. Nothing is
+    /// applied yet.
+    pub fn read_next<'b>(&mut self, zxid: Zxid, bytes: &'b [u8]) -> Result<ReadTxn<'b>, ReplayError> {
         let read = Txn::read(bytes, &mut self.acls).map_err(|_| ReplayError::Undecodable)?;
         if read.header.zxid != zxid.0 {
             return Err(ReplayError::Header(Zxid(read.header.zxid)));
@@ -108,11 +119,17 @@ impl Database {
             return Err(ReplayError::Gap(last));
         }
         check(&read.txn)?;
-        if before == Before::Fuzzy {
-            self.make_way(&read.txn, zxid.0);
-        }
-        self.apply(&read.header, &read.txn, effects);
         Ok(read)
+    }
+
+    /// Reads the newest transaction once more from its bytes, which were [read](Database::read_next) before it was applied.
+    ///
+    /// # Panics
+    /// If they were not.
+    pub fn read_again<'b>(&mut self, bytes: &'b [u8]) -> ReadTxn<'b> {
+        let read = Txn::read(bytes, &mut self.acls).expect("the same bytes were read before");
+        assert_eq!(read.header.zxid, self.last_zxid.0, "the newest transaction is read again");
+        read
     }
 
     /// Empties the znodes that a transaction deletes. Where one was deleted, it had no children: those that it has here

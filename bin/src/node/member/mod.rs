@@ -45,7 +45,7 @@ use paddock_engine::epoch_files::EpochFiles;
 use paddock_engine::installation::{self, IncomingState, InstallationError};
 use paddock_engine::log::{LogConfig, LogRange};
 use paddock_engine::progress::Progress;
-use paddock_engine::replay::Before;
+use paddock_engine::replay::{Before, ReplayError};
 use paddock_engine::tree::Reader;
 use paddock_engine::truncation::{Rebuild, truncate};
 use paddock_net::peer::forwarded_request::ForwardedRequest;
@@ -307,6 +307,7 @@ impl Member {
             self.tell(Input::Time)?;
         }
         self.go_on_making()?;
+        self.go_on_applying()?;
         self.replica.publish();
         self.gather();
         self.replica.see_to_due();
@@ -474,6 +475,9 @@ impl Member {
         if self.is_leading() && !matches!(part, Part::Leading { .. }) {
             self.finish_reign();
         }
+        if part == Part::Looking {
+            self.finish_applying();
+        }
         let serve = match serve {
             output::Serve::No => Serve::No,
             output::Serve::ReadOnly => Serve::ReadOnly,
@@ -595,7 +599,8 @@ impl Member {
                     .with_turn(|turn, sessions| self.learner.take_revalidated(turn, sessions, session, is_valid));
             }
             Arrival::SyncAnswer => {
-                self.learner.take_sync(&mut self.replica.head);
+                let committed = self.replica.membership().committed();
+                self.learner.take_sync(&mut self.replica.head, committed);
             }
             Arrival::State(bytes) => {
                 let behind = self.making.take(bytes);
@@ -670,6 +675,28 @@ impl Member {
             true => self.replica.with_turn(|turn, sessions| self.learner.apply_up_to(turn, sessions, zxid)),
             false => self.replica.head.apply_unseen_up_to(zxid),
         };
+        self.note_applied(applied, serves);
+    }
+
+    /// Goes on with what is committed and not applied, because it takes several turns.
+    fn go_on_applying(&mut self) -> Result<(), ReplicaError> {
+        let committed = self.replica.membership().committed();
+        let learns = matches!(self.part(), Part::Following { .. } | Part::Observing { .. });
+        if learns && self.replica.head.is_in_long_work() {
+            let applied = self.replica.with_turn(|turn, sessions| self.learner.apply_up_to(turn, sessions, committed));
+            self.note_applied(applied, true);
+        }
+        self.perform()
+    }
+
+    /// A learner that looks for another leader has a state between two transactions.
+    fn finish_applying(&mut self) {
+        let applied = self.replica.with_turn(|turn, sessions| self.learner.finish_applying(turn, sessions));
+        self.note_applied(applied, false);
+    }
+
+    /// `serves`: the core can do something about it now; otherwise it hears of it when it is to have a history.
+    fn note_applied(&mut self, applied: Result<(), ReplayError>, serves: bool) {
         if let Err(error) = applied {
             // Of a history that is brought, each transaction after the first such one differs too.
             if !self.diverged {

@@ -236,6 +236,11 @@ impl Forwarding {
         Some((home, timeout))
     }
 
+    /// Syncs that the leader has not answered, or of which nobody here was told that it has.
+    pub fn syncs(&self) -> usize {
+        self.syncs.len()
+    }
+
     /// The leader answers the oldest sync. Returns its session, of which whatever is ready is to be
     /// [answered](Forwarding::answer_ready); `None`: there is none.
     pub fn take_sync(&mut self) -> Option<i64> {

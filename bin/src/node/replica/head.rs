@@ -351,9 +351,9 @@ impl Head {
         self.note_appended(before);
     }
 
-    /// Learner: applies what was [appended](Head::append) up to transaction `committed`. `pay` is given each one that is
-    /// applied, and answers those who wait for it; where it says so, the version ends there, and it is told of that. Where one cannot be applied, or leads to another state than the leader's,
-    /// that is the last.
+    /// Learner: applies what was [appended](Head::append) up to transaction `committed`, or as much of that as this turn may.
+    /// `pay` is given each one that is applied, and answers those who wait for it; where it says so, the version ends there,
+    /// and it is told of that. Where one cannot be applied, or leads to another state than the leader's, that is the last.
     ///
     /// # Panics
     /// Where there is no window.
@@ -362,25 +362,66 @@ impl Head {
         committed: Zxid,
         mut pay: impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
     ) -> Result<(), ReplayError> {
-        let Head { database, window, effects, publication, .. } = self;
-        let window = window.as_ref().expect(HAS_WINDOW);
-        for (zxid, record) in unapplied(window, database, committed) {
-            effects.reply.clear();
-            let read = database.apply_record(zxid, record, Before::Exact, Some(effects))?;
-            publication.note_transaction();
-            let mut ends = pay(Applied::Txn(&read), &mut Payment { database, effects, publication });
-            check_digest(database, read.digest)?;
-            while ends {
-                publication.seal(database, effects);
-                ends = pay(Applied::Version(read.header.client), &mut Payment { database, effects, publication });
+        while !self.long_work.is_given_up() {
+            if self.long_work.is_under_way() {
+                let done = self.long_work.go_on_of_leader(&mut self.database, &mut self.effects);
+                let Some(zxid) = done else { break };
+                self.end_of_leader(zxid, &mut pay)?;
             }
-            if publication.is_full() {
-                publication.seal(database, effects);
+            if !self.begins_long_on_way_to(committed, &mut pay)? {
+                break;
             }
         }
         Ok(())
     }
 
+    /// Learner: applies the rest of a transaction of the leader of which a part is applied, however long that takes.
+    pub fn finish_of_leader(
+        &mut self,
+        mut pay: impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
+    ) -> Result<(), ReplayError> {
+        match self.long_work.finish_of_leader(&mut self.database, &mut self.effects) {
+            Some(zxid) => self.end_of_leader(zxid, &mut pay),
+            None => Ok(()),
+        }
+    }
+
+    /// Applies what is committed, up to a transaction that takes several turns. Whether there is such a one, which has begun
+    /// then.
+    fn begins_long_on_way_to(
+        &mut self,
+        committed: Zxid,
+        pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
+    ) -> Result<bool, ReplayError> {
+        let Head { database, window, effects, publication, long_work, .. } = self;
+        let window = window.as_ref().expect(HAS_WINDOW);
+        for (zxid, record) in unapplied(window, database, committed) {
+            let read = database.read_next(zxid, record)?;
+            if database.is_long(read.header.client, &read.txn) {
+                // What came before must not wait for it, nor be seen with a part of it.
+                publication.seal(database, effects);
+                effects.reply.clear();
+                long_work.begin_of_leader(database.begin(&read.header, &read.txn));
+                return Ok(true);
+            }
+            effects.reply.clear();
+            database.apply(&read.header, &read.txn, Some(effects));
+            tell_applied(&read, (database, effects, publication), pay)?;
+        }
+        Ok(false)
+    }
+
+    /// All of a transaction that took several turns is applied.
+    fn end_of_leader(
+        &mut self,
+        zxid: Zxid,
+        pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
+    ) -> Result<(), ReplayError> {
+        let Head { database, window, effects, publication, .. } = self;
+        let record = window.as_ref().expect(HAS_WINDOW).record(zxid).expect("what is not applied stays in the window");
+        let read = database.read_again(record);
+        tell_applied(&read, (database, effects, publication), pay)
+    }
     /// The same while nobody is served: nothing is answered, nobody is told, and all of it is one version once
     /// [`Head::begin_period`] ends it.
     pub fn apply_unseen_up_to(&mut self, committed: Zxid) -> Result<(), ReplayError> {
@@ -594,7 +635,8 @@ impl Head {
     /// Makes public what is committed. Whether that was anything.
     pub fn release(&mut self, committed: Zxid) -> bool {
         if let Some(window) = &mut self.window {
-            window.commit(committed);
+            // What is committed and not applied yet is read from there.
+            window.commit(committed.min(self.database.last_zxid()));
         }
         self.publication.release(committed, self.database.tree_mut())
     }
@@ -652,6 +694,25 @@ fn without_long_list(txn: Txn<'static>, record_max: usize) -> Txn<'static> {
         }
         txn => txn,
     }
+}
+
+/// Learner: a transaction of the leader is applied. Whoever waits for it is answered, and versions end where one of them is to.
+fn tell_applied(
+    read: &ReadTxn<'_>,
+    (database, effects, publication): (&mut Database, &mut Effects, &mut Publication),
+    pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
+) -> Result<(), ReplayError> {
+    publication.note_transaction();
+    let mut ends = pay(Applied::Txn(read), &mut Payment { database, effects, publication });
+    check_digest(database, read.digest)?;
+    while ends {
+        publication.seal(database, effects);
+        ends = pay(Applied::Version(read.header.client), &mut Payment { database, effects, publication });
+    }
+    if publication.is_full() {
+        publication.seal(database, effects);
+    }
+    Ok(())
 }
 
 /// What is in the window and not applied, up to a transaction.

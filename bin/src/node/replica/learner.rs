@@ -2,6 +2,8 @@
 //!
 //! Local sessions are its own, as they are of any server: they begin, end and expire here.
 
+use std::collections::VecDeque;
+
 use paddock_consensus::Zxid;
 use paddock_engine::admit::admit;
 use paddock_engine::error::Code;
@@ -23,6 +25,8 @@ use crate::node::moment::Moment;
 pub struct Learner {
     forwarding: Forwarding,
     touched: Touched,
+    /// For each sync that the leader has answered and that is not answered here yet, what was committed then: it is not applied.
+    awaiting_apply: VecDeque<Zxid>,
 }
 
 impl Learner {
@@ -157,13 +161,24 @@ impl Learner {
         true
     }
 
-    /// The leader answers the oldest sync. `false`: there is none.
-    pub fn take_sync(&mut self, head: &mut Head) -> bool {
-        let session = self.forwarding.take_sync();
-        if let Some(session) = session {
+    /// The leader answers the oldest sync, when everything up to transaction `committed` is committed. `false`: there is none.
+    pub fn take_sync(&mut self, head: &mut Head, committed: Zxid) -> bool {
+        if self.awaiting_apply.len() == self.forwarding.syncs() {
+            return false;
+        }
+        self.awaiting_apply.push_back(committed);
+        self.answer_syncs(head);
+        true
+    }
+
+    /// Answers the syncs before which everything is applied that was committed.
+    fn answer_syncs(&mut self, head: &mut Head) {
+        while !head.is_in_long_work()
+            && self.awaiting_apply.pop_front_if(|committed| *committed <= head.database().last_zxid()).is_some()
+        {
+            let session = self.forwarding.take_sync().expect("there are as many syncs as are counted");
             self.answer_ready(head, session);
         }
-        session.is_some()
     }
 
     /// Answers what is ready of a session, in as many versions as its reads need.
@@ -173,7 +188,7 @@ impl Learner {
         }
     }
 
-    /// Applies what is committed, and answers those who wait for it.
+    /// Applies what is committed, or as much of it as this turn may, and answers those who wait for it.
     pub fn apply_up_to(
         &mut self,
         turn: &mut Turn<'_>,
@@ -181,10 +196,29 @@ impl Learner {
         committed: Zxid,
     ) -> Result<(), ReplayError> {
         let at = turn.at;
-        turn.head.apply_up_to(committed, |applied, payment| match applied {
+        loop {
+            // What a session has asked for behind a sync is answered behind it.
+            let until = self.awaiting_apply.front().map_or(committed, |first| committed.min(*first));
+            turn.head.apply_up_to(until, |applied, payment| self.take(applied, sessions, payment, at))?;
+            self.answer_syncs(turn.head);
+            if until == committed || turn.head.database().last_zxid() < until {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Applies the rest of a transaction of which a part is applied, however long that takes.
+    pub fn finish_applying(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions) -> Result<(), ReplayError> {
+        let at = turn.at;
+        turn.head.finish_of_leader(|applied, payment| self.take(applied, sessions, payment, at))
+    }
+
+    /// Whether the version is to end here.
+    fn take(&mut self, applied: Applied<'_>, sessions: &mut Sessions, payment: &mut Payment<'_>, at: Moment) -> bool {
+        match applied {
             Applied::Txn(read) => self.take_applied(sessions, read, payment, at),
             Applied::Version(session) => self.forwarding.answer_ready(session, payment),
-        })
+        }
     }
 
     /// Whether the version is to end here.

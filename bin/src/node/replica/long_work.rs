@@ -6,6 +6,9 @@
 //! while it is under way. Its record goes into the log, whole, when the last slice is done; a crash before that leaves nothing
 //! of it.
 //!
+//! A learner applies what its leader has ordered likewise. There the record was in the log before, and what the leader says
+//! meanwhile is heard, logged and acknowledged: only what is committed behind it waits to be applied.
+//!
 //! What it replaces in the tree cannot be freed before it is public. Within one version everything is copied once at most,
 //! so that this is bounded by the tree, and not by `GARBAGE_MAX`.
 //!
@@ -13,6 +16,7 @@
 
 use std::time::{Duration, Instant};
 
+use paddock_consensus::Zxid;
 use paddock_engine::application::Application;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
@@ -49,9 +53,17 @@ pub struct LongWork {
 /// A transaction of which a part is applied.
 struct Unfinished {
     application: Application,
-    owed: Owed<'static>,
+    ordered: Ordered,
     /// The moment at which a stop waits for it no longer.
     give_up_at: Option<Instant>,
+}
+
+/// Who has ordered a transaction.
+enum Ordered {
+    /// This server: it goes into the log when it is applied, and this is owed for it.
+    Here(Owed<'static>),
+    /// The leader of this learner: it is in the log, and committed.
+    ByLeader,
 }
 
 impl LongWork {
@@ -119,43 +131,95 @@ impl LongWork {
         self.steps_left > 0
     }
 
-    /// Takes over a transaction of which nothing is applied yet.
+    /// Takes over a transaction of this server, of which nothing is applied yet, and for which this is owed.
     pub fn begin(&mut self, application: Application, owed: Owed<'static>) {
-        self.unfinished = Some(Unfinished { application, owed, give_up_at: None });
+        self.unfinished = Some(Unfinished { application, ordered: Ordered::Here(owed), give_up_at: None });
+    }
+
+    /// Takes over a transaction of the leader, of which nothing is applied yet.
+    pub fn begin_of_leader(&mut self, application: Application) {
+        self.unfinished = Some(Unfinished { application, ordered: Ordered::ByLeader, give_up_at: None });
     }
 
     /// Gives up what is unfinished once a stop has waited too long for it.
     pub fn stop(&mut self, now: Instant) {
         let late = self.unfinished.take_if(|work| now > *work.give_up_at.get_or_insert(now + STOP_PATIENCE));
-        if let Some(Unfinished { application, .. }) = late {
-            self.is_given_up = true;
-            tracing::warn!(
-                zxid = %application.zxid(),
+        let Some(Unfinished { application, ordered, .. }) = late else { return };
+        self.is_given_up = true;
+        let zxid = application.zxid();
+        match ordered {
+            Ordered::Here(_) => tracing::warn!(
+                %zxid,
                 "a transaction takes too long to stop after it, and is given up: it is not in the log, so that after the \
                  restart it will not have happened, and nobody was told that it had"
-            );
+            ),
+            Ordered::ByLeader => tracing::warn!(
+                %zxid,
+                "a transaction takes too long to stop after it, and is given up: it is in the log, and will be applied at \
+                 the next start"
+            ),
         }
     }
 
-    /// Applies the rest of what is unfinished, however long that takes. Returns it.
+    /// Applies the rest of what this server has ordered, however long that takes. Returns it.
     pub fn finish(&mut self, database: &mut Database, effects: &mut Effects) -> Option<(Application, Owed<'static>)> {
-        let mut unfinished = self.unfinished.take()?;
-        let mut steps_left = BLOCK;
-        while !database.go_on(&mut unfinished.application, &mut steps_left, Some(effects)) {
-            steps_left = BLOCK;
-        }
-        Some((unfinished.application, unfinished.owed))
+        let (mut application, owed) = self.take_own()?;
+        finish(&mut application, database, effects);
+        Some((application, owed))
     }
 
-    /// Applies as much as this turn may of what is unfinished. Returns it when all is done.
+    /// Applies as much as this turn may of what this server has ordered. Returns it when all is done.
     pub fn go_on(&mut self, database: &mut Database, effects: &mut Effects) -> Option<(Application, Owed<'static>)> {
-        let mut unfinished = self.unfinished.take()?;
-        while self.may_step() {
-            if database.go_on(&mut unfinished.application, &mut self.steps_left, Some(effects)) {
-                return Some((unfinished.application, unfinished.owed));
-            }
+        let is_own = self.unfinished.as_ref().is_some_and(|unfinished| matches!(unfinished.ordered, Ordered::Here(_)));
+        if !is_own || !self.is_done(database, effects) {
+            return None;
+        }
+        self.take_own()
+    }
+
+    /// Applies the rest of what the leader has ordered, however long that takes. Returns its zxid.
+    pub fn finish_of_leader(&mut self, database: &mut Database, effects: &mut Effects) -> Option<Zxid> {
+        let mut application = self.take_of_leader()?;
+        finish(&mut application, database, effects);
+        Some(application.zxid())
+    }
+
+    /// Applies as much as this turn may of what the leader has ordered. Returns its zxid when all is done.
+    pub fn go_on_of_leader(&mut self, database: &mut Database, effects: &mut Effects) -> Option<Zxid> {
+        let is_done = self.is_done(database, effects);
+        is_done.then(|| self.take_of_leader()).flatten().map(|application| application.zxid())
+    }
+
+    /// Applies as much as this turn may of what is unfinished, if there is something. Whether all of it is applied.
+    fn is_done(&mut self, database: &mut Database, effects: &mut Effects) -> bool {
+        let Some(mut unfinished) = self.unfinished.take() else { return false };
+        let mut is_done = false;
+        while !is_done && self.may_step() {
+            is_done = database.go_on(&mut unfinished.application, &mut self.steps_left, Some(effects));
         }
         self.unfinished = Some(unfinished);
-        None
+        is_done
+    }
+
+    fn take_own(&mut self) -> Option<(Application, Owed<'static>)> {
+        match self.unfinished.take()? {
+            Unfinished { application, ordered: Ordered::Here(owed), .. } => Some((application, owed)),
+            unfinished => {
+                self.unfinished = Some(unfinished);
+                None
+            }
+        }
+    }
+
+    fn take_of_leader(&mut self) -> Option<Application> {
+        let of_leader = self.unfinished.take_if(|unfinished| matches!(unfinished.ordered, Ordered::ByLeader));
+        of_leader.map(|unfinished| unfinished.application)
+    }
+}
+
+fn finish(application: &mut Application, database: &mut Database, effects: &mut Effects) {
+    let mut steps_left = BLOCK;
+    while !database.go_on(application, &mut steps_left, Some(effects)) {
+        steps_left = BLOCK;
     }
 }

@@ -150,6 +150,12 @@ impl Window {
         })
     }
 
+    /// The record of one transaction; `None` if it is not here.
+    pub fn record(&self, zxid: Zxid) -> Option<&[u8]> {
+        let place = self.records.binary_search_by_key(&zxid, |record| record.zxid).ok()?;
+        Some(self.bytes_of(&self.records[place]))
+    }
+
     fn bytes_of(&self, record: &Record) -> &[u8] {
         let chunk = usize::try_from(record.chunk - self.first_chunk).expect("there are few chunks");
         &self.chunks[chunk][record.start..record.start + record.length]

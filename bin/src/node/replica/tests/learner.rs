@@ -16,9 +16,11 @@ use paddock_net::exchange::{Request, RequestKind, Submission};
 use super::world::{FIRST, SECOND, TIMEOUT, World, create, create_body, reattach, said, sync, version};
 use crate::config::NewSessions;
 use crate::node::replica::desk::Desk;
+use crate::node::replica::draft::VERSION_TXNS;
 use crate::node::replica::forwarding::{LeaderRequest, ToLeader};
 use crate::node::replica::home::Home;
 use crate::node::replica::learner::Learner;
+use crate::node::replica::long_work::STEPS_PER_TURN;
 use crate::node::replica::turn::Turn;
 use crate::node::replica::window::Window;
 
@@ -132,6 +134,41 @@ impl Ensemble {
         self.world.answers()
     }
 
+    /// A turn in which nothing comes, and what is committed is applied.
+    fn turn(&mut self) -> Result<(), ReplayError> {
+        let at = self.world.at;
+        self.world.replica.begin_turn(at).unwrap();
+        let applied = self.apply();
+        self.world.replica.see_to_due();
+        self.world.replica.submit().unwrap();
+        self.world.replica.end_turn().unwrap();
+        applied
+    }
+
+    /// Gives the session so many ephemerals, with the state that the leader has.
+    fn give_ephemerals(&mut self, session: i64, count: usize) {
+        for number in 0..count {
+            let txn = Txn::Create {
+                kind: CreateKind::Plain { opcode: opcode::CREATE, ephemeral: true },
+                path: format!("/e{number}").into(),
+                data: None,
+                acl: None,
+                parent_cversion: -1,
+            };
+            self.commit(session, -1, &txn);
+            if number % VERSION_TXNS == 0 {
+                self.answers();
+            }
+        }
+        self.answers();
+    }
+
+    /// The leader proposes what ends a session, and it is in the log here.
+    fn propose_end(&mut self, session: i64) {
+        let (zxid, record) = self.propose(session, 0, &Txn::CloseSession { ephemerals: Some(Vec::new()) });
+        self.world.replica.head.append(zxid, &record);
+    }
+
     /// A client's session, from its first request to its answer.
     fn connect(&mut self, home: Home) -> i64 {
         self.ask(home, 0, |_| RequestKind::Connect { timeout: TIMEOUT }, &[]);
@@ -180,7 +217,7 @@ fn a_session_is_answered_in_the_order_in_which_it_asked() {
     assert_eq!(ensemble.sent().len(), 3);
     // Another server's transaction with the same xid, and another session's.
     ensemble.commit(session + 1, 1, &made("/other"));
-    assert!(ensemble.learner.take_sync(&mut ensemble.world.replica.head));
+    assert!(ensemble.learner.take_sync(&mut ensemble.world.replica.head, Zxid(ensemble.zxid)));
     assert_eq!(ensemble.answers(), [], "the first has no answer");
     ensemble.commit(session, 1, &Txn::Error(Code::NoAuth.number()));
     let marshalling = format!("3: {}", Code::Marshalling.number());
@@ -188,7 +225,7 @@ fn a_session_is_answered_in_the_order_in_which_it_asked() {
     assert_eq!(ensemble.answers(), told.map(|text| (FIRST, text)));
     ensemble.commit(session, 5, &made("/b"));
     assert_eq!(ensemble.answers(), [(FIRST, "5: 0".into())]);
-    assert!(!ensemble.learner.take_sync(&mut ensemble.world.replica.head), "nobody waits for one");
+    assert!(!ensemble.learner.take_sync(&mut ensemble.world.replica.head, Zxid(ensemble.zxid)), "nobody waits for one");
 }
 
 #[test]
@@ -337,4 +374,75 @@ fn a_state_that_is_not_the_leaders_is_noticed_at_once() {
     assert!(record.len() < RECORD_BYTES_MAX);
     ensemble.world.replica.head.append(zxid, &record);
     assert!(matches!(ensemble.apply(), Err(ReplayError::Digest { .. })));
+}
+
+/// The readers go on meanwhile, and the leader is heard. What comes behind it is applied behind it, and a sync is answered when
+/// everything is applied that was committed before it.
+#[test]
+fn a_long_transaction_of_the_leader_is_applied_a_slice_each_turn() {
+    const TURNS: usize = 4;
+    let mut ensemble = Ensemble::new("learner-long");
+    let (session, other) = (ensemble.connect(FIRST), ensemble.connect(SECOND));
+    ensemble.give_ephemerals(session, TURNS * STEPS_PER_TURN - 1);
+    let mut text = Vec::new();
+    text.put_string("/a");
+    ensemble.ask(SECOND, other, sync(1), &text);
+    ensemble.ask(SECOND, other, create(2), &create_body("/later", 0));
+    let version = ensemble.world.database().tree().root().version();
+    ensemble.propose_end(session);
+    let end = Zxid(ensemble.zxid);
+    for left in (1..TURNS).rev() {
+        ensemble.turn().unwrap();
+        assert_eq!(ensemble.world.database().ephemeral_count(), left * STEPS_PER_TURN - 1);
+        assert_eq!(ensemble.world.replica.timeout(), Some(Duration::ZERO), "it goes on at once");
+        assert_eq!(ensemble.world.logged(), Zxid(ensemble.zxid), "the log has it, and what comes behind");
+        assert_eq!(ensemble.world.database().tree().root().version(), version, "no reader has anything of it");
+        assert!(!ensemble.world.exists("/later"));
+        if left == TURNS - 1 {
+            assert!(ensemble.learner.take_sync(&mut ensemble.world.replica.head, end));
+            assert!(!ensemble.learner.take_sync(&mut ensemble.world.replica.head, end), "nobody waits for another");
+            let (later, record) = ensemble.propose(other, 2, &made("/later"));
+            ensemble.world.replica.head.append(later, &record);
+        }
+        assert!(ensemble.world.replica.window().unwrap().record(end).is_some(), "it is read again at the end");
+    }
+    ensemble.turn().unwrap();
+    assert_eq!(ensemble.world.database().last_zxid(), Zxid(ensemble.zxid));
+    let told = [(FIRST, "dropped".into()), (SECOND, "1: 0".into()), (SECOND, "2: 0".into())];
+    let mut answers = ensemble.answers();
+    answers.sort_by_key(|(home, _)| home.reactor);
+    assert_eq!(answers, told);
+    assert_eq!(ensemble.learner.outstanding(), Some(0));
+}
+
+/// The state is one between two transactions then, and the log has each of them once.
+#[test]
+fn a_long_transaction_of_the_leader_is_finished_when_the_part_ends() {
+    let mut ensemble = Ensemble::new("learner-long-end");
+    let session = ensemble.connect(FIRST);
+    ensemble.give_ephemerals(session, 3 * STEPS_PER_TURN);
+    ensemble.propose_end(session);
+    let end = Zxid(ensemble.zxid);
+    ensemble.turn().unwrap();
+    assert!(ensemble.world.is_in_long_work());
+    let replica = &mut ensemble.world.replica;
+    let turn = &mut Turn { head: &mut replica.head, at: ensemble.world.at };
+    ensemble.learner.finish_applying(turn, &mut replica.sessions).unwrap();
+    assert!(!ensemble.world.is_in_long_work());
+    assert_eq!((ensemble.world.database().last_zxid(), ensemble.world.logged()), (end, end));
+    assert_eq!(ensemble.world.database().ephemeral_count(), 0);
+    assert_eq!(ensemble.answers(), [(FIRST, "dropped".into())]);
+}
+
+#[test]
+fn a_state_that_is_not_the_leaders_is_noticed_behind_a_long_transaction_too() {
+    let mut ensemble = Ensemble::new("learner-long-digest");
+    let session = ensemble.connect(FIRST);
+    ensemble.give_ephemerals(session, 2 * STEPS_PER_TURN - 1);
+    let (zxid, mut record) = ensemble.propose(session, 0, &Txn::CloseSession { ephemerals: Some(Vec::new()) });
+    let last = record.len() - 1;
+    record[last] ^= 1;
+    ensemble.world.replica.head.append(zxid, &record);
+    ensemble.turn().unwrap();
+    assert!(matches!(ensemble.turn(), Err(ReplayError::Digest { .. })));
 }
