@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::config::{Config, Configs, PeerType};
+use crate::config::{Change, Config, Configs, PeerType, Refused};
 use crate::election::{Connections, Decision, Looking, Standpoint, answer, own_vote};
 use crate::epochs::Epochs;
 use crate::input::{Event, Input, Link, Mark};
@@ -142,6 +142,27 @@ impl Zab {
             _ => None,
         };
         leading.into_iter().flat_map(Leading::learners)
+    }
+
+    /// Of a leader whose reign has begun: whether a quorum of this configuration's voters is there with everything that was
+    /// committed, itself included if it votes there. Nobody else has a quorum.
+    pub fn would_have_quorum(&self, config: &Config) -> bool {
+        match &self.role {
+            Role::Leading(leading) => leading.would_have_quorum(self.server.me, config),
+            _ => false,
+        }
+    }
+
+    /// The configuration that a request makes of the present one, with `version`, the zxid of the transaction that will bring
+    /// it: what [`Change::apply`] says, where a reconfiguration that was proposed and is not committed is under way too, and
+    /// last whether the leader [would have a quorum](Zab::would_have_quorum). There is one reconfiguration at a time, so each
+    /// has to be handed in by [`Input::Proposed`] before the next one is asked for.
+    pub fn reconfigure(&self, change: &Change<'_>, standalone_enabled: bool, version: Zxid) -> Result<Config, Refused> {
+        if matches!(&self.role, Role::Leading(leading) if leading.is_reconfiguring()) {
+            return Err(Refused::ReconfigInProgress);
+        }
+        let config = change.apply(self.server.configs(), standalone_enabled, version)?;
+        if self.would_have_quorum(&config) { Ok(config) } else { Err(Refused::NewConfigNoQuorum) }
     }
 
     fn awaits(&self) -> &'static str {

@@ -1,10 +1,12 @@
 //! A configuration: who belongs to the ensemble, and how quorums are counted.
 
+mod change;
 mod configs;
 mod malformed;
 mod member;
 mod text;
 
+pub use self::change::{Change, Refused};
 pub use self::configs::Configs;
 pub use self::malformed::Malformed;
 pub use self::member::{HostPort, Member, PeerAddress, PeerType, ServerLine};

@@ -74,6 +74,14 @@ pub(super) fn check_length(text: &str) -> Result<(), TextError> {
     Err(of_whole(Malformed::new(problem, &format!("at most {TEXT_BYTES_MAX}"))))
 }
 
+/// Whether others would read so many servers.
+pub(super) fn check_count(servers: usize) -> Result<(), Malformed> {
+    match servers <= MEMBERS_MAX {
+        true => Ok(()),
+        false => Err(Malformed::new(format!("there are more than {MEMBERS_MAX} servers"), "fewer servers")),
+    }
+}
+
 /// What was read, each with the number of its line.
 #[derive(Default)]
 struct Lines {
@@ -89,9 +97,7 @@ impl Lines {
         let (key, value) = (key.trim_end(), value.trim_start());
         if key.starts_with("server.") {
             self.servers.insert(ServerLine::server(key)?, (number, ServerLine::parse(value)?.member));
-            if self.servers.len() > MEMBERS_MAX {
-                return Err(Malformed::new(format!("there are more than {MEMBERS_MAX} servers"), "fewer servers"));
-            }
+            check_count(self.servers.len())?;
         } else if let Some(group) = key.strip_prefix("group.") {
             self.groups.insert(parse_group(group)?, (number, parse_ids(value)?));
         } else if let Some(server) = key.strip_prefix("weight.") {

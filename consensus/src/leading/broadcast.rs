@@ -92,6 +92,10 @@ impl Broadcasting {
         links.are_quorum(step, |open| open.follows() && (is_all_committed || !open.awaits_state()))
     }
 
+    pub(super) fn is_reconfiguring(&self) -> bool {
+        self.spans.pending().is_some()
+    }
+
     /// What was proposed last.
     pub(super) fn proposed(&self) -> Zxid {
         self.spans.proposed()

@@ -91,6 +91,11 @@ impl Links {
         self.of_server.contains_key(&server)
     }
 
+    /// Whether this server follows with the leader's history, and serves. Who observes acknowledges nothing.
+    pub(super) fn is_synchronized(&self, server: ServerId) -> bool {
+        self.of(server).is_some_and(|open| matches!(open.state(), State::Live(learner, _) if !learner.observes()))
+    }
+
     /// Those that have told whose they are, each server once.
     pub(super) fn learners(&self) -> impl Iterator<Item = LearnerState> {
         self.of_server.values().filter_map(|link| self.open[link].learner_state())

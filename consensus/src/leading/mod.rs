@@ -105,6 +105,19 @@ impl Leading {
         matches!(self.phase, Phase::Broadcasting(_) | Phase::HandingOver { .. })
     }
 
+    /// Whether a quorum of this configuration follows, the leader included if it votes there.
+    pub(crate) fn would_have_quorum(&self, me: ServerId, config: &Config) -> bool {
+        self.has_begun() && config.quorum().is_quorum(|voter| voter == me || self.links.is_synchronized(voter))
+    }
+
+    /// Whether a reconfiguration is proposed and not committed.
+    pub(crate) fn is_reconfiguring(&self) -> bool {
+        match &self.phase {
+            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.is_reconfiguring(),
+            _ => false,
+        }
+    }
+
     /// The learners that have told who they are.
     pub(crate) fn learners(&self) -> impl Iterator<Item = LearnerState> {
         self.links.learners()
