@@ -88,6 +88,8 @@ pub enum Cause {
     NoHistory,
     /// A leader has used the last transaction of its epoch.
     EpochUsedUp,
+    /// A leader has committed a configuration under which another server leads.
+    Reconfigured,
 }
 
 /// Why the process ends.
@@ -112,6 +114,8 @@ pub enum Output {
     Connect(ServerId),
     Send(Link, Message),
     Close(Link, Reason),
+    /// A file is replaced whole. What is appended behind it, or goes to the log in a later step, is not durable before the file
+    /// is: no log has a reconfiguration, or anything that follows one, without its configuration in the file.
     Write(Mark),
     /// Learner: the proposal at hand goes to the log's buffer (or, while a whole state is taken, is kept for its log).
     Append(Zxid),
@@ -142,7 +146,19 @@ pub enum Output {
     /// A leader may propose from the first time on that it becomes one, whether or not it serves; and no more once it was told
     /// to [stop](crate::Input::Stop). Looking, a server has neither a link nor an attempt to connect to a leader any more.
     Become(Part, Serve),
-    /// The change of the configuration is committed with the transaction at hand: `leader` is whom it names.
+    /// This configuration is in force from here on; it stands right behind the [`Write`](Output::Write) of
+    /// [`Mark::Committed`] with it, and [`Zab::state`](crate::Zab::state) has it already. The node opens its client's port where
+    /// this says, shows it in `/zookeeper/config`, and connects to whom it is told by [`Dial`](Output::Dial): addresses are those
+    /// of both configurations in [`State::configs`](crate::zab::State::configs), the committed one first.
+    ///
+    /// | where | what else comes in the step, in this order |
+    /// |---|---|
+    /// | leader | `Commit(z)`, `Write`, `Activate`: `z` is the reconfiguration, and what was committed before it, and nothing after it. Every learner that has joined is told COMMITANDACTIVATE with `leader`, or INFORMANDACTIVATE, in the place of the COMMIT of `z`. If `leader` is another server, nothing is committed any more: links are closed when those at their other ends have left, or a tick later |
+    /// | leader whose reign begins | `Commit(last)`, `Write`, `Activate` with no `leader`, before `Become`: what comes with it is told by UPTODATE |
+    /// | learner, in service | `Commit(z)`, `Write`, `Activate` with the `leader` that it was told. If that gives this server another leader or part, `Close` and `Become(Looking)` follow, and then `Connect` to the leader, or `Listen`, without a search between |
+    /// | learner, being synchronised | the same without `Commit`, or, at UPTODATE, behind it and with no `leader` |
+    ///
+    /// A configuration that a server adopts from a notification while it looks is written as committed, and not activated.
     Activate {
         config: Arc<Config>,
         leader: Option<ServerId>,

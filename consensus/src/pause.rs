@@ -14,13 +14,24 @@ use crate::settings::Ms;
 #[derive(Clone, Debug)]
 pub(crate) struct Pause {
     until: Ms,
+    /// To whom this server goes then, without a search.
+    designated: Option<ServerId>,
     /// What voters have said meanwhile, each the last time.
     heard: BTreeMap<ServerId, Notification>,
 }
 
 impl Pause {
     pub(crate) fn begin(until: Ms) -> Pause {
-        Pause { until, heard: BTreeMap::new() }
+        Pause { until, designated: None, heard: BTreeMap::new() }
+    }
+
+    /// Before this server goes to the leader that a reconfiguration has named.
+    pub(crate) fn before(designated: ServerId, now: Ms) -> Pause {
+        Pause { until: now, designated: Some(designated), heard: BTreeMap::new() }
+    }
+
+    pub(crate) fn designated(&self) -> Option<ServerId> {
+        self.designated
     }
 
     /// `None` while it waits for the disk.

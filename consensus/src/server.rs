@@ -21,6 +21,7 @@ pub struct Found {
     /// Of a server that is not [`Standing::Sound`], whatever could be read.
     pub history: History,
     pub standing: Standing,
+    /// What the last [`Mark::Committed`] and [`Mark::LastSeen`] have left.
     pub configs: Configs,
 }
 
@@ -51,6 +52,10 @@ pub(crate) struct Server {
     distrusted: Option<Epoch>,
     /// Up to here everything is known to be committed.
     committed: Zxid,
+    /// Whom a reconfiguration has named as the leader to whom this server goes, once its role has ended with that.
+    designated: Option<ServerId>,
+    /// Voters that a configuration has brought, to whom there was no reason to connect before.
+    new_voters: Vec<ServerId>,
     /// The oldest transaction whose configuration is not durable as the one that was seen last.
     unwritten: Option<Zxid>,
     /// How many writes have no answer yet.
@@ -59,7 +64,8 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(me: ServerId, settings: Settings, found: Found) -> Server {
-        let Found { epochs, history, standing, configs } = found;
+        let Found { epochs, history, standing, mut configs } = found;
+        configs.see_committed();
         Server {
             me,
             settings,
@@ -70,6 +76,8 @@ impl Server {
             standing,
             distrusted: None,
             committed: Zxid::ZERO,
+            designated: None,
+            new_voters: Vec::new(),
             unwritten: None,
             writes: 0,
         }
@@ -136,9 +144,45 @@ impl Server {
     /// takes no notice.
     pub(crate) fn see(&mut self, zxid: Zxid, config: &Arc<Config>, out: &mut Vec<Output>) {
         if self.settings.reconfig_enabled && config.version() > self.configs.last_seen.version() {
-            self.unwritten.get_or_insert(zxid);
-            out.push(Output::Write(Mark::LastSeen(config.clone())));
+            self.write_last_seen(zxid, config, out);
         }
+    }
+
+    /// It applies at once, and whatever rests on it waits until it is durable.
+    fn write_last_seen(&mut self, zxid: Zxid, config: &Arc<Config>, out: &mut Vec<Output>) {
+        if !mutant!(36) {
+            self.unwritten.get_or_insert(zxid);
+        }
+        out.push(Output::Write(Mark::LastSeen(config.clone())));
+        self.configs.last_seen = config.clone();
+        let new = self.configs.voters().filter(|voter| *voter != self.me && !self.configs.committed.is_voter(*voter));
+        self.new_voters = new.collect();
+    }
+
+    /// A configuration is committed: from here on it alone applies.
+    pub(crate) fn activate(&mut self, config: &Arc<Config>, out: &mut Vec<Output>) {
+        out.push(Output::Write(Mark::Committed(config.clone())));
+        self.enforce(config);
+    }
+
+    fn enforce(&mut self, config: &Arc<Config>) {
+        self.configs.committed = config.clone();
+        self.configs.see_committed();
+    }
+
+    /// The role ends with a reconfiguration, and this server goes to the leader that it names, itself perhaps.
+    pub(crate) fn designate(&mut self, leader: ServerId) {
+        self.designated = Some(leader);
+    }
+
+    /// The role has ended: whom a reconfiguration has named, if it has ended with one.
+    pub(crate) fn take_designated(&mut self) -> Option<ServerId> {
+        self.designated.take()
+    }
+
+    /// The voters of a configuration that was seen since this was asked last.
+    pub(crate) fn take_new_voters(&mut self) -> Vec<ServerId> {
+        core::mem::take(&mut self.new_voters)
     }
 
     /// Writes the epochs of which there are no files; whether there were any to write.
@@ -152,8 +196,7 @@ impl Server {
     /// which has come to nothing with the proposal that brought it.
     pub(crate) fn take_over(&mut self, zxid: Zxid, config: &Arc<Config>, out: &mut Vec<Output>) {
         if self.settings.reconfig_enabled && config.version() != self.configs.last_seen.version() {
-            self.unwritten.get_or_insert(zxid);
-            out.push(Output::Write(Mark::LastSeen(config.clone())));
+            self.write_last_seen(zxid, config, out);
         }
     }
 
@@ -169,8 +212,10 @@ impl Server {
         match mark {
             Mark::AcceptedEpoch(epoch) => self.epochs.accept(*epoch),
             Mark::CurrentEpoch(epoch) => self.epochs.enter(*epoch),
-            Mark::LastSeen(config) => self.configs.last_seen = config.clone(),
-            Mark::Committed(config) => self.configs.committed = config.clone(),
+            // It has applied since it was to be written.
+            Mark::LastSeen(_) => {}
+            Mark::Committed(config) if config.version() > self.configs.committed.version() => self.enforce(config),
+            Mark::Committed(_) => {}
         }
         if self.writes == 0 {
             self.unwritten = None;

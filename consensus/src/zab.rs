@@ -226,6 +226,8 @@ impl Zab {
             Input::Failed(fault) => self.over(Over::Halt(HaltReason::Failed(fault)), now, out),
             input => self.on_link_input(now, input, out),
         }
+        // Whoever is to vote is dialled when that is proposed, so that an election finds it connected.
+        self.server.take_new_voters().into_iter().for_each(|voter| self.connections.dial(voter, out));
         self.server.count_writes(&out[before..]);
     }
 
@@ -448,8 +450,11 @@ impl Zab {
                 let before = self.cause.replace(cause);
                 self.server.log.abandon();
                 out.push(Output::Become(Part::Looking, Serve::No));
-                let until = now.after(self.observer_wait().max(self.wait_behind(cause, before)));
-                self.role = Role::Pausing(Pause::begin(until));
+                let pause = match self.server.take_designated() {
+                    Some(leader) => Pause::before(leader, now),
+                    None => Pause::begin(now.after(self.observer_wait().max(self.wait_behind(cause, before)))),
+                };
+                self.role = Role::Pausing(pause);
             }
         }
     }
@@ -473,6 +478,20 @@ impl Zab {
         }
     }
 
+    /// What a server decides that a reconfiguration sends to this leader, which may be itself: it goes there in the part that
+    /// its configuration gives it. `None` if that cannot be, so that it looks.
+    fn goes_to(&self, leader: ServerId) -> Option<Decision> {
+        let Server { me, .. } = self.server;
+        let configs = self.server.configs();
+        let state = match self.server.peer_type() {
+            PeerType::Participant if leader == me => ServerState::Leading,
+            PeerType::Participant => ServerState::Following,
+            PeerType::Observer => ServerState::Observing,
+        };
+        let last = self.server.log.durable();
+        configs.committed.is_voter(leader).then(|| Decision::designated(leader, last, state, configs))
+    }
+
     /// The next of the numbers that the seed gives (splitmix64).
     fn draw(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -481,7 +500,8 @@ impl Zab {
         mixed ^ (mixed >> 31)
     }
 
-    /// The pause is over: a search begins, and hears first what was said meanwhile.
+    /// The pause is over: a search begins, and hears first what was said meanwhile. It is left out where a reconfiguration has
+    /// named the leader.
     fn look(&mut self, now: Ms, out: &mut Vec<Output>) {
         let before = out.len();
         if self.server.write_missing(out) {
@@ -490,6 +510,10 @@ impl Zab {
         let Role::Pausing(pause) = mem::replace(&mut self.role, Role::Halted) else {
             unreachable!("a search follows upon a pause")
         };
+        if let Some(decision) = pause.designated().and_then(|leader| self.goes_to(leader)) {
+            self.decided(decision, now, out);
+            return self.server.count_writes(&out[before..]);
+        }
         let mut at = standpoint(&self.server, &mut self.round, &mut self.connections);
         let looking = Looking::begin(&mut at, now, out);
         let step = &Step { server: &mut self.server, now, out };

@@ -19,6 +19,13 @@ impl Configs {
         Configs { committed: config.clone(), last_seen: config }
     }
 
+    /// What is committed was seen, whatever brought it.
+    pub(crate) fn see_committed(&mut self) {
+        if self.last_seen.version() < self.committed.version() {
+            self.last_seen = self.committed.clone();
+        }
+    }
+
     /// Those in which a quorum is needed: the committed one, and the last seen if it is newer.
     pub fn applicable(&self) -> impl Iterator<Item = &Arc<Config>> {
         let newer = (self.last_seen.version() > self.committed.version()).then_some(&self.last_seen);

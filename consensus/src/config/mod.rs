@@ -14,6 +14,7 @@ pub use self::text::TextError;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::quorum::QuorumSystem;
@@ -70,6 +71,17 @@ impl Config {
 
     pub fn is_voter(&self, server: ServerId) -> bool {
         self.quorum.is_voter(server)
+    }
+
+    /// Whether a server votes in both, and others find its quorum port where it was: then it leads on, and whoever follows it
+    /// stays. Hosts are compared as they are written. What a name stands for now is no part of a configuration, and a leader
+    /// that compared that has judged itself to be another server, and committed nothing (ZOOKEEPER-3829, ZOOKEEPER-4708).
+    pub fn keeps_leader(&self, since: &Config, leader: ServerId) -> bool {
+        let ports = |member: &'_ Member| -> Vec<HostPort> {
+            member.addresses.iter().map(|address| address.quorum.clone()).collect()
+        };
+        let [now, then] = [self, since].map(|config| config.members.get(&leader).map(ports));
+        self.is_voter(leader) && since.is_voter(leader) && now == then
     }
 
     /// As ZooKeeper writes it, in NEWLEADER, in notifications and in the znode `/zookeeper/config`: a line for each server,

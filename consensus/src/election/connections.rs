@@ -53,7 +53,7 @@ impl Connections {
     }
 
     /// Dials this voter, unless there is a connection or an attempt.
-    pub(super) fn dial(&mut self, voter: ServerId, out: &mut Vec<Output>) {
+    pub(crate) fn dial(&mut self, voter: ServerId, out: &mut Vec<Output>) {
         self.voters.entry(voter).or_insert_with(|| {
             out.push(Output::Dial(voter));
             Connection::Dialling

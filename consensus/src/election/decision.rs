@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use crate::config::Configs;
 use crate::notification::{Format, Notification, ServerState};
 use crate::vote::Vote;
-use crate::{Epoch, ServerId};
+use crate::{Epoch, ServerId, Zxid};
 
 /// What a server has decided, for as long as it keeps to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,7 +20,16 @@ pub struct Decision {
     pub supporters: BTreeSet<ServerId>,
 }
 
+/// The round and the epoch of a decision that a reconfiguration has taken.
+const DESIGNATED: i64 = -1;
+
 impl Decision {
+    /// A reconfiguration has named the leader. Everybody was told, so all who have a say support it until they want another one.
+    pub(crate) fn designated(leader: ServerId, zxid: Zxid, state: ServerState, configs: &Configs) -> Decision {
+        let vote = Vote { leader, zxid, peer_epoch: DESIGNATED };
+        Decision { vote, round: DESIGNATED, state, supporters: configs.voters().collect() }
+    }
+
     /// What others who look for a leader are told.
     pub fn says(&self) -> Notification {
         Notification { state: self.state, vote: self.vote, round: self.round, format: Format::Versioned }

@@ -6,12 +6,11 @@ use super::confirm::Confirm;
 use super::link::{LearnerLink, State};
 use super::links::Links;
 use crate::config::Config;
-use crate::input::Mark;
 use crate::output::{Cause, Output};
 use crate::settings::Ms;
 use crate::spans::Spans;
 use crate::step::{Over, Step};
-use crate::{Epoch, Zxid};
+use crate::{Epoch, ServerId, Zxid};
 
 /// From the moment on at which a quorum has the leader's history.
 #[derive(Clone, Debug)]
@@ -21,6 +20,9 @@ pub(super) struct Broadcasting {
     pub(super) confirm: Confirm,
     /// When it is asked next whether a quorum follows.
     check_at: Ms,
+    /// The configuration in force has another leader: nothing more is committed by this one, for good. It leaves at this moment,
+    /// or when all have left it.
+    leaves_at: Option<Ms>,
 }
 
 impl Broadcasting {
@@ -29,9 +31,22 @@ impl Broadcasting {
         let last = step.server.log.history().last();
         step.server.commit(last);
         step.put(Output::Commit(last));
+        let before = step.server.configs().committed.clone();
         let config = enforce_last_seen(step);
         let check_at = step.now.after(step.server.settings.tick);
-        Broadcasting { epoch, spans: Spans::begin(last, config), confirm: Confirm::default(), check_at }
+        let leads = Arc::ptr_eq(&before, &config) || config.keeps_leader(&before, step.server.me);
+        let leaves_at = if leads { None } else { Some(check_at) };
+        Broadcasting { epoch, spans: Spans::begin(last, config), confirm: Confirm::default(), check_at, leaves_at }
+    }
+
+    /// When a leader leaves that commits nothing any more.
+    pub(super) fn leaves_at(&self) -> Option<Ms> {
+        self.leaves_at
+    }
+
+    /// Whether it commits nothing any more, and everybody who was told so is gone.
+    pub(super) fn is_left(&self, links: &Links, step: &Step<'_>) -> bool {
+        self.leaves_at.is_some() && !step.server.configs().voters().any(|voter| links.has_joined(voter))
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -52,7 +67,7 @@ impl Broadcasting {
     /// What a quorum has durable is committed. The leader's own disk is one of them, and may be the last. Behind the last
     /// transaction of an epoch there is no other: the reign is over with it.
     pub(super) fn commit(&mut self, links: &Links, step: &mut Step<'_>) -> Result<(), Over> {
-        loop {
+        while self.leaves_at.is_none() {
             let (me, own) = (step.server.me, step.server.acknowledgeable());
             let reached = |voter| if voter == me { Some(own) } else { links.acknowledged(voter) };
             let committable = self.spans.committable(reached);
@@ -63,12 +78,24 @@ impl Broadcasting {
             step.server.commit(committable);
             step.put(Output::Commit(committable));
             if let Some(config) = change {
-                step.put(Output::Write(Mark::Committed(config.clone())));
-                step.put(Output::Activate { config, leader: Some(me) });
+                self.activate(committable, config, links, step);
             }
             if committable.next().is_none() {
                 return Err(Over::Look(Cause::EpochUsedUp));
             }
+        }
+        Ok(())
+    }
+
+    /// The reconfiguration at `zxid` is committed. If another server is to lead under it, all are told whom to go to, and the
+    /// closing of the links is theirs: so what is on its way to them arrives.
+    fn activate(&mut self, zxid: Zxid, config: Arc<Config>, links: &Links, step: &mut Step<'_>) {
+        let leader = designate(zxid, &config, links, step);
+        step.server.activate(&config, step.out);
+        step.put(Output::Activate { config, leader: Some(leader) });
+        if leader != step.server.me {
+            step.server.designate(leader);
+            self.leaves_at = Some(step.now.after(step.server.settings.tick));
         }
     }
 
@@ -123,9 +150,23 @@ fn enforce_last_seen(step: &mut Step<'_>) -> Arc<Config> {
     if !step.server.settings.reconfig_enabled || last_seen.version() <= committed.version() {
         return committed;
     }
-    step.put(Output::Write(Mark::Committed(last_seen.clone())));
+    step.server.activate(&last_seen, step.out);
     step.put(Output::Activate { config: last_seen.clone(), leader: None });
     last_seen
+}
+
+/// Who leads under a configuration that is committed with `zxid`: this server, if it may and is where it was; otherwise a voter
+/// of it that has the transaction, and of those one that has the most of what was proposed after it, so that the least of it
+/// is lost. There is one, since a quorum has the transaction, unless nobody else has a say.
+fn designate(zxid: Zxid, config: &Config, links: &Links, step: &Step<'_>) -> ServerId {
+    let (me, configs) = (step.server.me, step.server.configs());
+    if config.keeps_leader(&configs.committed, me) {
+        return me;
+    }
+    let candidates = config.quorum().voters().filter(|voter| *voter != me && config.quorum().weight(*voter) > 0);
+    let have = candidates.filter_map(|voter| links.acknowledged(voter).map(|acknowledged| (acknowledged, voter)));
+    let best = have.filter(|(acknowledged, _)| *acknowledged >= zxid).max_by_key(|(acknowledged, _)| *acknowledged);
+    best.map_or(me, |(_, voter)| voter)
 }
 
 #[cfg(test)]
@@ -189,6 +230,7 @@ mod tests {
             spans: Spans::begin(before, config),
             confirm: Confirm::default(),
             check_at: Ms(0),
+            leaves_at: None,
         };
         let (links, mut out) = (Links::default(), Vec::new());
         let step = &mut Step { server: &mut server, now: Ms(0), out: &mut out };

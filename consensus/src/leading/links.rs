@@ -96,6 +96,11 @@ impl Links {
         self.of(server).is_some_and(|open| matches!(open.state(), State::Live(learner, _) if !learner.observes()))
     }
 
+    /// Whether this server is sent what all are sent.
+    pub(super) fn has_joined(&self, server: ServerId) -> bool {
+        self.of(server).and_then(LearnerLink::learner_state).is_some_and(|learner| learner.has_joined)
+    }
+
     /// Those that have told whose they are, each server once.
     pub(super) fn learners(&self) -> impl Iterator<Item = LearnerState> {
         self.of_server.values().filter_map(|link| self.open[link].learner_state())

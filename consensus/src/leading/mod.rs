@@ -95,6 +95,7 @@ impl Leading {
             Phase::AwaitingAckEpoch(_) => "AwaitingAckEpoch",
             Phase::WritingCurrent(_) => "WritingCurrent",
             Phase::AwaitingNewLeaderAcks { .. } => "AwaitingNewLeaderAcks",
+            Phase::Broadcasting(reign) if reign.leaves_at().is_some() => "Closed",
             Phase::Broadcasting(_) => "Broadcasting",
             Phase::HandingOver { .. } => "HandingOver",
         }
@@ -130,6 +131,7 @@ impl Leading {
     fn phase_deadline(&self, settings: &Settings) -> Option<Ms> {
         match &self.phase {
             Phase::HandingOver { until, .. } => Some(*until),
+            Phase::Broadcasting(reign) => reign.leaves_at(),
             phase => phase.awaits_quorum_since().map(|began| began.after(settings.init_wait())),
         }
     }
@@ -143,7 +145,10 @@ impl Leading {
             liveness::ping(&mut self.links, step);
         }
         match self.phase_deadline(&step.server.settings) {
-            Some(deadline) if deadline <= step.now => Err(Over::Look(Cause::NoQuorum)),
+            Some(deadline) if deadline <= step.now => match self.phase {
+                Phase::Broadcasting(_) => Err(Over::Look(Cause::Reconfigured)),
+                _ => Err(Over::Look(Cause::NoQuorum)),
+            },
             _ => Ok(()),
         }
     }
@@ -151,7 +156,7 @@ impl Leading {
     fn check_followed(&mut self, step: &Step<'_>) -> Result<(), Over> {
         match &mut self.phase {
             Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => {
-                if reign.is_followed(&self.links, step) {
+                if reign.leaves_at().is_some() || reign.is_followed(&self.links, step) {
                     Ok(())
                 } else {
                     Err(Over::Look(Cause::NotFollowed))
@@ -538,7 +543,12 @@ impl Leading {
                 let epoch = *epoch;
                 self.establish(epoch, step);
             }
-            Phase::Broadcasting(reign) => reign.commit(&self.links, step)?,
+            Phase::Broadcasting(reign) => {
+                reign.commit(&self.links, step)?;
+                if reign.is_left(&self.links, step) {
+                    return Err(Over::Look(Cause::Reconfigured));
+                }
+            }
             Phase::HandingOver { reign, .. } => {
                 reign.commit(&self.links, step)?;
                 if reign.is_handed_over(&self.links, step) {

@@ -5,13 +5,12 @@ use alloc::sync::Arc;
 use super::master::Master;
 use crate::ServerId;
 use crate::config::Config;
-use crate::input::Mark;
 use crate::output::{Output, Reason};
 use crate::server::peer_type;
 use crate::step::Step;
 
 /// `designated` is the leader that the commit named, if it named one. A learner whose part changes, or whose leader does,
-/// leaves.
+/// leaves, and goes to the one that is named, in its new part.
 pub(super) fn activate(
     config: &Arc<Config>,
     designated: Option<ServerId>,
@@ -26,21 +25,15 @@ pub(super) fn activate(
     let moves = peer_type(config, me) != peer_type(old, me);
     let changes_leader = match designated {
         Some(designated) => designated != master.leader,
-        None => !is_at_same_place(old, config, master.leader),
+        None => !config.keeps_leader(old, master.leader),
     };
-    step.put(Output::Write(Mark::Committed(config.clone())));
+    step.server.activate(config, step.out);
     step.put(Output::Activate { config: config.clone(), leader: designated });
-    match moves || changes_leader {
-        true => Err(Reason::Reconfigured),
-        false => Ok(()),
+    if !moves && !changes_leader {
+        return Ok(());
     }
-}
-
-/// Whether the quorum port of a server is where it was.
-fn is_at_same_place(old: &Config, new: &Config, server: ServerId) -> bool {
-    let ports = |config: &Config| {
-        let member = config.members().get(&server)?;
-        Some(member.addresses.iter().map(|address| address.quorum.clone()).collect::<alloc::vec::Vec<_>>())
-    };
-    ports(old) == ports(new)
+    if let Some(leader) = designated {
+        step.server.designate(leader);
+    }
+    Err(Reason::Reconfigured)
 }

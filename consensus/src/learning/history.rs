@@ -128,7 +128,7 @@ impl Taken {
         step.server.commit(committed);
         step.put(Output::Commit(committed));
         self.acknowledge_epoch(master, step);
-        if let Some(config) = &self.config {
+        if let Some(config) = self.config.as_ref().filter(|config| !self.outstanding.awaits(config)) {
             activate(config, None, master, step)?;
         }
         Ok((self.outstanding, self.acknowledged))

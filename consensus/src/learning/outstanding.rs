@@ -36,6 +36,13 @@ impl Outstanding {
         self.committed
     }
 
+    /// Whether the configuration of NEWLEADER is one that the leader has proposed and not committed: it tells the one that it has
+    /// seen last, also in the middle of a change. ZooKeeper takes that for committed.
+    pub(super) fn awaits(&self, config: &Config) -> bool {
+        let version = config.version();
+        version.epoch() == self.epoch && !version.is_blank() && version > self.committed
+    }
+
     /// The next proposal; it goes to the log.
     pub(super) fn propose(
         &mut self,
@@ -48,12 +55,13 @@ impl Outstanding {
         if !follows || (change.is_some() && self.change.is_some()) {
             return Err(Reason::Unexpected { state, zxid });
         }
-        step.server.log.append(zxid);
-        step.put(Output::Append(zxid));
+        // The configuration is written first: no log may have a reconfiguration whose quorum its server does not know.
         if let Some(config) = change {
             self.change = Some(Change { zxid, config: config.clone() });
             step.server.see(zxid, config, step.out);
         }
+        step.server.log.append(zxid);
+        step.put(Output::Append(zxid));
         Ok(())
     }
 

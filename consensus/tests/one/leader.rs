@@ -1,8 +1,12 @@
 //! A leader.
 
+use std::sync::Arc;
+
+use paddock_consensus::config::{Change, Config, Refused};
 use paddock_consensus::epochs::Epochs;
 use paddock_consensus::input::{Event, Fault, Link, Mark, Ticket};
 use paddock_consensus::message::{FromLearner, Message};
+use paddock_consensus::notification::ServerState;
 use paddock_consensus::output::{Cause, HaltReason, Part, Reason, Serve};
 use paddock_consensus::plan::{First, Plan};
 use paddock_consensus::settings::{Ms, Settings};
@@ -626,7 +630,9 @@ fn a_reconfiguration_needs_both_quorums_and_its_own_file() {
     let new = config(z(2, 2), 5);
     server.proposes(z(2, 1));
     let outputs = server.step(Input::Proposed { zxid: z(2, 2), change: Some(&new) });
-    assert_eq!(outputs, [Output::Write(Mark::LastSeen(new.clone()))]);
+    let dials = [4, 5].map(|new| Output::Dial(ServerId(new)));
+    let wanted = [vec![Output::Write(Mark::LastSeen(new.clone()))], dials.to_vec()].concat();
+    assert_eq!(outputs, wanted, "who is to vote is dialled, so that an election finds it");
     server.durable(z(2, 2));
     assert_eq!(server.ack(LINK, z(2, 2)), [Output::Commit(z(2, 1))]);
     assert_eq!(server.ack(SECOND, z(2, 2)), [], "of five that are two, and the own file is not written");
@@ -637,6 +643,102 @@ fn a_reconfiguration_needs_both_quorums_and_its_own_file() {
         Output::Activate { config: new, leader: Some(paddock_consensus::ServerId(3)) },
     ];
     assert_eq!(outputs, wanted);
+    assert_eq!(server.awaits(), "Broadcasting");
+}
+
+/// Servers 1 to `voters` vote, and the others of three observe.
+fn with_observers(version: Zxid, voters: i64) -> Arc<Config> {
+    let role = |id| if id <= voters { "participant" } else { "observer" };
+    let lines: String = (1..=3).map(|id| format!("server.{id}=h{id}:2888:3888:{}\n", role(id))).collect();
+    Arc::new(Config::parse(&format!("{lines}version={:x}", version.0)).unwrap())
+}
+
+#[test]
+fn a_leader_that_may_not_lead_on_names_who_has_most_and_leaves() {
+    let mut server = server();
+    server.leads(LAST);
+    server.gets(SECOND, 2, LAST);
+    let new = with_observers(z(2, 1), 2);
+    server.step(Input::Proposed { zxid: z(2, 1), change: Some(&new) });
+    server.written(Mark::LastSeen(new.clone()));
+    server.proposes(z(2, 2));
+    server.durable(z(2, 2));
+    assert_eq!(server.ack(LINK, z(2, 1)), [], "of two both are needed");
+    let outputs = server.ack(SECOND, z(2, 2));
+    let wanted = [
+        Output::Commit(z(2, 1)),
+        Output::Write(Mark::Committed(new.clone())),
+        Output::Activate { config: new.clone(), leader: Some(ServerId(2)) },
+    ];
+    assert_eq!((&outputs[..], server.awaits()), (&wanted[..], "Closed"));
+    server.written(Mark::Committed(new.clone()));
+    assert_eq!(server.ack(LINK, z(2, 2)), [], "it commits nothing more, whoever has it");
+    assert_eq!(server.step(Input::LearnerDown { link: SECOND }), []);
+    let outputs = server.step(Input::LearnerDown { link: LINK });
+    assert!(looks(&outputs) && outputs.ends_with(&[Output::Connect(ServerId(2))]), "{outputs:?}");
+    assert_eq!((server.cause(), server.awaits()), (Some(Cause::Reconfigured), "Connecting"));
+    assert_eq!(server.zab.state().decision.unwrap().state, ServerState::Observing);
+}
+
+/// ZOOKEEPER-3829: a leader that commits nothing must not stay.
+#[test]
+fn a_leader_that_nobody_leaves_leaves_in_time() {
+    let mut server = server();
+    server.leads(LAST);
+    server.gets(SECOND, 2, LAST);
+    let new = with_observers(z(2, 1), 2);
+    server.step(Input::Proposed { zxid: z(2, 1), change: Some(&new) });
+    server.ack(LINK, z(2, 1));
+    server.ack(SECOND, z(2, 1));
+    assert_eq!(server.awaits(), "Closed");
+    let outputs = server.pass(TICK);
+    assert!(looks(&outputs) && closed(&outputs, LINK).is_some() && closed(&outputs, SECOND).is_some());
+    assert_eq!(server.cause(), Some(Cause::Reconfigured));
+}
+
+#[test]
+fn a_new_configuration_needs_a_quorum_that_follows() {
+    let mut server = server();
+    assert!(!server.zab.would_have_quorum(&config(z(2, 0), 1)), "it does not lead");
+    server.leads(LAST);
+    server.info(SECOND, 4, 1);
+    server.info(THIRD, 6, 1);
+    for (voters, would) in [(1, true), (2, false), (3, true), (4, false)] {
+        assert_eq!(server.zab.would_have_quorum(&config(z(2, 1), voters)), would, "{voters}");
+    }
+    // A server that is in no configuration follows too.
+    server.ack_epoch(SECOND, 1, LAST);
+    server.step(Input::CaughtUp { link: SECOND });
+    assert!(!server.zab.would_have_quorum(&config(z(2, 1), 4)), "it has not acknowledged the history");
+    server.ack(SECOND, z(2, 0));
+    assert!(server.zab.would_have_quorum(&config(z(2, 1), 4)));
+    server.step(Input::LearnerDown { link: SECOND });
+    assert!(!server.zab.would_have_quorum(&config(z(2, 1), 4)));
+}
+
+#[test]
+fn there_is_one_reconfiguration_at_a_time() {
+    let mut server = server();
+    server.leads(LAST);
+    server.gets(SECOND, 2, LAST);
+    let removes = Change { joining: None, leaving: Some("6"), members: None, config_id: z(2, 0).0 };
+    let new = Arc::new(server.zab.reconfigure(&removes, true, z(2, 1)).unwrap());
+    assert!(!new.members().contains_key(&ServerId(6)));
+    server.step(Input::Proposed { zxid: z(2, 1), change: Some(&new) });
+    let refused = server.zab.reconfigure(&removes, true, z(2, 2));
+    assert_eq!(refused, Err(Refused::ReconfigInProgress), "whether or not it is in a file");
+    server.written(Mark::LastSeen(new.clone()));
+    server.ack(LINK, z(2, 1));
+    server.ack(SECOND, z(2, 1));
+    assert_eq!(
+        server.zab.reconfigure(&removes, true, z(2, 2)),
+        Err(Refused::BadVersion { there_is: z(2, 1) }),
+        "the other is committed, and in force at once"
+    );
+    let removes = Change { config_id: z(2, 1).0, ..removes };
+    assert!(server.zab.reconfigure(&removes, true, z(2, 2)).is_ok());
+    let alone = Change { members: Some("server.3=a:1:2,server.7=b:1:2"), ..removes };
+    assert_eq!(server.zab.reconfigure(&alone, true, z(2, 2)), Err(Refused::NewConfigNoQuorum));
 }
 
 #[test]

@@ -340,7 +340,8 @@ fn a_reconfiguration_is_acknowledged_when_its_configuration_is_written() {
     let new = config(z(2, 2), 4);
     server.proposal(z(2, 1));
     let outputs = server.hears(FromMaster::Proposal { zxid: z(2, 2), change: Some(&new) });
-    assert_eq!(outputs, [Output::Append(z(2, 2)), Output::Write(Mark::LastSeen(new.clone()))]);
+    let wanted = [Output::Write(Mark::LastSeen(new.clone())), Output::Append(z(2, 2)), Output::Dial(ServerId(4))];
+    assert_eq!(outputs, wanted, "no log has it without its configuration, and who is to vote is dialled");
     server.proposal(z(2, 3));
     let outputs = server.durable(z(2, 3));
     assert_eq!(sent(&outputs, LINK), [Message::Ack { first: z(2, 1), last: z(2, 1) }]);
@@ -366,6 +367,57 @@ fn a_learner_leaves_a_leader_that_is_replaced_by_the_configuration() {
     server.hears(FromMaster::Proposal { zxid: z(2, 1), change: Some(&new) });
     let outputs = server.hears(FromMaster::CommitAndActivate { zxid: z(2, 1), leader: ServerId(4) });
     assert_eq!(closed(&outputs, LINK), Some(Reason::Reconfigured));
+    assert!(looks(&outputs));
+    server.durable(z(2, 1));
+    server.written(Mark::LastSeen(new.clone()));
+    let outputs = server.written(Mark::Committed(new));
+    assert_eq!(outputs, [Output::Connect(ServerId(4))], "it goes there when its disk is done, and looks for nobody");
+    let state = server.zab.state();
+    assert_eq!(state.decision.map(|decision| (decision.round, decision.vote.peer_epoch)), Some((-1, -1)));
+    server.step(Input::Election { peer: ServerId(4), event: Event::Up });
+    let outputs = server.pass(0);
+    assert_eq!(outputs, []);
+    server.step(Input::MasterRefused);
+    assert_eq!(server.awaits(), "AwaitingRetry", "the other has perhaps not heard of it");
+    let outputs = server.pass(u64::from(settings().init_limit) * TICK);
+    assert!(looks(&outputs), "then it looks as always");
+}
+
+#[test]
+fn a_learner_that_a_reconfiguration_names_leads() {
+    let mut server = server(&[z(1, 1)]);
+    server.serves(2, z(1, 1));
+    let new = config(z(2, 1), 4);
+    server.hears(FromMaster::Proposal { zxid: z(2, 1), change: Some(&new) });
+    server.durable(z(2, 1));
+    server.written(Mark::LastSeen(new.clone()));
+    server.hears(FromMaster::CommitAndActivate { zxid: z(2, 1), leader: server.me });
+    let outputs = server.written(Mark::Committed(new));
+    assert_eq!((outputs, server.awaits()), (vec![Output::Listen(true)], "AwaitingInfo"));
+}
+
+/// NEWLEADER tells the configuration that its leader has seen last, also one that is not committed.
+#[test]
+fn a_configuration_that_is_under_way_is_not_activated_by_uptodate() {
+    let pending = config(z(2, 1), 4);
+    let takes_over = |committed: bool| {
+        let mut server = server(&[z(1, 1)]);
+        server.promises(2);
+        server.hears(FromMaster::Diff(z(1, 1)));
+        server.hears(FromMaster::Proposal { zxid: z(2, 1), change: Some(&pending) });
+        server.written(Mark::LastSeen(pending.clone()));
+        server.durable(z(2, 1));
+        server.hears(FromMaster::NewLeader { epoch: Epoch(2), config: Some(&pending) });
+        server.settled(Ok(z(2, 1)));
+        server.written(Mark::CurrentEpoch(Epoch(2)));
+        if committed {
+            server.hears(FromMaster::Commit(z(2, 1)));
+        }
+        server.hears(FromMaster::UpToDate)
+    };
+    let activates = |outputs: Vec<Output>| outputs.iter().any(|output| matches!(output, Output::Activate { .. }));
+    assert!(!activates(takes_over(false)));
+    assert!(activates(takes_over(true)));
 }
 
 #[test]

@@ -347,10 +347,8 @@ impl Ensemble {
     fn written(&mut self, server: ServerId) {
         let (process, disk) = self.running(server);
         let (_, mark) = process.writes.pop_front().expect("there is a write");
-        disk.write(&mark);
-        if let Mark::Committed(config) = &mark {
-            // One that came with a notification is in force without having been activated.
-            process.active = config.clone();
+        if let Mark::AcceptedEpoch(_) | Mark::CurrentEpoch(_) = &mark {
+            disk.write(&mark);
         }
         self.step(server, Input::Written(mark), None);
     }
@@ -507,7 +505,15 @@ impl Ensemble {
             Output::Close(link, reason) => self.close(me, link, reason == Reason::Stopped),
             Output::Write(mark) => {
                 let due = self.network.durable();
-                let process = self.running(me).0;
+                let (process, disk) = self.running(me);
+                // Nothing of the log becomes durable between a configuration and what follows it.
+                if let Mark::LastSeen(_) | Mark::Committed(_) = &mark {
+                    disk.write(&mark);
+                }
+                // One that came with a notification is in force without having been activated.
+                if let Mark::Committed(config) = &mark {
+                    process.active = config.clone();
+                }
                 let behind = process.writes.back().map_or(due, |(last, _)| due.max(*last));
                 process.writes.push_back((behind, mark));
             }
@@ -811,7 +817,8 @@ impl Ensemble {
             Kept::Some => pace.some_of(count),
         };
         let written = draw(process.writes.len());
-        process.writes.iter().take(written).for_each(|(_, mark)| disk.write(mark));
+        let epochs = |mark: &&Mark| matches!(mark, Mark::AcceptedEpoch(_) | Mark::CurrentEpoch(_));
+        process.writes.iter().take(written).map(|(_, mark)| mark).filter(epochs).for_each(|mark| disk.write(mark));
         let records = draw(disk.log.pending());
         disk.log.lose_all_but(records);
         let worked = draw(1) == 1;

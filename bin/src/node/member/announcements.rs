@@ -225,6 +225,7 @@ impl Announcements {
             }
             Cause::NewerHistories => "it was elected, and too many have a newer history".to_owned(),
             Cause::NoHistory => "it was elected, and has no history to lead with".to_owned(),
+            Cause::Reconfigured => "it has committed a configuration under which another server leads".to_owned(),
             Cause::EpochUsedUp => {
                 "it has used the last transaction of its epoch, and another epoch is to begin".to_owned()
             }
