@@ -2,20 +2,27 @@
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use core::mem;
 
 use crate::config::Config;
+use crate::mutants::mutant;
 use crate::{ServerId, Zxid};
 
 /// The proposals of a reign that are not committed, and the rule by which they are.
 ///
-/// A proposal needs a quorum of every configuration that was attached to it when it was made: of the one in force and, from a
-/// reconfiguration on until that is committed, of the one to come as well. Proposals with the same configurations follow
-/// each other, and are kept as one span.
+/// A proposal needs a quorum of every configuration that is attached to it: of the one in force when it was made, of the one to
+/// come as well if it is a reconfiguration, and of that alone behind it. Nothing behind a reconfiguration is committed before
+/// that is. Proposals with the same configurations follow each other, and are kept as one span.
+///
+/// ZooKeeper asks for a quorum of both for what was proposed while a reconfiguration was pending, also when that is committed.
+/// But then nobody can lead without the new quorum: one of the old quorum has the reconfiguration, and votes for nobody who has
+/// not. And voters of the old configuration may observe by then, and acknowledge nothing any more, so that such a proposal would
+/// stop everything behind it for as long as the leader lives.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spans {
     committed: Zxid,
     /// In ascending order, none empty, and together everything after `committed`. With one reconfiguration pending they are at
-    /// most three: with both configurations of the one before, with that one's alone, and with both of this one.
+    /// most three: what is before it, itself, and what is behind it.
     outstanding: VecDeque<Span>,
     /// What the next proposal needs.
     attached: Attached,
@@ -34,7 +41,7 @@ struct Span {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Attached {
     config: Arc<Config>,
-    /// What a reconfiguration that was pending makes of it.
+    /// What the reconfiguration makes of it, if it is one.
     next: Option<Arc<Config>>,
 }
 
@@ -42,7 +49,7 @@ impl Attached {
     /// The highest zxid that a quorum of each has reached.
     fn reach(&self, reached: impl Fn(ServerId) -> Option<Zxid>) -> Option<Zxid> {
         let reach = self.config.quorum().reach(&reached)?;
-        match &self.next {
+        match self.next.as_ref().filter(|_| !mutant!(35)) {
             Some(next) => Some(reach.min(next.quorum().reach(&reached)?)),
             None => Some(reach),
         }
@@ -76,21 +83,23 @@ impl Spans {
     /// If it does not follow, or if it is a second reconfiguration while one is pending.
     pub fn propose(&mut self, zxid: Zxid, change: Option<Arc<Config>>) {
         assert!(zxid > self.proposed(), "proposal {zxid} cannot follow {}", self.proposed());
-        let is_change = change.is_some();
-        if is_change {
+        if let Some(config) = change {
             assert_eq!(self.pending, None, "one reconfiguration after the other");
             self.pending = Some(zxid);
-            self.attached.next = change;
+            let behind = Attached { config: config.clone(), next: None };
+            let before = mem::replace(&mut self.attached, behind);
+            let attached = Attached { next: Some(config), ..before };
+            self.outstanding.push_back(Span { first: zxid, last: zxid, attached });
+            return;
         }
         match self.outstanding.back_mut() {
-            // What was proposed before a change, or before its commit, keeps what it had.
-            Some(span) if !is_change && span.attached == self.attached => span.last = zxid,
+            Some(span) if Some(span.last) != self.pending => span.last = zxid,
             _ => self.outstanding.push_back(Span { first: zxid, last: zxid, attached: self.attached.clone() }),
         }
     }
 
     /// Up to where everything may be committed, when each voter has reached what `reached` says; what is committed already if
-    /// there is no more. Never beyond a reconfiguration that is pending: what comes after it may be another leader's to
+    /// there is no more. Never beyond a reconfiguration that is pending: what comes behind it may be another leader's to
     /// commit, so that the reconfiguration is committed first.
     pub fn committable(&self, reached: impl Fn(ServerId) -> Option<Zxid>) -> Zxid {
         let mut committable = self.committed;
@@ -125,7 +134,6 @@ impl Spans {
             return None;
         }
         self.pending = None;
-        self.attached.config = self.attached.next.take().expect("a reconfiguration brings a configuration");
         Some(self.attached.config.clone())
     }
 }

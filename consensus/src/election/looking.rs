@@ -202,10 +202,11 @@ impl Looking {
         let Notification { vote, round, .. } = *heard;
         // It proposes nobody, or one that has no history.
         let void = !at.configs.is_voter(vote.leader) || vote.zxid == Zxid::NOTHING;
-        if void || !at.proposes() {
+        if void || !(at.proposes() || at.supports()) {
             return;
         }
-        if round > *at.round {
+        // Nobody follows into its round who wants nobody of its own accord: it goes into that of others, also back.
+        if round > *at.round || (at.supports() && round != *at.round) {
             *at.round = round;
             self.propose(if at.beats(&vote, &at.own) { vote } else { at.own }, at, out);
         } else if round == *at.round && at.beats(&vote, &self.proposal) {

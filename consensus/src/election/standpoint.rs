@@ -38,6 +38,13 @@ impl Standpoint<'_> {
         self.own != Vote::LEAST
     }
 
+    /// Whether this server takes over the votes of others and has none of its own: it observes, or is no member. It may be a
+    /// voter of a configuration of which it has not heard, as observers hear of none before that is committed, and without it
+    /// those who have heard of that may be no quorum. To all others it says nothing with it.
+    pub(super) fn supports(&self) -> bool {
+        self.own.leader != self.me && (self.peer_type == PeerType::Observer || self.proposes())
+    }
+
     /// Everybody else who votes in one of the configurations.
     pub(super) fn others(&self) -> impl Iterator<Item = ServerId> {
         self.configs.voters().filter(|voter| *voter != self.me)
@@ -48,8 +55,9 @@ impl Standpoint<'_> {
         self.configs.committed.quorum().weight(candidate) > 0
     }
 
-    /// Whether a server that proposes `current` has to propose `vote` instead.
+    /// Whether a server that proposes `current` has to propose `vote` instead. One that may not lead takes any other: it may have
+    /// a say under a configuration that is not committed.
     pub(super) fn beats(&self, vote: &Vote, current: &Vote) -> bool {
-        self.may_lead(vote.leader) && vote > current
+        self.may_lead(vote.leader) && (vote > current || !self.may_lead(current.leader))
     }
 }

@@ -109,14 +109,16 @@ impl Broadcasting {
     }
 
     /// Whether a quorum follows, asked once in a tick. A whole state may hold what is proposed and not committed, and nothing of it
-    /// is sent before that is committed: who waits for it cannot help with that.
+    /// is sent before that is committed: who waits for it cannot help with that. Nor can who observes, and is to vote under a
+    /// configuration that is not committed: without the others there is a quorum for that in an election only.
     pub(super) fn is_followed(&mut self, links: &Links, step: &Step<'_>) -> bool {
         if step.now < self.check_at {
             return true;
         }
         self.check_at = step.now.after(step.server.settings.tick);
         let is_all_committed = self.spans.committed() == self.spans.proposed();
-        links.are_quorum(step, |open| open.follows() && (is_all_committed || !open.awaits_state()))
+        let helps = |open: &LearnerLink| !open.awaits_state() && !open.learner().is_some_and(|learner| learner.observes());
+        links.are_quorum(step, |open| open.follows() && (is_all_committed || helps(open)))
     }
 
     pub(super) fn is_reconfiguring(&self) -> bool {

@@ -44,6 +44,10 @@ impl Disk {
         &self.committed
     }
 
+    pub fn configs(&self) -> Configs {
+        Configs { committed: self.committed.clone(), last_seen: self.last_seen.clone() }
+    }
+
     pub fn accepted_or_read(&self) -> Epoch {
         self.accepted.unwrap_or(self.read)
     }
@@ -58,8 +62,7 @@ impl Disk {
         self.read = history.last().epoch();
         let epochs = Epochs::new(self.accepted, self.current, history.last()).expect("(4) the epochs agree");
         let standing = if self.usable { Standing::Sound } else { Standing::Damaged };
-        let configs = Configs { committed: self.committed.clone(), last_seen: self.last_seen.clone() };
-        Found { epochs, history, standing, configs }
+        Found { epochs, history, standing, configs: self.configs() }
     }
 
     /// The position that this server announces.

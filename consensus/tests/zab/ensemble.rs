@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use paddock_consensus::config::{Config, PeerType};
+use paddock_consensus::config::{Change, Config, PeerType, Refused};
 use paddock_consensus::input::{Event, Fault, Link, Mark, Ticket, Unsettled};
 use paddock_consensus::message::{FromLearner, FromMaster, Message};
 use paddock_consensus::notification::{Notification, ServerState};
@@ -878,6 +878,22 @@ impl Ensemble {
         self.step(me, Input::Proposed { zxid, change: record.change.as_ref() }, Some(&record));
         self.settle_local();
         Some(zxid)
+    }
+
+    /// A leader's client asks for another configuration, and is told if that is refused.
+    pub fn reconfigure(&mut self, me: ServerId, change: &Change<'_>) -> Result<(), Refused> {
+        let Some(process) = self.process(me).filter(|process| process.is_leader()) else { return Ok(()) };
+        let Some(zxid) = process.reign.and_then(|reign| reign.next()) else { return Ok(()) };
+        let config = process.zab.reconfigure(change, true, zxid)?;
+        self.propose(me, Some(Arc::new(config)));
+        Ok(())
+    }
+
+    /// The same, whether the leader has a quorum for it or not. No other change is under way.
+    pub fn force(&mut self, me: ServerId, change: &Change<'_>) {
+        let configs = self.running(me).0.zab.state().configs.clone();
+        let config = change.apply(&configs, true, Zxid::ZERO).expect("nothing else was wrong with it");
+        self.propose(me, Some(Arc::new(config)));
     }
 
     /// A client of a leader asks for a sync.

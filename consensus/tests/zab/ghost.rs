@@ -14,6 +14,9 @@ struct Proposed {
     behind: Point,
     /// The configurations that applied.
     configs: Vec<Arc<Config>>,
+    is_change: bool,
+    /// The last reconfiguration before it.
+    in_force: Zxid,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +43,12 @@ impl Ghost {
         self.committed.len() - 1
     }
 
+    /// How many reconfigurations have been committed.
+    pub fn reconfigs(&self) -> usize {
+        let is_change = |point: &&Point| self.proposed.get(&point.digest).is_some_and(|proposed| proposed.is_change);
+        self.committed.iter().filter(is_change).count()
+    }
+
     pub fn established(&self) -> &BTreeMap<Epoch, ServerId> {
         &self.established
     }
@@ -51,7 +60,13 @@ impl Ghost {
 
     /// A transaction is proposed behind another, while these configurations apply.
     pub fn propose(&mut self, record: &Record, behind: Point, configs: Vec<Arc<Config>>) {
-        self.proposed.insert(record.digest, Proposed { behind, configs });
+        let is_change = record.change.is_some();
+        let in_force = match self.proposed.get(&behind.digest) {
+            Some(Proposed { is_change: true, .. }) => behind.zxid,
+            Some(before) => before.in_force,
+            None => Zxid::ZERO,
+        };
+        self.proposed.insert(record.digest, Proposed { behind, configs, is_change, in_force });
     }
 
     /// Whether a point is in the history that ends with another.
@@ -112,11 +127,12 @@ impl Ghost {
         points
     }
 
-    /// It does not believe acknowledgements.
+    /// It does not believe acknowledgements. Behind a reconfiguration that is committed the configuration before it, with which
+    /// a transaction may have been proposed, does not count any more: nobody can lead with that alone.
     fn check_durable(&self, point: Point, disks: &BTreeMap<ServerId, &Log>) {
         let Some(proposed) = self.proposed.get(&point.digest) else { return };
         let holds = |server| disks.get(&server).is_some_and(|log| self.holds_durably(log, point));
-        for config in &proposed.configs {
+        for config in proposed.configs.iter().filter(|config| config.version() >= proposed.in_force) {
             let holders: Vec<i64> = disks.keys().filter(|server| holds(**server)).map(|server| server.0).collect();
             assert!(
                 config.quorum().is_quorum(holds),

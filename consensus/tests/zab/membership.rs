@@ -28,6 +28,20 @@ fn members(voters: &[i64], observers: &[i64]) -> BTreeMap<ServerId, Member> {
     all.map(|(server, peer_type)| (ServerId(server), member(server, peer_type))).collect()
 }
 
+/// More than half of the voters are a quorum, and a server has moved to another address.
+pub fn moved(version: Zxid, voters: &[i64], observers: &[i64], server: i64) -> Arc<Config> {
+    let config = majority(version, voters, observers);
+    let mut members = config.members().clone();
+    let member = members.get_mut(&ServerId(server)).expect("a member moves");
+    member.addresses.iter_mut().for_each(|address| address.quorum.port += 1);
+    Arc::new(Config::new(version, members, config.quorum().clone()))
+}
+
+/// The line with which a server joins.
+pub fn joining_line(server: i64, role: &str) -> String {
+    format!("server.{server}=server-{server}:2888:3888:{role};server-{server}:2181")
+}
+
 fn member(server: i64, peer_type: PeerType) -> Member {
     let at = |port| HostPort { host: format!("server-{server}").into(), port };
     Member { peer_type, addresses: vec![PeerAddress { quorum: at(2888), election: at(3888) }], client: None }

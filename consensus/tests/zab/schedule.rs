@@ -4,13 +4,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use paddock_consensus::config::Config;
+use paddock_consensus::config::{Change, Config, PeerType, Refused};
 use paddock_consensus::settings::{Features, Ms, Settings};
 use paddock_consensus::{ServerId, Zxid};
 
+use crate::disk::Disk;
 use crate::ensemble::{Ensemble, Kept, Move};
 use crate::log::{Log, Point};
-use crate::membership::{groups, majority, settings};
+use crate::membership::{groups, joining_line, majority, settings};
 use crate::pace::{Pace, Range};
 use crate::random::Random;
 
@@ -41,6 +42,10 @@ pub struct Mix {
     crashes_in_sync: Rate,
     /// All servers crash at the same moment.
     blackouts: Rate,
+    /// Servers join, leave and take other parts.
+    reconfigs: Rate,
+    /// Servers that are in no configuration yet.
+    joiners: Vec<ServerId>,
 }
 
 /// Whatever a seed came to.
@@ -51,6 +56,7 @@ pub struct Outcome {
     pub reigns: u64,
     pub confirmed: u64,
     pub crashes: u64,
+    pub reconfigs: u64,
     /// How long it took at most from the last fault until something new was committed.
     pub healed_within: u64,
 }
@@ -62,6 +68,7 @@ impl Outcome {
         self.reigns += other.reigns;
         self.confirmed += other.confirmed;
         self.crashes += other.crashes;
+        self.reconfigs += other.reconfigs;
         self.healed_within = self.healed_within.max(other.healed_within);
     }
 }
@@ -70,8 +77,9 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} steps, {} reigns, {} transactions committed, {} syncs confirmed, {} crashes; served again within {} ms",
-            self.steps, self.reigns, self.committed, self.confirmed, self.crashes, self.healed_within
+            "{} steps, {} reigns, {} transactions committed, {} of them reconfigurations, {} syncs confirmed, {} crashes; \
+             served again within {} ms",
+            self.steps, self.reigns, self.committed, self.reconfigs, self.confirmed, self.crashes, self.healed_within
         )
     }
 }
@@ -92,6 +100,7 @@ enum Act {
     Diverge,
     CrashInSync,
     Blackout,
+    Reconfig,
 }
 
 /// On average between the end of a process and its next start.
@@ -102,6 +111,12 @@ const HEALTHY: Range = Range { from: 0, to: 5 };
 
 /// How long each step of the healing may take beyond syncLimit: the search for a leader, and what begins its epoch.
 const GRACE: Ms = Ms(1000);
+
+/// What is drawn for reconfigurations is drawn from another beginning, so that a seed without them is what it was.
+const RECONFIGS: u64 = 0x7265_636f_6e66_6967;
+
+/// Servers that join are numbered behind all others.
+const JOINERS: [i64; 2] = [8, 9];
 
 /// A schedule that goes on without virtual time passing would never end.
 const STEPS_MAX: u64 = 2_000_000;
@@ -159,10 +174,22 @@ impl Mix {
             divergences,
             crashes_in_sync,
             blackouts,
+            reconfigs: Rate(None),
+            joiners: Vec::new(),
         }
     }
 
-    fn rates(&self) -> [(Act, Rate); 13] {
+    /// One seed of three changes its ensemble.
+    fn draw_reconfigs(&mut self, random: &mut Random) {
+        if !random.one_in(3) {
+            return;
+        }
+        self.settings.reconfig_enabled = true;
+        self.reconfigs = Rate(Some(random.pick(&[50, 200, 800])));
+        self.joiners = JOINERS[..random.pick(&[0, 1, 2])].iter().map(|id| ServerId(*id)).collect();
+    }
+
+    fn rates(&self) -> [(Act, Rate); 14] {
         [
             (Act::Propose, self.proposals),
             (Act::Confirm, self.confirmations),
@@ -177,6 +204,7 @@ impl Mix {
             (Act::Diverge, self.divergences),
             (Act::CrashInSync, self.crashes_in_sync),
             (Act::Blackout, self.blackouts),
+            (Act::Reconfig, self.reconfigs),
         ]
     }
 }
@@ -195,9 +223,14 @@ impl Schedule {
     /// `story` says whether what happens is to be kept as text.
     pub fn new(seed: u64, story: bool) -> Schedule {
         let mut random = Random::new(seed);
-        let mix = Mix::draw(&mut random);
+        let mut mix = Mix::draw(&mut random);
+        mix.draw_reconfigs(&mut Random::new(seed ^ RECONFIGS));
         let pace = Pace::new(random.word(), mix.network, mix.disk, Ms(200));
         let mut ensemble = Ensemble::new(&mix.config, &mix.settings, &Log::new(Point::START), pace);
+        for joiner in &mix.joiners {
+            let disk = Disk::new(Log::new(Point::START), joining_file(&mix.config, *joiner));
+            ensemble.add(*joiner, disk, mix.settings.clone());
+        }
         ensemble.story = story.then(Vec::new);
         ensemble.tell(|| format!("{mix:?}"));
         let acts = mix.rates().map(|(act, rate)| (next_due(&mut random, Ms(0), rate), act, rate)).to_vec();
@@ -217,6 +250,7 @@ impl Schedule {
         self.outcome.committed = self.ensemble.ghost.len() as u64;
         self.outcome.reigns = self.ensemble.ghost.established().len() as u64;
         self.outcome.confirmed = self.ensemble.confirmed;
+        self.outcome.reconfigs = self.ensemble.ghost.reconfigs() as u64;
         self.outcome
     }
 
@@ -286,6 +320,7 @@ impl Schedule {
             }
             Act::Diverge if up => self.ensemble.diverge(one),
             Act::CrashInSync => self.crash_in_sync(),
+            Act::Reconfig => self.reconfigure(),
             Act::Blackout => {
                 for server in servers.into_iter().filter(|server| self.ensemble.is_up(*server)).collect::<Vec<_>>() {
                     // The end of one may have been that of another.
@@ -332,6 +367,42 @@ impl Schedule {
         }
     }
 
+    /// Each that believes to lead is asked to change the ensemble, sometimes to one that has no quorum in this moment.
+    fn reconfigure(&mut self) {
+        for leader in self.ensemble.servers() {
+            if !self.ensemble.process(leader).is_some_and(|process| process.is_leader()) {
+                continue;
+            }
+            let (joining, leaving, members) = self.draw_change();
+            let members = members.as_deref();
+            let change = Change { joining: Some(&joining), leaving: Some(&leaving), members, config_id: -1 };
+            let refused = self.ensemble.reconfigure(leader, &change);
+            if refused == Err(Refused::NewConfigNoQuorum) && self.random.one_in(4) {
+                self.ensemble.force(leader, &change);
+            }
+        }
+    }
+
+    /// Servers that join, that leave, and a whole list.
+    fn draw_change(&mut self) -> (String, String, Option<String>) {
+        let servers = self.ensemble.servers();
+        let [mut joining, mut leaving] = [const { Vec::new() }; 2];
+        for _ in 0..self.random.pick(&[1, 1, 2]) {
+            let server = self.random.pick(&servers).0;
+            match self.random.below(8) {
+                0..=2 => joining.push(joining_line(server, "participant")),
+                3 => joining.push(joining_line(server, "observer")),
+                4 => joining.push(joining_line(server, "participant").replace(":2888", ":2889")),
+                _ => leaving.push(server.to_string()),
+            }
+        }
+        let members = self.random.one_in(6).then(|| {
+            let line = |server: &ServerId| joining_line(server.0, self.random.pick(&["participant", "observer"]));
+            servers.iter().map(line).collect::<Vec<_>>().join(",")
+        });
+        (joining.join(","), leaving.join(","), members)
+    }
+
     /// Everything is whole again and quick, and serves in time; then all servers come to the same.
     fn heal(&mut self) {
         self.ensemble.heal();
@@ -372,6 +443,16 @@ impl Schedule {
             self.next(false);
         }
     }
+}
+
+/// The file of a server that joins: the others, and itself.
+fn joining_file(config: &Config, joiner: ServerId) -> Arc<Config> {
+    let of = |peer_type| {
+        let members = config.members().iter().filter(move |(_, member)| member.peer_type == peer_type);
+        members.map(|(server, _)| server.0)
+    };
+    let voters: Vec<i64> = of(PeerType::Participant).chain([joiner.0]).collect();
+    majority(Zxid::ZERO, &voters, &of(PeerType::Observer).collect::<Vec<_>>())
 }
 
 fn next_due(random: &mut Random, now: Ms, rate: Rate) -> Ms {

@@ -25,7 +25,11 @@
 //! | `cut A B`, `heal` | nothing gets from A to B |
 //! | `break S` | the link of a learner breaks, with what is on the way |
 //! | `stall S MS` | a server does nothing for so long |
-//! | `propose S [COUNT]`, `reconfig S V..`, `confirm S`, `forget S` | what clients, and time, do at a server |
+//! | `propose S [COUNT]`, `confirm S`, `forget S` | what clients, and time, do at a server |
+//! | `server S V.. [observers O..]` | a server more, whose file has these members |
+//! | `reconfig S V.. [observers O..] [moved M]` | a client of S asks for these members; it is told if that is refused |
+//! | `force S V.. [observers O..] [moved M]` | the same, whether a quorum of them follows or not |
+//! | `configs S..` | the members in the committed configuration, and in the one that was seen last if that is another |
 //! | `impersonate S L` | somebody connects to the leader L, and says that it is S |
 //! | `tell S PACKET..`, `claim S PACKET..` | a packet that the leader, or the learner, of the link would not send |
 //! | `say A B STATE LEADER ZXID EPOCH ROUND` | a notification on the election port |
@@ -36,7 +40,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use paddock_consensus::config::Config;
+use paddock_consensus::config::{Change, Config, PeerType};
 use paddock_consensus::input::Fault;
 use paddock_consensus::message::FromLearner;
 use paddock_consensus::notification::{Format, Notification, ServerState};
@@ -45,9 +49,10 @@ use paddock_consensus::settings::{Features, Ms, Settings};
 use paddock_consensus::vote::Vote;
 use paddock_consensus::{Epoch, ServerId, Zxid};
 
+use crate::disk::Disk;
 use crate::ensemble::{Ensemble, Kept, Move};
 use crate::log::{Log, Point, Record};
-use crate::membership::{groups, majority, settings};
+use crate::membership::{groups, majority, moved, settings};
 use crate::pace::Pace;
 use crate::wire::ToLearner;
 
@@ -102,23 +107,7 @@ pub fn run(path: &Path) -> String {
 
 impl Runner {
     fn new(words: &[&str]) -> Runner {
-        let (mut voters, mut observers, mut shares) = (Vec::new(), Vec::new(), Vec::new());
-        let mut kind = "voters";
-        for word in words {
-            match (kind, *word) {
-                (_, "observers" | "groups") => kind = word,
-                ("observers", id) => observers.push(number(id)),
-                ("groups", share) => {
-                    let parts: Vec<i64> = share.split(':').map(number).collect();
-                    shares.push((parts[0], parts[1], u32::try_from(parts[2]).expect("a weight")));
-                }
-                (_, id) => voters.push(number(id)),
-            }
-        }
-        let config = match shares.is_empty() {
-            true => majority(Zxid::ZERO, &voters, &observers),
-            false => groups(Zxid::ZERO, &shares, &observers),
-        };
+        let config = members(words);
         let mut ensemble = Ensemble::new(&config, &settings(), &Log::new(Point::START), Pace::instant());
         ensemble.story = Some(Vec::new());
         Runner { ensemble, late: BTreeSet::new(), told: 0, output: String::new() }
@@ -167,11 +156,15 @@ impl Runner {
                     self.ensemble.propose(server(arguments[0]), None);
                 });
             }
-            "reconfig" => {
-                let voters: Vec<i64> = arguments[1..].iter().map(|id| number(id)).collect();
-                let change: Arc<Config> = majority(Zxid::ZERO, &voters, &[]);
-                self.ensemble.propose(server(arguments[0]), Some(change));
+            "server" => {
+                let (me, file) = (server(arguments[0]), members(&arguments[1..]));
+                self.ensemble.add(me, Disk::new(Log::new(Point::START), file), settings());
             }
+            "reconfig" => self.reconfig(server(arguments[0]), &members(&arguments[1..])),
+            "force" => {
+                self.ensemble.propose(server(arguments[0]), Some(members(&arguments[1..])));
+            }
+            "configs" => servers(arguments).for_each(|server| self.configs(server)),
             "impersonate" => self.ensemble.impersonate(server(arguments[0]), server(arguments[1])),
             "confirm" => self.ensemble.confirm(server(arguments[0])),
             "forget" => self.ensemble.forget(server(arguments[0])),
@@ -228,6 +221,23 @@ impl Runner {
         let kept = if nothing { Kept::Nothing } else { Kept::Everything };
         let who = &arguments[..arguments.len() - usize::from(nothing)];
         servers(who).for_each(|server| self.ensemble.crash(server, kept));
+    }
+
+    fn reconfig(&mut self, leader: ServerId, members: &Arc<Config>) {
+        let members = members.text().replace('\n', ",");
+        let change = Change { joining: None, leaving: None, members: Some(&members), config_id: -1 };
+        if let Err(refused) = self.ensemble.reconfigure(leader, &change) {
+            writeln!(self.output, "{} refuses: {refused}", leader.0).expect("a String takes everything");
+        }
+    }
+
+    fn configs(&mut self, server: ServerId) {
+        let configs = self.ensemble.disk(server).configs();
+        let mut line = format!("{} has {}", server.0, shown(&configs.committed));
+        if configs.last_seen.version() > configs.committed.version() {
+            write!(line, ", and has seen {}", shown(&configs.last_seen)).expect("a String takes everything");
+        }
+        writeln!(self.output, "{line}").expect("a String takes everything");
     }
 
     fn say(&mut self, arguments: &[&str]) {
@@ -321,6 +331,43 @@ impl Runner {
 
     fn states(&self) -> String {
         self.ensemble.servers().into_iter().map(|server| state_line(&self.ensemble, server)).collect()
+    }
+}
+
+/// `V.. [observers O..] [moved M] [groups V:G:W..]`.
+fn members(words: &[&str]) -> Arc<Config> {
+    let (mut voters, mut observers, mut shares, mut mover) = (Vec::new(), Vec::new(), Vec::new(), None);
+    let mut kind = "voters";
+    for word in words {
+        match (kind, *word) {
+            (_, "observers" | "moved" | "groups") => kind = word,
+            ("observers", id) => observers.push(number(id)),
+            ("moved", id) => mover = Some(number(id)),
+            ("groups", share) => {
+                let parts: Vec<i64> = share.split(':').map(number).collect();
+                shares.push((parts[0], parts[1], u32::try_from(parts[2]).expect("a weight")));
+            }
+            (_, id) => voters.push(number(id)),
+        }
+    }
+    match mover {
+        Some(mover) => moved(Zxid::ZERO, &voters, &observers, mover),
+        None if shares.is_empty() => majority(Zxid::ZERO, &voters, &observers),
+        None => groups(Zxid::ZERO, &shares, &observers),
+    }
+}
+
+/// Voters, then observers.
+fn shown(config: &Config) -> String {
+    let of = |peer_type| {
+        let members = config.members().iter().filter(move |(_, member)| member.peer_type == peer_type);
+        members.map(|(server, _)| server.0.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let (voters, observers) = (of(PeerType::Participant), of(PeerType::Observer));
+    let version = config.version();
+    match observers.is_empty() {
+        true => format!("{voters} since {version}"),
+        false => format!("{voters} observers {observers} since {version}"),
     }
 }
 
