@@ -32,14 +32,18 @@ impl Connections {
             Event::Up if configs.is_voter(peer) => {
                 self.voters.insert(peer, Connection::Up);
             }
+            // Whoever has left the ensemble since it was dialled is not remembered, nor is the attempt, which is over.
+            Event::Up => {
+                self.voters.remove(&peer);
+            }
             Event::Refused if !was_up => {
                 self.voters.remove(&peer);
             }
             Event::Down if was_up => {
                 self.voters.remove(&peer);
             }
-            // A stranger; an attempt that came to nothing beside a connection; the end of a connection that was replaced.
-            Event::Up | Event::Refused | Event::Down => {}
+            // An attempt that came to nothing beside a connection; the end of a connection that was replaced.
+            Event::Refused | Event::Down => {}
         }
     }
 
@@ -101,6 +105,15 @@ mod tests {
         assert_eq!(dials(&mut connections), 0);
         connections.on_event(&configs, peer, Event::Down);
         assert_eq!(dials(&mut connections), 1);
+    }
+
+    #[test]
+    fn who_leaves_while_it_is_dialled_can_be_dialled_when_it_comes_back() {
+        let (mut connections, mut out) = (Connections::default(), Vec::new());
+        connections.dial(ServerId(2), &mut out);
+        connections.on_event(&configs(&[1, 3]), ServerId(2), Event::Up);
+        connections.dial(ServerId(2), &mut out);
+        assert_eq!(out.len(), 2);
     }
 
     #[test]

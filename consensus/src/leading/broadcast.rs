@@ -117,7 +117,8 @@ impl Broadcasting {
         }
         self.check_at = step.now.after(step.server.settings.tick);
         let is_all_committed = self.spans.committed() == self.spans.proposed();
-        let helps = |open: &LearnerLink| !open.awaits_state() && !open.learner().is_some_and(|learner| learner.observes());
+        let helps =
+            |open: &LearnerLink| !open.awaits_state() && !open.learner().is_some_and(|learner| learner.observes());
         links.are_quorum(step, |open| open.follows() && (is_all_committed || helps(open)))
     }
 

@@ -32,7 +32,9 @@ pub(super) fn activate(
     if !moves && !changes_leader {
         return Ok(());
     }
-    if let Some(leader) = designated {
+    // Whoever only changes its part knows its leader. ZooKeeper looks for it at UPTODATE, and may not find it: those that vote from
+    // here on are a part of the quorum that says who leads.
+    if let Some(leader) = designated.or((!changes_leader).then_some(master.leader)) {
         step.server.designate(leader);
     }
     Err(Reason::Reconfigured)
