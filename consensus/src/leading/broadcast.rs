@@ -6,6 +6,7 @@ use super::confirm::Confirm;
 use super::link::{LearnerLink, State};
 use super::links::Links;
 use crate::config::Config;
+use crate::mutants::mutant;
 use crate::output::{Cause, Output};
 use crate::settings::Ms;
 use crate::spans::Spans;
@@ -93,7 +94,7 @@ impl Broadcasting {
         let leader = designate(zxid, &config, links, step);
         step.server.activate(&config, step.out);
         step.put(Output::Activate { config, leader: Some(leader) });
-        if leader != step.server.me {
+        if leader != step.server.me && !mutant!(38) {
             step.server.designate(leader);
             self.leaves_at = Some(step.now.after(step.server.settings.tick));
         }

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 
 use crate::config::Config;
+use crate::mutants::mutant;
 use crate::output::{Output, Reason};
 use crate::step::Step;
 use crate::{Epoch, Zxid};
@@ -39,6 +40,9 @@ impl Outstanding {
     /// Whether the configuration of NEWLEADER is one that the leader has proposed and not committed: it tells the one that it has
     /// seen last, also in the middle of a change. ZooKeeper takes that for committed.
     pub(super) fn awaits(&self, config: &Config) -> bool {
+        if mutant!(37) {
+            return false;
+        }
         let version = config.version();
         version.epoch() == self.epoch && !version.is_blank() && version > self.committed
     }

@@ -40,6 +40,7 @@ use ensemble::Ensemble;
 use guarded::guarded;
 use log::{Log, Point, Record};
 use pace::Pace;
+use paddock_consensus::settings::Settings;
 use paddock_consensus::{Epoch, History, Reign, ServerId, Zxid};
 use schedule::{Outcome, Schedule};
 use search::{Budget, SERVERS, Steps};
@@ -152,11 +153,12 @@ fn everything_that_can_happen_to_three_servers_keeps_what_was_committed() {
 
 /// What a long search says of itself.
 const SEARCHED: &str = "\
-three servers that vote: from a start on empty disks and from an ensemble that serves, each with two transactions, and from one
-of which a server is behind, without any. In every order in which packets, connections and disks come to their ends, one of
-them crashes in any moment; of what its disk had not done yet all is there or nothing, what it had sent arrives, and it starts in
-any later moment. Timeouts are those of who looks for a leader while nothing else can happen, 12 at most. Links that break by
-themselves, a part of what a disk had not done, observers and changes of the configuration are not in it: those are the
+three servers that vote: from a start on empty disks and from an ensemble that serves, each with two transactions, from one
+of which a server is behind, without any, and from one that serves and of which the third is to leave, without any. In every
+order in which packets, connections and disks come to their ends, one of them crashes in any moment; of what its disk had not
+done yet all is there or nothing, what it had sent arrives, and it starts in any later moment. Timeouts are those of who looks
+for a leader while nothing else can happen, 12 at most. Links that break by themselves, a part of what a disk had not done,
+observers and other changes of the configuration are not in it: those are the
 schedules' (cargo xtask zab --seeds N)";
 
 const CRASHES_OF_ONE: [[u32; SERVERS]; 3] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
@@ -184,7 +186,7 @@ fn search_from(roots: Vec<Root>, states_max: u64) -> bool {
 #[test]
 fn a_search_that_tries_what_is_enough_ends_where_one_that_tries_all_does() {
     for (root, proposals, crashes) in [(begun(), 1, [0, 0, 0]), (serving(), 1, [0, 1, 0]), (serving(), 0, [0, 0, 1])] {
-        let budget = Budget { proposals, crashes, timeouts: 0, elections: 12 };
+        let budget = Budget { proposals, reconfigs: 0, crashes, timeouts: 0, elections: 12 };
         let search = |steps| search::search(&root, budget, steps, STATES_MAX);
         let seen =
             [Steps::All, Steps::Enough].map(|steps| search(steps).unwrap_or_else(|found| panic!("{}", found.what)));
@@ -218,19 +220,21 @@ fn no_transaction_carries_into_the_next_epoch() {
 
 /// What a search begins with, and how far it goes. With one transaction nobody crashes at the start.
 fn roots(proposals: u32, crashes: &[u32; SERVERS]) -> Vec<Root> {
-    let serve = Budget { proposals, crashes: *crashes, timeouts: 0, elections: 12 };
+    let serve = Budget { proposals, reconfigs: 0, crashes: *crashes, timeouts: 0, elections: 12 };
     let begin = if proposals > 1 { serve } else { Budget { crashes: [0; SERVERS], ..serve } };
     let lag = Budget { proposals: 0, ..begin };
+    let change = Budget { reconfigs: 1, ..lag };
     vec![
         ("from the start", begun(), begin),
         ("from an ensemble that serves", serving(), serve),
         ("from one that is behind", behind(), lag),
+        ("from one that changes", changing(), change),
     ]
 }
 
 /// What has more states than can be looked at.
 fn further_roots() -> Vec<Root> {
-    let none = Budget { proposals: 0, crashes: [0; SERVERS], timeouts: 0, elections: 12 };
+    let none = Budget { proposals: 0, reconfigs: 0, crashes: [0; SERVERS], timeouts: 0, elections: 12 };
     let serve = Budget { proposals: 2, crashes: [0, 0, 1], timeouts: 1, ..none };
     let lag = Budget { crashes: [0, 1, 1], ..none };
     vec![("from an ensemble that serves", serving(), serve), ("from one that is behind", behind(), lag)]
@@ -266,7 +270,19 @@ fn begun() -> Ensemble {
 
 /// All serve, with one transaction.
 fn serving() -> Ensemble {
-    let mut ensemble = begun();
+    until_all_serve(begun())
+}
+
+/// All serve, and may change their ensemble.
+fn changing() -> Ensemble {
+    let config = membership::majority(Zxid::ZERO, &[1, 2, 3], &[]);
+    let settings = Settings { reconfig_enabled: true, ..membership::settings() };
+    let mut ensemble = Ensemble::new(&config, &settings, &Log::new(Point::START), Pace::instant());
+    ensemble.servers().into_iter().for_each(|server| ensemble.start(server));
+    until_all_serve(ensemble)
+}
+
+fn until_all_serve(mut ensemble: Ensemble) -> Ensemble {
     let all_serve = |ensemble: &Ensemble| {
         let mut servers = ensemble.servers().into_iter();
         servers.all(|server| ensemble.process(server).is_some_and(|process| process.serves()))

@@ -10,7 +10,7 @@ use crate::search::Steps;
 use crate::{failing_scripts, no_transaction_carries_into_the_next_epoch, roots, search};
 
 /// Number, what is put back, and where it comes from.
-const MUTANTS: [(u32, &str, &str); 16] = [
+const MUTANTS: [(u32, &str, &str); 20] = [
     (1, "ACK(NEWLEADER) before the history is settled", "B01"),
     (2, "ACK(NEWLEADER) when the history is appended, not durable", "B02"),
     (3, "currentEpoch before the history", "B03"),
@@ -27,6 +27,10 @@ const MUTANTS: [(u32, &str, &str); 16] = [
     (27, "the counter carries into the epoch", "B42"),
     (31, "acknowledgements survive their link", ""),
     (32, "zxid 0 gets DIFF from a log that begins later", "B22"),
+    (35, "a reconfiguration is committed by a quorum of the old configuration alone", ""),
+    (36, "a reconfiguration is acknowledged before its configuration is durable", ""),
+    (37, "UPTODATE puts a configuration in force that is only proposed", ""),
+    (38, "a leader that may not lead on goes on committing", "B45"),
 ];
 
 /// Schedules that may be needed.

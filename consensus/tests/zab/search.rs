@@ -25,10 +25,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use paddock_consensus::ServerId;
+use paddock_consensus::{ServerId, Zxid};
 
 use crate::ensemble::{Ensemble, Kept, Move};
 use crate::guarded::guarded;
+use crate::membership::majority;
 use crate::network::Delivery;
 
 /// So many servers there are, numbered from 1 on.
@@ -46,6 +47,8 @@ pub enum Steps {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Budget {
     pub proposals: u32,
+    /// Servers 1 and 2 are to be all that vote.
+    pub reconfigs: u32,
     /// Of server 1, of server 2, and so on.
     pub crashes: [u32; SERVERS],
     pub timeouts: u32,
@@ -65,8 +68,11 @@ impl Budget {
 
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Budget { proposals, crashes, timeouts, .. } = self;
+        let Budget { proposals, reconfigs, crashes, timeouts, .. } = self;
         write!(f, "{proposals} transactions, ")?;
+        if *reconfigs > 0 {
+            write!(f, "{reconfigs} reconfiguration, ")?;
+        }
         for (count, server) in crashes.iter().zip(1..).filter(|(count, _)| **count > 0) {
             write!(f, "{count} crash of {server}, ")?;
         }
@@ -84,6 +90,7 @@ pub enum Choice {
     Crash(ServerId, Kept),
     Start(ServerId),
     Propose(ServerId),
+    Reconfigure(ServerId),
 }
 
 #[derive(Clone)]
@@ -242,6 +249,9 @@ impl State {
             if self.budget.proposals > 0 && process.is_leader() {
                 choices.push(Choice::Propose(server));
             }
+            if self.budget.reconfigs > 0 && process.is_leader() {
+                choices.push(Choice::Reconfigure(server));
+            }
             if self.budget.timeouts > 0 && process.zab.deadline().is_some() {
                 choices.push(Choice::TimeOut(server));
             }
@@ -275,6 +285,10 @@ impl State {
             Choice::Propose(server) => {
                 self.budget.proposals -= 1;
                 self.ensemble.propose(server, None);
+            }
+            Choice::Reconfigure(server) => {
+                self.budget.reconfigs -= 1;
+                self.ensemble.propose(server, Some(majority(Zxid::ZERO, &[1, 2], &[])));
             }
         }
         self.elect();
