@@ -256,7 +256,7 @@ impl Zab {
                 Role::Leading(leading) if leading.has_begun() => {
                     self.lead(now, out, |leading, step| leading.on_proposed(zxid, change, step))
                 }
-                _ => self.on_finished(zxid, now, out),
+                _ => self.on_finished(zxid, change, now, out),
             },
             Input::Confirm(ticket) => match self.role {
                 Role::Leading(_) => self.lead(now, out, |leading, step| leading.on_confirm(ticket, step)),
@@ -268,9 +268,12 @@ impl Zab {
 
     /// What a leader had begun to make is finished when its reign has ended: its own history has it. Whatever has begun since then
     /// ends, for a position that is announced, or led from, is the end of the durable log. The search that follows upon the pause
-    /// tells of it.
-    fn on_finished(&mut self, zxid: Zxid, now: Ms, out: &mut Vec<Output>) {
+    /// tells of it. A configuration that it brings is seen by that.
+    fn on_finished(&mut self, zxid: Zxid, change: Option<&Arc<Config>>, now: Ms, out: &mut Vec<Output>) {
         self.server.log.append(zxid);
+        if let Some(config) = change {
+            self.server.see(zxid, config, out);
+        }
         let step = &mut Step { server: &mut self.server, now, out };
         let behind = Over::Look(self.cause.expect("a reign has ended"));
         match mem::replace(&mut self.role, Role::Halted) {

@@ -423,6 +423,22 @@ fn what_is_finished_behind_a_reign_is_durable_before_anything_is_announced() {
     }
 }
 
+/// No log has a reconfiguration whose quorum its server does not know.
+#[test]
+fn a_reconfiguration_that_is_finished_behind_a_reign_is_seen() {
+    let mut server = server();
+    server.leads(LAST);
+    (0..9).for_each(|_| drop(server.pass(TICK / 2)));
+    assert!(looks(&server.pass(TICK)));
+    let new = config(z(2, 1), 4);
+    let outputs = server.step(Input::Proposed { zxid: z(2, 1), change: Some(&new) });
+    assert!(outputs.contains(&Output::Write(Mark::LastSeen(new.clone()))), "{outputs:?}");
+    server.durable(z(2, 1));
+    assert_eq!(server.awaits(), "Pausing", "it is not written");
+    server.written(Mark::LastSeen(new.clone()));
+    assert_eq!((server.awaits(), &server.zab.state().configs.last_seen), ("Voting", &new));
+}
+
 /// The state that it would take holds what only it could help to commit.
 #[test]
 fn a_leader_that_only_a_learner_without_its_history_follows_cannot_commit() {
