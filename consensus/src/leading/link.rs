@@ -11,6 +11,8 @@ pub(super) struct Learner {
     pub(super) server: ServerId,
     pub(super) peer_type: PeerType,
     pub(super) features: Features,
+    /// The committed configuration with which it came.
+    pub(super) config_version: Zxid,
 }
 
 impl Learner {

@@ -13,12 +13,12 @@ use alloc::sync::Arc;
 use self::broadcast::Broadcasting;
 use self::discovery::{AwaitingAckEpoch, AwaitingInfo, write_accepted};
 pub use self::link::LearnerState;
-use self::link::{Catching, Joined, Learner, Live, Promise, State};
+use self::link::{Catching, Joined, Learner, LearnerLink, Live, Promise, State};
 pub use self::links::LINKS_MAX;
 use self::links::Links;
 use self::liveness::Pulse;
 use self::looking::LookingMembers;
-use crate::config::Config;
+use crate::config::{Config, Configs};
 use crate::election::Decision;
 use crate::input::{Link, Mark, Ticket};
 use crate::message::{FromLearner, Message};
@@ -244,7 +244,7 @@ impl Leading {
             (
                 FromLearner::Info { server: Some(server), peer_type, accepted, config_version, features },
                 State::AwaitingInfo,
-            ) => self.on_info(link, Learner { server, peer_type, features }, accepted, config_version, step),
+            ) => self.on_info(link, Learner { server, peer_type, features, config_version }, accepted, step),
             (FromLearner::Info { accepted, .. }, _) => self.refuse(link, Zxid::start_of(accepted), step),
             (FromLearner::AckEpoch { current, last }, State::AwaitingAckEpoch(learner)) => {
                 self.on_ack_epoch(link, learner, current, last, step)
@@ -268,15 +268,8 @@ impl Leading {
 
     /// What the learner accepted counts before the epoch is known, if it is a member's. After that, who has promised a later
     /// one is told the epoch, and leaves.
-    fn on_info(
-        &mut self,
-        link: Link,
-        learner: Learner,
-        accepted: Epoch,
-        config_version: Zxid,
-        step: &mut Step<'_>,
-    ) -> Result<(), Over> {
-        if config_version > step.server.configs().committed.version() {
+    fn on_info(&mut self, link: Link, learner: Learner, accepted: Epoch, step: &mut Step<'_>) -> Result<(), Over> {
+        if learner.config_version > step.server.configs().committed.version() {
             self.links.close(link, Reason::Newer, step);
             return Ok(());
         }
@@ -369,6 +362,10 @@ impl Leading {
     /// What this learner lacked of the history is in memory: the rest goes out in this moment, and NEWLEADER behind it.
     pub(crate) fn on_caught_up(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {
         let (epoch, covered) = (self.epoch(), self.history_end(step));
+        if self.links.get(link).is_some_and(|open| lacks_config(open, step)) {
+            self.links.close(link, Reason::OldConfig, step);
+            return self.advance(step);
+        }
         if let Some(open) = self.links.get(link)
             && let State::CatchingUp(learner, _) = open.state()
         {
@@ -588,6 +585,15 @@ impl Leading {
         step.put(Output::Listen(false));
         over
     }
+}
+
+/// Whether a learner that comes while a change is under way has not heard of the change before. NEWLEADER tells the newest alone,
+/// and so it would take the one before that for the one in force, whose quorum can do nothing any more. It comes back with what
+/// it hears from others while it looks.
+fn lacks_config(open: &LearnerLink, step: &Step<'_>) -> bool {
+    let Configs { committed, last_seen } = step.server.configs();
+    let is_changing = last_seen.version() > committed.version();
+    is_changing && open.learner().is_some_and(|learner| learner.config_version < committed.version())
 }
 
 /// The learner is brought to the history up to `end`.

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use super::master::Master;
 use crate::ServerId;
-use crate::config::Config;
+use crate::config::{Config, PeerType};
 use crate::output::{Output, Reason};
 use crate::server::peer_type;
 use crate::step::Step;
@@ -22,7 +22,7 @@ pub(super) fn activate(
         return Ok(());
     }
     let me = step.server.me;
-    let moves = peer_type(config, me) != peer_type(old, me);
+    let moves = (peer_type(config, me) == PeerType::Observer) != master.observes;
     let changes_leader = match designated {
         Some(designated) => designated != master.leader,
         None => !config.keeps_leader(old, master.leader),

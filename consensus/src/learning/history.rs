@@ -109,7 +109,18 @@ impl Taken {
         message: &FromMaster<'_>,
         step: &mut Step<'_>,
     ) -> Result<(), Reason> {
+        // Its leader serves, and has had the one of NEWLEADER committed before it proposes another one.
+        if let FromMaster::Proposal { change: Some(_), .. } | FromMaster::InformAndActivate { .. } = message {
+            self.activate_config(master, step)?;
+        }
         take(&mut self.outstanding, &mut self.source, "AwaitingUpToDate", master, message, step)
+    }
+
+    fn activate_config(&self, master: &Master, step: &mut Step<'_>) -> Result<(), Reason> {
+        match self.config.as_ref().filter(|config| !self.outstanding.awaits(config)) {
+            Some(config) => activate(config, None, master, step),
+            None => Ok(()),
+        }
     }
 
     /// All that came before NEWLEADER is durable, and so is the epoch.
@@ -128,9 +139,7 @@ impl Taken {
         step.server.commit(committed);
         step.put(Output::Commit(committed));
         self.acknowledge_epoch(master, step);
-        if let Some(config) = self.config.as_ref().filter(|config| !self.outstanding.awaits(config)) {
-            activate(config, None, master, step)?;
-        }
+        self.activate_config(master, step)?;
         Ok((self.outstanding, self.acknowledged))
     }
 }

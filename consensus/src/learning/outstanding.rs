@@ -61,6 +61,7 @@ impl Outstanding {
         }
         // The configuration is written first: no log may have a reconfiguration whose quorum its server does not know.
         if let Some(config) = change {
+            step.server.enforce_before(step.out);
             self.change = Some(Change { zxid, config: config.clone() });
             step.server.see(zxid, config, step.out);
         }

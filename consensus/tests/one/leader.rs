@@ -732,6 +732,23 @@ fn a_new_configuration_needs_a_quorum_that_follows() {
     assert!(!server.zab.would_have_quorum(&config(z(2, 1), 4)));
 }
 
+/// NEWLEADER tells the newest configuration alone: who does not know the one before would need the quorum of an older one.
+#[test]
+fn who_does_not_know_the_configuration_in_force_hears_of_it_before_it_is_changed() {
+    for is_changing in [false, true] {
+        let mut server = server();
+        server.leads(LAST);
+        server.info(SECOND, 2, 1);
+        server.ack_epoch(SECOND, 1, LAST);
+        if is_changing {
+            server.step(Input::Proposed { zxid: z(2, 1), change: Some(&config(z(2, 1), 2)) });
+        }
+        let outputs = server.step(Input::CaughtUp { link: SECOND });
+        assert_eq!(closed(&outputs, SECOND), is_changing.then_some(Reason::OldConfig));
+        assert_eq!(outputs.contains(&Output::Join(SECOND)), !is_changing);
+    }
+}
+
 #[test]
 fn there_is_one_reconfiguration_at_a_time() {
     let mut server = server();

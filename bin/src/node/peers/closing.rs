@@ -60,7 +60,9 @@ impl Closing {
         matches!(
             self,
             Closing::Ended
-                | Closing::Decided(Reason::RoleEnded | Reason::Stopped | Reason::Replaced | Reason::Reconfigured)
+                | Closing::Decided(
+                    Reason::RoleEnded | Reason::Stopped | Reason::Replaced | Reason::Reconfigured | Reason::OldConfig
+                )
         )
     }
 }
@@ -120,7 +122,8 @@ fn write_reason(reason: Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason::Newer => f.write_str("it knows more than this server, which may not lead it"),
         Reason::Replaced => f.write_str("the same server has connected anew"),
         Reason::OldEpoch => f.write_str("its epoch is older than one that was promised"),
-        Reason::Reconfigured => f.write_str("the configuration gives this server another part"),
+        Reason::OldConfig => f.write_str("it does not know the present configuration yet, and that is being changed"),
+        Reason::Reconfigured => f.write_str("the configuration gives this server another part, or another leader"),
     }
 }
 
