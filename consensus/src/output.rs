@@ -158,7 +158,7 @@ pub enum Output {
     /// | leader | `Commit(z)`, `Write`, `Activate`: `z` is the reconfiguration, and what was committed before it, and nothing after it. Every learner that has joined is told COMMITANDACTIVATE with `leader`, or INFORMANDACTIVATE, in the place of the COMMIT of `z`. If `leader` is another server, nothing is committed any more: links are closed when those at their other ends have left, or a tick later |
     /// | leader whose reign begins | `Commit(last)`, `Write`, `Activate` with no `leader`, before `Become`: what comes with it is told by UPTODATE |
     /// | learner, in service | `Commit(z)`, `Write`, `Activate` with the `leader` that it was told. If that gives this server another leader or part, `Close` and `Become(Looking)` follow, and then `Connect` to the leader, or `Listen`, without a search between |
-    /// | learner, being synchronised | the same without `Commit`; with no `leader` behind it at UPTODATE, or when the next reconfiguration comes |
+    /// | learner, being synchronised | the same without `Commit`; behind it and with no `leader` at UPTODATE, or when the next reconfiguration comes before that |
     ///
     /// A configuration that a server adopts from a notification while it looks is written as committed, and not activated.
     Activate {

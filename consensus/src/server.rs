@@ -159,18 +159,6 @@ impl Server {
         self.new_voters = new.collect();
     }
 
-    /// There is one reconfiguration at a time: when another one is proposed, the one that is in the history before it is
-    /// committed. This is written first, for with the configuration before that nobody can lead any more.
-    pub(crate) fn enforce_before(&mut self, out: &mut Vec<Output>) {
-        let Configs { committed, last_seen } = &self.configs;
-        let (version, is_newer) = (last_seen.version(), last_seen.version() > committed.version());
-        if self.settings.reconfig_enabled && is_newer && self.log.history().contains(version) {
-            let before = self.configs.last_seen.clone();
-            self.activate(&before, out);
-            out.push(Output::Activate { config: before, leader: None });
-        }
-    }
-
     /// A configuration is committed: from here on it alone applies.
     pub(crate) fn activate(&mut self, config: &Arc<Config>, out: &mut Vec<Output>) {
         out.push(Output::Write(Mark::Committed(config.clone())));

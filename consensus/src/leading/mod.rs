@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use self::broadcast::Broadcasting;
 use self::discovery::{AwaitingAckEpoch, AwaitingInfo, write_accepted};
 pub use self::link::LearnerState;
-use self::link::{Catching, Joined, Learner, LearnerLink, Live, Promise, State};
+use self::link::{Catching, Joined, Learner, Live, Promise, State};
 pub use self::links::LINKS_MAX;
 use self::links::Links;
 use self::liveness::Pulse;
@@ -273,6 +273,10 @@ impl Leading {
             self.links.close(link, Reason::Newer, step);
             return Ok(());
         }
+        if lacks_config(learner, step) {
+            self.links.close(link, Reason::OldConfig, step);
+            return Ok(());
+        }
         let ahead = accepted.0.saturating_sub(step.server.epochs().accepted().0);
         let is_believed = accepted.next().is_some() && ahead <= EPOCHS_AHEAD_MAX;
         if let Phase::AwaitingInfo(waiting) = &mut self.phase {
@@ -362,7 +366,8 @@ impl Leading {
     /// What this learner lacked of the history is in memory: the rest goes out in this moment, and NEWLEADER behind it.
     pub(crate) fn on_caught_up(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {
         let (epoch, covered) = (self.epoch(), self.history_end(step));
-        if self.links.get(link).is_some_and(|open| lacks_config(open, step)) {
+        let learner = self.links.get(link).and_then(|open| open.learner());
+        if learner.is_some_and(|learner| lacks_config(learner, step)) {
             self.links.close(link, Reason::OldConfig, step);
             return self.advance(step);
         }
@@ -590,10 +595,9 @@ impl Leading {
 /// Whether a learner that comes while a change is under way has not heard of the change before. NEWLEADER tells the newest alone,
 /// and so it would take the one before that for the one in force, whose quorum can do nothing any more. It comes back with what
 /// it hears from others while it looks.
-fn lacks_config(open: &LearnerLink, step: &Step<'_>) -> bool {
+fn lacks_config(learner: Learner, step: &Step<'_>) -> bool {
     let Configs { committed, last_seen } = step.server.configs();
-    let is_changing = last_seen.version() > committed.version();
-    is_changing && open.learner().is_some_and(|learner| learner.config_version < committed.version())
+    last_seen.version() > committed.version() && learner.config_version < committed.version()
 }
 
 /// The learner is brought to the history up to `end`.

@@ -86,10 +86,10 @@ impl Taken {
         self.outstanding.epoch()
     }
 
-    /// Writes the configuration of NEWLEADER as the one that was seen last; whether there is something to write.
+    /// Writes the configuration of NEWLEADER as the one that was seen last, if it is newer; whether there is something to write.
     pub(super) fn see_config(&self, step: &mut Step<'_>) -> bool {
         if let Some(config) = &self.config {
-            step.server.take_over(Zxid::start_of(self.epoch()), config, step.out);
+            step.server.see(Zxid::start_of(self.epoch()), config, step.out);
         }
         !step.server.is_seen_written()
     }
@@ -99,7 +99,12 @@ impl Taken {
         step.put(Output::Settle);
     }
 
+    /// A configuration in the place of a newer one is written here: until now the history on the disk may have been one that
+    /// had the change to that.
     pub(super) fn write_epoch(&self, step: &mut Step<'_>) {
+        if let Some(config) = &self.config {
+            step.server.take_over(Zxid::start_of(self.epoch()), self.outstanding.newest(config), step.out);
+        }
         step.put(Output::Write(Mark::CurrentEpoch(self.epoch())));
     }
 

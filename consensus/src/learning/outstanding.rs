@@ -14,10 +14,11 @@ use crate::{Epoch, Zxid};
 pub(super) struct Outstanding {
     epoch: Epoch,
     committed: Zxid,
+    /// The newest that came on this link.
     change: Option<Change>,
 }
 
-/// The reconfiguration among them; there is one at a time.
+/// A reconfiguration; there is one at a time that is not committed.
 #[derive(Clone, Debug)]
 struct Change {
     zxid: Zxid,
@@ -47,6 +48,12 @@ impl Outstanding {
         version.epoch() == self.epoch && !version.is_blank() && version > self.committed
     }
 
+    /// The configuration that this leader has seen last, when it has told of `config` in NEWLEADER.
+    pub(super) fn newest<'a>(&'a self, config: &'a Arc<Config>) -> &'a Arc<Config> {
+        let change = self.change.as_ref().map(|change| &change.config);
+        change.filter(|change| change.version() > config.version()).unwrap_or(config)
+    }
+
     /// The next proposal; it goes to the log.
     pub(super) fn propose(
         &mut self,
@@ -56,12 +63,12 @@ impl Outstanding {
         step: &mut Step<'_>,
     ) -> Result<(), Reason> {
         let follows = zxid.epoch() <= self.epoch && step.server.log.written().may_follow(zxid);
-        if !follows || (change.is_some() && self.change.is_some()) {
+        let is_pending = self.change.as_ref().is_some_and(|change| change.zxid > self.committed);
+        if !follows || (change.is_some() && is_pending) {
             return Err(Reason::Unexpected { state, zxid });
         }
         // The configuration is written first: no log may have a reconfiguration whose quorum its server does not know.
         if let Some(config) = change {
-            step.server.enforce_before(step.out);
             self.change = Some(Change { zxid, config: config.clone() });
             step.server.see(zxid, config, step.out);
         }
@@ -81,6 +88,6 @@ impl Outstanding {
             return Err(Reason::Unexpected { state, zxid });
         }
         self.committed = zxid;
-        Ok(self.change.take_if(|change| change.zxid == zxid).map(|change| change.config))
+        Ok(self.change.as_ref().filter(|change| change.zxid == zxid).map(|change| change.config.clone()))
     }
 }

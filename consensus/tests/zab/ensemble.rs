@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use paddock_consensus::config::{Change, Config, PeerType, Refused};
+use paddock_consensus::config::{Change, Config, Configs, PeerType, Refused};
 use paddock_consensus::input::{Event, Fault, Link, Mark, Ticket, Unsettled};
 use paddock_consensus::message::{FromLearner, FromMaster, Message};
 use paddock_consensus::notification::{Notification, ServerState};
@@ -21,7 +21,7 @@ use paddock_consensus::zab::Zab;
 use paddock_consensus::{Input, Output, Reign, ServerId, Zxid};
 
 use crate::disk::Disk;
-use crate::ghost::Ghost;
+use crate::ghost::{Changes, Ghost};
 use crate::log::{Log, Record};
 use crate::network::{Attempt, Delivery, Network, Port};
 use crate::pace::{Pace, Range};
@@ -786,6 +786,16 @@ impl Ensemble {
         let unanswered = process.part == Part::Looking && !process.asked.is_empty();
         assert!(!unanswered, "a sync is answered, also when the role ends");
         disk.check();
+        self.check_configs(me);
+    }
+
+    /// A server whose log has a reconfiguration has its configuration, or a later one, in a file.
+    fn check_configs(&self, me: ServerId) {
+        let disk = self.disk(me);
+        let Changes { last, .. } = self.ghost.changes(disk.log.last());
+        let Configs { committed, last_seen } = disk.configs();
+        let held = last_seen.version().max(committed.version());
+        assert!(held >= last, "(7) the log of {} has the change {last}, and the newest file is {held}", me.0);
     }
 }
 

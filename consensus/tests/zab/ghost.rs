@@ -14,9 +14,15 @@ struct Proposed {
     behind: Point,
     /// The configurations that applied.
     configs: Vec<Arc<Config>>,
-    is_change: bool,
-    /// The last reconfiguration before it.
-    in_force: Zxid,
+    changes: Changes,
+}
+
+/// The reconfigurations of a history.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Changes {
+    pub last: Zxid,
+    /// The one before that.
+    pub before: Zxid,
 }
 
 #[derive(Clone, Debug)]
@@ -45,7 +51,8 @@ impl Ghost {
 
     /// How many reconfigurations have been committed.
     pub fn reconfigs(&self) -> usize {
-        let is_change = |point: &&Point| self.proposed.get(&point.digest).is_some_and(|proposed| proposed.is_change);
+        let is_change =
+            |point: &&Point| point.zxid > self.committed[0].zxid && self.changes(**point).last == point.zxid;
         self.committed.iter().filter(is_change).count()
     }
 
@@ -60,13 +67,17 @@ impl Ghost {
 
     /// A transaction is proposed behind another, while these configurations apply.
     pub fn propose(&mut self, record: &Record, behind: Point, configs: Vec<Arc<Config>>) {
-        let is_change = record.change.is_some();
-        let in_force = match self.proposed.get(&behind.digest) {
-            Some(Proposed { is_change: true, .. }) => behind.zxid,
-            Some(before) => before.in_force,
-            None => Zxid::ZERO,
+        let before = self.changes(behind);
+        let changes = match record.change {
+            Some(_) => Changes { last: record.zxid, before: before.last },
+            None => before,
         };
-        self.proposed.insert(record.digest, Proposed { behind, configs, is_change, in_force });
+        self.proposed.insert(record.digest, Proposed { behind, configs, changes });
+    }
+
+    /// The reconfigurations in the history that ends here.
+    pub fn changes(&self, end: Point) -> Changes {
+        self.proposed.get(&end.digest).map_or(Changes::default(), |proposed| proposed.changes)
     }
 
     /// Whether a point is in the history that ends with another.
@@ -132,7 +143,9 @@ impl Ghost {
     fn check_durable(&self, point: Point, disks: &BTreeMap<ServerId, &Log>) {
         let Some(proposed) = self.proposed.get(&point.digest) else { return };
         let holds = |server| disks.get(&server).is_some_and(|log| self.holds_durably(log, point));
-        for config in proposed.configs.iter().filter(|config| config.version() >= proposed.in_force) {
+        let Changes { last, before } = proposed.changes;
+        let in_force = if last == point.zxid { before } else { last };
+        for config in proposed.configs.iter().filter(|config| config.version() >= in_force) {
             let holders: Vec<i64> = disks.keys().filter(|server| holds(**server)).map(|server| server.0).collect();
             assert!(
                 config.quorum().is_quorum(holds),

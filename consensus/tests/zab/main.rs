@@ -10,6 +10,7 @@
 //! 5. What a server announces or acknowledges is what its disk holds.
 //! 6. A log has no gap, and what is applied is in it; nothing is shown that is not committed, and what a learner that serves
 //!    was told as committed is shown.
+//! 7. A log has no reconfiguration whose configuration, or a later one, is not in a file.
 //! 8. A sync that is confirmed came to a server that had everything that was committed by then.
 //! 9. When everything is healed, a quorum serves in time.
 
