@@ -155,8 +155,6 @@ impl Server {
         }
         out.push(Output::Write(Mark::LastSeen(config.clone())));
         self.configs.last_seen = config.clone();
-        let new = self.configs.voters().filter(|voter| *voter != self.me && !self.configs.committed.is_voter(*voter));
-        self.new_voters = new.collect();
     }
 
     /// A configuration is committed: from here on it alone applies.
@@ -180,7 +178,7 @@ impl Server {
         self.designated.take()
     }
 
-    /// The voters of a configuration that was seen since this was asked last.
+    /// The voters of a configuration that was written since this was asked last.
     pub(crate) fn take_new_voters(&mut self) -> Vec<ServerId> {
         core::mem::take(&mut self.new_voters)
     }
@@ -213,7 +211,10 @@ impl Server {
             Mark::AcceptedEpoch(epoch) => self.epochs.accept(*epoch),
             Mark::CurrentEpoch(epoch) => self.epochs.enter(*epoch),
             // It has applied since it was to be written.
-            Mark::LastSeen(_) => {}
+            Mark::LastSeen(_) => {
+                let new = self.configs.voters().filter(|voter| !self.configs.committed.is_voter(*voter));
+                self.new_voters = new.filter(|voter| *voter != self.me).collect();
+            }
             Mark::Committed(config) if config.version() > self.configs.committed.version() => self.enforce(config),
             Mark::Committed(_) => {}
         }

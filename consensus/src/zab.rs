@@ -226,7 +226,7 @@ impl Zab {
             Input::Failed(fault) => self.over(Over::Halt(HaltReason::Failed(fault)), now, out),
             input => self.on_link_input(now, input, out),
         }
-        // Whoever is to vote is dialled when that is proposed, so that an election finds it connected.
+        // Whoever is to vote is dialled when that is written, so that an election finds it connected.
         self.server.take_new_voters().into_iter().for_each(|voter| self.connections.dial(voter, out));
         self.server.count_writes(&out[before..]);
     }
