@@ -36,6 +36,12 @@ pub struct Ensemble {
     pub me: ServerId,
     /// Members, groups and weights, with the version that the name of the dynamic file has, or 0.
     pub config: Arc<Config>,
+    /// A change of it that was proposed and is not known to be made.
+    pub last_seen: Option<Arc<Config>>,
+    /// The ensemble may be changed while it runs, and this server keeps that beside its file.
+    pub reconfigures: bool,
+    /// A server may stand alone, so that no change leaves one participant: `standaloneEnabled`.
+    pub standalone_enabled: bool,
     /// Ticks that a learner and its leader have to agree and to be synchronised, at least 1.
     pub init_limit: u32,
     /// Ticks that a synchronised server may be silent, at least 1.
@@ -100,11 +106,15 @@ impl Assembly<'_> {
         let me = self.me(members, server_id, data_dir)?.clone();
         self.refuse_strangers()?;
         self.remark_peer_type(&me);
-        self.remark_reconfig();
+        let reconfigures = self.reconfigures();
+        let last_seen = self.last_seen(members, reconfigures)?;
         self.remark_secure_client(&me);
         let ensemble = Ensemble {
             me: me.id,
             config: Arc::new(config),
+            last_seen: last_seen.map(Arc::new),
+            reconfigures,
+            standalone_enabled: self.flag("standaloneEnabled"),
             init_limit,
             sync_limit,
             connect_limit: count(self.number("connectToLearnerMasterLimit")),
@@ -221,12 +231,29 @@ impl Assembly<'_> {
         }
     }
 
-    fn remark_reconfig(&mut self) {
-        if self.flag("reconfigEnabled") {
+    /// Whether the ensemble may be changed while this server runs, which writes that beside its file.
+    fn reconfigures(&mut self) -> bool {
+        if !self.flag("reconfigEnabled") {
+            return false;
+        }
+        if self.file.is_none() {
             let Setting { place, spelled, .. } =
                 self.settings.given("reconfigEnabled").expect("the default is no").clone();
-            let remark = format!("{spelled}: this version cannot change an ensemble yet, so every reconfig is refused");
+            let remark = format!(
+                "{spelled}: a server without a file has nowhere to keep changes of the ensemble, so every reconfig is refused; \
+                 give it a zoo.cfg"
+            );
             self.settings.warn(&place, remark);
+        }
+        self.file.is_some()
+    }
+
+    /// A change that was proposed and is not known to be made.
+    fn last_seen(&self, members: &Members, reconfigures: bool) -> Result<Option<Config>, ConfigError> {
+        // Members in the file itself may be an operator's newer ones, and count as they are where none are proposed.
+        match reconfigures || self.settings.given("dynamicConfigFile").is_some() {
+            true => self.begun_change(members.version, reconfigures),
+            false => Ok(None),
         }
     }
 
@@ -249,6 +276,8 @@ impl Assembly<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::assembly::tests::assemble_in;
+    use paddock_consensus::Zxid;
+
     use super::super::{Config, ConfigError, Loaded, NewSessions};
     use super::*;
 
@@ -283,6 +312,9 @@ mod tests {
         let expected = Ensemble {
             me: ServerId(1),
             config: ensemble.config.clone(),
+            last_seen: None,
+            reconfigures: false,
+            standalone_enabled: true,
             init_limit: 10,
             sync_limit: 5,
             connect_limit: 0,
@@ -311,6 +343,8 @@ mod tests {
             assert_eq!(field(&ensemble(line)), expected, "{line}");
             assert_ne!(field(&ensemble("")), expected, "{line} is the default");
         };
+        differs("reconfigEnabled=true", &|e| e.reconfigures.to_string(), "true");
+        differs("standaloneEnabled=false", &|e| e.standalone_enabled.to_string(), "false");
         differs("initLimit=7", &|e| e.init_limit.to_string(), "7");
         differs("syncLimit=7", &|e| e.sync_limit.to_string(), "7");
         differs("connectToLearnerMasterLimit=7", &|e| e.connect_limit.to_string(), "7");
@@ -439,14 +473,53 @@ mod tests {
         }
         for begun in ["server.1=a:1:2\nversion=1a00000003", "\nversion=x"] {
             let error = version(begun).expect_err(begun).to_string();
-            let expected =
-                "zoo.cfg.dynamic.next:2: version: ZooKeeper began this change of the ensemble and did not end it";
+            let expected = "zoo.cfg.dynamic.next:2: version: this change of the ensemble was begun and is not known to be made";
             assert!(error.starts_with(expected), "{begun}: {error}");
         }
         // A server alone changes with nobody.
         let files = [("/etc/zoo.dynamic", "server.1=a:1:2;5"), ("zoo.cfg.dynamic.next", "version=7")];
         let alone = serve_as("1", &format!("{STATIC}dynamicConfigFile=/etc/zoo.dynamic"), &files).expect("alone");
         assert_eq!(alone.config.ensemble, None);
+    }
+
+    #[test]
+    fn a_change_that_was_begun_goes_on_where_the_ensemble_may_be_changed() {
+        let lists = ["server.1=a:1:2;2181\nserver.2=b:1:2", "server.1=a:1:2;2181\nserver.2=b:1:2\nserver.3=c:1:2"];
+        let [dynamic, fixed] = [
+            format!("{STATIC}reconfigEnabled=true\ndynamicConfigFile=/etc/zoo.cfg.dynamic.1a00000002"),
+            format!("{STATIC}reconfigEnabled=true\n{}", lists[0]),
+        ];
+        let last_seen = |text: &str, next: &str| {
+            let files = [("/etc/zoo.cfg.dynamic.1a00000002", lists[0]), ("zoo.cfg.dynamic.next", next)];
+            serve_as("1", text, &files).map(|loaded| loaded.config.ensemble.expect("an ensemble").last_seen)
+        };
+        let next = format!("{}\nversion=1a00000003", lists[1]);
+        for text in [&dynamic, &fixed] {
+            let config = last_seen(text, &next).expect("well formed").expect("it is newer");
+            assert_eq!((config.version(), config.members().len()), (Zxid(0x1a_0000_0003), 3));
+        }
+        let made = format!("{}\nversion=1a00000002", lists[1]);
+        assert_eq!(last_seen(&dynamic, &made).expect("well formed"), None);
+        let error = last_seen(&dynamic, "server.1=a:1\nversion=1a00000003").expect_err("no port").to_string();
+        assert!(error.starts_with("zoo.cfg.dynamic.next:1: server.1: \"a:1\" lacks a port"), "{error}");
+        let error = last_seen(&dynamic, "server.1=a:1:2\nversion=x").expect_err("no version").to_string();
+        assert!(error.starts_with("zoo.cfg.dynamic.next:2: version: \"x\" is not a version"), "{error}");
+    }
+
+    #[test]
+    fn a_server_without_a_file_keeps_no_changes() {
+        let options = [
+            ("server.1", "a:1:2"),
+            ("server.2", "b:1:2"),
+            ("server.3", "c:1:2"),
+            ("initLimit", "10"),
+            ("syncLimit", "5"),
+            ("reconfigEnabled", "true"),
+        ];
+        let loaded = assemble_in(&[("./paddock-data/myid", "2")], None, &options).expect("well formed");
+        assert!(!loaded.config.ensemble.expect("three participants").reconfigures);
+        let remark = "command line: -DreconfigEnabled: a server without a file has nowhere to keep changes of the ensemble";
+        assert!(loaded.warnings.iter().any(|warning| warning.to_string().starts_with(remark)), "{:?}", loaded.warnings);
     }
 
     #[test]
@@ -644,10 +717,6 @@ mod tests {
                 "zoo.cfg:8: peerType: Observer does not count, because server.1 (zoo.cfg:4) says participant",
             ),
             (
-                "server.2=b:1:2\nserver.3=c:1:2\nreconfigEnabled=true",
-                "zoo.cfg:8: reconfigEnabled: this version cannot change an ensemble yet, so every reconfig is refused",
-            ),
-            (
                 "server.2=b:1:2\nserver.3=c:1:2\nelectionPortBindRetry=-1",
                 "zoo.cfg:8: electionPortBindRetry: -1 is too small; 3 is used",
             ),
@@ -680,6 +749,7 @@ mod tests {
             assert!(warning.to_string().starts_with(expected), "{lines:?}: {warning}");
         }
         for lines in [
+            "server.2=b:1:2\nserver.3=c:1:2\nreconfigEnabled=true",
             "server.2=b:1:2\nserver.3=c:1:2\npeerType=PARTICIPANT",
             "server.2=b:1:2\ngroup.1=1\ngroup.2=2",
             "server.2=b:1:2\nserver.3=c:1:2;1;2281\nserver.4=d:1:2:observer",

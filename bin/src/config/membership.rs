@@ -17,6 +17,8 @@ use super::settings::{Written, missing};
 use super::shared_port::{collides, spot};
 use super::value::shown;
 
+/// What is behind the name of `zoo.cfg` in that of the file with the change that was proposed last.
+pub const NEXT: &str = ".dynamic.next";
 /// What a member list may hold.
 const FAMILIES: [&str; 3] = ["server.", "group.", "weight."];
 
@@ -74,7 +76,7 @@ pub struct Members {
     lines: Vec<Written>,
     by_id: BTreeMap<ServerId, Member>,
     /// Of the dynamic file; 0 without one.
-    version: Zxid,
+    pub version: Zxid,
 }
 
 impl Members {
@@ -237,9 +239,6 @@ impl Assembly<'_> {
                 self.remark_secure_client(member);
             }
             Membership::Ensemble(members) => {
-                if self.settings.given("dynamicConfigFile").is_some() {
-                    self.refuse_begun_change(members.version)?;
-                }
                 if let Some(weakness) = members.weakness() {
                     let first = members.first();
                     self.settings.warn(&first.place, format!("{}: {weakness}", first.key));
@@ -299,27 +298,43 @@ impl Assembly<'_> {
         }
         Ok(lines.into_values().collect())
     }
-    /// Refuses a change of the ensemble that was proposed and is not known to be made: until it is, it takes a quorum of the
-    /// old members and one of the new.
-    fn refuse_begun_change(&self, version: Zxid) -> Result<(), ConfigError> {
-        let Some(file) = self.file else { return Ok(()) };
+
+    /// The change of the ensemble that was proposed last, if it is newer than `version` and so not known to be made: until it is,
+    /// it takes a quorum of the old members and one of the new.
+    ///
+    /// # Errors
+    /// If there is one, and this server may not take part in changes: it would go by the old members alone.
+    pub(super) fn begun_change(&self, version: Zxid, takes_part: bool) -> Result<Option<Config>, ConfigError> {
+        let Some(file) = self.file else { return Ok(None) };
         let mut next = file.as_os_str().to_owned();
-        next.push(".dynamic.next");
-        let text = match self.outside.text(&PathBuf::from(next)) {
-            Err(ConfigError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(()),
+        next.push(NEXT);
+        let next = PathBuf::from(next);
+        let text = match self.outside.text(&next) {
+            Err(ConfigError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             text => text?,
         };
-        let Some(Written { place, name, value, .. }) = text.entries.into_iter().rfind(|entry| entry.name == "version")
+        let Some(Written { place, name, value, .. }) = text.entries.iter().rfind(|entry| entry.name == "version")
         else {
-            return Ok(());
+            return Ok(None);
         };
         // What was made since leaves the file behind at times.
-        if parse_version(&value).is_some_and(|proposed| proposed <= version) {
-            return Ok(());
+        if parse_version(value).is_some_and(|proposed| proposed <= version) {
+            return Ok(None);
         }
-        let problem = "ZooKeeper began this change of the ensemble and did not end it, and this version cannot; start ZooKeeper \
-                       on the servers of the ensemble until the change is made and the file is gone";
-        Err(ConfigError::Refused { place, key: name, problem: problem.to_owned() })
+        if !takes_part {
+            let problem = "this change of the ensemble was begun and is not known to be made; set reconfigEnabled=true until it \
+                           is and the file is gone";
+            let (place, key) = (place.clone(), name.clone());
+            return Err(ConfigError::Refused { place, key, problem: problem.to_owned() });
+        }
+        let lines: String = text.entries.iter().map(|line| format!("{}={}\n", line.name, line.value)).collect();
+        match Config::parse(&lines) {
+            Ok(config) => Ok(Some(config)),
+            Err(TextError { line, malformed }) => {
+                let Written { place, name, .. } = &text.entries[line.map_or(0, |line| line - 1)];
+                Err(malformed_at(place, name, malformed))
+            }
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod properties;
 mod request_throttle;
 mod settings;
 mod shared_port;
+mod static_file;
 mod value;
 mod whitelist;
 
@@ -32,9 +33,11 @@ pub use ensemble::Ensemble;
 pub use error::ConfigError;
 pub use jvm_flags::Property;
 pub use keys::REACTORS_MAX;
+pub use membership::NEXT;
 pub use new_sessions::NewSessions;
 pub use place::Warning;
 pub use request_throttle::RequestThrottleSettings;
+pub use static_file::StaticFile;
 pub use whitelist::Whitelist;
 
 use paddock_engine::acl::DigestAlgorithm;

@@ -47,7 +47,7 @@ pub fn is_utf_16(bytes: &[u8]) -> bool {
 /// Every entry of a properties file, in order. A [`BYTE_ORDER_MARK`] is passed over.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Entry>, SyntaxError> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-    let mut lines = LogicalLines { bytes, at: 0, line: 1 };
+    let mut lines = LogicalLines { bytes, at: 0, begun: 0, line: 1 };
     let mut entries = Vec::new();
     while let Some((line, text)) = lines.next() {
         let (key, value) = split(&text);
@@ -56,6 +56,35 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Entry>, SyntaxError> {
         entries.push(Entry { key: trim(&key).to_owned(), value: trim(&value).to_owned(), line });
     }
     Ok(entries)
+}
+
+/// The file without the entries whose keys are `dropped`: every other byte stays, comments too.
+pub fn without(bytes: &[u8], dropped: impl Fn(&str) -> bool) -> Result<Vec<u8>, SyntaxError> {
+    let mark = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let mut lines = LogicalLines { bytes, at: mark, begun: mark, line: 1 };
+    let (mut kept, mut copied) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some((line, text)) = lines.next() {
+        let key = unescape(split(&text).0).ok_or(SyntaxError { line })?;
+        if dropped(trim(&key)) {
+            kept.extend_from_slice(&bytes[copied..lines.begun]);
+            copied = lines.at;
+        }
+    }
+    kept.extend_from_slice(&bytes[copied..]);
+    Ok(kept)
+}
+
+/// A value as it stands behind `=`, so that it is read as it is here.
+pub fn escaped(value: &str) -> String {
+    let mut text = String::new();
+    for unit in value.encode_utf16() {
+        match char::from_u32(u32::from(unit)) {
+            Some('\\') => text.push_str("\\\\"),
+            Some(char @ ' '..='~') => text.push(char),
+            _ => text.push_str(&format!("\\u{unit:04x}")),
+        }
+    }
+    text
 }
 
 /// Java's `String.trim`: control characters count as blanks, Unicode's blanks do not.
@@ -74,6 +103,8 @@ fn is_newline(byte: u8) -> bool {
 struct LogicalLines<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Where the last logical line began, with its blanks.
+    begun: usize,
     /// The natural line of `at`, counted from 1.
     line: u32,
 }
@@ -82,6 +113,7 @@ impl LogicalLines<'_> {
     /// The next logical line with its first natural line; its escapes are still there, its continuations are not.
     fn next(&mut self) -> Option<(u32, Vec<u8>)> {
         loop {
+            let begun = self.at;
             self.skip_blanks();
             let first = *self.bytes.get(self.at)?;
             if is_newline(first) {
@@ -90,6 +122,7 @@ impl LogicalLines<'_> {
                 self.skip_comment();
             } else {
                 let line = self.line;
+                self.begun = begun;
                 if let Some(text) = self.take_text() {
                     return Some((line, text));
                 }

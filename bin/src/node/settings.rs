@@ -42,7 +42,9 @@ pub fn rules(config: &Config) -> Rules {
         (true, true) => ExtendedTypes::Emulate353,
     };
     let authority = authority(config);
-    Rules { authority, extended_types, reconfig_enabled: config.reconfig_enabled, enforce_quota: config.enforce_quota }
+    // A member that has nowhere to keep a change refuses it.
+    let reconfig_enabled = config.ensemble.as_ref().map_or(config.reconfig_enabled, |ensemble| ensemble.reconfigures);
+    Rules { authority, extended_types, reconfig_enabled, enforce_quota: config.enforce_quota }
 }
 
 pub fn authority(config: &Config) -> Authority {
@@ -126,8 +128,7 @@ pub fn core_settings(config: &Config, ensemble: &Ensemble, seed: u64) -> Setting
         notification_interval_min: ms(ensemble.notification_interval_min),
         notification_interval_max: ms(ensemble.notification_interval_max),
         epoch_wait_max: ensemble.epoch_wait_max.map(ms),
-        // A member has nowhere to keep a configuration that is not that of its zoo.cfg.
-        reconfig_enabled: false,
+        reconfig_enabled: ensemble.reconfigures,
         leader_serves: ensemble.leader_serves,
         force_snapshot: ensemble.force_snapshot,
         observer_election_delay_max: ms(ensemble.observer_election_delay_max),

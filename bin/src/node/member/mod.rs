@@ -15,6 +15,7 @@
 
 mod absences;
 mod announcements;
+pub mod config_files;
 mod figures;
 mod former;
 mod making;
