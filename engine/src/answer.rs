@@ -46,7 +46,8 @@ impl<'a> ReplyForm<'a> {
             (Operation::Create(_), Txn::Create { .. })
             | (Operation::Delete(_), Txn::Delete { .. })
             | (Operation::SetData(_), Txn::SetData { .. })
-            | (Operation::SetAcl(_), Txn::SetAcl { .. }) => ReplyForm::OfTxn,
+            | (Operation::SetAcl(_), Txn::SetAcl { .. })
+            | (Operation::Reconfig(_), Txn::Reconfig { .. }) => ReplyForm::OfTxn,
             (Operation::Multi(Ok(members)), Txn::Multi(txns)) => ReplyForm::of_multi(members, txns)?,
             (Operation::CreateIfNotExists(create), Txn::Create { .. } | Txn::Multi(_)) => {
                 ReplyForm::Path(create.path.clone()?)

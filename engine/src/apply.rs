@@ -40,6 +40,10 @@ pub(crate) enum Done<'t> {
         opcode: i32,
         stat: [u8; WIRE_LENGTH],
     },
+    Reconfigured {
+        data: Option<&'t [u8]>,
+        stat: [u8; WIRE_LENGTH],
+    },
     Checked,
     Failed(i32),
 }
@@ -158,7 +162,10 @@ impl Database {
                 }
                 let stat = *znode.stat_wire();
                 self.charge(path, Difference::rewriting(before, data.map_or(0, <[u8]>::len)));
-                Done::Changed { opcode: txn.opcode(), stat }
+                match txn {
+                    Txn::Reconfig { .. } => Done::Reconfigured { data: *data, stat },
+                    _ => Done::Changed { opcode: txn.opcode(), stat },
+                }
             }
             Txn::SetAcl { path, acl, version } => {
                 if self.tree.get(path).is_none() {
@@ -249,6 +256,10 @@ impl Database {
                 self.write_stat(path, out);
             }
             Done::Changed { stat, .. } => out.extend_from_slice(stat),
+            Done::Reconfigured { data, stat } => {
+                out.put_buffer(*data);
+                out.extend_from_slice(stat);
+            }
             Done::Deleted | Done::Checked | Done::Failed(_) => {}
         }
     }
@@ -259,6 +270,7 @@ impl Database {
             Done::Created { .. } => (opcode::CREATE2, 0),
             Done::Deleted => (opcode::DELETE, 0),
             Done::Changed { opcode, .. } => (*opcode, 0),
+            Done::Reconfigured { .. } => (opcode::RECONFIG, 0),
             Done::Checked => (opcode::CHECK, 0),
             Done::Failed(code) => (opcode::ERROR, *code),
         };

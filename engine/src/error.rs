@@ -11,6 +11,10 @@ pub enum Code {
     Marshalling = -5,
     Unimplemented = -6,
     BadArguments = -8,
+    /// No quorum of the members that a reconfiguration asks for follows the leader with everything it has.
+    NewConfigNoQuorum = -13,
+    /// Another reconfiguration is under way.
+    ReconfigInProgress = -14,
     NoNode = -101,
     NoAuth = -102,
     BadVersion = -103,

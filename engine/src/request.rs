@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use paddock_consensus::config::Change;
+
 use crate::acl::{ClaimedEntry, read_claimed};
 use crate::jute::{Malformed, Reader, Write};
 
@@ -156,7 +158,7 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// reconfig. A server alone refuses it, whatever it asks for, but only as a whole record.
+/// reconfig. A server that stands alone refuses it, whatever it asks for, but only as a whole record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reconfig<'a> {
     pub joining: Text<'a>,
@@ -174,6 +176,17 @@ impl<'a> Reconfig<'a> {
             members: reader.string()?,
             config_id: reader.i64()?,
         })
+    }
+
+    /// What it asks for.
+    pub fn change(&self) -> Change<'_> {
+        let Reconfig { joining, leaving, members, config_id } = self;
+        Change {
+            joining: joining.as_deref(),
+            leaving: leaving.as_deref(),
+            members: members.as_deref(),
+            config_id: *config_id,
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //! announced version after it has read from a socket. So whoever learnt of a write from anybody reads it here. A version
 //! with very many events is announced only when every reactor has looked through them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -246,6 +246,8 @@ pub enum Errand {
     Accepted { stream: TcpStream, address: IpAddr, port: u16 },
     /// For the reactor that accepts: a descriptor is free for a connection that waits.
     Accept,
+    /// For the reactor that accepts: clients connect here from now on. Connections stay. A `backlog` below 1 is the default.
+    Listen { address: SocketAddr, backlog: i32 },
     /// Asks for a text that describes this reactor's connections. It is for `connection` of `reactor`.
     DescribeConnections { reactor: usize, connection: ConnectionId, long: bool, inquiry: Inquiry },
     /// The answer to the above.

@@ -22,6 +22,7 @@ pub mod replica;
 mod server;
 mod session_set;
 mod settings;
+pub mod shown;
 pub mod snapshotter;
 mod sources;
 mod status;
@@ -61,7 +62,8 @@ use crate::signals::Signals;
 use conversion::{ConversionError, Converted};
 use convert_command::convert_command;
 use descriptors::{Descriptors, TooFew};
-use member::{MemberSetup, SetupError};
+use member::config_files::ConfigFiles;
+use member::{ClientPort, MemberSetup, SetupError};
 use moment::Moment;
 use peers::sockets::{Readiness, SocketLinks};
 use recovery::{Present, Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present};
@@ -71,6 +73,7 @@ use settings::{
     authority, container_settings, core_settings, heard_interval, introduction, log_config, reactor_settings, retain,
     rules, socket_settings,
 };
+use shown::ShownConfig;
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
 use status::status;
@@ -306,8 +309,9 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
     let sockets = others.map(peers::sockets::descriptors);
     let descriptors = Descriptors::share(descriptors, threads.max(1), sockets).map_err(NodeError::Descriptors)?;
     descriptors.report();
-    let status = Arc::new(status(config, address, threads.max(1), descriptors));
-    let mut server = begin(config, beginning, &machine, status.clone(), began)?;
+    let shown = config.ensemble.as_ref().map(|ensemble| ShownConfig::new(ensemble.config.clone()));
+    let status = Arc::new(status(config, address, shown.clone(), threads.max(1), descriptors));
+    let mut server = begin(config, beginning, &machine, status.clone(), shown, began)?;
     tracing::info!(
         data = %config.data_dir.display(),
         log = %config.data_log_dir.display(),
@@ -373,6 +377,7 @@ fn begin(
     beginning: Beginning<'_>,
     machine: &Machine,
     status: Arc<Status>,
+    shown: Option<ShownConfig>,
     began: Instant,
 ) -> Result<Server, NodeError> {
     // Without random numbers the servers of an ensemble may take their snapshots together, which costs time and nothing else.
@@ -388,9 +393,14 @@ fn begin(
             let registry = machine.poll.registry().try_clone().map_err(setup("the other servers' sockets"))?;
             let sockets = socket_settings(config, ensemble);
             let links = SocketLinks::new(registry, readiness.clone(), machine.bell.clone(), &sockets);
+            let own = ensemble.config.members().get(&ensemble.me).and_then(|me| me.client.clone());
             let setup = MemberSetup {
                 me: ensemble.me,
-                configs: Configs::settled(ensemble.config.clone()),
+                configs: configs(ensemble),
+                config_files: config_files(config, ensemble).map_err(setup("the path of zoo.cfg"))?,
+                standalone_enabled: ensemble.standalone_enabled,
+                shown: shown.expect("it is a member that is shown"),
+                client_port: ClientPort::new(machine.exchanges.clone(), config.listen_backlog, own),
                 settings: core_settings(config, ensemble, seed),
                 log: log_config(config),
                 data_dir,
@@ -418,6 +428,18 @@ fn begin(
             Ok(Server::Member { member, readiness })
         }
     }
+}
+
+/// What a member goes by at first.
+fn configs(ensemble: &Ensemble) -> Configs {
+    let committed = ensemble.config.clone();
+    Configs { last_seen: ensemble.last_seen.clone().unwrap_or_else(|| committed.clone()), committed }
+}
+
+/// Where a member keeps changes of its ensemble.
+fn config_files(config: &Config, ensemble: &Ensemble) -> io::Result<Option<ConfigFiles>> {
+    let Some(file) = config.file.as_ref().filter(|_| ensemble.reconfigures) else { return Ok(None) };
+    Ok(Some(ConfigFiles::new(Files::default(), std::path::absolute(file)?, ensemble.me)))
 }
 
 fn alone(

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use paddock_consensus::config::PeerAddress;
+use paddock_consensus::ServerId;
+use paddock_consensus::config::{Config as Membership, HostPort, PeerAddress, PeerType};
 use paddock_engine::generation::{Generation, present};
 use paddock_engine::io::Files;
 use paddock_engine::log::log_dir;
@@ -13,10 +14,18 @@ use paddock_net::envi_reply::{EnviReply, UNKNOWN};
 use paddock_net::status::{Peers, ReactorStatus, Status, Text};
 
 use super::descriptors::Descriptors;
+use super::shown::ShownConfig;
 use crate::config::{Config, Ensemble};
 use crate::version;
 
-pub fn status(config: &Config, address: SocketAddr, reactors: usize, descriptors: Descriptors) -> Status {
+/// `shown` is the configuration of a member's ensemble, which may be changed.
+pub fn status(
+    config: &Config,
+    address: SocketAddr,
+    shown: Option<ShownConfig>,
+    reactors: usize,
+    descriptors: Descriptors,
+) -> Status {
     let version = version::full();
     Status {
         reactors: (0..reactors).map(|_| ReactorStatus::default()).collect(),
@@ -25,7 +34,7 @@ pub fn status(config: &Config, address: SocketAddr, reactors: usize, descriptors
         peers: Peers::new(descriptors.clients),
         descriptors_max: descriptors.limit,
         clock: Default::default(),
-        configuration: configuration(config.clone(), address.port()),
+        configuration: configuration(config.clone(), address.port(), shown),
         environment: environment(&version).render(),
         version,
         allowed_words: config.four_letter_whitelist.allowed(),
@@ -33,8 +42,14 @@ pub fn status(config: &Config, address: SocketAddr, reactors: usize, descriptors
 }
 
 /// The body of `conf`, with the sizes of the moment.
-fn configuration(config: Config, port: u16) -> Text {
+fn configuration(config: Config, port: u16, shown: Option<ShownConfig>) -> Text {
     Text::new(move || {
+        let member = config.ensemble.as_ref().zip(shown.as_ref().map(ShownConfig::config));
+        // What the configuration says, if it has said something else since the port was opened.
+        let moved = member.as_ref().and_then(|(ensemble, now)| {
+            let now = client_of(now, ensemble.me);
+            now.filter(|now| Some(*now) != client_of(&ensemble.config, ensemble.me))
+        });
         let Config { data_dir, data_log_dir, .. } = &config;
         let (data_dir, data_log_dir) = match config.ensemble {
             None => (data_dir.clone(), data_log_dir.clone()),
@@ -46,7 +61,7 @@ fn configuration(config: Config, port: u16) -> Text {
         };
         let (data_dir, data_log_dir) = (snapshot_dir(&data_dir), log_dir(&data_log_dir));
         let reply = ConfReply {
-            client_port: port,
+            client_port: moved.map_or(port, |moved| moved.port),
             data_dir_bytes: directory_bytes(&data_dir),
             data_log_dir_bytes: directory_bytes(&data_log_dir),
             data_dir: absolute(data_dir),
@@ -56,14 +71,21 @@ fn configuration(config: Config, port: u16) -> Text {
             max_session_timeout: config.max_session_timeout,
             max_client_cnxns: config.max_client_cnxns,
             listen_backlog: config.listen_backlog,
-            ensemble: config.ensemble.as_ref().map(ensemble_conf),
+            ensemble: member.as_ref().map(|(ensemble, now)| ensemble_conf(ensemble, now)),
         };
         reply.render()
     })
 }
 
-fn ensemble_conf(ensemble: &Ensemble) -> EnsembleConf {
-    let me = &ensemble.config.members()[&ensemble.me];
+fn client_of(config: &Membership, me: ServerId) -> Option<&HostPort> {
+    config.members().get(&me)?.client.as_ref()
+}
+
+/// `now` is the configuration as it is by now. One that this server was removed from says nothing of it, and it goes on at the
+/// ports that it had, as one that would vote.
+fn ensemble_conf(ensemble: &Ensemble, now: &Membership) -> EnsembleConf {
+    let listed = now.members().get(&ensemble.me);
+    let me = listed.unwrap_or_else(|| &ensemble.config.members()[&ensemble.me]);
     let ports = |port: fn(&PeerAddress) -> u16| {
         let mut ports: Vec<u16> = me.addresses.iter().map(port).collect();
         ports.sort_unstable();
@@ -76,8 +98,8 @@ fn ensemble_conf(ensemble: &Ensemble) -> EnsembleConf {
         sync_limit: ensemble.sync_limit,
         election_ports: ports(|address| address.election.port),
         quorum_ports: ports(|address| address.quorum.port),
-        peer_type: me.peer_type,
-        membership: ensemble.config.text().to_owned(),
+        peer_type: listed.map_or(PeerType::Participant, |me| me.peer_type),
+        membership: now.text().to_owned(),
     }
 }
 

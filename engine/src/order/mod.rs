@@ -17,7 +17,10 @@
 //! effect.
 
 mod outlook;
+mod reconfig;
 mod removal;
+
+pub use self::reconfig::{Ensemble, reconfig_txn};
 
 use std::borrow::Cow;
 
@@ -58,7 +61,8 @@ pub struct Caller<'a> {
 }
 
 impl Database {
-    /// The transaction that a client's write becomes. `header` is what will be written in front of it. A write that fails
+    /// The transaction that a client's write becomes; that of a reconfig of a member is
+    /// [another's](Database::order_reconfig). `header` is what will be written in front of it. A write that fails
     /// is a transaction too, an error or a multi that changes nothing. `None`: there is nothing to change, which only
     /// Keeper's operations can ask for.
     pub fn order<'a>(&mut self, header: &TxnHeader, operation: &Operation<'a>, caller: Caller<'_>) -> Option<Txn<'a>> {
@@ -68,7 +72,8 @@ impl Database {
             Operation::Delete(delete) => orderer.delete(delete).map(Some),
             Operation::SetData(set_data) => orderer.set_data(set_data).map(Some),
             Operation::SetAcl(set_acl) => orderer.set_acl(set_acl).map(Some),
-            Operation::Reconfig(_) => orderer.reconfig().map(Some),
+            // A server that stands alone has no ensemble that could be changed.
+            Operation::Reconfig(_) => orderer.may_reconfigure().and(Err(Code::Unimplemented)),
             Operation::Multi(Ok(members)) => orderer.multi(members).map(Some),
             Operation::Multi(Err(_)) => Err(Code::Marshalling),
             Operation::CreateIfNotExists(create) => orderer.create_if_not_exists(create),
@@ -248,15 +253,6 @@ impl Orderer<'_, '_> {
         self.check_acl(&node.acl, perms::ADMIN)?;
         let version = next_version(node.stat.aversion, request.version)?;
         Ok(Txn::SetAcl { path, acl, version })
-    }
-
-    /// A server alone has no ensemble that could be changed.
-    fn reconfig<'a>(&self) -> Result<Txn<'a>, Code> {
-        if !self.reconfig_enabled {
-            return Err(Code::ReconfigDisabled);
-        }
-        self.check_session()?;
-        Err(Code::Unimplemented)
     }
 
     fn check<'a>(&mut self, request: &Versioned<'a>) -> Result<Txn<'a>, Code> {

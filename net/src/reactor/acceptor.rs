@@ -1,7 +1,7 @@
 //! New connections: one reactor accepts for all, and gives them to each in turn.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
@@ -10,15 +10,26 @@ use mio::{Interest, Registry};
 use super::clients::Clients;
 use super::reactors::ACCEPTOR;
 use super::token::LISTENER;
-use crate::accept::{Accepted, accept};
+use crate::accept::{Accepted, accept, listen};
 
 /// The listening socket, if this is the reactor that has it.
 pub struct Acceptor {
     listener: Option<TcpListener>,
+    registry: Registry,
+    /// Where clients are to connect, and cannot yet.
+    move_to: Option<Move>,
     /// Whether connections may wait at the listener although no event will tell of them.
     is_due: bool,
     /// Whose turn it is to be given a connection.
     next_reactor: usize,
+}
+
+/// The listener is to be at another address.
+struct Move {
+    address: SocketAddr,
+    backlog: i32,
+    /// It was said that it cannot be.
+    failure_is_told: bool,
 }
 
 impl Acceptor {
@@ -28,7 +39,46 @@ impl Acceptor {
         if let Some(listener) = &mut listener {
             registry.register(listener, LISTENER, Interest::READABLE)?;
         }
-        Ok(Acceptor { is_due: listener.is_some(), listener, next_reactor: ACCEPTOR })
+        let registry = registry.try_clone()?;
+        Ok(Acceptor { is_due: listener.is_some(), listener, registry, move_to: None, next_reactor: ACCEPTOR })
+    }
+
+    /// Clients connect here from now on; those who are connected stay. Where it cannot be opened it is tried again.
+    pub fn move_to(&mut self, address: SocketAddr, backlog: i32) {
+        let is_there = self.listener.as_ref().is_some_and(|listener| listener.local_addr().is_ok_and(|at| at == address));
+        self.move_to = (!is_there).then_some(Move { address, backlog, failure_is_told: false });
+        self.go_on_moving();
+    }
+
+    /// Tries to open what could not be opened before.
+    pub fn go_on_moving(&mut self) {
+        let Some(Move { address, backlog, .. }) = self.move_to else { return };
+        let opened = self.open(address, backlog).or_else(|_| {
+            // The former listener may be what has the port, at every address of the machine or at one of them.
+            self.listener = None;
+            self.open(address, backlog)
+        });
+        match opened {
+            Ok(listener) => {
+                tracing::info!("listening on {address} for clients from now on");
+                (self.listener, self.is_due, self.move_to) = (Some(listener), true, None);
+            }
+            Err(error) => {
+                if let Some(Move { failure_is_told: is_told @ false, .. }) = &mut self.move_to {
+                    *is_told = true;
+                    tracing::error!(
+                        "cannot listen on {address}, where the ensemble's configuration has this server for clients, so that \
+                         none can connect; it is tried again: {error}"
+                    );
+                }
+            }
+        }
+    }
+
+    fn open(&self, address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+        let mut listener = listen(address, backlog)?;
+        self.registry.register(&mut listener, LISTENER, Interest::READABLE)?;
+        Ok(listener)
     }
 
     /// Whether connections may wait at the listener although no event will tell of them.
@@ -43,7 +93,7 @@ impl Acceptor {
 
     /// Accepts those that wait, if it is due.
     pub fn accept(&mut self, clients: &mut Clients) {
-        let Acceptor { listener: Some(listener), is_due: true, next_reactor } = self else { return };
+        let Acceptor { listener: Some(listener), is_due: true, next_reactor, .. } = self else { return };
         let status = clients.ledger.figures.status().clone();
         let outcome = accept(
             listener,

@@ -245,6 +245,7 @@ impl Reactor {
             match errand {
                 Errand::Accepted { stream, address, port } => clients.open(stream, address, port),
                 Errand::Accept => self.acceptor.note_due(),
+                Errand::Listen { address, backlog } => self.acceptor.move_to(address, backlog),
                 Errand::DescribeConnections { reactor, connection, long, inquiry } => {
                     let text = words::describe(clients, long);
                     clients.reactors.answer(reactor, connection, text, inquiry);
@@ -259,6 +260,7 @@ impl Reactor {
         let now = self.clients.ledger.now();
         if now >= self.next_housekeeping {
             self.next_housekeeping = now + HOUSEKEEPING;
+            self.acceptor.go_on_moving();
             self.acceptor.note_due();
             self.clients.close_late();
         }

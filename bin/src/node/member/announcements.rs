@@ -79,6 +79,32 @@ impl Announcements {
         Announcements { me, voters, others, waits, leader: None, lack, heard, missing, live }
     }
 
+    /// The ensemble was changed: this is its configuration.
+    pub fn take_config(&mut self, config: &Config, now: Ms) {
+        self.voters = config.quorum().voters().collect();
+        let (me, former) = (self.me, std::mem::take(&mut self.others));
+        let others = config.members().iter().filter(|(server, _)| **server != me);
+        self.others = others.map(|(server, member)| (*server, member.clone())).collect();
+        let what = match config.members().get(&me).map(|member| member.peer_type) {
+            Some(PeerType::Participant) => "this server votes in it",
+            Some(PeerType::Observer) => "this server observes it",
+            None => "this server is none of it, and follows it without a vote until it is stopped",
+        };
+        tracing::info!(
+            "the ensemble has {} servers now, of which {} vote (version {:x}); {what}",
+            config.members().len(),
+            self.voters.len(),
+            config.version().0
+        );
+        let heard = std::mem::take(&mut self.heard);
+        let voters = self.voters.iter().filter(|voter| **voter != me);
+        self.heard = voters.map(|voter| (*voter, heard.get(voter).copied().unwrap_or(now))).collect();
+        // Who is no member any more is not missed.
+        for server in former.keys().filter(|server| !self.others.contains_key(server)) {
+            self.missing.end(*server, now);
+        }
+    }
+
     /// Another server has said what it wants, or has.
     pub fn hear(&mut self, from: ServerId, now: Ms) {
         if let Some(heard) = self.heard.get_mut(&from) {

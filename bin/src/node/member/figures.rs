@@ -23,9 +23,14 @@ impl MemberFigures {
     /// Of a server that begins to look for a leader.
     pub fn new(status: Arc<Status>, config: &Config, now: Instant) -> MemberFigures {
         let mut figures = MemberFigures { status, looks: None, lacks_leader: None, leads: None };
-        figures.member().quorum_size.set(config.quorum().voters().count() as u64);
+        figures.take_config(config);
         figures.look(now);
         figures
+    }
+
+    /// This is the committed configuration.
+    pub fn take_config(&self, config: &Config) {
+        self.member().quorum_size.set(config.quorum().voters().count() as u64);
     }
 
     fn member(&self) -> &MemberStatus {

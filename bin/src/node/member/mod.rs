@@ -15,7 +15,9 @@
 
 mod absences;
 mod announcements;
+mod client_port;
 pub mod config_files;
+mod ensemble;
 mod figures;
 mod former;
 mod making;
@@ -24,9 +26,12 @@ mod plans;
 mod setup;
 mod standing;
 
+pub use self::client_port::ClientPort;
+pub use self::ensemble::OUT_OF_REACH;
 pub use self::plans::Plans;
 pub use self::setup::{MemberSetup, SetupError};
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::mem;
 use std::os::fd::RawFd;
@@ -34,6 +39,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use paddock_consensus::config::Config;
 use paddock_consensus::input::{Fault, Input, Link, Mark, Ticket, Unsettled};
 use paddock_consensus::message::Message;
 use paddock_consensus::mutants::mutant;
@@ -56,6 +62,8 @@ use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
 use self::announcements::Announcements;
+use self::config_files::ConfigFiles;
+use self::ensemble::{Present, change_in};
 use self::figures::MemberFigures;
 use self::former::Former;
 use self::making::{Brought, Making};
@@ -67,6 +75,7 @@ use super::replica::window::Window;
 use super::replica::{
     Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, Replica, ReplicaError, ToLeader,
 };
+use super::shown::ShownConfig;
 use super::snapshotter::DrivenBy;
 
 /// Bytes of what a learner has still to write or to apply, beyond which it leaves its leader: with one that is so far ahead it
@@ -87,10 +96,19 @@ enum Stop {
 }
 
 pub struct Member {
+    me: ServerId,
     replica: Replica,
     zab: Zab,
     peers: Peers,
     epochs: EpochFiles,
+    /// Where the ensemble may be changed while it runs.
+    config_files: Option<ConfigFiles>,
+    /// What is in force, as this server goes by it.
+    config: Arc<Config>,
+    shown: ShownConfig,
+    client_port: ClientPort,
+    /// A leader has ordered a change of the ensemble of which the core has not heard.
+    is_changing: Cell<bool>,
     settings: MemberSettings,
     leader: Leader,
     /// What its learners ask of a leader.
@@ -133,6 +151,8 @@ pub struct MemberSettings {
     pub length_max: usize,
     /// How often reactors report whom they heard, here and on the learners.
     pub heard_interval: Duration,
+    /// A server may stand alone, so that no change leaves one participant: standaloneEnabled.
+    pub standalone_enabled: bool,
 }
 
 impl MemberSettings {
@@ -144,10 +164,14 @@ impl MemberSettings {
 
 /// What a member is made from.
 pub struct MemberParts {
+    pub me: ServerId,
     pub replica: Replica,
     pub zab: Zab,
     pub peers: Peers,
     pub epochs: EpochFiles,
+    pub config_files: Option<ConfigFiles>,
+    pub shown: ShownConfig,
+    pub client_port: ClientPort,
     pub settings: MemberSettings,
     pub announcements: Announcements,
     pub status: Arc<Status>,
@@ -160,14 +184,22 @@ pub struct MemberParts {
 
 impl Member {
     pub fn new(parts: MemberParts) -> Member {
-        let MemberParts { replica, zab, peers, epochs, settings, announcements, status, driven_by, start, at } = parts;
-        let figures = MemberFigures::new(status, &zab.state().configs.committed, at.now);
+        let MemberParts { replica, zab, peers, epochs, settings, announcements, status, driven_by, start, at, .. } =
+            parts;
+        let config = zab.state().configs.committed.clone();
+        let figures = MemberFigures::new(status, &config, at.now);
         let durable = replica.head.last_logged();
         Member {
+            me: parts.me,
             replica,
             zab,
             peers,
             epochs,
+            config_files: parts.config_files,
+            config,
+            shown: parts.shown,
+            client_port: parts.client_port,
+            is_changing: Cell::new(false),
             settings,
             leader: Leader::default(),
             requests: LearnerRequests::default(),
@@ -371,7 +403,11 @@ impl Member {
             }
             self.outputs = outputs;
             let Some(input) = self.inputs.pop_front() else { return Ok(()) };
+            let is_config = matches!(input, Input::Written(Mark::LastSeen(_) | Mark::Committed(_)));
             self.zab.step(self.now(), input, &mut self.outputs);
+            if is_config {
+                self.take_configs();
+            }
         }
     }
 
@@ -402,7 +438,8 @@ impl Member {
             Output::Lost(_) => {}
             Output::Become(part, serve) => self.become_part(part, serve),
             Output::Halt(reason) => self.halted = Some(reason),
-            Output::Activate { .. } => unreachable!("the configuration does not change while that is switched off"),
+            // Peers tell the others whom it names, and what was written has put it in force here.
+            Output::Activate { .. } => {}
             output => unreachable!("peers perform {output:?}"),
         }
         Ok(())
@@ -456,11 +493,9 @@ impl Member {
 
     fn write(&mut self, mark: Mark) {
         let written = match &mark {
-            Mark::AcceptedEpoch(epoch) => self.epochs.write_accepted(*epoch),
-            Mark::CurrentEpoch(epoch) => self.epochs.write_current(*epoch),
-            Mark::LastSeen(_) | Mark::Committed(_) => {
-                unreachable!("the configuration does not change while that is switched off")
-            }
+            Mark::AcceptedEpoch(epoch) => self.epochs.write_accepted(*epoch).map_err(|error| error.to_string()),
+            Mark::CurrentEpoch(epoch) => self.epochs.write_current(*epoch).map_err(|error| error.to_string()),
+            Mark::LastSeen(_) | Mark::Committed(_) => self.write_config(&mark).map_err(|error| error.to_string()),
         };
         self.inputs.push_back(match written {
             Ok(()) => Input::Written(mark),
@@ -509,7 +544,13 @@ impl Member {
         let window = replica.head.records().window;
         let last = window.last();
         let unheard = window.range(*proposed, last).expect("what is not committed stays in the window");
-        let unheard: Vec<Zxid> = unheard.map(|(zxid, _)| zxid).collect();
+        // A change of the ensemble takes one turn, and is told of in that.
+        let unheard: Vec<Zxid> = unheard
+            .map(|(zxid, record)| {
+                assert_eq!(change_in(zxid, record), None, "no change of the ensemble is unfinished");
+                zxid
+            })
+            .collect();
         for zxid in unheard.into_iter().rev() {
             inputs.push_front(Input::Proposed { zxid, change: None });
         }
@@ -855,10 +896,11 @@ impl Member {
         if self.learners_first {
             self.gather_of_learners();
         }
-        let Member { replica, leader, learner, peers, .. } = self;
+        let Member { replica, zab, settings, is_changing, leader, learner, peers, .. } = self;
+        let present = Present { zab, standalone_enabled: settings.standalone_enabled, is_changing };
         let mut link = LeaderLink(peers);
         let mut desk = match replica.membership().part() {
-            Part::Leading { .. } => Desk::Leads(leader),
+            Part::Leading { .. } => Desk::Leads(leader, &present),
             Part::Looking => Desk::ReadOnly,
             _ => Desk::Learns(learner, &mut link),
         };
@@ -870,8 +912,9 @@ impl Member {
 
     fn gather_of_learners(&mut self) {
         if self.takes_requests() {
-            let Member { replica, leader, requests, .. } = self;
-            replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader));
+            let Member { replica, zab, settings, is_changing, leader, requests, .. } = self;
+            let present = Present { zab, standalone_enabled: settings.standalone_enabled, is_changing };
+            replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader, &present));
         }
     }
 
@@ -900,14 +943,16 @@ impl Member {
             return Ok(());
         }
         let now = self.now();
-        let Member { replica, zab, peers, figures, outputs, .. } = self;
+        let Member { replica, zab, peers, figures, outputs, is_changing, .. } = self;
         let window = replica.head.records().window;
         let last = window.last();
         for (zxid, record) in window.range(self.proposed, last).expect("what is not committed stays in the window") {
             peers.propose(zxid, record);
             figures.note_proposal(record.len());
-            zab.step(now, Input::Proposed { zxid, change: None }, outputs);
+            let change = if is_changing.get() { change_in(zxid, record) } else { None };
+            zab.step(now, Input::Proposed { zxid, change: change.as_ref() }, outputs);
         }
+        is_changing.set(false);
         self.proposed = last;
         self.perform()?;
         match self.leader.take_ticket() {

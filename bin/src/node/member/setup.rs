@@ -20,6 +20,9 @@ use paddock_net::peer::initial_message::BadInitialMessage;
 use paddock_net::status::Status;
 
 use super::announcements::Announcements;
+use super::client_port::ClientPort;
+use super::config_files::{ConfigFileError, ConfigFiles};
+use super::ensemble::OUT_OF_REACH;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
 use crate::config::{NewSessions, RequestThrottleSettings};
@@ -33,6 +36,7 @@ use crate::node::peers::spool::Spooler;
 use crate::node::recovery::RecoveryError;
 use crate::node::replica::window::Window;
 use crate::node::replica::{FilesInPlace, Parts, Replica, SliceClock};
+use crate::node::shown::ShownConfig;
 use crate::node::snapshotter::{self, DrivenBy, Snapshotter, Trigger};
 
 pub struct MemberSetup {
@@ -53,6 +57,12 @@ pub struct MemberSetup {
     pub connection_timeout: Ms,
     pub links: Box<dyn Links>,
     pub driven_by: DrivenBy,
+    /// Where the ensemble may be changed while it runs.
+    pub config_files: Option<ConfigFiles>,
+    /// standaloneEnabled.
+    pub standalone_enabled: bool,
+    pub shown: ShownConfig,
+    pub client_port: ClientPort,
     pub exchanges: Arc<[Arc<Exchange>]>,
     pub status: Arc<Status>,
     pub containers: ContainerSettings,
@@ -73,6 +83,8 @@ pub enum SetupError {
     Recovery(RecoveryError),
     Epochs(EpochError),
     Disagree(EpochsDisagree),
+    /// What is known of the ensemble is not durable.
+    Config(ConfigFileError),
     /// A thread cannot be started.
     Thread(io::Error),
     /// The addresses of this server cannot be told to others.
@@ -90,6 +102,7 @@ impl fmt::Display for SetupError {
                  transaction {last}",
                 accepted.0, current.0
             ),
+            SetupError::Config(error) => error.fmt(f),
             SetupError::Thread(error) => write!(f, "cannot start a thread: {error}"),
             SetupError::Addresses(error) => {
                 write!(f, "the election addresses of this server cannot be told: {error:?}")
@@ -113,6 +126,7 @@ impl MemberSetup {
         epochs.make_durable().map_err(SetupError::Epochs)?;
         let known = Epochs::new(epochs.accepted(), epochs.current(), last).map_err(SetupError::Disagree)?;
         let configs = self.configs.clone();
+        self.make_configs_durable()?;
         database.show_config(configs.committed.text(), configs.committed.version());
         let sealed = database.tree_mut().seal();
         database.tree_mut().publish(sealed);
@@ -135,6 +149,7 @@ impl MemberSetup {
             rules: self.rules,
             length_max: self.length_max,
             heard_interval: self.heard_interval,
+            standalone_enabled: self.standalone_enabled,
         };
         let replica = Replica::new(Parts {
             exchanges: self.exchanges,
@@ -160,10 +175,14 @@ impl MemberSetup {
         let peers = Peers::new(self.links, configs, election, quorum);
         let (status, driven_by, at) = (self.status, self.driven_by, self.at);
         Ok(Member::new(MemberParts {
+            me: self.me,
             replica,
             zab,
             peers,
             epochs,
+            config_files: self.config_files,
+            shown: self.shown,
+            client_port: self.client_port,
             settings,
             announcements,
             status,
@@ -171,6 +190,16 @@ impl MemberSetup {
             start,
             at,
         }))
+    }
+
+    fn make_configs_durable(&self) -> Result<(), SetupError> {
+        match self.config_files.as_ref().map_or(Ok(()), |files| files.make_durable(&self.configs)) {
+            Err(error) if error.is_out_of_reach() => {
+                tracing::error!("{error}. {OUT_OF_REACH}");
+                Ok(())
+            }
+            made => made.map_err(SetupError::Config),
+        }
     }
 
     fn peers(&self) -> Result<(ElectionPort, QuorumPort), SetupError> {

@@ -126,6 +126,9 @@ pub trait Links {
     /// seam, which says so in the log.
     fn listen(&mut self, port: Port, is_open: bool);
 
+    /// Others connect to a port of this server at these addresses from here on; its connections stay.
+    fn move_to(&mut self, port: Port, addresses: &[HostPort]);
+
     /// # Panics
     /// If `bytes` is empty, or the stream is none.
     fn read(&mut self, stream: StreamId, bytes: &mut [u8]) -> Read;

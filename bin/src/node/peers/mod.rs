@@ -57,7 +57,7 @@ mod tests;
 pub use self::arrival::Arrival;
 pub use self::supplies::Records;
 
-use paddock_consensus::config::Configs;
+use paddock_consensus::config::{Config, Configs, HostPort};
 use paddock_consensus::input::Link;
 use paddock_consensus::message::Message;
 use paddock_consensus::output::Part;
@@ -89,9 +89,21 @@ impl Peers {
         Peers { links, configs, election, quorum, leader: None }
     }
 
-    /// These are the configurations from here on.
+    /// These are the configurations from here on. Where the committed one has this server at other addresses, its ports move
+    /// there; one in which it is none leaves them where they are. Connections stay.
     pub fn set_configs(&mut self, configs: Configs) {
+        let me = self.election.me();
+        let of = |config: &Config| config.members().get(&me).map(|member| member.addresses.clone());
+        let (before, now) = (of(&self.configs.committed), of(&configs.committed));
         self.configs = configs;
+        let Some(now) = now.filter(|now| before.as_ref() != Some(now)) else { return };
+        let election: Vec<HostPort> = now.iter().map(|address| address.election.clone()).collect();
+        let quorum: Vec<HostPort> = now.iter().map(|address| address.quorum.clone()).collect();
+        self.links.move_to(Port::Election, &election);
+        self.links.move_to(Port::Quorum, &quorum);
+        if let Err(error) = self.election.move_to(&election) {
+            tracing::error!("the election addresses of this server cannot be told to others: {error:?}");
+        }
     }
 
     /// Takes in what has happened, and ends what has taken too long.

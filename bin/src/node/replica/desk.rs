@@ -1,5 +1,6 @@
 //! What becomes of clients' requests here, by the part that this server has.
 
+use paddock_engine::order::Ensemble;
 use paddock_net::exchange::Heard;
 
 use super::forwarding::ToLeader;
@@ -10,7 +11,7 @@ pub enum Desk<'a> {
     /// They are ordered: there is no other server.
     Alone,
     /// They are ordered, with those of the learners.
-    Leads(&'a mut Leader),
+    Leads(&'a mut Leader, &'a dyn Ensemble),
     /// They are not done: there is no leader.
     ReadOnly,
     /// They go to the leader.
@@ -21,7 +22,7 @@ impl Desk<'_> {
     /// Requests that wait for the leader; `None` if no more may.
     pub fn outstanding(&self) -> Option<usize> {
         match self {
-            Desk::Alone | Desk::Leads(_) | Desk::ReadOnly => Some(0),
+            Desk::Alone | Desk::Leads(..) | Desk::ReadOnly => Some(0),
             Desk::Learns(learner, leader) => learner.outstanding().filter(|_| leader.has_room()),
         }
     }

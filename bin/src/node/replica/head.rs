@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use paddock_consensus::config::Config;
 use paddock_consensus::input::Ticket;
 use paddock_consensus::mutants::mutant;
 use paddock_consensus::{Epoch, Reign, Zxid};
@@ -13,10 +14,12 @@ use paddock_engine::admit::Operation;
 use paddock_engine::application::Application;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
+use paddock_engine::error::Code;
 use paddock_engine::log::{GroupBuffer, Log, LogError, LogRange};
-use paddock_engine::order::Caller;
+use paddock_engine::order::{Caller, Ensemble};
 use paddock_engine::quota::ExceededQuota;
 use paddock_engine::replay::{Before, ReplayError};
+use paddock_engine::request::Reconfig;
 use paddock_engine::snapshot::HeldVersion;
 use paddock_engine::tree::Reader;
 use paddock_engine::txn::{ReadTxn, Txn, TxnHeader, write_digest};
@@ -299,6 +302,19 @@ impl Head {
         self.database.order(&header, operation, caller)
     }
 
+    /// The configuration that a client's reconfig brings at a leader, to be proposed next, or why it is refused.
+    pub fn order_reconfig(
+        &mut self,
+        (client, cxid): (i64, i32),
+        reconfig: &Reconfig<'_>,
+        caller: Caller<'_>,
+        time: i64,
+        ensemble: &dyn Ensemble,
+    ) -> Result<Config, Code> {
+        let header = self.next_header(client, cxid, time);
+        self.database.order_reconfig(&header, reconfig, caller, ensemble)
+    }
+
     fn next_header(&mut self, client: i64, cxid: i32, time: i64) -> TxnHeader {
         TxnHeader { client, cxid, zxid: self.next_zxid().0, time }
     }
@@ -422,6 +438,7 @@ impl Head {
         let read = database.read_again(record);
         tell_applied(&read, (database, effects, publication), pay)
     }
+
     /// The same while nobody is served: nothing is answered, nobody is told, and all of it is one version once
     /// [`Head::begin_period`] ends it.
     pub fn apply_unseen_up_to(&mut self, committed: Zxid) -> Result<(), ReplayError> {
@@ -439,6 +456,12 @@ impl Head {
             window.restart(window.before());
         }
         Ok(())
+    }
+
+    /// Shows the configuration that is committed, while nobody is served: whoever is served sees it by its transaction.
+    pub fn show_config(&mut self, config: &Config) {
+        self.database.show_config(config.text(), config.version());
+        self.publication.note_transaction();
     }
 
     /// Counts a transaction whose record is the last in the log, which had `before` bytes to write without it.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use paddock_engine::admit::{Operation, admit};
 use paddock_engine::answer::ReplyForm;
 use paddock_engine::error::Code;
-use paddock_engine::order::Caller;
+use paddock_engine::order::{Caller, Ensemble, reconfig_txn};
 use paddock_engine::path;
 use paddock_engine::request::{path_ahead, sync_path};
 use paddock_engine::tree;
@@ -188,7 +188,7 @@ impl Intake {
             self.throttle.forget(home);
         }
         match desk {
-            Desk::Alone | Desk::Leads(_) => self.carry_out(turn, sessions, desk, home, request, bytes),
+            Desk::Alone | Desk::Leads(..) => self.carry_out(turn, sessions, desk, home, request, bytes),
             Desk::ReadOnly => read_only::take_request(turn, sessions, home, request, bytes),
             Desk::Learns(learner, leader) => learner.take_request(turn, sessions, home, request, bytes, *leader),
         }
@@ -212,14 +212,15 @@ impl Intake {
                         sessions.upgrade_for(turn, session, &operation);
                         // A request of a session that has moved to another connection or server is dropped above.
                         let caller = Caller { ids, is_local: sessions.is_local(session), has_moved: false };
-                        write(turn.head, home, session, *xid, &operation, caller, turn.at.wall_ms);
+                        let ensemble = if let Desk::Leads(_, ensemble) = desk { Some(*ensemble) } else { None };
+                        write(turn, home, (session, *xid), &operation, caller, ensemble);
                     }
                     Err(code) => turn.head.reply(home, *xid, code.number(), &[]),
                 }
             }
             RequestKind::Sync { xid, body } => {
                 sync(turn.head, home, *xid, &bytes[body.start as usize..body.end as usize]);
-                if let Desk::Leads(leader) = desk {
+                if let Desk::Leads(leader, _) = desk {
                     leader.confirm(turn.head);
                 }
             }
@@ -234,7 +235,7 @@ impl Intake {
             }
             RequestKind::Disconnected => sessions.leave(home),
         }
-        if let (Desk::Leads(_), RequestKind::Connect { .. } | RequestKind::Reattach { .. }) = (desk, &request.kind) {
+        if let (Desk::Leads(..), RequestKind::Connect { .. } | RequestKind::Reattach { .. }) = (desk, &request.kind) {
             sessions.own(home);
         }
     }
@@ -275,18 +276,23 @@ fn refuse(head: &mut Head, home: Home, request: &Request) {
 }
 
 fn write(
-    head: &mut Head,
+    turn: &mut Turn<'_>,
     home: Home,
-    session: i64,
-    xid: i32,
+    (session, xid): (i64, i32),
     operation: &Operation<'_>,
     caller: Caller<'_>,
-    time: i64,
+    ensemble: Option<&dyn Ensemble>,
 ) {
+    let (head, time) = (&mut *turn.head, turn.at.wall_ms);
     let owed = |txn: &Txn<'_>| {
         let form = ReplyForm::of(operation, txn).expect("the transaction became of this operation");
         Owed::Reply { home, xid, form }
     };
+    if let (Operation::Reconfig(reconfig), Some(ensemble)) = (operation, ensemble) {
+        let ordered = head.order_reconfig((session, xid), reconfig, caller, time, ensemble);
+        let txn = reconfig_txn(&ordered);
+        return head.carry_out(session, xid, &txn, time, owed(&txn));
+    }
     match head.order(session, xid, operation, caller, time) {
         Some(txn) => head.carry_out(session, xid, &txn, time, owed(&txn)),
         // Nothing changes, which only an operation of ClickHouse Keeper can ask for. A server that stands alone answers at

@@ -16,7 +16,7 @@ use paddock_consensus::mutants::mutant;
 use paddock_engine::acl::Id;
 use paddock_engine::admit::{Operation, admit};
 use paddock_engine::error::Code;
-use paddock_engine::order::Caller;
+use paddock_engine::order::{Caller, Ensemble, reconfig_txn};
 use paddock_engine::request::opcode;
 use paddock_engine::txn::Txn;
 
@@ -127,7 +127,13 @@ impl LearnerRequests {
     }
 
     /// Takes what there is room for, one of each learner by turns.
-    pub fn gather(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions, leader: &mut Leader) {
+    pub fn gather(
+        &mut self,
+        turn: &mut Turn<'_>,
+        sessions: &mut Sessions,
+        leader: &mut Leader,
+        ensemble: &dyn Ensemble,
+    ) {
         while turn.head.has_room_for_requests()
             && let Some(Taken { link, number, request, with_keepers }) = self.next()
         {
@@ -140,7 +146,7 @@ impl LearnerRequests {
                 }
                 opcode::CREATE_SESSION => create_session(turn, sessions, link, &request),
                 opcode::CLOSE_SESSION => sessions.close_for_learner(turn, request.session, request.cxid),
-                _ => write(turn, sessions, (link, number), &request, with_keepers),
+                _ => write(turn, sessions, (link, number), &request, with_keepers, ensemble),
             }
         }
     }
@@ -225,17 +231,24 @@ fn write(
     from: (Link, RequestNumber),
     request: &LearnerRequest,
     with_keepers: bool,
+    ensemble: &dyn Ensemble,
 ) {
     let LearnerRequest { session, cxid, opcode, body, ids } = request;
     let (session, cxid, time) = (*session, *cxid, turn.at.wall_ms);
     let operation: Result<Operation<'_>, Code> = admit(*opcode, body, with_keepers);
+    let reconfigured;
     let txn = match &operation {
         Ok(operation) => {
             let is_local = sessions.may_be_local_elsewhere(turn.head.database(), session);
             let has_moved = !is_local && sessions.has_moved(turn.head.database(), from, session);
             let caller = Caller { ids, is_local, has_moved };
-            // Where nothing changes, the learner waits for a transaction all the same.
-            turn.head.order(session, cxid, operation, caller, time).unwrap_or_else(|| Txn::Multi(Vec::new()))
+            if let Operation::Reconfig(reconfig) = operation {
+                reconfigured = turn.head.order_reconfig((session, cxid), reconfig, caller, time, ensemble);
+                reconfig_txn(&reconfigured)
+            } else {
+                // Where nothing changes, the learner waits for a transaction all the same.
+                turn.head.order(session, cxid, operation, caller, time).unwrap_or_else(|| Txn::Multi(Vec::new()))
+            }
         }
         Err(code) => Txn::Error(code.number()),
     };

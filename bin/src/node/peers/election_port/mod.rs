@@ -205,6 +205,22 @@ impl ElectionPort {
         })
     }
 
+    /// Which server this is.
+    pub fn me(&self) -> ServerId {
+        self.me
+    }
+
+    /// Others reach this server's election port at these addresses from here on: it says so on each connection that it begins.
+    ///
+    /// # Errors
+    /// As [`ElectionPort::new`], and then it says what it said before.
+    pub fn move_to(&mut self, addresses: &[HostPort]) -> Result<(), BadInitialMessage> {
+        let mut initial_message = Vec::new();
+        initial_message::write(self.me, addresses, &mut initial_message)?;
+        self.initial_message = initial_message;
+        Ok(())
+    }
+
     /// One attempt to have a connection with this server, unless there is one already; what comes of it is told.
     pub fn dial(&mut self, peer: ServerId, configs: &Configs, links: &mut dyn Links, now: Ms) {
         let is_connected = self.peers.get(&peer).is_some_and(|known| known.connection.is_some());

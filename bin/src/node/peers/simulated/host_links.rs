@@ -39,6 +39,9 @@ impl Links for HostLinks {
         }
     }
 
+    /// A host stays where it is.
+    fn move_to(&mut self, _: Port, _: &[HostPort]) {}
+
     fn read(&mut self, stream: StreamId, bytes: &mut [u8]) -> Read {
         let mut state = self.network.state();
         if !state.is_alive(self.host, self.life) { Read::Ended } else { state.read(stream, bytes) }

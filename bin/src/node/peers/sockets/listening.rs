@@ -1,6 +1,7 @@
 //! A port at which other servers connect, with all of its addresses.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -22,7 +23,10 @@ pub const ACCEPTS_PER_TURN: usize = 32;
 
 pub struct Listening {
     port: Port,
-    listeners: Vec<Listener>,
+    my_id: Arc<MyId>,
+    /// Each in a place of its own, which no later one is given.
+    listeners: BTreeMap<usize, Listener>,
+    next_place: usize,
     /// How often it is tried to open it before that is told as a failure; 0 for ever.
     tries_max: u32,
     is_open: bool,
@@ -36,22 +40,46 @@ pub struct Listening {
 
 impl Listening {
     pub fn new(port: Port, addresses: Vec<HostPort>, my_id: &Arc<MyId>, tries_max: u32) -> Listening {
-        let listener = |address| Listener::new(port, address, my_id.clone());
-        Listening {
+        let mut listening = Listening {
             port,
-            listeners: addresses.into_iter().map(listener).collect(),
+            my_id: my_id.clone(),
+            listeners: BTreeMap::new(),
+            next_place: 0,
             tries_max,
             is_open: false,
             may_accept: false,
             accepts_again: None,
             failure_is_told: false,
+        };
+        addresses.into_iter().for_each(|address| listening.add(address));
+        listening
+    }
+
+    fn add(&mut self, address: HostPort) {
+        self.listeners.insert(self.next_place, Listener::new(self.port, address, self.my_id.clone()));
+        self.next_place += 1;
+    }
+
+    /// These are its addresses from here on. One that stays is not closed; those that come are opened when the port is.
+    pub fn move_to(&mut self, addresses: Vec<HostPort>, watched: &mut Watched) {
+        self.listeners.retain(|_, listener| {
+            let stays = addresses.contains(listener.address());
+            if !stays {
+                listener.close(watched);
+            }
+            stays
+        });
+        for address in addresses {
+            if !self.listeners.values().any(|listener| *listener.address() == address) {
+                self.add(address);
+            }
         }
     }
 
     /// It is to be open or closed.
     pub fn set_open(&mut self, is_open: bool, watched: &mut Watched) {
         if !is_open {
-            self.listeners.iter_mut().for_each(|listener| listener.close(watched));
+            self.listeners.values_mut().for_each(|listener| listener.close(watched));
             (self.may_accept, self.accepts_again) = (false, None);
         }
         self.is_open = is_open;
@@ -64,7 +92,7 @@ impl Listening {
         if !self.is_open {
             return names;
         }
-        for (place, listener) in self.listeners.iter_mut().enumerate() {
+        for (&place, listener) in &mut self.listeners {
             if !listener.take_due(now) {
                 continue;
             }
@@ -81,7 +109,7 @@ impl Listening {
 
     /// The addresses of a name, none if it could not be looked up. Their ports do not count.
     pub fn take_found(&mut self, place: usize, addresses: &[SocketAddr], now: Ms, watched: &mut Watched) {
-        let listener = &mut self.listeners[place];
+        let Some(listener) = self.listeners.get_mut(&place) else { return };
         let port = listener.address().port;
         let at_port = |address: &SocketAddr| {
             let mut address = *address;
@@ -97,18 +125,18 @@ impl Listening {
     /// If it was tried as often as may be to open it at each address, and it is open at none.
     pub fn check(&self) -> Result<(), CannotListen> {
         let is_lost = |listener: &Listener| self.tries_max > 0 && listener.failures() >= self.tries_max;
-        if !self.is_open || self.listeners.is_empty() || !self.listeners.iter().all(is_lost) {
+        if !self.is_open || self.listeners.is_empty() || !self.listeners.values().all(is_lost) {
             return Ok(());
         }
-        let addresses = self.listeners.iter().map(|listener| listener.address().clone()).collect();
-        let mut reasons: Vec<&str> = self.listeners.iter().map(Listener::why).collect();
+        let addresses = self.listeners.values().map(|listener| listener.address().clone()).collect();
+        let mut reasons: Vec<&str> = self.listeners.values().map(Listener::why).collect();
         reasons.dedup();
         Err(CannotListen { port: self.port, addresses, tries: self.tries_max, why: reasons.join("; ") })
     }
 
     /// Whether this address of the machine is one at which it is open.
     pub fn is_at(&self, address: SocketAddr) -> bool {
-        self.listeners.iter().any(|listener| listener.is_at(address))
+        self.listeners.values().any(|listener| listener.is_at(address))
     }
 
     /// Somebody waits to be accepted.
@@ -123,7 +151,7 @@ impl Listening {
 
     /// When there is something to try again.
     pub fn deadline(&self) -> Option<Ms> {
-        self.listeners.iter().filter_map(Listener::deadline).chain(self.accepts_again).min()
+        self.listeners.values().filter_map(Listener::deadline).chain(self.accepts_again).min()
     }
 
     /// Accepts those who wait, as many as a turn accepts, with their addresses.
@@ -134,7 +162,7 @@ impl Listening {
             return accepted;
         }
         let mut failure = None;
-        for listener in self.listeners.iter().flat_map(Listener::sockets) {
+        for listener in self.listeners.values().flat_map(Listener::sockets) {
             let room = Cell::new(ACCEPTS_PER_TURN);
             let take = |stream, address: IpAddr, port| {
                 room.set(room.get() - 1);

@@ -134,16 +134,21 @@ impl SocketSettings {
             // A leader that cannot be connected to looks for another leader before long, and is none then.
             Port::Quorum => (&self.quorum, 0),
         };
-        let mut listened = Vec::new();
-        for address in addresses {
-            let host = if self.listens_on_all { ALL_ADDRESSES.to_string().into() } else { address.host.clone() };
-            let address = HostPort { host, port: address.port };
-            if !listened.contains(&address) {
-                listened.push(address);
-            }
-        }
-        Listening::new(port, listened, &Arc::new(self.my_id.clone()), tries_max)
+        Listening::new(port, listened(addresses, self.listens_on_all), &Arc::new(self.my_id.clone()), tries_max)
     }
+}
+
+/// Where a port is opened that others reach at these addresses.
+fn listened(addresses: &[HostPort], on_all: bool) -> Vec<HostPort> {
+    let mut listened = Vec::new();
+    for address in addresses {
+        let host = if on_all { ALL_ADDRESSES.to_string().into() } else { address.host.clone() };
+        let address = HostPort { host, port: address.port };
+        if !listened.contains(&address) {
+            listened.push(address);
+        }
+    }
+    listened
 }
 
 /// Every address of the machine.
@@ -167,6 +172,7 @@ pub struct SocketLinks {
     last_stream: u64,
     election: Listening,
     quorum: Listening,
+    listens_on_all: bool,
     lookups: Lookups,
     keep_alive: bool,
     untaken_max: UntakenMax,
@@ -203,6 +209,7 @@ impl SocketLinks {
             last_stream: 0,
             election: settings.listening(Port::Election),
             quorum: settings.listening(Port::Quorum),
+            listens_on_all: settings.listens_on_all,
             lookups: Lookups::new(bell, resolver),
             keep_alive: settings.keep_alive,
             untaken_max: settings.untaken_max,
@@ -402,6 +409,13 @@ impl Links for SocketLinks {
     fn listen(&mut self, port: Port, is_open: bool) {
         let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
         listening.set_open(is_open, &mut self.watched);
+        self.open_due(port);
+    }
+
+    fn move_to(&mut self, port: Port, addresses: &[HostPort]) {
+        let addresses = listened(addresses, self.listens_on_all);
+        let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
+        listening.move_to(addresses, &mut self.watched);
         self.open_due(port);
     }
 
