@@ -473,7 +473,8 @@ mod tests {
         }
         for begun in ["server.1=a:1:2\nversion=1a00000003", "\nversion=x"] {
             let error = version(begun).expect_err(begun).to_string();
-            let expected = "zoo.cfg.dynamic.next:2: version: this change of the ensemble was begun and is not known to be made";
+            let expected =
+                "zoo.cfg.dynamic.next:2: version: this change of the ensemble was begun and is not known to be made";
             assert!(error.starts_with(expected), "{begun}: {error}");
         }
         // A server alone changes with nobody.
@@ -518,7 +519,8 @@ mod tests {
         ];
         let loaded = assemble_in(&[("./paddock-data/myid", "2")], None, &options).expect("well formed");
         assert!(!loaded.config.ensemble.expect("three participants").reconfigures);
-        let remark = "command line: -DreconfigEnabled: a server without a file has nowhere to keep changes of the ensemble";
+        let remark =
+            "command line: -DreconfigEnabled: a server without a file has nowhere to keep changes of the ensemble";
         assert!(loaded.warnings.iter().any(|warning| warning.to_string().starts_with(remark)), "{:?}", loaded.warnings);
     }
 

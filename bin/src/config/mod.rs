@@ -212,6 +212,13 @@ pub fn load(file: Option<&Path>, properties: &[Property], flags: &[(String, Stri
     assembly::assemble(file, properties, flags, &outside)
 }
 
+/// The same of a file that is read by `read`, as are those that it names.
+#[cfg(test)]
+pub(crate) fn load_through(read: &dyn Fn(&Path) -> io::Result<Vec<u8>>, file: &Path) -> Result<Loaded, Box<Failure>> {
+    let outside = assembly::Outside { read, resolve: &resolve, interface: &sys::interface_index };
+    assembly::assemble(Some(file), &[], &[], &outside)
+}
+
 /// The variables of JVM flags that are set: name and text, in the order of [`jvm_flags::VARIABLES`].
 pub fn flags_of_environment() -> Vec<(String, String)> {
     let set = |name: &&str| std::env::var(name).ok().map(|text| ((*name).to_owned(), text));

@@ -45,7 +45,8 @@ impl Acceptor {
 
     /// Clients connect here from now on; those who are connected stay. Where it cannot be opened it is tried again.
     pub fn move_to(&mut self, address: SocketAddr, backlog: i32) {
-        let is_there = self.listener.as_ref().is_some_and(|listener| listener.local_addr().is_ok_and(|at| at == address));
+        let is_there =
+            self.listener.as_ref().is_some_and(|listener| listener.local_addr().is_ok_and(|at| at == address));
         self.move_to = (!is_there).then_some(Move { address, backlog, failure_is_told: false });
         self.go_on_moving();
     }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use mio::{Poll, Token};
 use paddock::config::{NewSessions, RequestThrottleSettings};
-use paddock::node::member::{Member, MemberSetup};
+use paddock::node::member::{ClientPort, Member, MemberSetup};
 use paddock::node::moment::Moment;
 use paddock::node::peers::simulated::{HostId, HostLinks, Network};
 use paddock::node::replica::GARBAGE_MAX;
+use paddock::node::shown::ShownConfig;
 use paddock::node::snapshotter::{DrivenBy, Trigger};
 use paddock_consensus::config::Configs;
 use paddock_consensus::output::Part;
@@ -145,6 +146,10 @@ impl Server {
             connection_timeout: Ms(5_000),
             links: Box::new(links),
             driven_by: DrivenBy::Caller,
+            config_files: None,
+            standalone_enabled: true,
+            shown: ShownConfig::new(setting.configs.committed.clone()),
+            client_port: ClientPort::new(exchanges.clone(), 0, None),
             exchanges,
             status: status.clone(),
             containers: ContainerSettings {

@@ -62,7 +62,9 @@ fn unknown(host: &str, why: &str) -> String {
 
 fn listen(acceptor: &Exchange, address: SocketAddr, backlog: i32) {
     if acceptor.errands.push(Errand::Listen { address, backlog }).is_err() {
-        tracing::error!("the listener for clients is not moved to {address}, because its thread is too busy; restart this server");
+        tracing::error!(
+            "the listener for clients is not moved to {address}, because its thread is too busy; restart this server"
+        );
     }
     acceptor.reactor_bell.ring();
 }

@@ -161,3 +161,144 @@ fn sorted_lines(config: &Config, with_version: bool) -> String {
     lines.sort_unstable();
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+
+    use paddock_consensus::ServerId;
+    use paddock_consensus::config::{Config, Configs};
+    use paddock_engine::io::Files;
+    use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation, Seeded};
+
+    use super::{ConfigFileError, ConfigFiles, STATIC_BYTES_MAX};
+    use crate::config::load_through;
+
+    /// Ways in which each power cut is tried.
+    const SEEDS: u64 = 6;
+    const STATIC: &str = "# ours\ndataDir=/data\nclientPort=2181\ninitLimit=10\nsyncLimit=5\nreconfigEnabled=true\n";
+    const MEMBERS: &str = "server.1=a:1:2:participant;0.0.0.0:2181\nserver.2=b:1:2:participant;0.0.0.0:2181\n\
+                           server.3=c:1:2:participant;0.0.0.0:2181";
+
+    fn machine() -> FileSystem {
+        let machine = FileSystem::new(1);
+        let files = Files::Simulated(machine.clone());
+        for dir in ["/conf", "/data"] {
+            files.create_dir(Path::new(dir)).unwrap();
+        }
+        files.write_atomically(Path::new("/data/myid"), b"1").unwrap();
+        files.write_atomically(&file(), format!("{STATIC}{MEMBERS}\n").as_bytes()).unwrap();
+        files.sync_dir(Path::new("/")).unwrap();
+        machine
+    }
+
+    fn file() -> PathBuf {
+        "/conf/zoo.cfg".into()
+    }
+
+    fn files_of(machine: &FileSystem) -> ConfigFiles {
+        ConfigFiles::new(Files::Simulated(machine.clone()), file(), ServerId(1))
+    }
+
+    /// Three servers and so many observers.
+    fn config(version: i64, observers: i64) -> Arc<Config> {
+        let lines: String =
+            (4..4 + observers).map(|id| format!("server.{id}=o{id}:1:2:observer;0.0.0.0:2181\n")).collect();
+        Arc::new(Config::parse(&format!("{MEMBERS}\n{lines}version={version:x}")).unwrap())
+    }
+
+    /// What a start finds.
+    fn read(machine: &FileSystem) -> Configs {
+        let files = Files::Simulated(machine.clone());
+        let read = |path: &Path| files.read(path, STATIC_BYTES_MAX);
+        let loaded = load_through(&read, &file()).unwrap_or_else(|failure| panic!("{}", failure.error));
+        assert_eq!(loaded.config.client_address.to_string(), "0.0.0.0:2181");
+        let ensemble = loaded.config.ensemble.expect("three vote");
+        let committed = ensemble.config;
+        Configs { last_seen: ensemble.last_seen.unwrap_or_else(|| committed.clone()), committed }
+    }
+
+    fn versions(configs: &Configs) -> (i64, i64) {
+        (configs.committed.version().0, configs.last_seen.version().0)
+    }
+
+    #[test]
+    fn whatever_a_crash_leaves_is_a_state_that_was_and_what_was_told_is_there() {
+        let machine = machine();
+        let files = files_of(&machine);
+        machine.record();
+        let (first, second, adopted) = (config(0x1_0000_0005, 1), config(0x1_0000_0006, 0), config(0x2_0000_0000, 2));
+        let mut told = vec![(0, (0, 0))];
+        let mut note = |configs| told.push((machine.recorded_count(), configs));
+        files.write_last_seen(&first).unwrap();
+        note((0, first.version().0));
+        files.write_committed(&first).unwrap();
+        note((first.version().0, first.version().0));
+        files.write_last_seen(&second).unwrap();
+        note((first.version().0, second.version().0));
+        files.write_committed(&second).unwrap();
+        note((second.version().0, second.version().0));
+        // One that others told of needs no proposal.
+        files.write_committed(&adopted).unwrap();
+        note((adopted.version().0, adopted.version().0));
+        let mut moments = machine.take_recorded();
+        moments.push(machine.moment());
+        for (index, moment) in moments.iter().enumerate() {
+            let (_, least) = *told.iter().rfind(|(from, _)| *from <= index).expect("the first is of the start");
+            for seed in 0..SEEDS {
+                for ends in [false, true] {
+                    let draws = &mut Seeded::new(seed);
+                    let found = if ends { moment.ended(draws) } else { moment.crashed(draws) };
+                    let configs = read(&found);
+                    let is_there = versions(&configs);
+                    assert!(is_there.0 >= least.0 && is_there.1 >= least.1, "{index}: {is_there:x?} after {least:x?}");
+                    // What the start goes by is there after the next crash, whatever the process before has left.
+                    files_of(&found).make_durable(&configs).unwrap();
+                    let again = read(&found.crash(&mut Seeded::new(seed + SEEDS)));
+                    assert_eq!(versions(&again), is_there, "{index}, {seed}");
+                    assert_eq!(again.last_seen.text(), configs.last_seen.text());
+                }
+            }
+        }
+        assert_eq!(versions(&read(&machine)), (adopted.version().0, adopted.version().0));
+    }
+
+    #[test]
+    fn what_a_failed_sync_left_is_durable_before_it_is_told() {
+        for seed in 0..SEEDS {
+            let machine = machine();
+            let fails = Effect::Fails(libc::EIO);
+            machine.add_fault(Fault { operation: Operation::SyncDirectory, skipped: 0, times: 1, effect: fails });
+            files_of(&machine).write_last_seen(&config(7, 1)).unwrap_err();
+            let machine = machine.end_process(&mut Seeded::new(seed));
+            let configs = read(&machine);
+            files_of(&machine).make_durable(&configs).unwrap();
+            let again = read(&machine.crash(&mut Seeded::new(seed)));
+            assert_eq!(versions(&again), versions(&configs), "{seed}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_out_of_reach_are_told_from_a_disk_that_fails() {
+        for (number, expected) in
+            [(libc::EROFS, true), (libc::EACCES, true), (libc::EBUSY, true), (libc::EIO, false), (libc::ENOSPC, false)]
+        {
+            let machine = machine();
+            let fault = |operation| Fault { operation, skipped: 0, times: u64::MAX, effect: Effect::Fails(number) };
+            [Operation::Create, Operation::Rename].map(|operation| machine.add_fault(fault(operation)));
+            let error = files_of(&machine).write_committed(&config(7, 1)).unwrap_err();
+            assert_eq!(error.is_out_of_reach(), expected, "{error}");
+            assert_eq!(versions(&read(&machine)), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_broken_meanwhile_is_told() {
+        let machine = machine();
+        Files::Simulated(machine.clone()).write_atomically(&file(), b"a=\\u12").unwrap();
+        let error = files_of(&machine).write_committed(&config(7, 1)).unwrap_err();
+        assert!(matches!(error, ConfigFileError::Malformed { .. }) && !error.is_out_of_reach());
+        assert!(error.to_string().starts_with("/conf/zoo.cfg: line 1: "), "{error}");
+    }
+}

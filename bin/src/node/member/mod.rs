@@ -438,8 +438,7 @@ impl Member {
             Output::Lost(_) => {}
             Output::Become(part, serve) => self.become_part(part, serve),
             Output::Halt(reason) => self.halted = Some(reason),
-            // Peers tell the others whom it names, and what was written has put it in force here.
-            Output::Activate { .. } => {}
+            Output::Activate { .. } => self.take_configs(),
             output => unreachable!("peers perform {output:?}"),
         }
         Ok(())

@@ -13,7 +13,7 @@ pub struct Broadcast {
     observers: Feed,
     /// The proposal that is committed next; `None` as long as nothing was proposed.
     next_commit: Option<Zxid>,
-    /// The transaction with which a configuration counts, and whom that names as leader.
+    /// The transaction that is being committed with a configuration, and whom that names as leader.
     activation: Option<(Zxid, ServerId)>,
 }
 
@@ -45,9 +45,12 @@ impl Broadcast {
         self.participants.propose(zxid, txn);
     }
 
-    /// Transaction `zxid` changes the configuration, and is committed with that: `leader` is whom the change names.
-    pub fn activate(&mut self, zxid: Zxid, leader: ServerId) {
+    /// Transaction `zxid` changes the configuration, and is committed with that, and everything before it: `leader` is whom the
+    /// change names.
+    pub fn activate(&mut self, zxid: Zxid, leader: ServerId, window: &Window, has_observers: bool) {
         self.activation = Some((zxid, leader));
+        self.commit(zxid, window, has_observers);
+        self.activation = None;
     }
 
     /// Everything up to this transaction is committed. What the reign began with is nobody's to be told: it came with its
@@ -66,7 +69,6 @@ impl Broadcast {
             self.inform(first, zxid, window);
         }
         self.next_commit = Some(Zxid(zxid.0 + 1));
-        self.activation = self.activation.filter(|(activated, _)| *activated > zxid);
     }
 
     /// No link needs what is before these offsets.

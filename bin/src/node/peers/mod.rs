@@ -78,6 +78,8 @@ pub struct Peers {
     configs: Configs,
     election: ElectionPort,
     quorum: QuorumPort,
+    /// A change of the configuration that is committed, and not told of yet.
+    changed_by: Option<Zxid>,
     /// Whom this server follows, or has tried to connect to since it looked for a leader last.
     leader: Option<ServerId>,
 }
@@ -86,7 +88,7 @@ impl Peers {
     /// The election port is open from here on.
     pub fn new(mut links: Box<dyn Links>, configs: Configs, election: ElectionPort, quorum: QuorumPort) -> Peers {
         links.listen(Port::Election, true);
-        Peers { links, configs, election, quorum, leader: None }
+        Peers { links, configs, election, quorum, changed_by: None, leader: None }
     }
 
     /// These are the configurations from here on. Where the committed one has this server at other addresses, its ports move
@@ -190,9 +192,19 @@ impl Peers {
     /// Of what others perform, too.
     fn take_note(&mut self, output: &Output, records: Records<'_>) {
         match output {
+            // A change of the configuration is committed with whom it names, which is told next.
+            Output::Commit(zxid) if self.is_changed_by(*zxid) => {
+                self.changed_by = Some(*zxid);
+                self.quorum.commit(Zxid(zxid.0 - 1), records.window);
+            }
             Output::Commit(zxid) => self.quorum.commit(*zxid, records.window),
             Output::Replace(_) => self.quorum.begin_state(),
-            Output::Activate { config, leader: Some(leader) } => self.quorum.activate(config.version(), *leader),
+            Output::Activate { leader, .. } => match (self.changed_by.take(), leader) {
+                (Some(zxid), Some(leader)) => self.quorum.activate(zxid, *leader, records.window),
+                (Some(zxid), None) => self.quorum.commit(zxid, records.window),
+                // It came with what others were told of it, or with no transaction.
+                (None, _) => {}
+            },
             Output::Become(Part::Looking, _) => {
                 self.quorum.end_role(&mut *self.links);
                 if let Some(leader) = self.leader.take() {
@@ -201,6 +213,12 @@ impl Peers {
             }
             _ => {}
         }
+    }
+
+    /// Whether this transaction brings the configuration that was proposed last and is not committed.
+    fn is_changed_by(&self, zxid: Zxid) -> bool {
+        let Configs { committed, last_seen } = &self.configs;
+        last_seen.version() == zxid && committed.version() < zxid
     }
 
     /// Answers a PING, with the sessions that were heard since the last one.

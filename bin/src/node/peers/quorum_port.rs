@@ -352,9 +352,9 @@ impl QuorumPort {
         self.supplies.propose(zxid, txn);
     }
 
-    /// Transaction `zxid` is committed with a change of the configuration that names this leader.
-    pub fn activate(&mut self, zxid: Zxid, leader: ServerId) {
-        self.supplies.activate(zxid, leader);
+    /// Transaction `zxid` is committed with a change of the configuration that names this leader, and everything before it.
+    pub fn activate(&mut self, zxid: Zxid, leader: ServerId, window: &Window) {
+        self.supplies.activate(zxid, leader, window, &self.ends);
     }
 
     /// Everything up to this transaction is committed. Nothing of it may have left the window that was not committed before.

@@ -52,6 +52,10 @@ pub enum Served {
     CaughtUp(Link),
 }
 
+fn has_observers(ends: &Ends) -> bool {
+    ends.iter().any(|end| end.peer_type == PeerType::Observer)
+}
+
 impl Supplies {
     pub fn new(historian: Historian, spooler: Spooler) -> Supplies {
         Supplies {
@@ -107,16 +111,18 @@ impl Supplies {
         self.spooler.note_growth(txn.len() as u64);
     }
 
-    /// Transaction `zxid` is committed with a change of the configuration that names this leader.
-    pub fn activate(&mut self, zxid: Zxid, leader: ServerId) {
-        self.broadcast.activate(zxid, leader);
+    /// Transaction `zxid` is committed with a change of the configuration that names this leader, and everything before it.
+    pub fn activate(&mut self, zxid: Zxid, leader: ServerId, window: &Window, ends: &Ends) {
+        if self.is_leading {
+            self.broadcast.activate(zxid, leader, window, has_observers(ends));
+            self.committed = Some(zxid);
+        }
     }
 
     /// Everything up to this transaction is committed. Nothing of it may have left the window that was not committed before.
     pub fn commit(&mut self, zxid: Zxid, window: &Window, ends: &Ends) {
         if self.is_leading {
-            let has_observers = ends.iter().any(|end| end.peer_type == PeerType::Observer);
-            self.broadcast.commit(zxid, window, has_observers);
+            self.broadcast.commit(zxid, window, has_observers(ends));
             self.committed = Some(zxid);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use paddock_consensus::config::{Change, Config, Refused};
 use paddock_consensus::input::{Link, Ticket};
 use paddock_consensus::{Epoch, Zxid};
 use paddock_engine::acl::AclTable;
@@ -25,6 +26,19 @@ use crate::node::replica::{Leader, LearnerRequest, LearnerRequests};
 const RECORD_MAX: usize = 200;
 const NEAR: Link = Link(3);
 const FAR: Link = Link(8);
+
+/// An ensemble that nobody changes.
+struct Unchanged;
+
+impl paddock_engine::order::Ensemble for Unchanged {
+    fn change(&self, _: &Change<'_>, _: Zxid) -> Result<Config, Refused> {
+        Err(Refused::NewConfigNoQuorum)
+    }
+
+    fn note_change(&self) {
+        unreachable!("it refuses all")
+    }
+}
 
 /// A leader, its own clients, and learners by hand.
 struct Ensemble {
@@ -62,8 +76,8 @@ impl Ensemble {
     /// Takes what has been asked for.
     fn gather(&mut self) {
         let Ensemble { world, leader, requests } = self;
-        world.replica.gather(&mut Desk::Leads(leader));
-        world.replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader));
+        world.replica.gather(&mut Desk::Leads(leader, &Unchanged));
+        world.replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader, &Unchanged));
     }
 
     /// The learners whose syncs are answered.

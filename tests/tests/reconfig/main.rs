@@ -1,0 +1,15 @@
+//! Ensembles that are changed while they run: servers come, go, take another part and move, and everything that clients were
+//! told is there at all of them, before and after they start again from the files that this has left.
+//!
+//! | module | is about |
+//! |---|---|
+//! | `ensemble` | the servers, each a process of its own, and how they are changed |
+//! | `members` | servers that are added and removed, the leader among them, and that vote or observe |
+//! | `moves` | ports that move |
+//! | `refusals` | what is asked for in vain |
+//! | `mixed` | Paddock and ZooKeeper 3.9 beside each other |
+mod ensemble;
+mod members;
+mod mixed;
+mod moves;
+mod refusals;
