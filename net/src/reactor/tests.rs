@@ -760,3 +760,35 @@ fn memory_is_looked_at_in_the_middle_of_what_one_read_brings() {
     assert!(unwritten > 0 && unwritten < BOUND / 3 && has_more, "{unwritten} bytes are not written");
     world.turn_until_received(1 + PINGS as u64);
 }
+
+fn addresses_of(listener: &std::net::TcpListener) -> (SocketAddr, SocketAddr) {
+    let address = listener.local_addr().unwrap();
+    (address, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
+}
+
+#[test]
+fn clients_are_taken_where_the_listener_has_moved_and_those_who_are_there_stay() {
+    let mut world = World::new(settings());
+    let mut stays = world.greet(1);
+    let former = world.address;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, everywhere) = addresses_of(&taken);
+    let move_to = |world: &mut World, address| {
+        assert!(world.exchange.errands.push(Errand::Listen { address, backlog: 0 }).is_ok());
+        world.exchange.reactor_bell.ring();
+    };
+    move_to(&mut world, address);
+    world.turn_until(|_| TcpStream::connect(former).is_err());
+    // Another process has the port until now; the housekeeping tries again.
+    drop(taken);
+    world.turn_until(|_| TcpStream::connect(address).is_ok());
+    // Every address of the machine has this one too, which is given up for that.
+    for next in [everywhere, everywhere, address] {
+        move_to(&mut world, next);
+        world.turn();
+        world.address = address;
+        world.open();
+    }
+    stays.write_all(&ping()).unwrap();
+    assert!(!world.told(&mut stays, 1).is_empty());
+}

@@ -1,6 +1,6 @@
 //! Servers with ids, of which a list says who belongs to the ensemble.
 
-use paddock_tests::client::Client;
+use paddock_tests::client::{Client, ClientError};
 use paddock_tests::installed::current_zookeeper;
 use paddock_tests::records::{err, flags};
 use paddock_tests::reply::Reply;
@@ -195,6 +195,24 @@ impl Ensemble {
             let log = self.server(id).log();
             assert_eq!(log.lines().find(|line| error_of(line).is_some()), None, "server {id}");
         }
+    }
+}
+
+impl Ensemble {
+    /// Removes the leader, by a client of another server, and returns the text of the new configuration. A ZooKeeper that is
+    /// given another leader may close the connection before it answers.
+    pub fn remove_leader(&self, leader: u32, at: u32) -> String {
+        let mut master = self.master(at);
+        match master.call(&leaving(&[leader])) {
+            Ok(answer) => assert_eq!(answer.err, err::OK),
+            Err(error) => assert!(matches!(error, ClientError::Closed), "{error}"),
+        }
+        let line = format!("server.{leader}=");
+        let config = poll_until(DEADLINE, || {
+            let mut client = Client::connect(self.server(at).address(), TIMEOUT_MS).ok()?;
+            Some(text(&client.call(&get_config()).ok()?)).filter(|config| !config.contains(&line))
+        });
+        config.unwrap_or_else(|| panic!("server {leader} stays; the log ends:\n{}", self.server(at).log_tail()))
     }
 }
 

@@ -8,8 +8,10 @@
 //! | `moves` | ports that move |
 //! | `refusals` | what is asked for in vain |
 //! | `mixed` | Paddock and ZooKeeper 3.9 beside each other |
+//! | `zkcli` | what people type
 mod ensemble;
 mod members;
 mod mixed;
 mod moves;
 mod refusals;
+mod zkcli;

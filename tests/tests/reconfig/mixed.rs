@@ -1,6 +1,6 @@
 //! Paddock and ZooKeeper beside each other.
 
-use crate::ensemble::{Ensemble, OBSERVER, PARTICIPANT, joining, leaving, reconfigure};
+use crate::ensemble::{Ensemble, OBSERVER, PARTICIPANT, joining, reconfigure};
 use paddock_tests::server::Kind::{self, Paddock, ZooKeeper};
 
 /// The last of them leads: of two without a history it is the one with the larger id.
@@ -23,7 +23,7 @@ fn come_and_go(mut ensemble: Ensemble) {
     }
     let leader = ensemble.wait_for_leader(&ensemble.ids());
     let rest: Vec<u32> = ensemble.ids().into_iter().filter(|id| *id != leader).collect();
-    let config = reconfigure(&mut ensemble.master(rest[0]), &leaving(&[leader]));
+    let config = ensemble.remove_leader(leader, rest[0]);
     ensemble.wait_for_leader(&rest);
     ensemble.wait_for_config(&rest, &config);
     ensemble.assert_serves(&rest, "without-the-leader");

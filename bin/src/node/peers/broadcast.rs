@@ -87,3 +87,55 @@ impl Broadcast {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use paddock_consensus::config::PeerType;
+    use paddock_consensus::{ServerId, Zxid};
+    use paddock_net::peer::packet::Packet;
+    use paddock_net::peer::packet_type::PacketType::{self, *};
+
+    use super::Broadcast;
+    use crate::node::peers::links::Written;
+    use crate::node::peers::outgoing::{Outgoing, Sent};
+    use crate::node::replica::window::Window;
+
+    /// What those of a kind are sent.
+    fn sent(broadcast: &Broadcast, outgoing: &mut Outgoing, kind: PeerType) -> Vec<(PacketType, i64)> {
+        let mut bytes = Vec::new();
+        let take = |piece: &[u8]| {
+            bytes.extend_from_slice(piece);
+            Written::Bytes(piece.len())
+        };
+        assert_eq!(outgoing.send(broadcast.feed(kind), take), Sent::All);
+        let (mut left, mut packets) = (&bytes[..], Vec::new());
+        while let Ok((packet, length)) = Packet::read(left, 1 << 20) {
+            packets.push((packet.packet_type, packet.zxid.0));
+            left = &left[length..];
+        }
+        packets
+    }
+
+    #[test]
+    fn a_change_is_committed_with_whom_it_names_in_the_place_of_its_commit() {
+        let (mut broadcast, mut window) = (Broadcast::new(), Window::new(Zxid::ZERO, 500));
+        let kinds = [PeerType::Participant, PeerType::Observer];
+        let mut links = kinds.map(|_| Outgoing::default());
+        for (link, kind) in links.iter_mut().zip(kinds) {
+            link.join(broadcast.feed(kind));
+        }
+        for zxid in (1..=4).map(Zxid) {
+            window.push(zxid, b"txn");
+            broadcast.propose(zxid, b"txn");
+        }
+        broadcast.commit(Zxid(2), &window, true);
+        broadcast.activate(Zxid(3), ServerId(7), &window, true);
+        broadcast.commit(Zxid(4), &window, true);
+        let proposed = (1..=4).map(|zxid| (Proposal, zxid));
+        let committed = [(Commit, 1), (Commit, 2), (CommitAndActivate, 3), (Commit, 4)];
+        let expected: Vec<_> = proposed.chain(committed).collect();
+        assert_eq!(sent(&broadcast, &mut links[0], kinds[0]), expected);
+        let expected = [(Inform, 1), (Inform, 2), (InformAndActivate, 3), (Inform, 4)];
+        assert_eq!(sent(&broadcast, &mut links[1], kinds[1]), expected);
+    }
+}

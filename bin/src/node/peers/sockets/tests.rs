@@ -290,6 +290,30 @@ fn a_port_is_opened_and_closed_and_tried_again_where_another_has_it() {
     node.accepted();
 }
 
+#[test]
+fn a_port_moves_and_what_stays_is_not_closed() {
+    let ports = [free_port(), free_port(), free_port()];
+    let address = |place: usize| SocketAddr::from((Ipv4Addr::LOCALHOST, ports[place]));
+    let mut node = Node::new(at(ports[0]));
+    node.links.move_to(Port::Election, &[at(ports[0]), at(ports[1])]);
+    assert!(TcpStream::connect(address(1)).is_err(), "it is not open yet");
+    node.links.listen(Port::Election, true);
+    drop(connect_when_open(&mut node, address(1)));
+    let kept = TcpStream::connect(address(0)).unwrap();
+    let there = node.accepted();
+    node.links.move_to(Port::Election, &[at(ports[2]), at(ports[1])]);
+    for (place, is_open) in [(0, false), (1, true), (2, true)] {
+        assert_eq!(TcpStream::connect(address(place)).is_ok(), is_open, "{place}");
+    }
+    // A name of the former list that is found now opens nothing.
+    node.links.move_to(Port::Election, &[named("here", ports[0])]);
+    node.links.move_to(Port::Election, &[at(ports[1])]);
+    drop(connect_when_open(&mut node, address(1)));
+    assert!(TcpStream::connect(address(0)).is_err());
+    assert_eq!(node.links.write(there, b"still"), Written::Bytes(5));
+    drop(kept);
+}
+
 fn connect_when_open(node: &mut Node, address: SocketAddr) -> TcpStream {
     for _ in 0..100 {
         if let Ok(stream) = TcpStream::connect(address) {
