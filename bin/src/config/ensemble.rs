@@ -160,8 +160,15 @@ impl Assembly<'_> {
         let first = members.first();
         let Some(id) = server_id else { return Err(self.without_id(&first.place, data_dir)) };
         let Some(me) = members.get(ServerId(id)) else {
+            // A change of the ensemble has left it out, or it was started to join and learnt of the others too soon.
+            let advice = match self.flag("reconfigEnabled") && self.settings.given("dynamicConfigFile").is_some() {
+                true => {
+                    "to have it in the ensemble, start it with a zoo.cfg that lists that and this server, and reconfig -add it"
+                }
+                false => "write the N of this server's line",
+            };
             return wrong(format!(
-                "the server id is {id}, but there is no server.{id} in the member list ({}); write the N of this server's line",
+                "the server id is {id}, but there is no server.{id} in the member list ({}); {advice}",
                 first.place
             ));
         };
@@ -505,6 +512,17 @@ mod tests {
         assert!(error.starts_with("zoo.cfg.dynamic.next:1: server.1: \"a:1\" lacks a port"), "{error}");
         let error = last_seen(&dynamic, "server.1=a:1:2\nversion=x").expect_err("no version").to_string();
         assert!(error.starts_with("zoo.cfg.dynamic.next:2: version: \"x\" is not a version"), "{error}");
+    }
+
+    #[test]
+    fn a_server_that_was_removed_is_told_how_it_comes_back() {
+        let text = format!("{STATIC}reconfigEnabled=true\ndynamicConfigFile=/etc/zoo.cfg.dynamic.1a00000002");
+        let files = [("/etc/zoo.cfg.dynamic.1a00000002", "server.1=a:1:2;2181\nserver.2=b:1:2;2181")];
+        let error = serve_as("3", &text, &files).expect_err("it is none of them").to_string();
+        let expected = "/data/myid: the server id is 3, but there is no server.3 in the member list \
+                        (/etc/zoo.cfg.dynamic.1a00000002:1); to have it in the ensemble, start it with a zoo.cfg that lists \
+                        that and this server, and reconfig -add it";
+        assert_eq!(error, expected);
     }
 
     #[test]

@@ -151,6 +151,6 @@ fn a_change_is_answered_with_the_configuration_and_its_stat() {
     assert_eq!((reader.rest(), znode.data()), (&znode.stat_wire()[..], Some(text.as_bytes())));
     assert_eq!((znode.stat().version, znode.stat().mzxid), (-1, world.database.last_zxid().0));
     let refused = Err(Code::NewConfigNoQuorum);
-    assert_eq!(reconfig_txn(&refused), Txn::Error(-13));
+    assert!(matches!(reconfig_txn(&refused), Txn::Error(-13)));
     assert_eq!(ReplyForm::of(&operation, &reconfig_txn(&refused)).map(|form| form.code()), Some(-13));
 }

@@ -763,7 +763,7 @@ fn memory_is_looked_at_in_the_middle_of_what_one_read_brings() {
 
 fn addresses_of(listener: &std::net::TcpListener) -> (SocketAddr, SocketAddr) {
     let address = listener.local_addr().unwrap();
-    (address, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
+    (address, SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), address.port()))
 }
 
 #[test]

@@ -4,11 +4,15 @@
 //! | module | is about |
 //! |---|---|
 //! | `ensemble` | the servers, each a process of its own, and how they are changed |
+//! | `deaths` | servers that die meanwhile |
 //! | `members` | servers that are added and removed, the leader among them, and that vote or observe |
 //! | `moves` | ports that move |
 //! | `refusals` | what is asked for in vain |
 //! | `mixed` | Paddock and ZooKeeper 3.9 beside each other |
-//! | `zkcli` | what people type
+//! | `zkcli` | what people type |
+#![allow(clippy::print_stdout, reason = "a long run says what it covered")]
+
+mod deaths;
 mod ensemble;
 mod members;
 mod mixed;

@@ -18,8 +18,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use paddock_consensus::ServerId;
 use paddock_consensus::config::{Config, Configs};
-use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::{Files, advice};
 
 use crate::config::StaticFile;
@@ -83,20 +83,22 @@ impl ConfigFiles {
         ConfigFiles { files, file, me }
     }
 
-    /// Makes durable what a start has found: the process before this one may have ended in the middle of a write, and a power
-    /// cut would take back what this one tells others. What is left of a commit is done.
-    pub fn make_durable(&self, configs: &Configs) -> Result<(), ConfigFileError> {
-        let next = self.next();
-        match self.files.exists(&next) {
-            Ok(false) => Ok(()),
-            Err(source) => Err(ConfigFileError::Io { path: next, source }),
-            Ok(true) if configs.last_seen.version() > configs.committed.version() => {
-                self.write_last_seen(&configs.last_seen)
-            }
-            // Members that stand in zoo.cfg itself have no dynamic file.
-            Ok(true) if configs.committed.version() == Zxid::ZERO => self.remove_next(),
-            Ok(true) => self.write_committed(&configs.committed),
+    /// Makes durable what a start has found, by writing it anew: the process before this one may have ended in the middle of a
+    /// write, or because a sync failed, and a power cut would take back what this one tells others. What is left of a commit is
+    /// done. Files of an operator, which have other names, are left as they are.
+    pub fn make_durable(&self, Configs { committed, last_seen }: &Configs) -> Result<(), ConfigFileError> {
+        if self.is_there(&self.dynamic(committed))? {
+            self.keep(committed)?;
         }
+        match self.is_there(&self.next())? {
+            false => Ok(()),
+            true if last_seen.version() > committed.version() => self.write_last_seen(last_seen),
+            true => self.remove_next(),
+        }
+    }
+
+    fn is_there(&self, path: &Path) -> Result<bool, ConfigFileError> {
+        self.files.exists(path).map_err(|source| ConfigFileError::Io { path: path.to_owned(), source })
     }
 
     /// Keeps the configuration that was proposed last.
@@ -106,10 +108,18 @@ impl ConfigFiles {
 
     /// Keeps a committed configuration. No other is proposed any more, unless a later one is.
     pub fn write_committed(&self, config: &Config) -> Result<(), ConfigFileError> {
-        let dynamic = beside(&self.file, &format!(".dynamic.{:x}", config.version().0));
-        self.write(dynamic.clone(), sorted_lines(config, false).as_bytes())?;
-        self.point_to(&dynamic, config)?;
+        self.keep(config)?;
         self.remove_next()
+    }
+
+    fn keep(&self, config: &Config) -> Result<(), ConfigFileError> {
+        let dynamic = self.dynamic(config);
+        self.write(dynamic.clone(), sorted_lines(config, false).as_bytes())?;
+        self.point_to(&dynamic, config)
+    }
+
+    fn dynamic(&self, config: &Config) -> PathBuf {
+        beside(&self.file, &format!(".dynamic.{:x}", config.version().0))
     }
 
     /// Has `zoo.cfg` name the dynamic file, and nothing more of what that says.
