@@ -82,6 +82,9 @@ use summary::Summary;
 /// The server in the session ids of one that stands alone, whatever its `myid` says.
 const STANDALONE_ID: i64 = 1;
 
+/// Where an ensemble may be changed while it runs, descriptors are kept from clients for so many servers at least.
+const SERVERS_TO_COME: usize = 16;
+
 /// Why a server does not start, or stops before it is told to.
 #[derive(Debug)]
 pub enum NodeError {
@@ -305,7 +308,10 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
             config.jute_max_buffer
         );
     }
-    let others = config.ensemble.as_ref().map(|ensemble| ensemble.config.members().len());
+    let others = config.ensemble.as_ref().map(|ensemble| {
+        let servers = ensemble.config.members().len();
+        if ensemble.reconfigures { servers.max(SERVERS_TO_COME) } else { servers }
+    });
     let sockets = others.map(peers::sockets::descriptors);
     let descriptors = Descriptors::share(descriptors, threads.max(1), sockets).map_err(NodeError::Descriptors)?;
     descriptors.report();

@@ -86,10 +86,15 @@ impl Ensemble {
 
     /// Starts a server for the first time, with this list of members.
     pub fn spawn(&self, id: u32, list: &[String]) {
-        let server = self.server(id);
-        let text = fs::read_to_string(server.config_path()).expect("it was written");
-        fs::write(server.config_path(), text + &list.join("\n") + "\n").expect("it is writable");
-        server.spawn();
+        self.list(id, list);
+        self.server(id).spawn();
+    }
+
+    /// Writes this list of members into the zoo.cfg of a server.
+    pub fn list(&self, id: u32, list: &[String]) {
+        let file = self.server(id).config_path();
+        let text = fs::read_to_string(&file).expect("it was written");
+        fs::write(file, text + &list.join("\n") + "\n").expect("it is writable");
     }
 
     /// A server that is no member starts, told of the present ensemble and itself, and follows it.

@@ -3,7 +3,7 @@
 use crate::ensemble::{Ensemble, OBSERVER, PARTICIPANT, joining, leaving, members, reconfigure, text};
 use paddock_tests::records::{err, event, flags};
 use paddock_tests::request::Request;
-use paddock_tests::server::{DEADLINE, Kind, poll_until};
+use paddock_tests::server::{DEADLINE, Kind, four_letter_word, poll_until};
 use std::fs;
 
 #[test]
@@ -23,6 +23,9 @@ fn a_server_observes_votes_and_leaves_and_all_start_again_from_their_files() {
     ensemble.wait_for_mode(4, "follower");
     ensemble.wait_for_config(&all, &config);
     ensemble.assert_serves(&all, "of-four");
+    let leader = ensemble.wait_for_leader(&all);
+    let mntr = four_letter_word(ensemble.server(leader).address(), "mntr", DEADLINE).expect("it answers");
+    assert!(mntr.contains("zk_quorum_size\t4\n") && mntr.contains("zk_synced_followers\t3\n"), "{mntr}");
     ensemble.start_again(&all);
     ensemble.wait_for_config(&all, &config);
     ensemble.assert_serves(&all, "again");
@@ -71,6 +74,38 @@ fn files_are_those_of_zookeeper() {
         assert!(lines.iter().all(|line| former.contains(line)), "{former}");
     }
     ensemble.assert_content();
+}
+
+/// A zoo.cfg that is mounted by itself, as Docker mounts one: no other file can take its place. ZooKeeper goes on too.
+#[test]
+fn a_file_that_cannot_be_replaced_is_told_and_ends_nobody() {
+    const MOUNTED: [&str; 6] =
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", "mount --bind zoo.cfg zoo.cfg && exec \"$0\" \"$@\""];
+    let mut ensemble = Ensemble::with(&[]);
+    let ids: Vec<u32> = (1..=3).map(|id| ensemble.prepare(id, Kind::under_test())).collect();
+    let list: Vec<String> = ids.iter().map(|id| ensemble.line(*id, PARTICIPANT)).collect();
+    ensemble.list(1, &list);
+    ensemble.server(1).spawn_behind(&MOUNTED);
+    ids[1..].iter().for_each(|id| ensemble.spawn(*id, &list));
+    ids.iter().for_each(|id| drop(ensemble.wait_for(*id)));
+    let config = reconfigure(&mut ensemble.master(2), &joining(&[ensemble.line(1, OBSERVER)]));
+    ensemble.wait_for_mode(1, "observer");
+    ensemble.wait_for_config(&ids, &config);
+    let server = ensemble.server(1);
+    if Kind::under_test() == Kind::Paddock {
+        let told = "zoo.cfg: Device or resource busy";
+        let log = poll_until(DEADLINE, || Some(server.log()).filter(|log| log.contains(told)));
+        let log = log.expect("it says so");
+        assert!(log.contains("put zoo.cfg into a directory where this process can create and replace files"), "{log}");
+    }
+    let text = fs::read_to_string(server.config_path()).expect("it is there");
+    assert!(text.contains(&ensemble.line(1, PARTICIPANT)) && !text.contains("dynamicConfigFile"), "{text}");
+    // It begins as a participant, as its file says, and hears that it is to observe.
+    server.terminate();
+    server.spawn_behind(&MOUNTED);
+    ensemble.wait_for_mode(1, "observer");
+    ensemble.wait_for_config(&ids, &config);
+    ensemble.assert_serves(&ids, "mounted");
 }
 
 #[test]

@@ -97,6 +97,9 @@ impl Peers {
         let me = self.election.me();
         let of = |config: &Config| config.members().get(&me).map(|member| member.addresses.clone());
         let (before, now) = (of(&self.configs.committed), of(&configs.committed));
+        if self.configs.committed.version() != configs.committed.version() {
+            self.quorum.forget_introductions();
+        }
         self.configs = configs;
         let Some(now) = now.filter(|now| before.as_ref() != Some(now)) else { return };
         let election: Vec<HostPort> = now.iter().map(|address| address.election.clone()).collect();

@@ -362,6 +362,11 @@ impl QuorumPort {
         self.supplies.commit(zxid, window, &self.ends);
     }
 
+    /// The configuration was changed: what learners say that they are is held against another one from here on.
+    pub fn forget_introductions(&mut self) {
+        self.introductions = Introductions::default();
+    }
+
     /// Whether a version is to be given to the [spooler](QuorumPort::spooler).
     pub fn needs_state(&self) -> bool {
         self.supplies.needs_state(&self.ends)
