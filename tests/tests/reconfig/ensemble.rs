@@ -68,6 +68,7 @@ impl Ensemble {
             .config("reconfigEnabled", "true")
             .property("zookeeper.DigestAuthenticationProvider.superDigest", SUPER_DIGEST);
         let setup = self.lines.iter().fold(setup, |setup, (key, value)| setup.config(key, value));
+        // Debian's is 3.8.
         let setup = if kind == Kind::ZooKeeper { setup.class_path(current_zookeeper()) } else { setup };
         let server = setup.prepare();
         let data_dir = server.data_dir();

@@ -1,5 +1,7 @@
 //! Ensembles that are changed while they run: servers come, go, take another part and move, and everything that clients were
 //! told is there at all of them, before and after they start again from the files that this has left.
+//! `PADDOCK_TEST_SERVER=zookeeper` has ZooKeeper 3.9.5 judge that. `PADDOCK_RECONFIG_ROUNDS` sets how often a server dies
+//! meanwhile, and `PADDOCK_RECONFIG_SEED` which.
 //!
 //! | module | is about |
 //! |---|---|
