@@ -296,7 +296,9 @@ mod tests {
         {
             let machine = machine();
             let fault = |operation| Fault { operation, skipped: 0, times: u64::MAX, effect: Effect::Fails(number) };
-            [Operation::Create, Operation::Rename].map(|operation| machine.add_fault(fault(operation)));
+            for operation in [Operation::Create, Operation::Rename] {
+                machine.add_fault(fault(operation));
+            }
             let error = files_of(&machine).write_committed(&config(7, 1)).unwrap_err();
             assert_eq!(error.is_out_of_reach(), expected, "{error}");
             assert_eq!(versions(&read(&machine)), (0, 0));
