@@ -60,6 +60,16 @@ impl Rounds {
         Rounds { ensemble, addresses, leader, random, clock, writers, readers, history }
     }
 
+    /// What all clients of these rounds tell the time by.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Others have seen this.
+    pub fn add(&mut self, events: impl IntoIterator<Item = Event>) {
+        self.history.events.extend(events);
+    }
+
     /// A session that does not come back, on one server or another.
     pub fn visitor(&mut self, number: usize) -> Visitor {
         let address = Servers::new(&self.addresses, number).current();
