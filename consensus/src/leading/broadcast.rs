@@ -5,10 +5,11 @@ use alloc::sync::Arc;
 use super::confirm::Confirm;
 use super::link::{LearnerLink, State};
 use super::links::Links;
-use crate::config::Config;
+use crate::config::{Config, Configs};
 use crate::input::Mark;
 use crate::output::{Cause, Output};
-use crate::settings::Ms;
+use crate::server::Server;
+use crate::settings::{Features, Ms};
 use crate::spans::Spans;
 use crate::step::{Over, Step};
 use crate::{Epoch, Zxid};
@@ -21,6 +22,8 @@ pub(super) struct Broadcasting {
     pub(super) confirm: Confirm,
     /// When it is asked next whether a quorum follows.
     check_at: Ms,
+    /// Before this moment it is not tried to renew the epoch.
+    renew_at: Ms,
 }
 
 impl Broadcasting {
@@ -31,7 +34,13 @@ impl Broadcasting {
         step.put(Output::Commit(last));
         let config = enforce_last_seen(step);
         let check_at = step.now.after(step.server.settings.tick);
-        Broadcasting { epoch, spans: Spans::begin(last, config), confirm: Confirm::default(), check_at }
+        Broadcasting {
+            epoch,
+            spans: Spans::begin(last, config),
+            confirm: Confirm::default(),
+            check_at,
+            renew_at: step.now,
+        }
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -72,6 +81,30 @@ impl Broadcasting {
         }
     }
 
+    /// Whether the counter has come so far that the epoch is to be renewed, and that may be tried: there is another epoch, no
+    /// change of the configuration is under way, and a learner that has everything is not brought a full copy all the same.
+    pub(super) fn is_to_renew(&self, step: &Step<'_>) -> bool {
+        let Server { settings, .. } = &*step.server;
+        let Configs { committed, last_seen } = step.server.configs();
+        let proposed = self.spans.proposed();
+        proposed.epoch() == self.epoch
+            && proposed.counter() >= settings.renew_from
+            && settings.features.has(Features::RENEWAL)
+            && !settings.force_snapshot
+            && self.renew_at <= step.now
+            && step.server.newest_accepted().next().is_some()
+            && committed.version() == last_seen.version()
+    }
+
+    /// The epoch was not renewed. It is not tried again before the time has passed in which whoever was too slow is closed.
+    pub(super) fn put_renewal_off(&mut self, step: &Step<'_>) {
+        self.renew_at = step.now.after(step.server.settings.sync_wait());
+    }
+
+    pub(super) fn has_committed_all(&self) -> bool {
+        self.spans.committed() == self.spans.proposed()
+    }
+
     /// Whether every voter that is there has everything, and nobody waits for the proof of a sync.
     pub(super) fn is_handed_over(&self, links: &Links, step: &Step<'_>) -> bool {
         let proposed = self.spans.proposed();
@@ -88,7 +121,7 @@ impl Broadcasting {
             return true;
         }
         self.check_at = step.now.after(step.server.settings.tick);
-        let is_all_committed = self.spans.committed() == self.spans.proposed();
+        let is_all_committed = self.has_committed_all();
         links.are_quorum(step, |open| open.follows() && (is_all_committed || !open.awaits_state()))
     }
 
@@ -136,7 +169,7 @@ mod tests {
     use crate::output::{Cause, Output};
     use crate::quorum::QuorumSystem;
     use crate::server::{Found, Server, Standing};
-    use crate::settings::{Features, Ms, Settings};
+    use crate::settings::{Features, Ms, RENEW_FROM, Settings};
     use crate::spans::Spans;
     use crate::step::{Over, Step};
     use crate::{Epoch, History, ServerId, Zxid};
@@ -163,6 +196,7 @@ mod tests {
             observer_election_delay_max: Ms(0),
             read_only_mode: false,
             features: Features::default(),
+            renew_from: RENEW_FROM,
             seed: 0,
         };
         let found = Found {
@@ -185,6 +219,7 @@ mod tests {
             spans: Spans::begin(before, config),
             confirm: Confirm::default(),
             check_at: Ms(0),
+            renew_at: Ms(0),
         };
         let (links, mut out) = (Links::default(), Vec::new());
         let step = &mut Step { server: &mut server, now: Ms(0), out: &mut out };

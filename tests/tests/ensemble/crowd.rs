@@ -75,7 +75,8 @@ impl Crowd {
     pub fn members(&self, addresses: &[SocketAddr], count: usize) -> Vec<Member<'_>> {
         let make = |maker| (maker..count).step_by(MAKERS).map(|number| Member::new(self, addresses, number, count));
         std::thread::scope(|scope| {
-            let makers: Vec<_> = (0..MAKERS).map(|maker| scope.spawn(move || make(maker).collect::<Vec<_>>())).collect();
+            let makers: Vec<_> =
+                (0..MAKERS).map(|maker| scope.spawn(move || make(maker).collect::<Vec<_>>())).collect();
             makers.into_iter().flat_map(|maker| maker.join().expect("a new ensemble takes sessions")).collect()
         })
     }

@@ -15,6 +15,8 @@
 //! ZooKeeper (`PADDOCK_TEST_SERVER=zookeeper`) fails this where a leader stands still: when it goes on it answers a sync before
 //! it has learnt that others have another leader, and what is read behind the sync is stale.
 //!
+//! A leader whose zxids come to their end begins another epoch, and nobody notices ([`renewal`]).
+//!
 //! Servers that only are to be restarted leave nobody waiting for long ([`restarts`]).
 //!
 //! `PADDOCK_ENSEMBLE_ROUNDS`, `PADDOCK_PARTITION_ROUNDS` and `PADDOCK_RESTART_ROUNDS` set the numbers of rounds, `PADDOCK_ENSEMBLE_SEED` repeats the
@@ -30,6 +32,7 @@ mod load;
 mod logged;
 mod partition;
 mod partitions;
+mod renewal;
 mod restarts;
 mod rounds;
 mod setter;

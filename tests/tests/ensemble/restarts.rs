@@ -120,7 +120,7 @@ fn restart(scene: &Scene<'_>, place: usize, crowd: &Crowd) -> Restart {
 }
 
 /// Of the transactions that a leader orders now.
-fn epoch(ensemble: &Ensemble, leader: usize) -> i64 {
+pub fn epoch(ensemble: &Ensemble, leader: usize) -> i64 {
     let zxid = ensemble.server(leader).told("Zxid").expect("a leader serves");
     let digits = zxid.trim_start_matches("0x");
     i64::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("Zxid: {zxid}")) >> 32

@@ -154,6 +154,11 @@ impl Rounds {
         assert!(taken.is_some(), "no server has the whole log: {lacks:#?}");
     }
 
+    /// How many connections the writers have lost.
+    pub fn connections_lost(&self) -> usize {
+        self.writers.iter().map(|writer| writer.tally.connections).sum()
+    }
+
     /// Compares once more after an orderly stop of all, and has everything judged.
     pub fn end(mut self) -> Tally {
         for place in self.ensemble.places() {

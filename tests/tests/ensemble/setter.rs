@@ -134,5 +134,8 @@ fn the_first_acknowledgement_and_the_longest_silence_are_found() {
     assert_eq!(acks.first_after(10, &Load::default()).acknowledged, 30);
     assert_eq!(acks.silence(3, 31), Duration::from_nanos(10));
     assert_eq!(acks.silence(13, 60), Duration::from_nanos(30));
-    assert_eq!((acks.longest_wait(3, 12), acks.longest_wait(13, 60)), (Duration::from_nanos(10), Duration::from_nanos(19)));
+    assert_eq!(
+        (acks.longest_wait(3, 12), acks.longest_wait(13, 60)),
+        (Duration::from_nanos(10), Duration::from_nanos(19))
+    );
 }
