@@ -124,6 +124,8 @@ pub enum Input<'a> {
         zxid: Zxid,
         change: Option<&'a Arc<Config>>,
     },
+    /// Answers [`Suspend`](crate::Output::Suspend): what was begun is [proposed](Input::Proposed).
+    Suspended,
     /// The log has let go of the transactions up to here.
     Forgotten {
         base: Zxid,

@@ -138,15 +138,19 @@ pub enum Output {
     /// link up when the learner takes nothing for initLimit ticks.
     Sync(Link, Plan),
     /// Leader: what is left of the history goes to this link in this moment, then, if it is no observer's, every proposal that
-    /// is not committed; and from now on it is sent what all are sent.
+    /// is not committed; and from now on it is sent what all are sent, until it is told another LEADERINFO.
     Join(Link),
+    /// Leader: nothing more is ordered, so that no transaction is given a zxid, nor a ticket to a sync; whoever asks for something
+    /// waits. When what was begun is proposed, [`Input::Suspended`](crate::Input::Suspended) is owed, once. It lasts until this is put out
+    /// with `false`, or the role has [become](Output::Become) another: that of a leader of the next epoch, too.
+    Suspend(bool),
     /// The leader still led when the ticket came: the sync may be answered once everything that was proposed by then is
     /// committed.
     Confirmed(Ticket),
     /// It may not have.
     Lost(Ticket),
     /// A leader may propose from the first time on that it becomes one, whether or not it serves; and no more once it was told
-    /// to [stop](crate::Input::Stop). Looking, a server has neither a link nor an attempt to connect to a leader any more.
+    /// to [stop](crate::Input::Stop). One that leads already begins another epoch: for clients nothing changes. Looking, a server has neither a link nor an attempt to connect to a leader any more.
     Become(Part, Serve),
     /// This configuration is in force from here on; it stands right behind the [`Write`](Output::Write) of
     /// [`Mark::Committed`] with it, and [`Zab::state`](crate::Zab::state) has it already. The node opens its client's port where

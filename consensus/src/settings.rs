@@ -1,5 +1,7 @@
 //! What an operator sets of the protocol.
 
+use core::ops::BitOr;
+
 /// Milliseconds of a monotonic clock, since the process began; or a number of them.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Ms(pub u64);
@@ -25,7 +27,7 @@ pub struct Features(pub u32);
 impl Features {
     /// The operations of ClickHouse Keeper's clients.
     pub const KEEPER: Features = Features(1);
-    /// A new epoch on standing links.
+    /// A learner that serves takes part in a new epoch of its leader on the link that it has: [`Settings::renew_from`].
     pub const RENEWAL: Features = Features(1 << 1);
     /// A learner that is told TRUNC to a transaction of an earlier epoch than its last cuts exactly there, whatever its
     /// snapshots hold.
@@ -36,6 +38,18 @@ impl Features {
         self.0 & wanted.0 == wanted.0
     }
 }
+
+impl BitOr for Features {
+    type Output = Features;
+
+    fn bitor(self, other: Features) -> Features {
+        Features(self.0 | other.0)
+    }
+}
+
+/// From this counter on a leader begins a new epoch, where all that follow it can do that without an election. What is left
+/// of the epoch is enough for the time in which they cannot.
+pub const RENEW_FROM: u32 = 0xffff_f000;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -63,6 +77,9 @@ pub struct Settings {
     /// readonlymode.enabled: a server that has looked for a leader in vain for a while serves reads.
     pub read_only_mode: bool,
     pub features: Features,
+    /// A leader whose counter has come so far begins a new epoch on the links that it has, if everybody at them has
+    /// [`Features::RENEWAL`]: [`RENEW_FROM`].
+    pub renew_from: u32,
     /// Draws the random waits.
     pub seed: u64,
 }

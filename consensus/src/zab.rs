@@ -258,6 +258,7 @@ impl Zab {
                 }
                 _ => self.on_finished(zxid, change, now, out),
             },
+            Input::Suspended => self.lead(now, out, Leading::on_suspended),
             Input::Confirm(ticket) => match self.role {
                 Role::Leading(_) => self.lead(now, out, |leading, step| leading.on_confirm(ticket, step)),
                 _ => out.push(Output::Lost(ticket)),

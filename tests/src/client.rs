@@ -143,6 +143,8 @@ impl From<Malformed> for ClientError {
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
+    /// What it waits for longer than this has failed.
+    patience: Duration,
     pub session: Session,
     /// Highest zxid of an ordinary reply; what a handshake on reconnecting presents.
     pub last_zxid: i64,
@@ -183,6 +185,7 @@ impl Client {
         let session = read_welcome(&mut stream, hello)?;
         Ok(Client {
             stream,
+            patience,
             session,
             last_zxid: hello.last_zxid,
             events: VecDeque::new(),
@@ -226,6 +229,19 @@ impl Client {
     pub fn flush(&mut self) -> Result<(), ClientError> {
         let output = std::mem::take(&mut self.output);
         self.stream.write_all(&output).map_err(ClientError::from)
+    }
+
+    /// Waits so long, or until something comes: the end of the connection is an error.
+    pub fn idle(&mut self, time: Duration) -> Result<(), ClientError> {
+        self.stream.set_read_timeout(Some(time))?;
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_read_timeout(Some(self.patience))?;
+        match peeked {
+            Ok(0) => Err(ClientError::Closed),
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Requests that wait for their reply.

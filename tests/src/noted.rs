@@ -128,6 +128,11 @@ impl Noted {
         self.client.flush()
     }
 
+    /// Waits so long, or until something comes: the end of the connection is an error.
+    pub fn idle(&mut self, time: Duration) -> Result<(), ClientError> {
+        self.client.idle(time)
+    }
+
     pub fn next_frame(&mut self) -> Result<Frame, ClientError> {
         let frame = self.client.next_frame()?;
         match &frame {

@@ -75,6 +75,8 @@ pub struct Ensemble {
     pub force_snapshot: bool,
     /// What Paddocks can beyond ZooKeeper's protocol is used among them.
     pub has_features: bool,
+    /// A leader that has given so many zxids of its epoch begins the next one.
+    pub renew_from: u32,
 }
 
 impl Assembly<'_> {
@@ -132,6 +134,7 @@ impl Assembly<'_> {
             autocreate: self.flag("db.autocreate"),
             force_snapshot: self.flag("forceSnapshotSync"),
             has_features: self.flag("paddock.ensemble.features"),
+            renew_from: count(self.number("paddock.ensemble.renewFrom")),
         };
         Ok((ensemble, me))
     }
@@ -339,6 +342,7 @@ mod tests {
             autocreate: true,
             force_snapshot: false,
             has_features: true,
+            renew_from: 0xffff_f000,
         };
         assert_eq!(ensemble, expected);
     }
@@ -372,6 +376,7 @@ mod tests {
         differs("db.autocreate=false", &|e| e.autocreate.to_string(), "false");
         differs("forceSnapshotSync=true", &|e| e.force_snapshot.to_string(), "true");
         differs("paddock.ensemble.features=false", &|e| e.has_features.to_string(), "false");
+        differs("paddock.ensemble.renewFrom=700", &|e| e.renew_from.to_string(), "700");
     }
 
     #[test]

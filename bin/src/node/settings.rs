@@ -112,6 +112,9 @@ pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
     }
 }
 
+/// What this server does beyond ZooKeeper's protocol with other Paddocks.
+const FEATURES: Features = Features(Features::EXACT_TRUNC.0 | Features::RENEWAL.0);
+
 /// So many ticks.
 fn ticks(config: &Config, count: u32) -> Duration {
     Duration::from_millis(u64::from(count) * config.tick_time.max(1) as u64)
@@ -133,7 +136,8 @@ pub fn core_settings(config: &Config, ensemble: &Ensemble, seed: u64) -> Setting
         force_snapshot: ensemble.force_snapshot,
         observer_election_delay_max: ms(ensemble.observer_election_delay_max),
         read_only_mode: ensemble.read_only_mode,
-        features: if ensemble.has_features { Features::EXACT_TRUNC } else { Features::default() },
+        features: if ensemble.has_features { FEATURES } else { Features::default() },
+        renew_from: ensemble.renew_from,
         seed,
     }
 }
@@ -153,7 +157,7 @@ mod tests {
 
     use paddock_consensus::settings::Features;
 
-    use super::{UNTAKEN_MIN, core_settings, socket_settings};
+    use super::{FEATURES, UNTAKEN_MIN, core_settings, socket_settings};
     use crate::config::{Config, Ensemble, Property, load};
 
     /// A member's, with another line in its file and another property.
@@ -180,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_server_tells_of_no_feature_where_that_is_switched_off() {
-        for (flag, expected) in [("true", Features::EXACT_TRUNC), ("false", Features::default())] {
+        for (flag, expected) in [("true", FEATURES), ("false", Features::default())] {
             let (config, ensemble) = configured("features", "", &format!("paddock.ensemble.features={flag}"));
             assert_eq!(core_settings(&config, &ensemble, 1).features, expected, "{flag}");
         }

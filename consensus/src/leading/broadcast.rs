@@ -5,10 +5,11 @@ use alloc::sync::Arc;
 use super::confirm::Confirm;
 use super::link::{LearnerLink, State};
 use super::links::Links;
-use crate::config::Config;
+use crate::config::{Config, Configs};
 use crate::mutants::mutant;
 use crate::output::{Cause, Output};
-use crate::settings::Ms;
+use crate::server::Server;
+use crate::settings::{Features, Ms};
 use crate::spans::Spans;
 use crate::step::{Over, Step};
 use crate::{Epoch, ServerId, Zxid};
@@ -24,6 +25,8 @@ pub(super) struct Broadcasting {
     /// The configuration in force has another leader: nothing more is committed by this one, for good. It leaves at this moment,
     /// or when all have left it.
     leaves_at: Option<Ms>,
+    /// Before this moment it is not tried to renew the epoch.
+    renew_at: Ms,
 }
 
 impl Broadcasting {
@@ -36,8 +39,14 @@ impl Broadcasting {
         let config = enforce_last_seen(step);
         let check_at = step.now.after(step.server.settings.tick);
         let leads = Arc::ptr_eq(&before, &config) || config.keeps_leader(&before, step.server.me);
-        let leaves_at = if leads { None } else { Some(check_at) };
-        Broadcasting { epoch, spans: Spans::begin(last, config), confirm: Confirm::default(), check_at, leaves_at }
+        Broadcasting {
+            epoch,
+            spans: Spans::begin(last, config),
+            confirm: Confirm::default(),
+            check_at,
+            leaves_at: if leads { None } else { Some(check_at) },
+            renew_at: step.now,
+        }
     }
 
     /// When a leader leaves that commits nothing any more.
@@ -100,6 +109,32 @@ impl Broadcasting {
         }
     }
 
+    /// Whether the counter has come so far that the epoch is to be renewed, and that may be tried: there is another epoch, this
+    /// server leads on, no change of the configuration is under way, and a learner that has everything is not brought a full copy
+    /// all the same.
+    pub(super) fn is_to_renew(&self, step: &Step<'_>) -> bool {
+        let Server { settings, .. } = &*step.server;
+        let Configs { committed, last_seen } = step.server.configs();
+        let proposed = self.spans.proposed();
+        self.leaves_at.is_none()
+            && proposed.epoch() == self.epoch
+            && proposed.counter() >= settings.renew_from
+            && settings.features.has(Features::RENEWAL)
+            && !settings.force_snapshot
+            && self.renew_at <= step.now
+            && step.server.newest_accepted().next().is_some()
+            && committed.version() == last_seen.version()
+    }
+
+    /// The epoch was not renewed. It is not tried again before the time has passed in which whoever was too slow is closed.
+    pub(super) fn put_renewal_off(&mut self, step: &Step<'_>) {
+        self.renew_at = step.now.after(step.server.settings.sync_wait());
+    }
+
+    pub(super) fn has_committed_all(&self) -> bool {
+        self.spans.committed() == self.spans.proposed()
+    }
+
     /// Whether every voter that is there has everything, and nobody waits for the proof of a sync.
     pub(super) fn is_handed_over(&self, links: &Links, step: &Step<'_>) -> bool {
         let proposed = self.spans.proposed();
@@ -117,7 +152,7 @@ impl Broadcasting {
             return true;
         }
         self.check_at = step.now.after(step.server.settings.tick);
-        let is_all_committed = self.spans.committed() == self.spans.proposed();
+        let is_all_committed = self.has_committed_all();
         let helps =
             |open: &LearnerLink| !open.awaits_state() && !open.learner().is_some_and(|learner| learner.observes());
         links.are_quorum(step, |open| open.follows() && (is_all_committed || helps(open)))
@@ -185,7 +220,7 @@ mod tests {
     use crate::output::{Cause, Output};
     use crate::quorum::QuorumSystem;
     use crate::server::{Found, Server, Standing};
-    use crate::settings::{Features, Ms, Settings};
+    use crate::settings::{Features, Ms, RENEW_FROM, Settings};
     use crate::spans::Spans;
     use crate::step::{Over, Step};
     use crate::{Epoch, History, ServerId, Zxid};
@@ -212,6 +247,7 @@ mod tests {
             observer_election_delay_max: Ms(0),
             read_only_mode: false,
             features: Features::default(),
+            renew_from: RENEW_FROM,
             seed: 0,
         };
         let found = Found {
@@ -235,6 +271,7 @@ mod tests {
             confirm: Confirm::default(),
             check_at: Ms(0),
             leaves_at: None,
+            renew_at: Ms(0),
         };
         let (links, mut out) = (Links::default(), Vec::new());
         let step = &mut Step { server: &mut server, now: Ms(0), out: &mut out };

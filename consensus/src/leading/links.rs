@@ -82,6 +82,10 @@ impl Links {
         self.open.iter_mut().map(|(link, open)| (*link, open))
     }
 
+    pub(super) fn all(&self, is_so: impl Fn(&LearnerLink) -> bool) -> bool {
+        self.open.values().all(is_so)
+    }
+
     fn of(&self, server: ServerId) -> Option<&LearnerLink> {
         self.of_server.get(&server).map(|link| &self.open[link])
     }

@@ -7,6 +7,7 @@ mod link;
 mod links;
 mod liveness;
 mod looking;
+mod renewal;
 
 use alloc::sync::Arc;
 
@@ -18,6 +19,7 @@ pub use self::links::LINKS_MAX;
 use self::links::Links;
 use self::liveness::Pulse;
 use self::looking::LookingMembers;
+use self::renewal::{Renewing, can_all};
 use crate::config::{Config, Configs};
 use crate::election::Decision;
 use crate::input::{Link, Mark, Ticket};
@@ -55,6 +57,7 @@ enum Phase {
     WritingCurrent(Epoch),
     AwaitingNewLeaderAcks { epoch: Epoch, began: Ms },
     Broadcasting(Broadcasting),
+    Renewing(Renewing),
     HandingOver { reign: Broadcasting, until: Ms },
 }
 
@@ -68,7 +71,27 @@ impl Phase {
             Phase::WritingAccepted(_)
             | Phase::WritingCurrent(_)
             | Phase::Broadcasting(_)
+            | Phase::Renewing(_)
             | Phase::HandingOver { .. } => None,
+        }
+    }
+
+    /// The reign, once it has begun.
+    fn reign(&self) -> Option<&Broadcasting> {
+        match self {
+            Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) | Phase::HandingOver { reign, .. } => {
+                Some(reign)
+            }
+            _ => None,
+        }
+    }
+
+    fn reign_mut(&mut self) -> Option<&mut Broadcasting> {
+        match self {
+            Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) | Phase::HandingOver { reign, .. } => {
+                Some(reign)
+            }
+            _ => None,
         }
     }
 }
@@ -97,13 +120,14 @@ impl Leading {
             Phase::AwaitingNewLeaderAcks { .. } => "AwaitingNewLeaderAcks",
             Phase::Broadcasting(reign) if reign.leaves_at().is_some() => "Closed",
             Phase::Broadcasting(_) => "Broadcasting",
+            Phase::Renewing(_) => "Renewing",
             Phase::HandingOver { .. } => "HandingOver",
         }
     }
 
     /// Whether the reign has begun, so that it may propose.
     pub(crate) fn has_begun(&self) -> bool {
-        matches!(self.phase, Phase::Broadcasting(_) | Phase::HandingOver { .. })
+        self.phase.reign().is_some()
     }
 
     /// Whether a quorum of this configuration follows, the leader included if it votes there.
@@ -113,10 +137,7 @@ impl Leading {
 
     /// Whether a reconfiguration is proposed and not committed.
     pub(crate) fn is_reconfiguring(&self) -> bool {
-        match &self.phase {
-            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.is_reconfiguring(),
-            _ => false,
-        }
+        self.phase.reign().is_some_and(Broadcasting::is_reconfiguring)
     }
 
     /// The learners that have told who they are.
@@ -132,6 +153,7 @@ impl Leading {
         match &self.phase {
             Phase::HandingOver { until, .. } => Some(*until),
             Phase::Broadcasting(reign) => reign.leaves_at(),
+            Phase::Renewing(renewing) => Some(renewing.until()),
             phase => phase.awaits_quorum_since().map(|began| began.after(settings.init_wait())),
         }
     }
@@ -147,22 +169,24 @@ impl Leading {
         match self.phase_deadline(&step.server.settings) {
             Some(deadline) if deadline <= step.now => match self.phase {
                 Phase::Broadcasting(_) => Err(Over::Look(Cause::Reconfigured)),
+                Phase::Renewing(_) => {
+                    self.go_on_in_epoch(step);
+                    if let Some(reign) = self.phase.reign_mut() {
+                        reign.put_renewal_off(step);
+                    }
+                    Ok(())
+                }
                 _ => Err(Over::Look(Cause::NoQuorum)),
             },
-            _ => Ok(()),
+            _ => self.advance(step),
         }
     }
 
     fn check_followed(&mut self, step: &Step<'_>) -> Result<(), Over> {
-        match &mut self.phase {
-            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => {
-                if reign.leaves_at().is_some() || reign.is_followed(&self.links, step) {
-                    Ok(())
-                } else {
-                    Err(Over::Look(Cause::NotFollowed))
-                }
-            }
-            _ => self.check_supported(step),
+        let Some(reign) = self.phase.reign_mut() else { return self.check_supported(step) };
+        match reign.leaves_at().is_some() || reign.is_followed(&self.links, step) {
+            true => Ok(()),
+            false => Err(Over::Look(Cause::NotFollowed)),
         }
     }
 
@@ -181,10 +205,7 @@ impl Leading {
 
     /// What was proposed last in this reign, or the history with which it begins.
     fn proposed(&self) -> Zxid {
-        match &self.phase {
-            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.proposed(),
-            _ => Zxid::NOTHING,
-        }
+        self.phase.reign().map_or(Zxid::NOTHING, Broadcasting::proposed)
     }
 
     /// The epoch that began, or that would.
@@ -195,15 +216,17 @@ impl Leading {
             Phase::WritingAccepted(epoch)
             | Phase::WritingCurrent(epoch)
             | Phase::AwaitingNewLeaderAcks { epoch, .. } => *epoch,
-            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.epoch(),
+            Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) | Phase::HandingOver { reign, .. } => {
+                reign.epoch()
+            }
         }
     }
 
     /// Where the history ends that is brought to a learner as committed: all of it, as long as all of it is to become that.
     fn history_end(&self, step: &Step<'_>) -> Zxid {
-        match &self.phase {
-            Phase::Broadcasting(_) | Phase::HandingOver { .. } => step.server.committed(),
-            _ => step.server.log.history().last(),
+        match self.phase.reign() {
+            Some(_) => step.server.committed(),
+            None => step.server.log.history().last(),
         }
     }
 
@@ -433,9 +456,9 @@ impl Leading {
         joined: Joined,
         step: &mut Step<'_>,
     ) -> Result<(), Over> {
-        let next = match self.phase {
-            Phase::Broadcasting(_) | Phase::HandingOver { .. } => start(link, learner, joined.early, step),
-            _ => State::AwaitingStart(learner, joined.early),
+        let next = match self.phase.reign() {
+            Some(_) => start(link, learner, joined.early, step),
+            None => State::AwaitingStart(learner, joined.early),
         };
         self.enter(link, next, step);
         self.advance(step)
@@ -445,7 +468,7 @@ impl Leading {
         if !self.links.get(link).is_some_and(Broadcasting::on_pong) {
             return self.refuse(link, Zxid::ZERO, step);
         }
-        if let Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } = &mut self.phase {
+        if let Some(reign) = self.phase.reign_mut() {
             reign.confirm.look(&mut self.links, step);
         }
         self.advance(step)
@@ -493,19 +516,25 @@ impl Leading {
         change: Option<&Arc<Config>>,
         step: &mut Step<'_>,
     ) -> Result<(), Over> {
-        match &mut self.phase {
-            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => reign.propose(zxid, change, step),
-            _ => panic!("{zxid} is proposed before the reign has begun"),
+        match self.phase.reign_mut() {
+            Some(reign) => reign.propose(zxid, change, step),
+            None => panic!("{zxid} is proposed before the reign has begun"),
         }
         Ok(())
     }
 
+    /// What was begun is proposed.
+    pub(crate) fn on_suspended(&mut self, step: &mut Step<'_>) -> Result<(), Over> {
+        if let Phase::Renewing(renewing) = &mut self.phase {
+            renewing.note_suspended();
+        }
+        self.advance(step)
+    }
+
     pub(crate) fn on_confirm(&mut self, ticket: Ticket, step: &mut Step<'_>) -> Result<(), Over> {
-        match &mut self.phase {
-            Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } => {
-                reign.confirm.ask(ticket, &mut self.links, step);
-            }
-            _ => step.put(Output::Lost(ticket)),
+        match self.phase.reign_mut() {
+            Some(reign) => reign.confirm.ask(ticket, &mut self.links, step),
+            None => step.put(Output::Lost(ticket)),
         }
         Ok(())
     }
@@ -514,7 +543,9 @@ impl Leading {
     pub(crate) fn stop(self, step: &mut Step<'_>) -> Result<Leading, Over> {
         let Leading { decision, links, looking, pulse, phase } = self;
         let (phase, is_over) = match phase {
-            Phase::Broadcasting(reign) => (Phase::HandingOver { reign, until: step.now.after(HAND_OVER) }, false),
+            Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) => {
+                (Phase::HandingOver { reign, until: step.now.after(HAND_OVER) }, false)
+            }
             Phase::HandingOver { .. } => (phase, false),
             phase => (phase, true),
         };
@@ -550,6 +581,17 @@ impl Leading {
                 if reign.is_left(&self.links, step) {
                     return Err(Over::Look(Cause::Reconfigured));
                 }
+                if reign.is_to_renew(step) && can_all(&self.links) {
+                    self.suspend(step);
+                }
+            }
+            Phase::Renewing(renewing) => {
+                renewing.reign.commit(&self.links, step)?;
+                if !can_all(&self.links) {
+                    self.go_on_in_epoch(step);
+                } else if renewing.go_on(&mut self.links, step) {
+                    self.renew(step);
+                }
             }
             Phase::HandingOver { reign, .. } => {
                 reign.commit(&self.links, step)?;
@@ -560,6 +602,33 @@ impl Leading {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The epoch is to be renewed: nothing more is proposed in it.
+    fn suspend(&mut self, step: &mut Step<'_>) {
+        if let Phase::Broadcasting(reign) = &self.phase {
+            step.put(Output::Suspend(true));
+            self.phase = Phase::Renewing(Renewing::begin(reign.clone(), step));
+        }
+    }
+
+    /// Somebody cannot begin the next epoch on its link, or keeps all others waiting.
+    fn go_on_in_epoch(&mut self, step: &mut Step<'_>) {
+        if let Phase::Renewing(renewing) = &self.phase {
+            step.put(Output::Suspend(false));
+            self.phase = Phase::Broadcasting(renewing.reign.clone());
+        }
+    }
+
+    /// Everybody who follows has told with that which epoch it accepted: the present one, as the leader has.
+    fn renew(&mut self, step: &mut Step<'_>) {
+        let Some(epoch) = step.server.newest_accepted().next() else { return };
+        write_accepted(epoch, step);
+        self.phase = Phase::WritingAccepted(epoch);
+        self.links.advance(step, |_, state, _| match state {
+            State::Live(learner, _) => Some(State::AwaitingEpochQuorum(learner)),
+            _ => None,
+        });
     }
 
     /// A quorum has the history of this leader, which therefore can no more be lost. The reign begins.
@@ -583,7 +652,9 @@ impl Leading {
             (Phase::HandingOver { .. }, Over::Look(_)) => stopped,
             _ => over,
         };
-        if let Phase::Broadcasting(reign) | Phase::HandingOver { reign, .. } = self.phase {
+        if let Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) | Phase::HandingOver { reign, .. } =
+            self.phase
+        {
             reign.confirm.end(step);
         }
         self.links.end(if over == stopped { Reason::Stopped } else { Reason::RoleEnded }, step);

@@ -6,6 +6,7 @@ use super::activation::activate;
 use super::history::{Taken, acknowledge};
 use super::master::Master;
 use super::outstanding::Outstanding;
+use super::renewal::Renewing;
 use crate::config::Config;
 use crate::message::FromMaster;
 use crate::output::{Output, Part, Reason, Serve};
@@ -32,6 +33,15 @@ impl Broadcasting {
         };
         step.put(Output::Become(part, Serve::Yes));
         Ok(Broadcasting { outstanding, acknowledged })
+    }
+
+    /// The leader begins this epoch. It has none to begin before everything that it has proposed is committed.
+    pub(super) fn renew(self, epoch: Epoch, step: &Step<'_>) -> Result<Renewing, Reason> {
+        let is_done = self.outstanding.committed() == step.server.log.written().last();
+        match is_done && epoch > step.server.epochs().accepted() {
+            true => Ok(Renewing::begin(epoch)),
+            false => Err(Reason::Unexpected { state: NAME, zxid: Zxid::start_of(epoch) }),
+        }
     }
 
     pub(super) fn epoch(&self) -> Epoch {

@@ -4,12 +4,13 @@ use super::broadcast::Broadcasting;
 use super::discovery::{AwaitingCut, AwaitingPlan, AwaitingState, Promise, WritingAccepted};
 use super::history::{Taken, TakingHistory};
 use super::master::Master;
+use super::renewal::Renewing;
 use crate::config::PeerType;
 use crate::input::{Link, Mark, Unsettled};
 use crate::message::{FromMaster, Message};
 use crate::mutants::mutant;
 use crate::output::Reason;
-use crate::settings::{Ms, Settings};
+use crate::settings::{Features, Ms, Settings};
 use crate::step::Step;
 use crate::{Epoch, ServerId, Zxid};
 
@@ -36,6 +37,7 @@ enum State {
     WritingCurrent(Taken),
     AwaitingUpToDate(Taken),
     Broadcasting(Broadcasting),
+    Renewing(Renewing),
 }
 
 impl Connected {
@@ -44,7 +46,8 @@ impl Connected {
         let accepted = step.server.epochs().accepted();
         let config_version = step.server.configs().committed.version();
         step.send(link, Message::Info { peer_type, accepted, config_version });
-        Connected { master: Master { link, leader, observes }, heard: step.now, state: State::AwaitingLeaderInfo }
+        let master = Master { link, leader, observes, renews: false };
+        Connected { master, heard: step.now, state: State::AwaitingLeaderInfo }
     }
 
     pub(super) fn link(&self) -> Link {
@@ -80,8 +83,12 @@ impl Connected {
     }
 
     pub(super) fn on_message(self, message: &FromMaster<'_>, step: &mut Step<'_>) -> Result<Connected, Reason> {
-        let state = self.state.on_message(&self.master, message, step)?;
-        Ok(Connected { heard: step.now, state, ..self })
+        let mut master = self.master;
+        if let (State::AwaitingLeaderInfo, FromMaster::LeaderInfo { features, .. }) = (&self.state, message) {
+            master.renews = features.has(Features::RENEWAL) && step.server.settings.features.has(Features::RENEWAL);
+        }
+        let state = self.state.on_message(&master, message, step)?;
+        Ok(Connected { master, heard: step.now, state })
     }
 
     pub(super) fn on_written(self, mark: &Mark, step: &mut Step<'_>) -> Connected {
@@ -90,7 +97,7 @@ impl Connected {
     }
 
     pub(super) fn on_durable(self, step: &mut Step<'_>) -> Connected {
-        let state = self.state.acknowledge(&self.master, step);
+        let state = self.state.on_durable(&self.master, step);
         Connected { state, ..self }
     }
 
@@ -122,6 +129,7 @@ impl State {
             State::WritingCurrent(_) => "WritingCurrent",
             State::AwaitingUpToDate(_) => "AwaitingUpToDate",
             State::Broadcasting(_) => "Broadcasting",
+            State::Renewing(_) => "Renewing",
         }
     }
 
@@ -171,6 +179,9 @@ impl State {
                 taken.on_history(master, message, step)?;
                 State::AwaitingUpToDate(taken)
             }
+            (State::Broadcasting(broadcasting), FromMaster::LeaderInfo { epoch, .. }) if master.renews => {
+                State::promise(broadcasting.renew(*epoch, step)?, step)
+            }
             (State::Broadcasting(mut broadcasting), message) => {
                 broadcasting.on_message(master, message, step)?;
                 State::Broadcasting(broadcasting)
@@ -180,7 +191,8 @@ impl State {
                 | State::WritingAccepted(_)
                 | State::AwaitingPlan(_)
                 | State::AwaitingCut(_)
-                | State::AwaitingState(_),
+                | State::AwaitingState(_)
+                | State::Renewing(_),
                 message,
             ) => return Err(Reason::Unexpected { state: name, zxid: message.zxid() }),
         })
@@ -246,6 +258,23 @@ impl State {
             State::WritingCurrent(taken) if *mark == Mark::CurrentEpoch(taken.epoch()) => {
                 State::on_epoch_written(taken, master, step)
             }
+            State::Renewing(renewing) => State::promise(renewing, step),
+            state => state.acknowledge(master, step),
+        }
+    }
+
+    /// Another epoch may be promised.
+    fn promise(renewing: Renewing, step: &mut Step<'_>) -> State {
+        match renewing.promise(step) {
+            Some(writing) => State::WritingAccepted(writing),
+            None => State::Renewing(renewing),
+        }
+    }
+
+    /// More is durable.
+    fn on_durable(self, master: &Master, step: &mut Step<'_>) -> State {
+        match self {
+            State::Renewing(renewing) => State::promise(renewing, step),
             state => state.acknowledge(master, step),
         }
     }

@@ -21,11 +21,14 @@ pub(super) enum Promise {
 #[derive(Clone, Debug)]
 pub(super) struct WritingAccepted {
     epoch: Epoch,
+    serves: bool,
 }
 
+/// `serves`: clients see the history, so that nothing of it may change, nor anything come that is not committed yet.
 #[derive(Clone, Debug)]
 pub(super) struct AwaitingPlan {
     epoch: Epoch,
+    serves: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -55,17 +58,22 @@ impl Promise {
             return Ok(Promise::Kept(plan));
         }
         step.put(Output::Write(Mark::AcceptedEpoch(epoch)));
-        Ok(Promise::Writing(WritingAccepted { epoch }))
+        Ok(Promise::Writing(WritingAccepted { epoch, serves: false }))
     }
 }
 
 impl WritingAccepted {
+    /// Of a learner that serves meanwhile.
+    pub(super) fn in_service(epoch: Epoch) -> WritingAccepted {
+        WritingAccepted { epoch, serves: true }
+    }
+
     pub(super) fn epoch(&self) -> Epoch {
         self.epoch
     }
 
     pub(super) fn on_written(self, master: &Master, step: &mut Step<'_>) -> AwaitingPlan {
-        AwaitingPlan::begin(self.epoch, true, master, step)
+        AwaitingPlan { serves: self.serves, ..AwaitingPlan::begin(self.epoch, true, master, step) }
     }
 }
 
@@ -76,19 +84,22 @@ impl AwaitingPlan {
         let current = has.filter(|_| counts).map(|summary| summary.current_epoch);
         let last = has.map_or(Zxid::NOTHING, |summary| summary.last);
         step.send(master.link, Message::AckEpoch { current, last });
-        AwaitingPlan { epoch }
+        AwaitingPlan { epoch, serves: false }
     }
 
     /// The whole history is kept, and with that is the leader's.
     pub(super) fn on_diff(self, step: &mut Step<'_>) -> Result<TakingHistory, Reason> {
         let last = self.kept(Zxid::ZERO, step)?;
-        Ok(TakingHistory::behind(self.epoch, last, step))
+        Ok(match self.serves {
+            true => TakingHistory::in_service(self.epoch, last),
+            false => TakingHistory::behind(self.epoch, last, step),
+        })
     }
 
     /// The history is kept up to `last`.
     pub(super) fn on_trunc(self, last: Zxid, step: &mut Step<'_>) -> Result<AwaitingCut, Reason> {
         let end = self.kept(last, step)?;
-        if last > end {
+        if last > end || self.serves {
             return Err(self.unexpected(last));
         }
         if !step.server.log.history().contains(last) {
@@ -102,7 +113,7 @@ impl AwaitingPlan {
 
     /// A whole state comes in the place of the history.
     pub(super) fn on_snap(self, last: Zxid, step: &mut Step<'_>) -> Result<AwaitingState, Reason> {
-        if last < Zxid::ZERO || last.epoch() > self.epoch {
+        if last < Zxid::ZERO || last.epoch() > self.epoch || self.serves {
             return Err(self.unexpected(last));
         }
         step.server.log.replace(last);

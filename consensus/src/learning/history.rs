@@ -29,6 +29,9 @@ enum Source {
     Kept,
     /// A whole state of the leader's.
     State(Repeats),
+    /// The own history, which is all that the leader had before this epoch, and is served meanwhile. What comes is of a leader
+    /// that proposes in this epoch, so that what is told as committed is, also before NEWLEADER: whoever is served waits for it.
+    Served,
 }
 
 /// From NEWLEADER to UPTODATE. The history up to NEWLEADER becomes durable; what comes after it is the beginning of the
@@ -52,6 +55,11 @@ impl TakingHistory {
         TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::Kept }
     }
 
+    /// Clients see the history, which is all that the leader has.
+    pub(super) fn in_service(epoch: Epoch, last: Zxid) -> TakingHistory {
+        TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::Served }
+    }
+
     /// Behind a whole state.
     pub(super) fn in_state(epoch: Epoch, last: Zxid) -> TakingHistory {
         TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::State(Repeats::of(last)) }
@@ -65,8 +73,12 @@ impl TakingHistory {
     ) -> Result<(), Reason> {
         let before = self.outstanding.committed();
         take(&mut self.outstanding, &mut self.source, "TakingHistory", master, message, step)?;
-        if self.outstanding.committed() > before {
-            step.put(Output::Commit(self.outstanding.committed()));
+        let committed = self.outstanding.committed();
+        if committed > before {
+            if let Source::Served = self.source {
+                step.server.commit(committed);
+            }
+            step.put(Output::Commit(committed));
         }
         Ok(())
     }
@@ -118,7 +130,14 @@ impl Taken {
         if let FromMaster::Proposal { change: Some(_), .. } | FromMaster::InformAndActivate { .. } = message {
             self.activate_config(master, step)?;
         }
-        take(&mut self.outstanding, &mut self.source, "AwaitingUpToDate", master, message, step)
+        let before = self.outstanding.committed();
+        take(&mut self.outstanding, &mut self.source, "AwaitingUpToDate", master, message, step)?;
+        let committed = self.outstanding.committed();
+        if committed > before && matches!(self.source, Source::Served) {
+            step.server.commit(committed);
+            step.put(Output::Commit(committed));
+        }
+        Ok(())
     }
 
     fn activate_config(&self, master: &Master, step: &mut Step<'_>) -> Result<(), Reason> {
@@ -180,6 +199,7 @@ fn take(
             repeats.commit(state, zxid)
         }
         (Source::State(repeats), _) if !repeats.are_over() => unexpected,
+        (Source::Served, _) if message.zxid().epoch() != outstanding.epoch() => unexpected,
         (_, FromMaster::Proposal { zxid, change }) => outstanding.propose(state, zxid, change, step),
         (_, FromMaster::Commit(zxid)) => outstanding.commit(state, zxid, step).map(drop),
         (_, FromMaster::CommitAndActivate { zxid, leader }) => {

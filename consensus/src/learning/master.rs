@@ -10,4 +10,6 @@ pub(super) struct Master {
     pub(super) leader: ServerId,
     /// An observer is told no proposal before it is committed, and acknowledges none.
     pub(super) observes: bool,
+    /// The leader may begin another epoch on this link.
+    pub(super) renews: bool,
 }

@@ -7,6 +7,7 @@ mod discovery;
 mod history;
 mod master;
 mod outstanding;
+mod renewal;
 mod repeats;
 
 use self::connected::Connected;

@@ -6,7 +6,7 @@ use paddock_consensus::config::{Config, Configs, PeerType};
 use paddock_consensus::election::{Connections, Decision, Looking, Standpoint, answer, own_vote};
 use paddock_consensus::input::{Event, Mark};
 use paddock_consensus::notification::{Format, Notification, ServerState};
-use paddock_consensus::settings::{Features, Ms, Settings};
+use paddock_consensus::settings::{Features, Ms, RENEW_FROM, Settings};
 use paddock_consensus::summary::Summary;
 use paddock_consensus::vote::Vote;
 use paddock_consensus::{Epoch, Output, ServerId};
@@ -45,6 +45,7 @@ pub fn settings() -> Settings {
         observer_election_delay_max: Ms(200),
         read_only_mode: false,
         features: Features::default(),
+        renew_from: RENEW_FROM,
         seed: 0,
     }
 }

@@ -624,3 +624,69 @@ fn a_connection_that_nobody_waits_for_is_closed() {
     assert_eq!(closed(&outputs, Link(8)), Some(Reason::RoleEnded));
     assert_eq!(server.awaits(), "Broadcasting");
 }
+
+/// A learner that serves in epoch 2, and a leader with which it begins others on the link that they have.
+fn serves_and_renews() -> Server {
+    let mut server = Server::new(1, Settings { features: Features::RENEWAL, ..settings() }, found(&[z(1, 1)]));
+    server.joins();
+    server.hears(FromMaster::LeaderInfo { epoch: Epoch(2), features: Features::RENEWAL });
+    server.written(Mark::AcceptedEpoch(Epoch(2)));
+    server.hears(FromMaster::Diff(z(1, 1)));
+    server.new_leader(2);
+    server.settled(Ok(z(1, 1)));
+    server.written(Mark::CurrentEpoch(Epoch(2)));
+    server.hears(FromMaster::UpToDate);
+    assert_eq!(server.awaits(), "Broadcasting");
+    server
+}
+
+#[test]
+fn a_learner_that_serves_promises_another_epoch_when_all_is_durable_and_shows_what_is_committed_in_it() {
+    let mut server = serves_and_renews();
+    server.proposal(z(2, 1));
+    assert_eq!(server.commit(z(2, 1)), [Output::Commit(z(2, 1))]);
+    assert_eq!(server.hears(leader_info(3)), []);
+    assert_eq!(server.awaits(), "Renewing");
+    assert!(server.durable(z(2, 1)).contains(&Output::Write(Mark::AcceptedEpoch(Epoch(3)))));
+    let outputs = server.written(Mark::AcceptedEpoch(Epoch(3)));
+    assert_eq!(sent(&outputs, LINK), [Message::AckEpoch { current: Some(Epoch(2)), last: z(2, 1) }]);
+    assert_eq!(server.hears(FromMaster::Diff(z(3, 1))), []);
+    server.proposal(z(3, 1));
+    assert_eq!(server.commit(z(3, 1)), [Output::Commit(z(3, 1))], "others have it, and a sync may rest on it");
+    server.durable(z(3, 1));
+    server.new_leader(3);
+    server.settled(Ok(z(3, 1)));
+    let outputs = server.written(Mark::CurrentEpoch(Epoch(3)));
+    assert_eq!(sent(&outputs, LINK), [Message::AckNewLeader { epoch: Epoch(3) }]);
+    server.proposal(z(3, 2));
+    assert_eq!(server.commit(z(3, 2)), [Output::Commit(z(3, 2))]);
+    let part = Part::Following { leader: ServerId(3), epoch: Epoch(3) };
+    assert!(server.hears(FromMaster::UpToDate).contains(&Output::Become(part, Serve::Yes)));
+}
+
+#[test]
+fn nothing_of_what_a_learner_shows_is_changed_with_another_epoch() {
+    let promised = || {
+        let mut server = serves_and_renews();
+        server.hears(leader_info(3));
+        server.written(Mark::AcceptedEpoch(Epoch(3)));
+        server
+    };
+    for message in [FromMaster::Trunc(z(1, 1)), FromMaster::Snap(z(2, 1))] {
+        assert!(is_refused(&promised().hears(message), LINK), "{message:?}");
+    }
+    let mut server = promised();
+    server.hears(FromMaster::Diff(z(1, 1)));
+    assert!(is_refused(&server.proposal(z(2, 1)), LINK), "it is of an epoch that is over");
+}
+
+#[test]
+fn a_learner_takes_another_epoch_only_of_whom_it_knows_to_begin_them_so() {
+    let mut unknowing = server(&[z(1, 1)]);
+    unknowing.serves(2, z(1, 1));
+    assert!(is_refused(&unknowing.hears(leader_info(3)), LINK));
+    assert!(is_refused(&serves_and_renews().hears(leader_info(2)), LINK), "it has promised that already");
+    let mut server = serves_and_renews();
+    server.proposal(z(2, 1));
+    assert!(is_refused(&server.hears(leader_info(3)), LINK), "something is not committed");
+}

@@ -9,7 +9,7 @@ use paddock_consensus::message::{FromLearner, FromMaster, Message};
 use paddock_consensus::notification::{Format, Notification, ServerState};
 use paddock_consensus::output::{Cause, Part, Reason, Serve};
 use paddock_consensus::quorum::QuorumSystem;
-use paddock_consensus::settings::{Features, Ms, Settings};
+use paddock_consensus::settings::{Features, Ms, RENEW_FROM, Settings};
 use paddock_consensus::vote::Vote;
 use paddock_consensus::zab::{Found, Standing};
 use paddock_consensus::{Epoch, History, Input, Output, ServerId, Zab, Zxid};
@@ -39,6 +39,7 @@ pub fn settings() -> Settings {
         observer_election_delay_max: Ms(200),
         read_only_mode: false,
         features: Features::default(),
+        renew_from: RENEW_FROM,
         seed: 7,
     }
 }

@@ -50,6 +50,7 @@ enum Local {
     MasterUp(Link),
     MasterRefused,
     LearnerUp(Link),
+    Suspended,
 }
 
 /// Groups of the log that are on their way to the disk at the same time.
@@ -88,6 +89,8 @@ pub struct Ensemble {
     tickets: u64,
     pub confirmed: u64,
     pub lost: u64,
+    /// Epochs that a leader has begun without an election.
+    pub renewed: u64,
     /// What happened, if somebody wants to know.
     pub story: Option<Vec<String>>,
 }
@@ -104,6 +107,7 @@ impl Ensemble {
             tickets: 0,
             confirmed: 0,
             lost: 0,
+            renewed: 0,
             story: None,
         };
         for server in config.members().keys() {
@@ -275,6 +279,7 @@ impl Ensemble {
                 Local::MasterUp(link) => self.step(server, Input::MasterUp { link }, None),
                 Local::MasterRefused => self.step(server, Input::MasterRefused, None),
                 Local::LearnerUp(link) => self.step(server, Input::LearnerUp { link }, None),
+                Local::Suspended => self.step(server, Input::Suspended, None),
             }
         }
     }
@@ -537,6 +542,13 @@ impl Ensemble {
             Output::Commit(zxid) => self.commit(me, zxid, designated),
             Output::Sync(link, plan) => self.sync(me, link, plan),
             Output::Join(link) => self.join(me, link),
+            Output::Suspend(suspends) => {
+                self.running(me).0.is_suspended = suspends;
+                if suspends {
+                    // A model has nothing unfinished.
+                    self.local.push_back((me, Local::Suspended));
+                }
+            }
             Output::Confirmed(ticket) => self.confirmed(me, ticket),
             Output::Lost(ticket) => {
                 self.running(me).0.asked.remove(&ticket).expect("an answer has a ticket, and comes once");
@@ -567,6 +579,8 @@ impl Ensemble {
         let features = self.running(me).0.features;
         match message {
             Message::LeaderInfo { epoch } => {
+                let learner = self.running(me).0.learners.get_mut(&link).expect("only an open link is told");
+                learner.joined = false;
                 self.network.send_to_learner(link, ToLearner::LeaderInfo { epoch, features })
             }
             Message::NewLeader { epoch, config } => {
@@ -637,9 +651,10 @@ impl Ensemble {
     /// What a leader commits first is its history, and its reign begins with that.
     fn establish(&mut self, me: ServerId) {
         let (process, disk) = self.running(me);
-        if process.reign.is_none() {
-            let epoch = disk.current_or_read();
-            process.reign = Some(Reign::begin(epoch));
+        let epoch = disk.current_or_read();
+        if process.reign.is_none_or(|reign| reign.epoch() != epoch) {
+            let renews = process.reign.replace(Reign::begin(epoch)).is_some();
+            self.renewed += u64::from(renews);
             self.ghost.establish(me, epoch, &self.servers[&me].disk.log);
         }
     }
@@ -748,7 +763,7 @@ impl Ensemble {
 
     fn become_part(&mut self, me: ServerId, part: Part, serve: Serve) {
         let process = self.running(me).0;
-        (process.part, process.serve) = (part, serve);
+        (process.part, process.serve, process.is_suspended) = (part, serve, false);
         if part == Part::Looking {
             self.end_role(me);
         } else if serve == Serve::Yes {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use paddock_consensus::config::{Config, HostPort, Member, PeerAddress, PeerType};
 use paddock_consensus::quorum::{GroupId, QuorumSystem, Share};
-use paddock_consensus::settings::{Features, Ms, Settings};
+use paddock_consensus::settings::{Features, Ms, RENEW_FROM, Settings};
 use paddock_consensus::{ServerId, Zxid};
 
 /// More than half of the voters are a quorum.
@@ -63,6 +63,7 @@ pub fn settings() -> Settings {
         observer_election_delay_max: Ms(50),
         read_only_mode: false,
         features: Features::EXACT_TRUNC,
+        renew_from: RENEW_FROM,
         seed: 1,
     }
 }

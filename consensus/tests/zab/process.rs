@@ -80,6 +80,8 @@ pub struct Process {
     /// Of a leader, once it may propose.
     pub reign: Option<Reign>,
     pub asked: BTreeMap<Ticket, Asked>,
+    /// A leader orders nothing, because its epoch is renewed.
+    pub is_suspended: bool,
     /// It was told to end, and takes nothing from clients any more.
     pub stops: bool,
 }
@@ -108,6 +110,7 @@ impl Process {
             published: None,
             reign: None,
             asked: BTreeMap::new(),
+            is_suspended: false,
             stops: false,
         }
     }
@@ -120,7 +123,16 @@ impl Process {
     /// Everything beside the core that tells this state from others, as text. Numbers of tickets do not.
     pub fn describe(&self) -> String {
         let disk = (&self.groups, &self.writes, &self.work, &self.next_log, self.brought);
-        let role = (self.part, self.serve, self.listens, self.connecting, self.master, &self.learners, self.reign);
+        let role = (
+            self.part,
+            self.serve,
+            self.listens,
+            self.connecting,
+            self.master,
+            &self.learners,
+            self.reign,
+            self.is_suspended,
+        );
         let state = (self.applied, self.told, self.published, self.active.version());
         format!("{disk:?} {role:?} {state:?}")
     }
@@ -147,7 +159,7 @@ impl Process {
 
     /// Whether it may propose.
     pub fn is_leader(&self) -> bool {
-        self.reign.is_some() && !self.stops
+        self.reign.is_some() && !self.stops && !self.is_suspended
     }
 
     /// Whether it does what an ensemble has it for.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use paddock_consensus::config::{Change, Config, PeerType, Refused};
-use paddock_consensus::settings::{Features, Ms, Settings};
+use paddock_consensus::settings::{Features, Ms, RENEW_FROM, Settings};
 use paddock_consensus::{ServerId, Zxid};
 
 use crate::disk::Disk;
@@ -54,6 +54,8 @@ pub struct Outcome {
     pub steps: u64,
     pub committed: u64,
     pub reigns: u64,
+    /// Those of them that began without an election.
+    pub renewed: u64,
     pub confirmed: u64,
     pub crashes: u64,
     pub reconfigs: u64,
@@ -66,6 +68,7 @@ impl Outcome {
         self.steps += other.steps;
         self.committed += other.committed;
         self.reigns += other.reigns;
+        self.renewed += other.renewed;
         self.confirmed += other.confirmed;
         self.crashes += other.crashes;
         self.reconfigs += other.reconfigs;
@@ -77,9 +80,16 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} steps, {} reigns, {} transactions committed, {} of them reconfigurations, {} syncs confirmed, {} crashes; \
-             served again within {} ms",
-            self.steps, self.reigns, self.committed, self.reconfigs, self.confirmed, self.crashes, self.healed_within
+            "{} steps, {} reigns, {} of them without an election, {} transactions committed, {} of them reconfigurations, \
+             {} syncs confirmed, {} crashes; served again within {} ms",
+            self.steps,
+            self.reigns,
+            self.renewed,
+            self.committed,
+            self.reconfigs,
+            self.confirmed,
+            self.crashes,
+            self.healed_within
         )
     }
 }
@@ -150,7 +160,8 @@ impl Mix {
         let disk = random.pick(&[(0, 1), (0, 10), (5, 30), (0, 300)]);
         let exact = random.one_in(2);
         let settings = Settings {
-            features: if exact { Features::EXACT_TRUNC } else { Features::default() },
+            features: if exact { Features::EXACT_TRUNC | Features::RENEWAL } else { Features::default() },
+            renew_from: random.pick(&[RENEW_FROM, 3, 20]),
             force_snapshot: random.one_in(12),
             leader_serves: !random.one_in(8),
             seed: random.word(),
@@ -249,6 +260,7 @@ impl Schedule {
         self.heal();
         self.outcome.committed = self.ensemble.ghost.len() as u64;
         self.outcome.reigns = self.ensemble.ghost.established().len() as u64;
+        self.outcome.renewed = self.ensemble.renewed;
         self.outcome.confirmed = self.ensemble.confirmed;
         self.outcome.reconfigs = self.ensemble.ghost.reconfigs() as u64;
         self.outcome

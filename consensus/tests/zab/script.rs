@@ -421,6 +421,7 @@ fn set(settings: &mut Settings, name: &str, value: i64) {
         "forceSnapshot" => settings.force_snapshot = value == 1,
         "readOnly" => settings.read_only_mode = value == 1,
         "features" => settings.features = Features(count),
+        "renew" => settings.renew_from = count,
         other => panic!("there is no setting {other}"),
     }
 }

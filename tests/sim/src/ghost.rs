@@ -67,6 +67,8 @@ pub struct Looks {
     pub cold_reads: u64,
     pub announcements: u64,
     pub cold_starts: u64,
+    /// Leaders that have begun another epoch.
+    pub renewals: u64,
 }
 
 impl Ghost {
@@ -146,7 +148,11 @@ impl Ghost {
         self.must(followed.is_ok(), || format!("server {id}: {}", followed.unwrap_err()));
         self.see_base(place);
         let shadow = &mut self.shadows[place];
-        shadow.looked = Some(look);
+        let before = shadow.looked.replace(look).map(|before| before.part);
+        let renews = matches!(before, Some(Part::Leading { .. }))
+            && matches!(part, Part::Leading { .. })
+            && before != Some(part);
+        self.looks.renewals += u64::from(renews);
         shadow.durable = completed.min(shadow.records.last());
         if has_new_epochs {
             self.see_epochs(place, server, setting);

@@ -5,6 +5,7 @@ use std::fmt;
 
 use paddock_consensus::ServerId;
 use paddock_consensus::quorum::{GroupId, QuorumSystem, Share};
+use paddock_consensus::settings::RENEW_FROM;
 use paddock_engine::io::simulated::{Choice, Seeded};
 
 use super::load::Load;
@@ -13,6 +14,9 @@ use super::load::Load;
 const HIERARCHICAL_ONE_OF: usize = 3;
 /// One world in so many has local sessions.
 const LOCAL_ONE_OF: usize = 6;
+/// One world in so many has leaders that begin another epoch again and again, after so many transactions at most.
+const RENEWING_ONE_OF: usize = 4;
+const RENEWED_AFTER_MAX: usize = 200;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mix {
@@ -23,6 +27,8 @@ pub struct Mix {
     pub load: Load,
     /// Whether new sessions are local ones, which become global with their first ephemeral.
     pub begins_local: bool,
+    /// From this counter on a leader begins another epoch.
+    pub renew_from: u32,
     /// Whether faults happen.
     pub faults: bool,
 }
@@ -30,7 +36,8 @@ pub struct Mix {
 impl Mix {
     /// An ensemble to which no fault happens, and which counts majorities.
     pub fn calm(voters: usize, clients: usize) -> Mix {
-        Mix { quorum: majority(voters), observers: 0, load: Load::of(clients), begins_local: false, faults: false }
+        let (quorum, load) = (majority(voters), Load::of(clients));
+        Mix { quorum, observers: 0, load, begins_local: false, renew_from: RENEW_FROM, faults: false }
     }
 
     /// The world of a seed.
@@ -44,7 +51,17 @@ impl Mix {
         };
         let observers = [0, 0, 0, 1, 1, 2][draws.choose(6)];
         let begins_local = draws.choose(LOCAL_ONE_OF) == 0;
-        Mix { quorum, observers, load: Load::draw(draws), begins_local, faults: true }
+        let load = Load::draw(draws);
+        let renew_from = match draws.choose(RENEWING_ONE_OF) {
+            0 => 1 + draws.choose(RENEWED_AFTER_MAX) as u32,
+            _ => RENEW_FROM,
+        };
+        Mix { quorum, observers, load, begins_local, renew_from, faults: true }
+    }
+
+    /// Whether its leaders begin other epochs without an election.
+    pub fn renews(&self) -> bool {
+        self.renew_from < RENEW_FROM
     }
 
     pub fn voters(&self) -> usize {
@@ -87,6 +104,10 @@ impl fmt::Display for Mix {
             write!(f, " (weight and group: {})", shares.join(", "))?;
         }
         let sessions = if self.begins_local { "local" } else { "global" };
-        write!(f, ", {} observers, {sessions} sessions, {}", self.observers, self.load)
+        write!(f, ", {} observers, {sessions} sessions, ", self.observers)?;
+        if self.renews() {
+            write!(f, "epochs of {} transactions, ", self.renew_from)?;
+        }
+        write!(f, "{}", self.load)
     }
 }

@@ -33,6 +33,9 @@ use super::reactor::{REPORT_EVERY, Reactor};
 /// Where its files are.
 const DATA_DIR: &str = "/data";
 
+/// What Paddocks tell each other beyond ZooKeeper's protocol.
+pub const FEATURES: Features = Features(Features::EXACT_TRUNC.0 | Features::RENEWAL.0);
+
 /// What all servers of a world have alike.
 #[derive(Clone)]
 pub struct Setting {
@@ -47,6 +50,8 @@ pub struct Setting {
     pub window_transactions: usize,
     /// What its servers tell each other; `None` if each process is of another version than the one before it, and than others.
     pub features: Option<Features>,
+    /// From this counter on a leader begins another epoch.
+    pub renew_from: u32,
     /// Whether a server without data is one that never had any.
     pub autocreate: bool,
     /// Whether a leader serves clients.
@@ -222,7 +227,8 @@ fn settings(setting: &Setting, draws: &mut Seeded) -> Settings {
         force_snapshot: false,
         observer_election_delay_max: Ms(200),
         read_only_mode: setting.read_only_mode,
-        features: setting.features.unwrap_or_else(|| [Features::default(), Features::EXACT_TRUNC][draws.choose(2)]),
+        features: setting.features.unwrap_or_else(|| [Features::default(), FEATURES][draws.choose(2)]),
+        renew_from: setting.renew_from,
         seed: draws.draw(),
     }
 }

@@ -52,7 +52,8 @@ pub fn run(seed: u64, mix: Mix, tells: bool) -> Verdict {
         Verdict { seed, mix, lived: Duration::ZERO, tally: Tally::default(), epochs: 0, writes: 0, digest: 0, failure };
     if let Some(world) = world {
         verdict.lived = world.now();
-        (verdict.tally, verdict.epochs) = (world.tally, world.ghost.epochs());
+        let renewals = world.ghost.looks.renewals;
+        (verdict.tally, verdict.epochs) = (Tally { renewals, ..world.tally }, world.ghost.epochs());
         (verdict.writes, verdict.digest) = (writes(&world), world.digest());
     }
     verdict

@@ -25,7 +25,7 @@ use super::ghost::{Ghost, again};
 use super::hearing::{Taker, Tells};
 use super::mix::Mix;
 use super::reactor::{ClientId, REPORT_EVERY, Told};
-use super::server::{Server, Setting, Stand, describe};
+use super::server::{FEATURES, Server, Setting, Stand, describe};
 use super::story::Story;
 use super::transactions::transaction;
 
@@ -93,6 +93,8 @@ pub struct Tally {
     pub diffs: u64,
     pub truncs: u64,
     pub snaps: u64,
+    /// Epochs that began without an election.
+    pub renewals: u64,
     /// How long it took after the end of the faults until a quorum served, ms.
     pub recovery_ms: u64,
 }
@@ -113,7 +115,7 @@ impl Tally {
     }
 
     /// All but the recovery, each with its name.
-    fn counts(&mut self) -> [(&'static str, &mut u64); 17] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 18] {
         [
             ("events", &mut self.events),
             ("turns", &mut self.turns),
@@ -132,6 +134,7 @@ impl Tally {
             ("DIFF", &mut self.diffs),
             ("TRUNC", &mut self.truncs),
             ("SNAP", &mut self.snaps),
+            ("renewals", &mut self.renewals),
         ]
     }
 }
@@ -187,7 +190,8 @@ impl World {
             snap_count: 30 + draws.draw() % 400,
             segment_bytes: 16 << (10 + draws.choose(3)),
             window_transactions: 1 + draws.choose(300),
-            features: None,
+            features: mix.renews().then_some(FEATURES),
+            renew_from: mix.renew_from,
             autocreate: true,
             leader_serves: true,
             read_only_mode: false,

@@ -9,7 +9,7 @@ use paddock::config::NewSessions;
 use paddock::node::peers::simulated::{Network, Ports};
 use paddock_consensus::config::{Config, Configs};
 use paddock_consensus::output::Part;
-use paddock_consensus::settings::{Features, Ms};
+use paddock_consensus::settings::{Features, Ms, RENEW_FROM};
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::error::Code;
 use paddock_engine::io::simulated::Seeded;
@@ -20,7 +20,7 @@ use paddock_net::four_letter::{self, Reply};
 use paddock_net::serving::Serve;
 use paddock_sim::clock::Clock;
 use paddock_sim::reactor::{Asked, Told};
-use paddock_sim::server::{Server, Setting};
+use paddock_sim::server::{FEATURES, Server, Setting};
 use paddock_tests::jute::Writer;
 use paddock_tests::request::Request;
 
@@ -67,6 +67,7 @@ impl Ensemble {
             snap_count: 1000,
             segment_bytes: 64 << 10,
             features: Some(Features(0)),
+            renew_from: RENEW_FROM,
             autocreate: true,
             leader_serves: true,
             read_only_mode: false,
@@ -426,6 +427,32 @@ fn a_reign_that_ends_in_the_middle_of_a_long_transaction_leaves_all_of_it_or_not
         let counts: Vec<String> = (0..3).filter_map(|place| ensemble.figure(place, "zk_znode_count")).collect();
         assert!(counts.len() >= 2 && counts.iter().all(|count| *count == counts[0]), "seed {seed}: {counts:?}");
     }
+}
+
+#[test]
+fn an_epoch_is_renewed_while_clients_are_served() {
+    let mut ensemble = Ensemble::new(6, |setting| (setting.features, setting.renew_from) = (Some(FEATURES), 10));
+    let leader = ensemble.leader();
+    let epoch = |ensemble: &Ensemble| match ensemble.part(leader) {
+        Part::Leading { epoch } => epoch.0,
+        part => panic!("it is {part:?}"),
+    };
+    let periods = |ensemble: &Ensemble| {
+        [0, 1, 2].map(|place| ensemble.servers[place].process.as_ref().expect("it runs").reactor.period())
+    };
+    let (begun, served) = (epoch(&ensemble), periods(&ensemble));
+    let slots = [0, 1, 2].map(|place| ensemble.connect(place));
+    for xid in 1..=40 {
+        for (place, slot) in slots.into_iter().enumerate() {
+            ensemble.ask(place, slot, &create(xid, &format!("/{place}-{xid}")));
+        }
+    }
+    ensemble.wait("all have come to the same epoch", |ensemble| {
+        let last = ensemble.zxid(leader);
+        last >> 32 == epoch(ensemble) as i64 && (0..3).all(|place| ensemble.zxid(place) == last)
+    });
+    assert!(epoch(&ensemble) >= begun + 10, "from epoch {begun} to {}", epoch(&ensemble));
+    assert_eq!(periods(&ensemble), served, "a connection was closed");
 }
 
 /// What follows TRUNC on the link comes at once, and is taken when the history has been cut.

@@ -32,6 +32,14 @@ impl Servers {
         self.addresses[self.at]
     }
 
+    /// Whether `attach` succeeds with one of them, of which each is tried once, the next one first.
+    pub fn find_once(&mut self, mut attach: impl FnMut(SocketAddr) -> bool) -> bool {
+        (0..self.addresses.len()).any(|_| {
+            self.at = (self.at + 1) % self.addresses.len();
+            attach(self.current())
+        })
+    }
+
     /// Goes on to the next one until `attach` succeeds with one. Nothing when another client has failed meanwhile.
     pub fn find<T>(&mut self, load: &Load, mut attach: impl FnMut(SocketAddr) -> Result<T, ClientError>) -> Option<T> {
         let found = poll_every(RETRY_INTERVAL, DEADLINE, || {

@@ -15,10 +15,15 @@
 //! ZooKeeper (`PADDOCK_TEST_SERVER=zookeeper`) fails this where a leader stands still: when it goes on it answers a sync before
 //! it has learnt that others have another leader, and what is read behind the sync is stale.
 //!
-//! `PADDOCK_ENSEMBLE_ROUNDS` and `PADDOCK_PARTITION_ROUNDS` set the numbers of rounds, `PADDOCK_ENSEMBLE_SEED` repeats the
+//! A leader whose zxids come to their end begins another epoch, and nobody notices ([`renewal`]).
+//!
+//! Servers that only are to be restarted leave nobody waiting for long ([`restarts`]).
+//!
+//! `PADDOCK_ENSEMBLE_ROUNDS`, `PADDOCK_PARTITION_ROUNDS` and `PADDOCK_RESTART_ROUNDS` set the numbers of rounds, `PADDOCK_ENSEMBLE_SEED` repeats the
 //! choices of a run.
 mod clients;
 mod crashes;
+mod crowd;
 mod disks;
 mod fault;
 mod figures;
@@ -27,6 +32,8 @@ mod load;
 mod logged;
 mod partition;
 mod partitions;
+mod renewal;
+mod restarts;
 mod rounds;
 mod setter;
 mod state;
@@ -44,6 +51,8 @@ const OTHERWISE_ONE_IN: usize = 6;
 /// Each partition once with three servers and an observer, and some of them with five.
 const DEFAULT_PARTITIONS: usize = 12;
 const PARTITIONS_OF_FIVE_ONE_IN: usize = 5;
+/// Rolling restarts of three servers.
+const DEFAULT_RESTARTS: usize = 2;
 
 /// One ensemble at a time, so that there is a core for each that needs one.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -93,4 +102,9 @@ fn three_servers_and_an_observer_keep_all_promises_through_partitions() {
 fn five_servers_keep_all_promises_through_partitions() {
     let work = || partitions::run(5, 0, partition_rounds(true));
     alone(|| isolated("five_servers_keep_all_promises_through_partitions", work));
+}
+
+#[test]
+fn a_rolling_restart_costs_no_session_and_no_write() {
+    alone(|| restarts::run(number_from_env("PADDOCK_RESTART_ROUNDS", DEFAULT_RESTARTS)));
 }

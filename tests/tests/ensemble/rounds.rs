@@ -60,6 +60,16 @@ impl Rounds {
         Rounds { ensemble, addresses, leader, random, clock, writers, readers, history }
     }
 
+    /// What all clients of these rounds tell the time by.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Others have seen this.
+    pub fn add(&mut self, events: impl IntoIterator<Item = Event>) {
+        self.history.events.extend(events);
+    }
+
     /// A session that does not come back, on one server or another.
     pub fn visitor(&mut self, number: usize) -> Visitor {
         let address = Servers::new(&self.addresses, number).current();
@@ -142,6 +152,11 @@ impl Rounds {
             })
         });
         assert!(taken.is_some(), "no server has the whole log: {lacks:#?}");
+    }
+
+    /// How many connections the writers have lost.
+    pub fn connections_lost(&self) -> usize {
+        self.writers.iter().map(|writer| writer.tally.connections).sum()
     }
 
     /// Compares once more after an orderly stop of all, and has everything judged.

@@ -26,7 +26,7 @@ pub struct Ack {
 pub struct Acks(Mutex<Vec<Ack>>);
 
 impl Acks {
-    fn add(&self, ack: Ack) {
+    pub fn add(&self, ack: Ack) {
         self.lock().push(ack);
     }
 
@@ -51,6 +51,18 @@ impl Acks {
         times.sort_unstable();
         let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
         Duration::from_nanos(longest.expect("there are two times"))
+    }
+
+    /// The longest time that a write waited which was acknowledged between these two times.
+    pub fn longest_wait(&self, from: u64, to: u64) -> Duration {
+        let acks = self.lock();
+        let between = acks.iter().filter(|ack| (from..=to).contains(&ack.acknowledged));
+        Duration::from_nanos(between.map(|ack| ack.acknowledged - ack.asked).max().unwrap_or_default())
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Ack>> {
@@ -122,4 +134,8 @@ fn the_first_acknowledgement_and_the_longest_silence_are_found() {
     assert_eq!(acks.first_after(10, &Load::default()).acknowledged, 30);
     assert_eq!(acks.silence(3, 31), Duration::from_nanos(10));
     assert_eq!(acks.silence(13, 60), Duration::from_nanos(30));
+    assert_eq!(
+        (acks.longest_wait(3, 12), acks.longest_wait(13, 60)),
+        (Duration::from_nanos(10), Duration::from_nanos(19))
+    );
 }

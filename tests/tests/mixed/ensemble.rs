@@ -29,11 +29,19 @@ pub type Addresses = Arc<Mutex<BTreeMap<u32, SocketAddr>>>;
 pub struct Ensemble {
     /// What every zoo.cfg has: `server.N` for each, and what was added.
     lines: Vec<(String, String)>,
+    /// Of every Paddock.
+    properties: Vec<(&'static str, &'static str)>,
     servers: BTreeMap<u32, Server>,
     addresses: Addresses,
 }
 
 impl Ensemble {
+    /// With this on the command line of each Paddock.
+    pub fn property(mut self, name: &'static str, value: &'static str) -> Ensemble {
+        self.properties.push((name, value));
+        self
+    }
+
     /// The ids are counted from 1. No server runs.
     pub fn of(parts: &[Part]) -> Ensemble {
         let line = |(id, part): (u32, &Part)| {
@@ -41,7 +49,7 @@ impl Ensemble {
             (format!("server.{id}"), format!("127.0.0.1:{}:{}{role}", free_port(), free_port()))
         };
         let lines = (1..).zip(parts).map(line).collect();
-        Ensemble { lines, servers: BTreeMap::new(), addresses: Addresses::default() }
+        Ensemble { lines, properties: Vec::new(), servers: BTreeMap::new(), addresses: Addresses::default() }
     }
 
     /// With this in every zoo.cfg.
@@ -60,7 +68,7 @@ impl Ensemble {
         let setup = Setup::new(kind).config("initLimit", "10").config("syncLimit", "5");
         let setup = self.lines.iter().fold(setup, |setup, (key, value)| setup.config(key, value));
         let setup = match kind {
-            Kind::Paddock => setup,
+            Kind::Paddock => self.properties.iter().fold(setup, |setup, (name, value)| setup.property(name, value)),
             Kind::ZooKeeper => SYNCHRONISATION_LOGS.iter().fold(setup.class_path(zookeeper()), |setup, log| {
                 let (name, level) = log;
                 setup.property(&format!("org.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum.{name}"), level)

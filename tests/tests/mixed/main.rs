@@ -6,6 +6,7 @@
 //! | `ensemble` | the servers |
 //! | `clients` | what clients do at all of them, and what must come of it |
 //! | `parts` | Paddock as follower and observer of a ZooKeeper, and as its leader |
+//! | `hand_over` | a leader ends in order |
 //! | `return_of_a_leader` | a leader comes back with what nobody else has |
 //! | `rolling` | one server after the other gives way to one of the other kind, while clients write |
 //! | `writers` | these clients |
@@ -13,6 +14,7 @@
 
 mod clients;
 mod ensemble;
+mod hand_over;
 mod parts;
 mod return_of_a_leader;
 mod rolling;

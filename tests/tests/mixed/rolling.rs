@@ -21,7 +21,7 @@ fn rounds() -> u32 {
 }
 
 /// Sets it when it goes, also when a test fails, so that nobody waits for the writers for ever.
-struct StopAtEnd<'a>(&'a AtomicBool);
+pub struct StopAtEnd<'a>(pub &'a AtomicBool);
 
 impl Drop for StopAtEnd<'_> {
     fn drop(&mut self) {
@@ -41,7 +41,7 @@ fn replace_all(ensemble: &mut Ensemble, kind: Kind, progress: &[Arc<AtomicU32>])
 }
 
 /// Each writer gets on.
-fn wait_for_writes(progress: &[Arc<AtomicU32>]) {
+pub fn wait_for_writes(progress: &[Arc<AtomicU32>]) {
     let before: Vec<u32> = progress.iter().map(|count| count.load(Ordering::Relaxed)).collect();
     let get_on = || {
         let mut each = progress.iter().zip(&before);

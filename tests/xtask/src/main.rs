@@ -7,6 +7,8 @@
 //! choices that SEED draws. With `PADDOCK_TEST_FEATURES=off` no server tells another that it is a Paddock.
 //! `cargo xtask partitions [ROUNDS [SEED]]`: rounds in which such servers, in network namespaces of their own, are cut off from
 //! each other, 100 unless told; says how long nothing was acknowledged.
+//! `cargo xtask restarts [ROUNDS [SEED]]`: each of three servers in turn ends in order and is started again, so often, 100 times
+//! unless told, under 1,000 sessions and a load of writes; says what a restart costs.
 //! `cargo xtask elections [COUNT [SEED]]`: so many random elections of five servers, 1,000,000 unless told, beginning with the
 //! one that SEED draws, and says what that covered.
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
@@ -61,6 +63,9 @@ const PLAIN_ROUNDS: u64 = 12;
 /// Rounds in which servers of ensembles are cut off, unless told otherwise.
 const PARTITION_ROUNDS: u64 = 100;
 
+/// Rolling restarts, unless told otherwise.
+const RESTART_ROUNDS: u64 = 100;
+
 /// Random elections, unless told otherwise.
 const ELECTIONS: u64 = 1_000_000;
 
@@ -90,6 +95,7 @@ fn main() -> ExitCode {
         "crashes" => crashes_as_told(),
         "ensembles" => ensembles_as_told(),
         "partitions" => partitions_as_told(),
+        "restarts" => restarts_as_told(),
         "elections" => elections_as_told(),
         "conversions" => conversions_as_told(),
         "rolling" => rolling_as_told(),
@@ -101,7 +107,7 @@ fn main() -> ExitCode {
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
-                 ensembles [ROUNDS [SEED]] | partitions [ROUNDS [SEED]] | elections [COUNT [SEED]] | \
+                 ensembles [ROUNDS [SEED]] | partitions [ROUNDS [SEED]] | restarts [ROUNDS [SEED]] | elections [COUNT [SEED]] | \
                  conversions [SAMPLES_DIR] | rolling [ROUNDS [VERSION]] | suites [alone | follower | three]... | \
                  history FILE... | \
                  zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
@@ -160,6 +166,11 @@ fn ensembles_as_told() -> Result<TestCounts, Failure> {
 /// What `cargo xtask partitions` does with its arguments.
 fn partitions_as_told() -> Result<TestCounts, Failure> {
     ensembles("through_partitions", "PADDOCK_PARTITION_ROUNDS", PARTITION_ROUNDS)
+}
+
+/// What `cargo xtask restarts` does with its arguments.
+fn restarts_as_told() -> Result<TestCounts, Failure> {
+    ensembles("rolling_restart", "PADDOCK_RESTART_ROUNDS", RESTART_ROUNDS)
 }
 
 /// The tests of real ensembles that have this in their names, for as many rounds as the command says, else `rounds`.
@@ -259,7 +270,8 @@ fn test() -> Result<TestCounts, Failure> {
     let former = run_tests(&mut mixed)?;
     section("tests of ensembles, without what Paddocks alone can");
     let mut plain = tests();
-    plain.args(["--package", "paddock-tests", "--test", "ensemble", "--", "whatever_becomes_of_them"]);
+    plain.args(["--package", "paddock-tests", "--test", "ensemble", "--"]);
+    plain.args(["whatever_becomes_of_them", "rolling_restart"]);
     plain.env("PADDOCK_TEST_FEATURES", "off").env("PADDOCK_ENSEMBLE_ROUNDS", PLAIN_ROUNDS.to_string());
     let plain = run_tests(&mut plain)?;
     for more in [other, former, plain, sim::test()?] {

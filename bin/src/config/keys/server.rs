@@ -151,6 +151,7 @@ pub(super) const KEYS: &[Key] = &[
     property("paddock.convert", YesNo { otherwise: false }, "no", Done),
     property("paddock.standalone.localSessions", Bool, "false", Done),
     property("paddock.ensemble.features", Bool, "true", Done),
+    property("paddock.ensemble.renewFrom", Number { unit: "zxids", min: 1, max: 0xffff_f000 }, "4294963200", Done),
     property("paddock.connections.maxBytes", CONNECTIONS_BYTES, "536870912", Done),
     optional("paddock.reactors", Source::Property, Number { unit: "", min: 0, max: REACTORS_MAX as i64 }, Done),
     property("paddock.io.method", Choice(&["auto", "ring", "thread"]), "auto", Done),

@@ -177,6 +177,10 @@ impl Announcements {
                 let lacked = self.end_lack(now);
                 tracing::info!("this server observes server {} in epoch {}{lacked}", leader.0, epoch.0);
             }
+            (Part::Leading { epoch }, _) if before != part => tracing::info!(
+                "this server goes on leading in epoch {}, without an election: few zxids were left of the epoch before",
+                epoch.0
+            ),
             (Part::Leading { .. }, _) => {}
         }
     }
@@ -319,7 +323,7 @@ mod tests {
     use paddock_consensus::config::{Config, PeerType};
     use paddock_consensus::input::Link;
     use paddock_consensus::output::{Cause, Part};
-    use paddock_consensus::settings::{Features, Ms, Settings};
+    use paddock_consensus::settings::{Features, Ms, RENEW_FROM, Settings};
 
     use super::{Announcements, TOLD_AFTER};
 
@@ -338,6 +342,7 @@ mod tests {
             observer_election_delay_max: Ms(0),
             read_only_mode: false,
             features: Features(0),
+            renew_from: RENEW_FROM,
             seed: 1,
         }
     }

@@ -95,6 +95,15 @@ enum Stop {
     Told,
 }
 
+/// A leader orders nothing, so that its epoch can be renewed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Suspension {
+    No,
+    /// The core is told when what was begun is proposed.
+    Asked,
+    Told,
+}
+
 pub struct Member {
     me: ServerId,
     replica: Replica,
@@ -132,6 +141,7 @@ pub struct Member {
     /// is left out.
     learners_first: bool,
     stop: Option<Stop>,
+    suspension: Suspension,
     halted: Option<HaltReason>,
     log_changed: bool,
     former: Former,
@@ -216,6 +226,7 @@ impl Member {
             diverged: false,
             learners_first: false,
             stop: None,
+            suspension: Suspension::No,
             halted: None,
             log_changed: false,
             former: Former::new(&driven_by),
@@ -286,6 +297,20 @@ impl Member {
         }
     }
 
+    fn suspend(&mut self, suspension: Suspension) {
+        self.suspension = suspension;
+        self.replica.head.suspend(suspension != Suspension::No);
+    }
+
+    /// Everything that has a zxid, and every ticket, was told to the core in this turn, unless a transaction is unfinished.
+    fn see_to_suspension(&mut self) -> Result<(), ReplicaError> {
+        if self.suspension == Suspension::Asked && !self.replica.head.is_in_long_work() {
+            self.suspension = Suspension::Told;
+            self.tell(Input::Suspended)?;
+        }
+        Ok(())
+    }
+
     /// Whether this server waits for what it needs for answers: what its leader makes of requests, or a transaction of its own
     /// that takes several turns.
     fn owes_answers(&self) -> bool {
@@ -346,6 +371,7 @@ impl Member {
         self.replica.see_to_due();
         self.spool();
         self.propose()?;
+        self.see_to_suspension()?;
         self.see_to_stop()?;
         self.send_and_submit()?;
         self.replica.end_turn()?;
@@ -358,7 +384,8 @@ impl Member {
     /// How long the poll may sleep.
     pub fn timeout(&self) -> Option<Duration> {
         let has_requests = self.takes_requests() && self.requests.has_ready();
-        if self.peers.has_more() || has_requests && self.replica.head.has_room_for_requests() {
+        let may_suspend = self.suspension == Suspension::Asked && !self.replica.head.is_in_long_work();
+        if self.peers.has_more() || may_suspend || has_requests && self.replica.head.has_room_for_requests() {
             return Some(Duration::ZERO);
         }
         let until = |deadline: Ms| self.start.until(deadline.0, self.at.now);
@@ -431,6 +458,8 @@ impl Member {
             Output::Replace(zxid) => self.replace(zxid),
             Output::Settle => self.settle(),
             Output::Commit(zxid) => self.commit(zxid),
+            Output::Suspend(true) => self.suspend(Suspension::Asked),
+            Output::Suspend(false) => self.suspend(Suspension::No),
             Output::Confirmed(ticket) => {
                 self.confirmed = self.confirmed.max(ticket);
                 self.replica.head.confirm(ticket);
@@ -454,11 +483,15 @@ impl Member {
                 let last = self.replica.head.last_logged();
                 self.replica.head.apply_unseen_up_to(last).map_err(ReplicaError::History)?;
             }
+            // For one that serves already an epoch begins.
+            Output::Send(link, Message::LeaderInfo { .. }) => drop(self.requests.suspend(*link, true)),
             Output::Send(link, Message::UpToDate) => {
-                self.announce_live(*link);
-                self.requests.join(*link, false);
                 self.pings.join(*link);
-                self.replica.sessions.reports_mut().join(*link, self.at.now);
+                if !self.requests.suspend(*link, false) {
+                    self.announce_live(*link);
+                    self.requests.join(*link, false);
+                    self.replica.sessions.reports_mut().join(*link, self.at.now);
+                }
             }
             Output::Send(link, Message::Ping) => self.pings.note_sent(*link, self.at.now),
             Output::Sync(_, plan) => self.plans.note(plan),
@@ -518,6 +551,7 @@ impl Member {
             output::Serve::ReadOnly => Serve::ReadOnly,
             output::Serve::Yes => Serve::Yes,
         };
+        self.suspend(Suspension::No);
         self.replica.membership_mut().become_part(part, serve);
         self.figures.become_part(part, self.at.now);
         self.announce_part(before.0, (part, serve));
@@ -527,8 +561,8 @@ impl Member {
                 self.end_part();
             }
         }
-        if let (Part::Leading { epoch }, false) = (part, matches!(before.0, Part::Leading { .. })) {
-            self.begin_reign(epoch);
+        if let Part::Leading { epoch } = part {
+            self.lead_in(epoch, before.0);
         }
         if serve != before.1 {
             self.replica.begin_period(serve);
@@ -562,9 +596,14 @@ impl Member {
         self.announcements.become_part(before, now, cause, live, Ms(self.start.millis(self.at.now)));
     }
 
-    fn begin_reign(&mut self, epoch: Epoch) {
+    /// A reign begins, or goes on in another epoch.
+    fn lead_in(&mut self, epoch: Epoch, before: Part) {
+        match before {
+            Part::Leading { epoch: former } if former == epoch => return,
+            Part::Leading { .. } => self.replica.renew_reign(epoch),
+            _ => self.replica.begin_reign(epoch),
+        }
         self.proposed = self.replica.head.last_logged();
-        self.replica.begin_reign(epoch);
     }
 
     /// Whatever was owed to the others, and by them, is not any more.

@@ -162,7 +162,7 @@ impl Peers {
     }
 
     /// Performs what concerns connections, and gives back what concerns others, perhaps as well: a commit, the begin of a
-    /// state, the end of a role, a change of the configuration. An answer to PING is given back too: it needs the sessions
+    /// state, the end of a role, a change of the configuration, the end of this server. An answer to PING is given back too: it needs the sessions
     /// that were heard, and [`pong`](Peers::pong) sends it.
     ///
     /// A commit is to be performed here before the window is told of it.
@@ -202,6 +202,7 @@ impl Peers {
             }
             Output::Commit(zxid) => self.quorum.commit(*zxid, records.window),
             Output::Replace(_) => self.quorum.begin_state(),
+            Output::Halt(_) => self.election.end(&mut *self.links),
             Output::Activate { leader, .. } => match (self.changed_by.take(), leader) {
                 (Some(zxid), Some(leader)) => self.quorum.activate(zxid, *leader, records.window),
                 (Some(zxid), None) => self.quorum.commit(zxid, records.window),

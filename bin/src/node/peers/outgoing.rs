@@ -86,6 +86,17 @@ impl Outgoing {
         self.uncounted = self.end();
     }
 
+    /// From here on the link is not sent the feed any more, of which it has all.
+    ///
+    /// # Panics
+    /// If something of it was not sent.
+    pub fn leave(&mut self, feed: &Feed) {
+        if let Some(cursor) = self.cursor.take() {
+            assert_eq!(cursor, feed.end(), "a link leaves that was not sent everything");
+            self.marks.iter_mut().for_each(|mark| mark.offset = 0);
+        }
+    }
+
     /// Nothing comes after what waits: all of it goes as soon as it is taken.
     pub fn end_here(&mut self) {
         self.is_last = true;
@@ -315,6 +326,24 @@ mod tests {
         feed.forget_before(feed.end());
         assert!(outgoing.is_behind(&feed));
         assert_eq!(outgoing.send(&feed, |_| panic!("there is nothing to send")), Sent::Behind);
+    }
+
+    #[test]
+    fn who_leaves_and_joins_again_is_sent_nothing_of_the_feed_in_between() {
+        let (mut feed, mut outgoing, mut sink) = (Feed::new(Zxid::ZERO), Outgoing::default(), Sink::new(1000));
+        outgoing.join(&feed);
+        feed.propose(Zxid(1), b"one");
+        queue(&mut outgoing, &feed, Ping, 1);
+        while outgoing.send(&feed, |bytes| sink.take(bytes)) != Sent::All {}
+        queue(&mut outgoing, &feed, Sync, 0);
+        outgoing.leave(&feed);
+        queue(&mut outgoing, &feed, NewLeader, 0);
+        feed.propose(Zxid(2), b"not for this link");
+        while outgoing.send(&feed, |bytes| sink.take(bytes)) != Sent::All {}
+        outgoing.join(&feed);
+        feed.propose(Zxid(3), b"three");
+        while outgoing.send(&feed, |bytes| sink.take(bytes)) != Sent::All {}
+        assert_eq!(sink.packets(), [(Proposal, 1), (Ping, 1), (Sync, 0), (NewLeader, 0), (Proposal, 3)]);
     }
 
     #[test]

@@ -293,6 +293,9 @@ impl QuorumPort {
         if let (Message::UpToDate, Some(end)) = (message, self.ends.of_mut(link)) {
             end.is_up_to_date = true;
         }
+        if let (Message::LeaderInfo { .. }, Some(end)) = (message, self.ends.of_mut(link)) {
+            self.supplies.leave_broadcast(end);
+        }
         self.queue(link, links, |end, out| {
             // Where packets cannot go, others do, so that the learner hears of its leader.
             if *message == Message::Ping && !end.supply.is_between_packets() {

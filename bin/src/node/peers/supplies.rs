@@ -160,6 +160,11 @@ impl Supplies {
         end.supply.begin(plan, self.broadcast.feed(end.peer_type), &mut end.outgoing);
     }
 
+    /// A learner that is sent what all are is not from here on: it is brought to another epoch first. It has all of that.
+    pub fn leave_broadcast(&self, end: &mut LinkEnd) {
+        end.outgoing.leave(self.broadcast.feed(end.peer_type));
+    }
+
     /// Brings a learner what is left of the history in this moment; it is sent what all are from here on.
     pub fn join(&self, end: &mut LinkEnd, records: Records<'_>) -> Result<(), Unsupplied> {
         let feed = self.broadcast.feed(end.peer_type);

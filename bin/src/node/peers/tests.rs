@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use paddock_consensus::config::{Config, Configs, HostPort, PeerType};
-use paddock_consensus::input::Link;
+use paddock_consensus::input::{Event, Link};
 use paddock_consensus::message::{FromLearner, FromMaster, Message};
-use paddock_consensus::output::{Part, Reason, Serve};
+use paddock_consensus::output::{HaltReason, Part, Reason, Serve};
 use paddock_consensus::plan::{First, Plan};
 use paddock_consensus::settings::{Features, Ms};
 use paddock_consensus::{Epoch, Input, Output, ServerId, Zxid};
@@ -1090,4 +1090,22 @@ fn strangers_are_let_in_and_there_are_not_too_many() {
     world.perform(1, Output::Send(member, Message::UpToDate));
     world.settle();
     assert_eq!(world.seen(3), [from_master(1, FromMaster::UpToDate)]);
+}
+
+#[test]
+fn who_dials_a_server_that_is_to_end_is_refused_at_once() {
+    let mut world = World::new(1, &[1, 2]);
+    let event = |event| printed(Input::Election { peer: ServerId(1), event });
+    world.perform(2, Output::Dial(ServerId(1)));
+    world.settle();
+    assert_eq!(world.seen(2), [event(Event::Up)]);
+    let halt = Output::Halt(HaltReason::Stopped);
+    assert_eq!(world.perform(1, halt.clone()), Some(halt));
+    world.settle();
+    assert_eq!(world.seen(2), [event(Event::Down)]);
+    let began = world.now();
+    world.perform(2, Output::Dial(ServerId(1)));
+    world.settle();
+    assert_eq!(world.seen(2), [event(Event::Refused)]);
+    assert!(world.now() < began.after(Ms(1000)), "it has waited for an answer until {:?}", world.now());
 }

@@ -70,6 +70,8 @@ pub struct Head {
     window: Option<Window>,
     /// The zxids of the transactions to come.
     reign: Reign,
+    /// No zxid is given for now.
+    is_suspended: bool,
     /// The events of the transactions in the draft, and the reply of the last one.
     effects: Effects,
     publication: Publication,
@@ -104,6 +106,7 @@ impl Head {
     ) -> Head {
         Head {
             reign: Reign::after(database.last_zxid()),
+            is_suspended: false,
             database,
             log,
             window,
@@ -179,6 +182,11 @@ impl Head {
         self.reign = Reign::begin(epoch);
     }
 
+    /// Whether no transaction is given a zxid for now. What is in the middle of its making has one.
+    pub fn suspend(&mut self, is_suspended: bool) {
+        self.is_suspended = is_suspended;
+    }
+
     /// The log was cut after this transaction, and nothing after it is applied: nothing of that is kept.
     pub fn forget_after(&mut self, last: Zxid) {
         self.window.as_mut().expect(HAS_WINDOW).cut_after(last);
@@ -204,9 +212,9 @@ impl Head {
             && !self.has_too_much_garbage()
     }
 
-    /// Whether the epoch has another zxid. In an ensemble an election begins the next one.
+    /// Whether the epoch has another zxid, which may be given. In an ensemble an election begins the next one.
     fn has_room_in_epoch(&self) -> bool {
-        self.window.is_none() || self.reign.next().is_some()
+        self.window.is_none() || !self.is_suspended && self.reign.next().is_some()
     }
 
     /// Whether those to whom it is proposed keep up.

@@ -68,6 +68,8 @@ struct Queue {
     sync_counts: BTreeMap<i64, usize>,
     /// The learner has said that it knows ClickHouse Keeper's operations.
     with_keepers: bool,
+    /// The learner is not sent what others are, so that the answer to a sync would come before what it is to be behind.
+    is_suspended: bool,
 }
 
 /// A sync is answered when everything that was proposed before it is committed, and its ticket is confirmed.
@@ -90,6 +92,12 @@ impl LearnerRequests {
     /// A learner whose requests are taken from here on.
     pub fn join(&mut self, link: Link, with_keepers: bool) {
         self.queues.insert(link, Queue { with_keepers, ..Queue::default() });
+    }
+
+    /// The learner takes part in a new epoch: until that is done, nothing is done for it. `false` if it has not joined.
+    pub fn suspend(&mut self, link: Link, is_suspended: bool) -> bool {
+        let queue = self.queues.get_mut(&link);
+        queue.map(|queue| queue.is_suspended = is_suspended).is_some()
     }
 
     /// Nothing is owed to this learner any more, and nothing is done for it.
@@ -153,7 +161,7 @@ impl LearnerRequests {
 
     /// Answers the syncs that may be: `answer` is told of each one's learner.
     pub fn answer_syncs(&mut self, committed: Zxid, confirmed: Ticket, mut answer: impl FnMut(Link)) {
-        for (link, queue) in &mut self.queues {
+        for (link, queue) in self.queues.iter_mut().filter(|(_, queue)| !queue.is_suspended) {
             let is_confirmed = |sync: &Sync| sync.ticket <= confirmed || mutant!(28);
             while let Some(sync) = queue.syncs.pop_front_if(|sync| sync.after <= committed && is_confirmed(sync)) {
                 queue.end_sync(sync.session);
@@ -187,7 +195,7 @@ impl Queue {
         let is_ready = |request: &LearnerRequest| {
             request.opcode == opcode::SYNC || !self.sync_counts.contains_key(&request.session)
         };
-        self.requests.front().is_some_and(is_ready)
+        !self.is_suspended && self.requests.front().is_some_and(is_ready)
     }
 
     fn begin_sync(&mut self, sync: Sync) {

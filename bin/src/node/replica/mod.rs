@@ -409,6 +409,11 @@ impl Replica {
         self.sessions.begin_reign(self.head.database(), self.at.now);
     }
 
+    /// This server goes on leading, in another epoch.
+    pub(super) fn renew_reign(&mut self, epoch: Epoch) {
+        self.head.begin_reign(epoch);
+    }
+
     /// This server looks for a leader again. A snapshot that is not in place is of a history that may not last.
     pub(super) fn end_part(&mut self) {
         self.sessions.end_part();

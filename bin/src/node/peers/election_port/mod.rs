@@ -104,6 +104,8 @@ pub struct ElectionPort {
     last_private: i64,
     /// Whether it was said that another server has this one's id.
     twin_is_named: bool,
+    /// This server is to end.
+    has_ended: bool,
     origins: Origins,
 }
 
@@ -201,6 +203,7 @@ impl ElectionPort {
             may_be_late: false,
             last_private: 0,
             twin_is_named: false,
+            has_ended: false,
             origins: Origins::default(),
         })
     }
@@ -243,6 +246,17 @@ impl ElectionPort {
         self.send(peer, configs, links);
     }
 
+    /// This server is to end, and says nothing here any more. Whoever looks for a leader dials it and is refused at once, and
+    /// need not wait for its vote until the process has ended, which takes a while: its log and its clients come first.
+    pub fn end(&mut self, links: &mut dyn Links) {
+        self.has_ended = true;
+        links.listen(Port::Election, false);
+        let streams: Vec<StreamId> = self.streams.keys().copied().collect();
+        self.close_all(&streams, links);
+        self.peers.clear();
+        self.told.clear();
+    }
+
     /// Whether the stream is one of this port.
     pub fn owns(&self, stream: StreamId) -> bool {
         self.streams.contains_key(&stream)
@@ -250,6 +264,10 @@ impl ElectionPort {
 
     /// Somebody has connected.
     pub fn accept(&mut self, stream: StreamId, from: Box<str>, configs: &Configs, links: &mut dyn Links, now: Ms) {
+        if self.has_ended {
+            // It was there before the port was closed.
+            return links.close(stream);
+        }
         self.streams.insert(stream, Stage::Greeting(Greeting::new(from, now.after(self.waits.greeting))));
         self.may_be_late = true;
         self.bound_strangers(configs, links);
