@@ -78,7 +78,7 @@ impl Turn<'_> {
         runs.map_err(|source| VersusError::Bench {
             row: self.row.name.clone(),
             name: self.contender.name.clone(),
-            source,
+            source: Box::new(source),
             lines: servers.lines(0),
         })
     }
