@@ -116,8 +116,10 @@ fn fits(row: &Row, side: &Contender) -> Result<(), VersusError> {
             let servers = if row.servers == 1 { "one server".to_owned() } else { format!("{} servers", row.servers) };
             format!("it is about {servers}, and {name} is given as another number; choose with --servers or --row")
         }
-        Work::Start if !side.is_started() => format!("{name} runs already, and is not stopped here"),
-        Work::Memory if !side.has_processes() => format!("give the processes of {name}, whose memory is asked for"),
+        // What it has once grown to it keeps, and it is not stopped here.
+        Work::Start | Work::Memory if !side.is_started() => {
+            format!("{name} runs already, and is not new for each turn")
+        }
         _ if row.to != To::All && row.servers == 1 => "one server has no leader".to_owned(),
         _ => return Ok(()),
     };
@@ -203,8 +205,8 @@ mod tests {
             ("--row reed", "is no row"),
             ("--row read --servers 3", "no row is left"),
             ("--row read --a-server x --a-server y --a-server z", "it is about one server"),
-            ("--row start --b-address h:1", "h:1 runs already, and is not stopped here"),
-            ("--row memory --b-address h:1", "give the processes of h:1"),
+            ("--row start --b-address h:1", "h:1 runs already, and is not new for each turn"),
+            ("--row memory --b-address h:1 --b-pid 7", "h:1 runs already"),
             ("--row read --bench-options --nonsense", "paddock bench does not take the options of a turn: "),
             ("--preset ycsb-x", "invalid value 'ycsb-x'"),
         ] {
