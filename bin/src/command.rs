@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::fail;
-use crate::{bench, convert, demo, log, serve, snapshot, status, versus};
+use crate::{bench, convert, demo, ensemble_view, log, serve, snapshot, status, versus};
 
 /// Arguments that cannot be understood.
 const EXIT_USAGE: u8 = 2;
@@ -29,6 +29,8 @@ enum Command {
     /// Ask servers what they are: leader, follower, observer, read-only or standalone. Ends with 0 where they serve clients, 1
     /// where not.
     Status(status::StatusArgs),
+    /// Watch the servers of an ensemble: who leads, how far each is behind, syncs, clients. On a terminal again each second.
+    Ensemble(ensemble_view::EnsembleArgs),
     /// Put load on any server that speaks ZooKeeper's protocol, and measure.
     Bench(Box<BenchCommand>),
     /// Make Paddock's state from a ZooKeeper's files, or the other way round.
@@ -63,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => ended(demo::run(&arguments)),
         Command::Status(arguments) => status::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
+        Command::Ensemble(arguments) => ensemble_view::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
         Command::Bench(arguments) => match *arguments {
             BenchCommand { comparison: Some(BenchComparison::Versus(arguments)), .. } => ended(versus::run(&arguments)),
             BenchCommand { load, .. } => ended(bench::run(load)),

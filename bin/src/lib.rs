@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 mod convert;
 mod demo;
+mod ensemble_view;
 mod exit;
 mod kind;
 mod log;

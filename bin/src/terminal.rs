@@ -16,6 +16,8 @@ pub enum Weight {
     Normal,
     Bold,
     Dim,
+    /// Light and dark are exchanged.
+    Marked,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +37,10 @@ impl Line {
 
     pub fn dim(text: String) -> Line {
         Line { text, weight: Weight::Dim }
+    }
+
+    pub fn marked(text: String) -> Line {
+        Line { text, weight: Weight::Marked }
     }
 }
 
@@ -88,6 +94,7 @@ impl Terminal {
                 Weight::Normal => Attribute::Reset,
                 Weight::Bold => Attribute::Bold,
                 Weight::Dim => Attribute::Dim,
+                Weight::Marked => Attribute::Reverse,
             };
             // Behind a line as wide as the screen the cursor may still be on its last character.
             queue!(self.out, MoveTo(0, row), Clear(ClearType::UntilNewLine))?;

@@ -24,7 +24,8 @@ const REACH_MIN: f64 = 2.0;
 const REACH_MAX: f64 = 1000.0;
 
 const STYLE: &str = "\
-:root { --paper: #ffffff; --ink: #1f2328; --faint: #59636e; --line: #d1d9e0; --better: #0a7d4f; --worse: #c2410c; --equal: #6e7781 }\n\
+:root { --paper: #ffffff; --ink: #1f2328; --faint: #59636e; --line: #d1d9e0; \
+--better: #0a7d4f; --worse: #c2410c; --equal: #6e7781 }\n\
 @media (prefers-color-scheme: dark) { :root { --paper: #0d1117; --ink: #e6edf3; --faint: #9198a1; --line: #30363d; \
 --better: #3fb950; --worse: #f0883e; --equal: #8b949e } }\n\
 text { font: 13px system-ui, sans-serif; fill: var(--ink) }\n\

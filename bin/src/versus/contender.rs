@@ -120,14 +120,6 @@ impl Contender {
     pub fn is_started(&self) -> bool {
         !matches!(self.means, Means::Running { .. })
     }
-
-    /// Whether it is known what its servers use up.
-    pub fn has_processes(&self) -> bool {
-        match &self.means {
-            Means::Running { pids, .. } => !pids.is_empty(),
-            _ => true,
-        }
-    }
 }
 
 fn template(command: &str) -> Result<(Means, String, String), ContenderError> {
@@ -184,7 +176,7 @@ mod tests {
         assert_eq!((three.name.as_str(), three.can_be(1), three.can_be(3)), ("X", false, true));
         let running = contender(&["--a-address", "h:1", "--a-pid", "7"]).expect("it runs");
         assert!(matches!(&running.means, Means::Running { pids, .. } if pids == &[7]));
-        assert!(!running.is_started() && running.has_processes());
+        assert!(!running.is_started());
         assert_eq!(running.shown, "1 server that ran already");
     }
 

@@ -60,7 +60,7 @@ pub enum VersusError {
     Bench {
         row: String,
         name: String,
-        source: BenchError,
+        source: Box<BenchError>,
         lines: Vec<String>,
     },
     Process(io::Error),

@@ -44,6 +44,8 @@ impl Interrupt {
             for _ in signals.forever() {
                 if told.flag.swap(true, Ordering::AcqRel) {
                     told.started.lock().iter().for_each(|pid| signal_group(*pid, Signal::KILL));
+                    let own = std::process::id();
+                    eprintln!("paddock: the servers are killed; their directories, paddock-versus-{own}-*, stay where --dir says");
                     low_level::exit(EXIT_INTERRUPTED);
                 }
             }

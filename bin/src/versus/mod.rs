@@ -55,6 +55,7 @@ use self::report::Comparison;
 use self::results::Results;
 use self::row::{Row, To, Work};
 use self::turn::Turn;
+use crate::bench::BenchArgs;
 use crate::progress::{Bar, Progress};
 use crate::table::grouped;
 
@@ -100,6 +101,11 @@ fn rows(args: &VersusArgs, sides: &[Contender; 2]) -> Result<Vec<Row>, VersusErr
     let rows = rows.into_iter().map(|row| Row { title: row.title.replace("{znodes}", &znodes), ..row });
     let rows: Vec<Row> = rows.collect();
     rows.iter().try_for_each(|row| sides.iter().try_for_each(|side| fits(row, side)))?;
+    // What the bench does not take is better known now than when servers run.
+    for row in &rows {
+        let words = row.options.split_whitespace().chain(args.bench_options.split_whitespace());
+        BenchArgs::of_words(words).map_err(VersusError::Options)?;
+    }
     Ok(rows)
 }
 
@@ -110,8 +116,10 @@ fn fits(row: &Row, side: &Contender) -> Result<(), VersusError> {
             let servers = if row.servers == 1 { "one server".to_owned() } else { format!("{} servers", row.servers) };
             format!("it is about {servers}, and {name} is given as another number; choose with --servers or --row")
         }
-        Work::Start if !side.is_started() => format!("{name} runs already, and is not stopped here"),
-        Work::Memory if !side.has_processes() => format!("give the processes of {name}, whose memory is asked for"),
+        // What it has once grown to it keeps, and it is not stopped here.
+        Work::Start | Work::Memory if !side.is_started() => {
+            format!("{name} runs already, and is not new for each turn")
+        }
         _ if row.to != To::All && row.servers == 1 => "one server has no leader".to_owned(),
         _ => return Ok(()),
     };
@@ -169,5 +177,41 @@ fn print(text: &str) -> io::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Contender, Row, Side, VersusArgs, rows};
+
+    fn chosen(words: &str) -> Result<Vec<Row>, String> {
+        let args = VersusArgs::of_words(words.split_whitespace()).map_err(|error| error.to_string())?;
+        let side = |side| Contender::of(&args, side).map_err(|error| error.to_string());
+        rows(&args, &[side(Side::A)?, side(Side::B)?]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_are_those_that_both_sides_can_do() {
+        let names =
+            |words: &str| -> Vec<String> { chosen(words).expect(words).into_iter().map(|row| row.name).collect() };
+        assert_eq!(names("--servers 3"), ["ensemble-write", "ensemble-write-32", "ensemble-mix-32"]);
+        assert_eq!(names("--preset ycsb-b --a-server x --a-server y --a-server z --servers 3"), ["ycsb-b"]);
+        assert_eq!(chosen("--row memory --znodes 20000").expect("it is a row")[0].title, "memory of 20,000 znodes");
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_known_before_anything_runs() {
+        for (words, reason) in [
+            ("--row reed", "is no row"),
+            ("--row read --servers 3", "no row is left"),
+            ("--row read --a-server x --a-server y --a-server z", "it is about one server"),
+            ("--row start --b-address h:1", "h:1 runs already, and is not new for each turn"),
+            ("--row memory --b-address h:1 --b-pid 7", "h:1 runs already"),
+            ("--row read --bench-options --nonsense", "paddock bench does not take the options of a turn: "),
+            ("--preset ycsb-x", "invalid value 'ycsb-x'"),
+        ] {
+            let refusal = chosen(words).expect_err(words);
+            assert!(refusal.contains(reason), "{words}: {refusal}");
+        }
     }
 }

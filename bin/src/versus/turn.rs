@@ -78,17 +78,16 @@ impl Turn<'_> {
         runs.map_err(|source| VersusError::Bench {
             row: self.row.name.clone(),
             name: self.contender.name.clone(),
-            source,
+            source: Box::new(source),
             lines: servers.lines(0),
         })
     }
 
-    /// Makes many znodes, and leaves them where the server goes after the turn anyway.
+    /// Makes many znodes, and leaves them there: the server goes after the turn.
     fn fill(&self, servers: &mut Servers<'_>) -> Result<Value, VersusError> {
-        let keep = if self.contender.is_started() { " --keep" } else { "" };
         // One read is enough: the znodes are made before it.
         let options = format!(
-            "--root {ROOT_OF_MANY} --keys {} --value-size {VALUE_SIZE} --reads 100 -c 1 -n 1 --warmup 0{keep}",
+            "--root {ROOT_OF_MANY} --keys {} --value-size {VALUE_SIZE} --reads 100 -c 1 -n 1 --warmup 0 --keep",
             self.args.znodes
         );
         let runs = self.bench(servers, &options)?;

@@ -3,11 +3,13 @@
 //!
 //! | module | looks at |
 //! |---|---|
+//! | `ensemble_view` | what `paddock ensemble` makes of the answers |
 //! | `ending` | how a connection ends that the server ends: answers are not lost to a reset |
 //! | `figures` | the fields of `stat` and `cons`, `conf`, the version |
 //! | `status` | what `paddock status` makes of the answers |
 //! | `whitelist` | words that are not allowed, and words that this server does not have |
 mod ending;
+mod ensemble_view;
 mod figures;
 mod status;
 mod whitelist;
