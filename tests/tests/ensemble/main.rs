@@ -19,6 +19,7 @@
 //! choices of a run.
 mod clients;
 mod crashes;
+mod damage;
 mod disks;
 mod fault;
 mod figures;
