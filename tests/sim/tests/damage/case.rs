@@ -171,7 +171,9 @@ fn names(case: &Case, told: &str) -> Result<(), String> {
     let name = |file: &PathBuf| file.file_name().expect("it is a file").to_string_lossy().into_owned();
     let directory = case.files[0].parent().expect("it lies in one").display().to_string();
     let is_of_many = case.files.len() > 1;
-    if !case.files.iter().any(|file| message.contains(&name(file))) && !(is_of_many && message.contains(&directory)) {
+    let names_file = case.files.iter().any(|file| message.contains(&name(file)));
+    let names_directory = is_of_many && message.contains(&directory);
+    if !names_file && !names_directory {
         return Err(format!("what is told names no file that was damaged: {told}"));
     }
     let is_long = matches!(kind_of_file(&case.files[0]).as_str(), "log" | "snapshot");
