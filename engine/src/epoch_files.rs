@@ -6,10 +6,16 @@
 //! <dataDir>/currentEpoch    the newest epoch whose history it has, all of it durable
 //! ```
 //!
-//! Each holds a decimal number, as ZooKeeper's own do: the first line is read, and none is written behind it. Each is replaced
-//! whole, and durably, before anybody is told of what it says. `acceptedEpoch` is never below `currentEpoch`, nor below the
-//! epoch of the newest transaction; that this may be above `currentEpoch` is what a crash between the end of a synchronisation
-//! and the file leaves.
+//! The first line of each is a decimal number, as in ZooKeeper's own, which has no other line. The second is `sum` and the CRC32C,
+//! in 8 hexadecimal digits, of the file's name, a space, and the number: of a number alone nobody can tell whether it is the one
+//! that was written. A file without a second line, as a person writes it, is taken for what it says; with anything else behind
+//! the first line it is damaged. Each is replaced whole, and durably, before anybody is told of what it says.
+//!
+//! `acceptedEpoch` is written first, and is never below `currentEpoch`, nor below the epoch of the newest transaction; that this
+//! may be above `currentEpoch` is what a crash between the end of a synchronisation and the file leaves.
+//!
+//! A server of which one of them is damaged, missing or older than it was does not know what it has promised, or how much its
+//! history counts. It does not vote before it has a full copy of a leader's state, and a new promise with that.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -36,6 +42,12 @@ pub enum EpochError {
     Damaged {
         path: PathBuf,
     },
+    /// The file is not there, and something shows that it was.
+    Lost {
+        path: PathBuf,
+        /// What shows that.
+        by: String,
+    },
     /// The epoch in `path` is below one that shows that it was higher.
     Fallen {
         path: PathBuf,
@@ -54,14 +66,17 @@ impl fmt::Display for EpochError {
             }
             EpochError::Damaged { path } => write!(
                 f,
-                "{} has no epoch in it, so that nobody knows what this server has promised; put it back from a backup, or let \
-                 the server begin with an empty dataDir and take a copy from its ensemble",
+                "{} is damaged at offset 0: it has no epoch in it, so that nobody knows what this server has promised",
+                path.display()
+            ),
+            EpochError::Lost { path, by } => write!(
+                f,
+                "{} is missing, although {by} shows that it was there, so that nobody knows what this server has promised",
                 path.display()
             ),
             EpochError::Fallen { path, accepted: Epoch(accepted), shown: Epoch(shown), by } => write!(
                 f,
-                "{} says epoch {accepted}, but {by} shows that this server had promised epoch {shown}; put the newest file \
-                 back, or let the server begin with an empty dataDir and take a copy from its ensemble",
+                "{} says epoch {accepted}, but {by} shows that this server had promised epoch {shown}",
                 path.display()
             ),
         }
@@ -77,20 +92,26 @@ pub struct EpochFiles {
     data_dir: PathBuf,
     accepted: Option<Epoch>,
     current: Option<Epoch>,
+    /// One that cannot be understood: it stays until another epoch takes its place.
+    damaged: Option<PathBuf>,
 }
 
 impl EpochFiles {
-    /// Reads them.
+    /// Reads them. One that is damaged says nothing.
     ///
     /// # Errors
-    /// [`Io`](EpochError::Io) and [`Damaged`](EpochError::Damaged).
+    /// [`Io`](EpochError::Io).
     pub fn read(files: &Files, data_dir: &Path) -> Result<EpochFiles, EpochError> {
-        Ok(EpochFiles {
-            files: files.clone(),
-            data_dir: data_dir.to_owned(),
-            accepted: read(files, &data_dir.join(ACCEPTED))?,
-            current: read(files, &data_dir.join(CURRENT))?,
-        })
+        let mut damaged = None;
+        let mut read = |name: &str| match read_own(files, &data_dir.join(name), name) {
+            Err(EpochError::Damaged { path }) => {
+                damaged.get_or_insert(path);
+                Ok(None)
+            }
+            read => read,
+        };
+        let (accepted, current) = (read(ACCEPTED)?, read(CURRENT)?);
+        Ok(EpochFiles { files: files.clone(), data_dir: data_dir.to_owned(), accepted, current, damaged })
     }
 
     /// The newest epoch that this server has promised to follow; `None` if it has never promised any.
@@ -103,21 +124,52 @@ impl EpochFiles {
         self.current
     }
 
-    /// Sees that the files are not older than what is beside them, where the newest transaction is `last`. A server without
-    /// an accepted epoch has promised no more than what its transactions show.
+    /// The file that shows that this server was in an epoch, and so had data; `None` if there is none.
+    pub fn of_a_member(&self) -> Option<PathBuf> {
+        let was_in = |epoch: Option<Epoch>| epoch.is_some_and(|epoch| epoch > Epoch(0));
+        let of = |epoch, name| was_in(epoch).then(|| self.data_dir.join(name));
+        self.damaged.clone().or_else(|| of(self.current, CURRENT)).or_else(|| of(self.accepted, ACCEPTED))
+    }
+
+    /// Sees that the files are whole, and not older than what is beside them, where the newest transaction is `last`. A server
+    /// without either has promised no more than what its transactions show. If only the second one is missing, a crash may have
+    /// come before it was written for the first time, and then nothing has happened since.
     ///
     /// # Errors
-    /// [`Fallen`](EpochError::Fallen).
+    /// [`Damaged`](EpochError::Damaged), [`Lost`](EpochError::Lost) and [`Fallen`](EpochError::Fallen).
     pub fn check(&self, last: Zxid) -> Result<(), EpochError> {
+        if let Some(path) = self.damaged.clone() {
+            return Err(EpochError::Damaged { path });
+        }
+        let [accepted_path, current_path] = [ACCEPTED, CURRENT].map(|name| self.data_dir.join(name));
         let accepted = self.accepted.unwrap_or(last.epoch());
-        let fallen = |shown: Epoch, by: String| {
-            Err(EpochError::Fallen { path: self.data_dir.join(ACCEPTED), accepted, shown, by })
+        let shown = match self.current {
+            Some(current) if current > accepted => Some((current, current_path.display().to_string())),
+            _ if last.epoch() > accepted => Some((last.epoch(), format!("transaction {last}"))),
+            _ => None,
         };
-        match self.current {
-            Some(current) if current > accepted => fallen(current, self.data_dir.join(CURRENT).display().to_string()),
-            _ if last.epoch() > accepted => fallen(last.epoch(), format!("transaction {last}")),
+        match (shown, self.accepted, self.current) {
+            (_, None, Some(_)) => Err(EpochError::Lost { path: accepted_path, by: current_path.display().to_string() }),
+            (Some((shown, by)), ..) => Err(EpochError::Fallen { path: accepted_path, accepted, shown, by }),
+            (None, Some(accepted), None) if accepted != last.epoch() => {
+                Err(EpochError::Lost { path: current_path, by: accepted_path.display().to_string() })
+            }
             _ => Ok(()),
         }
+    }
+
+    /// What a server has promised at least, and whose history it has at least, if its files do not [hold](Self::check). What
+    /// they are does not change by that: they stay as they are until others take their places.
+    pub fn at_least(&self, last: Zxid) -> (Epoch, Epoch) {
+        let current = self.current.unwrap_or_default();
+        let accepted = self.accepted.unwrap_or_default().max(current).max(last.epoch());
+        (accepted, current)
+    }
+
+    /// A history that ends in an epoch has all that the leader of that epoch began with, so that it counts as one of that epoch,
+    /// whatever the file says: a crash may have come before it was written, or it is an older one.
+    pub fn raise_current(&mut self, last: Zxid) {
+        self.current = self.current.map(|current| current.max(last.epoch()));
     }
 
     /// Writes anew what they say. It may not be durable: the process before this one may have ended in the middle of a write, or
@@ -158,26 +210,48 @@ impl EpochFiles {
 
     fn write(&self, name: &str, epoch: Epoch) -> Result<(), EpochError> {
         let path = self.data_dir.join(name);
-        write(&self.files, &path, epoch).map_err(|source| EpochError::Io { path, source })
+        let written = self.files.write_atomically(&path, own_text(name, epoch).as_bytes());
+        written.map_err(|source| EpochError::Io { path, source })
     }
 }
 
-/// What one of the files says; `None` if there is none.
+/// What one of our files holds.
+fn own_text(name: &str, Epoch(number): Epoch) -> String {
+    let sum = crc32c::crc32c(format!("{name} {number}").as_bytes());
+    format!("{number}\nsum {sum:08x}\n")
+}
+
+/// What one of our files says; `None` if there is none.
+fn read_own(files: &Files, path: &Path, name: &str) -> Result<Option<Epoch>, EpochError> {
+    let Some(text) = read_text(files, path)? else { return Ok(None) };
+    let epoch = first_line(&text).filter(|epoch| {
+        let rest = text.splitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default();
+        rest.is_empty() || text == own_text(name, *epoch).as_bytes()
+    });
+    epoch.map(Some).ok_or_else(|| EpochError::Damaged { path: path.to_owned() })
+}
+
+/// What one of a ZooKeeper's files says, of which only the first line is read; `None` if there is none.
 pub(crate) fn read(files: &Files, path: &Path) -> Result<Option<Epoch>, EpochError> {
-    let text = match files.read(path, TEXT_MAX) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(EpochError::Io { path: path.to_owned(), source }),
-    };
-    let first = std::str::from_utf8(&text).ok().and_then(|text| text.lines().next());
-    let number: Option<i32> = first.and_then(|line| line.parse().ok());
-    match number.filter(|number| *number >= 0) {
-        Some(number) => Ok(Some(Epoch(number))),
-        None => Err(EpochError::Damaged { path: path.to_owned() }),
+    let Some(text) = read_text(files, path)? else { return Ok(None) };
+    first_line(&text).map(Some).ok_or_else(|| EpochError::Damaged { path: path.to_owned() })
+}
+
+fn read_text(files: &Files, path: &Path) -> Result<Option<Vec<u8>>, EpochError> {
+    match files.read(path, TEXT_MAX) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(EpochError::Io { path: path.to_owned(), source }),
     }
 }
 
-/// Replaces one of the files.
+fn first_line(text: &[u8]) -> Option<Epoch> {
+    let first = text.split(|byte| *byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok())?;
+    let number: i32 = first.strip_suffix('\r').unwrap_or(first).parse().ok()?;
+    (number >= 0).then_some(Epoch(number))
+}
+
+/// Replaces one of a ZooKeeper's files.
 pub(crate) fn write(files: &Files, path: &Path, Epoch(number): Epoch) -> io::Result<()> {
     files.write_atomically(path, number.to_string().as_bytes())
 }
@@ -227,21 +301,58 @@ mod tests {
         assert_eq!(epochs(&machine), (None, None));
         promise(&machine, 7, 6);
         assert_eq!(epochs(&machine), (Some(7), Some(6)));
-        assert_eq!(files.read(&data().join("acceptedEpoch"), 100).unwrap(), b"7", "as ZooKeeper writes it");
-        for (text, epoch) in [("3", 3), ("3\n", 3), ("3\r\nmore", 3), ("2147483647", i32::MAX)] {
+        let accepted = files.read(&data().join("acceptedEpoch"), 100).unwrap();
+        assert_eq!(super::first_line(&accepted), Some(Epoch(7)), "as ZooKeeper reads it");
+        assert_eq!(super::read(&files, &data().join("acceptedEpoch")).unwrap(), Some(Epoch(7)));
+        for (text, epoch) in [("3", 3), ("3\n", 3), ("3\r\n", 3), ("2147483647", i32::MAX)] {
             files.write_atomically(&data().join("currentEpoch"), text.as_bytes()).unwrap();
             assert_eq!(epochs(&machine), (Some(7), Some(epoch)), "{text:?}");
         }
         let long = "1".repeat(5000);
-        for text in ["", "\n", "-1", " 3", "3 ", "0x3", "2147483648", "three", &long, "\u{663}"] {
+        let of_the_other = super::own_text("acceptedEpoch", Epoch(6));
+        let more = "3\r\nmore";
+        for text in ["", "\n", "-1", " 3", "3 ", "0x3", "2147483648", "three", &long, "\u{663}", more, &of_the_other] {
             files.write_atomically(&data().join("currentEpoch"), text.as_bytes()).unwrap();
-            let error = read(&machine).unwrap_err();
+            let found = read(&machine).unwrap();
+            assert_eq!((found.accepted(), found.current()), (Some(Epoch(7)), None), "{text:?}");
+            let error = found.check(Zxid(7 << 32 | 1)).unwrap_err();
             assert!(matches!(error, EpochError::Damaged { .. }), "{text:?}: {error}");
-            assert!(error.to_string().starts_with("/data/currentEpoch has no epoch"), "{error}");
+            assert!(error.to_string().starts_with("/data/currentEpoch is damaged at offset 0: "), "{error}");
         }
         files.remove(&data().join("currentEpoch")).unwrap();
         files.create_dir(&data().join("currentEpoch")).unwrap();
         assert!(matches!(read(&machine), Err(EpochError::Io { .. })));
+    }
+
+    #[test]
+    fn a_bit_that_was_flipped_is_seen_and_so_is_a_piece_that_was_torn_off_behind_the_number() {
+        let (machine, path) = (machine(), data().join("currentEpoch"));
+        let files = Files::Simulated(machine.clone());
+        promise(&machine, 14, 14);
+        let whole = files.read(&path, 100).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            files.write_atomically(&path, &flipped).unwrap();
+            assert_eq!(read(&machine).unwrap().current(), None, "bit {bit}");
+        }
+        for end in "14\n".len() + 1..whole.len() {
+            files.write_atomically(&path, &whole[..end]).unwrap();
+            assert_eq!(read(&machine).unwrap().current(), None, "cut at {end}");
+        }
+    }
+
+    /// One of a time before its last transaction would have the histories of others preferred that have less.
+    #[test]
+    fn a_history_counts_for_the_epoch_of_its_newest_transaction_at_least() {
+        let machine = machine();
+        promise(&machine, 7, 3);
+        let mut files = read(&machine).unwrap();
+        files.raise_current(Zxid(5 << 32 | 9));
+        files.make_durable().unwrap();
+        assert_eq!(epochs(&machine), (Some(7), Some(5)));
+        files.raise_current(Zxid(4 << 32 | 9));
+        assert_eq!(files.current(), Some(Epoch(5)));
     }
 
     #[test]
@@ -273,7 +384,8 @@ mod tests {
             (Some(4), None, 4, true),
             (Some(4), Some(3), 4, true),
             (Some(5), Some(4), 3, true),
-            (None, Some(4), 4, true),
+            (Some(4), None, 3, false),
+            (None, Some(4), 4, false),
             (None, Some(5), 4, false),
             (Some(3), Some(4), 3, false),
             (Some(3), Some(3), 4, false),
@@ -288,7 +400,15 @@ mod tests {
             }
             let checked = read(&machine).unwrap().check(last(epoch));
             assert_eq!(checked.is_ok(), holds, "{accepted:?} {current:?} {epoch}");
-            let names_it = |error: EpochError| error.to_string().starts_with("/data/acceptedEpoch says epoch ");
+            let names_it = |error: EpochError| match (accepted, current) {
+                (None, Some(_)) => {
+                    error.to_string().starts_with("/data/acceptedEpoch is missing, although /data/currentE")
+                }
+                (Some(4), None) => {
+                    error.to_string().starts_with("/data/currentEpoch is missing, although /data/acceptedE")
+                }
+                _ => error.to_string().starts_with("/data/acceptedEpoch says epoch "),
+            };
             assert!(checked.map_or_else(names_it, |()| true));
         }
     }

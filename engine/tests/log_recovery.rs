@@ -39,11 +39,12 @@ fn crashed() -> (Fresh, Records, Vec<Group>) {
 fn a_torn_end_is_copied_before_the_segment_is_written_anew() {
     let (dir, records, groups) = crashed();
     cut_after(dir.place(), Zxid(3)).unwrap();
-    let (end, torn) = (groups[2].offset + groups[2].bytes, payload(9, 700));
+    // Of a group, all but the first sector.
+    let (end, torn) = (groups[2].offset + groups[2].bytes, [vec![0; 512], payload(9, 700)].concat());
     edit(&dir.files()[0], end, &torn);
     let (log, recovery, replayed) = open(dir.config(), 0).unwrap();
     let found = recovery.torn.unwrap();
-    assert_eq!((replayed, found.offset, found.bytes), (records[..3].to_vec(), end, 700));
+    assert_eq!((replayed, found.offset, found.bytes), (records[..3].to_vec(), end, 1212));
     assert_eq!(std::fs::read(recovery.torn_copy.unwrap()).unwrap(), torn);
     assert_eq!(dir.files()[0].metadata().unwrap().len(), end);
     drop(log);
@@ -400,8 +401,29 @@ proptest! {
             std::fs::write(dir.0.join(format!("paddock-1/log.{sequence:016x}")), bytes).unwrap();
         }
         inspect(&Files::Real, &dir.0, &dir.0, &mut |_| {}).unwrap();
-        let (_, _, replayed) = open(dir.config(), 0).unwrap();
-        prop_assert!(replayed.is_empty());
+        match open(dir.config(), 0) {
+            Ok((_, _, replayed)) => prop_assert!(replayed.is_empty()),
+            Err(error) => prop_assert!(matches!(error, LogError::Damaged(_)), "{error}"),
+        }
+    }
+}
+
+/// What was acknowledged is not taken for the torn end of a crash because its last bytes have changed.
+#[test]
+fn a_changed_end_is_no_torn_end() {
+    let (dir, records, groups) = crashed();
+    let last = &groups[4];
+    for at in (last.offset..last.offset + last.length).step_by(97) {
+        let copy = dir.copy();
+        let file = &copy.files()[0];
+        let byte = std::fs::read(file).unwrap()[usize::try_from(at).unwrap()];
+        edit(file, at, &[byte ^ 4]);
+        match open(copy.config(), 0) {
+            Err(LogError::Damaged(damage)) => assert_eq!((&damage.file, damage.offset), (file, last.offset), "{at}"),
+            // The padding is no part of it.
+            Ok((_, _, replayed)) => assert_eq!(replayed, records, "{at}"),
+            Err(other) => panic!("{at}: {other}"),
+        }
     }
 }
 

@@ -5,12 +5,13 @@
 //! [`isolated`] (a test that nothing outlives), [`network`] (one between servers that can be cut), [`service`] (one or several,
 //! as clients know them), [`random`] (seeded choices), [`noted`] (a client that notes all it sees, for the judge of histories),
 //! [`rounds`] (crashes in the middle of everything, and what must be there afterwards), [`content`] (all that a client can see
-//! of a tree), [`installed`] (what `cargo xtask` has put there). The tests themselves are in `tests/`; the programs that drive
-//! other people's clients are in `clients/`.
+//! of a tree), [`damage`] (what a disk does to a file), [`installed`] (what `cargo xtask` has put there). The tests themselves are
+//! in `tests/`; the programs that drive other people's clients are in `clients/`.
 //!
 //! Nothing here uses the server's own crates: a mistake made on both sides of the wire would otherwise go unseen.
 pub mod client;
 pub mod content;
+pub mod damage;
 pub mod ensemble;
 pub mod installed;
 pub mod isolated;

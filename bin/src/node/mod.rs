@@ -221,7 +221,11 @@ fn in_generation(config: &Config, generation: Generation) -> Config {
 /// Converts a ZooKeeper's files in the directories, or refuses the start where there are any, if those with our own are the
 /// right ones.
 fn convert_or_refuse(files: &Files, config: &Config) -> Result<(), NodeError> {
-    refuse_misplaced_present(files, &config.data_dir, &config.data_log_dir).map_err(NodeError::Recovery)?;
+    match refuse_misplaced_present(files, &config.data_dir, &config.data_log_dir) {
+        // There is something of our own, which a member has replaced.
+        Err(RecoveryError::Generation(error)) if config.ensemble.is_some() && error.is_damage() => return Ok(()),
+        present => present.map_err(NodeError::Recovery)?,
+    };
     let target = Target { files, data_dir: &config.data_dir, log_dir: &config.data_log_dir };
     let settings =
         config.convert.then(|| conversion_settings(files, config)).transpose().map_err(NodeError::Recovery)?;

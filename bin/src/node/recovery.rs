@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use paddock_consensus::Zxid;
 use paddock_engine::database::{Database, Rules};
+use paddock_engine::epoch_files::EpochError;
 use paddock_engine::generation::{self, FormerGenerations, Generation, GenerationError, GenerationFile};
 use paddock_engine::io::{Files, advice};
 use paddock_engine::log::{self, Entry, Log, LogConfig, LogError, Place, Recovery, Verdict};
@@ -26,6 +27,8 @@ pub enum RecoveryError {
     NoSnapshotHolds {
         directory: PathBuf,
         count: usize,
+        /// The newest, and where it is damaged.
+        newest: String,
     },
     /// There is a `dataLogDir`, and a half of the data lies in the wrong directory.
     Misplaced {
@@ -37,6 +40,8 @@ pub enum RecoveryError {
     },
     Log(LogError),
     Generation(GenerationError),
+    /// Of a member: what it has promised is not known.
+    Epochs(EpochError),
     /// The newest transaction is in the last epoch: there are no zxids for as many transactions as a server may see.
     LastEpoch(Zxid),
     /// The kernel gives no random bytes.
@@ -49,10 +54,10 @@ impl fmt::Display for RecoveryError {
             RecoveryError::Io { action, path, source } => {
                 write!(f, "cannot {action} {}: {source}; {}", path.display(), advice(source))
             }
-            RecoveryError::NoSnapshotHolds { directory, count } => write!(
+            RecoveryError::NoSnapshotHolds { directory, count, newest } => write!(
                 f,
-                "none of the {count} snapshots in {} can be read (each is named above); put back one from a backup, \
-                 or move them away if the log beside them goes back to the first transaction",
+                "none of the {count} snapshots in {} can be read (each is named above; the newest is {newest}); put back one \
+                 from a backup, or move them away if the log beside them goes back to the first transaction",
                 directory.display()
             ),
             RecoveryError::Misplaced { what, is_in, belongs_in, in_both: true } => write!(
@@ -71,6 +76,7 @@ impl fmt::Display for RecoveryError {
             ),
             RecoveryError::Log(error) => error.fmt(f),
             RecoveryError::Generation(error) => error.fmt(f),
+            RecoveryError::Epochs(error) => error.fmt(f),
             RecoveryError::LastEpoch(zxid) => write!(
                 f,
                 "the newest transaction is {zxid}, in the last epoch that there is, so that soon none could follow it; copy \
@@ -259,14 +265,20 @@ fn load_newest(
     extended_types: ExtendedTypes,
 ) -> Result<Option<snapshot::LoadedSnapshot>, RecoveryError> {
     let snapshots = snapshots_in(files, data_dir)?;
-    let count = snapshots.len();
+    let (count, mut newest) = (snapshots.len(), None);
     for (zxid, path) in snapshots.into_iter().rev() {
         match snapshot::load_named(files, &path, zxid, extended_types) {
             Ok(loaded) => return Ok(Some(loaded)),
-            Err(error) => tracing::error!(file = %path.display(), %error, "a snapshot is not used"),
+            Err(error) => {
+                tracing::error!(file = %path.display(), %error, "a snapshot is not used");
+                newest.get_or_insert_with(|| format!("{}: {error}", path.display()));
+            }
         }
     }
-    if count > 0 { Err(RecoveryError::NoSnapshotHolds { directory: directory.to_owned(), count }) } else { Ok(None) }
+    match newest {
+        Some(newest) => Err(RecoveryError::NoSnapshotHolds { directory: directory.to_owned(), count, newest }),
+        None => Ok(None),
+    }
 }
 
 /// Secret, so that nobody can choose paths whose hashes collide, unless its files are simulated.

@@ -88,6 +88,18 @@ impl fmt::Display for GenerationError {
     }
 }
 
+impl GenerationError {
+    /// Whether something of the `dataDir` is gone or changed that was there, so that another server's copy makes it good. A
+    /// generation that only the `dataLogDir` has shows that one of the two directories is not the right one.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            GenerationError::Damaged { .. } | GenerationError::Gone { .. } => true,
+            GenerationError::Missing { file, directory } => file.parent() == directory.parent(),
+            GenerationError::Io { .. } | GenerationError::Version { .. } | GenerationError::Log(_) => false,
+        }
+    }
+}
+
 impl std::error::Error for GenerationError {}
 
 impl From<LogError> for GenerationError {

@@ -32,9 +32,7 @@ impl GenerationFile<'_> {
         match self.files.read(&file, BYTES_MAX) {
             Ok(text) => match parse(&text) {
                 Some(generation) => Ok(Some(generation)),
-                None if format_of(&text).is_some_and(|format| format > FORMAT) => {
-                    Err(GenerationError::Version { file })
-                }
+                None if is_later(&text) => Err(GenerationError::Version { file }),
                 None => Err(GenerationError::Damaged { file }),
             },
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -90,6 +88,20 @@ pub fn present(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<Generat
     Ok(generation)
 }
 
+/// The present generation, also where what it had is gone; `None` where something shows that there was a file, and nothing says
+/// any more what it said.
+///
+/// # Errors
+/// What is no [damage](GenerationError::is_damage).
+pub fn known(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<Option<Generation>, GenerationError> {
+    match present(files, data_dir, log_dir) {
+        Ok(present) => Ok(Some(present)),
+        Err(GenerationError::Gone { .. }) => GenerationFile { files, data_dir }.read(),
+        Err(error) if error.is_damage() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The later generations that have something in a `dataDir` or a `dataLogDir`, the oldest first.
 pub(super) fn made(files: &Files, directory: &Path) -> io::Result<Vec<Generation>> {
     match files.list(directory) {
@@ -114,6 +126,14 @@ fn text(generation: Generation) -> String {
     let lines = format!("{WORD} {FORMAT}\nnumber {}\n", generation.0);
     let sum = crc32c::crc32c(lines.as_bytes());
     format!("{lines}sum {sum:08x}\n")
+}
+
+/// Whether a newer version has written the file. If it is one of ours but for the number of the format, that is not the one that
+/// was written.
+fn is_later(text: &[u8]) -> bool {
+    let rest = text.iter().position(|byte| *byte == b'\n').map_or(&[][..], |end| &text[end..]);
+    let ours = [format!("{WORD} {FORMAT}").as_bytes(), rest].concat();
+    format_of(text).is_some_and(|format| format > FORMAT) && parse(&ours).is_none()
 }
 
 /// The format of a file, as its first line says, whatever comes after that.

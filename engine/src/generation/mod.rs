@@ -28,6 +28,10 @@
 //! fourth, a directory after the present one, without `unfinished`, is one that counted once and that a person has put back: it
 //! is never removed, but gets another name, and that is told.
 //!
+//! A member of an ensemble does not need to know which one is present where the file is lost or damaged: what it is brought takes
+//! the place of all of them. It does the second step with a number above all others, and removes before it only what was begun
+//! likewise and has nothing in it, so that everything else stays until there is a file again.
+//!
 //! The file is text, for people too: a line for each field, its name and its value.
 //!
 //! | field | value |
@@ -51,7 +55,7 @@ mod others;
 mod place;
 
 pub use error::GenerationError;
-pub use file::{GenerationFile, present};
+pub use file::{GenerationFile, known, present};
 pub use next::{NextGeneration, Succeeded};
 pub use number::Generation;
 pub use others::{FormerGenerations, FoundGeneration, list, make_way};

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::error::{GenerationError, failed};
-use super::file::{GenerationFile, present};
+use super::file::{GenerationFile, known};
 use super::number::Generation;
-use super::others::{FormerGenerations, make_way, places};
+use super::others::{FormerGenerations, make_way, make_way_beside, places};
 use super::place::GenerationPlace;
 use crate::database::Database;
 use crate::io::Files;
@@ -43,9 +43,14 @@ impl NextGeneration {
         seed: &HashSeed,
     ) -> Result<NextGeneration, GenerationError> {
         let (files, data_dir, log_dir) = (config.files.clone(), config.data_dir.clone(), config.dir.clone());
-        let present = present(&files, &data_dir, &log_dir)?;
-        GenerationFile { files: &files, data_dir: &data_dir }.write(present)?;
-        make_way(&files, &data_dir, &log_dir, present)?;
+        let present = match known(&files, &data_dir, &log_dir)? {
+            Some(present) => {
+                GenerationFile { files: &files, data_dir: &data_dir }.write(present)?;
+                make_way(&files, &data_dir, &log_dir, present)?;
+                present
+            }
+            None => make_way_beside(&files, &data_dir, &log_dir)?,
+        };
         let generation = Generation(present.0 + 1);
         for directory in places(&files, &data_dir, &log_dir) {
             GenerationPlace::new(&files, generation, directory, &data_dir).begin()?;

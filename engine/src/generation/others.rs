@@ -3,12 +3,15 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
+use paddock_consensus::Zxid;
+
 use super::error::{GenerationError, failed};
 use super::file::made;
 use super::number::Generation;
 use super::place::{GenerationPlace, Removal};
 use crate::io::Files;
 use crate::progress::Progress;
+use crate::snapshot;
 
 /// What former generations have left, which goes by and by: no start and no change needs it to be gone, since their numbers
 /// are not used again.
@@ -96,6 +99,30 @@ pub fn make_way(files: &Files, data_dir: &Path, log_dir: &Path, present: Generat
         }
     }
     result
+}
+
+/// Makes way for another generation where it is not known which one is present: only those go that were begun and have nothing
+/// in them. Returns the newest that is there.
+pub(super) fn make_way_beside(files: &Files, data_dir: &Path, log_dir: &Path) -> Result<Generation, GenerationError> {
+    let mut newest = Generation::FIRST;
+    for directory in places(files, data_dir, log_dir) {
+        for generation in made(files, directory).map_err(failed(directory))? {
+            let place = GenerationPlace::new(files, generation, directory, data_dir);
+            if place.is_unfinished()? && is_void(files, generation, data_dir)? {
+                place.remove()?;
+            } else {
+                newest = newest.max(generation);
+            }
+        }
+    }
+    Ok(newest)
+}
+
+/// Whether a generation has no state but that before the first transaction.
+fn is_void(files: &Files, generation: Generation, data_dir: &Path) -> Result<bool, GenerationError> {
+    let dir = generation.dir(data_dir);
+    let snapshots = snapshot::list(files, &dir).map_err(failed(&dir))?;
+    Ok(snapshots.iter().all(|(zxid, _)| *zxid == Zxid::ZERO))
 }
 
 fn clear(place: GenerationPlace) -> Result<(), GenerationError> {

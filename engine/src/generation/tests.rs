@@ -143,6 +143,52 @@ fn a_lost_or_damaged_file_is_refused_and_so_is_a_lost_directory() {
     assert!(matches!(present(&config), Err(GenerationError::Gone { .. })));
 }
 
+/// Of a member: what it is brought takes the place of everything, and until then everything stays.
+#[test]
+fn a_generation_comes_behind_all_others_where_nobody_knows_which_is_present() {
+    for is_removed in [true, false] {
+        let config = config();
+        succeed(&config);
+        succeed(&config);
+        let file = data().join(FILE);
+        match is_removed {
+            true => config.files.remove(&file).unwrap(),
+            false => config.files.write_atomically(&file, b"paddock-generation 1\nnumber 7").unwrap(),
+        }
+        assert!(present(&config).unwrap_err().is_damage());
+        assert_eq!(super::known(&config.files, data(), logs()).unwrap(), None);
+        for _ in 0..3 {
+            // It begins without a history, however often.
+            let mut database = Database::new(SEED, Rules::default());
+            let next = NextGeneration::begin(config.clone(), &mut database, &SEED).unwrap();
+            assert_eq!(next.into_unfinished().0, Generation(3));
+            assert!(
+                config.files.exists(&Generation(2).dir(data()).join("paddock-1/snapshot.0000000000000000")).unwrap()
+            );
+            assert!(present(&config).is_err(), "it does not count");
+        }
+        assert_eq!(succeed(&config), Generation(3));
+        assert_eq!(present(&config).unwrap(), Generation(3));
+        let mut former = former(&config, Generation(3));
+        while former.work() == Progress::More {}
+        assert_eq!(list(&config, data()), ["paddock.generation", "paddock.generation.3"]);
+    }
+}
+
+#[test]
+fn a_flipped_bit_makes_no_later_format() {
+    let config = config();
+    succeed(&config);
+    let file = data().join(FILE);
+    let whole = config.files.read(&file, 100).unwrap();
+    for bit in 0..whole.len() * 8 {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        config.files.write_atomically(&file, &flipped).unwrap();
+        assert!(matches!(present(&config), Err(GenerationError::Damaged { .. })), "bit {bit}");
+    }
+}
+
 #[test]
 fn the_log_is_durable_before_it_counts_even_without_force_sync() {
     let machine = FileSystem::new(1);

@@ -30,6 +30,11 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// Whether a header was written by a life of this log before the one of this group.
+    pub fn is_of_earlier_life(&self, header: &Header) -> bool {
+        header.log_id == self.log_id && header.incarnation < self.incarnation
+    }
+
     /// Whether a valid group at this offset of its segment is the next one; if not, why.
     pub fn check_next(&self, header: &Header, offset: usize) -> Result<(), &'static str> {
         if header.log_id != self.log_id {

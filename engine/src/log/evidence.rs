@@ -86,9 +86,16 @@ impl Evidence<'_> {
             self.segments,
             reached,
             self.last_segment(end),
+            &self.ends_at(end),
         )?;
         let (GroupNumber(group), zxid, path) = (noted.group, noted.zxid, milestone_path(self.place.data_dir));
         Some(format!("{missing}, but it had reached group {group} and transaction {zxid}, as {} says", path.display()))
+    }
+
+    /// Where the good groups end, for people.
+    fn ends_at(&self, end: &End) -> String {
+        let segment = self.segments.get(end.segment);
+        segment.map_or_else(String::new, |at| format!(" (at offset {} of {})", end.offset, at.path.display()))
     }
 
     /// The sequence of the segment with the last good group, 0 for none.

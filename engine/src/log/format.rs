@@ -153,6 +153,11 @@ pub(super) fn claimed_length(bytes: &[u8]) -> Result<usize, Fault> {
     Header::read(bytes).map(|(header, _)| header.length())
 }
 
+/// What claims to be the header of a group; `None` if it cannot be one.
+pub(super) fn claimed_header(bytes: &[u8]) -> Option<Header> {
+    Header::read(bytes).ok().map(|(header, _)| header)
+}
+
 /// Identity of the log, incarnation and sequence in what claims to be the beginning of a group.
 pub(super) fn claimed_identity(bytes: &[u8]) -> Option<(u64, u64, u64)> {
     let (header, _) = Header::read(bytes).ok()?;

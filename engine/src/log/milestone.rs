@@ -156,7 +156,7 @@ impl Milestone {
     }
 
     /// What a log lacks of it: in which directory, with which segments, how far its good groups go, and the sequence of the
-    /// segment in which they end.
+    /// segment in which they end, with the place, for people.
     pub(super) fn missing(
         &self,
         files: &Files,
@@ -164,6 +164,7 @@ impl Milestone {
         segments: &[SegmentPath],
         end: &Reached,
         last: u64,
+        ends_at: &str,
     ) -> Option<String> {
         if segments.is_empty() && self.segment > 0 {
             return Some(format!("{} has no segment of it", directory.display()));
@@ -186,7 +187,7 @@ impl Milestone {
         }
         if end.group < self.group || end.zxid < self.zxid {
             let (GroupNumber(group), zxid) = (end.group, end.zxid);
-            return Some(format!("its good groups end with group {group} at transaction {zxid}"));
+            return Some(format!("its good groups end with group {group} at transaction {zxid}{ends_at}"));
         }
         None
     }
@@ -371,7 +372,7 @@ mod tests {
         let milestone = milestone();
         let good = Reached { log_id: milestone.log_id, group: GroupNumber(9), zxid: milestone.zxid };
         let missing = |segments: &[SegmentPath], end: &Reached| {
-            milestone.missing(&Files::Real, &dir, segments, end, 5).unwrap_or_default()
+            milestone.missing(&Files::Real, &dir, segments, end, 5, "").unwrap_or_default()
         };
         assert!(missing(&[], &good).contains("no segment"));
         assert!(missing(&segments, &good).contains("is gone"));
@@ -387,7 +388,7 @@ mod tests {
         std::fs::remove_file(&segments[0].path).unwrap();
         assert!(missing(&segments, &later).contains("is gone"));
         assert_eq!(
-            milestone.missing(&Files::Real, &dir, &[SegmentPath::new(&dir, 6)], &later, 6),
+            milestone.missing(&Files::Real, &dir, &[SegmentPath::new(&dir, 6)], &later, 6, ""),
             None,
             "it may be purged by then"
         );

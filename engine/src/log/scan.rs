@@ -4,7 +4,8 @@
 //! checksums, identity, incarnation, zxids. At the first offset where that fails, the bytes beyond decide:
 //!
 //! ```text
-//! ... [n-1] ??? [n+1, mark n-2] 000         torn: nothing proves that n was ever durable
+//! ... [n-1] ??? [n+1, mark n-2] 000         torn: nothing proves that n was ever durable, and some of it is zero
+//! ... [n-1] ??? 000                         damage: no sector of n is zero, as a crash would leave it
 //! ... [n-1] ??? [n+1] [n+2, mark n] 000     damage: n was durable when n+2 was submitted
 //! ... [n-1] ???  | next segment: [m]        damage: a segment begins after all before it is durable
 //! ... [n-1] 000  | next segment: [n]        the log goes on there
@@ -301,7 +302,12 @@ impl<'a> Scan<'a> {
                 return Ok(Next::Segment);
             }
             let (number, file) = (header.number, self.segments[later].path.display());
-            let evidence = format!("{fault}, but group {number} stands later, in {file} at offset {offset_there}");
+            let between: String = self.segments[at + 1..later]
+                .iter()
+                .map(|without| format!(", and {} at offset 0 holds none", without.path.display()))
+                .collect();
+            let evidence =
+                format!("{fault}, but group {number} stands later, in {file} at offset {offset_there}{between}");
             return Err(self.damage(&self.segments[at], offset as u64, evidence));
         }
         self.tail(at, map, offset)
@@ -353,15 +359,56 @@ impl<'a> Scan<'a> {
     /// Nothing was lost that was durable. Is anything there at all?
     fn tail(&self, at: usize, map: &Map, offset: usize) -> Result<Next, LogError> {
         if let Some(torn) = self.torn(at, map, offset)? {
+            self.refuse_changed(at, map, offset)?;
             return Ok(Next::End { torn: Some(torn), segment: at, offset: offset as u64 });
         }
         for later in at + 1..self.segments.len() {
-            if let Some(torn) = self.torn(later, &self.map(later)?, 0)? {
+            let map = self.map(later)?;
+            if let Some(torn) = self.torn(later, &map, 0)? {
+                self.refuse_changed(later, &map, 0)?;
                 // The segments between are empty and go as well: numbering goes on behind the last group.
                 return Ok(Next::End { torn: Some(torn), segment: at, offset: offset as u64 });
             }
         }
         Ok(Next::End { torn: None, segment: at, offset: offset as u64 })
+    }
+
+    /// A group is written to zeros, sector by sector, so that a crash leaves some sector of it zero, and every other as it was
+    /// written. One of which none is zero, or whose first sector is neither zero nor the beginning of the next group, was whole
+    /// once, and has been changed since; what is in it may have been acknowledged. What an earlier life of the log has left there
+    /// is nobody's: the zeros that came over it have not got to the disk.
+    fn refuse_changed(&self, at: usize, map: &Map, offset: usize) -> Result<(), LogError> {
+        let Ok(head) = map.read(offset..offset + WRITE_UNIT_MIN) else { return Ok(()) };
+        if is_zero(head) {
+            return Ok(());
+        }
+        let claimed = format::claimed_header(head);
+        if claimed.is_some_and(|header| self.last.is_some_and(|last| last.is_of_earlier_life(&header))) {
+            return Ok(());
+        }
+        let evidence = match claimed.filter(|header| self.may_be_next(header, at, offset)) {
+            None => "what is there is not the beginning of a group, and no crash leaves that",
+            Some(header) => {
+                // The padding is zero in any case.
+                let sectors = (offset..offset + header.length()).step_by(WRITE_UNIT_MIN);
+                let mut contents = sectors.map(|sector| map.read(sector..sector + WRITE_UNIT_MIN));
+                let may_be_torn =
+                    contents.any(|content| content.is_ok_and(|content| content.is_empty() || is_zero(content)));
+                if may_be_torn {
+                    return Ok(());
+                }
+                "the group there has the wrong checksum, and a crash would have left zeros in it"
+            }
+        };
+        Err(self.damage(&self.segments[at], offset as u64, evidence.to_owned()))
+    }
+
+    /// Whether a header that may be changed is as that of the next group.
+    fn may_be_next(&self, header: &Header, at: usize, offset: usize) -> bool {
+        header.is_possible()
+            && header.sequence == self.segments[at].sequence
+            && self.follows(header, offset).is_ok()
+            && (header.records > 0) == (header.body_length > 0)
     }
 
     fn torn(&self, at: usize, map: &Map, offset: usize) -> Result<Option<Torn>, LogError> {

@@ -46,6 +46,14 @@ pub struct Log {
     failed: Option<LogError>,
     /// Times that a group had to wait because the next segment was not ready.
     segment_waits: u64,
+    rest: Rest,
+}
+
+/// How far the log had come when it was asked last whether it rests, and when the milestone was written because it did.
+#[derive(Clone, Copy, Default)]
+struct Rest {
+    seen: GroupNumber,
+    noted: GroupNumber,
 }
 
 /// What can be read of an open log: every record after `base` up to and including `last`.
@@ -140,6 +148,7 @@ impl Log {
             holds: Arc::default(),
             failed: None,
             segment_waits: 0,
+            rest: Rest::default(),
             creator,
             config,
         };
@@ -484,6 +493,18 @@ impl Log {
     /// Has the milestone written again, in the background.
     pub fn renew_milestone(&mut self) {
         self.preallocator.note(self.under_way.durable());
+    }
+
+    /// To be asked now and then: where the log has rested since the last time, the milestone says how far it has come, so that
+    /// its end can be missed. Without that, a group is vouched for by those behind it alone.
+    pub fn note_rest(&mut self) {
+        let completed = self.under_way.completed().group;
+        let rests = self.under_way.is_empty() && !self.is_filling() && self.rest.seen == completed;
+        self.rest.seen = completed;
+        if rests && self.rest.noted < completed {
+            self.rest.noted = completed;
+            self.renew_milestone();
+        }
     }
 
     /// Takes a step of the work beside the writes (making the next segment, removing old ones, the milestone), on simulated

@@ -46,7 +46,7 @@ impl Epochs {
 fn with_name(error: EpochError) -> io::Error {
     match error {
         EpochError::Io { path, source } => io::Error::new(source.kind(), format!("{}: {source}", path.display())),
-        EpochError::Damaged { path } | EpochError::Fallen { path, .. } => {
+        EpochError::Damaged { path } | EpochError::Lost { path, .. } | EpochError::Fallen { path, .. } => {
             io::Error::new(ErrorKind::InvalidData, format!("{} has no epoch in it", path.display()))
         }
     }

@@ -24,6 +24,7 @@
 mod clients;
 mod crashes;
 mod crowd;
+mod damage;
 mod disks;
 mod fault;
 mod figures;

@@ -93,6 +93,7 @@ fn main() -> ExitCode {
         "clients" => packages::install().and_then(|()| clients::build(&clients_dir())).map(|()| TestCounts::default()),
         "fuzz" => fuzz_as_told().map(|()| TestCounts::default()),
         "crashes" => crashes_as_told(),
+        "damage" => damage_as_told(),
         "ensembles" => ensembles_as_told(),
         "partitions" => partitions_as_told(),
         "restarts" => restarts_as_told(),
@@ -107,7 +108,8 @@ fn main() -> ExitCode {
         _ => {
             eprintln!(
                 "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
-                 ensembles [ROUNDS [SEED]] | partitions [ROUNDS [SEED]] | restarts [ROUNDS [SEED]] | elections [COUNT [SEED]] | \
+                 damage [CASES [SEED]] | ensembles [ROUNDS [SEED]] | partitions [ROUNDS [SEED]] | restarts [ROUNDS [SEED]] | \
+                 elections [COUNT [SEED]] | \
                  conversions [SAMPLES_DIR] | rolling [ROUNDS [VERSION]] | suites [alone | follower | three]... | \
                  history FILE... | \
                  zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
@@ -156,6 +158,24 @@ fn crashes_as_told() -> Result<TestCounts, Failure> {
     tests.args(["test", "--package", "paddock", "--test", "crashes", "--", "--nocapture"]);
     tests.env("PADDOCK_CRASHES", count.to_string()).env("PADDOCK_SEED", seed.to_string()).env("PADDOCK_STRIDE", "1");
     run_tests(&mut tests)
+}
+
+/// What `cargo xtask damage` does with its arguments: all cases in virtual time, or as many as told, and those of processes.
+fn damage_as_told() -> Result<TestCounts, Failure> {
+    let (cases, seed) = (number(2, u64::from(u32::MAX))?, number(3, 1)?);
+    let table = target_dir().join("damage.txt");
+    let mut tests = cargo();
+    tests.args(["test", "--package", "paddock-sim", "--test", "damage", "--", "--nocapture"]);
+    tests.env("PADDOCK_DAMAGE_CASES", cases.to_string()).env("PADDOCK_SEED", seed.to_string());
+    let mut counts = run_tests(tests.env("PADDOCK_DAMAGE_TABLE", &table))?;
+    println!("the table is in {}", table.display());
+    run(cargo().args(["build", "--package", "paddock"]))?;
+    let mut tests = cargo();
+    tests.args(["test", "--package", "paddock-tests", "--test", "ensemble", "--", "--nocapture", "damage"]);
+    let more = run_tests(tests.env("PADDOCK_BIN", target_dir().join("debug/paddock")))?;
+    counts.passed += more.passed;
+    counts.failed += more.failed;
+    Ok(counts)
 }
 
 /// What `cargo xtask ensembles` does with its arguments.

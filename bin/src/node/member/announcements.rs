@@ -296,13 +296,15 @@ impl Announcements {
         [lack, self.missing.overdue_at(self.waits.init)].into_iter().flatten().min()
     }
 
-    /// What lasts too long. To be asked in each turn.
-    pub fn tell_overdue(&mut self, now: Ms) {
+    /// What lasts too long. To be asked in each turn. `votes` says whether this server has a history that it votes with.
+    pub fn tell_overdue(&mut self, now: Ms, votes: impl FnOnce() -> bool) {
         if let Some(lack) = &mut self.lack
             && lack.is_due(now)
         {
             let lacked = now.since(lack.since).0;
-            tracing::warn!("this server finds no leader for {lacked} ms; {}", self.lack_cause(now));
+            let own =
+                if votes() { "" } else { "it does not vote itself before it has a full copy of a leader's state; " };
+            tracing::warn!("this server finds no leader for {lacked} ms; {own}{}", self.lack_cause(now));
         }
         if self.missing.is_empty() {
             return;
@@ -352,12 +354,12 @@ mod tests {
         let config = Config::parse("server.1=a:1:2\nserver.2=b:1:2\nversion=0").expect("it is well formed");
         let mut announcements = Announcements::begin(ServerId(1), &config, &settings(), Ms(5));
         assert_eq!(announcements.deadline(), Some(Ms(5).after(TOLD_AFTER)));
-        announcements.tell_overdue(Ms(4).after(TOLD_AFTER));
+        announcements.tell_overdue(Ms(4).after(TOLD_AFTER), || true);
         assert_eq!(announcements.deadline(), Some(Ms(5).after(TOLD_AFTER)), "it is not told");
         let told_at = Ms(5).after(TOLD_AFTER);
-        announcements.tell_overdue(told_at);
+        announcements.tell_overdue(told_at, || true);
         assert_eq!(announcements.deadline(), Some(told_at.after(TOLD_AFTER)), "it is told again");
-        announcements.tell_overdue(told_at.after(TOLD_AFTER));
+        announcements.tell_overdue(told_at.after(TOLD_AFTER), || true);
         assert_eq!(announcements.deadline(), Some(told_at.after(TOLD_AFTER).after(TOLD_AFTER).after(TOLD_AFTER)));
     }
 

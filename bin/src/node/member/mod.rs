@@ -376,7 +376,8 @@ impl Member {
         self.send_and_submit()?;
         self.replica.end_turn()?;
         self.tell_figures();
-        self.announcements.tell_overdue(self.now());
+        let (now, zab) = (self.now(), &self.zab);
+        self.announcements.tell_overdue(now, || zab.state().announced.is_some());
         self.former.let_go();
         self.tell_forgotten()
     }

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use paddock_consensus::ServerId;
 use paddock_consensus::config::Configs;
 use paddock_consensus::epochs::{Epochs, EpochsDisagree};
 use paddock_consensus::settings::{Ms, Settings};
 use paddock_consensus::zab::{Found, Zab};
+use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Rules;
 use paddock_engine::epoch_files::{EpochError, EpochFiles};
@@ -113,18 +113,34 @@ impl fmt::Display for SetupError {
 
 impl std::error::Error for SetupError {}
 
+/// What a server with this newest transaction has promised, all of it durable; or what it has promised at least, if that is not
+/// known, which it has to have a full copy for.
+fn known_epochs(epochs: &mut EpochFiles, last: Zxid) -> Result<Epochs, SetupError> {
+    let (accepted, current) = match epochs.check(last) {
+        Ok(()) => {
+            epochs.raise_current(last);
+            epochs.make_durable().map_err(SetupError::Epochs)?;
+            (epochs.accepted(), epochs.current())
+        }
+        Err(_) => {
+            let (accepted, current) = epochs.at_least(last);
+            (Some(accepted), Some(current))
+        }
+    };
+    Epochs::new(accepted, current, last).map_err(SetupError::Disagree)
+}
+
 impl MemberSetup {
     /// Recovers the state, or begins without one where it cannot be relied on, and looks for a leader from the first turn on.
     pub fn begin(mut self) -> Result<Member, SetupError> {
-        let beginning = Beginning::find(&self.log, &self.rules, self.autocreate).map_err(SetupError::Recovery)?;
+        let mut epochs = EpochFiles::read(&self.log.files, &self.log.data_dir).map_err(SetupError::Epochs)?;
+        let beginning =
+            Beginning::find(&self.log, &self.rules, self.autocreate, &epochs).map_err(SetupError::Recovery)?;
         let Beginning { standing, present, generation, mut database, log, history, snapshot, replayed, former } =
             beginning;
         self.trigger.note(replayed, 0);
         let last = database.last_zxid();
-        let epochs = EpochFiles::read(&self.log.files, &self.log.data_dir).map_err(SetupError::Epochs)?;
-        epochs.check(last).map_err(SetupError::Epochs)?;
-        epochs.make_durable().map_err(SetupError::Epochs)?;
-        let known = Epochs::new(epochs.accepted(), epochs.current(), last).map_err(SetupError::Disagree)?;
+        let known = known_epochs(&mut epochs, last)?;
         let configs = self.configs.clone();
         self.make_configs_durable()?;
         database.show_config(configs.committed.text(), configs.committed.version());
@@ -136,7 +152,7 @@ impl MemberSetup {
         let began = Ms(start.millis(self.at.now));
         let announcements = Announcements::begin(self.me, &configs.committed, &self.settings, began);
         let (election, quorum) = self.peers()?;
-        let files = match generation == present {
+        let files = match Some(generation) == present {
             true => FilesInPlace::new(self.data_dir.clone(), generation, snapshot),
             false => FilesInPlace::beside(self.data_dir.clone(), present, generation),
         };

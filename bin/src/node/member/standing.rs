@@ -1,16 +1,18 @@
 //! Whether what is on the disk can be relied on, and with what a server begins that has nothing to rely on.
 //!
-//! A server whose history is damaged must not vote: what it lacks may be what it had acknowledged. Nor may one that has no data
-//! at all, unless somebody has said that there never was any: its disk may be another one than it was. Both begin with an empty
-//! state, in a generation of their own that never counts, and are brought a full copy. Only when that is in place goes what was
-//! there before.
+//! A server whose history is damaged must not vote: what it lacks may be what it had acknowledged. Nor may one whose epochs are
+//! damaged: what it has promised is not known, nor how much its history counts. Nor may one that has no data at all, unless
+//! somebody has said that there never was any: its disk may be another one than it was; and if its epochs say that there was
+//! some, nobody can say that. All of these begin with an empty state, in a generation of their own that never counts, and are
+//! brought a full copy. Only when that is in place goes what was there before.
 
 use std::path::Path;
 
 use paddock_consensus::zab::Standing;
 use paddock_consensus::{History, Zxid};
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::generation::{FormerGenerations, Generation, NextGeneration};
+use paddock_engine::epoch_files::EpochFiles;
+use paddock_engine::generation::{self, FormerGenerations, Generation, NextGeneration};
 use paddock_engine::io::Files;
 use paddock_engine::log::{self, Log, LogConfig, LogError, milestone_path};
 use paddock_engine::snapshot;
@@ -26,8 +28,8 @@ const INITIALIZE: &str = "initialize";
 /// What a server begins with.
 pub struct Beginning {
     pub standing: Standing,
-    /// The generation that counts.
-    pub present: Generation,
+    /// The generation that counts; `None` if nothing tells any more which one that is.
+    pub present: Option<Generation>,
     /// The one that has the log: the present one, unless the history cannot be relied on.
     pub generation: Generation,
     pub database: Database,
@@ -46,24 +48,21 @@ impl Beginning {
     ///
     /// # Errors
     /// What a person has to see to: directories, space, the system.
-    pub fn find(config: &LogConfig, rules: &Rules, autocreate: bool) -> Result<Beginning, RecoveryError> {
-        let present = refuse_misplaced_present(&config.files, &config.data_dir, &config.dir)?;
-        if !autocreate && !is_initialized(config)? && !has_data(config, present)? {
-            tracing::warn!(
-                "there is no data in {}, and neither a file {INITIALIZE} nor db.autocreate says that there never was any: \
-                 this server does not vote before it has a full copy of its leader's state",
-                config.data_dir.display()
-            );
-            return Beginning::without_history(config, rules, present, Standing::Nothing);
-        }
-        let beginning = match recover_present(config.clone(), rules.clone()) {
-            Ok(present) => Beginning::sound(present),
+    pub fn find(
+        config: &LogConfig,
+        rules: &Rules,
+        autocreate: bool,
+        epochs: &EpochFiles,
+    ) -> Result<Beginning, RecoveryError> {
+        let beginning = match Beginning::sound(config, rules, autocreate, epochs) {
+            Ok(Some(beginning)) => beginning,
+            Ok(None) => return Beginning::without_history(config, rules, Standing::Nothing),
             Err(error) if is_damage(&error) => {
                 tracing::error!(
-                    "{error}; this server does not vote, and is brought a full copy of its leader's state, in whose favour \
+                    "{error}. This server does not vote, and is brought a full copy of its leader's state, in whose favour \
                      what is there goes"
                 );
-                Beginning::without_history(config, rules, present, Standing::Damaged)?
+                Beginning::without_history(config, rules, Standing::Damaged)?
             }
             Err(error) => return Err(error),
         };
@@ -71,20 +70,48 @@ impl Beginning {
         Ok(beginning)
     }
 
-    fn sound(Present { generation, recovered, former }: Present) -> Beginning {
-        recovered.report(None);
-        let Recovered { database, log, found, snapshot, .. } = recovered;
-        let (standing, history) = (Standing::Sound, found.history);
-        let replayed = found.records;
-        Beginning { standing, present: generation, generation, database, log, history, snapshot, replayed, former }
-    }
-
-    fn without_history(
+    /// `None` if there is no data, and nobody can say that there never was any.
+    fn sound(
         config: &LogConfig,
         rules: &Rules,
-        present: Generation,
-        standing: Standing,
-    ) -> Result<Beginning, RecoveryError> {
+        autocreate: bool,
+        epochs: &EpochFiles,
+    ) -> Result<Option<Beginning>, RecoveryError> {
+        let present = refuse_misplaced_present(&config.files, &config.data_dir, &config.dir)?;
+        let data_dir = config.data_dir.display();
+        if !has_data(config, present)? {
+            if let Some(file) = epochs.of_a_member() {
+                tracing::error!(
+                    "there is no data in {data_dir}, although {} shows that there was some. This server does not vote before it \
+                     has a full copy of its leader's state; if the whole ensemble is to begin anew without its data, remove \
+                     acceptedEpoch and currentEpoch as well",
+                    file.display()
+                );
+                return Ok(None);
+            }
+            if !autocreate && !is_initialized(config)? {
+                tracing::warn!(
+                    "there is no data in {data_dir}, and neither a file {INITIALIZE} nor db.autocreate says that there never was \
+                     any: this server does not vote before it has a full copy of its leader's state"
+                );
+                return Ok(None);
+            }
+        }
+        let Present { generation, recovered, former } = recover_present(config.clone(), rules.clone())?;
+        if let Err(error) = epochs.check(recovered.database.last_zxid()) {
+            recovered.log.close().map_err(RecoveryError::Log)?;
+            return Err(RecoveryError::Epochs(error));
+        }
+        recovered.report(None);
+        let Recovered { database, log, found, snapshot, .. } = recovered;
+        let (standing, history, replayed) = (Standing::Sound, found.history, found.records);
+        let present = Some(generation);
+        Ok(Some(Beginning { standing, present, generation, database, log, history, snapshot, replayed, former }))
+    }
+
+    fn without_history(config: &LogConfig, rules: &Rules, standing: Standing) -> Result<Beginning, RecoveryError> {
+        let known = generation::known(&config.files, &config.data_dir, &config.dir);
+        let present = known.map_err(RecoveryError::Generation)?;
         let seed = random_seed(&config.files)?;
         let mut database = Database::new(seed, rules.clone());
         let next = NextGeneration::begin(config.clone(), &mut database, &seed).map_err(RecoveryError::Generation)?;
@@ -101,11 +128,13 @@ impl Beginning {
 /// is a matter of directories, or of the machine.
 fn is_damage(error: &RecoveryError) -> bool {
     use LogError::{Damaged, Gap, Missing, Rejected};
-    matches!(
-        error,
+    match error {
         RecoveryError::NoSnapshotHolds { .. }
-            | RecoveryError::Log(Damaged(_) | Missing(_) | Gap { .. } | Rejected { .. })
-    )
+        | RecoveryError::Log(Damaged(_) | Missing(_) | Gap { .. } | Rejected { .. })
+        | RecoveryError::Epochs(_) => true,
+        RecoveryError::Generation(error) => error.is_damage(),
+        _ => false,
+    }
 }
 
 /// Whether the present generation has any file that a server with data has.
@@ -159,10 +188,12 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use paddock_consensus::Zxid;
     use paddock_consensus::zab::Standing;
+    use paddock_consensus::{Epoch, Zxid};
     use paddock_engine::database::{Database, Rules};
+    use paddock_engine::epoch_files::EpochFiles;
     use paddock_engine::generation::{Generation, NextGeneration};
+    use paddock_engine::io::Files;
     use paddock_engine::log::LogConfig;
     use paddock_engine::tree::HashSeed;
     use paddock_engine::txn::{Txn, TxnHeader};
@@ -181,7 +212,9 @@ mod tests {
         }
 
         fn begin(&self, autocreate: bool) -> Beginning {
-            Beginning::find(&LogConfig::new(&self.0), &Rules::default(), autocreate).map_err(|e| e.to_string()).unwrap()
+            let epochs = EpochFiles::read(&Files::Real, &self.0).unwrap();
+            let found = Beginning::find(&LogConfig::new(&self.0), &Rules::default(), autocreate, &epochs);
+            found.map_err(|error| error.to_string()).unwrap()
         }
 
         fn standing(&self, autocreate: bool) -> Standing {
@@ -211,6 +244,34 @@ mod tests {
         assert_eq!((dir.standing(true), dir.standing(false)), (Standing::Sound, Standing::Sound));
     }
 
+    /// Its epoch would have others believe that it has what that epoch began with.
+    #[test]
+    fn who_was_in_an_epoch_has_had_data_whatever_anybody_says() {
+        let dir = Directory::new("member");
+        let mut epochs = EpochFiles::read(&Files::Real, &dir.0).unwrap();
+        epochs.write_accepted(Epoch(2)).unwrap();
+        epochs.write_current(Epoch(2)).unwrap();
+        fs::write(dir.0.join("initialize"), "").unwrap();
+        assert_eq!(dir.standing(true), Standing::Nothing);
+        fs::remove_file(dir.0.join("acceptedEpoch")).unwrap();
+        fs::remove_file(dir.0.join("currentEpoch")).unwrap();
+        assert_eq!(dir.standing(false), Standing::Sound);
+    }
+
+    #[test]
+    fn who_does_not_know_what_it_has_promised_does_not_vote_and_leaves_the_file() {
+        let dir = Directory::new("promise");
+        assert_eq!(dir.standing(true), Standing::Sound);
+        let mut epochs = EpochFiles::read(&Files::Real, &dir.0).unwrap();
+        epochs.write_accepted(Epoch(2)).unwrap();
+        epochs.write_current(Epoch(2)).unwrap();
+        fs::write(dir.0.join("currentEpoch"), "\u{1}").unwrap();
+        for _ in 0..2 {
+            assert_eq!(dir.standing(true), Standing::Damaged);
+            assert_eq!(fs::read(dir.0.join("currentEpoch")).unwrap(), b"\x01");
+        }
+    }
+
     #[test]
     fn a_damaged_history_stays_until_another_is_in_its_place() {
         let dir = Directory::new("damaged");
@@ -228,8 +289,8 @@ mod tests {
         fs::write(&segment, &bytes).unwrap();
         for _ in 0..2 {
             let Beginning { standing, present, generation, database, log, .. } = dir.begin(true);
-            assert_eq!((standing, present), (Standing::Damaged, Generation::FIRST));
-            assert_ne!(generation, present, "nothing is written beside what is damaged");
+            assert_eq!((standing, present), (Standing::Damaged, Some(Generation::FIRST)));
+            assert_ne!(generation, Generation::FIRST, "nothing is written beside what is damaged");
             assert_eq!((database.last_zxid(), log.last_zxid()), (Zxid::ZERO, Zxid::ZERO));
             log.close().unwrap();
             assert!(fs::read(&segment).unwrap() == bytes, "it is as it was");

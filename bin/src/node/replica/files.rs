@@ -21,8 +21,8 @@ const LOOKS_APART: Duration = Duration::from_secs(1);
 /// The files of the `dataDir` that a running server does not have open.
 pub struct FilesInPlace {
     data_dir: Arc<DataDir>,
-    /// The present one.
-    generation: Generation,
+    /// The present one, if that is known.
+    generation: Option<Generation>,
     /// Its directory.
     dir: PathBuf,
     milestone: PathBuf,
@@ -46,13 +46,13 @@ impl FilesInPlace {
             is_snapshot_due: false,
             next_look: None,
             data_dir,
-            generation,
+            generation: Some(generation),
             dir,
         }
     }
 
     /// Of a server without a history of its own: its files are in a generation that does not count, beside the present one.
-    pub fn beside(data_dir: Arc<DataDir>, present: Generation, unfinished: Generation) -> FilesInPlace {
+    pub fn beside(data_dir: Arc<DataDir>, present: Option<Generation>, unfinished: Generation) -> FilesInPlace {
         FilesInPlace { generation: present, ..FilesInPlace::new(data_dir, unfinished, None) }
     }
 
@@ -97,8 +97,9 @@ impl FilesInPlace {
 
     /// A start needs the file that says which generation is present.
     fn keep_generation(&self) {
+        let Some(generation) = self.generation else { return };
         let file = GenerationFile { files: self.data_dir.files(), data_dir: self.data_dir.path() };
-        match file.put_back(self.generation) {
+        match file.put_back(generation) {
             Ok(None) => {}
             Ok(Some(file)) => {
                 let file = file.display();
@@ -132,6 +133,7 @@ impl FilesInPlace {
             self.put_back(&lost);
             log.renew_milestone();
         }
+        log.note_rest();
         if let Some(lost) = log.take_lost_segment() {
             self.put_back(&lost);
             log.move_end()?;

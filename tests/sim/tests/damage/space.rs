@@ -1,0 +1,89 @@
+//! The disk of one server is full for a while: what it does by itself, and what the ensemble does meanwhile.
+
+use std::time::Duration;
+
+use paddock_sim::reactor::Told;
+
+use super::said::{listen, take_said};
+use super::servers::Servers;
+
+/// Longer than any limit of the ensemble.
+const LONG: Duration = Duration::from_secs(120);
+/// More than the segments that are ready have room for.
+const ZNODES: usize = 400;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Role {
+    Leader,
+    Follower,
+}
+
+/// Creates znodes at whichever server takes clients but this one, and notes those that are acknowledged.
+fn write(servers: &mut Servers, full: usize, acknowledged: &mut Vec<(String, Vec<u8>)>) -> usize {
+    let (mut at, mut count) = (None, 0);
+    for _ in 0..ZNODES {
+        let (place, slot) = match at {
+            Some(at) => at,
+            None => {
+                let serves = |servers: &Servers| (0..3).find(|place| *place != full && servers.serves(*place));
+                if !servers.comes(|servers| serves(servers).is_some()) {
+                    return count;
+                }
+                let place = serves(servers).expect("one serves");
+                let Some(slot) = servers.try_connect(place) else { return count };
+                (place, slot)
+            }
+        };
+        let number = acknowledged.len();
+        let (path, data) = (format!("/{count}-{number}"), vec![7; 600]);
+        match servers.ask(place, slot, &super::servers::create(&path, &data)) {
+            Some(Told::Reply { code: 0, .. }) => {
+                acknowledged.push((path, data));
+                (at, count) = (Some((place, slot)), count + 1);
+            }
+            Some(Told::Ended) => at = None,
+            Some(other) => panic!("{path}: {other:?}"),
+            None => return count,
+        }
+    }
+    count
+}
+
+fn check(role: Role) {
+    listen();
+    let mut servers = Servers::new(3, None);
+    (0..3).for_each(|place| servers.start(place).unwrap());
+    servers.wait("all serve", |servers| servers.all_serve(&[0, 1, 2]));
+    let leader = servers.leader().expect("they serve");
+    let full = if role == Role::Leader { leader } else { (leader + 1) % 3 };
+    let mut acknowledged = Vec::new();
+    take_said();
+    servers.server(full).disk.set_space(0);
+    let written = write(&mut servers, full, &mut acknowledged);
+    let said = take_said();
+    assert_eq!(written, ZNODES, "{role:?}: the others go on\n{said}");
+    assert!(said.contains("no space is left for the transaction log"), "{role:?}: it is told\n{said}");
+    servers.pass(LONG);
+    assert_eq!(servers.ended(full), None, "{role:?}: it waits for space\n{}", take_said());
+    let said = take_said();
+    let elections = said.matches(" looks for a").count();
+    assert!(elections < 60, "{role:?}: {elections} elections in {LONG:?}\n{said}");
+    servers.server(full).disk.set_space(u64::MAX);
+    servers.wait("all serve again", |servers| servers.all_serve(&[0, 1, 2]));
+    let slot = servers.connect(full);
+    servers.create(full, slot, "/afterwards", b"");
+    servers.wait("all have the same", |servers| (1..3).all(|place| servers.state(place) == servers.state(0)));
+    for (path, data) in &acknowledged {
+        assert_eq!(servers.data(full, path).as_ref(), Some(data), "{path} was acknowledged");
+    }
+}
+
+#[test]
+fn a_follower_without_space_holds_nobody_up_and_is_back_when_there_is_some() {
+    check(Role::Follower);
+}
+
+#[test]
+fn a_leader_without_space_does_not_stop_the_ensemble_and_is_back_when_there_is_some() {
+    check(Role::Leader);
+}
