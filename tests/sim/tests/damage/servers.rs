@@ -7,7 +7,7 @@ use paddock::node::peers::simulated::{Network, Ports};
 use paddock_consensus::ServerId;
 use paddock_consensus::config::{Config, Configs};
 use paddock_consensus::output::Part;
-use paddock_consensus::settings::{Features, Ms};
+use paddock_consensus::settings::{Features, Ms, RENEW_FROM};
 use paddock_engine::io::simulated::{FileSystem, Seeded};
 use paddock_engine::jute::Write;
 use paddock_engine::progress::Progress;
@@ -57,6 +57,7 @@ impl Servers {
             snap_count: 40,
             segment_bytes: 32 << 10,
             features: Some(Features(0)),
+            renew_from: RENEW_FROM,
             autocreate: disks.is_none(),
             leader_serves: true,
             read_only_mode: false,
