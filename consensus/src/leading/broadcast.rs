@@ -124,6 +124,7 @@ impl Broadcasting {
             && self.renew_at <= step.now
             && step.server.newest_accepted().next().is_some()
             && committed.version() == last_seen.version()
+            && step.server.is_written()
     }
 
     /// The epoch was not renewed. It is not tried again before the time has passed in which whoever was too slow is closed.

@@ -12,7 +12,7 @@ use paddock_consensus::input::{Event, Fault, Unsettled};
 use paddock_consensus::message::{FromLearner, FromMaster};
 use paddock_consensus::notification::{Format, Notification, ServerState};
 use paddock_consensus::quorum::{GroupId, QuorumSystem, Share};
-use paddock_consensus::settings::{Features, Ms, Settings};
+use paddock_consensus::settings::{Features, Ms, RENEW_FROM, Settings};
 use paddock_consensus::vote::Vote;
 use paddock_consensus::zab::{Found, Standing};
 use paddock_consensus::{Epoch, History, Input, ServerId, Zxid};
@@ -145,7 +145,8 @@ impl Choices<'_> {
             force_snapshot: has(3),
             observer_election_delay_max: Ms(if has(4) { 200 } else { 0 }),
             read_only_mode: has(5),
-            features: if has(6) { Features::EXACT_TRUNC } else { Features::default() },
+            features: if has(6) { Features::EXACT_TRUNC | Features::RENEWAL } else { Features::default() },
+            renew_from: if has(7) { 2 } else { RENEW_FROM },
             seed: 7,
         }
     }
@@ -231,6 +232,7 @@ fn from_master(caller: &mut Caller, choices: &mut Choices<'_>) {
     let config = choices.flag().then(|| choices.config(zxid)).flatten();
     let leader = choices.server();
     let message = match (what, &config) {
+        (0, _) if zxid.0 & 1 == 1 => FromMaster::LeaderInfo { epoch, features: Features::RENEWAL },
         (0, _) => FromMaster::LeaderInfo { epoch, features: Features::default() },
         (1, _) => FromMaster::Diff(zxid),
         (2, _) => FromMaster::Trunc(zxid),

@@ -65,6 +65,8 @@ pub struct Caller {
     links: u32,
     /// Of a leader that may propose.
     reign: Option<Reign>,
+    /// It gives no zxid for now, because its epoch is renewed.
+    is_suspended: bool,
     /// The reconfiguration that it has proposed, and that is not committed.
     change: Option<Zxid>,
     tickets: u64,
@@ -94,6 +96,7 @@ impl Caller {
             catching_up: BTreeSet::new(),
             links: 0,
             reign: None,
+            is_suspended: false,
             change: None,
             tickets: 0,
             asked: BTreeSet::new(),
@@ -133,9 +136,14 @@ impl Caller {
         self.zab.step(self.now, input, &mut outputs);
         let count = self.count();
         assert!(outputs.len() <= OUTPUTS_MAX.of(count), "{} outputs at once", outputs.len());
+        let suspends = outputs.contains(&Output::Suspend(true));
         outputs.into_iter().for_each(|output| self.put_out(output, at_hand));
         if !self.halted {
             self.check();
+        }
+        // Nothing of this server's is ever unfinished.
+        if suspends && self.is_suspended && !self.halted {
+            self.step(Input::Suspended);
         }
     }
 
@@ -207,6 +215,7 @@ impl Caller {
             Output::Confirmed(ticket) | Output::Lost(ticket) => {
                 assert!(self.asked.remove(&ticket), "{ticket:?} is answered twice");
             }
+            Output::Suspend(is_suspended) => self.is_suspended = is_suspended,
             Output::Become(part, serve) => self.become_part(part, serve),
             Output::Halt(_) => self.halted = true,
         }
@@ -243,8 +252,11 @@ impl Caller {
     }
 
     fn become_part(&mut self, part: Part, serve: Serve) {
+        self.is_suspended = false;
         match part {
-            Part::Leading { epoch } if self.reign.is_none() => self.reign = Some(Reign::begin(epoch)),
+            Part::Leading { epoch } if self.reign.is_none_or(|reign| reign.epoch() != epoch) => {
+                self.reign = Some(Reign::begin(epoch));
+            }
             Part::Looking => {
                 self.connects = false;
                 (self.reign, self.change) = (None, None);
@@ -375,7 +387,7 @@ impl Caller {
 
     /// A client's next transaction, if this server leads and may propose; with this configuration, if it may be changed.
     pub fn propose(&mut self, change: Option<&Arc<Config>>) {
-        let Some(zxid) = self.reign.filter(|_| !self.stops).and_then(|reign| reign.next()) else { return };
+        let Some(zxid) = self.reign.filter(|_| !self.stops && !self.is_suspended).and_then(|reign| reign.next()) else { return };
         self.reign.as_mut().expect("it has a next one").take(zxid);
         let may_change = self.reconfig_enabled && self.change.is_none();
         let change = change.filter(|_| may_change).map(|config| Arc::new(config.with_version(zxid)));
