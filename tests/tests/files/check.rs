@@ -37,7 +37,8 @@ fn what_is_no_log_is_not_sound() {
 
 #[test]
 fn the_half_with_the_snapshots_is_not_the_log() {
-    let mut server = setup().config("snapCount", "20").prepare();
+    // No segment goes, whenever the snapshots come into place.
+    let mut server = setup().config("snapCount", "20").config("autopurge.snapRetainCount", "1000").prepare();
     let log_dir = server.config_path().with_file_name("logs");
     configure(&server, "dataLogDir", Some(&log_dir));
     server.restart();

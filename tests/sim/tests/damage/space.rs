@@ -83,7 +83,8 @@ fn a_follower_without_space_holds_nobody_up_and_is_back_when_there_is_some() {
     check(Role::Follower);
 }
 
+/// What its own disk has not taken fits into one group.
 #[test]
-fn a_leader_without_space_does_not_stop_the_ensemble_and_is_back_when_there_is_some() {
+fn a_leader_without_space_goes_on_with_the_others_and_loses_nothing() {
     check(Role::Leader);
 }
