@@ -42,6 +42,8 @@ pub struct Ensemble {
     pub reconfigures: bool,
     /// A server may stand alone, so that no change leaves one participant: `standaloneEnabled`.
     pub standalone_enabled: bool,
+    /// A server may have several addresses: `multiAddress.enabled`.
+    pub several_addresses: bool,
     /// Ticks that a learner and its leader have to agree and to be synchronised, at least 1.
     pub init_limit: u32,
     /// Ticks that a synchronised server may be silent, at least 1.
@@ -117,6 +119,7 @@ impl Assembly<'_> {
             last_seen: last_seen.map(Arc::new),
             reconfigures,
             standalone_enabled: self.flag("standaloneEnabled"),
+            several_addresses: self.flag("multiAddress.enabled"),
             init_limit,
             sync_limit,
             connect_limit: count(self.number("connectToLearnerMasterLimit")),
@@ -325,6 +328,7 @@ mod tests {
             last_seen: None,
             reconfigures: false,
             standalone_enabled: true,
+            several_addresses: false,
             init_limit: 10,
             sync_limit: 5,
             connect_limit: 0,
@@ -355,6 +359,7 @@ mod tests {
             assert_ne!(field(&ensemble("")), expected, "{line} is the default");
         };
         differs("reconfigEnabled=true", &|e| e.reconfigures.to_string(), "true");
+        differs("multiAddress.enabled=true", &|e| e.several_addresses.to_string(), "true");
         differs("standaloneEnabled=false", &|e| e.standalone_enabled.to_string(), "false");
         differs("initLimit=7", &|e| e.init_limit.to_string(), "7");
         differs("syncLimit=7", &|e| e.sync_limit.to_string(), "7");

@@ -178,6 +178,33 @@ impl Members {
     }
 }
 
+/// Refuses a configuration with which some server could not be started: what a start refuses of a list, and a port for clients
+/// that is one of the same server's for servers. `several_addresses` is the setting `multiAddress.enabled`.
+///
+/// # Errors
+/// Says what is wrong.
+pub fn refuse_unstartable(config: &Config, several_addresses: bool) -> Result<(), Malformed> {
+    let lines = config.text().lines().filter_map(|line| line.split_once('=')).filter(|(name, _)| *name != "version");
+    let written = |(name, value): (&str, &str)| Written {
+        place: Place::CommandLine,
+        name: name.to_owned(),
+        value: value.to_owned(),
+        has_value: true,
+    };
+    let expected = "a list with which each of its servers can be started".to_owned();
+    let members = Members::new(lines.map(written).collect(), config.version(), several_addresses)
+        .map_err(|error| Malformed { problem: error.to_string(), expected: expected.clone() })?;
+    for member in members.by_id.values() {
+        if let Some(client) = &member.line.member.client
+            && member.ports().any(|port| collides(client, port))
+        {
+            let problem = format!("{} has one port for clients and for servers, {}", member.key, client.port);
+            return Err(Malformed { problem, expected });
+        }
+    }
+    Ok(())
+}
+
 fn malformed_at(place: &Place, key: &str, Malformed { problem, expected }: Malformed) -> ConfigError {
     ConfigError::Value { place: place.clone(), key: key.to_owned(), problem, expected }
 }
@@ -331,7 +358,9 @@ impl Assembly<'_> {
         match Config::parse(&lines) {
             Ok(config) => Ok(Some(config)),
             Err(TextError { line, malformed }) => {
-                let Written { place, name, .. } = &text.entries[line.map_or(0, |line| line - 1)];
+                // A line break that is written as an escape makes more lines of a value.
+                let entry = line.and_then(|line| text.entries.get(line - 1));
+                let (place, name) = entry.map_or((place, name), |entry| (&entry.place, &entry.name));
                 Err(malformed_at(place, name, malformed))
             }
         }
@@ -353,6 +382,26 @@ mod tests {
     use paddock_consensus::config::HostPort;
 
     use super::*;
+
+    #[test]
+    fn a_change_with_which_a_server_could_not_start_is_refused() {
+        for (lines, several_addresses, problem) in [
+            ("server.1=a:1:2;3\nserver.2=b:1:2;3", false, None),
+            ("server.1=a:1:2|c:1:2;3\nserver.2=b:1:2;3", true, None),
+            ("server.1=a:1:2|c:1:2;3\nserver.2=b:1:2;3", false, Some("several addresses")),
+            ("server.1=127.0.0.1:1:2;3\nserver.2=127.0.0.1:4:2;5", false, Some("127.0.0.1:2 is server.1's too")),
+            ("server.1=a:1:2;1\nserver.2=b:1:2;3", false, Some("server.1 has one port for clients and for servers, 1")),
+            ("server.1=a:1:2;b:1\nserver.2=b:1:2;3", false, None),
+        ] {
+            let config = Config::parse(&format!("{lines}\nversion=7")).expect("it can be read");
+            let refused = refuse_unstartable(&config, several_addresses).err().map(|malformed| malformed.problem);
+            match (problem, &refused) {
+                (None, None) => {}
+                (Some(problem), Some(refused)) if refused.contains(problem) => {}
+                _ => panic!("{lines}: {refused:?}"),
+            }
+        }
+    }
 
     fn line(name: &str, value: &str) -> Written {
         Written { place: Place::CommandLine, name: name.to_owned(), value: value.to_owned(), has_value: true }

@@ -33,11 +33,11 @@ pub use ensemble::Ensemble;
 pub use error::ConfigError;
 pub use jvm_flags::Property;
 pub use keys::REACTORS_MAX;
-pub use membership::NEXT;
+pub use membership::{NEXT, refuse_unstartable};
 pub use new_sessions::NewSessions;
 pub use place::Warning;
 pub use request_throttle::RequestThrottleSettings;
-pub use static_file::StaticFile;
+pub use static_file::{Clients, StaticFile};
 pub use whitelist::Whitelist;
 
 use paddock_engine::acl::DigestAlgorithm;

@@ -409,6 +409,7 @@ fn begin(
                 configs: configs(ensemble),
                 config_files: config_files(config, ensemble).map_err(setup("the path of zoo.cfg"))?,
                 standalone_enabled: ensemble.standalone_enabled,
+                several_addresses: ensemble.several_addresses,
                 shown: shown.expect("it is a member that is shown"),
                 client_port: ClientPort::new(machine.exchanges.clone(), config.listen_backlog, own),
                 settings: core_settings(config, ensemble, seed),

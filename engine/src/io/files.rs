@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -191,13 +191,23 @@ impl Files {
         }
     }
 
+    /// [Replaces](Files::write_atomically) a file with another that has the mode of `like`, and its owner where this process may
+    /// give that: what only some may read stays so, also while it is written.
+    pub fn write_atomically_like(&self, path: &Path, like: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.replace(path, Some(like), bytes)
+    }
+
     /// Replaces a file: after a power cut at any moment it has its old or its new content, whole. The new content is first
     /// written beside it, as `<name>.tmp`.
     pub fn write_atomically(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.replace(path, None, bytes)
+    }
+
+    fn replace(&self, path: &Path, like: Option<&Path>, bytes: &[u8]) -> io::Result<()> {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".tmp");
         let beside = PathBuf::from(beside);
-        let result = self.write_and_rename(path, &beside, bytes);
+        let result = self.write_and_rename(path, &beside, like, bytes);
         if result.is_err() {
             // The first error is the one to report; a leftover is overwritten by the next attempt.
             let _ = self.unlink(&beside);
@@ -205,8 +215,14 @@ impl Files {
         result
     }
 
-    fn write_and_rename(&self, path: &Path, beside: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write_and_rename(&self, path: &Path, beside: &Path, like: Option<&Path>, bytes: &[u8]) -> io::Result<()> {
         let file = self.open(beside, Access::Replace)?;
+        if let (Files::Real, Some(like)) = (self, like) {
+            let there = std::fs::metadata(like)?;
+            // Only some processes may give a file away, and whoever may not has another's group at most.
+            let _ = std::os::unix::fs::chown(beside, Some(there.uid()), Some(there.gid()));
+            std::fs::set_permissions(beside, there.permissions())?;
+        }
         file.write_all_at(bytes, 0)?;
         file.sync_all()?;
         self.rename(beside, path)?;

@@ -54,10 +54,20 @@ impl Acceptor {
     /// Tries to open what could not be opened before.
     pub fn go_on_moving(&mut self) {
         let Some(Move { address, backlog, .. }) = self.move_to else { return };
-        let opened = self.open(address, backlog).or_else(|_| {
+        let opened = self.open(address, backlog).or_else(|error| {
             // The former listener may be what has the port, at every address of the machine or at one of them.
+            let former = self.listener.as_ref().and_then(|listener| listener.local_addr().ok());
+            let Some(former) =
+                former.filter(|former| error.kind() == io::ErrorKind::AddrInUse && former.port() == address.port())
+            else {
+                return Err(error);
+            };
             self.listener = None;
-            self.open(address, backlog)
+            let opened = self.open(address, backlog);
+            if opened.is_err() {
+                self.listener = self.open(former, backlog).ok();
+            }
+            opened
         });
         match opened {
             Ok(listener) => {
@@ -68,8 +78,8 @@ impl Acceptor {
                 if let Some(Move { failure_is_told: is_told @ false, .. }) = &mut self.move_to {
                     *is_told = true;
                     tracing::error!(
-                        "cannot listen on {address}, where the ensemble's configuration has this server for clients, so that \
-                         none can connect; it is tried again: {error}"
+                        "cannot listen on {address}, where the ensemble's configuration has this server for clients; they connect \
+                         where they did until it can, and it is tried again: {error}"
                     );
                 }
             }

@@ -153,6 +153,7 @@ impl Server {
             driven_by: DrivenBy::Caller,
             config_files: None,
             standalone_enabled: true,
+            several_addresses: true,
             shown: ShownConfig::new(setting.configs.committed.clone()),
             client_port: ClientPort::new(exchanges.clone(), 0, None),
             exchanges,

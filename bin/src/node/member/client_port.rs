@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use paddock_consensus::config::HostPort;
@@ -15,12 +16,14 @@ pub struct ClientPort {
     backlog: i32,
     /// Where it was told to listen last.
     last: Option<HostPort>,
+    /// Counts the moves: a name that is found after another move does not count any more.
+    moves: Arc<AtomicU64>,
 }
 
 impl ClientPort {
     /// `configured` is what the configuration said when the listener was opened.
     pub fn new(exchanges: Arc<[Arc<Exchange>]>, backlog: i32, configured: Option<HostPort>) -> ClientPort {
-        ClientPort { exchanges, backlog, last: configured }
+        ClientPort { exchanges, backlog, last: configured, moves: Arc::default() }
     }
 
     /// The configuration says that clients connect here. What is connected stays. A name is looked up by a thread, for which
@@ -30,17 +33,19 @@ impl ClientPort {
             return;
         }
         self.last = Some(client.clone());
+        let number = self.moves.fetch_add(1, Ordering::Relaxed) + 1;
         let (acceptor, backlog, port) = (self.exchanges[ACCEPTOR].clone(), self.backlog, client.port);
         if let Ok(address) = client.host.parse::<IpAddr>() {
             return listen(&acceptor, SocketAddr::new(address, port), backlog);
         }
-        let host = client.host.clone();
+        let (host, moves) = (client.host.clone(), self.moves.clone());
         let look_up = move || match (&*host, port).to_socket_addrs() {
             Ok(addresses) => {
                 let addresses: Vec<SocketAddr> = addresses.collect();
                 // As at a start.
                 let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
                 match address {
+                    Some(_) if moves.load(Ordering::Relaxed) != number => {}
                     Some(address) => listen(&acceptor, *address, backlog),
                     None => tracing::error!("{}", unknown(&host, "the name service knows no address")),
                 }

@@ -19,10 +19,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::ServerId;
-use paddock_consensus::config::{Config, Configs};
+use paddock_consensus::config::{Config, Configs, HostPort};
 use paddock_engine::io::{Files, advice};
 
-use crate::config::StaticFile;
+use crate::config::{Clients, StaticFile};
 
 /// No `zoo.cfg` is longer: a start has read it. Bytes.
 const STATIC_BYTES_MAX: usize = crate::config::MAX_FILE_BYTES as usize;
@@ -88,7 +88,7 @@ impl ConfigFiles {
     /// done. Files of an operator, which have other names, are left as they are.
     pub fn make_durable(&self, Configs { committed, last_seen }: &Configs) -> Result<(), ConfigFileError> {
         if self.is_there(&self.dynamic(committed))? {
-            self.keep(committed)?;
+            self.keep(committed, None)?;
         }
         match self.is_there(&self.next())? {
             false => Ok(()),
@@ -106,16 +106,33 @@ impl ConfigFiles {
         self.write(self.next(), sorted_lines(config, true).as_bytes())
     }
 
-    /// Keeps a committed configuration. No other is proposed any more, unless a later one is.
-    pub fn write_committed(&self, config: &Config) -> Result<(), ConfigFileError> {
-        self.keep(config)?;
-        self.remove_next()
+    /// Keeps a committed configuration. A later one that is proposed stays so. `former` is where clients connect so far, if the
+    /// former configuration says that.
+    pub fn write_committed(&self, config: &Config, former: Option<&HostPort>) -> Result<(), ConfigFileError> {
+        self.keep(config, former)?;
+        match self.is_proposed_after(config)? {
+            true => Ok(()),
+            false => self.remove_next(),
+        }
     }
 
-    fn keep(&self, config: &Config) -> Result<(), ConfigFileError> {
+    fn keep(&self, config: &Config, former: Option<&HostPort>) -> Result<(), ConfigFileError> {
         let dynamic = self.dynamic(config);
         self.write(dynamic.clone(), sorted_lines(config, false).as_bytes())?;
-        self.point_to(&dynamic, config)
+        self.point_to(&dynamic, config, former)
+    }
+
+    /// Whether the proposal that is kept is of a later version, or of one that nobody can read: that is a start's to refuse.
+    fn is_proposed_after(&self, config: &Config) -> Result<bool, ConfigFileError> {
+        let path = self.next();
+        let text = match self.files.read(&path, STATIC_BYTES_MAX) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(ConfigFileError::Io { path, source }),
+            Ok(text) => text,
+        };
+        let text = String::from_utf8_lossy(&text);
+        let version = text.lines().find_map(|line| i64::from_str_radix(line.strip_prefix("version=")?, 16).ok());
+        Ok(version.is_none_or(|version| version > config.version().0))
     }
 
     fn dynamic(&self, config: &Config) -> PathBuf {
@@ -123,17 +140,24 @@ impl ConfigFiles {
     }
 
     /// Has `zoo.cfg` name the dynamic file, and nothing more of what that says.
-    fn point_to(&self, dynamic: &Path, config: &Config) -> Result<(), ConfigFileError> {
+    fn point_to(&self, dynamic: &Path, config: &Config, former: Option<&HostPort>) -> Result<(), ConfigFileError> {
         let path = &self.file;
         let failed = |source| ConfigFileError::Io { path: path.clone(), source };
-        let former = self.files.read(path, STATIC_BYTES_MAX).map_err(failed)?;
+        let bytes = self.files.read(path, STATIC_BYTES_MAX).map_err(failed)?;
         let malformed = |problem| ConfigFileError::Malformed { path: path.clone(), problem };
-        let file = StaticFile::read(&former).map_err(malformed)?;
+        let file = StaticFile::read(&bytes).map_err(malformed)?;
         if file.has_members() {
-            self.write(beside(path, ".bak"), &former)?;
+            self.write_like_zoo_cfg(beside(path, ".bak"), &bytes)?;
         }
         let tells_client = config.members().get(&self.me).is_some_and(|member| member.client.is_some());
-        self.write(path.clone(), &file.pointing_to(dynamic, tells_client).map_err(malformed)?)
+        let clients = if tells_client { Clients::Moved } else { former.map_or(Clients::Stay, Clients::At) };
+        self.write_like_zoo_cfg(path.clone(), &file.pointing_to(dynamic, clients).map_err(malformed)?)
+    }
+
+    /// `zoo.cfg` may have passwords in it, and whoever may not read it may not read what is made of it.
+    fn write_like_zoo_cfg(&self, path: PathBuf, bytes: &[u8]) -> Result<(), ConfigFileError> {
+        let written = self.files.write_atomically_like(&path, &self.file, bytes);
+        written.map_err(|source| ConfigFileError::Io { path, source })
     }
 
     fn remove_next(&self) -> Result<(), ConfigFileError> {
@@ -243,14 +267,14 @@ mod tests {
         let mut note = |configs| told.push((machine.recorded_count(), configs));
         files.write_last_seen(&first).unwrap();
         note((0, first.version().0));
-        files.write_committed(&first).unwrap();
+        files.write_committed(&first, None).unwrap();
         note((first.version().0, first.version().0));
         files.write_last_seen(&second).unwrap();
         note((first.version().0, second.version().0));
-        files.write_committed(&second).unwrap();
+        files.write_committed(&second, None).unwrap();
         note((second.version().0, second.version().0));
         // One that others told of needs no proposal.
-        files.write_committed(&adopted).unwrap();
+        files.write_committed(&adopted, None).unwrap();
         note((adopted.version().0, adopted.version().0));
         let mut moments = machine.take_recorded();
         moments.push(machine.moment());
@@ -272,6 +296,46 @@ mod tests {
             }
         }
         assert_eq!(versions(&read(&machine)), (adopted.version().0, adopted.version().0));
+    }
+
+    #[test]
+    fn a_proposal_outlives_the_commit_of_what_is_before_it() {
+        let machine = machine();
+        let files = files_of(&machine);
+        files.write_last_seen(&config(7, 1)).unwrap();
+        files.write_committed(&config(6, 0), None).unwrap();
+        assert_eq!(versions(&read(&machine)), (6, 7));
+        files.write_committed(&config(7, 1), None).unwrap();
+        assert_eq!(versions(&read(&machine)), (7, 7));
+        let next = Files::Simulated(machine.clone()).exists(Path::new("/conf/zoo.cfg.dynamic.next"));
+        assert!(!next.unwrap(), "it is committed");
+    }
+
+    #[test]
+    fn clients_are_served_where_they_were_when_a_list_says_nothing_of_that() {
+        let machine = machine();
+        let files = files_of(&machine);
+        files.write_committed(&config(6, 0), None).unwrap();
+        let without = Config::parse("server.1=a:1:2\nserver.2=b:1:2\nversion=7").unwrap();
+        let former = config(6, 0).members()[&ServerId(1)].client.clone();
+        files.write_committed(&without, former.as_ref()).unwrap();
+        assert_eq!(versions(&read(&machine)), (7, 7));
+    }
+
+    #[test]
+    fn what_only_some_may_read_stays_so() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = std::env::temp_dir().join(format!("paddock-config-files-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let file = dir.join("zoo.cfg");
+        std::fs::write(&file, format!("{STATIC}{MEMBERS}\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        ConfigFiles::new(Files::default(), file, ServerId(1)).write_committed(&config(7, 1), None).unwrap();
+        for name in ["zoo.cfg", "zoo.cfg.bak"] {
+            let mode = std::fs::metadata(dir.join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]
@@ -299,7 +363,7 @@ mod tests {
             for operation in [Operation::Create, Operation::Rename] {
                 machine.add_fault(fault(operation));
             }
-            let error = files_of(&machine).write_committed(&config(7, 1)).unwrap_err();
+            let error = files_of(&machine).write_committed(&config(7, 1), None).unwrap_err();
             assert_eq!(error.is_out_of_reach(), expected, "{error}");
             assert_eq!(versions(&read(&machine)), (0, 0));
         }
@@ -309,7 +373,7 @@ mod tests {
     fn a_file_that_was_broken_meanwhile_is_told() {
         let machine = machine();
         Files::Simulated(machine.clone()).write_atomically(&file(), b"a=\\u12").unwrap();
-        let error = files_of(&machine).write_committed(&config(7, 1)).unwrap_err();
+        let error = files_of(&machine).write_committed(&config(7, 1), None).unwrap_err();
         assert!(matches!(error, ConfigFileError::Malformed { .. }) && !error.is_out_of_reach());
         assert!(error.to_string().starts_with("/conf/zoo.cfg: line 1: "), "{error}");
     }

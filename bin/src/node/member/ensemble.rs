@@ -11,14 +11,14 @@ use paddock_engine::order::Ensemble;
 use paddock_net::peer::proposal::Proposal;
 use paddock_net::serving::Serve;
 
-use super::Member;
 use super::config_files::ConfigFileError;
+use super::{Member, MemberSettings};
+use crate::config::refuse_unstartable;
 
 /// What ordering a change needs of a leader.
 pub struct Present<'a> {
     pub zab: &'a Zab,
-    /// standaloneEnabled.
-    pub standalone_enabled: bool,
+    pub settings: &'a MemberSettings,
     /// A change was ordered that the core has not heard of.
     pub is_changing: &'a Cell<bool>,
 }
@@ -27,8 +27,12 @@ impl Ensemble for Present<'_> {
     fn change(&self, change: &Change<'_>, version: Zxid) -> Result<Config, Refused> {
         let made = match self.is_changing.get() {
             true => Err(Refused::ReconfigInProgress),
-            false => self.zab.reconfigure(change, self.standalone_enabled, version),
+            false => self.zab.reconfigure(change, self.settings.standalone_enabled, version),
         };
+        let made = made.and_then(|config| {
+            let refused = refuse_unstartable(&config, self.settings.several_addresses).err();
+            refused.map_or(Ok(config), |malformed| Err(Refused::BadArguments(malformed)))
+        });
         if let Err(refused) = &made {
             tracing::warn!("a change of the ensemble is refused: {refused}");
         }
@@ -50,7 +54,8 @@ pub fn change_in(zxid: Zxid, record: &[u8]) -> Option<Arc<Config>> {
 
 impl Member {
     /// Keeps a configuration, durably. Where an operator keeps `zoo.cfg` out of reach, this server goes on all the same, as
-    /// ZooKeeper does.
+    /// ZooKeeper does. A committed one for which `zoo.cfg` cannot be had, because it is gone, half edited or on a full disk, is kept
+    /// as if it were proposed: a start then goes by it and the one before.
     ///
     /// # Errors
     /// Says why it is not durable.
@@ -58,7 +63,19 @@ impl Member {
         let files = self.config_files.as_ref().expect("who may be reconfigured has files for that");
         let written = match mark {
             Mark::LastSeen(config) => files.write_last_seen(config),
-            Mark::Committed(config) => files.write_committed(config),
+            Mark::Committed(config) => {
+                let former = self.config.members().get(&self.me).and_then(|me| me.client.as_ref());
+                files.write_committed(config, former).or_else(|error| match error.is_out_of_reach() {
+                    true => Err(error),
+                    false => {
+                        tracing::error!(
+                            "{error}. The changed ensemble counts, and is kept in a file of its own until the next change; see \
+                             to zoo.cfg before this server is started again"
+                        );
+                        files.write_last_seen(config)
+                    }
+                })
+            }
             Mark::AcceptedEpoch(_) | Mark::CurrentEpoch(_) => unreachable!("epochs have files of their own"),
         };
         match written {

@@ -163,6 +163,8 @@ pub struct MemberSettings {
     pub heard_interval: Duration,
     /// A server may stand alone, so that no change leaves one participant: standaloneEnabled.
     pub standalone_enabled: bool,
+    /// A server may have several addresses: multiAddress.enabled.
+    pub several_addresses: bool,
 }
 
 impl MemberSettings {
@@ -936,7 +938,7 @@ impl Member {
             self.gather_of_learners();
         }
         let Member { replica, zab, settings, is_changing, leader, learner, peers, .. } = self;
-        let present = Present { zab, standalone_enabled: settings.standalone_enabled, is_changing };
+        let present = Present { zab, settings, is_changing };
         let mut link = LeaderLink(peers);
         let mut desk = match replica.membership().part() {
             Part::Leading { .. } => Desk::Leads(leader, &present),
@@ -952,7 +954,7 @@ impl Member {
     fn gather_of_learners(&mut self) {
         if self.takes_requests() {
             let Member { replica, zab, settings, is_changing, leader, requests, .. } = self;
-            let present = Present { zab, standalone_enabled: settings.standalone_enabled, is_changing };
+            let present = Present { zab, settings, is_changing };
             replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader, &present));
         }
     }

@@ -61,6 +61,8 @@ pub struct MemberSetup {
     pub config_files: Option<ConfigFiles>,
     /// standaloneEnabled.
     pub standalone_enabled: bool,
+    /// multiAddress.enabled.
+    pub several_addresses: bool,
     pub shown: ShownConfig,
     pub client_port: ClientPort,
     pub exchanges: Arc<[Arc<Exchange>]>,
@@ -166,6 +168,7 @@ impl MemberSetup {
             length_max: self.length_max,
             heard_interval: self.heard_interval,
             standalone_enabled: self.standalone_enabled,
+            several_addresses: self.several_addresses,
         };
         let replica = Replica::new(Parts {
             exchanges: self.exchanges,

@@ -210,6 +210,7 @@ impl Peers {
                 (None, _) => {}
             },
             Output::Become(Part::Looking, _) => {
+                self.changed_by = None;
                 self.quorum.end_role(&mut *self.links);
                 if let Some(leader) = self.leader.take() {
                     self.election.disconnect(leader, &self.configs, &mut *self.links);
