@@ -62,7 +62,7 @@ use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
 use self::announcements::Announcements;
-use self::config_files::ConfigFiles;
+use self::config_files::{ConfigFileError, ConfigFiles};
 use self::ensemble::{Present, change_in};
 use self::figures::MemberFigures;
 use self::former::Former;
@@ -171,6 +171,12 @@ impl MemberSettings {
     /// So many sessions have room in the answer to a PING.
     fn touches_max(&self) -> usize {
         self.length_max / TOUCH
+    }
+
+    /// What ordering a change of the ensemble needs.
+    fn present<'a>(&self, zab: &'a Zab, is_changing: &'a Cell<bool>) -> Present<'a> {
+        let MemberSettings { standalone_enabled, several_addresses, .. } = *self;
+        Present { zab, standalone_enabled, several_addresses, is_changing }
     }
 }
 
@@ -632,6 +638,64 @@ impl Member {
     }
 }
 
+/// Who belongs to the ensemble.
+impl Member {
+    /// Keeps a configuration, durably. Where an operator keeps `zoo.cfg` out of reach, this server goes on all the same, as
+    /// ZooKeeper does. A committed one for which `zoo.cfg` cannot be had, because it is gone, half edited or on a full disk, is kept
+    /// as if it were proposed: a start then goes by it and the one before.
+    ///
+    /// # Errors
+    /// Says why it is not durable.
+    pub(super) fn write_config(&self, mark: &Mark) -> Result<(), ConfigFileError> {
+        let files = self.config_files.as_ref().expect("who may be reconfigured has files for that");
+        let written = match mark {
+            Mark::LastSeen(config) => files.write_last_seen(config),
+            Mark::Committed(config) => {
+                let former = self.config.members().get(&self.me).and_then(|me| me.client.as_ref());
+                files.write_committed(config, former).or_else(|error| match error.is_out_of_reach() {
+                    true => Err(error),
+                    false => {
+                        tracing::error!(
+                            "{error}. The changed ensemble counts, and is kept in a file of its own until the next change; see \
+                             to zoo.cfg before this server is started again"
+                        );
+                        files.write_last_seen(config)
+                    }
+                })
+            }
+            Mark::AcceptedEpoch(_) | Mark::CurrentEpoch(_) => unreachable!("epochs have files of their own"),
+        };
+        match written {
+            Err(error) if error.is_out_of_reach() => {
+                tracing::error!("{error}. {OUT_OF_REACH}");
+                Ok(())
+            }
+            written => written,
+        }
+    }
+
+    /// Of what was written the core knows by now.
+    pub(super) fn take_configs(&mut self) {
+        let configs = self.zab.state().configs.clone();
+        let former = mem::replace(&mut self.config, configs.committed.clone());
+        self.peers.set_configs(configs);
+        if former.version() == self.config.version() {
+            return;
+        }
+        let config = &self.config;
+        self.figures.take_config(config);
+        self.announcements.take_config(config, self.now());
+        self.shown.take_config(config);
+        if let Some(client) = config.members().get(&self.me).and_then(|me| me.client.as_ref()) {
+            self.client_port.move_to(client);
+        }
+        // Who is served sees it by its transaction.
+        if self.replica.membership().serving() != Serve::Yes {
+            self.replica.head.show_config(config);
+        }
+    }
+}
+
 /// What the others say.
 impl Member {
     fn hear_peers(&mut self) -> Result<(), ReplicaError> {
@@ -938,7 +1002,7 @@ impl Member {
             self.gather_of_learners();
         }
         let Member { replica, zab, settings, is_changing, leader, learner, peers, .. } = self;
-        let present = Present { zab, settings, is_changing };
+        let present = settings.present(zab, is_changing);
         let mut link = LeaderLink(peers);
         let mut desk = match replica.membership().part() {
             Part::Leading { .. } => Desk::Leads(leader, &present),
@@ -954,7 +1018,7 @@ impl Member {
     fn gather_of_learners(&mut self) {
         if self.takes_requests() {
             let Member { replica, zab, settings, is_changing, leader, requests, .. } = self;
-            let present = Present { zab, settings, is_changing };
+            let present = settings.present(zab, is_changing);
             replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader, &present));
         }
     }
