@@ -13,6 +13,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const TIMEOUT_MS: i32 = 40_000;
+/// Where the present history of a server is that was brought a copy once.
+const PRESENT: &str = "paddock.generation.1/paddock-1";
 /// Znodes of each part of the life before.
 const ZNODES: usize = 150;
 
@@ -41,6 +43,12 @@ impl Prepared {
             prepared.ensemble.server(place).spawn();
             prepared.write();
         }
+        // Snapshots, and the segments that begin with them, are due at no certain transaction.
+        let has_all = poll_until(DEADLINE, || {
+            prepared.write();
+            prepared.ensemble.places().into_iter().all(|place| prepared.has_all(place)).then_some(())
+        });
+        has_all.expect("each server has several segments and snapshots");
         prepared.ensemble.kill(&prepared.ensemble.places());
         for place in prepared.ensemble.places() {
             copy(&prepared.ensemble.server(place).data_dir(), &prepared.left.path().join(place.to_string()));
@@ -67,12 +75,22 @@ impl Prepared {
         }
     }
 
+    fn logs_and_snapshots(&self, place: usize) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let inner = self.ensemble.server(place).data_dir().join(PRESENT);
+        (listed(&inner, "log."), listed(&inner, "snapshot."))
+    }
+
+    /// Whether a server has segments and snapshots that are neither the first nor the last.
+    fn has_all(&self, place: usize) -> bool {
+        let (logs, snapshots) = self.logs_and_snapshots(place);
+        logs.len() > 2 && snapshots.len() > 1
+    }
+
     /// One file of each kind of a server, of logs and snapshots the newest and another one.
     fn files(&self, place: usize) -> Vec<PathBuf> {
         let data_dir = self.ensemble.server(place).data_dir();
-        let inner = data_dir.join("paddock.generation.1/paddock-1");
-        let (logs, snapshots) = (listed(&inner, "log."), listed(&inner, "snapshot."));
-        assert!(logs.len() > 2 && snapshots.len() > 1, "{logs:?} {snapshots:?}");
+        let inner = data_dir.join(PRESENT);
+        let (logs, snapshots) = self.logs_and_snapshots(place);
         let mut files = vec![logs[0].clone(), logs[logs.len() / 2].clone()];
         // The newest may be one that is prepared and has nothing in it yet.
         let holds = |path: &&PathBuf| fs::read(path).expect("it is there").iter().any(|byte| *byte != 0);
