@@ -90,6 +90,8 @@ pub enum Cause {
     NoHistory,
     /// A leader has used the last transaction of its epoch.
     EpochUsedUp,
+    /// A leader's own disk has not taken what was proposed for too long, and the others can go on without it.
+    DiskBehind,
     /// A leader has committed a configuration under which another server leads.
     Reconfigured,
 }

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 
 use super::confirm::Confirm;
-use super::link::{LearnerLink, State};
+use super::link::{Lag, LearnerLink, State};
 use super::links::Links;
 use crate::config::{Config, Configs};
 use crate::mutants::mutant;
@@ -27,6 +27,8 @@ pub(super) struct Broadcasting {
     leaves_at: Option<Ms>,
     /// Before this moment it is not tried to renew the epoch.
     renew_at: Ms,
+    /// Since when the leader's own disk has not taken what was proposed.
+    lag: Lag,
 }
 
 impl Broadcasting {
@@ -46,6 +48,7 @@ impl Broadcasting {
             check_at,
             leaves_at: if leads { None } else { Some(check_at) },
             renew_at: step.now,
+            lag: Lag::None,
         }
     }
 
@@ -157,6 +160,14 @@ impl Broadcasting {
         let helps =
             |open: &LearnerLink| !open.awaits_state() && !open.learner().is_some_and(|learner| learner.observes());
         links.are_quorum(step, |open| open.follows() && (is_all_committed || helps(open)))
+    }
+
+    /// Whether the leader's own disk has not taken what was proposed for as long as a learner would be let go for, and the others
+    /// can go on without it. Full, it may be so for hours.
+    pub(super) fn is_behind(&mut self, links: &Links, step: &Step<'_>) -> bool {
+        let limit = step.server.settings.sync_wait();
+        self.lag.look(step.server.acknowledgeable(), self.spans.proposed(), step.now, limit)
+            && links.are_quorum_without_leader(step)
     }
 
     pub(super) fn is_reconfiguring(&self) -> bool {
@@ -273,6 +284,7 @@ mod tests {
             check_at: Ms(0),
             leaves_at: None,
             renew_at: Ms(0),
+            lag: Lag::None,
         };
         let (links, mut out) = (Links::default(), Vec::new());
         let step = &mut Step { server: &mut server, now: Ms(0), out: &mut out };

@@ -119,6 +119,12 @@ impl Links {
         step.server.configs().is_quorum(|voter| voter == me || self.of(voter).is_some_and(&counts))
     }
 
+    /// Whether the learners that serve are a quorum by themselves.
+    pub(super) fn are_quorum_without_leader(&self, step: &Step<'_>) -> bool {
+        let me = step.server.me;
+        step.server.configs().is_quorum(|voter| voter != me && self.is_synchronized(voter))
+    }
+
     /// What this server has acknowledged on the link that it has.
     pub(super) fn acknowledged(&self, server: ServerId) -> Option<Zxid> {
         if mutant!(26) {

@@ -184,9 +184,12 @@ impl Leading {
 
     fn check_followed(&mut self, step: &Step<'_>) -> Result<(), Over> {
         let Some(reign) = self.phase.reign_mut() else { return self.check_supported(step) };
-        match reign.leaves_at().is_some() || reign.is_followed(&self.links, step) {
-            true => Ok(()),
-            false => Err(Over::Look(Cause::NotFollowed)),
+        if reign.leaves_at().is_none() && !reign.is_followed(&self.links, step) {
+            return Err(Over::Look(Cause::NotFollowed));
+        }
+        match reign.is_behind(&self.links, step) {
+            true => Err(Over::Look(Cause::DiskBehind)),
+            false => Ok(()),
         }
     }
 

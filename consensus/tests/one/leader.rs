@@ -506,6 +506,38 @@ fn a_learner_that_acknowledges_nothing_goes() {
     assert_eq!(closed_at, Some((11, Reason::TimedOut)));
 }
 
+/// Its own disk is one like the others', and the others need not wait for it.
+#[test]
+fn a_leader_whose_own_disk_takes_nothing_leaves_it_to_the_others() {
+    for goes_on in [true, false] {
+        let mut server = server();
+        server.leads(LAST);
+        server.gets(SECOND, 2, LAST);
+        server.proposes(z(2, 1));
+        server.ack(LINK, z(2, 1));
+        let commits = server.ack(SECOND, z(2, 1));
+        assert!(commits.contains(&Output::Commit(z(2, 1))), "two others have it");
+        if !goes_on {
+            server.step(Input::LearnerDown { link: SECOND });
+        }
+        let mut left_at = None;
+        for half_tick in 1..=12 {
+            let outputs = server.pass(TICK / 2);
+            [LINK, SECOND].into_iter().for_each(|link| drop(server.says(link, FromLearner::Pong)));
+            left_at = left_at.or(looks(&outputs).then_some(half_tick));
+        }
+        if goes_on {
+            assert_eq!((left_at, server.cause()), (Some(11), Some(Cause::DiskBehind)));
+            server.pass(60_000);
+            assert_eq!(server.awaits(), "Pausing", "it votes when its disk has what it has proposed");
+            server.durable(z(2, 1));
+            assert_eq!(server.awaits(), "Voting");
+        } else {
+            assert_eq!(left_at, None, "without it there is no quorum");
+        }
+    }
+}
+
 #[test]
 fn a_sync_is_confirmed_by_answers_to_what_was_asked_after_it_came() {
     let mut server = server();

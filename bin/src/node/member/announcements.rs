@@ -255,6 +255,11 @@ impl Announcements {
             }
             Cause::NewerHistories => "it was elected, and too many have a newer history".to_owned(),
             Cause::NoHistory => "it was elected, and has no history to lead with".to_owned(),
+            Cause::DiskBehind => {
+                "its disk has not taken what it proposed for syncLimit ticks, and the others go on without it; it \
+                                  comes back when the disk takes that: see whether it is full"
+                    .to_owned()
+            }
             Cause::Reconfigured => "it has committed a configuration under which another server leads".to_owned(),
             Cause::EpochUsedUp => {
                 "it has used the last transaction of its epoch, and another epoch is to begin".to_owned()
