@@ -11,18 +11,20 @@ use crate::{ServerId, Zxid};
 /// The proposals of a reign that are not committed, and the rule by which they are.
 ///
 /// A proposal needs a quorum of every configuration that is attached to it: of the one in force when it was made, of the one to
-/// come as well if it is a reconfiguration, and of that alone behind it. Nothing behind a reconfiguration is committed before
-/// that is. Proposals with the same configurations follow each other, and are kept as one span.
+/// come as well if it is a reconfiguration; and of both behind one that is not committed. Nothing behind a reconfiguration is
+/// committed before that is. Proposals with the same configurations follow each other, and are kept as one span.
 ///
-/// ZooKeeper asks for a quorum of both for what was proposed while a reconfiguration was pending, also when that is committed.
-/// But then nobody can lead without the new quorum: one of the old quorum has the reconfiguration, and votes for nobody who has
-/// not. And voters of the old configuration may observe by then, and acknowledge nothing any more, so that such a proposal would
-/// stop everything behind it for as long as the leader lives.
+/// What was proposed while a reconfiguration was pending keeps both also when that is committed, as in ZooKeeper. A server of
+/// ZooKeeper that has not heard of the commit may come to lead with the old quorum: it compares its history with nobody's who
+/// joins it late, and cuts off what it does not have. A Paddock cannot, since it needs the new quorum as soon as it has seen the
+/// reconfiguration, which one of each old quorum has. So where every voter of both is known to be a Paddock, the new quorum alone
+/// is enough. Voters of the old configuration may observe by then, and acknowledge nothing any more: where the old quorum counts,
+/// such a proposal stops everything behind it, and its leader has to give up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spans {
     committed: Zxid,
-    /// In ascending order, none empty, and together everything after `committed`. With one reconfiguration pending they are at
-    /// most three: what is before it, itself, and what is behind it.
+    /// In ascending order, none empty, and together everything after `committed`. They are at most four: what was proposed while
+    /// the last reconfiguration was pending, what was after that, and, with another one pending, itself and what is behind it.
     outstanding: VecDeque<Span>,
     /// What the next proposal needs.
     attached: Attached,
@@ -41,25 +43,57 @@ struct Span {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Attached {
     config: Arc<Config>,
+    also: Also,
+}
+
+/// A second one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Also {
+    None,
     /// What the reconfiguration makes of it, if it is one.
-    next: Option<Arc<Config>>,
+    Next(Arc<Config>),
+    /// The one before the reconfiguration that was pending, unless all who vote in either are Paddocks.
+    Former(Arc<Config>),
 }
 
 impl Attached {
+    fn also(&self, is_paddock: impl Fn(ServerId) -> bool) -> Option<&Arc<Config>> {
+        match &self.also {
+            Also::None => None,
+            Also::Next(_) if mutant!(35) => None,
+            Also::Next(next) => Some(next),
+            Also::Former(former) => {
+                let mut voters = self.config.quorum().voters().chain(former.quorum().voters());
+                (!voters.all(is_paddock)).then_some(former)
+            }
+        }
+    }
+
     /// The highest zxid that a quorum of each has reached.
-    fn reach(&self, reached: impl Fn(ServerId) -> Option<Zxid>) -> Option<Zxid> {
+    fn reach(&self, reached: impl Fn(ServerId) -> Option<Zxid>, is_paddock: impl Fn(ServerId) -> bool) -> Option<Zxid> {
         let reach = self.config.quorum().reach(&reached)?;
-        match self.next.as_ref().filter(|_| !mutant!(35)) {
-            Some(next) => Some(reach.min(next.quorum().reach(&reached)?)),
+        match self.also(is_paddock) {
+            Some(also) => Some(reach.min(also.quorum().reach(&reached)?)),
             None => Some(reach),
         }
+    }
+
+    /// Whether those of which `counts` is true are a quorum of each.
+    fn is_quorum(&self, counts: impl Fn(ServerId) -> bool, is_paddock: impl Fn(ServerId) -> bool) -> bool {
+        let also = self.also(is_paddock);
+        [Some(&self.config), also].into_iter().flatten().all(|config| config.quorum().is_quorum(&counts))
     }
 }
 
 impl Spans {
     /// Of a reign that has begun: everything up to `committed` is committed, and `config` is in force.
     pub fn begin(committed: Zxid, config: Arc<Config>) -> Spans {
-        Spans { committed, outstanding: VecDeque::new(), attached: Attached { config, next: None }, pending: None }
+        Spans {
+            committed,
+            outstanding: VecDeque::new(),
+            attached: Attached { config, also: Also::None },
+            pending: None,
+        }
     }
 
     /// Everything up to here is committed.
@@ -86,25 +120,30 @@ impl Spans {
         if let Some(config) = change {
             assert_eq!(self.pending, None, "one reconfiguration after the other");
             self.pending = Some(zxid);
-            let behind = Attached { config: config.clone(), next: None };
+            let former = self.attached.config.clone();
+            let behind = Attached { config: config.clone(), also: Also::Former(former) };
             let before = mem::replace(&mut self.attached, behind);
-            let attached = Attached { next: Some(config), ..before };
+            let attached = Attached { also: Also::Next(config), ..before };
             self.outstanding.push_back(Span { first: zxid, last: zxid, attached });
             return;
         }
         match self.outstanding.back_mut() {
-            Some(span) if Some(span.last) != self.pending => span.last = zxid,
+            Some(span) if span.attached == self.attached => span.last = zxid,
             _ => self.outstanding.push_back(Span { first: zxid, last: zxid, attached: self.attached.clone() }),
         }
     }
 
     /// Up to where everything may be committed, when each voter has reached what `reached` says; what is committed already if
-    /// there is no more. Never beyond a reconfiguration that is pending: what comes behind it may be another leader's to
+    /// there is no more. `is_paddock` is whether a voter is known to be one. Never beyond a reconfiguration that is pending: what comes behind it may be another leader's to
     /// commit, so that the reconfiguration is committed first.
-    pub fn committable(&self, reached: impl Fn(ServerId) -> Option<Zxid>) -> Zxid {
+    pub fn committable(
+        &self,
+        reached: impl Fn(ServerId) -> Option<Zxid>,
+        is_paddock: impl Fn(ServerId) -> bool,
+    ) -> Zxid {
         let mut committable = self.committed;
         for span in &self.outstanding {
-            let reach = span.attached.reach(&reached).unwrap_or(committable);
+            let reach = span.attached.reach(&reached, &is_paddock).unwrap_or(committable);
             if reach < span.first {
                 break;
             }
@@ -134,6 +173,12 @@ impl Spans {
             return None;
         }
         self.pending = None;
+        self.attached.also = Also::None;
         Some(self.attached.config.clone())
+    }
+
+    /// Whether the voters of which `counts` is true are enough to commit everything that is proposed.
+    pub fn are_enough(&self, counts: impl Fn(ServerId) -> bool, is_paddock: impl Fn(ServerId) -> bool) -> bool {
+        self.outstanding.iter().all(|span| span.attached.is_quorum(&counts, &is_paddock))
     }
 }

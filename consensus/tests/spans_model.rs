@@ -29,23 +29,37 @@ fn reached(of: &[(i64, i64)]) -> impl Fn(ServerId) -> Option<Zxid> {
     move |server| of.get(&server.0).map(|counter| zxid(*counter))
 }
 
+/// All are ZooKeeper's.
+fn nobody(_: ServerId) -> bool {
+    false
+}
+
+/// All are Paddocks.
+fn everybody(_: ServerId) -> bool {
+    true
+}
+
 #[test]
 fn a_quorum_commits_and_nobody_else_is_counted() {
     let mut spans = Spans::begin(Zxid(7), config(Zxid(0), &[1, 2, 3]));
     assert_eq!((spans.committed(), spans.proposed()), (Zxid(7), Zxid(7)));
-    assert_eq!(spans.committable(reached(&[(1, 9), (2, 9), (3, 9)])), Zxid(7), "nothing is proposed");
+    assert_eq!(spans.committable(reached(&[(1, 9), (2, 9), (3, 9)]), nobody), Zxid(7), "nothing is proposed");
     (1..=5).for_each(|counter| spans.propose(zxid(counter), None));
-    assert_eq!(spans.committable(reached(&[(1, 5), (4, 5), (5, 5)])), Zxid(7));
-    assert_eq!(spans.committable(reached(&[(1, 5), (2, 0)])), Zxid(7), "the beginning of the epoch is no proposal");
-    assert_eq!(spans.committable(reached(&[(1, 5), (2, 3), (3, 2)])), zxid(3));
+    assert_eq!(spans.committable(reached(&[(1, 5), (4, 5), (5, 5)]), nobody), Zxid(7));
+    assert_eq!(
+        spans.committable(reached(&[(1, 5), (2, 0)]), nobody),
+        Zxid(7),
+        "the beginning of the epoch is no proposal"
+    );
+    assert_eq!(spans.committable(reached(&[(1, 5), (2, 3), (3, 2)]), nobody), zxid(3));
     assert_eq!(spans.commit(zxid(3)), None);
-    assert_eq!(spans.committable(reached(&[(1, 5), (2, 3), (3, 2)])), zxid(3));
-    assert_eq!(spans.committable(reached(&[(1, 5)])), zxid(3), "what is committed stays so");
-    assert_eq!(spans.committable(reached(&[(1, 9), (2, 9)])), zxid(5));
+    assert_eq!(spans.committable(reached(&[(1, 5), (2, 3), (3, 2)]), nobody), zxid(3));
+    assert_eq!(spans.committable(reached(&[(1, 5)]), nobody), zxid(3), "what is committed stays so");
+    assert_eq!(spans.committable(reached(&[(1, 9), (2, 9)]), nobody), zxid(5));
 }
 
 #[test]
-fn a_reconfiguration_needs_a_quorum_of_both_and_what_follows_it_one_of_the_new() {
+fn a_reconfiguration_needs_a_quorum_of_both_and_what_is_proposed_meanwhile_too() {
     let new = config(zxid(2), &[3, 4, 5]);
     let mut spans = Spans::begin(Zxid(0), config(Zxid(0), &[1, 2, 3]));
     spans.propose(zxid(1), None);
@@ -53,16 +67,27 @@ fn a_reconfiguration_needs_a_quorum_of_both_and_what_follows_it_one_of_the_new()
     spans.propose(zxid(3), None);
     assert_eq!(spans.pending(), Some(zxid(2)));
     let old_only = [(1, 3), (2, 3), (3, 3)];
-    assert_eq!(spans.committable(reached(&old_only)), zxid(1), "before the change the old one alone counts");
-    assert_eq!(spans.committable(reached(&[(3, 3), (4, 3), (5, 3)])), Zxid(0));
+    assert_eq!(spans.committable(reached(&old_only), nobody), zxid(1), "before the change the old one alone counts");
+    assert_eq!(spans.committable(reached(&[(3, 3), (4, 3), (5, 3)]), nobody), Zxid(0));
     let both = [(1, 3), (3, 3), (4, 3)];
-    assert_eq!(spans.committable(reached(&both)), zxid(2), "the change comes first, by itself");
+    assert_eq!(spans.committable(reached(&both), nobody), zxid(2), "the change comes first, by itself");
     assert_eq!(spans.commit(zxid(2)), Some(new));
     assert_eq!(spans.pending(), None);
-    assert_eq!(spans.committable(reached(&old_only)), zxid(2), "the old one counts no more");
-    assert_eq!(spans.committable(reached(&[(4, 3), (5, 3)])), zxid(3), "perhaps nobody is left of it to acknowledge");
+    assert_eq!(spans.committable(reached(&old_only), nobody), zxid(2), "the old one counts no more");
+    let new_only = [(4, 3), (5, 3)];
+    assert_eq!(spans.committable(reached(&new_only), nobody), zxid(2), "ZooKeeper may lead with the old one");
+    assert_eq!(spans.committable(reached(&new_only), |voter| voter.0 != 1), zxid(2), "one is enough for that");
+    assert_eq!(
+        spans.committable(reached(&new_only), everybody),
+        zxid(3),
+        "perhaps nobody is left of it to acknowledge"
+    );
+    assert!(!spans.are_enough(|voter| voter.0 > 3, nobody) && spans.are_enough(|voter| voter.0 > 3, everybody));
     spans.propose(zxid(4), None);
-    assert_eq!(spans.committable(reached(&[(3, 4), (4, 4)])), zxid(4));
+    assert_eq!(spans.committable(reached(&[(4, 4), (5, 4)]), nobody), zxid(2));
+    assert_eq!(spans.committable(reached(&[(1, 3), (3, 3), (4, 4), (5, 4)]), nobody), zxid(4));
+    assert_eq!(spans.commit(zxid(3)), None);
+    assert_eq!(spans.committable(reached(&[(3, 4), (4, 4)]), nobody), zxid(4));
 }
 
 #[test]
@@ -104,8 +129,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The definition: every proposal has the configuration that applied when it was made, and a reconfiguration its own.
 struct Model {
-    /// By counter, beginning with 1.
+    /// By counter, beginning with 1: the configurations in which it needs a quorum.
     proposals: Vec<Vec<Arc<Config>>>,
+    /// Of what was proposed while a reconfiguration was pending, the configuration before that.
+    former: BTreeMap<i64, Arc<Config>>,
+    /// The configuration that was in force when the last reconfiguration was proposed.
+    before: Arc<Config>,
+    /// The servers that are Paddocks, as bits.
+    paddocks: u8,
     applicable: Arc<Config>,
     pending: Option<i64>,
     committed: i64,
@@ -117,11 +148,19 @@ impl Model {
         self.reached.get(&server.0).map(|counter| zxid(*counter))
     }
 
+    fn is_paddock(&self, server: ServerId) -> bool {
+        self.paddocks & 1 << server.0 != 0
+    }
+
     fn committable(&self) -> i64 {
         let has_quorum = |counter: i64| {
             let configs = &self.proposals[counter as usize - 1];
             let has = |server: ServerId| self.reached.get(&server.0).is_some_and(|reached| *reached >= counter);
-            configs.iter().all(|config| config.quorum().is_quorum(has))
+            let former = self.former.get(&counter).filter(|former| {
+                let mut voters = configs.iter().chain([*former]).flat_map(|config| config.quorum().voters());
+                !voters.all(|voter| self.is_paddock(voter))
+            });
+            configs.iter().chain(former).all(|config| config.quorum().is_quorum(has))
         };
         let last = self.pending.unwrap_or(self.proposals.len() as i64);
         (self.committed + 1..=last).take_while(|counter| has_quorum(*counter)).last().unwrap_or(self.committed)
@@ -129,7 +168,11 @@ impl Model {
 
     fn propose(&mut self, change: Option<Arc<Config>>) -> Zxid {
         let mut configs = vec![self.applicable.clone()];
+        if self.pending.is_some() {
+            self.former.insert(self.proposals.len() as i64 + 1, self.before.clone());
+        }
         if let Some(change) = change {
+            self.before = self.applicable.clone();
             self.pending = Some(self.proposals.len() as i64 + 1);
             self.applicable = change.clone();
             configs.push(change);
@@ -171,16 +214,27 @@ proptest! {
     #[test]
     fn what_may_be_committed_is_what_the_rule_says_of_each_proposal(
         voters in 1u8..1 << SERVERS,
+        paddocks in prop_oneof![Just(u8::MAX), 0u8..1 << SERVERS],
         steps in prop::collection::vec(step(), 1..80),
     ) {
         let voters: Vec<i64> = (0..SERVERS).filter(|server| voters & 1 << server != 0).collect();
         let first = config(Zxid(0), &voters);
         let mut spans = Spans::begin(zxid(0), first.clone());
         let (proposals, reached) = (Vec::new(), BTreeMap::new());
-        let mut model = Model { proposals, applicable: first, pending: None, committed: 0, reached };
+        let mut model = Model {
+            proposals,
+            former: BTreeMap::new(),
+            before: first.clone(),
+            paddocks,
+            applicable: first,
+            pending: None,
+            committed: 0,
+            reached,
+        };
         for step in &steps {
             model.step(&mut spans, step);
-            prop_assert_eq!(spans.committable(|server| model.reached(server)), zxid(model.committable()));
+            let committable = spans.committable(|server| model.reached(server), |server| model.is_paddock(server));
+            prop_assert_eq!(committable, zxid(model.committable()));
             prop_assert_eq!(spans.committed(), zxid(model.committed));
             prop_assert_eq!(spans.proposed(), zxid(model.proposals.len() as i64));
             prop_assert_eq!(spans.pending(), model.pending.map(zxid));

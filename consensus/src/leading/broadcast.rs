@@ -22,6 +22,8 @@ pub(super) struct Broadcasting {
     pub(super) confirm: Confirm,
     /// When it is asked next whether a quorum follows.
     check_at: Ms,
+    /// Since when those who follow have not been enough to commit what is proposed, though they are a quorum.
+    stuck_since: Option<Ms>,
     /// The configuration in force has another leader: nothing more is committed by this one, for good. It leaves at this moment,
     /// or when all have left it.
     leaves_at: Option<Ms>,
@@ -46,6 +48,7 @@ impl Broadcasting {
             spans: Spans::begin(last, config),
             confirm: Confirm::default(),
             check_at,
+            stuck_since: None,
             leaves_at: if leads { None } else { Some(check_at) },
             renew_at: step.now,
             lag: Lag::None,
@@ -83,7 +86,8 @@ impl Broadcasting {
         while self.leaves_at.is_none() {
             let (me, own) = (step.server.me, step.server.acknowledgeable());
             let reached = |voter| if voter == me { Some(own) } else { links.acknowledged(voter) };
-            let committable = self.spans.committable(reached);
+            let is_paddock = |voter| voter == me || links.is_paddock(voter);
+            let committable = self.spans.committable(reached, is_paddock);
             if committable <= self.spans.committed() {
                 return Ok(());
             }
@@ -150,7 +154,9 @@ impl Broadcasting {
 
     /// Whether a quorum follows, asked once in a tick. A whole state may hold what is proposed and not committed, and nothing of it
     /// is sent before that is committed: who waits for it cannot help with that. Nor can who observes, and is to vote under a
-    /// configuration that is not committed: without the others there is a quorum for that in an election only.
+    /// configuration that is not committed: without the others there is a quorum for that in an election only. Where what was
+    /// proposed while a change was pending still needs the quorum before that, and it is gone for syncLimit, the leader gives up:
+    /// in the next reign it is a part of the history. ZooKeeper's leader would stay, and commit nothing any more.
     pub(super) fn is_followed(&mut self, links: &Links, step: &Step<'_>) -> bool {
         if step.now < self.check_at {
             return true;
@@ -159,7 +165,15 @@ impl Broadcasting {
         let is_all_committed = self.has_committed_all();
         let helps =
             |open: &LearnerLink| !open.awaits_state() && !open.learner().is_some_and(|learner| learner.observes());
-        links.are_quorum(step, |open| open.follows() && (is_all_committed || helps(open)))
+        let follows = |open: &LearnerLink| open.follows() && (is_all_committed || helps(open));
+        let (me, now) = (step.server.me, step.now);
+        let counts = |voter| voter == me || links.is(voter, follows);
+        match self.spans.are_enough(counts, |voter| voter == me || links.is_paddock(voter)) {
+            true => self.stuck_since = None,
+            false => drop(self.stuck_since.get_or_insert(now)),
+        }
+        let is_stuck = self.stuck_since.is_some_and(|since| now.since(since) >= step.server.settings.sync_wait());
+        !is_stuck && links.are_quorum(step, follows)
     }
 
     /// Whether the leader's own disk has not taken what was proposed for as long as a learner would be let go for, and the others
@@ -282,6 +296,7 @@ mod tests {
             spans: Spans::begin(before, config),
             confirm: Confirm::default(),
             check_at: Ms(0),
+            stuck_since: None,
             leaves_at: None,
             renew_at: Ms(0),
             lag: Lag::None,

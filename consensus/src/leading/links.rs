@@ -8,6 +8,7 @@ use crate::Zxid;
 use crate::input::Link;
 use crate::mutants::mutant;
 use crate::output::{Output, Reason};
+use crate::settings::Features;
 use crate::step::Step;
 
 /// So many connections a leader takes; more are closed at once.
@@ -88,6 +89,17 @@ impl Links {
 
     fn of(&self, server: ServerId) -> Option<&LearnerLink> {
         self.of_server.get(&server).map(|link| &self.open[link])
+    }
+
+    /// Whether this is so of the link that this server has.
+    pub(super) fn is(&self, server: ServerId, is_so: impl Fn(&LearnerLink) -> bool) -> bool {
+        self.of(server).is_some_and(is_so)
+    }
+
+    /// Whether this server follows, and says of itself what no server of ZooKeeper does.
+    pub(super) fn is_paddock(&self, server: ServerId) -> bool {
+        let tells = |learner: Learner| learner.features != Features::default();
+        self.of(server).is_some_and(|open| open.follows() && open.learner().is_some_and(tells))
     }
 
     /// Whether this server has a link and told that it is its own.

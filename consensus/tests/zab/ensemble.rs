@@ -5,7 +5,7 @@
 //! after each step; the numbers of the invariants are those of `main.rs`.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use paddock_consensus::output::{Part, Reason, Serve};
 use paddock_consensus::plan::{First, Plan};
 use paddock_consensus::settings::{Features, Ms, Settings};
 use paddock_consensus::zab::Zab;
-use paddock_consensus::{Input, Output, Reign, ServerId, Zxid};
+use paddock_consensus::{Epoch, Input, Output, Reign, ServerId, Zxid};
 
 use crate::disk::Disk;
 use crate::ghost::{Changes, Ghost};
@@ -176,10 +176,17 @@ impl Ensemble {
         self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect()
     }
 
+    /// Those that tell others that they are no servers of ZooKeeper.
+    fn paddocks(&self) -> BTreeSet<ServerId> {
+        let tell = self.servers.iter().filter(|(_, state)| state.settings.features != Features::default());
+        tell.map(|(server, _)| *server).collect()
+    }
+
     /// All of this log was committed before anybody looked.
     pub fn take_for_committed(&mut self, log: &Log) {
         let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
-        self.ghost.commit(log, log.last().zxid, &disks);
+        let before = Epoch(0);
+        self.ghost.commit((before, log), log.last().zxid, &disks, &self.paddocks());
     }
 
     /// The time on a server's clock.
@@ -610,7 +617,7 @@ impl Ensemble {
         }
     }
 
-    fn check_announced(&self, me: ServerId, current: Option<paddock_consensus::Epoch>, last: Zxid) {
+    fn check_announced(&self, me: ServerId, current: Option<Epoch>, last: Zxid) {
         let disk = self.disk(me);
         assert!(disk.accepted().is_some(), "(5) {} promises an epoch that it has not on its disk", me.0);
         if current.is_some() {
@@ -640,7 +647,9 @@ impl Ensemble {
         if process.listens {
             self.establish(me);
             let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
-            self.ghost.commit(&self.servers[&me].disk.log, zxid, &disks);
+            let paddocks = self.paddocks();
+            let disk = &self.servers[&me].disk;
+            self.ghost.commit((disk.current_or_read(), &disk.log), zxid, &disks, &paddocks);
             self.feed_commits(me, zxid, designated);
         }
         if self.running(me).0.published.is_some() {

@@ -1,6 +1,6 @@
 //! What was ever committed, as only an onlooker can know it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use paddock_consensus::config::Config;
@@ -112,8 +112,15 @@ impl Ghost {
         assert_eq!(own, self.point(zxid), "(2) what a server takes for committed at {zxid} is not what was committed");
     }
 
-    /// A leader commits everything of its history up to `zxid`. `disks` are the logs of all servers.
-    pub fn commit(&mut self, log: &Log, zxid: Zxid, disks: &BTreeMap<ServerId, &Log>) {
+    /// A leader of `epoch` commits everything of its history up to `zxid`. `disks` are the logs of all servers, `paddocks` those
+    /// that are known to be no servers of ZooKeeper.
+    pub fn commit(
+        &mut self,
+        (epoch, log): (Epoch, &Log),
+        zxid: Zxid,
+        disks: &BTreeMap<ServerId, &Log>,
+        paddocks: &BTreeSet<ServerId>,
+    ) {
         let before = self.last();
         if zxid <= before.zxid {
             return self.check_published(log, zxid);
@@ -121,6 +128,9 @@ impl Ghost {
         let end = log.point(zxid).unwrap_or_else(|| panic!("(2) a leader commits {zxid}, which it does not have"));
         for point in self.between(before, end) {
             self.check_durable(point, disks);
+            if point.zxid.epoch() == epoch {
+                self.check_mixed(point, disks, paddocks);
+            }
             self.committed.push(point);
         }
     }
@@ -153,6 +163,18 @@ impl Ghost {
                 point.zxid
             );
         }
+    }
+
+    /// In the reign that has proposed it, the configuration before does count where one of its voters, or of those of the new one,
+    /// may be a server of ZooKeeper.
+    fn check_mixed(&self, point: Point, disks: &BTreeMap<ServerId, &Log>, paddocks: &BTreeSet<ServerId>) {
+        let Some(Proposed { configs, .. }) = self.proposed.get(&point.digest) else { return };
+        if configs.iter().flat_map(|config| config.quorum().voters()).all(|voter| paddocks.contains(&voter)) {
+            return;
+        }
+        let holds = |server| disks.get(&server).is_some_and(|log| self.holds_durably(log, point));
+        let has_each = configs.iter().all(|config| config.quorum().is_quorum(holds));
+        assert!(has_each, "(1) {} is committed among servers of both kinds without the quorum before it", point.zxid);
     }
 
     /// A server has become the leader of an epoch, for all who are in its quorum.
