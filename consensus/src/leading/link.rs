@@ -19,6 +19,11 @@ impl Learner {
     pub(super) fn observes(&self) -> bool {
         self.peer_type == PeerType::Observer
     }
+
+    /// Whether it says of itself what no server of ZooKeeper does.
+    pub(super) fn is_paddock(&self) -> bool {
+        self.features != Features::default()
+    }
 }
 
 /// A learner as others may see it.
@@ -47,7 +52,7 @@ pub(super) enum State {
     /// The history is on its way.
     CatchingUp(Learner, Catching),
     AwaitingNewLeaderAck(Learner, Joined),
-    /// The leader serves when a quorum has its history.
+    /// The leader serves when a quorum has its history; and it waits for the end of a change that is under way.
     AwaitingStart(Learner, Zxid),
     Live(Learner, Live),
 }
@@ -147,18 +152,16 @@ impl LearnerLink {
         }
     }
 
-    /// When it has been silent for too long. No state in which the leader owes the next word has a deadline. While the history
-    /// is on its way, the node sees whether it is taken.
+    /// When it has been silent for too long. No state in which the leader owes the next word has a deadline, but for that in which
+    /// a change may need what the learner acknowledges. While the history is on its way, the node sees whether it is taken.
     pub(super) fn deadline(&self, settings: &Settings) -> Option<Ms> {
         match self.state {
-            State::AwaitingInfo | State::AwaitingAckEpoch(_) | State::AwaitingNewLeaderAck(..) => {
-                Some(self.heard.after(settings.init_wait()))
-            }
+            State::AwaitingInfo
+            | State::AwaitingAckEpoch(_)
+            | State::AwaitingNewLeaderAck(..)
+            | State::AwaitingStart(..) => Some(self.heard.after(settings.init_wait())),
             State::Live(..) => Some(self.heard.after(settings.sync_wait())),
-            State::AwaitingEpochQuorum(_)
-            | State::AwaitingAckEpochQuorum(..)
-            | State::CatchingUp(..)
-            | State::AwaitingStart(..) => None,
+            State::AwaitingEpochQuorum(_) | State::AwaitingAckEpochQuorum(..) | State::CatchingUp(..) => None,
         }
     }
 

@@ -8,7 +8,6 @@ use crate::Zxid;
 use crate::input::Link;
 use crate::mutants::mutant;
 use crate::output::{Output, Reason};
-use crate::settings::Features;
 use crate::step::Step;
 
 /// So many connections a leader takes; more are closed at once.
@@ -98,8 +97,7 @@ impl Links {
 
     /// Whether this server follows, and says of itself what no server of ZooKeeper does.
     pub(super) fn is_paddock(&self, server: ServerId) -> bool {
-        let tells = |learner: Learner| learner.features != Features::default();
-        self.of(server).is_some_and(|open| open.follows() && open.learner().is_some_and(tells))
+        self.is(server, |open| open.follows() && open.learner().is_some_and(|learner| learner.is_paddock()))
     }
 
     /// Whether this server has a link and told that it is its own.

@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use self::broadcast::Broadcasting;
 use self::discovery::{AwaitingAckEpoch, AwaitingInfo, write_accepted};
 pub use self::link::LearnerState;
-use self::link::{Catching, Joined, Learner, Live, Promise, State};
+use self::link::{Catching, Joined, Learner, LearnerLink, Live, Promise, State};
 pub use self::links::LINKS_MAX;
 use self::links::Links;
 use self::liveness::Pulse;
@@ -164,6 +164,7 @@ impl Leading {
             let proposed = self.proposed();
             liveness::close_late(&mut self.links, proposed, step);
             self.check_followed(step)?;
+            self.start_served(step);
             liveness::ping(&mut self.links, step);
         }
         match self.phase_deadline(&step.server.settings) {
@@ -257,7 +258,9 @@ impl Leading {
 
     pub(crate) fn on_learner_down(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {
         self.links.remove(link);
-        self.advance(step)
+        self.advance(step)?;
+        self.start_served(step);
+        Ok(())
     }
 
     pub(crate) fn on_message(&mut self, link: Link, message: FromLearner, step: &mut Step<'_>) -> Result<(), Over> {
@@ -427,7 +430,7 @@ impl Leading {
             }
             State::AwaitingStart(learner, acknowledged) => {
                 self.set(link, State::AwaitingStart(learner, acknowledged.max(zxid)));
-                Ok(())
+                self.advance(step)
             }
             // ZooKeeper also acknowledges what its synchronisation brought.
             State::Live(_, live) if zxid <= live.acknowledged => Ok(()),
@@ -459,12 +462,27 @@ impl Leading {
         joined: Joined,
         step: &mut Step<'_>,
     ) -> Result<(), Over> {
-        let next = match self.phase.reign() {
-            Some(_) => start(link, learner, joined.early, step),
-            None => State::AwaitingStart(learner, joined.early),
-        };
-        self.enter(link, next, step);
+        self.enter(link, State::AwaitingStart(learner, joined.early), step);
+        self.start_served(step);
         self.advance(step)
+    }
+
+    /// Those who have the history serve once the reign has begun. A change that is pending is waited for: NEWLEADER told of it, and a
+    /// server of ZooKeeper has that in force with UPTODATE, and tells others so. But such a server acknowledges no proposal before
+    /// UPTODATE, so that nobody waits where the others cannot commit the change.
+    fn start_served(&mut self, step: &mut Step<'_>) {
+        let can_commit = |open: &LearnerLink| match open.state() {
+            State::Live(learner, _) => !learner.observes(),
+            State::AwaitingStart(learner, _) => !learner.observes() && learner.is_paddock(),
+            _ => false,
+        };
+        let waits = self.is_reconfiguring() && self.links.are_quorum(step, can_commit);
+        if self.has_begun() && !waits {
+            self.links.advance(step, |link, state, step| {
+                let State::AwaitingStart(learner, acknowledged) = state else { return None };
+                Some(start(link, learner, acknowledged, step))
+            });
+        }
     }
 
     fn on_pong(&mut self, link: Link, step: &mut Step<'_>) -> Result<(), Over> {
@@ -562,6 +580,15 @@ impl Leading {
 
     /// Goes on as far as what has come allows.
     fn advance(&mut self, step: &mut Step<'_>) -> Result<(), Over> {
+        let was_reconfiguring = self.is_reconfiguring();
+        self.go_on(step)?;
+        if was_reconfiguring && !self.is_reconfiguring() {
+            self.start_served(step);
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, step: &mut Step<'_>) -> Result<(), Over> {
         match &mut self.phase {
             Phase::AwaitingInfo(waiting) if AwaitingInfo::has_quorum(&self.links, step) => {
                 let epoch = waiting.epoch();
@@ -642,10 +669,7 @@ impl Leading {
         self.phase = Phase::Broadcasting(Broadcasting::begin(epoch, step));
         let serve = if step.server.settings.leader_serves { Serve::Yes } else { Serve::No };
         step.put(Output::Become(Part::Leading { epoch }, serve));
-        self.links.advance(step, |link, state, step| {
-            let State::AwaitingStart(learner, acknowledged) = state else { return None };
-            Some(start(link, learner, acknowledged, step))
-        });
+        self.start_served(step);
     }
 
     /// The role is over. A leader that stops leaves nothing unsaid, and does not look for another, whatever happens meanwhile.

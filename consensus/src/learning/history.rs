@@ -141,7 +141,7 @@ impl Taken {
     }
 
     fn activate_config(&self, master: &Master, step: &mut Step<'_>) -> Result<(), Reason> {
-        match self.config.as_ref().filter(|config| !self.outstanding.awaits(config)) {
+        match self.outstanding.in_force(self.config.as_ref()) {
             Some(config) => activate(config, None, master, step),
             None => Ok(()),
         }

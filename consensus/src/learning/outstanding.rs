@@ -16,6 +16,8 @@ pub(super) struct Outstanding {
     committed: Zxid,
     /// The newest that came on this link.
     change: Option<Change>,
+    /// What the newest reconfiguration has brought that is committed.
+    in_force: Option<Arc<Config>>,
 }
 
 /// A reconfiguration; there is one at a time that is not committed.
@@ -27,7 +29,7 @@ struct Change {
 
 impl Outstanding {
     pub(super) fn begin(epoch: Epoch, committed: Zxid) -> Outstanding {
-        Outstanding { epoch, committed, change: None }
+        Outstanding { epoch, committed, change: None, in_force: None }
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -40,7 +42,7 @@ impl Outstanding {
 
     /// Whether the configuration of NEWLEADER is one that the leader has proposed and not committed: it tells the one that it has
     /// seen last, also in the middle of a change. ZooKeeper takes that for committed.
-    pub(super) fn awaits(&self, config: &Config) -> bool {
+    fn awaits(&self, config: &Config) -> bool {
         if mutant!(37) {
             return false;
         }
@@ -52,6 +54,13 @@ impl Outstanding {
     pub(super) fn newest<'a>(&'a self, config: &'a Arc<Config>) -> &'a Arc<Config> {
         let change = self.change.as_ref().map(|change| &change.config);
         change.filter(|change| change.version() > config.version()).unwrap_or(config)
+    }
+
+    /// The configuration that is in force when the leader serves, when it has told of `config` in NEWLEADER; `None` if that is the
+    /// one from before.
+    pub(super) fn in_force<'a>(&'a self, config: Option<&'a Arc<Config>>) -> Option<&'a Arc<Config>> {
+        let told = config.filter(|config| !self.awaits(config));
+        told.into_iter().chain(&self.in_force).max_by_key(|config| config.version())
     }
 
     /// The next proposal; it goes to the log.
@@ -88,6 +97,8 @@ impl Outstanding {
             return Err(Reason::Unexpected { state, zxid });
         }
         self.committed = zxid;
-        Ok(self.change.as_ref().filter(|change| change.zxid == zxid).map(|change| change.config.clone()))
+        let change = self.change.as_ref().filter(|change| change.zxid == zxid).map(|change| change.config.clone());
+        self.in_force = change.clone().or(self.in_force.take());
+        Ok(change)
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use paddock_consensus::config::{Change, Config, Refused};
+use paddock_consensus::config::{Change, Config, PeerType, Refused};
 use paddock_consensus::epochs::Epochs;
 use paddock_consensus::input::{Event, Fault, Link, Mark, Ticket};
 use paddock_consensus::message::{FromLearner, Message};
 use paddock_consensus::notification::ServerState;
 use paddock_consensus::output::{Cause, HaltReason, Part, Reason, Serve};
 use paddock_consensus::plan::{First, Plan};
-use paddock_consensus::settings::{Ms, Settings};
+use paddock_consensus::settings::{Features, Ms, Settings};
 use paddock_consensus::{Epoch, Input, Output, ServerId, Zxid};
 
 use crate::server::{LINK, Server, TICK, closed, config, found, is_refused, looks, sent, settings, z};
@@ -779,6 +779,38 @@ fn who_does_not_know_the_configuration_in_force_hears_of_it_before_it_is_changed
         let outputs = server.step(Input::CaughtUp { link: SECOND });
         assert_eq!(closed(&outputs, SECOND), is_changing.then_some(Reason::OldConfig));
         assert_eq!(outputs.contains(&Output::Join(SECOND)), !is_changing);
+    }
+}
+
+/// A server of ZooKeeper has with UPTODATE in force what NEWLEADER told, and acknowledges no proposal before.
+#[test]
+fn a_learner_that_comes_while_a_change_is_under_way_serves_when_that_is_committed() {
+    let new = config(z(2, 1), 3);
+    for is_needed in [false, true] {
+        let mut server = server();
+        server.leads(LAST);
+        server.step(Input::Proposed { zxid: z(2, 1), change: Some(&new) });
+        server.written(Mark::LastSeen(new.clone()));
+        server.durable(z(2, 1));
+        if is_needed {
+            server.step(Input::LearnerDown { link: LINK });
+        }
+        server.step(Input::LearnerUp { link: SECOND });
+        let (accepted, features) = (Epoch(2), Features::default());
+        let (server_2, config_version) = (Some(ServerId(2)), z(2, 0));
+        let peer_type = PeerType::Participant;
+        server.says(SECOND, FromLearner::Info { peer_type, server: server_2, accepted, config_version, features });
+        server.ack_epoch(SECOND, 1, LAST);
+        server.step(Input::CaughtUp { link: SECOND });
+        let outputs = server.ack(SECOND, z(2, 0));
+        let serves = |outputs: &[Output]| sent(outputs, SECOND).contains(&Message::UpToDate);
+        assert_eq!(serves(&outputs), is_needed, "whoever is needed for the change is not kept from it");
+        if !is_needed {
+            let outputs = server.ack(LINK, z(2, 1));
+            let place = |wanted: &Output| outputs.iter().position(|output| output == wanted);
+            let [committed, told] = [Output::Commit(z(2, 1)), Output::Send(SECOND, Message::UpToDate)];
+            assert!(place(&committed) < place(&told) && place(&committed).is_some(), "{outputs:?}");
+        }
     }
 }
 

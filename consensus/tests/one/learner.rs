@@ -416,6 +416,28 @@ fn a_configuration_is_in_force_before_another_one_is_seen() {
     assert_eq!(outputs[..4], wanted);
 }
 
+/// What a history brings as committed is in force when NEWLEADER tells of one that is not.
+#[test]
+fn a_configuration_that_the_history_has_committed_is_in_force_with_uptodate() {
+    let [first, second] = [config(z(1, 2), 4), config(z(2, 1), 5)];
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    server.hears(FromMaster::Diff(z(1, 2)));
+    server.hears(FromMaster::Proposal { zxid: z(1, 2), change: Some(&first) });
+    server.commit(z(1, 2));
+    server.hears(FromMaster::Proposal { zxid: z(2, 1), change: Some(&second) });
+    server.written(Mark::LastSeen(first.clone()));
+    server.written(Mark::LastSeen(second.clone()));
+    server.durable(z(2, 1));
+    server.hears(FromMaster::NewLeader { epoch: Epoch(2), config: Some(&second) });
+    server.settled(Ok(z(2, 1)));
+    server.written(Mark::CurrentEpoch(Epoch(2)));
+    let outputs = server.hears(FromMaster::UpToDate);
+    assert!(outputs.contains(&Output::Activate { config: first.clone(), leader: None }), "{outputs:?}");
+    assert_eq!(server.zab.state().configs.committed, first);
+    assert_eq!(server.zab.state().configs.last_seen, second);
+}
+
 /// NEWLEADER tells the configuration that its leader has seen last, also one that is not committed.
 #[test]
 fn a_configuration_that_is_under_way_is_not_activated_by_uptodate() {
