@@ -51,6 +51,9 @@ pub enum Reason {
     OldEpoch,
     /// It does not know the configuration in force, while a change of that is under way.
     OldConfig,
+    /// It proposes another configuration, and reconfigEnabled is off here: this server would have the change in its log, and go on
+    /// counting by the configuration before. The node's words name the setting, which all members need before the first change.
+    ReconfigDisabled,
     /// The configuration gives this server another part, or another leader.
     Reconfigured,
     /// The history could not be made what the leader said.

@@ -60,6 +60,9 @@ impl Broadcasting {
     ) -> Result<(), Reason> {
         let unexpected = Err(Reason::Unexpected { state: NAME, zxid: message.zxid() });
         match *message {
+            FromMaster::Proposal { change: Some(_), .. } if !step.server.settings.reconfig_enabled => {
+                Err(Reason::ReconfigDisabled)
+            }
             FromMaster::Proposal { zxid, change } if !master.observes => {
                 self.outstanding.propose(NAME, zxid, change, step)
             }

@@ -149,7 +149,7 @@ impl State {
                     Promise::Kept(plan) => State::AwaitingPlan(plan),
                 }
             }
-            (State::AwaitingPlan(plan), FromMaster::Diff(_)) => State::TakingHistory(plan.on_diff(step)?),
+            (State::AwaitingPlan(plan), FromMaster::Diff(told)) => State::TakingHistory(plan.on_diff(*told, step)?),
             (State::AwaitingPlan(plan), FromMaster::Trunc(last)) => State::AwaitingCut(plan.on_trunc(*last, step)?),
             (State::AwaitingPlan(plan), FromMaster::Snap(last)) => State::AwaitingState(plan.on_snap(*last, step)?),
 

@@ -88,11 +88,11 @@ impl AwaitingPlan {
     }
 
     /// The whole history is kept, and with that is the leader's.
-    pub(super) fn on_diff(self, step: &mut Step<'_>) -> Result<TakingHistory, Reason> {
+    pub(super) fn on_diff(self, told: Zxid, step: &mut Step<'_>) -> Result<TakingHistory, Reason> {
         let last = self.kept(Zxid::ZERO, step)?;
         Ok(match self.serves {
             true => TakingHistory::in_service(self.epoch, last),
-            false => TakingHistory::behind(self.epoch, last, step),
+            false => TakingHistory::behind(self.epoch, last, told, step),
         })
     }
 
@@ -138,7 +138,7 @@ impl AwaitingCut {
     }
 
     pub(super) fn on_settled(self, step: &mut Step<'_>) -> TakingHistory {
-        TakingHistory::behind(self.epoch, self.last, step)
+        TakingHistory::behind(self.epoch, self.last, self.last, step)
     }
 }
 

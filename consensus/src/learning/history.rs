@@ -20,6 +20,8 @@ use crate::{Epoch, Zxid};
 pub(super) struct TakingHistory {
     outstanding: Outstanding,
     source: Source,
+    /// Up to here the leader's history was committed when the synchronisation began, or is to be, as its first packet told.
+    told: Zxid,
 }
 
 /// Upon what the leader's transactions come.
@@ -50,19 +52,20 @@ pub(super) struct Taken {
 
 impl TakingHistory {
     /// Behind what is kept, which is a part of the leader's history.
-    pub(super) fn behind(epoch: Epoch, last: Zxid, step: &mut Step<'_>) -> TakingHistory {
+    pub(super) fn behind(epoch: Epoch, last: Zxid, told: Zxid, step: &mut Step<'_>) -> TakingHistory {
         step.put(Output::Commit(last));
-        TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::Kept }
+        TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::Kept, told }
     }
 
     /// Clients see the history, which is all that the leader has.
     pub(super) fn in_service(epoch: Epoch, last: Zxid) -> TakingHistory {
-        TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::Served }
+        TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::Served, told: last }
     }
 
     /// Behind a whole state.
     pub(super) fn in_state(epoch: Epoch, last: Zxid) -> TakingHistory {
-        TakingHistory { outstanding: Outstanding::begin(epoch, last), source: Source::State(Repeats::of(last)) }
+        let (outstanding, source) = (Outstanding::begin(epoch, last), Source::State(Repeats::of(last)));
+        TakingHistory { outstanding, source, told: last }
     }
 
     pub(super) fn on_history(
@@ -71,6 +74,7 @@ impl TakingHistory {
         message: &FromMaster<'_>,
         step: &mut Step<'_>,
     ) -> Result<(), Reason> {
+        check_enabled(message, self.told, step)?;
         let before = self.outstanding.committed();
         take(&mut self.outstanding, &mut self.source, "TakingHistory", master, message, step)?;
         let committed = self.outstanding.committed();
@@ -87,7 +91,7 @@ impl TakingHistory {
         if epoch != self.outstanding.epoch() {
             return Err(Reason::Unexpected { state: "TakingHistory", zxid: Zxid::start_of(epoch) });
         }
-        let TakingHistory { outstanding, source } = self;
+        let TakingHistory { outstanding, source, .. } = self;
         let settled = outstanding.committed();
         Ok(Taken { outstanding, source, config: config.cloned(), settled, acknowledged: settled })
     }
@@ -126,6 +130,7 @@ impl Taken {
         message: &FromMaster<'_>,
         step: &mut Step<'_>,
     ) -> Result<(), Reason> {
+        check_enabled(message, Zxid::NOTHING, step)?;
         // Its leader serves, and has had the one of NEWLEADER committed before it proposes another one.
         if let FromMaster::Proposal { change: Some(_), .. } | FromMaster::InformAndActivate { .. } = message {
             self.activate_config(master, step)?;
@@ -177,6 +182,17 @@ pub(super) fn acknowledge(acknowledged: Zxid, master: &Master, step: &mut Step<'
     let acks = step.server.log.history().between(acknowledged, durable);
     step.out.extend(acks.map(|run| Output::Send(master.link, Message::Ack { first: run.first, last: run.last })));
     durable
+}
+
+/// Refuses a reconfiguration that may not be committed where it could not be taken over. What is committed up to `told` is nobody's
+/// to acknowledge any more, so that whoever was refused can come back when the change is.
+fn check_enabled(message: &FromMaster<'_>, told: Zxid, step: &Step<'_>) -> Result<(), Reason> {
+    match *message {
+        FromMaster::Proposal { zxid, change: Some(_) } if zxid > told && !step.server.settings.reconfig_enabled => {
+            Err(Reason::ReconfigDisabled)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One message of a leader's history.

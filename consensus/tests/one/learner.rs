@@ -416,6 +416,32 @@ fn a_configuration_is_in_force_before_another_one_is_seen() {
     assert_eq!(outputs[..4], wanted);
 }
 
+/// A server that does not take the configuration over has no change in its log that may need its acknowledgement.
+#[test]
+fn a_change_that_is_not_committed_is_refused_where_reconfiguration_is_off() {
+    let new = config(z(2, 1), 4);
+    let change = |zxid| FromMaster::Proposal { zxid, change: Some(&new) };
+    let off = || Server::new(1, Settings { reconfig_enabled: false, ..settings() }, found(&[z(1, 1)]));
+    let refuses = |outputs: &[Output]| {
+        assert!(!outputs.iter().any(|output| matches!(output, Output::Append(_))), "{outputs:?}");
+        closed(outputs, LINK) == Some(Reason::ReconfigDisabled)
+    };
+    let mut server = off();
+    server.serves(2, z(1, 1));
+    assert!(refuses(&server.hears(change(z(2, 1)))));
+    let mut server = off();
+    server.takes_history(2, z(1, 1));
+    assert!(refuses(&server.hears(change(z(2, 1)))));
+    let mut server = off();
+    server.promises(2);
+    server.hears(FromMaster::Diff(z(1, 1)));
+    assert!(refuses(&server.hears(change(z(2, 1)))), "nobody said that it is committed");
+    let mut server = off();
+    server.promises(2);
+    server.hears(FromMaster::Diff(z(2, 1)));
+    assert_eq!(server.hears(change(z(2, 1))), [Output::Append(z(2, 1))]);
+}
+
 /// What a history brings as committed is in force when NEWLEADER tells of one that is not.
 #[test]
 fn a_configuration_that_the_history_has_committed_is_in_force_with_uptodate() {

@@ -123,6 +123,9 @@ fn write_reason(reason: Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason::Replaced => f.write_str("the same server has connected anew"),
         Reason::OldEpoch => f.write_str("its epoch is older than one that was promised"),
         Reason::OldConfig => f.write_str("it does not know the present configuration yet, and that is being changed"),
+        Reason::ReconfigDisabled => f.write_str(
+            "it changes the ensemble's configuration, and reconfigEnabled is off here; set reconfigEnabled=true on every member",
+        ),
         Reason::Reconfigured => f.write_str("the configuration gives this server another part, or another leader"),
     }
 }
