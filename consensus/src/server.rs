@@ -56,6 +56,8 @@ pub(crate) struct Server {
     designated: Option<ServerId>,
     /// Voters that a configuration has brought, to whom there was no reason to connect before.
     new_voters: Vec<ServerId>,
+    /// What the start has found as seen last is not what applies, and is to be replaced by what is committed.
+    replaces_seen: bool,
     /// The oldest transaction whose configuration is not durable as the one that was seen last.
     unwritten: Option<Zxid>,
     /// How many writes have no answer yet.
@@ -66,6 +68,10 @@ impl Server {
     pub(crate) fn new(me: ServerId, settings: Settings, found: Found) -> Server {
         let Found { epochs, history, standing, mut configs } = found;
         configs.see_committed();
+        let replaces_seen = standing == Standing::Sound && is_unacknowledged(&configs, &epochs, history.last());
+        if replaces_seen {
+            configs.last_seen = configs.committed.clone();
+        }
         Server {
             me,
             settings,
@@ -78,6 +84,7 @@ impl Server {
             committed: Zxid::ZERO,
             designated: None,
             new_voters: Vec::new(),
+            replaces_seen,
             unwritten: None,
             writes: 0,
         }
@@ -183,10 +190,14 @@ impl Server {
         core::mem::take(&mut self.new_voters)
     }
 
-    /// Writes the epochs of which there are no files; whether there were any to write.
+    /// Writes the epochs of which there are no files, and what applies where another configuration is in the file; whether there
+    /// was anything to write.
     pub(crate) fn write_missing(&mut self, out: &mut Vec<Output>) -> bool {
         let before = out.len();
         out.extend(self.epochs.take_missing().map(Output::Write));
+        if core::mem::take(&mut self.replaces_seen) {
+            out.push(Output::Write(Mark::LastSeen(self.configs.committed.clone())));
+        }
         out.len() > before
     }
 
@@ -246,6 +257,17 @@ impl Server {
         }
         settled
     }
+}
+
+/// Whether the configuration seen last was left by a crash between its file and the log, so that nobody has heard of it from this
+/// server: it would need the new quorum for ever, for a change that perhaps nobody has. The file is written before the log, a
+/// proposal is acknowledged when both are durable, and NEWLEADER when its epoch is the current one. So what the log does not have was
+/// never acknowledged as a proposal; and in NEWLEADER neither, unless that was of an epoch after the change. A log that had the
+/// transaction and was cut since, or replaced, was so by a leader with a quorum that does not have it, and that has promised to take
+/// it from nobody. The stamp of the first leader has the number of no transaction.
+fn is_unacknowledged(configs: &Configs, epochs: &Epochs, last: Zxid) -> bool {
+    let seen = configs.last_seen.version();
+    seen > configs.committed.version() && seen > last && !seen.is_blank() && seen.epoch() >= epochs.current()
 }
 
 /// The part that a configuration gives to a server. One that is not in it asks a leader as one that would vote.

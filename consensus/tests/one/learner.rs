@@ -1,10 +1,14 @@
 //! A follower and an observer.
 
+use paddock_consensus::config::Configs;
+use paddock_consensus::epochs::Epochs;
 use paddock_consensus::input::{Event, Link, Mark, Unsettled};
 use paddock_consensus::message::{FromMaster, Message};
+use paddock_consensus::notification::{Format, Notification, ServerState};
 use paddock_consensus::output::{Cause, Part, Reason, Serve};
 use paddock_consensus::settings::{Features, Ms, Settings};
-use paddock_consensus::zab::Standing;
+use paddock_consensus::vote::Vote;
+use paddock_consensus::zab::{Found, Standing};
 use paddock_consensus::{Epoch, Input, Output, ServerId, Zxid};
 
 use crate::server::{LINK, Server, TICK, closed, config, found, is_refused, looks, sent, settings, z};
@@ -416,6 +420,41 @@ fn a_configuration_is_in_force_before_another_one_is_seen() {
     assert_eq!(outputs[..4], wanted);
 }
 
+/// What a crash left in the file and not in the log was never acknowledged, unless with the NEWLEADER of a later epoch.
+#[test]
+fn a_configuration_that_was_never_acknowledged_needs_no_quorum() {
+    let starts = |version: Zxid, current: i32, standing| {
+        let epochs = Epochs::new(Some(Epoch(2)), Some(Epoch(current)), z(1, 1)).unwrap();
+        let configs = Configs { last_seen: config(version, 5), ..found(&[]).configs };
+        let mut server = Server::new(1, settings(), Found { epochs, configs, standing, ..found(&[z(1, 1)]) });
+        let committed = server.zab.state().configs.committed.clone();
+        let is_dropped = server.zab.state().configs.last_seen == committed;
+        let outputs = server.step(Input::Time);
+        assert_eq!(outputs.contains(&Output::Write(Mark::LastSeen(committed))), is_dropped, "{outputs:?}");
+        is_dropped
+    };
+    assert!(starts(z(1, 2), 1, Standing::Sound) && starts(z(2, 1), 1, Standing::Sound));
+    assert!(!starts(z(1, 1), 1, Standing::Sound), "the log has it");
+    assert!(!starts(z(1, 2), 2, Standing::Sound), "a leader of epoch 2 may have told it");
+    assert!(!starts(z(2, 0), 1, Standing::Sound), "it is no transaction's");
+    assert!(!starts(z(1, 2), 1, Standing::Damaged), "the log may have had it");
+}
+
+/// A change that is under way is not forgotten with an earlier one that others have committed.
+#[test]
+fn an_earlier_configuration_that_is_heard_of_leaves_the_newer_one_under_way() {
+    let [committed, pending] = [config(z(1, 1), 4), config(z(1, 2), 5)];
+    let configs = Configs { last_seen: pending.clone(), ..found(&[]).configs };
+    let mut server = Server::new(1, settings(), Found { configs, ..found(&[z(1, 1), z(1, 2)]) });
+    server.step(Input::Time);
+    let vote = Vote { leader: ServerId(2), zxid: z(1, 2), peer_epoch: 1 };
+    let notification = Notification { state: ServerState::Looking, vote, round: 1, format: Format::Versioned };
+    let outputs = server.step(Input::Notification { from: ServerId(2), notification, config: Some(&committed) });
+    assert_eq!(outputs.last(), Some(&Output::Write(Mark::Committed(committed.clone()))));
+    server.written(Mark::Committed(committed.clone()));
+    assert_eq!(*server.zab.state().configs, Configs { committed, last_seen: pending });
+}
+
 /// A server that does not take the configuration over has no change in its log that may need its acknowledgement.
 #[test]
 fn a_change_that_is_not_committed_is_refused_where_reconfiguration_is_off() {
@@ -604,7 +643,6 @@ fn a_leader_of_an_epoch_that_is_too_early_is_left_alone_for_a_tick() {
 
 impl Server {
     fn joins_until_connecting(&mut self) {
-        use paddock_consensus::notification::{Format, Notification, ServerState};
         use paddock_consensus::vote::Vote;
         for (from, state) in [(2, ServerState::Following), (3, ServerState::Leading)] {
             let vote = Vote { leader: ServerId(3), zxid: Zxid::ZERO, peer_epoch: 1 };

@@ -85,7 +85,13 @@ impl Disk {
                 self.current = Some(*epoch);
             }
             Mark::LastSeen(config) => self.last_seen = config.clone(),
-            Mark::Committed(config) => self.committed = config.clone(),
+            Mark::Committed(config) => {
+                self.committed = config.clone();
+                // The file of the one seen last goes with it, unless that is newer.
+                if self.last_seen.version() <= config.version() {
+                    self.last_seen = config.clone();
+                }
+            }
         }
     }
 
