@@ -147,7 +147,8 @@ pub enum Output {
     Join(Link),
     /// Leader: nothing more is ordered, so that no transaction is given a zxid, nor a ticket to a sync; whoever asks for something
     /// waits. When what was begun is proposed, [`Input::Suspended`](crate::Input::Suspended) is owed, once. It lasts until this is put out
-    /// with `false`, or the role has [become](Output::Become) another: that of a leader of the next epoch, too.
+    /// with `false`, or the role has [become](Output::Become) another: that of a leader of the next epoch, too. A leader under whose
+    /// configuration another one leads is suspended until it leaves: what it would propose is not committed by it any more.
     Suspend(bool),
     /// The leader still led when the ticket came: the sync may be answered once everything that was proposed by then is
     /// committed.
@@ -164,7 +165,7 @@ pub enum Output {
     ///
     /// | where | what else comes in the step, in this order |
     /// |---|---|
-    /// | leader | `Commit(z)`, `Write`, `Activate`: `z` is the reconfiguration, and what was committed before it, and nothing after it. Every learner that has joined is told COMMITANDACTIVATE with `leader`, or INFORMANDACTIVATE, in the place of the COMMIT of `z`. If `leader` is another server, nothing is committed any more: links are closed when those at their other ends have left, or a tick later |
+    /// | leader | `Commit(z)`, `Write`, `Activate`: `z` is the reconfiguration, and what was committed before it, and nothing after it. Every learner that has joined is told COMMITANDACTIVATE with `leader`, or INFORMANDACTIVATE, in the place of the COMMIT of `z`. If `leader` is another server, nothing is committed any more, and `Suspend(true)` follows: links are closed when those at their other ends have left, or a tick later |
     /// | leader whose reign begins | `Commit(last)`, `Write`, `Activate` with no `leader`, before `Become`: what comes with it is told by UPTODATE |
     /// | learner, in service | `Commit(z)`, `Write`, `Activate` with the `leader` that it was told. If that gives this server another leader or part, `Close` and `Become(Looking)` follow, and then `Connect` to the leader, or `Listen`, without a search between |
     /// | learner, being synchronised | the same without `Commit`; behind it and with no `leader` at UPTODATE, or when the next reconfiguration comes before that |

@@ -155,10 +155,10 @@ impl Zab {
 
     /// The configuration that a request makes of the present one, with `version`, the zxid of the transaction that will bring
     /// it: what [`Change::apply`] says, where a reconfiguration that was proposed and is not committed is under way too, and
-    /// last whether the leader [would have a quorum](Zab::would_have_quorum). There is one reconfiguration at a time, so each
-    /// has to be handed in by [`Input::Proposed`] before the next one is asked for.
+    /// last whether the leader [would have a quorum](Zab::would_have_quorum). A leader that has to leave for another takes none
+    /// either, as if that were under way. There is one reconfiguration at a time, so each has to be handed in by [`Input::Proposed`] before the next one is asked for.
     pub fn reconfigure(&self, change: &Change<'_>, standalone_enabled: bool, version: Zxid) -> Result<Config, Refused> {
-        if matches!(&self.role, Role::Leading(leading) if leading.is_reconfiguring()) {
+        if matches!(&self.role, Role::Leading(leading) if leading.is_reconfiguring() || leading.is_closed()) {
             return Err(Refused::ReconfigInProgress);
         }
         let config = change.apply(self.server.configs(), standalone_enabled, version)?;

@@ -113,6 +113,8 @@ impl Broadcasting {
         if leader != step.server.me && !mutant!(38) {
             step.server.designate(leader);
             self.leaves_at = Some(step.now.after(step.server.settings.tick));
+            // Nothing that was asked of it now would be committed here.
+            step.put(Output::Suspend(true));
         }
     }
 

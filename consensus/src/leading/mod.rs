@@ -132,7 +132,14 @@ impl Leading {
 
     /// Whether a quorum of this configuration follows, the leader included if it votes there.
     pub(crate) fn would_have_quorum(&self, me: ServerId, config: &Config) -> bool {
-        self.has_begun() && config.quorum().is_quorum(|voter| voter == me || self.links.is_synchronized(voter))
+        self.has_begun()
+            && !self.is_closed()
+            && config.quorum().is_quorum(|voter| voter == me || self.links.is_synchronized(voter))
+    }
+
+    /// Whether another server leads under the configuration in force, so that nothing more is committed by this one.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.phase.reign().is_some_and(|reign| reign.leaves_at().is_some())
     }
 
     /// Whether a reconfiguration is proposed and not committed.
@@ -669,6 +676,9 @@ impl Leading {
         self.phase = Phase::Broadcasting(Broadcasting::begin(epoch, step));
         let serve = if step.server.settings.leader_serves { Serve::Yes } else { Serve::No };
         step.put(Output::Become(Part::Leading { epoch }, serve));
+        if self.is_closed() {
+            step.put(Output::Suspend(true));
+        }
         self.start_served(step);
     }
 

@@ -718,8 +718,13 @@ fn a_leader_that_may_not_lead_on_names_who_has_most_and_leaves() {
         Output::Commit(z(2, 1)),
         Output::Write(Mark::Committed(new.clone())),
         Output::Activate { config: new.clone(), leader: Some(ServerId(2)) },
+        Output::Suspend(true),
     ];
     assert_eq!((&outputs[..], server.awaits()), (&wanted[..], "Closed"));
+    assert!(!server.zab.would_have_quorum(&new), "it proposes nothing more");
+    let change = Change { joining: None, leaving: Some("3"), members: None, config_id: -1 };
+    assert_eq!(server.zab.reconfigure(&change, true, z(2, 3)), Err(Refused::ReconfigInProgress));
+    assert_eq!(server.step(Input::Suspended), []);
     server.written(Mark::Committed(new.clone()));
     assert_eq!(server.ack(LINK, z(2, 2)), [], "it commits nothing more, whoever has it");
     assert_eq!(server.step(Input::LearnerDown { link: SECOND }), []);
