@@ -538,6 +538,7 @@ fn standpoint<'a>(server: &'a Server, round: &'a mut i64, connections: &'a mut C
         peer_type,
         own: own_vote(me, configs, history),
         configs,
+        accepted: server.epochs().accepted(),
         settings: &server.settings,
         round,
         connections,

@@ -11,6 +11,9 @@ use crate::mutants::mutant;
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Zxid(pub i64);
 
+/// An epoch that is so far above the own one is not believed.
+const EPOCHS_AHEAD_MAX: i32 = 1 << 20;
+
 /// The number of one leader's reign.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Epoch(pub i32);
@@ -20,6 +23,12 @@ impl Epoch {
     #[must_use]
     pub fn next(self) -> Option<Epoch> {
         self.0.checked_add(1).map(Epoch)
+    }
+
+    /// Whether a server that has accepted this epoch believes that somebody has begun `told`, which nothing proves. An epoch is lost
+    /// with each leader that comes to nothing, but there are no more than 2^31.
+    pub(crate) fn is_credible(self, told: Epoch) -> bool {
+        told.0.saturating_sub(self.0) <= EPOCHS_AHEAD_MAX
     }
 }
 

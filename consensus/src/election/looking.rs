@@ -109,7 +109,7 @@ impl Looking {
     ) -> Option<Decision> {
         let answer = answer(&self.says(*at.round), heard);
         out.extend(answer.map(|answer| Output::Notify(from, answer)));
-        self.adopt(at, config, out);
+        self.adopt(at, from, config, out);
         if self.state == State::WritingConfig || from == at.me || !at.configs.is_voter(from) {
             return None;
         }
@@ -185,11 +185,14 @@ impl Looking {
         *self = Looking::begin(at, now, out);
     }
 
-    /// A server with reconfiguration switched off has no use for other configurations, and goes on as if there were none.
-    fn adopt(&mut self, at: &Standpoint<'_>, config: Option<&Arc<Config>>, out: &mut Vec<Output>) {
+    /// A server with reconfiguration switched off has no use for other configurations, and goes on as if there were none. A
+    /// stranger is not believed, nor a version that is so far ahead that no other could ever follow it.
+    fn adopt(&mut self, at: &Standpoint<'_>, from: ServerId, config: Option<&Arc<Config>>, out: &mut Vec<Output>) {
         let newer = config.filter(|config| config.version() > at.configs.committed.version());
         if let Some(config) = newer
             && at.settings.reconfig_enabled
+            && at.configs.is_member(from)
+            && at.accepted.is_credible(config.version().epoch())
             && self.state != State::WritingConfig
         {
             out.push(Output::Write(Mark::Committed(config.clone())));

@@ -1,11 +1,11 @@
 //! What a search for a leader is told of the server that searches.
 
 use super::connections::Connections;
-use crate::ServerId;
 use crate::config::{Configs, PeerType};
 use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::vote::Vote;
+use crate::{Epoch, ServerId};
 
 /// What outlives a search, and is lent to it for one step.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Standpoint<'a> {
     /// The vote with which it begins a round: [`own_vote`].
     pub own: Vote,
     pub configs: &'a Configs,
+    /// The epoch that it accepted last.
+    pub accepted: Epoch,
     pub settings: &'a Settings,
     /// The round that this server is in, or was in last: 0 at the start of the process, and in no file.
     pub round: &'a mut i64,

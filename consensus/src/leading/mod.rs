@@ -32,9 +32,6 @@ use crate::settings::{Ms, Settings};
 use crate::step::{Over, Step};
 use crate::{Epoch, ServerId, Zxid};
 
-/// An acceptedEpoch that is so far above the leader's own is not believed, which only a quorum can raise. An epoch is lost with
-/// each leader that comes to nothing, but there are no more than 2^31, and what is told here is not proven.
-const EPOCHS_AHEAD_MAX: i32 = 1 << 20;
 /// How long a leader that stops waits for those who have not acknowledged everything.
 const HAND_OVER: Ms = Ms(1000);
 
@@ -313,8 +310,7 @@ impl Leading {
             self.links.close(link, Reason::OldConfig, step);
             return Ok(());
         }
-        let ahead = accepted.0.saturating_sub(step.server.epochs().accepted().0);
-        let is_believed = accepted.next().is_some() && ahead <= EPOCHS_AHEAD_MAX;
+        let is_believed = accepted.next().is_some() && step.server.epochs().accepted().is_credible(accepted);
         if let Phase::AwaitingInfo(waiting) = &mut self.phase {
             if !is_believed {
                 return self.refuse(link, Zxid::start_of(accepted), step);

@@ -169,6 +169,7 @@ impl Server {
             peer_type: self.peer_type,
             own,
             configs: &self.configs,
+            accepted: Epoch(0),
             settings: &self.settings,
             round: &mut self.round,
             connections: &mut self.connections,
