@@ -35,6 +35,8 @@ pub struct Looking {
     unreachable: BTreeSet<ServerId>,
     /// How often who was dialled since the last repetition: a connection that falls at once is not tried without an end.
     dials: BTreeMap<ServerId, u32>,
+    /// It has gone back to an earlier round since the last repetition.
+    went_back: bool,
     /// What is to pass between this repetition and the next. It doubles.
     interval: Ms,
     repeat_at: Ms,
@@ -64,6 +66,7 @@ impl Looking {
             votes: Votes::default(),
             unreachable: BTreeSet::new(),
             dials: BTreeMap::new(),
+            went_back: false,
             interval,
             repeat_at: now.after(interval),
         };
@@ -107,7 +110,8 @@ impl Looking {
         now: Ms,
         out: &mut Vec<Output>,
     ) -> Option<Decision> {
-        let answer = answer(&self.says(*at.round), heard);
+        let is_left = self.is_left(at, heard);
+        let answer = answer(&self.says(*at.round), heard).filter(|_| !is_left);
         out.extend(answer.map(|answer| Output::Notify(from, answer)));
         self.adopt(at, from, config, out);
         if self.state == State::WritingConfig || from == at.me || !at.configs.is_voter(from) {
@@ -120,6 +124,7 @@ impl Looking {
             _ => self.votes.hear(from, *heard),
         }
         let established = match heard.state {
+            ServerState::Looking if is_left => None,
             ServerState::Looking => {
                 let proposal = self.proposal;
                 self.consider(at, heard, out);
@@ -200,6 +205,12 @@ impl Looking {
         }
     }
 
+    /// Whether this is a word of an earlier round to which it does not go back before the next repetition. Voters of two rounds that
+    /// hear it and not each other answer whatever it says in the other's round at once, and it says that to all.
+    fn is_left(&self, at: &Standpoint<'_>, heard: &Notification) -> bool {
+        self.went_back && at.supports() && heard.state == ServerState::Looking && heard.round < *at.round
+    }
+
     /// A vote of one who looks: it may be of a later round, or better than the own one.
     fn consider(&mut self, at: &mut Standpoint<'_>, heard: &Notification, out: &mut Vec<Output>) {
         let Notification { vote, round, .. } = *heard;
@@ -210,6 +221,7 @@ impl Looking {
         }
         // Nobody follows into its round who wants nobody of its own accord: it goes into that of others, also back.
         if round > *at.round || (at.supports() && round != *at.round) {
+            self.went_back |= round < *at.round;
             *at.round = round;
             self.propose(if at.beats(&vote, &at.own) { vote } else { at.own }, at, out);
         } else if round == *at.round && at.beats(&vote, &self.proposal) {
@@ -296,6 +308,7 @@ impl Looking {
         let connected = at.others().filter(|voter| at.connections.is_up(*voter));
         out.extend(connected.map(|voter| Output::Notify(voter, says)));
         self.dials.clear();
+        self.went_back = false;
         self.dial_missing(at, out);
         // Whoever cannot be heard by a leader as long as that is left by it: an ensemble that has healed finds those who look
         // within the same time. ZooKeeper's longest is a minute.
