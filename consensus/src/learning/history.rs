@@ -206,10 +206,27 @@ fn take(
 ) -> Result<(), Reason> {
     let unexpected = Err(Reason::Unexpected { state, zxid: message.zxid() });
     match (source, *message) {
-        (Source::State(repeats), FromMaster::Proposal { zxid, .. }) if repeats.contain(zxid) => {
+        (Source::State(repeats), FromMaster::Proposal { zxid, change }) if repeats.contain(zxid) => {
+            outstanding.repeat(zxid, change);
             repeats.propose(state, zxid)
         }
-        (Source::State(repeats), FromMaster::Commit(zxid)) if repeats.contain(zxid) => repeats.commit(state, zxid),
+        (Source::State(repeats), FromMaster::Commit(zxid)) if repeats.contain(zxid) => {
+            outstanding.enforce(zxid);
+            repeats.commit(state, zxid)
+        }
+        // The state has the transaction, and this server not the configuration.
+        (Source::State(repeats), FromMaster::CommitAndActivate { zxid, leader }) if repeats.contain(zxid) => {
+            repeats.commit(state, zxid)?;
+            let Some(config) = outstanding.enforce(zxid) else { return unexpected };
+            activate(&config, Some(leader), master, step)
+        }
+        (Source::State(repeats), FromMaster::InformAndActivate { zxid, leader, change })
+            if master.observes && repeats.contain(zxid) =>
+        {
+            repeats.propose(state, zxid)?;
+            repeats.commit(state, zxid)?;
+            activate(change, Some(leader), master, step)
+        }
         (Source::State(repeats), FromMaster::Inform { zxid }) if master.observes && repeats.contain(zxid) => {
             repeats.propose(state, zxid)?;
             repeats.commit(state, zxid)

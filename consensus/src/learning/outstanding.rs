@@ -97,8 +97,20 @@ impl Outstanding {
             return Err(Reason::Unexpected { state, zxid });
         }
         self.committed = zxid;
+        Ok(self.enforce(zxid))
+    }
+
+    /// A reconfiguration comes that the state has already.
+    pub(super) fn repeat(&mut self, zxid: Zxid, change: Option<&Arc<Config>>) {
+        if let Some(config) = change {
+            self.change = Some(Change { zxid, config: config.clone() });
+        }
+    }
+
+    /// This transaction is committed: the configuration that it brings, if it is the newest reconfiguration.
+    pub(super) fn enforce(&mut self, zxid: Zxid) -> Option<Arc<Config>> {
         let change = self.change.as_ref().filter(|change| change.zxid == zxid).map(|change| change.config.clone());
         self.in_force = change.clone().or(self.in_force.take());
-        Ok(change)
+        change
     }
 }

@@ -420,6 +420,33 @@ fn a_configuration_is_in_force_before_another_one_is_seen() {
     assert_eq!(outputs[..4], wanted);
 }
 
+/// A server of ZooKeeper forwards so what it commits while its state is on its way.
+#[test]
+fn a_reconfiguration_that_a_state_has_already_is_in_force() {
+    let new = config(z(2, 2), 4);
+    let activates = Output::Activate { config: new.clone(), leader: Some(ServerId(3)) };
+    let behind_state = |me: i64| {
+        let mut server = Server::new(me, settings(), found(&[z(1, 1)]));
+        server.promises(2);
+        server.hears(FromMaster::Snap(z(2, 3)));
+        server.settled(Ok(z(2, 3)));
+        server
+    };
+    let mut server = behind_state(1);
+    server.hears(FromMaster::Proposal { zxid: z(2, 2), change: Some(&new) });
+    server.proposal(z(2, 3));
+    let outputs = server.hears(FromMaster::CommitAndActivate { zxid: z(2, 2), leader: ServerId(3) });
+    assert_eq!(outputs, [Output::Write(Mark::Committed(new.clone())), activates.clone()]);
+    assert_eq!(server.commit(z(2, 3)), []);
+    let mut server = behind_state(1);
+    server.proposal(z(2, 2));
+    let outputs = server.hears(FromMaster::CommitAndActivate { zxid: z(2, 2), leader: ServerId(3) });
+    assert!(is_refused(&outputs, LINK), "that was no reconfiguration");
+    let mut server = behind_state(6);
+    let told = FromMaster::InformAndActivate { zxid: z(2, 2), leader: ServerId(3), change: &new };
+    assert_eq!(server.hears(told), [Output::Write(Mark::Committed(new.clone())), activates]);
+}
+
 /// What a crash left in the file and not in the log was never acknowledged, unless with the NEWLEADER of a later epoch.
 #[test]
 fn a_configuration_that_was_never_acknowledged_needs_no_quorum() {
