@@ -242,7 +242,7 @@ mod tests {
     use alloc::sync::Arc;
     use alloc::vec::Vec;
 
-    use super::{Broadcasting, Confirm, Links};
+    use super::{Broadcasting, Confirm, Lag, Links};
     use crate::config::{Config, Configs, HostPort, Member, PeerAddress, PeerType};
     use crate::epochs::Epochs;
     use crate::output::{Cause, Output};
