@@ -23,6 +23,7 @@ pub mod message;
 #[cfg_attr(not(mutants), doc(hidden))]
 pub mod mutants;
 pub mod notification;
+mod oracle;
 pub mod output;
 mod pause;
 pub mod plan;

@@ -171,5 +171,8 @@ pub enum Output {
         config: Arc<Config>,
         leader: Option<ServerId>,
     },
+    /// Whether the oracle lets this server go on alone. [`Input::Oracle`](crate::Input::Oracle) answers it, before anything else
+    /// happens, with what the oracle says at that moment.
+    AskOracle,
     Halt(HaltReason),
 }

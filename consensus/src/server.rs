@@ -9,6 +9,7 @@ use crate::history::History;
 use crate::input::{Mark, Unsettled};
 use crate::log::Log;
 use crate::mutants::mutant;
+use crate::oracle::Oracle;
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::summary::Summary;
@@ -60,6 +61,7 @@ pub(crate) struct Server {
     unwritten: Option<Zxid>,
     /// How many writes have no answer yet.
     writes: usize,
+    pub(crate) oracle: Oracle,
 }
 
 impl Server {
@@ -80,6 +82,7 @@ impl Server {
             new_voters: Vec::new(),
             unwritten: None,
             writes: 0,
+            oracle: Oracle::default(),
         }
     }
 

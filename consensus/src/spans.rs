@@ -47,10 +47,10 @@ struct Attached {
 
 impl Attached {
     /// The highest zxid that a quorum of each has reached.
-    fn reach(&self, reached: impl Fn(ServerId) -> Option<Zxid>) -> Option<Zxid> {
-        let reach = self.config.quorum().reach(&reached)?;
+    fn reach(&self, granted: bool, reached: impl Fn(ServerId) -> Option<Zxid>) -> Option<Zxid> {
+        let reach = self.config.quorum().reach_by(granted, &reached)?;
         match self.next.as_ref().filter(|_| !mutant!(35)) {
-            Some(next) => Some(reach.min(next.quorum().reach(&reached)?)),
+            Some(next) => Some(reach.min(next.quorum().reach_by(granted, &reached)?)),
             None => Some(reach),
         }
     }
@@ -102,9 +102,14 @@ impl Spans {
     /// there is no more. Never beyond a reconfiguration that is pending: what comes behind it may be another leader's to
     /// commit, so that the reconfiguration is committed first.
     pub fn committable(&self, reached: impl Fn(ServerId) -> Option<Zxid>) -> Zxid {
+        self.committable_by(false, reached)
+    }
+
+    /// The same with the [word of an oracle](crate::quorum::QuorumSystem::is_quorum_by).
+    pub fn committable_by(&self, granted: bool, reached: impl Fn(ServerId) -> Option<Zxid>) -> Zxid {
         let mut committable = self.committed;
         for span in &self.outstanding {
-            let reach = span.attached.reach(&reached).unwrap_or(committable);
+            let reach = span.attached.reach(granted, &reached).unwrap_or(committable);
             if reach < span.first {
                 break;
             }

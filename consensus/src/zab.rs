@@ -222,6 +222,7 @@ impl Zab {
                 self.learn(now, out, |learning, step| learning.on_settled(settled, step));
             }
             Input::Forgotten { base } => self.server.log.forget_up_to(base),
+            Input::Oracle(grants) => self.on_oracle(grants, now, out),
             Input::Stop => self.stop(now, out),
             Input::Failed(fault) => self.over(Over::Halt(HaltReason::Failed(fault)), now, out),
             input => self.on_link_input(now, input, out),
@@ -350,6 +351,13 @@ impl Zab {
                 self.lead(now, out, |leading, step| leading.on_written(mark, step));
             }
         }
+    }
+
+    fn on_oracle(&mut self, grants: bool, now: Ms, out: &mut Vec<Output>) {
+        self.server.oracle.hear(grants);
+        self.search(now, out, |looking, at, _, _| looking.on_oracle(at, grants));
+        self.lead(now, out, Leading::on_oracle);
+        self.server.oracle.end_step();
     }
 
     fn stop(&mut self, now: Ms, out: &mut Vec<Output>) {

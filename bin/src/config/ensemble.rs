@@ -1,7 +1,7 @@
 //! What a member of an ensemble is told besides: who the others are, and how long it waits for them.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub struct Ensemble {
     pub leader_serves: bool,
     /// A server that has looked for a leader in vain for a while serves reads.
     pub read_only_mode: bool,
+    /// The file that says whether one of two voters goes on while the other is gone.
+    pub oracle: Option<PathBuf>,
     /// The ports for servers are opened at every address of the machine, not only at those of the member list.
     pub listen_on_all: bool,
     /// How long a connection to another server may take to be there, and to say who it is; at least 1 ms.
@@ -113,6 +115,7 @@ impl Assembly<'_> {
         let reconfigures = self.reconfigures();
         let last_seen = self.last_seen(members, reconfigures)?;
         self.remark_secure_client(&me);
+        self.remark_oracle(config.quorum().voters().count());
         let ensemble = Ensemble {
             me: me.id,
             config: Arc::new(config),
@@ -125,6 +128,7 @@ impl Assembly<'_> {
             connect_limit: count(self.number("connectToLearnerMasterLimit")),
             leader_serves: self.flag("leaderServes"),
             read_only_mode: self.flag("readonlymode.enabled"),
+            oracle: self.text("oraclePath").map(PathBuf::from),
             listen_on_all: self.flag("quorumListenOnAllIPs"),
             connection_timeout: self.millis("cnxTimeout"),
             bind_tries_max: self.bind_tries_max(),
@@ -244,6 +248,17 @@ impl Assembly<'_> {
         }
     }
 
+    /// A reconfiguration may leave two of them.
+    fn remark_oracle(&mut self, participants: usize) {
+        let Some(Setting { place, spelled, .. }) = self.settings.given("oraclePath").cloned() else { return };
+        if participants != 2 {
+            let remark = format!(
+                "{spelled}: an oracle speaks for one of two participants, and there are {participants}; it is not asked"
+            );
+            self.settings.warn(&place, remark);
+        }
+    }
+
     /// Whether the ensemble may be changed while this server runs, which writes that beside its file.
     fn reconfigures(&mut self) -> bool {
         if !self.flag("reconfigEnabled") {
@@ -334,6 +349,7 @@ mod tests {
             connect_limit: 0,
             leader_serves: true,
             read_only_mode: false,
+            oracle: None,
             listen_on_all: false,
             connection_timeout: Duration::from_secs(5),
             bind_tries_max: Some(3),
@@ -366,6 +382,7 @@ mod tests {
         differs("connectToLearnerMasterLimit=7", &|e| e.connect_limit.to_string(), "7");
         differs("leaderServes=no", &|e| e.leader_serves.to_string(), "false");
         differs("readonlymode.enabled=true", &|e| e.read_only_mode.to_string(), "true");
+        differs("oraclePath=/oracle", &|e| format!("{:?}", e.oracle), "Some(\"/oracle\")");
         differs("quorumListenOnAllIPs=true", &|e| e.listen_on_all.to_string(), "true");
         differs("cnxTimeout=7", &|e| format!("{:?}", e.connection_timeout), "7ms");
         differs("electionPortBindRetry=7", &|e| format!("{:?}", e.bind_tries_max), "Some(7)");
@@ -768,7 +785,7 @@ mod tests {
             ),
             (
                 "server.2=b:1:2\nserver.3=c:1:2\noraclePath=/oracle",
-                "zoo.cfg:8: oraclePath: this version has no oracle for an ensemble of two yet, so the setting has no effect",
+                "zoo.cfg:8: oraclePath: an oracle speaks for one of two participants, and there are 3; it is not asked",
             ),
         ] {
             let text = format!("{STATIC}server.1=a:1:2\nclientPort=2181\n{lines}");
@@ -782,6 +799,7 @@ mod tests {
             "server.2=b:1:2\nserver.3=c:1:2\nreconfigEnabled=true",
             "server.2=b:1:2\nserver.3=c:1:2\npeerType=PARTICIPANT",
             "server.2=b:1:2\ngroup.1=1\ngroup.2=2",
+            "server.2=b:1:2\noraclePath=/oracle",
             "server.2=b:1:2\nserver.3=c:1:2;1;2281\nserver.4=d:1:2:observer",
         ] {
             let text = format!("{STATIC}server.1=a:1:2\nclientPort=2181\n{lines}");

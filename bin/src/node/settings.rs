@@ -136,6 +136,7 @@ pub fn core_settings(config: &Config, ensemble: &Ensemble, seed: u64) -> Setting
         force_snapshot: ensemble.force_snapshot,
         observer_election_delay_max: ms(ensemble.observer_election_delay_max),
         read_only_mode: ensemble.read_only_mode,
+        has_oracle: ensemble.oracle.is_some(),
         features: if ensemble.has_features { FEATURES } else { Features::default() },
         renew_from: ensemble.renew_from,
         seed,

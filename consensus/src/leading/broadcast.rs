@@ -29,6 +29,8 @@ pub(super) struct Broadcasting {
     renew_at: Ms,
     /// Since when the leader's own disk has not taken what was proposed.
     lag: Lag,
+    /// None follows, and the oracle is asked whether the leader goes on.
+    is_doubted: bool,
 }
 
 impl Broadcasting {
@@ -49,6 +51,7 @@ impl Broadcasting {
             leaves_at: if leads { None } else { Some(check_at) },
             renew_at: step.now,
             lag: Lag::None,
+            is_doubted: false,
         }
     }
 
@@ -83,7 +86,7 @@ impl Broadcasting {
         while self.leaves_at.is_none() {
             let (me, own) = (step.server.me, step.server.acknowledgeable());
             let reached = |voter| if voter == me { Some(own) } else { links.acknowledged(voter) };
-            let committable = self.spans.committable(reached);
+            let committable = self.spans.committable_by(links.goes_on_alone(step), reached);
             if committable <= self.spans.committed() {
                 return Ok(());
             }
@@ -174,6 +177,28 @@ impl Broadcasting {
         self.spans.pending().is_some()
     }
 
+    /// Nobody follows: the oracle is asked whether the leader goes on. No answer until it is asked the next time is none.
+    pub(super) fn doubt(&mut self, links: &Links, step: &mut Step<'_>) -> bool {
+        let asks = !self.is_doubted && links.is_alone(step) && step.ask_oracle();
+        self.is_doubted = asks;
+        asks
+    }
+
+    /// The oracle has answered. Whether the leader goes on, if that was the question.
+    pub(super) fn on_oracle(&mut self, grants: bool) -> bool {
+        !core::mem::take(&mut self.is_doubted) || grants
+    }
+
+    /// Whether something is left to do that a leader who is alone may do once the oracle lets it.
+    pub(super) fn awaits_oracle(&self, step: &Step<'_>) -> bool {
+        if self.leaves_at.is_some() {
+            return false;
+        }
+        let (me, own) = (step.server.me, step.server.acknowledgeable());
+        let committable = self.spans.committable_by(true, |voter| (voter == me).then_some(own));
+        committable > self.spans.committed() || !self.confirm.is_done()
+    }
+
     /// What was proposed last.
     pub(super) fn proposed(&self) -> Zxid {
         self.spans.proposed()
@@ -226,7 +251,7 @@ mod tests {
     use alloc::sync::Arc;
     use alloc::vec::Vec;
 
-    use super::{Broadcasting, Confirm, Links};
+    use super::{Broadcasting, Confirm, Lag, Links};
     use crate::config::{Config, Configs, HostPort, Member, PeerAddress, PeerType};
     use crate::epochs::Epochs;
     use crate::output::{Cause, Output};
@@ -258,6 +283,7 @@ mod tests {
             force_snapshot: false,
             observer_election_delay_max: Ms(0),
             read_only_mode: false,
+            has_oracle: false,
             features: Features::default(),
             renew_from: RENEW_FROM,
             seed: 0,
@@ -285,6 +311,7 @@ mod tests {
             leaves_at: None,
             renew_at: Ms(0),
             lag: Lag::None,
+            is_doubted: false,
         };
         let (links, mut out) = (Links::default(), Vec::new());
         let step = &mut Step { server: &mut server, now: Ms(0), out: &mut out };

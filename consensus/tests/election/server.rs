@@ -44,6 +44,7 @@ pub fn settings() -> Settings {
         force_snapshot: false,
         observer_election_delay_max: Ms(200),
         read_only_mode: false,
+        has_oracle: false,
         features: Features::default(),
         renew_from: RENEW_FROM,
         seed: 0,

@@ -51,6 +51,7 @@ enum Local {
     MasterRefused,
     LearnerUp(Link),
     Suspended,
+    Oracle,
 }
 
 /// Groups of the log that are on their way to the disk at the same time.
@@ -74,6 +75,8 @@ struct Server {
     stalled: Ms,
     /// Its clock is so much ahead.
     ahead: Ms,
+    /// Its oracle lets it go on alone.
+    granted: bool,
     /// A number that tells its state from others, if that has been asked for since somebody could change it.
     fingerprint: Cell<Option<u64>>,
 }
@@ -118,7 +121,15 @@ impl Ensemble {
 
     /// A server that does not run yet.
     pub fn add(&mut self, server: ServerId, disk: Disk, settings: Settings) {
-        let new = Server { settings, disk, process: None, stalled: Ms(0), ahead: Ms(0), fingerprint: Cell::new(None) };
+        let new = Server {
+            settings,
+            disk,
+            process: None,
+            stalled: Ms(0),
+            ahead: Ms(0),
+            granted: false,
+            fingerprint: Cell::new(None),
+        };
         self.servers.insert(server, new);
     }
 
@@ -179,7 +190,7 @@ impl Ensemble {
     /// All of this log was committed before anybody looked.
     pub fn take_for_committed(&mut self, log: &Log) {
         let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
-        self.ghost.commit(log, log.last().zxid, &disks);
+        self.ghost.commit(log, log.last().zxid, &disks, false);
     }
 
     /// The time on a server's clock.
@@ -280,6 +291,10 @@ impl Ensemble {
                 Local::MasterRefused => self.step(server, Input::MasterRefused, None),
                 Local::LearnerUp(link) => self.step(server, Input::LearnerUp { link }, None),
                 Local::Suspended => self.step(server, Input::Suspended, None),
+                Local::Oracle => {
+                    let granted = self.server(server).granted;
+                    self.step(server, Input::Oracle(granted), None);
+                }
             }
         }
     }
@@ -556,6 +571,7 @@ impl Ensemble {
             }
             Output::Become(part, serve) => self.become_part(me, part, serve),
             Output::Activate { config, .. } => self.running(me).0.active = config,
+            Output::AskOracle => self.local.push_back((me, Local::Oracle)),
             Output::Halt(_) => self.end(me),
         }
     }
@@ -640,7 +656,8 @@ impl Ensemble {
         if process.listens {
             self.establish(me);
             let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
-            self.ghost.commit(&self.servers[&me].disk.log, zxid, &disks);
+            let granted = self.servers[&me].granted;
+            self.ghost.commit(&self.servers[&me].disk.log, zxid, &disks, granted);
             self.feed_commits(me, zxid, designated);
         }
         if self.running(me).0.published.is_some() {
@@ -965,6 +982,12 @@ impl Ensemble {
     pub fn diverge(&mut self, me: ServerId) {
         self.step(me, Input::Diverged, None);
         self.settle_local();
+    }
+
+    /// The oracle of a server says from here on whether it may go on alone.
+    pub fn grant(&mut self, me: ServerId, granted: bool) {
+        self.tell(|| format!("the oracle of {} says {}", me.0, if granted { "yes" } else { "no" }));
+        self.server_mut(me).granted = granted;
     }
 
     /// A server does nothing until then.

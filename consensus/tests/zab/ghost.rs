@@ -15,6 +15,8 @@ struct Proposed {
     /// The configurations that applied.
     configs: Vec<Arc<Config>>,
     changes: Changes,
+    /// An oracle let one of two voters commit it alone.
+    granted: bool,
 }
 
 /// The reconfigurations of a history.
@@ -72,7 +74,7 @@ impl Ghost {
             Some(_) => Changes { last: record.zxid, before: before.last },
             None => before,
         };
-        self.proposed.insert(record.digest, Proposed { behind, configs, changes });
+        self.proposed.insert(record.digest, Proposed { behind, configs, changes, granted: false });
     }
 
     /// The reconfigurations in the history that ends here.
@@ -112,14 +114,18 @@ impl Ghost {
         assert_eq!(own, self.point(zxid), "(2) what a server takes for committed at {zxid} is not what was committed");
     }
 
-    /// A leader commits everything of its history up to `zxid`. `disks` are the logs of all servers.
-    pub fn commit(&mut self, log: &Log, zxid: Zxid, disks: &BTreeMap<ServerId, &Log>) {
+    /// A leader commits everything of its history up to `zxid`. `disks` are the logs of all servers, and `granted` is whether an
+    /// oracle lets it go on alone at this moment.
+    pub fn commit(&mut self, log: &Log, zxid: Zxid, disks: &BTreeMap<ServerId, &Log>, granted: bool) {
         let before = self.last();
         if zxid <= before.zxid {
             return self.check_published(log, zxid);
         }
         let end = log.point(zxid).unwrap_or_else(|| panic!("(2) a leader commits {zxid}, which it does not have"));
         for point in self.between(before, end) {
+            if let Some(proposed) = self.proposed.get_mut(&point.digest) {
+                proposed.granted = granted;
+            }
             self.check_durable(point, disks);
             self.committed.push(point);
         }
@@ -145,10 +151,13 @@ impl Ghost {
         let holds = |server| disks.get(&server).is_some_and(|log| self.holds_durably(log, point));
         let Changes { last, before } = proposed.changes;
         let in_force = if last == point.zxid { before } else { last };
-        for config in proposed.configs.iter().filter(|config| config.version() >= in_force) {
+        let in_force = || proposed.configs.iter().filter(|config| config.version() >= in_force);
+        // An oracle says nothing while two apply.
+        let granted = proposed.granted && in_force().count() == 1;
+        for config in in_force() {
             let holders: Vec<i64> = disks.keys().filter(|server| holds(**server)).map(|server| server.0).collect();
             assert!(
-                config.quorum().is_quorum(holds),
+                config.quorum().is_quorum_by(granted, holds),
                 "(1) {} is committed, and durable on {holders:?} only, which are no quorum",
                 point.zxid
             );

@@ -62,6 +62,7 @@ pub fn settings() -> Settings {
         force_snapshot: false,
         observer_election_delay_max: Ms(50),
         read_only_mode: false,
+        has_oracle: false,
         features: Features::EXACT_TRUNC,
         renew_from: RENEW_FROM,
         seed: 1,

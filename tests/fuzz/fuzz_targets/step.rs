@@ -145,6 +145,7 @@ impl Choices<'_> {
             force_snapshot: has(3),
             observer_election_delay_max: Ms(if has(4) { 200 } else { 0 }),
             read_only_mode: has(5),
+            has_oracle: limits & 1 == 1,
             features: if has(6) { Features::EXACT_TRUNC | Features::RENEWAL } else { Features::default() },
             renew_from: if has(7) { 2 } else { RENEW_FROM },
             seed: 7,

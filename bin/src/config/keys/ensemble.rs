@@ -60,7 +60,7 @@ pub(super) const KEYS: &[Key] = &[
     property("multiAddress.enabled", StrictBool, "false", Done),
     property("multiAddress.reachabilityCheckEnabled", StrictBool, "true", DIALS),
     property("multiAddress.reachabilityCheckTimeoutMs", MILLIS, "1000", DIALS),
-    optional("oraclePath", Source::File, Path, Later("oracle for an ensemble of two")),
+    optional("oraclePath", Source::File, Path, Done),
     optional("quorum.cnxn.threads.size", Source::File, INT, Java),
     property("follower.skipLearnerRequestToNextProcessor", Bool, "false", TURNS),
     property("forward_learner_requests_to_commit_processor_disabled", Bool, "false", TURNS),

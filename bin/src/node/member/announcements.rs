@@ -348,6 +348,7 @@ mod tests {
             force_snapshot: false,
             observer_election_delay_max: Ms(0),
             read_only_mode: false,
+            has_oracle: false,
             features: Features(0),
             renew_from: RENEW_FROM,
             seed: 1,

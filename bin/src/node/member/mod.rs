@@ -21,6 +21,7 @@ mod ensemble;
 mod figures;
 mod former;
 mod making;
+mod oracle;
 mod pings;
 mod plans;
 mod setup;
@@ -67,6 +68,7 @@ use self::ensemble::{Present, change_in};
 use self::figures::MemberFigures;
 use self::former::Former;
 use self::making::{Brought, Making};
+use self::oracle::OracleFile;
 use self::pings::Pings;
 use super::moment::{Moment, Start};
 use super::peers::{Arrival, Peers};
@@ -128,6 +130,8 @@ pub struct Member {
     plans: Plans,
     figures: MemberFigures,
     announcements: Announcements,
+    /// What may let it go on without the other of two voters.
+    oracle: Option<OracleFile>,
     /// Up to which transaction the core knows the log to be durable.
     durable: Zxid,
     /// The last transaction of this reign that the core and the learners were told of.
@@ -192,6 +196,7 @@ pub struct MemberParts {
     pub client_port: ClientPort,
     pub settings: MemberSettings,
     pub announcements: Announcements,
+    pub oracle: Option<OracleFile>,
     pub status: Arc<Status>,
     /// Who has work beside the replica's take its steps.
     pub driven_by: DrivenBy,
@@ -202,8 +207,20 @@ pub struct MemberParts {
 
 impl Member {
     pub fn new(parts: MemberParts) -> Member {
-        let MemberParts { replica, zab, peers, epochs, settings, announcements, status, driven_by, start, at, .. } =
-            parts;
+        let MemberParts {
+            replica,
+            zab,
+            peers,
+            epochs,
+            settings,
+            announcements,
+            oracle,
+            status,
+            driven_by,
+            start,
+            at,
+            ..
+        } = parts;
         let config = zab.state().configs.committed.clone();
         let figures = MemberFigures::new(status, &config, at.now);
         let durable = replica.head.last_logged();
@@ -227,6 +244,7 @@ impl Member {
             plans: Plans::default(),
             figures,
             announcements,
+            oracle,
             durable,
             proposed: durable,
             confirmed: Ticket::default(),
@@ -475,6 +493,10 @@ impl Member {
             }
             Output::Lost(_) => {}
             Output::Become(part, serve) => self.become_part(part, serve),
+            Output::AskOracle => {
+                let granted = self.oracle.as_mut().is_some_and(OracleFile::grants);
+                self.inputs.push_back(Input::Oracle(granted));
+            }
             Output::Halt(reason) => self.halted = Some(reason),
             Output::Activate { .. } => self.take_configs(),
             output => unreachable!("peers perform {output:?}"),
@@ -564,6 +586,9 @@ impl Member {
         self.replica.membership_mut().become_part(part, serve);
         self.figures.become_part(part, self.at.now);
         self.announce_part(before.0, (part, serve));
+        if let (Part::Following { .. }, Some(oracle)) = (part, &mut self.oracle) {
+            oracle.forget_told();
+        }
         if part == Part::Looking {
             self.leave_making();
             if before.0 != Part::Looking {

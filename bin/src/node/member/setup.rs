@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use super::announcements::Announcements;
 use super::client_port::ClientPort;
 use super::config_files::{ConfigFileError, ConfigFiles};
 use super::ensemble::OUT_OF_REACH;
+use super::oracle::OracleFile;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
 use crate::config::{NewSessions, RequestThrottleSettings};
@@ -55,6 +57,8 @@ pub struct MemberSetup {
     pub window_transactions: usize,
     /// How long a connection to another server may take to be there, and to say who it is.
     pub connection_timeout: Ms,
+    /// oraclePath. The core's settings say that there is one.
+    pub oracle: Option<PathBuf>,
     pub links: Box<dyn Links>,
     pub driven_by: DrivenBy,
     /// Where the ensemble may be changed while it runs.
@@ -162,6 +166,7 @@ impl MemberSetup {
         let snapshots = snapshotter::Settings { files: self.log.files.clone(), data_dir: dir, retain: self.retain };
         let snapshotter = Snapshotter::start(snapshots, former, self.driven_by.clone()).map_err(SetupError::Thread)?;
         let record_max = self.length_max.min(RECORD_BYTES_MAX);
+        let oracle = self.oracle.map(|path| OracleFile::new(self.log.files.clone(), path));
         let settings = MemberSettings {
             log: self.log,
             rules: self.rules,
@@ -204,6 +209,7 @@ impl MemberSetup {
             client_port: self.client_port,
             settings,
             announcements,
+            oracle,
             status,
             driven_by,
             start,
