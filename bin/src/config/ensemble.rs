@@ -71,6 +71,10 @@ pub struct Ensemble {
     pub epoch_wait_max: Option<Duration>,
     /// An observer that lost its master waits a random time up to this before it looks again.
     pub observer_election_delay_max: Duration,
+    /// A follower serves observers at this port of its own, and an observer asks the others at it: the same for all servers.
+    pub observer_master_port: Option<u16>,
+    /// An observer waits a random time up to this before it connects to its leader, or asks all observer masters once more.
+    pub observer_reconnect_delay_max: Duration,
     /// Transactions that stay in memory for learners, at least 500.
     pub commit_log_count: usize,
     /// A server without data is one that never had any.
@@ -137,6 +141,8 @@ impl Assembly<'_> {
             notification_interval_max: self.millis("fastleader.maxNotificationInterval"),
             epoch_wait_max: u64::try_from(self.number("leader.maxTimeToWaitForEpoch")).ok().map(Duration::from_millis),
             observer_election_delay_max: Duration::from_millis(count(self.number("observer.election.DelayMs")).into()),
+            observer_master_port: self.observer_master_port(&me)?,
+            observer_reconnect_delay_max: Duration::from_millis(count(self.number("observer.reconnectDelayMs")).into()),
             commit_log_count: size(self.at_least("commitLogCount", LEAST_COMMIT_LOG)),
             autocreate: self.flag("db.autocreate"),
             force_snapshot: self.flag("forceSnapshotSync"),
@@ -285,6 +291,21 @@ impl Assembly<'_> {
         }
     }
 
+    /// 0 is none.
+    fn observer_master_port(&self, me: &Member) -> Result<Option<u16>, ConfigError> {
+        let port = u16::try_from(self.number("observerMasterPort")).ok().filter(|port| *port != 0);
+        let Some((port, Setting { place, spelled, .. })) = port.zip(self.settings.given("observerMasterPort")) else {
+            return Ok(None);
+        };
+        match me.ports().find(|other| other.port == port) {
+            None => Ok(Some(port)),
+            Some(other) => {
+                let problem = format!("{port} is the port of {other} too ({}); give observers another", me.place);
+                Err(ConfigError::Refused { place: place.clone(), key: spelled.clone(), problem })
+            }
+        }
+    }
+
     /// 0 is without end; what is less, ZooKeeper passes over.
     fn bind_tries_max(&mut self) -> Option<u32> {
         let tries = self.number("electionPortBindRetry");
@@ -358,6 +379,8 @@ mod tests {
             notification_interval_max: Duration::from_secs(60),
             epoch_wait_max: None,
             observer_election_delay_max: Duration::from_millis(200),
+            observer_master_port: None,
+            observer_reconnect_delay_max: Duration::ZERO,
             commit_log_count: 500,
             autocreate: true,
             force_snapshot: false,
@@ -382,6 +405,8 @@ mod tests {
         differs("connectToLearnerMasterLimit=7", &|e| e.connect_limit.to_string(), "7");
         differs("leaderServes=no", &|e| e.leader_serves.to_string(), "false");
         differs("readonlymode.enabled=true", &|e| e.read_only_mode.to_string(), "true");
+        differs("observerMasterPort=7", &|e| format!("{:?}", e.observer_master_port), "Some(7)");
+        differs("observer.reconnectDelayMs=7", &|e| format!("{:?}", e.observer_reconnect_delay_max), "7ms");
         differs("oraclePath=/oracle", &|e| format!("{:?}", e.oracle), "Some(\"/oracle\")");
         differs("quorumListenOnAllIPs=true", &|e| e.listen_on_all.to_string(), "true");
         differs("cnxTimeout=7", &|e| format!("{:?}", e.connection_timeout), "7ms");
@@ -441,6 +466,18 @@ mod tests {
         ] {
             assert!(serve(&format!("{lines}\n{others}")).is_ok(), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn observers_have_a_port_that_servers_have_not() {
+        let error = serve(&format!("clientPort=2181\n{THREE}\nobserverMasterPort=3888")).expect_err("it is taken");
+        let expected =
+            "zoo.cfg:8: observerMasterPort: 3888 is the port of a:3888 too (zoo.cfg:5); give observers another";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(
+            config(&format!("clientPort=2181\n{THREE}\nobserverMasterPort=0")).ensemble.unwrap().observer_master_port,
+            None
+        );
     }
 
     const DYNAMIC: &str = "clientPort=2181\ndynamicConfigFile=/etc/zoo.cfg.dynamic.1a00000002";

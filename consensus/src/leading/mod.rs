@@ -7,6 +7,7 @@ mod link;
 mod links;
 mod liveness;
 mod looking;
+mod observer_master;
 mod renewal;
 
 use alloc::sync::Arc;
@@ -19,6 +20,7 @@ pub use self::links::LINKS_MAX;
 use self::links::Links;
 use self::liveness::Pulse;
 use self::looking::LookingMembers;
+pub(crate) use self::observer_master::ObserverMaster;
 use self::renewal::{Renewing, can_all};
 use crate::config::{Config, Configs};
 use crate::election::Decision;

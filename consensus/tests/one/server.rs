@@ -39,6 +39,8 @@ pub fn settings() -> Settings {
         observer_election_delay_max: Ms(200),
         read_only_mode: false,
         has_oracle: false,
+        has_observer_masters: false,
+        observer_reconnect_delay_max: Ms(0),
         features: Features::default(),
         renew_from: RENEW_FROM,
         seed: 7,

@@ -316,9 +316,13 @@ impl Ensemble {
         match port {
             Port::Election if can => self.connect_election(of, to),
             Port::Election => self.local.push_back((of, Local::Election { peer: to, event: Event::Refused })),
-            Port::Quorum => {
+            Port::Quorum | Port::ObserverMaster => {
                 self.running(of).0.connecting = None;
-                if can && self.running(to).0.listens {
+                let listens = |process: &Process| match port {
+                    Port::ObserverMaster => process.serves_observers,
+                    _ => process.listens,
+                };
+                if can && listens(self.running(to).0) {
                     self.connect(of, to);
                 } else {
                     self.local.push_back((of, Local::MasterRefused));
@@ -512,15 +516,9 @@ impl Ensemble {
                     process.applied = disk.log.last().zxid;
                 }
             }
-            Output::Connect(leader) => {
-                let process = self.running(me).0;
-                assert!(
-                    process.master.is_none() && process.connecting.is_none(),
-                    "there is one connection to a leader"
-                );
-                process.connecting = Some(leader);
-                self.network.begin_attempt(me, leader, Port::Quorum);
-            }
+            Output::Connect(leader) => self.begin_connecting(me, leader, Port::Quorum),
+            Output::ConnectToObserverMaster(master) => self.begin_connecting(me, master, Port::ObserverMaster),
+            Output::ServeObservers => self.running(me).0.serves_observers = true,
             Output::Send(link, message) => self.send(me, link, message),
             Output::Close(link, reason) => self.close(me, link, reason == Reason::Stopped),
             Output::Write(mark) => {
@@ -574,6 +572,13 @@ impl Ensemble {
             Output::AskOracle => self.local.push_back((me, Local::Oracle)),
             Output::Halt(_) => self.end(me),
         }
+    }
+
+    fn begin_connecting(&mut self, me: ServerId, leader: ServerId, port: Port) {
+        let process = self.running(me).0;
+        assert!(process.master.is_none() && process.connecting.is_none(), "there is one connection to a leader");
+        process.connecting = Some(leader);
+        self.network.begin_attempt(me, leader, port);
     }
 
     fn notify(&mut self, me: ServerId, peer: ServerId, notification: Notification) {
@@ -658,6 +663,8 @@ impl Ensemble {
             let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
             let granted = self.servers[&me].granted;
             self.ghost.commit(&self.servers[&me].disk.log, zxid, &disks, granted);
+            self.feed_commits(me, zxid, designated);
+        } else if process.serves_observers {
             self.feed_commits(me, zxid, designated);
         }
         if self.running(me).0.published.is_some() {
@@ -795,6 +802,7 @@ impl Ensemble {
         process.told = Zxid::NOTHING;
         process.reign = None;
         process.connecting = None;
+        process.serves_observers = false;
         process.abandon();
         let links: Vec<Link> = process.learners.keys().copied().chain(process.master).collect();
         links.into_iter().for_each(|link| self.close(me, link, false));

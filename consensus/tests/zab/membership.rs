@@ -63,6 +63,8 @@ pub fn settings() -> Settings {
         observer_election_delay_max: Ms(50),
         read_only_mode: false,
         has_oracle: false,
+        has_observer_masters: false,
+        observer_reconnect_delay_max: Ms(0),
         features: Features::EXACT_TRUNC,
         renew_from: RENEW_FROM,
         seed: 1,

@@ -424,6 +424,7 @@ fn set(settings: &mut Settings, name: &str, value: i64) {
         "leaderServes" => settings.leader_serves = value == 1,
         "forceSnapshot" => settings.force_snapshot = value == 1,
         "oracle" => settings.has_oracle = value == 1,
+        "observerMasters" => settings.has_observer_masters = value == 1,
         "readOnly" => settings.read_only_mode = value == 1,
         "features" => settings.features = Features(count),
         "renew" => settings.renew_from = count,

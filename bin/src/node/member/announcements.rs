@@ -349,6 +349,8 @@ mod tests {
             observer_election_delay_max: Ms(0),
             read_only_mode: false,
             has_oracle: false,
+            has_observer_masters: false,
+            observer_reconnect_delay_max: Ms(0),
             features: Features(0),
             renew_from: RENEW_FROM,
             seed: 1,

@@ -57,6 +57,8 @@ pub struct MemberSetup {
     pub window_transactions: usize,
     /// How long a connection to another server may take to be there, and to say who it is.
     pub connection_timeout: Ms,
+    /// observerMasterPort; 0 for none. The core's settings say whether there is one.
+    pub observer_master_port: u16,
     /// oraclePath. The core's settings say that there is one.
     pub oracle: Option<PathBuf>,
     pub links: Box<dyn Links>,
@@ -238,6 +240,7 @@ impl MemberSetup {
         let spooler = Spooler::new(self.log.files.clone(), &self.log.data_dir, self.driven_by.clone());
         let settings = QuorumSettings {
             me: self.me,
+            observer_master_port: self.observer_master_port,
             features: self.settings.features,
             data_max: self.length_max,
             txn_max: RECORD_BYTES_MAX,

@@ -71,6 +71,20 @@ impl Broadcast {
         self.next_commit = Some(Zxid(zxid.0 + 1));
     }
 
+    /// A follower's observers are told what is after `informed` and committed with `zxid`, which the window has, and whom the change
+    /// of the configuration names that is committed with that, if one is.
+    pub fn inform_observers(
+        &mut self,
+        informed: Zxid,
+        zxid: Zxid,
+        activation: Option<(Zxid, ServerId)>,
+        window: &Window,
+    ) {
+        self.activation = activation;
+        self.inform_after(informed, zxid, window);
+        self.activation = None;
+    }
+
     /// No link needs what is before these offsets.
     pub fn forget_before(&mut self, participants: u64, observers: u64) {
         self.participants.forget_before(participants);
@@ -78,7 +92,11 @@ impl Broadcast {
     }
 
     fn inform(&mut self, first: Zxid, last: Zxid, window: &Window) {
-        let records = window.range(Zxid(first.0 - 1), last).expect("the window has what was not committed");
+        self.inform_after(Zxid(first.0 - 1), last, window);
+    }
+
+    fn inform_after(&mut self, after: Zxid, last: Zxid, window: &Window) {
+        let records = window.range(after, last).expect("the window has what was not committed");
         for (zxid, txn) in records {
             match self.activation {
                 Some((activated, leader)) if activated == zxid => self.observers.inform_and_activate(zxid, leader, txn),
