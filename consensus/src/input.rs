@@ -132,6 +132,8 @@ pub enum Input<'a> {
     },
     /// Leader: a sync wants to know that this server still leads.
     Confirm(Ticket),
+    /// Answers [`AskOracle`](crate::Output::AskOracle). Where the oracle cannot be read it lets nobody go on.
+    Oracle(bool),
     /// The process was told to end.
     Stop,
     Failed(Fault),

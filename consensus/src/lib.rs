@@ -23,10 +23,13 @@ pub mod message;
 #[cfg_attr(not(mutants), doc(hidden))]
 pub mod mutants;
 pub mod notification;
+mod observer_masters;
+mod oracle;
 pub mod output;
 mod pause;
 pub mod plan;
 pub mod quorum;
+mod random;
 mod reign;
 mod search;
 mod server;

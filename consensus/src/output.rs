@@ -19,9 +19,18 @@ use crate::{Epoch, ServerId, Zxid};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Part {
     Looking,
-    Following { leader: ServerId, epoch: Epoch },
-    Observing { leader: ServerId, epoch: Epoch },
-    Leading { epoch: Epoch },
+    Following {
+        leader: ServerId,
+        epoch: Epoch,
+    },
+    /// `leader` may be a follower that serves observers in the leader's place.
+    Observing {
+        leader: ServerId,
+        epoch: Epoch,
+    },
+    Leading {
+        epoch: Epoch,
+    },
 }
 
 /// Whether clients are served.
@@ -119,6 +128,12 @@ pub enum Output {
     Listen(bool),
     /// One attempt to connect to this server's quorum port.
     Connect(ServerId),
+    /// The same to its observerMasterPort. It is answered likewise.
+    ConnectToObserverMaster(ServerId),
+    /// Opens the observerMasterPort of a follower, until it [becomes](Output::Become) a server that looks. Whoever connects there
+    /// is told of by the inputs that tell of a leader's learners, and the outputs for these are for it: its history ends with
+    /// what is committed, and it is sent what is committed from here on, the proposals first that are in the log already.
+    ServeObservers,
     Send(Link, Message),
     Close(Link, Reason),
     /// A file is replaced whole. What is appended behind it, or goes to the log in a later step, is not durable before the file
@@ -175,5 +190,8 @@ pub enum Output {
         config: Arc<Config>,
         leader: Option<ServerId>,
     },
+    /// Whether the oracle lets this server go on alone. [`Input::Oracle`](crate::Input::Oracle) answers it, before anything else
+    /// happens, with what the oracle says at that moment.
+    AskOracle,
     Halt(HaltReason),
 }

@@ -62,12 +62,24 @@ impl QuorumSystem {
         }
     }
 
+    /// Whether the voters of which `counts` is true are a quorum, where an oracle may have said that one of two voters is enough
+    /// while the other is gone: `granted`. With fewer voters or more its word is worth nothing.
+    pub fn is_quorum_by(&self, granted: bool, counts: impl Fn(ServerId) -> bool) -> bool {
+        let is_one_of_two = || self.voters().count() == 2 && self.voters().any(|v| self.weight(v) > 0 && counts(v));
+        self.is_quorum(&counts) || granted && is_one_of_two()
+    }
+
     /// The highest zxid that a quorum has reached, where each voter has reached what `reached` says; `None` if there is no
     /// quorum of voters that have reached any. Costs the square of the number of voters; a majority is
     /// counted without an allocation.
     pub fn reach(&self, reached: impl Fn(ServerId) -> Option<Zxid>) -> Option<Zxid> {
+        self.reach_by(false, reached)
+    }
+
+    /// The same with the [word of an oracle](QuorumSystem::is_quorum_by).
+    pub fn reach_by(&self, granted: bool, reached: impl Fn(ServerId) -> Option<Zxid>) -> Option<Zxid> {
         let candidates = self.voters().filter_map(&reached);
-        candidates.filter(|&zxid| self.is_quorum(|voter| reached(voter) >= Some(zxid))).max()
+        candidates.filter(|&zxid| self.is_quorum_by(granted, |voter| reached(voter) >= Some(zxid))).max()
     }
 }
 

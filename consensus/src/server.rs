@@ -9,7 +9,10 @@ use crate::history::History;
 use crate::input::{Mark, Unsettled};
 use crate::log::Log;
 use crate::mutants::mutant;
+use crate::observer_masters::ObserverMasters;
+use crate::oracle::Oracle;
 use crate::output::Output;
+use crate::random::Random;
 use crate::settings::Settings;
 use crate::summary::Summary;
 use crate::{Epoch, ServerId, Zxid};
@@ -62,6 +65,10 @@ pub(crate) struct Server {
     unwritten: Option<Zxid>,
     /// How many writes have no answer yet.
     writes: usize,
+    pub(crate) oracle: Oracle,
+    /// What the random waits are drawn from.
+    pub(crate) random: Random,
+    pub(crate) observer_masters: ObserverMasters,
 }
 
 impl Server {
@@ -72,6 +79,7 @@ impl Server {
         if replaces_seen {
             configs.last_seen = configs.committed.clone();
         }
+        let random = Random::new(settings.seed);
         Server {
             me,
             settings,
@@ -87,7 +95,15 @@ impl Server {
             replaces_seen,
             unwritten: None,
             writes: 0,
+            oracle: Oracle::default(),
+            random,
+            observer_masters: ObserverMasters::default(),
         }
+    }
+
+    /// Whom an observer asks next to be its master, and whether all were asked since the first.
+    pub(crate) fn next_observer_master(&mut self) -> (ServerId, bool) {
+        self.observer_masters.next(&self.configs.committed, &mut self.random)
     }
 
     pub(crate) fn configs(&self) -> &Configs {

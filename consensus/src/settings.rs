@@ -76,6 +76,13 @@ pub struct Settings {
     pub observer_election_delay_max: Ms,
     /// readonlymode.enabled: a server that has looked for a leader in vain for a while serves reads.
     pub read_only_mode: bool,
+    /// oraclePath: of two voters, one may go on while the other is gone if an oracle says so.
+    pub has_oracle: bool,
+    /// observerMasterPort: a follower serves observers, and an observer asks the voters for that, not the leader.
+    pub has_observer_masters: bool,
+    /// observer.reconnectDelayMs: an observer waits a random time up to this before it asks the leader, or all observer masters
+    /// once more.
+    pub observer_reconnect_delay_max: Ms,
     pub features: Features,
     /// A leader whose counter has come so far begins a new epoch on the links that it has, if everybody at them has
     /// [`Features::RENEWAL`]: [`RENEW_FROM`].

@@ -70,9 +70,16 @@ impl Attached {
     }
 
     /// The highest zxid that a quorum of each has reached.
-    fn reach(&self, reached: impl Fn(ServerId) -> Option<Zxid>, is_paddock: impl Fn(ServerId) -> bool) -> Option<Zxid> {
-        let reach = self.config.quorum().reach(&reached)?;
-        match self.also(is_paddock) {
+    fn reach(
+        &self,
+        granted: bool,
+        reached: impl Fn(ServerId) -> Option<Zxid>,
+        is_paddock: impl Fn(ServerId) -> bool,
+    ) -> Option<Zxid> {
+        let also = self.also(is_paddock);
+        // An oracle says nothing while two apply.
+        let reach = self.config.quorum().reach_by(granted && also.is_none(), &reached)?;
+        match also {
             Some(also) => Some(reach.min(also.quorum().reach(&reached)?)),
             None => Some(reach),
         }
@@ -134,16 +141,26 @@ impl Spans {
     }
 
     /// Up to where everything may be committed, when each voter has reached what `reached` says; what is committed already if
-    /// there is no more. `is_paddock` is whether a voter is known to be one. Never beyond a reconfiguration that is pending: what comes behind it may be another leader's to
-    /// commit, so that the reconfiguration is committed first.
+    /// there is no more. `is_paddock` is whether a voter is known to be one. Never beyond a reconfiguration that is pending: what
+    /// comes behind it may be another leader's to commit, so that the reconfiguration is committed first.
     pub fn committable(
         &self,
         reached: impl Fn(ServerId) -> Option<Zxid>,
         is_paddock: impl Fn(ServerId) -> bool,
     ) -> Zxid {
+        self.committable_by(false, reached, is_paddock)
+    }
+
+    /// The same with the [word of an oracle](crate::quorum::QuorumSystem::is_quorum_by).
+    pub fn committable_by(
+        &self,
+        granted: bool,
+        reached: impl Fn(ServerId) -> Option<Zxid>,
+        is_paddock: impl Fn(ServerId) -> bool,
+    ) -> Zxid {
         let mut committable = self.committed;
         for span in &self.outstanding {
-            let reach = span.attached.reach(&reached, &is_paddock).unwrap_or(committable);
+            let reach = span.attached.reach(granted, &reached, &is_paddock).unwrap_or(committable);
             if reach < span.first {
                 break;
             }

@@ -21,6 +21,16 @@ impl Step<'_> {
         self.out.push(output);
     }
 
+    /// Asks the oracle whether this server goes on alone; `false` if its word would be worth nothing.
+    pub(crate) fn ask_oracle(&mut self) -> bool {
+        let me = self.server.me;
+        let is_worth_asking = self.server.settings.has_oracle && self.server.configs().is_quorum_by(true, |v| v == me);
+        if is_worth_asking {
+            self.server.oracle.ask(self.out);
+        }
+        is_worth_asking
+    }
+
     pub(crate) fn send(&mut self, link: Link, message: Message) {
         self.put(Output::Send(link, message));
     }

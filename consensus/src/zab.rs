@@ -8,7 +8,7 @@ use crate::config::{Change, Config, Configs, PeerType, Refused};
 use crate::election::{Connections, Decision, Looking, Standpoint, answer, own_vote};
 use crate::epochs::Epochs;
 use crate::input::{Event, Input, Link, Mark};
-use crate::leading::Leading;
+use crate::leading::{Leading, ObserverMaster};
 use crate::learning::Learning;
 use crate::notification::{Notification, ServerState};
 use crate::output::{Cause, HaltReason, Output, Part, Reason, Serve};
@@ -35,8 +35,6 @@ pub struct Zab {
     /// The round of the election that this server is in, or was in last.
     round: i64,
     connections: Connections,
-    /// What the random waits are drawn from.
-    random: u64,
     /// Why the role before the last search has ended.
     cause: Option<Cause>,
     role: Role,
@@ -76,10 +74,9 @@ pub struct State<'a> {
 impl Zab {
     /// It does nothing yet, and its [deadline](Zab::deadline) has come.
     pub fn new(me: ServerId, settings: Settings, found: Found, now: Ms) -> Zab {
-        let random = settings.seed;
         let server = Server::new(me, settings, found);
         let role = Role::Pausing(Pause::begin(now));
-        Zab { server, round: 0, connections: Connections::default(), random, cause: None, role }
+        Zab { server, round: 0, connections: Connections::default(), cause: None, role }
     }
 
     /// `now` never falls. What a peer sends can at most end its link.
@@ -135,13 +132,15 @@ impl Zab {
         }
     }
 
-    /// Of a leader: the learners that have told who they are.
+    /// Of a leader, or of a follower that serves observers: the learners that have told who they are.
     pub fn learners(&self) -> impl Iterator<Item = LearnerState> {
-        let leading = match &self.role {
-            Role::Leading(leading) => Some(leading),
-            _ => None,
+        let (leading, observer_master) = match &self.role {
+            Role::Leading(leading) => (Some(leading), None),
+            Role::Learning(learning) => (None, learning.observer_master()),
+            _ => (None, None),
         };
-        leading.into_iter().flat_map(Leading::learners)
+        let observers = observer_master.into_iter().flat_map(ObserverMaster::observers);
+        leading.into_iter().flat_map(Leading::learners).chain(observers)
     }
 
     /// Of a leader whose reign has begun: whether a quorum of this configuration's voters is there with everything that was
@@ -155,14 +154,17 @@ impl Zab {
 
     /// The configuration that a request makes of the present one, with `version`, the zxid of the transaction that will bring
     /// it: what [`Change::apply`] says, where a reconfiguration that was proposed and is not committed is under way too, and
-    /// last whether the leader [would have a quorum](Zab::would_have_quorum). A leader that has to leave for another takes none
-    /// either, as if that were under way. There is one reconfiguration at a time, so each has to be handed in by [`Input::Proposed`] before the next one is asked for.
+    /// last whether the leader [would have a quorum](Zab::would_have_quorum), and has one without an oracle. A leader that has to
+    /// leave for another takes none either, as if that were under way. There is one reconfiguration at a time, so each has to be
+    /// handed in by [`Input::Proposed`] before the next one is asked for.
     pub fn reconfigure(&self, change: &Change<'_>, standalone_enabled: bool, version: Zxid) -> Result<Config, Refused> {
         if matches!(&self.role, Role::Leading(leading) if leading.is_reconfiguring() || leading.is_closed()) {
             return Err(Refused::ReconfigInProgress);
         }
         let config = change.apply(self.server.configs(), standalone_enabled, version)?;
-        if self.would_have_quorum(&config) { Ok(config) } else { Err(Refused::NewConfigNoQuorum) }
+        // No oracle speaks while two apply: who is alone could not commit it, and would lead no more.
+        let is_alone = self.server.settings.has_oracle && !self.would_have_quorum(&self.server.configs().committed);
+        if !is_alone && self.would_have_quorum(&config) { Ok(config) } else { Err(Refused::NewConfigNoQuorum) }
     }
 
     fn awaits(&self) -> &'static str {
@@ -222,6 +224,7 @@ impl Zab {
                 self.learn(now, out, |learning, step| learning.on_settled(settled, step));
             }
             Input::Forgotten { base } => self.server.log.forget_up_to(base),
+            Input::Oracle(grants) => self.on_oracle(grants, now, out),
             Input::Stop => self.stop(now, out),
             Input::Failed(fault) => self.over(Over::Halt(HaltReason::Failed(fault)), now, out),
             input => self.on_link_input(now, input, out),
@@ -242,16 +245,24 @@ impl Zab {
             }
             Input::Diverged => self.learn(now, out, Learning::on_diverged),
             Input::LearnerUp { link } => self.on_learner_up(link, now, out),
-            Input::LearnerDown { link } => self.lead(now, out, |leading, step| leading.on_learner_down(link, step)),
+            Input::LearnerDown { link } => {
+                self.lead(now, out, |leading, step| leading.on_learner_down(link, step));
+                self.serve_observers(now, out, |master, _| master.on_learner_down(link));
+            }
             Input::FromLearner { link, message } => {
                 self.lead(now, out, |leading, step| leading.on_message(link, message, step));
+                self.serve_observers(now, out, |master, step| master.on_message(link, message, step));
             }
             Input::StateBegun { link } => {
                 if let Role::Leading(leading) = &mut self.role {
                     leading.on_state_begun(link);
                 }
+                self.serve_observers(now, out, |master, _| master.on_state_begun(link));
             }
-            Input::CaughtUp { link } => self.lead(now, out, |leading, step| leading.on_caught_up(link, step)),
+            Input::CaughtUp { link } => {
+                self.lead(now, out, |leading, step| leading.on_caught_up(link, step));
+                self.serve_observers(now, out, |master, step| master.on_caught_up(link, step));
+            }
             Input::Proposed { zxid, change } => match &self.role {
                 Role::Leading(leading) if leading.has_begun() => {
                     self.lead(now, out, |leading, step| leading.on_proposed(zxid, change, step))
@@ -301,8 +312,11 @@ impl Zab {
     }
 
     fn on_learner_up(&mut self, link: Link, now: Ms, out: &mut Vec<Output>) {
-        match self.role {
+        match &self.role {
             Role::Leading(_) => self.lead(now, out, |leading, step| leading.on_learner_up(link, step)),
+            Role::Learning(learning) if learning.observer_master().is_some() => {
+                self.serve_observers(now, out, |master, step| master.on_learner_up(link, step));
+            }
             _ => out.push(Output::Close(link, Reason::RoleEnded)),
         }
     }
@@ -350,6 +364,13 @@ impl Zab {
                 self.lead(now, out, |leading, step| leading.on_written(mark, step));
             }
         }
+    }
+
+    fn on_oracle(&mut self, grants: bool, now: Ms, out: &mut Vec<Output>) {
+        self.server.oracle.hear(grants);
+        self.search(now, out, |looking, at, _, _| looking.on_oracle(at, grants));
+        self.lead(now, out, Leading::on_oracle);
+        self.server.oracle.end_step();
     }
 
     fn stop(&mut self, now: Ms, out: &mut Vec<Output>) {
@@ -433,6 +454,20 @@ impl Zab {
         }
     }
 
+    /// Lends a follower's observer master to `happens`, if it has one. Nothing that an observer does ends a role.
+    fn serve_observers(
+        &mut self,
+        now: Ms,
+        out: &mut Vec<Output>,
+        happens: impl FnOnce(&mut ObserverMaster, &mut Step<'_>),
+    ) {
+        if let Role::Learning(learning) = &mut self.role
+            && let Some(observer_master) = learning.observer_master_mut()
+        {
+            happens(observer_master, &mut Step { server: &mut self.server, now, out });
+        }
+    }
+
     /// The role that there is, whichever it is, is over.
     fn over(&mut self, over: Over, now: Ms, out: &mut Vec<Output>) {
         let step = &mut Step { server: &mut self.server, now, out };
@@ -468,7 +503,7 @@ impl Zab {
         let longest = self.server.settings.observer_election_delay_max.0;
         match self.server.peer_type() {
             PeerType::Participant => Ms(0),
-            PeerType::Observer => Ms(self.draw() % longest.saturating_add(1).max(1)),
+            PeerType::Observer => Ms(self.server.random.draw_up_to(longest)),
         }
     }
 
@@ -494,14 +529,6 @@ impl Zab {
         };
         let last = self.server.log.durable();
         configs.committed.is_voter(leader).then(|| Decision::designated(leader, last, state, configs))
-    }
-
-    /// The next of the numbers that the seed gives (splitmix64).
-    fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
     }
 
     /// The pause is over: a search begins, and hears first what was said meanwhile. It is left out where a reconfiguration has

@@ -91,6 +91,29 @@ fn nothing_is_a_quorum_where_nobody_has_weight() {
     }
 }
 
+#[test]
+fn an_oracle_speaks_for_one_of_two_voters_and_for_nobody_else() {
+    let of = |voters: &[i64]| QuorumSystem::Majority(voters.iter().copied().map(ServerId).collect());
+    let is_quorum = |voters: &[i64], counted: &[i64]| {
+        [false, true].map(|granted| of(voters).is_quorum_by(granted, |server| counted.contains(&server.0)))
+    };
+    assert_eq!(is_quorum(&[1, 2], &[1]), [false, true]);
+    assert_eq!(is_quorum(&[1, 2], &[1, 2]), [true, true]);
+    assert_eq!(is_quorum(&[1, 2], &[]), [false, false], "somebody has to be there");
+    assert_eq!(is_quorum(&[1, 2], &[3]), [false, false], "an observer is nobody");
+    assert_eq!(is_quorum(&[1, 2, 3], &[1]), [false, false]);
+    assert_eq!(is_quorum(&[1], &[]), [false, false]);
+    let share = |(server, weight)| (ServerId(server), Share { group: GroupId(1), weight });
+    let weights = QuorumSystem::Hierarchical([(1, 1), (2, 0)].map(share).into());
+    assert!(!weights.is_quorum_by(true, |server| server.0 == 2), "nor is one without weight");
+
+    let reached = |server: ServerId| (server.0 == 1).then_some(Zxid(7));
+    assert_eq!([false, true].map(|granted| of(&[1, 2]).reach_by(granted, reached)), [None, Some(Zxid(7))]);
+    assert_eq!(of(&[1, 2, 3]).reach_by(true, reached), None);
+    let reached = |server: ServerId| Some(Zxid(server.0));
+    assert_eq!(of(&[1, 2]).reach_by(true, reached), Some(Zxid(2)));
+}
+
 proptest! {
     #[test]
     fn a_quorum_is_what_the_rule_says(system in quorum_system()) {

@@ -1,7 +1,7 @@
 //! What a member of an ensemble is told besides: who the others are, and how long it waits for them.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub struct Ensemble {
     pub leader_serves: bool,
     /// A server that has looked for a leader in vain for a while serves reads.
     pub read_only_mode: bool,
+    /// The file that says whether one of two voters goes on while the other is gone.
+    pub oracle: Option<PathBuf>,
     /// The ports for servers are opened at every address of the machine, not only at those of the member list.
     pub listen_on_all: bool,
     /// How long a connection to another server may take to be there, and to say who it is; at least 1 ms.
@@ -69,6 +71,10 @@ pub struct Ensemble {
     pub epoch_wait_max: Option<Duration>,
     /// An observer that lost its master waits a random time up to this before it looks again.
     pub observer_election_delay_max: Duration,
+    /// A follower serves observers at this port of its own, and an observer asks the others at it: the same for all servers.
+    pub observer_master_port: Option<u16>,
+    /// An observer waits a random time up to this before it connects to its leader, or asks all observer masters once more.
+    pub observer_reconnect_delay_max: Duration,
     /// Transactions that stay in memory for learners, at least 500.
     pub commit_log_count: usize,
     /// A server without data is one that never had any.
@@ -113,6 +119,7 @@ impl Assembly<'_> {
         let reconfigures = self.reconfigures();
         let last_seen = self.last_seen(members, reconfigures)?;
         self.remark_secure_client(&me);
+        self.remark_oracle(config.quorum().voters().count());
         let ensemble = Ensemble {
             me: me.id,
             config: Arc::new(config),
@@ -125,6 +132,7 @@ impl Assembly<'_> {
             connect_limit: count(self.number("connectToLearnerMasterLimit")),
             leader_serves: self.flag("leaderServes"),
             read_only_mode: self.flag("readonlymode.enabled"),
+            oracle: self.text("oraclePath").map(PathBuf::from),
             listen_on_all: self.flag("quorumListenOnAllIPs"),
             connection_timeout: self.millis("cnxTimeout"),
             bind_tries_max: self.bind_tries_max(),
@@ -133,6 +141,8 @@ impl Assembly<'_> {
             notification_interval_max: self.millis("fastleader.maxNotificationInterval"),
             epoch_wait_max: u64::try_from(self.number("leader.maxTimeToWaitForEpoch")).ok().map(Duration::from_millis),
             observer_election_delay_max: Duration::from_millis(count(self.number("observer.election.DelayMs")).into()),
+            observer_master_port: self.observer_master_port(&me)?,
+            observer_reconnect_delay_max: Duration::from_millis(count(self.number("observer.reconnectDelayMs")).into()),
             commit_log_count: size(self.at_least("commitLogCount", LEAST_COMMIT_LOG)),
             autocreate: self.flag("db.autocreate"),
             force_snapshot: self.flag("forceSnapshotSync"),
@@ -244,6 +254,17 @@ impl Assembly<'_> {
         }
     }
 
+    /// A reconfiguration may leave two of them.
+    fn remark_oracle(&mut self, participants: usize) {
+        let Some(Setting { place, spelled, .. }) = self.settings.given("oraclePath").cloned() else { return };
+        if participants != 2 {
+            let remark = format!(
+                "{spelled}: an oracle speaks for one of two participants, and there are {participants}; it is not asked"
+            );
+            self.settings.warn(&place, remark);
+        }
+    }
+
     /// Whether the ensemble may be changed while this server runs, which writes that beside its file.
     fn reconfigures(&mut self) -> bool {
         if !self.flag("reconfigEnabled") {
@@ -267,6 +288,21 @@ impl Assembly<'_> {
         match reconfigures || self.settings.given("dynamicConfigFile").is_some() {
             true => self.begun_change(members.version, reconfigures),
             false => Ok(None),
+        }
+    }
+
+    /// 0 is none.
+    fn observer_master_port(&self, me: &Member) -> Result<Option<u16>, ConfigError> {
+        let port = u16::try_from(self.number("observerMasterPort")).ok().filter(|port| *port != 0);
+        let Some((port, Setting { place, spelled, .. })) = port.zip(self.settings.given("observerMasterPort")) else {
+            return Ok(None);
+        };
+        match me.ports().find(|other| other.port == port) {
+            None => Ok(Some(port)),
+            Some(other) => {
+                let problem = format!("{port} is the port of {other} too ({}); give observers another", me.place);
+                Err(ConfigError::Refused { place: place.clone(), key: spelled.clone(), problem })
+            }
         }
     }
 
@@ -334,6 +370,7 @@ mod tests {
             connect_limit: 0,
             leader_serves: true,
             read_only_mode: false,
+            oracle: None,
             listen_on_all: false,
             connection_timeout: Duration::from_secs(5),
             bind_tries_max: Some(3),
@@ -342,6 +379,8 @@ mod tests {
             notification_interval_max: Duration::from_secs(60),
             epoch_wait_max: None,
             observer_election_delay_max: Duration::from_millis(200),
+            observer_master_port: None,
+            observer_reconnect_delay_max: Duration::ZERO,
             commit_log_count: 500,
             autocreate: true,
             force_snapshot: false,
@@ -366,6 +405,9 @@ mod tests {
         differs("connectToLearnerMasterLimit=7", &|e| e.connect_limit.to_string(), "7");
         differs("leaderServes=no", &|e| e.leader_serves.to_string(), "false");
         differs("readonlymode.enabled=true", &|e| e.read_only_mode.to_string(), "true");
+        differs("observerMasterPort=7", &|e| format!("{:?}", e.observer_master_port), "Some(7)");
+        differs("observer.reconnectDelayMs=7", &|e| format!("{:?}", e.observer_reconnect_delay_max), "7ms");
+        differs("oraclePath=/oracle", &|e| format!("{:?}", e.oracle), "Some(\"/oracle\")");
         differs("quorumListenOnAllIPs=true", &|e| e.listen_on_all.to_string(), "true");
         differs("cnxTimeout=7", &|e| format!("{:?}", e.connection_timeout), "7ms");
         differs("electionPortBindRetry=7", &|e| format!("{:?}", e.bind_tries_max), "Some(7)");
@@ -424,6 +466,18 @@ mod tests {
         ] {
             assert!(serve(&format!("{lines}\n{others}")).is_ok(), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn observers_have_a_port_that_servers_have_not() {
+        let error = serve(&format!("clientPort=2181\n{THREE}\nobserverMasterPort=3888")).expect_err("it is taken");
+        let expected =
+            "zoo.cfg:8: observerMasterPort: 3888 is the port of a:3888 too (zoo.cfg:5); give observers another";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(
+            config(&format!("clientPort=2181\n{THREE}\nobserverMasterPort=0")).ensemble.unwrap().observer_master_port,
+            None
+        );
     }
 
     const DYNAMIC: &str = "clientPort=2181\ndynamicConfigFile=/etc/zoo.cfg.dynamic.1a00000002";
@@ -768,7 +822,7 @@ mod tests {
             ),
             (
                 "server.2=b:1:2\nserver.3=c:1:2\noraclePath=/oracle",
-                "zoo.cfg:8: oraclePath: this version has no oracle for an ensemble of two yet, so the setting has no effect",
+                "zoo.cfg:8: oraclePath: an oracle speaks for one of two participants, and there are 3; it is not asked",
             ),
         ] {
             let text = format!("{STATIC}server.1=a:1:2\nclientPort=2181\n{lines}");
@@ -782,6 +836,7 @@ mod tests {
             "server.2=b:1:2\nserver.3=c:1:2\nreconfigEnabled=true",
             "server.2=b:1:2\nserver.3=c:1:2\npeerType=PARTICIPANT",
             "server.2=b:1:2\ngroup.1=1\ngroup.2=2",
+            "server.2=b:1:2\noraclePath=/oracle",
             "server.2=b:1:2\nserver.3=c:1:2;1;2281\nserver.4=d:1:2:observer",
         ] {
             let text = format!("{STATIC}server.1=a:1:2\nclientPort=2181\n{lines}");

@@ -161,12 +161,14 @@ impl Members {
         })
     }
 
-    /// What is to be remarked of an ensemble of majorities, if anything.
-    fn weakness(&self) -> Option<&'static str> {
+    /// What is to be remarked of an ensemble of majorities, if anything. Of two participants one may go on alone where an oracle
+    /// says so.
+    fn weakness(&self, has_oracle: bool) -> Option<&'static str> {
         if self.lines.iter().any(|line| !line.name.starts_with("server.")) {
             return None;
         }
         match self.participants().count() {
+            2 if has_oracle => None,
             ..=2 => Some(
                 "the ensemble serves only while every participant does; add participants, three bear the loss of one",
             ),
@@ -266,7 +268,7 @@ impl Assembly<'_> {
                 self.remark_secure_client(member);
             }
             Membership::Ensemble(members) => {
-                if let Some(weakness) = members.weakness() {
+                if let Some(weakness) = members.weakness(self.settings.given("oraclePath").is_some()) {
                     let first = members.first();
                     self.settings.warn(&first.place, format!("{}: {weakness}", first.key));
                 }

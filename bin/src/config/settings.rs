@@ -388,9 +388,10 @@ mod tests {
                 ],
             ),
             (
-                &[line(2, "observerMasterPort", "2191")],
+                &[line(2, "quorumCnxnTimeoutMs", "2191")],
                 &[
-                    "zoo.cfg:2: observerMasterPort: this version has no observer masters yet, so the setting has no effect",
+                    "zoo.cfg:2: quorumCnxnTimeoutMs: this version has no limit for the silence of an election connection \
+                     yet, so the setting has no effect",
                 ],
             ),
             (

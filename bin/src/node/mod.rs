@@ -420,6 +420,8 @@ fn begin(
                 length_max: config.jute_max_buffer.saturating_add(config.jute_max_buffer_extra),
                 window_transactions: ensemble.commit_log_count,
                 connection_timeout: Ms(ensemble.connection_timeout.as_millis() as u64),
+                observer_master_port: ensemble.observer_master_port.unwrap_or(0),
+                oracle: ensemble.oracle.clone(),
                 links: Box::new(links),
                 driven_by: DrivenBy::Thread(machine.bell.clone()),
                 exchanges: machine.exchanges.clone(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use paddock_consensus::ServerId;
+use paddock_consensus::config::HostPort;
 use paddock_consensus::settings::{Features, Ms, Settings};
 use paddock_engine::acl::Authority;
 use paddock_engine::admit::FRAME_MAX;
@@ -12,6 +13,7 @@ use paddock_engine::log::{LogConfig, Method};
 use paddock_engine::tree::ExtendedTypes;
 use paddock_net::reactor;
 
+use super::peers::observer_master_addresses;
 use super::peers::sockets::{MyId, SocketSettings, UntakenMax};
 use crate::config::{Config, Ensemble, IoMethod, NewSessions, Purge};
 
@@ -98,10 +100,12 @@ pub fn retain(config: &Config) -> Option<usize> {
 pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
     let own = ensemble.config.members().get(&ensemble.me);
     let own = || own.into_iter().flat_map(|member| &member.addresses);
+    let quorum: Vec<HostPort> = own().map(|address| address.quorum.clone()).collect();
     SocketSettings {
         my_id: MyId { server: ensemble.me, file: config.data_dir.join("myid") },
         election: own().map(|address| address.election.clone()).collect(),
-        quorum: own().map(|address| address.quorum.clone()).collect(),
+        observer_master: observer_master_addresses(&quorum, ensemble.observer_master_port.unwrap_or(0)),
+        quorum,
         listens_on_all: ensemble.listen_on_all,
         election_tries: ensemble.bind_tries_max.unwrap_or(0),
         keep_alive: ensemble.tcp_keep_alive,
@@ -136,6 +140,9 @@ pub fn core_settings(config: &Config, ensemble: &Ensemble, seed: u64) -> Setting
         force_snapshot: ensemble.force_snapshot,
         observer_election_delay_max: ms(ensemble.observer_election_delay_max),
         read_only_mode: ensemble.read_only_mode,
+        has_oracle: ensemble.oracle.is_some(),
+        has_observer_masters: ensemble.observer_master_port.is_some(),
+        observer_reconnect_delay_max: ms(ensemble.observer_reconnect_delay_max),
         features: if ensemble.has_features { FEATURES } else { Features::default() },
         renew_from: ensemble.renew_from,
         seed,

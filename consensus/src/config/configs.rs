@@ -26,9 +26,14 @@ impl Configs {
         }
     }
 
+    /// Whether a change is under way.
+    pub fn is_changing(&self) -> bool {
+        self.last_seen.version() > self.committed.version()
+    }
+
     /// Those in which a quorum is needed: the committed one, and the last seen if it is newer.
     pub fn applicable(&self) -> impl Iterator<Item = &Arc<Config>> {
-        let newer = (self.last_seen.version() > self.committed.version()).then_some(&self.last_seen);
+        let newer = self.is_changing().then_some(&self.last_seen);
         core::iter::once(&self.committed).chain(newer)
     }
 
@@ -50,6 +55,12 @@ impl Configs {
 
     /// Whether the servers of which `counts` is true are a quorum in each that applies.
     pub fn is_quorum(&self, counts: impl Fn(ServerId) -> bool) -> bool {
-        self.applicable().all(|config| config.quorum().is_quorum(&counts))
+        self.is_quorum_by(false, counts)
+    }
+
+    /// The same with the [word of an oracle](crate::quorum::QuorumSystem::is_quorum_by), which is worth nothing while two apply.
+    pub fn is_quorum_by(&self, granted: bool, counts: impl Fn(ServerId) -> bool) -> bool {
+        let granted = granted && !self.is_changing();
+        self.applicable().all(|config| config.quorum().is_quorum_by(granted, &counts))
     }
 }

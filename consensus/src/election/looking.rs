@@ -185,6 +185,21 @@ impl Looking {
         decision
     }
 
+    /// The oracle was asked. What it grants is taken as long as this server has to go on alone.
+    pub fn on_oracle(&mut self, at: &mut Standpoint<'_>, grants: bool) -> Option<Decision> {
+        (grants && self.may_go_on_alone(at)).then(|| decided(at, self.proposal, *at.round, self.supporters(at)))
+    }
+
+    /// Whether nothing but the word of an oracle is missing to lead, because the other of two voters says nothing.
+    fn may_go_on_alone(&self, at: &Standpoint<'_>) -> bool {
+        let is_candidate = self.state == State::Voting && self.proposal.leader == at.me && at.may_lead(at.me);
+        let supporters = self.supporters(at);
+        at.settings.has_oracle
+            && is_candidate
+            && at.proposes()
+            && at.configs.is_quorum_by(true, |voter| supporters.contains(&voter))
+    }
+
     /// The configuration that came with a notification is durable, and is the committed one of `at`: the search begins again.
     pub fn on_configured(&mut self, at: &mut Standpoint<'_>, now: Ms, out: &mut Vec<Output>) {
         *self = Looking::begin(at, now, out);
@@ -268,7 +283,9 @@ impl Looking {
     ) -> Option<Decision> {
         let leader = heard.vote.leader;
         let supporters = self.votes.supporters(heard, &counts);
-        let enough = at.configs.committed.quorum().is_quorum(|voter| supporters.contains(&voter));
+        // Whoever leads alone has been let by the oracle: there is nobody else who could say so.
+        let is_alone = at.settings.has_oracle && heard.state == ServerState::Leading;
+        let enough = at.configs.committed.quorum().is_quorum_by(is_alone, |voter| supporters.contains(&voter));
         let leads = leader == at.me || self.votes.leads(leader, counts);
         (enough && leads).then(|| decided(at, heard.vote, heard.round, supporters))
     }
@@ -315,6 +332,9 @@ impl Looking {
         let longest = at.settings.notification_interval_max.min(at.settings.sync_wait()).max(Ms(1));
         self.interval = self.interval.after(self.interval).min(longest);
         self.repeat_at = now.after(self.interval);
+        if self.may_go_on_alone(at) {
+            out.push(Output::AskOracle);
+        }
     }
 
     fn dial_missing(&mut self, at: &mut Standpoint<'_>, out: &mut Vec<Output>) {

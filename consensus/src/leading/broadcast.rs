@@ -31,6 +31,8 @@ pub(super) struct Broadcasting {
     renew_at: Ms,
     /// Since when the leader's own disk has not taken what was proposed.
     lag: Lag,
+    /// None follows, and the oracle is asked whether the leader goes on.
+    is_doubted: bool,
 }
 
 impl Broadcasting {
@@ -52,6 +54,7 @@ impl Broadcasting {
             leaves_at: if leads { None } else { Some(check_at) },
             renew_at: step.now,
             lag: Lag::None,
+            is_doubted: false,
         }
     }
 
@@ -87,7 +90,8 @@ impl Broadcasting {
             let (me, own) = (step.server.me, step.server.acknowledgeable());
             let reached = |voter| if voter == me { Some(own) } else { links.acknowledged(voter) };
             let is_paddock = |voter| voter == me || links.is_paddock(voter);
-            let committable = self.spans.committable(reached, is_paddock);
+            let granted = links.goes_on_alone(step);
+            let committable = self.spans.committable_by(granted, reached, is_paddock);
             if committable <= self.spans.committed() {
                 return Ok(());
             }
@@ -190,6 +194,28 @@ impl Broadcasting {
         self.spans.pending().is_some()
     }
 
+    /// Nobody follows: the oracle is asked whether the leader goes on. No answer until it is asked the next time is none.
+    pub(super) fn doubt(&mut self, links: &Links, step: &mut Step<'_>) -> bool {
+        let asks = !self.is_doubted && links.is_alone(step) && step.ask_oracle();
+        self.is_doubted = asks;
+        asks
+    }
+
+    /// The oracle has answered. Whether the leader goes on, if that was the question.
+    pub(super) fn on_oracle(&mut self, grants: bool) -> bool {
+        !core::mem::take(&mut self.is_doubted) || grants
+    }
+
+    /// Whether something is left to do that a leader who is alone may do once the oracle lets it.
+    pub(super) fn awaits_oracle(&self, step: &Step<'_>) -> bool {
+        if self.leaves_at.is_some() {
+            return false;
+        }
+        let (me, own) = (step.server.me, step.server.acknowledgeable());
+        let committable = self.spans.committable_by(true, |voter| (voter == me).then_some(own), |_| true);
+        committable > self.spans.committed() || !self.confirm.is_done()
+    }
+
     /// What was proposed last.
     pub(super) fn proposed(&self) -> Zxid {
         self.spans.proposed()
@@ -274,6 +300,9 @@ mod tests {
             force_snapshot: false,
             observer_election_delay_max: Ms(0),
             read_only_mode: false,
+            has_oracle: false,
+            has_observer_masters: false,
+            observer_reconnect_delay_max: Ms(0),
             features: Features::default(),
             renew_from: RENEW_FROM,
             seed: 0,
@@ -302,6 +331,7 @@ mod tests {
             leaves_at: None,
             renew_at: Ms(0),
             lag: Lag::None,
+            is_doubted: false,
         };
         let (links, mut out) = (Links::default(), Vec::new());
         let step = &mut Step { server: &mut server, now: Ms(0), out: &mut out };

@@ -124,6 +124,11 @@ impl LearnerLink {
         self.state
     }
 
+    /// When the last packet came from it, or its present state began.
+    pub(super) fn heard(&self) -> Ms {
+        self.heard
+    }
+
     /// It has come one further.
     pub(super) fn enter(&mut self, state: State, now: Ms) {
         *self = LearnerLink { heard: now, state };

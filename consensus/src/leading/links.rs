@@ -126,7 +126,21 @@ impl Links {
         if mutant!(26) && self.open.values().any(&counts) {
             return true;
         }
-        step.server.configs().is_quorum(|voter| voter == me || self.of(voter).is_some_and(&counts))
+        let granted = self.goes_on_alone(step);
+        step.server.configs().is_quorum_by(granted, |voter| voter == me || self.of(voter).is_some_and(&counts))
+    }
+
+    /// Whether no other voter takes the history or has it. One that waits for a whole state, of which nothing is sent before
+    /// everything in it is committed, cannot help with that.
+    pub(super) fn is_alone(&self, step: &Step<'_>) -> bool {
+        let follows = |open: &LearnerLink| open.follows() && !open.awaits_state();
+        let mut others = step.server.configs().voters().filter(|voter| *voter != step.server.me);
+        !others.any(|voter| self.of(voter).is_some_and(follows))
+    }
+
+    /// Whether the leader is alone, and an oracle has just said that it is enough, under the one configuration that there is.
+    pub(super) fn goes_on_alone(&self, step: &Step<'_>) -> bool {
+        step.server.oracle.grants() && !step.server.configs().is_changing() && self.is_alone(step)
     }
 
     /// Whether the learners that serve are a quorum by themselves.

@@ -7,6 +7,7 @@ mod link;
 mod links;
 mod liveness;
 mod looking;
+mod observer_master;
 mod renewal;
 
 use alloc::sync::Arc;
@@ -19,6 +20,7 @@ pub use self::links::LINKS_MAX;
 use self::links::Links;
 use self::liveness::Pulse;
 use self::looking::LookingMembers;
+pub(crate) use self::observer_master::ObserverMaster;
 use self::renewal::{Renewing, can_all};
 use crate::config::{Config, Configs};
 use crate::election::Decision;
@@ -169,6 +171,7 @@ impl Leading {
             liveness::close_late(&mut self.links, proposed, step);
             self.check_followed(step)?;
             self.start_served(step);
+            self.consult(step);
             liveness::ping(&mut self.links, step);
         }
         match self.phase_deadline(&step.server.settings) {
@@ -187,9 +190,10 @@ impl Leading {
         }
     }
 
-    fn check_followed(&mut self, step: &Step<'_>) -> Result<(), Over> {
+    fn check_followed(&mut self, step: &mut Step<'_>) -> Result<(), Over> {
         let Some(reign) = self.phase.reign_mut() else { return self.check_supported(step) };
-        if reign.leaves_at().is_none() && !reign.is_followed(&self.links, step) {
+        let goes_on = reign.leaves_at().is_some() || reign.is_followed(&self.links, step);
+        if !goes_on && !reign.doubt(&self.links, step) {
             return Err(Over::Look(Cause::NotFollowed));
         }
         match reign.is_behind(&self.links, step) {
@@ -200,6 +204,33 @@ impl Leading {
 
     fn check_supported(&self, step: &Step<'_>) -> Result<(), Over> {
         if self.is_abandoned(step) { Err(Over::Look(Cause::Abandoned)) } else { Ok(()) }
+    }
+
+    /// Asks the oracle where nothing but its word is missing. A granted one has just been used.
+    fn consult(&self, step: &mut Step<'_>) {
+        let Leading { decision, links, phase, .. } = self;
+        let awaits = match phase.reign() {
+            Some(reign) => reign.awaits_oracle(step),
+            None => {
+                let is_supported = decision.is_supported(step.server.configs(), |server| links.has(server));
+                phase.awaits_quorum_since().is_some() && !is_supported
+            }
+        };
+        if step.server.settings.has_oracle && !step.server.oracle.grants() && awaits && links.is_alone(step) {
+            step.ask_oracle();
+        }
+    }
+
+    /// The oracle was asked.
+    pub(crate) fn on_oracle(&mut self, step: &mut Step<'_>) -> Result<(), Over> {
+        let grants = step.server.oracle.grants();
+        if let Some(reign) = self.phase.reign_mut() {
+            if !reign.on_oracle(grants) {
+                return Err(Over::Look(Cause::NotFollowed));
+            }
+            reign.confirm.look(&mut self.links, step);
+        }
+        if grants { self.advance(step) } else { Ok(()) }
     }
 
     /// Whether it waits for a quorum, and has for a while, of which so many look for another leader or are gone that those who
@@ -557,7 +588,10 @@ impl Leading {
 
     pub(crate) fn on_confirm(&mut self, ticket: Ticket, step: &mut Step<'_>) -> Result<(), Over> {
         match self.phase.reign_mut() {
-            Some(reign) => reign.confirm.ask(ticket, &mut self.links, step),
+            Some(reign) => {
+                reign.confirm.ask(ticket, &mut self.links, step);
+                self.consult(step);
+            }
             None => step.put(Output::Lost(ticket)),
         }
         Ok(())
@@ -634,6 +668,7 @@ impl Leading {
             }
             _ => {}
         }
+        self.consult(step);
         Ok(())
     }
 

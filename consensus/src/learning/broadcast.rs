@@ -8,6 +8,7 @@ use super::master::Master;
 use super::outstanding::Outstanding;
 use super::renewal::Renewing;
 use crate::config::Config;
+use crate::leading::ObserverMaster;
 use crate::message::FromMaster;
 use crate::output::{Output, Part, Reason, Serve};
 use crate::step::Step;
@@ -19,6 +20,8 @@ pub(super) struct Broadcasting {
     outstanding: Outstanding,
     /// Up to here everything is acknowledged.
     acknowledged: Zxid,
+    /// Of a follower that serves observers.
+    observer_master: Option<ObserverMaster>,
 }
 
 const NAME: &str = "Broadcasting";
@@ -26,21 +29,40 @@ const NAME: &str = "Broadcasting";
 impl Broadcasting {
     pub(super) fn begin(taken: Taken, master: &Master, step: &mut Step<'_>) -> Result<Broadcasting, Reason> {
         let (outstanding, acknowledged) = taken.on_up_to_date(master, step)?;
-        let (leader, epoch) = (master.leader, outstanding.epoch());
+        let (leader, epoch) = (master.server, outstanding.epoch());
         let part = match master.observes {
             true => Part::Observing { leader, epoch },
             false => Part::Following { leader, epoch },
         };
         step.put(Output::Become(part, Serve::Yes));
-        Ok(Broadcasting { outstanding, acknowledged })
+        let serves_observers = step.server.settings.has_observer_masters && !master.observes;
+        let observer_master = serves_observers.then(|| ObserverMaster::begin(epoch, step));
+        Ok(Broadcasting { outstanding, acknowledged, observer_master })
+    }
+
+    pub(super) fn observer_master(&self) -> Option<&ObserverMaster> {
+        self.observer_master.as_ref()
+    }
+
+    pub(super) fn observer_master_mut(&mut self) -> Option<&mut ObserverMaster> {
+        self.observer_master.as_mut()
     }
 
     /// The leader begins this epoch. It has none to begin before everything that it has proposed is committed.
-    pub(super) fn renew(self, epoch: Epoch, step: &Step<'_>) -> Result<Renewing, Reason> {
+    /// Whoever observes by this server is to take that epoch too, and comes back for it.
+    pub(super) fn renew(self, epoch: Epoch, step: &mut Step<'_>) -> Result<Renewing, Reason> {
         let is_done = self.outstanding.committed() == step.server.log.written().last();
-        match is_done && epoch > step.server.epochs().accepted() {
-            true => Ok(Renewing::begin(epoch)),
-            false => Err(Reason::Unexpected { state: NAME, zxid: Zxid::start_of(epoch) }),
+        if !is_done || epoch <= step.server.epochs().accepted() {
+            return Err(Reason::Unexpected { state: NAME, zxid: Zxid::start_of(epoch) });
+        }
+        self.end_observers(Reason::RoleEnded, step);
+        Ok(Renewing::begin(epoch))
+    }
+
+    /// Nobody observes by this server any more.
+    pub(super) fn end_observers(self, reason: Reason, step: &mut Step<'_>) {
+        if let Some(observer_master) = self.observer_master {
+            observer_master.end(reason, step);
         }
     }
 
@@ -90,6 +112,9 @@ impl Broadcasting {
         let change = self.outstanding.commit(NAME, zxid, step)?;
         step.server.commit(zxid);
         step.put(Output::Commit(zxid));
+        if let Some(observer_master) = &mut self.observer_master {
+            observer_master.on_committed(step);
+        }
         Ok(change)
     }
 }

@@ -7,12 +7,13 @@ use super::master::Master;
 use super::renewal::Renewing;
 use crate::config::PeerType;
 use crate::input::{Link, Mark, Unsettled};
+use crate::leading::ObserverMaster;
 use crate::message::{FromMaster, Message};
 use crate::mutants::mutant;
 use crate::output::Reason;
 use crate::settings::{Features, Ms, Settings};
 use crate::step::Step;
-use crate::{Epoch, ServerId, Zxid};
+use crate::{Epoch, Zxid};
 
 /// The link, and how far the learner has come on it.
 #[derive(Clone, Debug)]
@@ -41,12 +42,12 @@ enum State {
 }
 
 impl Connected {
-    pub(super) fn begin(leader: ServerId, observes: bool, link: Link, step: &mut Step<'_>) -> Connected {
-        let peer_type = if observes { PeerType::Observer } else { PeerType::Participant };
+    pub(super) fn begin(master: Master, step: &mut Step<'_>) -> Connected {
+        let link = master.link;
+        let peer_type = if master.observes { PeerType::Observer } else { PeerType::Participant };
         let accepted = step.server.epochs().accepted();
         let config_version = step.server.configs().committed.version();
         step.send(link, Message::Info { peer_type, accepted, config_version });
-        let master = Master { link, leader, observes, renews: false };
         Connected { master, heard: step.now, state: State::AwaitingLeaderInfo }
     }
 
@@ -66,8 +67,35 @@ impl Connected {
         }
     }
 
-    /// When the leader has been silent for too long. While a whole state comes no packet can: the node watches its bytes.
+    pub(super) fn observer_master(&self) -> Option<&ObserverMaster> {
+        match &self.state {
+            State::Broadcasting(broadcasting) => broadcasting.observer_master(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn observer_master_mut(&mut self) -> Option<&mut ObserverMaster> {
+        match &mut self.state {
+            State::Broadcasting(broadcasting) => broadcasting.observer_master_mut(),
+            _ => None,
+        }
+    }
+
+    /// The role ends because this server stops: its observers are told so.
+    pub(super) fn stop(self, step: &mut Step<'_>) {
+        if let State::Broadcasting(broadcasting) = self.state {
+            broadcasting.end_observers(Reason::Stopped, step);
+        }
+    }
+
+    /// When there is something to look at.
     pub(super) fn deadline(&self, settings: &Settings) -> Option<Ms> {
+        let observers = self.observer_master().map(ObserverMaster::deadline);
+        self.silent_until(settings).into_iter().chain(observers).min()
+    }
+
+    /// When the leader has been silent for too long. While a whole state comes no packet can: the node watches its bytes.
+    fn silent_until(&self, settings: &Settings) -> Option<Ms> {
         match &self.state {
             State::AwaitingState(_) => None,
             State::AwaitingUpToDate(_) | State::Broadcasting(_) => Some(self.heard.after(settings.sync_wait())),
@@ -75,11 +103,14 @@ impl Connected {
         }
     }
 
-    pub(super) fn on_time(self, step: &Step<'_>) -> Result<Connected, Reason> {
-        match self.deadline(&step.server.settings) {
-            Some(deadline) if deadline <= step.now => Err(Reason::TimedOut),
-            _ => Ok(self),
+    pub(super) fn on_time(mut self, step: &mut Step<'_>) -> Result<Connected, Reason> {
+        if self.silent_until(&step.server.settings).is_some_and(|deadline| deadline <= step.now) {
+            return Err(Reason::TimedOut);
         }
+        if let Some(observer_master) = self.observer_master_mut() {
+            observer_master.on_time(step);
+        }
+        Ok(self)
     }
 
     pub(super) fn on_message(self, message: &FromMaster<'_>, step: &mut Step<'_>) -> Result<Connected, Reason> {

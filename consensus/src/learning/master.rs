@@ -8,6 +8,8 @@ use crate::input::Link;
 pub(super) struct Master {
     pub(super) link: Link,
     pub(super) leader: ServerId,
+    /// Who is at the other end: the leader, or a follower that serves observers in its place.
+    pub(super) server: ServerId,
     /// An observer is told no proposal before it is committed, and acknowledges none.
     pub(super) observes: bool,
     /// The leader may begin another epoch on this link.

@@ -11,14 +11,16 @@ mod renewal;
 mod repeats;
 
 use self::connected::Connected;
+use self::master::Master;
 use crate::ServerId;
 use crate::Zxid;
 use crate::election::{Connections, Decision};
 use crate::input::{Link, Mark, Unsettled};
+use crate::leading::ObserverMaster;
 use crate::message::FromMaster;
 use crate::mutants::mutant;
 use crate::notification::{Notification, ServerState};
-use crate::output::{Cause, Output, Reason};
+use crate::output::{Cause, HaltReason, Output, Reason};
 use crate::settings::{Ms, Settings};
 use crate::step::{Over, Step};
 
@@ -31,6 +33,10 @@ const RETRY_MAX: Ms = Ms(100);
 #[derive(Clone, Debug)]
 pub(crate) struct Learning {
     decision: Decision,
+    /// Whom it asks, or has a link to: the leader, or one who serves observers in its place.
+    master: ServerId,
+    /// Of an observer that asks those who serve in its leader's place: it asks the leader itself this time.
+    asks_leader: bool,
     state: State,
 }
 
@@ -53,8 +59,56 @@ enum State {
 impl Learning {
     pub(crate) fn begin(decision: Decision, step: &mut Step<'_>) -> Learning {
         let until = step.now.after(step.server.settings.connect_wait());
-        step.put(Output::Connect(decision.vote.leader));
-        Learning { decision, state: State::Connecting { until, wait: RETRY_MIN } }
+        let master = decision.vote.leader;
+        let state = State::AwaitingRetry { at: step.now, until, wait: RETRY_MIN };
+        let mut learning = Learning { decision, master, asks_leader: false, state };
+        let delay = learning.choose_master(step);
+        learning.connect_after(delay, until, RETRY_MIN, step)
+    }
+
+    fn observes(&self) -> bool {
+        self.decision.state == ServerState::Observing
+    }
+
+    /// Whether it asks others than the leader.
+    fn has_observer_masters(&self, step: &Step<'_>) -> bool {
+        self.observes() && step.server.settings.has_observer_masters
+    }
+
+    /// Decides whom to ask next, and how long to wait before that.
+    fn choose_master(&mut self, step: &mut Step<'_>) -> Ms {
+        let mut waits = self.observes();
+        if self.has_observer_masters(step) {
+            (self.master, waits) = step.server.next_observer_master();
+        }
+        let longest = step.server.settings.observer_reconnect_delay_max.0;
+        Ms(if waits && longest > 0 { step.server.random.draw_up_to(longest) } else { 0 })
+    }
+
+    fn connect_after(self, delay: Ms, until: Ms, wait: Ms, step: &mut Step<'_>) -> Learning {
+        if delay > Ms(0) {
+            return Learning { state: State::AwaitingRetry { at: step.now.after(delay), until, wait }, ..self };
+        }
+        step.put(match self.has_observer_masters(step) && !self.asks_leader {
+            true => Output::ConnectToObserverMaster(self.master),
+            false => Output::Connect(self.master),
+        });
+        Learning { state: State::Connecting { until, wait }, ..self }
+    }
+
+    /// Of a follower that serves observers.
+    pub(crate) fn observer_master(&self) -> Option<&ObserverMaster> {
+        match &self.state {
+            State::Connected(connected) => connected.observer_master(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn observer_master_mut(&mut self) -> Option<&mut ObserverMaster> {
+        match &mut self.state {
+            State::Connected(connected) => connected.observer_master_mut(),
+            _ => None,
+        }
     }
 
     pub(crate) fn decision(&self) -> &Decision {
@@ -88,8 +142,7 @@ impl Learning {
                 Err(Over::Look(Cause::LeaderUnreached))
             }
             State::AwaitingRetry { at, until, wait } if at <= step.now => {
-                step.put(Output::Connect(self.leader()));
-                Ok(Learning { state: State::Connecting { until, wait }, ..self })
+                Ok(self.connect_after(Ms(0), until, wait, step))
             }
             State::Connected(_) => self.connected(None, step, |connected, step| connected.on_time(step)),
             State::Connecting { .. } | State::AwaitingRetry { .. } => Ok(self),
@@ -99,8 +152,8 @@ impl Learning {
     pub(crate) fn on_master_up(self, link: Link, step: &mut Step<'_>) -> Result<Learning, Over> {
         match self.state {
             State::Connecting { .. } => {
-                let observes = self.decision.state == ServerState::Observing;
-                let connected = Connected::begin(self.leader(), observes, link, step);
+                let (leader, server, observes) = (self.leader(), self.master, self.observes());
+                let connected = Connected::begin(Master { link, leader, server, observes, renews: false }, step);
                 Ok(Learning { state: State::Connected(connected), ..self })
             }
             State::AwaitingRetry { .. } | State::Connected(_) => {
@@ -111,12 +164,32 @@ impl Learning {
     }
 
     /// A leader that refuses has perhaps not decided yet, unless the election's connection to it is gone too: then it is not
-    /// there any more, and nobody is owed the rest of the time.
-    pub(crate) fn on_master_refused(self, connections: &Connections, step: &Step<'_>) -> Result<Learning, Over> {
+    /// there any more, and nobody is owed the rest of the time. An observer master that refuses leads, or does not follow yet: the
+    /// next one is asked at once, and after all of them the first one again, after a wait. Where it is late, the leader is asked
+    /// between: a change that gives this server a vote may be needed before anybody can serve, and the server for that change.
+    pub(crate) fn on_master_refused(
+        mut self,
+        connections: &Connections,
+        step: &mut Step<'_>,
+    ) -> Result<Learning, Over> {
+        // What one observer master refuses says nothing of the leader, unless all have.
+        let is_round_over = !self.has_observer_masters(step) || step.server.observer_masters.is_round_over();
         match self.state {
-            State::Connecting { .. } if !connections.is_up(self.leader()) => Err(Over::Look(Cause::LeaderGone)),
+            State::Connecting { .. } if is_round_over && !connections.is_up(self.leader()) => {
+                Err(Over::Look(Cause::LeaderGone))
+            }
             State::Connecting { until, wait } => {
                 let next = Ms(2 * wait.0).min(RETRY_MAX);
+                if self.has_observer_masters(step) {
+                    self.asks_leader = is_round_over && !self.asks_leader && is_late(until, step);
+                    if self.asks_leader {
+                        self.master = self.leader();
+                        return Ok(self.connect_after(Ms(0), until, wait, step));
+                    }
+                    let delay = self.choose_master(step);
+                    let (delay, next) = if is_round_over { (delay.after(wait), next) } else { (delay, wait) };
+                    return Ok(self.connect_after(delay, until, next, step));
+                }
                 Ok(Learning { state: State::AwaitingRetry { at: step.now.after(wait), until, wait: next }, ..self })
             }
             State::AwaitingRetry { .. } | State::Connected(_) => Ok(self),
@@ -181,6 +254,9 @@ impl Learning {
     pub(crate) fn end(self, over: Over, step: &mut Step<'_>) -> Over {
         if let State::Connected(connected) = self.state {
             step.put(Output::Close(connected.link(), Reason::RoleEnded));
+            if over == Over::Halt(HaltReason::Stopped) {
+                connected.stop(step);
+            }
         }
         over
     }
@@ -205,4 +281,9 @@ impl Learning {
             }
         }
     }
+}
+
+/// Whether half of the time has passed in which a learner may connect.
+fn is_late(until: Ms, step: &Step<'_>) -> bool {
+    2 * until.since(step.now).0 <= step.server.settings.connect_wait().0
 }

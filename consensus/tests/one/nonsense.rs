@@ -190,6 +190,7 @@ impl Node {
             16 => self.step(Input::Confirm(Ticket(u64::from(act.choice)))),
             17 if act.choice < 10 => self.step(Input::Stop),
             17 if act.choice < 60 => self.step(Input::Diverged),
+            17 if act.choice < 90 => self.step(Input::Oracle(act.choice < 80)),
             18..=20 => self.step(Input::FromLearner { link, message: from_learner(act) }),
             _ => self.step(Input::FromMaster { link: Link(1), message: from_master(act, &new) }),
         }

@@ -51,6 +51,7 @@ enum Local {
     MasterRefused,
     LearnerUp(Link),
     Suspended,
+    Oracle,
 }
 
 /// Groups of the log that are on their way to the disk at the same time.
@@ -74,6 +75,8 @@ struct Server {
     stalled: Ms,
     /// Its clock is so much ahead.
     ahead: Ms,
+    /// Its oracle lets it go on alone.
+    granted: bool,
     /// A number that tells its state from others, if that has been asked for since somebody could change it.
     fingerprint: Cell<Option<u64>>,
 }
@@ -118,7 +121,15 @@ impl Ensemble {
 
     /// A server that does not run yet.
     pub fn add(&mut self, server: ServerId, disk: Disk, settings: Settings) {
-        let new = Server { settings, disk, process: None, stalled: Ms(0), ahead: Ms(0), fingerprint: Cell::new(None) };
+        let new = Server {
+            settings,
+            disk,
+            process: None,
+            stalled: Ms(0),
+            ahead: Ms(0),
+            granted: false,
+            fingerprint: Cell::new(None),
+        };
         self.servers.insert(server, new);
     }
 
@@ -186,7 +197,7 @@ impl Ensemble {
     pub fn take_for_committed(&mut self, log: &Log) {
         let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
         let before = Epoch(0);
-        self.ghost.commit((before, log), log.last().zxid, &disks, &self.paddocks());
+        self.ghost.commit((before, log), log.last().zxid, &disks, &self.paddocks(), false);
     }
 
     /// The time on a server's clock.
@@ -287,6 +298,10 @@ impl Ensemble {
                 Local::MasterRefused => self.step(server, Input::MasterRefused, None),
                 Local::LearnerUp(link) => self.step(server, Input::LearnerUp { link }, None),
                 Local::Suspended => self.step(server, Input::Suspended, None),
+                Local::Oracle => {
+                    let granted = self.server(server).granted;
+                    self.step(server, Input::Oracle(granted), None);
+                }
             }
         }
     }
@@ -308,9 +323,13 @@ impl Ensemble {
         match port {
             Port::Election if can => self.connect_election(of, to),
             Port::Election => self.local.push_back((of, Local::Election { peer: to, event: Event::Refused })),
-            Port::Quorum => {
+            Port::Quorum | Port::ObserverMaster => {
                 self.running(of).0.connecting = None;
-                if can && self.running(to).0.listens {
+                let listens = |process: &Process| match port {
+                    Port::ObserverMaster => process.serves_observers,
+                    _ => process.listens,
+                };
+                if can && listens(self.running(to).0) {
                     self.connect(of, to);
                 } else {
                     self.local.push_back((of, Local::MasterRefused));
@@ -504,15 +523,9 @@ impl Ensemble {
                     process.applied = disk.log.last().zxid;
                 }
             }
-            Output::Connect(leader) => {
-                let process = self.running(me).0;
-                assert!(
-                    process.master.is_none() && process.connecting.is_none(),
-                    "there is one connection to a leader"
-                );
-                process.connecting = Some(leader);
-                self.network.begin_attempt(me, leader, Port::Quorum);
-            }
+            Output::Connect(leader) => self.begin_connecting(me, leader, Port::Quorum),
+            Output::ConnectToObserverMaster(master) => self.begin_connecting(me, master, Port::ObserverMaster),
+            Output::ServeObservers => self.running(me).0.serves_observers = true,
             Output::Send(link, message) => self.send(me, link, message),
             Output::Close(link, reason) => self.close(me, link, reason == Reason::Stopped),
             Output::Write(mark) => {
@@ -563,8 +576,16 @@ impl Ensemble {
             }
             Output::Become(part, serve) => self.become_part(me, part, serve),
             Output::Activate { config, .. } => self.running(me).0.active = config,
+            Output::AskOracle => self.local.push_back((me, Local::Oracle)),
             Output::Halt(_) => self.end(me),
         }
+    }
+
+    fn begin_connecting(&mut self, me: ServerId, leader: ServerId, port: Port) {
+        let process = self.running(me).0;
+        assert!(process.master.is_none() && process.connecting.is_none(), "there is one connection to a leader");
+        process.connecting = Some(leader);
+        self.network.begin_attempt(me, leader, port);
     }
 
     fn notify(&mut self, me: ServerId, peer: ServerId, notification: Notification) {
@@ -648,8 +669,11 @@ impl Ensemble {
             self.establish(me);
             let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
             let paddocks = self.paddocks();
+            let granted = self.servers[&me].granted;
             let disk = &self.servers[&me].disk;
-            self.ghost.commit((disk.current_or_read(), &disk.log), zxid, &disks, &paddocks);
+            self.ghost.commit((disk.current_or_read(), &disk.log), zxid, &disks, &paddocks, granted);
+            self.feed_commits(me, zxid, designated);
+        } else if process.serves_observers {
             self.feed_commits(me, zxid, designated);
         }
         if self.running(me).0.published.is_some() {
@@ -787,6 +811,7 @@ impl Ensemble {
         process.told = Zxid::NOTHING;
         process.reign = None;
         process.connecting = None;
+        process.serves_observers = false;
         process.abandon();
         let links: Vec<Link> = process.learners.keys().copied().chain(process.master).collect();
         links.into_iter().for_each(|link| self.close(me, link, false));
@@ -974,6 +999,12 @@ impl Ensemble {
     pub fn diverge(&mut self, me: ServerId) {
         self.step(me, Input::Diverged, None);
         self.settle_local();
+    }
+
+    /// The oracle of a server says from here on whether it may go on alone.
+    pub fn grant(&mut self, me: ServerId, granted: bool) {
+        self.tell(|| format!("the oracle of {} says {}", me.0, if granted { "yes" } else { "no" }));
+        self.server_mut(me).granted = granted;
     }
 
     /// A server does nothing until then.

@@ -15,6 +15,8 @@ struct Proposed {
     /// The configurations that applied.
     configs: Vec<Arc<Config>>,
     changes: Changes,
+    /// An oracle let one of two voters commit it alone.
+    granted: bool,
 }
 
 /// The reconfigurations of a history.
@@ -72,7 +74,7 @@ impl Ghost {
             Some(_) => Changes { last: record.zxid, before: before.last },
             None => before,
         };
-        self.proposed.insert(record.digest, Proposed { behind, configs, changes });
+        self.proposed.insert(record.digest, Proposed { behind, configs, changes, granted: false });
     }
 
     /// The reconfigurations in the history that ends here.
@@ -113,13 +115,14 @@ impl Ghost {
     }
 
     /// A leader of `epoch` commits everything of its history up to `zxid`. `disks` are the logs of all servers, `paddocks` those
-    /// that are known to be no servers of ZooKeeper.
+    /// that are known to be no servers of ZooKeeper, and `granted` is whether an oracle lets it go on alone at this moment.
     pub fn commit(
         &mut self,
         (epoch, log): (Epoch, &Log),
         zxid: Zxid,
         disks: &BTreeMap<ServerId, &Log>,
         paddocks: &BTreeSet<ServerId>,
+        granted: bool,
     ) {
         let before = self.last();
         if zxid <= before.zxid {
@@ -127,6 +130,9 @@ impl Ghost {
         }
         let end = log.point(zxid).unwrap_or_else(|| panic!("(2) a leader commits {zxid}, which it does not have"));
         for point in self.between(before, end) {
+            if let Some(proposed) = self.proposed.get_mut(&point.digest) {
+                proposed.granted = granted;
+            }
             self.check_durable(point, disks);
             if point.zxid.epoch() == epoch {
                 self.check_mixed(point, disks, paddocks);
@@ -155,10 +161,13 @@ impl Ghost {
         let holds = |server| disks.get(&server).is_some_and(|log| self.holds_durably(log, point));
         let Changes { last, before } = proposed.changes;
         let in_force = if last == point.zxid { before } else { last };
-        for config in proposed.configs.iter().filter(|config| config.version() >= in_force) {
+        let in_force = || proposed.configs.iter().filter(|config| config.version() >= in_force);
+        // An oracle says nothing while two apply.
+        let granted = proposed.granted && in_force().count() == 1;
+        for config in in_force() {
             let holders: Vec<i64> = disks.keys().filter(|server| holds(**server)).map(|server| server.0).collect();
             assert!(
-                config.quorum().is_quorum(holds),
+                config.quorum().is_quorum_by(granted, holds),
                 "(1) {} is committed, and durable on {holders:?} only, which are no quorum",
                 point.zxid
             );
@@ -168,12 +177,13 @@ impl Ghost {
     /// In the reign that has proposed it, the configuration before does count where one of its voters, or of those of the new one,
     /// may be a server of ZooKeeper.
     fn check_mixed(&self, point: Point, disks: &BTreeMap<ServerId, &Log>, paddocks: &BTreeSet<ServerId>) {
-        let Some(Proposed { configs, .. }) = self.proposed.get(&point.digest) else { return };
+        let Some(Proposed { configs, granted, .. }) = self.proposed.get(&point.digest) else { return };
         if configs.iter().flat_map(|config| config.quorum().voters()).all(|voter| paddocks.contains(&voter)) {
             return;
         }
         let holds = |server| disks.get(&server).is_some_and(|log| self.holds_durably(log, point));
-        let has_each = configs.iter().all(|config| config.quorum().is_quorum(holds));
+        let granted = *granted && configs.len() == 1;
+        let has_each = configs.iter().all(|config| config.quorum().is_quorum_by(granted, holds));
         assert!(has_each, "(1) {} is committed among servers of both kinds without the quorum before it", point.zxid);
     }
 

@@ -24,6 +24,7 @@ pub struct Attempt {
 pub enum Port {
     Election,
     Quorum,
+    ObserverMaster,
 }
 
 /// What of the network can happen next.

@@ -55,6 +55,8 @@ pub struct Process {
     pub serve: Serve,
     pub features: Features,
     pub listens: bool,
+    /// It follows, and observers may connect to it.
+    pub serves_observers: bool,
     /// The attempt, or the connection, to a leader.
     pub connecting: Option<ServerId>,
     pub master: Option<Link>,
@@ -95,6 +97,7 @@ impl Process {
             serve: Serve::No,
             features,
             listens: false,
+            serves_observers: false,
             connecting: None,
             master: None,
             learners: BTreeMap::new(),
@@ -123,10 +126,11 @@ impl Process {
     /// Everything beside the core that tells this state from others, as text. Numbers of tickets do not.
     pub fn describe(&self) -> String {
         let disk = (&self.groups, &self.writes, &self.work, &self.next_log, self.brought);
+        let listens = (self.listens, self.serves_observers);
         let role = (
             self.part,
             self.serve,
-            self.listens,
+            listens,
             self.connecting,
             self.master,
             &self.learners,
@@ -149,7 +153,7 @@ impl Process {
 
     /// Where a leader's history ends for a learner: with all of it, until it has become the committed one.
     pub fn end(&self, disk: &Disk) -> Zxid {
-        if self.reign.is_some() { self.applied } else { disk.log.last().zxid }
+        if self.reign.is_some() || self.serves_observers { self.applied } else { disk.log.last().zxid }
     }
 
     /// With what the newest group on its way to the disk ends.

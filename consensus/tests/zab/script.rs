@@ -25,6 +25,7 @@
 //! | `cut A B`, `heal` | nothing gets from A to B |
 //! | `break S` | the link of a learner breaks, with what is on the way |
 //! | `stall S MS` | a server does nothing for so long |
+//! | `grant S..`, `revoke S..` | the oracle of a server says from here on whether it may go on alone |
 //! | `propose S [COUNT]`, `confirm S`, `forget S` | what clients, and time, do at a server |
 //! | `server S V.. [observers O..]` | a server more, whose file has these members |
 //! | `reconfig S V.. [observers O..] [moved M]` | a client of S asks for these members; it is told if that is refused |
@@ -149,6 +150,9 @@ impl Runner {
             "stall" => {
                 let until = self.ensemble.now().after(Ms(number(arguments[1]) as u64));
                 self.ensemble.stall(server(arguments[0]), until);
+            }
+            "grant" | "revoke" => {
+                servers(arguments).for_each(|server| self.ensemble.grant(server, words[0] == "grant"));
             }
             "propose" => {
                 let count = arguments.get(1).map_or(1, |count| number(count));
@@ -419,6 +423,8 @@ fn set(settings: &mut Settings, name: &str, value: i64) {
         "reconfig" => settings.reconfig_enabled = value == 1,
         "leaderServes" => settings.leader_serves = value == 1,
         "forceSnapshot" => settings.force_snapshot = value == 1,
+        "oracle" => settings.has_oracle = value == 1,
+        "observerMasters" => settings.has_observer_masters = value == 1,
         "readOnly" => settings.read_only_mode = value == 1,
         "features" => settings.features = Features(count),
         "renew" => settings.renew_from = count,

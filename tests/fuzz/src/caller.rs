@@ -71,6 +71,10 @@ pub struct Caller {
     change: Option<Zxid>,
     tickets: u64,
     asked: BTreeSet<Ticket>,
+    /// Of the oracle, without an answer.
+    questions: u64,
+    /// What the oracle said last.
+    grants: bool,
     stops: bool,
     halted: bool,
 }
@@ -100,6 +104,8 @@ impl Caller {
             change: None,
             tickets: 0,
             asked: BTreeSet::new(),
+            questions: 0,
+            grants: false,
             stops: false,
             halted: false,
             zab: Zab::new(me, settings, found, Ms(0)),
@@ -138,6 +144,12 @@ impl Caller {
         assert!(outputs.len() <= OUTPUTS_MAX.of(count), "{} outputs at once", outputs.len());
         let suspends = outputs.contains(&Output::Suspend(true));
         outputs.into_iter().for_each(|output| self.put_out(output, at_hand));
+        // It grants every second time.
+        while self.questions > 0 && !self.halted {
+            self.questions -= 1;
+            self.grants = !self.grants;
+            self.step(Input::Oracle(self.grants));
+        }
         if !self.halted {
             self.check();
         }
@@ -217,6 +229,7 @@ impl Caller {
             }
             Output::Suspend(is_suspended) => self.is_suspended = is_suspended,
             Output::Become(part, serve) => self.become_part(part, serve),
+            Output::AskOracle => self.questions += 1,
             Output::Halt(_) => self.halted = true,
         }
     }

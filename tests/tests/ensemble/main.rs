@@ -31,6 +31,7 @@ mod figures;
 mod load;
 #[path = "../crash/logged.rs"]
 mod logged;
+mod oracle;
 mod partition;
 mod partitions;
 mod renewal;
@@ -108,4 +109,15 @@ fn five_servers_keep_all_promises_through_partitions() {
 #[test]
 fn a_rolling_restart_costs_no_session_and_no_write() {
     alone(|| restarts::run(number_from_env("PADDOCK_RESTART_ROUNDS", DEFAULT_RESTARTS)));
+}
+
+#[test]
+fn of_two_servers_the_one_goes_on_that_the_oracle_lets() {
+    alone(oracle::the_one_goes_on_that_is_let);
+}
+
+#[test]
+fn of_two_servers_that_are_cut_off_from_each_other_one_serves() {
+    let work = oracle::only_one_of_two_serves;
+    alone(|| isolated("of_two_servers_that_are_cut_off_from_each_other_one_serves", work));
 }

@@ -44,9 +44,18 @@ impl Ensemble {
 
     /// The ids are counted from 1. No server runs.
     pub fn of(parts: &[Part]) -> Ensemble {
+        Ensemble::at(parts, |_| "127.0.0.1".to_owned())
+    }
+
+    /// The same, with an address for each server at which others find it: all of them have a port of one number.
+    pub fn of_addresses(parts: &[Part]) -> Ensemble {
+        Ensemble::at(parts, |id| format!("127.0.0.{id}"))
+    }
+
+    fn at(parts: &[Part], host: impl Fn(u32) -> String) -> Ensemble {
         let line = |(id, part): (u32, &Part)| {
             let role = if *part == Part::Observer { ":observer" } else { "" };
-            (format!("server.{id}"), format!("127.0.0.1:{}:{}{role}", free_port(), free_port()))
+            (format!("server.{id}"), format!("{}:{}:{}{role}", host(id), free_port(), free_port()))
         };
         let lines = (1..).zip(parts).map(line).collect();
         Ensemble { lines, properties: Vec::new(), servers: BTreeMap::new(), addresses: Addresses::default() }

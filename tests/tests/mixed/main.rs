@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `ensemble` | the servers |
 //! | `clients` | what clients do at all of them, and what must come of it |
+//! | `observers` | an observer of the one kind behind followers of the other |
 //! | `parts` | Paddock as follower and observer of a ZooKeeper, and as its leader |
 //! | `hand_over` | a leader ends in order |
 //! | `return_of_a_leader` | a leader comes back with what nobody else has |
@@ -15,6 +16,7 @@
 mod clients;
 mod ensemble;
 mod hand_over;
+mod observers;
 mod parts;
 mod return_of_a_leader;
 mod rolling;

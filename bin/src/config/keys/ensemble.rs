@@ -13,7 +13,8 @@ const DIALS: State =
     Replaced("an address that does not answer soon is not waited for: the next one is dialled beside it");
 const BY_PIECES: State =
     Replaced("what a learner lacks is sent in pieces as it takes them, so learners need not take turns");
-const OBSERVER_MASTER: State = Later("observer masters");
+const FROM_LOG: State =
+    Replaced("an observer master has what observers lack in its window and its log, as a leader has");
 const PACKETS: State = Later("record of the last packets of a learner");
 
 pub(super) const KEYS: &[Key] = &[
@@ -31,9 +32,9 @@ pub(super) const KEYS: &[Key] = &[
     file("quorumListenOnAllIPs", StrictBool, "false", Done),
     file("syncEnabled", StrictBool, "true", KEEPS),
     property("observer.syncEnabled", Bool, "true", KEEPS),
-    file("observerMasterPort", Port, "0", OBSERVER_MASTER),
-    property("observerMaster.sizeLimit", BYTES, "33554432", OBSERVER_MASTER),
-    property("observer.reconnectDelayMs", MILLIS, "0", Later("pause of an observer before it connects again")),
+    file("observerMasterPort", Port, "0", Done),
+    property("observerMaster.sizeLimit", BYTES, "33554432", FROM_LOG),
+    property("observer.reconnectDelayMs", MILLIS, "0", Done),
     property("observer.election.DelayMs", MILLIS, "200", Done),
     property("leaderServes", YesNo { otherwise: true }, "yes", Done),
     property("leader.maxConcurrentSnapSyncs", INT, "10", BY_PIECES),
@@ -60,7 +61,7 @@ pub(super) const KEYS: &[Key] = &[
     property("multiAddress.enabled", StrictBool, "false", Done),
     property("multiAddress.reachabilityCheckEnabled", StrictBool, "true", DIALS),
     property("multiAddress.reachabilityCheckTimeoutMs", MILLIS, "1000", DIALS),
-    optional("oraclePath", Source::File, Path, Later("oracle for an ensemble of two")),
+    optional("oraclePath", Source::File, Path, Done),
     optional("quorum.cnxn.threads.size", Source::File, INT, Java),
     property("follower.skipLearnerRequestToNextProcessor", Bool, "false", TURNS),
     property("forward_learner_requests_to_commit_processor_disabled", Bool, "false", TURNS),

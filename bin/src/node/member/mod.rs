@@ -21,6 +21,7 @@ mod ensemble;
 mod figures;
 mod former;
 mod making;
+mod oracle;
 mod pings;
 mod plans;
 mod setup;
@@ -67,13 +68,15 @@ use self::ensemble::{Present, change_in};
 use self::figures::MemberFigures;
 use self::former::Former;
 use self::making::{Brought, Making};
+use self::oracle::OracleFile;
 use self::pings::Pings;
 use super::moment::{Moment, Start};
 use super::peers::{Arrival, Peers};
 use super::recovery::random_seed;
 use super::replica::window::Window;
 use super::replica::{
-    Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, Replica, ReplicaError, ToLeader,
+    Asker, Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, ObserverRequests, Replica,
+    ReplicaError, ToLeader,
 };
 use super::shown::ShownConfig;
 use super::snapshotter::DrivenBy;
@@ -123,11 +126,15 @@ pub struct Member {
     /// What its learners ask of a leader.
     requests: LearnerRequests,
     learner: Learner,
+    /// What observers ask of a follower that serves them.
+    observer_requests: ObserverRequests,
     making: Making,
     pings: Pings,
     plans: Plans,
     figures: MemberFigures,
     announcements: Announcements,
+    /// What may let it go on without the other of two voters.
+    oracle: Option<OracleFile>,
     /// Up to which transaction the core knows the log to be durable.
     durable: Zxid,
     /// The last transaction of this reign that the core and the learners were told of.
@@ -192,6 +199,7 @@ pub struct MemberParts {
     pub client_port: ClientPort,
     pub settings: MemberSettings,
     pub announcements: Announcements,
+    pub oracle: Option<OracleFile>,
     pub status: Arc<Status>,
     /// Who has work beside the replica's take its steps.
     pub driven_by: DrivenBy,
@@ -202,8 +210,20 @@ pub struct MemberParts {
 
 impl Member {
     pub fn new(parts: MemberParts) -> Member {
-        let MemberParts { replica, zab, peers, epochs, settings, announcements, status, driven_by, start, at, .. } =
-            parts;
+        let MemberParts {
+            replica,
+            zab,
+            peers,
+            epochs,
+            settings,
+            announcements,
+            oracle,
+            status,
+            driven_by,
+            start,
+            at,
+            ..
+        } = parts;
         let config = zab.state().configs.committed.clone();
         let figures = MemberFigures::new(status, &config, at.now);
         let durable = replica.head.last_logged();
@@ -222,11 +242,13 @@ impl Member {
             leader: Leader::default(),
             requests: LearnerRequests::default(),
             learner: Learner::default(),
+            observer_requests: ObserverRequests::default(),
             making: Making::Nothing,
             pings: Pings::default(),
             plans: Plans::default(),
             figures,
             announcements,
+            oracle,
             durable,
             proposed: durable,
             confirmed: Ticket::default(),
@@ -475,6 +497,14 @@ impl Member {
             }
             Output::Lost(_) => {}
             Output::Become(part, serve) => self.become_part(part, serve),
+            Output::ServeObservers => {
+                let committed = self.replica.membership().committed();
+                self.peers.quorum().serve_observers(committed);
+            }
+            Output::AskOracle => {
+                let granted = self.oracle.as_mut().is_some_and(OracleFile::grants);
+                self.inputs.push_back(Input::Oracle(granted));
+            }
             Output::Halt(reason) => self.halted = Some(reason),
             Output::Activate { .. } => self.take_configs(),
             output => unreachable!("peers perform {output:?}"),
@@ -485,7 +515,7 @@ impl Member {
     /// Of what peers perform, too.
     fn take_note(&mut self, output: &Output) -> Result<(), ReplicaError> {
         match output {
-            Output::Connect(leader) => self.decide(Some(*leader)),
+            Output::Connect(leader) | Output::ConnectToObserverMaster(leader) => self.decide(Some(*leader)),
             // Whoever may come to lead needs the state of its whole history.
             Output::Listen(true) => {
                 self.decide(None);
@@ -496,7 +526,9 @@ impl Member {
             Output::Send(link, Message::LeaderInfo { .. }) => drop(self.requests.suspend(*link, true)),
             Output::Send(link, Message::UpToDate) => {
                 self.pings.join(*link);
-                if !self.requests.suspend(*link, false) {
+                if !self.is_leading() {
+                    self.observer_requests.join(*link);
+                } else if !self.requests.suspend(*link, false) {
                     self.announce_live(*link);
                     self.requests.join(*link, false);
                     self.replica.sessions.reports_mut().join(*link, self.at.now);
@@ -528,6 +560,7 @@ impl Member {
         let now = self.now();
         self.announcements.on_link_gone(link, reason, now);
         self.requests.leave(link);
+        self.observer_requests.leave(link);
         self.pings.leave(link);
         self.replica.sessions.reports_mut().leave(link);
     }
@@ -564,6 +597,9 @@ impl Member {
         self.replica.membership_mut().become_part(part, serve);
         self.figures.become_part(part, self.at.now);
         self.announce_part(before.0, (part, serve));
+        if let (Part::Following { .. }, Some(oracle)) = (part, &mut self.oracle) {
+            oracle.forget_told();
+        }
         if part == Part::Looking {
             self.leave_making();
             if before.0 != Part::Looking {
@@ -620,6 +656,7 @@ impl Member {
         self.leader.end_reign();
         self.learner = Learner::default();
         self.requests = LearnerRequests::default();
+        self.observer_requests = ObserverRequests::default();
         self.pings.leave_all();
         self.replica.end_part();
     }
@@ -711,7 +748,7 @@ impl Member {
 
     /// Takes in what has come next; `false` if there is nothing.
     fn hear_next(&mut self) -> bool {
-        let now = self.now();
+        let (now, is_leading) = (self.now(), self.is_leading());
         let Some(arrival) = self.peers.next_arrival() else { return false };
         if let Some(input) = arrival.input() {
             self.zab.step(now, input, &mut self.outputs);
@@ -724,6 +761,15 @@ impl Member {
             }
             Arrival::Input(Input::LearnerDown { link }) => self.forget_learner(link, None),
             Arrival::Input(_) => {}
+            Arrival::Pong { touches, .. } if !is_leading => {
+                let database = self.replica.head.database();
+                // Nobody can have this server keep what is no session.
+                for Touch { session, timeout } in
+                    touches.iter().filter(|touch| database.session_timeout(touch.session).is_some())
+                {
+                    self.learner.hear_for_observer(session, timeout);
+                }
+            }
             Arrival::Pong { link, touches } => {
                 if let Some(sent) = self.pings.take_answered(link) {
                     // What the learner's reactors had not reported by then it could not tell.
@@ -742,12 +788,19 @@ impl Member {
             }
             Arrival::Revalidation { link, revalidation } => self.revalidate(link, revalidation),
             Arrival::RevalidationAnswer(RevalidationAnswer { session, is_valid }) => {
-                self.replica
+                let asker = self
+                    .replica
                     .with_turn(|turn, sessions| self.learner.take_revalidated(turn, sessions, session, is_valid));
+                if let Some(Asker::Observer(link)) = asker {
+                    self.peers.answer_revalidation(link, RevalidationAnswer { session, is_valid });
+                }
             }
             Arrival::SyncAnswer => {
                 let committed = self.replica.membership().committed();
-                self.learner.take_sync(&mut self.replica.head, committed);
+                let asker = self.learner.take_sync(&mut self.replica.head, committed);
+                if let Some(Asker::Observer(link)) = asker {
+                    self.peers.answer_sync(link);
+                }
             }
             Arrival::State(bytes) => {
                 let behind = self.making.take(bytes);
@@ -758,14 +811,29 @@ impl Member {
     }
 
     fn take_request(&mut self, link: Link, request: LearnerRequest) {
-        if self.requests.push(link, request).is_err() {
-            self.outputs.push(Output::Close(link, Reason::TooMany));
-            self.inputs.push_back(Input::LearnerDown { link });
+        let taken = match self.is_leading() {
+            true => self.requests.push(link, request),
+            false => self.observer_requests.push(link, request),
+        };
+        if taken.is_err() {
+            self.close_learner(link);
         }
+    }
+
+    /// It asks for more at once than is kept for it.
+    fn close_learner(&mut self, link: Link) {
+        self.outputs.push(Output::Close(link, Reason::TooMany));
+        self.inputs.push_back(Input::LearnerDown { link });
     }
 
     /// A client has come back with its session to a learner.
     fn revalidate(&mut self, link: Link, Revalidation { session, timeout }: Revalidation) {
+        if !self.is_leading() {
+            if self.observer_requests.push_revalidation(link, session, timeout).is_err() {
+                self.close_learner(link);
+            }
+            return;
+        }
         // What the learner has asked before is still in its queue.
         let next = self.requests.next_number(link);
         let is_valid =
@@ -1020,6 +1088,9 @@ impl Member {
             let Member { replica, zab, settings, is_changing, leader, requests, .. } = self;
             let present = settings.present(zab, is_changing);
             replica.with_turn(|turn, sessions| requests.gather(turn, sessions, leader, &present));
+        } else if !self.observer_requests.is_empty() {
+            let Member { learner, observer_requests, peers, .. } = self;
+            observer_requests.forward(learner, &mut LeaderLink(peers));
         }
     }
 

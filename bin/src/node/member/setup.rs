@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use super::announcements::Announcements;
 use super::client_port::ClientPort;
 use super::config_files::{ConfigFileError, ConfigFiles};
 use super::ensemble::OUT_OF_REACH;
+use super::oracle::OracleFile;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
 use crate::config::{NewSessions, RequestThrottleSettings};
@@ -55,6 +57,10 @@ pub struct MemberSetup {
     pub window_transactions: usize,
     /// How long a connection to another server may take to be there, and to say who it is.
     pub connection_timeout: Ms,
+    /// observerMasterPort; 0 for none. The core's settings say whether there is one.
+    pub observer_master_port: u16,
+    /// oraclePath. The core's settings say that there is one.
+    pub oracle: Option<PathBuf>,
     pub links: Box<dyn Links>,
     pub driven_by: DrivenBy,
     /// Where the ensemble may be changed while it runs.
@@ -162,6 +168,7 @@ impl MemberSetup {
         let snapshots = snapshotter::Settings { files: self.log.files.clone(), data_dir: dir, retain: self.retain };
         let snapshotter = Snapshotter::start(snapshots, former, self.driven_by.clone()).map_err(SetupError::Thread)?;
         let record_max = self.length_max.min(RECORD_BYTES_MAX);
+        let oracle = self.oracle.map(|path| OracleFile::new(self.log.files.clone(), path));
         let settings = MemberSettings {
             log: self.log,
             rules: self.rules,
@@ -204,6 +211,7 @@ impl MemberSetup {
             client_port: self.client_port,
             settings,
             announcements,
+            oracle,
             status,
             driven_by,
             start,
@@ -232,6 +240,7 @@ impl MemberSetup {
         let spooler = Spooler::new(self.log.files.clone(), &self.log.data_dir, self.driven_by.clone());
         let settings = QuorumSettings {
             me: self.me,
+            observer_master_port: self.observer_master_port,
             features: self.settings.features,
             data_max: self.length_max,
             txn_max: RECORD_BYTES_MAX,

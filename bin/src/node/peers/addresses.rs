@@ -5,7 +5,8 @@ use paddock_consensus::config::{Configs, HostPort};
 
 use super::links::Port;
 
-/// Where a port of a server is: as the committed configuration says, and then as the last seen does.
+/// Where a port of a server is: as the committed configuration says, and then as the last seen does. Of the observer master's port
+/// they say the hosts alone: see [`observer_master_addresses`].
 pub fn addresses(configs: &Configs, server: ServerId, port: Port) -> Vec<HostPort> {
     let mut addresses: Vec<HostPort> = Vec::new();
     for config in [&configs.committed, &configs.last_seen] {
@@ -13,11 +14,23 @@ pub fn addresses(configs: &Configs, server: ServerId, port: Port) -> Vec<HostPor
         for address in member.into_iter().flat_map(|member| &member.addresses) {
             let address = match port {
                 Port::Election => &address.election,
-                Port::Quorum => &address.quorum,
+                Port::Quorum | Port::ObserverMaster => &address.quorum,
             };
             if !addresses.contains(address) {
                 addresses.push(address.clone());
             }
+        }
+    }
+    addresses
+}
+
+/// Where a server with these quorum addresses serves observers, at the port that is the same of all: on the same hosts. Nowhere if
+/// the port is 0.
+pub fn observer_master_addresses(quorum: &[HostPort], port: u16) -> Vec<HostPort> {
+    let mut addresses: Vec<HostPort> = Vec::new();
+    for HostPort { host, .. } in quorum.iter().filter(|_| port != 0) {
+        if addresses.iter().all(|address| address.host != *host) {
+            addresses.push(HostPort { host: host.clone(), port });
         }
     }
     addresses

@@ -71,6 +71,20 @@ impl Broadcast {
         self.next_commit = Some(Zxid(zxid.0 + 1));
     }
 
+    /// A follower's observers are told what is after `informed` and committed with `zxid`, which the window has, and whom the change
+    /// of the configuration names that is committed with that, if one is.
+    pub fn inform_observers(
+        &mut self,
+        informed: Zxid,
+        zxid: Zxid,
+        activation: Option<(Zxid, ServerId)>,
+        window: &Window,
+    ) {
+        self.activation = activation;
+        self.inform_after(informed, zxid, window);
+        self.activation = None;
+    }
+
     /// No link needs what is before these offsets.
     pub fn forget_before(&mut self, participants: u64, observers: u64) {
         self.participants.forget_before(participants);
@@ -78,7 +92,11 @@ impl Broadcast {
     }
 
     fn inform(&mut self, first: Zxid, last: Zxid, window: &Window) {
-        let records = window.range(Zxid(first.0 - 1), last).expect("the window has what was not committed");
+        self.inform_after(Zxid(first.0 - 1), last, window);
+    }
+
+    fn inform_after(&mut self, after: Zxid, last: Zxid, window: &Window) {
+        let records = window.range(after, last).expect("the window has what was not committed");
         for (zxid, txn) in records {
             match self.activation {
                 Some((activated, leader)) if activated == zxid => self.observers.inform_and_activate(zxid, leader, txn),
@@ -137,5 +155,18 @@ mod tests {
         assert_eq!(sent(&broadcast, &mut links[0], kinds[0]), expected);
         let expected = [(Inform, 1), (Inform, 2), (InformAndActivate, 3), (Inform, 4)];
         assert_eq!(sent(&broadcast, &mut links[1], kinds[1]), expected);
+    }
+
+    #[test]
+    fn a_follower_tells_its_observers_of_a_change_whom_that_names() {
+        let (mut broadcast, mut window) = (Broadcast::new(), Window::new(Zxid::ZERO, 500));
+        let mut link = Outgoing::default();
+        link.join(broadcast.feed(PeerType::Observer));
+        (1..=4).for_each(|zxid| window.push(Zxid(zxid), b"txn"));
+        broadcast.inform_observers(Zxid(1), Zxid(2), None, &window);
+        broadcast.inform_observers(Zxid(2), Zxid(3), Some((Zxid(3), ServerId(7))), &window);
+        broadcast.inform_observers(Zxid(3), Zxid(4), None, &window);
+        let expected = [(Inform, 2), (InformAndActivate, 3), (Inform, 4)];
+        assert_eq!(sent(&broadcast, &mut link, PeerType::Observer), expected);
     }
 }

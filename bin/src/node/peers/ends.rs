@@ -111,7 +111,8 @@ impl Ends {
     /// Where there are too many connections that have not said who they are, or are of servers in no configuration: the
     /// oldest of the first kind, or else of the other.
     pub fn stranger_too_many(&self, configs: &Configs) -> Option<StreamId> {
-        let is_strange = |end: &&LinkEnd| end.server.is_none_or(|server| !is_member(configs, server));
+        let is_strange =
+            |end: &&LinkEnd| end.side == Side::Master && end.server.is_none_or(|server| !is_member(configs, server));
         if self.iter().filter(is_strange).count() <= UNKNOWN_LINKS {
             return None;
         }

@@ -19,6 +19,8 @@ pub struct StreamId(pub u64);
 pub enum Port {
     Election,
     Quorum,
+    /// Of a follower, for observers: observerMasterPort.
+    ObserverMaster,
 }
 
 /// Its name, for people.
@@ -27,6 +29,7 @@ impl fmt::Display for Port {
         f.write_str(match self {
             Port::Election => "election",
             Port::Quorum => "quorum",
+            Port::ObserverMaster => "observer master",
         })
     }
 }

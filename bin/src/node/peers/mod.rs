@@ -54,6 +54,7 @@ mod supply;
 #[cfg(test)]
 mod tests;
 
+pub use self::addresses::observer_master_addresses;
 pub use self::arrival::Arrival;
 pub use self::supplies::Records;
 
@@ -106,6 +107,8 @@ impl Peers {
         let quorum: Vec<HostPort> = now.iter().map(|address| address.quorum.clone()).collect();
         self.links.move_to(Port::Election, &election);
         self.links.move_to(Port::Quorum, &quorum);
+        self.links
+            .move_to(Port::ObserverMaster, &observer_master_addresses(&quorum, self.quorum.observer_master_port()));
         if let Err(error) = self.election.move_to(&election) {
             tracing::error!("the election addresses of this server cannot be told to others: {error:?}");
         }
@@ -177,7 +180,10 @@ impl Peers {
             }
             Output::Connect(leader) => {
                 self.leader = Some(leader);
-                self.quorum.connect(leader, &self.configs, links);
+                self.quorum.connect(leader, Port::Quorum, &self.configs, links);
+            }
+            Output::ConnectToObserverMaster(master) => {
+                self.quorum.connect(master, Port::ObserverMaster, &self.configs, links);
             }
             Output::Send(_, Message::Pong) => return Some(output),
             Output::Send(link, message) => self.quorum.send(link, &message, &[], records, links),
@@ -201,6 +207,7 @@ impl Peers {
                 self.quorum.commit(Zxid(zxid.0 - 1), records.window);
             }
             Output::Commit(zxid) => self.quorum.commit(*zxid, records.window),
+            Output::ServeObservers => self.links.listen(Port::ObserverMaster, true),
             Output::Replace(_) => self.quorum.begin_state(),
             Output::Halt(_) => self.election.end(&mut *self.links),
             Output::Activate { leader, .. } => match (self.changed_by.take(), leader) {
@@ -211,6 +218,7 @@ impl Peers {
             },
             Output::Become(Part::Looking, _) => {
                 self.changed_by = None;
+                self.links.listen(Port::ObserverMaster, false);
                 self.quorum.end_role(&mut *self.links);
                 if let Some(leader) = self.leader.take() {
                     self.election.disconnect(leader, &self.configs, &mut *self.links);
@@ -290,7 +298,7 @@ impl Peers {
         if let StreamEvent::Accepted { port, stream, from } = event {
             return match port {
                 Port::Election => self.election.accept(stream, from, &self.configs, links, now),
-                Port::Quorum => self.quorum.accept(stream, from, &self.configs, links),
+                Port::Quorum | Port::ObserverMaster => self.quorum.accept(stream, from, &self.configs, links),
             };
         }
         let stream = event.stream();

@@ -23,7 +23,7 @@ use paddock_net::peer::packet_type::PacketType;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
 use paddock_net::peer::touches::Touch;
 
-use super::addresses::addresses;
+use super::addresses::{addresses, observer_master_addresses};
 use super::arrival::Arrival;
 use super::attempt::Attempts;
 use super::closing::Closing;
@@ -45,6 +45,8 @@ const FAREWELL: Ms = Ms(1000);
 #[derive(Clone, Copy, Debug)]
 pub struct QuorumSettings {
     pub me: ServerId,
+    /// observerMasterPort, the same of every server; 0 for none.
+    pub observer_master_port: u16,
     pub features: Features,
     /// The most that the data of a packet may have, bytes: jute.maxbuffer and its extrasize together.
     pub data_max: usize,
@@ -62,6 +64,8 @@ pub struct QuorumPort {
     settings: QuorumSettings,
     ends: Ends,
     attempts: Attempts,
+    /// The port that attempts dial.
+    dialled: Port,
     introductions: Introductions,
     supplies: Supplies,
     told: VecDeque<Input<'static>>,
@@ -83,6 +87,7 @@ impl QuorumPort {
             settings,
             ends: Ends::default(),
             attempts: Attempts::default(),
+            dialled: Port::Quorum,
             introductions: Introductions::default(),
             supplies: Supplies::new(historian, spooler),
             told: VecDeque::new(),
@@ -114,8 +119,10 @@ impl QuorumPort {
         self.ends.iter().count()
     }
 
-    /// One attempt to connect to a leader, at once or soon. One that is under way is given up.
-    pub fn connect(&mut self, leader: ServerId, configs: &Configs, links: &mut dyn Links) {
+    /// One attempt to connect to a leader's quorum port, or to that at which a follower serves observers, at once or soon. One that is
+    /// under way is given up.
+    pub fn connect(&mut self, leader: ServerId, port: Port, configs: &Configs, links: &mut dyn Links) {
+        self.dialled = port;
         let former = self.attempts.begin(leader, self.now, self.settings.attempt);
         former.into_iter().for_each(|stream| links.close(stream));
         self.dial_if_due(configs, links);
@@ -123,10 +130,19 @@ impl QuorumPort {
 
     fn dial_if_due(&mut self, configs: &Configs, links: &mut dyn Links) {
         let Some(leader) = self.attempts.take_due(self.now) else { return };
-        let stream = links.connect(Port::Quorum, &addresses(configs, leader, Port::Quorum), &[]);
+        let mut addresses = addresses(configs, leader, self.dialled);
+        if self.dialled == Port::ObserverMaster {
+            addresses = observer_master_addresses(&addresses, self.settings.observer_master_port);
+        }
+        let stream = links.connect(self.dialled, &addresses, &[]);
         if let Some(given_up) = self.attempts.note_begun(stream, self.now) {
             links.close(given_up);
         }
+    }
+
+    /// observerMasterPort; 0 for none.
+    pub fn observer_master_port(&self) -> u16 {
+        self.settings.observer_master_port
     }
 
     /// Who is at the other end of a link, and as what, if that has told.
@@ -138,6 +154,11 @@ impl QuorumPort {
     /// This server leads from here on, or does not.
     pub fn lead(&mut self, is_leading: bool) {
         self.supplies.lead(is_leading);
+    }
+
+    /// This server is a follower that serves observers from here on, with what is committed up to this transaction.
+    pub fn serve_observers(&mut self, committed: Zxid) {
+        self.supplies.serve_observers(committed);
     }
 
     /// Every link ends, and so does a reign.
@@ -469,7 +490,12 @@ impl QuorumPort {
         let Some((leader, others)) = self.attempts.take(stream) else { return };
         others.into_iter().for_each(|stream| links.close(stream));
         let side = Side::Learner { leader };
-        self.ends.insert(LinkEnd::new(stream, side, "its quorum port".into(), self.settings.data_max));
+        self.ends.insert(LinkEnd::new(
+            stream,
+            side,
+            format!("its {} port", self.dialled).into(),
+            self.settings.data_max,
+        ));
         match self.ends.number(stream) {
             Some(link) => self.told.push_back(Input::MasterUp { link }),
             None => {

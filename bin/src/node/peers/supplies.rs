@@ -34,7 +34,9 @@ pub struct Supplies {
     broadcast: Broadcast,
     /// Whether this server's learners are told what is committed.
     is_leading: bool,
-    /// What was committed last in this reign.
+    /// Whether this server is a follower that tells observers what is committed.
+    serves_observers: bool,
+    /// What was committed last in this reign, or since observers are served.
     committed: Option<Zxid>,
     historian: Historian,
     spooler: Spooler,
@@ -61,6 +63,7 @@ impl Supplies {
         Supplies {
             broadcast: Broadcast::new(),
             is_leading: false,
+            serves_observers: false,
             committed: None,
             historian,
             spooler,
@@ -91,10 +94,15 @@ impl Supplies {
         self.is_leading = is_leading;
     }
 
-    /// A reign ends, and with it all of its links.
+    /// This server is a follower that serves observers from here on, with what is committed up to this transaction.
+    pub fn serve_observers(&mut self, committed: Zxid) {
+        (self.serves_observers, self.committed) = (true, Some(committed));
+    }
+
+    /// A reign ends, or a follower's part, and with it all of its links.
     pub fn end_reign(&mut self) {
         self.broadcast = Broadcast::new();
-        (self.is_leading, self.committed) = (false, None);
+        (self.is_leading, self.serves_observers, self.committed) = (false, false, None);
         self.spooler.clear();
     }
 
@@ -116,6 +124,9 @@ impl Supplies {
         if self.is_leading {
             self.broadcast.activate(zxid, leader, window, has_observers(ends));
             self.committed = Some(zxid);
+        } else if self.serves_observers {
+            let activation = Some((zxid, leader));
+            self.inform_observers(zxid, activation, window, ends);
         }
     }
 
@@ -124,6 +135,19 @@ impl Supplies {
         if self.is_leading {
             self.broadcast.commit(zxid, window, has_observers(ends));
             self.committed = Some(zxid);
+        } else if self.serves_observers {
+            self.inform_observers(zxid, None, window, ends);
+        }
+    }
+
+    /// A follower's observers are told what is committed with `zxid` and was not before.
+    fn inform_observers(&mut self, zxid: Zxid, activation: Option<(Zxid, ServerId)>, window: &Window, ends: &Ends) {
+        let informed = self.committed.expect("observers are served from a transaction on");
+        if zxid > informed {
+            self.committed = Some(zxid);
+            if has_observers(ends) {
+                self.broadcast.inform_observers(informed, zxid, activation, window);
+            }
         }
     }
 

@@ -34,7 +34,7 @@ use super::historian::Historian;
 use super::link::{LINK_OUT_BYTES, REQUEST_BYTES};
 use super::links::{Links, Port, Read, StreamEvent, StreamId, Written};
 use super::quorum_port::{QuorumPort, QuorumSettings};
-use super::simulated::{Dials, HostId, HostLinks, Network, Ports};
+use super::simulated::{Dials, HostId, HostLinks, Network, OBSERVER_MASTER_PORT, Ports};
 use super::spool::Spooler;
 use super::strangers::UNKNOWN_LINKS;
 use super::{Arrival, Peers, Records};
@@ -216,6 +216,7 @@ impl Server {
         let waits = Waits { greeting: Ms(1000), attempt: Ms(1000) };
         let election = ElectionPort::new(ServerId(id), &address, waits).unwrap();
         let settings = QuorumSettings {
+            observer_master_port: OBSERVER_MASTER_PORT,
             me: ServerId(id),
             features: Features(0),
             data_max: DATA_MAX,
@@ -655,6 +656,47 @@ fn a_learner_catches_up_while_its_leader_goes_on() {
         assert_eq!(commits(2, &mut world), 680 + 397, "seed {seed}");
         assert_eq!(world.server(3).txns.len(), 400);
     }
+}
+
+/// A follower serves it beside its own link to the leader, and has something in its log already that is not committed.
+#[test]
+fn an_observer_of_a_follower_is_informed_of_what_is_committed() {
+    let mut world = World::new(1, &[1, 2, 4]);
+    let follows = world.connect(2);
+    world.server(2).fill(1..=3, 10);
+    for zxid in [4, 5] {
+        world.server(2).window.push(Zxid(zxid), &txn(zxid, 10));
+    }
+    assert!(world.perform(2, Output::ServeObservers).is_some());
+    world.server(2).peers.quorum().serve_observers(Zxid(3));
+    world.perform(4, Output::ConnectToObserverMaster(ServerId(2)));
+    world.settle();
+    let link = world.server(4).last_link();
+    let info = Message::Info { peer_type: PeerType::Observer, accepted: Epoch(0), config_version: Zxid(0) };
+    world.perform(4, Output::Send(link, info));
+    world.settle();
+    let observes = world.server(2).last_link();
+    assert_ne!(observes, follows);
+    world.perform(2, Output::Sync(observes, Plan { first: First::Diff(Zxid(3)), from: Zxid(2) }));
+    world.settle();
+    world.perform(2, Output::Join(observes));
+    let commit = |world: &mut World, zxid: i64| {
+        assert!(world.perform(2, Output::Commit(Zxid(zxid))).is_some());
+        world.server(2).window.commit(Zxid(zxid));
+        world.settle();
+    };
+    commit(&mut world, 4);
+    world.server(2).window.push(Zxid(6), &txn(6, 10));
+    commit(&mut world, 6);
+    let expected: Vec<(i64, Vec<u8>)> = (3..=6).map(|zxid| (zxid, txn(zxid, 10))).collect();
+    assert_eq!(world.server(4).txns, expected);
+    // It stops following: nobody is served at that port any more.
+    world.perform(2, Output::Become(Part::Looking, Serve::No));
+    world.seen(4);
+    world.perform(4, Output::Become(Part::Looking, Serve::No));
+    world.perform(4, Output::ConnectToObserverMaster(ServerId(2)));
+    world.pass(200);
+    assert_eq!(world.seen(4), [printed(Input::MasterRefused)]);
 }
 
 #[test]

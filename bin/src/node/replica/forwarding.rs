@@ -13,6 +13,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use paddock_consensus::input::Link;
 use paddock_engine::acl::Id;
 use paddock_engine::admit::{Operation, admit};
 use paddock_engine::answer::ReplyForm;
@@ -108,11 +109,20 @@ struct Waiting {
     is_fenced: bool,
 }
 
+/// For whom the leader is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asker<T> {
+    /// A client of this server.
+    Client(T),
+    /// An observer that this follower serves.
+    Observer(Link),
+}
+
 /// A client that comes back with its session.
 #[derive(Debug)]
 struct Return {
     session: i64,
-    home: Home,
+    asker: Asker<Home>,
     timeout: i32,
 }
 
@@ -138,8 +148,8 @@ pub struct Forwarding {
     by_session: HashMap<i64, VecDeque<Waiting>>,
     /// What is asked next comes behind a read.
     is_fenced: bool,
-    /// The sessions whose syncs have no answer yet, in the order in which they were sent.
-    syncs: VecDeque<i64>,
+    /// The sessions whose syncs have no answer yet, or the observers, in the order in which they were sent.
+    syncs: VecDeque<Asker<i64>>,
     /// Those whom the leader is asked about, in the order in which it was asked.
     returns: VecDeque<Return>,
     /// Entries of all queues of sessions.
@@ -185,7 +195,7 @@ impl Forwarding {
     pub fn sync(&mut self, home: Home, request: &LeaderRequest<'_>, path: &[u8], leader: &mut dyn ToLeader) {
         let (session, xid) = (request.session, request.cxid);
         self.push(session, Asked::Sync { home, xid, path: path.into(), is_answered: false });
-        self.syncs.push_back(session);
+        self.syncs.push_back(Asker::Client(session));
         leader.request(request);
     }
 
@@ -222,18 +232,23 @@ impl Forwarding {
         self.push(session, Asked::Failed { home, xid, code });
     }
 
-    /// A client comes back with its session.
-    pub fn revalidate(&mut self, home: Home, session: i64, timeout: i32, leader: &mut dyn ToLeader) {
-        self.returns.push_back(Return { session, home, timeout });
+    /// An observer's sync is sent next.
+    pub fn note_observer_sync(&mut self, link: Link) {
+        self.syncs.push_back(Asker::Observer(link));
+    }
+
+    /// A client comes back with its session, here or at an observer.
+    pub fn revalidate(&mut self, asker: Asker<Home>, session: i64, timeout: i32, leader: &mut dyn ToLeader) {
+        self.returns.push_back(Return { session, asker, timeout });
         leader.revalidate(session, timeout);
     }
 
-    /// The leader says whether a session lives. Returns the connection that waits for that, and its timeout, ms. `None`: it
-    /// was not asked.
-    pub fn take_revalidated(&mut self, session: i64) -> Option<(Home, i32)> {
+    /// The leader says whether a session lives. Returns who waits for that, and the session's timeout, ms. `None`: it was not
+    /// asked.
+    pub fn take_revalidated(&mut self, session: i64) -> Option<(Asker<Home>, i32)> {
         let place = self.returns.iter().position(|one| one.session == session)?;
-        let Return { home, timeout, .. } = self.returns.remove(place)?;
-        Some((home, timeout))
+        let Return { asker, timeout, .. } = self.returns.remove(place)?;
+        Some((asker, timeout))
     }
 
     /// Syncs that the leader has not answered, or of which nobody here was told that it has.
@@ -241,10 +256,18 @@ impl Forwarding {
         self.syncs.len()
     }
 
-    /// The leader answers the oldest sync. Returns its session, of which whatever is ready is to be
+    /// Whose the sync is that is answered while so many before it, all of clients here, have their answer and wait: if it is an
+    /// observer's, it waits no more.
+    pub fn take_observer_sync(&mut self, place: usize) -> Option<Link> {
+        let Some(&Asker::Observer(link)) = self.syncs.get(place) else { return None };
+        self.syncs.remove(place);
+        Some(link)
+    }
+
+    /// The oldest sync, of a client here, is answered. Returns its session, of which whatever is ready is to be
     /// [answered](Forwarding::answer_ready); `None`: there is none.
     pub fn take_sync(&mut self) -> Option<i64> {
-        let session = self.syncs.pop_front()?;
+        let Asker::Client(session) = self.syncs.pop_front()? else { unreachable!("an observer's does not wait") };
         let queue = self.by_session.get_mut(&session).expect("a sync waits in its session's queue");
         let waiting = queue.iter_mut().find_map(|waiting| match &mut waiting.asked {
             Asked::Sync { is_answered, .. } if !*is_answered => Some(is_answered),

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use paddock_consensus::Zxid;
+use paddock_consensus::input::Link;
 use paddock_engine::admit::admit;
 use paddock_engine::error::Code;
 use paddock_engine::replay::ReplayError;
@@ -12,7 +13,7 @@ use paddock_engine::request::{opcode, sync_path};
 use paddock_engine::txn::ReadTxn;
 use paddock_net::exchange::{Heard, Request, RequestKind};
 
-use super::forwarding::{Became, Forwarding, LeaderRequest, ToLeader};
+use super::forwarding::{Asker, Became, Forwarding, LeaderRequest, ToLeader};
 use super::head::{Applied, Head};
 use super::home::Home;
 use super::payment::Payment;
@@ -80,7 +81,7 @@ impl Learner {
             RequestKind::Connect { timeout } => self.connect(turn, sessions, home, *timeout, leader),
             RequestKind::Reattach { timeout, password_matches: true } if !sessions.is_local(session) => {
                 sessions.disconnect(&mut turn.head.payment(), session);
-                self.forwarding.revalidate(home, session, *timeout, leader);
+                self.forwarding.revalidate(Asker::Client(home), session, *timeout, leader);
             }
             RequestKind::Reattach { timeout, password_matches } => {
                 sessions.reattach(turn, home, session, *timeout, *password_matches);
@@ -139,16 +140,45 @@ impl Learner {
         }
     }
 
-    /// The leader says whether a session lives. `false`: nobody has asked.
+    /// The client of a session was heard by an observer that this follower serves, and was promised this timeout, ms.
+    pub fn hear_for_observer(&mut self, session: i64, timeout: i32) {
+        self.touched.welcome(session, timeout);
+    }
+
+    /// An observer's sync goes to the leader next.
+    pub fn note_observer_sync(&mut self, link: Link) {
+        self.forwarding.note_observer_sync(link);
+    }
+
+    /// The leader is asked for an observer whether a session lives.
+    pub fn revalidate_for_observer(&mut self, link: Link, session: i64, timeout: i32, leader: &mut dyn ToLeader) {
+        self.forwarding.revalidate(Asker::Observer(link), session, timeout, leader);
+    }
+
+    /// Whose the oldest sync is, which it is not any more.
+    #[cfg(test)]
+    pub fn next_sync(&mut self) -> Option<Link> {
+        self.forwarding.take_observer_sync(0)
+    }
+
+    /// The leader says whether a session lives. Returns who has asked; an observer is to be told. `None`: nobody has.
     pub fn take_revalidated(
         &mut self,
         turn: &mut Turn<'_>,
         sessions: &mut Sessions,
         session: i64,
         lives: bool,
-    ) -> bool {
-        let Some((home, timeout)) = self.forwarding.take_revalidated(session) else { return false };
+    ) -> Option<Asker<Home>> {
+        let (asker, timeout) = self.forwarding.take_revalidated(session)?;
         let payment = &mut turn.head.payment();
+        let Asker::Client(home) = asker else {
+            if lives {
+                // It has left this server for the observer.
+                sessions.disconnect(payment, session);
+                self.touched.welcome(session, timeout);
+            }
+            return Some(asker);
+        };
         if lives {
             // Another connection may have come back meanwhile; this one asked later, or the leader would not have answered
             // it yet.
@@ -158,17 +188,21 @@ impl Learner {
         } else {
             Sessions::refuse(payment, home, session);
         }
-        true
+        Some(asker)
     }
 
-    /// The leader answers the oldest sync, when everything up to transaction `committed` is committed. `false`: there is none.
-    pub fn take_sync(&mut self, head: &mut Head, committed: Zxid) -> bool {
+    /// The leader answers the oldest sync, when everything up to transaction `committed` is committed. Returns whose it is: an
+    /// observer, which has been sent all of that, is to be answered. `None`: there is none.
+    pub fn take_sync(&mut self, head: &mut Head, committed: Zxid) -> Option<Asker<()>> {
         if self.awaiting_apply.len() == self.forwarding.syncs() {
-            return false;
+            return None;
+        }
+        if let Some(link) = self.forwarding.take_observer_sync(self.awaiting_apply.len()) {
+            return Some(Asker::Observer(link));
         }
         self.awaiting_apply.push_back(committed);
         self.answer_syncs(head);
-        true
+        Some(Asker::Client(()))
     }
 
     /// Answers the syncs before which everything is applied that was committed.

@@ -215,7 +215,7 @@ impl Queue {
 
 impl LearnerRequest {
     /// What it takes.
-    fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let ids = self.ids.iter().map(|id| id.scheme.len() + id.id.len() + REQUEST_BYTES).sum::<usize>();
         self.body.len() + ids + REQUEST_BYTES
     }

@@ -25,5 +25,5 @@ mod route;
 mod tests;
 
 pub use host_links::HostLinks;
-pub use network::{HostId, Network, Ports};
+pub use network::{HostId, Network, OBSERVER_MASTER_PORT, Ports};
 pub use route::{Dials, Route};

@@ -15,6 +15,9 @@ use crate::node::peers::links::{Port, Read, StreamEvent, StreamId, Written};
 /// Bytes of one direction of a stream that are under way or not read; a write takes no more.
 const PIPE_BYTES: usize = 256 << 10;
 
+/// At which port every host serves observers while it follows.
+pub const OBSERVER_MASTER_PORT: u16 = 2191;
+
 /// A machine of the network.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct HostId(pub usize);
@@ -53,6 +56,7 @@ struct Host {
     /// Whether its ports are open.
     election_is_open: bool,
     quorum_is_open: bool,
+    observer_master_is_open: bool,
     /// Processes that have run on it.
     lives: u64,
     events: VecDeque<StreamEvent>,
@@ -116,6 +120,7 @@ impl Network {
             ports,
             election_is_open: false,
             quorum_is_open: false,
+            observer_master_is_open: false,
             lives: 0,
             events: VecDeque::new(),
         });
@@ -213,7 +218,7 @@ impl State {
         let host = &mut self.hosts[host.0];
         host.lives += 1;
         host.events.clear();
-        (host.election_is_open, host.quorum_is_open) = (false, false);
+        (host.election_is_open, host.quorum_is_open, host.observer_master_is_open) = (false, false, false);
     }
 
     pub fn listen(&mut self, host: HostId, port: Port, is_open: bool) {
@@ -221,6 +226,7 @@ impl State {
         match port {
             Port::Election => host.election_is_open = is_open,
             Port::Quorum => host.quorum_is_open = is_open,
+            Port::ObserverMaster => host.observer_master_is_open = is_open,
         }
     }
 
@@ -350,6 +356,7 @@ impl State {
         match address.port {
             port if port == election => Some((HostId(place), Port::Election)),
             port if port == quorum => Some((HostId(place), Port::Quorum)),
+            OBSERVER_MASTER_PORT => Some((HostId(place), Port::ObserverMaster)),
             _ => None,
         }
     }
@@ -455,6 +462,7 @@ impl State {
         match port {
             Port::Election => host.election_is_open,
             Port::Quorum => host.quorum_is_open,
+            Port::ObserverMaster => host.observer_master_is_open,
         }
     }
 

@@ -93,11 +93,11 @@ impl Readiness {
 }
 
 /// File descriptors that the links of an ensemble of so many servers take at most, but for several addresses of a server:
-/// strangers at both ports, a connection and a link with each server and what takes their place, what dials each, a listener
+/// strangers at all three ports, a connection and a link with each server and what takes their place, what dials each, a listener
 /// for each port, and two for each look-up.
 pub fn descriptors(servers: usize) -> u64 {
-    let strangers = 2 * (UNKNOWN_LINKS + ACCEPTS_PER_TURN);
-    (strangers + servers * (4 + STREAMS_MAX) + 2 + 2 * (LOOKUPS_MAX + TOLD_LOOKUPS_MAX)) as u64
+    let strangers = 3 * (UNKNOWN_LINKS + ACCEPTS_PER_TURN);
+    (strangers + servers * (4 + STREAMS_MAX) + 3 + 2 * (LOOKUPS_MAX + TOLD_LOOKUPS_MAX)) as u64
 }
 
 /// What an operator sets of it.
@@ -108,6 +108,8 @@ pub struct SocketSettings {
     pub election: Vec<HostPort>,
     /// The same of its quorum port.
     pub quorum: Vec<HostPort>,
+    /// The same of the port at which it serves observers while it follows; none where it does not.
+    pub observer_master: Vec<HostPort>,
     /// Whether it listens at every address of the machine, with the ports of these: quorumListenOnAllIPs.
     pub listens_on_all: bool,
     /// How often it is tried to open the election port before the server is to end; 0 for ever: electionPortBindRetry.
@@ -133,6 +135,8 @@ impl SocketSettings {
             Port::Election => (&self.election, self.election_tries),
             // A leader that cannot be connected to looks for another leader before long, and is none then.
             Port::Quorum => (&self.quorum, 0),
+            // Observers find another follower.
+            Port::ObserverMaster => (&self.observer_master, 0),
         };
         Listening::new(port, listened(addresses, self.listens_on_all), &Arc::new(self.my_id.clone()), tries_max)
     }
@@ -172,6 +176,7 @@ pub struct SocketLinks {
     last_stream: u64,
     election: Listening,
     quorum: Listening,
+    observer_master: Listening,
     listens_on_all: bool,
     lookups: Lookups,
     keep_alive: bool,
@@ -209,6 +214,7 @@ impl SocketLinks {
             last_stream: 0,
             election: settings.listening(Port::Election),
             quorum: settings.listening(Port::Quorum),
+            observer_master: settings.listening(Port::ObserverMaster),
             listens_on_all: settings.listens_on_all,
             lookups: Lookups::new(bell, resolver),
             keep_alive: settings.keep_alive,
@@ -271,8 +277,8 @@ impl SocketLinks {
     }
 
     fn found_listener(&mut self, port: Port, place: usize, addresses: &[SocketAddr]) {
-        let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
-        listening.take_found(place, addresses, self.now, &mut self.watched);
+        let (listening, now, watched) = self.listening(port);
+        listening.take_found(place, addresses, now, watched);
     }
 
     fn open(&mut self, id: StreamId, port: Port, token: Token, stream: TcpStream) {
@@ -282,7 +288,7 @@ impl SocketLinks {
         let _ = socket.set_keepalive(self.keep_alive);
         let untaken_max = match port {
             Port::Election => self.untaken_max.election,
-            Port::Quorum => self.untaken_max.quorum,
+            Port::Quorum | Port::ObserverMaster => self.untaken_max.quorum,
         };
         let _ = socket.set_tcp_user_timeout(Some(untaken_max));
         self.streams.insert(id, Socket { stream, token, is_blocked: false });
@@ -334,20 +340,28 @@ impl SocketLinks {
     /// by mistake, and a name may stand for something else here than where it was told.
     fn leads_here(&self, socket: &TcpStream) -> bool {
         let (Ok(here), Ok(there)) = (socket.local_addr(), socket.peer_addr()) else { return false };
-        here == there || here.ip() == there.ip() && [&self.election, &self.quorum].iter().any(|port| port.is_at(there))
+        let ports = [&self.election, &self.quorum, &self.observer_master];
+        here == there || here.ip() == there.ip() && ports.iter().any(|port| port.is_at(there))
     }
 
     fn port(&mut self, port: Port) -> &mut Listening {
-        match port {
+        self.listening(port).0
+    }
+
+    /// With what it needs to be opened and closed.
+    fn listening(&mut self, port: Port) -> (&mut Listening, Ms, &mut Watched) {
+        let listening = match port {
             Port::Election => &mut self.election,
             Port::Quorum => &mut self.quorum,
-        }
+            Port::ObserverMaster => &mut self.observer_master,
+        };
+        (listening, self.now, &mut self.watched)
     }
 
     /// Opens what is to be open and is not.
     fn open_due(&mut self, port: Port) {
-        let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
-        for (place, host) in listening.open_due(self.now, &mut self.watched) {
+        let (listening, now, watched) = self.listening(port);
+        for (place, host) in listening.open_due(now, watched) {
             if !self.lookups.ask(&host, Origin::Known, Waiter::Listen { port, place }) {
                 self.found_listener(port, place, &[]);
             }
@@ -379,7 +393,7 @@ impl Links for SocketLinks {
             self.take_found(&found);
         }
         self.dial_due();
-        for port in [Port::Election, Port::Quorum] {
+        for port in [Port::Election, Port::Quorum, Port::ObserverMaster] {
             self.open_due(port);
             self.accept(port);
             self.port(port).check()?;
@@ -407,15 +421,15 @@ impl Links for SocketLinks {
     }
 
     fn listen(&mut self, port: Port, is_open: bool) {
-        let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
-        listening.set_open(is_open, &mut self.watched);
+        let (listening, _, watched) = self.listening(port);
+        listening.set_open(is_open, watched);
         self.open_due(port);
     }
 
     fn move_to(&mut self, port: Port, addresses: &[HostPort]) {
         let addresses = listened(addresses, self.listens_on_all);
-        let listening = if port == Port::Election { &mut self.election } else { &mut self.quorum };
-        listening.move_to(addresses, &mut self.watched);
+        let (listening, _, watched) = self.listening(port);
+        listening.move_to(addresses, watched);
         self.open_due(port);
     }
 
@@ -471,13 +485,17 @@ impl Links for SocketLinks {
     }
 
     fn has_more(&self) -> bool {
-        let ports = self.election.has_more() || self.quorum.has_more();
-        ports || !self.events.is_empty() || self.lookups.has_found() || !self.readiness.is_empty()
+        let ports = [&self.election, &self.quorum, &self.observer_master];
+        ports.into_iter().any(Listening::has_more)
+            || !self.events.is_empty()
+            || self.lookups.has_found()
+            || !self.readiness.is_empty()
     }
 
     fn deadline(&self) -> Option<Ms> {
         let dialled = self.dialled.values().filter_map(Dialling::deadline);
-        dialled.chain(self.election.deadline()).chain(self.quorum.deadline()).min()
+        let ports = [&self.election, &self.quorum, &self.observer_master];
+        dialled.chain(ports.into_iter().filter_map(Listening::deadline)).min()
     }
 }
 

@@ -162,6 +162,7 @@ fn settings(election: HostPort) -> SocketSettings {
     SocketSettings {
         my_id: MyId { server: ServerId(2), file: "/data/myid".into() },
         election: vec![election],
+        observer_master: Vec::new(),
         quorum: vec![at(free_port())],
         listens_on_all: false,
         election_tries: 0,
@@ -638,6 +639,7 @@ impl Server {
         let config = LogConfig { files: files.clone(), segment_bytes: 1 << 20, ..LogConfig::new("/data") };
         let (log, _) = Log::open(config, Zxid::ZERO, &mut |_, _| Ok(())).unwrap();
         let settings = QuorumSettings {
+            observer_master_port: 0,
             me: ServerId(me),
             features: Features(0),
             data_max: 1 << 20,

@@ -217,7 +217,7 @@ fn a_session_is_answered_in_the_order_in_which_it_asked() {
     assert_eq!(ensemble.sent().len(), 3);
     // Another server's transaction with the same xid, and another session's.
     ensemble.commit(session + 1, 1, &made("/other"));
-    assert!(ensemble.learner.take_sync(&mut ensemble.world.replica.head, Zxid(ensemble.zxid)));
+    assert!(ensemble.learner.take_sync(&mut ensemble.world.replica.head, Zxid(ensemble.zxid)).is_some());
     assert_eq!(ensemble.answers(), [], "the first has no answer");
     ensemble.commit(session, 1, &Txn::Error(Code::NoAuth.number()));
     let marshalling = format!("3: {}", Code::Marshalling.number());
@@ -225,7 +225,10 @@ fn a_session_is_answered_in_the_order_in_which_it_asked() {
     assert_eq!(ensemble.answers(), told.map(|text| (FIRST, text)));
     ensemble.commit(session, 5, &made("/b"));
     assert_eq!(ensemble.answers(), [(FIRST, "5: 0".into())]);
-    assert!(!ensemble.learner.take_sync(&mut ensemble.world.replica.head, Zxid(ensemble.zxid)), "nobody waits for one");
+    assert!(
+        ensemble.learner.take_sync(&mut ensemble.world.replica.head, Zxid(ensemble.zxid)).is_none(),
+        "nobody waits for one"
+    );
 }
 
 #[test]
@@ -283,14 +286,14 @@ fn a_client_comes_back_when_the_leader_says_that_its_session_lives() {
     assert_eq!(ensemble.sent(), [format!("{session:x}: revalidate {TIMEOUT}")]);
     let replica = &mut ensemble.world.replica;
     let turn = &mut Turn { head: &mut replica.head, at: ensemble.world.at };
-    assert!(ensemble.learner.take_revalidated(turn, &mut replica.sessions, session, true));
-    assert!(!ensemble.learner.take_revalidated(turn, &mut replica.sessions, session, true), "asked once");
+    assert!(ensemble.learner.take_revalidated(turn, &mut replica.sessions, session, true).is_some());
+    assert!(ensemble.learner.take_revalidated(turn, &mut replica.sessions, session, true).is_none(), "asked once");
     assert_eq!(ensemble.answers(), [(SECOND, "connected".into())]);
     assert_eq!(ensemble.learner.take_touched(9).collect::<Vec<_>>(), [(session, TIMEOUT)]);
     ensemble.ask(FIRST, 77, reattach(true), &[]);
     let replica = &mut ensemble.world.replica;
     let turn = &mut Turn { head: &mut replica.head, at: ensemble.world.at };
-    assert!(ensemble.learner.take_revalidated(turn, &mut replica.sessions, 77, false));
+    assert!(ensemble.learner.take_revalidated(turn, &mut replica.sessions, 77, false).is_some());
     assert_eq!(ensemble.answers(), [(FIRST, "refused".into())]);
     ensemble.sent();
     ensemble.ask(FIRST, session, reattach(false), &[]);
@@ -399,8 +402,11 @@ fn a_long_transaction_of_the_leader_is_applied_a_slice_each_turn() {
         assert_eq!(ensemble.world.database().tree().root().version(), version, "no reader has anything of it");
         assert!(!ensemble.world.exists("/later"));
         if left == TURNS - 1 {
-            assert!(ensemble.learner.take_sync(&mut ensemble.world.replica.head, end));
-            assert!(!ensemble.learner.take_sync(&mut ensemble.world.replica.head, end), "nobody waits for another");
+            assert!(ensemble.learner.take_sync(&mut ensemble.world.replica.head, end).is_some());
+            assert!(
+                ensemble.learner.take_sync(&mut ensemble.world.replica.head, end).is_none(),
+                "nobody waits for another"
+            );
             let (later, record) = ensemble.propose(other, 2, &made("/later"));
             ensemble.world.replica.head.append(later, &record);
         }
