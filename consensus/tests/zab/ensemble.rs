@@ -647,7 +647,9 @@ impl Ensemble {
         if process.listens {
             self.establish(me);
             let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
-            let paddocks = self.paddocks();
+            // A leader knows what it is itself.
+            let mut paddocks = self.paddocks();
+            paddocks.insert(me);
             let disk = &self.servers[&me].disk;
             self.ghost.commit((disk.current_or_read(), &disk.log), zxid, &disks, &paddocks);
             self.feed_commits(me, zxid, designated);
