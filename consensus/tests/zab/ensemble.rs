@@ -668,7 +668,9 @@ impl Ensemble {
         if process.listens {
             self.establish(me);
             let disks = self.servers.iter().map(|(server, state)| (*server, &state.disk.log)).collect();
-            let paddocks = self.paddocks();
+            // A leader knows what it is itself.
+            let mut paddocks = self.paddocks();
+            paddocks.insert(me);
             let granted = self.servers[&me].granted;
             let disk = &self.servers[&me].disk;
             self.ghost.commit((disk.current_or_read(), &disk.log), zxid, &disks, &paddocks, granted);

@@ -124,6 +124,8 @@ const GRACE: Ms = Ms(1000);
 
 /// What is drawn for reconfigurations is drawn from another beginning, so that a seed without them is what it was.
 const RECONFIGS: u64 = 0x7265_636f_6e66_6967;
+/// So the choice of those that are like servers of ZooKeeper leaves all else that a seed draws as it is.
+const ZOOKEEPERS: u64 = 0x7a6f_6f6b_6565_7065;
 
 /// The same for who serves observers.
 const OBSERVER_MASTERS: u64 = 0x6f62_7365_7276_6572;
@@ -262,6 +264,15 @@ impl Schedule {
             ensemble.add(*joiner, disk, mix.settings.clone());
         }
         ensemble.story = story.then(Vec::new);
+        // A server of ZooKeeper says nothing of itself.
+        let mut zookeepers = Random::new(seed ^ ZOOKEEPERS);
+        let are_mixed = zookeepers.one_in(3);
+        for server in ensemble.servers() {
+            if are_mixed && zookeepers.one_in(3) {
+                ensemble.settings_mut(server).features = Features::default();
+                ensemble.tell(|| format!("{} tells no features", server.0));
+            }
+        }
         ensemble.tell(|| format!("{mix:?}"));
         let acts = mix.rates().map(|(act, rate)| (next_due(&mut random, Ms(0), rate), act, rate)).to_vec();
         Schedule { random, mix, ensemble, acts, outcome: Outcome::default() }
