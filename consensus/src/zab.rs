@@ -154,14 +154,16 @@ impl Zab {
 
     /// The configuration that a request makes of the present one, with `version`, the zxid of the transaction that will bring
     /// it: what [`Change::apply`] says, where a reconfiguration that was proposed and is not committed is under way too, and
-    /// last whether the leader [would have a quorum](Zab::would_have_quorum). There is one reconfiguration at a time, so each
+    /// last whether the leader [would have a quorum](Zab::would_have_quorum), and has one without an oracle. There is one reconfiguration at a time, so each
     /// has to be handed in by [`Input::Proposed`] before the next one is asked for.
     pub fn reconfigure(&self, change: &Change<'_>, standalone_enabled: bool, version: Zxid) -> Result<Config, Refused> {
         if matches!(&self.role, Role::Leading(leading) if leading.is_reconfiguring()) {
             return Err(Refused::ReconfigInProgress);
         }
         let config = change.apply(self.server.configs(), standalone_enabled, version)?;
-        if self.would_have_quorum(&config) { Ok(config) } else { Err(Refused::NewConfigNoQuorum) }
+        // No oracle speaks while two apply: who is alone could not commit it, and would lead no more.
+        let is_alone = self.server.settings.has_oracle && !self.would_have_quorum(&self.server.configs().committed);
+        if !is_alone && self.would_have_quorum(&config) { Ok(config) } else { Err(Refused::NewConfigNoQuorum) }
     }
 
     fn awaits(&self) -> &'static str {

@@ -35,6 +35,8 @@ pub(crate) struct Learning {
     decision: Decision,
     /// Whom it asks, or has a link to: the leader, or one who serves observers in its place.
     master: ServerId,
+    /// Of an observer that asks those who serve in its leader's place: it asks the leader itself this time.
+    asks_leader: bool,
     state: State,
 }
 
@@ -59,7 +61,7 @@ impl Learning {
         let until = step.now.after(step.server.settings.connect_wait());
         let master = decision.vote.leader;
         let state = State::AwaitingRetry { at: step.now, until, wait: RETRY_MIN };
-        let mut learning = Learning { decision, master, state };
+        let mut learning = Learning { decision, master, asks_leader: false, state };
         let delay = learning.choose_master(step);
         learning.connect_after(delay, until, RETRY_MIN, step)
     }
@@ -87,7 +89,7 @@ impl Learning {
         if delay > Ms(0) {
             return Learning { state: State::AwaitingRetry { at: step.now.after(delay), until, wait }, ..self };
         }
-        step.put(match self.has_observer_masters(step) {
+        step.put(match self.has_observer_masters(step) && !self.asks_leader {
             true => Output::ConnectToObserverMaster(self.master),
             false => Output::Connect(self.master),
         });
@@ -163,20 +165,29 @@ impl Learning {
 
     /// A leader that refuses has perhaps not decided yet, unless the election's connection to it is gone too: then it is not
     /// there any more, and nobody is owed the rest of the time. An observer master that refuses leads, or does not follow yet: the
-    /// next one is asked at once, and after all of them the first one again, after a wait.
+    /// next one is asked at once, and after all of them the first one again, after a wait. Where it is late, the leader is asked
+    /// between: a change that gives this server a vote may be needed before anybody can serve, and the server for that change.
     pub(crate) fn on_master_refused(
         mut self,
         connections: &Connections,
         step: &mut Step<'_>,
     ) -> Result<Learning, Over> {
+        // What one observer master refuses says nothing of the leader, unless all have.
+        let is_round_over = !self.has_observer_masters(step) || step.server.observer_masters.is_round_over();
         match self.state {
-            State::Connecting { .. } if !connections.is_up(self.leader()) => Err(Over::Look(Cause::LeaderGone)),
+            State::Connecting { .. } if is_round_over && !connections.is_up(self.leader()) => {
+                Err(Over::Look(Cause::LeaderGone))
+            }
             State::Connecting { until, wait } => {
                 let next = Ms(2 * wait.0).min(RETRY_MAX);
                 if self.has_observer_masters(step) {
-                    let before = step.server.observer_masters.is_round_over();
+                    self.asks_leader = is_round_over && !self.asks_leader && is_late(until, step);
+                    if self.asks_leader {
+                        self.master = self.leader();
+                        return Ok(self.connect_after(Ms(0), until, wait, step));
+                    }
                     let delay = self.choose_master(step);
-                    let (delay, next) = if before { (delay.after(wait), next) } else { (delay, wait) };
+                    let (delay, next) = if is_round_over { (delay.after(wait), next) } else { (delay, wait) };
                     return Ok(self.connect_after(delay, until, next, step));
                 }
                 Ok(Learning { state: State::AwaitingRetry { at: step.now.after(wait), until, wait: next }, ..self })
@@ -270,4 +281,9 @@ impl Learning {
             }
         }
     }
+}
+
+/// Whether half of the time has passed in which a learner may connect.
+fn is_late(until: Ms, step: &Step<'_>) -> bool {
+    2 * until.since(step.now).0 <= step.server.settings.connect_wait().0
 }

@@ -125,6 +125,12 @@ const GRACE: Ms = Ms(1000);
 /// What is drawn for reconfigurations is drawn from another beginning, so that a seed without them is what it was.
 const RECONFIGS: u64 = 0x7265_636f_6e66_6967;
 
+/// The same for who serves observers.
+const OBSERVER_MASTERS: u64 = 0x6f62_7365_7276_6572;
+
+/// Transactions of an epoch after which it is renewed, at the least, where that sends observers away.
+const RENEWALS_APART: u32 = 300;
+
 /// Servers that join are numbered behind all others.
 const JOINERS: [i64; 2] = [8, 9];
 
@@ -190,6 +196,18 @@ impl Mix {
         }
     }
 
+    /// In one seed of two that have observers, followers serve them. Each renewal of the epoch sends these away, so that there
+    /// is time between two.
+    fn draw_observer_masters(&mut self, random: &mut Random) {
+        let has_observers = self.config.members().values().any(|member| member.peer_type == PeerType::Observer);
+        if !has_observers || random.one_in(2) {
+            return;
+        }
+        self.settings.has_observer_masters = true;
+        self.settings.observer_reconnect_delay_max = Ms(random.pick(&[0, 0, 20]));
+        self.settings.renew_from = self.settings.renew_from.max(RENEWALS_APART);
+    }
+
     /// One seed of three changes its ensemble.
     fn draw_reconfigs(&mut self, random: &mut Random) {
         if !random.one_in(3) {
@@ -236,6 +254,7 @@ impl Schedule {
         let mut random = Random::new(seed);
         let mut mix = Mix::draw(&mut random);
         mix.draw_reconfigs(&mut Random::new(seed ^ RECONFIGS));
+        mix.draw_observer_masters(&mut Random::new(seed ^ OBSERVER_MASTERS));
         let pace = Pace::new(random.word(), mix.network, mix.disk, Ms(200));
         let mut ensemble = Ensemble::new(&mix.config, &mix.settings, &Log::new(Point::START), pace);
         for joiner in &mix.joiners {

@@ -22,6 +22,8 @@ pub struct Ensemble {
     servers: BTreeMap<u32, Member>,
     /// Lines of every zoo.cfg.
     lines: Vec<(String, String)>,
+    /// Each server has an address of its own for the others, 127.0.0.ID.
+    at_own_addresses: bool,
 }
 
 struct Member {
@@ -39,7 +41,12 @@ impl Ensemble {
     /// No server yet; with these lines in every zoo.cfg.
     pub fn with(lines: &[(&str, &str)]) -> Ensemble {
         let lines = lines.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Ensemble { servers: BTreeMap::new(), lines }
+        Ensemble { servers: BTreeMap::new(), lines, at_own_addresses: false }
+    }
+
+    /// Its servers can have a port with the same number.
+    pub fn at_own_addresses(self) -> Ensemble {
+        Ensemble { at_own_addresses: true, ..self }
     }
 
     /// Participants of these kinds, with ids from 1, that are the ensemble, and serve.
@@ -82,7 +89,8 @@ impl Ensemble {
     pub fn line(&self, id: u32, role: &str) -> String {
         let Member { server, quorum, election } = &self.servers[&id];
         let client = server.address().port();
-        format!("server.{id}=127.0.0.1:{quorum}:{election}:{role};127.0.0.1:{client}")
+        let host = if self.at_own_addresses { id } else { 1 };
+        format!("server.{id}=127.0.0.{host}:{quorum}:{election}:{role};127.0.0.1:{client}")
     }
 
     /// Starts a server for the first time, with this list of members.

@@ -9,6 +9,7 @@
 //! | `deaths` | servers that die meanwhile |
 //! | `members` | servers that are added and removed, the leader among them, and that vote or observe |
 //! | `moves` | ports that move |
+//! | `observers` | observers of followers |
 //! | `refusals` | what is asked for in vain |
 //! | `mixed` | Paddock and ZooKeeper 3.9 beside each other |
 //! | `zkcli` | what people type |
@@ -19,5 +20,6 @@ mod ensemble;
 mod members;
 mod mixed;
 mod moves;
+mod observers;
 mod refusals;
 mod zkcli;

@@ -156,4 +156,17 @@ mod tests {
         let expected = [(Inform, 1), (Inform, 2), (InformAndActivate, 3), (Inform, 4)];
         assert_eq!(sent(&broadcast, &mut links[1], kinds[1]), expected);
     }
+
+    #[test]
+    fn a_follower_tells_its_observers_of_a_change_whom_that_names() {
+        let (mut broadcast, mut window) = (Broadcast::new(), Window::new(Zxid::ZERO, 500));
+        let mut link = Outgoing::default();
+        link.join(broadcast.feed(PeerType::Observer));
+        (1..=4).for_each(|zxid| window.push(Zxid(zxid), b"txn"));
+        broadcast.inform_observers(Zxid(1), Zxid(2), None, &window);
+        broadcast.inform_observers(Zxid(2), Zxid(3), Some((Zxid(3), ServerId(7))), &window);
+        broadcast.inform_observers(Zxid(3), Zxid(4), None, &window);
+        let expected = [(Inform, 2), (InformAndActivate, 3), (Inform, 4)];
+        assert_eq!(sent(&broadcast, &mut link, PeerType::Observer), expected);
+    }
 }
