@@ -194,8 +194,12 @@ impl Caller {
             return;
         }
         match output {
-            Output::Dial(_) | Output::Notify(..) | Output::Listen(_) | Output::Activate { .. } => {}
-            Output::Connect(_) => {
+            Output::Dial(_)
+            | Output::Notify(..)
+            | Output::Listen(_)
+            | Output::ServeObservers
+            | Output::Activate { .. } => {}
+            Output::Connect(_) | Output::ConnectToObserverMaster(_) => {
                 assert!(!self.connects && self.master.is_none(), "there is one connection to a leader");
                 self.connects = true;
             }
@@ -400,7 +404,9 @@ impl Caller {
 
     /// A client's next transaction, if this server leads and may propose; with this configuration, if it may be changed.
     pub fn propose(&mut self, change: Option<&Arc<Config>>) {
-        let Some(zxid) = self.reign.filter(|_| !self.stops && !self.is_suspended).and_then(|reign| reign.next()) else { return };
+        let Some(zxid) = self.reign.filter(|_| !self.stops && !self.is_suspended).and_then(|reign| reign.next()) else {
+            return;
+        };
         self.reign.as_mut().expect("it has a next one").take(zxid);
         let may_change = self.reconfig_enabled && self.change.is_none();
         let change = change.filter(|_| may_change).map(|config| Arc::new(config.with_version(zxid)));
