@@ -133,12 +133,6 @@ const OBSERVER_MASTERS: u64 = 0x6f62_7365_7276_6572;
 /// Transactions of an epoch after which it is renewed, at the least, where that sends observers away.
 const RENEWALS_APART: u32 = 300;
 
-/// The same for who serves observers.
-const OBSERVER_MASTERS: u64 = 0x6f62_7365_7276_6572;
-
-/// Transactions of an epoch after which it is renewed, at the least, where that sends observers away.
-const RENEWALS_APART: u32 = 300;
-
 /// Servers that join are numbered behind all others.
 const JOINERS: [i64; 2] = [8, 9];
 
