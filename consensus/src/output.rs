@@ -171,7 +171,8 @@ pub enum Output {
     /// It may not have.
     Lost(Ticket),
     /// A leader may propose from the first time on that it becomes one, whether or not it serves; and no more once it was told
-    /// to [stop](crate::Input::Stop). One that leads already begins another epoch: for clients nothing changes. Looking, a server has neither a link nor an attempt to connect to a leader any more.
+    /// to [stop](crate::Input::Stop). One that leads already begins another epoch: for clients nothing changes. Looking, a server
+    /// has neither a link nor an attempt to connect to a leader any more: those of a follower's observers end with this.
     Become(Part, Serve),
     /// This configuration is in force from here on; it stands right behind the [`Write`](Output::Write) of
     /// [`Mark::Committed`] with it, and [`Zab::state`](crate::Zab::state) has it already. The node opens its client's port where

@@ -226,7 +226,7 @@ fn read_own(files: &Files, path: &Path, name: &str) -> Result<Option<Epoch>, Epo
     let Some(text) = read_text(files, path)? else { return Ok(None) };
     let epoch = first_line(&text).filter(|epoch| {
         let rest = text.splitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default();
-        rest.is_empty() || text == own_text(name, *epoch).as_bytes()
+        rest.trim_ascii().is_empty() || text == own_text(name, *epoch).as_bytes()
     });
     epoch.map(Some).ok_or_else(|| EpochError::Damaged { path: path.to_owned() })
 }
@@ -304,7 +304,7 @@ mod tests {
         let accepted = files.read(&data().join("acceptedEpoch"), 100).unwrap();
         assert_eq!(super::first_line(&accepted), Some(Epoch(7)), "as ZooKeeper reads it");
         assert_eq!(super::read(&files, &data().join("acceptedEpoch")).unwrap(), Some(Epoch(7)));
-        for (text, epoch) in [("3", 3), ("3\n", 3), ("3\r\n", 3), ("2147483647", i32::MAX)] {
+        for (text, epoch) in [("3", 3), ("3\n", 3), ("3\r\n", 3), ("3\n\n", 3), ("2147483647", i32::MAX)] {
             files.write_atomically(&data().join("currentEpoch"), text.as_bytes()).unwrap();
             assert_eq!(epochs(&machine), (Some(7), Some(epoch)), "{text:?}");
         }

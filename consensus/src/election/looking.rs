@@ -206,12 +206,13 @@ impl Looking {
     }
 
     /// A server with reconfiguration switched off has no use for other configurations, and goes on as if there were none. A
-    /// stranger is not believed, nor a version that is so far ahead that no other could ever follow it.
+    /// stranger is not believed, unless the configuration has both it and this server: whoever was away while others came knows
+    /// none of them. Nor is a version that is so far ahead that no other could ever follow it.
     fn adopt(&mut self, at: &Standpoint<'_>, from: ServerId, config: Option<&Arc<Config>>, out: &mut Vec<Output>) {
         let newer = config.filter(|config| config.version() > at.configs.committed.version());
         if let Some(config) = newer
             && at.settings.reconfig_enabled
-            && at.configs.is_member(from)
+            && (at.configs.is_member(from) || [from, at.me].iter().all(|server| config.members().contains_key(server)))
             && at.accepted.is_credible(config.version().epoch())
             && self.state != State::WritingConfig
         {

@@ -21,6 +21,10 @@ pub(super) struct Connected {
     master: Master,
     /// When the last packet came.
     heard: Ms,
+    /// The leader has been followed on this link, so that clients are served whatever is waited for.
+    has_served: bool,
+    /// The state has turned out not to be the leader's while it begins another epoch.
+    diverged: bool,
     state: State,
 }
 
@@ -48,7 +52,7 @@ impl Connected {
         let accepted = step.server.epochs().accepted();
         let config_version = step.server.configs().committed.version();
         step.send(link, Message::Info { peer_type, accepted, config_version });
-        Connected { master, heard: step.now, state: State::AwaitingLeaderInfo }
+        Connected { master, heard: step.now, has_served: false, diverged: false, state: State::AwaitingLeaderInfo }
     }
 
     pub(super) fn link(&self) -> Link {
@@ -99,6 +103,8 @@ impl Connected {
         match &self.state {
             State::AwaitingState(_) => None,
             State::AwaitingUpToDate(_) | State::Broadcasting(_) => Some(self.heard.after(settings.sync_wait())),
+            // Clients are served meanwhile, by whoever may be none of the ensemble any more.
+            _ if self.has_served => Some(self.heard.after(settings.sync_wait())),
             _ => Some(self.heard.after(settings.init_wait())),
         }
     }
@@ -118,8 +124,13 @@ impl Connected {
         if let (State::AwaitingLeaderInfo, FromMaster::LeaderInfo { features, .. }) = (&self.state, message) {
             master.renews = features.has(Features::RENEWAL) && step.server.settings.features.has(Features::RENEWAL);
         }
+        let has_served = self.has_served || matches!(self.state, State::Broadcasting(_));
         let state = self.state.on_message(&master, message, step)?;
-        Ok(Connected { master, heard: step.now, state })
+        let connected = Connected { master, heard: step.now, has_served, diverged: self.diverged, state };
+        match connected.diverged && matches!(connected.state, State::Broadcasting(_)) {
+            true => Connected { diverged: false, ..connected }.on_diverged(step),
+            false => Ok(connected),
+        }
     }
 
     pub(super) fn on_written(self, mark: &Mark, step: &mut Step<'_>) -> Connected {
@@ -138,10 +149,12 @@ impl Connected {
         Ok(Connected { heard: step.now, state, ..self })
     }
 
+    /// While the leader begins another epoch, that epoch has to be served first: it is its leader who is asked for a full copy.
     pub(super) fn on_diverged(self, step: &mut Step<'_>) -> Result<Connected, Reason> {
-        match self.state {
+        match &self.state {
             State::Broadcasting(broadcasting) if step.server.distrust(broadcasting.epoch()) => Err(Reason::Diverged),
-            _ => Ok(self),
+            State::Broadcasting(_) => Ok(self),
+            _ => Ok(Connected { diverged: true, ..self }),
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct Caller {
     learners: BTreeSet<Link>,
     /// Those that are sent the history.
     catching_up: BTreeSet<Link>,
+    /// The learners are observers of a follower, and go with its role.
+    serves_observers: bool,
     /// No number is used twice.
     links: u32,
     /// Of a leader that may propose.
@@ -98,6 +100,7 @@ impl Caller {
             master: None,
             learners: BTreeSet::new(),
             catching_up: BTreeSet::new(),
+            serves_observers: false,
             links: 0,
             reign: None,
             is_suspended: false,
@@ -194,11 +197,8 @@ impl Caller {
             return;
         }
         match output {
-            Output::Dial(_)
-            | Output::Notify(..)
-            | Output::Listen(_)
-            | Output::ServeObservers
-            | Output::Activate { .. } => {}
+            Output::Dial(_) | Output::Notify(..) | Output::Listen(_) | Output::Activate { .. } => {}
+            Output::ServeObservers => self.serves_observers = true,
             Output::Connect(_) | Output::ConnectToObserverMaster(_) => {
                 assert!(!self.connects && self.master.is_none(), "there is one connection to a leader");
                 self.connects = true;
@@ -277,6 +277,10 @@ impl Caller {
             Part::Looking => {
                 self.connects = false;
                 (self.reign, self.change) = (None, None);
+                if std::mem::take(&mut self.serves_observers) {
+                    self.learners.clear();
+                    self.catching_up.clear();
+                }
                 if self.work != Some(Work::Settle) && serve == Serve::No {
                     self.drop_brought();
                 }

@@ -70,6 +70,8 @@ pub struct Head {
     window: Option<Window>,
     /// The zxids of the transactions to come.
     reign: Reign,
+    /// Whether this server gives them: it stands alone, or leads.
+    gives_zxids: bool,
     /// No zxid is given for now.
     is_suspended: bool,
     /// The events of the transactions in the draft, and the reply of the last one.
@@ -106,6 +108,7 @@ impl Head {
     ) -> Head {
         Head {
             reign: Reign::after(database.last_zxid()),
+            gives_zxids: window.is_none(),
             is_suspended: false,
             database,
             log,
@@ -180,6 +183,12 @@ impl Head {
     pub fn begin_reign(&mut self, epoch: Epoch) {
         assert_eq!(self.database.last_zxid(), self.log.last_zxid(), "a leader has the state of its whole history");
         self.reign = Reign::begin(epoch);
+        self.gives_zxids = true;
+    }
+
+    /// This server leads no more: another one gives the zxids.
+    pub fn end_reign(&mut self) {
+        (self.gives_zxids, self.is_suspended) = (false, false);
     }
 
     /// Whether no transaction is given a zxid for now. What is in the middle of its making has one.
@@ -212,9 +221,10 @@ impl Head {
             && !self.has_too_much_garbage()
     }
 
-    /// Whether the epoch has another zxid, which may be given. In an ensemble an election begins the next one.
+    /// Whether the epoch has another zxid, which may be given, unless another server gives them. In an ensemble an election begins
+    /// the next one.
     fn has_room_in_epoch(&self) -> bool {
-        self.window.is_none() || !self.is_suspended && self.reign.next().is_some()
+        self.window.is_none() || !self.gives_zxids || !self.is_suspended && self.reign.next().is_some()
     }
 
     /// Whether those to whom it is proposed keep up.

@@ -418,6 +418,7 @@ impl Replica {
 
     /// This server looks for a leader again. A snapshot that is not in place is of a history that may not last.
     pub(super) fn end_part(&mut self) {
+        self.head.end_reign();
         self.sessions.end_part();
         self.snapshots.give_up_waiting();
     }
