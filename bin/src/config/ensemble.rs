@@ -576,6 +576,10 @@ mod tests {
         assert!(error.starts_with("zoo.cfg.dynamic.next:1: server.1: \"a:1\" lacks a port"), "{error}");
         let error = last_seen(&dynamic, "server.1=a:1:2\nversion=x").expect_err("no version").to_string();
         assert!(error.starts_with("zoo.cfg.dynamic.next:2: version: \"x\" is not a version"), "{error}");
+        for damaged in ["", lists[1]] {
+            let error = last_seen(&dynamic, damaged).expect_err("no version").to_string();
+            assert!(error.starts_with("zoo.cfg.dynamic.next: version is not set; "), "{error}");
+        }
     }
 
     #[test]

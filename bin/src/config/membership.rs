@@ -344,7 +344,11 @@ impl Assembly<'_> {
         };
         let Some(Written { place, name, value, .. }) = text.entries.iter().rfind(|entry| entry.name == "version")
         else {
-            return Ok(None);
+            // It is written whole, so that nothing but damage takes it away.
+            let advice = "so that nobody knows which change of the ensemble was proposed last: put the file back; if none was under \
+                          way, remove it";
+            let damaged = ConfigError::Missing { file: next, key: "version", advice };
+            return if takes_part { Err(damaged) } else { Ok(None) };
         };
         // What was made since leaves the file behind at times.
         if parse_version(value).is_some_and(|proposed| proposed <= version) {
