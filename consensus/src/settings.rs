@@ -32,6 +32,9 @@ impl Features {
     /// A learner that is told TRUNC to a transaction of an earlier epoch than its last cuts exactly there, whatever its
     /// snapshots hold.
     pub const EXACT_TRUNC: Features = Features(1 << 3);
+    /// Many transactions cost one packet: an ACK stands for every proposal before it, as in any leader's count, and a COMMIT for
+    /// every proposal up to it that is not committed. ZooKeeper wants one of each for each.
+    pub const GROUPED: Features = Features(1 << 4);
 
     /// Whether all bits of `wanted` are here.
     pub fn has(self, wanted: Features) -> bool {

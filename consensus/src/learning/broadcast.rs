@@ -88,6 +88,11 @@ impl Broadcasting {
             FromMaster::Proposal { zxid, change } if !master.observes => {
                 self.outstanding.propose(NAME, zxid, change, step)
             }
+            FromMaster::Commit(zxid) if !master.observes && master.is_grouped => {
+                self.outstanding.commit_group(NAME, zxid, step)?;
+                self.tell_committed(zxid, step);
+                Ok(())
+            }
             FromMaster::Commit(zxid) if !master.observes => self.commit(zxid, step).map(drop),
             FromMaster::CommitAndActivate { zxid, leader } if !master.observes => {
                 let Some(config) = self.commit(zxid, step)? else { return unexpected };
@@ -110,11 +115,15 @@ impl Broadcasting {
 
     fn commit(&mut self, zxid: Zxid, step: &mut Step<'_>) -> Result<Option<Arc<Config>>, Reason> {
         let change = self.outstanding.commit(NAME, zxid, step)?;
+        self.tell_committed(zxid, step);
+        Ok(change)
+    }
+
+    fn tell_committed(&mut self, zxid: Zxid, step: &mut Step<'_>) {
         step.server.commit(zxid);
         step.put(Output::Commit(zxid));
         if let Some(observer_master) = &mut self.observer_master {
             observer_master.on_committed(step);
         }
-        Ok(change)
     }
 }

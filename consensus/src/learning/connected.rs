@@ -122,7 +122,8 @@ impl Connected {
     pub(super) fn on_message(self, message: &FromMaster<'_>, step: &mut Step<'_>) -> Result<Connected, Reason> {
         let mut master = self.master;
         if let (State::AwaitingLeaderInfo, FromMaster::LeaderInfo { features, .. }) = (&self.state, message) {
-            master.renews = features.has(Features::RENEWAL) && step.server.settings.features.has(Features::RENEWAL);
+            let both_have = |wanted| features.has(wanted) && step.server.settings.features.has(wanted);
+            (master.renews, master.is_grouped) = (both_have(Features::RENEWAL), both_have(Features::GROUPED));
         }
         let has_served = self.has_served || matches!(self.state, State::Broadcasting(_));
         let state = self.state.on_message(&master, message, step)?;

@@ -179,6 +179,10 @@ pub(super) fn acknowledge(acknowledged: Zxid, master: &Master, step: &mut Step<'
     if master.observes || durable <= acknowledged {
         return acknowledged;
     }
+    if master.is_grouped {
+        step.send(master.link, Message::Ack { first: durable, last: durable });
+        return durable;
+    }
     let acks = step.server.log.history().between(acknowledged, durable);
     step.out.extend(acks.map(|run| Output::Send(master.link, Message::Ack { first: run.first, last: run.last })));
     durable
@@ -211,8 +215,11 @@ fn take(
             repeats.propose(state, zxid)
         }
         (Source::State(repeats), FromMaster::Commit(zxid)) if repeats.contain(zxid) => {
-            outstanding.enforce(zxid);
-            repeats.commit(state, zxid)
+            outstanding.enforce_up_to(zxid);
+            match master.is_grouped {
+                true => repeats.commit_group(state, zxid),
+                false => repeats.commit(state, zxid),
+            }
         }
         // The state has the transaction, and this server not the configuration.
         (Source::State(repeats), FromMaster::CommitAndActivate { zxid, leader }) if repeats.contain(zxid) => {
@@ -234,6 +241,7 @@ fn take(
         (Source::State(repeats), _) if !repeats.are_over() => unexpected,
         (Source::Served, _) if message.zxid().epoch() != outstanding.epoch() => unexpected,
         (_, FromMaster::Proposal { zxid, change }) => outstanding.propose(state, zxid, change, step),
+        (_, FromMaster::Commit(zxid)) if master.is_grouped => outstanding.commit_group(state, zxid, step),
         (_, FromMaster::Commit(zxid)) => outstanding.commit(state, zxid, step).map(drop),
         (_, FromMaster::CommitAndActivate { zxid, leader }) => {
             let change = outstanding.commit(state, zxid, step)?;

@@ -14,4 +14,13 @@ pub(super) struct Master {
     pub(super) observes: bool,
     /// The leader may begin another epoch on this link.
     pub(super) renews: bool,
+    /// One ACK stands for all before it, and one COMMIT too.
+    pub(super) is_grouped: bool,
+}
+
+impl Master {
+    /// One that has not told what it does beyond ZooKeeper's protocol.
+    pub(super) fn new(link: Link, leader: ServerId, server: ServerId, observes: bool) -> Master {
+        Master { link, leader, server, observes, renews: false, is_grouped: false }
+    }
 }

@@ -153,7 +153,7 @@ impl Learning {
         match self.state {
             State::Connecting { .. } => {
                 let (leader, server, observes) = (self.leader(), self.master, self.observes());
-                let connected = Connected::begin(Master { link, leader, server, observes, renews: false }, step);
+                let connected = Connected::begin(Master::new(link, leader, server, observes), step);
                 Ok(Learning { state: State::Connected(connected), ..self })
             }
             State::AwaitingRetry { .. } | State::Connected(_) => {

@@ -100,10 +100,27 @@ impl Outstanding {
         Ok(self.enforce(zxid))
     }
 
+    /// Every proposal up to this one is committed.
+    pub(super) fn commit_group(&mut self, state: &'static str, zxid: Zxid, step: &Step<'_>) -> Result<(), Reason> {
+        if zxid <= self.committed || !step.server.log.written().contains(zxid) {
+            return Err(Reason::Unexpected { state, zxid });
+        }
+        self.committed = zxid;
+        self.enforce_up_to(zxid);
+        Ok(())
+    }
+
     /// A reconfiguration comes that the state has already.
     pub(super) fn repeat(&mut self, zxid: Zxid, change: Option<&Arc<Config>>) {
         if let Some(config) = change {
             self.change = Some(Change { zxid, config: config.clone() });
+        }
+    }
+
+    /// Everything up to this transaction is committed, and with it a reconfiguration that is not after it.
+    pub(super) fn enforce_up_to(&mut self, zxid: Zxid) {
+        if let Some(change) = self.change.as_ref().filter(|change| change.zxid <= zxid) {
+            self.in_force = Some(change.config.clone());
         }
     }
 

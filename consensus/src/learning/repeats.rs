@@ -69,6 +69,17 @@ impl Repeats {
             State::NothingCame | State::Proposed(_) => Err(Reason::Unexpected { state, zxid }),
         }
     }
+
+    /// Every one of them up to this one.
+    pub(super) fn commit_group(&mut self, state: &'static str, zxid: Zxid) -> Result<(), Reason> {
+        match &mut self.state {
+            State::Proposed(history) if history.base() < zxid && history.contains(zxid) => {
+                history.forget_up_to(zxid);
+                Ok(())
+            }
+            State::NothingCame | State::Proposed(_) => Err(Reason::Unexpected { state, zxid }),
+        }
+    }
 }
 
 fn has_room(history: &History, zxid: Zxid) -> bool {
@@ -98,5 +109,17 @@ mod tests {
         assert!(repeats.commit("", Zxid(E1 + 4)).is_err());
         repeats.commit("", Zxid(E1 + 5)).unwrap();
         assert!(repeats.propose("", Zxid(i64::MIN)).is_err());
+    }
+
+    #[test]
+    fn a_group_is_committed_at_once() {
+        let mut repeats = Repeats::of(Zxid(E1 + 5));
+        assert!(repeats.commit_group("", Zxid(E1 + 2)).is_err(), "nothing was proposed");
+        (2..=5).for_each(|counter| repeats.propose("", Zxid(E1 + counter)).unwrap());
+        assert!(repeats.commit_group("", Zxid(E1 + 1)).is_err(), "it is before all that came");
+        repeats.commit_group("", Zxid(E1 + 4)).unwrap();
+        assert!(repeats.commit_group("", Zxid(E1 + 4)).is_err());
+        assert!(repeats.commit_group("", Zxid(E1 + 6)).is_err(), "it did not come");
+        repeats.commit_group("", Zxid(E1 + 5)).unwrap();
     }
 }

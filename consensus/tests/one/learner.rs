@@ -740,10 +740,12 @@ fn a_connection_that_nobody_waits_for_is_closed() {
 
 /// A learner that serves in epoch 2, and a leader with which it begins others on the link that they have.
 fn serves_and_renews() -> Server {
-    let mut server = Server::new(1, Settings { features: Features::RENEWAL, ..settings() }, found(&[z(1, 1)]));
-    server.joins();
-    server.hears(FromMaster::LeaderInfo { epoch: Epoch(2), features: Features::RENEWAL });
-    server.written(Mark::AcceptedEpoch(Epoch(2)));
+    serves_with(Features::RENEWAL, Features::RENEWAL)
+}
+
+/// A learner that serves in epoch 2, and what it and its leader tell of themselves.
+fn serves_with(own: Features, told: Features) -> Server {
+    let mut server = promises_with(own, told);
     server.hears(FromMaster::Diff(z(1, 1)));
     server.new_leader(2);
     server.settled(Ok(z(1, 1)));
@@ -751,6 +753,59 @@ fn serves_and_renews() -> Server {
     server.hears(FromMaster::UpToDate);
     assert_eq!(server.awaits(), "Broadcasting");
     server
+}
+
+fn promises_with(own: Features, told: Features) -> Server {
+    let mut server = Server::new(1, Settings { features: own, ..settings() }, found(&[z(1, 1)]));
+    server.joins();
+    server.hears(FromMaster::LeaderInfo { epoch: Epoch(2), features: told });
+    server.written(Mark::AcceptedEpoch(Epoch(2)));
+    server
+}
+
+#[test]
+fn one_ack_stands_for_all_before_it_and_one_commit_too_where_both_know_that() {
+    let grouped = Features::GROUPED;
+    let mut server = serves_with(grouped, grouped);
+    (1..=5).for_each(|counter| drop(server.proposal(z(2, counter))));
+    assert_eq!(sent(&server.durable(z(2, 3)), LINK), [Message::Ack { first: z(2, 3), last: z(2, 3) }]);
+    assert_eq!(server.commit(z(2, 4)), [Output::Commit(z(2, 4))], "its own disk may be later than the others'");
+    assert_eq!(server.commit(z(2, 5)), [Output::Commit(z(2, 5))]);
+    for (own, told) in [(grouped, Features::RENEWAL), (Features::RENEWAL, grouped)] {
+        let mut server = serves_with(own, told);
+        (1..=3).for_each(|counter| drop(server.proposal(z(2, counter))));
+        assert_eq!(sent(&server.durable(z(2, 3)), LINK), [Message::Ack { first: z(2, 1), last: z(2, 3) }]);
+        assert!(is_refused(&server.commit(z(2, 2)), LINK), "the oldest is not committed");
+    }
+}
+
+#[test]
+fn no_group_goes_beyond_what_was_proposed_and_none_goes_back() {
+    for zxid in [z(2, 4), z(3, 1), z(2, 1), z(2, 0), z(1, 1), Zxid::ZERO, Zxid(-1), Zxid(i64::MIN)] {
+        let mut server = serves_with(Features::GROUPED, Features::GROUPED);
+        (1..=3).for_each(|counter| drop(server.proposal(z(2, counter))));
+        server.commit(z(2, 1));
+        assert!(is_refused(&server.commit(zxid), LINK), "{zxid}");
+    }
+}
+
+/// A whole state has the beginning of the group, and a configuration in it.
+#[test]
+fn a_group_that_a_state_has_in_part_brings_its_configuration() {
+    let new = config(z(2, 2), 4);
+    let mut server = promises_with(Features::GROUPED, Features::GROUPED);
+    server.hears(FromMaster::Snap(z(2, 3)));
+    server.settled(Ok(z(2, 3)));
+    server.hears(FromMaster::Proposal { zxid: z(2, 2), change: Some(&new) });
+    (3..=5).for_each(|counter| drop(server.proposal(z(2, counter))));
+    server.new_leader(2);
+    server.settled(Ok(z(2, 5)));
+    server.written(Mark::CurrentEpoch(Epoch(2)));
+    assert_eq!(server.commit(z(2, 4)), []);
+    let outputs = server.hears(FromMaster::UpToDate);
+    assert!(outputs.contains(&Output::Commit(z(2, 4))), "{outputs:?}");
+    assert!(outputs.contains(&Output::Activate { config: new, leader: None }), "{outputs:?}");
+    assert_eq!(server.commit(z(2, 5)), [Output::Commit(z(2, 5))]);
 }
 
 #[test]

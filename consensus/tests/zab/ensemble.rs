@@ -709,14 +709,20 @@ impl Ensemble {
     /// A leader tells its learners what is committed.
     fn feed_commits(&mut self, me: ServerId, zxid: Zxid, designated: Option<ServerId>) {
         let joined: Vec<Link> = self.joined(me);
+        let is_grouped = self.running(me).0.features.has(Features::GROUPED);
         for link in joined {
             let (process, disk) = self.running(me);
             let learner = process.learners.get_mut(&link).expect("it has joined");
             let records = disk.log.between(learner.told, zxid).to_vec();
             let observes = learner.peer_type == PeerType::Observer;
             learner.told = learner.told.max(zxid);
-            for record in records {
-                let activates = record.change.is_some().then_some(designated).flatten();
+            let activates = |record: &Record| record.change.is_some().then_some(designated).flatten();
+            let ends: Vec<bool> = records.iter().skip(1).map(|next| activates(next).is_some()).chain([true]).collect();
+            for (record, ends_group) in records.into_iter().zip(ends) {
+                let activates = activates(&record);
+                if is_grouped && !observes && activates.is_none() && !ends_group {
+                    continue;
+                }
                 let packet = match (observes, activates) {
                     (false, None) => ToLearner::Commit(record.zxid),
                     (false, Some(leader)) => ToLearner::CommitAndActivate { zxid: record.zxid, leader },

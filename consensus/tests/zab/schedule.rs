@@ -167,8 +167,9 @@ impl Mix {
         let network = random.pick(&[(0, 1), (0, 5), (1, 20), (0, 150)]);
         let disk = random.pick(&[(0, 1), (0, 10), (5, 30), (0, 300)]);
         let exact = random.one_in(2);
+        let grouped = if random.one_in(2) { Features::GROUPED } else { Features::default() };
         let settings = Settings {
-            features: if exact { Features::EXACT_TRUNC | Features::RENEWAL } else { Features::default() },
+            features: grouped | if exact { Features::EXACT_TRUNC | Features::RENEWAL } else { Features::default() },
             renew_from: random.pick(&[RENEW_FROM, 3, 20]),
             force_snapshot: random.one_in(12),
             leader_serves: !random.one_in(8),

@@ -17,6 +17,14 @@ pub struct Broadcast {
     activation: Option<(Zxid, ServerId)>,
 }
 
+/// Who is sent what all are.
+#[derive(Clone, Copy, Debug)]
+pub struct Audience {
+    pub has_observers: bool,
+    /// To every participant one COMMIT stands for all before it.
+    pub is_grouped: bool,
+}
+
 impl Broadcast {
     /// One of a reign in which nothing was proposed.
     pub fn new() -> Broadcast {
@@ -47,17 +55,21 @@ impl Broadcast {
 
     /// Transaction `zxid` changes the configuration, and is committed with that, and everything before it: `leader` is whom the
     /// change names.
-    pub fn activate(&mut self, zxid: Zxid, leader: ServerId, window: &Window, has_observers: bool) {
+    pub fn activate(&mut self, zxid: Zxid, leader: ServerId, window: &Window, audience: Audience) {
         self.activation = Some((zxid, leader));
-        self.commit(zxid, window, has_observers);
+        self.commit(zxid, window, audience);
         self.activation = None;
     }
 
     /// Everything up to this transaction is committed. What the reign began with is nobody's to be told: it came with its
     /// COMMITs. `window` has what was not committed.
-    pub fn commit(&mut self, zxid: Zxid, window: &Window, has_observers: bool) {
+    pub fn commit(&mut self, zxid: Zxid, window: &Window, audience: Audience) {
         let Some(first) = self.next_commit.filter(|first| *first <= zxid) else { return };
-        for committed in (first.0..=zxid.0).map(Zxid) {
+        // A group ends with its last transaction, and before one that has a packet of its own.
+        let ends_group =
+            |committed| committed == zxid.0 || self.activation.is_some_and(|(at, _)| committed + 1 == at.0);
+        let told = (first.0..=zxid.0).filter(|committed| !audience.is_grouped || ends_group(*committed)).map(Zxid);
+        for committed in told {
             match self.activation {
                 Some((activated, leader)) if activated == committed => {
                     self.participants.commit_and_activate(committed, leader);
@@ -65,7 +77,7 @@ impl Broadcast {
                 _ => self.participants.commit(committed),
             }
         }
-        if has_observers {
+        if audience.has_observers {
             self.inform(first, zxid, window);
         }
         self.next_commit = Some(Zxid(zxid.0 + 1));
@@ -113,7 +125,7 @@ mod tests {
     use paddock_net::peer::packet::Packet;
     use paddock_net::peer::packet_type::PacketType::{self, *};
 
-    use super::Broadcast;
+    use super::{Audience, Broadcast};
     use crate::node::peers::links::Written;
     use crate::node::peers::outgoing::{Outgoing, Sent};
     use crate::node::replica::window::Window;
@@ -136,6 +148,25 @@ mod tests {
 
     #[test]
     fn a_change_is_committed_with_whom_it_names_in_the_place_of_its_commit() {
+        let each = [(Commit, 1), (Commit, 2), (CommitAndActivate, 3), (Commit, 4)];
+        check_commits(false, |broadcast, window, audience| broadcast.commit(Zxid(2), window, audience), &each);
+        check_commits(false, |_, _, _| {}, &each);
+    }
+
+    #[test]
+    fn a_group_is_committed_by_its_last_and_none_goes_beyond_a_change() {
+        let groups = [(Commit, 2), (CommitAndActivate, 3), (Commit, 4)];
+        check_commits(true, |broadcast, window, audience| broadcast.commit(Zxid(2), window, audience), &groups);
+        check_commits(true, |_, _, _| {}, &groups);
+    }
+
+    /// Of four proposals the third changes the configuration. `before`: what is committed before that is.
+    fn check_commits(
+        is_grouped: bool,
+        before: impl Fn(&mut Broadcast, &Window, Audience),
+        commits: &[(PacketType, i64)],
+    ) {
+        let audience = Audience { has_observers: true, is_grouped };
         let (mut broadcast, mut window) = (Broadcast::new(), Window::new(Zxid::ZERO, 500));
         let kinds = [PeerType::Participant, PeerType::Observer];
         let mut links = kinds.map(|_| Outgoing::default());
@@ -146,12 +177,11 @@ mod tests {
             window.push(zxid, b"txn");
             broadcast.propose(zxid, b"txn");
         }
-        broadcast.commit(Zxid(2), &window, true);
-        broadcast.activate(Zxid(3), ServerId(7), &window, true);
-        broadcast.commit(Zxid(4), &window, true);
+        before(&mut broadcast, &window, audience);
+        broadcast.activate(Zxid(3), ServerId(7), &window, audience);
+        broadcast.commit(Zxid(4), &window, audience);
         let proposed = (1..=4).map(|zxid| (Proposal, zxid));
-        let committed = [(Commit, 1), (Commit, 2), (CommitAndActivate, 3), (Commit, 4)];
-        let expected: Vec<_> = proposed.chain(committed).collect();
+        let expected: Vec<_> = proposed.chain(commits.iter().copied()).collect();
         assert_eq!(sent(&broadcast, &mut links[0], kinds[0]), expected);
         let expected = [(Inform, 1), (Inform, 2), (InformAndActivate, 3), (Inform, 4)];
         assert_eq!(sent(&broadcast, &mut links[1], kinds[1]), expected);

@@ -78,6 +78,8 @@ pub struct LinkEnd {
     pub server: Option<ServerId>,
     /// Of a learner: what it is.
     pub peer_type: PeerType,
+    /// Of a learner: whether one COMMIT stands for all before it.
+    pub is_grouped: bool,
     /// What it is waited for until then.
     pub awaited: Option<(Awaited, Ms)>,
     /// Whether UPTODATE has ended the time in which the learner is brought what it lacks.
@@ -112,6 +114,7 @@ impl LinkEnd {
             from,
             server: None,
             peer_type: PeerType::Participant,
+            is_grouped: false,
             awaited: None,
             is_up_to_date: false,
             pinged: Zxid::ZERO,

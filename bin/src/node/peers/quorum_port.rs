@@ -462,7 +462,9 @@ impl QuorumPort {
                         Ok(true)
                     }
                     (Some(_), read) => Ok(read != LearnerPacket::Ignored),
-                    (None, LearnerPacket::Message(FromLearner::Info { peer_type, server, .. })) => {
+                    (None, LearnerPacket::Message(FromLearner::Info { peer_type, server, features, .. })) => {
+                        end.is_grouped =
+                            features.has(Features::GROUPED) && self.settings.features.has(Features::GROUPED);
                         if let Some(remark) =
                             server.and_then(|server| self.introductions.remark(server, peer_type, configs))
                         {

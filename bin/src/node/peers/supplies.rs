@@ -8,7 +8,7 @@ use paddock_consensus::settings::Ms;
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::log::Log;
 
-use super::broadcast::Broadcast;
+use super::broadcast::{Audience, Broadcast};
 use super::closing::Closing;
 use super::ends::Ends;
 use super::feed::Feed;
@@ -54,8 +54,17 @@ pub enum Served {
     CaughtUp(Link),
 }
 
-fn has_observers(ends: &Ends) -> bool {
-    ends.iter().any(|end| end.peer_type == PeerType::Observer)
+impl Audience {
+    fn of(ends: &Ends) -> Audience {
+        let mut audience = Audience { has_observers: false, is_grouped: true };
+        for end in ends.iter() {
+            match end.peer_type {
+                PeerType::Observer => audience.has_observers = true,
+                PeerType::Participant => audience.is_grouped &= end.is_grouped || end.outgoing.cursor().is_none(),
+            }
+        }
+        audience
+    }
 }
 
 impl Supplies {
@@ -122,7 +131,7 @@ impl Supplies {
     /// Transaction `zxid` is committed with a change of the configuration that names this leader, and everything before it.
     pub fn activate(&mut self, zxid: Zxid, leader: ServerId, window: &Window, ends: &Ends) {
         if self.is_leading {
-            self.broadcast.activate(zxid, leader, window, has_observers(ends));
+            self.broadcast.activate(zxid, leader, window, Audience::of(ends));
             self.committed = Some(zxid);
         } else if self.serves_observers {
             let activation = Some((zxid, leader));
@@ -133,7 +142,7 @@ impl Supplies {
     /// Everything up to this transaction is committed. Nothing of it may have left the window that was not committed before.
     pub fn commit(&mut self, zxid: Zxid, window: &Window, ends: &Ends) {
         if self.is_leading {
-            self.broadcast.commit(zxid, window, has_observers(ends));
+            self.broadcast.commit(zxid, window, Audience::of(ends));
             self.committed = Some(zxid);
         } else if self.serves_observers {
             self.inform_observers(zxid, None, window, ends);
@@ -145,7 +154,7 @@ impl Supplies {
         let informed = self.committed.expect("observers are served from a transaction on");
         if zxid > informed {
             self.committed = Some(zxid);
-            if has_observers(ends) {
+            if Audience::of(ends).has_observers {
                 self.broadcast.inform_observers(informed, zxid, activation, window);
             }
         }

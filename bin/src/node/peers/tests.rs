@@ -101,13 +101,18 @@ fn from_learner(link: u32, message: FromLearner) -> String {
 
 impl World {
     fn new(seed: u64, ids: &[i64]) -> World {
+        let features: Vec<(i64, Features)> = ids.iter().map(|id| (*id, Features(0))).collect();
+        World::with_features(seed, &features)
+    }
+
+    fn with_features(seed: u64, servers: &[(i64, Features)]) -> World {
         let network = Network::new(Box::new(Seeded::new(seed)));
         (1..=5).for_each(|id| {
             network.add(&format!("host{id}"), PORTS);
         });
         let mut world = World { network, servers: BTreeMap::new() };
-        for id in ids {
-            let server = Server::new(&world.network, *id);
+        for (id, features) in servers {
+            let server = Server::new(&world.network, *id, *features);
             world.servers.insert(*id, server);
         }
         world
@@ -210,7 +215,7 @@ impl World {
 }
 
 impl Server {
-    fn new(network: &Network, id: i64) -> Server {
+    fn new(network: &Network, id: i64, features: Features) -> Server {
         let host = HostId(usize::try_from(id).unwrap() - 1);
         let address = [HostPort { host: format!("host{id}").into(), port: 3888 }];
         let waits = Waits { greeting: Ms(1000), attempt: Ms(1000) };
@@ -218,7 +223,7 @@ impl Server {
         let settings = QuorumSettings {
             observer_master_port: OBSERVER_MASTER_PORT,
             me: ServerId(id),
-            features: Features(0),
+            features,
             data_max: DATA_MAX,
             txn_max: TXN_MAX,
             attempt: Ms(5000),
@@ -656,6 +661,41 @@ fn a_learner_catches_up_while_its_leader_goes_on() {
         assert_eq!(commits(2, &mut world), 680 + 397, "seed {seed}");
         assert_eq!(world.server(3).txns.len(), 400);
     }
+}
+
+#[test]
+fn a_commit_stands_for_all_before_it_as_long_as_everybody_who_hears_it_knows_that() {
+    let grouped = Features::GROUPED;
+    let mut world = World::with_features(1, &[(1, grouped), (2, grouped), (3, Features(0))]);
+    let commits = |world: &mut World, id: i64| -> Vec<i64> {
+        let seen = world.seen(id);
+        let zxid = |zxid: &i64| seen.iter().any(|seen| seen.contains(&format!("Commit({:?})", Zxid(*zxid))));
+        (E + 1..=E + 12).filter(zxid).collect()
+    };
+    let link = world.connect(2);
+    world.synchronise(link, Plan { first: First::Diff(Zxid(0)), from: Zxid(0) });
+    world.propose(E + 1..=E + 4, 10);
+    world.commit(E + 3);
+    world.settle();
+    assert_eq!(commits(&mut world, 2), [E + 3]);
+    // One who knows nothing of it has connected, and is not sent what all are before it has caught up.
+    let other = world.connect(3);
+    world.commit(E + 4);
+    world.propose(E + 5..=E + 6, 10);
+    world.commit(E + 6);
+    world.settle();
+    assert_eq!(commits(&mut world, 2), [E + 4, E + 6]);
+    world.synchronise(other, Plan { first: First::Diff(Zxid(E + 6)), from: Zxid(E + 6) });
+    world.seen(3);
+    world.propose(E + 7..=E + 9, 10);
+    world.commit(E + 9);
+    world.settle();
+    assert_eq!([commits(&mut world, 2), commits(&mut world, 3)], [[E + 7, E + 8, E + 9]; 2]);
+    world.perform(1, Output::Close(other, Reason::RoleEnded));
+    world.propose(E + 10..=E + 12, 10);
+    world.commit(E + 12);
+    world.settle();
+    assert_eq!(commits(&mut world, 2), [E + 12]);
 }
 
 /// A follower serves it beside its own link to the leader, and has something in its log already that is not committed.
