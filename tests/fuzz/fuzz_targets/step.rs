@@ -148,7 +148,11 @@ impl Choices<'_> {
             has_oracle: limits & 1 == 1,
             has_observer_masters: limits >> 1 & 1 == 1,
             observer_reconnect_delay_max: Ms(if has(1) { 100 } else { 0 }),
-            features: if has(6) { Features::EXACT_TRUNC | Features::RENEWAL } else { Features::default() },
+            features: if has(6) {
+                Features::EXACT_TRUNC | Features::RENEWAL | Features::GROUPED
+            } else {
+                Features::default()
+            },
             renew_from: if has(7) { 2 } else { RENEW_FROM },
             seed: 7,
         }
