@@ -131,6 +131,11 @@ impl EpochFiles {
         self.damaged.clone().or_else(|| of(self.current, CURRENT)).or_else(|| of(self.accepted, ACCEPTED))
     }
 
+    /// Whether this server has promised an epoch, and was never in one whose history it had.
+    pub fn has_only_promised(&self) -> bool {
+        self.damaged.is_none() && self.current.is_none() && self.accepted.is_some_and(|epoch| epoch > Epoch(0))
+    }
+
     /// Sees that the files are whole, and not older than what is beside them, where the newest transaction is `last`. A server
     /// without either has promised no more than what its transactions show. If only the second one is missing, a crash may have
     /// come before it was written for the first time, and then nothing has happened since.

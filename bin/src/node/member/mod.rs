@@ -70,6 +70,7 @@ use self::former::Former;
 use self::making::{Brought, Making};
 use self::oracle::OracleFile;
 use self::pings::Pings;
+use self::standing::forget_uninitialized;
 use super::moment::{Moment, Start};
 use super::peers::{Arrival, Peers};
 use super::recovery::random_seed;
@@ -1045,6 +1046,9 @@ impl Member {
         let records = proposals.iter().map(|(zxid, record)| (*zxid, &record[..]));
         match state.put_in_place(self.settings.log.clone(), records) {
             Ok(mut placed) => {
+                if let Err(error) = forget_uninitialized(&self.settings.log.files, &self.settings.log.data_dir) {
+                    tracing::warn!("what says that this server began without data cannot be removed: {error}");
+                }
                 self.show_config(&mut placed.database);
                 let former = self.replica.replace(placed, self.at)?;
                 self.log_changed = true;

@@ -6,7 +6,8 @@
 //! some, nobody can say that. All of these begin with an empty state, in a generation of their own that never counts, and are
 //! brought a full copy. Only when that is in place goes what was there before.
 
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use paddock_consensus::zab::Standing;
 use paddock_consensus::{History, Zxid};
@@ -24,6 +25,22 @@ use crate::node::recovery::{
 /// A file by which an operator says that a server without data never had any. It goes when the server has begun. ZooKeeper
 /// looks for it in the `dataLogDir`, and its script puts it into the `dataDir`.
 const INITIALIZE: &str = "initialize";
+/// A file by which a server remembers that it began without data, from before it promises an epoch until it has data: a promise
+/// alone would otherwise show that data was lost.
+const UNINITIALIZED: &str = "paddock.uninitialized";
+/// What it says, to people.
+const UNINITIALIZED_TEXT: &str = "This server began without data, and awaits a full copy of its leader's state.\n";
+
+/// Why there is no data, as far as files tell.
+#[derive(Debug, PartialEq, Eq)]
+enum Lack {
+    /// This file shows that there was some.
+    Lost(PathBuf),
+    /// The server began without, and ended before its first copy was whole.
+    Awaited,
+    /// Nobody says that there never was any.
+    Unexplained,
+}
 
 /// What a server begins with.
 pub struct Beginning {
@@ -67,6 +84,8 @@ impl Beginning {
             Err(error) => return Err(error),
         };
         forget_initialized(config)?;
+        let forgotten = forget_uninitialized(&config.files, &config.data_dir);
+        forgotten.map_err(io_failed("remove", &config.data_dir.join(UNINITIALIZED)))?;
         Ok(beginning)
     }
 
@@ -78,24 +97,12 @@ impl Beginning {
         epochs: &EpochFiles,
     ) -> Result<Option<Beginning>, RecoveryError> {
         let present = refuse_misplaced_present(&config.files, &config.data_dir, &config.dir)?;
-        let data_dir = config.data_dir.display();
-        if !has_data(config, present)? {
-            if let Some(file) = epochs.of_a_member() {
-                tracing::error!(
-                    "there is no data in {data_dir}, although {} shows that there was some. This server does not vote before it \
-                     has a full copy of its leader's state; if the whole ensemble is to begin anew without its data, remove \
-                     acceptedEpoch and currentEpoch as well",
-                    file.display()
-                );
-                return Ok(None);
+        if let Some(lack) = find_lack(config, present, autocreate, epochs)? {
+            tell_lack(&lack, &config.data_dir);
+            if lack == Lack::Unexplained {
+                remember_uninitialized(config)?;
             }
-            if !autocreate && !is_initialized(config)? {
-                tracing::warn!(
-                    "there is no data in {data_dir}, and neither a file {INITIALIZE} nor db.autocreate says that there never was \
-                     any: this server does not vote before it has a full copy of its leader's state"
-                );
-                return Ok(None);
-            }
+            return Ok(None);
         }
         let Present { generation, recovered, former } = recover_present(config.clone(), rules.clone())?;
         if let Err(error) = epochs.check(recovered.database.last_zxid()) {
@@ -137,17 +144,70 @@ fn is_damage(error: &RecoveryError) -> bool {
     }
 }
 
+/// `None` if there is data, or if somebody says that there never was any.
+fn find_lack(
+    config: &LogConfig,
+    present: Generation,
+    autocreate: bool,
+    epochs: &EpochFiles,
+) -> Result<Option<Lack>, RecoveryError> {
+    if has_data(config, present)? {
+        return Ok(None);
+    }
+    if let Some(file) = epochs.of_a_member() {
+        let awaited = epochs.has_only_promised() && exists(&config.files, &config.data_dir.join(UNINITIALIZED))?;
+        return Ok(Some(if awaited { Lack::Awaited } else { Lack::Lost(file) }));
+    }
+    Ok((!autocreate && !is_initialized(config)?).then_some(Lack::Unexplained))
+}
+
+fn tell_lack(lack: &Lack, data_dir: &Path) {
+    let data_dir = data_dir.display();
+    match lack {
+        Lack::Lost(file) => tracing::error!(
+            "there is no data in {data_dir}, although {} shows that there was some. This server does not vote before it has a \
+             full copy of its leader's state; if the whole ensemble is to begin anew without its data, remove acceptedEpoch and \
+             currentEpoch as well",
+            file.display()
+        ),
+        Lack::Awaited => tracing::warn!(
+            "there is no data in {data_dir}: this server began without, and ended before it had its first full copy of its \
+             leader's state. It does not vote before it has one; if the whole ensemble is to begin anew without its data, remove \
+             acceptedEpoch as well"
+        ),
+        Lack::Unexplained => tracing::warn!(
+            "there is no data in {data_dir}, and neither a file {INITIALIZE} nor db.autocreate says that there never was any: \
+             this server does not vote before it has a full copy of its leader's state"
+        ),
+    }
+}
+
+/// Durable before an epoch is promised.
+fn remember_uninitialized(config: &LogConfig) -> Result<(), RecoveryError> {
+    let path = config.data_dir.join(UNINITIALIZED);
+    config.files.write_atomically(&path, UNINITIALIZED_TEXT.as_bytes()).map_err(io_failed("write", &path))
+}
+
+/// There is data.
+pub(super) fn forget_uninitialized(files: &Files, data_dir: &Path) -> io::Result<()> {
+    match files.remove(&data_dir.join(UNINITIALIZED)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+fn io_failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RecoveryError {
+    let path = path.to_owned();
+    move |source| RecoveryError::Io { action, path, source }
+}
+
 /// Whether the present generation has any file that a server with data has.
 fn has_data(config: &LogConfig, present: Generation) -> Result<bool, RecoveryError> {
     let LogConfig { files, data_dir, dir, .. } = config;
     let (data, log) = (present.dir(data_dir), present.dir(dir));
-    let failed = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| RecoveryError::Io { action, path, source }
-    };
     let milestone = milestone_path(&data);
-    let snapshots = snapshot::list(files, &data).map_err(failed("list the snapshots in", &data))?;
-    let has_milestone = files.exists(&milestone).map_err(failed("look for", &milestone))?;
+    let snapshots = snapshot::list(files, &data).map_err(io_failed("list the snapshots in", &data))?;
+    let has_milestone = files.exists(&milestone).map_err(io_failed("look for", &milestone))?;
     let segments = log::segment_count(files, &log).map_err(RecoveryError::Log)?;
     Ok(has_milestone || segments > 0 || !snapshots.is_empty())
 }
@@ -171,22 +231,20 @@ fn forget_initialized(config: &LogConfig) -> Result<(), RecoveryError> {
     for place in places(config) {
         let path = place.join(INITIALIZE);
         if exists(&config.files, &path)? {
-            let removed = config.files.remove(&path);
-            removed.map_err(|source| RecoveryError::Io { action: "remove", path, source })?;
+            config.files.remove(&path).map_err(io_failed("remove", &path))?;
         }
     }
     Ok(())
 }
 
 fn exists(files: &Files, path: &Path) -> Result<bool, RecoveryError> {
-    let failed = |source| RecoveryError::Io { action: "look for", path: path.to_owned(), source };
-    files.exists(path).map_err(failed)
+    files.exists(path).map_err(io_failed("look for", path))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     use paddock_consensus::zab::Standing;
     use paddock_consensus::{Epoch, Zxid};
@@ -194,11 +252,12 @@ mod tests {
     use paddock_engine::epoch_files::EpochFiles;
     use paddock_engine::generation::{Generation, NextGeneration};
     use paddock_engine::io::Files;
+    use paddock_engine::io::simulated::{FileSystem, Seeded};
     use paddock_engine::log::LogConfig;
     use paddock_engine::tree::HashSeed;
     use paddock_engine::txn::{Txn, TxnHeader};
 
-    use super::Beginning;
+    use super::{Beginning, Lack, UNINITIALIZED, find_lack};
 
     /// Goes with the value.
     struct Directory(PathBuf);
@@ -256,6 +315,61 @@ mod tests {
         fs::remove_file(dir.0.join("acceptedEpoch")).unwrap();
         fs::remove_file(dir.0.join("currentEpoch")).unwrap();
         assert_eq!(dir.standing(false), Standing::Sound);
+    }
+
+    fn lack(config: &LogConfig) -> Option<Lack> {
+        let epochs = EpochFiles::read(&config.files, &config.data_dir).unwrap();
+        find_lack(config, Generation::FIRST, false, &epochs).map_err(|error| error.to_string()).unwrap()
+    }
+
+    /// Nothing is lost there, whenever the server ends: it has only promised an epoch before its copy was whole.
+    #[test]
+    fn who_began_without_data_and_has_promised_an_epoch_is_told_from_one_that_lost_its_data() {
+        let machine = FileSystem::new(1);
+        let config_of = |machine: &FileSystem| {
+            let mut config = LogConfig::new(Path::new("/data"));
+            config.files = Files::Simulated(machine.clone());
+            config
+        };
+        let config = config_of(&machine);
+        config.files.create_dir(Path::new("/data")).unwrap();
+        config.files.sync_dir(Path::new("/")).unwrap();
+        machine.record();
+        let mut epochs = EpochFiles::read(&config.files, Path::new("/data")).unwrap();
+        let begun = Beginning::find(&config, &Rules::default(), false, &epochs);
+        let begun = begun.map_err(|error| error.to_string()).unwrap();
+        assert_eq!(begun.standing, Standing::Nothing);
+        epochs.write_accepted(Epoch(2)).unwrap();
+        let mut moments = machine.take_recorded();
+        moments.push(machine.moment());
+        for (index, moment) in moments.iter().enumerate() {
+            for seed in 0..8 {
+                let draws = &mut Seeded::new(seed);
+                let found = if seed % 2 == 0 { moment.crashed(draws) } else { moment.ended(draws) };
+                let config = config_of(&found);
+                let promised = EpochFiles::read(&config.files, Path::new("/data")).unwrap().accepted();
+                let expected = if promised.is_some() { Lack::Awaited } else { Lack::Unexplained };
+                assert_eq!(lack(&config), Some(expected), "{index}, {seed}");
+                // It is not asked for its vote, even if somebody says now that there never was data.
+                if promised.is_some() {
+                    config.files.write_atomically(Path::new("/data/initialize"), b"").unwrap();
+                    assert_eq!(lack(&config), Some(Lack::Awaited), "{index}, {seed}");
+                }
+            }
+        }
+        assert_eq!(lack(&config), Some(Lack::Awaited));
+        epochs.write_current(Epoch(2)).unwrap();
+        assert_eq!(lack(&config), Some(Lack::Lost("/data/currentEpoch".into())), "it had a copy");
+    }
+
+    #[test]
+    fn who_has_data_does_not_remember_that_it_had_none() {
+        let dir = Directory::new("uninitialized");
+        assert_eq!(dir.standing(false), Standing::Nothing);
+        assert!(dir.0.join(UNINITIALIZED).exists());
+        fs::write(dir.0.join("initialize"), "").unwrap();
+        assert_eq!(dir.standing(false), Standing::Sound);
+        assert!(!dir.0.join(UNINITIALIZED).exists());
     }
 
     #[test]
