@@ -118,6 +118,11 @@ fn refusals_are_those_of_zookeeper() {
         members("server.1=a:1:2,server.2=b:1:2,standaloneEnabled=false"),
         members("server.1=a:1:2,server.2=b:1:2,group.1=1"),
         members("server.1=a:1:2,server.2=b:x:2"),
+        members("server.1=a:1:2,server.2=b:9999999999:2"),
+        members("server.1=a:1:2,server.2=b:1"),
+        joining("server.5=e:1:2:observer:65536;3"),
+        joining("server.5=e:x:65536;3"),
+        joining("server.5=e:1:65536;e:x"),
     ] {
         assert!(matches!(apply(change), Err(Refused::BadArguments(_))), "{change:?}: {:?}", apply(change));
     }
@@ -131,6 +136,13 @@ fn refusals_are_those_of_zookeeper() {
         members("server.1=a:1:2,server.2=b:1:2,weight.1=x"),
         members("server.1=a:1:2,server.2=b:1:2,version=g"),
         members("server.1=a:1:2,server.2=b:1:2:observer"),
+        members("server.1=a:1:2:observer,server.2=b:1:2:observer"),
+        members("server.1=a:1:2,server.2=b:65536:2"),
+        members("server.1=a:1:2,server.2=b:1:-2"),
+        members("server.1=a:1:2,server.2=b:1:2|[::1]:1:65536"),
+        joining("server.5=e:1:70000;3"),
+        joining("server.5=[::1]:1:2;e:70000"),
+        joining("server.5=e:1:2;3;70000"),
     ] {
         assert!(matches!(apply(change), Err(Refused::Marshalling(_))), "{change:?}: {:?}", apply(change));
     }
@@ -143,6 +155,12 @@ fn one_that_stands_alone_has_to_be_allowed() {
     assert_eq!(leaving.apply(&present(), false, VERSION).unwrap().quorum().voters().count(), 1);
     let all = Change { leaving: Some("1,2,3,4"), ..NOTHING };
     assert!(matches!(all.apply(&present(), false, VERSION), Err(Refused::BadArguments(_))));
+    // A whole list is read as a file, which needs one then.
+    for members in ["", "version=7", "server.1=a:1:2:observer"] {
+        let list = Change { members: Some(members), ..NOTHING };
+        let refused = list.apply(&present(), false, VERSION);
+        assert!(matches!(refused, Err(Refused::Marshalling(_))), "{members:?}: {refused:?}");
+    }
 }
 
 /// In the order in which they are looked at: each request has whatever is wrong behind it too.

@@ -3,11 +3,12 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::malformed::{Malformed, shown};
 use super::member::{HostPort, Member, PeerType, ServerLine};
-use super::text;
+use super::text::{self, TextError};
 use super::{Config, Configs};
 use crate::quorum::QuorumSystem;
 use crate::{ServerId, Zxid};
@@ -95,10 +96,17 @@ fn replace(members: &str, standalone_enabled: bool, version: Zxid) -> Result<Con
     text::check_length(members).map_err(|error| Refused::BadArguments(error.malformed))?;
     let lines = members.replace(',', "\n");
     check_numbers(&lines)?;
-    let config = Config::parse(&lines).map_err(|error| Refused::BadArguments(error.malformed))?;
+    let config = Config::parse(&lines).map_err(|TextError { malformed, .. }| {
+        let has_observers = || lines.lines().any(|line| line.trim_start().starts_with("server."));
+        match malformed == text::without_participant() && (!standalone_enabled || has_observers()) {
+            // ZooKeeper reads it as a file, of a server that stands alone if that is allowed, which nobody can observe.
+            true => Refused::Marshalling(malformed),
+            false => Refused::BadArguments(malformed),
+        }
+    })?;
     let voters = config.quorum().voters().count();
     if standalone_enabled && voters < VOTERS_MIN && voters < config.members().len() {
-        // ZooKeeper reads it as the file of a server that stands alone, which nobody can observe.
+        // The same.
         return Err(Refused::Marshalling(too_few(voters)));
     }
     check_voters(voters, standalone_enabled)?;
@@ -112,6 +120,9 @@ fn check_numbers(lines: &str) -> Result<(), Refused> {
         let (key, value) = (key.trim_end(), value.trim_start());
         let number = ["server.", "group.", "weight."].into_iter().find_map(|kind| key.strip_prefix(kind));
         number.map_or(Ok(0), parse_number)?;
+        if key.starts_with("server.") {
+            check_ports(value)?;
+        }
         if key.starts_with("group.") {
             value.split(':').try_for_each(|server| parse_number(server).map(drop))?;
         } else if key.starts_with("weight.") {
@@ -121,6 +132,47 @@ fn check_numbers(lines: &str) -> Result<(), Refused> {
         }
     }
     Ok(())
+}
+
+/// Whether the numbers where a server's line has ports can be ports. What is none otherwise, and whatever stands behind that, is
+/// for whoever reads the line.
+fn check_ports(line: &str) -> Result<(), Refused> {
+    let mut parts = line.split(';');
+    let addresses = parts.next().unwrap_or_default();
+    for listener in parts.take(2).filter(|listener| !listener.is_empty()) {
+        let pieces = pieces(listener);
+        let port = pieces.last().filter(|_| pieces.len() <= 2).and_then(|port| port.parse().ok());
+        let Some(port) = port else { return Ok(()) };
+        check_port(port)?;
+    }
+    for address in addresses.split('|') {
+        let pieces = pieces(address);
+        let ports = pieces.get(1..3).filter(|_| pieces.len() <= 4);
+        for port in ports.into_iter().flatten() {
+            let Ok(port) = port.parse() else { return Ok(()) };
+            check_port(port)?;
+        }
+        if ports.is_none() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// A host, which may stand in brackets, and what is behind it.
+fn pieces(address: &str) -> Vec<&str> {
+    let host = address.strip_prefix('[').and_then(|bracketed| bracketed.split_once("]:"));
+    match host {
+        Some((host, rest)) => core::iter::once(host).chain(rest.split(':')).collect(),
+        None => address.split(':').collect(),
+    }
+}
+
+fn check_port(port: i32) -> Result<(), Refused> {
+    match u16::try_from(port) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Refused::Marshalling(Malformed::new(format!("{port} is not a port"), "0 to 65535"))),
+    }
 }
 
 /// What stands between commas, without empty pieces.
@@ -137,6 +189,7 @@ fn parse_joiner(joining: &str) -> Result<(ServerId, Member), Refused> {
     if id < 0 {
         return Err(bad_arguments(format!("{id} is not a server id"), JOINER));
     }
+    check_ports(line)?;
     let ServerLine { member, secure_client } = ServerLine::parse(line).map_err(Refused::BadArguments)?;
     if secure_client.is_some() {
         let problem = format!("server {id} has a listener for TLS clients, which servers do not tell each other");

@@ -115,7 +115,7 @@ impl Lines {
         let voters = self.servers.iter().filter(|(_, (_, member))| member.peer_type == PeerType::Participant);
         let voters: BTreeMap<ServerId, usize> = voters.map(|(server, (number, _))| (*server, *number)).collect();
         if voters.is_empty() {
-            return Err(of_whole(Malformed::new("no server is a participant", "a server.N line of a participant")));
+            return Err(of_whole(without_participant()));
         }
         let quorum = match self.groups.is_empty() && self.weights.is_empty() {
             true => QuorumSystem::Majority(voters.into_keys().collect()),
@@ -124,6 +124,11 @@ impl Lines {
         let members = self.servers.into_iter().map(|(server, (_, member))| (server, member)).collect();
         Ok(Parts { version: self.version, members, quorum })
     }
+}
+
+/// What is wrong of a text in which nobody votes.
+pub(super) fn without_participant() -> Malformed {
+    Malformed::new("no server is a participant", "a server.N line of a participant")
 }
 
 /// Every voter must be in one group, and nobody else: what somebody weighs who is never counted would still make it harder

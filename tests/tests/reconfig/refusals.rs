@@ -13,6 +13,7 @@ fn codes_come_in_the_order_of_zookeeper() {
     };
     let strangers: Vec<String> = (4..=7).map(absent).collect();
     let list: Vec<String> = (1..=3).map(|id| ensemble.line(id, PARTICIPANT)).collect();
+    let observers: Vec<String> = (1..=3).map(|id| ensemble.line(id, OBSERVER)).collect();
     let config_id = |config_id| match leaving(&[3]) {
         Request::Reconfig { joining, leaving, members, .. } => {
             Request::Reconfig { joining, leaving, members, config_id }
@@ -29,6 +30,11 @@ fn codes_come_in_the_order_of_zookeeper() {
             (leaving(&[2, 3]), err::BAD_ARGUMENTS),
             (members(&list[..1], -1), err::BAD_ARGUMENTS),
             (members(&["nonsense=1".to_owned()], -1), err::BAD_ARGUMENTS),
+            (members(&[], -1), err::BAD_ARGUMENTS),
+            (members(&observers, -1), err::MARSHALLING),
+            (members(&["server.1=127.0.0.1:70000:2".to_owned()], -1), err::MARSHALLING),
+            (joining(&["server.5=127.0.0.1:1:2;70000".to_owned()]), err::MARSHALLING),
+            (leaving(&[1, 2, 3]), err::BAD_ARGUMENTS),
             (joining(&strangers), err::NEW_CONFIG_NO_QUORUM),
         ] {
             assert_eq!(master.code(&request), code, "{request:?} at {id}");
@@ -38,6 +44,22 @@ fn codes_come_in_the_order_of_zookeeper() {
     }
     assert_eq!(ensemble.config(1), before);
     ensemble.assert_serves(&ensemble.ids(), "unchanged");
+    ensemble.assert_content();
+}
+
+/// Where no server stands alone, a list without participants is no list at all.
+#[test]
+fn a_list_without_participants_is_refused_also_where_one_would_be_enough() {
+    let ensemble = Ensemble::with(&[("standaloneEnabled", "false")]).and_start(&[Kind::under_test(); 3]);
+    let mut master = ensemble.master(1);
+    let observers: Vec<String> = (1..=3).map(|id| ensemble.line(id, OBSERVER)).collect();
+    for (request, code) in [
+        (members(&[], -1), err::MARSHALLING),
+        (members(&observers, -1), err::MARSHALLING),
+        (leaving(&[1, 2, 3]), err::BAD_ARGUMENTS),
+    ] {
+        assert_eq!(master.code(&request), code, "{request:?}");
+    }
     ensemble.assert_content();
 }
 
