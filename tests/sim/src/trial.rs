@@ -42,7 +42,7 @@ pub fn run(seed: u64, mix: Mix, tells: bool) -> Verdict {
         let world = world.insert(World::new(seed, mix.clone(), FAULTS, tells));
         world.run_until(FAULTS + LAST_FAULTS);
         let end = world.now() + CALM;
-        while (world.serving() < world.servers.len() || writes(world) == 0) && world.now() < end {
+        while (!world.all_serve() || writes(world) == 0) && world.now() < end {
             world.run_until(world.now() + LOOK_EVERY);
         }
         check_end(world);
@@ -52,8 +52,10 @@ pub fn run(seed: u64, mix: Mix, tells: bool) -> Verdict {
         Verdict { seed, mix, lived: Duration::ZERO, tally: Tally::default(), epochs: 0, writes: 0, digest: 0, failure };
     if let Some(world) = world {
         verdict.lived = world.now();
-        let renewals = world.ghost.looks.renewals;
-        (verdict.tally, verdict.epochs) = (Tally { renewals, ..world.tally }, world.ghost.epochs());
+        let (renewals, changes) = (world.ghost.looks.renewals, world.ghost.quorums().changes());
+        let refused_changes = world.refused_changes();
+        verdict.tally = Tally { renewals, changes, refused_changes, ..world.tally };
+        verdict.epochs = world.ghost.epochs();
         (verdict.writes, verdict.digest) = (writes(&world), world.digest());
     }
     verdict
@@ -84,7 +86,7 @@ fn writes(world: &World) -> u64 {
 
 /// What must be true after the calm.
 fn check_end(world: &mut World) {
-    assert_eq!(world.serving(), world.servers.len(), "all serve in the end\n{}", world.description());
+    assert!(world.all_serve(), "all serve in the end\n{}", world.description());
     assert!(writes(world) > 0, "something was written");
     world.judge();
 }

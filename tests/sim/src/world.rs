@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use paddock::config::NewSessions;
@@ -11,6 +12,7 @@ use paddock::node::moment::Moment;
 use paddock::node::peers::simulated::{Dials, HostId, Network, Ports, Route};
 use paddock_consensus::config::{Config, Configs, HostPort, Member as ConfigMember, PeerAddress, PeerType};
 use paddock_consensus::output::Part;
+use paddock_consensus::quorum::QuorumSystem;
 use paddock_consensus::settings::Ms;
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::{Choice, Seeded};
@@ -24,10 +26,12 @@ use super::faults::{Condition, Faults, Kind, draw_up_to};
 use super::ghost::{Ghost, again};
 use super::hearing::{Taker, Tells};
 use super::mix::Mix;
+use super::operator::Operator;
 use super::reactor::{ClientId, REPORT_EVERY, Told};
 use super::server::{FEATURES, Server, Setting, Stand, describe};
 use super::story::Story;
 use super::transactions::transaction;
+use super::zoo_cfg;
 
 const PORTS: Ports = Ports { election: 3888, quorum: 2888 };
 /// Steps of a process's side work in one turn.
@@ -95,6 +99,9 @@ pub struct Tally {
     pub snaps: u64,
     /// Epochs that began without an election.
     pub renewals: u64,
+    /// Changes of the ensemble that were committed, and that were refused.
+    pub changes: u64,
+    pub refused_changes: u64,
     /// How long it took after the end of the faults until a quorum served, ms.
     pub recovery_ms: u64,
 }
@@ -115,7 +122,7 @@ impl Tally {
     }
 
     /// All but the recovery, each with its name.
-    fn counts(&mut self) -> [(&'static str, &mut u64); 18] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 20] {
         [
             ("events", &mut self.events),
             ("turns", &mut self.turns),
@@ -135,6 +142,8 @@ impl Tally {
             ("TRUNC", &mut self.truncs),
             ("SNAP", &mut self.snaps),
             ("renewals", &mut self.renewals),
+            ("reconfigurations", &mut self.changes),
+            ("refused", &mut self.refused_changes),
         ]
     }
 }
@@ -181,9 +190,11 @@ impl World {
         let mut draws = Seeded::new(seed);
         let network = Network::new(Box::new(Seeded::new(draws.draw())));
         let count = mix.servers();
-        let configs = Configs::settled(config(&mix).into());
+        let first = Arc::new(config(&mix));
+        let configs = Configs::settled(first.clone());
         let setting = Setting {
             configs,
+            is_changed: mix.changes(),
             tick: Ms(2000),
             init_limit: 10,
             sync_limit: 5,
@@ -216,7 +227,11 @@ impl World {
         };
         network.set_other_routes(|other| *other = route.clone());
         let wakes_after = Duration::from_micros(WAKES_AFTER[draws.choose(WAKES_AFTER.len())]);
-        let clients = (0..mix.load.clients).map(|number| Client::new(&mix, number, &mut draws)).collect();
+        let mut clients: Vec<Client> =
+            (0..mix.load.clients).map(|number| Client::new(&mix, number, &mut draws)).collect();
+        if mix.changes() {
+            clients.push(Client::operator(&mix, Operator::new(count, calm_from), &mut draws));
+        }
         let mut world = World {
             seed,
             clock: Clock::default(),
@@ -232,7 +247,7 @@ impl World {
             clients,
             events: BinaryHeap::new(),
             last_event: 0,
-            ghost: Ghost::new(seed, count),
+            ghost: Ghost::new(seed, count, first),
             mix,
             tally: Tally::default(),
             calm_from,
@@ -240,10 +255,13 @@ impl World {
             digest: Digest::default(),
         };
         for server in 0..count {
+            if world.mix.changes() {
+                assert!(world.tell_ensemble(server), "a disk in order takes a file");
+            }
             let after = world.draw_up_to(Duration::from_millis(500));
             world.at(after, Event::Start { server });
         }
-        for client in 0..world.mix.load.clients {
+        for client in 0..world.clients.len() {
             let after = world.draw_up_to(world.mix.load.every);
             world.at(after, Event::Client { client });
         }
@@ -347,9 +365,25 @@ impl World {
         }
     }
 
+    /// An operator tells a server who belongs to the ensemble, and that it does itself. `false` if its disk does not take that.
+    fn tell_ensemble(&mut self, place: usize) -> bool {
+        let server = &self.servers[place];
+        let newest = self.ghost.quorums().newest();
+        let config = match newest.members().contains_key(&server.id) {
+            true => (**newest).clone(),
+            false => joined(newest, server.id, &mut self.draws),
+        };
+        let is_written = zoo_cfg::write(&server.files(), server.id, &config).is_ok();
+        self.tell(|| format!("s{} is told that the ensemble is\n{}", place + 1, config.text()));
+        is_written
+    }
+
     fn start(&mut self, place: usize) {
         if self.servers[place].process.is_some() {
             return;
+        }
+        if self.setting.is_changed && self.servers[place].is_left_out() && !self.tell_ensemble(place) {
+            return self.at(RESTART_AFTER, Event::Start { server: place });
         }
         if std::mem::take(&mut self.conditions[place].is_silent) {
             self.set_routes_from(place, |route| route.is_cut = false);
@@ -463,6 +497,9 @@ impl World {
         for _ in 0..self.mix.load.draw_burst(&mut self.draws) {
             self.ask(number);
         }
+        if self.clients[number].has_second() {
+            self.ask(number);
+        }
     }
 
     /// A client that is connected says what it says next.
@@ -528,6 +565,9 @@ impl World {
         self.digest.note((client, told));
         let Some(seen) = self.clients[client].hear(told, self.now) else { return };
         self.ghost.see_answer(seen.zxid, seen.written);
+        if let Some(ensemble) = &seen.ensemble {
+            self.ghost.see_ensemble(seen.zxid, ensemble);
+        }
         if let Some(told) = seen.synced {
             self.ghost.see_sync(seen.zxid, told);
         }
@@ -706,7 +746,7 @@ impl World {
 
     fn expect(&mut self, all: bool) {
         let (serve, who) = match all {
-            true => (self.serving() == self.servers.len(), "not all servers"),
+            true => (self.all_serve(), "not all servers"),
             false => (self.quorum_serves(), "no quorum"),
         };
         assert!(
@@ -780,15 +820,23 @@ impl World {
         self.ghost.see_disks_at_end(&self.servers, &self.setting);
     }
 
-    /// How many servers serve clients.
-    pub fn serving(&self) -> usize {
-        self.servers.iter().filter(|server| server.serves()).count()
+    /// Whether all that belong to the ensemble serve clients.
+    pub fn all_serve(&self) -> bool {
+        self.ghost.quorums().newest().members().keys().all(|id| self.serves(*id))
     }
 
     /// Whether those that serve clients are a quorum.
     fn quorum_serves(&self) -> bool {
-        let serves = |id| self.servers.iter().any(|server| server.id == id && server.serves());
-        self.setting.configs.is_quorum(serves)
+        self.ghost.quorums().newest().quorum().is_quorum(|id| self.serves(id))
+    }
+
+    fn serves(&self, id: ServerId) -> bool {
+        self.servers.iter().any(|server| server.id == id && server.serves())
+    }
+
+    /// How many changes of the ensemble were refused.
+    pub fn refused_changes(&self) -> u64 {
+        self.clients.iter().filter_map(|client| client.operator.as_ref()).map(|operator| operator.refused).sum()
     }
 
     /// Every line that says where a server is.
@@ -802,11 +850,32 @@ impl World {
 }
 
 fn config(mix: &Mix) -> Config {
-    let members = (1..=mix.servers()).map(|number| {
-        let host = |port| HostPort { host: format!("s{number}").into(), port };
+    let members = (1..=mix.members()).map(|number| {
         let peer_type = if number <= mix.voters() { PeerType::Participant } else { PeerType::Observer };
-        let addresses = vec![PeerAddress { quorum: host(PORTS.quorum), election: host(PORTS.election) }];
-        (ServerId(number as i64), ConfigMember { peer_type, addresses, client: None })
+        let id = ServerId(number as i64);
+        (id, member(id, peer_type, mix.changes()))
     });
     Config::new(Zxid::ZERO, members.collect(), mix.quorum.clone())
+}
+
+/// Where a server listens; for clients too, if the ensemble is changed.
+fn member(ServerId(number): ServerId, peer_type: PeerType, listens: bool) -> ConfigMember {
+    let host = |port| HostPort { host: format!("s{number}").into(), port };
+    let addresses = vec![PeerAddress { quorum: host(PORTS.quorum), election: host(PORTS.election) }];
+    let client = listens.then(|| HostPort { host: "0.0.0.0".into(), port: 2181 });
+    ConfigMember { peer_type, addresses, client }
+}
+
+/// A configuration with one server more. It votes or observes; where there are groups it observes, since it is in none.
+fn joined(config: &Config, id: ServerId, draws: &mut Seeded) -> Config {
+    let mut members = config.members().clone();
+    let quorum = match config.quorum() {
+        QuorumSystem::Majority(voters) if draws.choose(2) == 0 => {
+            QuorumSystem::Majority(voters.iter().copied().chain([id]).collect())
+        }
+        quorum => quorum.clone(),
+    };
+    let peer_type = if quorum.is_voter(id) { PeerType::Participant } else { PeerType::Observer };
+    members.insert(id, member(id, peer_type, true));
+    Config::new(Zxid::ZERO, members, quorum)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use paddock_consensus::config::Config;
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::{Effect, Fault, Operation};
 use paddock_sim::ghost::Ghost;
@@ -31,22 +32,28 @@ fn a_promise_that_is_not_on_the_disk_is_found() {
     live_with_disks_that_leave_out(Operation::SyncDirectory);
 }
 
+/// Of three servers, before anything has happened.
+fn ghost() -> Ghost {
+    let config = Config::parse("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2").unwrap();
+    Ghost::new(1, 3, config.into())
+}
+
 #[test]
 #[should_panic(expected = "nobody has committed it")]
 fn an_answer_with_what_was_never_committed_is_found() {
-    Ghost::new(1, 3).see_answer(Zxid(5), None);
+    ghost().see_answer(Zxid(5), None);
 }
 
 #[test]
 #[should_panic(expected = "a sync shows 0x4, and 0x5 had been told")]
 fn a_sync_that_shows_too_little_is_found() {
-    Ghost::new(1, 3).see_sync(Zxid(4), Zxid(5));
+    ghost().see_sync(Zxid(4), Zxid(5));
 }
 
 #[test]
 #[should_panic(expected = "shows another state than server 1 did")]
 fn two_states_after_one_transaction_are_found() {
-    let mut ghost = Ghost::new(1, 3);
+    let mut ghost = ghost();
     ghost.see_public(ServerId(1), Zxid(5), 7);
     ghost.see_public(ServerId(2), Zxid(5), 8);
 }

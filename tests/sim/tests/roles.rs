@@ -60,6 +60,7 @@ impl Ensemble {
         let configs = Configs::settled(Config::parse(&format!("{lines}version=0")).unwrap().into());
         let mut setting = Setting {
             configs,
+            is_changed: false,
             tick: Ms(2000),
             init_limit: 10,
             sync_limit: 5,

@@ -50,6 +50,7 @@ impl Servers {
         let configs = Configs::settled(Config::parse(&format!("{lines}version=0")).unwrap().into());
         let setting = Setting {
             configs,
+            is_changed: false,
             tick: Ms(2000),
             init_limit: 10,
             sync_limit: 5,
