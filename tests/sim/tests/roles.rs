@@ -19,8 +19,10 @@ use paddock_engine::request::opcode;
 use paddock_net::four_letter::{self, Reply};
 use paddock_net::serving::Serve;
 use paddock_sim::clock::Clock;
+use paddock_sim::durable::Records;
 use paddock_sim::reactor::{Asked, Told};
 use paddock_sim::server::{FEATURES, Server, Setting};
+use paddock_sim::zoo_cfg;
 use paddock_tests::jute::Writer;
 use paddock_tests::request::Request;
 
@@ -81,6 +83,12 @@ impl Ensemble {
         let due = vec![Duration::ZERO; servers.len()];
         let (clock, draws) = (Clock::default(), Seeded::new(seed));
         let mut ensemble = Ensemble { clock, now: Duration::ZERO, draws, network, setting, servers, due, slow: None };
+        if ensemble.setting.is_changed {
+            for server in &ensemble.servers {
+                let config = &ensemble.setting.configs.committed;
+                zoo_cfg::write(&server.files(), server.id, config).expect("a disk in order takes a file");
+            }
+        }
         (0..3).for_each(|place| ensemble.start(place));
         ensemble.wait("all serve", Ensemble::all_serve);
         ensemble
@@ -248,6 +256,15 @@ fn create(xid: i32, path: &str) -> Asked {
     Asked::Request { xid, opcode: opcode::CREATE, body }
 }
 
+/// Server 3 observes from now on.
+fn reconfig(xid: i32) -> Asked {
+    let joining = Some("server.3=s3:2888:3888:observer;0.0.0.0:2181".to_owned());
+    let reconfig = Request::Reconfig { joining, leaving: None, members: None, config_id: -1 };
+    let mut body = Writer::default();
+    reconfig.write_body(&mut body);
+    Asked::Request { xid, opcode: reconfig.opcode(), body: body.bytes }
+}
+
 fn sync(xid: i32) -> Asked {
     let mut body = Vec::new();
     body.put_string("/");
@@ -261,6 +278,32 @@ fn long_multi(xid: i32) -> Asked {
     let mut body = Writer::default();
     multi.write_body(&mut body);
     Asked::Request { xid, opcode: multi.opcode(), body: body.bytes }
+}
+
+/// The next start goes by the files. With the change in the log and not there it would be committed by who the members were before.
+#[test]
+fn a_change_of_the_ensemble_that_cannot_be_kept_is_in_no_log() {
+    for (seed, is_leader) in [(1, true), (2, true), (3, false), (4, false)] {
+        let mut ensemble = Ensemble::new(seed, |setting| setting.is_changed = true);
+        let place = if is_leader { ensemble.leader() } else { ensemble.follower() };
+        let slot = ensemble.connect(place);
+        ensemble.pass(SOON);
+        let before = ensemble.history(place);
+        let at = ensemble.clock.moment(ensemble.now);
+        let disk = &ensemble.servers[place].disk;
+        disk.set_space(0);
+        let Ensemble { servers, due, now, .. } = &mut ensemble;
+        servers[place].process.as_mut().expect("it runs").reactor.take(slot, &reconfig(1), at.now);
+        due[place] = *now;
+        let halts = |ensemble: &Ensemble| {
+            ensemble.servers[place].process.as_ref().expect("it runs").member.halted().is_some()
+        };
+        ensemble.wait("it cannot go on", halts);
+        let server = &mut ensemble.servers[place];
+        server.process.take().expect("it runs").member.end().expect("what is left to be done can be done");
+        let found = Records::read(&server.files(), &server.log_config(&ensemble.setting)).last();
+        assert_eq!(found, before, "seed {seed}: whether the leader: {is_leader}");
+    }
 }
 
 /// What follows of the last event of a turn is not left to the next event.

@@ -373,9 +373,19 @@ impl Member {
         mem::take(&mut self.log_changed)
     }
 
-    /// After the last turn.
+    /// After the last turn. What was appended since something failed is not written: a change of the ensemble that the files
+    /// have not must not be in the log either.
     pub fn end(self) -> Result<(), ReplicaError> {
+        if self.has_failed() {
+            self.replica.give_up();
+            return Ok(());
+        }
         self.replica.end()
+    }
+
+    /// Whether this server could not keep what it has promised, or what its log has.
+    fn has_failed(&self) -> bool {
+        matches!(self.halted, Some(HaltReason::Failed(_)))
     }
 
     fn now(&self) -> Ms {
@@ -1142,8 +1152,11 @@ impl Member {
     }
 
     /// Whoever has the longer way goes first. What the log has done meanwhile nothing tells of again, so that what follows of
-    /// it is done in this turn too.
+    /// it is done in this turn too. Once something has failed, neither the disk nor the others are given anything more.
     fn send_and_submit(&mut self) -> Result<(), ReplicaError> {
+        if self.has_failed() {
+            return Ok(());
+        }
         if self.is_leading() {
             self.answer_syncs();
             self.peers.end_turn(self.replica.head.records());

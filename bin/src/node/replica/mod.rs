@@ -289,6 +289,11 @@ impl Replica {
         Ok(self.head.end()?)
     }
 
+    /// After the last turn of a server that could not go on: the log stays as after a crash.
+    pub fn give_up(self) {
+        self.snapshots.end();
+    }
+
     /// What becomes readable when the log has something to tell. Watch it edge-triggered; nobody reads it empty.
     pub fn event_fds(&mut self) -> Vec<RawFd> {
         self.head.log().event_fds()
