@@ -144,12 +144,17 @@ def opens_session(port):
         return False
 
 
+def four_letters(port, word):
+    """The answer to a four-letter word."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
+        stream.sendall(word.encode())
+        return b"".join(iter(lambda: stream.recv(65536), b"")).decode(errors="replace")
+
+
 def mode(port):
     """What `srvr` says that a server is."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as stream:
-            stream.sendall(b"srvr")
-            answer = b"".join(iter(lambda: stream.recv(4096), b"")).decode(errors="replace")
+        answer = four_letters(port, "srvr")
     except OSError:
         return ""
     found = re.search(r"^Mode: (.*)$", answer, re.MULTILINE)

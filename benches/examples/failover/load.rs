@@ -1,5 +1,6 @@
 //! What the clients ask for, at fixed times, whether or not anything is answered.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use paddock_tests::random::Random;
@@ -33,9 +34,14 @@ pub struct Load {
 
 impl Load {
     /// `rate` in operations a second.
-    pub fn new(rate: u32, write_percent: usize, keys: usize) -> Load {
-        let interval = Duration::from_secs(1) / rate;
+    pub fn new(rate: NonZeroU32, write_percent: usize, keys: usize) -> Load {
+        let interval = Duration::from_secs(1) / rate.get();
         Load { random: Random::new(1), interval, next: Instant::now(), write_percent, keys }
+    }
+
+    /// Another rate, from now on.
+    pub fn pace(&mut self, rate: NonZeroU32) {
+        (self.interval, self.next) = (Duration::from_secs(1) / rate.get(), Instant::now());
     }
 
     /// The next operation, once it is due.

@@ -8,6 +8,7 @@
 //! | `spread` | each session goes to the server that it had at first |
 //! | `kill PID PLACE` | kills the process, which is the server of this place, and measures until all goes on |
 //! | `count` | tells what there has been since the last time |
+//! | `rate N` | from now on there are N operations a second |
 //!
 //! At its beginning it says `{"open": N}`, when all sessions are open. It ends with its input.
 
@@ -20,6 +21,7 @@ mod session;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
@@ -49,8 +51,8 @@ struct Arguments {
     #[arg(long, default_value_t = 1000)]
     sessions: usize,
     /// Operations a second, of all sessions together
-    #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u32).range(1..))]
-    rate: u32,
+    #[arg(long, default_value = "1500")]
+    rate: NonZeroU32,
     /// Of a hundred operations so many set a znode, the others read one
     #[arg(long, default_value_t = 30)]
     writes: usize,
@@ -292,6 +294,10 @@ impl Clients {
                     r#"{{"open": {}, "acknowledged": {acknowledged}, "read": {read}, "errors": {errors}, "expired": {expired}}}"#,
                     self.open
                 ));
+            }
+            ["rate", rate] => {
+                self.load.pace(rate.parse().map_err(|_| unknown())?);
+                say(&format!(r#"{{"open": {}}}"#, self.open));
             }
             ["kill", pid, place] => {
                 let place: usize = place.parse().map_err(|_| unknown())?;

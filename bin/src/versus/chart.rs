@@ -1,17 +1,14 @@
 //! The comparison as a picture: for each figure a dot on a scale of "how many times better", and a line as far as it may be
 //! off. To the right of the middle A is better.
-//!
-//! It is written as text: an SVG of lines, circles and words needs no library. It has no outside resource, and colours for
-//! light and dark surroundings.
 
 use std::fmt::Write;
 
+use super::drawing::{WIDTH, begin, escaped, text};
 use super::figure::number;
 use super::outcome::Outcome;
 use super::ratio::Verdict;
 use super::report::{heading, ratio_of};
 
-const WIDTH: f64 = 960.0;
 /// The scale, between the names of figures and the medians.
 const LEFT: f64 = 190.0;
 const RIGHT: f64 = 700.0;
@@ -24,13 +21,7 @@ const REACH_MIN: f64 = 2.0;
 const REACH_MAX: f64 = 1000.0;
 
 const STYLE: &str = "\
-:root { --paper: #ffffff; --ink: #1f2328; --faint: #59636e; --line: #d1d9e0; \
---better: #0a7d4f; --worse: #c2410c; --equal: #6e7781 }\n\
-@media (prefers-color-scheme: dark) { :root { --paper: #0d1117; --ink: #e6edf3; --faint: #9198a1; --line: #30363d; \
---better: #3fb950; --worse: #f0883e; --equal: #8b949e } }\n\
-text { font: 13px system-ui, sans-serif; fill: var(--ink) }\n\
-.title { font-size: 18px; font-weight: 600 } .head { font-weight: 600 } .faint { fill: var(--faint) }\n\
-.grid { stroke: var(--line) } .middle { stroke: var(--faint); stroke-width: 1.5 } .paper { fill: var(--paper) }\n\
+.middle { stroke: var(--faint); stroke-width: 1.5 }\n\
 .better { fill: var(--better); stroke: var(--better) } .worse { fill: var(--worse); stroke: var(--worse) }\n\
 .equal { fill: var(--equal); stroke: var(--equal) } .spread { stroke-width: 3; stroke-opacity: 0.45 }\n\
 text.better, text.worse { stroke: none }";
@@ -41,14 +32,8 @@ pub fn svg(title: &str, names: [&str; 2], outcomes: &[Outcome]) -> String {
     let blocks: f64 =
         outcomes.iter().map(|outcome| BLOCK_GAP + LINE_HEIGHT * (1 + outcome.figures().count()) as f64).sum();
     let height = TOP + blocks + BOTTOM;
-    let [a, b] = names.map(escaped);
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\n\
-         <title>{}: {a} and {b}</title>\n<style>{STYLE}</style>\n\
-         <rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n",
-        escaped(title)
-    );
-    text(&mut out, (20.0, 30.0), "title", "start", &format!("{}: {} and {}", title, names[0], names[1]));
+    let title = format!("{title}: {} and {}", names[0], names[1]);
+    let mut out = begin(&title, height, STYLE);
     let middle = scale.x(1.0);
     text(&mut out, (middle - 12.0, 56.0), "worse", "end", &format!("← {} is better", names[1]));
     text(&mut out, (middle + 12.0, 56.0), "better", "start", &format!("{} is better →", names[0]));
@@ -117,28 +102,6 @@ fn axis(out: &mut String, scale: &Scale, height: f64) {
     }
 }
 
-fn text(out: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, words: &str) {
-    let words = escaped(words);
-    writeln!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>")
-        .expect("writing to a string cannot fail");
-}
-
-/// Text as it stands in XML. What a terminal or a parser would trip over is left out.
-fn escaped(words: &str) -> String {
-    let mut out = String::new();
-    for character in words.chars().filter(|character| !character.is_control()) {
-        match character {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            other => out.push(other),
-        }
-    }
-    out
-}
-
 /// Logarithmic, as far to the left of the middle as to the right.
 struct Scale {
     reach: f64,
@@ -183,12 +146,11 @@ impl Scale {
 
 #[cfg(test)]
 mod tests {
-    use super::{LEFT, RIGHT, Scale, escaped, svg};
+    use super::{LEFT, RIGHT, Scale, svg};
     use crate::versus::outcome::tests::outcome;
 
     #[test]
     fn words_cannot_become_marks() {
-        assert_eq!(escaped("a<b>&\"c'\u{1b}\n"), "a&lt;b&gt;&amp;&quot;c&#39;");
         let picture = svg("<script>", ["A & Co", "\"B\""], &[outcome("x < y")]);
         assert!(!picture.contains("<script") && !picture.contains("& Co") && picture.contains("x &lt; y"), "{picture}");
     }

@@ -16,7 +16,9 @@
 //! | `ratio` | a figure of both sides, and what can be said of it |
 //! | `outcome` | what came of a row |
 //! | `report` | tables, the page, JSON |
-//! | `chart` | the picture |
+//! | `chart` | the picture of the ratios |
+//! | `plot` | the picture of a workload of the literature |
+//! | `drawing` | what pictures are made of |
 //! | `results` | the files |
 //!
 //! What loads the servers is `crate::bench`, in this process: what that costs is in the results of each run.
@@ -25,12 +27,14 @@ mod args;
 mod chart;
 mod command_line;
 mod contender;
+mod drawing;
 mod error;
 mod figure;
 mod interrupt;
 mod machine;
 mod order;
 mod outcome;
+mod plot;
 mod ratio;
 mod report;
 mod results;

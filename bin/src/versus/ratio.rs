@@ -62,7 +62,7 @@ pub fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// Of at least one value.
-fn ends(values: &[f64]) -> (f64, f64) {
+pub fn ends(values: &[f64]) -> (f64, f64) {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     (least, values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
 }

@@ -71,7 +71,7 @@ impl<'a> Comparison<'a> {
                 self.machine
             ),
             String::new(),
-            format!("![Ratios of {a} and {b}]({name}.svg)"),
+            format!("![{a} and {b}]({name}.svg)"),
             String::new(),
             format!("| work | figure | {a} | {b} | {a} / {b} | from | to | {a} is |"),
             "|---|---|--:|--:|--:|--:|--:|---|".to_owned(),

@@ -8,6 +8,7 @@ use super::args::VersusArgs;
 use super::chart;
 use super::error::VersusError;
 use super::outcome::Outcome;
+use super::plot;
 use super::report::Comparison;
 
 pub struct Results {
@@ -33,7 +34,8 @@ impl Results {
         let names = [0, 1].map(|side: usize| comparison.sides[side].name.as_str());
         self.put("json", &format!("{:#}\n", comparison.json(outcomes)))?;
         self.put("md", &comparison.markdown(outcomes))?;
-        self.put("svg", &chart::svg(&self.name, names, outcomes))
+        let picture = plot::svg(&self.name, names, outcomes);
+        self.put("svg", &picture.unwrap_or_else(|| chart::svg(&self.name, names, outcomes)))
     }
 
     pub fn path(&self, extension: &str) -> PathBuf {

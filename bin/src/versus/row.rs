@@ -35,6 +35,19 @@ pub enum Work {
     Start,
 }
 
+/// What its picture is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Plot {
+    /// How many times one side is the other, for each figure.
+    Ratios,
+    /// Throughput over the share of reads, one point for each run of the work.
+    Shares,
+    /// Throughput, and the latencies of reads and of writes.
+    Latencies,
+    /// Throughput, and the latencies of what is created and waited for.
+    Creates,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
     pub name: String,
@@ -47,6 +60,7 @@ pub struct Row {
     pub servers: usize,
     pub to: To,
     pub work: Work,
+    pub plot: Plot,
 }
 
 /// What is no row and no group of rows.
@@ -104,12 +118,19 @@ pub fn of_preset(preset: &str, servers: usize) -> Row {
     if ["chubby-latency", "zk-latencies"].contains(&preset) {
         row.work = Work::OwnEnd;
     }
+    row.plot = match preset {
+        "atc10-saturation" => Plot::Shares,
+        "chubby-latency" => Plot::Creates,
+        // It is eight runs of one operation each.
+        "zk-latencies" => Plot::Ratios,
+        _ => Plot::Latencies,
+    };
     row
 }
 
 fn row(name: &str, title: &str, options: &str, aim: &'static str) -> Row {
     let (name, title, options) = (name.to_owned(), title.to_owned(), options.to_owned());
-    Row { name, title, options, aim, servers: 1, to: To::All, work: Work::Load }
+    Row { name, title, options, aim, servers: 1, to: To::All, work: Work::Load, plot: Plot::Ratios }
 }
 
 fn of_three(name: &str, title: &str, options: &str, aim: &'static str, to: To) -> Row {
@@ -195,7 +216,7 @@ fn all() -> Vec<Row> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CONNECTIONS, GROUPS, Row, Work, all, chosen, of_preset};
+    use super::{CONNECTIONS, GROUPS, Plot, Row, Work, all, chosen, of_preset};
     use crate::bench::BenchArgs;
 
     fn names(of: &[&str]) -> Vec<String> {
@@ -229,5 +250,6 @@ mod tests {
         }
         assert_eq!(of_preset("zk-latencies", 1).work, Work::OwnEnd);
         assert_eq!(of_preset("ycsb-b", 3).servers, 3);
+        assert_eq!(of_preset("atc10-saturation", 3).plot, Plot::Shares);
     }
 }

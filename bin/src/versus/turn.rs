@@ -43,7 +43,8 @@ impl Turn<'_> {
     fn once(&self) -> Result<(f64, Vec<Value>), VersusError> {
         let mut servers = Servers::start(self.contender, self.row.servers, &self.args.dir, self.interrupt)?;
         if self.row.work == Work::OwnEnd && self.args.warmup > 0.0 {
-            self.bench(&mut servers, &format!("--reads 50 --warmup 0 --duration {}", self.args.warmup))?;
+            // The options of a turn are those of its own work.
+            self.bench_with(&mut servers, &format!("--reads 50 --warmup 0 --duration {}", self.args.warmup))?;
         }
         let before = Ticks::now();
         let mut runs = match self.row.work {
@@ -60,15 +61,19 @@ impl Turn<'_> {
         Ok((stolen, runs))
     }
 
-    /// One run of the bench. If a server has ended meanwhile, that is what is told.
+    /// One run of the bench, with what is added to every turn.
     fn bench(&self, servers: &mut Servers<'_>, options: &str) -> Result<Vec<Value>, VersusError> {
+        self.bench_with(servers, &format!("{options} {}", self.args.bench_options))
+    }
+
+    /// One run of the bench. If a server has ended meanwhile, that is what is told.
+    fn bench_with(&self, servers: &mut Servers<'_>, options: &str) -> Result<Vec<Value>, VersusError> {
         let mut words = vec!["--no-progress".to_owned()];
         for address in servers.addresses(self.row.to)? {
             words.extend(["--server".to_owned(), address.to_string()]);
         }
         words.extend(servers.pids().into_iter().flat_map(|pid| ["--pid".to_owned(), pid.to_string()]));
         words.extend(options.split_whitespace().map(str::to_owned));
-        words.extend(self.args.bench_options.split_whitespace().map(str::to_owned));
         let args = BenchArgs::of_words(words.iter().map(String::as_str)).map_err(VersusError::Options)?;
         let runs = measured(&args, &self.interrupt.flag);
         servers.check()?;

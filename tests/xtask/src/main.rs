@@ -27,6 +27,8 @@
 //! `cargo xtask mutants`: whether bugs that are put back are found, by the core's tests, by ensembles in virtual time, 300 s for
 //! each, and by the tests of the engine and the server; writes `consensus/MUTANTS.md` and `tests/sim/MUTANTS.md`.
 //! `cargo xtask mutants SECONDS [N...]`: so long; those with these numbers, without the core's tests.
+//! `cargo xtask results [OPTION...]`: builds for release, measures Paddock beside ZooKeeper and etcd, row by row, goes on where it
+//! was stopped, and writes `benches/RESULTS.md`; `--list` says how long it takes, `--help` all else. ZooKeeper must be installed.
 #![allow(clippy::print_stdout, reason = "a command speaks on stdout")]
 
 mod bare;
@@ -35,6 +37,7 @@ mod fuzz;
 mod history;
 mod mutants;
 mod packages;
+mod results;
 mod sim;
 mod step;
 mod suites;
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         "history" => history::judge(std::env::args_os().skip(2)),
         "zab" => zab::zab(&std::env::args().skip(2).collect::<Vec<_>>()),
         "sim" => sim::sim(std::env::args().skip(2)).map(|()| TestCounts::default()),
+        "results" => results::results(std::env::args_os().skip(2)).map(|()| TestCounts::default()),
         "mutants" => mutants::mutants(&std::env::args().skip(2).collect::<Vec<_>>()).map(|()| TestCounts::default()),
         _ => {
             eprintln!(
@@ -113,7 +117,7 @@ fn main() -> ExitCode {
                  conversions [SAMPLES_DIR] | rolling [ROUNDS [VERSION]] | suites [alone | follower | three]... | \
                  history FILE... | \
                  zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
-                 sim [--seed N | --help] | mutants [SECONDS [N...]]"
+                 sim [--seed N | --help] | mutants [SECONDS [N...]] | results [--list | --help]"
             );
             return ExitCode::from(2);
         }

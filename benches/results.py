@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""Every row of the design, the connections, etcd, the workloads of the literature and the sessions, measured one after the other, and
+the page of them all: benches/RESULTS.md.
+
+    cargo xtask results                    builds what is needed, and calls this with the same options
+    benches/results.py --list              what would be measured, and how long that takes
+    benches/results.py                     measures what is lacking, and writes the page
+    benches/results.py --part write --again        one part once more
+    benches/results.py --only-page         writes the page from what is there
+
+A part is one result in benches/results/table. What has been measured with the same program and the same options is not measured
+again, so that a run that was stopped goes on where it was; `index.json` there says with which. Ctrl-C ends the part that is being
+measured. A part that fails is tried once more, and is left out if it fails again: the page says that it was not measured. When all
+is measured, rows that fall short of their target get a profile. The page is written after each part.
+
+ZooKeeper is that of ZOOKEEPER_CLASSPATH, else 3.9.5 of target/clients (`cargo xtask clients`) with the libraries of Debian's
+package. etcd needs Go, the profiles perf (apt install linux-perf).
+"""
+
+import argparse
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+import etcd
+import page
+import servers
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+RELEASE = ROOT / "target/release"
+RESULTS = HERE / "results/table"
+WHERE = "results/table"
+PAGE = HERE / "RESULTS.md"
+COMMAND = "cargo xtask results"
+ZOOKEEPER_JAR = ROOT / "target/clients/zookeeper/zookeeper-3.9.5.jar"
+TRIES = 2
+FLOOR_ROUNDS = 2
+
+# Seconds that turns take besides the load, as far as can be said before: starts and ends of one server and of three.
+AROUND_S = {1: 3, 3: 8}
+# Of turns that have their own end: for both sides on an average; for a million znodes.
+OWN_END_S = {"memory": 40, "start": 45, "storm": 30, "watchers": 10, "chubby-latency": 60}
+# Runs of one turn.
+RUNS = {"atc10-saturation": 4}
+SESSIONS_TURN_S = 90
+PROFILE_S = 25
+# Values of 1 KiB beside the keys of the design.
+PRESET_OPTIONS = {"chubby-latency": ["--bench-options", "--ops 20000"]}
+
+
+@dataclasses.dataclass
+class Part:
+    """One thing to measure."""
+
+    name: str
+    command: list
+    # Programs that make the figures: another build of them makes others.
+    programs: list
+    seconds: float
+    # For what goes to the standard output.
+    output: pathlib.Path | None = None
+
+    def key(self):
+        """What the result depends on. A program that is not there is told when it is needed."""
+        text = "\0".join([*map(str, self.command), *(digest(program) for program in self.programs)])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def digest(program, known={}):
+    path = pathlib.Path(program)
+    if path not in known:
+        known[path] = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
+    return known[path]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", action="append", metavar="NAME", help="only this; repeat it for several")
+    parser.add_argument("--again", action="store_true", help="measure also what has been measured")
+    parser.add_argument("--list", action="store_true", help="say what would be measured, and end")
+    parser.add_argument("--only-page", action="store_true", help="measure nothing")
+    parser.add_argument("--rounds", type=int, default=5, help="A B B A so often (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=6, help="measured of each load (default: %(default)s)")
+    parser.add_argument("--warmup", type=float, default=5, help="seconds of the same load before (default: %(default)s)")
+    parser.add_argument("--znodes", type=int, default=1_000_000, help="of the rows memory and start (default: %(default)s)")
+    parser.add_argument("--sessions", type=int, default=10_000, help="of the part sessions (default: %(default)s)")
+    parser.add_argument("--paddock", default=str(RELEASE / "paddock"), help="default: target/release/paddock")
+    parser.add_argument("--dir", default="/var/tmp", help="where servers have their directories: a disk, no tmpfs")
+    parser.add_argument("--results", type=pathlib.Path, default=RESULTS, help="where figures are kept (default: benches/results/table)")
+    parser.add_argument("--page", type=pathlib.Path, default=PAGE, help="default: benches/RESULTS.md")
+    args = parser.parse_args()
+    servers.refuse_memory(args.dir)
+    args.results = args.results.resolve()
+    return args
+
+
+def parts(args):
+    """All of them, in the order in which they are measured."""
+    paddock, examples = args.paddock, RELEASE / "examples"
+    timed = ["--rounds", str(args.rounds), "--seconds", f"{args.seconds:g}", "--warmup", f"{args.warmup:g}"]
+    versus = [paddock, "bench", "versus", "--results", str(args.results), "--dir", args.dir, "--no-progress"]
+    beside = [*versus, *timed, "--b-name", "ZooKeeper 3.9.5", "--znodes", str(args.znodes)]
+    turns = 4 * args.rounds
+    # It is a scale, and no rival: it need not be known so well.
+    floor_rounds = min(args.rounds, FLOOR_ROUNDS)
+
+    def seconds(name, servers_count):
+        load = OWN_END_S.get(name, args.seconds)
+        if name in ("memory", "start"):
+            load *= args.znodes / 1_000_000
+        return turns * (RUNS.get(name, 1) * (load + args.warmup) + AROUND_S[servers_count])
+
+    found = [
+        Part("machine", [str(examples / "machine"), args.dir], [], 5, args.results / "machine.json"),
+        Part("floor", [*versus, *timed[2:], "--rounds", str(floor_rounds), "--name", "floor", "--b", f"{shlex.quote(str(examples / 'floor'))} {{port}} {{dir}}",
+                       "--b-name", "floor", *(word for row in page.FLOOR_ROWS for word in ("--row", row))],
+             [paddock, examples / "floor"], len(page.FLOOR_ROWS) * seconds("", 1) * floor_rounds / args.rounds),
+    ]
+    for target in page.TARGETS:
+        of = 3 if target.row.startswith("ensemble") else 1
+        found.append(Part(target.row, [*beside, "--row", target.row, "--name", target.row], [paddock], seconds(target.row, of)))
+        if target.row in etcd.ROWS:
+            command = [sys.executable, str(HERE / "etcd.py"), "--row", target.row, *timed, "--dir", args.dir, "--results", str(args.results)]
+            found.append(Part(f"etcd-{target.row}", command, [HERE / "etcd/go.sum", HERE / "etcd/load/main.go"], seconds("", of) / 2))
+    for count in page.CONNECTIONS:
+        name = f"connections-{count}"
+        found.append(Part(name, [*beside, "--row", name, "--name", name], [paddock], seconds("", 1)))
+    for name in page.PRESETS:
+        command = [*beside, "--preset", name, "--servers", "3", "--name", name, *PRESET_OPTIONS.get(name, [])]
+        found.append(Part(name, command, [paddock], seconds(name, 3)))
+    command = [sys.executable, str(HERE / "sessions.py"), "--name", "sessions", "--b-name", "ZooKeeper 3.9.5", "--sessions",
+               str(args.sessions), "--paddock", paddock, "--dir", args.dir, "--results", str(args.results)]
+    found.append(Part("sessions", command, [paddock, examples / "failover"], 4 * SESSIONS_TURN_S))
+    return found
+
+
+def profile_parts(args):
+    """Of the rows that fall short; the profile of a row that has been measured again is no longer its own."""
+    def part(row):
+        result = args.results / f"{row}.json"
+        command = [sys.executable, str(HERE / "profiles.py"), "--row", str(result), "--paddock", args.paddock, "--dir", args.dir]
+        return Part(f"profile-{row}", command, [args.paddock, result], PROFILE_S)
+    return [part(row) for row in page.short_rows(page.Results(args.results))]
+
+
+class Index:
+    """With what each part has been measured."""
+
+    def __init__(self, directory):
+        self.path, self.directory = directory / "index.json", directory
+        self.parts = json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def has(self, part):
+        known = self.parts.get(part.name, {}).get("key")
+        return known == part.key() and (self.directory / f"{part.name}.json").exists()
+
+    def put(self, part, took):
+        when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        self.parts[part.name] = {"key": part.key(), "took_s": round(took), "when": when}
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(self.parts, indent=1) + "\n")
+        new.replace(self.path)
+
+
+def check_names(args, all_parts):
+    """A name that is none is better known now."""
+    known = {part.name for part in all_parts}
+    for name in args.part or []:
+        if name.removeprefix("profile-") not in known:
+            sys.exit(f"{name} is no part; parts are {', '.join(part.name for part in all_parts)}")
+
+
+def chosen(args, some_parts):
+    """Those that are asked for and lacking. With a row its profile is asked for, too."""
+    index = Index(args.results)
+    asked = [part for part in some_parts
+             if not args.part or part.name in args.part or part.name.removeprefix("profile-") in args.part]
+    return [part for part in asked if args.again or not index.has(part)]
+
+
+def measure(args, part, environment):
+    """Whether it came to be measured."""
+    index = Index(args.results)
+    for _ in range(TRIES):
+        began = time.monotonic()
+        done = subprocess.run(part.command, stdin=subprocess.DEVNULL, env=environment, text=True,
+                              stdout=subprocess.PIPE if part.output else subprocess.DEVNULL)
+        if done.returncode == 0:
+            if part.output:
+                part.output.write_text(done.stdout)
+            index.put(part, time.monotonic() - began)
+            return True
+        print(f"{part.name} failed with {done.returncode}: {shlex.join(map(str, part.command))}", file=sys.stderr, flush=True)
+    return False
+
+
+def measure_all(args, todo, environment):
+    """The names of the parts that failed."""
+    failed = []
+    left = sum(part.seconds for part in todo)
+    for at, part in enumerate(todo, 1):
+        now = datetime.datetime.now()
+        end = now + datetime.timedelta(seconds=left)
+        print(f"{now:%H:%M:%S} {at} of {len(todo)}: {part.name}, about {duration(part.seconds)}; all until about {end:%H:%M}", flush=True)
+        if not measure(args, part, environment):
+            failed.append(part.name)
+        left -= part.seconds
+        write_page(args)
+    return failed
+
+
+def duration(seconds):
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def write_page(args):
+    where = WHERE if args.page == PAGE else os.path.relpath(args.results, args.page.resolve().parent)
+    args.page.write_text(page.page(page.Results(args.results), where, COMMAND))
+
+
+def zookeeper():
+    """The environment in which `paddock bench versus` and `servers.py` find ZooKeeper 3.9.5."""
+    environment = dict(os.environ)
+    if "ZOOKEEPER_CLASSPATH" not in environment and ZOOKEEPER_JAR.exists():
+        environment["ZOOKEEPER_CLASSPATH"] = f"{ZOOKEEPER_JAR.parent}/*:{servers.DEBIANS}"
+    if not re.search(r"zookeeper", environment.get("ZOOKEEPER_CLASSPATH", "")):
+        sys.exit("there is no ZooKeeper 3.9.5: ZOOKEEPER_CLASSPATH does not name it, and `cargo xtask clients` has not fetched it")
+    return environment
+
+
+def main():
+    args = arguments()
+    args.results.mkdir(parents=True, exist_ok=True)
+    if args.only_page:
+        write_page(args)
+        return
+    missing = [part.programs[0] for part in parts(args) if part.programs and digest(part.programs[0]) == "missing"]
+    if missing:
+        sys.exit(f"{missing[0]} is not built: use `{COMMAND}`, or build it")
+    all_parts = parts(args)
+    check_names(args, all_parts)
+    todo = chosen(args, all_parts)
+    print(f"{len(todo)} of {len(all_parts)} parts are to be measured, which takes about {duration(sum(part.seconds for part in todo))}; "
+          f"the profiles of rows that fall short come after that, {PROFILE_S} s each.", flush=True)
+    if args.list:
+        for part in todo:
+            print(f"  {part.name}: about {duration(part.seconds)}")
+        return
+    environment = zookeeper()
+    failed = measure_all(args, todo, environment)
+    failed += measure_all(args, chosen(args, profile_parts(args)), environment)
+    write_page(args)
+    print(f"{args.page} is written")
+    if failed:
+        sys.exit(f"not measured, because they failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
