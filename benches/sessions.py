@@ -209,10 +209,11 @@ def verdict(args, name, turns):
     late = [turn["last_resumed_ms"] for turn in turns if turn["last_resumed_ms"] is None or turn["last_resumed_ms"] > BACK_MAX_MS]
     expired = sum(turn["expired"] for turn in turns)
     lost = sum(args.sessions - turn["open_at_the_end"] for turn in turns)
-    back = "in every turn" if not late else f"not in {len(late)} of {len(turns)} turns"
-    none = "none expired" if not expired else f"{expired:,} expired"
-    return (f"- {name}: all sessions were back within {BACK_MAX_MS / 1000:g} s {back}; {none}; "
-            f"{lost:,} had no connection at the end.")
+    seconds = f"{BACK_MAX_MS / 1000:g} s"
+    back = f"all sessions were back within {seconds} in every turn" if not late else \
+        f"in {len(late)} of {len(turns)} turns the last session was back only after more than {seconds}"
+    gone = f"{expired:,}" if expired else "none"
+    return f"- {name}: {back}; {gone} expired; {lost:,} had no connection at the end."
 
 
 def page(args, names, turns):

@@ -26,14 +26,16 @@ pub fn results(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure>
 fn build() -> Result<(), Failure> {
     let mut server = cargo();
     server.args(["build", "--release", "--package", "paddock"]);
-    // The server tells its date, so that each commit would make another program.
-    if let Some(date) = source_date(&root()) {
-        server.env("SOURCE_DATE_EPOCH", date);
-    }
-    run(&mut server)?;
     let mut examples = cargo();
     examples.args(["build", "--release", "--package", "paddock-benches"]);
-    run(examples.args(EXAMPLES.iter().flat_map(|example| ["--example", example])))
+    examples.args(EXAMPLES.iter().flat_map(|example| ["--example", example]));
+    // The server tells its date, so that each commit would make another program. The examples share its libraries.
+    let date = source_date(&root());
+    for build in [&mut server, &mut examples] {
+        build.envs(date.iter().map(|date| ("SOURCE_DATE_EPOCH", date)));
+        run(build)?;
+    }
+    Ok(())
 }
 
 /// Seconds since 1970 of the last commit that changed the server; `None` outside of a repository.
