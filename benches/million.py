@@ -54,7 +54,9 @@ class Server:
                 if self.process.poll() is not None:
                     sys.exit(pathlib.Path(log.name).read_text())
         elapsed = (time.monotonic() - began) * 1000
-        recovered = re.search(r"state recovered.*millis=(\d+)", pathlib.Path(log.name).read_text())
+        # A thread of its own writes the log of words, perhaps only now.
+        while not (recovered := re.search(r"state recovered.*millis=(\d+)", pathlib.Path(log.name).read_text())):
+            time.sleep(0.01)
         return elapsed, int(recovered.group(1))
 
     def stop(self, how):

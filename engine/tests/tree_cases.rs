@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 
-use paddock_engine::acl::{AclList, Entry, Id};
-use paddock_engine::stat::Stat;
+use paddock_engine::acl::{Acl, AclList, Entry, Id};
+use paddock_engine::stat::{CONTAINER_OWNER, Stat};
 use paddock_engine::tree::{
     BulkLoader, ExtendedTypes, HashSeed, LoadError, LoadedZnode, MAX_PINS, NewZnode, Pin, RECLAIM_ITEMS_MAX, Reader,
     Root, Tree, View, WALK_START, Znode,
@@ -53,6 +53,63 @@ fn the_digest_of_a_fresh_server() {
     let root = tree.get("").unwrap();
     assert_eq!((root.path(), root.num_children(), root.stat()), ("/", 1, Stat::default()));
     assert_eq!(root.stat_wire()[36..40], (-1i32).to_be_bytes());
+}
+
+/// What most znodes do not have is put into a record when it comes, in the version of the znode's birth or later.
+#[test]
+fn a_record_has_room_for_what_comes_later() {
+    let list = |user: &str| {
+        let id = Id { scheme: "digest".into(), id: user.into() };
+        Some(Arc::new(AclList([Entry { perms: 31, id }].into())))
+    };
+    for seals in [false, true] {
+        for owner in [0, CONTAINER_OWNER] {
+            // Around the length from which on a path has its length elsewhere, and by the bytes to the next word.
+            for length in (2..12).chain(4090..4102) {
+                let path = format!("/{}", "p".repeat(length - 1));
+                let child = format!("{path}/c");
+                let mut tree = fresh_tree();
+                let stat = Stat { cversion: -5, ephemeral_owner: owner, czxid: 7, ..Stat::default() };
+                tree.install(NewZnode { path: &path, data: Some(b"data"), acl: None, stat });
+                let mut expected = (list("pat"), 0);
+                let seen = |tree: &Tree, (acl, children): &(Acl, u32)| {
+                    let znode = tree.get(&path).unwrap();
+                    assert_eq!((znode.path(), znode.data(), znode.acl()), (&path[..], Some(&b"data"[..]), acl));
+                    assert_eq!((znode.num_children(), znode.children().count() as u32), (*children, *children));
+                    assert_eq!(
+                        (znode.stat().cversion, znode.stat().ephemeral_owner, znode.stat().czxid),
+                        (-5, owner, 7)
+                    );
+                };
+                let next = |tree: &mut Tree| {
+                    if seals {
+                        let sealed = tree.seal();
+                        tree.publish(sealed);
+                    }
+                };
+                seen(&tree, &(None, 0));
+                next(&mut tree);
+                tree.set_acl(&path, expected.0.clone(), 0);
+                seen(&tree, &expected);
+                next(&mut tree);
+                tree.install(plain(&child));
+                expected.1 = 1;
+                seen(&tree, &expected);
+                next(&mut tree);
+                tree.set_acl(&path, None, 0);
+                expected.0 = None;
+                seen(&tree, &expected);
+                next(&mut tree);
+                tree.delete(&child, 0);
+                expected.1 = 0;
+                seen(&tree, &expected);
+                next(&mut tree);
+                tree.set_acl(&path, list("sam"), 0);
+                tree.install(plain(&child));
+                seen(&tree, &(list("sam"), 1));
+            }
+        }
+    }
 }
 
 #[test]

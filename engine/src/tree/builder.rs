@@ -57,7 +57,8 @@ impl Builder {
         }
     }
 
-    /// Appends a record with these names as its children, and its [`record::prefix_crc`] and [`record::digest`].
+    /// Appends a record with these names as its children, and its [`prefix_crc`](super::digest::prefix_crc) and
+    /// [`digest`](super::digest::digest).
     ///
     /// # Panics
     /// Unless [`Builder::is_next`].

@@ -18,11 +18,12 @@ use crate::stat::Stat;
 
 use super::builder::Builder;
 use super::children::{self, Hashed};
+use super::digest;
 use super::fork::Children;
 use super::hash::{HashSeed, Hasher};
 use super::owner::{ExtendedTypes, OwnerKind, owner_kind};
 use super::page::Names;
-use super::record::{self, Draft};
+use super::record::Draft;
 use super::store::Sums;
 use super::{Tree, canonical};
 
@@ -133,10 +134,10 @@ impl Examiner {
         }
         let hash = self.hasher.hash(path);
         let prefix_crc = match *path {
-            ROOT => record::prefix_crc(path, data.unwrap_or_default()),
-            _ => record::prefix_crc_of(path, path_and_data),
+            ROOT => digest::prefix_crc(path, data.unwrap_or_default()),
+            _ => digest::prefix_crc_of(path, path_and_data),
         };
-        let digest = record::digest(path, prefix_crc, stat);
+        let digest = digest::digest(path, prefix_crc, stat);
         let shows_owner = owner_kind(stat.ephemeral_owner, self.extended_types) == OwnerKind::Ephemeral;
         Ok(Examined { znode, names, hash, links, digest, prefix_crc, shows_owner })
     }

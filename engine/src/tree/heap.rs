@@ -32,6 +32,9 @@ use super::record;
 /// Alignment of every object. The three low bits of an address are free for tags.
 pub(super) const ALIGNMENT: usize = 8;
 
+/// Bits of a version's number. At a million versions a second they last for nine years.
+pub(super) const BIRTH_BITS: u32 = 48;
+
 /// Snapshots that may hold versions at one time.
 pub const MAX_PINS: usize = 4;
 
@@ -167,6 +170,7 @@ impl Heap {
     /// Ends the version under construction. Nothing born in it may change from now on.
     pub fn next_version(&mut self) {
         self.building += 1;
+        assert!(self.building >> BIRTH_BITS == 0, "no tree has so many versions");
     }
 
     /// Bytes that are dead in the newest version and not freed yet.

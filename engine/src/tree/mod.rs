@@ -20,7 +20,7 @@
 //! | versions, readers, pins: who may look at what, for how long | `versions` |
 //! | the head's index, records and names, changed together | `store`, `builder` |
 //! | the index, a hash trie over full paths | `trie`, `route`, `node`, `hash` |
-//! | records as they go on the wire | `record` |
+//! | records as they go on the wire | `record`, `digest` |
 //! | names of children as they go on the wire | `children`, `fork`, `page` |
 //! | memory: what is free when | `heap` |
 //!
@@ -42,6 +42,7 @@ mod ahead;
 mod builder;
 mod bulk;
 mod children;
+mod digest;
 mod fork;
 mod hash;
 mod heap;
@@ -78,7 +79,7 @@ pub use znode::Znode;
 
 use fork::Children;
 use hash::{Hasher, Memo};
-use record::Draft;
+use record::{Draft, Room};
 use store::{Editor, Store, Sums};
 use versions::{Readers, Shared, Version};
 use view::canonical;
@@ -236,7 +237,8 @@ impl Tree {
     /// # Panics
     /// If there is no such znode.
     pub fn set_acl(&mut self, path: &str, acl: Acl, aversion: i32) -> Znode<'_> {
-        self.change(path, |editor, _, mut stat, children| {
+        let room = if acl.is_some() { Room::Acl } else { Room::AsIs };
+        self.change(path, room, |editor, _, mut stat, children| {
             editor.set_acl(acl);
             stat.aversion = aversion;
             (stat, children)
@@ -248,7 +250,7 @@ impl Tree {
     /// # Panics
     /// If there is no such znode.
     pub fn touch_pzxid(&mut self, path: &str, zxid: i64) {
-        self.change(path, |_, _, mut stat, children| {
+        self.change(path, Room::AsIs, |_, _, mut stat, children| {
             stat.pzxid = stat.pzxid.max(zxid);
             (stat, children)
         });
@@ -260,7 +262,7 @@ impl Tree {
     /// # Panics
     /// If there is no such znode.
     pub fn raise_cversion(&mut self, path: &str, cversion: i32, zxid: i64) {
-        self.change(path, |_, _, mut stat, children| {
+        self.change(path, Room::AsIs, |_, _, mut stat, children| {
             raise(&mut stat, cversion, zxid);
             (stat, children)
         });
@@ -375,12 +377,13 @@ impl Tree {
     fn change(
         &mut self,
         path: &str,
+        room: Room,
         change: impl FnOnce(&mut Editor<'_>, &Hasher, Stat, u32) -> (Stat, u32),
     ) -> Znode<'_> {
         let path = canonical(path);
         let hash = self.hash(path);
         let hasher = &self.shared.hasher;
-        let Some(mut editor) = self.store.edit(hash, path) else { panic!("there is no znode {path}") };
+        let Some(mut editor) = self.store.edit(hash, path, room) else { panic!("there is no znode {path}") };
         self.head.sums.subtract(editor.read());
         let (stat, children) = (editor.read().stat(), editor.read().num_children());
         let (stat, children) = change(&mut editor, hasher, stat, children);
@@ -395,7 +398,9 @@ impl Tree {
         change: impl FnOnce(&mut Editor<'_>, &Hasher, &str, Stat, u32) -> (Stat, u32),
     ) {
         let (parent, name) = path::split(path).expect("only the root has no parent");
-        self.change(parent, |editor, hasher, stat, children| change(editor, hasher, name, stat, children));
+        self.change(parent, Room::Children, |editor, hasher, stat, children| {
+            change(editor, hasher, name, stat, children)
+        });
     }
 
     fn change_data(&mut self, path: &str, data: Option<&[u8]>, change: impl FnOnce(&mut Stat)) -> Znode<'_> {

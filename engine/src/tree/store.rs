@@ -14,7 +14,7 @@ use super::fork::Children;
 use super::hash::Hasher;
 use super::heap::{Heap, Young};
 use super::node::{self, Slot};
-use super::record::{self, Draft, Record, RecordMut};
+use super::record::{self, Draft, Record, RecordMut, Room};
 use super::route::Route;
 use super::trie::Trie;
 use super::versions::Version;
@@ -88,15 +88,15 @@ impl Store {
         unsafe { Trie::live(self.root) }
     }
 
-    /// The record of a path, made changeable: copied, unless it was born in the version under construction.
-    pub fn edit(&mut self, hash: u64, path: &str) -> Option<Editor<'_>> {
+    /// The record of a path, made changeable: copied, unless it was born in the version under construction and has room.
+    pub fn edit(&mut self, hash: u64, path: &str, room: Room) -> Option<Editor<'_>> {
         // SAFETY: the root is the head's; the copy takes the place of the old record, which is retired once.
         unsafe {
             let route = Route::to(self.root, hash);
             let old = route.record(path)?;
             let mut header = old.raw();
-            if old.birth() != self.heap.building() {
-                header = record::copy(&mut self.heap, old);
+            if old.birth() != self.heap.building() || !old.has(room) {
+                header = record::copy(&mut self.heap, old, room);
                 route.replace(&mut self.heap, &mut self.root, old.raw(), header);
                 record::retire(&mut self.heap, old.raw());
             }
