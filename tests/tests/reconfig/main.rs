@@ -10,6 +10,7 @@
 //! | `members` | servers that are added and removed, the leader among them, and that vote or observe |
 //! | `moves` | ports that move |
 //! | `observers` | observers of followers |
+//! | `older_files` | servers that start with older files than they left |
 //! | `refusals` | what is asked for in vain |
 //! | `mixed` | Paddock and ZooKeeper 3.9 beside each other |
 //! | `zkcli` | what people type |
@@ -21,5 +22,6 @@ mod members;
 mod mixed;
 mod moves;
 mod observers;
+mod older_files;
 mod refusals;
 mod zkcli;

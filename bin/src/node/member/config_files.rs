@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::ServerId;
 use paddock_consensus::config::{Config, Configs, HostPort};
-use paddock_engine::io::{Files, advice};
+use paddock_engine::io::{Access, Files, advice};
 
 use crate::config::{Clients, StaticFile};
 
@@ -95,6 +95,21 @@ impl ConfigFiles {
             true if last_seen.version() > committed.version() => self.write_last_seen(last_seen),
             true => self.remove_next(),
         }
+    }
+
+    /// `zoo.cfg`.
+    pub fn path(&self) -> &Path {
+        &self.file
+    }
+
+    /// Whether files can be created beside `zoo.cfg`. Nothing of that stays.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub fn probe(&self) -> Result<(), ConfigFileError> {
+        let path = beside(&self.file, ".probe");
+        let probed = self.files.open(&path, Access::Replace).map(drop).and_then(|()| self.files.remove(&path));
+        probed.map_err(|source| ConfigFileError::Io { path, source })
     }
 
     fn is_there(&self, path: &Path) -> Result<bool, ConfigFileError> {
@@ -197,7 +212,7 @@ fn sorted_lines(config: &Config, with_version: bool) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::{Path, PathBuf};
     use std::sync::Arc;
 
@@ -215,7 +230,7 @@ mod tests {
     const MEMBERS: &str = "server.1=a:1:2:participant;0.0.0.0:2181\nserver.2=b:1:2:participant;0.0.0.0:2181\n\
                            server.3=c:1:2:participant;0.0.0.0:2181";
 
-    fn machine() -> FileSystem {
+    pub fn machine() -> FileSystem {
         let machine = FileSystem::new(1);
         let files = Files::Simulated(machine.clone());
         for dir in ["/conf", "/data"] {
@@ -231,19 +246,19 @@ mod tests {
         "/conf/zoo.cfg".into()
     }
 
-    fn files_of(machine: &FileSystem) -> ConfigFiles {
+    pub fn files_of(machine: &FileSystem) -> ConfigFiles {
         ConfigFiles::new(Files::Simulated(machine.clone()), file(), ServerId(1))
     }
 
     /// Three servers and so many observers.
-    fn config(version: i64, observers: i64) -> Arc<Config> {
+    pub fn config(version: i64, observers: i64) -> Arc<Config> {
         let lines: String =
             (4..4 + observers).map(|id| format!("server.{id}=o{id}:1:2:observer;0.0.0.0:2181\n")).collect();
         Arc::new(Config::parse(&format!("{MEMBERS}\n{lines}version={version:x}")).unwrap())
     }
 
     /// What a start finds.
-    fn read(machine: &FileSystem) -> Configs {
+    pub fn read(machine: &FileSystem) -> Configs {
         let files = Files::Simulated(machine.clone());
         let read = |path: &Path| files.read(path, STATIC_BYTES_MAX);
         let loaded = load_through(&read, &file()).unwrap_or_else(|failure| panic!("{}", failure.error));
@@ -253,7 +268,7 @@ mod tests {
         Configs { last_seen: ensemble.last_seen.unwrap_or_else(|| committed.clone()), committed }
     }
 
-    fn versions(configs: &Configs) -> (i64, i64) {
+    pub fn versions(configs: &Configs) -> (i64, i64) {
         (configs.committed.version().0, configs.last_seen.version().0)
     }
 

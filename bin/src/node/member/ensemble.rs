@@ -50,8 +50,3 @@ pub fn change_in(zxid: Zxid, record: &[u8]) -> Option<Arc<Config>> {
     let config = std::str::from_utf8(text).ok().and_then(|text| Config::parse(text).ok());
     Some(Arc::new(config.expect(OWN)))
 }
-
-/// What it means that a file is where this process cannot write it.
-pub const OUT_OF_REACH: &str = "This server goes on with the changed ensemble, but after a restart it begins with the members \
-                                that its files have, and has to learn of the others; put zoo.cfg into a directory where this \
-                                process can create and replace files";

@@ -17,9 +17,11 @@ mod absences;
 mod announcements;
 mod client_port;
 pub mod config_files;
+mod config_keeper;
 mod ensemble;
 mod figures;
 mod former;
+mod found_configs;
 mod making;
 mod oracle;
 mod pings;
@@ -28,7 +30,6 @@ mod setup;
 mod standing;
 
 pub use self::client_port::ClientPort;
-pub use self::ensemble::OUT_OF_REACH;
 pub use self::plans::Plans;
 pub use self::setup::{MemberSetup, SetupError};
 
@@ -63,10 +64,12 @@ use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
 use self::announcements::Announcements;
-use self::config_files::{ConfigFileError, ConfigFiles};
+use self::config_files::ConfigFileError;
+use self::config_keeper::ConfigKeeper;
 use self::ensemble::{Present, change_in};
 use self::figures::MemberFigures;
 use self::former::Former;
+use self::found_configs::{is_to_show, show_committed};
 use self::making::{Brought, Making};
 use self::oracle::OracleFile;
 use self::pings::Pings;
@@ -115,7 +118,7 @@ pub struct Member {
     peers: Peers,
     epochs: EpochFiles,
     /// Where the ensemble may be changed while it runs.
-    config_files: Option<ConfigFiles>,
+    config_keeper: Option<ConfigKeeper>,
     /// What is in force, as this server goes by it.
     config: Arc<Config>,
     shown: ShownConfig,
@@ -195,7 +198,9 @@ pub struct MemberParts {
     pub zab: Zab,
     pub peers: Peers,
     pub epochs: EpochFiles,
-    pub config_files: Option<ConfigFiles>,
+    pub config_keeper: Option<ConfigKeeper>,
+    /// What is in force by the files. The core may know of a newer one.
+    pub config: Arc<Config>,
     pub shown: ShownConfig,
     pub client_port: ClientPort,
     pub settings: MemberSettings,
@@ -221,11 +226,11 @@ impl Member {
             oracle,
             status,
             driven_by,
+            config,
             start,
             at,
             ..
         } = parts;
-        let config = zab.state().configs.committed.clone();
         let figures = MemberFigures::new(status, &config, at.now);
         let durable = replica.head.last_logged();
         Member {
@@ -234,7 +239,7 @@ impl Member {
             zab,
             peers,
             epochs,
-            config_files: parts.config_files,
+            config_keeper: parts.config_keeper,
             config,
             shown: parts.shown,
             client_port: parts.client_port,
@@ -270,7 +275,9 @@ impl Member {
 
     /// Before the first turn.
     pub fn begin(&mut self) -> Result<(), ReplicaError> {
-        self.replica.begin()
+        self.replica.begin()?;
+        self.take_configs();
+        Ok(())
     }
 
     /// What the core is in, for words and checks.
@@ -414,6 +421,7 @@ impl Member {
         self.propose()?;
         self.see_to_suspension()?;
         self.see_to_stop()?;
+        self.see_to_config_files();
         self.send_and_submit()?;
         self.replica.end_turn()?;
         self.tell_figures();
@@ -436,7 +444,8 @@ impl Member {
             Some(Stop::Asked | Stop::Told) | None => None,
         };
         let told = self.announcements.deadline();
-        let deadlines = [self.zab.deadline(), self.peers.deadline(), stop, told].into_iter().flatten().map(until);
+        let kept = self.config_keeper.as_ref().and_then(ConfigKeeper::deadline);
+        let deadlines = [self.zab.deadline(), self.peers.deadline(), stop, told, kept].into_iter().flatten().map(until);
         let outstanding = match self.part() {
             Part::Leading { .. } | Part::Looking => Some(0),
             _ => self.learner.outstanding().filter(|_| self.peers.has_room_to_forward()),
@@ -688,37 +697,17 @@ impl Member {
 
 /// Who belongs to the ensemble.
 impl Member {
-    /// Keeps a configuration, durably. Where an operator keeps `zoo.cfg` out of reach, this server goes on all the same, as
-    /// ZooKeeper does. A committed one for which `zoo.cfg` cannot be had, because it is gone, half edited or on a full disk, is kept
-    /// as if it were proposed: a start then goes by it and the one before.
-    ///
-    /// # Errors
-    /// Says why it is not durable.
-    pub(super) fn write_config(&self, mark: &Mark) -> Result<(), ConfigFileError> {
-        let files = self.config_files.as_ref().expect("who may be reconfigured has files for that");
-        let written = match mark {
-            Mark::LastSeen(config) => files.write_last_seen(config),
-            Mark::Committed(config) => {
-                let former = self.config.members().get(&self.me).and_then(|me| me.client.as_ref());
-                files.write_committed(config, former).or_else(|error| match error.is_out_of_reach() {
-                    true => Err(error),
-                    false => {
-                        tracing::error!(
-                            "{error}. The changed ensemble counts, and is kept in a file of its own until the next change; see \
-                             to zoo.cfg before this server is started again"
-                        );
-                        files.write_last_seen(config)
-                    }
-                })
-            }
-            Mark::AcceptedEpoch(_) | Mark::CurrentEpoch(_) => unreachable!("epochs have files of their own"),
-        };
-        match written {
-            Err(error) if error.is_out_of_reach() => {
-                tracing::error!("{error}. {OUT_OF_REACH}");
-                Ok(())
-            }
-            written => written,
+    pub(super) fn write_config(&mut self, mark: &Mark) -> Result<(), ConfigFileError> {
+        let now = self.now();
+        let keeper = self.config_keeper.as_mut().expect("who may be reconfigured has files for that");
+        keeper.write(mark, &self.config, now)
+    }
+
+    /// Files that could not be written are written when they can.
+    fn see_to_config_files(&mut self) {
+        let now = self.now();
+        if let Some(keeper) = &mut self.config_keeper {
+            keeper.try_again(self.zab.state().configs, now);
         }
     }
 
@@ -738,7 +727,8 @@ impl Member {
             self.client_port.move_to(client);
         }
         // Who is served sees it by its transaction.
-        if self.replica.membership().serving() != Serve::Yes {
+        let is_seen = self.replica.membership().serving() == Serve::Yes;
+        if !is_seen && is_to_show(self.replica.head.database(), config) {
             self.replica.head.show_config(config);
         }
     }
@@ -1042,7 +1032,10 @@ impl Member {
     /// Clients read of a state that was built anew what they read of one that was there at the start.
     fn show_config(&self, database: &mut Database) {
         let config = &self.zab.state().configs.committed;
-        database.show_config(config.text(), config.version());
+        match self.config_keeper {
+            Some(_) => show_committed(database, config),
+            None => database.show_config(config.text(), config.version()),
+        }
     }
 
     /// What was brought takes the place of the present history.

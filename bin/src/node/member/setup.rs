@@ -12,7 +12,7 @@ use paddock_consensus::settings::{Ms, Settings};
 use paddock_consensus::zab::{Found, Zab};
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::container::ContainerSettings;
-use paddock_engine::database::Rules;
+use paddock_engine::database::{Database, Rules};
 use paddock_engine::epoch_files::{EpochError, EpochFiles};
 use paddock_engine::io::DataDir;
 use paddock_engine::log::{LogConfig, RECORD_BYTES_MAX};
@@ -23,7 +23,8 @@ use paddock_net::status::Status;
 use super::announcements::Announcements;
 use super::client_port::ClientPort;
 use super::config_files::{ConfigFileError, ConfigFiles};
-use super::ensemble::OUT_OF_REACH;
+use super::config_keeper::ConfigKeeper;
+use super::found_configs::{ConfigOfData, found_configs, show_committed};
 use super::oracle::OracleFile;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
@@ -43,6 +44,7 @@ use crate::node::snapshotter::{self, DrivenBy, Snapshotter, Trigger};
 
 pub struct MemberSetup {
     pub me: ServerId,
+    /// As the files have them.
     pub configs: Configs,
     pub settings: Settings,
     /// Of the log, with the `dataDir` and the `dataLogDir` themselves.
@@ -149,16 +151,15 @@ impl MemberSetup {
         self.trigger.note(replayed, 0);
         let last = database.last_zxid();
         let known = known_epochs(&mut epochs, last)?;
-        let configs = self.configs.clone();
-        self.make_configs_durable()?;
-        database.show_config(configs.committed.text(), configs.committed.version());
+        let start = Start(self.at.now);
+        let began = Ms(start.millis(self.at.now));
+        let (configs, config_keeper) = self.find_configs(&mut database, began)?;
         let sealed = database.tree_mut().seal();
         database.tree_mut().publish(sealed);
-        let start = Start(self.at.now);
-        let core = Found { epochs: known, history, standing, configs: configs.clone() };
-        let zab = Zab::new(self.me, self.settings.clone(), core, Ms(start.millis(self.at.now)));
-        let began = Ms(start.millis(self.at.now));
-        let announcements = Announcements::begin(self.me, &configs.committed, &self.settings, began);
+        let core = Found { epochs: known, history, standing, configs };
+        let zab = Zab::new(self.me, self.settings.clone(), core, began);
+        let config = self.configs.committed.clone();
+        let announcements = Announcements::begin(self.me, &config, &self.settings, began);
         let (election, quorum) = self.peers()?;
         let files = match Some(generation) == present {
             true => FilesInPlace::new(self.data_dir.clone(), generation, snapshot),
@@ -198,7 +199,7 @@ impl MemberSetup {
             slice_clock: self.slice_clock,
             start: self.at,
         });
-        let peers = Peers::new(self.links, configs, election, quorum);
+        let peers = Peers::new(self.links, self.configs, election, quorum);
         let (status, driven_by, at) = (self.status, self.driven_by, self.at);
         Ok(Member::new(MemberParts {
             me: self.me,
@@ -206,7 +207,8 @@ impl MemberSetup {
             zab,
             peers,
             epochs,
-            config_files: self.config_files,
+            config_keeper,
+            config,
             shown: self.shown,
             client_port: self.client_port,
             settings,
@@ -219,14 +221,22 @@ impl MemberSetup {
         }))
     }
 
-    fn make_configs_durable(&self) -> Result<(), SetupError> {
-        match self.config_files.as_ref().map_or(Ok(()), |files| files.make_durable(&self.configs)) {
-            Err(error) if error.is_out_of_reach() => {
-                tracing::error!("{error}. {OUT_OF_REACH}");
-                Ok(())
-            }
-            made => made.map_err(SetupError::Config),
-        }
+    /// What this server goes by, with what keeps it where the ensemble may be changed; clients are to read of it.
+    fn find_configs(
+        &mut self,
+        database: &mut Database,
+        now: Ms,
+    ) -> Result<(Configs, Option<ConfigKeeper>), SetupError> {
+        let committed = &self.configs.committed;
+        let Some(files) = self.config_files.take() else {
+            database.show_config(committed.text(), committed.version());
+            return Ok((self.configs.clone(), None));
+        };
+        let found = found_configs(&self.configs, ConfigOfData::find(database).as_ref());
+        let mut keeper = ConfigKeeper::new(files, self.me, committed);
+        keeper.begin(&self.configs, &found, now).map_err(SetupError::Config)?;
+        show_committed(database, &found.committed);
+        Ok((found, Some(keeper)))
     }
 
     fn peers(&self) -> Result<(ElectionPort, QuorumPort), SetupError> {

@@ -32,6 +32,7 @@ mod arrival;
 mod attempt;
 mod broadcast;
 mod closing;
+mod complaints;
 mod config_text;
 mod dial;
 pub mod election_port;

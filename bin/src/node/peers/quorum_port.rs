@@ -27,6 +27,7 @@ use super::addresses::{addresses, observer_master_addresses};
 use super::arrival::Arrival;
 use super::attempt::Attempts;
 use super::closing::Closing;
+use super::complaints::Complaints;
 use super::config_text::read_config;
 use super::ends::Ends;
 use super::historian::Historian;
@@ -75,6 +76,7 @@ pub struct QuorumPort {
     given: Option<StreamId>,
     /// The configuration in that packet.
     config: Option<Arc<Config>>,
+    complaints: Complaints,
     /// Where streams are read to.
     buffer: Box<[u8; PEER_READ_BYTES]>,
     /// The moment of the turn.
@@ -94,6 +96,7 @@ impl QuorumPort {
             reading: StreamId(0),
             given: None,
             config: None,
+            complaints: Complaints::default(),
             buffer: vec![0; PEER_READ_BYTES].try_into().expect("it is as long as that"),
             now: Ms::default(),
         }
@@ -449,7 +452,8 @@ impl QuorumPort {
                 if txn_of(&end.packet()).len() > self.settings.txn_max {
                     return Err(Closing::LongTransaction);
                 }
-                let is_given = check_master(end, leader, configs, &mut self.config).map_err(Closing::BadMessage)?;
+                let is_given = check_master(end, leader, configs, (&mut self.config, &mut self.complaints))
+                    .map_err(Closing::BadMessage)?;
                 end.note_packet();
                 Ok(is_given)
             }
@@ -586,11 +590,11 @@ fn check_master(
     end: &LinkEnd,
     leader: ServerId,
     configs: &Configs,
-    config: &mut Option<Arc<Config>>,
+    (config, complaints): (&mut Option<Arc<Config>>, &mut Complaints),
 ) -> Result<bool, BadMessage> {
     let packet = end.packet();
     let read = MasterPacket::read(&packet, move |text| {
-        *config = read_config(configs, leader, text);
+        *config = read_config(configs, leader, text, complaints);
         config.as_ref()
     })?;
     Ok(read != MasterPacket::Ignored)

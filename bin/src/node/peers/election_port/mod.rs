@@ -42,6 +42,7 @@ use self::connection::{Connection, Next, Outcome};
 use self::greeting::{Greeting, Heard};
 use self::origins::Origins;
 use super::addresses::addresses;
+use super::complaints::Complaints;
 use super::config_text::read_config;
 use super::dial::Dial;
 use super::links::{Links, Port, Read, StreamEvent, StreamId, Written};
@@ -104,6 +105,7 @@ pub struct ElectionPort {
     last_private: i64,
     /// Whether it was said that another server has this one's id.
     twin_is_named: bool,
+    complaints: Complaints,
     /// This server is to end.
     has_ended: bool,
     origins: Origins,
@@ -203,6 +205,7 @@ impl ElectionPort {
             may_be_late: false,
             last_private: 0,
             twin_is_named: false,
+            complaints: Complaints::default(),
             has_ended: false,
             origins: Origins::default(),
         })
@@ -407,10 +410,14 @@ impl ElectionPort {
         let frame = connection.expect("it has sent a frame").take_frame();
         match wire::read(frame) {
             Ok((notification, text)) => {
-                let config = text.and_then(|text| read_config(configs, from, text));
+                let config = text.and_then(|text| read_config(configs, from, text, &mut self.complaints));
                 self.told.push_back(Told::Notification { from, notification, config });
             }
-            Err(bad) => tracing::warn!("a notification of server {} is passed over: {bad}", from.0),
+            Err(bad) => {
+                if let Some(line) = self.complaints.line(from, "a notification that cannot be understood", &bad) {
+                    tracing::warn!("{line}");
+                }
+            }
         }
     }
 

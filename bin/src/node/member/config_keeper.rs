@@ -1,0 +1,306 @@
+//! Keeps a member's configurations in its [files](super::config_files), and tries again later where these cannot be written.
+//!
+//! Files that are out of reach end no server. A change that is not in them is in the log, and a start [goes by
+//! that](super::found_configs).
+
+use paddock_consensus::ServerId;
+use paddock_consensus::Zxid;
+use paddock_consensus::config::{Config, Configs, HostPort};
+use paddock_consensus::input::Mark;
+use paddock_consensus::settings::Ms;
+
+use super::config_files::{ConfigFileError, ConfigFiles};
+
+/// Between two attempts.
+const RETRY: Ms = Ms(10_000);
+
+/// What follows where files are out of reach.
+const OUT_OF_REACH: &str = "The changed ensemble is kept in this server's data alone, until the files can be written, which is \
+                            tried every 10 s; after a restart the data counts where it is newer than the files. Put zoo.cfg \
+                            into a directory where this process can create and replace files";
+
+pub struct ConfigKeeper {
+    files: ConfigFiles,
+    me: ServerId,
+    /// The committed configuration that the files have.
+    kept: Zxid,
+    overdue: Option<Overdue>,
+}
+
+/// Something is not in the files that belongs there.
+struct Overdue {
+    next: Ms,
+    /// Where clients connect by what the files say.
+    client: Option<HostPort>,
+}
+
+impl ConfigKeeper {
+    /// `kept` is what the files have.
+    pub fn new(files: ConfigFiles, me: ServerId, kept: &Config) -> ConfigKeeper {
+        ConfigKeeper { files, me, kept: kept.version(), overdue: None }
+    }
+
+    /// Makes durable what a start has found in the files, and writes what it goes by, if that is newer. Says once what is not in the files, or
+    /// could not be written there.
+    ///
+    /// # Errors
+    /// What is in the files and cannot be made durable, unless they are out of reach.
+    pub fn begin(&mut self, files: &Configs, found: &Configs, now: Ms) -> Result<(), ConfigFileError> {
+        let durable = match self.files.make_durable(files) {
+            Err(error) if !error.is_out_of_reach() => return Err(error),
+            durable => durable,
+        };
+        if files == found {
+            match (durable, self.files.probe()) {
+                (Err(error), _) => tracing::error!("{error}. {OUT_OF_REACH}"),
+                (Ok(()), Err(error)) => tracing::warn!(
+                    "{error}. A change of the ensemble could be kept in this server's data alone, and not where an operator, or \
+                     a server without its data, finds it: put zoo.cfg into a directory where this process can create and \
+                     replace files"
+                ),
+                (Ok(()), Ok(())) => {}
+            }
+            return Ok(());
+        }
+        let newest = if found.is_changing() { &found.last_seen } else { &found.committed };
+        let file = self.files.path().display().to_string();
+        let (older, newer) = (files.last_seen.version().0, newest.version().0);
+        let counts = format!(
+            "{file} has the ensemble of version {older:x}, and this server's data that of version {newer:x}, which counts"
+        );
+        if !newest.members().contains_key(&self.me) {
+            tracing::warn!("{counts}. This server is not in it: add it to the ensemble by reconfig, or stop it");
+            return Ok(());
+        }
+        let client = client_of(&files.committed, self.me);
+        match durable.and_then(|()| self.keep(found, client.as_ref())) {
+            Ok(()) => tracing::warn!("{counts} and is written there now. See why {file} was an older one"),
+            Err(error) => {
+                tracing::warn!(
+                    "{counts}. {error}. Put zoo.cfg into a directory where this process can create and replace files, or write \
+                     the servers of the newer version into it; writing is tried again every 10 s"
+                );
+                self.overdue = Some(Overdue { next: now.after(RETRY), client });
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a configuration, durably. Where an operator keeps `zoo.cfg` out of reach, this server goes on all the same, as
+    /// ZooKeeper does. A committed one for which `zoo.cfg` cannot be had, because it is gone, half edited or on a full disk, is kept
+    /// as if it were proposed: a start then goes by it and the one before. `former` was committed so far.
+    ///
+    /// # Errors
+    /// Says why it is not durable.
+    pub fn write(&mut self, mark: &Mark, former: &Config, now: Ms) -> Result<(), ConfigFileError> {
+        let client = self.overdue.as_ref().and_then(|overdue| overdue.client.clone());
+        let client = client_of(former, self.me).or(client);
+        match mark {
+            Mark::LastSeen(config) => match self.files.write_last_seen(config) {
+                Err(error) if error.is_out_of_reach() => {
+                    self.put_off(client, now, || tracing::error!("{error}. {OUT_OF_REACH}"));
+                    Ok(())
+                }
+                written => written,
+            },
+            Mark::Committed(config) => match self.files.write_committed(config, client.as_ref()) {
+                Ok(()) => {
+                    self.kept = config.version();
+                    self.tell_kept(config);
+                    Ok(())
+                }
+                Err(error) if error.is_out_of_reach() => {
+                    self.put_off(client, now, || tracing::error!("{error}. {OUT_OF_REACH}"));
+                    Ok(())
+                }
+                Err(error) => {
+                    self.put_off(client, now, || {
+                        tracing::error!(
+                            "{error}. The changed ensemble counts, and is kept in a file of its own until zoo.cfg can be \
+                             written, which is tried every 10 s; see to zoo.cfg before this server is started again"
+                        );
+                    });
+                    self.files.write_last_seen(config)
+                }
+            },
+            Mark::AcceptedEpoch(_) | Mark::CurrentEpoch(_) => unreachable!("epochs have files of their own"),
+        }
+    }
+
+    /// It is told once until it is written.
+    fn put_off(&mut self, client: Option<HostPort>, now: Ms, tell: impl FnOnce()) {
+        if self.overdue.is_none() {
+            tell();
+        }
+        self.overdue = Some(Overdue { next: now.after(RETRY), client });
+    }
+
+    fn tell_kept(&mut self, config: &Config) {
+        if self.overdue.take().is_some() {
+            let (file, version) = (self.files.path().display(), config.version().0);
+            tracing::info!("{file} could be written again, and has the ensemble of version {version:x}");
+        }
+    }
+
+    /// When [`try_again`](Self::try_again) has something to do.
+    pub fn deadline(&self) -> Option<Ms> {
+        self.overdue.as_ref().map(|overdue| overdue.next)
+    }
+
+    /// Writes what is not in the files, if it is due.
+    pub fn try_again(&mut self, configs: &Configs, now: Ms) {
+        let Some(Overdue { client, .. }) = self.overdue.as_ref().filter(|overdue| overdue.next <= now) else { return };
+        let client = client.clone();
+        match self.keep(configs, client.as_ref()) {
+            Ok(()) => self.tell_kept(if configs.is_changing() { &configs.last_seen } else { &configs.committed }),
+            Err(_) => self.overdue = Some(Overdue { next: now.after(RETRY), client }),
+        }
+    }
+
+    fn keep(&mut self, configs: &Configs, client: Option<&HostPort>) -> Result<(), ConfigFileError> {
+        if configs.committed.version() > self.kept {
+            self.files.write_committed(&configs.committed, client)?;
+            self.kept = configs.committed.version();
+        }
+        if configs.is_changing() { self.files.write_last_seen(&configs.last_seen) } else { Ok(()) }
+    }
+}
+
+fn client_of(config: &Config, me: ServerId) -> Option<HostPort> {
+    config.members().get(&me).and_then(|member| member.client.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::path::Path;
+
+    use paddock_consensus::ServerId;
+    use paddock_consensus::config::Configs;
+    use paddock_consensus::input::Mark;
+    use paddock_consensus::settings::Ms;
+    use paddock_engine::io::Files;
+    use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation, Seeded};
+
+    use super::super::config_files::tests::{config, files_of, machine, read, versions};
+    use super::{ConfigKeeper, RETRY};
+
+    const NOW: Ms = Ms(1_000);
+
+    fn keeper(machine: &FileSystem) -> ConfigKeeper {
+        ConfigKeeper::new(files_of(machine), ServerId(1), &config(0, 0))
+    }
+
+    fn put_out_of_reach(machine: &FileSystem, number: i32) {
+        for operation in [Operation::Create, Operation::Rename] {
+            let effect = Effect::Fails(number);
+            machine.add_fault(Fault { operation, skipped: 0, times: u64::MAX, effect });
+        }
+    }
+
+    fn names(machine: &FileSystem) -> Vec<OsString> {
+        let mut names = Files::Simulated(machine.clone()).list(Path::new("/conf")).unwrap();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_when_it_can() {
+        let machine = machine();
+        let mut keeper = keeper(&machine);
+        let changing = Configs { committed: config(0, 0), last_seen: config(7, 1) };
+        let made = Configs::settled(config(7, 1));
+        put_out_of_reach(&machine, libc::EROFS);
+        keeper.write(&Mark::LastSeen(config(7, 1)), &changing.committed, NOW).unwrap();
+        keeper.write(&Mark::Committed(config(7, 1)), &changing.committed, NOW).unwrap();
+        let mut due = NOW.after(RETRY);
+        for _ in 0..3 {
+            assert_eq!(keeper.deadline(), Some(due));
+            keeper.try_again(&made, Ms(due.0 - 1));
+            assert_eq!(keeper.deadline(), Some(due), "not before its time");
+            keeper.try_again(&made, due);
+            due = due.after(RETRY);
+        }
+        assert_eq!(versions(&read(&machine)), (0, 0));
+        machine.clear_faults();
+        keeper.try_again(&made, due);
+        assert_eq!(keeper.deadline(), None);
+        assert_eq!(versions(&read(&machine.crash(&mut Seeded::new(1)))), (7, 7));
+    }
+
+    /// The members that an operator wrote are not moved out of zoo.cfg by that.
+    #[test]
+    fn what_is_only_proposed_stays_so() {
+        let machine = machine();
+        let mut keeper = keeper(&machine);
+        let changing = Configs { committed: config(0, 0), last_seen: config(7, 1) };
+        put_out_of_reach(&machine, libc::EACCES);
+        keeper.write(&Mark::LastSeen(config(7, 1)), &changing.committed, NOW).unwrap();
+        machine.clear_faults();
+        keeper.try_again(&changing, NOW.after(RETRY));
+        assert_eq!((keeper.deadline(), versions(&read(&machine))), (None, (0, 7)));
+        assert_eq!(names(&machine).len(), 2, "{:?}", names(&machine));
+    }
+
+    #[test]
+    fn a_full_disk_has_a_committed_one_kept_as_proposed_until_there_is_space() {
+        let machine = machine();
+        let mut keeper = keeper(&machine);
+        let effect = Effect::Fails(libc::ENOSPC);
+        machine.add_fault(Fault { operation: Operation::Create, skipped: 0, times: 1, effect });
+        keeper.write(&Mark::Committed(config(7, 1)), &config(0, 0), NOW).unwrap();
+        assert_eq!(versions(&read(&machine)), (0, 7));
+        keeper.try_again(&Configs::settled(config(7, 1)), NOW.after(RETRY));
+        assert_eq!((keeper.deadline(), versions(&read(&machine))), (None, (7, 7)));
+    }
+
+    #[test]
+    fn a_start_writes_what_its_data_has_and_its_files_have_not() {
+        let files = Configs::settled(config(0, 0));
+        for found in [
+            Configs::settled(config(7, 1)),
+            Configs { committed: config(0, 0), last_seen: config(7, 1) },
+            Configs { committed: config(7, 1), last_seen: config(8, 0) },
+        ] {
+            let machine = machine();
+            put_out_of_reach(&machine, libc::EROFS);
+            let mut keeper = keeper(&machine);
+            keeper.begin(&files, &found, NOW).unwrap();
+            assert_eq!(versions(&read(&machine)), (0, 0));
+            machine.clear_faults();
+            keeper.try_again(&found, NOW.after(RETRY));
+            assert_eq!(versions(&read(&machine)), versions(&found), "later");
+            let machine = super::super::config_files::tests::machine();
+            self::keeper(&machine).begin(&files, &found, NOW).unwrap();
+            assert_eq!(versions(&read(&machine.crash(&mut Seeded::new(1)))), versions(&found), "at once");
+        }
+    }
+
+    /// With it in its files it could not start again, and an operator may have started it to be added once more.
+    #[test]
+    fn a_server_that_is_not_in_it_keeps_its_files() {
+        let machine = machine();
+        let mut keeper = ConfigKeeper::new(files_of(&machine), ServerId(4), &config(0, 0));
+        let found = Configs::settled(config(7, 0));
+        keeper.begin(&Configs::settled(config(0, 0)), &found, NOW).unwrap();
+        assert_eq!((keeper.deadline(), versions(&read(&machine))), (None, (0, 0)));
+    }
+
+    #[test]
+    fn a_probe_leaves_nothing() {
+        let machine = machine();
+        let files = Configs::settled(config(0, 0));
+        let before = names(&machine);
+        machine.record();
+        keeper(&machine).begin(&files, &files, NOW).unwrap();
+        assert_eq!(names(&machine), before);
+        for moment in machine.take_recorded() {
+            let machine = moment.ended(&mut Seeded::new(1));
+            files_of(&machine).probe().unwrap();
+            assert_eq!(names(&machine.crash(&mut Seeded::new(1))), before);
+        }
+        put_out_of_reach(&machine, libc::EROFS);
+        assert!(files_of(&machine).probe().unwrap_err().is_out_of_reach());
+        keeper(&machine).begin(&files, &files, NOW).unwrap();
+    }
+}

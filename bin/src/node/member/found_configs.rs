@@ -1,0 +1,182 @@
+//! By which configurations a start goes: those of its files, and that of its data where that is newer.
+//!
+//! Files may be older than they were told to be: where they cannot be written, or where each start brings them anew. The
+//! transaction that changed the ensemble is in the log, though, before anybody counts by it, and so in the state that a start
+//! recovers, in `/zookeeper/config`. A server that forgot it would count by the former members, and so might they: two quorums
+//! without a common server.
+//!
+//! What a client has written there itself is no configuration: a reconfiguration alone, and a server that shows its own, leave
+//! version -1, and the version of the text as mzxid.
+
+use std::sync::Arc;
+
+use paddock_consensus::Zxid;
+use paddock_consensus::config::{Config, Configs};
+use paddock_engine::database::{CONFIG_PATH, Database};
+
+/// The version of `/zookeeper/config` that nobody but servers writes.
+const OWN_VERSION: i32 = -1;
+
+/// What a state has.
+pub struct ConfigOfData {
+    pub config: Arc<Config>,
+    /// It is not only proposed.
+    pub is_committed: bool,
+}
+
+impl ConfigOfData {
+    /// What the state has that a start has recovered, its log included; `None` if there is none that has a version.
+    pub fn find(database: &Database) -> Option<ConfigOfData> {
+        let znode = database.tree().get(CONFIG_PATH)?;
+        let stat = znode.stat();
+        let config = Config::parse(std::str::from_utf8(znode.data()?).ok()?).ok()?;
+        let version = config.version();
+        let is_own = stat.version == OWN_VERSION && stat.mzxid == version.0 && version > Zxid::ZERO;
+        let is_committed = is_known_committed(version, database.last_zxid());
+        is_own.then(|| ConfigOfData { config: Arc::new(config), is_committed })
+    }
+}
+
+/// Whether the configuration of a state that ends with `last` is known to be committed. One that no transaction of this history
+/// has brought was put there because it was: it is newer than all of them, or is the stamp of a first leader, which has the number
+/// of none. And who has a transaction of a later epoch has it of a leader that had a quorum for all that was before.
+fn is_known_committed(version: Zxid, last: Zxid) -> bool {
+    version > last || version.is_blank() || version.epoch() < last.epoch()
+}
+
+/// What a start goes by. Of a configuration between the committed one of the files and a later one that was proposed, that
+/// later one shows that it was made: there is one change at a time.
+pub fn found_configs(files: &Configs, data: Option<&ConfigOfData>) -> Configs {
+    let Some(ConfigOfData { config, is_committed }) = data else { return files.clone() };
+    if config.version() <= files.committed.version() {
+        return files.clone();
+    }
+    let seen = files.last_seen.version();
+    let is_made = *is_committed || config.version() < seen;
+    Configs {
+        committed: if is_made { config.clone() } else { files.committed.clone() },
+        last_seen: if config.version() > seen { config.clone() } else { files.last_seen.clone() },
+    }
+}
+
+/// Whether clients are to read the committed configuration in a state. A newer one that a transaction has brought stays there:
+/// a start is to find it.
+pub fn is_to_show(database: &Database, committed: &Config) -> bool {
+    ConfigOfData::find(database).is_none_or(|data| data.config.version() <= committed.version())
+}
+
+/// Has clients read it, if they [are to](is_to_show).
+pub fn show_committed(database: &mut Database, committed: &Config) {
+    if is_to_show(database, committed) {
+        database.show_config(committed.text(), committed.version());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use paddock_consensus::config::{Config, Configs};
+    use paddock_engine::database::{CONFIG_PATH, Database, Rules};
+    use paddock_engine::tree::HashSeed;
+    use paddock_engine::txn::{Txn, TxnHeader};
+
+    use super::{ConfigOfData, found_configs, show_committed};
+
+    const VERSION: i64 = 0x1_0000_0005;
+
+    fn config(version: i64) -> Arc<Config> {
+        Arc::new(Config::parse(&format!("server.1=a:1:2;3\nserver.2=b:1:2;3\nversion={version:x}")).unwrap())
+    }
+
+    fn configs(committed: i64, last_seen: i64) -> Configs {
+        Configs { committed: config(committed), last_seen: config(last_seen) }
+    }
+
+    fn versions(found: &Configs) -> (i64, i64) {
+        (found.committed.version().0, found.last_seen.version().0)
+    }
+
+    fn database() -> Database {
+        let mut database = Database::new(HashSeed([7; 16]), Rules::default());
+        show_committed(&mut database, &config(0));
+        database
+    }
+
+    fn apply(database: &mut Database, zxid: i64, txn: &Txn<'_>) {
+        database.apply(&TxnHeader { client: 7, cxid: 0, zxid, time: 1 }, txn, None);
+    }
+
+    fn reconfigure(database: &mut Database, zxid: i64) {
+        let config = config(zxid);
+        let data = Some(config.text().as_bytes());
+        apply(database, zxid, &Txn::Reconfig { path: CONFIG_PATH.into(), data, version: -1 });
+    }
+
+    fn found(files: (i64, i64), database: &Database) -> (i64, i64) {
+        versions(&found_configs(&configs(files.0, files.1), ConfigOfData::find(database).as_ref()))
+    }
+
+    const SESSION: Txn<'static> = Txn::CreateSession { timeout: 4000 };
+
+    #[test]
+    fn the_newest_of_files_and_data_is_the_last_seen() {
+        let mut database = database();
+        assert_eq!(found((0, 0), &database), (0, 0), "nothing was changed");
+        reconfigure(&mut database, VERSION);
+        for (files, expected, why) in [
+            ((0, 0), (0, VERSION), "the files are older, and it is perhaps not committed"),
+            ((VERSION - 1, VERSION - 1), (VERSION - 1, VERSION), "the same"),
+            ((0, VERSION), (0, VERSION), "the files have it as proposed"),
+            ((VERSION, VERSION), (VERSION, VERSION), "the files have it"),
+            ((VERSION + 1, VERSION + 1), (VERSION + 1, VERSION + 1), "the files are newer"),
+            ((VERSION, VERSION + 2), (VERSION, VERSION + 2), "a later one is proposed"),
+            ((0, VERSION + 2), (VERSION, VERSION + 2), "a later one that is proposed shows that it was made"),
+            ((0, VERSION - 2), (0, VERSION), "an earlier one that was proposed does not count any more"),
+        ] {
+            assert_eq!(found(files, &database), expected, "{why}");
+        }
+        apply(&mut database, VERSION + 1, &SESSION);
+        assert_eq!(found((0, 0), &database), (0, VERSION), "its leader may not have committed it");
+        apply(&mut database, 0x2_0000_0001, &SESSION);
+        assert_eq!(found((0, 0), &database), (VERSION, VERSION), "a later leader has a quorum for it");
+    }
+
+    #[test]
+    fn what_a_server_has_shown_was_committed() {
+        for (version, last) in [(VERSION, 9), (0x1_0000_0000, 0x1_0000_0003)] {
+            let mut database = database();
+            apply(&mut database, last, &SESSION);
+            show_committed(&mut database, &config(version));
+            assert_eq!(found((0, 0), &database), (version, version), "{version:x}");
+        }
+    }
+
+    #[test]
+    fn a_proposed_one_is_not_forgotten_by_showing_the_one_before() {
+        let mut database = database();
+        reconfigure(&mut database, VERSION);
+        show_committed(&mut database, &config(VERSION - 1));
+        assert_eq!(found((0, 0), &database), (0, VERSION));
+        show_committed(&mut database, &config(VERSION + 1));
+        assert_eq!(found((0, 0), &database), (VERSION + 1, VERSION + 1));
+    }
+
+    #[test]
+    fn what_a_client_writes_is_no_configuration() {
+        for (written, version) in [(config(VERSION), 0), (config(VERSION + 1), -1)] {
+            let mut database = database();
+            let data = Some(written.text().as_bytes());
+            apply(&mut database, VERSION, &Txn::SetData { path: CONFIG_PATH.into(), data, version });
+            assert_eq!(found((0, 0), &database), (0, 0), "{version}");
+        }
+        for text in ["", "version=100000005", "server.1=a:1:2;3\nserver.2=b:1\nversion=100000005"] {
+            let mut database = database();
+            let data = Some(text.as_bytes());
+            apply(&mut database, VERSION, &Txn::Reconfig { path: CONFIG_PATH.into(), data, version: -1 });
+            assert_eq!(found((0, 0), &database), (0, 0), "{text:?}");
+        }
+        let nothing = Database::new(HashSeed([7; 16]), Rules::default());
+        assert!(ConfigOfData::find(&nothing).is_none());
+    }
+}
