@@ -452,7 +452,11 @@ impl Ghost {
             let behind = self.quorums.behind(zxid);
             let is_known = self.quorums.is_known(&told) && told.version() >= behind.version();
             return self.must(is_known, || {
-                format!("who reads at {zxid} who belongs to the ensemble sees\n{}\ninstead of\n{}", told.text(), behind.text())
+                format!(
+                    "who reads at {zxid} who belongs to the ensemble sees\n{}\ninstead of\n{}",
+                    told.text(),
+                    behind.text()
+                )
             });
         };
         let (before, made) = (self.quorums.before(zxid), self.quorums.behind(zxid));

@@ -19,6 +19,8 @@ const RENEWING_ONE_OF: usize = 4;
 const RENEWED_AFTER_MAX: usize = 200;
 /// In one world in so many the ensemble is changed while it runs.
 const CHANGED_ONE_OF: usize = 3;
+/// In one world in so many observers follow followers.
+const MASTERED_ONE_OF: usize = 4;
 /// Machines there that belong to nobody at first, at most.
 const SPARES_MAX: usize = 2;
 
@@ -30,6 +32,8 @@ pub struct Mix {
     pub observers: usize,
     /// The ensemble is changed while it runs: how many servers behind those belong to nobody at first.
     pub spares: Option<usize>,
+    /// Whether observers follow a follower, where there is one.
+    pub observer_masters: bool,
     pub load: Load,
     /// Whether new sessions are local ones, which become global with their first ephemeral.
     pub begins_local: bool,
@@ -43,7 +47,16 @@ impl Mix {
     /// An ensemble to which no fault happens, and which counts majorities.
     pub fn calm(voters: usize, clients: usize) -> Mix {
         let (quorum, load) = (majority(voters), Load::of(clients));
-        Mix { quorum, observers: 0, spares: None, load, begins_local: false, renew_from: RENEW_FROM, faults: false }
+        Mix {
+            quorum,
+            observers: 0,
+            spares: None,
+            observer_masters: false,
+            load,
+            begins_local: false,
+            renew_from: RENEW_FROM,
+            faults: false,
+        }
     }
 
     /// The world of a seed.
@@ -63,7 +76,8 @@ impl Mix {
             _ => RENEW_FROM,
         };
         let spares = (draws.choose(CHANGED_ONE_OF) == 0).then(|| draws.choose(SPARES_MAX + 1));
-        Mix { quorum, observers, spares, load, begins_local, renew_from, faults: true }
+        let observer_masters = draws.choose(MASTERED_ONE_OF) == 0;
+        Mix { quorum, observers, spares, observer_masters, load, begins_local, renew_from, faults: true }
     }
 
     /// Whether its leaders begin other epochs without an election.
@@ -121,6 +135,9 @@ impl fmt::Display for Mix {
         }
         let sessions = if self.begins_local { "local" } else { "global" };
         write!(f, ", {} observers, {sessions} sessions, ", self.observers)?;
+        if self.observer_masters {
+            write!(f, "observer masters, ")?;
+        }
         if let Some(spares) = self.spares {
             write!(f, "an ensemble that is changed, {spares} others, ")?;
         }

@@ -104,11 +104,10 @@ impl Operator {
     fn edit(&self, wanted: &mut Roles, draws: &mut Seeded) {
         let server = ServerId(1 + draws.choose(self.servers) as i64);
         let peer_type = draw_role(draws);
-        match wanted.remove(&server) {
-            Some(PeerType::Participant) if voters(wanted) < VOTERS_MIN => drop(wanted.insert(server, PeerType::Participant)),
-            Some(before) if before != peer_type => drop(wanted.insert(server, peer_type)),
-            Some(_) => {}
-            None => drop(wanted.insert(server, peer_type)),
+        let before = wanted.remove(&server);
+        let is_needed = before == Some(PeerType::Participant) && voters(wanted) < VOTERS_MIN;
+        if is_needed || before != Some(peer_type) {
+            wanted.insert(server, if is_needed { PeerType::Participant } else { peer_type });
         }
     }
 

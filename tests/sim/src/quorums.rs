@@ -87,3 +87,52 @@ pub fn change_in(record: &[u8]) -> Option<Arc<Config>> {
 pub fn is_quorum(configs: &[Arc<Config>], counts: impl Fn(ServerId) -> bool) -> bool {
     configs.iter().all(|config| config.quorum().is_quorum(&counts))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use paddock_consensus::config::Config;
+    use paddock_consensus::{ServerId, Zxid};
+    use paddock_engine::txn::{Txn, TxnHeader};
+
+    use super::{Quorums, is_quorum};
+
+    fn config(version: i64, voters: &[i64]) -> Arc<Config> {
+        let lines: String = voters.iter().map(|voter| format!("server.{voter}=s{voter}:1:2:participant\n")).collect();
+        Arc::new(Config::parse(&format!("{lines}version={version:x}")).unwrap())
+    }
+
+    fn record(zxid: i64, txn: &Txn<'_>) -> Vec<u8> {
+        let mut record = Vec::new();
+        txn.write(&TxnHeader { client: 1, cxid: 1, zxid, time: 0 }, &mut record);
+        record
+    }
+
+    #[test]
+    fn a_change_needs_a_quorum_of_both_and_what_comes_behind_it_one_of_the_new_voters() {
+        let mut quorums = Quorums::new(config(0, &[1, 2, 3]));
+        let made = config(6, &[3, 4, 5]);
+        let change =
+            Txn::Reconfig { path: "/zookeeper/config".into(), data: Some(made.text().as_bytes()), version: -1 };
+        let (change, other) = (record(6, &change), record(7, &Txn::Error(-1)));
+        let suffices = |quorums: &Quorums, zxid, record: &[u8], servers: &[i64]| {
+            is_quorum(&quorums.of(Zxid(zxid), record), |server: ServerId| servers.contains(&server.0))
+        };
+        assert!(suffices(&quorums, 5, &other, &[1, 2]));
+        for (servers, expected) in [(&[1, 2][..], false), (&[4, 5], false), (&[1, 3, 4], true), (&[1, 2, 4, 5], true)] {
+            assert_eq!(suffices(&quorums, 6, &change, servers), expected, "{servers:?}");
+        }
+        quorums.note(Zxid(6), &change);
+        assert!(suffices(&quorums, 7, &other, &[4, 5]) && !suffices(&quorums, 7, &other, &[1, 2]));
+        assert!(suffices(&quorums, 5, &other, &[1, 2]), "what was before is counted as it was");
+        assert_eq!((quorums.changes(), quorums.newest().version()), (1, Zxid(6)));
+        assert!(
+            quorums.is_known(&made)
+                && !quorums.is_known(&config(6, &[3, 4]))
+                && !quorums.is_known(&config(8, &[3, 4, 5]))
+        );
+        let stamped = |voters| quorums.is_known(&config(2 << 32, voters));
+        assert!(stamped(&[1, 2, 3]) && !stamped(&[1, 2, 3, 4]), "a leader stamps the first one and no other");
+    }
+}

@@ -9,7 +9,7 @@ use mio::{Poll, Token};
 use paddock::config::{NewSessions, RequestThrottleSettings};
 use paddock::node::member::{ClientPort, Member, MemberSetup};
 use paddock::node::moment::Moment;
-use paddock::node::peers::simulated::{HostId, HostLinks, Network};
+use paddock::node::peers::simulated::{HostId, HostLinks, Network, OBSERVER_MASTER_PORT};
 use paddock::node::replica::GARBAGE_MAX;
 use paddock::node::shown::ShownConfig;
 use paddock::node::snapshotter::{DrivenBy, Trigger};
@@ -55,6 +55,8 @@ pub struct Setting {
     pub features: Option<Features>,
     /// From this counter on a leader begins another epoch.
     pub renew_from: u32,
+    /// Whether followers serve observers.
+    pub observer_masters: bool,
     /// Whether a server without data is one that never had any.
     pub autocreate: bool,
     /// Whether a leader serves clients.
@@ -162,7 +164,7 @@ impl Server {
             length_max: 2 << 20,
             window_transactions: setting.window_transactions,
             connection_timeout: Ms(5_000),
-            observer_master_port: 0,
+            observer_master_port: if setting.observer_masters { OBSERVER_MASTER_PORT } else { 0 },
             oracle: None,
             links: Box::new(links),
             driven_by: DrivenBy::Caller,
@@ -244,7 +246,7 @@ fn settings(setting: &Setting, draws: &mut Seeded) -> Settings {
         observer_election_delay_max: Ms(200),
         read_only_mode: setting.read_only_mode,
         has_oracle: false,
-        has_observer_masters: false,
+        has_observer_masters: setting.observer_masters,
         observer_reconnect_delay_max: Ms(0),
         features: setting.features.unwrap_or_else(|| [Features::default(), FEATURES][draws.choose(2)]),
         renew_from: setting.renew_from,

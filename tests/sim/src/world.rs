@@ -17,6 +17,7 @@ use paddock_consensus::settings::Ms;
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::{Choice, Seeded};
 use paddock_engine::progress::Progress;
+use paddock_engine::request::opcode;
 use paddock_history::{History, check};
 
 use super::client::{Client, Stage};
@@ -27,7 +28,7 @@ use super::ghost::{Ghost, again};
 use super::hearing::{Taker, Tells};
 use super::mix::Mix;
 use super::operator::Operator;
-use super::reactor::{ClientId, REPORT_EVERY, Told};
+use super::reactor::{Asked, ClientId, REPORT_EVERY, Told};
 use super::server::{FEATURES, Server, Setting, Stand, describe};
 use super::story::Story;
 use super::transactions::transaction;
@@ -46,6 +47,9 @@ const DISK_MAX: Duration = Duration::from_millis(5);
 const RESTART_AFTER: Duration = Duration::from_millis(500);
 /// A fault of the disk, of a way, or of its ports that ends by itself does so after this time at most.
 const PASSING_MAX: Duration = Duration::from_secs(20);
+/// During one change of the ensemble in so many servers end, so long after it was asked for at most.
+const STRUCK_ONE_OF: usize = 4;
+const STRUCK_WITHIN: Duration = Duration::from_millis(40);
 /// Beyond syncLimit, how long a quorum may take until it serves again.
 const RECOVERY_MAX: Duration = Duration::from_secs(1);
 /// How long after the end of the faults all servers serve.
@@ -63,6 +67,10 @@ enum Event {
         client: ClientId,
     },
     Fault,
+    /// A machine loses its power, or its process ends, while the ensemble is changed.
+    Strike {
+        server: usize,
+    },
     /// A machine is in order again.
     Mend {
         server: usize,
@@ -195,6 +203,7 @@ impl World {
         let setting = Setting {
             configs,
             is_changed: mix.changes(),
+            observer_masters: mix.observer_masters,
             tick: Ms(2000),
             init_limit: 10,
             sync_limit: 5,
@@ -359,6 +368,7 @@ impl World {
             Event::Disk { server, life } => self.complete(server, life),
             Event::Client { client } => self.act(client),
             Event::Fault => self.fail(),
+            Event::Strike { server } => self.strike(server),
             Event::Mend { server } => self.mend(server),
             Event::Start { server } => self.start(server),
             Event::Expect { all } => self.expect(all),
@@ -509,6 +519,9 @@ impl World {
         let now = self.conditions[place].moment(&self.clock, self.now).now;
         let Some(asked) = client.next(&mut self.draws, number, self.now, self.ghost.told()) else { return };
         let taker = self.taker(place);
+        if matches!(asked, Asked::Request { opcode: opcode::RECONFIG, .. }) {
+            self.draw_strikes();
+        }
         let client = &mut self.clients[number];
         match &mut self.servers[place].process {
             Some(process) => {
@@ -544,6 +557,8 @@ impl World {
         let newest = self.ghost.newest_epoch();
         let tells = match process.member.part() {
             Part::Leading { epoch } if epoch == newest => Tells::AtOnce,
+            // What it tells goes by its master, which tells the leader with its own.
+            Part::Observing { epoch, .. } if epoch == newest && self.setting.observer_masters => Tells::Perhaps,
             Part::Following { epoch, .. } | Part::Observing { epoch, .. } if epoch == newest => {
                 if self.faults.delay_messages() { Tells::Perhaps } else { Tells::InTime }
             }
@@ -614,11 +629,7 @@ impl World {
         }
         match kind {
             Kind::PowerCut => self.cut_power(place),
-            Kind::End if self.servers[place].process.is_some() => {
-                self.tally.ends += 1;
-                self.end_process(place);
-            }
-            Kind::End => {}
+            Kind::End => self.end_by_fault(place),
             Kind::Partition => self.partition(place),
             Kind::Reset => {
                 let other = self.draws.choose(self.servers.len());
@@ -653,6 +664,32 @@ impl World {
                 self.conditions[place].jump(&mut self.draws);
             }
             Kind::Healing => self.heal(),
+        }
+    }
+
+    /// Some changes of the ensemble are under way while servers end: other faults hit the moment too seldom.
+    fn draw_strikes(&mut self) {
+        if !self.mix.faults || self.now >= self.calm_from || self.draws.choose(STRUCK_ONE_OF) > 0 {
+            return;
+        }
+        for _ in 0..=self.draws.choose(2) {
+            let (after, server) = (self.draw_up_to(STRUCK_WITHIN), self.draws.choose(self.servers.len()));
+            self.at(after, Event::Strike { server });
+        }
+    }
+
+    fn strike(&mut self, place: usize) {
+        self.tell(|| format!("FAULT: s{} ends while the ensemble is changed", place + 1));
+        match self.draws.choose(2) {
+            0 => self.cut_power(place),
+            _ => self.end_by_fault(place),
+        }
+    }
+
+    fn end_by_fault(&mut self, place: usize) {
+        if self.servers[place].process.is_some() {
+            self.tally.ends += 1;
+            self.end_process(place);
         }
     }
 

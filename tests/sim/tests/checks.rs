@@ -7,7 +7,9 @@ use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::io::simulated::{Effect, Fault, Operation};
 use paddock_sim::ghost::Ghost;
 use paddock_sim::mix::Mix;
+use paddock_sim::operator::Ensemble;
 use paddock_sim::world::World;
+use paddock_tests::request::Request;
 
 /// A world whose disks do not do this, and say that they have.
 fn live_with_disks_that_leave_out(operation: Operation) {
@@ -48,6 +50,24 @@ fn an_answer_with_what_was_never_committed_is_found() {
 #[should_panic(expected = "a sync shows 0x4, and 0x5 had been told")]
 fn a_sync_that_shows_too_little_is_found() {
     ghost().see_sync(Zxid(4), Zxid(5));
+}
+
+/// Who reads who belongs to the ensemble is told of servers that never did.
+#[test]
+#[should_panic(expected = "who reads at 0x5 who belongs to the ensemble sees")]
+fn a_configuration_that_was_never_committed_is_found() {
+    let text = "server.1=a:1:2:participant\nserver.2=b:1:2:participant\nversion=4".to_owned();
+    ghost().see_ensemble(Zxid(5), &Ensemble { change: None, text });
+}
+
+/// One server joins, and the answer tells of one more.
+#[test]
+#[should_panic(expected = "is answered with")]
+fn a_change_that_nobody_asked_for_is_found() {
+    let joining = Some("server.4=d:1:2:participant;3".to_owned());
+    let change = Some(Request::Reconfig { joining, leaving: None, members: None, config_id: -1 });
+    let text = "server.1=a:1:2:participant\nserver.2=b:1:2:participant\nversion=5".to_owned();
+    ghost().see_ensemble(Zxid(5), &Ensemble { change, text });
 }
 
 #[test]

@@ -63,6 +63,7 @@ impl Ensemble {
         let mut setting = Setting {
             configs,
             is_changed: false,
+            observer_masters: false,
             tick: Ms(2000),
             init_limit: 10,
             sync_limit: 5,
@@ -295,9 +296,8 @@ fn a_change_of_the_ensemble_that_cannot_be_kept_is_in_no_log() {
         let Ensemble { servers, due, now, .. } = &mut ensemble;
         servers[place].process.as_mut().expect("it runs").reactor.take(slot, &reconfig(1), at.now);
         due[place] = *now;
-        let halts = |ensemble: &Ensemble| {
-            ensemble.servers[place].process.as_ref().expect("it runs").member.halted().is_some()
-        };
+        let halts =
+            |ensemble: &Ensemble| ensemble.servers[place].process.as_ref().expect("it runs").member.halted().is_some();
         ensemble.wait("it cannot go on", halts);
         let server = &mut ensemble.servers[place];
         server.process.take().expect("it runs").member.end().expect("what is left to be done can be done");

@@ -40,11 +40,12 @@ fn ensembles_survive_faults() {
         must_succeed(&verdict);
         all.add(&verdict.tally);
     }
-    let Tally { diffs, truncs, snaps, .. } = all;
+    let Tally { diffs, truncs, snaps, changes, refused_changes, .. } = all;
     assert!(
         seeds < SEEDS || diffs.min(truncs).min(snaps) > 0,
         "each way to bring a learner up to date is taken: {all}"
     );
+    assert!(seeds < SEEDS || changes.min(refused_changes) > 0, "ensembles are changed: {all}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ const fn server(number: u32, what: &'static str, of: &'static str) -> Mutant {
     Mutant { number, site: Site::Server, what, of }
 }
 
-const MUTANTS: [Mutant; 32] = [
+const MUTANTS: [Mutant; 37] = [
     core(1, "ACK(NEWLEADER) before the history is appended", "B01"),
     core(2, "ACK(NEWLEADER) when the history is appended, not durable", "B02"),
     core(3, "currentEpoch before the history", "B03"),
@@ -85,10 +85,15 @@ const MUTANTS: [Mutant; 32] = [
     core(32, "zxid 0 gets DIFF from a log that begins later", "B22"),
     server(33, "the log goes on after a failed write", "ZK-4882"),
     server(34, "an ephemeral that came by SNAP is not its session's", "ZK-4837"),
+    core(35, "a reconfiguration is committed by a quorum of the old configuration alone", "-"),
+    core(36, "a reconfiguration is acknowledged before its configuration is durable", "-"),
+    core(37, "UPTODATE puts a configuration in force that is only proposed", "-"),
+    core(38, "a leader that may not lead on goes on committing", "B45"),
+    server(39, "what was appended is written although the configuration could not be kept", "-"),
 ];
 
 /// How many bugs there are in the list.
-const BUGS: usize = 34;
+const BUGS: usize = 39;
 /// Of them, what the shape of the code leaves no place for.
 const NOT_PUT_BACK: &str = "\
 Two bugs of the list have no place where they could be put back. A state that comes is built beside the one that is there, and

@@ -51,6 +51,7 @@ impl Servers {
         let setting = Setting {
             configs,
             is_changed: false,
+            observer_masters: false,
             tick: Ms(2000),
             init_limit: 10,
             sync_limit: 5,
