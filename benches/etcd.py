@@ -153,8 +153,8 @@ def main():
     (args.results / f"{args.name or f'etcd-{args.row}'}.json").write_text(json.dumps(document, indent=1) + "\n")
     for run in runs:
         writes, server = run["classes"]["writes"], run["server"]
-        print(f"{run['ops_per_second']:,.0f} puts/s, {server['cpu_us_per_op']:.1f} us of server CPU each, p50 {writes['p50_us']:,.0f} us, "
-              f"p99 {writes['p99_us']:,.0f} us, {run['failures']} failed")
+        print(f"{run['ops_per_second']:,.0f} puts/s, {server['cpu_us_per_op']:.1f} us of server CPU each, "
+              f"p50 {writes['p50_us']:,.0f} us, p99 {writes['p99_us']:,.0f} us, {run['failures']} failed")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The page benches/RESULTS.md, from the JSON files that `results.py` has collected: it measures nothing.
 
-What is asked for stands here: for each row of the design the figure that counts, what the design allows it, and what ZooKeeper took
-when the design was written; their quotient is the target that a ratio of one run is held against, for machines differ.
+What is asked for stands here: for each row of the design the figure that counts, what the design allows it, and what ZooKeeper
+took when the design was written; their quotient is the target that a ratio of one run is held against, for machines differ.
 """
 
 import json
@@ -77,6 +77,11 @@ def times(value):
     return "" if value is None else f"{value:,.0f}×" if value >= 100 else f"{value:.3g}×"
 
 
+def spread(better):
+    """Three cells: of the medians, at least, at most."""
+    return " | ".join(map(times, better))
+
+
 class Measured:
     """A row of a result of `paddock bench versus`."""
 
@@ -116,7 +121,8 @@ class Results:
     def etcd(self, row, figure):
         """The median of etcd's runs, or None."""
         document = self.document(f"etcd-{row}")
-        values = [] if document is None else [value for run in document["runs"] if (value := etcd_figure(run, figure)) is not None]
+        runs = [] if document is None else document["runs"]
+        values = [value for run in runs if (value := etcd_figure(run, figure)) is not None]
         return statistics.median(values) if values else None
 
     def floor(self, target):
@@ -203,33 +209,36 @@ def head(results, command):
     any_row = next((found for target in TARGETS if (found := results.measured(target.row))), None)
     etcd = next((found for target in TARGETS if (found := results.document(f"etcd-{target.row}"))), None)
     machine = results.document("machine")
-    lines = ["# Results", "", f"Made by `{command}` from the files that the tables name; `--only-page` writes it again from them.", ""]
+    lines = ["# Results", "",
+             f"Made by `{command}` from the files that the tables name; `--only-page` writes it again from them.", ""]
     if any_row is None:
         return lines + ["No row of the design has been measured yet.", ""]
     document = any_row.document
     a, b = (side["name"] for side in document["sides"])
     beside = "" if etcd is None else f" {etcd['etcd']}, on its own protocol and by its own client, stands beside the write rows."
     lines += [
-        f"{a} beside {b}, clients and servers on one machine: {document['machine']}. Turns A B B A, {document['rounds']} times, so "
-        f"{2 * document['rounds']} runs of each; {document['warmup']:g} s of warm-up, {document['seconds']:g} s measured; values of 100 "
-        f"bytes, 10,000 keys; fsync on for all.{beside}",
+        f"{a} beside {b}, clients and servers on one machine: {document['machine']}. Turns A B B A, "
+        f"{document['rounds']} times, so {2 * document['rounds']} runs of each; {document['warmup']:g} s of warm-up, "
+        f"{document['seconds']:g} s measured; values of 100 bytes, 10,000 keys; fsync on for all.{beside}",
         "",
-        "*Times better* is the ratio of the medians, turned so that more is better for Paddock; *from* and *to* are the least and the "
-        "greatest that two runs have, one of each. The target of a ratio is what the design allows Paddock in proportion to what "
-        "ZooKeeper took where the design was written. CPU is that of all servers together.",
+        "*Times better* is the ratio of the medians, turned so that more is better for Paddock; *from* and *to* are the "
+        "least and the greatest that two runs have, one of each. The target of a ratio is what the design allows Paddock in "
+        "proportion to what ZooKeeper took where the design was written. CPU is that of all servers together.",
         "",
     ]
     if machine is not None:
         told = {"durable_4k": "one durable write of 4 KiB", "fdatasync_4k": "a write of 4 KiB and its fdatasync",
                 "loopback": "one byte there and back through the loopback device"}
-        lines += ["The machine's own floor, p50: " + "; ".join(f"{what} {machine[key]['p50_us']:.0f} us" for key, what in told.items())
-                  + ". *Floor* in the table is `examples/floor.rs`, a server that does only what no server can leave out.", ""]
+        figures = "; ".join(f"{what} {machine[key]['p50_us']:.0f} us" for key, what in told.items())
+        lines += [f"The machine's own floor, p50: {figures}. *Floor* in the table is "
+                  "`examples/floor.rs`, a server that does only what no server can leave out.", ""]
     return lines
 
 
 def design(results, where):
     lines = ["## The rows of the design", "",
-             "| work | Paddock | ZooKeeper | times better | from | to | target | reached | allowed | kept | floor | etcd | files |",
+             "| work | Paddock | ZooKeeper | times better | from | to | target | reached | allowed | kept | floor | etcd | "
+             "files |",
              "|---|--:|--:|--:|--:|--:|--:|---|--:|---|--:|--:|---|"]
     counts = [0, 0, 0]
     for target in TARGETS:
@@ -244,7 +253,7 @@ def design(results, where):
         better = measured.better(target.figure) or (None, None, None)
         floor, etcd = results.floor(target), results.etcd(target.row, target.figure)
         lines.append(
-            f"| {target.title} | {number(a)} {target.unit} | {number(b)} | {times(better[0])} | {times(better[1])} | {times(better[2])} | "
+            f"| {target.title} | {number(a)} {target.unit} | {number(b)} | {spread(better)} | "
             f"{times(found.ratio_aim)} | {word(found.is_ratio_reached) if found.ratio_aim else ''} | {bound} | "
             f"{word(found.is_aim_reached)} | {number(floor)} | {number(etcd)} | {links(where, target.row)} |")
         for place, reached in enumerate((found.is_ratio_reached, found.is_aim_reached, not found.is_short())):
@@ -269,7 +278,8 @@ def slower_peers(results):
 
 
 def all_figures(results):
-    lines = ["## All figures of these rows", "", "| work | figure | Paddock | ZooKeeper | times better | from | to | etcd | Paddock / etcd |",
+    lines = ["## All figures of these rows", "",
+             "| work | figure | Paddock | ZooKeeper | times better | from | to | etcd | Paddock / etcd |",
              "|---|---|--:|--:|--:|--:|--:|--:|--:|"]
     for target in TARGETS:
         measured = results.measured(target.row)
@@ -283,16 +293,17 @@ def all_figures(results):
             better = measured.better(figure) or (None, None, None)
             etcd = results.etcd(target.row, figure)
             ratio = "" if not etcd else f"{sides[0] / etcd:.3g}"
-            lines.append(f"| {head} | {title} | {number(sides[0])} | {number(sides[1])} | {times(better[0])} | {times(better[1])} | "
-                         f"{times(better[2])} | {number(etcd)} | {ratio} |")
+            lines.append(f"| {head} | {title} | {number(sides[0])} | {number(sides[1])} | {spread(better)} | "
+                         f"{number(etcd)} | {ratio} |")
             head = ""
     return lines + [""]
 
 
 def connections(results, where):
-    lines = ["## From one client to a thousand", "", "90 % reads and 10 % durable writes, one server, each client one request at a time.", "",
-             "| clients | Paddock ops/s | ZooKeeper ops/s | times better | from | to | target | reached | CPU per op, times better | "
-             "p99, times better | files |", "|--:|--:|--:|--:|--:|--:|--:|---|--:|--:|---|"]
+    lines = ["## From one client to a thousand", "",
+             "90 % reads and 10 % durable writes, one server, each client one request at a time.", "",
+             "| clients | Paddock ops/s | ZooKeeper ops/s | times better | from | to | target | reached | "
+             "CPU per op, times better | p99, times better | files |", "|--:|--:|--:|--:|--:|--:|--:|---|--:|--:|---|"]
     below = []
     for count in CONNECTIONS:
         name = f"connections-{count}"
@@ -305,8 +316,8 @@ def connections(results, where):
         cpu, p99 = ((measured.better(figure) or (None,))[0] for figure in ("cpu_us_per_op", "p99_us"))
         if better[0] < 1:
             below.append(count)
-        lines.append(f"| {count:,} | {number(a)} | {number(b)} | {times(better[0])} | {times(better[1])} | {times(better[2])} | "
-                     f"≥ {connections_aim(count)}× | {word(not is_connections_row_short(results, count))} | {times(cpu)} | {times(p99)} | "
+        lines.append(f"| {count:,} | {number(a)} | {number(b)} | {spread(better)} | ≥ {connections_aim(count)}× | "
+                     f"{word(not is_connections_row_short(results, count))} | {times(cpu)} | {times(p99)} | "
                      f"{links(where, name)} |")
     told = [count for count in CONNECTIONS if results.measured(f"connections-{count}")]
     sentence = "" if not told else "Paddock is never below ZooKeeper." if not below else \
@@ -322,7 +333,8 @@ def workloads(results, where):
             lines += [f"- {title}: not measured", ""]
             continue
         lines += [f"### {name}: {title}", "", f"![{title}]({where}/{name}.svg)", "",
-                  "| run | Paddock ops/s | ZooKeeper ops/s | times better | p50, times better | p99, times better |", "|---|--:|--:|--:|--:|--:|"]
+                  "| run | Paddock ops/s | ZooKeeper ops/s | times better | p50, times better | p99, times better |",
+                  "|---|--:|--:|--:|--:|--:|"]
         for row in document["rows"]:
             measured = Measured({**document, "rows": [row]})
             sides = measured.sides("ops_per_second") or [None, None]
@@ -362,7 +374,10 @@ def profiles(results, where):
 def profile(who, found):
     what = found.get("functions_are", "CPU time")
     lines = [f"| {who}: share of {what} | function | of |", "|--:|---|---|"]
-    lines += [f"| {one['percent']:.1f} % | `{one['name'].replace('|', chr(92) + '|')}` | {one['of']} |" for one in found["functions"][:TOP]]
+    for one in found["functions"][:TOP]:
+        # A table's cells end with such a line.
+        name = one["name"].replace("|", "\\|")
+        lines.append(f"| {one['percent']:.1f} % | `{name}` | {one['of']} |")
     calls = sorted(found.get("calls", {}).items(), key=lambda call: -call[1])[:TOP]
     if calls:
         told = ", ".join(f"{name} {number(count)}" for name, count in calls)

@@ -3,9 +3,9 @@
 
     benches/profiles.py --row RESULTS/write.json       the row's own options; RESULTS/profile-write.json
 
-Functions are samples of CPU time of the server that leads and of one that follows, or of the one there is; for the row about memory
-they are page faults, each of which is 4 KiB that had not been touched before. System calls are counted for each operation by the
-kernel's tracepoints (as root). perf is Debian's linux-perf; without it the file says so.
+Functions are samples of CPU time of the server that leads and of one that follows, or of the one there is; for the row about
+memory they are page faults, each of which is 4 KiB that had not been touched before. System calls are counted for each operation
+by the kernel's tracepoints (as root). perf is Debian's linux-perf; without it the file says so.
 """
 
 import argparse
@@ -75,7 +75,8 @@ def functions(report):
     """Share in per cent, name and whose code, from `perf report`; the greatest first."""
     # What follows the object is about branches, which are not sampled.
     found = re.findall(r"^\s*([0-9.]+)%\s+\[(.)\]\s+(.*?)\s{2,}(\S+)(?: +-)* *$", report, re.MULTILINE)
-    return [{"percent": float(share), "name": name, "of": "kernel" if mark == "k" else of} for share, mark, name, of in found][:TOP]
+    return [{"percent": float(share), "name": name, "of": "kernel" if mark == "k" else of}
+            for share, mark, name, of in found[:TOP]]
 
 
 def on(pid):

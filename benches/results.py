@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every row of the design, the connections, etcd, the workloads of the literature and the sessions, measured one after the other, and
-the page of them all: benches/RESULTS.md.
+"""Every row of the design, the connections, etcd, the workloads of the literature and the sessions, measured one after the
+other, and the page of them all: benches/RESULTS.md.
 
     cargo xtask results                    builds what is needed, and calls this with the same options
     benches/results.py --list              what would be measured, and how long that takes
@@ -10,8 +10,8 @@ the page of them all: benches/RESULTS.md.
 
 A part is one result in benches/results/table. What has been measured with the same program and the same options is not measured
 again, so that a run that was stopped goes on where it was; `index.json` there says with which. Ctrl-C ends the part that is being
-measured. A part that fails is tried once more, and is left out if it fails again: the page says that it was not measured. When all
-is measured, rows that fall short of their target get a profile. The page is written after each part.
+measured. A part that fails is tried once more, and is left out if it fails again: the page says that it was not measured. When
+all is measured, rows that fall short of their target get a profile. The page is written after each part.
 
 ZooKeeper is that of ZOOKEEPER_CLASSPATH, else 3.9.5 of target/clients (`cargo xtask clients`) with the libraries of Debian's
 package. etcd needs Go, the profiles perf (apt install linux-perf).
@@ -95,10 +95,10 @@ def arguments():
     parser.add_argument("--sessions", type=int, default=10_000, help="of the part sessions (default: %(default)s)")
     parser.add_argument("--paddock", default=str(RELEASE / "paddock"), help="default: target/release/paddock")
     parser.add_argument("--dir", default="/var/tmp", help="where servers have their directories: a disk, no tmpfs")
-    parser.add_argument("--results", type=pathlib.Path, default=RESULTS, help="where figures are kept (default: benches/results/table)")
+    parser.add_argument("--results", type=pathlib.Path, default=RESULTS,
+                        help="where figures are kept (default: benches/results/table)")
     parser.add_argument("--page", type=pathlib.Path, default=PAGE, help="default: benches/RESULTS.md")
     args = parser.parse_args()
-    servers.refuse_memory(args.dir)
     args.results = args.results.resolve()
     return args
 
@@ -121,16 +121,19 @@ def parts(args):
 
     found = [
         Part("machine", [str(examples / "machine"), args.dir], [], 5, args.results / "machine.json"),
-        Part("floor", [*versus, *timed[2:], "--rounds", str(floor_rounds), "--name", "floor", "--b", f"{shlex.quote(str(examples / 'floor'))} {{port}} {{dir}}",
-                       "--b-name", "floor", *(word for row in page.FLOOR_ROWS for word in ("--row", row))],
+        Part("floor", [*versus, *timed[2:], "--rounds", str(floor_rounds), "--name", "floor", "--b-name", "floor",
+                       "--b", f"{shlex.quote(str(examples / 'floor'))} {{port}} {{dir}}",
+                       *(word for row in page.FLOOR_ROWS for word in ("--row", row))],
              [paddock, examples / "floor"], len(page.FLOOR_ROWS) * seconds("", 1) * floor_rounds / args.rounds),
     ]
     for target in page.TARGETS:
         of = 3 if target.row.startswith("ensemble") else 1
         found.append(Part(target.row, [*beside, "--row", target.row, "--name", target.row], [paddock], seconds(target.row, of)))
         if target.row in etcd.ROWS:
-            command = [sys.executable, str(HERE / "etcd.py"), "--row", target.row, *timed, "--dir", args.dir, "--results", str(args.results)]
-            found.append(Part(f"etcd-{target.row}", command, [HERE / "etcd/go.sum", HERE / "etcd/load/main.go"], seconds("", of) / 2))
+            command = [sys.executable, str(HERE / "etcd.py"), "--row", target.row, *timed, "--dir", args.dir,
+                       "--results", str(args.results)]
+            sources = [HERE / "etcd/go.sum", HERE / "etcd/load/main.go"]
+            found.append(Part(f"etcd-{target.row}", command, sources, seconds("", of) / 2))
     for count in page.CONNECTIONS:
         name = f"connections-{count}"
         found.append(Part(name, [*beside, "--row", name, "--name", name], [paddock], seconds("", 1)))
@@ -210,7 +213,8 @@ def measure_all(args, todo, environment):
     for at, part in enumerate(todo, 1):
         now = datetime.datetime.now()
         end = now + datetime.timedelta(seconds=left)
-        print(f"{now:%H:%M:%S} {at} of {len(todo)}: {part.name}, about {duration(part.seconds)}; all until about {end:%H:%M}", flush=True)
+        print(f"{now:%H:%M:%S} {at} of {len(todo)}: {part.name}, about {duration(part.seconds)}; all until about {end:%H:%M}",
+              flush=True)
         if not measure(args, part, environment):
             failed.append(part.name)
         left -= part.seconds
@@ -233,7 +237,8 @@ def zookeeper():
     if "ZOOKEEPER_CLASSPATH" not in environment and ZOOKEEPER_JAR.exists():
         environment["ZOOKEEPER_CLASSPATH"] = f"{ZOOKEEPER_JAR.parent}/*:{servers.DEBIANS}"
     if not re.search(r"zookeeper", environment.get("ZOOKEEPER_CLASSPATH", "")):
-        sys.exit("there is no ZooKeeper 3.9.5: ZOOKEEPER_CLASSPATH does not name it, and `cargo xtask clients` has not fetched it")
+        sys.exit("there is no ZooKeeper 3.9.5: ZOOKEEPER_CLASSPATH does not name it, and `cargo xtask clients` has not "
+                 "fetched it")
     return environment
 
 
@@ -243,14 +248,16 @@ def main():
     if args.only_page:
         write_page(args)
         return
+    servers.refuse_memory(args.dir)
     missing = [part.programs[0] for part in parts(args) if part.programs and digest(part.programs[0]) == "missing"]
     if missing:
         sys.exit(f"{missing[0]} is not built: use `{COMMAND}`, or build it")
     all_parts = parts(args)
     check_names(args, all_parts)
     todo = chosen(args, all_parts)
-    print(f"{len(todo)} of {len(all_parts)} parts are to be measured, which takes about {duration(sum(part.seconds for part in todo))}; "
-          f"the profiles of rows that fall short come after that, {PROFILE_S} s each.", flush=True)
+    takes = duration(sum(part.seconds for part in todo))
+    print(f"{len(todo)} of {len(all_parts)} parts are to be measured, which takes about {takes}; the "
+          f"profiles of rows that fall short come after that, {PROFILE_S} s each.", flush=True)
     if args.list:
         for part in todo:
             print(f"  {part.name}: about {duration(part.seconds)}")

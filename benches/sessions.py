@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Ten thousand sessions over three servers: how fast they come, what each costs while it is idle, how they get over their leader's
-death, and how long one change takes to all of them through those who follow.
+"""Ten thousand sessions over three servers: how fast they come, what each costs while it is idle, how they get over their
+leader's death, and how long one change takes to all of them through those who follow.
 
 Each turn of a side has two ensembles, both new:
 
@@ -16,8 +16,8 @@ The sides change in the order A B B A. The tables go to RESULTS/NAME.md, every f
     benches/sessions.py --name sessions --b-name "ZooKeeper 3.9.5"
     benches/sessions.py --name sessions-small --sessions 300 --order a
 
-Memory of a session is the growth of resident memory of all three servers, divided by the sessions; of a JVM, of what its heap holds
-after a collection (jcmd, of a JDK). Needs `ulimit -n` above the sessions.
+Memory of a session is the growth of resident memory of all three servers, divided by the sessions; of a JVM, of what its heap
+holds after a collection (jcmd, of a JDK). Needs `ulimit -n` above the sessions.
 """
 
 import argparse
@@ -76,7 +76,8 @@ def arguments():
     parser.add_argument("--sessions", type=int, default=10_000, help="default: %(default)s")
     parser.add_argument("--timeout", type=int, default=10_000, metavar="MS", help="of the sessions (default: %(default)s)")
     parser.add_argument("--changes", type=int, default=10, help="that are told to the watchers (default: %(default)s)")
-    parser.add_argument("--warmup", type=float, default=5, help="seconds of load before the leader is killed (default: %(default)s)")
+    parser.add_argument("--warmup", type=float, default=5,
+                        help="seconds of load before the leader is killed (default: %(default)s)")
     parser.add_argument("--paddock", default=str(RELEASE / "paddock"), help="the server \"paddock\", and what loads")
     parser.add_argument("--clients", default=str(RELEASE / "examples/failover"), help="the program of the clients")
     parser.add_argument("--port", type=int, default=24591, help="first port of the servers (default: %(default)s)")
@@ -94,7 +95,8 @@ def raise_files(sessions):
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard != resource.RLIM_INFINITY and hard < sessions + OTHER_FILES:
-        sys.exit(f"a process may open {hard:,} files, and {sessions:,} sessions need {sessions + OTHER_FILES:,}: raise `ulimit -n`")
+        sys.exit(f"a process may open {hard:,} files, and {sessions:,} sessions need {sessions + OTHER_FILES:,}: "
+                 "raise `ulimit -n`")
 
 
 def bench(args, running, ports, *options):

@@ -1,10 +1,11 @@
-// Puts on etcd's own protocol, by its own client: the load of the write rows of `paddock bench`, with its options and its figures.
+// Puts on etcd's own protocol, by its own client: the load of the write rows of `paddock bench`, with its options and figures.
 //
 //	load -endpoints 127.0.0.1:2379 -pids 4711 -connections 50 -pipeline 32 -seconds 8 -warmup 5
 //
 // Each connection is a client with a TCP connection of its own to one of the endpoints in turn. With a pipeline of 32 that many
 // puts are in flight on it, each a stream of HTTP/2. A put is answered when it is durable on a majority. The answer is JSON as
-// `paddock bench` gives it: latencies in microseconds; CPU is user and system time of the processes, the kernel counts it in 10 ms.
+// `paddock bench` gives it: latencies in microseconds; CPU is user and system time of the processes, which the kernel
+// counts in 10 ms.
 package main
 
 import (

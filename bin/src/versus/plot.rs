@@ -1,7 +1,8 @@
 //! Workloads of the literature as pictures: what each side did, in figures of its own, not their ratio. A dot is the median of a
 //! side's runs, the line through it reaches from the least to the greatest.
 //!
-//! Scales are logarithmic, so that both sides can be read where one is thirty times the other; every dot has its figure beside it.
+//! Scales are logarithmic, so that both sides can be read where one is thirty times the other; every dot has its figure beside
+//! it.
 
 use std::fmt::Write;
 
