@@ -88,6 +88,18 @@ fn paddock_against_paddock_is_a_table_a_page_and_a_picture() {
 }
 
 #[test]
+fn options_of_a_workload_are_not_those_of_the_warm_up_and_it_has_a_picture_of_its_own() {
+    let dir = TempDir::new("versus");
+    let timed = ["--warmup", "0.2", "--rounds", "1"];
+    let work = ["--b", "paddock", "--preset", "chubby-latency", "--bench-options", "--ops 20"];
+    let (told, why, code) = finish(versus(dir.path(), &timed, &work));
+    assert_eq!((why.as_str(), code), ("", Some(0)), "{told}");
+    assert_eq!(json(dir.path())["rows"][0]["runs"][0][0]["settings"]["operations"], 20);
+    let picture = fs::read_to_string(dir.path().join("tiny.svg")).expect("it is there");
+    assert!(picture.contains("latency of create") && picture.contains("operations/s"), "{picture}");
+}
+
+#[test]
 fn a_server_that_does_not_start_is_told_with_the_end_of_its_log() {
     let dir = TempDir::new("versus");
     let burning = "sh -c 'echo it burns {id} >&2; exit 3'";
