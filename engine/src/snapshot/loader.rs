@@ -3,7 +3,7 @@
 //! ```text
 //! snapshot-decoder   file -> blocks, checked -> znodes, examined --parts--> this thread: records, names and index
 //!                                      '-- long lists of children --.  |
-//! snapshot-lister                            examined, hashed <------'--'
+//! snapshot-lister                           examined, divided <------'--'
 //! ```
 //!
 //! Decoder and builder have about half of the work each. A long list would make each wait for the other in turn, so it goes

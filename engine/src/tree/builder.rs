@@ -7,10 +7,11 @@
 
 use std::collections::VecDeque;
 
-use super::children::{self, Hashed};
+use super::children;
 use super::hash::{Hasher, LEVELS, branch, common_levels};
 use super::node::{self, Kind, Slot};
 use super::page::Names;
+use super::plan::Plan;
 use super::record::{self, Draft, RecordMut};
 use super::store::Store;
 
@@ -84,13 +85,13 @@ impl Builder {
     }
 
     /// Gives their children to the record that has waited longest. Whether it is the one of this path.
-    pub fn attach(&mut self, path: &str, names: &[Hashed<'_>]) -> bool {
+    pub fn attach(&mut self, path: &str, plan: &Plan<'_>) -> bool {
         let Some(slot) = self.childless.pop_front() else { return false };
         // SAFETY: it lives until the builder is dropped.
         if unsafe { node::path_of(slot) } != path.as_bytes() {
             return false;
         }
-        let children = children::build_hashed(self.store.heap_mut(), names);
+        let children = children::build_planned(self.store.heap_mut(), plan);
         if let Kind::Record(header) = slot.kind() {
             // SAFETY: it was born in the version under construction, which only this builder knows, and had no children.
             unsafe { RecordMut::own(header) }.set_children(children);

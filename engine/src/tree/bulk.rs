@@ -17,12 +17,12 @@ use crate::path::ROOT;
 use crate::stat::Stat;
 
 use super::builder::Builder;
-use super::children::{self, Hashed};
 use super::digest;
 use super::fork::Children;
 use super::hash::{HashSeed, Hasher};
 use super::owner::{ExtendedTypes, OwnerKind, owner_kind};
 use super::page::Names;
+use super::plan::Plan;
 use super::record::Draft;
 use super::store::Sums;
 use super::{Tree, canonical};
@@ -116,7 +116,7 @@ pub struct LongList<'a> {
 /// A long list of children, examined.
 pub struct Listed<'a> {
     parent: &'a str,
-    names: Vec<Hashed<'a>>,
+    plan: Plan<'a>,
     links: u64,
 }
 
@@ -142,10 +142,11 @@ impl Examiner {
         Ok(Examined { znode, names, hash, links, digest, prefix_crc, shows_owner })
     }
 
-    /// Checks a long list, and hashes its names.
+    /// Checks a long list, and divides it.
     pub fn examine_list<'a>(&self, list: &LongList<'a>) -> Result<Listed<'a>, LoadError> {
         let (names, links) = check_list(list)?;
-        Ok(Listed { parent: list.parent, names: children::hash_all(&self.hasher, names), links })
+        let plan = Plan::of(&self.hasher, names, list.num_children as usize, 0);
+        Ok(Listed { parent: list.parent, plan, links })
     }
 }
 
@@ -268,7 +269,7 @@ impl BulkLoader {
     /// Takes a long list, in the order of their records. After an error the loader is good for nothing but dropping.
     pub fn attach(&mut self, listed: &Listed<'_>) -> Result<(), LoadError> {
         self.unlinked = self.unlinked.wrapping_add(listed.links);
-        if self.builder.attach(listed.parent, &listed.names) { Ok(()) } else { Err(LoadError::Unlinked) }
+        if self.builder.attach(listed.parent, &listed.plan) { Ok(()) } else { Err(LoadError::Unlinked) }
     }
 
     /// The tree, with what was loaded in its first version, still under construction.

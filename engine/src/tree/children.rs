@@ -27,11 +27,12 @@ use std::ptr::NonNull;
 use super::fork::{
     Children, Fork, Kind, branches, bytes_of, narrow, new_fork, own, place, visit_young, widen, young_fork,
 };
-use super::hash::{Hasher, LEVELS, branch};
+use super::hash::{Hasher, LEVELS};
 use super::heap::Heap;
 use super::page::{
     LENGTH, Names, PAGE_BYTES, Page, WireNames, append, cut, exact, names_of, new_page, wire_length, young_page,
 };
+use super::plan::{Part, Plan};
 use super::prefetch::prefetch;
 
 /// A fork with no more bytes below becomes a page.
@@ -64,18 +65,13 @@ pub(super) fn build(heap: &mut Heap, hasher: &Hasher, names: Names<'_>) -> Child
     match wire.len() {
         0 => Children::NONE,
         1..=PAGE_BYTES => Children::page(new_page(heap, &[wire], exact(wire.len()))),
-        _ => build_hashed(heap, &hash_all(hasher, names)),
+        _ => build_planned(heap, &Plan::of(hasher, names, WireNames(wire).count(), 0)),
     }
 }
 
-/// [`build`] from names that are hashed already, one at least.
-pub(super) fn build_hashed(heap: &mut Heap, names: &[Hashed<'_>]) -> Children {
-    build_at(heap, names, 0)
-}
-
-/// The names with their hashes.
-pub(super) fn hash_all<'a>(hasher: &Hasher, names: Names<'a>) -> Vec<Hashed<'a>> {
-    WireNames(names.wire()).map(|wire| Hashed::new(hasher, wire)).collect()
+/// [`build`] by a plan.
+pub(super) fn build_planned(heap: &mut Heap, plan: &Plan<'_>) -> Children {
+    build_next(heap, &mut plan.0.iter())
 }
 
 /// The children of a live record.
@@ -217,25 +213,6 @@ impl<'a> Iterator for ChildPages<'a> {
     }
 }
 
-/// How many pages this thread's walks have come to, for tests of what a walk costs.
-#[cfg(test)]
-pub(crate) mod visits {
-    use std::cell::Cell;
-
-    thread_local! {
-        static PAGES: Cell<usize> = const { Cell::new(0) };
-    }
-
-    pub(super) fn note() {
-        PAGES.set(PAGES.get() + 1);
-    }
-
-    /// Since this was asked last.
-    pub(crate) fn take() -> usize {
-        PAGES.take()
-    }
-}
-
 /// Walks the names of a znode's children.
 pub struct ChildNames<'a> {
     pages: ChildPages<'a>,
@@ -253,19 +230,6 @@ impl<'a> Iterator for ChildNames<'a> {
             }
             self.page = WireNames(self.pages.next()?);
         }
-    }
-}
-
-/// A name with the length before it, and the hash that gives it its place.
-#[derive(Clone, Copy)]
-pub(super) struct Hashed<'a> {
-    hash: u64,
-    wire: &'a [u8],
-}
-
-impl<'a> Hashed<'a> {
-    fn new(hasher: &Hasher, wire: &'a [u8]) -> Hashed<'a> {
-        Hashed { hash: hasher.hash(&wire[LENGTH..]), wire }
     }
 }
 
@@ -289,10 +253,9 @@ unsafe fn insert_at(
                 if names_of(page).len() + need <= PAGE_BYTES || level == LEVELS {
                     return Children::page(append(heap, page, &[&length, name.as_bytes()]));
                 }
-                let added: Vec<u8> = [&length, name.as_bytes()].concat();
-                let names = WireNames(names_of(page)).chain([&added[..]]);
-                let names: Vec<Hashed> = names.map(|wire| Hashed::new(hasher, wire)).collect();
-                let built = build_at(heap, &names, level);
+                let names: Vec<u8> = [names_of(page), &length, name.as_bytes()].concat();
+                let plan = Plan::of(hasher, Names::known(&names), WireNames(&names).count(), level);
+                let built = build_planned(heap, &plan);
                 heap.retire(young_page(page));
                 built
             }
@@ -365,31 +328,38 @@ unsafe fn collapse(heap: &mut Heap, fork: NonNull<Fork>) -> Children {
     }
 }
 
-/// The children with these names, whose hashes are alike above `level`.
-fn build_at(heap: &mut Heap, names: &[Hashed<'_>], level: usize) -> Children {
-    let bytes: usize = names.iter().map(|name| name.wire.len()).sum();
-    if bytes <= PAGE_BYTES || names.len() == 1 || level == LEVELS {
-        let parts: Vec<&[u8]> = names.iter().map(|name| name.wire).collect();
-        return Children::page(new_page(heap, &parts, exact(bytes)));
+/// The next part of a plan, with all that is below it.
+fn build_next<'p>(heap: &mut Heap, parts: &mut impl Iterator<Item = &'p Part<'p>>) -> Children {
+    match parts.next() {
+        Some(Part::Page(names)) => Children::page(new_page(heap, &[names], exact(names.len()))),
+        Some(Part::Fork { bytes, bitmap }) => {
+            let fork = new_fork(heap, *bytes as u64, *bitmap);
+            for index in 0..bitmap.count_ones() as usize {
+                let below = build_next(heap, parts);
+                // SAFETY: the fork has as many branches as its bitmap has ones.
+                unsafe { branches(fork).add(index).write(below) };
+            }
+            Children::fork(fork)
+        }
+        None => unreachable!("a plan ends with a page"),
     }
-    // A list that was walked comes in this order.
-    if names.is_sorted_by_key(|name| branch(name.hash, level)) {
-        return build_fork(heap, names, bytes, level);
-    }
-    let mut sorted = names.to_vec();
-    sorted.sort_by_key(|name| branch(name.hash, level));
-    build_fork(heap, &sorted, bytes, level)
 }
 
-/// A fork over names in the order of their branches, which have so many bytes.
-fn build_fork(heap: &mut Heap, names: &[Hashed<'_>], bytes: usize, level: usize) -> Children {
-    let groups = || names.chunk_by(|one, other| branch(one.hash, level) == branch(other.hash, level));
-    let bitmap = groups().fold(0, |bitmap, group| bitmap | 1 << branch(group[0].hash, level));
-    let fork = new_fork(heap, bytes as u64, bitmap);
-    for (index, group) in groups().enumerate() {
-        let below = build_at(heap, group, level + 1);
-        // SAFETY: the fork has as many branches as there are groups.
-        unsafe { branches(fork).add(index).write(below) };
+/// How many pages this thread's walks have come to, for tests of what a walk costs.
+#[cfg(test)]
+pub(crate) mod visits {
+    use std::cell::Cell;
+
+    thread_local! {
+        static PAGES: Cell<usize> = const { Cell::new(0) };
     }
-    Children::fork(fork)
+
+    pub(super) fn note() {
+        PAGES.set(PAGES.get() + 1);
+    }
+
+    /// Since this was asked last.
+    pub(crate) fn take() -> usize {
+        PAGES.take()
+    }
 }

@@ -21,7 +21,7 @@
 //! | the head's index, records and names, changed together | `store`, `builder` |
 //! | the index, a hash trie over full paths | `trie`, `route`, `node`, `hash` |
 //! | records as they go on the wire | `record`, `digest` |
-//! | names of children as they go on the wire | `children`, `fork`, `page` |
+//! | names of children as they go on the wire | `children`, `fork`, `page`, `plan` |
 //! | memory: what is free when | `heap` |
 //!
 //! # Invariants
@@ -49,6 +49,7 @@ mod heap;
 mod node;
 mod owner;
 mod page;
+mod plan;
 mod prefetch;
 mod record;
 mod route;

@@ -51,6 +51,11 @@ impl<'a> Names<'a> {
         Some(Names(wire))
     }
 
+    /// Those of a page, or others that are known to be what [`Names::parse`] asks for.
+    pub fn known(wire: &'a [u8]) -> Names<'a> {
+        Names(wire)
+    }
+
     pub fn wire(self) -> &'a [u8] {
         self.0
     }

@@ -305,19 +305,31 @@ impl<'a> Record<'a> {
         unsafe { std::slice::from_raw_parts(self.header.cast::<u8>().as_ptr().add(at), count) }
     }
 
+    /// Where the path begins, and its length.
+    #[inline]
+    fn path_place(self) -> (usize, usize) {
+        match (self.head() >> PATH_BIT) as usize {
+            LONG_PATH => self.long_path_place(),
+            short => (HEADER, short),
+        }
+    }
+
+    #[cold]
+    fn long_path_place(self) -> (usize, usize) {
+        // SAFETY: the length of a long path stands behind the header, which leaves it aligned.
+        (HEADER + LENGTH, unsafe { self.header.add(1).cast::<u32>().read() as usize })
+    }
+
     #[inline]
     fn path_len(self) -> usize {
-        match (self.head() >> PATH_BIT) as usize {
-            // SAFETY: the length of a long path stands behind the header, which leaves it aligned.
-            LONG_PATH => unsafe { self.header.add(1).cast::<u32>().read() as usize },
-            short => short,
-        }
+        self.path_place().1
     }
 
     /// Where the body begins.
     #[inline]
     fn body_at(self) -> usize {
-        Shape { path_len: self.path_len(), data_len: 0, words: 0 }.body_at()
+        let (at, length) = self.path_place();
+        at + length
     }
 
     fn shape(self) -> Shape {
@@ -325,9 +337,16 @@ impl<'a> Record<'a> {
     }
 
     /// Where a word is, if it is there.
+    #[inline]
     fn word<T>(self, word: u64) -> Option<NonNull<T>> {
+        (self.head() & word != 0).then(|| self.word_there(word))
+    }
+
+    /// Few records have words: whoever asks for one passes it by quickly.
+    #[inline(never)]
+    fn word_there<T>(self, word: u64) -> NonNull<T> {
         // SAFETY: words that are there are inside the record.
-        (self.head() & word != 0).then(|| unsafe { self.header.cast::<u8>().add(self.shape().word_at(word)).cast() })
+        unsafe { self.header.cast::<u8>().add(self.shape().word_at(word)).cast() }
     }
 
     /// Whether there is such a word.
@@ -365,6 +384,7 @@ impl<'a> Record<'a> {
     }
 
     /// An owner that clients are not shown.
+    #[inline]
     fn hidden_owner(self) -> Option<i64> {
         // SAFETY: as in `acl`.
         self.word(OWNER).map(|owner| unsafe { owner.read() })
@@ -383,9 +403,9 @@ impl<'a> Record<'a> {
 
     #[inline]
     pub fn path_bytes(self) -> &'a [u8] {
-        let path_len = self.path_len();
+        let (at, length) = self.path_place();
         // SAFETY: the path has this length and place.
-        unsafe { self.bytes(Shape { path_len, data_len: 0, words: 0 }.path_at(), path_len) }
+        unsafe { self.bytes(at, length) }
     }
 
     #[inline]
@@ -397,8 +417,12 @@ impl<'a> Record<'a> {
     /// The body of a getData reply: length, data, shown Stat.
     #[inline]
     pub fn body(self) -> &'a [u8] {
-        // SAFETY: the body follows the path and has this size.
-        unsafe { self.bytes(self.body_at(), LENGTH + self.data_len() + WIRE_LENGTH) }
+        let at = self.body_at();
+        // SAFETY: the body follows the path, begins with the length of the data, and has this size.
+        unsafe {
+            let length = i32::from_be(self.header.cast::<u8>().add(at).cast::<i32>().read_unaligned());
+            self.bytes(at, LENGTH + usize::try_from(length).unwrap_or(0) + WIRE_LENGTH)
+        }
     }
 
     pub fn data(self) -> Option<&'a [u8]> {
@@ -427,27 +451,25 @@ impl<'a> Record<'a> {
     }
 
     /// The stored Stat.
+    #[inline]
     pub fn stat(self) -> Stat {
-        let long = |at| i64::from_be_bytes(self.stat_field(at));
-        let int = |at| i32::from_be_bytes(self.stat_field(at));
+        let wire = self.stat_wire();
+        let long = |at: usize| i64::from_be_bytes(*wire[at..].first_chunk().expect("the fields are inside the Stat"));
+        let int = |at: usize| i32::from_be_bytes(*wire[at..].first_chunk().expect("the fields are inside the Stat"));
+        // Half of the sum of the shown one and the number of children, whose highest bit is in the header.
+        let sign = u32::from(self.head() & CVERSION_SIGN != 0) << 31;
+        let cversion = (int(CVERSION_AT).wrapping_add(int(NUM_CHILDREN_AT)) as u32 >> 1 | sign) as i32;
         Stat {
             czxid: long(0),
             mzxid: long(8),
             ctime: long(16),
             mtime: long(24),
             version: int(32),
-            cversion: self.cversion(),
+            cversion,
             aversion: int(40),
-            ephemeral_owner: self.owner(),
+            ephemeral_owner: self.hidden_owner().unwrap_or(long(OWNER_AT)),
             pzxid: long(60),
         }
-    }
-
-    /// The stored one: half of the sum of the shown one and the number of children, whose highest bit is in the header.
-    fn cversion(self) -> i32 {
-        let shown = u32::from_be_bytes(self.stat_field(CVERSION_AT));
-        let sign = u32::from(self.head() & CVERSION_SIGN != 0) << 31;
-        (shown.wrapping_add(self.num_children()) >> 1 | sign) as i32
     }
 
     /// The part of the znode in the tree digest.
