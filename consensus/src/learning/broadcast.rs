@@ -89,6 +89,10 @@ impl Broadcasting {
                 self.outstanding.propose(NAME, zxid, change, step)
             }
             FromMaster::Commit(zxid) if !master.observes && master.is_grouped => {
+                // It would be in force nowhere: it is committed by a packet of its own.
+                if self.outstanding.has_change_up_to(zxid) {
+                    return unexpected;
+                }
                 self.outstanding.commit_group(NAME, zxid, step)?;
                 self.tell_committed(zxid, step);
                 Ok(())

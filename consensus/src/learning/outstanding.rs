@@ -100,6 +100,11 @@ impl Outstanding {
         Ok(self.enforce(zxid))
     }
 
+    /// Whether a reconfiguration that is not committed is up to this transaction.
+    pub(super) fn has_change_up_to(&self, zxid: Zxid) -> bool {
+        self.change.as_ref().is_some_and(|change| self.committed < change.zxid && change.zxid <= zxid)
+    }
+
     /// Every proposal up to this one is committed.
     pub(super) fn commit_group(&mut self, state: &'static str, zxid: Zxid, step: &Step<'_>) -> Result<(), Reason> {
         if zxid <= self.committed || !step.server.log.written().contains(zxid) {

@@ -745,7 +745,11 @@ fn serves_and_renews() -> Server {
 
 /// A learner that serves in epoch 2, and what it and its leader tell of themselves.
 fn serves_with(own: Features, told: Features) -> Server {
-    let mut server = promises_with(own, told);
+    serves_behind(Server::new(1, Settings { features: own, ..settings() }, found(&[z(1, 1)])), told)
+}
+
+fn serves_behind(server: Server, told: Features) -> Server {
+    let mut server = promises_behind(server, told);
     server.hears(FromMaster::Diff(z(1, 1)));
     server.new_leader(2);
     server.settled(Ok(z(1, 1)));
@@ -755,8 +759,7 @@ fn serves_with(own: Features, told: Features) -> Server {
     server
 }
 
-fn promises_with(own: Features, told: Features) -> Server {
-    let mut server = Server::new(1, Settings { features: own, ..settings() }, found(&[z(1, 1)]));
+fn promises_behind(mut server: Server, told: Features) -> Server {
     server.joins();
     server.hears(FromMaster::LeaderInfo { epoch: Epoch(2), features: told });
     server.written(Mark::AcceptedEpoch(Epoch(2)));
@@ -789,11 +792,26 @@ fn no_group_goes_beyond_what_was_proposed_and_none_goes_back() {
     }
 }
 
+#[test]
+fn a_group_ends_before_a_change() {
+    for (zxid, is_taken) in [(z(2, 1), true), (z(2, 2), false), (z(2, 3), false)] {
+        let settings = Settings { features: Features::GROUPED, reconfig_enabled: true, ..settings() };
+        let mut server = serves_behind(Server::new(1, settings, found(&[z(1, 1)])), Features::GROUPED);
+        server.proposal(z(2, 1));
+        let new = config(z(2, 2), 4);
+        let outputs = server.hears(FromMaster::Proposal { zxid: z(2, 2), change: Some(&new) });
+        assert!(outputs.contains(&Output::Append(z(2, 2))), "{outputs:?}");
+        server.proposal(z(2, 3));
+        assert_eq!(!is_refused(&server.commit(zxid), LINK), is_taken, "{zxid}");
+    }
+}
+
 /// A whole state has the beginning of the group, and a configuration in it.
 #[test]
 fn a_group_that_a_state_has_in_part_brings_its_configuration() {
     let new = config(z(2, 2), 4);
-    let mut server = promises_with(Features::GROUPED, Features::GROUPED);
+    let grouped = Settings { features: Features::GROUPED, ..settings() };
+    let mut server = promises_behind(Server::new(1, grouped, found(&[z(1, 1)])), Features::GROUPED);
     server.hears(FromMaster::Snap(z(2, 3)));
     server.settled(Ok(z(2, 3)));
     server.hears(FromMaster::Proposal { zxid: z(2, 2), change: Some(&new) });
