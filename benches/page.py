@@ -175,7 +175,7 @@ def verdict(results, target, measured):
     if aim is not None and as_many:
         is_aim_reached = sides[0] >= aim if target.is_more_better() else sides[0] <= aim
     better = measured.better(target.figure)
-    is_ratio_reached = None if ratio_aim is None or better is None else better[0] >= ratio_aim
+    is_ratio_reached = better[0] >= ratio_aim if ratio_aim is not None and better is not None and as_many else None
     return Verdict(aim, ratio_aim, is_aim_reached, is_ratio_reached)
 
 
@@ -359,6 +359,7 @@ def profiles(results, where):
     if not short:
         return lines + ["No row that was measured falls short.", ""]
     titles = {target.row: target.title for target in TARGETS}
+    titles |= {f"connections-{count}": f"90/10 mix, 1 server, clients: {count:,}" for count in CONNECTIONS}
     for row in short:
         lines += [f"### {titles.get(row, row)}", ""]
         document = results.document(f"profile-{row}")
@@ -378,6 +379,9 @@ def profile(who, found):
         # A table's cells end with such a line.
         name = one["name"].replace("|", "\\|")
         lines.append(f"| {one['percent']:.1f} % | `{name}` | {one['of']} |")
+    shares = sorted(found.get("by_object", {}).items(), key=lambda share: -share[1])
+    if shares:
+        lines += ["", "All of it: " + ", ".join(f"{of} {percent:.0f} %" for of, percent in shares if percent >= 0.5) + "."]
     calls = sorted(found.get("calls", {}).items(), key=lambda call: -call[1])[:TOP]
     if calls:
         told = ", ".join(f"{name} {number(count)}" for name, count in calls)

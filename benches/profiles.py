@@ -72,11 +72,13 @@ class Samples:
 
 
 def functions(report):
-    """Share in per cent, name and whose code, from `perf report`; the greatest first."""
+    """Of `perf report`: share in per cent, name and whose code, the greatest first; and the shares of whose code it is."""
     # What follows the object is about branches, which are not sampled.
     found = re.findall(r"^\s*([0-9.]+)%\s+\[(.)\]\s+(.*?)\s{2,}(\S+)(?: +-)* *$", report, re.MULTILINE)
-    return [{"percent": float(share), "name": name, "of": "kernel" if mark == "k" else of}
-            for share, mark, name, of in found[:TOP]]
+    all_of_them = [{"percent": float(share), "name": name, "of": "kernel" if mark == "k" else of}
+                   for share, mark, name, of in found]
+    by_object = {of: sum(one["percent"] for one in all_of_them if one["of"] == of) for of in {one["of"] for one in all_of_them}}
+    return {"functions": all_of_them[:TOP], "by_object": by_object}
 
 
 def on(pid):
@@ -130,7 +132,7 @@ def of_load(args, row, directory):
         with Load(args, running, row) as load:
             samples = {who: Samples(directory, on(server.process.pid)) for who, server in watched.items()}
             time.sleep(args.seconds)
-            found = {who: {"functions": one.end()} for who, one in samples.items()}
+            found = {who: one.end() for who, one in samples.items()}
             if can_count():
                 traces = {who: budget.Trace(server.process.pid, pathlib.Path(directory)) for who, server in watched.items()}
                 began = time.monotonic()
@@ -162,7 +164,7 @@ def of_memory(args, znodes, directory):
     with servers.Servers(f"{shlex.quote(args.paddock)} serve {{config}}", 1, args.dir, PORT) as running:
         samples = Samples(directory, ["-e", "page-faults", "-c", "1", "-p", str(running.all[0].process.pid)])
         fill(args, running, znodes)
-        return {"server": {"functions": samples.end(), "functions_are": "page faults"}}
+        return {"server": samples.end() | {"functions_are": "page faults"}}
 
 
 def of_start(args, znodes, directory):
@@ -181,7 +183,7 @@ def of_start(args, znodes, directory):
         server.command = plain
         command = ["perf", "report", "-i", out, "--stdio", "--no-children", "--sort", "symbol,dso", "-q"]
         told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
-        return {"server": {"functions": functions(told)}}
+        return {"server": functions(told)}
 
 
 def main():

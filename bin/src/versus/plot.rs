@@ -84,8 +84,10 @@ fn legend(out: &mut String, names: [&str; 2]) {
 
 /// Throughput over the share of reads.
 fn shares(out: &mut String, top: f64, names: [&str; 2], outcomes: &[Outcome]) {
+    // The share is that of the work: of both sides together.
+    let percent = |outcome: &Outcome| reads_percent(outcome.runs.iter().flatten());
     let points = |side: usize| -> Vec<(f64, Vec<f64>)> {
-        let point = |outcome: &Outcome| (reads_percent(&outcome.runs[side]), throughputs(&outcome.runs[side]));
+        let point = |outcome: &Outcome| (percent(outcome), throughputs(&outcome.runs[side]));
         let mut points: Vec<(f64, Vec<f64>)> = outcomes.iter().map(point).collect();
         points.sort_by(|one, other| one.0.total_cmp(&other.0));
         points
@@ -154,8 +156,8 @@ fn throughputs(runs: &[Value]) -> Vec<f64> {
 }
 
 /// What share of the operations reads were, whole per cent.
-fn reads_percent(runs: &[Value]) -> f64 {
-    let count = |class: &str| runs.iter().filter_map(|run| run["classes"][class]["count"].as_f64()).sum::<f64>();
+fn reads_percent<'a>(runs: impl Iterator<Item = &'a Value> + Clone) -> f64 {
+    let count = |class: &str| runs.clone().filter_map(|run| run["classes"][class]["count"].as_f64()).sum::<f64>();
     let (reads, writes) = (count("reads"), count("writes"));
     (100.0 * reads / (reads + writes).max(1.0)).round()
 }
@@ -175,8 +177,8 @@ impl Panel {
     fn new(title: &str, (left, right): (f64, f64), top: f64, values: &[f64]) -> Panel {
         let (least, greatest) = if values.is_empty() { (1.0, 10.0) } else { ends(values) };
         let steps = steps();
-        let low = steps.iter().copied().rfind(|step| *step <= least * 0.9).unwrap_or(steps[0]);
-        let high = steps.iter().copied().find(|step| *step >= greatest * 1.1).unwrap_or(steps[steps.len() - 1]);
+        let low = steps.iter().copied().rfind(|step| *step <= least * 0.8).unwrap_or(steps[0]);
+        let high = steps.iter().copied().find(|step| *step >= greatest * 1.25).unwrap_or(steps[steps.len() - 1]);
         Panel { title: title.to_owned(), left, right, top, low, high: high.max(low * 2.0) }
     }
 
