@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::{Epoch, Zxid};
 
-use crate::io::{Files, advice};
+use crate::io::{Files, advice, is_shortage};
 
 /// The names of the files.
 pub(crate) const ACCEPTED: &str = "acceptedEpoch";
@@ -84,6 +84,13 @@ impl fmt::Display for EpochError {
 }
 
 impl std::error::Error for EpochError {}
+
+impl EpochError {
+    /// Whether something was short that may be had again later. Nothing is promised then that was not before.
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, EpochError::Io { source, .. } if is_shortage(source))
+    }
+}
 
 /// The files of one `dataDir`, and what they say.
 #[derive(Debug)]

@@ -190,6 +190,12 @@ pub struct InstalledState {
     skipped: u64,
 }
 
+impl fmt::Debug for InstalledState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InstalledState({})", self.last_zxid())
+    }
+}
+
 /// A history in the place of the former one. Its parts belong together: none of them goes with one of the former history's.
 pub struct InPlace {
     pub generation: Generation,
@@ -203,8 +209,8 @@ pub struct InPlace {
 /// Why a history did not come into place.
 #[derive(Debug)]
 pub enum PlacementError {
-    /// The former history is in place as it was, and can go on.
-    Former(GenerationError),
+    /// The former history is in place as it was, and can go on; what was not put in place can be again.
+    Former { error: GenerationError, state: Box<InstalledState> },
     /// Which of the two is in place, only the next start can tell.
     Unknown(GenerationError),
 }
@@ -212,7 +218,7 @@ pub enum PlacementError {
 impl fmt::Display for PlacementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PlacementError::Former(error) => write!(f, "what the leader has sent is not put in place: {error}"),
+            PlacementError::Former { error, .. } => write!(f, "what the leader has sent is not put in place: {error}"),
             PlacementError::Unknown(error) => {
                 write!(f, "whether what the leader has sent is in place is known only to the next start: {error}")
             }
@@ -282,18 +288,21 @@ impl InstalledState {
         proposals: impl IntoIterator<Item = (Zxid, &'a [u8])>,
     ) -> Result<InPlace, PlacementError> {
         assert_eq!(self.before, Before::Exact, "a state is settled before it counts");
-        let InstalledState { mut database, seed, .. } = self;
         let (files, data_dir, log_dir) = (config.files.clone(), config.data_dir.clone(), config.dir.clone());
-        let made = begin(config, &mut database, &seed, proposals).map_err(|error| {
-            // What it takes up is given back; a start would do it too.
-            let present = crate::generation::present(&files, &data_dir, &log_dir);
-            if let Err(error) = present.and_then(|present| make_way(&files, &data_dir, &log_dir, present)) {
-                tracing::warn!(%error, "what the leader has sent takes space until the next start");
+        let mut state = self;
+        let made = match begin(config, &mut state.database, &state.seed, proposals) {
+            Ok(made) => made,
+            Err(error) => {
+                // What it takes up is given back; a start would do it too.
+                let present = crate::generation::present(&files, &data_dir, &log_dir);
+                if let Err(error) = present.and_then(|present| make_way(&files, &data_dir, &log_dir, present)) {
+                    tracing::warn!(%error, "what the leader has sent takes space until the next start");
+                }
+                return Err(PlacementError::Former { error, state: Box::new(state) });
             }
-            PlacementError::Former(error)
-        })?;
+        };
         let Succeeded { generation, log, former } = made.succeed().map_err(PlacementError::Unknown)?;
-        Ok(InPlace { generation, database, log, former })
+        Ok(InPlace { generation, database: state.database, log, former })
     }
 }
 

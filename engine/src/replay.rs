@@ -57,8 +57,7 @@ impl fmt::Display for ReplayError {
             ReplayError::Gap(last) => write!(f, "it does not follow {last}: transactions are missing before it"),
             ReplayError::Digest { computed, written } => write!(
                 f,
-                "the tree after it has the digest {computed:x}, but had {written:x} when it was written: the snapshot or \
-                 the log has changed"
+                "the tree after it has the digest {computed:x}, but had {written:x} for the server that wrote it"
             ),
         }
     }

@@ -4,6 +4,7 @@
 //!
 //! | step | a crash behind it leaves |
 //! |---|---|
+//! | 0. there is room for what a cut writes | everything |
 //! | 1. no snapshot holds what is to go, and the log has the transaction with which it is to end | everything |
 //! | 2. what is under way is waited for, and the log is cut ([`Log::cut_after`]) | at least what was to stay, and no hole: the leader says it again |
 //! | 3. where the state had more, it is built anew, from the newest snapshot that holds and the log ([`Rebuild`]) | the same |
@@ -19,7 +20,7 @@ use paddock_consensus::input::Unsettled;
 use paddock_consensus::mutants::mutant;
 
 use crate::database::{Database, Rules};
-use crate::io::{Files, advice};
+use crate::io::{Access, Files, advice, is_shortage};
 use crate::log::{Chunk, Log, LogError, LogRange, Reader};
 use crate::replay::ReplayError;
 use crate::snapshot::{self, snapshot_dir};
@@ -28,9 +29,19 @@ use crate::tree::HashSeed;
 /// Records that are read from the log at a time, bytes.
 const CHUNK_BYTES: usize = 1 << 20;
 
+/// The name of the file by which it is seen whether there is room. One that a crash leaves goes with the generation.
+const ROOM: &str = "log.room";
+/// The milestone is written beside the former one, and names take some space, bytes.
+const ROOM_BYTES: u64 = 64 << 10;
+
 /// Why a history could not be cut, or its state not be built. Only where the log itself fails is that its end.
 #[derive(Debug)]
 pub enum TruncationError {
+    /// There is no room to cut: nothing was changed, and it can be tried again.
+    NoRoom {
+        directory: PathBuf,
+        source: io::Error,
+    },
     /// The directory with the snapshots cannot be looked into.
     Snapshots {
         directory: PathBuf,
@@ -50,6 +61,9 @@ pub enum TruncationError {
 impl fmt::Display for TruncationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            TruncationError::NoRoom { directory, source } => {
+                write!(f, "cannot write to {}: {source}; {}", directory.display(), advice(source))
+            }
             TruncationError::Snapshots { directory, source } => {
                 write!(f, "cannot look into {}: {source}; {}", directory.display(), advice(source))
             }
@@ -76,7 +90,8 @@ impl From<LogError> for TruncationError {
 /// snapshot is being taken.
 ///
 /// # Errors
-/// `Ok(Err(_))`: the history cannot end there, and nothing was changed. [`Log`](TruncationError::Log): what [`Log::cut_after`] has
+/// `Ok(Err(_))`: the history cannot end there, and nothing was changed. Nor was it by [`NoRoom`](TruncationError::NoRoom).
+/// [`Log`](TruncationError::Log): what [`Log::cut_after`] has
 /// beside, which says whether the log can go on.
 pub fn truncate(
     files: &Files,
@@ -87,6 +102,11 @@ pub fn truncate(
     if snapshots(files, data_dir)?.last().is_some_and(|(newest, _)| *newest > zxid) && !mutant!(11) {
         return Ok(Err(Unsettled::SnapshotAbove));
     }
+    // Once it is begun a cut cannot stand still.
+    let (directory, bytes) = log.needs_to_go_on();
+    for (directory, bytes) in [(&*snapshot_dir(data_dir), ROOM_BYTES), (directory, bytes + ROOM_BYTES)] {
+        see_room(files, directory, bytes)?;
+    }
     match log.cut_after(zxid) {
         Ok(()) => {}
         Err(LogError::NotInLog { .. }) => return Ok(Err(Unsettled::NotThere)),
@@ -94,6 +114,27 @@ pub fn truncate(
     }
     assert_eq!(log.range().last, zxid, "a log that was cut ends where it was cut");
     Ok(Ok(()))
+}
+
+/// Sees whether so many bytes can be written to a directory, by writing them: nothing else knows of quotas and of what a file
+/// system keeps for itself.
+fn see_room(files: &Files, directory: &Path, bytes: u64) -> Result<(), TruncationError> {
+    let path = directory.join(ROOM);
+    let write = || {
+        let file = files.open(&path, Access::Replace)?;
+        let piece = [1; 16 << 10];
+        (0..bytes.div_ceil(piece.len() as u64))
+            .try_for_each(|index| file.write_all_at(&piece, index * piece.len() as u64))?;
+        file.sync_all()
+    };
+    let written = write();
+    // Whatever is left of it is written over by the next one.
+    let _ = files.unlink(&path);
+    match written {
+        Err(source) if is_shortage(&source) => Err(TruncationError::NoRoom { directory: directory.to_owned(), source }),
+        // The cut itself says what else is wrong.
+        _ => Ok(()),
+    }
 }
 
 fn snapshots(files: &Files, data_dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, TruncationError> {
@@ -161,8 +202,15 @@ impl Rebuild {
                     return Ok(database);
                 }
                 for (zxid, bytes) in chunk.records() {
-                    let replayed = database.replay(zxid, bytes);
-                    replayed.map_err(|error| TruncationError::Transaction { zxid, error })?;
+                    match database.replay(zxid, bytes) {
+                        // It is applied. Whose digest is wrong the leader's next one tells, and a start that goes through this.
+                        Err(error @ ReplayError::Digest { .. }) => {
+                            tracing::error!(
+                                "transaction {zxid} of the log leads to another state than its writer's: {error}"
+                            );
+                        }
+                        replayed => replayed.map_err(|error| TruncationError::Transaction { zxid, error })?,
+                    }
                 }
             }
         }

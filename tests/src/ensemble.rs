@@ -25,6 +25,11 @@ impl Ensemble {
         Ensemble::begin(vec![setup; count], count, None)
     }
 
+    /// The same with so many observers besides.
+    pub fn start_with_observers(setup: Setup, voters: usize, observers: usize) -> Ensemble {
+        Ensemble::begin(vec![setup; voters + observers], voters, None)
+    }
+
     /// The same on a network of their own, with so many observers besides. It can only be had where a test is
     /// [`isolated`](crate::isolated).
     pub fn start_apart(setup: Setup, voters: usize, observers: usize) -> Ensemble {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::io::advice;
+use crate::io::{advice, is_shortage};
 use crate::log::LogError;
 
 /// Why it is not known which generation is present, or why there is no next one.
@@ -96,6 +96,15 @@ impl GenerationError {
             GenerationError::Damaged { .. } | GenerationError::Gone { .. } => true,
             GenerationError::Missing { file, directory } => file.parent() == directory.parent(),
             GenerationError::Io { .. } | GenerationError::Version { .. } | GenerationError::Log(_) => false,
+        }
+    }
+
+    /// Whether something was short that may be had again later.
+    pub fn is_shortage(&self) -> bool {
+        match self {
+            GenerationError::Io { source, .. } => is_shortage(source),
+            GenerationError::Log(error) => error.is_shortage(),
+            _ => false,
         }
     }
 }

@@ -17,6 +17,7 @@
 //! | `removal` | [`Removed`]: a large file that goes a piece at a time |
 //! | `simulated` | files and a disk of a simulated machine, whose power can be cut at any moment |
 //! | `advice` | what a person can do about an error of the system |
+//! | `shortage` | what is short now and may be had again later |
 //! | `sys` | safe wrappers over the few calls that `std` lacks |
 //!
 //! Memory is handed to the kernel in one way only: a [`Disk`] owns buffer and file of each write from submission to
@@ -35,6 +36,7 @@ mod metadata;
 mod removal;
 mod ring;
 mod sequential;
+mod shortage;
 pub mod simulated;
 pub mod sys;
 mod thread;
@@ -53,4 +55,5 @@ pub use metadata::{Identity, Metadata};
 pub use removal::Removed;
 pub use ring::Ring;
 pub use sequential::Sequential;
+pub use shortage::is_shortage;
 pub use thread::WriteThread;

@@ -9,7 +9,7 @@ use paddock_consensus::Zxid;
 
 use super::segment_path::directory;
 use crate::generation::Generation;
-use crate::io::advice;
+use crate::io::{advice, is_shortage};
 
 /// Why the log cannot do what it was asked for. Cloneable, because a failed log gives the same answer for ever.
 #[derive(Clone, Debug)]
@@ -101,9 +101,7 @@ impl LogError {
     pub fn is_shortage(&self) -> bool {
         match self {
             LogError::NoSpace { .. } => true,
-            LogError::Io { source, .. } => {
-                matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
-            }
+            LogError::Io { source, .. } => is_shortage(source),
             _ => false,
         }
     }
@@ -114,8 +112,7 @@ impl fmt::Display for LogError {
         match self {
             LogError::NoSpace { dir } => write!(
                 f,
-                "no space is left for the transaction log in {}; free space on that file system \
-                 and start the server again",
+                "no space is left for the transaction log in {}; free space on that file system",
                 dir.display()
             ),
             LogError::Io { action, path, source } => {

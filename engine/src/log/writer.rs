@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, RawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -272,6 +272,11 @@ impl Log {
         let oldest = self.older.without_gap(&self.config.files, self.current.before()).last();
         let base = oldest.map_or(self.current.before(), |oldest| oldest.before);
         LogRange { base, last: self.under_way.completed().zxid }
+    }
+
+    /// Where a segment is made, with which the log goes on behind a cut, and how many bytes that has.
+    pub fn needs_to_go_on(&self) -> (&Path, u64) {
+        (self.creator.directory(), self.config.segment_bytes.min(self.config.first_bytes))
     }
 
     /// Keeps the records after a transaction from being purged, as far as they are there. Once the hold is dropped the next

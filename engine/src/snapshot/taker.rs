@@ -15,7 +15,7 @@ use paddock_consensus::Zxid;
 use super::directory::{Purged, purge, snapshot_dir};
 use super::loader::check;
 use super::writer::{WrittenSnapshot, write};
-use crate::io::{Files, Removed};
+use crate::io::{Files, Removed, advice};
 use crate::progress::Progress;
 use crate::tree::Pin;
 
@@ -54,6 +54,8 @@ pub struct Taker {
     outcome: Option<Option<Done>>,
     /// Removed files whose space is given back.
     removed: Vec<Removed>,
+    /// The last one failed, which was told.
+    is_failing: bool,
 }
 
 enum Stage {
@@ -70,7 +72,7 @@ enum Stage {
 
 impl Taker {
     pub fn new(settings: Settings) -> Taker {
-        Taker { settings, stage: Stage::Idle, outcome: None, removed: Vec::new() }
+        Taker { settings, stage: Stage::Idle, outcome: None, removed: Vec::new(), is_failing: false }
     }
 
     /// Begins with a snapshot of this version.
@@ -148,6 +150,7 @@ impl Taker {
         let (znodes, bytes) = (written.znodes, written.bytes);
         let path = written.publish()?;
         let millis = time.as_millis() as u64;
+        self.is_failing = false;
         tracing::info!(%zxid, znodes, bytes, millis, file = %path.display(), "snapshot written");
         Ok(Done { zxid, millis, oldest_kept: self.purge(go_on) })
     }
@@ -167,9 +170,11 @@ impl Taker {
     }
 
     fn fail(&mut self, zxid: Zxid, error: &io::Error) {
-        if error.kind() != ErrorKind::Interrupted {
+        // The next one that succeeds tells of the end.
+        if error.kind() != ErrorKind::Interrupted && !std::mem::replace(&mut self.is_failing, true) {
             let directory = snapshot_dir(&self.settings.data_dir);
-            tracing::error!(%error, %zxid, directory = %directory.display(), "the snapshot could not be written; the log keeps growing until one can");
+            let what_to_do = advice(error);
+            tracing::error!(%error, %zxid, directory = %directory.display(), "the snapshot could not be written; the log keeps growing until one can: {what_to_do}");
         }
         self.outcome = Some(None);
     }

@@ -294,7 +294,7 @@ fn what_fails_before_the_file_is_replaced_leaves_the_former_history_and_gives_it
                     assert_eq!((generation, now), (Generation(1), history.content()), "{what}");
                     done += 1;
                 }
-                Err(PlacementError::Former(_)) => {
+                Err(PlacementError::Former { .. }) => {
                     // It goes on.
                     log.fence().unwrap();
                     let names = Files::Simulated(machine.clone()).list(Path::new("/data")).unwrap();

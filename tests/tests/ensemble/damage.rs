@@ -176,6 +176,78 @@ fn damage_one() {
     }
     prepared.put_back();
     refuse_without_a_name(&prepared.ensemble);
+    prepared.put_back();
+    refuse_without_an_ensemble(&prepared.ensemble);
+    prepared.put_back();
+    name_a_note_that_is_none(&prepared.ensemble);
+}
+
+/// What can be done to a file of words. One that is cut short may say something else than it did.
+const OF_WORDS: [Damage; 4] = [
+    Damage { kind: Kind::Garbage, place: Place::Header },
+    Damage { kind: Kind::Garbage, place: Place::Middle },
+    Damage { kind: Kind::Emptied, place: Place::Header },
+    Damage { kind: Kind::Removed, place: Place::Header },
+];
+
+/// Who belongs to the ensemble nobody else tells a start. The members may be in `zoo.cfg`, or in a file that it names.
+fn refuse_without_an_ensemble(ensemble: &Ensemble) {
+    let server = ensemble.server(0);
+    let (config, dynamic) = (server.config_path(), server.config_path().with_file_name("zoo.cfg.dynamic.100000001"));
+    let whole = fs::read_to_string(&config).expect("it is there");
+    let (members, rest): (Vec<&str>, Vec<&str>) = whole.lines().partition(|line| line.starts_with("server."));
+    let pointing = format!("{}\ndynamicConfigFile={}\n", rest.join("\n"), dynamic.display());
+    for (path, text) in [(&config, &whole), (&config, &pointing), (&dynamic, &pointing)] {
+        for damage in OF_WORDS {
+            fs::write(&config, text).expect("it is writable");
+            fs::write(&dynamic, members.join("\n")).expect("it is writable");
+            let content = fs::read(path).expect("it is there");
+            match damage.of(&content, None, &mut Random::new(1)).expect("it is long enough") {
+                Found::Nothing => fs::remove_file(path).expect("it is there"),
+                Found::File(found) => fs::write(path, found).expect("it is writable"),
+            }
+            let before = server.log().len();
+            server.spawn();
+            let status = poll_until(DEADLINE, || server.exit_status());
+            let said = server.log().split_off(before);
+            let case = format!("{} {damage:?}", path.display());
+            assert!(status.is_some_and(|status| !status.success()), "{case}: it is refused\n{said}");
+            let name = path.file_name().expect("it is a file").to_string_lossy().into_owned();
+            assert!(said.contains(&name) && !said.contains("panicked"), "{case}: {said}");
+            eprintln!("{case}: refused: {}", said.lines().last().unwrap_or_default());
+            server.kill();
+        }
+    }
+    fs::write(&config, whole).expect("it is writable");
+    fs::remove_file(&dynamic).expect("it is there");
+}
+
+/// What a conversion has left that ended midway, or that a disk has changed, on a server that has a history of its own.
+fn name_a_note_that_is_none(ensemble: &Ensemble) {
+    let server = ensemble.server(0);
+    for inner in ["paddock-1", PRESENT] {
+        for content in [&b""[..], &[7; 600]] {
+            let directory = server.data_dir().join(inner);
+            fs::create_dir_all(&directory).expect("it is writable");
+            let note = directory.join("conversion");
+            fs::write(&note, content).expect("it is writable");
+            let before = server.log().len();
+            ensemble.places().iter().for_each(|place| ensemble.server(*place).spawn());
+            [1, 2].iter().for_each(|place| ensemble.server(*place).wait_until_serving());
+            let came = poll_until(DEADLINE, || match server.exit_status() {
+                Some(status) => Some(format!("refused, {status}")),
+                None => server.mode(),
+            });
+            let said = server.log().split_off(before);
+            let case = format!("{} of {} bytes", note.display(), content.len());
+            let came = came.unwrap_or_else(|| panic!("{case}: neither serves nor ends\n{said}"));
+            assert!(!came.contains("refused") || said.contains("conversion"), "{case}: {said}");
+            assert!(!said.contains("panicked"), "{case}: {said}");
+            eprintln!("{case}: {came}");
+            ensemble.kill(&ensemble.places());
+            fs::remove_file(&note).expect("it is still there");
+        }
+    }
 }
 
 /// Who a server is nobody else can tell.

@@ -38,6 +38,7 @@ mod renewal;
 mod restarts;
 mod rounds;
 mod setter;
+mod space;
 mod state;
 mod stop;
 mod to_come;

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use paddock_consensus::ServerId;
 use paddock_consensus::config::{Config, Configs, HostPort};
-use paddock_engine::io::{Access, Files, advice};
+use paddock_engine::io::{Access, Files, advice, is_shortage};
 
 use crate::config::{Clients, StaticFile};
 
@@ -65,6 +65,11 @@ impl ConfigFileError {
             }
             ConfigFileError::Malformed { .. } => false,
         }
+    }
+
+    /// Whether something was short that may be had again later.
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, ConfigFileError::Io { source, .. } if is_shortage(source))
     }
 }
 

@@ -87,11 +87,11 @@ impl ConfigKeeper {
     }
 
     /// Keeps a configuration, durably. Where an operator keeps `zoo.cfg` out of reach, this server goes on all the same, as
-    /// ZooKeeper does. A committed one for which `zoo.cfg` cannot be had, because it is gone, half edited or on a full disk, is kept
-    /// as if it were proposed: a start then goes by it and the one before. `former` was committed so far.
+    /// ZooKeeper does. A committed one for which `zoo.cfg` cannot be had, because it is gone or half edited, is kept as if it were
+    /// proposed: a start then goes by it and the one before. `former` was committed so far.
     ///
     /// # Errors
-    /// Says why it is not durable.
+    /// Says why it is not durable. Where the disk is full, it is to be tried again.
     pub fn write(&mut self, mark: &Mark, former: &Config, now: Ms) -> Result<(), ConfigFileError> {
         let client = self.overdue.as_ref().and_then(|overdue| overdue.client.clone());
         let client = client_of(former, self.me).or(client);
@@ -113,6 +113,7 @@ impl ConfigKeeper {
                     self.put_off(client, now, || tracing::error!("{error}. {OUT_OF_REACH}"));
                     Ok(())
                 }
+                Err(error) if error.is_shortage() => Err(error),
                 Err(error) => {
                     self.put_off(client, now, || {
                         tracing::error!(
@@ -242,15 +243,17 @@ mod tests {
         assert_eq!(names(&machine).len(), 2, "{:?}", names(&machine));
     }
 
+    /// Whoever writes it waits, and so does what rests on it.
     #[test]
-    fn a_full_disk_has_a_committed_one_kept_as_proposed_until_there_is_space() {
+    fn a_full_disk_is_told_and_leaves_what_is_there() {
         let machine = machine();
         let mut keeper = keeper(&machine);
         let effect = Effect::Fails(libc::ENOSPC);
         machine.add_fault(Fault { operation: Operation::Create, skipped: 0, times: 1, effect });
-        keeper.write(&Mark::Committed(config(7, 1)), &config(0, 0), NOW).unwrap();
-        assert_eq!(versions(&read(&machine)), (0, 7));
-        keeper.try_again(&Configs::settled(config(7, 1)), NOW.after(RETRY));
+        let mut write = || keeper.write(&Mark::Committed(config(7, 1)), &config(0, 0), NOW);
+        assert!(write().unwrap_err().is_shortage());
+        assert_eq!(versions(&read(&machine)), (0, 0));
+        write().unwrap();
         assert_eq!((keeper.deadline(), versions(&read(&machine))), (None, (7, 7)));
     }
 

@@ -47,7 +47,7 @@ pub struct Brought {
     /// Proposals with their records that are not committed yet, oldest first.
     pub proposals: VecDeque<(Zxid, Vec<u8>)>,
     /// Of their records.
-    bytes: usize,
+    pub bytes: usize,
     /// One of the transactions could not be applied.
     error: Option<InstallationError>,
 }
@@ -55,6 +55,11 @@ pub struct Brought {
 impl Brought {
     pub fn new(state: InstalledState) -> Brought {
         Brought { state, proposals: VecDeque::new(), bytes: 0, error: None }
+    }
+
+    /// What could not be put in place, for another attempt.
+    pub fn again(state: InstalledState, proposals: VecDeque<(Zxid, Vec<u8>)>, bytes: usize) -> Brought {
+        Brought { state, proposals, bytes, error: None }
     }
 
     pub fn propose(&mut self, zxid: Zxid, record: &[u8]) {

@@ -18,11 +18,14 @@ mod announcements;
 mod client_port;
 pub mod config_files;
 mod config_keeper;
+mod divergence;
 mod ensemble;
 mod figures;
 mod former;
 mod found_configs;
+mod full_disk;
 mod making;
+mod marks;
 mod oracle;
 mod pings;
 mod plans;
@@ -50,13 +53,13 @@ use paddock_consensus::settings::Ms;
 use paddock_consensus::zab::{State, Zab};
 use paddock_consensus::{Epoch, ServerId, Zxid};
 use paddock_engine::database::{Database, Rules};
-use paddock_engine::epoch_files::EpochFiles;
-use paddock_engine::installation::{self, IncomingState, InstallationError};
+use paddock_engine::epoch_files::{EpochError, EpochFiles};
+use paddock_engine::installation::{self, IncomingState, InstallationError, PlacementError};
 use paddock_engine::log::{LogConfig, LogRange};
 use paddock_engine::progress::Progress;
 use paddock_engine::replay::{Before, ReplayError};
 use paddock_engine::tree::Reader;
-use paddock_engine::truncation::{Rebuild, truncate};
+use paddock_engine::truncation::{Rebuild, TruncationError, truncate};
 use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
 use paddock_net::peer::touches::{TOUCH, Touch};
@@ -66,11 +69,14 @@ use paddock_net::status::Status;
 use self::announcements::Announcements;
 use self::config_files::ConfigFileError;
 use self::config_keeper::ConfigKeeper;
+use self::divergence::{Divergence, Verdict};
 use self::ensemble::{Present, change_in};
 use self::figures::MemberFigures;
 use self::former::Former;
 use self::found_configs::{is_to_show, show_committed};
+use self::full_disk::FullDisk;
 use self::making::{Brought, Making};
+use self::marks::Marks;
 use self::oracle::OracleFile;
 use self::pings::Pings;
 use self::standing::forget_uninitialized;
@@ -91,6 +97,25 @@ const TAIL_BYTES: usize = 512 << 20;
 
 /// How long a server that is told to stop waits for what it still needs for answers ([`Member::owes_answers`]).
 const ANSWERS_WAIT: Ms = Ms(1000);
+
+/// Why an epoch or a configuration is not durable.
+struct NotWritten {
+    error: String,
+    /// It may be had later.
+    is_shortage: bool,
+}
+
+impl From<EpochError> for NotWritten {
+    fn from(error: EpochError) -> NotWritten {
+        NotWritten { is_shortage: error.is_shortage(), error: error.to_string() }
+    }
+}
+
+impl From<ConfigFileError> for NotWritten {
+    fn from(error: ConfigFileError) -> NotWritten {
+        NotWritten { is_shortage: error.is_shortage(), error: error.to_string() }
+    }
+}
 
 /// The process was told to stop.
 #[derive(Clone, Copy)]
@@ -133,6 +158,9 @@ pub struct Member {
     /// What observers ask of a follower that serves them.
     observer_requests: ObserverRequests,
     making: Making,
+    /// What is being made of the history waits for it.
+    making_disk: FullDisk,
+    marks: Marks,
     pings: Pings,
     plans: Plans,
     figures: MemberFigures,
@@ -148,6 +176,9 @@ pub struct Member {
     forgotten: Zxid,
     /// While it does not serve, this learner has applied a transaction that led to another state than the leader's.
     diverged: bool,
+    divergence: Divergence,
+    /// What ends this server at the end of what it is doing.
+    fatal: Option<ReplicaError>,
     /// The learners' requests come before those of the own clients in this turn: where there is room for some only, nobody
     /// is left out.
     learners_first: bool,
@@ -250,6 +281,8 @@ impl Member {
             learner: Learner::default(),
             observer_requests: ObserverRequests::default(),
             making: Making::Nothing,
+            making_disk: FullDisk::default(),
+            marks: Marks::default(),
             pings: Pings::default(),
             plans: Plans::default(),
             figures,
@@ -260,6 +293,8 @@ impl Member {
             confirmed: Ticket::default(),
             forgotten: Zxid::NOTHING,
             diverged: false,
+            divergence: Divergence::default(),
+            fatal: None,
             learners_first: false,
             stop: None,
             suspension: Suspension::No,
@@ -298,6 +333,12 @@ impl Member {
     /// The state up to the newest transaction that is applied, for checks.
     pub fn database(&self) -> &Database {
         self.replica.head.database()
+    }
+
+    /// Gives a znode other data than the other servers have, as if a transaction had been applied wrongly.
+    #[cfg(feature = "testing")]
+    pub fn falsify(&mut self, path: &str, data: &[u8]) {
+        self.replica.head.falsify(path, data);
     }
 
     /// The log, for checks: what it has, and what it has told to be durable.
@@ -381,9 +422,9 @@ impl Member {
     }
 
     /// After the last turn. What was appended since something failed is not written: a change of the ensemble that the files
-    /// have not must not be in the log either.
+    /// have not must not be in the log either. Nor is it where one has no room yet.
     pub fn end(self) -> Result<(), ReplicaError> {
-        if self.has_failed() {
+        if self.has_failed() || self.marks.hold_log_back() {
             self.replica.give_up();
             return Ok(());
         }
@@ -407,6 +448,7 @@ impl Member {
     pub fn turn(&mut self, at: Moment) -> Result<(), ReplicaError> {
         self.at = at;
         self.replica.begin_turn(at)?;
+        self.write_marks()?;
         self.tell_durable()?;
         self.hear_peers()?;
         if self.zab.deadline().is_some_and(|deadline| deadline <= self.now()) {
@@ -414,6 +456,7 @@ impl Member {
         }
         self.go_on_making()?;
         self.go_on_applying()?;
+        self.see_to_divergence()?;
         self.replica.publish();
         self.gather();
         self.replica.see_to_due();
@@ -445,7 +488,9 @@ impl Member {
         };
         let told = self.announcements.deadline();
         let kept = self.config_keeper.as_ref().and_then(ConfigKeeper::deadline);
-        let deadlines = [self.zab.deadline(), self.peers.deadline(), stop, told, kept].into_iter().flatten().map(until);
+        let room = [self.marks.deadline(), self.making_disk.deadline(), kept];
+        let deadlines = [self.zab.deadline(), self.peers.deadline(), stop, told].into_iter().chain(room);
+        let deadlines = deadlines.flatten().map(until);
         let outstanding = match self.part() {
             Part::Leading { .. } | Part::Looking => Some(0),
             _ => self.learner.outstanding().filter(|_| self.peers.has_room_to_forward()),
@@ -499,7 +544,10 @@ impl Member {
                 let touches: Vec<Touch> = touched.map(|(session, timeout)| Touch { session, timeout }).collect();
                 self.peers.pong(link, &touches, self.replica.head.records());
             }
-            Output::Write(mark) => self.write(mark),
+            Output::Write(mark) => {
+                self.marks.push(mark);
+                self.try_marks();
+            }
             Output::Append(zxid) => self.append(zxid),
             Output::Cut(zxid) => {
                 // What comes behind TRUNC follows the history that is left.
@@ -539,8 +587,7 @@ impl Member {
             // Whoever may come to lead needs the state of its whole history.
             Output::Listen(true) => {
                 self.decide(None);
-                let last = self.replica.head.last_logged();
-                self.replica.head.apply_unseen_up_to(last).map_err(ReplicaError::History)?;
+                self.apply_all()?;
             }
             // For one that serves already an epoch begins.
             Output::Send(link, Message::LeaderInfo { .. }) => drop(self.requests.suspend(*link, true)),
@@ -560,6 +607,29 @@ impl Member {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Makes the state that of the whole log. A former leader that was wrong may have left its digests in the logs of all: if each
+    /// of them ended by that, nobody would lead. If it is this server that is wrong, those whom it comes to lead leave it.
+    fn apply_all(&mut self) -> Result<(), ReplicaError> {
+        let last = self.replica.head.last_logged();
+        let mut is_told = false;
+        loop {
+            match self.replica.head.apply_unseen_up_to(last) {
+                Ok(()) => return Ok(()),
+                // It is applied all the same.
+                Err(error @ ReplayError::Digest { .. }) => {
+                    let zxid = self.replica.head.database().last_zxid();
+                    if !mem::replace(&mut is_told, true) {
+                        tracing::error!(
+                            "this server has not the state that a former leader had: transaction {zxid}: {error}. It goes on with \
+                             its own, and the others do if theirs is the same; see to the memory of whoever is left alone"
+                        );
+                    }
+                }
+                Err(error) => return Err(ReplicaError::History(error)),
+            }
+        }
     }
 
     /// A leader is elected: another server, or this one.
@@ -585,19 +655,31 @@ impl Member {
         self.replica.sessions.reports_mut().leave(link);
     }
 
-    fn write(&mut self, mark: Mark) {
-        let written = match &mark {
-            Mark::AcceptedEpoch(epoch) => self.epochs.write_accepted(*epoch).map_err(|error| error.to_string()),
-            Mark::CurrentEpoch(epoch) => self.epochs.write_current(*epoch).map_err(|error| error.to_string()),
-            Mark::LastSeen(_) | Mark::Committed(_) => self.write_config(&mark).map_err(|error| error.to_string()),
-        };
-        self.inputs.push_back(match written {
-            Ok(()) => Input::Written(mark),
-            Err(error) => {
-                tracing::error!("this server cannot say what it has promised, and ends: {error}");
-                Input::Failed(Fault::Mark)
+    /// What had no room may have it now.
+    fn write_marks(&mut self) -> Result<(), ReplicaError> {
+        self.try_marks();
+        self.perform()
+    }
+
+    /// Writes what the core wants to know durable, as far as there is room.
+    fn try_marks(&mut self) {
+        let now = self.now();
+        while let Some(mark) = self.marks.next(now).cloned() {
+            let written = match &mark {
+                Mark::AcceptedEpoch(epoch) => self.epochs.write_accepted(*epoch).map_err(NotWritten::from),
+                Mark::CurrentEpoch(epoch) => self.epochs.write_current(*epoch).map_err(NotWritten::from),
+                Mark::LastSeen(_) | Mark::Committed(_) => self.write_config(&mark).map_err(NotWritten::from),
+            };
+            match written {
+                Err(NotWritten { is_shortage: true, error }) => return self.marks.note_full(&error, now),
+                Err(NotWritten { error, .. }) => {
+                    tracing::error!("this server cannot say what it has promised, and ends: {error}");
+                    self.marks.fail();
+                    return self.inputs.push_back(Input::Failed(Fault::Mark));
+                }
+                Ok(()) => self.inputs.push_back(Input::Written(self.marks.end_one(now))),
             }
-        });
+        }
     }
 
     fn become_part(&mut self, part: Part, serve: output::Serve) {
@@ -913,19 +995,41 @@ impl Member {
 
     /// `serves`: the core can do something about it now; otherwise it hears of it when it is to have a history.
     fn note_applied(&mut self, applied: Result<(), ReplayError>, serves: bool) {
-        if let Err(error) = applied {
+        let Err(error) = applied else { return };
+        let zxid = self.replica.head.database().last_zxid();
+        let copies = "this server has not the state that its leader has, and takes a full copy";
+        let (Part::Following { epoch, .. } | Part::Observing { epoch, .. }, true) = (self.part(), serves) else {
             // Of a history that is brought, each transaction after the first such one differs too.
-            if !self.diverged {
+            if !mem::replace(&mut self.diverged, true) {
+                tracing::error!("{copies}: transaction {zxid}: {error}");
+            }
+            return;
+        };
+        match self.divergence.note(epoch, self.replica.head.agreed()) {
+            Verdict::Copy => {
                 tracing::error!(
-                    "this server has not the state that its leader has, and takes a full copy: {error}; if that is told again \
-                     and again, its memory or disk is broken, or its dataDir is of another ensemble"
+                    "{copies}: transaction {zxid}: {error}; if that is told again and again, its memory or disk is broken, or its \
+                     dataDir is of another ensemble"
                 );
+                self.inputs.push_back(Input::Diverged);
             }
-            match serves {
-                true => self.inputs.push_back(Input::Diverged),
-                false => self.diverged = true,
-            }
+            Verdict::Known => {}
+            Verdict::LeaderIsWrong => tracing::error!(
+                "the digests of this server's leader are not those of the state that it has sent whole: transaction {zxid}: \
+                 {error}. This server goes on with that state. The leader's memory is broken, most likely, or it is of another \
+                 version: stop it, so that another server leads, and see to its machine"
+            ),
+            Verdict::ServerIsWrong => self.fatal = Some(ReplicaError::Wrong { zxid, error }),
         }
+    }
+
+    /// Where others have the state that a leader did not have, a start is to begin with that. Who is wrong itself tells nobody
+    /// anything any more.
+    fn see_to_divergence(&mut self) -> Result<(), ReplicaError> {
+        if self.divergence.take_due(self.replica.head.agreed(), self.is_leading()) {
+            self.replica.hurry_snapshot();
+        }
+        self.fatal.take().map_or(Ok(()), Err)
     }
 
     fn replace(&mut self, zxid: Zxid) {
@@ -979,6 +1083,9 @@ impl Member {
 
     /// Does what has waited for the log's disk or for the reactors.
     fn go_on_making(&mut self) -> Result<(), ReplicaError> {
+        if !self.making_disk.may_try(self.now()) {
+            return Ok(());
+        }
         match &self.making {
             &Making::Cut(zxid) if self.replica.head.is_drained() && self.replica.may_be_replaced() => self.cut(zxid)?,
             Making::Durable(error) if self.replica.head.is_drained() => {
@@ -989,18 +1096,28 @@ impl Member {
             Making::Place(_) if self.replica.may_be_replaced() => self.place()?,
             _ => {}
         }
+        self.making_disk.put_off(self.now());
         self.perform()
     }
 
     /// The history ends here from now on, and the state is that of what is left.
     fn cut(&mut self, zxid: Zxid) -> Result<(), ReplicaError> {
-        self.making = Making::Nothing;
         let files = &self.settings.log.files;
         let data_dir = self.replica.data_dir().to_owned();
         let cut = match mutant!(7) && self.replica.head.database().last_zxid() <= zxid {
             true => Ok(()),
-            false => truncate(files, &data_dir, self.replica.head.log(), zxid).map_err(ReplicaError::Truncation)?,
+            false => match truncate(files, &data_dir, self.replica.head.log(), zxid) {
+                Err(error @ TruncationError::NoRoom { .. }) => {
+                    let meanwhile =
+                        "What the leader never had stays in the history, and this server has no part in the ensemble";
+                    self.making_disk.note(&error, meanwhile, self.now());
+                    return Ok(());
+                }
+                cut => cut.map_err(ReplicaError::Truncation)?,
+            },
         };
+        self.making_disk.end("the history is cut", self.now());
+        self.making = Making::Nothing;
         self.peers.pause(false);
         if let Err(unsettled) = cut {
             self.inputs.push_back(Input::Settled(if mutant!(23) { Ok(zxid) } else { Err(unsettled) }));
@@ -1045,13 +1162,16 @@ impl Member {
             self.refuse_state(&error);
             return Ok(());
         }
-        let Brought { state, proposals, .. } = *brought;
+        let Brought { state, proposals, bytes, .. } = *brought;
         let records = proposals.iter().map(|(zxid, record)| (*zxid, &record[..]));
         match state.put_in_place(self.settings.log.clone(), records) {
             Ok(mut placed) => {
                 if let Err(error) = forget_uninitialized(&self.settings.log.files, &self.settings.log.data_dir) {
                     tracing::warn!("what says that this server began without data cannot be removed: {error}");
                 }
+                self.making_disk.end("what the leader has sent is in place", self.now());
+                self.replica.look_after_files(true);
+                self.divergence.note_copied(self.replica.head.agreed());
                 self.show_config(&mut placed.database);
                 let former = self.replica.replace(placed, self.at)?;
                 self.log_changed = true;
@@ -1061,6 +1181,16 @@ impl Member {
                 self.durable = self.replica.head.last_logged();
                 self.forgotten = self.replica.head.log_range().base;
                 self.inputs.push_back(Input::Settled(Ok(self.durable)));
+                Ok(())
+            }
+            Err(PlacementError::Former { error, state }) if error.is_shortage() => {
+                self.making_disk.note(
+                    &error,
+                    "What the leader has sent is kept in memory, and nobody is served",
+                    self.now(),
+                );
+                self.replica.look_after_files(false);
+                self.making = Making::Place(Box::new(Brought::again(*state, proposals, bytes)));
                 Ok(())
             }
             // The history is as it was, but what stopped this one, most likely the disk, stops the next attempt too.
@@ -1154,7 +1284,9 @@ impl Member {
             self.answer_syncs();
             self.peers.end_turn(self.replica.head.records());
         }
-        self.replica.submit()?;
+        if !self.marks.hold_log_back() {
+            self.replica.submit()?;
+        }
         self.tell_durable()?;
         self.go_on_making()?;
         self.replica.publish();

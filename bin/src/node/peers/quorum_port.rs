@@ -395,8 +395,8 @@ impl QuorumPort {
     }
 
     /// Whether a version is to be given to the [spooler](QuorumPort::spooler).
-    pub fn needs_state(&self) -> bool {
-        self.supplies.needs_state(&self.ends)
+    pub fn needs_state(&mut self) -> bool {
+        self.supplies.needs_state(&self.ends, self.now)
     }
 
     /// Sends what there is to be sent, as far as it is taken.

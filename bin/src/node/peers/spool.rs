@@ -13,7 +13,8 @@ use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, bounded};
 use paddock_consensus::Zxid;
-use paddock_engine::io::{Access, File, Files, Sequential};
+use paddock_consensus::settings::Ms;
+use paddock_engine::io::{Access, File, Files, Sequential, advice, is_shortage};
 use paddock_engine::log::Hold;
 use paddock_engine::progress::Progress;
 use paddock_engine::snapshot::HeldVersion;
@@ -27,6 +28,8 @@ const NAME: &str = "snap.spool";
 const FRESH_SHARE: u64 = 3;
 /// And so much at least, bytes: whoever waits for a small state has the time to take it.
 const GROWTH_MIN: u64 = 4 << 20;
+/// What had no room is tried again so much later.
+const RETRY: Ms = Ms(5000);
 
 /// A state that is written.
 #[derive(Debug)]
@@ -51,6 +54,10 @@ pub struct Spooler {
     spool: Option<Spool>,
     /// Whether the last one could not be written, and nobody has asked since.
     has_failed: bool,
+    /// None could be written since that was told.
+    is_failing: bool,
+    /// There was no room, and it is tried again then; `None` until it is known how late it is.
+    pause: Option<Option<Ms>>,
 }
 
 enum Stage {
@@ -74,7 +81,16 @@ impl Spooler {
         let path = data_dir.join(NAME);
         // Where there is none, or none can be removed, the next one is written over it or fails.
         let _ = files.unlink(&path);
-        Spooler { files, path, driven_by, stage: Stage::Idle, spool: None, has_failed: false }
+        Spooler {
+            files,
+            path,
+            driven_by,
+            stage: Stage::Idle,
+            spool: None,
+            has_failed: false,
+            is_failing: false,
+            pause: None,
+        }
     }
 
     /// The newest state that is written.
@@ -85,6 +101,19 @@ impl Spooler {
     /// Whether no state is being written.
     pub fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)
+    }
+
+    /// Whether a state may be written now. Where there was no room it is tried again only after a while: whoever waits for one goes
+    /// on waiting until then, instead of coming back for it again and again.
+    pub fn may_begin(&mut self, now: Ms) -> bool {
+        if let Some(until) = &mut self.pause {
+            let until = *until.get_or_insert(now.after(RETRY));
+            if now < until {
+                return false;
+            }
+            self.pause = None;
+        }
+        self.is_idle()
     }
 
     /// The log has grown by so many bytes. A state that is no longer of use is let go.
@@ -165,17 +194,30 @@ impl Spooler {
 
     fn take_in(&mut self, zxid: Zxid, hold: Hold, outcome: io::Result<(File, u64)>) {
         match outcome {
-            Ok((file, bytes)) => self.spool = Some(Spool { file: Arc::new(file), bytes, zxid, grown: 0, _hold: hold }),
+            Ok((file, bytes)) => {
+                if std::mem::take(&mut self.is_failing) {
+                    tracing::info!("the state for learners that lack too much is written to {}", self.path.display());
+                }
+                self.spool = Some(Spool { file: Arc::new(file), bytes, zxid, grown: 0, _hold: hold });
+            }
             Err(error) => self.note_failure(&error),
         }
     }
 
     fn note_failure(&mut self, error: &io::Error) {
-        self.has_failed = true;
-        tracing::error!(
-            "the state for learners that lack too much cannot be written to {}: {error}; is there space in the dataDir?",
-            self.path.display()
-        );
+        match is_shortage(error) {
+            true => self.pause = Some(None),
+            false => self.has_failed = true,
+        }
+        // Learners ask again and again.
+        if !std::mem::replace(&mut self.is_failing, true) {
+            tracing::error!(
+                "the state for learners that lack too much cannot be written to {}: {error}; {}. Until it can they are not \
+                 brought one",
+                self.path.display(),
+                advice(error)
+            );
+        }
     }
 }
 
@@ -202,6 +244,7 @@ mod tests {
 
     use mio::{Events, Poll, Token};
     use paddock_consensus::Zxid;
+    use paddock_consensus::settings::Ms;
     use paddock_engine::database::{Database, Rules};
     use paddock_engine::io::Files;
     use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation};
@@ -211,7 +254,7 @@ mod tests {
     use paddock_engine::tree::HashSeed;
     use paddock_net::doorbell::Doorbell;
 
-    use super::{GROWTH_MIN, Spooler};
+    use super::{GROWTH_MIN, RETRY, Spooler};
     use crate::node::snapshotter::DrivenBy;
 
     struct World {
@@ -275,7 +318,7 @@ mod tests {
         let mut world = World::new();
         let mut spooler = world.spooler();
         for operation in [Operation::Create, Operation::Write] {
-            let effect = Effect::Fails(libc::ENOSPC);
+            let effect = Effect::Fails(libc::EIO);
             world.machine.add_fault(Fault { operation, skipped: 0, times: 1, effect });
             world.begin(&mut spooler);
             spooler.work();
@@ -285,6 +328,22 @@ mod tests {
         world.begin(&mut spooler);
         spooler.work();
         assert!(spooler.spool().is_some() && !spooler.take_failure());
+    }
+
+    #[test]
+    fn where_there_is_no_room_it_is_tried_again_later_and_nobody_is_sent_away() {
+        let mut world = World::new();
+        let mut spooler = world.spooler();
+        let effect = Effect::Fails(libc::ENOSPC);
+        world.machine.add_fault(Fault { operation: Operation::Write, skipped: 0, times: 1, effect });
+        world.begin(&mut spooler);
+        spooler.work();
+        assert!(spooler.spool().is_none() && !spooler.take_failure());
+        assert!(!spooler.may_begin(Ms(7)) && !spooler.may_begin(Ms(6).after(RETRY)));
+        assert!(spooler.may_begin(Ms(7).after(RETRY)));
+        world.begin(&mut spooler);
+        spooler.work();
+        assert!(spooler.spool().is_some() && spooler.may_begin(Ms(8)));
     }
 
     #[test]

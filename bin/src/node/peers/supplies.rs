@@ -161,9 +161,9 @@ impl Supplies {
     }
 
     /// Whether a version is to be given to the spooler.
-    pub fn needs_state(&self, ends: &Ends) -> bool {
+    pub fn needs_state(&mut self, ends: &Ends, now: Ms) -> bool {
         let is_awaited = ends.iter().any(|end| end.supply.awaits_state());
-        is_awaited && self.spooler.is_idle() && self.spooler.spool().is_none()
+        is_awaited && self.spooler.spool().is_none() && self.spooler.may_begin(now)
     }
 
     /// Takes in what was read and written for links meanwhile. Returns those that cannot be supplied.

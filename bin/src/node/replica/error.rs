@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use paddock_consensus::Zxid;
 use paddock_engine::installation::PlacementError;
 use paddock_engine::io::advice;
 use paddock_engine::log::LogError;
@@ -29,6 +30,11 @@ pub enum ReplicaError {
     Random(String),
     /// The log holds a transaction that does not go with the state.
     History(ReplayError),
+    /// This server applies something wrongly: see the divergence of a member.
+    Wrong {
+        zxid: Zxid,
+        error: ReplayError,
+    },
     /// Other servers cannot connect.
     Port(CannotListen),
     /// Whoever drives it cannot wait for events.
@@ -58,6 +64,12 @@ impl fmt::Display for ReplicaError {
             ReplicaError::History(error) => {
                 write!(f, "the state cannot be made that of the whole log: {error}; the next start looks at all of it")
             }
+            ReplicaError::Wrong { zxid, error } => write!(
+                f,
+                "this server applies something wrongly, and must not serve: a full copy of its leader's state was the same for a \
+                 while, and is another one again behind transaction {zxid}: {error}; its memory is broken, or it is of another \
+                 version than its leader. See to the machine and to the version, and start it again: it is brought a full copy"
+            ),
             ReplicaError::Port(error) => error.fmt(f),
             ReplicaError::Poll(error) => write!(f, "waiting for events failed: {error}; {}", advice(error)),
         }

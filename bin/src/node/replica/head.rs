@@ -86,6 +86,8 @@ pub struct Head {
     reclaimed_at: u64,
     /// Memory waits to be freed that nobody sees.
     may_reclaim_more: bool,
+    /// Digests of a leader that this state had too.
+    agreed: u64,
 }
 
 /// What has gone into the log since the start.
@@ -121,6 +123,7 @@ impl Head {
             appended: Appended::default(),
             reclaimed_at: 0,
             may_reclaim_more: false,
+            agreed: 0,
         }
     }
 
@@ -208,6 +211,17 @@ impl Head {
 
     pub fn appended(&self) -> Appended {
         self.appended
+    }
+
+    /// Gives a znode other data than the transactions say.
+    #[cfg(feature = "testing")]
+    pub fn falsify(&mut self, path: &str, data: &[u8]) {
+        self.database.tree_mut().rewrite_data(path, Some(data));
+    }
+
+    /// How many digests of a leader this state had too, since the process began.
+    pub fn agreed(&self) -> u64 {
+        self.agreed
     }
 
     /// Whether there is room for more transactions.
@@ -427,7 +441,7 @@ impl Head {
         committed: Zxid,
         pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
     ) -> Result<bool, ReplayError> {
-        let Head { database, window, effects, publication, long_work, .. } = self;
+        let Head { database, window, effects, publication, long_work, agreed, .. } = self;
         let window = window.as_ref().expect(HAS_WINDOW);
         for (zxid, record) in unapplied(window, database, committed) {
             let read = database.read_next(zxid, record)?;
@@ -440,7 +454,7 @@ impl Head {
             }
             effects.reply.clear();
             database.apply(&read.header, &read.txn, Some(effects));
-            tell_applied(&read, (database, effects, publication), pay)?;
+            tell_applied(&read, (database, effects, publication, agreed), pay)?;
         }
         Ok(false)
     }
@@ -451,21 +465,21 @@ impl Head {
         zxid: Zxid,
         pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
     ) -> Result<(), ReplayError> {
-        let Head { database, window, effects, publication, .. } = self;
+        let Head { database, window, effects, publication, agreed, .. } = self;
         let record = window.as_ref().expect(HAS_WINDOW).record(zxid).expect("what is not applied stays in the window");
         let read = database.read_again(record);
-        tell_applied(&read, (database, effects, publication), pay)
+        tell_applied(&read, (database, effects, publication, agreed), pay)
     }
 
     /// The same while nobody is served: nothing is answered, nobody is told, and all of it is one version once
     /// [`Head::begin_period`] ends it.
     pub fn apply_unseen_up_to(&mut self, committed: Zxid) -> Result<(), ReplayError> {
-        let Head { database, window, publication, .. } = self;
+        let Head { database, window, publication, agreed, .. } = self;
         let window = window.as_ref().expect(HAS_WINDOW);
         for (zxid, record) in unapplied(window, database, committed) {
             let read = database.apply_record(zxid, record, Before::Exact, None)?;
             publication.note_transaction();
-            check_digest(database, read.digest)?;
+            check_digest(database, read.digest, agreed)?;
         }
         if let Some(window) = &mut self.window
             && mutant!(6)
@@ -740,12 +754,12 @@ fn without_long_list(txn: Txn<'static>, record_max: usize) -> Txn<'static> {
 /// Learner: a transaction of the leader is applied. Whoever waits for it is answered, and versions end where one of them is to.
 fn tell_applied(
     read: &ReadTxn<'_>,
-    (database, effects, publication): (&mut Database, &mut Effects, &mut Publication),
+    (database, effects, publication, agreed): (&mut Database, &mut Effects, &mut Publication, &mut u64),
     pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
 ) -> Result<(), ReplayError> {
     publication.note_transaction();
     let mut ends = pay(Applied::Txn(read), &mut Payment { database, effects, publication });
-    check_digest(database, read.digest)?;
+    check_digest(database, read.digest, agreed)?;
     while ends {
         publication.seal(database, effects);
         ends = pay(Applied::Version(read.header.client), &mut Payment { database, effects, publication });
@@ -766,10 +780,14 @@ fn unapplied<'w>(
 }
 
 /// Whether the state is what it was for the one who wrote this digest.
-fn check_digest(database: &Database, written: Option<u64>) -> Result<(), ReplayError> {
+fn check_digest(database: &Database, written: Option<u64>, agreed: &mut u64) -> Result<(), ReplayError> {
     let computed = database.tree().digest();
     match written {
         Some(written) if written != computed => Err(ReplayError::Digest { computed, written }),
-        _ => Ok(()),
+        Some(_) => {
+            *agreed += 1;
+            Ok(())
+        }
+        None => Ok(()),
     }
 }

@@ -126,6 +126,7 @@ pub struct Replica {
     housekeeping: Housekeeping,
     snapshots: Snapshots,
     files: FilesInPlace,
+    looks_after_files: bool,
     shortage: Shortage,
     /// The moment of the last turn.
     at: Moment,
@@ -193,6 +194,7 @@ impl Replica {
             housekeeping: Housekeeping::new(parts.containers, start.now),
             snapshots: Snapshots::new(snapshotter, trigger),
             files,
+            looks_after_files: true,
             shortage: Shortage::default(),
             at: start,
         }
@@ -490,7 +492,21 @@ impl Replica {
         Ok(())
     }
 
+    /// A snapshot is due, whatever was counted.
+    pub(super) fn hurry_snapshot(&mut self) {
+        self.snapshots.hurry();
+    }
+
+    /// What is in place of the files is looked after, or is not for now: what is to take their place has no room, and the next
+    /// attempt may have removed some of them.
+    pub(super) fn look_after_files(&mut self, looks: bool) {
+        self.looks_after_files = looks;
+    }
+
     fn see_to_files(&mut self) -> Result<(), ReplicaError> {
+        if !self.looks_after_files {
+            return Ok(());
+        }
         if self.files.look_after(self.head.log(), self.at.now)? {
             self.snapshots.hurry();
         }

@@ -109,6 +109,8 @@ struct State {
     unit: usize,
     /// What all files may have together, bytes.
     space: u64,
+    /// In files whose paths have one of these in them there is none at all.
+    refused: Vec<String>,
     faults: Faults,
     draws: Seeded,
     /// How many operations have begun: the machine's clock.
@@ -139,6 +141,7 @@ impl State {
             life: 0,
             unit,
             space: u64::MAX,
+            refused: Vec::new(),
             faults: Faults::default(),
             draws: Seeded::new(seed),
             changes: 0,
@@ -178,11 +181,19 @@ impl State {
             self.recorded.get_or_insert_default().push(moment);
         }
         self.changes += 1;
+        if matches!(operation, Operation::Create | Operation::Write) && self.is_refused(path) {
+            return Err(error(libc::ENOSPC));
+        }
         match self.faults.meet(operation) {
             None => Ok(true),
             Some(Effect::IsLeftOut) => Ok(false),
             Some(Effect::Fails(number)) => Err(error(number)),
         }
+    }
+
+    fn is_refused(&self, path: &Path) -> bool {
+        let path = path.to_string_lossy();
+        self.refused.iter().any(|refused| path.contains(refused.as_str()))
     }
 
     /// Refuses a file to grow beyond the space that there is.
@@ -259,6 +270,12 @@ impl FileSystem {
     /// Sets how many bytes all files may have together.
     pub fn set_space(&self, bytes: u64) {
         self.lock().space = bytes;
+    }
+
+    /// From here on there is no space for what is written to files whose paths have one of these in them; `&[]`: there is for
+    /// all.
+    pub fn refuse_space(&self, paths: &[&str]) {
+        self.lock().refused = paths.iter().map(|path| (*path).to_owned()).collect();
     }
 
     pub fn add_fault(&self, fault: Fault) {

@@ -10,10 +10,13 @@
 #![allow(clippy::print_stdout)]
 
 mod case;
+mod moments;
+mod places;
 mod prepared;
 mod said;
 mod servers;
 mod space;
+mod wrong;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -56,6 +56,15 @@ impl Choice for Durable {
 
 impl Prepared {
     pub fn new(end: End) -> Prepared {
+        Prepared::after(end, true)
+    }
+
+    /// The same at rest, where nobody was ever brought a copy: all is of the first generation.
+    pub fn young() -> Prepared {
+        Prepared::after(End::AtRest, false)
+    }
+
+    fn after(end: End, copies: bool) -> Prepared {
         let mut servers = Servers::new(7, None);
         let mut acknowledged = Vec::new();
         (0..3).for_each(|place| servers.start(place).unwrap());
@@ -63,8 +72,10 @@ impl Prepared {
         servers.setting.autocreate = false;
         // Each is brought a whole copy once, in a generation of its own.
         for place in 0..3 {
-            servers.lose(place);
-            servers.start(place).unwrap();
+            if copies {
+                servers.lose(place);
+                servers.start(place).unwrap();
+            }
             write(&mut servers, &mut acknowledged);
         }
         let before = [0, 1, 2].map(|place| read_all(&servers.server(place).files()));
@@ -153,7 +164,7 @@ pub fn replace(files: &Files, path: &Path, content: &[u8]) {
     file.write_all_at(content, 0).and_then(|()| file.sync_all()).expect("a simulated disk takes it");
 }
 
-fn read_all(files: &Files) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn read_all(files: &Files) -> BTreeMap<PathBuf, Vec<u8>> {
     let (mut found, mut directories) = (BTreeMap::new(), vec![PathBuf::from("/data")]);
     while let Some(directory) = directories.pop() {
         for name in files.list(&directory).expect("it is a directory") {

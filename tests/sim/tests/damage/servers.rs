@@ -44,9 +44,15 @@ pub struct Servers {
 impl Servers {
     /// Three voters with these disks, of which none runs yet.
     pub fn new(seed: u64, disks: Option<&[FileSystem; 3]>) -> Servers {
+        Servers::of(seed, &["participant"; 3], disks)
+    }
+
+    /// Servers that are these, of which none runs yet.
+    pub fn of(seed: u64, roles: &[&str], disks: Option<&[FileSystem; 3]>) -> Servers {
         let ports = Ports { election: 3888, quorum: 2888 };
         let network = Network::new(Box::new(Seeded::new(seed)));
-        let lines: String = (1..=3).map(|id| format!("server.{id}=s{id}:2888:3888:participant\n")).collect();
+        let line = |(role, id): (&&str, i64)| format!("server.{id}=s{id}:2888:3888:{role}\n");
+        let lines: String = roles.iter().zip(1..).map(line).collect();
         let configs = Configs::settled(Config::parse(&format!("{lines}version=0")).unwrap().into());
         let setting = Setting {
             configs,
@@ -71,7 +77,7 @@ impl Servers {
             let disk = disks.map(|disks| disks[id as usize - 1].clone());
             Server { disk: disk.unwrap_or_else(|| server.disk.clone()), ..server }
         };
-        let servers: Vec<Server> = (1..=3).map(server).collect();
+        let servers: Vec<Server> = (1..).map(server).take(roles.len()).collect();
         Servers {
             clock: Clock::default(),
             now: Duration::ZERO,
@@ -124,6 +130,11 @@ impl Servers {
     /// Another disk takes the place of the one that was there, where no process runs.
     pub fn replace_disk(&mut self, place: usize, disk: FileSystem) {
         self.servers[place].disk = disk;
+    }
+
+    /// All of them.
+    pub fn places(&self) -> Vec<usize> {
+        (0..self.servers.len()).collect()
     }
 
     pub fn server(&self, place: usize) -> &Server {
@@ -191,7 +202,8 @@ impl Servers {
     }
 
     pub fn wait(&mut self, what: &str, is_so: impl Fn(&Servers) -> bool) {
-        assert!(self.comes(is_so), "{what} within {PATIENCE:?}\n{}", super::said::take_said());
+        let comes = self.comes(is_so);
+        assert!(comes, "{what} within {PATIENCE:?}\n{:?}\n{}", self.ended, super::said::take_said());
     }
 
     pub fn pass(&mut self, time: Duration) {
@@ -214,13 +226,18 @@ impl Servers {
             let process = self.servers[*place].process.as_ref();
             process.is_some_and(|process| matches!(process.member.part(), Part::Leading { .. }))
         };
-        (0..3).find(leads)
+        (0..self.servers.len()).find(leads)
     }
 
     /// What the state has for a path, which need not be public yet.
     pub fn data(&self, place: usize, path: &str) -> Option<Vec<u8>> {
         let process = self.servers[place].process.as_ref()?;
         process.member.database().tree().get(path)?.data().map(<[u8]>::to_vec)
+    }
+
+    /// A server's state becomes another one, as if a transaction had been applied wrongly.
+    pub fn falsify(&mut self, place: usize, path: &str) {
+        self.servers[place].process.as_mut().expect("it runs").member.falsify(path, b"wrong");
     }
 
     /// The newest transaction of the state, and the digest of its tree.
@@ -239,6 +256,18 @@ impl Servers {
         let slot = self.servers[place].process.as_mut()?.reactor.accept(0)?;
         let told = self.ask(place, slot, &Asked::Connect { timeout: 40_000 });
         matches!(told, Some(Told::Connected { .. })).then_some(slot)
+    }
+
+    /// A client asks for something and waits for no answer.
+    pub fn send(&mut self, place: usize, slot: u32, asked: &Asked) {
+        let at = self.clock.moment(self.now);
+        self.servers[place].process.as_mut().expect("it runs").reactor.take(slot, asked, at.now);
+        self.due[place] = self.now;
+    }
+
+    /// The newest transaction in a server's log.
+    pub fn logged(&self, place: usize) -> i64 {
+        self.servers[place].process.as_ref().map_or(0, |process| process.member.window().last().0)
     }
 
     /// What a client is told within [`PATIENCE`].

@@ -9,6 +9,8 @@ use super::servers::Servers;
 
 /// Longer than any limit of the ensemble.
 const LONG: Duration = Duration::from_secs(120);
+/// Where the one is that does not vote.
+const OBSERVER: usize = 3;
 /// More than the segments that are ready have room for, and more than waits in one group.
 const ZNODES: usize = 2500;
 
@@ -16,6 +18,7 @@ const ZNODES: usize = 2500;
 enum Role {
     Leader,
     Follower,
+    Observer,
 }
 
 /// Creates znodes at whichever server takes clients but this one, and notes those that are acknowledged.
@@ -29,7 +32,9 @@ fn write(servers: &mut Servers, full: usize, acknowledged: &mut Vec<(String, Vec
         let (place, slot) = match at {
             Some(at) => at,
             None => {
-                let serves = |servers: &Servers| (0..3).find(|place| *place != full && servers.serves(*place));
+                let serves = |servers: &Servers| {
+                    servers.places().into_iter().find(|place| *place != full && servers.serves(*place))
+                };
                 if !servers.comes(|servers| serves(servers).is_some()) {
                     return count;
                 }
@@ -53,12 +58,14 @@ fn write(servers: &mut Servers, full: usize, acknowledged: &mut Vec<(String, Vec
 }
 
 fn check(role: Role) {
-    listen();
-    let mut servers = Servers::new(3, None);
-    (0..3).for_each(|place| servers.start(place).unwrap());
-    servers.wait("all serve", |servers| servers.all_serve(&[0, 1, 2]));
+    let mut servers = four();
+    let places = servers.places();
     let leader = servers.leader().expect("they serve");
-    let full = if role == Role::Leader { leader } else { (leader + 1) % 3 };
+    let full = match role {
+        Role::Leader => leader,
+        Role::Follower => (leader + 1) % 3,
+        Role::Observer => OBSERVER,
+    };
     let mut acknowledged = Vec::new();
     take_said();
     servers.server(full).disk.set_space(0);
@@ -72,18 +79,37 @@ fn check(role: Role) {
     let elections = said.matches(" looks for a").count();
     assert!(elections < 60, "{role:?}: {elections} elections in {LONG:?}\n{said}");
     servers.server(full).disk.set_space(u64::MAX);
-    servers.wait("all serve again", |servers| servers.all_serve(&[0, 1, 2]));
+    servers.wait("all serve again", |servers| servers.all_serve(&places));
     let slot = servers.connect(full);
     servers.create(full, slot, "/afterwards", b"");
-    servers.wait("all have the same", |servers| (1..3).all(|place| servers.state(place) == servers.state(0)));
+    servers.wait("all have the same", |servers| have_the_same(servers));
     for (path, data) in &acknowledged {
         assert_eq!(servers.data(full, path).as_ref(), Some(data), "{path} was acknowledged");
     }
 }
 
+/// Three voters, and an observer behind them, all of which serve.
+fn four() -> Servers {
+    listen();
+    let mut servers = Servers::of(3, &["participant", "participant", "participant", "observer"], None);
+    let places = servers.places();
+    places.iter().for_each(|place| servers.start(*place).unwrap());
+    servers.wait("all serve", |servers| servers.all_serve(&places));
+    servers
+}
+
+fn have_the_same(servers: &Servers) -> bool {
+    servers.places().into_iter().all(|place| servers.state(place) == servers.state(0))
+}
+
 #[test]
 fn a_follower_without_space_holds_nobody_up_and_is_back_when_there_is_some() {
     check(Role::Follower);
+}
+
+#[test]
+fn an_observer_without_space_holds_nobody_up_and_is_back_when_there_is_some() {
+    check(Role::Observer);
 }
 
 /// It needs no disk of its own as long as what waits for that fits into one group; then it leaves the others to themselves.
