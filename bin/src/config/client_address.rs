@@ -285,7 +285,7 @@ mod tests {
                 None,
                 "/etc/zoo.dynamic:2: \"version\": the version of a dynamic file stands in hexadecimal behind the last dot",
             ),
-            (DYNAMIC, Some(""), None, "zoo.cfg: clientPort is not set"),
+            (DYNAMIC, Some(""), None, "zoo.cfg:2: dynamicConfigFile: /etc/zoo.dynamic names no server"),
         ] {
             let error = serve(lines, dynamic, myid).expect_err(lines);
             assert!(error.starts_with(expected), "{lines:?}: {error}");

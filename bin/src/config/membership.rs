@@ -13,7 +13,7 @@ use paddock_consensus::{ServerId, Zxid};
 use super::assembly::{Assembly, BYTE_ORDER_MARK, Text};
 use super::error::ConfigError;
 use super::place::Place;
-use super::settings::{Written, missing};
+use super::settings::{Setting, Written, missing};
 use super::shared_port::{collides, spot};
 use super::value::shown;
 
@@ -250,7 +250,9 @@ impl Assembly<'_> {
             None => (self.static_lines().collect(), Zxid(0)),
             Some(file) => {
                 self.refuse_static_members()?;
-                (self.dynamic_lines(Path::new(&file))?, version_of(&file))
+                let lines = self.dynamic_lines(Path::new(&file))?;
+                self.refuse_without_members(&file, &lines)?;
+                (lines, version_of(&file))
             }
         };
         let members = Members::new(lines, version, self.flag("multiAddress.enabled"))?;
@@ -301,6 +303,21 @@ impl Assembly<'_> {
                     "members belong into the file that dynamicConfigFile names; move the line there".to_owned();
                 Err(ConfigError::Refused { place, key: name, problem })
             }
+        }
+    }
+
+    /// A list that something has emptied would have a member of an ensemble stand alone, beside the others and with their data. A
+    /// ZooKeeper does that.
+    fn refuse_without_members(&self, file: &str, lines: &[Written]) -> Result<(), ConfigError> {
+        match self.settings.given("dynamicConfigFile") {
+            Some(Setting { place, spelled, .. }) if lines.is_empty() => {
+                let problem = format!(
+                    "{file} names no server, as if something had emptied it; put it back, or remove this line to have the server \
+                     stand alone"
+                );
+                Err(ConfigError::Refused { place: place.clone(), key: spelled.clone(), problem })
+            }
+            _ => Ok(()),
         }
     }
 
