@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use paddock_consensus::settings::Features;
 use paddock_engine::io::simulated::FileSystem;
-use paddock_sim::reactor::Told;
+use paddock_engine::jute::Write;
+use paddock_engine::request::opcode;
+use paddock_sim::reactor::{Asked, Told};
 
 use super::said::{listen, take_said};
 use super::servers::{Servers, create};
@@ -209,4 +211,57 @@ fn a_snapshot_that_cannot_be_written_is_told_once_and_holds_nobody_up() {
     for (path, data) in &world.acknowledged {
         assert_eq!(world.servers.data(full, path).as_ref(), Some(data), "{path} was acknowledged");
     }
+}
+
+/// Who belongs to the ensemble is in no log before it is in its file, and a server that has no room for that holds nobody up.
+#[test]
+fn a_change_of_the_ensemble_is_kept_when_there_is_room() {
+    for is_leader in [false, true] {
+        listen();
+        let mut servers = Servers::of(13, &["participant", "participant", "participant", "observer"], None);
+        servers.allow_changes();
+        let places = servers.places();
+        places.iter().for_each(|place| servers.start(*place).unwrap());
+        servers.wait("all serve", |servers| servers.all_serve(&places));
+        let leader = servers.leader().expect("they serve");
+        let full = if is_leader { leader } else { (leader + 1) % 3 };
+        let other = (leader + 2) % 3;
+        take_said();
+        servers.server(full).disk.refuse_space(&["/conf/"]);
+        let slot = servers.connect(other);
+        let told = servers.ask(other, slot, &without(4));
+        assert!(
+            matches!(told, Some(Told::Reply { code: 0, .. })),
+            "the others are a quorum: {told:?}\n{}",
+            take_said()
+        );
+        servers.pass(LONG);
+        let said = take_said();
+        assert_eq!(servers.ended(full), None, "it waits for space\n{said}");
+        assert_eq!(said.matches("zoo.cfg.dynamic.next: No space left").count(), 1, "it is told once\n{said}");
+        assert!(said.contains("free space"), "{said}");
+        servers.server(full).disk.refuse_space(&[]);
+        servers.wait("the voters serve", |servers| servers.all_serve(&[0, 1, 2]));
+        let slot = servers.connect(full);
+        servers.create(full, slot, "/behind", b"");
+        servers.wait("all have the same", |servers| (1..3).all(|place| servers.state(place) == servers.state(0)));
+        assert!(take_said().contains(SPACE), "it is told that it is over");
+        servers.end(full);
+        servers.start(full).unwrap();
+        let members = servers.members(full);
+        assert!(
+            !members.contains("server.4") && members.contains("server.3"),
+            "a start knows of the change: {members}"
+        );
+    }
+}
+
+/// A server is to leave the ensemble.
+fn without(id: i64) -> Asked {
+    let mut body = Vec::new();
+    body.put_i32(-1);
+    body.put_string(&id.to_string());
+    body.put_i32(-1);
+    body.put_i64(-1);
+    Asked::Request { xid: 1, opcode: opcode::RECONFIG, body }
 }

@@ -16,6 +16,7 @@ use paddock_net::serving::Serve;
 use paddock_sim::clock::Clock;
 use paddock_sim::reactor::{Asked, Told};
 use paddock_sim::server::{Server, Setting};
+use paddock_sim::zoo_cfg;
 
 /// What is due at the same time is done so long after each other.
 const STEP: Duration = Duration::from_micros(50);
@@ -90,6 +91,15 @@ impl Servers {
         }
     }
 
+    /// The ensemble may be changed: each server keeps who belongs to it beside a `zoo.cfg` of its own. None runs yet.
+    pub fn allow_changes(&mut self) {
+        self.setting.is_changed = true;
+        for server in &self.servers {
+            zoo_cfg::write(&server.files(), server.id, &self.setting.configs.committed)
+                .expect("an empty disk takes it");
+        }
+    }
+
     /// A process begins on what is on the disk.
     ///
     /// # Errors
@@ -135,6 +145,12 @@ impl Servers {
     /// All of them.
     pub fn places(&self) -> Vec<usize> {
         (0..self.servers.len()).collect()
+    }
+
+    /// Who belongs to the ensemble, as a server goes by it.
+    pub fn members(&self, place: usize) -> String {
+        let process = self.servers[place].process.as_ref().expect("it runs");
+        process.member.state().configs.committed.text().to_owned()
     }
 
     pub fn server(&self, place: usize) -> &Server {
