@@ -82,7 +82,7 @@ fn check(role: Role) {
     servers.wait("all serve again", |servers| servers.all_serve(&places));
     let slot = servers.connect(full);
     servers.create(full, slot, "/afterwards", b"");
-    servers.wait("all have the same", |servers| have_the_same(servers));
+    servers.wait("all have the same", have_the_same);
     for (path, data) in &acknowledged {
         assert_eq!(servers.data(full, path).as_ref(), Some(data), "{path} was acknowledged");
     }
