@@ -21,7 +21,7 @@ pub mod recovery;
 pub mod replica;
 mod server;
 mod session_set;
-mod settings;
+pub mod settings;
 pub mod shown;
 pub mod snapshotter;
 mod sources;

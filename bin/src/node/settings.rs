@@ -117,7 +117,7 @@ pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
 }
 
 /// What this server does beyond ZooKeeper's protocol with other Paddocks.
-const FEATURES: Features = Features(Features::EXACT_TRUNC.0 | Features::RENEWAL.0 | Features::GROUPED.0);
+pub const FEATURES: Features = Features(Features::EXACT_TRUNC.0 | Features::RENEWAL.0 | Features::GROUPED.0);
 
 /// So many ticks.
 fn ticks(config: &Config, count: u32) -> Duration {

@@ -11,6 +11,7 @@ use paddock::node::member::{ClientPort, Member, MemberSetup};
 use paddock::node::moment::Moment;
 use paddock::node::peers::simulated::{HostId, HostLinks, Network, OBSERVER_MASTER_PORT};
 use paddock::node::replica::GARBAGE_MAX;
+use paddock::node::settings::FEATURES;
 use paddock::node::shown::ShownConfig;
 use paddock::node::snapshotter::{DrivenBy, Trigger};
 use paddock_consensus::config::Configs;
@@ -33,9 +34,6 @@ use super::zoo_cfg;
 
 /// Where its files are.
 const DATA_DIR: &str = "/data";
-
-/// What Paddocks tell each other beyond ZooKeeper's protocol.
-pub const FEATURES: Features = Features(Features::EXACT_TRUNC.0 | Features::RENEWAL.0);
 
 /// What all servers of a world have alike.
 #[derive(Clone)]

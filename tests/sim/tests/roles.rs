@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use paddock::config::NewSessions;
 use paddock::node::peers::simulated::{Network, Ports};
+use paddock::node::settings::FEATURES;
 use paddock_consensus::config::{Config, Configs};
 use paddock_consensus::output::Part;
 use paddock_consensus::settings::{Features, Ms, RENEW_FROM};
@@ -21,7 +22,7 @@ use paddock_net::serving::Serve;
 use paddock_sim::clock::Clock;
 use paddock_sim::durable::Records;
 use paddock_sim::reactor::{Asked, Told};
-use paddock_sim::server::{FEATURES, Server, Setting};
+use paddock_sim::server::{Server, Setting};
 use paddock_sim::zoo_cfg;
 use paddock_tests::jute::Writer;
 use paddock_tests::request::Request;
