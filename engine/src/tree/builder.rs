@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 
 use super::children;
 use super::hash::{Hasher, LEVELS, branch, common_levels};
+use super::names::Names;
 use super::node::{self, Kind, Slot};
-use super::page::Names;
 use super::plan::Plan;
 use super::record::{self, Draft, RecordMut};
 use super::store::Store;

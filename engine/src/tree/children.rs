@@ -29,9 +29,8 @@ use super::fork::{
 };
 use super::hash::{Hasher, LEVELS};
 use super::heap::Heap;
-use super::page::{
-    LENGTH, Names, PAGE_BYTES, Page, WireNames, append, cut, exact, names_of, new_page, wire_length, young_page,
-};
+use super::names::{LENGTH, Names, PAGE_BYTES, WireNames};
+use super::page::{Page, append, cut, exact, names_of, new_page, wire_length, young_page};
 use super::plan::{Part, Plan};
 use super::prefetch::prefetch;
 

@@ -21,7 +21,7 @@
 //! | the head's index, records and names, changed together | `store`, `builder` |
 //! | the index, a hash trie over full paths | `trie`, `route`, `node`, `hash` |
 //! | records as they go on the wire | `record`, `digest` |
-//! | names of children as they go on the wire | `children`, `fork`, `page`, `plan` |
+//! | names of children as they go on the wire | `children`, `fork`, `page`, `plan`, `names` |
 //! | memory: what is free when | `heap` |
 //!
 //! # Invariants
@@ -46,6 +46,7 @@ mod digest;
 mod fork;
 mod hash;
 mod heap;
+mod names;
 mod node;
 mod owner;
 mod page;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::hash::{Hasher, LEVELS, branch};
-use super::page::{LENGTH, Names, PAGE_BYTES, WireNames};
+use super::names::{LENGTH, Names, PAGE_BYTES, WireNames};
 
 /// A name of the list, with the length before it, and the hash that gives it its place.
 #[derive(Clone, Copy)]
