@@ -138,9 +138,10 @@ impl EpochFiles {
         self.damaged.clone().or_else(|| of(self.current, CURRENT)).or_else(|| of(self.accepted, ACCEPTED))
     }
 
-    /// Whether this server has promised an epoch, and was never in one whose history it had.
+    /// Whether this server has promised an epoch, and was never in one whose history it had: 0 is written before any.
     pub fn has_only_promised(&self) -> bool {
-        self.damaged.is_none() && self.current.is_none() && self.accepted.is_some_and(|epoch| epoch > Epoch(0))
+        let was_in_none = self.current.is_none_or(|epoch| epoch == Epoch(0));
+        self.damaged.is_none() && was_in_none && self.accepted.is_some_and(|epoch| epoch > Epoch(0))
     }
 
     /// Sees that the files are whole, and not older than what is beside them, where the newest transaction is `last`. A server
