@@ -11,6 +11,7 @@ pub mod admit;
 pub mod answer;
 pub mod application;
 pub mod apply;
+pub mod committed_config;
 pub mod container;
 pub mod conversion;
 pub mod database;

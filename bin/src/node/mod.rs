@@ -44,6 +44,7 @@ use paddock_consensus::input::Fault;
 use paddock_consensus::output::HaltReason;
 use paddock_consensus::settings::Ms;
 use paddock_engine::admit::FRAME_MAX;
+use paddock_engine::committed_config;
 use paddock_engine::conversion::Target;
 use paddock_engine::generation::{FormerGenerations, Generation};
 use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
@@ -204,6 +205,8 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
 }
 
 fn serve_alone(config: &Config, data_dir: Arc<DataDir>, opened: Opened<'_>) -> Result<(), NodeError> {
+    let forgotten = committed_config::forget(&Files::default(), &config.data_dir);
+    forgotten.map_err(setup("the dataDir, from which the paddock.config of a former ensemble is to go"))?;
     let present = recover_present(log_config(config), rules(config));
     let Present { generation, recovered, former } = present.map_err(NodeError::Recovery)?;
     recovered.report(Some(opened.began.elapsed()));

@@ -100,10 +100,15 @@ fn a_file_that_cannot_be_replaced_is_told_and_ends_nobody() {
     }
     let text = fs::read_to_string(server.config_path()).expect("it is there");
     assert!(text.contains(&ensemble.line(1, PARTICIPANT)) && !text.contains("dynamicConfigFile"), "{text}");
-    // It begins as a participant, as its file says, and hears that it is to observe.
+    // Its file still says that it is a participant. ZooKeeper begins as one, and hears that it is to observe.
     server.terminate();
     server.spawn_behind(&MOUNTED);
     ensemble.wait_for_mode(1, "observer");
+    if Kind::under_test() == Kind::Paddock {
+        let told =
+            "zoo.cfg has the ensemble of version 0, and this server's data that of version 100000002, which counts";
+        assert!(server.log().contains(told), "{}", server.log());
+    }
     ensemble.wait_for_config(&ids, &config);
     ensemble.assert_serves(&ids, "mounted");
 }

@@ -3,11 +3,15 @@
 //! Files that are out of reach end no server. A change that is not in them is in the log, and a start [goes by
 //! that](super::found_configs).
 
+use std::path::PathBuf;
+
 use paddock_consensus::ServerId;
 use paddock_consensus::Zxid;
 use paddock_consensus::config::{Config, Configs, HostPort};
 use paddock_consensus::input::Mark;
 use paddock_consensus::settings::Ms;
+use paddock_engine::committed_config;
+use paddock_engine::io::Files;
 
 use super::config_files::{ConfigFileError, ConfigFiles};
 
@@ -15,8 +19,8 @@ use super::config_files::{ConfigFileError, ConfigFiles};
 const RETRY: Ms = Ms(10_000);
 
 /// What follows where files are out of reach.
-const OUT_OF_REACH: &str = "The changed ensemble is kept in this server's data alone, until the files can be written, which is \
-                            tried every 10 s; after a restart the data counts where it is newer than the files. Put zoo.cfg \
+const OUT_OF_REACH: &str = "The changed ensemble is kept in this server's data alone until the files can be written, which is \
+                            tried every 10 s, and after a restart the data counts where it is newer than the files; put zoo.cfg \
                             into a directory where this process can create and replace files";
 
 pub struct ConfigKeeper {
@@ -25,6 +29,8 @@ pub struct ConfigKeeper {
     /// The committed configuration that the files have.
     kept: Zxid,
     overdue: Option<Overdue>,
+    /// Where the newest committed configuration is kept besides.
+    data: (Files, PathBuf),
 }
 
 /// Something is not in the files that belongs there.
@@ -35,13 +41,25 @@ struct Overdue {
 }
 
 impl ConfigKeeper {
-    /// `kept` is what the files have.
-    pub fn new(files: ConfigFiles, me: ServerId, kept: &Config) -> ConfigKeeper {
-        ConfigKeeper { files, me, kept: kept.version(), overdue: None }
+    /// `kept` is what the files have; `data` is the `dataDir`.
+    pub fn new(files: ConfigFiles, me: ServerId, kept: &Config, data: (Files, PathBuf)) -> ConfigKeeper {
+        ConfigKeeper { files, me, kept: kept.version(), overdue: None, data }
     }
 
-    /// Makes durable what a start has found in the files, and writes what it goes by, if that is newer. Says once what is not in the files, or
-    /// could not be written there.
+    /// Keeps a committed configuration in the `dataDir`. If it cannot be had there, a start still has its files and the log.
+    /// The stamp of a first leader is none: what an operator writes counts.
+    fn record(&self, config: &Config) {
+        if config.version().is_blank() {
+            return;
+        }
+        let (files, data_dir) = &self.data;
+        if let Err(error) = committed_config::write(files, data_dir, config) {
+            tracing::warn!("cannot write the committed configuration into {}: {error}", data_dir.display());
+        }
+    }
+
+    /// Makes durable what a start has found in the files, and writes what it goes by, if that is newer. Says once what is not in
+    /// the files, or could not be written there.
     ///
     /// # Errors
     /// What is in the files and cannot be made durable, unless they are out of reach.
@@ -50,15 +68,14 @@ impl ConfigKeeper {
             Err(error) if !error.is_out_of_reach() => return Err(error),
             durable => durable,
         };
+        self.record(&found.committed);
         if files == found {
-            match (durable, self.files.probe()) {
-                (Err(error), _) => tracing::error!("{error}. {OUT_OF_REACH}"),
-                (Ok(()), Err(error)) => tracing::warn!(
+            if let Err(error) = durable.and_then(|()| self.files.probe()) {
+                tracing::warn!(
                     "{error}. A change of the ensemble could be kept in this server's data alone, and not where an operator, or \
                      a server without its data, finds it: put zoo.cfg into a directory where this process can create and \
                      replace files"
-                ),
-                (Ok(()), Ok(())) => {}
+                );
             }
             return Ok(());
         }
@@ -74,14 +91,15 @@ impl ConfigKeeper {
         }
         let client = client_of(&files.committed, self.me);
         match durable.and_then(|()| self.keep(found, client.as_ref())) {
+            // A crash came before it was written as committed.
+            Ok(()) if newer == older => {}
             Ok(()) => tracing::warn!("{counts} and is written there now. See why {file} was an older one"),
-            Err(error) => {
+            Err(error) => self.put_off(client, now, || {
                 tracing::warn!(
                     "{counts}. {error}. Put zoo.cfg into a directory where this process can create and replace files, or write \
-                     the servers of the newer version into it; writing is tried again every 10 s"
+                     the servers of that version into it; writing is tried again every 10 s"
                 );
-                self.overdue = Some(Overdue { next: now.after(RETRY), client });
-            }
+            }),
         }
         Ok(())
     }
@@ -103,28 +121,36 @@ impl ConfigKeeper {
                 }
                 written => written,
             },
-            Mark::Committed(config) => match self.files.write_committed(config, client.as_ref()) {
-                Ok(()) => {
-                    self.kept = config.version();
-                    self.tell_kept(config);
-                    Ok(())
-                }
-                Err(error) if error.is_out_of_reach() => {
-                    self.put_off(client, now, || tracing::error!("{error}. {OUT_OF_REACH}"));
-                    Ok(())
-                }
-                Err(error) if error.is_shortage() => Err(error),
-                Err(error) => {
-                    self.put_off(client, now, || {
-                        tracing::error!(
-                            "{error}. The changed ensemble counts, and is kept in a file of its own until zoo.cfg can be \
-                             written, which is tried every 10 s; see to zoo.cfg before this server is started again"
-                        );
-                    });
-                    self.files.write_last_seen(config)
-                }
-            },
+            Mark::Committed(config) => {
+                self.write_committed(config, client, now)?;
+                self.record(config);
+                Ok(())
+            }
             Mark::AcceptedEpoch(_) | Mark::CurrentEpoch(_) => unreachable!("epochs have files of their own"),
+        }
+    }
+
+    fn write_committed(&mut self, config: &Config, client: Option<HostPort>, now: Ms) -> Result<(), ConfigFileError> {
+        match self.files.write_committed(config, client.as_ref()) {
+            Ok(()) => {
+                self.kept = config.version();
+                self.tell_kept(config);
+                Ok(())
+            }
+            Err(error) if error.is_out_of_reach() => {
+                self.put_off(client, now, || tracing::error!("{error}. {OUT_OF_REACH}"));
+                Ok(())
+            }
+            Err(error) if error.is_shortage() => Err(error),
+            Err(error) => {
+                self.put_off(client, now, || {
+                    tracing::error!(
+                        "{error}. The changed ensemble counts, and is kept in a file of its own until zoo.cfg can be \
+                             written, which is tried every 10 s; see to zoo.cfg before this server is started again"
+                    );
+                });
+                self.files.write_last_seen(config)
+            }
         }
     }
 
@@ -174,12 +200,13 @@ fn client_of(config: &Config, me: ServerId) -> Option<HostPort> {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use paddock_consensus::ServerId;
     use paddock_consensus::config::Configs;
     use paddock_consensus::input::Mark;
     use paddock_consensus::settings::Ms;
+    use paddock_engine::committed_config;
     use paddock_engine::io::Files;
     use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation, Seeded};
 
@@ -189,7 +216,17 @@ mod tests {
     const NOW: Ms = Ms(1_000);
 
     fn keeper(machine: &FileSystem) -> ConfigKeeper {
-        ConfigKeeper::new(files_of(machine), ServerId(1), &config(0, 0))
+        ConfigKeeper::new(files_of(machine), ServerId(1), &config(0, 0), data(machine))
+    }
+
+    fn data(machine: &FileSystem) -> (Files, PathBuf) {
+        (Files::Simulated(machine.clone()), "/data".into())
+    }
+
+    /// What is kept in the `dataDir`.
+    fn recorded(machine: &FileSystem) -> Option<i64> {
+        let (files, data_dir) = data(machine);
+        committed_config::read(&files, &data_dir).unwrap().map(|config| config.version().0)
     }
 
     fn put_out_of_reach(machine: &FileSystem, number: i32) {
@@ -239,7 +276,7 @@ mod tests {
         keeper.write(&Mark::LastSeen(config(7, 1)), &changing.committed, NOW).unwrap();
         machine.clear_faults();
         keeper.try_again(&changing, NOW.after(RETRY));
-        assert_eq!((keeper.deadline(), versions(&read(&machine))), (None, (0, 7)));
+        assert_eq!((keeper.deadline(), versions(&read(&machine)), recorded(&machine)), (None, (0, 7), None));
         assert_eq!(names(&machine).len(), 2, "{:?}", names(&machine));
     }
 
@@ -279,11 +316,24 @@ mod tests {
         }
     }
 
+    /// Where its files are out of reach, a start knows by that what was made.
+    #[test]
+    fn what_is_committed_is_in_the_data_too() {
+        let machine = machine();
+        let mut keeper = keeper(&machine);
+        keeper.write(&Mark::Committed(config(7, 1)), &config(0, 0), NOW).unwrap();
+        assert_eq!(recorded(&machine.crash(&mut Seeded::new(1))), Some(7));
+        let machine = super::super::config_files::tests::machine();
+        let made = Configs::settled(config(8, 1));
+        self::keeper(&machine).begin(&Configs::settled(config(0, 0)), &made, NOW).unwrap();
+        assert_eq!(recorded(&machine.crash(&mut Seeded::new(1))), Some(8));
+    }
+
     /// With it in its files it could not start again, and an operator may have started it to be added once more.
     #[test]
     fn a_server_that_is_not_in_it_keeps_its_files() {
         let machine = machine();
-        let mut keeper = ConfigKeeper::new(files_of(&machine), ServerId(4), &config(0, 0));
+        let mut keeper = ConfigKeeper::new(files_of(&machine), ServerId(4), &config(0, 0), data(&machine));
         let found = Configs::settled(config(7, 0));
         keeper.begin(&Configs::settled(config(0, 0)), &found, NOW).unwrap();
         assert_eq!((keeper.deadline(), versions(&read(&machine))), (None, (0, 0)));

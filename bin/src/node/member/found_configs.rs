@@ -5,6 +5,8 @@
 //! recovers, in `/zookeeper/config`. A server that forgot it would count by the former members, and so might they: two quorums
 //! without a common server.
 //!
+//! Which one is committed is kept in the `dataDir` besides ([`committed_config`](paddock_engine::committed_config)).
+//!
 //! What a client has written there itself is no configuration: a reconfiguration alone, and a server that shows its own, leave
 //! version -1, and the version of the text as mzxid.
 
@@ -25,6 +27,11 @@ pub struct ConfigOfData {
 }
 
 impl ConfigOfData {
+    /// What this server has kept as committed.
+    pub fn recorded(config: Config) -> ConfigOfData {
+        ConfigOfData { config: Arc::new(config), is_committed: true }
+    }
+
     /// What the state has that a start has recovered, its log included; `None` if there is none that has a version.
     pub fn find(database: &Database) -> Option<ConfigOfData> {
         let znode = database.tree().get(CONFIG_PATH)?;
@@ -32,30 +39,34 @@ impl ConfigOfData {
         let config = Config::parse(std::str::from_utf8(znode.data()?).ok()?).ok()?;
         let version = config.version();
         let is_own = stat.version == OWN_VERSION && stat.mzxid == version.0 && version > Zxid::ZERO;
+        if version.is_blank() {
+            // The stamp of a first leader, who has changed nothing: what an operator writes counts.
+            return None;
+        }
         let is_committed = is_known_committed(version, database.last_zxid());
         is_own.then(|| ConfigOfData { config: Arc::new(config), is_committed })
     }
 }
 
 /// Whether the configuration of a state that ends with `last` is known to be committed. One that no transaction of this history
-/// has brought was put there because it was: it is newer than all of them, or is the stamp of a first leader, which has the number
-/// of none. And who has a transaction of a later epoch has it of a leader that had a quorum for all that was before.
+/// has brought was put there because it was: it is newer than all of them. And who has a transaction of a later epoch has it of a leader that had a quorum for all that was before.
 fn is_known_committed(version: Zxid, last: Zxid) -> bool {
-    version > last || version.is_blank() || version.epoch() < last.epoch()
+    version > last || version.epoch() < last.epoch()
 }
 
-/// What a start goes by. Of a configuration between the committed one of the files and a later one that was proposed, that
-/// later one shows that it was made: there is one change at a time.
+/// What a start goes by. A later one that the files have as proposed shows that the one of the data was made only within its
+/// epoch, where there is one change at a time: of a later epoch it may have come before the history in which the other is none.
 pub fn found_configs(files: &Configs, data: Option<&ConfigOfData>) -> Configs {
     let Some(ConfigOfData { config, is_committed }) = data else { return files.clone() };
     if config.version() <= files.committed.version() {
         return files.clone();
     }
     let seen = files.last_seen.version();
-    let is_made = *is_committed || config.version() < seen;
+    let is_superseded = config.version() < seen && config.version().epoch() == seen.epoch();
+    let is_made = *is_committed || is_superseded;
     Configs {
         committed: if is_made { config.clone() } else { files.committed.clone() },
-        last_seen: if config.version() > seen { config.clone() } else { files.last_seen.clone() },
+        last_seen: if config.version() < seen && is_made { files.last_seen.clone() } else { config.clone() },
     }
 }
 
@@ -84,6 +95,8 @@ mod tests {
     use super::{ConfigOfData, found_configs, show_committed};
 
     const VERSION: i64 = 0x1_0000_0005;
+    /// Of a later epoch.
+    const LATER: i64 = 0x2_0000_0003;
 
     fn config(version: i64) -> Arc<Config> {
         Arc::new(Config::parse(&format!("server.1=a:1:2;3\nserver.2=b:1:2;3\nversion={version:x}")).unwrap())
@@ -132,6 +145,7 @@ mod tests {
             ((VERSION + 1, VERSION + 1), (VERSION + 1, VERSION + 1), "the files are newer"),
             ((VERSION, VERSION + 2), (VERSION, VERSION + 2), "a later one is proposed"),
             ((0, VERSION + 2), (VERSION, VERSION + 2), "a later one that is proposed shows that it was made"),
+            ((0, LATER), (0, VERSION), "a leader of a later epoch may have told that before its history was taken"),
             ((0, VERSION - 2), (0, VERSION), "an earlier one that was proposed does not count any more"),
         ] {
             assert_eq!(found(files, &database), expected, "{why}");
@@ -144,11 +158,23 @@ mod tests {
 
     #[test]
     fn what_a_server_has_shown_was_committed() {
-        for (version, last) in [(VERSION, 9), (0x1_0000_0000, 0x1_0000_0003)] {
+        const STAMP: i64 = 0x1_0000_0000;
+        for (version, last, expected) in [(VERSION, 9, VERSION), (STAMP, STAMP + 3, 0)] {
             let mut database = database();
             apply(&mut database, last, &SESSION);
             show_committed(&mut database, &config(version));
-            assert_eq!(found((0, 0), &database), (version, version), "{version:x}");
+            assert_eq!(found((0, 0), &database), (expected, expected), "{version:x}: a stamp changes nothing");
+        }
+    }
+
+    #[test]
+    fn what_was_kept_as_committed_is_and_a_newer_one_of_the_log_is_proposed() {
+        let mut database = database();
+        reconfigure(&mut database, VERSION);
+        for (kept, expected) in [(VERSION, (VERSION, VERSION)), (VERSION - 2, (VERSION - 2, VERSION))] {
+            let kept = ConfigOfData::recorded(Config::parse(config(kept).text()).unwrap());
+            let found = found_configs(&configs(0, 0), Some(&kept));
+            assert_eq!(versions(&found_configs(&found, ConfigOfData::find(&database).as_ref())), expected);
         }
     }
 

@@ -11,6 +11,7 @@ use paddock_consensus::epochs::{Epochs, EpochsDisagree};
 use paddock_consensus::settings::{Ms, Settings};
 use paddock_consensus::zab::{Found, Zab};
 use paddock_consensus::{ServerId, Zxid};
+use paddock_engine::committed_config;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::epoch_files::{EpochError, EpochFiles};
@@ -95,6 +96,8 @@ pub enum SetupError {
     Disagree(EpochsDisagree),
     /// What is known of the ensemble is not durable.
     Config(ConfigFileError),
+    /// What a server kept of changes in which it takes no part any more cannot be removed.
+    Forget(io::Error),
     /// A thread cannot be started.
     Thread(io::Error),
     /// The addresses of this server cannot be told to others.
@@ -113,6 +116,7 @@ impl fmt::Display for SetupError {
                 accepted.0, current.0
             ),
             SetupError::Config(error) => error.fmt(f),
+            SetupError::Forget(error) => write!(f, "cannot remove paddock.config from the dataDir: {error}"),
             SetupError::Thread(error) => write!(f, "cannot start a thread: {error}"),
             SetupError::Addresses(error) => {
                 write!(f, "the election addresses of this server cannot be told: {error:?}")
@@ -227,13 +231,21 @@ impl MemberSetup {
         database: &mut Database,
         now: Ms,
     ) -> Result<(Configs, Option<ConfigKeeper>), SetupError> {
+        let data = (self.log.files.clone(), self.log.data_dir.clone());
         let committed = &self.configs.committed;
         let Some(files) = self.config_files.take() else {
+            committed_config::forget(&data.0, &data.1).map_err(SetupError::Forget)?;
             database.show_config(committed.text(), committed.version());
             return Ok((self.configs.clone(), None));
         };
-        let found = found_configs(&self.configs, ConfigOfData::find(database).as_ref());
-        let mut keeper = ConfigKeeper::new(files, self.me, committed);
+        let recorded = committed_config::read(&data.0, &data.1).unwrap_or_else(|error| {
+            tracing::warn!("{error}: the ensemble is that of zoo.cfg, or of the log if that is newer");
+            None
+        });
+        let recorded = recorded.map(ConfigOfData::recorded);
+        let found = found_configs(&self.configs, recorded.as_ref());
+        let found = found_configs(&found, ConfigOfData::find(database).as_ref());
+        let mut keeper = ConfigKeeper::new(files, self.me, committed, data);
         keeper.begin(&self.configs, &found, now).map_err(SetupError::Config)?;
         show_committed(database, &found.committed);
         Ok((found, Some(keeper)))
