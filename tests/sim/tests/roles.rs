@@ -13,7 +13,7 @@ use paddock_consensus::output::Part;
 use paddock_consensus::settings::{Features, Ms, RENEW_FROM};
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::error::Code;
-use paddock_engine::io::simulated::Seeded;
+use paddock_engine::io::simulated::{Effect, Fault, Operation, Seeded};
 use paddock_engine::jute::Write;
 use paddock_engine::progress::Progress;
 use paddock_engine::request::opcode;
@@ -26,6 +26,9 @@ use paddock_sim::server::{Server, Setting};
 use paddock_sim::zoo_cfg;
 use paddock_tests::jute::Writer;
 use paddock_tests::request::Request;
+
+/// The disk is broken.
+const EIO: i32 = 5;
 
 const STEP: Duration = Duration::from_millis(1);
 /// Longer than any server waits for an event that does come.
@@ -292,8 +295,9 @@ fn a_change_of_the_ensemble_that_cannot_be_kept_is_in_no_log() {
         ensemble.pass(SOON);
         let before = ensemble.history(place);
         let at = ensemble.clock.moment(ensemble.now);
-        let disk = &ensemble.servers[place].disk;
-        disk.set_space(0);
+        // A full disk would be waited for.
+        let effect = Effect::Fails(EIO);
+        ensemble.servers[place].disk.add_fault(Fault { operation: Operation::Rename, skipped: 0, times: 1, effect });
         let Ensemble { servers, due, now, .. } = &mut ensemble;
         servers[place].process.as_mut().expect("it runs").reactor.take(slot, &reconfig(1), at.now);
         due[place] = *now;
