@@ -79,9 +79,12 @@ impl ConfigKeeper {
             }
             return Ok(());
         }
-        let newest = if found.is_changing() { &found.last_seen } else { &found.committed };
+        let (older, newest) = match found.is_changing() {
+            true => (&files.last_seen, &found.last_seen),
+            false => (&files.committed, &found.committed),
+        };
         let file = self.files.path().display().to_string();
-        let (older, newer) = (files.last_seen.version().0, newest.version().0);
+        let (older, newer) = (older.version().0, newest.version().0);
         let counts = format!(
             "{file} has the ensemble of version {older:x}, and this server's data that of version {newer:x}, which counts"
         );
@@ -92,7 +95,7 @@ impl ConfigKeeper {
         let client = client_of(&files.committed, self.me);
         match durable.and_then(|()| self.keep(found, client.as_ref())) {
             // A crash came before it was written as committed.
-            Ok(()) if newer == older => {}
+            Ok(()) if newer == files.last_seen.version().0 => {}
             Ok(()) => tracing::warn!("{counts} and is written there now. See why {file} was an older one"),
             Err(error) => self.put_off(client, now, || {
                 tracing::warn!(

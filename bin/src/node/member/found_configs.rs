@@ -12,8 +12,8 @@
 
 use std::sync::Arc;
 
-use paddock_consensus::Zxid;
 use paddock_consensus::config::{Config, Configs};
+use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::database::{CONFIG_PATH, Database};
 
 /// The version of `/zookeeper/config` that nobody but servers writes.
@@ -70,6 +70,35 @@ pub fn found_configs(files: &Configs, data: Option<&ConfigOfData>) -> Configs {
     }
 }
 
+/// Where a server is by what an operator wrote, and by the configuration of its data that counts in the place of that.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub written: String,
+    pub kept: String,
+    pub version: Zxid,
+}
+
+/// Whether the list that an operator wrote has this server on another machine than the newer one of the data. Then the data may
+/// be a copy: with its configuration, the copy would speak to those that it was taken from, in the name of one of them. A list
+/// that has a version was made by servers, or for this.
+pub fn find_moved(files: &Configs, found: &Configs, me: ServerId) -> Option<Moved> {
+    let newest = if found.is_changing() { &found.last_seen } else { &found.committed };
+    if files.committed.version() != Zxid::ZERO || newest.version() == files.last_seen.version() {
+        return None;
+    }
+    let [written, kept] = [&files.committed, newest].map(|config| hosts(config, me));
+    let (written, kept) = (written?, kept?);
+    (written != kept).then(|| Moved { written, kept, version: newest.version() })
+}
+
+/// The hosts at which others reach this server, if it is a member.
+fn hosts(config: &Config, me: ServerId) -> Option<String> {
+    let addresses = &config.members().get(&me)?.addresses;
+    let mut hosts: Vec<&str> = addresses.iter().map(|address| &*address.quorum.host).collect();
+    hosts.sort_unstable();
+    Some(hosts.join(", "))
+}
+
 /// Whether clients are to read the committed configuration in a state. A newer one that a transaction has brought stays there:
 /// a start is to find it.
 pub fn is_to_show(database: &Database, committed: &Config) -> bool {
@@ -87,12 +116,13 @@ pub fn show_committed(database: &mut Database, committed: &Config) {
 mod tests {
     use std::sync::Arc;
 
+    use paddock_consensus::ServerId;
     use paddock_consensus::config::{Config, Configs};
     use paddock_engine::database::{CONFIG_PATH, Database, Rules};
     use paddock_engine::tree::HashSeed;
     use paddock_engine::txn::{Txn, TxnHeader};
 
-    use super::{ConfigOfData, found_configs, show_committed};
+    use super::{ConfigOfData, find_moved, found_configs, show_committed};
 
     const VERSION: i64 = 0x1_0000_0005;
     /// Of a later epoch.
@@ -176,6 +206,29 @@ mod tests {
             let found = found_configs(&configs(0, 0), Some(&kept));
             assert_eq!(versions(&found_configs(&found, ConfigOfData::find(&database).as_ref())), expected);
         }
+    }
+
+    #[test]
+    fn data_that_has_this_server_on_another_machine_does_not_overrule_what_an_operator_wrote() {
+        let at = |host: &str, port: u16, version: i64| {
+            let text = format!("server.1={host}:{port}:2;3\nserver.2=b:1:2;3\nversion={version:x}");
+            Arc::new(Config::parse(&text).unwrap())
+        };
+        let moved = |files: &Arc<Config>, data: &Arc<Config>, me: i64| {
+            let found = Configs::settled(data.clone());
+            find_moved(&Configs::settled(files.clone()), &found, ServerId(me)).map(|moved| (moved.written, moved.kept))
+        };
+        let data = at("a", 1, VERSION);
+        let copied = Some(("test".to_owned(), "a".to_owned()));
+        assert_eq!(moved(&at("test", 1, 0), &data, 1), copied);
+        assert_eq!(moved(&at("test", 1, 0), &data, 2), None, "it is where it was");
+        assert_eq!(moved(&at("test", 1, 0), &data, 3), None, "it is in neither");
+        assert_eq!(moved(&at("a", 7, 0), &data, 1), None, "ports move by reconfiguration");
+        assert_eq!(moved(&at("test", 1, VERSION - 1), &data, 1), None, "servers made that list");
+        let proposed = Configs { committed: at("test", 1, 0), last_seen: data.clone() };
+        let files = Configs::settled(at("test", 1, 0));
+        assert!(find_moved(&files, &proposed, ServerId(1)).is_some(), "a proposed one counts too");
+        assert_eq!(find_moved(&proposed, &proposed, ServerId(1)), None, "its own files have that as proposed");
     }
 
     #[test]

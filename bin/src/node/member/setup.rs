@@ -25,7 +25,7 @@ use super::announcements::Announcements;
 use super::client_port::ClientPort;
 use super::config_files::{ConfigFileError, ConfigFiles};
 use super::config_keeper::ConfigKeeper;
-use super::found_configs::{ConfigOfData, found_configs, show_committed};
+use super::found_configs::{ConfigOfData, Moved, find_moved, found_configs, show_committed};
 use super::oracle::OracleFile;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
@@ -96,6 +96,8 @@ pub enum SetupError {
     Disagree(EpochsDisagree),
     /// What is known of the ensemble is not durable.
     Config(ConfigFileError),
+    /// The data has this server on another machine than zoo.cfg.
+    Moved(Moved),
     /// What a server kept of changes in which it takes no part any more cannot be removed.
     Forget(io::Error),
     /// A thread cannot be started.
@@ -116,6 +118,15 @@ impl fmt::Display for SetupError {
                 accepted.0, current.0
             ),
             SetupError::Config(error) => error.fmt(f),
+            SetupError::Moved(Moved { written, kept, version }) => write!(
+                f,
+                "zoo.cfg has this server at {written}, and its data, with a later list of the ensemble (version {version:x}), at \
+                 {kept}: is the data a copy of another server's? With that list this server would join the others of it in its name. \
+                 Either write the servers of that version into zoo.cfg, or, if the servers of zoo.cfg are an ensemble of their \
+                 own, put them into zoo.cfg.dynamic.{next:x}, and have dynamicConfigFile= in zoo.cfg name that file, on all of them",
+                version = version.0,
+                next = version.0.saturating_add(1),
+            ),
             SetupError::Forget(error) => write!(f, "cannot remove paddock.config from the dataDir: {error}"),
             SetupError::Thread(error) => write!(f, "cannot start a thread: {error}"),
             SetupError::Addresses(error) => {
@@ -245,6 +256,9 @@ impl MemberSetup {
         let recorded = recorded.map(ConfigOfData::recorded);
         let found = found_configs(&self.configs, recorded.as_ref());
         let found = found_configs(&found, ConfigOfData::find(database).as_ref());
+        if let Some(moved) = find_moved(&self.configs, &found, self.me) {
+            return Err(SetupError::Moved(moved));
+        }
         let mut keeper = ConfigKeeper::new(files, self.me, committed, data);
         keeper.begin(&self.configs, &found, now).map_err(SetupError::Config)?;
         show_committed(database, &found.committed);
