@@ -1,8 +1,10 @@
 //! The file in which a server of an ensemble keeps the newest configuration that it knows to be committed, in the `dataDir` itself:
-//! it belongs to the server, and not to one of its histories.
+//! it belongs to the server, and not to one of its histories. Once it has started by what an operator wrote alone, it keeps that
+//! former configurations do not count.
 //!
 //! ```text
-//! <dataDir>/paddock.config   the configuration as in /zookeeper/config, then a line with `sum` and its CRC32C, 8 hexadecimal digits
+//! <dataDir>/paddock.config   the configuration as in /zookeeper/config, or `disregarded=` and a version in hexadecimal;
+//!                            then a line with `sum` and the CRC32C of that, 8 hexadecimal digits
 //! ```
 //!
 //! It is replaced whole, and durably. It is there beside the files that an operator sees, which may be out of reach or be brought
@@ -12,10 +14,20 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use paddock_consensus::Zxid;
 use paddock_consensus::config::Config;
 
 use crate::io::Files;
 
+/// What is in the file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kept {
+    Committed(Config),
+    /// No configuration up to this version counts, wherever it is found.
+    Disregarded(Zxid),
+}
+
+const DISREGARDED: &str = "disregarded=";
 const NAME: &str = "paddock.config";
 /// No file is longer, bytes: a configuration is shorter, as others read it.
 const TEXT_MAX: usize = 1 << 20;
@@ -42,7 +54,7 @@ impl std::error::Error for CommittedConfigError {}
 ///
 /// # Errors
 /// Says why it tells nothing.
-pub fn read(files: &Files, data_dir: &Path) -> Result<Option<Config>, CommittedConfigError> {
+pub fn read(files: &Files, data_dir: &Path) -> Result<Option<Kept>, CommittedConfigError> {
     let path = data_dir.join(NAME);
     let bytes = match files.read(&path, TEXT_MAX) {
         Ok(bytes) => bytes,
@@ -51,12 +63,19 @@ pub fn read(files: &Files, data_dir: &Path) -> Result<Option<Config>, CommittedC
     };
     let whole = std::str::from_utf8(&bytes).ok().and_then(|whole| {
         let (text, _) = whole.trim_end().rsplit_once('\n')?;
-        (whole == with_sum(text)).then(|| Config::parse(text).ok())?
+        (whole == with_sum(text)).then(|| read_text(text))?
     });
     whole.map(Some).ok_or(CommittedConfigError::Damaged { path })
 }
 
-/// Replaces it.
+fn read_text(text: &str) -> Option<Kept> {
+    match text.strip_prefix(DISREGARDED) {
+        Some(version) => i64::from_str_radix(version, 16).ok().map(|version| Kept::Disregarded(Zxid(version))),
+        None => Config::parse(text).ok().map(Kept::Committed),
+    }
+}
+
+/// Replaces it by this configuration.
 ///
 /// # Errors
 /// After one it is not known which configuration is there.
@@ -64,15 +83,13 @@ pub fn write(files: &Files, data_dir: &Path, config: &Config) -> io::Result<()> 
     files.write_atomically(&data_dir.join(NAME), with_sum(config.text()).as_bytes())
 }
 
-/// Removes it: this server does not take part in changes, or is no member, and goes by what an operator wrote.
+/// This server does not take part in changes, or is no member, and goes by what an operator wrote: no configuration up to this
+/// version counts any more, here or in its log.
 ///
 /// # Errors
-/// Then it may be there.
-pub fn forget(files: &Files, data_dir: &Path) -> io::Result<()> {
-    match files.remove(&data_dir.join(NAME)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
+/// Then one may count.
+pub fn disregard(files: &Files, data_dir: &Path, up_to: Zxid) -> io::Result<()> {
+    files.write_atomically(&data_dir.join(NAME), with_sum(&format!("{DISREGARDED}{:x}", up_to.0)).as_bytes())
 }
 
 fn with_sum(text: &str) -> String {
@@ -83,9 +100,10 @@ fn with_sum(text: &str) -> String {
 mod tests {
     use std::path::Path;
 
+    use paddock_consensus::Zxid;
     use paddock_consensus::config::Config;
 
-    use super::{CommittedConfigError, NAME, forget, read, write};
+    use super::{CommittedConfigError, Kept, NAME, disregard, read, write};
     use crate::io::Files;
     use crate::io::simulated::{FileSystem, Seeded};
 
@@ -103,8 +121,11 @@ mod tests {
         assert!(read(&files(&machine), data).unwrap().is_none());
         machine.record();
         let mut told = vec![(0, None)];
-        for version in [5, 6] {
-            write(&files(&machine), data, &config(version)).unwrap();
+        for version in [5, 6, 7] {
+            match version {
+                7 => disregard(&files(&machine), data, Zxid(7)).unwrap(),
+                version => write(&files(&machine), data, &config(version)).unwrap(),
+            }
             told.push((machine.recorded_count(), Some(version)));
         }
         let mut moments = machine.take_recorded();
@@ -113,14 +134,16 @@ mod tests {
             let (_, least) = *told.iter().rfind(|(from, _)| *from <= index).unwrap();
             for seed in 0..6 {
                 let found = moment.crashed(&mut Seeded::new(seed));
-                let version = read(&files(&found), data).unwrap().map(|config| config.version().0);
+                let version = read(&files(&found), data).unwrap().map(|kept| match kept {
+                    Kept::Committed(config) => config.version().0,
+                    Kept::Disregarded(version) => version.0,
+                });
                 assert!(version >= least, "{index}, {seed}: {version:?}");
             }
         }
-        assert_eq!(read(&files(&machine), data).unwrap(), Some(config(6)));
-        forget(&files(&machine), data).unwrap();
-        forget(&files(&machine), data).unwrap();
-        assert!(read(&files(&machine.crash(&mut Seeded::new(1))), data).unwrap().is_none());
+        assert_eq!(read(&files(&machine), data).unwrap(), Some(Kept::Disregarded(Zxid(7))));
+        write(&files(&machine), data, &config(8)).unwrap();
+        assert_eq!(read(&files(&machine), data).unwrap(), Some(Kept::Committed(config(8))));
     }
 
     #[test]

@@ -44,7 +44,6 @@ use paddock_consensus::input::Fault;
 use paddock_consensus::output::HaltReason;
 use paddock_consensus::settings::Ms;
 use paddock_engine::admit::FRAME_MAX;
-use paddock_engine::committed_config;
 use paddock_engine::conversion::Target;
 use paddock_engine::generation::{FormerGenerations, Generation};
 use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
@@ -64,6 +63,7 @@ use conversion::{ConversionError, Converted};
 use convert_command::convert_command;
 use descriptors::{Descriptors, TooFew};
 use member::config_files::ConfigFiles;
+use member::found_configs::disregard_former;
 use member::{ClientPort, MemberSetup, SetupError};
 use moment::Moment;
 use peers::sockets::{Readiness, SocketLinks};
@@ -205,11 +205,11 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
 }
 
 fn serve_alone(config: &Config, data_dir: Arc<DataDir>, opened: Opened<'_>) -> Result<(), NodeError> {
-    let forgotten = committed_config::forget(&Files::default(), &config.data_dir);
-    forgotten.map_err(setup("the dataDir, from which the paddock.config of a former ensemble is to go"))?;
     let present = recover_present(log_config(config), rules(config));
     let Present { generation, recovered, former } = present.map_err(NodeError::Recovery)?;
     recovered.report(Some(opened.began.elapsed()));
+    let disregarded = disregard_former(&Files::default(), &config.data_dir, &recovered.database);
+    disregarded.map_err(setup("the dataDir, for a paddock.config that says that no former ensemble counts"))?;
     let files = FilesInPlace::new(data_dir, generation, recovered.snapshot);
     let config = in_generation(config, generation);
     run(&config, Beginning::Alone(Box::new(AloneBeginning { recovered, former, files })), opened)

@@ -209,7 +209,7 @@ mod tests {
     use paddock_consensus::config::Configs;
     use paddock_consensus::input::Mark;
     use paddock_consensus::settings::Ms;
-    use paddock_engine::committed_config;
+    use paddock_engine::committed_config::{self, Kept};
     use paddock_engine::io::Files;
     use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation, Seeded};
 
@@ -229,7 +229,10 @@ mod tests {
     /// What is kept in the `dataDir`.
     fn recorded(machine: &FileSystem) -> Option<i64> {
         let (files, data_dir) = data(machine);
-        committed_config::read(&files, &data_dir).unwrap().map(|config| config.version().0)
+        match committed_config::read(&files, &data_dir).unwrap() {
+            Some(Kept::Committed(config)) => Some(config.version().0),
+            Some(Kept::Disregarded(_)) | None => None,
+        }
     }
 
     fn put_out_of_reach(machine: &FileSystem, number: i32) {

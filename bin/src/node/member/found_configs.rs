@@ -10,11 +10,15 @@
 //! What a client has written there itself is no configuration: a reconfiguration alone, and a server that shows its own, leave
 //! version -1, and the version of the text as mzxid.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use paddock_consensus::config::{Config, Configs};
 use paddock_consensus::{ServerId, Zxid};
+use paddock_engine::committed_config::{self, Kept};
 use paddock_engine::database::{CONFIG_PATH, Database};
+use paddock_engine::io::Files;
 
 /// The version of `/zookeeper/config` that nobody but servers writes.
 const OWN_VERSION: i32 = -1;
@@ -70,6 +74,26 @@ pub fn found_configs(files: &Configs, data: Option<&ConfigOfData>) -> Configs {
     }
 }
 
+/// A server that does not take part in changes, or that stands alone, goes by what an operator wrote, and so does every later
+/// start of it: what its data has by now counts no more. Written only where there is something.
+///
+/// # Errors
+/// Then a later start may go by it.
+pub fn disregard_former(files: &Files, data_dir: &Path, database: &Database) -> io::Result<()> {
+    let kept = committed_config::read(files, data_dir).ok().flatten();
+    let recorded = match &kept {
+        Some(Kept::Committed(config)) => config.version(),
+        Some(Kept::Disregarded(version)) => *version,
+        None => Zxid::ZERO,
+    };
+    let in_state = ConfigOfData::find(database).map_or(Zxid::ZERO, |data| data.config.version());
+    let newest = recorded.max(in_state);
+    if newest == Zxid::ZERO || kept == Some(Kept::Disregarded(newest)) {
+        return Ok(());
+    }
+    committed_config::disregard(files, data_dir, newest)
+}
+
 /// Where a server is by what an operator wrote, and by the configuration of its data that counts in the place of that.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Moved {
@@ -114,15 +138,19 @@ pub fn show_committed(database: &mut Database, committed: &Config) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::Arc;
 
-    use paddock_consensus::ServerId;
     use paddock_consensus::config::{Config, Configs};
+    use paddock_consensus::{ServerId, Zxid};
+    use paddock_engine::committed_config::{self, Kept};
     use paddock_engine::database::{CONFIG_PATH, Database, Rules};
+    use paddock_engine::io::Files;
+    use paddock_engine::io::simulated::FileSystem;
     use paddock_engine::tree::HashSeed;
     use paddock_engine::txn::{Txn, TxnHeader};
 
-    use super::{ConfigOfData, find_moved, found_configs, show_committed};
+    use super::{ConfigOfData, disregard_former, find_moved, found_configs, show_committed};
 
     const VERSION: i64 = 0x1_0000_0005;
     /// Of a later epoch.
@@ -205,6 +233,25 @@ mod tests {
             let kept = ConfigOfData::recorded(Config::parse(config(kept).text()).unwrap());
             let found = found_configs(&configs(0, 0), Some(&kept));
             assert_eq!(versions(&found_configs(&found, ConfigOfData::find(&database).as_ref())), expected);
+        }
+    }
+
+    #[test]
+    fn what_counts_no_more_is_written_once_and_covers_the_newest() {
+        let files = Files::Simulated(FileSystem::new(1));
+        let data_dir = Path::new("/data");
+        files.create_dir(data_dir).unwrap();
+        let kept = || committed_config::read(&files, data_dir).unwrap();
+        let mut database = database();
+        disregard_former(&files, data_dir, &database).unwrap();
+        assert_eq!(kept(), None, "there is nothing that could count");
+        reconfigure(&mut database, VERSION);
+        disregard_former(&files, data_dir, &database).unwrap();
+        assert_eq!(kept(), Some(Kept::Disregarded(Zxid(VERSION))));
+        committed_config::write(&files, data_dir, &config(VERSION + 2)).unwrap();
+        for _ in 0..2 {
+            disregard_former(&files, data_dir, &database).unwrap();
+            assert_eq!(kept(), Some(Kept::Disregarded(Zxid(VERSION + 2))));
         }
     }
 

@@ -22,7 +22,7 @@ mod divergence;
 mod ensemble;
 mod figures;
 mod former;
-mod found_configs;
+pub mod found_configs;
 mod full_disk;
 mod making;
 mod marks;
@@ -712,6 +712,9 @@ impl Member {
             self.lead_in(epoch, before.0);
         }
         if serve != before.1 {
+            if serve == Serve::Yes {
+                self.show_config_in_force();
+            }
             self.replica.begin_period(serve);
         }
     }
@@ -809,9 +812,16 @@ impl Member {
             self.client_port.move_to(client);
         }
         // Who is served sees it by its transaction.
-        let is_seen = self.replica.membership().serving() == Serve::Yes;
-        if !is_seen && is_to_show(self.replica.head.database(), config) {
-            self.replica.head.show_config(config);
+        if self.replica.membership().serving() != Serve::Yes {
+            self.show_config_in_force();
+        }
+    }
+
+    /// Clients read the committed configuration. What the history was brought with may be an older one, which an operator has
+    /// done away with.
+    fn show_config_in_force(&mut self) {
+        if is_to_show(self.replica.head.database(), &self.config) {
+            self.replica.head.show_config(&self.config);
         }
     }
 }

@@ -11,7 +11,7 @@ use paddock_consensus::epochs::{Epochs, EpochsDisagree};
 use paddock_consensus::settings::{Ms, Settings};
 use paddock_consensus::zab::{Found, Zab};
 use paddock_consensus::{ServerId, Zxid};
-use paddock_engine::committed_config;
+use paddock_engine::committed_config::{self, Kept};
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::epoch_files::{EpochError, EpochFiles};
@@ -25,7 +25,7 @@ use super::announcements::Announcements;
 use super::client_port::ClientPort;
 use super::config_files::{ConfigFileError, ConfigFiles};
 use super::config_keeper::ConfigKeeper;
-use super::found_configs::{ConfigOfData, Moved, find_moved, found_configs, show_committed};
+use super::found_configs::{ConfigOfData, Moved, disregard_former, find_moved, found_configs, show_committed};
 use super::oracle::OracleFile;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
@@ -98,8 +98,8 @@ pub enum SetupError {
     Config(ConfigFileError),
     /// The data has this server on another machine than zoo.cfg.
     Moved(Moved),
-    /// What a server kept of changes in which it takes no part any more cannot be removed.
-    Forget(io::Error),
+    /// It cannot be kept that changes in which this server takes no part any more do not count.
+    Disregard(io::Error),
     /// A thread cannot be started.
     Thread(io::Error),
     /// The addresses of this server cannot be told to others.
@@ -127,7 +127,7 @@ impl fmt::Display for SetupError {
                 version = version.0,
                 next = version.0.saturating_add(1),
             ),
-            SetupError::Forget(error) => write!(f, "cannot remove paddock.config from the dataDir: {error}"),
+            SetupError::Disregard(error) => write!(f, "cannot write paddock.config in the dataDir: {error}"),
             SetupError::Thread(error) => write!(f, "cannot start a thread: {error}"),
             SetupError::Addresses(error) => {
                 write!(f, "the election addresses of this server cannot be told: {error:?}")
@@ -245,7 +245,7 @@ impl MemberSetup {
         let data = (self.log.files.clone(), self.log.data_dir.clone());
         let committed = &self.configs.committed;
         let Some(files) = self.config_files.take() else {
-            committed_config::forget(&data.0, &data.1).map_err(SetupError::Forget)?;
+            disregard_former(&data.0, &data.1, database).map_err(SetupError::Disregard)?;
             database.show_config(committed.text(), committed.version());
             return Ok((self.configs.clone(), None));
         };
@@ -253,7 +253,16 @@ impl MemberSetup {
             tracing::warn!("{error}: the ensemble is that of zoo.cfg, or of the log if that is newer");
             None
         });
-        let recorded = recorded.map(ConfigOfData::recorded);
+        let recorded = match recorded {
+            Some(Kept::Committed(config)) => Some(ConfigOfData::recorded(config)),
+            Some(Kept::Disregarded(version)) => {
+                if ConfigOfData::find(database).is_some_and(|data| data.config.version() <= version) {
+                    database.show_config(committed.text(), committed.version());
+                }
+                None
+            }
+            None => None,
+        };
         let found = found_configs(&self.configs, recorded.as_ref());
         let found = found_configs(&found, ConfigOfData::find(database).as_ref());
         if let Some(moved) = find_moved(&self.configs, &found, self.me) {
