@@ -3,7 +3,8 @@
 //! former configurations do not count.
 //!
 //! ```text
-//! <dataDir>/paddock.config   the configuration as in /zookeeper/config, or `disregarded=` and a version in hexadecimal;
+//! <dataDir>/paddock.config   a line with `disregarded=` and a version in hexadecimal, if there is one;
+//!                            the configuration as in /zookeeper/config, if there is one;
 //!                            then a line with `sum` and the CRC32C of that, 8 hexadecimal digits
 //! ```
 //!
@@ -20,11 +21,19 @@ use paddock_consensus::config::Config;
 use crate::io::Files;
 
 /// What is in the file.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Kept {
-    Committed(Config),
-    /// No configuration up to this version counts, wherever it is found.
-    Disregarded(Zxid),
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Kept {
+    pub committed: Option<Config>,
+    /// No configuration up to this version counts, wherever else in the data it is found.
+    pub disregarded: Zxid,
+}
+
+impl Kept {
+    /// Neither a configuration up to this version, nor what was committed up to it, counts.
+    pub fn disregard(&mut self, up_to: Zxid) {
+        self.disregarded = self.disregarded.max(up_to);
+        self.committed.take_if(|config| config.version() <= up_to);
+    }
 }
 
 const DISREGARDED: &str = "disregarded=";
@@ -50,46 +59,44 @@ impl fmt::Display for CommittedConfigError {
 
 impl std::error::Error for CommittedConfigError {}
 
-/// Reads it; `None` if there is none.
+/// Reads it; nothing is kept where there is none.
 ///
 /// # Errors
 /// Says why it tells nothing.
-pub fn read(files: &Files, data_dir: &Path) -> Result<Option<Kept>, CommittedConfigError> {
+pub fn read(files: &Files, data_dir: &Path) -> Result<Kept, CommittedConfigError> {
     let path = data_dir.join(NAME);
     let bytes = match files.read(&path, TEXT_MAX) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Kept::default()),
         Err(source) => return Err(CommittedConfigError::Io { path, source }),
     };
     let whole = std::str::from_utf8(&bytes).ok().and_then(|whole| {
         let (text, _) = whole.trim_end().rsplit_once('\n')?;
         (whole == with_sum(text)).then(|| read_text(text))?
     });
-    whole.map(Some).ok_or(CommittedConfigError::Damaged { path })
+    whole.ok_or(CommittedConfigError::Damaged { path })
 }
 
 fn read_text(text: &str) -> Option<Kept> {
-    match text.strip_prefix(DISREGARDED) {
-        Some(version) => i64::from_str_radix(version, 16).ok().map(|version| Kept::Disregarded(Zxid(version))),
-        None => Config::parse(text).ok().map(Kept::Committed),
-    }
+    let Some(behind) = text.strip_prefix(DISREGARDED) else {
+        return Some(Kept { committed: Some(Config::parse(text).ok()?), disregarded: Zxid::ZERO });
+    };
+    let (version, config) = behind.split_once('\n').unwrap_or((behind, ""));
+    let disregarded = Zxid(i64::from_str_radix(version, 16).ok()?);
+    let committed = if config.is_empty() { None } else { Some(Config::parse(config).ok()?) };
+    Some(Kept { committed, disregarded })
 }
 
-/// Replaces it by this configuration.
+/// Replaces it.
 ///
 /// # Errors
-/// After one it is not known which configuration is there.
-pub fn write(files: &Files, data_dir: &Path, config: &Config) -> io::Result<()> {
-    files.write_atomically(&data_dir.join(NAME), with_sum(config.text()).as_bytes())
-}
-
-/// This server does not take part in changes, or is no member, and goes by what an operator wrote: no configuration up to this
-/// version counts any more, here or in its log.
-///
-/// # Errors
-/// Then one may count.
-pub fn disregard(files: &Files, data_dir: &Path, up_to: Zxid) -> io::Result<()> {
-    files.write_atomically(&data_dir.join(NAME), with_sum(&format!("{DISREGARDED}{:x}", up_to.0)).as_bytes())
+/// After one it is not known what is there.
+pub fn write(files: &Files, data_dir: &Path, kept: &Kept) -> io::Result<()> {
+    let Kept { committed, disregarded } = kept;
+    let line = (*disregarded > Zxid::ZERO).then(|| format!("{DISREGARDED}{:x}", disregarded.0));
+    let text = line.into_iter().chain(committed.as_ref().map(|config| config.text().to_owned()));
+    let text = text.collect::<Vec<_>>().join("\n");
+    files.write_atomically(&data_dir.join(NAME), with_sum(&text).as_bytes())
 }
 
 fn with_sum(text: &str) -> String {
@@ -103,12 +110,16 @@ mod tests {
     use paddock_consensus::Zxid;
     use paddock_consensus::config::Config;
 
-    use super::{CommittedConfigError, Kept, NAME, disregard, read, write};
+    use super::{CommittedConfigError, Kept, NAME, read, write};
     use crate::io::Files;
     use crate::io::simulated::{FileSystem, Seeded};
 
     fn config(version: i64) -> Config {
         Config::parse(&format!("server.1=a:1:2;3\nserver.2=b:1:2;3\nversion={version:x}")).unwrap()
+    }
+
+    fn kept(committed: Option<i64>, disregarded: i64) -> Kept {
+        Kept { committed: committed.map(config), disregarded: Zxid(disregarded) }
     }
 
     #[test]
@@ -118,32 +129,33 @@ mod tests {
         let files = |machine: &FileSystem| Files::Simulated(machine.clone());
         files(&machine).create_dir(data).unwrap();
         files(&machine).sync_dir(Path::new("/")).unwrap();
-        assert!(read(&files(&machine), data).unwrap().is_none());
+        assert_eq!(read(&files(&machine), data).unwrap(), Kept::default());
         machine.record();
-        let mut told = vec![(0, None)];
-        for version in [5, 6, 7] {
-            match version {
-                7 => disregard(&files(&machine), data, Zxid(7)).unwrap(),
-                version => write(&files(&machine), data, &config(version)).unwrap(),
-            }
-            told.push((machine.recorded_count(), Some(version)));
+        let written = [kept(Some(5), 0), kept(Some(6), 4), kept(None, 7)];
+        let mut told = vec![0];
+        for kept in &written {
+            write(&files(&machine), data, kept).unwrap();
+            told.push(machine.recorded_count());
         }
         let mut moments = machine.take_recorded();
         moments.push(machine.moment());
         for (index, moment) in moments.iter().enumerate() {
-            let (_, least) = *told.iter().rfind(|(from, _)| *from <= index).unwrap();
+            let least = told.iter().rposition(|from| *from <= index).unwrap();
             for seed in 0..6 {
-                let found = moment.crashed(&mut Seeded::new(seed));
-                let version = read(&files(&found), data).unwrap().map(|kept| match kept {
-                    Kept::Committed(config) => config.version().0,
-                    Kept::Disregarded(version) => version.0,
-                });
-                assert!(version >= least, "{index}, {seed}: {version:?}");
+                let found = read(&files(&moment.crashed(&mut Seeded::new(seed))), data).unwrap();
+                let place = written.iter().position(|kept| *kept == found).map_or(0, |place| place + 1);
+                assert!(place >= least, "{index}, {seed}: {found:?}");
             }
         }
-        assert_eq!(read(&files(&machine), data).unwrap(), Some(Kept::Disregarded(Zxid(7))));
-        write(&files(&machine), data, &config(8)).unwrap();
-        assert_eq!(read(&files(&machine), data).unwrap(), Some(Kept::Committed(config(8))));
+    }
+
+    #[test]
+    fn what_is_disregarded_stays_so_beside_what_is_committed_later() {
+        let mut kept = kept(Some(7), 5);
+        kept.disregard(Zxid(4));
+        assert_eq!((kept.disregarded, kept.committed.is_some()), (Zxid(5), true));
+        kept.disregard(Zxid(7));
+        assert_eq!((kept.disregarded, kept.committed), (Zxid(7), None));
     }
 
     #[test]
@@ -152,7 +164,7 @@ mod tests {
         let files = Files::Simulated(machine);
         let (data, path) = (Path::new("/data"), Path::new("/data").join(NAME));
         files.create_dir(data).unwrap();
-        write(&files, data, &config(5)).unwrap();
+        write(&files, data, &kept(Some(5), 3)).unwrap();
         let whole = files.read(&path, 1000).unwrap();
         let mut others: Vec<Vec<u8>> = (0..whole.len()).map(|end| whole[..end].to_vec()).collect();
         for bit in 0..whole.len() * 8 {

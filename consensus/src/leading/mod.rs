@@ -51,9 +51,9 @@ pub(crate) struct Leading {
 #[derive(Clone, Debug)]
 enum Phase {
     AwaitingInfo(AwaitingInfo),
-    WritingAccepted(Epoch),
+    WritingAccepted { epoch: Epoch, began: Ms },
     AwaitingAckEpoch(AwaitingAckEpoch),
-    WritingCurrent(Epoch),
+    WritingCurrent { epoch: Epoch, began: Ms },
     AwaitingNewLeaderAcks { epoch: Epoch, began: Ms },
     Broadcasting(Broadcasting),
     Renewing(Renewing),
@@ -67,8 +67,8 @@ impl Phase {
             Phase::AwaitingInfo(waiting) => Some(waiting.began()),
             Phase::AwaitingAckEpoch(waiting) => Some(waiting.began()),
             Phase::AwaitingNewLeaderAcks { began, .. } => Some(*began),
-            Phase::WritingAccepted(_)
-            | Phase::WritingCurrent(_)
+            Phase::WritingAccepted { .. }
+            | Phase::WritingCurrent { .. }
             | Phase::Broadcasting(_)
             | Phase::Renewing(_)
             | Phase::HandingOver { .. } => None,
@@ -113,9 +113,9 @@ impl Leading {
     pub(crate) fn awaits(&self) -> &'static str {
         match &self.phase {
             Phase::AwaitingInfo(_) => "AwaitingInfo",
-            Phase::WritingAccepted(_) => "WritingAccepted",
+            Phase::WritingAccepted { .. } => "WritingAccepted",
             Phase::AwaitingAckEpoch(_) => "AwaitingAckEpoch",
-            Phase::WritingCurrent(_) => "WritingCurrent",
+            Phase::WritingCurrent { .. } => "WritingCurrent",
             Phase::AwaitingNewLeaderAcks { .. } => "AwaitingNewLeaderAcks",
             Phase::Broadcasting(reign) if reign.leaves_at().is_some() => "Closed",
             Phase::Broadcasting(_) => "Broadcasting",
@@ -160,6 +160,10 @@ impl Leading {
             Phase::HandingOver { until, .. } => Some(*until),
             Phase::Broadcasting(reign) => reign.leaves_at(),
             Phase::Renewing(renewing) => Some(renewing.until()),
+            // A disk may be full for hours, and who leads already goes on being read from.
+            Phase::WritingAccepted { began, .. } | Phase::WritingCurrent { began, .. } => {
+                Some(began.after(settings.init_wait()))
+            }
             phase => phase.awaits_quorum_since().map(|began| began.after(settings.init_wait())),
         }
     }
@@ -252,8 +256,8 @@ impl Leading {
         match &self.phase {
             Phase::AwaitingInfo(waiting) => waiting.epoch(),
             Phase::AwaitingAckEpoch(waiting) => waiting.epoch(),
-            Phase::WritingAccepted(epoch)
-            | Phase::WritingCurrent(epoch)
+            Phase::WritingAccepted { epoch, .. }
+            | Phase::WritingCurrent { epoch, .. }
             | Phase::AwaitingNewLeaderAcks { epoch, .. } => *epoch,
             Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) | Phase::HandingOver { reign, .. } => {
                 reign.epoch()
@@ -356,7 +360,7 @@ impl Leading {
         }
         self.links.name(link, learner.server);
         match self.phase {
-            Phase::AwaitingInfo(_) | Phase::WritingAccepted(_) => {
+            Phase::AwaitingInfo(_) | Phase::WritingAccepted { .. } => {
                 self.enter(link, State::AwaitingEpochQuorum(learner), step);
                 self.advance(step)
             }
@@ -405,7 +409,7 @@ impl Leading {
         self.links.take_place(link, learner.server, step);
         self.looking.forget(learner.server);
         match self.phase {
-            Phase::AwaitingAckEpoch(_) | Phase::WritingCurrent(_) => {
+            Phase::AwaitingAckEpoch(_) | Phase::WritingCurrent { .. } => {
                 self.enter(link, State::AwaitingAckEpochQuorum(learner, promise), step);
                 self.advance(step)
             }
@@ -531,8 +535,8 @@ impl Leading {
 
     pub(crate) fn on_written(&mut self, mark: &Mark, step: &mut Step<'_>) -> Result<(), Over> {
         match self.phase {
-            Phase::WritingAccepted(epoch) if step.server.is_written() => self.begin_epoch(epoch, step)?,
-            Phase::WritingCurrent(epoch) if *mark == Mark::CurrentEpoch(epoch) => self.begin_sync(epoch, step),
+            Phase::WritingAccepted { epoch, .. } if step.server.is_written() => self.begin_epoch(epoch, step)?,
+            Phase::WritingCurrent { epoch, .. } if *mark == Mark::CurrentEpoch(epoch) => self.begin_sync(epoch, step),
             _ => {}
         }
         self.advance(step)
@@ -630,12 +634,12 @@ impl Leading {
             Phase::AwaitingInfo(waiting) if AwaitingInfo::has_quorum(&self.links, step) => {
                 let epoch = waiting.epoch();
                 write_accepted(epoch, step);
-                self.phase = Phase::WritingAccepted(epoch);
+                self.phase = Phase::WritingAccepted { epoch, began: step.now };
             }
             Phase::AwaitingAckEpoch(waiting) if AwaitingAckEpoch::has_quorum(&self.links, step) => {
                 let epoch = waiting.epoch();
                 step.put(Output::Write(Mark::CurrentEpoch(epoch)));
-                self.phase = Phase::WritingCurrent(epoch);
+                self.phase = Phase::WritingCurrent { epoch, began: step.now };
             }
             Phase::AwaitingNewLeaderAcks { epoch, .. }
                 if self.links.are_quorum(step, |open| open.acknowledged().is_some()) =>
@@ -692,7 +696,7 @@ impl Leading {
     fn renew(&mut self, step: &mut Step<'_>) {
         let Some(epoch) = step.server.newest_accepted().next() else { return };
         write_accepted(epoch, step);
-        self.phase = Phase::WritingAccepted(epoch);
+        self.phase = Phase::WritingAccepted { epoch, began: step.now };
         self.links.advance(step, |_, state, _| match state {
             State::Live(learner, _) => Some(State::AwaitingEpochQuorum(learner)),
             _ => None,

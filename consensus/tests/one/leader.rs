@@ -626,6 +626,27 @@ fn nobody_leads_without_a_quorum_for_longer_than_init_limit() {
     assert!(looks(&server.pass(TICK)));
 }
 
+/// A full disk may be so for hours, and meanwhile whoever has left this leader may have another.
+#[test]
+fn nobody_leads_whose_disk_does_not_take_the_epoch_for_longer_than_init_limit() {
+    let accepted: fn(&mut Server) = |server| {
+        server.elected();
+        server.info(LINK, 1, 1);
+    };
+    let current: fn(&mut Server) = |server| {
+        server.asks();
+        server.ack_epoch(LINK, 1, z(1, 1));
+    };
+    for (begin, awaits) in [(accepted, "WritingAccepted"), (current, "WritingCurrent")] {
+        let mut server = server();
+        begin(&mut server);
+        assert_eq!(server.awaits(), awaits);
+        (0..9).for_each(|_| assert!(!looks(&server.pass(TICK)), "{awaits}"));
+        assert!(looks(&server.pass(TICK)), "{awaits}");
+        assert_eq!(server.cause(), Some(Cause::NoQuorum), "{awaits}");
+    }
+}
+
 /// ZOOKEEPER-3109.
 #[test]
 fn a_leader_whose_supporters_look_again_need_not_wait_for_them() {

@@ -12,7 +12,7 @@
 //! which it counts, and then removes what was proposed. A crash before that moment leaves the former members and the proposal;
 //! a crash behind it leaves a proposal that is committed, which the next start removes.
 //!
-//! Former dynamic files stay, as in ZooKeeper: an operator may go back to one.
+//! Former dynamic files stay, as in ZooKeeper.
 
 use std::fmt;
 use std::io::{self, ErrorKind};

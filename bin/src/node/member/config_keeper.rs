@@ -10,7 +10,7 @@ use paddock_consensus::Zxid;
 use paddock_consensus::config::{Config, Configs, HostPort};
 use paddock_consensus::input::Mark;
 use paddock_consensus::settings::Ms;
-use paddock_engine::committed_config;
+use paddock_engine::committed_config::{self, Kept};
 use paddock_engine::io::Files;
 
 use super::config_files::{ConfigFileError, ConfigFiles};
@@ -28,33 +28,46 @@ pub struct ConfigKeeper {
     me: ServerId,
     /// The committed configuration that the files have.
     kept: Zxid,
-    overdue: Option<Overdue>,
-    /// Where the newest committed configuration is kept besides.
-    data: (Files, PathBuf),
-}
-
-/// Something is not in the files that belongs there.
-struct Overdue {
-    next: Ms,
-    /// Where clients connect by what the files say.
+    /// Where clients connect, as the newest committed configuration has said it that says so.
     client: Option<HostPort>,
+    /// When something that is not in the files, and belongs there, is tried again.
+    overdue: Option<Ms>,
+    /// Where the newest committed configuration is kept besides, and what is there.
+    data: (Files, PathBuf),
+    recorded: Kept,
 }
 
 impl ConfigKeeper {
-    /// `kept` is what the files have; `data` is the `dataDir`.
-    pub fn new(files: ConfigFiles, me: ServerId, kept: &Config, data: (Files, PathBuf)) -> ConfigKeeper {
-        ConfigKeeper { files, me, kept: kept.version(), overdue: None, data }
+    /// `kept` is what the files have; `data` is the `dataDir`, with what is [kept](committed_config) there.
+    pub fn new(
+        files: ConfigFiles,
+        me: ServerId,
+        kept: &Config,
+        data: (Files, PathBuf),
+        recorded: Kept,
+    ) -> ConfigKeeper {
+        ConfigKeeper { files, me, kept: kept.version(), client: client_of(kept, me), overdue: None, data, recorded }
     }
 
     /// Keeps a committed configuration in the `dataDir`. If it cannot be had there, a start still has its files and the log.
-    /// The stamp of a first leader is none: what an operator writes counts.
-    fn record(&self, config: &Config) {
-        if config.version().is_blank() {
+    /// The stamp of a first leader is none, since what an operator writes counts; but with it all of the data before is of a former
+    /// ensemble, for it is given only where nobody's files had another version.
+    fn record(&mut self, config: &Config) {
+        let mut newer = self.recorded.clone();
+        match config.version() {
+            Zxid::ZERO => return,
+            stamp if stamp.is_blank() => newer.disregard(stamp),
+            _ => newer.committed = Some(config.clone()),
+        }
+        if newer == self.recorded {
             return;
         }
         let (files, data_dir) = &self.data;
-        if let Err(error) = committed_config::write(files, data_dir, config) {
-            tracing::warn!("cannot write the committed configuration into {}: {error}", data_dir.display());
+        match committed_config::write(files, data_dir, &newer) {
+            Ok(()) => self.recorded = newer,
+            Err(error) => {
+                tracing::warn!("cannot write the committed configuration into {}: {error}", data_dir.display());
+            }
         }
     }
 
@@ -92,40 +105,39 @@ impl ConfigKeeper {
             tracing::warn!("{counts}. This server is not in it: add it to the ensemble by reconfig, or stop it");
             return Ok(());
         }
-        let client = client_of(&files.committed, self.me);
-        match durable.and_then(|()| self.keep(found, client.as_ref())) {
+        match durable.and_then(|()| self.keep(found)) {
             // A crash came before it was written as committed.
             Ok(()) if newer == files.last_seen.version().0 => {}
             Ok(()) => tracing::warn!("{counts} and is written there now. See why {file} was an older one"),
-            Err(error) => self.put_off(client, now, || {
+            Err(error) if error.is_out_of_reach() => self.put_off(now, || {
                 tracing::warn!(
                     "{counts}. {error}. Put zoo.cfg into a directory where this process can create and replace files, or write \
                      the servers of that version into it; writing is tried again every 10 s"
                 );
             }),
+            Err(error) => self.put_off(now, || tracing::warn!("{counts}. {error}; writing is tried again every 10 s")),
         }
         Ok(())
     }
 
     /// Keeps a configuration, durably. Where an operator keeps `zoo.cfg` out of reach, this server goes on all the same, as
     /// ZooKeeper does. A committed one for which `zoo.cfg` cannot be had, because it is gone or half edited, is kept as if it were
-    /// proposed: a start then goes by it and the one before. `former` was committed so far.
+    /// proposed: a start then goes by it and the one before.
     ///
     /// # Errors
     /// Says why it is not durable. Where the disk is full, it is to be tried again.
-    pub fn write(&mut self, mark: &Mark, former: &Config, now: Ms) -> Result<(), ConfigFileError> {
-        let client = self.overdue.as_ref().and_then(|overdue| overdue.client.clone());
-        let client = client_of(former, self.me).or(client);
+    pub fn write(&mut self, mark: &Mark, now: Ms) -> Result<(), ConfigFileError> {
         match mark {
             Mark::LastSeen(config) => match self.files.write_last_seen(config) {
                 Err(error) if error.is_out_of_reach() => {
-                    self.put_off(client, now, || tracing::error!("{error}. {OUT_OF_REACH}"));
+                    self.put_off(now, || tracing::error!("{error}. {OUT_OF_REACH}"));
                     Ok(())
                 }
                 written => written,
             },
             Mark::Committed(config) => {
-                self.write_committed(config, client, now)?;
+                self.write_committed(config, now)?;
+                self.client = client_of(config, self.me).or(self.client.take());
                 self.record(config);
                 Ok(())
             }
@@ -133,23 +145,23 @@ impl ConfigKeeper {
         }
     }
 
-    fn write_committed(&mut self, config: &Config, client: Option<HostPort>, now: Ms) -> Result<(), ConfigFileError> {
-        match self.files.write_committed(config, client.as_ref()) {
+    fn write_committed(&mut self, config: &Config, now: Ms) -> Result<(), ConfigFileError> {
+        match self.files.write_committed(config, self.client.as_ref()) {
             Ok(()) => {
                 self.kept = config.version();
                 self.tell_kept(config);
                 Ok(())
             }
             Err(error) if error.is_out_of_reach() => {
-                self.put_off(client, now, || tracing::error!("{error}. {OUT_OF_REACH}"));
+                self.put_off(now, || tracing::error!("{error}. {OUT_OF_REACH}"));
                 Ok(())
             }
             Err(error) if error.is_shortage() => Err(error),
             Err(error) => {
-                self.put_off(client, now, || {
+                self.put_off(now, || {
                     tracing::error!(
                         "{error}. The changed ensemble counts, and is kept in a file of its own until zoo.cfg can be \
-                             written, which is tried every 10 s; see to zoo.cfg before this server is started again"
+                         written, which is tried every 10 s; see to zoo.cfg before this server is started again"
                     );
                 });
                 self.files.write_last_seen(config)
@@ -158,11 +170,11 @@ impl ConfigKeeper {
     }
 
     /// It is told once until it is written.
-    fn put_off(&mut self, client: Option<HostPort>, now: Ms, tell: impl FnOnce()) {
+    fn put_off(&mut self, now: Ms, tell: impl FnOnce()) {
         if self.overdue.is_none() {
             tell();
         }
-        self.overdue = Some(Overdue { next: now.after(RETRY), client });
+        self.overdue = Some(now.after(RETRY));
     }
 
     fn tell_kept(&mut self, config: &Config) {
@@ -174,22 +186,23 @@ impl ConfigKeeper {
 
     /// When [`try_again`](Self::try_again) has something to do.
     pub fn deadline(&self) -> Option<Ms> {
-        self.overdue.as_ref().map(|overdue| overdue.next)
+        self.overdue
     }
 
     /// Writes what is not in the files, if it is due.
     pub fn try_again(&mut self, configs: &Configs, now: Ms) {
-        let Some(Overdue { client, .. }) = self.overdue.as_ref().filter(|overdue| overdue.next <= now) else { return };
-        let client = client.clone();
-        match self.keep(configs, client.as_ref()) {
+        if self.overdue.is_none_or(|due| now < due) {
+            return;
+        }
+        match self.keep(configs) {
             Ok(()) => self.tell_kept(if configs.is_changing() { &configs.last_seen } else { &configs.committed }),
-            Err(_) => self.overdue = Some(Overdue { next: now.after(RETRY), client }),
+            Err(_) => self.overdue = Some(now.after(RETRY)),
         }
     }
 
-    fn keep(&mut self, configs: &Configs, client: Option<&HostPort>) -> Result<(), ConfigFileError> {
+    fn keep(&mut self, configs: &Configs) -> Result<(), ConfigFileError> {
         if configs.committed.version() > self.kept {
-            self.files.write_committed(&configs.committed, client)?;
+            self.files.write_committed(&configs.committed, self.client.as_ref())?;
             self.kept = configs.committed.version();
         }
         if configs.is_changing() { self.files.write_last_seen(&configs.last_seen) } else { Ok(()) }
@@ -204,11 +217,12 @@ fn client_of(config: &Config, me: ServerId) -> Option<HostPort> {
 mod tests {
     use std::ffi::OsString;
     use std::path::{Path, PathBuf};
+    use std::sync::Arc;
 
-    use paddock_consensus::ServerId;
-    use paddock_consensus::config::Configs;
+    use paddock_consensus::config::{Config, Configs};
     use paddock_consensus::input::Mark;
     use paddock_consensus::settings::Ms;
+    use paddock_consensus::{ServerId, Zxid};
     use paddock_engine::committed_config::{self, Kept};
     use paddock_engine::io::Files;
     use paddock_engine::io::simulated::{Effect, Fault, FileSystem, Operation, Seeded};
@@ -219,7 +233,7 @@ mod tests {
     const NOW: Ms = Ms(1_000);
 
     fn keeper(machine: &FileSystem) -> ConfigKeeper {
-        ConfigKeeper::new(files_of(machine), ServerId(1), &config(0, 0), data(machine))
+        ConfigKeeper::new(files_of(machine), ServerId(1), &config(0, 0), data(machine), Kept::default())
     }
 
     fn data(machine: &FileSystem) -> (Files, PathBuf) {
@@ -229,10 +243,7 @@ mod tests {
     /// What is kept in the `dataDir`.
     fn recorded(machine: &FileSystem) -> Option<i64> {
         let (files, data_dir) = data(machine);
-        match committed_config::read(&files, &data_dir).unwrap() {
-            Some(Kept::Committed(config)) => Some(config.version().0),
-            Some(Kept::Disregarded(_)) | None => None,
-        }
+        committed_config::read(&files, &data_dir).unwrap().committed.map(|config| config.version().0)
     }
 
     fn put_out_of_reach(machine: &FileSystem, number: i32) {
@@ -252,11 +263,10 @@ mod tests {
     fn what_could_not_be_written_is_written_when_it_can() {
         let machine = machine();
         let mut keeper = keeper(&machine);
-        let changing = Configs { committed: config(0, 0), last_seen: config(7, 1) };
         let made = Configs::settled(config(7, 1));
         put_out_of_reach(&machine, libc::EROFS);
-        keeper.write(&Mark::LastSeen(config(7, 1)), &changing.committed, NOW).unwrap();
-        keeper.write(&Mark::Committed(config(7, 1)), &changing.committed, NOW).unwrap();
+        keeper.write(&Mark::LastSeen(config(7, 1)), NOW).unwrap();
+        keeper.write(&Mark::Committed(config(7, 1)), NOW).unwrap();
         let mut due = NOW.after(RETRY);
         for _ in 0..3 {
             assert_eq!(keeper.deadline(), Some(due));
@@ -279,11 +289,47 @@ mod tests {
         let mut keeper = keeper(&machine);
         let changing = Configs { committed: config(0, 0), last_seen: config(7, 1) };
         put_out_of_reach(&machine, libc::EACCES);
-        keeper.write(&Mark::LastSeen(config(7, 1)), &changing.committed, NOW).unwrap();
+        keeper.write(&Mark::LastSeen(config(7, 1)), NOW).unwrap();
         machine.clear_faults();
         keeper.try_again(&changing, NOW.after(RETRY));
         assert_eq!((keeper.deadline(), versions(&read(&machine)), recorded(&machine)), (None, (0, 7), None));
         assert_eq!(names(&machine).len(), 2, "{:?}", names(&machine));
+    }
+
+    /// What is done away with stays so when something else is committed, and a stamp does away with what was before it.
+    #[test]
+    fn what_is_disregarded_is_kept_with_what_is_committed() {
+        const STAMP: i64 = 9 << 32;
+        let machine = machine();
+        let (files, data_dir) = data(&machine);
+        let before = Kept { committed: None, disregarded: Zxid(5) };
+        let mut keeper = ConfigKeeper::new(files_of(&machine), ServerId(1), &config(0, 0), data(&machine), before);
+        let mut write = |version: i64| {
+            keeper.write(&Mark::Committed(config(version, 1)), NOW).unwrap();
+            let kept = committed_config::read(&files, &data_dir).unwrap();
+            (kept.disregarded.0, kept.committed.map(|config| config.version().0))
+        };
+        assert_eq!(write(7), (5, Some(7)));
+        assert_eq!(write(STAMP), (STAMP, None));
+        assert_eq!(write(STAMP + 2), (STAMP, Some(STAMP + 2)));
+    }
+
+    /// The line of a server may say nothing of clients. They connect where they did, however often its file is tried.
+    #[test]
+    fn clients_are_not_forgotten_while_the_disk_is_full() {
+        let machine = machine();
+        let mut keeper = keeper(&machine);
+        let text = config(7, 0).text().replace("server.1=a:1:2:participant;0.0.0.0:2181", "server.1=a:1:2:participant");
+        let silent = Arc::new(Config::parse(&text).unwrap());
+        assert_eq!(super::client_of(&silent, ServerId(1)), None, "{text}");
+        let effect = Effect::Fails(libc::ENOSPC);
+        machine.add_fault(Fault { operation: Operation::Create, skipped: 0, times: 2, effect });
+        for _ in 0..2 {
+            assert!(keeper.write(&Mark::Committed(silent.clone()), NOW).unwrap_err().is_shortage());
+        }
+        keeper.write(&Mark::Committed(silent), NOW).unwrap();
+        // It looks where clients connect.
+        assert_eq!(versions(&read(&machine)), (7, 7));
     }
 
     /// Whoever writes it waits, and so does what rests on it.
@@ -293,7 +339,7 @@ mod tests {
         let mut keeper = keeper(&machine);
         let effect = Effect::Fails(libc::ENOSPC);
         machine.add_fault(Fault { operation: Operation::Create, skipped: 0, times: 1, effect });
-        let mut write = || keeper.write(&Mark::Committed(config(7, 1)), &config(0, 0), NOW);
+        let mut write = || keeper.write(&Mark::Committed(config(7, 1)), NOW);
         assert!(write().unwrap_err().is_shortage());
         assert_eq!(versions(&read(&machine)), (0, 0));
         write().unwrap();
@@ -327,7 +373,7 @@ mod tests {
     fn what_is_committed_is_in_the_data_too() {
         let machine = machine();
         let mut keeper = keeper(&machine);
-        keeper.write(&Mark::Committed(config(7, 1)), &config(0, 0), NOW).unwrap();
+        keeper.write(&Mark::Committed(config(7, 1)), NOW).unwrap();
         assert_eq!(recorded(&machine.crash(&mut Seeded::new(1))), Some(7));
         let machine = super::super::config_files::tests::machine();
         let made = Configs::settled(config(8, 1));
@@ -339,7 +385,8 @@ mod tests {
     #[test]
     fn a_server_that_is_not_in_it_keeps_its_files() {
         let machine = machine();
-        let mut keeper = ConfigKeeper::new(files_of(&machine), ServerId(4), &config(0, 0), data(&machine));
+        let mut keeper =
+            ConfigKeeper::new(files_of(&machine), ServerId(4), &config(0, 0), data(&machine), Kept::default());
         let found = Configs::settled(config(7, 0));
         keeper.begin(&Configs::settled(config(0, 0)), &found, NOW).unwrap();
         assert_eq!((keeper.deadline(), versions(&read(&machine))), (None, (0, 0)));

@@ -11,12 +11,13 @@
 //! version -1, and the version of the text as mzxid.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use paddock_consensus::config::{Config, Configs};
 use paddock_consensus::{ServerId, Zxid};
-use paddock_engine::committed_config::{self, Kept};
+use paddock_engine::committed_config;
 use paddock_engine::database::{CONFIG_PATH, Database};
 use paddock_engine::io::Files;
 
@@ -74,24 +75,28 @@ pub fn found_configs(files: &Configs, data: Option<&ConfigOfData>) -> Configs {
     }
 }
 
+/// What counts of the files, where no configuration of the data up to `disregarded` does: beside a fresh list nothing is proposed,
+/// since what was belongs to the former ensemble.
+pub fn without_former(files: &Configs, disregarded: Zxid) -> Configs {
+    match disregarded > Zxid::ZERO && files.committed.version() == Zxid::ZERO {
+        true => Configs::settled(files.committed.clone()),
+        false => files.clone(),
+    }
+}
+
 /// A server that does not take part in changes, or that stands alone, goes by what an operator wrote, and so does every later
 /// start of it: what its data has by now counts no more. Written only where there is something.
 ///
 /// # Errors
 /// Then a later start may go by it.
 pub fn disregard_former(files: &Files, data_dir: &Path, database: &Database) -> io::Result<()> {
-    let kept = committed_config::read(files, data_dir).ok().flatten();
-    let recorded = match &kept {
-        Some(Kept::Committed(config)) => config.version(),
-        Some(Kept::Disregarded(version)) => *version,
-        None => Zxid::ZERO,
-    };
+    // Damaged, it says nothing, and is written anew where there is something to say.
+    let kept = committed_config::read(files, data_dir).unwrap_or_default();
+    let recorded = kept.committed.as_ref().map_or(Zxid::ZERO, Config::version);
     let in_state = ConfigOfData::find(database).map_or(Zxid::ZERO, |data| data.config.version());
-    let newest = recorded.max(in_state);
-    if newest == Zxid::ZERO || kept == Some(Kept::Disregarded(newest)) {
-        return Ok(());
-    }
-    committed_config::disregard(files, data_dir, newest)
+    let mut newer = kept.clone();
+    newer.disregard(recorded.max(in_state));
+    if newer == kept { Ok(()) } else { committed_config::write(files, data_dir, &newer) }
 }
 
 /// Where a server is by what an operator wrote, and by the configuration of its data that counts in the place of that.
@@ -99,7 +104,8 @@ pub fn disregard_former(files: &Files, data_dir: &Path, database: &Database) -> 
 pub struct Moved {
     pub written: String,
     pub kept: String,
-    pub version: Zxid,
+    /// The configuration of the data.
+    pub newest: Arc<Config>,
 }
 
 /// Whether the list that an operator wrote has this server on another machine than the newer one of the data. Then the data may
@@ -110,17 +116,28 @@ pub fn find_moved(files: &Configs, found: &Configs, me: ServerId) -> Option<Move
     if files.committed.version() != Zxid::ZERO || newest.version() == files.last_seen.version() {
         return None;
     }
-    let [written, kept] = [&files.committed, newest].map(|config| hosts(config, me));
-    let (written, kept) = (written?, kept?);
-    (written != kept).then(|| Moved { written, kept, version: newest.version() })
+    let (written, kept) = (hosts(&files.committed, me)?, hosts(newest, me)?);
+    let stayed = written.iter().any(|written| kept.iter().any(|kept| may_be_one(written, kept)));
+    (!stayed).then(|| Moved { written: written.join(", "), kept: kept.join(", "), newest: newest.clone() })
 }
 
 /// The hosts at which others reach this server, if it is a member.
-fn hosts(config: &Config, me: ServerId) -> Option<String> {
+fn hosts(config: &Config, me: ServerId) -> Option<Vec<&str>> {
     let addresses = &config.members().get(&me)?.addresses;
-    let mut hosts: Vec<&str> = addresses.iter().map(|address| &*address.quorum.host).collect();
-    hosts.sort_unstable();
-    Some(hosts.join(", "))
+    Some(addresses.iter().map(|address| &*address.quorum.host).collect())
+}
+
+/// Whether both may be one machine: by its short name and its full one, by a name and by an address, or where one of them is every
+/// address of whatever machine it is.
+fn may_be_one(one: &str, other: &str) -> bool {
+    match (one.parse::<IpAddr>(), other.parse::<IpAddr>()) {
+        (Ok(one), Ok(other)) => one == other || one.is_unspecified() || other.is_unspecified(),
+        (Err(_), Err(_)) => {
+            let label = |name: &str| name.split('.').next().unwrap_or(name).to_ascii_lowercase();
+            one.eq_ignore_ascii_case(other) || (one.contains('.') != other.contains('.') && label(one) == label(other))
+        }
+        _ => true,
+    }
 }
 
 /// Whether clients are to read the committed configuration in a state. A newer one that a transaction has brought stays there:
@@ -244,14 +261,16 @@ mod tests {
         let kept = || committed_config::read(&files, data_dir).unwrap();
         let mut database = database();
         disregard_former(&files, data_dir, &database).unwrap();
-        assert_eq!(kept(), None, "there is nothing that could count");
+        assert_eq!(kept(), Kept::default(), "there is nothing that could count");
         reconfigure(&mut database, VERSION);
         disregard_former(&files, data_dir, &database).unwrap();
-        assert_eq!(kept(), Some(Kept::Disregarded(Zxid(VERSION))));
-        committed_config::write(&files, data_dir, &config(VERSION + 2)).unwrap();
+        assert_eq!(kept(), Kept { committed: None, disregarded: Zxid(VERSION) });
+        let later = Config::parse(config(VERSION + 2).text()).unwrap();
+        let later = Kept { committed: Some(later), disregarded: Zxid(VERSION) };
+        committed_config::write(&files, data_dir, &later).unwrap();
         for _ in 0..2 {
             disregard_former(&files, data_dir, &database).unwrap();
-            assert_eq!(kept(), Some(Kept::Disregarded(Zxid(VERSION + 2))));
+            assert_eq!(kept(), Kept { committed: None, disregarded: Zxid(VERSION + 2) });
         }
     }
 
@@ -270,7 +289,12 @@ mod tests {
         assert_eq!(moved(&at("test", 1, 0), &data, 1), copied);
         assert_eq!(moved(&at("test", 1, 0), &data, 2), None, "it is where it was");
         assert_eq!(moved(&at("test", 1, 0), &data, 3), None, "it is in neither");
-        assert_eq!(moved(&at("a", 7, 0), &data, 1), None, "ports move by reconfiguration");
+        for same in ["a", "A", "a.example.com", "10.0.0.1", "0.0.0.0"] {
+            assert_eq!(moved(&at(same, 7, 0), &data, 1), None, "{same}: ports move by reconfiguration");
+        }
+        let data_at = |host: &str| at(host, 1, VERSION);
+        assert!(moved(&at("10.0.0.1", 1, 0), &data_at("10.0.0.2"), 1).is_some());
+        assert_eq!(moved(&at("0.0.0.0", 1, 0), &data_at("10.0.0.2"), 1), None, "that is any of its addresses");
         assert_eq!(moved(&at("test", 1, VERSION - 1), &data, 1), None, "servers made that list");
         let proposed = Configs { committed: at("test", 1, 0), last_seen: data.clone() };
         let files = Configs::settled(at("test", 1, 0));

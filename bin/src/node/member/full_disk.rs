@@ -7,19 +7,29 @@ use paddock_consensus::settings::Ms;
 
 /// It is tried again so much later.
 const RETRY: Ms = Ms(1000);
+/// What writes much each time waits twice as long after each, up to this.
+const RETRY_MAX: Ms = Ms(64_000);
 
 #[derive(Default)]
 pub struct FullDisk {
     waiting: Option<Waiting>,
+    /// Whether each attempt writes much.
+    is_much: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Waiting {
     since: Ms,
     next_try: Ms,
+    wait: Ms,
 }
 
 impl FullDisk {
+    /// For what writes much each time it is tried: a whole state fills the disk for everybody, and takes its time.
+    pub fn for_much() -> FullDisk {
+        FullDisk { waiting: None, is_much: true }
+    }
+
     /// Whether nothing waits for the disk, or what waits may be tried again.
     pub fn may_try(&self, now: Ms) -> bool {
         self.waiting.is_none_or(|waiting| waiting.next_try <= now)
@@ -33,16 +43,21 @@ impl FullDisk {
     /// Something cannot be written for now. `meanwhile` says what this server does, and does not do.
     pub fn note(&mut self, error: &dyn Display, meanwhile: &str, now: Ms) {
         if self.waiting.is_none() {
-            tracing::error!("{error}. {meanwhile}; it is tried again every second, and nothing else has to be done");
+            let how_often = if self.is_much { "every now and then" } else { "every second" };
+            tracing::error!("{error}. {meanwhile}; it is tried again {how_often}, and needs nothing else");
         }
         let since = self.waiting.map_or(now, |waiting| waiting.since);
-        self.waiting = Some(Waiting { since, next_try: now.after(RETRY) });
+        let wait = match self.waiting {
+            Some(waiting) if self.is_much => RETRY_MAX.min(waiting.wait.after(waiting.wait)),
+            _ => RETRY,
+        };
+        self.waiting = Some(Waiting { since, next_try: now.after(wait), wait });
     }
 
     /// What waits could not be tried when it was time.
     pub fn put_off(&mut self, now: Ms) {
         if let Some(waiting) = self.waiting.as_mut().filter(|waiting| waiting.next_try <= now) {
-            waiting.next_try = now.after(RETRY);
+            waiting.next_try = now.after(waiting.wait);
         }
     }
 
@@ -58,7 +73,7 @@ impl FullDisk {
 mod tests {
     use paddock_consensus::settings::Ms;
 
-    use super::{FullDisk, RETRY};
+    use super::{FullDisk, RETRY, RETRY_MAX};
 
     #[test]
     fn it_is_tried_again_until_it_is_over() {
@@ -74,5 +89,23 @@ mod tests {
         assert_eq!(disk.deadline(), Some(Ms(9000)), "nobody wakes again and again for it");
         disk.end("it goes on", Ms(9000));
         assert!(disk.may_try(Ms(0)) && disk.deadline().is_none());
+    }
+
+    #[test]
+    fn what_writes_much_is_tried_less_and_less_often() {
+        let mut disk = FullDisk::for_much();
+        let mut waits = Vec::new();
+        let mut now = Ms(0);
+        for _ in 0..9 {
+            disk.note(&"no space", "it waits", now);
+            let next = disk.deadline().unwrap();
+            waits.push(next.since(now).0 / 1000);
+            now = next;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+        assert_eq!(RETRY_MAX.0, 64_000);
+        disk.end("it goes on", now);
+        disk.note(&"no space", "it waits", now);
+        assert_eq!(disk.deadline(), Some(now.after(RETRY)));
     }
 }

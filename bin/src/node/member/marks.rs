@@ -34,7 +34,7 @@ impl Marks {
 
     /// When the next one is tried again.
     pub fn deadline(&self) -> Option<Ms> {
-        self.disk.deadline()
+        self.disk.deadline().filter(|_| !self.has_failed)
     }
 
     /// There is no room for the next one.
@@ -91,7 +91,9 @@ mod tests {
         marks.end_one(Ms(1000));
         assert!(!marks.hold_log_back() && marks.next(Ms(1000)).is_none() && marks.deadline().is_none());
         marks.push(Mark::LastSeen(config));
+        marks.note_full("no room", Ms(1000));
         marks.fail();
+        assert_eq!(marks.deadline(), None);
         assert!(marks.next(Ms(1000)).is_none() && marks.hold_log_back(), "nothing rests on what was not written");
     }
 }

@@ -281,7 +281,7 @@ impl Member {
             learner: Learner::default(),
             observer_requests: ObserverRequests::default(),
             making: Making::Nothing,
-            making_disk: FullDisk::default(),
+            making_disk: FullDisk::for_much(),
             marks: Marks::default(),
             pings: Pings::default(),
             plans: Plans::default(),
@@ -424,7 +424,7 @@ impl Member {
     /// After the last turn. What was appended since something failed is not written: a change of the ensemble that the files
     /// have not must not be in the log either. Nor is it where one has no room yet.
     pub fn end(self) -> Result<(), ReplicaError> {
-        if self.has_failed() || self.marks.hold_log_back() {
+        if !self.may_submit() {
             self.replica.give_up();
             return Ok(());
         }
@@ -434,6 +434,11 @@ impl Member {
     /// Whether this server could not keep what it has promised, or what its log has.
     fn has_failed(&self) -> bool {
         matches!(self.halted, Some(HaltReason::Failed(_)))
+    }
+
+    /// Whether the disk may be given what comes behind everything that has to be in a file of its own first.
+    fn may_submit(&self) -> bool {
+        !self.has_failed() && !self.marks.hold_log_back()
     }
 
     fn now(&self) -> Ms {
@@ -785,13 +790,14 @@ impl Member {
     pub(super) fn write_config(&mut self, mark: &Mark) -> Result<(), ConfigFileError> {
         let now = self.now();
         let keeper = self.config_keeper.as_mut().expect("who may be reconfigured has files for that");
-        keeper.write(mark, &self.config, now)
+        keeper.write(mark, now)
     }
 
     /// Files that could not be written are written when they can.
     fn see_to_config_files(&mut self) {
         let now = self.now();
-        if let Some(keeper) = &mut self.config_keeper {
+        // What waits is older than what there is now.
+        if let Some(keeper) = self.config_keeper.as_mut().filter(|_| !self.marks.hold_log_back()) {
             keeper.try_again(self.zab.state().configs, now);
         }
     }
@@ -1103,7 +1109,8 @@ impl Member {
                 self.making = Making::Nothing;
                 self.inputs.push_back(Input::Settled(settled));
             }
-            Making::Place(_) if self.replica.may_be_replaced() => self.place()?,
+            // It is written with what came behind it: a change of the ensemble among that is in its file first.
+            Making::Place(_) if self.may_submit() && self.replica.may_be_replaced() => self.place()?,
             _ => {}
         }
         self.making_disk.put_off(self.now());

@@ -25,7 +25,9 @@ use super::announcements::Announcements;
 use super::client_port::ClientPort;
 use super::config_files::{ConfigFileError, ConfigFiles};
 use super::config_keeper::ConfigKeeper;
-use super::found_configs::{ConfigOfData, Moved, disregard_former, find_moved, found_configs, show_committed};
+use super::found_configs::{
+    ConfigOfData, Moved, disregard_former, find_moved, found_configs, show_committed, without_former,
+};
 use super::oracle::OracleFile;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
@@ -98,6 +100,11 @@ pub enum SetupError {
     Config(ConfigFileError),
     /// The data has this server on another machine than zoo.cfg.
     Moved(Moved),
+    /// zoo.cfg has an ensemble that is older than one that an operator has done away with: others may have that in their data.
+    Former {
+        listed: Zxid,
+        disregarded: Zxid,
+    },
     /// It cannot be kept that changes in which this server takes no part any more do not count.
     Disregard(io::Error),
     /// A thread cannot be started.
@@ -118,14 +125,23 @@ impl fmt::Display for SetupError {
                 accepted.0, current.0
             ),
             SetupError::Config(error) => error.fmt(f),
-            SetupError::Moved(Moved { written, kept, version }) => write!(
+            SetupError::Moved(Moved { written, kept, newest }) => write!(
                 f,
-                "zoo.cfg has this server at {written}, and its data, with a later list of the ensemble (version {version:x}), at \
-                 {kept}: is the data a copy of another server's? With that list this server would join the others of it in its name. \
-                 Either write the servers of that version into zoo.cfg, or, if the servers of zoo.cfg are an ensemble of their \
-                 own, put them into zoo.cfg.dynamic.{next:x}, and have dynamicConfigFile= in zoo.cfg name that file, on all of them",
-                version = version.0,
-                next = version.0.saturating_add(1),
+                "zoo.cfg has this server at {written}, and its data, with a later list of the ensemble, at {kept}: is the data a \
+                 copy of another server's? With that list this server would join the others of it in its name. Either write that \
+                 list into zoo.cfg, which is: {list}; or, if the servers of zoo.cfg are an ensemble of their own, put them into \
+                 zoo.cfg.dynamic.{next:x}, and have dynamicConfigFile= in zoo.cfg name that file, on all of them",
+                list = newest.text().trim_end().replace('\n', " "),
+                next = newest.version().0.saturating_add(1),
+            ),
+            SetupError::Former { listed, disregarded } => write!(
+                f,
+                "zoo.cfg has the ensemble of version {:x}, and this server was started before without one of version {:x}, which \
+                 others may have in their data: put the servers of zoo.cfg into zoo.cfg.dynamic.{:x}, and have dynamicConfigFile= \
+                 in zoo.cfg name that file, on all of them",
+                listed.0,
+                disregarded.0,
+                disregarded.0.saturating_add(1),
             ),
             SetupError::Disregard(error) => write!(f, "cannot write paddock.config in the dataDir: {error}"),
             SetupError::Thread(error) => write!(f, "cannot start a thread: {error}"),
@@ -249,26 +265,27 @@ impl MemberSetup {
             database.show_config(committed.text(), committed.version());
             return Ok((self.configs.clone(), None));
         };
-        let recorded = committed_config::read(&data.0, &data.1).unwrap_or_else(|error| {
-            tracing::warn!("{error}: the ensemble is that of zoo.cfg, or of the log if that is newer");
-            None
+        let kept = committed_config::read(&data.0, &data.1).unwrap_or_else(|error| {
+            tracing::warn!(
+                "{error}: the ensemble is that of zoo.cfg, or of the log if that is newer, also where this server was started \
+                 without a former ensemble before"
+            );
+            Kept::default()
         });
-        let recorded = match recorded {
-            Some(Kept::Committed(config)) => Some(ConfigOfData::recorded(config)),
-            Some(Kept::Disregarded(version)) => {
-                if ConfigOfData::find(database).is_some_and(|data| data.config.version() <= version) {
-                    database.show_config(committed.text(), committed.version());
-                }
-                None
-            }
-            None => None,
-        };
-        let found = found_configs(&self.configs, recorded.as_ref());
+        let version = committed.version();
+        if !version.is_blank() && version < kept.disregarded {
+            return Err(SetupError::Former { listed: version, disregarded: kept.disregarded });
+        }
+        if ConfigOfData::find(database).is_some_and(|data| data.config.version() <= kept.disregarded) {
+            database.show_config(committed.text(), version);
+        }
+        let recorded = kept.committed.clone().map(ConfigOfData::recorded);
+        let found = found_configs(&without_former(&self.configs, kept.disregarded), recorded.as_ref());
         let found = found_configs(&found, ConfigOfData::find(database).as_ref());
         if let Some(moved) = find_moved(&self.configs, &found, self.me) {
             return Err(SetupError::Moved(moved));
         }
-        let mut keeper = ConfigKeeper::new(files, self.me, committed, data);
+        let mut keeper = ConfigKeeper::new(files, self.me, committed, data, kept);
         keeper.begin(&self.configs, &found, now).map_err(SetupError::Config)?;
         show_committed(database, &found.committed);
         Ok((found, Some(keeper)))
