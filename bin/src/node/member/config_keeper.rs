@@ -28,6 +28,8 @@ pub struct ConfigKeeper {
     me: ServerId,
     /// The committed configuration that the files have.
     kept: Zxid,
+    /// The newest configuration that the files have as proposed since this server began.
+    proposed: Zxid,
     /// Where clients connect, as the newest committed configuration has said it that says so.
     client: Option<HostPort>,
     /// When something that is not in the files, and belongs there, is tried again.
@@ -46,7 +48,16 @@ impl ConfigKeeper {
         data: (Files, PathBuf),
         recorded: Kept,
     ) -> ConfigKeeper {
-        ConfigKeeper { files, me, kept: kept.version(), client: client_of(kept, me), overdue: None, data, recorded }
+        ConfigKeeper {
+            files,
+            me,
+            kept: kept.version(),
+            proposed: Zxid::ZERO,
+            client: client_of(kept, me),
+            overdue: None,
+            data,
+            recorded,
+        }
     }
 
     /// Keeps a committed configuration in the `dataDir`. If it cannot be had there, a start still has its files and the log.
@@ -82,6 +93,7 @@ impl ConfigKeeper {
             durable => durable,
         };
         self.record(&found.committed);
+        self.proposed = files.last_seen.version();
         if files == found {
             if let Err(error) = durable.and_then(|()| self.files.probe()) {
                 tracing::warn!(
@@ -133,7 +145,11 @@ impl ConfigKeeper {
                     self.put_off(now, || tracing::error!("{error}. {OUT_OF_REACH}"));
                     Ok(())
                 }
-                written => written,
+                Ok(()) => {
+                    self.proposed = config.version();
+                    Ok(())
+                }
+                Err(error) => Err(error),
             },
             Mark::Committed(config) => {
                 self.write_committed(config, now)?;
@@ -164,6 +180,10 @@ impl ConfigKeeper {
                          written, which is tried every 10 s; see to zoo.cfg before this server is started again"
                     );
                 });
+                // A newer one that is proposed must stay: others may count on this server to know it.
+                if config.version() < self.proposed {
+                    return Ok(());
+                }
                 self.files.write_last_seen(config)
             }
         }
@@ -294,6 +314,19 @@ mod tests {
         keeper.try_again(&changing, NOW.after(RETRY));
         assert_eq!((keeper.deadline(), versions(&read(&machine)), recorded(&machine)), (None, (0, 7), None));
         assert_eq!(names(&machine).len(), 2, "{:?}", names(&machine));
+    }
+
+    #[test]
+    fn a_committed_one_that_zoo_cfg_does_not_take_leaves_a_newer_one_that_is_proposed() {
+        for (committed, expected) in [(7, 8), (9, 9)] {
+            let machine = machine();
+            let mut keeper = keeper(&machine);
+            keeper.write(&Mark::LastSeen(config(8, 1)), NOW).unwrap();
+            let effect = Effect::Fails(libc::EIO);
+            machine.add_fault(Fault { operation: Operation::Create, skipped: 0, times: 1, effect });
+            keeper.write(&Mark::Committed(config(committed, 1)), NOW).unwrap();
+            assert_eq!(versions(&read(&machine)), (0, expected), "{committed}");
+        }
     }
 
     /// What is done away with stays so when something else is committed, and a stamp does away with what was before it.
