@@ -91,6 +91,20 @@ fn a_reconfiguration_needs_a_quorum_of_both_and_what_is_proposed_meanwhile_too()
 }
 
 #[test]
+fn where_all_voters_stay_the_former_quorum_has_what_was_proposed_meanwhile_too() {
+    let mut spans = Spans::begin(Zxid(0), config(Zxid(0), &[1]));
+    spans.propose(zxid(1), Some(config(zxid(1), &[1, 2, 3])));
+    spans.propose(zxid(2), None);
+    let without_1 = [(1, 1), (2, 2), (3, 2)];
+    assert_eq!(spans.committable(reached(&without_1), everybody), zxid(1));
+    spans.commit(zxid(1));
+    assert_eq!(spans.committable(reached(&without_1), everybody), zxid(1), "1 alone may lead if it hears no more");
+    assert_eq!(spans.committable(reached(&[(1, 2), (2, 2)]), everybody), zxid(2));
+    spans.propose(zxid(3), None);
+    assert_eq!(spans.committable(reached(&[(1, 2), (2, 3), (3, 3)]), everybody), zxid(3), "nobody has that unheard");
+}
+
+#[test]
 #[should_panic(expected = "one reconfiguration after the other")]
 fn a_second_reconfiguration_waits() {
     let mut spans = Spans::begin(Zxid(0), config(Zxid(0), &[1]));
@@ -158,7 +172,8 @@ impl Model {
             let has = |server: ServerId| self.reached.get(&server.0).is_some_and(|reached| *reached >= counter);
             let former = self.former.get(&counter).filter(|former| {
                 let mut voters = configs.iter().chain([*former]).flat_map(|config| config.quorum().voters());
-                !voters.all(|voter| self.is_paddock(voter))
+                let mut stay = former.quorum().voters();
+                !voters.all(|voter| self.is_paddock(voter)) || stay.all(|voter| configs[0].is_voter(voter))
             });
             configs.iter().chain(former).all(|config| config.quorum().is_quorum(has))
         };

@@ -84,6 +84,11 @@ impl Config {
         self.is_voter(leader) && since.is_voter(leader) && now == then
     }
 
+    /// Whether everybody who votes in `former` votes here too.
+    pub fn keeps_voters(&self, former: &Config) -> bool {
+        former.quorum.voters().all(|voter| self.is_voter(voter))
+    }
+
     /// As ZooKeeper writes it, in NEWLEADER, in notifications and in the znode `/zookeeper/config`: a line for each server,
     /// then the version, without a newline at the end.
     pub fn text(&self) -> &str {

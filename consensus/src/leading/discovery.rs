@@ -1,11 +1,11 @@
 //! A leader's part in discovery: which epoch begins, and whether its history is the newest of a quorum's.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 
 use super::link::{LearnerLink, State};
 use super::links::Links;
-use crate::config::Configs;
+use crate::config::{Config, Configs};
 use crate::input::Mark;
 use crate::output::{Cause, HaltReason, Output};
 use crate::settings::Ms;
@@ -61,22 +61,36 @@ pub(super) fn write_accepted(epoch: Epoch, step: &mut Step<'_>) {
     }
 }
 
-/// Waits until a quorum has promised to follow. Elections are not trusted: each is compared once more.
+/// Waits until a quorum has promised to follow. Elections are not trusted: each history is compared once more.
 #[derive(Clone, Debug)]
 pub(super) struct AwaitingAckEpoch {
     epoch: Epoch,
     own: Summary,
     began: Ms,
-    /// The voters with a newer history, which this server must not lead.
+    /// The voters with no newer history, this server included, and where that of each ends.
+    older: BTreeMap<ServerId, Zxid>,
+    /// The voters with a newer history, which this server must not lead, unless nothing of what they have more was committed.
     newer: BTreeSet<ServerId>,
     /// The voters that had promised this epoch before: none of them counts in it any more.
     spent: BTreeSet<ServerId>,
 }
 
+/// How a history is beside the leader's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Compared {
+    /// It has nothing more.
+    Older,
+    /// It has more, and so its server is let go.
+    Newer,
+    /// It has more. Its server waits, because it cannot lead in this one's place: it votes in the configuration to come alone.
+    NewerOfNewVoter,
+}
+
 impl AwaitingAckEpoch {
     pub(super) fn begin(epoch: Epoch, step: &Step<'_>) -> Result<AwaitingAckEpoch, Over> {
         let own = step.server.summary().ok_or(Over::Look(Cause::NoHistory))?;
-        Ok(AwaitingAckEpoch { epoch, own, began: step.now, newer: BTreeSet::new(), spent: BTreeSet::new() })
+        let older = BTreeMap::from([(step.server.me, own.last)]);
+        Ok(AwaitingAckEpoch { epoch, own, began: step.now, older, newer: BTreeSet::new(), spent: BTreeSet::new() })
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -87,13 +101,23 @@ impl AwaitingAckEpoch {
         self.began
     }
 
-    /// Whether this learner's history is newer than the leader's. Of others than voters, who may be any number, nothing is kept.
-    pub(super) fn is_newer(&mut self, server: ServerId, current: Option<Epoch>, last: Zxid, step: &Step<'_>) -> bool {
-        let newer = current.is_some_and(|current_epoch| Summary { current_epoch, last } > self.own);
-        if newer && step.server.configs().is_voter(server) {
-            self.newer.insert(server);
+    /// A learner has promised the epoch, and tells its history. Of others than voters, who may be any number, nothing is kept.
+    pub(super) fn compare(&mut self, server: ServerId, summary: Summary, step: &Step<'_>) -> Compared {
+        let configs = step.server.configs();
+        let is_newer = summary > self.own;
+        if configs.is_voter(server) {
+            match is_newer {
+                true => drop(self.newer.insert(server)),
+                // Whoever has lost its history may have had anything.
+                false if summary.last == Zxid::NOTHING => {}
+                false => drop(self.older.insert(server, summary.last)),
+            }
         }
-        newer
+        match is_newer {
+            false => Compared::Older,
+            true if is_new_voter(configs, server) => Compared::NewerOfNewVoter,
+            true => Compared::Newer,
+        }
     }
 
     /// This learner had promised the epoch before.
@@ -101,21 +125,48 @@ impl AwaitingAckEpoch {
         self.spent.insert(server);
     }
 
-    /// Whether those who are not newer can be a quorum.
+    /// Whether those who may be led can be a quorum.
     pub(super) fn can_lead(&self, step: &Step<'_>) -> bool {
-        step.server.configs().is_quorum(|voter| !self.newer.contains(&voter))
+        step.server.configs().is_quorum(|voter| self.may_be_led(voter, step))
     }
 
     /// Whether those who may still promise this epoch, or have done so, can be a quorum.
     pub(super) fn can_begin(&self, step: &Step<'_>) -> bool {
-        step.server.configs().is_quorum(|voter| !self.newer.contains(&voter) && !self.spent.contains(&voter))
+        step.server.configs().is_quorum(|voter| !self.spent.contains(&voter) && self.may_be_led(voter, step))
     }
 
-    pub(super) fn has_quorum(links: &Links, step: &Step<'_>) -> bool {
+    fn may_be_led(&self, voter: ServerId, step: &Step<'_>) -> bool {
+        let configs = step.server.configs();
+        let is_unheard = |voter| !self.newer.contains(&voter) && !self.spent.contains(&voter);
+        !self.newer.contains(&voter) || is_new_voter(configs, voter) && self.is_newer_void(configs, is_unheard)
+    }
+
+    pub(super) fn has_quorum(&self, links: &Links, step: &Step<'_>) -> bool {
+        let is_void = self.is_newer_void(step.server.configs(), |_| false);
         let counts = |open: &LearnerLink| match open.state() {
-            State::AwaitingAckEpochQuorum(_, promise) => promise.counts,
+            State::AwaitingAckEpochQuorum(learner, promise) => {
+                promise.counts && (is_void || !self.newer.contains(&learner.server))
+            }
             _ => false,
         };
         links.are_quorum(step, counts)
     }
+
+    /// Whether nothing of what others have more than this server was ever committed, while a change of the configuration is under
+    /// way. Either those who have no more leave no quorum that could have committed it without them; or so many voters of the
+    /// committed configuration have not even the change that it was not committed, and nothing behind it either. `also` are taken
+    /// for such servers besides.
+    fn is_newer_void(&self, configs: &Configs, also: impl Fn(ServerId) -> bool) -> bool {
+        let Configs { committed, last_seen } = configs;
+        let may_have_more = |voter| !(self.older.contains_key(&voter) || also(voter));
+        let may_have_change = |voter| self.older.get(&voter).map_or(!also(voter), |last| *last >= last_seen.version());
+        let could_commit = |config: &Config| config.quorum().is_quorum(may_have_more);
+        let has_no_more = !could_commit(committed) && (last_seen.keeps_voters(committed) || !could_commit(last_seen));
+        configs.is_changing() && (has_no_more || !committed.quorum().is_quorum(may_have_change))
+    }
+}
+
+/// Whether this server votes in the configuration to come, and may not lead under the one in force.
+fn is_new_voter(configs: &Configs, server: ServerId) -> bool {
+    configs.is_changing() && configs.last_seen.is_voter(server) && configs.committed.quorum().weight(server) == 0
 }

@@ -13,7 +13,7 @@ mod renewal;
 use alloc::sync::Arc;
 
 use self::broadcast::Broadcasting;
-use self::discovery::{AwaitingAckEpoch, AwaitingInfo, write_accepted};
+use self::discovery::{AwaitingAckEpoch, AwaitingInfo, Compared, write_accepted};
 pub use self::link::LearnerState;
 use self::link::{Catching, Joined, Learner, LearnerLink, Live, Promise, State};
 pub use self::links::LINKS_MAX;
@@ -32,6 +32,7 @@ use crate::output::{Cause, HaltReason, Output, Part, Reason, Serve};
 use crate::plan::{First, Plan};
 use crate::settings::{Ms, Settings};
 use crate::step::{Over, Step};
+use crate::summary::Summary;
 use crate::{Epoch, ServerId, Zxid};
 
 /// How long a leader that stops waits for those who have not acknowledged everything.
@@ -389,11 +390,18 @@ impl Leading {
     ) -> Result<(), Over> {
         let promise = Promise { last, counts: current.is_some() && last != Zxid::NOTHING };
         if let Phase::AwaitingAckEpoch(waiting) = &mut self.phase
-            && waiting.is_newer(learner.server, current, last, step)
+            && let Some(current_epoch) = current
         {
+            let compared = waiting.compare(learner.server, Summary { current_epoch, last }, step);
             let can_lead = waiting.can_lead(step);
-            self.links.close(link, Reason::Newer, step);
-            return if can_lead { Ok(()) } else { Err(Over::Look(Cause::NewerHistories)) };
+            match (compared, can_lead) {
+                (Compared::Older | Compared::NewerOfNewVoter, true) => {}
+                (Compared::Older, false) => return Err(Over::Look(Cause::NewerHistories)),
+                (Compared::Newer | Compared::NewerOfNewVoter, can_lead) => {
+                    self.links.close(link, Reason::Newer, step);
+                    return if can_lead { Ok(()) } else { Err(Over::Look(Cause::NewerHistories)) };
+                }
+            }
         }
         if let Phase::AwaitingAckEpoch(waiting) = &mut self.phase
             && current.is_none()
@@ -636,7 +644,7 @@ impl Leading {
                 write_accepted(epoch, step);
                 self.phase = Phase::WritingAccepted { epoch, began: step.now };
             }
-            Phase::AwaitingAckEpoch(waiting) if AwaitingAckEpoch::has_quorum(&self.links, step) => {
+            Phase::AwaitingAckEpoch(waiting) if waiting.has_quorum(&self.links, step) => {
                 let epoch = waiting.epoch();
                 step.put(Output::Write(Mark::CurrentEpoch(epoch)));
                 self.phase = Phase::WritingCurrent { epoch, began: step.now };

@@ -165,8 +165,8 @@ impl Learning {
 
     /// A leader that refuses has perhaps not decided yet, unless the election's connection to it is gone too: then it is not
     /// there any more, and nobody is owed the rest of the time. An observer master that refuses leads, or does not follow yet: the
-    /// next one is asked at once, and after all of them the first one again, after a wait. Where it is late, the leader is asked
-    /// between: a change that gives this server a vote may be needed before anybody can serve, and the server for that change.
+    /// next one is asked at once, and after all of them the first one again, after a wait. After a tick the leader is asked between:
+    /// a change that gives this server a vote may be needed before anybody can serve, and the server for that change.
     pub(crate) fn on_master_refused(
         mut self,
         connections: &Connections,
@@ -181,7 +181,7 @@ impl Learning {
             State::Connecting { until, wait } => {
                 let next = Ms(2 * wait.0).min(RETRY_MAX);
                 if self.has_observer_masters(step) {
-                    self.asks_leader = is_round_over && !self.asks_leader && is_late(until, step);
+                    self.asks_leader = is_round_over && !self.asks_leader && has_asked_for_long(until, step);
                     if self.asks_leader {
                         self.master = self.leader();
                         return Ok(self.connect_after(Ms(0), until, wait, step));
@@ -283,7 +283,8 @@ impl Learning {
     }
 }
 
-/// Whether half of the time has passed in which a learner may connect.
-fn is_late(until: Ms, step: &Step<'_>) -> bool {
-    2 * until.since(step.now).0 <= step.server.settings.connect_wait().0
+/// Whether a tick has passed of the time in which a learner may connect: followers serve sooner after most elections.
+fn has_asked_for_long(until: Ms, step: &Step<'_>) -> bool {
+    let settings = &step.server.settings;
+    until.since(step.now).after(settings.tick) <= settings.connect_wait()
 }
