@@ -18,9 +18,10 @@ use crate::{ServerId, Zxid};
 /// ZooKeeper that has not heard of the commit may come to lead with the old quorum: it compares its history with nobody's who
 /// joins it late, and cuts off what it does not have. A Paddock cannot, since it needs the new quorum as soon as it has seen the
 /// reconfiguration, which one of each old quorum has. So where every voter of both is known to be a Paddock, the new quorum alone
-/// is enough for that. Voters of the old configuration may observe by then, and acknowledge nothing any more: where the old quorum
-/// counts, such a proposal stops everything behind it, and its leader has to give up. Where all of them still vote it counts among
-/// Paddocks too: of those who may lead before the change is known to be committed one then has all that was.
+/// is enough where the old one could never come: voters of the old configuration may observe by then, and acknowledge nothing
+/// any more, and where the old quorum counts such a proposal stops everything behind it, and its leader has to give up. Where it can
+/// come it counts among Paddocks too: of those who may lead before they know that the change is committed, one then has
+/// all that was.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spans {
     committed: Zxid,
@@ -53,8 +54,8 @@ enum Also {
     None,
     /// What the reconfiguration makes of it, if it is one.
     Next(Arc<Config>),
-    /// The one before the reconfiguration that was pending, unless somebody who voted there votes no more, and all who vote in
-    /// either are Paddocks.
+    /// The one before the reconfiguration that was pending, unless those who voted there and do not observe now are no quorum of it,
+    /// and all who vote in either are Paddocks.
     Former(Arc<Config>),
 }
 
@@ -64,7 +65,7 @@ impl Attached {
             Also::None => None,
             Also::Next(_) if mutant!(35) => None,
             Also::Next(next) => Some(next),
-            Also::Former(former) if self.config.keeps_voters(former) => Some(former),
+            Also::Former(former) if self.config.leaves_quorum(former) => Some(former),
             Also::Former(former) => {
                 let mut voters = self.config.quorum().voters().chain(former.quorum().voters());
                 (!voters.all(is_paddock)).then_some(former)

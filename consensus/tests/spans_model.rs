@@ -16,12 +16,25 @@ fn zxid(counter: i64) -> Zxid {
 }
 
 fn config(version: Zxid, voters: &[i64]) -> Arc<Config> {
+    config_with(version, voters, &[])
+}
+
+fn config_with(version: Zxid, voters: &[i64], observers: &[i64]) -> Arc<Config> {
     let at = |port| HostPort { host: "h".into(), port };
     let addresses = vec![PeerAddress { quorum: at(2888), election: at(3888) }];
-    let member = Member { peer_type: PeerType::Participant, addresses, client: None };
-    let voters = voters.iter().map(|voter| ServerId(*voter));
-    let members = voters.clone().map(|voter| (voter, member.clone())).collect();
-    Arc::new(Config::new(version, members, QuorumSystem::Majority(voters.collect())))
+    let member =
+        |id: &i64, peer_type| (ServerId(*id), Member { peer_type, addresses: addresses.clone(), client: None });
+    let participants = voters.iter().map(|id| member(id, PeerType::Participant));
+    let members = participants.chain(observers.iter().map(|id| member(id, PeerType::Observer))).collect();
+    let quorum = QuorumSystem::Majority(voters.iter().map(|id| ServerId(*id)).collect());
+    Arc::new(Config::new(version, members, quorum))
+}
+
+/// Whether so many of those who vote in `former` observe in `config` that the others are no quorum.
+fn observing_leave_no_quorum(former: &Config, config: &Config) -> bool {
+    let observes = |voter: &ServerId| config.members().get(voter).is_some_and(|m| m.peer_type == PeerType::Observer);
+    let voters: Vec<ServerId> = former.quorum().voters().collect();
+    voters.iter().filter(|voter| !observes(voter)).count() * 2 <= voters.len()
 }
 
 fn reached(of: &[(i64, i64)]) -> impl Fn(ServerId) -> Option<Zxid> {
@@ -60,7 +73,7 @@ fn a_quorum_commits_and_nobody_else_is_counted() {
 
 #[test]
 fn a_reconfiguration_needs_a_quorum_of_both_and_what_is_proposed_meanwhile_too() {
-    let new = config(zxid(2), &[3, 4, 5]);
+    let new = config_with(zxid(2), &[3, 4, 5], &[1, 2]);
     let mut spans = Spans::begin(Zxid(0), config(Zxid(0), &[1, 2, 3]));
     spans.propose(zxid(1), None);
     spans.propose(zxid(2), Some(new.clone()));
@@ -91,7 +104,7 @@ fn a_reconfiguration_needs_a_quorum_of_both_and_what_is_proposed_meanwhile_too()
 }
 
 #[test]
-fn where_all_voters_stay_the_former_quorum_has_what_was_proposed_meanwhile_too() {
+fn where_the_former_quorum_can_come_it_has_what_was_proposed_meanwhile_too() {
     let mut spans = Spans::begin(Zxid(0), config(Zxid(0), &[1]));
     spans.propose(zxid(1), Some(config(zxid(1), &[1, 2, 3])));
     spans.propose(zxid(2), None);
@@ -124,8 +137,8 @@ fn nothing_is_committed_over_a_reconfiguration() {
 #[derive(Clone, Debug)]
 enum Step {
     Propose,
-    /// The voters of the configuration to come, as bits.
-    Reconfigure(u8),
+    /// The voters of the configuration to come, as bits, and those of all others who observe.
+    Reconfigure(u8, u8),
     /// A server has more of what is proposed, this share of it in sixteenths.
     Reach(i64, i64),
     /// So much of what can be committed is, in sixteenths.
@@ -135,7 +148,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => Just(Step::Propose),
-        1 => (1u8..1 << SERVERS).prop_map(Step::Reconfigure),
+        1 => (1u8..1 << SERVERS, prop_oneof![Just(0), Just(u8::MAX), 0..u8::MAX]).prop_map(|(v, o)| Step::Reconfigure(v, o)),
         6 => (0..SERVERS, 0..=16i64).prop_map(|(server, share)| Step::Reach(server, share)),
         3 => (0..=16i64).prop_map(Step::Commit),
     ]
@@ -172,8 +185,7 @@ impl Model {
             let has = |server: ServerId| self.reached.get(&server.0).is_some_and(|reached| *reached >= counter);
             let former = self.former.get(&counter).filter(|former| {
                 let mut voters = configs.iter().chain([*former]).flat_map(|config| config.quorum().voters());
-                let mut stay = former.quorum().voters();
-                !voters.all(|voter| self.is_paddock(voter)) || stay.all(|voter| configs[0].is_voter(voter))
+                !voters.all(|voter| self.is_paddock(voter)) || !observing_leave_no_quorum(former, &configs[0])
             });
             configs.iter().chain(former).all(|config| config.quorum().is_quorum(has))
         };
@@ -204,12 +216,12 @@ impl Model {
 
     fn step(&mut self, spans: &mut Spans, step: &Step) {
         match *step {
-            Step::Reconfigure(bits) if self.pending.is_none() => {
-                let voters: Vec<i64> = (0..SERVERS).filter(|server| bits & 1 << server != 0).collect();
-                let change = config(zxid(self.proposals.len() as i64 + 1), &voters);
+            Step::Reconfigure(voters, observers) if self.pending.is_none() => {
+                let of = |bits: u8| (0..SERVERS).filter(|server| bits & 1 << server != 0).collect::<Vec<i64>>();
+                let change = config_with(zxid(self.proposals.len() as i64 + 1), &of(voters), &of(observers & !voters));
                 spans.propose(self.propose(Some(change.clone())), Some(change));
             }
-            Step::Propose | Step::Reconfigure(_) => spans.propose(self.propose(None), None),
+            Step::Propose | Step::Reconfigure(..) => spans.propose(self.propose(None), None),
             Step::Reach(server, share) => {
                 let counter = self.proposals.len() as i64 * share / 16;
                 let reached = self.reached.entry(server).or_insert(counter);

@@ -84,9 +84,11 @@ impl Config {
         self.is_voter(leader) && since.is_voter(leader) && now == then
     }
 
-    /// Whether everybody who votes in `former` votes here too.
-    pub fn keeps_voters(&self, former: &Config) -> bool {
-        former.quorum.voters().all(|voter| self.is_voter(voter))
+    /// Whether those who vote in `former` and do not observe here are a quorum there. Whoever observes acknowledges nothing; whoever is
+    /// no member any more does.
+    pub fn leaves_quorum(&self, former: &Config) -> bool {
+        let observes = |voter| self.members.get(&voter).is_some_and(|member| member.peer_type == PeerType::Observer);
+        former.quorum.is_quorum(|voter| !observes(voter))
     }
 
     /// As ZooKeeper writes it, in NEWLEADER, in notifications and in the znode `/zookeeper/config`: a line for each server,

@@ -161,7 +161,7 @@ impl AwaitingAckEpoch {
         let may_have_more = |voter| !(self.older.contains_key(&voter) || also(voter));
         let may_have_change = |voter| self.older.get(&voter).map_or(!also(voter), |last| *last >= last_seen.version());
         let could_commit = |config: &Config| config.quorum().is_quorum(may_have_more);
-        let has_no_more = !could_commit(committed) && (last_seen.keeps_voters(committed) || !could_commit(last_seen));
+        let has_no_more = !could_commit(committed) && (last_seen.leaves_quorum(committed) || !could_commit(last_seen));
         configs.is_changing() && (has_no_more || !committed.quorum().is_quorum(may_have_change))
     }
 }

@@ -88,11 +88,9 @@ impl Broadcasting {
             FromMaster::Proposal { zxid, change } if !master.observes => {
                 self.outstanding.propose(NAME, zxid, change, step)
             }
+            // It would be in force nowhere: a change is committed by a packet of its own.
+            FromMaster::Commit(zxid) if self.outstanding.has_change_up_to(zxid) => unexpected,
             FromMaster::Commit(zxid) if !master.observes && master.is_grouped => {
-                // It would be in force nowhere: it is committed by a packet of its own.
-                if self.outstanding.has_change_up_to(zxid) {
-                    return unexpected;
-                }
                 self.outstanding.commit_group(NAME, zxid, step)?;
                 self.tell_committed(zxid, step);
                 Ok(())

@@ -257,7 +257,7 @@ impl State {
 
     fn on_config_written(taken: Taken, master: &Master, step: &mut Step<'_>) -> State {
         if mutant!(3) {
-            taken.write_epoch(step);
+            drop(taken.write_epoch(master, step));
             return State::WritingCurrent(taken);
         }
         taken.settle(step);
@@ -267,12 +267,12 @@ impl State {
         State::Settling(taken)
     }
 
-    fn on_history_durable(taken: Taken, master: &Master, step: &mut Step<'_>) -> State {
+    fn on_history_durable(taken: Taken, master: &Master, step: &mut Step<'_>) -> Result<State, Reason> {
         if mutant!(3) {
-            return State::acknowledge_new_leader(taken, master, step);
+            return Ok(State::acknowledge_new_leader(taken, master, step));
         }
-        taken.write_epoch(step);
-        State::WritingCurrent(taken)
+        taken.write_epoch(master, step)?;
+        Ok(State::WritingCurrent(taken))
     }
 
     fn on_epoch_written(taken: Taken, master: &Master, step: &mut Step<'_>) -> State {
@@ -362,7 +362,7 @@ impl State {
         Ok(match self {
             State::AwaitingCut(cut) => State::TakingHistory(cut.on_settled(step)),
             State::AwaitingState(state) => State::TakingHistory(state.on_settled()),
-            State::Settling(taken) => State::on_history_durable(taken, master, step),
+            State::Settling(taken) => State::on_history_durable(taken, master, step)?,
             state => state,
         })
     }

@@ -117,11 +117,15 @@ impl Taken {
 
     /// A configuration in the place of a newer one is written here: until now the history on the disk may have been one that
     /// had the change to that.
-    pub(super) fn write_epoch(&self, step: &mut Step<'_>) {
+    pub(super) fn write_epoch(&self, master: &Master, step: &mut Step<'_>) -> Result<(), Reason> {
         if let Some(config) = &self.config {
             step.server.take_over(Zxid::start_of(self.epoch()), self.outstanding.newest(config), step.out);
         }
+        if step.server.log.history().last().epoch() == self.epoch() {
+            self.activate_config(master, step)?;
+        }
         step.put(Output::Write(Mark::CurrentEpoch(self.epoch())));
+        Ok(())
     }
 
     pub(super) fn on_history(
@@ -131,8 +135,8 @@ impl Taken {
         step: &mut Step<'_>,
     ) -> Result<(), Reason> {
         check_enabled(message, Zxid::NOTHING, step)?;
-        // Its leader serves, and has had the one of NEWLEADER committed before it proposes another one.
-        if let FromMaster::Proposal { change: Some(_), .. } | FromMaster::InformAndActivate { .. } = message {
+        if let FromMaster::Proposal { .. } | FromMaster::Inform { .. } | FromMaster::InformAndActivate { .. } = message
+        {
             self.activate_config(master, step)?;
         }
         let before = self.outstanding.committed();
@@ -145,6 +149,9 @@ impl Taken {
         Ok(())
     }
 
+    /// Of a leader that proposes, or that serves: it has had the configuration of NEWLEADER committed before. Nothing that it has
+    /// proposed is acknowledged without knowing that: what is proposed behind the commit needs the quorum of that configuration
+    /// alone, and who comes to lead without having heard of it is to hear of it from whoever has what was committed so.
     fn activate_config(&self, master: &Master, step: &mut Step<'_>) -> Result<(), Reason> {
         match self.outstanding.in_force(self.config.as_ref()) {
             Some(config) => activate(config, None, master, step),

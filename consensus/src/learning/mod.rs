@@ -283,8 +283,9 @@ impl Learning {
     }
 }
 
-/// Whether a tick has passed of the time in which a learner may connect: followers serve sooner after most elections.
+/// Whether a tick has passed of the time in which a learner may connect, or half of it: followers serve sooner after most
+/// elections.
 fn has_asked_for_long(until: Ms, step: &Step<'_>) -> bool {
-    let settings = &step.server.settings;
-    until.since(step.now).after(settings.tick) <= settings.connect_wait()
+    let (wait, tick) = (step.server.settings.connect_wait(), step.server.settings.tick);
+    wait.since(until.since(step.now)) >= tick.min(Ms(wait.0 / 2))
 }

@@ -508,9 +508,10 @@ fn a_change_that_is_not_committed_is_refused_where_reconfiguration_is_off() {
     assert_eq!(server.hears(change(z(2, 1))), [Output::Append(z(2, 1))]);
 }
 
-/// What a history brings as committed is in force when NEWLEADER tells of one that is not.
+/// What a history brings as committed is in force when NEWLEADER tells of one that is not, before anything that the leader has
+/// proposed is acknowledged.
 #[test]
-fn a_configuration_that_the_history_has_committed_is_in_force_with_uptodate() {
+fn a_configuration_that_the_history_has_committed_is_in_force_before_what_follows_is_acknowledged() {
     let [first, second] = [config(z(1, 2), 4), config(z(2, 1), 5)];
     let mut server = server(&[z(1, 1)]);
     server.promises(2);
@@ -522,12 +523,29 @@ fn a_configuration_that_the_history_has_committed_is_in_force_with_uptodate() {
     server.written(Mark::LastSeen(second.clone()));
     server.durable(z(2, 1));
     server.hears(FromMaster::NewLeader { epoch: Epoch(2), config: Some(&second) });
-    server.settled(Ok(z(2, 1)));
-    server.written(Mark::CurrentEpoch(Epoch(2)));
-    let outputs = server.hears(FromMaster::UpToDate);
-    assert!(outputs.contains(&Output::Activate { config: first.clone(), leader: None }), "{outputs:?}");
+    let [committed, current] = [Mark::Committed(first.clone()), Mark::CurrentEpoch(Epoch(2))].map(Output::Write);
+    let activated = Output::Activate { config: first.clone(), leader: None };
+    assert_eq!(server.settled(Ok(z(2, 1))), [committed, activated, current]);
     assert_eq!(server.zab.state().configs.committed, first);
     assert_eq!(server.zab.state().configs.last_seen, second);
+}
+
+/// Who proposes has begun its reign, and with that the configuration of its NEWLEADER is committed: what it proposes may need the
+/// quorum of that alone, so that nobody has it who does not know so.
+#[test]
+fn a_proposal_puts_the_configuration_of_newleader_in_force_before_it_is_in_the_log() {
+    let told = config(z(1, 1), 4);
+    let mut server = server(&[z(1, 1)]);
+    server.promises(2);
+    server.hears(FromMaster::Diff(z(1, 1)));
+    server.hears(FromMaster::NewLeader { epoch: Epoch(2), config: Some(&told) });
+    server.written(Mark::LastSeen(told.clone()));
+    assert_eq!(server.settled(Ok(z(1, 1))), [Output::Write(Mark::CurrentEpoch(Epoch(2)))], "it may not have begun");
+    server.written(Mark::CurrentEpoch(Epoch(2)));
+    let committed = Output::Write(Mark::Committed(told.clone()));
+    let activated = Output::Activate { config: told.clone(), leader: None };
+    assert_eq!(server.proposal(z(2, 1)), [committed, activated, Output::Append(z(2, 1))]);
+    assert_eq!(server.proposal(z(2, 2)), [Output::Append(z(2, 2))]);
 }
 
 /// NEWLEADER tells the configuration that its leader has seen last, also one that is not committed.

@@ -526,6 +526,7 @@ impl Member {
         }
         loop {
             let mut outputs = mem::take(&mut self.outputs);
+            self.peers.begin_step(&outputs);
             for output in outputs.drain(..) {
                 self.carry_out(output)?;
             }

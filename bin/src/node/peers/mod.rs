@@ -80,8 +80,8 @@ pub struct Peers {
     configs: Configs,
     election: ElectionPort,
     quorum: QuorumPort,
-    /// A change of the configuration that is committed, and not told of yet.
-    changed_by: Option<Zxid>,
+    /// The change of the configuration that is committed with what is performed now, and not told of yet.
+    change: Option<Zxid>,
     /// Whom this server follows, or has tried to connect to since it looked for a leader last.
     leader: Option<ServerId>,
 }
@@ -90,7 +90,7 @@ impl Peers {
     /// The election port is open from here on.
     pub fn new(mut links: Box<dyn Links>, configs: Configs, election: ElectionPort, quorum: QuorumPort) -> Peers {
         links.listen(Port::Election, true);
-        Peers { links, configs, election, quorum, changed_by: None, leader: None }
+        Peers { links, configs, election, quorum, change: None, leader: None }
     }
 
     /// These are the configurations from here on. Where the committed one has this server at other addresses, its ports move
@@ -165,6 +165,16 @@ impl Peers {
         self.quorum.has_farewells()
     }
 
+    /// These outputs of one step are performed next. A change of the configuration that is committed is told with whom it names,
+    /// which is said behind the commit. What this server knows of configurations does not say whether a commit is such a one:
+    /// that changes with the step.
+    pub fn begin_step(&mut self, outputs: &[Output]) {
+        self.change = outputs.iter().find_map(|output| match output {
+            Output::Activate { config, leader: Some(_) } => Some(config.version()),
+            _ => None,
+        });
+    }
+
     /// Performs what concerns connections, and gives back what concerns others, perhaps as well: a commit, the begin of a
     /// state, the end of a role, a change of the configuration, the end of this server. An answer to PING is given back too: it needs the sessions
     /// that were heard, and [`pong`](Peers::pong) sends it.
@@ -202,23 +212,18 @@ impl Peers {
     /// Of what others perform, too.
     fn take_note(&mut self, output: &Output, records: Records<'_>) {
         match output {
-            // A change of the configuration is committed with whom it names, which is told next.
-            Output::Commit(zxid) if self.is_changed_by(*zxid) => {
-                self.changed_by = Some(*zxid);
+            Output::Commit(zxid) if self.change == Some(*zxid) => {
                 self.quorum.commit(Zxid(zxid.0 - 1), records.window);
             }
             Output::Commit(zxid) => self.quorum.commit(*zxid, records.window),
             Output::ServeObservers => self.links.listen(Port::ObserverMaster, true),
             Output::Replace(_) => self.quorum.begin_state(),
             Output::Halt(_) => self.election.end(&mut *self.links),
-            Output::Activate { leader, .. } => match (self.changed_by.take(), leader) {
-                (Some(zxid), Some(leader)) => self.quorum.activate(zxid, *leader, records.window),
-                (Some(zxid), None) => self.quorum.commit(zxid, records.window),
-                // It came with what others were told of it, or with no transaction.
-                (None, _) => {}
-            },
+            // One without a leader came with what others were told of it, or with no transaction.
+            Output::Activate { config, leader: Some(leader) } => {
+                self.quorum.activate(config.version(), *leader, records.window);
+            }
             Output::Become(Part::Looking, _) => {
-                self.changed_by = None;
                 self.links.listen(Port::ObserverMaster, false);
                 self.quorum.end_role(&mut *self.links);
                 if let Some(leader) = self.leader.take() {
@@ -227,12 +232,6 @@ impl Peers {
             }
             _ => {}
         }
-    }
-
-    /// Whether this transaction brings the configuration that was proposed last and is not committed.
-    fn is_changed_by(&self, zxid: Zxid) -> bool {
-        let Configs { committed, last_seen } = &self.configs;
-        last_seen.version() == zxid && committed.version() < zxid
     }
 
     /// Answers a PING, with the sessions that were heard since the last one.

@@ -698,6 +698,30 @@ fn a_commit_stands_for_all_before_it_as_long_as_everybody_who_hears_it_knows_tha
     assert_eq!(commits(&mut world, 2), [E + 12]);
 }
 
+/// A leader whose disk was full notes the change and commits it in one step: what it knows of configurations has then neither the
+/// one before nor that which was proposed.
+#[test]
+fn a_change_is_told_in_the_place_of_its_commit_whatever_is_known_of_configurations() {
+    for features in [Features(0), Features::GROUPED] {
+        let mut world = World::with_features(1, &[(1, features), (2, features)]);
+        let link = world.connect(2);
+        world.synchronise(link, Plan { first: First::Diff(Zxid(0)), from: Zxid(0) });
+        world.propose(E + 1..=E + 3, 10);
+        world.settle();
+        world.seen(2);
+        let config = Arc::new(configs().committed.with_version(Zxid(E + 2)));
+        let leader = Some(ServerId(1));
+        let outputs = [Output::Commit(Zxid(E + 2)), Output::Activate { config, leader }, Output::Commit(Zxid(E + 3))];
+        world.server(1).peers.begin_step(&outputs);
+        outputs.into_iter().for_each(|output| drop(world.perform(1, output)));
+        world.settle();
+        let told = world.seen(2);
+        let activated = FromMaster::CommitAndActivate { zxid: Zxid(E + 2), leader: ServerId(1) };
+        let expected = [FromMaster::Commit(Zxid(E + 1)), activated, FromMaster::Commit(Zxid(E + 3))];
+        assert_eq!(told, expected.map(|message| from_master(1, message)));
+    }
+}
+
 /// A follower serves it beside its own link to the leader, and has something in its log already that is not committed.
 #[test]
 fn an_observer_of_a_follower_is_informed_of_what_is_committed() {
