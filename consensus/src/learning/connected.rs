@@ -257,7 +257,7 @@ impl State {
 
     fn on_config_written(taken: Taken, master: &Master, step: &mut Step<'_>) -> State {
         if mutant!(3) {
-            drop(taken.write_epoch(master, step));
+            taken.write_epoch(master, step).ok();
             return State::WritingCurrent(taken);
         }
         taken.settle(step);
