@@ -61,7 +61,7 @@ pub(crate) struct Server {
     new_voters: Vec<ServerId>,
     /// What the start has found as seen last is not what applies, and is to be replaced by what is committed.
     replaces_seen: bool,
-    /// The oldest transaction whose configuration is not durable as the one that was seen last.
+    /// The oldest transaction that rests on a configuration which is not durable yet: it brings it, or is behind its commit.
     unwritten: Option<Zxid>,
     /// How many writes have no answer yet.
     writes: usize,
@@ -154,7 +154,7 @@ impl Server {
     }
 
     /// The newest transaction that this server may acknowledge: everything up to it is durable, and so are the
-    /// configurations that were proposed on the way.
+    /// configurations that were proposed or committed on the way.
     pub(crate) fn acknowledgeable(&self) -> Zxid {
         let durable = self.log.durable();
         match self.unwritten {
@@ -182,6 +182,7 @@ impl Server {
 
     /// A configuration is committed: from here on it alone applies.
     pub(crate) fn activate(&mut self, config: &Arc<Config>, out: &mut Vec<Output>) {
+        self.unwritten.get_or_insert(Zxid(self.log.written().last().0 + 1));
         out.push(Output::Write(Mark::Committed(config.clone())));
         self.enforce(config);
     }
@@ -250,8 +251,8 @@ impl Server {
         }
     }
 
-    /// Whether the configuration that was seen last is durable.
-    pub(crate) fn is_seen_written(&self) -> bool {
+    /// Whether the configurations are durable.
+    pub(crate) fn are_configs_written(&self) -> bool {
         self.unwritten.is_none()
     }
 

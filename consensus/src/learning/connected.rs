@@ -297,7 +297,7 @@ impl State {
             State::WritingAccepted(writing) if *mark == Mark::AcceptedEpoch(writing.epoch()) => {
                 State::AwaitingPlan(writing.on_written(master, step))
             }
-            State::WritingLastSeen(taken) if step.server.is_seen_written() => {
+            State::WritingLastSeen(taken) if step.server.are_configs_written() => {
                 State::on_config_written(taken, master, step)
             }
             State::WritingCurrent(taken) if *mark == Mark::CurrentEpoch(taken.epoch()) => {

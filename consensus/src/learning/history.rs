@@ -107,7 +107,7 @@ impl Taken {
         if let Some(config) = &self.config {
             step.server.see(Zxid::start_of(self.epoch()), config, step.out);
         }
-        !step.server.is_seen_written()
+        !step.server.are_configs_written()
     }
 
     pub(super) fn settle(&self, step: &mut Step<'_>) {

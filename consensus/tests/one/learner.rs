@@ -546,6 +546,9 @@ fn a_proposal_puts_the_configuration_of_newleader_in_force_before_it_is_in_the_l
     let activated = Output::Activate { config: told.clone(), leader: None };
     assert_eq!(server.proposal(z(2, 1)), [committed, activated, Output::Append(z(2, 1))]);
     assert_eq!(server.proposal(z(2, 2)), [Output::Append(z(2, 2))]);
+    assert_eq!(server.durable(z(2, 2)), []);
+    let acks = Message::Ack { first: z(2, 1), last: z(2, 2) };
+    assert_eq!(server.written(Mark::Committed(told)), [Output::Send(LINK, acks)], "a full disk was waited for");
 }
 
 /// NEWLEADER tells the configuration that its leader has seen last, also one that is not committed.
