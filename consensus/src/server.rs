@@ -158,7 +158,10 @@ impl Server {
     pub(crate) fn acknowledgeable(&self) -> Zxid {
         let durable = self.log.durable();
         match self.unwritten {
-            Some(change) if change <= durable => self.log.history().last_before(change).unwrap_or(durable),
+            Some(change) if change <= durable => {
+                let history = self.log.history();
+                history.last_before(change).unwrap_or(history.base())
+            }
             _ => durable,
         }
     }

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! It is replaced whole, and durably. It is there beside the files that an operator sees, which may be out of reach or be brought
-//! anew by each start. Nobody's promise rests on it: where it is missing or damaged, those files and the log tell enough.
+//! anew by each start. Where those files could not be written nothing is acknowledged before it is here; otherwise they and the log tell
+//! enough where it is missing or damaged.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -37,7 +38,7 @@ impl Kept {
 }
 
 const DISREGARDED: &str = "disregarded=";
-const NAME: &str = "paddock.config";
+pub const NAME: &str = "paddock.config";
 /// No file is longer, bytes: a configuration is shorter, as others read it.
 const TEXT_MAX: usize = 1 << 20;
 

@@ -73,7 +73,9 @@ impl Outstanding {
     ) -> Result<(), Reason> {
         let follows = zxid.epoch() <= self.epoch && step.server.log.written().may_follow(zxid);
         let is_pending = self.change.as_ref().is_some_and(|change| change.zxid > self.committed);
-        if !follows || (change.is_some() && is_pending) {
+        // The zxid of a change is the version that it brings: others are told of its commit by that.
+        let is_other = change.is_some_and(|config| config.version() != zxid);
+        if !follows || is_other || (change.is_some() && is_pending) {
             return Err(Reason::Unexpected { state, zxid });
         }
         // The configuration is written first: no log may have a reconfiguration whose quorum its server does not know.

@@ -60,26 +60,26 @@ impl ConfigKeeper {
         }
     }
 
-    /// Keeps a committed configuration in the `dataDir`. If it cannot be had there, a start still has its files and the log.
-    /// The stamp of a first leader is none, since what an operator writes counts; but with it all of the data before is of a former
-    /// ensemble, for it is given only where nobody's files had another version.
-    fn record(&mut self, config: &Config) {
+    /// Keeps a committed configuration in the `dataDir`. The stamp of a first leader is none, since what an operator writes counts;
+    /// but with it all of the data before is of a former ensemble, for it is given only where nobody's files had another version.
+    ///
+    /// # Errors
+    /// Says why it is not durable there.
+    fn record(&mut self, config: &Config) -> Result<(), ConfigFileError> {
         let mut newer = self.recorded.clone();
         match config.version() {
-            Zxid::ZERO => return,
+            Zxid::ZERO => return Ok(()),
             stamp if stamp.is_blank() => newer.disregard(stamp),
             _ => newer.committed = Some(config.clone()),
         }
         if newer == self.recorded {
-            return;
+            return Ok(());
         }
         let (files, data_dir) = &self.data;
-        match committed_config::write(files, data_dir, &newer) {
-            Ok(()) => self.recorded = newer,
-            Err(error) => {
-                tracing::warn!("cannot write the committed configuration into {}: {error}", data_dir.display());
-            }
-        }
+        committed_config::write(files, data_dir, &newer)
+            .map_err(|source| ConfigFileError::Io { path: data_dir.join(committed_config::NAME), source })?;
+        self.recorded = newer;
+        Ok(())
     }
 
     /// Makes durable what a start has found in the files, and writes what it goes by, if that is newer. Says once what is not in
@@ -92,7 +92,9 @@ impl ConfigKeeper {
             Err(error) if !error.is_out_of_reach() => return Err(error),
             durable => durable,
         };
-        self.record(&found.committed);
+        if let Err(error) = self.record(&found.committed) {
+            tracing::warn!("{error}. The committed ensemble is in the configuration files and the log alone");
+        }
         self.proposed = files.last_seen.version();
         if files == found {
             if let Err(error) = durable.and_then(|()| self.files.probe()) {
@@ -134,7 +136,8 @@ impl ConfigKeeper {
 
     /// Keeps a configuration, durably. Where an operator keeps `zoo.cfg` out of reach, this server goes on all the same, as
     /// ZooKeeper does. A committed one for which `zoo.cfg` cannot be had, because it is gone or half edited, is kept as if it were
-    /// proposed: a start then goes by it and the one before.
+    /// proposed: a start then goes by it and the one before. That it is committed is durable in one of both places, the files or the
+    /// `dataDir`: what is acknowledged behind it rests on that.
     ///
     /// # Errors
     /// Says why it is not durable. Where the disk is full, it is to be tried again.
@@ -154,8 +157,15 @@ impl ConfigKeeper {
             Mark::Committed(config) => {
                 self.write_committed(config, now)?;
                 self.client = client_of(config, self.me).or(self.client.take());
-                self.record(config);
-                Ok(())
+                match self.record(config) {
+                    Err(error) if self.kept == config.version() => {
+                        tracing::warn!(
+                            "{error}. The committed ensemble is in the configuration files and the log alone"
+                        );
+                        Ok(())
+                    }
+                    recorded => recorded,
+                }
             }
             Mark::AcceptedEpoch(_) | Mark::CurrentEpoch(_) => unreachable!("epochs have files of their own"),
         }
@@ -253,7 +263,12 @@ mod tests {
     const NOW: Ms = Ms(1_000);
 
     fn keeper(machine: &FileSystem) -> ConfigKeeper {
-        ConfigKeeper::new(files_of(machine), ServerId(1), &config(0, 0), data(machine), Kept::default())
+        keeper_beside(machine, machine)
+    }
+
+    /// One whose `dataDir` is on another file system.
+    fn keeper_beside(machine: &FileSystem, of_data: &FileSystem) -> ConfigKeeper {
+        ConfigKeeper::new(files_of(machine), ServerId(1), &config(0, 0), data(of_data), Kept::default())
     }
 
     fn data(machine: &FileSystem) -> (Files, PathBuf) {
@@ -281,12 +296,13 @@ mod tests {
 
     #[test]
     fn what_could_not_be_written_is_written_when_it_can() {
-        let machine = machine();
-        let mut keeper = keeper(&machine);
+        let [machine, of_data] = [machine(), machine()];
+        let mut keeper = keeper_beside(&machine, &of_data);
         let made = Configs::settled(config(7, 1));
         put_out_of_reach(&machine, libc::EROFS);
         keeper.write(&Mark::LastSeen(config(7, 1)), NOW).unwrap();
         keeper.write(&Mark::Committed(config(7, 1)), NOW).unwrap();
+        assert_eq!(recorded(&of_data), Some(7));
         let mut due = NOW.after(RETRY);
         for _ in 0..3 {
             assert_eq!(keeper.deadline(), Some(due));
@@ -300,6 +316,26 @@ mod tests {
         keeper.try_again(&made, due);
         assert_eq!(keeper.deadline(), None);
         assert_eq!(versions(&read(&machine.crash(&mut Seeded::new(1)))), (7, 7));
+    }
+
+    /// What is acknowledged behind a change rests on that being known as committed, in one place at least.
+    #[test]
+    fn what_is_committed_is_durable_in_the_files_or_in_the_data() {
+        let committed = Mark::Committed(config(7, 1));
+        let [machine, of_data] = [machine(), machine()];
+        let mut keeper = keeper_beside(&machine, &of_data);
+        put_out_of_reach(&machine, libc::EROFS);
+        put_out_of_reach(&of_data, libc::ENOSPC);
+        let error = keeper.write(&committed, NOW).unwrap_err();
+        assert!(error.is_shortage() && error.to_string().contains("/data/paddock.config"), "{error}");
+        of_data.clear_faults();
+        keeper.write(&committed, NOW).unwrap();
+        assert_eq!((versions(&read(&machine)), recorded(&of_data)), ((0, 0), Some(7)));
+        machine.clear_faults();
+        let mut keeper = keeper_beside(&machine, &of_data);
+        put_out_of_reach(&of_data, libc::ENOSPC);
+        keeper.write(&Mark::Committed(config(8, 1)), NOW).unwrap();
+        assert_eq!((versions(&read(&machine)), recorded(&of_data)), ((8, 8), Some(7)));
     }
 
     /// The members that an operator wrote are not moved out of zoo.cfg by that.

@@ -168,11 +168,16 @@ impl Peers {
     /// These outputs of one step are performed next. A change of the configuration that is committed is told with whom it names,
     /// which is said behind the commit. What this server knows of configurations does not say whether a commit is such a one:
     /// that changes with the step.
+    ///
+    /// # Panics
+    /// If there are two: what is proposed behind a change that is committed goes out behind that.
     pub fn begin_step(&mut self, outputs: &[Output]) {
-        self.change = outputs.iter().find_map(|output| match output {
+        let mut changes = outputs.iter().filter_map(|output| match output {
             Output::Activate { config, leader: Some(_) } => Some(config.version()),
             _ => None,
         });
+        self.change = changes.next();
+        assert_eq!(changes.next(), None, "one change of the ensemble is committed at a time");
     }
 
     /// Performs what concerns connections, and gives back what concerns others, perhaps as well: a commit, the begin of a
