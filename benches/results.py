@@ -48,13 +48,13 @@ FLOOR_ROUNDS = 2
 # Seconds that turns take besides the load, as far as can be said before: starts and ends of one server and of three.
 AROUND_S = {1: 3, 3: 8}
 # Of turns that have their own end: for both sides on an average; for a million znodes.
-OWN_END_S = {"memory": 40, "start": 45, "storm": 30, "watchers": 10, "chubby-latency": 60}
+OWN_END_S = {"memory": 40, "start": 45, "storm": 30, "watchers": 10, "chubby-latency": 25}
 # Runs of one turn.
 RUNS = {"atc10-saturation": 4}
 SESSIONS_TURN_S = 90
 PROFILE_S = 25
 # Values of 1 KiB beside the keys of the design.
-PRESET_OPTIONS = {"chubby-latency": ["--bench-options", "--ops 20000"]}
+PRESET_OPTIONS = {"chubby-latency": ["--bench-options", "--ops 8000"]}
 
 
 @dataclasses.dataclass
