@@ -9,7 +9,8 @@ other, and the page of them all: benches/RESULTS.md.
     benches/results.py --only-page         writes the page from what is there
 
 A part is one result in benches/results/table. What has been measured with the same program and the same options is not measured
-again, so that a run that was stopped goes on where it was; `index.json` there says with which. Ctrl-C ends the part that is being
+again, so that a run that was stopped goes on where it was; `index.json` there says with which: a program of this workspace is what
+it was built from. Ctrl-C ends the part that is being
 measured. A part that fails is tried once more, and is left out if it fails again: the page says that it was not measured. When
 all is measured, rows that fall short of their target get a profile. The page is written after each part.
 
@@ -37,6 +38,8 @@ import servers
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 RELEASE = ROOT / "target/release"
+MEMBERS = ["consensus", "engine", "net", "bin"]
+SOURCES = [f"{member}/src" for member in MEMBERS]
 RESULTS = HERE / "results/table"
 WHERE = "results/table"
 PAGE = HERE / "RESULTS.md"
@@ -71,15 +74,38 @@ class Part:
 
     def key(self):
         """What the result depends on. A program that is not there is told when it is needed."""
-        text = "\0".join([*map(str, self.command), *(digest(program) for program in self.programs)])
+        text = "\0".join([kind_of_machine(), *map(str, self.command), *(digest(program) for program in self.programs)])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def kind_of_machine():
+    models = [line for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return f"{len(models)} x {models[0] if models else 'unknown'}"
+
+
 def digest(program, known={}):
+    """What a program is. One of this workspace is what it was built from, which is the same wherever and whenever that is done."""
     path = pathlib.Path(program)
     if path not in known:
-        known[path] = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
+        if not path.exists():
+            known[path] = "missing"
+        elif RELEASE in path.parents:
+            known[path] = of_sources(path)
+        else:
+            known[path] = hashlib.sha256(path.read_bytes()).hexdigest()
     return known[path]
+
+
+def of_sources(program):
+    found = [file for place in SOURCES for file in sorted((ROOT / place).rglob("*")) if file.is_file()]
+    found += [ROOT / file for file in ("Cargo.toml", "Cargo.lock", *(f"{member}/Cargo.toml" for member in MEMBERS))]
+    if program.parent.name == "examples":
+        found += sorted(file for file in (HERE / "examples").rglob("*.rs") if program.name in file.parts or file.stem == program.name)
+    older = next((file for file in found if file.stat().st_mtime > program.stat().st_mtime), None)
+    if older:
+        sys.exit(f"{program} is older than {older}: use `{COMMAND}`, or build it")
+    sums = "\0".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in found)
+    return hashlib.sha256(sums.encode()).hexdigest()
 
 
 def arguments():
