@@ -199,7 +199,7 @@ impl State {
             (State::AwaitingPlan(plan), FromMaster::Snap(last)) => State::AwaitingState(plan.on_snap(*last, step)?),
 
             (State::TakingHistory(taking), FromMaster::NewLeader { epoch, config }) => {
-                State::on_new_leader(taking.on_new_leader(*epoch, *config)?, master, step)
+                State::on_new_leader(taking.on_new_leader(*epoch, *config)?, master, step)?
             }
             (State::TakingHistory(mut taking), message) => {
                 taking.on_history(master, message, step)?;
@@ -245,14 +245,14 @@ impl State {
 
     /// First the configuration, then the history, then the epoch, and only then the acknowledgement of them all: each durable
     /// before the next is written, so that no crash leaves an epoch without its history.
-    fn on_new_leader(taken: Taken, master: &Master, step: &mut Step<'_>) -> State {
+    fn on_new_leader(taken: Taken, master: &Master, step: &mut Step<'_>) -> Result<State, Reason> {
         if mutant!(1) {
             taken.acknowledge_epoch(master, step);
         }
-        match taken.see_config(step) {
+        Ok(match taken.see_config(master, step)? {
             true => State::WritingLastSeen(taken),
             false => State::on_config_written(taken, master, step),
-        }
+        })
     }
 
     fn on_config_written(taken: Taken, master: &Master, step: &mut Step<'_>) -> State {

@@ -103,11 +103,25 @@ impl Taken {
     }
 
     /// Writes the configuration of NEWLEADER as the one that was seen last, if it is newer; whether there is something to write.
-    pub(super) fn see_config(&self, step: &mut Step<'_>) -> bool {
+    pub(super) fn see_config(&self, master: &Master, step: &mut Step<'_>) -> Result<bool, Reason> {
         if let Some(config) = &self.config {
+            if let Some(before) = self.committed_before(config, step) {
+                activate(&before, None, master, step)?;
+            }
             step.server.see(Zxid::start_of(self.epoch()), config, step.out);
         }
-        !step.server.are_configs_written()
+        Ok(!step.server.are_configs_written())
+    }
+
+    /// The configuration that this server saw last, if it is committed without this server having heard so, and NEWLEADER tells of the
+    /// next one, which is pending. A Paddock brings nobody to its history then; ZooKeeper's leader does.
+    fn committed_before(&self, told: &Config, step: &Step<'_>) -> Option<Arc<Config>> {
+        let configs = step.server.configs();
+        let seen = &configs.last_seen;
+        let is_committed = seen.version() <= self.outstanding.committed()
+            && step.server.log.written().contains(seen.version())
+            && seen.version() < told.version();
+        (configs.is_changing() && self.outstanding.awaits(told) && is_committed).then(|| seen.clone())
     }
 
     pub(super) fn settle(&self, step: &mut Step<'_>) {

@@ -42,7 +42,7 @@ impl Outstanding {
 
     /// Whether the configuration of NEWLEADER is one that the leader has proposed and not committed: it tells the one that it has
     /// seen last, also in the middle of a change. ZooKeeper takes that for committed.
-    fn awaits(&self, config: &Config) -> bool {
+    pub(super) fn awaits(&self, config: &Config) -> bool {
         if mutant!(37) {
             return false;
         }

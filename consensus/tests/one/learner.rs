@@ -530,6 +530,20 @@ fn a_configuration_that_the_history_has_committed_is_in_force_before_what_follow
     assert_eq!(server.zab.state().configs.last_seen, second);
 }
 
+/// The leader is a server of ZooKeeper: a Paddock brings nobody to its history who has not heard of the commit.
+#[test]
+fn a_change_that_was_committed_unheard_is_in_force_before_the_next_one_is_seen() {
+    let [first, second] = [config(z(1, 2), 4), config(z(2, 1), 5)];
+    let mut found = found(&[z(1, 1), z(1, 2)]);
+    found.configs.last_seen = first.clone();
+    let mut server = Server::new(1, settings(), found);
+    server.promises(2);
+    server.hears(FromMaster::Diff(z(1, 2)));
+    let outputs = server.hears(FromMaster::NewLeader { epoch: Epoch(2), config: Some(&second) });
+    let [committed, seen] = [Mark::Committed(first.clone()), Mark::LastSeen(second)].map(Output::Write);
+    assert_eq!(outputs, [committed, Output::Activate { config: first, leader: None }, seen]);
+}
+
 /// Who proposes has begun its reign, and with that the configuration of its NEWLEADER is committed: what it proposes may need the
 /// quorum of that alone, so that nobody has it who does not know so.
 #[test]
