@@ -12,7 +12,7 @@ use crate::{bench, convert, demo, ensemble_view, log, serve, snapshot, status, v
 /// Arguments that cannot be understood.
 const EXIT_USAGE: u8 = 2;
 
-/// A coordination server for every ZooKeeper client.
+/// A coordination server that takes ZooKeeper's place.
 #[derive(Parser)]
 #[command(name = "paddock", version, about)]
 struct Arguments {

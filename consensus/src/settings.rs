@@ -20,7 +20,9 @@ impl Ms {
     }
 }
 
-/// What a Paddock does beyond ZooKeeper's protocol: bits that two Paddocks tell each other. No rule of safety depends on one.
+/// What a Paddock does beyond ZooKeeper's protocol: bits that two Paddocks tell each other. With whoever tells none everything goes
+/// as ZooKeeper has it, and that is always safe. A leader takes whoever tells any for a Paddock, and a rule of safety rests on
+/// that: which quorums commit what was proposed while a change of the ensemble was pending (`Attached::also` in `spans`).
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Features(pub u32);
 
