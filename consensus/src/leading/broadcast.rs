@@ -153,9 +153,21 @@ impl Broadcasting {
     pub(super) fn is_handed_over(&self, links: &Links, step: &Step<'_>) -> bool {
         let proposed = self.spans.proposed();
         let mut voters = step.server.configs().voters();
-        self.confirm.is_done()
-            && self.spans.committed() == proposed
+        self.is_done()
             && voters.all(|voter| links.acknowledged(voter).is_none_or(|acknowledged| acknowledged >= proposed))
+    }
+
+    /// Whether so many others have everything that they are a quorum without this leader, and nobody waits for the proof of a sync.
+    /// No quorum of the others is without one of them, and so nobody who has less is elected.
+    pub(super) fn is_handed_to_quorum(&self, links: &Links, step: &Step<'_>) -> bool {
+        let (me, proposed) = (step.server.me, self.spans.proposed());
+        let has_everything = |voter| voter != me && links.acknowledged(voter) >= Some(proposed);
+        self.is_done() && step.server.configs().is_quorum(has_everything)
+    }
+
+    /// Whether everything is committed, and nobody waits for the proof of a sync.
+    fn is_done(&self) -> bool {
+        self.confirm.is_done() && self.has_committed_all()
     }
 
     /// Whether a quorum follows, asked once in a tick. A whole state may hold what is proposed and not committed, and nothing of it

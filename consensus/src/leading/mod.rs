@@ -3,6 +3,7 @@
 mod broadcast;
 mod confirm;
 mod discovery;
+mod handing_over;
 mod link;
 mod links;
 mod liveness;
@@ -14,6 +15,7 @@ use alloc::sync::Arc;
 
 use self::broadcast::Broadcasting;
 use self::discovery::{AwaitingAckEpoch, AwaitingInfo, Compared, write_accepted};
+use self::handing_over::HandingOver;
 pub use self::link::LearnerState;
 use self::link::{Catching, Joined, Learner, LearnerLink, Live, Promise, State};
 pub use self::links::LINKS_MAX;
@@ -35,9 +37,6 @@ use crate::step::{Over, Step};
 use crate::summary::Summary;
 use crate::{Epoch, ServerId, Zxid};
 
-/// How long a leader that stops waits for those who have not acknowledged everything.
-const HAND_OVER: Ms = Ms(1000);
-
 /// The role of a leader.
 #[derive(Clone, Debug)]
 pub(crate) struct Leading {
@@ -58,7 +57,7 @@ enum Phase {
     AwaitingNewLeaderAcks { epoch: Epoch, began: Ms },
     Broadcasting(Broadcasting),
     Renewing(Renewing),
-    HandingOver { reign: Broadcasting, until: Ms },
+    HandingOver(HandingOver),
 }
 
 impl Phase {
@@ -72,25 +71,25 @@ impl Phase {
             | Phase::WritingCurrent { .. }
             | Phase::Broadcasting(_)
             | Phase::Renewing(_)
-            | Phase::HandingOver { .. } => None,
+            | Phase::HandingOver(_) => None,
         }
     }
 
     /// The reign, once it has begun.
     fn reign(&self) -> Option<&Broadcasting> {
         match self {
-            Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) | Phase::HandingOver { reign, .. } => {
-                Some(reign)
-            }
+            Phase::Broadcasting(reign)
+            | Phase::Renewing(Renewing { reign, .. })
+            | Phase::HandingOver(HandingOver { reign, .. }) => Some(reign),
             _ => None,
         }
     }
 
     fn reign_mut(&mut self) -> Option<&mut Broadcasting> {
         match self {
-            Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) | Phase::HandingOver { reign, .. } => {
-                Some(reign)
-            }
+            Phase::Broadcasting(reign)
+            | Phase::Renewing(Renewing { reign, .. })
+            | Phase::HandingOver(HandingOver { reign, .. }) => Some(reign),
             _ => None,
         }
     }
@@ -121,7 +120,7 @@ impl Leading {
             Phase::Broadcasting(reign) if reign.leaves_at().is_some() => "Closed",
             Phase::Broadcasting(_) => "Broadcasting",
             Phase::Renewing(_) => "Renewing",
-            Phase::HandingOver { .. } => "HandingOver",
+            Phase::HandingOver(_) => "HandingOver",
         }
     }
 
@@ -158,7 +157,7 @@ impl Leading {
 
     fn phase_deadline(&self, settings: &Settings) -> Option<Ms> {
         match &self.phase {
-            Phase::HandingOver { until, .. } => Some(*until),
+            Phase::HandingOver(handing_over) => Some(handing_over.until()),
             Phase::Broadcasting(reign) => reign.leaves_at(),
             Phase::Renewing(renewing) => Some(renewing.until()),
             // A disk may be full for hours, and who leads already goes on being read from.
@@ -260,9 +259,9 @@ impl Leading {
             Phase::WritingAccepted { epoch, .. }
             | Phase::WritingCurrent { epoch, .. }
             | Phase::AwaitingNewLeaderAcks { epoch, .. } => *epoch,
-            Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) | Phase::HandingOver { reign, .. } => {
-                reign.epoch()
-            }
+            Phase::Broadcasting(reign)
+            | Phase::Renewing(Renewing { reign, .. })
+            | Phase::HandingOver(HandingOver { reign, .. }) => reign.epoch(),
         }
     }
 
@@ -614,9 +613,9 @@ impl Leading {
         let Leading { decision, links, looking, pulse, phase } = self;
         let (phase, is_over) = match phase {
             Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) => {
-                (Phase::HandingOver { reign, until: step.now.after(HAND_OVER) }, false)
+                (Phase::HandingOver(HandingOver::begin(reign, step)), false)
             }
-            Phase::HandingOver { .. } => (phase, false),
+            Phase::HandingOver(_) => (phase, false),
             phase => (phase, true),
         };
         let mut leading = Leading { decision, links, looking, pulse, phase };
@@ -672,9 +671,8 @@ impl Leading {
                     self.renew(step);
                 }
             }
-            Phase::HandingOver { reign, .. } => {
-                reign.commit(&self.links, step)?;
-                if reign.is_handed_over(&self.links, step) {
+            Phase::HandingOver(handing_over) => {
+                if handing_over.go_on(&self.links, step)? {
                     return Err(Over::Halt(HaltReason::Stopped));
                 }
             }
@@ -729,11 +727,12 @@ impl Leading {
     pub(crate) fn end(self, over: Over, step: &mut Step<'_>) -> Over {
         let stopped = Over::Halt(HaltReason::Stopped);
         let over = match (&self.phase, over) {
-            (Phase::HandingOver { .. }, Over::Look(_)) => stopped,
+            (Phase::HandingOver(_), Over::Look(_)) => stopped,
             _ => over,
         };
-        if let Phase::Broadcasting(reign) | Phase::Renewing(Renewing { reign, .. }) | Phase::HandingOver { reign, .. } =
-            self.phase
+        if let Phase::Broadcasting(reign)
+        | Phase::Renewing(Renewing { reign, .. })
+        | Phase::HandingOver(HandingOver { reign, .. }) = self.phase
         {
             reign.confirm.end(step);
         }

@@ -17,6 +17,7 @@ use crate::server::{LINK, Server, TICK, closed, config, found, is_refused, looks
 const LAST: Zxid = z(1, 2);
 const SECOND: Link = Link(2);
 const THIRD: Link = Link(3);
+const FOURTH: Link = Link(4);
 
 fn server() -> Server {
     Server::new(3, settings(), found(&[z(1, 1), LAST]))
@@ -591,6 +592,87 @@ fn a_leader_that_stops_hands_over_what_it_has_proposed() {
     server.says(LINK, FromLearner::Pong);
     let outputs: Vec<Output> = (0..20).flat_map(|_| server.pass(TICK / 2)).collect();
     assert_eq!(outputs.last(), Some(&Output::Halt(HaltReason::Stopped)), "nobody is waited for without an end");
+}
+
+/// Servers 1, 2, 4 and 5 follow at links 1 to 4, and server 3 leads all five.
+fn leads_five() -> Server {
+    let mut server = server();
+    server.leads(LAST);
+    for (link, voter) in [(SECOND, 2), (THIRD, 4), (FOURTH, 5)] {
+        server.gets(link, voter, LAST);
+    }
+    let new = config(z(2, 1), 5);
+    server.step(Input::Proposed { zxid: z(2, 1), change: Some(&new) });
+    server.written(Mark::LastSeen(new.clone()));
+    server.durable(z(2, 1));
+    [LINK, SECOND, THIRD, FOURTH].into_iter().for_each(|link| drop(server.ack(link, z(2, 1))));
+    server.written(Mark::Committed(new));
+    server
+}
+
+#[test]
+fn a_leader_that_stops_waits_for_the_slow_as_long_as_it_is_needed_and_no_longer() {
+    let mut server = leads_five();
+    server.proposes(z(2, 2));
+    server.durable(z(2, 2));
+    assert_eq!(server.step(Input::Stop), []);
+    server.ack(LINK, z(2, 2));
+    assert!(server.ack(SECOND, z(2, 2)).contains(&Output::Commit(z(2, 2))), "with the leader they are a quorum");
+    assert!(!has_stopped(&server.pass(30)), "without it they are none");
+    server.ack(THIRD, z(2, 2));
+    assert!(!has_stopped(&server.pass(19)), "who is well has it in a moment");
+    assert!(has_stopped(&server.pass(1)));
+}
+
+#[test]
+fn a_leader_that_stops_waits_on_when_one_of_the_quorum_with_everything_goes() {
+    let mut server = leads_five();
+    server.proposes(z(2, 2));
+    server.durable(z(2, 2));
+    server.step(Input::Stop);
+    [LINK, SECOND, THIRD].into_iter().for_each(|link| drop(server.ack(link, z(2, 2))));
+    server.pass(10);
+    server.step(Input::LearnerDown { link: SECOND });
+    assert!(!has_stopped(&server.pass(19)), "the one that is late is needed");
+    assert!(has_stopped(&server.ack(FOURTH, z(2, 2))), "and all that are there have everything");
+}
+
+#[test]
+fn a_leader_that_stops_has_no_quorum_behind_it_before_the_syncs_are_proven() {
+    let mut server = leads_five();
+    server.proposes(z(2, 2));
+    server.durable(z(2, 2));
+    server.confirm(1);
+    server.step(Input::Stop);
+    [LINK, SECOND, THIRD].into_iter().for_each(|link| drop(server.ack(link, z(2, 2))));
+    assert!(!has_stopped(&server.pass(30)));
+    server.says(LINK, FromLearner::Pong);
+    assert!(server.says(SECOND, FromLearner::Pong).contains(&Output::Confirmed(Ticket(1))));
+    assert!(!has_stopped(&server.pass(19)));
+    assert!(has_stopped(&server.pass(1)));
+}
+
+#[test]
+fn a_leader_that_stops_waits_for_the_slow_where_a_pending_change_has_another_quorum() {
+    let mut server = server();
+    server.leads(LAST);
+    for (link, voter) in [(SECOND, 2), (THIRD, 4), (FOURTH, 5)] {
+        server.gets(link, voter, LAST);
+    }
+    let new = config(z(2, 1), 5);
+    server.step(Input::Proposed { zxid: z(2, 1), change: Some(&new) });
+    server.written(Mark::LastSeen(new));
+    server.durable(z(2, 1));
+    server.step(Input::Stop);
+    [LINK, SECOND].into_iter().for_each(|link| drop(server.ack(link, z(2, 1))));
+    assert!(!has_stopped(&server.pass(30)), "of the five that vote now two have it");
+    server.ack(THIRD, z(2, 1));
+    assert!(!has_stopped(&server.pass(19)));
+    assert!(has_stopped(&server.pass(1)));
+}
+
+fn has_stopped(outputs: &[Output]) -> bool {
+    outputs.last() == Some(&Output::Halt(HaltReason::Stopped))
 }
 
 #[test]
