@@ -20,7 +20,7 @@ use crate::step::{Over, Step};
 use crate::summary::Summary;
 use crate::{History, ServerId, Zxid};
 
-pub use crate::leading::{LINKS_MAX, LearnerState};
+pub use crate::leading::{LINKS_MAX, LINKS_OF_VOTERS, LearnerState};
 pub use crate::server::{Found, Standing};
 
 /// What passes before a server looks again that has decided twice, one time after the other, on a leader who is gone. In that time

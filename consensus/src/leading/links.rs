@@ -10,8 +10,11 @@ use crate::mutants::mutant;
 use crate::output::{Output, Reason};
 use crate::step::Step;
 
-/// So many connections a leader takes; more are closed at once.
+/// So many connections a leader takes.
 pub const LINKS_MAX: usize = 1024;
+/// So many of these no server gets that votes in no configuration that applies, however many there are: they are left to voters, and
+/// to who has not said yet who it is.
+pub const LINKS_OF_VOTERS: usize = 64;
 
 /// All of them, and which one is whose: one counts for each server. What a server has acknowledged goes with its link.
 #[derive(Clone, Debug, Default)]
@@ -24,11 +27,24 @@ pub(super) struct Links {
 }
 
 impl Links {
+    /// Where there is no room, it gets the place of the one that has not said who it is for the longest, since a learner says that at
+    /// once. Where all have, it goes itself.
     pub(super) fn add(&mut self, link: Link, step: &mut Step<'_>) {
-        match self.open.len() < LINKS_MAX {
-            true => drop(self.open.insert(link, LearnerLink::begin(step.now))),
-            false => step.put(Output::Close(link, Reason::TooMany)),
+        if self.open.len() >= LINKS_MAX {
+            let nameless = self.open.iter().filter(|(_, open)| open.learner().is_none());
+            let oldest = nameless.min_by_key(|(link, open)| (open.heard(), **link)).map(|(link, _)| *link);
+            step.put(Output::Close(oldest.unwrap_or(link), Reason::TooMany));
+            let Some(oldest) = oldest else { return };
+            self.open.remove(&oldest);
         }
+        self.open.insert(link, LearnerLink::begin(step.now));
+    }
+
+    /// Whether a link of this server may stay, now that it is known to be its own.
+    pub(super) fn have_room_for(&self, server: ServerId, step: &Step<'_>) -> bool {
+        let is_voter = |server| step.server.configs().is_voter(server);
+        let is_others = |open: &&LearnerLink| open.learner().is_some_and(|learner| !is_voter(learner.server));
+        is_voter(server) || self.open.values().filter(is_others).count() < LINKS_MAX - LINKS_OF_VOTERS
     }
 
     /// The link has told whose it is. If that server has another one, this one does not count yet: whoever knows the id of a

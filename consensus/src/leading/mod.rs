@@ -18,8 +18,8 @@ use self::discovery::{AwaitingAckEpoch, AwaitingInfo, Compared, write_accepted};
 use self::handing_over::HandingOver;
 pub use self::link::LearnerState;
 use self::link::{Catching, Joined, Learner, LearnerLink, Live, Promise, State};
-pub use self::links::LINKS_MAX;
 use self::links::Links;
+pub use self::links::{LINKS_MAX, LINKS_OF_VOTERS};
 use self::liveness::Pulse;
 use self::looking::LookingMembers;
 pub(crate) use self::observer_master::ObserverMaster;
@@ -343,6 +343,10 @@ impl Leading {
         }
         if lacks_config(learner, step) {
             self.links.close(link, Reason::OldConfig, step);
+            return Ok(());
+        }
+        if !self.links.have_room_for(learner.server, step) {
+            self.links.close(link, Reason::TooMany, step);
             return Ok(());
         }
         let is_believed = accepted.next().is_some() && step.server.epochs().accepted().is_credible(accepted);

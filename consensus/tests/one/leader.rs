@@ -10,6 +10,7 @@ use paddock_consensus::notification::ServerState;
 use paddock_consensus::output::{Cause, HaltReason, Part, Reason, Serve};
 use paddock_consensus::plan::{First, Plan};
 use paddock_consensus::settings::{Features, Ms, Settings};
+use paddock_consensus::zab::{LINKS_MAX, LINKS_OF_VOTERS};
 use paddock_consensus::{Epoch, Input, Output, ServerId, Zxid};
 
 use crate::server::{LINK, Server, TICK, closed, config, found, is_refused, looks, sent, settings, z};
@@ -952,8 +953,48 @@ fn there_is_one_reconfiguration_at_a_time() {
 fn there_are_so_many_links_and_no_more() {
     let mut server = server();
     server.elected();
-    let most = paddock_consensus::zab::LINKS_MAX as u32;
+    let most = LINKS_MAX as u32;
     let outputs: Vec<Output> =
-        (100..=100 + most).flat_map(|link| server.step(Input::LearnerUp { link: Link(link) })).collect();
-    assert_eq!(outputs, [Output::Close(Link(100 + most), Reason::TooMany)]);
+        (100..100 + most).flat_map(|link| server.step(Input::LearnerUp { link: Link(link) })).collect();
+    assert_eq!(outputs, []);
+    for (new, oldest) in [(100 + most, 100), (101 + most, 101)] {
+        let outputs = server.step(Input::LearnerUp { link: Link(new) });
+        assert_eq!(outputs, [Output::Close(Link(oldest), Reason::TooMany)], "who has said nothing for the longest");
+    }
+    assert_eq!(server.says(Link(100), FromLearner::Ack(LAST)), [], "it is gone");
+}
+
+#[test]
+fn who_has_said_who_it_is_gives_its_place_to_nobody() {
+    let mut server = server();
+    server.elected();
+    let most = LINKS_MAX as u32;
+    (100..100 + most).for_each(|link| drop(server.info(Link(link), 2, 1)));
+    let outputs = server.step(Input::LearnerUp { link: Link(99) });
+    assert_eq!(outputs, [Output::Close(Link(99), Reason::TooMany)]);
+}
+
+#[test]
+fn observers_leave_room_for_voters() {
+    let mut server = server();
+    server.leads(LAST);
+    let observers = (LINKS_MAX - LINKS_OF_VOTERS) as u32;
+    let observe = |server: &mut Server, number: u32| {
+        let link = Link(100 + number);
+        server.step(Input::LearnerUp { link });
+        let features = Features::default();
+        let (accepted, config_version, me) = (Epoch(1), Zxid::ZERO, Some(ServerId(i64::from(100 + number))));
+        let info = FromLearner::Info { peer_type: PeerType::Observer, server: me, accepted, config_version, features };
+        server.says(link, info)
+    };
+    for number in 0..observers {
+        assert_eq!(closed(&observe(&mut server, number), Link(100 + number)), None);
+    }
+    assert_eq!(observe(&mut server, observers), [Output::Close(Link(100 + observers), Reason::TooMany)]);
+    // As many as may be come, and say nothing.
+    (10_000..10_000 + LINKS_MAX as u32).for_each(|link| drop(server.step(Input::LearnerUp { link: Link(link) })));
+    assert!(sent(&server.gets(SECOND, 2, LAST), SECOND).contains(&Message::UpToDate), "a voter comes late");
+    assert_eq!(server.zab.learners().count(), 2 + observers as usize, "and nobody who is there has gone");
+    server.step(Input::LearnerDown { link: Link(100) });
+    assert_eq!(closed(&observe(&mut server, observers), Link(100 + observers)), None, "one has gone");
 }
