@@ -136,7 +136,7 @@ pub struct BenchArgs {
     pub root: String,
 
     /// Leave the znodes in place after the run
-    #[arg(long)]
+    #[arg(long, overrides_with = "keep")]
     pub keep: bool,
 
     /// Session timeout asked for, in milliseconds
@@ -290,6 +290,12 @@ mod tests {
         assert_eq!(parse("a:1").unwrap().servers(), ["a:1"]);
         assert_eq!(parse("-d 3 a:1 b:2 --no-progress").unwrap().servers(), ["a:1", "b:2"]);
         assert!(parse("a:1 --server b:2").unwrap_err().contains("cannot be used with"));
+    }
+
+    /// A comparison keeps the znodes of its own servers, and may be told to.
+    #[test]
+    fn znodes_may_be_kept_twice() {
+        assert!(parse("--keep --keep").unwrap().keep);
     }
 
     #[test]

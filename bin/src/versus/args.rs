@@ -49,7 +49,7 @@ pub struct VersusArgs {
     #[arg(long, value_name = "NAME")]
     pub b_name: Option<String>,
 
-    /// A row, or a group of rows: design, one, ensemble, connections, all; repeat it for several
+    /// A row, or a group of rows: design, one, ensemble, connections, ensemble-connections, all; repeat it for several
     #[arg(long = "row", value_name = "ROW", default_values_t = [row::DEFAULT.to_owned()])]
     pub rows: Vec<String>,
     /// A workload of the literature instead of rows, as `paddock bench --preset` has it; repeat it for several

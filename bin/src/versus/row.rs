@@ -81,18 +81,19 @@ const CONNECTIONS: [u32; 7] = [1, 2, 5, 10, 50, 100, 1000];
 type Choice = fn(&Row) -> bool;
 
 /// Several rows by one name.
-const GROUPS: [(&str, Choice); 5] = [
+const GROUPS: [(&str, Choice); 6] = [
     ("design", |row| !row.aim.is_empty()),
     ("one", |row| row.servers == 1 && !is_sweep(row)),
-    ("ensemble", |row| row.servers == 3),
-    ("connections", is_sweep),
+    ("ensemble", |row| row.servers == 3 && !is_sweep(row)),
+    ("connections", |row| row.servers == 1 && is_sweep(row)),
+    ("ensemble-connections", |row| row.servers == 3 && is_sweep(row)),
     ("all", |_| true),
 ];
 /// The group where nothing was chosen.
 pub const DEFAULT: &str = "design";
 
 fn is_sweep(row: &Row) -> bool {
-    row.name.starts_with("connections-")
+    row.name.contains("connections-")
 }
 
 /// The rows with these names, or in groups with these names, each once.
@@ -206,11 +207,13 @@ fn all() -> Vec<Row> {
             To::All,
         ),
     ];
-    rows.extend(CONNECTIONS.map(|count| {
+    for count in CONNECTIONS {
         let plural = if count == 1 { "" } else { "s" };
         let title = format!("90/10 mix, {count} connection{plural}, one at a time");
-        row(&format!("connections-{count}"), &title, &format!("--reads 90 -c {count} -p 1"), "")
-    }));
+        let options = format!("--reads 90 -c {count} -p 1");
+        rows.push(row(&format!("connections-{count}"), &title, &options, ""));
+        rows.push(of_three(&format!("ensemble-connections-{count}"), &title, &options, "", To::All));
+    }
     rows
 }
 
@@ -229,8 +232,13 @@ mod tests {
         assert_eq!(names(&["write", "read"]), ["write", "read"]);
         assert_eq!(names(&["write", "all"]).len(), all().len());
         assert_eq!(names(&["read", "read"]), ["read"]);
-        assert_eq!(names(&["connections"]).len(), CONNECTIONS.len());
-        assert!(names(&["ensemble"]).contains(&"leader-write-32".to_owned()));
+        for (group, first) in [("connections", "connections-1"), ("ensemble-connections", "ensemble-connections-1")] {
+            let rows = names(&[group]);
+            assert_eq!((rows.len(), rows[0].as_str()), (CONNECTIONS.len(), first));
+        }
+        let ensemble = names(&["ensemble"]);
+        assert!(ensemble.contains(&"leader-write-32".to_owned()));
+        assert!(!ensemble.iter().any(|name| name.contains("connections")), "{ensemble:?}");
         let unknown = chosen(&["reed".to_owned()]).expect_err("it is no row").to_string();
         assert!(unknown.starts_with("\"reed\" is no row; rows are read, ") && unknown.ends_with(", all"), "{unknown}");
     }

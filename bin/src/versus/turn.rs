@@ -49,8 +49,10 @@ impl Turn<'_> {
         let before = Ticks::now();
         let mut runs = match self.row.work {
             Work::Load => {
-                let timed = format!(" --warmup {} --duration {}", self.args.warmup, self.args.seconds);
-                self.bench(&mut servers, &(self.row.options.clone() + &timed))?
+                let timed = format!("--warmup {} --duration {}", self.args.warmup, self.args.seconds);
+                // What a load leaves goes with the servers, if they are started here.
+                let keep = if self.contender.is_started() { " --keep" } else { "" };
+                self.bench(&mut servers, &format!("{} {timed}{keep}", self.row.options))?
             }
             Work::OwnEnd => self.bench(&mut servers, &self.row.options)?,
             Work::Memory => vec![self.memory(&mut servers)?],
