@@ -148,7 +148,8 @@ def main():
     runs = [one_run(args, args.row) for _ in range(2 * args.rounds)]
     count, connections, pipeline = ROWS[args.row]
     document = {"row": args.row, "etcd": version(), "servers": count, "connections": connections, "pipeline": pipeline,
-                "seconds": args.seconds, "warmup": args.warmup, "machine": servers.machine(args.dir), "runs": runs}
+                "rounds": args.rounds, "seconds": args.seconds, "warmup": args.warmup, "bench_options": "",
+                "machine": servers.machine(args.dir), "runs": runs}
     args.results.mkdir(parents=True, exist_ok=True)
     (args.results / f"{args.name or f'etcd-{args.row}'}.json").write_text(json.dumps(document, indent=1) + "\n")
     for run in runs:

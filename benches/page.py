@@ -1,225 +1,68 @@
 """The page benches/RESULTS.md, from the JSON files that `results.py` has collected: it measures nothing.
 
-What is asked for stands here: for each row of the design the figure that counts, what the design allows it, and what ZooKeeper
-took when the design was written; their quotient is the target that a ratio of one run is held against, for machines differ.
+What is to be reached stands in `aims.py`, and what the design asks of its rows in `targets.py`.
 """
 
-import json
-import statistics
-from dataclasses import dataclass
+import aims
+from cells import links, number, spread, times, word
+from measured import Measured
+from targets import TARGETS, verdict
 
-
-@dataclass
-class Target:
-    """A row of the design."""
-
-    row: str
-    title: str
-    # The figure of `paddock bench versus` that counts, its unit, and what its unit is multiplied with.
-    figure: str
-    unit: str
-    # What the design found ZooKeeper to take; None where it gives no figure.
-    peer: float | None
-    aim: float
-    # For which the aim holds, of rows about many znodes.
-    znodes: int | None = None
-    # What the machine's own durable write is added to.
-    is_above_disk: bool = False
-
-    def is_more_better(self):
-        return self.figure == "ops_per_second"
-
-
-CPU = ("cpu_us_per_op", "us CPU")
-# What one durable 4 KiB took where the design was written.
-DESIGN_DISK_US = 65
-TARGETS = [
-    Target("read", "read, 1 server, 50 connections, one at a time", *CPU, 75, 9),
-    Target("read-32", "read, 1 server, 50 connections, pipelined 32", *CPU, 36, 1.2),
-    Target("write", "durable write, 1 server, 50 connections, one at a time", *CPU, 99, 13),
-    Target("write-32", "durable write, 1 server, 50 connections, pipelined 32", *CPU, 38, 3),
-    Target("ensemble-write", "durable write, 3 servers, 60 connections, one at a time", *CPU, 767, 40),
-    Target("ensemble-write-32", "durable write, 3 servers, 60 connections, pipelined 32", *CPU, 167, 10),
-    Target("ensemble-mix-32", "90/10 mix, 3 servers, 60 connections, pipelined 32", *CPU, 76, 4),
-    Target("write-1", "durable write, 1 server, 1 client, one at a time", "p50_us", "us p50", 346, 60, is_above_disk=True),
-    Target("memory", "memory of a znode, of a million", "bytes_per_znode", "B", 1800, 300, znodes=1_000_000),
-    Target("start", "start with a million znodes", "start_ms", "ms", None, 300, znodes=1_000_000),
-    Target("storm", "5,000 sessions connecting at once", "ops_per_second", "sessions/s", 124, 20_000),
-    Target("watchers", "one change told to 2,000 watchers, the last", "p50_us", "us", 85_000, 8_000),
-]
 # Those that `examples/floor.rs` can do.
 FLOOR_ROWS = ["read", "read-32", "write", "write-32", "write-1"]
-CONNECTIONS = [1, 2, 5, 10, 50, 100, 1000]
-# Up to so many clients Paddock is to be so many times ZooKeeper; above at least its equal.
-FEW_CLIENTS, FEW_RATIO = 10, 1.5
 PRESETS = {
     "atc10-saturation": "the curve of the ATC 2010 paper",
     "raftkeeper-mix": "the mix of RaftKeeper",
     "ycsb-b": "YCSB B",
     "chubby-latency": "one client that creates, after Burrows' Chubby",
 }
+# A turn of these takes 25 s and more: they are measured in fewer rounds.
+SLOW = {"memory", "start", "storm", "atc10-saturation", "chubby-latency"}
+# Creates of a turn, and how many the preset has: values of 1 KiB beside the keys of the design.
+CUT_CREATES = {"chubby-latency": (8_000, 50_000)}
 # What is told of every row besides the figure that its target is about.
 ALL_FIGURES = {"ops_per_second": "ops/s", "ops_per_cpu_second": "ops per server CPU s", "p50_us": "p50 us", "p99_us": "p99 us",
                "p99_9_us": "p99.9 us", "resident_peak_mib": "RSS peak MiB"}
-MORE_IS_BETTER = {"ops_per_second", "ops_per_cpu_second"}
 # Functions and calls of a profile that are shown.
 TOP = 10
 
 
-def number(value):
-    """Three digits that count, and commas."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
-
-
-def times(value):
-    return "" if value is None else f"{value:,.0f}×" if value >= 100 else f"{value:.3g}×"
-
-
-def spread(better):
-    """Three cells: of the medians, at least, at most."""
-    return " | ".join(map(times, better))
-
-
-class Measured:
-    """A row of a result of `paddock bench versus`."""
-
-    def __init__(self, document):
-        self.document, self.row = document, document["rows"][0]
-        self.figures = {figure["figure"]: figure for figure in self.row["figures"]}
-
-    def sides(self, figure):
-        """Medians of Paddock and of ZooKeeper, or None."""
-        found = self.figures.get(figure)
-        return None if found is None else found["medians"]
-
-    def better(self, figure):
-        """How many times better Paddock is: of the medians, at least, at most; None if there is no such figure."""
-        found = self.figures.get(figure)
-        if found is None or not found["ratio"]:
-            return None
-        if figure in MORE_IS_BETTER:
-            return found["ratio"], found["least"], found["greatest"]
-        return tuple(1 / found[end] if found[end] else float("inf") for end in ("ratio", "greatest", "least"))
-
-
-class Results:
-    """What has been measured, by name; what has not is None."""
-
-    def __init__(self, directory):
-        self.directory = directory
-
-    def document(self, name):
-        path = self.directory / f"{name}.json"
-        return json.loads(path.read_text()) if path.exists() else None
-
-    def measured(self, name):
-        document = self.document(name)
-        return None if document is None or not document.get("rows") else Measured(document)
-
-    def etcd(self, row, figure):
-        """The median of etcd's runs, or None."""
-        document = self.document(f"etcd-{row}")
-        runs = [] if document is None else document["runs"]
-        values = [value for run in runs if (value := etcd_figure(run, figure)) is not None]
-        return statistics.median(values) if values else None
-
-    def floor(self, target):
-        """What the machine's floor takes for a row, or None."""
-        document = self.document("floor")
-        rows = [] if document is None else [row for row in document["rows"] if row["row"] == target.row]
-        found = [figure for row in rows for figure in row["figures"] if figure["figure"] == target.figure]
-        return found[0]["medians"][1] if found else None
-
-    def disk_us(self):
-        """One durable write of 4 KiB, or None."""
-        document = self.document("machine")
-        return None if document is None else document["durable_4k"]["p50_us"]
-
-
-def etcd_figure(run, figure):
-    if figure in ("cpu_us_per_op", "ops_per_cpu_second"):
-        return run["server"].get(figure)
-    if figure == "resident_peak_mib":
-        return run["server"]["resident_peak_bytes"] / (1 << 20)
-    return run["classes"]["writes"].get(figure, run.get(figure))
-
-
-@dataclass
-class Verdict:
-    """How a row stands to its targets; None where one cannot be judged."""
-
-    aim: float | None
-    ratio_aim: float | None
-    is_aim_reached: bool | None
-    is_ratio_reached: bool | None
-
-    def is_short(self):
-        return self.is_aim_reached is False or self.is_ratio_reached is False
-
-
-def verdict(results, target, measured):
-    """`measured` may be None: then nothing is judged."""
-    disk = results.disk_us()
-    aim = target.aim if not target.is_above_disk else None if disk is None else disk + target.aim
-    design_aim = target.aim + (DESIGN_DISK_US if target.is_above_disk else 0)
-    ratio_aim = None
-    if target.peer is not None:
-        ratio_aim = design_aim / target.peer if target.is_more_better() else target.peer / design_aim
-    sides = None if measured is None else measured.sides(target.figure)
-    if sides is None:
-        return Verdict(aim, ratio_aim, None, None)
-    as_many = target.znodes is None or measured.document["znodes"] == target.znodes
-    is_aim_reached = None
-    if aim is not None and as_many:
-        is_aim_reached = sides[0] >= aim if target.is_more_better() else sides[0] <= aim
-    better = measured.better(target.figure)
-    is_ratio_reached = better[0] >= ratio_aim if ratio_aim is not None and better is not None and as_many else None
-    return Verdict(aim, ratio_aim, is_aim_reached, is_ratio_reached)
-
-
-def word(reached):
-    return {True: "yes", False: "**no**", None: "not judged"}[reached]
-
-
 def short_rows(results):
-    """Rows of the design, and of the connections, that do not reach what they are to reach."""
+    """Rows of the design, of the sweeps and of the aims that do not reach what they are to reach, each once."""
     short = [target.row for target in TARGETS if verdict(results, target, results.measured(target.row)).is_short()]
-    return short + [f"connections-{count}" for count in CONNECTIONS if is_connections_row_short(results, count)]
+    short += [row for servers in aims.SWEEPS for count, row in aims.sweep_rows(servers).items()
+              if is_sweep_row_short(results, count, row)]
+    return list(dict.fromkeys(short + aims.short_rows(results)))
 
 
-def connections_aim(count):
-    return FEW_RATIO if count <= FEW_CLIENTS else 1
-
-
-def is_connections_row_short(results, count):
-    measured = results.measured(f"connections-{count}")
+def is_sweep_row_short(results, count, row):
+    measured = results.measured(row)
     better = None if measured is None else measured.better("ops_per_second")
-    return better is not None and better[0] < connections_aim(count)
+    return better is not None and better[0] < aims.sweep_aim(count)
 
 
 def page(results, where, command):
     """The whole page; `where` is the directory of the results as links have it."""
-    return "\n".join([*head(results, command), *design(results, where), *all_figures(results), *connections(results, where),
-                      *workloads(results, where), *sessions(results, where), *profiles(results, where)]) + "\n"
+    return "\n".join([*head(results, command), *aims.lines(results, where), *design(results, where), *all_figures(results),
+                      *sweeps(results, where), *workloads(results, where), *sessions(results, where), *cut(results),
+                      *profiles(results, where)]) + "\n"
 
 
 def head(results, command):
-    any_row = next((found for target in TARGETS if (found := results.measured(target.row))), None)
+    document = usual(results)
     etcd = next((found for target in TARGETS if (found := results.document(f"etcd-{target.row}"))), None)
     machine = results.document("machine")
     lines = ["# Results", "",
              f"Made by `{command}` from the files that the tables name; `--only-page` writes it again from them.", ""]
-    if any_row is None:
+    if document is None:
         return lines + ["No row of the design has been measured yet.", ""]
-    document = any_row.document
     a, b = (side["name"] for side in document["sides"])
     beside = "" if etcd is None else f" {etcd['etcd']}, on its own protocol and by its own client, stands beside the write rows."
     lines += [
         f"{a} beside {b}, clients and servers on one machine: {document['machine']}. Turns A B B A, "
         f"{document['rounds']} times, so {2 * document['rounds']} runs of each; {document['warmup']:g} s of warm-up, "
-        f"{document['seconds']:g} s measured; values of 100 bytes, 10,000 keys; fsync on for all.{beside}",
+        f"{document['seconds']:g} s measured; some rows have less (see *What is cut*). Values of 100 bytes, 10,000 keys; fsync on "
+        f"for all.{beside}",
         "",
         "*Times better* is the ratio of the medians, turned so that more is better for Paddock; *from* and *to* are the "
         "least and the greatest that two runs have, one of each. The target of a ratio is what the design allows Paddock in "
@@ -251,7 +94,7 @@ def design(results, where):
             continue
         a, b = measured.sides(target.figure)
         better = measured.better(target.figure) or (None, None, None)
-        floor, etcd = results.floor(target), results.etcd(target.row, target.figure)
+        floor, etcd = results.floor(target.row, target.figure), results.etcd(target.row, target.figure)
         lines.append(
             f"| {target.title} | {number(a)} {target.unit} | {number(b)} | {spread(better)} | "
             f"{times(found.ratio_aim)} | {word(found.is_ratio_reached) if found.ratio_aim else ''} | {bound} | "
@@ -277,52 +120,68 @@ def slower_peers(results):
     return lines + [""] if lines else []
 
 
+def titles():
+    """Of the rows of the design, and of those of the aims alone."""
+    return {target.row: target.title for target in TARGETS} | aims.OWN_ROWS
+
+
 def all_figures(results):
     lines = ["## All figures of these rows", "",
              "| work | figure | Paddock | ZooKeeper | times better | from | to | etcd | Paddock / etcd |",
              "|---|---|--:|--:|--:|--:|--:|--:|--:|"]
-    for target in TARGETS:
-        measured = results.measured(target.row)
+    for row, title in titles().items():
+        measured = results.measured(row)
         if measured is None:
             continue
-        head = f"**{target.title}**"
-        for figure, title in ALL_FIGURES.items():
+        head = f"**{title}**"
+        for figure, name in ALL_FIGURES.items():
             sides = measured.sides(figure)
             if sides is None:
                 continue
             better = measured.better(figure) or (None, None, None)
-            etcd = results.etcd(target.row, figure)
+            etcd = results.etcd(row, figure)
             ratio = "" if not etcd else f"{sides[0] / etcd:.3g}"
-            lines.append(f"| {head} | {title} | {number(sides[0])} | {number(sides[1])} | {spread(better)} | "
+            lines.append(f"| {head} | {name} | {number(sides[0])} | {number(sides[1])} | {spread(better)} | "
                          f"{number(etcd)} | {ratio} |")
             head = ""
     return lines + [""]
 
 
-def connections(results, where):
-    lines = ["## From one client to a thousand", "",
-             "90 % reads and 10 % durable writes, one server, each client one request at a time.", "",
+def sweeps(results, where):
+    lines = ["## From one client to a thousand", "", "90 % reads and 10 % durable writes, each client one request at a time.", ""]
+    for servers in sorted(aims.SWEEPS, reverse=True):
+        lines += sweep(results, where, servers)
+    return lines
+
+
+def sweep(results, where, servers):
+    lines = [f"### {servers_of(servers)}", "",
              "| clients | Paddock ops/s | ZooKeeper ops/s | times better | from | to | target | reached | "
              "CPU per op, times better | p99, times better | files |", "|--:|--:|--:|--:|--:|--:|--:|---|--:|--:|---|"]
-    below = []
-    for count in CONNECTIONS:
-        name = f"connections-{count}"
+    below, told = [], 0
+    for count, name in aims.sweep_rows(servers).items():
         measured = results.measured(name)
         if measured is None:
-            lines.append(f"| {count:,} | not measured | | | | | ≥ {connections_aim(count)}× | | | | |")
+            lines.append(f"| {count:,} | not measured | | | | | ≥ {aims.sweep_aim(count)}× | | | | |")
             continue
+        told += 1
         a, b = measured.sides("ops_per_second")
         better = measured.better("ops_per_second")
         cpu, p99 = ((measured.better(figure) or (None,))[0] for figure in ("cpu_us_per_op", "p99_us"))
         if better[0] < 1:
             below.append(count)
-        lines.append(f"| {count:,} | {number(a)} | {number(b)} | {spread(better)} | ≥ {connections_aim(count)}× | "
-                     f"{word(not is_connections_row_short(results, count))} | {times(cpu)} | {times(p99)} | "
+        lines.append(f"| {count:,} | {number(a)} | {number(b)} | {spread(better)} | ≥ {aims.sweep_aim(count)}× | "
+                     f"{word(not is_sweep_row_short(results, count, name))} | {times(cpu)} | {times(p99)} | "
                      f"{links(where, name)} |")
-    told = [count for count in CONNECTIONS if results.measured(f"connections-{count}")]
-    sentence = "" if not told else "Paddock is never below ZooKeeper." if not below else \
-        f"Paddock is below ZooKeeper with {', '.join(f'{count:,}' for count in below)} clients."
-    return lines + ["", sentence, ""]
+    if told and below:
+        lines += ["", f"Paddock is below ZooKeeper with {', '.join(f'{count:,}' for count in below)} clients."]
+    elif told:
+        lines += ["", "Paddock is never below ZooKeeper."]
+    return lines + [""]
+
+
+def servers_of(count):
+    return "1 server" if count == 1 else f"{count} servers"
 
 
 def workloads(results, where):
@@ -353,15 +212,50 @@ def sessions(results, where):
     return [f"## {document['sessions']:,} sessions over three servers", "", *text[2:], "", f"[json]({where}/sessions.json)", ""]
 
 
+def usual(results):
+    """A result with as many rounds and seconds as most have, or None."""
+    names = sorted((target.row for target in TARGETS), key=lambda row: row in SLOW)
+    return next((document for name in names if (document := results.document(name))), None)
+
+
+def cut(results):
+    """What was measured for less time, or with less, than the rest."""
+    whole = usual(results)
+    if whole is None:
+        return []
+    lines = ["## What is cut", "", f"Most rows have {whole['rounds']} rounds of A B B A, {whole['warmup']:g} s of warm-up and "
+             f"{whole['seconds']:g} s measured in each turn. Others have less, so that all of it takes less time:", ""]
+    told = {"rounds": "{} rounds", "warmup": "{:g} s of warm-up", "seconds": "{:g} s measured"}
+    groups = {}
+    for name in names_with_rounds():
+        document = results.document(name) or whole
+        less = ", ".join(text.format(document[key]) for key, text in told.items() if document[key] != whole[key])
+        groups.setdefault(less, []).append(f"`{name}`")
+        count, of = CUT_CREATES.get(name, (None, None))
+        if f"--ops {count}" in document["bench_options"]:
+            groups.setdefault(f"{count:,} creates in each turn, where the preset has {of:,}", []).append(f"`{name}`")
+    lines += [f"- {less}: {', '.join(names)}" for less, names in groups.items() if less]
+    document = results.document("sessions")
+    if document is not None:
+        lines.append(f"- turns {' '.join(document['order'].upper())} alone: `sessions`")
+    return lines + [""]
+
+
+def names_with_rounds():
+    """Of results, in the order of the page."""
+    rows = [*titles(), *(f"etcd-{row}" for row in titles())]
+    return [*rows, *(row for servers in aims.SWEEPS for row in aims.sweep_rows(servers).values()), *PRESETS, "floor"]
+
+
 def profiles(results, where):
     short = short_rows(results)
     lines = ["## What is in the way", ""]
     if not short:
         return lines + ["No row that was measured falls short.", ""]
-    titles = {target.row: target.title for target in TARGETS}
-    titles |= {f"connections-{count}": f"90/10 mix, 1 server, clients: {count:,}" for count in CONNECTIONS}
+    named = titles() | {row: f"90/10 mix, {servers_of(servers)}, clients: {count:,}" for servers in aims.SWEEPS
+                        for count, row in aims.sweep_rows(servers).items()}
     for row in short:
-        lines += [f"### {titles.get(row, row)}", ""]
+        lines += [f"### {named.get(row, row)}", ""]
         document = results.document(f"profile-{row}")
         if document is None or "missing" in document:
             lines += ["No profile has been made." if document is None else document["missing"].capitalize() + ".", ""]
@@ -387,7 +281,3 @@ def profile(who, found):
         told = ", ".join(f"{name} {number(count)}" for name, count in calls)
         lines += ["", f"System calls per {found['calls_are_per']}: {told}."]
     return lines + [""]
-
-
-def links(where, name):
-    return f"[json]({where}/{name}.json) [svg]({where}/{name}.svg)"

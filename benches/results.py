@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every row of the design, the connections, etcd, the workloads of the literature and the sessions, measured one after the
-other, and the page of them all: benches/RESULTS.md.
+"""Every row of the design and of the aims, the sweeps from one client to a thousand, etcd, the workloads of the literature and
+the sessions, measured one after the other, and the page of them all: benches/RESULTS.md.
 
     cargo xtask results                    builds what is needed, and calls this with the same options
     benches/results.py --list              what would be measured, and how long that takes
@@ -12,7 +12,7 @@ A part is one result in benches/results/table. What has been measured with the s
 again, so that a run that was stopped goes on where it was; `index.json` there says with which: a program of this workspace is what
 it was built from. Ctrl-C ends the part that is being
 measured. A part that fails is tried once more, and is left out if it fails again: the page says that it was not measured. When
-all is measured, rows that fall short of their target get a profile. The page is written after each part.
+all is measured, rows that fall short of a target or of an aim get a profile. The page is written after each part.
 
 ZooKeeper is that of ZOOKEEPER_CLASSPATH, else 3.9.5 of target/clients (`cargo xtask clients`) with the libraries of Debian's
 package. etcd needs Go, the profiles perf (apt install linux-perf).
@@ -31,7 +31,9 @@ import subprocess
 import sys
 import time
 
+import aims
 import etcd
+import measured
 import page
 import servers
 
@@ -46,7 +48,14 @@ PAGE = HERE / "RESULTS.md"
 COMMAND = "cargo xtask results"
 ZOOKEEPER_JAR = ROOT / "target/clients/zookeeper/zookeeper-3.9.5.jar"
 TRIES = 2
-FLOOR_ROUNDS = 2
+# At most, of what has turns of 25 s and more (`page.SLOW`).
+SLOW_ROUNDS = 2
+# At most, of what is a scale and no rival: the machine's floor and etcd.
+SCALE_ROUNDS = 2
+# At most, of the sweep of one server, which no aim is about.
+BESIDE_ROUNDS = 3
+# The part of --seconds that a point of a sweep is measured, behind a whole warm-up, which a JVM needs.
+SWEEP_SHARE = 0.5
 
 # Seconds that turns take besides the load, as far as can be said before: starts and ends of one server and of three.
 AROUND_S = {1: 3, 3: 8}
@@ -56,8 +65,6 @@ OWN_END_S = {"memory": 40, "start": 45, "storm": 30, "watchers": 10, "chubby-lat
 RUNS = {"atc10-saturation": 4}
 SESSIONS_TURN_S = 90
 PROFILE_S = 25
-# Values of 1 KiB beside the keys of the design.
-PRESET_OPTIONS = {"chubby-latency": ["--bench-options", "--ops 8000"]}
 
 
 @dataclasses.dataclass
@@ -114,9 +121,9 @@ def arguments():
     parser.add_argument("--again", action="store_true", help="measure also what has been measured")
     parser.add_argument("--list", action="store_true", help="say what would be measured, and end")
     parser.add_argument("--only-page", action="store_true", help="measure nothing")
-    parser.add_argument("--rounds", type=int, default=5, help="A B B A so often (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=6, help="measured of each load (default: %(default)s)")
-    parser.add_argument("--warmup", type=float, default=5, help="seconds of the same load before (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="A B B A so often, slow rows less (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=4, help="measured of each load (default: %(default)s)")
+    parser.add_argument("--warmup", type=float, default=4, help="seconds of the same load before (default: %(default)s)")
     parser.add_argument("--znodes", type=int, default=1_000_000, help="of the rows memory and start (default: %(default)s)")
     parser.add_argument("--sessions", type=int, default=10_000, help="of the part sessions (default: %(default)s)")
     parser.add_argument("--paddock", default=str(RELEASE / "paddock"), help="default: target/release/paddock")
@@ -129,43 +136,64 @@ def arguments():
     return args
 
 
+@dataclasses.dataclass
+class Extent:
+    """How much of a row is measured."""
+
+    rounds: int
+    seconds: float
+    warmup: float
+
+    def options(self):
+        return ["--rounds", str(self.rounds), "--seconds", f"{self.seconds:g}", "--warmup", f"{self.warmup:g}"]
+
+    def takes_s(self, servers_count, load=None, runs=1):
+        """All turns of both sides; `load` is that of a turn with its own end."""
+        turn = runs * ((self.seconds if load is None else load) + self.warmup) + AROUND_S[servers_count]
+        return 4 * self.rounds * turn
+
+
+def extent(args, most_rounds=None, share=1):
+    return Extent(min(args.rounds, most_rounds or args.rounds), share * args.seconds, args.warmup)
+
+
 def parts(args):
     """All of them, in the order in which they are measured."""
     paddock, examples = args.paddock, RELEASE / "examples"
-    timed = ["--rounds", str(args.rounds), "--seconds", f"{args.seconds:g}", "--warmup", f"{args.warmup:g}"]
     versus = [paddock, "bench", "versus", "--results", str(args.results), "--dir", args.dir, "--no-progress"]
-    beside = [*versus, *timed, "--b-name", "ZooKeeper 3.9.5", "--znodes", str(args.znodes)]
-    turns = 4 * args.rounds
-    # It is a scale, and no rival: it need not be known so well.
-    floor_rounds = min(args.rounds, FLOOR_ROUNDS)
+    beside = [*versus, "--b-name", "ZooKeeper 3.9.5", "--znodes", str(args.znodes)]
+    scale = extent(args, SCALE_ROUNDS)
 
-    def seconds(name, servers_count):
-        load = OWN_END_S.get(name, args.seconds)
+    def compared(name, of, words, extent):
+        load = OWN_END_S.get(name)
         if name in ("memory", "start"):
             load *= args.znodes / 1_000_000
-        return turns * (RUNS.get(name, 1) * (load + args.warmup) + AROUND_S[servers_count])
+        command = [*beside, *extent.options(), *words, "--name", name]
+        return Part(name, command, [paddock], extent.takes_s(of, load, RUNS.get(name, 1)))
 
     found = [
         Part("machine", [str(examples / "machine"), args.dir], [], 5, args.results / "machine.json"),
-        Part("floor", [*versus, *timed[2:], "--rounds", str(floor_rounds), "--name", "floor", "--b-name", "floor",
+        Part("floor", [*versus, *scale.options(), "--name", "floor", "--b-name", "floor",
                        "--b", f"{shlex.quote(str(examples / 'floor'))} {{port}} {{dir}}",
                        *(word for row in page.FLOOR_ROWS for word in ("--row", row))],
-             [paddock, examples / "floor"], len(page.FLOOR_ROWS) * seconds("", 1) * floor_rounds / args.rounds),
+             [paddock, examples / "floor"], len(page.FLOOR_ROWS) * scale.takes_s(1)),
     ]
-    for target in page.TARGETS:
-        of = 3 if target.row.startswith("ensemble") else 1
-        found.append(Part(target.row, [*beside, "--row", target.row, "--name", target.row], [paddock], seconds(target.row, of)))
-        if target.row in etcd.ROWS:
-            command = [sys.executable, str(HERE / "etcd.py"), "--row", target.row, *timed, "--dir", args.dir,
+    for row in page.titles():
+        of = 3 if row.startswith("ensemble") else 1
+        found.append(compared(row, of, ["--row", row], extent(args, SLOW_ROUNDS if row in page.SLOW else None)))
+        if row in etcd.ROWS:
+            command = [sys.executable, str(HERE / "etcd.py"), "--row", row, *scale.options(), "--dir", args.dir,
                        "--results", str(args.results)]
             sources = [HERE / "etcd/go.sum", HERE / "etcd/load/main.go"]
-            found.append(Part(f"etcd-{target.row}", command, sources, seconds("", of) / 2))
-    for count in page.CONNECTIONS:
-        name = f"connections-{count}"
-        found.append(Part(name, [*beside, "--row", name, "--name", name], [paddock], seconds("", 1)))
+            found.append(Part(f"etcd-{row}", command, sources, scale.takes_s(of) / 2))
+    for of in sorted(aims.SWEEPS, reverse=True):
+        short = extent(args, BESIDE_ROUNDS if of == 1 else None, SWEEP_SHARE)
+        found += [compared(name, of, ["--row", name], short) for name in aims.sweep_rows(of).values()]
     for name in page.PRESETS:
-        command = [*beside, "--preset", name, "--servers", "3", "--name", name, *PRESET_OPTIONS.get(name, [])]
-        found.append(Part(name, command, [paddock], seconds(name, 3)))
+        words = ["--preset", name, "--servers", "3"]
+        if name in page.CUT_CREATES:
+            words += ["--bench-options", f"--ops {page.CUT_CREATES[name][0]}"]
+        found.append(compared(name, 3, words, extent(args, SLOW_ROUNDS if name in page.SLOW else None)))
     command = [sys.executable, str(HERE / "sessions.py"), "--name", "sessions", "--b-name", "ZooKeeper 3.9.5", "--sessions",
                str(args.sessions), "--paddock", paddock, "--dir", args.dir, "--results", str(args.results)]
     found.append(Part("sessions", command, [paddock, examples / "failover"], 4 * SESSIONS_TURN_S))
@@ -178,7 +206,7 @@ def profile_parts(args):
         result = args.results / f"{row}.json"
         command = [sys.executable, str(HERE / "profiles.py"), "--row", str(result), "--paddock", args.paddock, "--dir", args.dir]
         return Part(f"profile-{row}", command, [args.paddock, result], PROFILE_S)
-    return [part(row) for row in page.short_rows(page.Results(args.results))]
+    return [part(row) for row in page.short_rows(measured.Results(args.results))]
 
 
 class Index:
@@ -254,7 +282,7 @@ def duration(seconds):
 
 def write_page(args):
     where = WHERE if args.page == PAGE else os.path.relpath(args.results, args.page.resolve().parent)
-    args.page.write_text(page.page(page.Results(args.results), where, COMMAND))
+    args.page.write_text(page.page(measured.Results(args.results), where, COMMAND))
 
 
 def zookeeper():
