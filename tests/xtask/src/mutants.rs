@@ -21,9 +21,10 @@ const TABLE: &str = "tests/sim/MUTANTS.md";
 const HEADING: &str = "# Bugs put back
 
 `cargo xtask mutants` writes this table. Everything is built with `--cfg mutants`, so that one `mutant!` can be chosen while it
-runs. Worlds live from seed 1 on until one of them fails; then come the tests of the engine and of the server, if the bug has its
-place there, until one of them fails. What the scripts and models of the core find of those in the core is in
-[consensus/MUTANTS.md](../../consensus/MUTANTS.md). Seconds are those of two cores.
+runs. Worlds live from seed 1 on until one of them fails; then come the tests of the engine and of the server, if the bug has
+its place there, until one of them fails. What the scripts and models of the core find of those in the core is in
+[consensus/MUTANTS.md](../../consensus/MUTANTS.md). Worlds look for 300 s unless the command says otherwise; a row says how long
+they looked in vain, and where that is 100 s it was made when they looked for so long. Seconds are those of two cores.
 
 | N | put back | of | worlds | what was seen there | tests of the engine and the server |
 |---|---|---|---|---|---|
