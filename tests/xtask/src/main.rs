@@ -3,6 +3,9 @@
 //! `cargo xtask fuzz [SECONDS [TARGET...]]`: fuzzes each target so long, 600 s unless told.
 //! `cargo xtask crashes [COUNT [SEED]]`: cuts the power of simulated servers so often at least, 10,000 times unless told,
 //! beginning with the life that SEED draws, and says what that covered.
+//! `cargo xtask damage [CASES [SEED]]`: damages each file of the servers of an ensemble in each way at each place, in virtual
+//! time, and writes `tests/sim/DAMAGE.md`; or tries so many of these cases, drawn by SEED, and writes `target/damage.md`. Then
+//! come those of processes.
 //! `cargo xtask ensembles [ROUNDS [SEED]]`: rounds in which servers of real ensembles die under load, 200 unless told, with the
 //! choices that SEED draws. With `PADDOCK_TEST_FEATURES=off` no server tells another that it is a Paddock.
 //! `cargo xtask partitions [ROUNDS [SEED]]`: rounds in which such servers, in network namespaces of their own, are cut off from
@@ -33,6 +36,7 @@
 
 mod bare;
 mod clients;
+mod damage;
 mod fuzz;
 mod history;
 mod mutants;
@@ -96,7 +100,7 @@ fn main() -> ExitCode {
         "clients" => packages::install().and_then(|()| clients::build(&clients_dir())).map(|()| TestCounts::default()),
         "fuzz" => fuzz_as_told().map(|()| TestCounts::default()),
         "crashes" => crashes_as_told(),
-        "damage" => damage_as_told(),
+        "damage" => damage::damage(),
         "ensembles" => ensembles_as_told(),
         "partitions" => partitions_as_told(),
         "restarts" => restarts_as_told(),
@@ -162,24 +166,6 @@ fn crashes_as_told() -> Result<TestCounts, Failure> {
     tests.args(["test", "--package", "paddock", "--test", "crashes", "--", "--nocapture"]);
     tests.env("PADDOCK_CRASHES", count.to_string()).env("PADDOCK_SEED", seed.to_string()).env("PADDOCK_STRIDE", "1");
     run_tests(&mut tests)
-}
-
-/// What `cargo xtask damage` does with its arguments: all cases in virtual time, or as many as told, and those of processes.
-fn damage_as_told() -> Result<TestCounts, Failure> {
-    let (cases, seed) = (number(2, u64::from(u32::MAX))?, number(3, 1)?);
-    let table = target_dir().join("damage.txt");
-    let mut tests = cargo();
-    tests.args(["test", "--package", "paddock-sim", "--test", "damage", "--", "--nocapture"]);
-    tests.env("PADDOCK_DAMAGE_CASES", cases.to_string()).env("PADDOCK_SEED", seed.to_string());
-    let mut counts = run_tests(tests.env("PADDOCK_DAMAGE_TABLE", &table))?;
-    println!("the table is in {}", table.display());
-    run(cargo().args(["build", "--package", "paddock"]))?;
-    let mut tests = cargo();
-    tests.args(["test", "--package", "paddock-tests", "--test", "ensemble", "--", "--nocapture", "damage"]);
-    let more = run_tests(tests.env("PADDOCK_BIN", target_dir().join("debug/paddock")))?;
-    counts.passed += more.passed;
-    counts.failed += more.failed;
-    Ok(counts)
 }
 
 /// What `cargo xtask ensembles` does with its arguments.

@@ -41,8 +41,10 @@ pub enum Outcome {
     Copied,
     /// It does not start, with a message that names the file.
     Refused,
-    /// A quorum has such damage: nobody serves before some of them have their files back.
+    /// A quorum has such damage: nobody serves before some of them have their files back. Who does not vote names the file.
     Waited,
+    /// What was not as it must be.
+    Failed,
 }
 
 impl fmt::Display for Case {
@@ -207,8 +209,14 @@ pub fn run_many(prepared: &Prepared, case: &Case, places: &[usize], seed: u64) -
     }
     take_said();
     let mut servers = Servers::new(seed, Some(&disks));
+    let mut told = String::new();
     for place in 0..3 {
         servers.start(place).map_err(|error| format!("it does not start: {error}"))?;
+        let said = take_said();
+        if said.contains("does not vote") && places.contains(&place) {
+            names(&Case { files: prepared.counterparts(&case.files, place), ..case.clone() }, &said)?;
+        }
+        told.push_str(&said);
     }
     let any_serves = |servers: &Servers| (0..3).any(|place| servers.serves(place));
     if servers.comes(any_serves) {
@@ -219,7 +227,7 @@ pub fn run_many(prepared: &Prepared, case: &Case, places: &[usize], seed: u64) -
         goes_on(tried, &mut servers, &[0, 1, 2], places[0])?;
         return Ok(Some(Outcome::Served));
     }
-    let told = take_said();
+    told.push_str(&take_said());
     if !told.contains("it does not vote itself before it has a full copy of a leader's state") {
         return Err(format!("nobody says what is waited for: {told}"));
     }

@@ -4,7 +4,7 @@
 //!
 //! The servers are the real ones in virtual time, on disks that an ensemble has left ([`prepared`]) and of which one is damaged
 //! ([`case`]). `PADDOCK_DAMAGE_CASES` sets how many of the cases are tried, drawn by `PADDOCK_SEED`; `cargo xtask damage` tries
-//! all. What came of them is a table, which `PADDOCK_DAMAGE_TABLE` names a file for.
+//! all. What came of them is told as tables ([`table`]), for which `PADDOCK_DAMAGE_TABLES` names a directory.
 
 // The table is for whoever asks for it.
 #![allow(clippy::print_stdout)]
@@ -16,9 +16,9 @@ mod prepared;
 mod said;
 mod servers;
 mod space;
+mod table;
 mod wrong;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -30,6 +30,7 @@ use paddock_tests::random::{Random, number_from_env};
 
 use case::{Case, Company, Outcome, kind_of_file};
 use prepared::{End, Prepared};
+use table::Tables;
 
 /// Cases that are tried, unless told otherwise.
 const CASES: usize = 80;
@@ -46,7 +47,7 @@ const OF_ALL: [Damage; 5] = [
 ];
 
 /// Which servers have the damage.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Whose {
     One,
     /// The two that have all that was acknowledged.
@@ -116,37 +117,14 @@ impl Trial<'_> {
         outcome.unwrap_or_else(|_| Err("somebody panics".to_owned()))
     }
 
-    /// What it is counted with.
-    fn row(&self) -> String {
-        let Case { files, damage, .. } = &self.case;
-        let kind = kind_of_file(&files[0]);
-        let what = if files.len() > 1 { format!("all of {kind}") } else { kind };
-        format!("{:<6} {what:<22} {:<13}", format!("{:?}", self.whose), format!("{:?}", damage.kind))
-    }
-}
-
-/// How many cases of each kind came to what.
-#[derive(Default)]
-struct Table(BTreeMap<String, BTreeMap<Outcome, usize>>);
-
-const OUTCOMES: [(Outcome, &str); 5] = [
-    (Outcome::Served, "served"),
-    (Outcome::Cut, "cut"),
-    (Outcome::Copied, "copied"),
-    (Outcome::Waited, "waited"),
-    (Outcome::Refused, "refused"),
-];
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<6} {:<22} {:<13}", "whose", "file", "damage")?;
-        OUTCOMES.iter().try_for_each(|(_, name)| write!(f, " {name:>8}"))?;
-        for (row, outcomes) in &self.0 {
-            write!(f, "\n{row}")?;
-            let count = |outcome| outcomes.get(outcome).copied().unwrap_or_default();
-            OUTCOMES.iter().try_for_each(|(outcome, _)| write!(f, " {:>8}", count(outcome)))?;
+    /// The file that it is about, or what all of them are.
+    fn file(&self) -> String {
+        let kind = kind_of_file(&self.case.files[0]);
+        match &self.case.files[..] {
+            [_] => kind,
+            all if all.iter().all(|file| kind_of_file(file) == kind) => format!("all of {kind}"),
+            _ => "all of a generation".to_owned(),
         }
-        writeln!(f)
     }
 }
 
@@ -166,32 +144,27 @@ fn damage_is_made_good_by_the_others_or_told_and_nothing_is_lost() {
     let prepared = [End::Stopped, End::AtRest, End::AtWork].map(Prepared::new);
     let all: Vec<Trial<'_>> = prepared.iter().flat_map(trials).collect();
     let chosen = draw(all, number_from_env("PADDOCK_DAMAGE_CASES", CASES));
-    let (table, failures, next) = (Mutex::new(Table::default()), Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let (tables, failures, next) = (Mutex::new(Tables::default()), Mutex::new(Vec::new()), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(trial) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    match trial.run() {
-                        Ok(None) => {}
-                        Ok(Some(outcome)) => {
-                            let mut table = table.lock().expect("nobody panics with it");
-                            *table.0.entry(trial.row()).or_default().entry(outcome).or_default() += 1;
-                        }
+                    let outcome = match trial.run() {
+                        Ok(outcome) => outcome,
                         Err(failure) => {
-                            failures.lock().expect("nobody panics with it").push(format!("{trial}: {failure}"))
+                            failures.lock().expect("nobody panics with it").push(format!("{trial}: {failure}"));
+                            Some(Outcome::Failed)
                         }
+                    };
+                    if let Some(outcome) = outcome {
+                        tables.lock().expect("nobody panics with it").count(trial, outcome);
                     }
                 }
             });
         }
     });
-    let (table, failures) = (table.into_inner().unwrap(), failures.into_inner().unwrap());
-    let judged: usize = table.0.values().flat_map(BTreeMap::values).sum::<usize>() + failures.len();
-    let text = format!("{table}{judged} cases of {}, {} failures\n", chosen.len(), failures.len());
-    println!("{text}");
-    if let Some(file) = std::env::var_os("PADDOCK_DAMAGE_TABLE") {
-        std::fs::write(file, text).expect("the table can be written");
-    }
-    assert!(judged > 0, "no case has been tried");
+    let (tables, failures) = (tables.into_inner().unwrap(), failures.into_inner().unwrap());
+    table::tell("files.md", &tables.text(chosen.len(), &failures));
+    assert!(tables.judged() > 0, "no case has been tried");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }

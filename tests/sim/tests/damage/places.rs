@@ -10,6 +10,7 @@ use super::case::kind_of_file;
 use super::prepared::{End, Prepared, read_all, replace};
 use super::said::{listen, take_said};
 use super::servers::Servers;
+use super::table;
 
 /// What is done to the disk of one server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +69,21 @@ fn into_directory(files: &Files, path: &Path) {
 }
 
 impl Change {
+    fn name(self) -> &'static str {
+        match self {
+            Change::BothEpochs => "`acceptedEpoch` and `currentEpoch` are gone",
+            Change::NoDirectory => "the directory of log and snapshots is gone",
+            Change::EmptyDirectory => "an empty directory is in its place",
+            Change::DirectoryIsFile => "a file is in its place",
+            Change::LogsAreDirectories => "all files of the log are directories",
+            Change::SnapshotsAreDirectories => "all snapshots are directories",
+            Change::EpochIsDirectory => "`currentEpoch` is a directory",
+            Change::GenerationIsDirectory => "`paddock.generation` is a directory",
+            Change::MilestoneIsDirectory => "the milestone is a directory",
+            Change::OfFollower => "all is another server's, which is up to date",
+        }
+    }
+
     fn make(self, disk: &FileSystem, other: &FileSystem) {
         let files = Files::Simulated(disk.clone());
         let inner = present(&files);
@@ -156,14 +172,19 @@ fn has_all(prepared: &Prepared, servers: &Servers, place: usize) -> Result<(), S
 #[test]
 fn places_that_are_not_what_they_were_are_made_good_or_told() {
     listen();
-    let mut failures = Vec::new();
-    for (name, prepared) in [("first", Prepared::young()), ("copied", Prepared::new(End::AtRest))] {
-        for change in CHANGES {
-            match change.try_on(&prepared) {
-                Ok(outcome) => println!("{name} generation, {change:?}: {outcome}"),
-                Err(failure) => failures.push(format!("{name} generation, {change:?}: {failure}")),
+    let generations = [Prepared::young(), Prepared::new(End::AtRest)];
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    for change in CHANGES {
+        let outcomes = generations.each_ref().map(|prepared| match change.try_on(prepared) {
+            Ok(outcome) => outcome,
+            Err(failure) => {
+                failures.push(format!("{change:?}: {failure}"));
+                "failed"
             }
-        }
+        });
+        rows.push([change.name(), outcomes[0], outcomes[1]]);
     }
+    let head = ["what has become of a place", "first generation", "generation that was copied"];
+    table::tell("places.md", &table::table(&head, &rows));
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
