@@ -14,60 +14,15 @@ import re
 import resource
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+
+from client import EPHEMERAL, Client
 
 PORT = 24571
 SECONDS = 10
-
-
-def text(value):
-    return struct.pack(">i", len(value)) + value
-
-
-OPEN_ACL = struct.pack(">ii", 1, 31) + text(b"world") + text(b"anyone")
-
-
-class Client:
-    """One session; requests are sent and replies are read when somebody wants them."""
-
-    def __init__(self, source="127.0.0.1"):
-        self.socket = socket.create_connection(("127.0.0.1", PORT), timeout=60, source_address=(source, 0))
-        self.xid = 0
-        hello = struct.pack(">iqiq", 0, 0, 30000, 0) + text(bytes(16))
-        self.socket.sendall(text(hello))
-        self.frame()
-
-    def exactly(self, count):
-        parts = []
-        while count:
-            part = self.socket.recv(min(count, 1 << 20))
-            if not part:
-                raise ConnectionError("closed")
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
-
-    def frame(self):
-        return self.exactly(struct.unpack(">i", self.exactly(4))[0])
-
-    def request(self, opcode, body):
-        self.xid += 1
-        return text(struct.pack(">ii", self.xid, opcode) + body)
-
-    def create(self, path, flags=0, data=b""):
-        return self.request(1, text(path) + text(data) + OPEN_ACL + struct.pack(">i", flags))
-
-    def delete(self, path):
-        return self.request(2, text(path) + struct.pack(">i", -1))
-
-    def call(self, request):
-        self.socket.sendall(request)
-        return self.frame()
 
 
 def resident(pid):
@@ -76,7 +31,7 @@ def resident(pid):
 
 
 def descriptors(server):
-    writer, held = Client(), []
+    writer, held = Client(PORT), []
     for number in range(2000):
         try:
             held.append(socket.create_connection(("127.0.0.1", PORT), timeout=2, source_address=(f"127.0.0.{2 + number % 28}", 0)))
@@ -90,10 +45,10 @@ def descriptors(server):
 def events(server):
     silent = []
     for _ in range(57):
-        client = Client()
-        client.call(client.request(106, text(b"/") + struct.pack(">i", 1)))
+        client = Client(PORT)
+        client.call(client.watch_below(b"/"))
         silent.append(client)
-    writer, end = Client(), time.monotonic() + SECONDS - 2
+    writer, end = Client(PORT), time.monotonic() + SECONDS - 2
     path = b"/" + b"p" * 200_000
     while time.monotonic() < end:
         writer.call(writer.create(path))
@@ -102,9 +57,9 @@ def events(server):
 
 
 def own_ephemerals(count):
-    owner = Client()
+    owner = Client(PORT)
     for start in range(0, count, 1000):
-        owner.socket.sendall(b"".join(owner.create(b"/ephemeral-%d" % n, flags=1) for n in range(start, start + 1000)))
+        owner.socket.sendall(b"".join(owner.create(b"/ephemeral-%d" % n, flags=EPHEMERAL) for n in range(start, start + 1000)))
         for _ in range(1000):
             owner.frame()
     return owner
@@ -122,7 +77,7 @@ def run(binary, scenario):
     try:
         while True:
             try:
-                Client().socket.close()
+                Client(PORT).socket.close()
                 break
             except OSError:
                 time.sleep(0.05)
@@ -136,7 +91,7 @@ def run(binary, scenario):
         began = time.monotonic()
         try:
             if scenario == "ephemerals":
-                owner.call(owner.request(-11, b""))
+                owner.call(owner.close())
             else:
                 kept = {"descriptors": descriptors, "events": events}[scenario](server)
         except (OSError, ConnectionError) as error:
