@@ -16,7 +16,8 @@ answered: one reads and one sets at the leader, and as much at a follower. A lat
 | processor | for comparison nothing of the ensemble's: as many processes compute as there are CPUs |
 
 For each case a quiet time is measured just before. *During* are the requests that waited at some moment between the case's
-begin and its end: its end is when the last of the three servers shows what has come of it.
+begin and its end: its end is when the last of the three servers shows what has come of it. A fifth process makes a durable write
+of 4 KiB of its own to the servers' disk, a hundred times a second, so that one can tell what is the disk's.
 
     cargo build --release --bin paddock
     benches/crowding.py --name crowding
@@ -28,6 +29,7 @@ The table goes to RESULTS/NAME.md, every figure to NAME.json. The machine should
 import argparse
 import gc
 import json
+import mmap
 import multiprocessing
 import os
 import pathlib
@@ -40,6 +42,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from array import array
 from collections import deque
@@ -53,6 +56,8 @@ ROOT = "/crowding"
 QUOTA = f"/zookeeper/quota{ROOT}".encode()
 EPHEMERALS, LIST = b"/crowding-ephemerals", b"/crowding-list"
 VALUE_BYTES = 100
+# A write to the disk, how many of them fill the file, and how many there are in a second.
+DISK_BLOCK, DISK_BLOCKS, DISK_RATE = 4096, 256, 100
 # Creates that are sent together.
 BATCH = 1000
 # A server that is to show something is asked so often, and given up after so long.
@@ -60,6 +65,8 @@ LOOK_S = 0.01
 SHOWS_MAX_S = 120
 # Where numChildren stands in a znode's stat.
 NUM_CHILDREN_AT = 56
+# Among the steady ones the key of what is no client.
+DISK = ("disk", "writes")
 # How long a steady client waits for the answers it still lacks when its figures are taken.
 ANSWERS_MAX_S = 60
 NS = 10**9
@@ -97,15 +104,16 @@ def say(what):
     print(what, file=sys.stderr, flush=True)
 
 
-# The steady clients.
+# The steady clients, and the disk.
 
 
 class Steady:
-    """A client in a process of its own, whose requests are due at fixed times."""
+    """A process in which something is due at fixed times: a client's requests, or writes to the disk."""
 
-    def __init__(self, port, kind, rate, znodes):
+    def __init__(self, run, *args):
+        """`run` takes the other end of a pipe, and the arguments."""
         self.pipe, inner = multiprocessing.Pipe()
-        self.process = multiprocessing.Process(target=be_steady, args=(inner, port, kind, rate, znodes), daemon=True)
+        self.process = multiprocessing.Process(target=be_steady, args=(run, inner, *args), daemon=True)
         self.process.start()
 
     def take(self):
@@ -113,10 +121,10 @@ class Steady:
         when all of them are answered."""
         self.pipe.send(None)
         if not self.pipe.poll(ANSWERS_MAX_S):
-            sys.exit(f"a steady client has had no answer for {ANSWERS_MAX_S} s")
+            sys.exit(f"a steady client, or the disk, has not answered for {ANSWERS_MAX_S} s")
         answer = self.pipe.recv()
         if isinstance(answer, str):
-            sys.exit(f"a steady client has failed: {answer}")
+            sys.exit(answer)
         return list(zip(answer[0::3], answer[1::3], answer[2::3]))
 
     def end(self):
@@ -124,17 +132,39 @@ class Steady:
         self.process.join()
 
 
-def be_steady(pipe, port, kind, rate, znodes):
+def be_steady(run, pipe, *args):
     # Ctrl-C is the parent's.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()
     try:
-        keep_steady(pipe, Client(port), kind, rate, znodes)
+        run(pipe, *args)
     except OSError as error:
-        pipe.send(f"{kind} at port {port}: {error}")
+        pipe.send(f"what is to be steady has failed: {error}")
 
 
-def keep_steady(pipe, client, kind, rate, znodes):
+def write_to_disk(pipe, directory):
+    """Writes as a log does: past the page cache, where the file has its blocks already."""
+    block, samples = mmap.mmap(-1, DISK_BLOCK), array("q")
+    with tempfile.NamedTemporaryFile(dir=directory) as file:
+        file.write(bytes(DISK_BLOCK * DISK_BLOCKS))
+        file.flush()
+        os.fsync(file.fileno())
+        to = os.open(file.name, os.O_WRONLY | os.O_DSYNC | os.O_DIRECT)
+        due, count = time.monotonic_ns(), 0
+        while True:
+            if pipe.poll(max(0, due - time.monotonic_ns()) / NS):
+                pipe.recv()
+                pipe.send(samples)
+                samples = array("q")
+                continue
+            sent = time.monotonic_ns()
+            os.pwritev(to, [block], count % DISK_BLOCKS * DISK_BLOCK)
+            samples.extend((due, sent, time.monotonic_ns()))
+            due, count = due + NS // DISK_RATE, count + 1
+
+
+def ask_steadily(pipe, port, kind, rate, znodes):
+    client = Client(port)
     stream, drawn, value = client.socket, random.Random(kind), bytes(VALUE_BYTES)
     stream.setblocking(False)
     samples, flights = array("q"), deque()
@@ -420,6 +450,7 @@ def measure(args, ensemble, steady, case):
     for place, kind in steady:
         found = {"quiet": figures(quiet[place, kind]), "during": figures(within(spans, during[place, kind]))}
         result["at"].setdefault(place, {})[kind] = found
+    result["disk"] = result["at"].pop(DISK[0])[DISK[1]]
     say(f"{case}: {json.dumps(result['at'])}")
     return result
 
@@ -442,21 +473,26 @@ def cells(found):
 
 def table(results):
     head = " | ".join(f"{kind} | quiet p99.9 us | during | factor | longest ms" for kind in ("reads", "writes"))
-    lines = [f"| case | it took, s | clients at the | {head} |", "|---|--:|---" + "|--:" * 10 + "|"]
+    lines = [f"| case | it took, s | clients at the | {head} | disk: quiet longest ms | during |",
+             "|---|--:|---" + "|--:" * 12 + "|"]
     for result in results:
         note = f" ({result['note']})" if result["note"] else ""
-        first = [f"**{result['title']}**{note}", f"{sum(result['seconds']):.2f}"]
+        first, disk = [f"**{result['title']}**{note}", f"{sum(result['seconds']):.2f}"], longest(result["disk"])
         for place, kinds in result["at"].items():
-            lines.append("| " + " | ".join([*first, place, *cells(kinds["reads"]), *cells(kinds["writes"])]) + " |")
-            first = ["", ""]
+            lines.append("| " + " | ".join([*first, place, *cells(kinds["reads"]), *cells(kinds["writes"]), *disk]) + " |")
+            first, disk = ["", ""], ["", ""]
     return lines
+
+
+def longest(found):
+    return ["-" if one is None else f"{one['max_us'] / 1000:,.1f}" for one in found.values()]
 
 
 def all_figures(results):
     lines = ["| case | clients at the | operations | when | count | p50 us | p99 us | p99.9 us | max us | sent late, p99.9 us |",
              "|---|---|---|---" + "|--:" * 6 + "|"]
     for result in results:
-        for place, kinds in result["at"].items():
+        for place, kinds in {**result["at"], DISK[0]: {DISK[1]: result["disk"]}}.items():
             for kind, found in kinds.items():
                 for when, one in found.items():
                     values = ["-"] * 6 if one is None else [f"{value:,.0f}" for value in one.values()]
@@ -478,7 +514,8 @@ def markdown(args, results):
         "",
         *table(results),
         "",
-        "What a row has in common with the last one, it shares with any process of this machine.",
+        f"What a row has in common with the last one, it shares with any process of this machine. The disk's own writes are "
+        f"{DISK_RATE} a second, each of {DISK_BLOCK:,} bytes.",
         "",
         *all_figures(results),
         "",
@@ -517,9 +554,10 @@ def main():
         ensemble = Ensemble(running)
         fill(args, ensemble.leader.port)
         rates = {"reads": args.reads, "writes": args.writes}
-        steady = {(place, kind): Steady(server.port, kind, rate, args.znodes)
+        steady = {(place, kind): Steady(ask_steadily, server.port, kind, rate, args.znodes)
                   for place, server in (("leader", ensemble.leader), ("follower", ensemble.follower))
                   for kind, rate in rates.items()}
+        steady[DISK] = Steady(write_to_disk, running.directory)
         try:
             for case in args.case or CASES:
                 results.append(measure(args, ensemble, steady, case))
