@@ -17,7 +17,8 @@
 //!
 //! A leader whose zxids come to their end begins another epoch, and nobody notices ([`renewal`]).
 //!
-//! Servers that only are to be restarted leave nobody waiting for long ([`restarts`]).
+//! Servers that only are to be restarted leave nobody waiting for long ([`restarts`]), also while another one stands still
+//! ([`handing_over`]).
 //!
 //! `PADDOCK_ENSEMBLE_ROUNDS`, `PADDOCK_PARTITION_ROUNDS` and `PADDOCK_RESTART_ROUNDS` set the numbers of rounds, `PADDOCK_ENSEMBLE_SEED` repeats the
 //! choices of a run.
@@ -28,6 +29,7 @@ mod damage;
 mod disks;
 mod fault;
 mod figures;
+mod handing_over;
 mod load;
 #[path = "../crash/logged.rs"]
 mod logged;

@@ -18,7 +18,7 @@ const REST: Duration = Duration::from_millis(25);
 const ACKNOWLEDGED: usize = 200;
 
 /// Ticks by which no server is missed that a busy machine keeps waiting.
-fn setup() -> Setup {
+pub fn setup() -> Setup {
     Setup::new(Kind::under_test())
         .config("tickTime", "1000")
         .config("initLimit", "20")
