@@ -65,7 +65,7 @@ impl Zxid {
 
     /// The first one of an epoch that names a transaction.
     pub const fn first_of(epoch: Epoch) -> Zxid {
-        Zxid((epoch.0 as i64) << u32::BITS | 1)
+        Zxid((epoch.0 as i64) << u32::BITS | first_counter(epoch) as i64)
     }
 
     /// The zxid that follows in the same epoch; `None` at the end of the counter.
@@ -76,6 +76,20 @@ impl Zxid {
         }
         // Below the end of the counter nothing carries.
         self.counter().checked_add(1).map(|_| Zxid(self.0 + 1))
+    }
+}
+
+#[cfg(not(feature = "short-epochs"))]
+const fn first_counter(_: Epoch) -> u32 {
+    1
+}
+
+/// An epoch whose lower half is 0 has as many transactions as its upper half says, which are the last ones that an epoch can have.
+#[cfg(feature = "short-epochs")]
+const fn first_counter(epoch: Epoch) -> u32 {
+    match (epoch.0 >> 16, epoch.0 & 0xffff) {
+        (count @ 1.., 0) => (count as u32).wrapping_neg(),
+        _ => 1,
     }
 }
 
@@ -96,6 +110,13 @@ impl fmt::Debug for Zxid {
 mod tests {
     use super::{Epoch, Zxid};
 
+    #[cfg(feature = "short-epochs")]
+    #[test]
+    fn a_short_epoch_has_the_last_transactions_of_one() {
+        assert_eq!(Zxid::first_of(Epoch(0x1_0000)), Zxid(0x1_0000_ffff_ffff));
+        assert_eq!(Zxid::first_of(Epoch(0x1001_0000)), Zxid(0x1001_0000_ffff_efff));
+    }
+
     #[test]
     fn parts_of_a_zxid() {
         let zxid = Zxid(0x14_0000_0a2f);
@@ -105,6 +126,7 @@ mod tests {
         assert_eq!(Zxid(-1).epoch(), Epoch(-1));
         assert_eq!(Zxid::first_of(Epoch(0x14)), Zxid(0x14_0000_0001));
         assert_eq!(Zxid::first_of(Epoch(-1)).epoch(), Epoch(-1));
+        assert_eq!(Zxid::first_of(Epoch(0x3_0001)), Zxid(0x3_0001_0000_0001));
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Database {
         }
         let last = self.last_zxid;
         let is_next = zxid.0.checked_sub(1) == Some(last.0);
-        let begins_epoch = zxid.epoch() > last.epoch() && zxid.counter() == 1;
+        let begins_epoch = zxid.epoch() > last.epoch() && zxid == Zxid::first_of(zxid.epoch());
         if !is_next && !begins_epoch {
             return Err(ReplayError::Gap(last));
         }

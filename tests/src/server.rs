@@ -57,6 +57,8 @@ pub struct Setup {
     pub properties: Vec<(String, String)>,
     /// Of a ZooKeeper that is not the usual one.
     class_path: Option<String>,
+    /// Of a Paddock that is not the usual one.
+    program: Option<PathBuf>,
     /// Where clients find the server.
     pub host: Ipv4Addr,
     /// Words before the command, which run what follows them in their own place.
@@ -67,8 +69,9 @@ impl Setup {
     /// On 127.0.0.1, with ticks of 2 s, every four-letter word, and no limit on connections. With `PADDOCK_TEST_FEATURES=off` a
     /// Paddock speaks with others as with a ZooKeeper.
     pub fn new(kind: Kind) -> Setup {
-        let (config, properties, class_path) = (Vec::new(), Vec::new(), None);
-        let setup = Setup { kind, config, properties, class_path, host: Ipv4Addr::LOCALHOST, entrance: Vec::new() };
+        let (config, properties, entrance) = (Vec::new(), Vec::new(), Vec::new());
+        let (class_path, program, host) = (None, None, Ipv4Addr::LOCALHOST);
+        let setup = Setup { kind, config, properties, class_path, program, host, entrance };
         let setup = match (kind, std::env::var("PADDOCK_TEST_FEATURES").as_deref()) {
             (Kind::Paddock, Ok("off")) => setup.property("paddock.ensemble.features", "false"),
             _ => setup,
@@ -104,6 +107,12 @@ impl Setup {
     /// Another ZooKeeper than the usual one.
     pub fn class_path(mut self, class_path: String) -> Setup {
         self.class_path = Some(class_path);
+        self
+    }
+
+    /// Another Paddock than the usual one.
+    pub fn program(mut self, program: &Path) -> Setup {
+        self.program = Some(program.to_owned());
         self
     }
 
@@ -359,7 +368,7 @@ pub fn command(setup: &Setup, config: &Path) -> Command {
     let properties = setup.properties.iter().map(|(name, value)| format!("-D{name}={value}"));
     match setup.kind {
         Kind::Paddock => {
-            let mut command = Command::new(paddock());
+            let mut command = Command::new(setup.program.clone().unwrap_or_else(paddock));
             command.arg("serve").args(properties).arg(config);
             command
         }

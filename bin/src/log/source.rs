@@ -222,7 +222,7 @@ impl Chain {
         if zxid <= last {
             return Err(FormatError::Damaged { offset, what: format!("transaction {zxid} stands behind {last}") });
         }
-        let follows = zxid.0 - 1 == last.0 || (zxid.epoch() > last.epoch() && zxid.counter() == 1);
+        let follows = zxid.0 - 1 == last.0 || (zxid.epoch() > last.epoch() && zxid == Zxid::first_of(zxid.epoch()));
         if !follows && last > Zxid::ZERO && self.gap.is_none() {
             let file = file.display();
             self.gap = Some(format!("transactions between {last} and {zxid}, at byte {offset} of {file}, are missing"));

@@ -209,7 +209,7 @@ fn every_bug_that_is_put_back_is_found() {
 
 type Root = (&'static str, Ensemble, Budget);
 
-/// ZOOKEEPER-1277. No reign over models comes so far.
+/// ZOOKEEPER-1277. What an ensemble does then is in the script `end_of_an_epoch`.
 #[test]
 fn no_transaction_carries_into_the_next_epoch() {
     let last = Zxid(0x1_ffff_ffff);

@@ -15,7 +15,7 @@
 //! |---|---|
 //! | `ensemble V.. [observers O..] [groups V:G:W..]` | begins with empty servers |
 //! | `set [S..] NAME VALUE` | a setting, before the start |
-//! | `log S.. EPOCH:COUNT..` | what the disk holds: so many transactions of each epoch; the same on all of these servers |
+//! | `log S.. EPOCH:COUNT..` | what the disk holds: so many transactions of each epoch; the same on all of these servers. An epoch whose lower half is 0 has no more than its upper half says (`short-epochs`) |
 //! | `base S.. ZXID`, `epochs S.. ACCEPTED CURRENT`, `unusable S..` | more about the disk |
 //! | `start S..`, `crash S.. [nothing]`, `stop S`, `fail S`, `diverge S` | a process |
 //! | `run MS` | so much time |

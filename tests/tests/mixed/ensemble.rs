@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use paddock_tests::client::Client;
@@ -31,6 +32,12 @@ pub struct Ensemble {
     lines: Vec<(String, String)>,
     /// Of every Paddock.
     properties: Vec<(&'static str, &'static str)>,
+    /// What runs as Paddock, if not the usual one.
+    program: Option<PathBuf>,
+    /// Classes that every ZooKeeper has besides its own, and a property that names one of them.
+    classes: Option<(PathBuf, (&'static str, &'static str))>,
+    /// Puts into a `dataDir` what a server begins with.
+    furnish: fn(Kind, &Path),
     servers: BTreeMap<u32, Server>,
     addresses: Addresses,
 }
@@ -39,6 +46,24 @@ impl Ensemble {
     /// With this on the command line of each Paddock.
     pub fn property(mut self, name: &'static str, value: &'static str) -> Ensemble {
         self.properties.push((name, value));
+        self
+    }
+
+    /// With this program as Paddock.
+    pub fn program(mut self, program: &str) -> Ensemble {
+        self.program = Some(program.into());
+        self
+    }
+
+    /// With the classes of this directory for each ZooKeeper, and a property that names one of them.
+    pub fn classes(mut self, directory: &Path, property: (&'static str, &'static str)) -> Ensemble {
+        self.classes = Some((directory.to_owned(), property));
+        self
+    }
+
+    /// Each server begins with what this puts into its `dataDir`.
+    pub fn furnish(mut self, furnish: fn(Kind, &Path)) -> Ensemble {
+        self.furnish = furnish;
         self
     }
 
@@ -58,7 +83,8 @@ impl Ensemble {
             (format!("server.{id}"), format!("{}:{}:{}{role}", host(id), free_port(), free_port()))
         };
         let lines = (1..).zip(parts).map(line).collect();
-        Ensemble { lines, properties: Vec::new(), servers: BTreeMap::new(), addresses: Addresses::default() }
+        let (properties, servers, addresses) = (Vec::new(), BTreeMap::new(), Addresses::default());
+        Ensemble { lines, properties, program: None, classes: None, furnish: |_, _| (), servers, addresses }
     }
 
     /// With this in every zoo.cfg.
@@ -72,24 +98,39 @@ impl Ensemble {
         self.lines.contains(&("reconfigEnabled".to_owned(), "true".to_owned()))
     }
 
-    /// Starts a server on an empty directory. What had the id before is gone, with its directory.
+    /// Starts a server on a directory that is empty but for what it is [furnished](Ensemble::furnish) with. What had the id before is gone, with its directory.
     pub fn begin(&mut self, id: u32, kind: Kind) {
         let setup = Setup::new(kind).config("initLimit", "10").config("syncLimit", "5");
         let setup = self.lines.iter().fold(setup, |setup, (key, value)| setup.config(key, value));
         let setup = match kind {
-            Kind::Paddock => self.properties.iter().fold(setup, |setup, (name, value)| setup.property(name, value)),
-            Kind::ZooKeeper => SYNCHRONISATION_LOGS.iter().fold(setup.class_path(zookeeper()), |setup, log| {
-                let (name, level) = log;
-                setup.property(&format!("org.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum.{name}"), level)
-            }),
+            Kind::Paddock => {
+                let setup = self.program.iter().fold(setup, |setup, program| setup.program(program));
+                self.properties.iter().fold(setup, |setup, (name, value)| setup.property(name, value))
+            }
+            Kind::ZooKeeper => self.of_zookeeper(setup),
         };
         let server = setup.prepare();
         let data_dir = server.data_dir();
         let myid = fs::create_dir(&data_dir).and_then(|()| fs::write(data_dir.join("myid"), id.to_string()));
         myid.expect("the directory is the test's own");
+        (self.furnish)(kind, &data_dir);
         server.spawn();
         self.lock().insert(id, server.address());
         self.servers.insert(id, server);
+    }
+
+    fn of_zookeeper(&self, setup: Setup) -> Setup {
+        let mut class_path = zookeeper();
+        let setup = match &self.classes {
+            None => setup,
+            Some((directory, (name, value))) => {
+                class_path = format!("{class_path}:{}", directory.display());
+                setup.property(name, value)
+            }
+        };
+        SYNCHRONISATION_LOGS.iter().fold(setup.class_path(class_path), |setup, (name, level)| {
+            setup.property(&format!("org.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum.{name}"), level)
+        })
     }
 
     /// Ends a server in order; clients are told of it no more.
@@ -166,7 +207,7 @@ impl Ensemble {
 }
 
 /// The class path of the ZooKeeper that stands beside Paddock here: 3.9, or what `PADDOCK_MIXED_ZOOKEEPER` says.
-fn zookeeper() -> String {
+pub fn zookeeper() -> String {
     match std::env::var("PADDOCK_MIXED_ZOOKEEPER").as_deref() {
         Err(_) | Ok("3.9") => current_zookeeper(),
         Ok("3.8") => former_zookeeper(),

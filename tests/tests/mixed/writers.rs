@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Instant;
 
 use paddock_tests::client::{Client, ClientError};
 use paddock_tests::records::flags;
@@ -18,6 +19,15 @@ pub struct Writer {
     sent: u32,
     /// Writes that were answered. Others may look.
     acknowledged: Arc<AtomicU32>,
+    answers: Vec<Answer>,
+    connections_lost: u32,
+}
+
+/// When a write was acknowledged, and as which transaction.
+#[derive(Clone, Copy)]
+pub struct Answer {
+    pub time: Instant,
+    pub zxid: i64,
 }
 
 /// What is left of a writer, and must be there.
@@ -26,16 +36,24 @@ pub struct Written {
     session: i64,
     sent: u32,
     acknowledged: u32,
+    /// In their order.
+    pub answers: Vec<Answer>,
+    pub connections_lost: u32,
 }
 
 impl Writer {
     /// With a session at that server.
     pub fn begin(ensemble: &Ensemble, id: u32) -> Writer {
+        Writer::of_path(ensemble, id, format!("/writer-{id}"))
+    }
+
+    /// The same, where a server has more than one.
+    pub fn of_path(ensemble: &Ensemble, id: u32, path: String) -> Writer {
         let mut client = ensemble.connect(id);
-        let path = format!("/writer-{id}");
         client.ok(&Request::create(&path, b"", flags::PERSISTENT));
         client.ok(&Request::create(&format!("{path}-lives"), b"", flags::EPHEMERAL));
-        Writer { addresses: ensemble.addresses(), client, path, sent: 0, acknowledged: Arc::default() }
+        let (addresses, acknowledged) = (ensemble.addresses(), Arc::default());
+        Writer { addresses, client, path, sent: 0, acknowledged, answers: Vec::new(), connections_lost: 0 }
     }
 
     /// How many writes were answered, while the writer goes on.
@@ -50,6 +68,7 @@ impl Writer {
             match self.client.call(&Request::set_data(&self.path, self.sent.to_string().as_bytes(), -1)) {
                 Ok(reply) => {
                     assert_eq!(reply.err, 0, "{} {}", self.path, self.sent);
+                    self.answers.push(Answer { time: Instant::now(), zxid: reply.zxid });
                     self.acknowledged.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(ClientError::Closed) => self.come_back(),
@@ -57,11 +76,13 @@ impl Writer {
             }
         }
         let acknowledged = self.acknowledged.load(Ordering::Relaxed);
-        Written { path: self.path, session: self.client.session.id, sent: self.sent, acknowledged }
+        let Writer { path, client, sent, answers, connections_lost, .. } = self;
+        Written { path, session: client.session.id, sent, acknowledged, answers, connections_lost }
     }
 
     /// The same session, at any server that serves and has seen what this client has.
     fn come_back(&mut self) {
+        self.connections_lost += 1;
         let client = poll_until(DEADLINE, || {
             let addresses: Vec<_> = self.addresses.lock().expect("nobody panics with it").values().copied().collect();
             addresses.into_iter().filter(|&address| mode(address).is_some()).find_map(|address| match Client::reattach(
