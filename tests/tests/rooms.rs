@@ -66,7 +66,10 @@ fn consensus_needs_no_std() {
     }
     let manifest = std::fs::read_to_string(room.join("Cargo.toml")).expect("each room is a crate");
     let mut headings = manifest.lines().filter(|line| line.starts_with('['));
-    assert!(headings.all(|heading| ["[package]", "[lints]", "[features]", "[dev-dependencies]"].contains(&heading)), "{manifest}");
+    assert!(
+        headings.all(|heading| ["[package]", "[lints]", "[features]", "[dev-dependencies]"].contains(&heading)),
+        "{manifest}"
+    );
 }
 
 /// The files of one crate by their paths below `src`, and their texts.

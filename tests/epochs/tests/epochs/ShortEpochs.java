@@ -1,18 +1,30 @@
+import java.io.IOException;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import org.apache.zookeeper.server.NIOServerCnxn;
 import org.apache.zookeeper.server.NIOServerCnxnFactory;
-import org.apache.zookeeper.server.ZooKeeperServer;
 import org.apache.zookeeper.server.quorum.LeaderZooKeeperServer;
 
-/** With this as zookeeper.serverCnxnFactory the epochs of a leader are as short as those of paddock-of-short-epochs. */
+/**
+ * With this as zookeeper.serverCnxnFactory the epochs of a leader are as short as those of paddock-of-short-epochs, from the
+ * first connection of a client on.
+ */
 public class ShortEpochs extends NIOServerCnxnFactory {
-    /** Comes when a leader begins to serve, and has given no zxid yet. */
     @Override
-    public void setZooKeeperServer(ZooKeeperServer server) {
-        if (server instanceof LeaderZooKeeperServer) {
-            long epoch = server.getZxid() >> 32;
-            if ((epoch & 0xffff) == 0 && epoch > 0) {
-                server.setZxid((epoch << 32) + (1L << 32) - (epoch >> 16) - 1);
-            }
+    protected NIOServerCnxn createConnection(SocketChannel channel, SelectionKey key, SelectorThread thread)
+            throws IOException {
+        if (zkServer instanceof LeaderZooKeeperServer) {
+            shorten();
         }
-        super.setZooKeeperServer(server);
+        return super.createConnection(channel, key, thread);
+    }
+
+    private synchronized void shorten() {
+        long start = zkServer.getZxid();
+        long transactions = start >> 48;
+        // Nothing has a zxid of the epoch yet.
+        if (start == transactions << 48 && transactions > 0) {
+            zkServer.setZxid(start + (1L << 32) - transactions - 1);
+        }
     }
 }
