@@ -5,8 +5,8 @@
 //! [`isolated`] (a test that nothing outlives), [`network`] (one between servers that can be cut), [`service`] (one or several,
 //! as clients know them), [`random`] (seeded choices), [`noted`] (a client that notes all it sees, for the judge of histories),
 //! [`rounds`] (crashes in the middle of everything, and what must be there afterwards), [`content`] (all that a client can see
-//! of a tree), [`damage`] (what a disk does to a file), [`installed`] (what `cargo xtask` has put there). The tests themselves are
-//! in `tests/`; the programs that drive other people's clients are in `clients/`.
+//! of a tree), [`damage`] (what a disk does to a file), [`installed`] (what `cargo xtask` has put there), [`program`] (one that is
+//! typed into). The tests themselves are in `tests/`; the programs that drive other people's clients are in `clients/`.
 //!
 //! Nothing here uses the server's own crates: a mistake made on both sides of the wire would otherwise go unseen.
 pub mod client;
@@ -18,6 +18,7 @@ pub mod isolated;
 pub mod jute;
 pub mod network;
 pub mod noted;
+pub mod program;
 pub mod random;
 pub mod records;
 pub mod reply;

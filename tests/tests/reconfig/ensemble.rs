@@ -5,7 +5,7 @@ use paddock_tests::installed::current_zookeeper;
 use paddock_tests::records::{err, flags};
 use paddock_tests::reply::Reply;
 use paddock_tests::request::Request;
-use paddock_tests::server::{DEADLINE, Kind, Server, Setup, error_of, free_port, poll_until};
+use paddock_tests::server::{DEADLINE, Kind, Server, Setup, error_of, four_letter_word, free_port, poll_until};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -24,6 +24,8 @@ pub struct Ensemble {
     lines: Vec<(String, String)>,
     /// Each server has an address of its own for the others, 127.0.0.ID.
     at_own_addresses: bool,
+    /// Its servers know the password of a super user.
+    has_super_user: bool,
 }
 
 struct Member {
@@ -41,12 +43,16 @@ impl Ensemble {
     /// No server yet; with these lines in every zoo.cfg.
     pub fn with(lines: &[(&str, &str)]) -> Ensemble {
         let lines = lines.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Ensemble { servers: BTreeMap::new(), lines, at_own_addresses: false }
+        Ensemble { servers: BTreeMap::new(), lines, at_own_addresses: false, has_super_user: true }
     }
 
     /// Its servers can have a port with the same number.
     pub fn at_own_addresses(self) -> Ensemble {
         Ensemble { at_own_addresses: true, ..self }
+    }
+
+    pub fn without_super_user(self) -> Ensemble {
+        Ensemble { has_super_user: false, ..self }
     }
 
     /// Participants of these kinds, with ids from 1, that are the ensemble, and serve.
@@ -72,8 +78,11 @@ impl Ensemble {
             .config("initLimit", "10")
             .config("syncLimit", "5")
             .config("tickTime", "1000")
-            .config("reconfigEnabled", "true")
-            .property("zookeeper.DigestAuthenticationProvider.superDigest", SUPER_DIGEST);
+            .config("reconfigEnabled", "true");
+        let setup = match self.has_super_user {
+            true => setup.property("zookeeper.DigestAuthenticationProvider.superDigest", SUPER_DIGEST),
+            false => setup,
+        };
         let setup = self.lines.iter().fold(setup, |setup, (key, value)| setup.config(key, value));
         // Debian's is 3.8.
         let setup = if kind == Kind::ZooKeeper { setup.class_path(current_zookeeper()) } else { setup };
@@ -136,6 +145,17 @@ impl Ensemble {
         let server = self.server(id);
         let found = poll_until(DEADLINE, || server.mode().filter(|found| found == mode));
         assert!(found.is_some(), "server {id} does not become {mode}; its log ends:\n{}", server.log_tail());
+    }
+
+    /// Waits until `mntr` says this of a server.
+    pub fn wait_for_figure(&self, id: u32, name: &str, value: u64) {
+        let line = format!("{name}\t{value}");
+        let is_told = || {
+            let told = four_letter_word(self.server(id).address(), "mntr", DEADLINE).ok()?;
+            told.lines().any(|told| told == line).then_some(())
+        };
+        let log = || self.server(id).log_tail();
+        assert!(poll_until(DEADLINE, is_told).is_some(), "server {id} does not say {line:?}; its log ends:\n{}", log());
     }
 
     /// Waits until one of these leads.

@@ -5,6 +5,7 @@
 //!
 //! | module | is about |
 //! |---|---|
+//! | `admin` | what people do with ZooKeeper's own client for administrators |
 //! | `ensemble` | the servers, each a process of its own, and how they are changed |
 //! | `deaths` | servers that die meanwhile |
 //! | `members` | servers that are added and removed, the leader among them, and that vote or observe |
@@ -16,6 +17,7 @@
 //! | `zkcli` | what people type |
 #![allow(clippy::print_stdout, reason = "a long run says what it covered")]
 
+mod admin;
 mod deaths;
 mod ensemble;
 mod members;
