@@ -4,6 +4,7 @@ use super::{Admin, joining};
 use crate::ensemble::{Ensemble, PARTICIPANT};
 use paddock_tests::client::Client;
 use paddock_tests::server::{DEADLINE, Kind, four_letter_word, free_port, poll_until};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 /// The line of a server whose clients connect elsewhere.
@@ -98,4 +99,35 @@ fn ports_for_other_servers_that_are_taken_are_told_and_had_when_they_are_free() 
         ensemble.wait_for(by);
     }
     ensemble.assert_serves(&ensemble.ids(), "all");
+}
+
+/// No name service knows the host yet that clients are to connect to.
+#[test]
+fn a_host_that_is_not_known_is_told_and_listened_on_when_it_is() {
+    const NAMES: [&str; 6] = ["unshare", "--map-root-user", "--mount", "sh", "-c", MOUNT];
+    const MOUNT: &str =
+        "mount --bind resolv.conf /etc/resolv.conf && mount --bind hosts /etc/hosts && exec \"$0\" \"$@\"";
+    let mut ensemble = Ensemble::with(&[]);
+    let ids: Vec<u32> = (1..=3).map(|id| ensemble.prepare(id, Kind::Paddock)).collect();
+    let list: Vec<String> = ids.iter().map(|id| ensemble.line(*id, PARTICIPANT)).collect();
+    let beside = |name: &str| ensemble.server(1).config_path().with_file_name(name);
+    // Nobody answers there, which is known at once.
+    fs::write(beside("resolv.conf"), "nameserver 127.0.0.1\n").expect("it is writable");
+    fs::write(beside("hosts"), "127.0.0.1 localhost\n").expect("it is writable");
+    ensemble.list(1, &list);
+    ensemble.server(1).spawn_behind(&NAMES);
+    ids[1..].iter().for_each(|id| ensemble.spawn(*id, &list));
+    ids.iter().for_each(|id| drop(ensemble.wait_for(*id)));
+
+    let port = free_port();
+    let moved = moved(&ensemble, 1, &format!("late.invalid:{port}"));
+    let config = Admin::master(&ensemble, &[2]).change(&joining(&[moved]));
+    let told = || ensemble.server(1).log().contains("the host late.invalid, where the ensemble's configuration has");
+    let said = poll_until(DEADLINE, || told().then_some(()));
+    assert!(said.is_some(), "it does not say so; its log ends:\n{}", ensemble.server(1).log_tail());
+    ensemble.wait_for_config(&ids, &config);
+    fs::write(beside("hosts"), "127.0.0.1 localhost late.invalid\n").expect("it is writable");
+    assert_takes_clients(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let said = ensemble.server(1).log().matches("the host late.invalid").count();
+    assert_eq!(said, 1, "{}", ensemble.server(1).log_tail());
 }
