@@ -124,6 +124,12 @@ fn kazoo_locks_on_three_servers() {
     kazoo_part("kazoo_locks", &KAZOO_LOCKS, (Kind::under_test(), Shape::Three));
 }
 
+/// A server alone says that it is none of an ensemble, so that on one server these are among what is expected to fail.
+#[test]
+fn kazoo_reconfig_on_three_servers() {
+    kazoo_part("kazoo_reconfig", &["test_client.py::TestReconfig"], (Kind::under_test(), Shape::Three));
+}
+
 #[test]
 fn kazoo_handlers() {
     kazoo_part("kazoo_handlers", &KAZOO_HANDLERS, under_test());
