@@ -2,6 +2,7 @@
 
 use super::broadcast::Broadcasting;
 use super::links::Links;
+use crate::output::HaltReason;
 use crate::settings::Ms;
 use crate::step::{Over, Step};
 
@@ -31,11 +32,14 @@ impl HandingOver {
         self.quorum_until.unwrap_or(self.until).min(self.until)
     }
 
-    /// Whether every voter that is there has everything.
-    pub(super) fn go_on(&mut self, links: &Links, step: &mut Step<'_>) -> Result<bool, Over> {
+    /// It ends when every voter that is there has everything.
+    pub(super) fn go_on(&mut self, links: &Links, step: &mut Step<'_>) -> Result<(), Over> {
         self.reign.commit(links, step)?;
         let has_quorum = self.reign.is_handed_to_quorum(links, step);
         self.quorum_until = has_quorum.then(|| self.quorum_until.unwrap_or(step.now.after(HAND_OVER_TO_QUORUM)));
-        Ok(self.reign.is_handed_over(links, step))
+        match self.reign.is_handed_over(links, step) {
+            true => Err(Over::Halt(HaltReason::Stopped)),
+            false => Ok(()),
+        }
     }
 }

@@ -675,11 +675,7 @@ impl Leading {
                     self.renew(step);
                 }
             }
-            Phase::HandingOver(handing_over) => {
-                if handing_over.go_on(&self.links, step)? {
-                    return Err(Over::Halt(HaltReason::Stopped));
-                }
-            }
+            Phase::HandingOver(handing_over) => handing_over.go_on(&self.links, step)?,
             _ => {}
         }
         self.consult(step);
