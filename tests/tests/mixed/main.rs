@@ -14,10 +14,12 @@
 #![allow(clippy::print_stdout, reason = "a long run says what it covered")]
 
 mod clients;
+#[allow(dead_code, reason = "some of it is for the tests of ensembles whose epochs end")]
 mod ensemble;
 mod hand_over;
 mod observers;
 mod parts;
 mod return_of_a_leader;
 mod rolling;
+#[allow(dead_code, reason = "some of it is for the tests of ensembles whose epochs end")]
 mod writers;
