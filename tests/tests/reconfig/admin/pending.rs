@@ -12,7 +12,12 @@ fn of_two_at_once_one_is_refused() {
     let list: Vec<String> = (1..=3).map(|id| ensemble.line(id, PARTICIPANT)).collect();
     let mut master = Admin::master(&ensemble, &[leader]);
     let change = members(&list);
+    // The first one cannot be made before the leader has the second one.
+    let followers = [leader % 3 + 1, (leader + 1) % 3 + 1];
+    followers.iter().for_each(|id| ensemble.server(*id).pause());
     (0..2).for_each(|_| assert_eq!(master.ask(&format!("begin {change}")), "OK"));
+    ensemble.wait_for_figure(leader, "zk_outstanding_requests", 2);
+    followers.iter().for_each(|id| ensemble.server(*id).resume());
     text(&master.ask("begun"));
     assert_eq!(master.ask("begun"), "RECONFIGINPROGRESS");
     let config = master.change(&change);
