@@ -20,6 +20,7 @@ use crate::apply::{Effects, end_multi, has_failed};
 use crate::database::Database;
 use crate::jute::Reader;
 use crate::quota::{SubtreeCount, Usage};
+use crate::tree::LOOKUPS_TOGETHER;
 use crate::txn::{OPCODE_AT, Txn, TxnHeader, read_member, write_digest};
 
 /// A transaction of no more members or ephemerals, which counts no subtree, is applied at once.
@@ -41,6 +42,8 @@ pub struct Application {
     /// What comes next in the record, in bytes from its start.
     at: usize,
     left: Left,
+    /// Of the ephemerals that come next so many are on their way into the caches, or were.
+    ahead: usize,
     /// The unfinished count of a subtree that the next operation needs before it can be applied: it creates a quota's stats
     /// znode.
     count: Option<SubtreeCount>,
@@ -130,7 +133,7 @@ impl Database {
             Txn::CreateSession { .. } => panic!("the begin of a session is applied at once"),
             operation => (Left::Operation { opcode: operation.opcode() }, BODY_AT),
         };
-        Application { header: *header, record, takes_digest: txn.takes_digest(), at, left, count: None }
+        Application { header: *header, record, takes_digest: txn.takes_digest(), at, left, ahead: 0, count: None }
     }
 
     /// Applies up to `steps` steps and subtracts them from it; a count of a subtree may overshoot by one page of names.
@@ -147,6 +150,7 @@ impl Database {
         let zxid = application.zxid();
         assert!(zxid > self.last_zxid || mutant!(21), "transaction {zxid} after {}", self.last_zxid);
         while *steps > 0 {
+            self.look_ahead(application);
             self.step(application, steps, &mut effects);
             if mutant!(21) {
                 self.last_zxid = zxid;
@@ -157,6 +161,23 @@ impl Database {
             }
         }
         false
+    }
+
+    /// Before the next ephemerals of a session's end are deleted, prefetches what that will read, so that they wait for the
+    /// memory together.
+    fn look_ahead(&self, application: &mut Application) {
+        let Left::Ephemerals { listed } = application.left else { return };
+        if application.ahead == 0 {
+            application.ahead = LOOKUPS_TOGETHER;
+            let mut reader = Reader::new(&application.record[application.at..]);
+            let from_record: Vec<_> =
+                (0..listed.min(LOOKUPS_TOGETHER)).map_while(|_| reader.string().ok().flatten()).collect();
+            let own =
+                self.ephemerals_of(application.header.client).take(if listed == 0 { LOOKUPS_TOGETHER } else { 0 });
+            let paths: Vec<_> = from_record.iter().map(|path| &**path).chain(own).map(|path| (path, true)).collect();
+            self.tree.prefetch(&paths);
+        }
+        application.ahead -= 1;
     }
 
     /// Applies one member, one operation or the deletion of one ephemeral, or goes on counting for it.

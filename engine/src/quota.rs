@@ -22,6 +22,7 @@ use std::ops::Bound;
 
 use crate::error::Code;
 use crate::jute::Reader;
+use crate::path;
 use crate::tree::{Tree, View, Znode};
 
 const QUOTAS: &str = "/zookeeper/quota";
@@ -211,33 +212,44 @@ impl Walk {
     /// was all.
     fn go_on<'t>(&mut self, view: View<'t>, steps: &mut usize, mut visit: impl FnMut(Znode<'t>)) -> bool {
         loop {
-            let mut path = format!("{}/", self.parent);
-            let length = path.len();
+            let mut last = None;
             let pages = view.get(&self.parent).map(|parent| view.child_pages_after(parent, self.done.as_deref()));
             for page in pages.into_iter().flatten() {
                 if *steps == 0 {
-                    if path.len() > length {
-                        self.done = Some(path[length..].into());
+                    if let Some(last) = last {
+                        let (_, name) = path::split(last).expect("a child has a parent");
+                        self.done = Some(name.into());
                     }
                     return false;
                 }
-                let mut names = Reader::new(page);
-                while !names.is_empty() {
-                    let name = names.string().ok().flatten().expect("a page has whole names");
-                    path.truncate(length);
-                    path.push_str(&name);
-                    let child = view.get(&path).expect("every listed child is in the tree");
+                for child in children_in(page, &self.parent, view) {
                     visit(child);
                     *steps = steps.saturating_sub(1);
                     if child.num_children() > 0 {
                         self.parents.push(child.path().into());
                     }
+                    last = Some(child.path());
                 }
             }
             let Some(parent) = self.parents.pop() else { return true };
             (self.parent, self.done) = (parent, None);
         }
     }
+}
+
+/// The children of a parent whose names this page has. They are looked up together: one by one, nearly all of a walk is waiting
+/// for memory.
+fn children_in<'t>(page: &[u8], parent: &str, view: View<'t>) -> impl Iterator<Item = Znode<'t>> {
+    let mut names = Reader::new(page);
+    let mut paths = Vec::new();
+    while !names.is_empty() {
+        let name = names.string().ok().flatten().expect("a page has whole names");
+        paths.push(format!("{parent}/{name}"));
+    }
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let mut found = vec![None; paths.len()];
+    view.get_many(&paths, &mut found);
+    found.into_iter().map(|child| child.expect("every listed child is in the tree"))
 }
 
 /// A count of what a subtree uses, in steps. The tree must not change from one to the next.
