@@ -595,8 +595,8 @@ fn a_leader_that_stops_hands_over_what_it_has_proposed() {
     assert_eq!(outputs.last(), Some(&Output::Halt(HaltReason::Stopped)), "nobody is waited for without an end");
 }
 
-/// Servers 1, 2, 4 and 5 follow at links 1 to 4, and server 3 leads all five.
-fn leads_five() -> Server {
+/// Servers 1, 2, 4 and 5 follow at links 1 to 4, and server 3 leads, and has proposed that all five vote.
+fn proposes_five() -> Server {
     let mut server = server();
     server.leads(LAST);
     for (link, voter) in [(SECOND, 2), (THIRD, 4), (FOURTH, 5)] {
@@ -604,10 +604,16 @@ fn leads_five() -> Server {
     }
     let new = config(z(2, 1), 5);
     server.step(Input::Proposed { zxid: z(2, 1), change: Some(&new) });
-    server.written(Mark::LastSeen(new.clone()));
+    server.written(Mark::LastSeen(new));
     server.durable(z(2, 1));
+    server
+}
+
+/// All five vote.
+fn leads_five() -> Server {
+    let mut server = proposes_five();
     [LINK, SECOND, THIRD, FOURTH].into_iter().for_each(|link| drop(server.ack(link, z(2, 1))));
-    server.written(Mark::Committed(new));
+    server.written(Mark::Committed(config(z(2, 1), 5)));
     server
 }
 
@@ -655,15 +661,7 @@ fn a_leader_that_stops_has_no_quorum_behind_it_before_the_syncs_are_proven() {
 
 #[test]
 fn a_leader_that_stops_waits_for_the_slow_where_a_pending_change_has_another_quorum() {
-    let mut server = server();
-    server.leads(LAST);
-    for (link, voter) in [(SECOND, 2), (THIRD, 4), (FOURTH, 5)] {
-        server.gets(link, voter, LAST);
-    }
-    let new = config(z(2, 1), 5);
-    server.step(Input::Proposed { zxid: z(2, 1), change: Some(&new) });
-    server.written(Mark::LastSeen(new));
-    server.durable(z(2, 1));
+    let mut server = proposes_five();
     server.step(Input::Stop);
     [LINK, SECOND].into_iter().for_each(|link| drop(server.ack(link, z(2, 1))));
     assert!(!has_stopped(&server.pass(30)), "of the five that vote now two have it");
