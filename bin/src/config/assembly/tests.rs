@@ -99,7 +99,7 @@ fn defaults_of_a_file_are_zookeepers() {
         max_cnxns: 0,
         tcp_keep_alive: false,
         sessionless_cnxn_timeout: Duration::from_secs(10),
-        global_outstanding_limit: 1000,
+        global_outstanding_limit: 8192,
         connection_throttle: ConnectionThrottleSettings {
             tokens: 0,
             fill_count: 1,

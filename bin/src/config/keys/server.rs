@@ -56,7 +56,7 @@ pub(super) const KEYS: &[Key] = &[
     property("db.autocreate", Bool, "true", Done),
     // Clients and throttling
     property("clientTcpKeepAlive", Bool, "false", Done),
-    property("globalOutstandingLimit", INT, "1000", Done),
+    property("globalOutstandingLimit", INT, "8192", Done),
     property("connection_throttle_tokens", from(0, ""), "0", Done),
     property("connection_throttle_fill_time", from(1, "milliseconds"), "1", Done),
     property("connection_throttle_fill_count", from(0, ""), "1", Done),

@@ -20,7 +20,7 @@ use super::owed::Owed;
 use super::read_only;
 use super::sessions::Sessions;
 use super::throttle::{Judgement, RequestThrottle, refusable_xid};
-use super::turn::Turn;
+use super::turn::{REQUESTS_PER_TURN, Turn};
 use crate::config::RequestThrottleSettings;
 
 /// Ephemerals that clients have listed in one turn; beyond, the next request waits for the next turn.
@@ -42,6 +42,8 @@ pub struct Intake {
     first: usize,
     /// Ephemerals that this turn has looked at for clients who list them.
     looked_at: usize,
+    /// Requests that this turn has taken.
+    taken: usize,
 }
 
 /// A submission of which some requests are taken.
@@ -53,7 +55,15 @@ struct Begun {
 impl Intake {
     pub fn new(exchanges: Arc<[Arc<Exchange>]>, throttle: RequestThrottleSettings) -> Intake {
         let begun = exchanges.iter().map(|_| None).collect();
-        Intake { exchanges, throttle: RequestThrottle::new(throttle), period: 0, begun, first: 0, looked_at: 0 }
+        Intake {
+            exchanges,
+            throttle: RequestThrottle::new(throttle),
+            period: 0,
+            begun,
+            first: 0,
+            looked_at: 0,
+            taken: 0,
+        }
     }
 
     /// Another serving period begins: nothing that was asked before is done any more. What was reported before counts.
@@ -78,7 +88,7 @@ impl Intake {
     }
 
     fn may_take(&self, head: &Head, desk: &Desk<'_>) -> bool {
-        self.has_room(head, desk.outstanding()) && self.looked_at <= LOOKS_PER_TURN
+        self.has_room(head, desk.outstanding()) && self.looked_at <= LOOKS_PER_TURN && self.taken < REQUESTS_PER_TURN
     }
 
     /// Takes what there is room for. Each turn begins with another reactor, so that none is left out where there is room for
@@ -86,7 +96,7 @@ impl Intake {
     pub fn gather(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions, desk: &mut Desk<'_>) {
         let reactors = self.exchanges.len();
         self.first = (self.first + 1) % reactors;
-        self.looked_at = 0;
+        (self.looked_at, self.taken) = (0, 0);
         for reactor in (self.first..reactors).chain(0..self.first) {
             for _ in 0..SUBMISSIONS_PER_TURN {
                 if !self.may_take(turn.head, desk) {
@@ -140,6 +150,7 @@ impl Intake {
                 self.begun[reactor] = Some(Begun { submission, taken: index });
                 return;
             }
+            self.taken += 1;
             // Also where the request is dropped or refused then: the client sent a read before it, and that read must run
             // on a version that ends before this request.
             if request.fence {

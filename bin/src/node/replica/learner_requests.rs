@@ -24,7 +24,7 @@ use super::leader::Leader;
 use super::owed::Owed;
 use super::owners::RequestNumber;
 use super::sessions::Sessions;
-use super::turn::Turn;
+use super::turn::{REQUESTS_PER_TURN, Turn};
 
 /// Bytes of one learner's requests that may wait for room; beyond, its link is closed, because what comes behind them on it
 /// must not wait.
@@ -134,7 +134,7 @@ impl LearnerRequests {
         Ok(())
     }
 
-    /// Takes what there is room for, one of each learner by turns.
+    /// Takes what there is room for in this turn, one of each learner by turns.
     pub fn gather(
         &mut self,
         turn: &mut Turn<'_>,
@@ -142,9 +142,11 @@ impl LearnerRequests {
         leader: &mut Leader,
         ensemble: &dyn Ensemble,
     ) {
-        while turn.head.has_room_for_requests()
-            && let Some(Taken { link, number, request, with_keepers }) = self.next()
-        {
+        for _ in 0..REQUESTS_PER_TURN {
+            if !turn.head.has_room_for_requests() {
+                break;
+            }
+            let Some(Taken { link, number, request, with_keepers }) = self.next() else { break };
             turn.head.seal_if_full();
             match request.opcode {
                 opcode::SYNC => {

@@ -19,6 +19,7 @@ use crate::node::replica::desk::Desk;
 use crate::node::replica::home::Home;
 use crate::node::replica::learner_requests::{REQUEST_BYTES_MAX, TooManyRequests};
 use crate::node::replica::long_work::STEPS_PER_TURN;
+use crate::node::replica::turn::REQUESTS_PER_TURN;
 use crate::node::replica::window::Window;
 use crate::node::replica::{Leader, LearnerRequest, LearnerRequests};
 
@@ -130,6 +131,21 @@ fn text(path: &str) -> Vec<u8> {
     let mut body = Vec::new();
     body.put_string(path);
     body
+}
+
+#[test]
+fn a_turn_takes_no_more_of_learners_than_its_share() {
+    let mut ensemble = Ensemble::new("leader-share");
+    ensemble.begin_session(NEAR, 7);
+    let begun = ensemble.txns().len();
+    (0..REQUESTS_PER_TURN + 1).for_each(|cxid| ensemble.create(NEAR, 7, cxid as i32, "/there"));
+    ensemble.gather();
+    assert!(ensemble.requests.has_ready(), "one is left, and is next");
+    ensemble.gather();
+    assert!(!ensemble.requests.has_ready());
+    // The window keeps the newest 500.
+    assert_eq!(begun, 1);
+    assert_eq!(ensemble.world.replica.head.appended().transactions, (begun + REQUESTS_PER_TURN + 1) as u64);
 }
 
 #[test]

@@ -9,9 +9,10 @@ use paddock_engine::generation::FormerGenerations;
 use paddock_engine::io::Files;
 use paddock_engine::log::{Entry, Log, LogConfig};
 use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
-use paddock_net::exchange::{EVENTS_AT_ONCE, RequestKind};
+use paddock_net::exchange::{EVENTS_AT_ONCE, Request, RequestKind, Submission};
 
 use crate::node::replica::long_work::STEPS_PER_TURN;
+use crate::node::replica::turn::REQUESTS_PER_TURN;
 use crate::node::replica::window::Window;
 use crate::node::replica::{READERS_WAIT, RETRY};
 use crate::node::snapshotter::{self, DrivenBy, Snapshotter};
@@ -32,6 +33,28 @@ fn a_replica_with_too_much_garbage_looks_after_its_readers() {
     assert_eq!(world.answers(), [], "what nobody sees is freed at the turn's end");
     assert_eq!(world.replica.timeout(), Some(Duration::ZERO));
     assert_eq!(world.answers(), [(FIRST, "2: 0".into())]);
+}
+
+/// Whatever one submission has, and whoever reads meanwhile in the same thread.
+#[test]
+fn a_turn_takes_no_more_requests_than_its_share() {
+    const MORE: usize = 3;
+    let mut world = World::new("share");
+    let session = world.connect(FIRST);
+    let body = create_body("/there", 0);
+    let requests = (0..REQUESTS_PER_TURN + MORE).map(|xid| {
+        let kind = create(xid as i32)(0..body.len() as u32);
+        Request { connection: FIRST.connection, session, fence: false, received: world.at.now, kind }
+    });
+    let requests = requests.collect();
+    world.submit(FIRST.reactor, Submission { bytes: body, requests, ..Submission::default() });
+    let before = world.replica.head.database().last_zxid().0;
+    world.turn();
+    assert_eq!(world.replica.head.database().last_zxid().0 - before, REQUESTS_PER_TURN as i64);
+    assert_eq!(world.replica.timeout(), Some(Duration::ZERO), "the others are next");
+    world.turn();
+    assert_eq!(world.replica.head.database().last_zxid().0 - before, (REQUESTS_PER_TURN + MORE) as i64);
+    assert_ne!(world.replica.timeout(), Some(Duration::ZERO));
 }
 
 /// As an ensemble's first leader would: no transaction has the counter 0.
