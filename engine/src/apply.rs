@@ -154,9 +154,8 @@ impl Database {
             }
             Txn::Delete { path } | Txn::DeleteContainer { path } => self.delete(path, header.zxid, effects),
             Txn::SetData { path, data, version } | Txn::Reconfig { path, data, version } => {
-                let Some(znode) = self.tree.get(path) else { return Done::Failed(Code::NoNode.number()) };
-                let before = znode.data().map_or(0, <[u8]>::len);
-                let znode = self.tree.set_data(path, *data, *version, header.zxid, header.time);
+                let changed = self.tree.set_data(path, *data, *version, header.zxid, header.time);
+                let Some((znode, before)) = changed else { return Done::Failed(Code::NoNode.number()) };
                 if let Some(effects) = effects {
                     effects.events.push(EventKind::DataChanged, header.zxid, path, znode.acl());
                 }

@@ -124,8 +124,8 @@ impl Database {
     /// The znode has version -1 in its Stat, as a reconfiguration leaves it.
     pub fn show_config(&mut self, text: &str, version: Zxid) {
         self.install_reserved();
-        let before = self.tree.get(CONFIG_PATH).map_or(0, |znode| znode.data().map_or(0, <[u8]>::len));
-        self.tree.set_data(CONFIG_PATH, Some(text.as_bytes()), -1, version.0, 0);
+        let changed = self.tree.set_data(CONFIG_PATH, Some(text.as_bytes()), -1, version.0, 0);
+        let (_, before) = changed.expect("it is installed");
         self.charge(CONFIG_PATH, Difference::rewriting(before, text.len()));
     }
 

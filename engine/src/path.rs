@@ -7,16 +7,18 @@ pub const ROOT: &str = "/";
 ///
 /// ZooKeeper looks at UTF-16 units, so everything above U+FFFF (two surrogates there) is invalid.
 pub fn is_valid(path: &str) -> bool {
-    if path == ROOT {
-        return true;
-    }
-    let Some(names) = path.strip_prefix('/') else { return false };
-    // Byte by byte: a search for the next slash costs more than the few bytes of a name.
-    let mut each_name = names.as_bytes().split(|byte| *byte == b'/');
-    let names_are_valid = each_name.all(|name| !matches!(name, b"" | b"." | b".."));
-    // Without a branch for each byte; nearly every path is of printable ASCII.
-    let is_plain = path.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'));
-    names_are_valid && (is_plain || path.chars().all(is_valid_char))
+    let bytes = path.as_bytes();
+    let [b'/', names @ ..] = bytes else { return false };
+    // Nearly every path is of printable ASCII, and none of its names is empty or begins with a dot. That is seen in one pass
+    // without a branch for each byte.
+    let is_plain = names.iter().zip(bytes).fold(true, |plain, (byte, before)| {
+        plain & matches!(byte, b' '..=b'~') & !((*before == b'/') & matches!(byte, b'/' | b'.'))
+    });
+    if is_plain { names.last() != Some(&b'/') } else { has_valid_names(names) && path.chars().all(is_valid_char) }
+}
+
+fn has_valid_names(names: &[u8]) -> bool {
+    names.split(|byte| *byte == b'/').all(|name| !matches!(name, b"" | b"." | b".."))
 }
 
 fn is_valid_char(c: char) -> bool {
@@ -36,7 +38,28 @@ pub fn split(path: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_valid, split};
+    use super::{is_valid, is_valid_char, split};
+
+    /// Every text of up to six of these letters.
+    #[test]
+    fn one_pass_sees_what_a_look_at_each_name_does() {
+        let by_names = |path: &str| {
+            let is_name = |name: &str| !matches!(name, "" | "." | "..") && name.chars().all(is_valid_char);
+            path == "/" || path.strip_prefix('/').is_some_and(|names| names.split('/').all(is_name))
+        };
+        let mut texts = vec![String::new()];
+        for _ in 0..6 {
+            let longer =
+                texts.iter().flat_map(|text| ['/', '.', 'a', '\u{7f}', 'é'].map(|letter| format!("{text}{letter}")));
+            texts = std::iter::once(String::new()).chain(longer).collect();
+        }
+        assert_eq!(texts.len(), 1 + 5 + 25 + 125 + 625 + 3125 + 15_625);
+        let valid = texts.iter().filter(|text| {
+            assert_eq!(is_valid(text), by_names(text), "{text:?}");
+            is_valid(text)
+        });
+        assert!(valid.count() > 100);
+    }
 
     #[test]
     fn valid_paths() {

@@ -214,11 +214,16 @@ impl Tree {
         });
     }
 
-    /// Gives a znode other data and the next version.
-    ///
-    /// # Panics
-    /// If there is no such znode.
-    pub fn set_data(&mut self, path: &str, data: Option<&[u8]>, version: i32, zxid: i64, time: i64) -> Znode<'_> {
+    /// Gives a znode other data and the next version. Returns it, with the length of its former data; `None` if there is no such
+    /// znode, and nothing changes.
+    pub fn set_data(
+        &mut self,
+        path: &str,
+        data: Option<&[u8]>,
+        version: i32,
+        zxid: i64,
+        time: i64,
+    ) -> Option<(Znode<'_>, usize)> {
         self.change_data(path, data, |stat| {
             stat.version = version;
             stat.mzxid = zxid;
@@ -231,7 +236,8 @@ impl Tree {
     /// # Panics
     /// If there is no such znode.
     pub fn rewrite_data(&mut self, path: &str, data: Option<&[u8]>) {
-        self.change_data(path, data, |_| {});
+        let changed = self.change_data(path, data, |_| {});
+        assert!(changed.is_some(), "there is no znode {path}");
     }
 
     /// Gives a znode another ACL.
@@ -405,19 +411,27 @@ impl Tree {
         });
     }
 
-    fn change_data(&mut self, path: &str, data: Option<&[u8]>, change: impl FnOnce(&mut Stat)) -> Znode<'_> {
+    /// The changed znode, with the length of its former data.
+    fn change_data(
+        &mut self,
+        path: &str,
+        data: Option<&[u8]>,
+        change: impl FnOnce(&mut Stat),
+    ) -> Option<(Znode<'_>, usize)> {
         let path = canonical(path);
         let hash = self.hash(path);
         let sums = &mut self.head.sums;
+        let mut former = 0;
         let changed = self.store.replace(hash, path, |old| {
             sums.subtract(old);
+            former = old.data().map_or(0, <[u8]>::len);
             let mut stat = old.stat();
             change(&mut stat);
             let (num_children, children) = (old.num_children(), old.raw_children());
             Draft { path, data, acl: old.acl().clone(), stat, shows_owner: old.shows_owner(), num_children, children }
-        });
+        })?;
         sums.add(changed);
-        Znode(changed)
+        Some((Znode(changed), former))
     }
 }
 

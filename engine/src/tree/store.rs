@@ -104,21 +104,24 @@ impl Store {
         }
     }
 
-    /// Puts a record with other data in the place of the one of its path; the draft takes over the children.
-    ///
-    /// # Panics
-    /// If there is no such record.
-    pub fn replace<'d>(&mut self, hash: u64, path: &str, draft: impl FnOnce(Record<'_>) -> Draft<'d>) -> Record<'_> {
+    /// Puts a record with other data in the place of the one of its path; the draft takes over the children. `None` if there is
+    /// no such record.
+    pub fn replace<'d>(
+        &mut self,
+        hash: u64,
+        path: &str,
+        draft: impl FnOnce(Record<'_>) -> Draft<'d>,
+    ) -> Option<Record<'_>> {
         // SAFETY: as in `edit`.
         unsafe {
             let route = Route::to(self.root, hash);
-            let old = route.record(path).unwrap_or_else(|| panic!("there is no znode {path}"));
+            let old = route.record(path)?;
             let draft = draft(old);
             assert!(draft.path == path && draft.children == old.raw_children(), "a znode keeps its path and children");
             let header = record::create(&mut self.heap, draft);
             route.replace(&mut self.heap, &mut self.root, old.raw(), header);
             record::retire(&mut self.heap, old.raw());
-            Record::live(header)
+            Some(Record::live(header))
         }
     }
 

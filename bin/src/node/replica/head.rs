@@ -21,7 +21,7 @@ use paddock_engine::quota::ExceededQuota;
 use paddock_engine::replay::{Before, ReplayError};
 use paddock_engine::request::Reconfig;
 use paddock_engine::snapshot::HeldVersion;
-use paddock_engine::tree::Reader;
+use paddock_engine::tree::{LOOKUPS_TOGETHER, Reader};
 use paddock_engine::txn::{ReadTxn, Txn, TxnHeader, write_digest};
 use paddock_net::exchange::AnswerKind;
 use paddock_net::serving::Serve;
@@ -30,6 +30,7 @@ use paddock_net::status::ReplicaStatus;
 use super::home::Home;
 use super::long_work::LongWork;
 use super::owed::Owed;
+use super::paths_ahead::PathsAhead;
 use super::payment::Payment;
 use super::publication::Publication;
 use super::window::Window;
@@ -443,7 +444,9 @@ impl Head {
     ) -> Result<bool, ReplayError> {
         let Head { database, window, effects, publication, long_work, agreed, .. } = self;
         let window = window.as_ref().expect(HAS_WINDOW);
-        for (zxid, record) in unapplied(window, database, committed) {
+        let mut ahead = LookAhead::default();
+        let mut records = unapplied(window, database, committed);
+        while let Some((zxid, record)) = ahead.next(&mut records, database) {
             let read = database.read_next(zxid, record)?;
             if database.is_long(read.header.client, &read.txn) {
                 // What came before must not wait for it, nor be seen with a part of it.
@@ -768,6 +771,33 @@ fn tell_applied(
         publication.seal(database, effects);
     }
     Ok(())
+}
+
+/// Records that are about to be applied, with what they will read already on its way into the caches.
+#[derive(Default)]
+struct LookAhead<'w> {
+    records: [Option<(Zxid, &'w [u8])>; LOOKUPS_TOGETHER],
+    taken: usize,
+}
+
+impl<'w> LookAhead<'w> {
+    /// The next one.
+    #[inline]
+    fn next(
+        &mut self,
+        records: &mut impl Iterator<Item = (Zxid, &'w [u8])>,
+        database: &Database,
+    ) -> Option<(Zxid, &'w [u8])> {
+        if self.taken.is_multiple_of(LOOKUPS_TOGETHER) {
+            self.taken = 0;
+            self.records.fill_with(|| records.next());
+            let mut paths = PathsAhead::default();
+            self.records.iter().flatten().for_each(|(_, record)| paths.push(Txn::path_ahead(record)));
+            paths.prefetch(database.tree());
+        }
+        self.taken += 1;
+        self.records[self.taken - 1].take()
+    }
 }
 
 /// What is in the window and not applied, up to a transaction.

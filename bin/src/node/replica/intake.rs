@@ -7,7 +7,6 @@ use paddock_engine::admit::{Operation, admit};
 use paddock_engine::answer::ReplyForm;
 use paddock_engine::error::Code;
 use paddock_engine::order::{Caller, Ensemble, reconfig_txn};
-use paddock_engine::path;
 use paddock_engine::request::{path_ahead, sync_path};
 use paddock_engine::tree;
 use paddock_engine::txn::Txn;
@@ -17,6 +16,7 @@ use super::desk::Desk;
 use super::head::Head;
 use super::home::Home;
 use super::owed::Owed;
+use super::paths_ahead::PathsAhead;
 use super::read_only;
 use super::sessions::Sessions;
 use super::throttle::{Judgement, RequestThrottle, refusable_xid};
@@ -27,8 +27,6 @@ use crate::config::RequestThrottleSettings;
 const LOOKS_PER_TURN: usize = 100_000;
 /// Submissions taken from one reactor before the next one's turn.
 const SUBMISSIONS_PER_TURN: usize = 16;
-/// The longest path that is prefetched, bytes. To hash a longer one costs more than is saved.
-const PATH_AHEAD_MAX: usize = 1024;
 
 pub struct Intake {
     exchanges: Arc<[Arc<Exchange>]>,
@@ -259,25 +257,15 @@ impl Intake {
     }
 }
 
-/// Prefetches what the next writes will read, so that they wait for the memory together. A single write has nothing to wait
-/// together with, and is left out.
+/// Looks the next writes up together.
 fn look_ahead(head: &Head, submission: &Submission, from: usize) {
-    let to = submission.requests.len().min(from + tree::LOOKUPS_TOGETHER);
-    if to - from < 2 {
-        return;
-    }
-    let mut paths = [(path::ROOT, false); tree::LOOKUPS_TOGETHER];
-    let mut count = 0;
-    for request in &submission.requests[from..to] {
-        if let RequestKind::Write { opcode, body, .. } = &request.kind
-            && let Some(ahead) = path_ahead(*opcode, &submission.bytes[body.start as usize..body.end as usize])
-            && ahead.0.len() <= PATH_AHEAD_MAX
-        {
-            paths[count] = ahead;
-            count += 1;
+    let mut paths = PathsAhead::default();
+    for request in submission.requests.iter().skip(from).take(tree::LOOKUPS_TOGETHER) {
+        if let RequestKind::Write { opcode, body, .. } = &request.kind {
+            paths.push(path_ahead(*opcode, &submission.bytes[body.start as usize..body.end as usize]));
         }
     }
-    head.database().tree().prefetch(&paths[..count]);
+    paths.prefetch(head.database().tree());
 }
 
 /// It has waited too long to be executed.

@@ -17,12 +17,15 @@ use paddock_engine::acl::Id;
 use paddock_engine::admit::{Operation, admit};
 use paddock_engine::error::Code;
 use paddock_engine::order::{Caller, Ensemble, reconfig_txn};
-use paddock_engine::request::opcode;
+use paddock_engine::request::{opcode, path_ahead};
+use paddock_engine::tree::LOOKUPS_TOGETHER;
 use paddock_engine::txn::Txn;
 
+use super::head::Head;
 use super::leader::Leader;
 use super::owed::Owed;
 use super::owners::RequestNumber;
+use super::paths_ahead::PathsAhead;
 use super::sessions::Sessions;
 use super::turn::{REQUESTS_PER_TURN, Turn};
 
@@ -142,9 +145,12 @@ impl LearnerRequests {
         leader: &mut Leader,
         ensemble: &dyn Ensemble,
     ) {
-        for _ in 0..REQUESTS_PER_TURN {
+        for taken in 0..REQUESTS_PER_TURN {
             if !turn.head.has_room_for_requests() {
                 break;
+            }
+            if taken % LOOKUPS_TOGETHER == 0 {
+                self.look_ahead(turn.head);
             }
             let Some(Taken { link, number, request, with_keepers }) = self.next() else { break };
             turn.head.seal_if_full();
@@ -170,6 +176,17 @@ impl LearnerRequests {
                 answer(*link);
             }
         }
+    }
+
+    /// Looks the next writes up together, of each learner about as many.
+    fn look_ahead(&self, head: &Head) {
+        let ready = || self.queues.values().filter(|queue| queue.is_ready());
+        let each = LOOKUPS_TOGETHER / ready().count().clamp(1, LOOKUPS_TOGETHER);
+        let mut paths = PathsAhead::default();
+        for request in ready().flat_map(|queue| queue.requests.iter().take(each)) {
+            paths.push(path_ahead(request.opcode, &request.body));
+        }
+        paths.prefetch(head.database().tree());
     }
 
     /// The oldest request of the learner whose turn it is, among those of which it can be taken.

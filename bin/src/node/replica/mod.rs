@@ -48,6 +48,7 @@ mod membership;
 mod observer_requests;
 mod owed;
 mod owners;
+mod paths_ahead;
 mod payment;
 mod publication;
 mod read_only;
