@@ -12,10 +12,18 @@ use crate::load::{self, IDS, epoch_at};
 
 /// Transactions of the epoch.
 const EPOCH: Epoch = epoch_of(3_000);
+/// No snapshot for so many transactions: the log of the epoch is read when the test ends, and must not have given way
+/// to snapshots, however many writes a slow ZooKeeper leaves time for.
+const SNAP_COUNT: &str = "100000000";
+
+/// Three voters that keep their logs.
+fn three() -> Ensemble {
+    Ensemble::of(&[Part::Participant; 3]).program(PROGRAM).config("snapCount", SNAP_COUNT)
+}
 
 #[test]
 fn a_paddock_that_leads_a_zookeeper_uses_up_its_epoch_and_another_begins() {
-    let mut ensemble = Ensemble::of(&[Part::Participant; 3]).program(PROGRAM).furnish(|kind, data_dir| match kind {
+    let mut ensemble = three().furnish(|kind, data_dir| match kind {
         Kind::Paddock => write_before(EPOCH, kind, data_dir),
         Kind::ZooKeeper => {}
     });
@@ -43,8 +51,7 @@ fn a_paddock_that_leads_a_zookeeper_uses_up_its_epoch_and_another_begins() {
 fn paddocks_follow_a_zookeeper_that_uses_up_its_epoch() {
     let classes = TempDir::new("classes");
     compile(classes.path());
-    let mut ensemble = Ensemble::of(&[Part::Participant; 3])
-        .program(PROGRAM)
+    let mut ensemble = three()
         // Only so it shows a configuration that is not in what it begins with.
         .config("reconfigEnabled", "true")
         .classes(classes.path(), ("zookeeper.serverCnxnFactory", "ShortEpochs"))
