@@ -3,7 +3,8 @@
 
     benches/budget.py                          both rows with target/release/paddock, a table on stdout
     benches/budget.py --name budget            ... and benches/results/budget.{json,md}
-    benches/budget.py --instructions           instructions instead, counted by callgrind (apt install valgrind)
+    benches/budget.py --instructions           instructions instead, counted by callgrind (apt install valgrind); with
+                                               --name NAME they go to benches/results/NAME.md
 
 Calls are counted by the kernel's tracepoints (`perf stat`, as root; apt install linux-perf), which cost some hundred ns each:
 CPU time and latency are of runs without them. A wake-up is a voluntary context switch: the thread had nothing to do. Bytes are
@@ -15,6 +16,7 @@ import argparse
 import json
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -48,12 +50,22 @@ LEAD_IN = 500
 ROUNDS = 3
 
 
+# A server under callgrind may be so slow that it has no leader for a moment.
+SERVES_MAX_S = 60
+
+
 def figures(port):
     """What `mntr` tells, numbers by name."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
-        stream.sendall(b"mntr")
-        text = b"".join(iter(lambda: stream.recv(65536), b"")).decode()
-    return {name: int(value) for name, value in re.findall(r"^(\w+)\t(\d+)$", text, re.MULTILINE)}
+    deadline = time.monotonic() + SERVES_MAX_S
+    while True:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
+            stream.sendall(b"mntr")
+            text = b"".join(iter(lambda: stream.recv(65536), b"")).decode()
+        if "zk_version" in text:
+            return {name: int(value) for name, value in re.findall(r"^(\w+)\t(\d+)$", text, re.MULTILINE)}
+        if time.monotonic() > deadline:
+            sys.exit(f"the server at {port} does not serve: {text}")
+        time.sleep(0.1)
 
 
 def process(pid):
@@ -86,10 +98,11 @@ class Trace:
 
 def while_loaded(binary, cluster, options, seconds, begin, end):
     """`begin` in the middle of a load, and `end` after so many seconds of it."""
-    # The keys are made first; behind the seconds something is left, so that the load is there until the end.
+    # The keys are made first; behind the seconds something is left, so that the load is there until the end. They stay: so do
+    # not the servers.
     hosts = [word for server in cluster.all for word in ("--server", f"127.0.0.1:{server.port}")]
     bench = subprocess.Popen([binary, "bench", *hosts, *options, "-k", str(KEYS), "--duration", str(seconds + 4),
-                              "--warmup", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                              "--warmup", "1", "--keep"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     port = cluster.all[0].port
     while figures(port)["zk_log_transactions"] < KEYS + LEAD_IN:
         if bench.poll() is not None:
@@ -212,12 +225,19 @@ def main():
     binary = args.binary.resolve()
     try:
         if args.instructions:
+            lines = []
             for row in rows:
                 for who in ("leader", "follower"):
                     costs = instructions(binary, directory, ROWS[row], who, args.seconds)
-                    print(f"\n| {row}, {who} | {sum(costs.values()):,.0f} |\n|---|--:|")
-                    for function in sorted(costs, key=costs.get, reverse=True)[:args.top]:
-                        print(f"| `{function}` | {costs[function]:,.0f} |")
+                    lines += ["", f"| {row}, {who} | {sum(costs.values()):,.0f} |", "|---|--:|"]
+                    lines += [f"| `{function}` | {costs[function]:,.0f} |"
+                              for function in sorted(costs, key=costs.get, reverse=True)[:args.top]]
+            print("\n".join(lines))
+            if args.name:
+                head = "# Instructions of one write, on three servers\n\nCounted by callgrind, of one server at a time. That is " \
+                       "slower than the others, so that few of the clients' requests\ncome by a follower: its figure is " \
+                       "nearly that of what its leader sends.\n\n`" + shlex.join(["benches/budget.py", *sys.argv[1:]]) + "`"
+                (ROOT / f"benches/results/{args.name}.md").write_text("\n".join([head, *lines, ""]))
             return
         rounds = {row: [] for row in rows}
         for _ in range(args.rounds):

@@ -79,6 +79,8 @@ def arguments():
                         help="where they go (default: benches/results)")
     parser.add_argument("--paddock", default=str(HERE.parent / "target/release/paddock"),
                         help="the servers, and what makes the znodes (default: target/release/paddock)")
+    parser.add_argument("--zookeeper", action="store_true",
+                        help="the servers are ZooKeeper's, of ZOOKEEPER_CLASSPATH; not for join and stop")
     parser.add_argument("--case", action="append", choices=CASES, metavar="CASE", help="only this; repeat it for several")
     parser.add_argument("--znodes", type=int, default=1_000_000, help="with 100 bytes each (default: %(default)s)")
     parser.add_argument("--ephemerals", type=int, default=1_000_000, help="of the session that is closed (default: %(default)s)")
@@ -549,7 +551,8 @@ def fill(args, port):
 def main():
     args = arguments()
     results = []
-    with servers.Servers(f"{shlex.quote(args.paddock)} serve {{config}}", COUNT, args.dir, args.port) as running:
+    serve = servers.ZOOKEEPER if args.zookeeper else f"{shlex.quote(args.paddock)} serve {{config}}"
+    with servers.Servers(serve, COUNT, args.dir, args.port) as running:
         say(f"{args.znodes:,} znodes are made")
         ensemble = Ensemble(running)
         fill(args, ensemble.leader.port)

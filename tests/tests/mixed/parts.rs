@@ -1,9 +1,12 @@
 //! Paddock in each part that a server has, beside ZooKeeper in the others. How a history is synchronised is read in
 //! ZooKeeper's log.
 
+use std::process::Command;
+
 use paddock_tests::records::flags;
 use paddock_tests::request::Request;
-use paddock_tests::server::Kind;
+use paddock_tests::server::{Kind, paddock};
+use serde_json::Value;
 
 use crate::clients::{assert_same_trees, move_a_session, write_and_sync_at_once, write_at_every_server};
 use crate::ensemble::{Ensemble, Part};
@@ -39,6 +42,23 @@ fn miss_a_write(ensemble: &mut Ensemble, id: u32, at: u32) {
     assert_eq!(ensemble.wait_for(id), "follower");
 }
 
+/// `paddock ensemble` tells of servers of either kind alike.
+fn assert_told_of_side_by_side(ensemble: &Ensemble) {
+    let ids = ensemble.ids();
+    let addresses: Vec<String> = ids.iter().map(|&id| ensemble.server(id).address().to_string()).collect();
+    let told = Command::new(paddock()).args(["ensemble", "--json", &addresses.join(",")]).output().expect("it ends");
+    let (rows, why) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert_eq!((&*why, told.status.code()), ("", Some(0)), "{rows}");
+    let rows: Vec<Value> = rows.lines().map(|row| serde_json::from_str(row).expect("JSON")).collect();
+    assert_eq!(rows.len(), ids.len());
+    for (&id, row) in ids.iter().zip(&rows) {
+        assert_eq!(row["role"].as_str(), ensemble.mode(id).as_deref(), "{row}");
+        assert_eq!(row["epoch"], rows[0]["epoch"], "{row}");
+        assert!(row["lag"].is_u64() && row["sync_us"].is_number() && row["clients"].is_u64(), "{row}");
+        assert!(row["version"].as_str().is_some_and(|version| version.starts_with("3.")), "{row}");
+    }
+}
+
 #[test]
 fn paddock_follows_and_observes_a_zookeeper() {
     // Where ZooKeeper may be reconfigured, its leader gives the first configuration a version.
@@ -56,6 +76,7 @@ fn paddock_follows_and_observes_a_zookeeper() {
     write_at_every_server(&ensemble, "/second");
     write_and_sync_at_once(&ensemble);
     move_a_session(&ensemble, &[3, 1, 4, 2, 3, 1]);
+    assert_told_of_side_by_side(&ensemble);
     assert_same_trees(&ensemble);
     ensemble.assert_content();
 }
@@ -75,6 +96,7 @@ fn paddock_leads_zookeepers() {
     write_at_every_server(&ensemble, "/second");
     write_and_sync_at_once(&ensemble);
     move_a_session(&ensemble, &[1, 3, 2, 4, 1, 3]);
+    assert_told_of_side_by_side(&ensemble);
     assert_same_trees(&ensemble);
     ensemble.assert_content();
 }
