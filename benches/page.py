@@ -16,7 +16,7 @@ PRESETS = {
     "ycsb-b": "YCSB B",
     "chubby-latency": "one client that creates, after Burrows' Chubby",
 }
-# A turn of these takes 25 s and more: they are measured in fewer rounds.
+# A turn of these takes 25 s and more: they come last, and those that are no rows of the design have fewer rounds.
 SLOW = {"memory", "start", "storm", "atc10-saturation", "chubby-latency"}
 # Creates of a turn, and how many the preset has: values of 1 KiB beside the keys of the design.
 CUT_CREATES = {"chubby-latency": (8_000, 50_000)}

@@ -48,7 +48,7 @@ PAGE = HERE / "RESULTS.md"
 COMMAND = "cargo xtask results"
 ZOOKEEPER_JAR = ROOT / "target/clients/zookeeper/zookeeper-3.9.5.jar"
 TRIES = 2
-# At most, of what has turns of 25 s and more (`page.SLOW`).
+# At most, of workloads of the literature with turns of 25 s and more (`page.SLOW`).
 SLOW_ROUNDS = 2
 # At most, of what is a scale and no rival: the machine's floor and etcd.
 SCALE_ROUNDS = 2
@@ -180,7 +180,7 @@ def parts(args):
     ]
     for row in page.titles():
         of = 3 if row.startswith("ensemble") else 1
-        found.append(compared(row, of, ["--row", row], extent(args, SLOW_ROUNDS if row in page.SLOW else None)))
+        found.append(compared(row, of, ["--row", row], extent(args)))
         if row in etcd.ROWS:
             command = [sys.executable, str(HERE / "etcd.py"), "--row", row, *scale.options(), "--dir", args.dir,
                        "--results", str(args.results)]
