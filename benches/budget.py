@@ -98,8 +98,8 @@ class Trace:
 
 def while_loaded(binary, cluster, options, seconds, begin, end):
     """`begin` in the middle of a load, and `end` after so many seconds of it."""
-    # The keys are made first; behind the seconds something is left, so that the load is there until the end. They stay: so do
-    # not the servers.
+    # The keys are made first; behind the seconds something is left, so that the load is there until the end. Nobody
+    # removes the keys: the servers' directories go as a whole.
     hosts = [word for server in cluster.all for word in ("--server", f"127.0.0.1:{server.port}")]
     bench = subprocess.Popen([binary, "bench", *hosts, *options, "-k", str(KEYS), "--duration", str(seconds + 4),
                               "--warmup", "1", "--keep"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
