@@ -50,8 +50,8 @@ ZOOKEEPER_JAR = ROOT / "target/clients/zookeeper/zookeeper-3.9.5.jar"
 TRIES = 2
 # At most, of workloads of the literature with turns of 25 s and more (`page.SLOW`).
 SLOW_ROUNDS = 2
-# At most, of what is a scale and no rival: the machine's floor and etcd.
-SCALE_ROUNDS = 2
+# At most, of the machine's floor, which is a scale and no rival.
+FLOOR_ROUNDS = 2
 # At most, of the sweep of one server, which no aim is about.
 BESIDE_ROUNDS = 3
 # The part of --seconds that a point of a sweep is measured, behind a whole warm-up, which a JVM needs.
@@ -162,7 +162,7 @@ def parts(args):
     paddock, examples = args.paddock, RELEASE / "examples"
     versus = [paddock, "bench", "versus", "--results", str(args.results), "--dir", args.dir, "--no-progress"]
     beside = [*versus, "--b-name", "ZooKeeper 3.9.5", "--znodes", str(args.znodes)]
-    scale = extent(args, SCALE_ROUNDS)
+    whole, floor = extent(args), extent(args, FLOOR_ROUNDS)
 
     def compared(name, of, words, extent):
         load = OWN_END_S.get(name)
@@ -173,19 +173,19 @@ def parts(args):
 
     found = [
         Part("machine", [str(examples / "machine"), args.dir], [], 5, args.results / "machine.json"),
-        Part("floor", [*versus, *scale.options(), "--name", "floor", "--b-name", "floor",
+        Part("floor", [*versus, *floor.options(), "--name", "floor", "--b-name", "floor",
                        "--b", f"{shlex.quote(str(examples / 'floor'))} {{port}} {{dir}}",
                        *(word for row in page.FLOOR_ROWS for word in ("--row", row))],
-             [paddock, examples / "floor"], len(page.FLOOR_ROWS) * scale.takes_s(1)),
+             [paddock, examples / "floor"], len(page.FLOOR_ROWS) * floor.takes_s(1)),
     ]
     for row in page.titles():
         of = 3 if row.startswith("ensemble") else 1
-        found.append(compared(row, of, ["--row", row], extent(args)))
+        found.append(compared(row, of, ["--row", row], whole))
         if row in etcd.ROWS:
-            command = [sys.executable, str(HERE / "etcd.py"), "--row", row, *scale.options(), "--dir", args.dir,
+            command = [sys.executable, str(HERE / "etcd.py"), "--row", row, *whole.options(), "--dir", args.dir,
                        "--results", str(args.results)]
             sources = [HERE / "etcd/go.sum", HERE / "etcd/load/main.go"]
-            found.append(Part(f"etcd-{row}", command, sources, scale.takes_s(of) / 2))
+            found.append(Part(f"etcd-{row}", command, sources, whole.takes_s(of) / 2))
     for of in sorted(aims.SWEEPS, reverse=True):
         short = extent(args, BESIDE_ROUNDS if of == 1 else None, SWEEP_SHARE)
         found += [compared(name, of, ["--row", name], short) for name in aims.sweep_rows(of).values()]
