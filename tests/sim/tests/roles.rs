@@ -39,6 +39,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_millis(100);
 /// What passes between two turns of a slow server, ms.
 const SLOW_MS: u128 = 20;
+/// A quarter of a tick.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+/// Of a session.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// An epoch of so many transactions is renewed.
+const SHORT_EPOCH: u32 = 10;
 /// A turn applies at least some hundred of a transaction.
 const LONG_MEMBERS: usize = 12_000;
 /// How many steps of what has threads elsewhere are taken in a turn.
@@ -55,6 +61,8 @@ struct Ensemble {
     due: Vec<Duration>,
     /// A server that has a turn only now and then, so that much comes at once.
     slow: Option<usize>,
+    /// Reactors tell whom they hear, so that sessions expire.
+    reports: bool,
 }
 
 impl Ensemble {
@@ -87,7 +95,8 @@ impl Ensemble {
         let servers: Vec<Server> = servers.collect();
         let due = vec![Duration::ZERO; servers.len()];
         let (clock, draws) = (Clock::default(), Seeded::new(seed));
-        let mut ensemble = Ensemble { clock, now: Duration::ZERO, draws, network, setting, servers, due, slow: None };
+        let (now, slow, reports) = (Duration::ZERO, None, false);
+        let mut ensemble = Ensemble { clock, now, draws, network, setting, servers, due, slow, reports };
         if ensemble.setting.is_changed {
             for server in &ensemble.servers {
                 let config = &ensemble.setting.configs.committed;
@@ -125,17 +134,26 @@ impl Ensemble {
                 has_come = true;
             }
             let is_held_up = self.slow == Some(place) && !self.now.as_millis().is_multiple_of(SLOW_MS);
-            if !is_held_up && (has_come || self.due[place] <= self.now) {
+            if !is_held_up && (has_come || self.due[place] <= self.now || self.is_to_report(place)) {
                 self.turn(place);
             }
         }
     }
 
+    fn is_to_report(&self, place: usize) -> bool {
+        let process = self.servers[place].process.as_ref();
+        self.reports && process.is_some_and(|process| process.last_report + REPORT_EVERY <= self.now)
+    }
+
     fn turn(&mut self, place: usize) {
+        let reports = self.is_to_report(place);
         let at = self.clock.moment(self.now);
         let Some(process) = &mut self.servers[place].process else { return };
         process.slices.begin_turn(at.now);
-        process.reactor.submit(false, at.now);
+        process.reactor.submit(reports, at.now);
+        if reports {
+            process.last_report = self.now;
+        }
         process.member.turn(at).map_err(|error| error.to_string()).unwrap();
         let works = (0..WORK_STEPS).all(|_| process.member.work(at.now) == Progress::More);
         process.reactor.take_releases();
@@ -212,11 +230,53 @@ impl Ensemble {
 
     /// A client's connection.
     fn connect(&mut self, place: usize) -> u32 {
+        self.begin_session(place).0
+    }
+
+    /// Likewise, and its session.
+    fn begin_session(&mut self, place: usize) -> (u32, i64) {
         let process = self.servers[place].process.as_mut().expect("it runs");
         let slot = process.reactor.accept(0).expect("clients are taken");
-        let (told, _) = self.ask(place, slot, &Asked::Connect { timeout: 10_000 });
-        assert!(matches!(told, Told::Connected { .. }), "{told:?}");
-        slot
+        let (told, _) = self.ask(place, slot, &Asked::Connect { timeout: TIMEOUT.as_millis() as i32 });
+        let Told::Connected { session, .. } = told else { panic!("{told:?}") };
+        (slot, session)
+    }
+
+    /// Whether the session lives, by what its client is told that comes back with it.
+    fn lives(&mut self, place: usize, session: i64) -> bool {
+        let process = self.servers[place].process.as_mut().expect("it runs");
+        process.reactor.take_told();
+        let slot = process.reactor.accept(0).expect("clients are taken");
+        let (told, _) = self.ask(place, slot, &Asked::Reattach { session, timeout: TIMEOUT.as_millis() as i32 });
+        match told {
+            Told::Connected { .. } => true,
+            Told::Refused => false,
+            told => panic!("{told:?}"),
+        }
+    }
+
+    /// A client says every second that it is there, as long as it has its connection.
+    fn stay(&mut self, place: usize, slot: u32, time: Duration) {
+        let until = self.now + time;
+        while self.now < until {
+            let at = self.clock.moment(self.now);
+            if self.serving(place) == Serve::Yes {
+                self.servers[place].process.as_mut().expect("it runs").reactor.take(slot, &Asked::Ping, at.now);
+                self.due[place] = self.now;
+            }
+            self.pass(Duration::from_secs(1));
+        }
+    }
+
+    /// Creates znodes until the leader wants another epoch.
+    fn write_until_renewed(&mut self, place: usize, slot: u32) {
+        let process = |ensemble: &mut Ensemble, asked: &Asked| {
+            let at = ensemble.clock.moment(ensemble.now);
+            ensemble.servers[place].process.as_mut().expect("it runs").reactor.take(slot, asked, at.now);
+            ensemble.due[place] = ensemble.now;
+            ensemble.pass(SOON);
+        };
+        (1..=SHORT_EPOCH as i32).for_each(|xid| process(self, &create(xid, &format!("/{xid}"))));
     }
 
     /// What a client is told, and how long that takes.
@@ -502,6 +562,79 @@ fn an_epoch_is_renewed_while_clients_are_served() {
     });
     assert!(epoch(&ensemble) >= begun + 10, "from epoch {begun} to {}", epoch(&ensemble));
     assert_eq!(periods(&ensemble), served, "a connection was closed");
+}
+
+/// Learners are given up after longer than sessions live.
+fn renewing(seed: u64) -> Ensemble {
+    let mut ensemble = Ensemble::new(seed, |setting| {
+        (setting.features, setting.renew_from, setting.sync_limit) = (Some(FEATURES), SHORT_EPOCH, 8);
+    });
+    assert!(Duration::from_millis(ensemble.setting.tick.0) * ensemble.setting.sync_limit > TIMEOUT + TIMEOUT / 2);
+    ensemble.reports = true;
+    ensemble
+}
+
+/// No learner is asked whom it hears between the epochs, and the server of one client is gone before the next one begins. That of
+/// the other was gone before: its client can come back nowhere while nothing is ordered.
+#[test]
+fn sessions_outlive_a_renewal_that_waits_for_room() {
+    for stays in [true, false] {
+        let mut ensemble = renewing(10);
+        let (leader, follower) = (ensemble.leader(), ensemble.follower());
+        let other = (0..3).find(|place| ![leader, follower].contains(place)).unwrap();
+        let (slot, session) = ensemble.begin_session(follower);
+        let writer = ensemble.connect(other);
+        ensemble.servers[leader].disk.set_space(0);
+        ensemble.write_until_renewed(other, writer);
+        if stays {
+            ensemble.stay(follower, slot, TIMEOUT + TIMEOUT / 4);
+        }
+        let Ensemble { servers, network, draws, .. } = &mut ensemble;
+        servers[follower].end_process(network, draws);
+        if !stays {
+            ensemble.pass(TIMEOUT + TIMEOUT / 4);
+        }
+        assert_eq!((ensemble.awaits(leader), ensemble.awaits(other)), ("WritingAccepted", "Broadcasting"));
+        ensemble.servers[leader].disk.set_space(u64::MAX);
+        ensemble.wait("the epoch is renewed", |ensemble| ensemble.awaits(leader) == "Broadcasting");
+        ensemble.pass(TIMEOUT / 2);
+        assert!(ensemble.lives(leader, session), "it was heard to the end: {stays}");
+    }
+}
+
+/// It serves all the time, and is not asked whom it hears before it has promised the epoch.
+#[test]
+fn sessions_outlive_a_learner_that_has_no_room_for_the_next_epoch() {
+    let mut ensemble = renewing(12);
+    let (leader, late) = (ensemble.leader(), ensemble.follower());
+    let (slot, session) = ensemble.begin_session(late);
+    let writer = ensemble.connect(leader);
+    ensemble.servers[late].disk.set_space(0);
+    ensemble.write_until_renewed(leader, writer);
+    assert_eq!((ensemble.awaits(leader), ensemble.awaits(late)), ("Broadcasting", "WritingAccepted"));
+    ensemble.stay(late, slot, TIMEOUT + TIMEOUT / 4);
+    assert_eq!(ensemble.serving(late), Serve::Yes);
+    let Ensemble { servers, network, draws, .. } = &mut ensemble;
+    servers[late].end_process(network, draws);
+    ensemble.pass(TIMEOUT / 2);
+    assert!(ensemble.lives(leader, session));
+    ensemble.pass(2 * TIMEOUT);
+    assert!(!ensemble.lives(leader, session), "its client is silent");
+}
+
+/// Otherwise nobody's session would end where epochs are short.
+#[test]
+fn a_short_renewal_leaves_sessions_what_is_left_of_their_time() {
+    let mut ensemble = renewing(13);
+    let leader = ensemble.leader();
+    let (_, session) = ensemble.begin_session(leader);
+    let writer = ensemble.connect(leader);
+    ensemble.pass(TIMEOUT - Duration::from_secs(2));
+    ensemble.write_until_renewed(leader, writer);
+    let Part::Leading { epoch } = ensemble.part(leader) else { panic!("it leads") };
+    assert_eq!(epoch.0, 2);
+    ensemble.pass(TIMEOUT / 2);
+    assert!(!ensemble.lives(leader, session));
 }
 
 /// What follows TRUNC on the link comes at once, and is taken when the history has been cut.

@@ -184,6 +184,8 @@ pub struct Member {
     learners_first: bool,
     stop: Option<Stop>,
     suspension: Suspension,
+    /// When the core has asked for that last.
+    suspended: Instant,
     halted: Option<HaltReason>,
     log_changed: bool,
     former: Former,
@@ -298,6 +300,7 @@ impl Member {
             learners_first: false,
             stop: None,
             suspension: Suspension::No,
+            suspended: at.now,
             halted: None,
             log_changed: false,
             former: Former::new(&driven_by),
@@ -378,6 +381,9 @@ impl Member {
 
     fn suspend(&mut self, suspension: Suspension) {
         self.suspension = suspension;
+        if suspension == Suspension::Asked {
+            self.suspended = self.at.now;
+        }
         self.replica.head.suspend(suspension != Suspension::No);
     }
 
@@ -596,7 +602,10 @@ impl Member {
                 self.apply_all()?;
             }
             // For one that serves already an epoch begins.
-            Output::Send(link, Message::LeaderInfo { .. }) => drop(self.requests.suspend(*link, true)),
+            Output::Send(link, Message::LeaderInfo { .. }) => {
+                self.requests.suspend(*link, true);
+                self.replica.sessions.reports_mut().mute(*link);
+            }
             Output::Send(link, Message::UpToDate) => {
                 self.pings.join(*link);
                 if !self.is_leading() {
@@ -658,7 +667,7 @@ impl Member {
         self.requests.leave(link);
         self.observer_requests.leave(link);
         self.pings.leave(link);
-        self.replica.sessions.reports_mut().leave(link);
+        self.replica.sessions.leave_learner(link, self.at.now);
     }
 
     /// What had no room may have it now.
@@ -756,7 +765,7 @@ impl Member {
     fn lead_in(&mut self, epoch: Epoch, before: Part) {
         match before {
             Part::Leading { epoch: former } if former == epoch => return,
-            Part::Leading { .. } => self.replica.renew_reign(epoch),
+            Part::Leading { .. } => self.replica.renew_reign(epoch, self.suspended),
             _ => self.replica.begin_reign(epoch),
         }
         self.proposed = self.replica.head.last_logged();

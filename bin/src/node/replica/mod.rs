@@ -419,9 +419,10 @@ impl Replica {
         self.sessions.begin_reign(self.head.database(), self.at.now);
     }
 
-    /// This server goes on leading, in another epoch.
-    pub(super) fn renew_reign(&mut self, epoch: Epoch) {
+    /// This server goes on leading, in another epoch; nothing was ordered since `suspended`.
+    pub(super) fn renew_reign(&mut self, epoch: Epoch, suspended: Instant) {
         self.head.begin_reign(epoch);
+        self.sessions.renew_reign(self.head.database(), suspended, self.at.now);
     }
 
     /// This server looks for a leader again. A snapshot that is not in place is of a history that may not last.

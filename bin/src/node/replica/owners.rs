@@ -53,6 +53,11 @@ impl Owners {
         owner.origin != origin || number < owner.since
     }
 
+    /// The sessions whose clients are there.
+    pub fn of(&self, origin: Origin) -> impl Iterator<Item = i64> {
+        self.by_session.iter().filter(move |(_, owner)| owner.origin == origin).map(|(session, _)| *session)
+    }
+
     /// The session has ended.
     pub fn forget(&mut self, session: i64) {
         self.by_session.remove(&session);

@@ -103,6 +103,17 @@ impl Sessions {
         self.arm_all(database, now);
     }
 
+    /// The reign goes on in another epoch, and nothing was ordered since `suspended`. Learners did not tell whom they heard, and
+    /// no client could come back: if that was long, all have their whole timeout again, as when a leader begins.
+    pub fn renew_reign(&mut self, database: &Database, suspended: Instant, now: Instant) {
+        if self.reports.is_pause(suspended, now) {
+            let now = self.start.millis(now);
+            for (session, _) in database.sessions() {
+                self.expiry.touch(session, now);
+            }
+        }
+    }
+
     /// This server looks for a leader again: it has no learners, and the sessions that it alone knows are over.
     pub fn end_part(&mut self) {
         self.reports.leave_all();
@@ -129,7 +140,17 @@ impl Sessions {
         &self.reports
     }
 
-    /// Learners come and go.
+    /// The learner is gone. Those who were there were perhaps heard to the end, if it was not asked whom it heard.
+    pub fn leave_learner(&mut self, link: Link, now: Instant) {
+        if self.reports.leave(link) {
+            let now = self.start.millis(now);
+            for session in self.owners.of(Origin::Link(link)) {
+                self.expiry.touch(session, now);
+            }
+        }
+    }
+
+    /// Learners come, and go from one epoch to the next.
     pub fn reports_mut(&mut self) -> &mut Reports {
         &mut self.reports
     }

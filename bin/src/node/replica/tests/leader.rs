@@ -455,9 +455,37 @@ fn a_session_expires_when_every_learner_has_told_whom_it_heard() {
     hear(&mut ensemble, NEAR, &[]);
     ensemble.world.answers();
     assert!(ensemble.lives(71));
-    ensemble.world.replica.sessions.reports_mut().leave(FAR);
+    let now = ensemble.world.at.now;
+    ensemble.world.replica.sessions.leave_learner(FAR, now);
     ensemble.world.answers();
     assert!(!ensemble.lives(71));
+}
+
+/// Between two epochs it was not asked, and it has served since.
+#[test]
+fn sessions_of_a_learner_that_is_gone_were_heard_to_the_end_if_it_could_not_tell() {
+    for tells in [false, true] {
+        let mut ensemble = Ensemble::new("leader-mute");
+        let now = ensemble.world.at.now;
+        ensemble.world.replica.sessions.reports_mut().join(NEAR, now);
+        ensemble.begin_session(NEAR, 70);
+        ensemble.begin_session(FAR, 71);
+        let timeout = Duration::from_millis(TIMEOUT as u64);
+        ensemble.world.replica.sessions.reports_mut().mute(NEAR);
+        ensemble.go_on(timeout + Duration::from_secs(3));
+        ensemble.world.answers();
+        assert!(ensemble.lives(70) && ensemble.lives(71), "it may have heard either");
+        let now = ensemble.world.at.now;
+        if tells {
+            ensemble.world.replica.sessions.hear_of(NEAR, std::iter::empty(), Some(now), now);
+        }
+        ensemble.world.replica.sessions.leave_learner(NEAR, now);
+        ensemble.world.answers();
+        assert_eq!((ensemble.lives(70), ensemble.lives(71)), (!tells, false));
+        ensemble.go_on(timeout + Duration::from_secs(3));
+        ensemble.world.answers();
+        assert!(!ensemble.lives(70));
+    }
 }
 
 #[test]
