@@ -61,7 +61,8 @@ pub(crate) struct Server {
     new_voters: Vec<ServerId>,
     /// What the start has found as seen last is not what applies, and is to be replaced by what is committed.
     replaces_seen: bool,
-    /// The oldest transaction that rests on a configuration which is not durable yet: it brings it, or is behind its commit.
+    /// The oldest transaction that rests on a configuration which is not durable yet: it brings it, is behind its commit, or was held
+    /// until that.
     unwritten: Option<Zxid>,
     /// How many writes have no answer yet.
     writes: usize,
@@ -154,10 +155,35 @@ impl Server {
     }
 
     /// The newest transaction that this server may acknowledge: everything up to it is durable, and so are the
-    /// configurations that were proposed or committed on the way.
+    /// configurations that were proposed or committed on the way; and it is not behind a change that [`holds`](Server::held_by) it.
     pub(crate) fn acknowledgeable(&self) -> Zxid {
+        self.acknowledgeable_before(self.behind_held().into_iter().chain(self.unwritten).min())
+    }
+
+    /// The same for a leader that is a server of ZooKeeper. It closes a link on which something is not acknowledged for syncLimit,
+    /// also behind a change that is pending for longer, and lets the new quorum alone commit nothing of that.
+    pub(crate) fn acknowledgeable_to_zookeeper(&self) -> Zxid {
+        self.acknowledgeable_before(self.unwritten)
+    }
+
+    /// The change behind which nothing is acknowledged before it is committed, and that is durable here. What is proposed behind a
+    /// change while it is pending may need the new quorum alone where the old one comes no more (see [`Spans`](crate::spans::Spans)).
+    /// Those of the old one may lead until they hear of the commit. So everybody who has helped to commit such a proposal can tell
+    /// of it, and whoever cannot has none that was committed.
+    pub(crate) fn held_by(&self) -> Option<Zxid> {
+        let Configs { committed, last_seen } = &self.configs;
+        (self.configs.is_changing() && !last_seen.leaves_quorum(committed)).then_some(last_seen.version())
+    }
+
+    /// The oldest that may be held.
+    fn behind_held(&self) -> Option<Zxid> {
+        self.held_by().map(|change| Zxid(change.0 + 1))
+    }
+
+    /// The newest that is durable, in front of this one.
+    fn acknowledgeable_before(&self, unsettled: Option<Zxid>) -> Zxid {
         let durable = self.log.durable();
-        match self.unwritten {
+        match unsettled {
             Some(change) if change <= durable => {
                 let history = self.log.history();
                 history.last_before(change).unwrap_or(history.base())
@@ -185,7 +211,8 @@ impl Server {
 
     /// A configuration is committed: from here on it alone applies.
     pub(crate) fn activate(&mut self, config: &Arc<Config>, out: &mut Vec<Output>) {
-        self.unwritten.get_or_insert(Zxid(self.log.written().last().0 + 1));
+        let behind = Zxid(self.log.written().last().0 + 1);
+        self.unwritten = [self.unwritten, self.behind_held(), Some(behind)].into_iter().flatten().min();
         out.push(Output::Write(Mark::Committed(config.clone())));
         self.enforce(config);
     }

@@ -1,5 +1,6 @@
 //! A reign: what its leader proposes, and when that is committed.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
 use super::confirm::Confirm;
@@ -33,6 +34,9 @@ pub(super) struct Broadcasting {
     lag: Lag,
     /// None follows, and the oracle is asked whether the leader goes on.
     is_doubted: bool,
+    /// The voters that followed and were known to be Paddocks when the last change was committed. Those who leave with it to
+    /// observe are known still: what was held until then is acknowledged when they are gone.
+    paddocks: BTreeSet<ServerId>,
 }
 
 impl Broadcasting {
@@ -55,6 +59,7 @@ impl Broadcasting {
             renew_at: step.now,
             lag: Lag::None,
             is_doubted: false,
+            paddocks: BTreeSet::new(),
         }
     }
 
@@ -89,7 +94,7 @@ impl Broadcasting {
         while self.leaves_at.is_none() {
             let (me, own) = (step.server.me, step.server.acknowledgeable());
             let reached = |voter| if voter == me { Some(own) } else { links.acknowledged(voter) };
-            let is_paddock = |voter| voter == me || links.is_paddock(voter);
+            let is_paddock = |voter| self.is_paddock(voter, links, step);
             let granted = links.goes_on_alone(step);
             let committable = self.spans.committable_by(granted, reached, is_paddock);
             if committable <= self.spans.committed() {
@@ -112,6 +117,7 @@ impl Broadcasting {
     /// closing of the links is theirs: so what is on its way to them arrives.
     fn activate(&mut self, zxid: Zxid, config: Arc<Config>, links: &Links, step: &mut Step<'_>) {
         let leader = designate(zxid, &config, links, step);
+        self.paddocks = step.server.configs().voters().filter(|voter| links.is_paddock(*voter)).collect();
         step.server.activate(&config, step.out);
         step.put(Output::Activate { config, leader: Some(leader) });
         if leader != step.server.me && !mutant!(38) {
@@ -186,7 +192,7 @@ impl Broadcasting {
         let follows = |open: &LearnerLink| open.follows() && (is_all_committed || helps(open));
         let (me, now) = (step.server.me, step.now);
         let counts = |voter| voter == me || links.is(voter, follows);
-        match self.spans.are_enough(counts, |voter| voter == me || links.is_paddock(voter)) {
+        match self.spans.are_enough(counts, |voter| self.is_paddock(voter, links, step)) {
             true => self.stuck_since = None,
             false => drop(self.stuck_since.get_or_insert(now)),
         }
@@ -198,7 +204,7 @@ impl Broadcasting {
     /// can go on without it. Full, it may be so for hours.
     pub(super) fn is_behind(&mut self, links: &Links, step: &Step<'_>) -> bool {
         let limit = step.server.settings.sync_wait();
-        self.lag.look(step.server.acknowledgeable(), self.spans.proposed(), step.now, limit)
+        self.lag.look(step.server.acknowledgeable(), self.owed(step), step.now, limit)
             && links.are_quorum_without_leader(step)
     }
 
@@ -231,6 +237,19 @@ impl Broadcasting {
     /// What was proposed last.
     pub(super) fn proposed(&self) -> Zxid {
         self.spans.proposed()
+    }
+
+    /// Whether this voter has told what no server of ZooKeeper does. The leader tells the learners too.
+    fn is_paddock(&self, voter: ServerId, links: &Links, step: &Step<'_>) -> bool {
+        match voter == step.server.me {
+            true => step.server.settings.features != Features::default(),
+            false => self.paddocks.contains(&voter) || links.is_paddock(voter),
+        }
+    }
+
+    /// What is to be acknowledged by now: nothing behind a change that holds it.
+    pub(super) fn owed(&self, step: &Step<'_>) -> Zxid {
+        step.server.held_by().map_or(self.proposed(), |change| change.min(self.proposed()))
     }
 
     /// A PING is answered; whether one was to be.
@@ -344,6 +363,7 @@ mod tests {
             renew_at: Ms(0),
             lag: Lag::None,
             is_doubted: false,
+            paddocks: BTreeSet::new(),
         };
         let (links, mut out) = (Links::default(), Vec::new());
         let step = &mut Step { server: &mut server, now: Ms(0), out: &mut out };

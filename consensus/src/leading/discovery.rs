@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use super::link::{LearnerLink, State};
 use super::links::Links;
-use crate::config::{Config, Configs};
+use crate::config::Configs;
 use crate::input::Mark;
 use crate::output::{Cause, HaltReason, Output};
 use crate::settings::Ms;
@@ -71,6 +71,9 @@ pub(super) struct AwaitingAckEpoch {
     older: BTreeMap<ServerId, Zxid>,
     /// The voters with a newer history, which this server must not lead, unless nothing of what they have more was committed.
     newer: BTreeSet<ServerId>,
+    /// Those of them that were in the same epoch as this server last. None of them knows of a later committed configuration: who does
+    /// is let go before it tells its history.
+    newer_in_epoch: BTreeSet<ServerId>,
     /// The voters that had promised this epoch before: none of them counts in it any more.
     spent: BTreeSet<ServerId>,
 }
@@ -90,7 +93,8 @@ impl AwaitingAckEpoch {
     pub(super) fn begin(epoch: Epoch, step: &Step<'_>) -> Result<AwaitingAckEpoch, Over> {
         let own = step.server.summary().ok_or(Over::Look(Cause::NoHistory))?;
         let older = BTreeMap::from([(step.server.me, own.last)]);
-        Ok(AwaitingAckEpoch { epoch, own, began: step.now, older, newer: BTreeSet::new(), spent: BTreeSet::new() })
+        let [newer, newer_in_epoch, spent] = [const { BTreeSet::new() }; 3];
+        Ok(AwaitingAckEpoch { epoch, own, began: step.now, older, newer, newer_in_epoch, spent })
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -107,7 +111,13 @@ impl AwaitingAckEpoch {
         let is_newer = summary > self.own;
         if configs.is_voter(server) {
             match is_newer {
-                true => drop(self.newer.insert(server)),
+                true => {
+                    self.newer.insert(server);
+                    match summary.current_epoch == self.own.current_epoch {
+                        true => self.newer_in_epoch.insert(server),
+                        false => self.newer_in_epoch.remove(&server),
+                    };
+                }
                 // Whoever has lost its history may have had anything.
                 false if summary.last == Zxid::NOTHING => {}
                 false => drop(self.older.insert(server, summary.last)),
@@ -156,12 +166,18 @@ impl AwaitingAckEpoch {
     /// way. Either those who have no more leave no quorum that could have committed it without them; or so many voters of the
     /// committed configuration have not even the change that it was not committed, and nothing behind it either. `also` are taken
     /// for such servers besides.
+    ///
+    /// Where the new quorum alone commits what was proposed behind the change, nobody helps with that who does not know, durably,
+    /// that the change is committed ([`Server::held_by`](crate::server::Server::held_by)). A reign that begins commits its history
+    /// with others too: so only what is of the own epoch is taken for that.
     fn is_newer_void(&self, configs: &Configs, also: impl Fn(ServerId) -> bool) -> bool {
         let Configs { committed, last_seen } = configs;
         let may_have_more = |voter| !(self.older.contains_key(&voter) || also(voter));
         let may_have_change = |voter| self.older.get(&voter).map_or(!also(voter), |last| *last >= last_seen.version());
-        let could_commit = |config: &Config| config.quorum().is_quorum(may_have_more);
-        let has_no_more = !could_commit(committed) && (last_seen.leaves_quorum(committed) || !could_commit(last_seen));
+        let may_know_more = |voter| may_have_more(voter) && !self.newer_in_epoch.contains(&voter);
+        let could_commit = committed.quorum().is_quorum(may_have_more);
+        let could_new = !last_seen.leaves_quorum(committed) && last_seen.quorum().is_quorum(may_know_more);
+        let has_no_more = !could_commit && !could_new;
         configs.is_changing() && (has_no_more || !committed.quorum().is_quorum(may_have_change))
     }
 }

@@ -41,24 +41,24 @@ fn half_tick(step: &Step<'_>) -> Ms {
 }
 
 /// Whoever was silent for too long, or has not acknowledged a proposal for too long, goes.
-pub(super) fn close_late(links: &mut Links, proposed: Zxid, step: &mut Step<'_>) {
+pub(super) fn close_late(links: &mut Links, owed: Zxid, step: &mut Step<'_>) {
     let late: Vec<Link> =
-        links.iter_mut().filter_map(|(link, open)| is_late(open, proposed, step).then_some(link)).collect();
+        links.iter_mut().filter_map(|(link, open)| is_late(open, owed, step).then_some(link)).collect();
     late.into_iter().for_each(|link| links.close(link, Reason::TimedOut, step));
 }
 
-fn is_late(open: &mut LearnerLink, proposed: Zxid, step: &Step<'_>) -> bool {
+fn is_late(open: &mut LearnerLink, owed: Zxid, step: &Step<'_>) -> bool {
     let settings = &step.server.settings;
     let is_silent = open.deadline(settings).is_some_and(|deadline| deadline <= step.now);
-    is_silent || is_slow(open, proposed, step.now, settings.sync_wait())
+    is_silent || is_slow(open, owed, step.now, settings.sync_wait())
 }
 
-fn is_slow(open: &mut LearnerLink, proposed: Zxid, now: Ms, limit: Ms) -> bool {
+fn is_slow(open: &mut LearnerLink, owed: Zxid, now: Ms, limit: Ms) -> bool {
     let State::Live(learner, mut live) = open.state() else { return false };
     if learner.observes() {
         return false;
     }
-    let is_slow = live.lag.look(live.acknowledged, proposed, now, limit);
+    let is_slow = live.lag.look(live.acknowledged, owed, now, limit);
     open.set(State::Live(learner, live));
     is_slow
 }

@@ -171,8 +171,8 @@ impl Leading {
     /// Who is late goes, and whether a quorum is left is asked before anybody is told anything.
     pub(crate) fn on_time(&mut self, step: &mut Step<'_>) -> Result<(), Over> {
         if self.pulse.beats(step) {
-            let proposed = self.proposed();
-            liveness::close_late(&mut self.links, proposed, step);
+            let owed = self.phase.reign().map_or(Zxid::NOTHING, |reign| reign.owed(step));
+            liveness::close_late(&mut self.links, owed, step);
             self.check_followed(step)?;
             self.start_served(step);
             self.consult(step);
@@ -244,11 +244,6 @@ impl Leading {
         let Leading { decision, links, .. } = self;
         step.now.since(began) > step.server.settings.abandon_wait()
             && !decision.is_supported(step.server.configs(), |server| links.has(server))
-    }
-
-    /// What was proposed last in this reign, or the history with which it begins.
-    fn proposed(&self) -> Zxid {
-        self.phase.reign().map_or(Zxid::NOTHING, Broadcasting::proposed)
     }
 
     /// The epoch that began, or that would.

@@ -124,6 +124,8 @@ impl Connected {
         if let (State::AwaitingLeaderInfo, FromMaster::LeaderInfo { features, .. }) = (&self.state, message) {
             let both_have = |wanted| features.has(wanted) && step.server.settings.features.has(wanted);
             (master.renews, master.is_grouped) = (both_have(Features::RENEWAL), both_have(Features::GROUPED));
+            master.is_paddock =
+                [*features, step.server.settings.features].iter().all(|told| *told != Features::default());
         }
         let has_served = self.has_served || matches!(self.state, State::Broadcasting(_));
         let state = self.state.on_message(&master, message, step)?;

@@ -196,7 +196,10 @@ impl Taken {
 
 /// Acknowledges everything durable after `acknowledged`; up to where everything is acknowledged then.
 pub(super) fn acknowledge(acknowledged: Zxid, master: &Master, step: &mut Step<'_>) -> Zxid {
-    let durable = step.server.acknowledgeable();
+    let durable = match master.is_paddock {
+        true => step.server.acknowledgeable(),
+        false => step.server.acknowledgeable_to_zookeeper(),
+    };
     if master.observes || durable <= acknowledged {
         return acknowledged;
     }

@@ -14,6 +14,8 @@ pub(super) struct Master {
     pub(super) observes: bool,
     /// The leader may begin another epoch on this link.
     pub(super) renews: bool,
+    /// Both have told what no server of ZooKeeper does.
+    pub(super) is_paddock: bool,
     /// One ACK stands for all before it, and one COMMIT too.
     pub(super) is_grouped: bool,
 }
@@ -21,6 +23,6 @@ pub(super) struct Master {
 impl Master {
     /// One that has not told what it does beyond ZooKeeper's protocol.
     pub(super) fn new(link: Link, leader: ServerId, server: ServerId, observes: bool) -> Master {
-        Master { link, leader, server, observes, renews: false, is_grouped: false }
+        Master { link, leader, server, observes, renews: false, is_paddock: false, is_grouped: false }
     }
 }
