@@ -242,6 +242,19 @@ impl Ensemble {
         (slot, session)
     }
 
+    /// A client leaves the connection to the one server, and comes to the other with its session, which lives.
+    fn go(&mut self, (from, slot): (usize, u32), place: usize, session: i64) -> u32 {
+        let at = self.clock.moment(self.now);
+        self.servers[from].process.as_mut().expect("it runs").reactor.take(slot, &Asked::Leave, at.now);
+        self.due[from] = self.now;
+        let process = self.servers[place].process.as_mut().expect("it runs");
+        process.reactor.take_told();
+        let slot = process.reactor.accept(0).expect("clients are taken");
+        let (told, _) = self.ask(place, slot, &Asked::Reattach { session, timeout: TIMEOUT.as_millis() as i32 });
+        assert!(matches!(told, Told::Connected { .. }), "{told:?}");
+        slot
+    }
+
     /// Whether the session lives, by what its client is told that comes back with it.
     fn lives(&mut self, place: usize, session: i64) -> bool {
         let process = self.servers[place].process.as_mut().expect("it runs");
@@ -417,6 +430,53 @@ fn a_server_that_has_lost_its_disk_is_brought_a_copy_and_does_not_vote_before() 
     (0..3).for_each(|place| ensemble.start(place));
     ensemble.pass(PATIENCE / 2);
     assert!((0..3).all(|place| ensemble.serving(place) == Serve::No));
+}
+
+/// That an observer passes it on late its master alone can know: for the leader both are at the end of one link.
+#[test]
+fn what_a_client_asked_of_an_observer_is_not_done_behind_what_it_asked_of_the_observers_master() {
+    for seed in 1..=4 {
+        let mut ensemble = Ensemble::new(seed, |setting| {
+            let role = |id| if id == 3 { "observer" } else { "participant" };
+            let lines: String = (1..=3).map(|id| format!("server.{id}=s{id}:2888:3888:{}\n", role(id))).collect();
+            setting.configs = Configs::settled(Config::parse(&format!("{lines}version=0")).unwrap().into());
+            (setting.observer_masters, setting.features) = (true, Some([Features(0), FEATURES][seed as usize % 2]));
+        });
+        let (master, observer) = (ensemble.follower(), 2);
+        let Part::Observing { leader, .. } = ensemble.part(observer) else { panic!("it observes") };
+        assert_eq!(leader, ensemble.servers[master].id, "it observes its master");
+        let (slot, session) = ensemble.begin_session(observer);
+        let (from, to) = (ensemble.servers[observer].host, ensemble.servers[master].host);
+
+        ensemble.network.set_route(from, to, |route| route.is_cut = true);
+        let at = ensemble.clock.moment(ensemble.now);
+        for xid in 1..=2 {
+            let early = create(xid, &format!("/early-{xid}"));
+            ensemble.servers[observer].process.as_mut().expect("it runs").reactor.take(slot, &early, at.now);
+        }
+        ensemble.due[observer] = ensemble.now;
+        ensemble.pass(SOON);
+        let slot = ensemble.go((observer, slot), master, session);
+        let (told, _) = ensemble.ask(master, slot, &create(3, "/later"));
+        assert!(matches!(told, Told::Reply { code: 0, .. }), "{told:?}");
+        ensemble.network.set_route(from, to, |route| route.is_cut = false);
+        ensemble.pass(SOON);
+        let last = ensemble.zxid(observer);
+        assert_eq!(ensemble.zxid(master), last, "both are told of all");
+        for path in ["/early-1", "/early-2"] {
+            let (told, _) = ensemble.ask(master, slot, &create(4, path));
+            assert!(matches!(told, Told::Reply { code: 0, .. }), "seed {seed}: {path} is there: {told:?}");
+        }
+
+        // Nothing of that holds up the session when it is at the observer again, and then at the master.
+        let mut at = (master, slot);
+        for (xid, place) in [(5, observer), (6, master)] {
+            let slot = ensemble.go(at, place, session);
+            at = (place, slot);
+            let (told, _) = ensemble.ask(place, slot, &create(xid, &format!("/{xid}")));
+            assert!(matches!(told, Told::Reply { code: 0, .. }), "seed {seed}: {told:?}");
+        }
+    }
 }
 
 /// Of a state that comes, and of transactions that come behind it, nothing is left to be waited for when their leader is gone.

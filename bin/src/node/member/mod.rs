@@ -610,6 +610,7 @@ impl Member {
                 self.pings.join(*link);
                 if !self.is_leading() {
                     self.observer_requests.join(*link);
+                    self.learner.join_observer(*link);
                 } else if !self.requests.suspend(*link, false) {
                     self.announce_live(*link);
                     self.requests.join(*link, false);
@@ -666,6 +667,7 @@ impl Member {
         self.announcements.on_link_gone(link, reason, now);
         self.requests.leave(link);
         self.observer_requests.leave(link);
+        self.learner.leave_observer(link);
         self.pings.leave(link);
         self.replica.sessions.leave_learner(link, self.at.now);
     }

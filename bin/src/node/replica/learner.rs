@@ -16,7 +16,9 @@ use paddock_net::exchange::{Heard, Request, RequestKind};
 use super::forwarding::{Asker, Became, Forwarding, LeaderRequest, ToLeader};
 use super::head::{Applied, Head};
 use super::home::Home;
+use super::owners::Origin;
 use super::payment::Payment;
+use super::returned::Returned;
 use super::sessions::Sessions;
 use super::touched::Touched;
 use super::turn::Turn;
@@ -26,6 +28,7 @@ use crate::node::moment::Moment;
 pub struct Learner {
     forwarding: Forwarding,
     touched: Touched,
+    returned: Returned,
     /// For each sync that the leader has answered and that is not answered here yet, what was committed then: it is not applied.
     awaiting_apply: VecDeque<Zxid>,
 }
@@ -81,6 +84,7 @@ impl Learner {
             RequestKind::Connect { timeout } => self.connect(turn, sessions, home, *timeout, leader),
             RequestKind::Reattach { timeout, password_matches: true } if !sessions.is_local(session) => {
                 sessions.disconnect(&mut turn.head.payment(), session);
+                self.returned.come_back(session, Origin::Here);
                 self.forwarding.revalidate(Asker::Client(home), session, *timeout, leader);
             }
             RequestKind::Reattach { timeout, password_matches } => {
@@ -111,6 +115,7 @@ impl Learner {
                 None => return self.forwarding.fail(home, session, cxid, Code::EphemeralOnLocalSession),
             }
         }
+        self.returned.write(session, Origin::Here);
         self.forwarding.write(home, request, keeper, leader);
     }
 
@@ -152,7 +157,32 @@ impl Learner {
 
     /// The leader is asked for an observer whether a session lives.
     pub fn revalidate_for_observer(&mut self, link: Link, session: i64, timeout: i32, leader: &mut dyn ToLeader) {
+        self.returned.come_back(session, Origin::Link(link));
         self.forwarding.revalidate(Asker::Observer(link), session, timeout, leader);
+    }
+
+    /// The leader is asked for a session of an observer's client, which may have been a local one of that observer.
+    pub fn begin_for_observer(&mut self, link: Link, session: i64) {
+        self.returned.come_back(session, Origin::Link(link));
+    }
+
+    /// A write of an observer's client comes to be passed on. `false`: it comes too late, since the client has come back elsewhere
+    /// through this follower.
+    pub fn may_write_for_observer(&mut self, link: Link, session: i64) -> bool {
+        let origin = Origin::Link(link);
+        let has_moved = self.returned.has_moved(session, origin);
+        self.returned.write(session, origin);
+        !has_moved
+    }
+
+    /// An observer that this follower serves from here on.
+    pub fn join_observer(&mut self, link: Link) {
+        self.returned.join(link);
+    }
+
+    /// It is gone.
+    pub fn leave_observer(&mut self, link: Link) {
+        self.returned.leave(link);
     }
 
     /// Whose the oldest sync is, which it is not any more.
@@ -170,6 +200,9 @@ impl Learner {
         lives: bool,
     ) -> Option<Asker<Home>> {
         let (asker, timeout) = self.forwarding.take_revalidated(session)?;
+        if !lives {
+            self.returned.forget(session);
+        }
         let payment = &mut turn.head.payment();
         let Asker::Client(home) = asker else {
             if lives {
@@ -273,6 +306,7 @@ impl Learner {
             Became::Ended => {
                 sessions.disconnect(payment, session);
                 self.touched.forget(session);
+                self.returned.forget(session);
             }
             Became::Moved { home } => sessions.leave(home),
             Became::Unchanged => {}

@@ -53,6 +53,7 @@ mod payment;
 mod publication;
 mod read_only;
 mod reports;
+mod returned;
 mod role;
 mod sessions;
 mod share;

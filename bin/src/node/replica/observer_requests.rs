@@ -14,6 +14,9 @@ use super::learner_requests::{LearnerRequest, REQUEST_BYTES_MAX, TooManyRequests
 
 /// What a REVALIDATE takes here, bytes.
 const REVALIDATION_BYTES: usize = 64;
+/// The body of a write that is not to be done. The observer waits for a transaction all the same, and its leader, whoever that
+/// is, makes one that fails of whatever lacks its body.
+const UNDONE: &[u8] = &[];
 
 #[derive(Debug)]
 enum Asked {
@@ -78,10 +81,8 @@ impl ObserverRequests {
             }
             match asked {
                 Asked::Request(LearnerRequest { session, cxid, opcode, body, ids }) => {
-                    if opcode == opcode::SYNC {
-                        learner.note_observer_sync(link);
-                    }
-                    leader.request(&LeaderRequest { session, cxid, opcode, body: &body, ids: &ids });
+                    let body: &[u8] = if is_passed_on(learner, link, session, opcode) { &body } else { UNDONE };
+                    leader.request(&LeaderRequest { session, cxid, opcode, body, ids: &ids });
                 }
                 Asked::Revalidation { session, timeout } => {
                     learner.revalidate_for_observer(link, session, timeout, leader);
@@ -89,6 +90,17 @@ impl ObserverRequests {
             }
         }
     }
+}
+
+/// Whether what an observer asks is to be done, of which its leader is asked next.
+fn is_passed_on(learner: &mut Learner, link: Link, session: i64, opcode: i32) -> bool {
+    match opcode {
+        opcode::SYNC => learner.note_observer_sync(link),
+        opcode::CREATE_SESSION => learner.begin_for_observer(link, session),
+        opcode::CLOSE_SESSION => {}
+        _ => return learner.may_write_for_observer(link, session),
+    }
+    true
 }
 
 impl Asked {
@@ -113,7 +125,11 @@ mod tests {
     struct Leader {
         room: usize,
         asked: Vec<(i32, i64)>,
+        /// The lengths of the bodies of requests.
+        bodies: Vec<usize>,
     }
+
+    const REVALIDATE: i32 = -1;
 
     impl ToLeader for Leader {
         fn has_room(&self) -> bool {
@@ -122,10 +138,11 @@ mod tests {
 
         fn request(&mut self, request: &LeaderRequest<'_>) {
             self.asked.push((request.opcode, request.session));
+            self.bodies.push(request.body.len());
         }
 
         fn revalidate(&mut self, session: i64, _: i32) {
-            self.asked.push((-1, session));
+            self.asked.push((REVALIDATE, session));
         }
     }
 
@@ -147,12 +164,44 @@ mod tests {
         requests.leave(gone);
         let mut leader = Leader { room: 3, ..Leader::default() };
         requests.forward(&mut learner, &mut leader);
-        assert_eq!(leader.asked, [(opcode::CREATE, 8), (-1, 5), (opcode::SYNC, 5)]);
+        assert_eq!(leader.asked, [(opcode::CREATE, 8), (REVALIDATE, 5), (opcode::SYNC, 5)]);
         leader.room = 9;
         requests.forward(&mut learner, &mut leader);
         assert_eq!(leader.asked[3..], [(opcode::SYNC, 8)]);
         assert!(requests.is_empty());
         assert_eq!([learner.next_sync(), learner.next_sync()], [Some(other), Some(one)]);
+    }
+
+    #[test]
+    fn what_was_asked_of_one_observer_before_the_client_asked_another_is_not_passed_on() {
+        let (one, other) = (Link(1), Link(2));
+        let (mut requests, mut learner) = (ObserverRequests::default(), Learner::default());
+        let mut leader = Leader { room: 99, ..Leader::default() };
+        for link in [one, other] {
+            requests.join(link);
+            learner.join_observer(link);
+        }
+        let mut ask = |asked: &[(Link, i32)]| {
+            for &(link, opcode) in asked {
+                match opcode {
+                    REVALIDATE => requests.push_revalidation(link, 7, 4000).unwrap(),
+                    opcode => requests.push(link, request(opcode, 7, 5)).unwrap(),
+                }
+            }
+            requests.forward(&mut learner, &mut leader);
+            std::mem::take(&mut leader.bodies)
+        };
+        let begun = [(one, opcode::CREATE_SESSION), (one, opcode::CREATE)];
+        assert_eq!(ask(&begun), [5, 5]);
+        assert_eq!(ask(&[(other, REVALIDATE), (other, opcode::CREATE)]), [5]);
+        let late = [(one, opcode::CREATE), (one, opcode::MULTI), (other, opcode::DELETE), (one, opcode::SYNC)];
+        assert_eq!(
+            ask(&late),
+            [0, 0, 5, 5],
+            "the observer is answered all the same, and a sync says nothing of the past"
+        );
+        assert_eq!(ask(&[(one, REVALIDATE), (one, opcode::CREATE)]), [5], "it is back");
+        assert_eq!(ask(&[(other, opcode::CREATE)]), [0]);
     }
 
     #[test]
