@@ -33,6 +33,11 @@ impl Answer {
         if self.is_json { Ok(()) } else { self.write(format_args!("{text}\n")) }
     }
 
+    /// What is no whole line, for people; nothing where programs read.
+    pub fn text(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        if self.is_json { Ok(()) } else { self.write(text) }
+    }
+
     /// An object for programs; nothing where people read.
     pub fn object(&mut self, value: &Value) -> io::Result<()> {
         if self.is_json { self.write(format_args!("{value}\n")) } else { Ok(()) }

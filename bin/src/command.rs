@@ -4,10 +4,12 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::exit::fail;
-use crate::{bench, convert, demo, ensemble_view, log, serve, snapshot, status, versus};
+use crate::{
+    backup, bench, convert, demo, ensemble_view, log, profile, restore, serve, shell, snapshot, status, toolkit, versus,
+};
 
 /// Arguments that cannot be understood.
 const EXIT_USAGE: u8 = 2;
@@ -31,14 +33,24 @@ enum Command {
     Status(status::StatusArgs),
     /// Watch the servers of an ensemble: who leads, how far each is behind, syncs, clients. On a terminal again each second.
     Ensemble(ensemble_view::EnsembleArgs),
+    /// Look at and change what servers hold, line by line: the commands of zkCli.sh, and more.
+    Shell(Box<shell::ShellArgs>),
     /// Put load on any server that speaks ZooKeeper's protocol, and measure.
     Bench(Box<BenchCommand>),
+    /// Measure where the time of writes goes on running servers; or, with fsync, how fast a disk makes writes durable.
+    Profile(Box<profile::ProfileArgs>),
     /// Make Paddock's state from a ZooKeeper's files, or the other way round.
     Convert(convert::ConvertArgs),
+    /// Copy a server's data to a directory elsewhere, while it serves; only what is new since the last time.
+    Backup(backup::BackupArgs),
+    /// Make the state after any transaction that a backup reaches, or at a time, as directories with which a server starts.
+    Restore(restore::RestoreArgs),
     /// Look at snapshots, Paddock's and ZooKeeper's.
     Snapshot(snapshot::SnapshotArgs),
     /// Look at transaction logs, Paddock's and ZooKeeper's, or cut one on your order.
     Log(log::LogArgs),
+    /// Do what ZooKeeper's scripts do, with their arguments, lines and exit codes; the scripts of their names call this.
+    Toolkit(toolkit::ToolkitArgs),
 }
 
 #[derive(Args)]
@@ -55,6 +67,11 @@ enum BenchComparison {
     Versus(Box<versus::VersusArgs>),
 }
 
+/// All that the command line takes, for what is made of it: pages of the manual, completions of shells.
+pub fn definition() -> clap::Command {
+    Arguments::command()
+}
+
 /// Does what the process's arguments say.
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -66,15 +83,20 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => ended(demo::run(&arguments)),
         Command::Status(arguments) => status::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
         Command::Ensemble(arguments) => ensemble_view::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
+        Command::Shell(arguments) => shell::run(&arguments).unwrap_or_else(|error| fail(&error, error.exit())),
         Command::Bench(arguments) => match *arguments {
             BenchCommand { comparison: Some(BenchComparison::Versus(arguments)), .. } => ended(versus::run(&arguments)),
             BenchCommand { load, .. } => ended(bench::run(load)),
         },
+        Command::Profile(arguments) => ended(profile::run(&arguments)),
         Command::Convert(arguments) => ended(convert::run(&arguments)),
+        Command::Backup(arguments) => backup::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
+        Command::Restore(arguments) => ended(restore::run(&arguments)),
         Command::Snapshot(arguments) => {
             snapshot::run(&arguments).unwrap_or_else(|error| fail(&error, arguments.failure_code()))
         }
         Command::Log(arguments) => log::run(&arguments).unwrap_or_else(|error| fail(&error, arguments.failure_code())),
+        Command::Toolkit(arguments) => toolkit::run(&arguments),
     }
 }
 
@@ -102,10 +124,8 @@ fn refuse(error: &clap::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_in_order() {
-        super::Arguments::command().debug_assert();
+        super::definition().debug_assert();
     }
 }

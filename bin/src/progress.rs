@@ -62,6 +62,11 @@ impl Bar {
         self.bar.set_position(done);
     }
 
+    /// There is more to be done than was thought.
+    pub fn set_total(&self, total: u64) {
+        self.bar.set_length(total);
+    }
+
     /// The text after the bar.
     pub fn say(&self, text: String) {
         self.bar.set_message(text);

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | SIGTERM, SIGINT | stop: at once while nothing is served, in order later; and at once when another comes meanwhile |
 //! | SIGQUIT | the log tells the state, as a JVM tells its threads |
-//! | SIGHUP, SIGUSR1, SIGUSR2 | a line in the log |
+//! | SIGHUP | files of the logs are opened anew, as after logrotate, and `paddock.log.level` is read anew |
+//! | SIGUSR1, SIGUSR2 | a line in the log |
 //! | SIGXFSZ | nothing; the write that goes beyond the limit of file sizes fails |
 //!
 //! A thread waits for them, so that the state can be told whatever the others wait for.
@@ -12,7 +13,7 @@
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator;
@@ -29,10 +30,20 @@ const EXIT_CUT_SHORT: i32 = 1;
 /// The lines that tell the state.
 pub type Summary = Box<dyn Fn() -> Vec<String> + Send>;
 
+/// What is done on SIGHUP. It is done by the thread that waits for signals, and must not wait for anybody.
+pub type Hangup = Box<dyn FnMut() + Send>;
+
 /// Signals reach this process and no longer what the system does about them.
 pub struct Signals {
+    told: Arc<Mutex<Told>>,
+}
+
+/// Who is told of signals.
+#[derive(Default)]
+struct Told {
     /// What serves, as soon as something does.
-    server: Arc<Mutex<Option<Server>>>,
+    server: Option<Server>,
+    hangups: Vec<Hangup>,
 }
 
 struct Server {
@@ -46,15 +57,19 @@ impl Signals {
     /// Begins to take signals.
     pub fn take() -> io::Result<Signals> {
         let mut signals = iterator::Signals::new(KNOWN)?;
-        let server: Arc<Mutex<Option<Server>>> = Arc::default();
-        let told = server.clone();
+        let told: Arc<Mutex<Told>> = Arc::default();
+        let to_be_told = told.clone();
         std::thread::Builder::new().name("signals".into()).spawn(move || {
             for signal in signals.forever() {
                 // Nothing that holds it can leave it half changed.
-                heed(signal, told.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
+                let mut told = to_be_told.lock().unwrap_or_else(PoisonError::into_inner);
+                match signal {
+                    SIGHUP if !told.hangups.is_empty() => told.hangups.iter_mut().for_each(|hangup| hangup()),
+                    signal => heed(signal, told.server.as_mut()),
+                }
             }
         })?;
-        Ok(Signals { server })
+        Ok(Signals { told })
     }
 
     /// From now on the process stops in order: what is returned becomes readable when it is told to.
@@ -62,9 +77,18 @@ impl Signals {
         let (told, stop) = UnixStream::pair()?;
         told.set_nonblocking(true)?;
         stop.set_nonblocking(true)?;
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Server { stop, is_stopping: false, summary });
+        self.told().server = Some(Server { stop, is_stopping: false, summary });
         Ok(told.into())
+    }
+
+    /// From now on this is done on SIGHUP too.
+    pub fn on_hangup(&self, hangup: Hangup) {
+        self.told().hangups.push(hangup);
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        // Nothing that holds it can leave it half changed.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,7 +117,8 @@ fn heed(signal: i32, server: Option<&mut Server>) {
         (signal, _) => {
             let name = low_level::signal_name(signal).unwrap_or("a signal");
             tracing::info!(
-                "{name} means nothing to this server, which goes on; SIGTERM stops it, SIGQUIT has it tell its state"
+                "{name} means nothing to this server now, which goes on; SIGTERM stops it, SIGQUIT has it tell its state, SIGHUP \
+                 has it open the files of its logs anew"
             );
         }
     }

@@ -1,6 +1,7 @@
 //! The terminal: what is shown goes there, and keys come from there.
 
 use std::io::{self, IsTerminal, Stdout, Write};
+use std::time::Duration;
 
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -126,16 +127,27 @@ impl Drop for Terminal {
 /// Waits for what a person does next.
 pub fn read() -> io::Result<Input> {
     loop {
-        match event::read()? {
-            Event::Key(KeyEvent { kind: KeyEventKind::Release, .. }) => {}
-            Event::Key(KeyEvent { code: KeyCode::Char('c'), modifiers, .. })
-                if modifiers.contains(KeyModifiers::CONTROL) =>
-            {
-                return Ok(Input::Interrupt);
-            }
-            Event::Key(KeyEvent { code: KeyCode::Char(key), .. }) => return Ok(Input::Key(key)),
-            Event::Resize(..) => return Ok(Input::Resize),
-            _ => {}
+        if let Some(input) = input(&event::read()?) {
+            return Ok(input);
         }
+    }
+}
+
+/// What a person does within this time, if anything.
+pub fn read_within(patience: Duration) -> io::Result<Option<Input>> {
+    Ok(if event::poll(patience)? { input(&event::read()?) } else { None })
+}
+
+fn input(event: &Event) -> Option<Input> {
+    match event {
+        Event::Key(KeyEvent { kind: KeyEventKind::Release, .. }) => None,
+        Event::Key(KeyEvent { code: KeyCode::Char('c'), modifiers, .. })
+            if modifiers.contains(KeyModifiers::CONTROL) =>
+        {
+            Some(Input::Interrupt)
+        }
+        Event::Key(KeyEvent { code: KeyCode::Char(key), .. }) => Some(Input::Key(*key)),
+        Event::Resize(..) => Some(Input::Resize),
+        _ => None,
     }
 }

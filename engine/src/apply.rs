@@ -287,7 +287,7 @@ impl Database {
 }
 
 /// Whether any member is an error, so that none changes anything.
-pub(crate) fn has_failed(members: &[Txn<'_>]) -> bool {
+pub fn has_failed(members: &[Txn<'_>]) -> bool {
     members.iter().any(|member| matches!(member, Txn::Error(_)))
 }
 

@@ -4,12 +4,13 @@
 //! *head*, and [`apply`](crate::apply) changes the head by it. Both are pure: time and zxid are arguments.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use paddock_consensus::Zxid;
 
 use crate::acl::{AclTable, Authority, Entry, Id, perms};
 use crate::container::ContainerIndex;
-use crate::quota::{Difference, ExceededQuota, QuotaIndex, SubtreeCount, Usage};
+use crate::quota::{Difference, ExceededQuota, QuotaIndex, QuotaSums, SubtreeCount, Usage};
 use crate::stat::Stat;
 use crate::tree::{ExtendedTypes, HashSeed, NewZnode, OwnerKind, Tree, owner_kind};
 
@@ -149,6 +150,12 @@ impl Database {
         self.sessions.iter().map(|(&session, &timeout)| (session, timeout))
     }
 
+    /// Likewise those with a greater id, in the order of their ids; all without one.
+    pub fn sessions_after(&self, session: Option<i64>) -> impl Iterator<Item = (i64, i32)> + '_ {
+        let from = session.map_or(Bound::Unbounded, Bound::Excluded);
+        self.sessions.range((from, Bound::Unbounded)).map(|(&session, &timeout)| (session, timeout))
+    }
+
     /// How many znodes are ephemeral.
     pub fn ephemeral_count(&self) -> usize {
         self.ephemeral_count
@@ -157,6 +164,13 @@ impl Database {
     /// The ephemerals of one session, in the order of their paths.
     pub fn ephemerals_of(&self, session: i64) -> impl Iterator<Item = &str> {
         self.ephemerals.get(&session).into_iter().flatten().map(|path| &**path)
+    }
+
+    /// Likewise those behind a path; all without one.
+    pub fn ephemerals_after<'d>(&'d self, session: i64, path: Option<&'d str>) -> impl Iterator<Item = &'d str> {
+        let from = path.map_or(Bound::Unbounded, Bound::Excluded);
+        let paths = self.ephemerals.get(&session).into_iter();
+        paths.flat_map(move |paths| paths.range::<str, _>((from, Bound::Unbounded))).map(|path| &**path)
     }
 
     /// How many they are.
@@ -178,6 +192,16 @@ impl Database {
     /// A limit that a write has met since this was asked last. Others met meanwhile are not told.
     pub fn take_exceeded_quota(&mut self) -> Option<ExceededQuota> {
         self.exceeded_quota.take()
+    }
+
+    /// Whether there are quotas.
+    pub fn has_quotas(&self) -> bool {
+        !self.quotas.is_empty()
+    }
+
+    /// The quotas of the head by the first name of their paths, of no more paths than `max`.
+    pub fn quota_sums(&self, max: usize) -> Vec<QuotaSums> {
+        self.quotas.sums(&self.tree, max)
     }
 
     /// What has to be counted before this znode is created.

@@ -60,6 +60,10 @@ impl Chunk {
         Chunk { paths, list: Vec::with_capacity(self.list.len().min(ROOM)) }
     }
 
+    fn bytes(&self) -> usize {
+        self.paths.capacity() + self.list.capacity() * size_of::<Stored>()
+    }
+
     fn get(&self, index: usize) -> Event<'_> {
         let Stored { kind, zxid, path_end, acl } = &self.list[index];
         let start = if index == 0 { 0 } else { self.list[index - 1].path_end };
@@ -92,6 +96,11 @@ impl Events {
         self.len() == 0
     }
 
+    /// Memory that they take, about.
+    pub fn bytes(&self) -> usize {
+        self.full.iter().chain([&self.last]).map(Chunk::bytes).sum()
+    }
+
     /// The events in their order, each by its number from 0 on.
     ///
     /// # Panics
@@ -117,6 +126,7 @@ mod tests {
         events.push(EventKind::ChildrenChanged, 1, "/a", &None);
         let seen: Vec<_> = events.iter().map(|event| (event.kind, event.path.to_owned())).collect();
         assert_eq!(seen, [(EventKind::Created, "/a/b".to_owned()), (EventKind::ChildrenChanged, "/a".to_owned())]);
+        assert!(events.bytes() > "/a/b/a".len() && Events::default().bytes() == 0);
     }
 
     #[test]

@@ -277,7 +277,8 @@ impl InstalledState {
 
     /// Makes the state, and what was proposed after it and is not committed yet, the history that counts: a snapshot and a log in
     /// the directory of the next [generation](crate::generation), all of it durable, and then the file that names it. `config` has
-    /// the `dataDir` and the `dataLogDir` themselves. The former log may be open meanwhile.
+    /// the `dataDir` and the `dataLogDir` themselves. The former log may be open meanwhile. It takes time by the size of the state;
+    /// `alive` is told again and again that it goes on.
     ///
     /// # Panics
     /// Unless it is [settled](Self::settle); and if a proposal does not come after the state and those before it, or is longer
@@ -286,11 +287,12 @@ impl InstalledState {
         self,
         config: LogConfig,
         proposals: impl IntoIterator<Item = (Zxid, &'a [u8])>,
+        alive: &mut dyn FnMut(),
     ) -> Result<InPlace, PlacementError> {
         assert_eq!(self.before, Before::Exact, "a state is settled before it counts");
         let (files, data_dir, log_dir) = (config.files.clone(), config.data_dir.clone(), config.dir.clone());
         let mut state = self;
-        let made = match begin(config, &mut state.database, &state.seed, proposals) {
+        let made = match begin(config, &mut state.database, &state.seed, proposals, alive) {
             Ok(made) => made,
             Err(error) => {
                 // What it takes up is given back; a start would do it too.
@@ -312,13 +314,15 @@ fn begin<'a>(
     database: &mut Database,
     seed: &HashSeed,
     proposals: impl IntoIterator<Item = (Zxid, &'a [u8])>,
+    alive: &mut dyn FnMut(),
 ) -> Result<NextGeneration, GenerationError> {
-    let mut next = NextGeneration::begin(config, database, seed)?;
+    let mut next = NextGeneration::begin_long(config, database, seed, alive)?;
     for (zxid, bytes) in proposals {
         let log = next.log();
         log.append(zxid, |out| out.extend_from_slice(bytes));
         if log.filling_bytes() >= GROUP_BYTES {
             log.submit()?;
+            alive();
         }
     }
     next.settle()?;

@@ -4,13 +4,15 @@
 //! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`keeper`], [`txn`], [`event`]), the
 //! state ([`tree`], [`database`], [`container`], [`quota`], [`ephemerals`], [`session_id`]), the way of a write
 //! ([`admit`], [`order`], [`apply`], [`application`], [`answer`], [`replay`]), the disk ([`io`], [`progress`], [`log`],
-//! [`snapshot`], [`generation`], [`epoch_files`], [`installation`], [`truncation`]), and ZooKeeper's files ([`zookeeper`], [`conversion`]).
+//! [`snapshot`], [`generation`], [`epoch_files`], [`installation`], [`truncation`], [`backup`]), and
+//! ZooKeeper's files ([`zookeeper`], [`conversion`]).
 
 pub mod acl;
 pub mod admit;
 pub mod answer;
 pub mod application;
 pub mod apply;
+pub mod backup;
 pub mod committed_config;
 pub mod container;
 pub mod conversion;

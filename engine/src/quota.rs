@@ -16,7 +16,7 @@
 //! another quota lies beside, and for a write below a quota the change of one more znode. The creation of a stats znode
 //! visits the whole subtree, at once or in steps: [`SubtreeCount`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::ops::Bound;
 
@@ -157,6 +157,30 @@ impl QuotaIndex {
         index
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.prefixes.is_empty()
+    }
+
+    /// The quotas of all paths with the same first name, added up: of no more paths than `max`.
+    pub(crate) fn sums(&self, tree: &Tree, max: usize) -> Vec<QuotaSums> {
+        let mut by_namespace: BTreeMap<&str, QuotaSums> = BTreeMap::new();
+        for prefix in self.prefixes.iter().take(max) {
+            let namespace = prefix[1..].split('/').next().unwrap_or_default();
+            let sums = by_namespace.entry(namespace).or_insert_with(|| QuotaSums::of(namespace));
+            if let Some(limits) = usage_at(tree, prefix, LIMITS) {
+                let limit = |hard: Option<i64>, soft: i64| hard.filter(|hard| *hard > -1).unwrap_or(soft);
+                sums.count_limit = sums.count_limit.saturating_add(limit(limits.count_hard_limit, limits.count));
+                sums.bytes_limit = sums.bytes_limit.saturating_add(limit(limits.byte_hard_limit, limits.bytes));
+            }
+            if let Some(used) = usage_at(tree, prefix, STATS) {
+                sums.count_usage = sums.count_usage.saturating_add(used.count);
+                sums.bytes_usage = sums.bytes_usage.saturating_add(used.bytes);
+            }
+        }
+        by_namespace.into_values().collect()
+    }
+
     fn note(&mut self, path: &str) {
         if let Some(prefix) = prefix_of(path, LIMITS) {
             self.prefixes.insert(prefix.into());
@@ -167,6 +191,23 @@ impl QuotaIndex {
         if let Some(prefix) = prefix_of(path, LIMITS) {
             self.prefixes.remove(prefix);
         }
+    }
+}
+
+/// The quotas of one namespace. A limit that is not said counts as -1.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QuotaSums {
+    /// The first name of their paths.
+    pub namespace: String,
+    pub count_limit: i64,
+    pub bytes_limit: i64,
+    pub count_usage: i64,
+    pub bytes_usage: i64,
+}
+
+impl QuotaSums {
+    fn of(namespace: &str) -> QuotaSums {
+        QuotaSums { namespace: namespace.to_owned(), count_limit: 0, bytes_limit: 0, count_usage: 0, bytes_usage: 0 }
     }
 }
 
@@ -397,7 +438,7 @@ impl<'d> QuotaCheck<'d> {
 
 #[cfg(test)]
 mod tests {
-    use super::{QuotaIndex, SubtreeCount, Usage, common_level};
+    use super::{QuotaIndex, QuotaSums, SubtreeCount, Usage, common_level};
     use crate::database::{Database, Rules};
     use crate::stat::Stat;
     use crate::tree::{HashSeed, NewZnode, page_visits};
@@ -438,6 +479,34 @@ mod tests {
             }
         };
         assert_eq!(usage, Usage::new(CHILDREN as i64 + 3, CHILDREN as i64 + 3));
+    }
+
+    #[test]
+    fn quotas_are_added_up_by_the_first_name() {
+        let Database { mut tree, .. } = Database::new(HashSeed([7; 16]), Rules::default());
+        let mut index = QuotaIndex::default();
+        for (path, data) in [
+            ("/zookeeper/quota/a", ""),
+            ("/zookeeper/quota/a/zookeeper_limits", "count=5,bytes=-1"),
+            ("/zookeeper/quota/a/zookeeper_stats", "count=2,bytes=7"),
+            ("/zookeeper/quota/a/b", ""),
+            ("/zookeeper/quota/a/b/zookeeper_limits", "count=5,bytes=9=;byteHardLimit=100;countHardLimit=-1"),
+            ("/zookeeper/quota/a-b", ""),
+            ("/zookeeper/quota/a-b/zookeeper_limits", "count=1,bytes=2"),
+        ] {
+            tree.create(NewZnode { path, data: Some(data.as_bytes()), acl: None, stat: Stat::default() }, -1);
+            index.note(path);
+        }
+        let sums = |namespace: &str, [count_limit, bytes_limit, count_usage, bytes_usage]: [i64; 4]| QuotaSums {
+            namespace: namespace.into(),
+            count_limit,
+            bytes_limit,
+            count_usage,
+            bytes_usage,
+        };
+        assert_eq!(index.sums(&tree, 9), [sums("a", [10, 99, 2, 7]), sums("a-b", [1, 2, 0, 0])]);
+        assert_eq!(index.sums(&tree, 1), [sums("a", [5, -1, 2, 7])]);
+        assert!(!index.is_empty());
     }
 
     #[test]

@@ -188,15 +188,17 @@ impl Rebuild {
         })
     }
 
-    /// Builds it: of the newest snapshot that holds. Takes time by the size of the state and of the log after it.
+    /// Builds it: of the newest snapshot that holds. Takes time by the size of the state and of the log after it; `alive` is told
+    /// again and again that it goes on.
     ///
     /// # Errors
     /// All; [`LogError::WasCut`] where the log was cut again meanwhile.
-    pub fn run(mut self) -> Result<Database, TruncationError> {
+    pub fn run(mut self, alive: &mut dyn FnMut()) -> Result<Database, TruncationError> {
         while let Some(Base { zxid, snapshot, mut records }) = self.bases.pop() {
             let Some(mut database) = self.begin(zxid, snapshot.as_deref()) else { continue };
             let mut chunk = Chunk::default();
             loop {
+                alive();
                 records.read(&mut chunk, CHUNK_BYTES)?;
                 if chunk.is_empty() {
                     return Ok(database);

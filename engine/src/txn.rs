@@ -16,6 +16,9 @@ pub const DIGEST_VERSION: i32 = 2;
 /// Bytes of a digest with its version.
 const DIGEST_BYTES: usize = 12;
 
+/// Where the time stands in an encoded transaction, bytes.
+const TIME_AT: usize = 20;
+
 /// Where the type stands in an encoded transaction, behind the header, bytes.
 pub(crate) const OPCODE_AT: usize = 28;
 
@@ -191,6 +194,11 @@ impl Txn<'_> {
     pub fn path_ahead(bytes: &[u8]) -> Option<(&str, bool)> {
         let mut reader = Reader::new(bytes.get(OPCODE_AT..)?);
         request::path_ahead(reader.i32().ok()?, reader.rest())
+    }
+
+    /// The [time](TxnHeader::time) of an encoded transaction; `None` where it is too short to have one.
+    pub fn time_of(bytes: &[u8]) -> Option<i64> {
+        bytes.get(TIME_AT..)?.first_chunk().map(|time| i64::from_be_bytes(*time))
     }
 
     /// Reads a whole transaction and, where there is one, its digest.

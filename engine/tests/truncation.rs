@@ -91,7 +91,7 @@ impl Server {
     }
 
     fn rebuild(&self) -> Result<Database, TruncationError> {
-        Rebuild::new(&self.files, data(), &self.log, SEED, Rules::default())?.run()
+        Rebuild::new(&self.files, data(), &self.log, SEED, Rules::default())?.run(&mut || {})
     }
 
     /// That the state is just that after a transaction.
@@ -183,12 +183,12 @@ fn a_state_is_not_built_of_what_was_cut_meanwhile() {
     let mut server = Server::new(&[2]);
     let rebuild = Rebuild::new(&server.files, data(), &server.log, SEED, Rules::default()).unwrap();
     server.truncate(1 << 32 | 1).unwrap().unwrap();
-    assert!(matches!(rebuild.run(), Err(TruncationError::Log(LogError::WasCut { .. }))));
+    assert!(matches!(rebuild.run(&mut || {}), Err(TruncationError::Log(LogError::WasCut { .. }))));
     // While the log goes on, it is that of the moment in which it was asked for.
     let rebuild = Rebuild::new(&server.files, data(), &server.log, SEED, Rules::default()).unwrap();
     server.log.append(Zxid(5 << 32 | 1), |out| out.extend_from_slice(b"no transaction"));
     server.log.fence().unwrap();
-    server.check(&rebuild.run().unwrap(), 1 << 32 | 1);
+    server.check(&rebuild.run(&mut || {}).unwrap(), 1 << 32 | 1);
     assert!(matches!(server.rebuild(), Err(TruncationError::Transaction { .. })));
 }
 

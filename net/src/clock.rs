@@ -24,6 +24,12 @@ impl Clock {
         self.anchor_ms
     }
 
+    /// A point in microseconds. Points before this clock was made are taken for the moment of its making.
+    pub fn micros(&self, point: Instant) -> u64 {
+        let since = point.saturating_duration_since(self.anchor).as_micros();
+        (self.anchor_ms.saturating_mul(1000)).saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+
     /// A point in milliseconds. Points before this clock was made are taken for the moment of its making.
     pub fn millis(&self, point: Instant) -> u64 {
         let since = point.saturating_duration_since(self.anchor).as_millis();
@@ -48,6 +54,7 @@ mod tests {
         let clock = Clock::new();
         let (first, later) = (clock.anchor, clock.anchor + Duration::from_millis(1234));
         assert_eq!(clock.millis(later) - clock.millis(first), 1234);
+        assert_eq!(clock.micros(later) - clock.micros(first), 1_234_000);
         assert_eq!(clock.millis(later), clock.millis(later), "a point stays where it is");
     }
 }

@@ -31,10 +31,8 @@ const OUTPUT_MAX: usize = 64 * 1024 * 1024;
 pub enum Stage {
     /// Nothing but the start of its first frame has come.
     Handshake,
-    /// Has asked a four-letter word, and waits for the answers of so many other reactors.
-    Inquiring {
-        awaited: usize,
-    },
+    /// Has asked a four-letter word, and waits for the answer, which another thread makes.
+    Inquiring,
     /// Waits for its session; what it sends meanwhile stays unread.
     Establishing,
     Established,

@@ -59,6 +59,11 @@ impl Connections {
         self.slots.iter_mut().filter_map(|slot| slot.connection.as_deref_mut())
     }
 
+    /// How many slots there are, with and without a connection.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     pub fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }

@@ -1,6 +1,6 @@
 //! The reply to the four-letter word `envi`.
 
-/// What only a JVM has, or what cannot be found out.
+/// What only a JVM has, or what cannot be found out: as ZooKeeper says it.
 pub const UNKNOWN: &str = "<NA>";
 
 /// What `envi` tells of the process and its machine.
@@ -26,8 +26,9 @@ impl EnviReply {
             "os.name=Linux\nos.arch={}\nos.version={}\nuser.name={}\nuser.home={}\nuser.dir={}\n",
             self.os_arch, self.os_version, self.user_name, self.user_home, self.user_dir
         ));
+        // Of the heap of a JVM, in spite of their names.
         for key in ["free", "max", "total"] {
-            text.push_str(&format!("jvm.memory.{key}={UNKNOWN}\n"));
+            text.push_str(&format!("os.memory.{key}={UNKNOWN}\n"));
         }
         text
     }
@@ -46,9 +47,6 @@ mod tests {
         assert_eq!(&lines[..4], ["Environment:", "zookeeper.version=3.9", "host.name=host", "java.version=<NA>"]);
         let of_os = ["os.name=Linux", "os.arch=x86_64", "os.version=6.1", "user.name=me", "user.home=/home/me"];
         assert_eq!(&lines[10..15], of_os);
-        assert_eq!(
-            &lines[15..],
-            ["user.dir=/", "jvm.memory.free=<NA>", "jvm.memory.max=<NA>", "jvm.memory.total=<NA>"]
-        );
+        assert_eq!(&lines[15..], ["user.dir=/", "os.memory.free=<NA>", "os.memory.max=<NA>", "os.memory.total=<NA>"]);
     }
 }

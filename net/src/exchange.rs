@@ -25,6 +25,8 @@ use paddock_engine::tree::{Reader, Root};
 
 use crate::doorbell::Doorbell;
 use crate::serving::Period;
+use crate::stages::Way;
+use crate::survey::Survey;
 
 /// How many submissions of one reactor may wait for the replica.
 const SUBMISSIONS_MAX: usize = 64;
@@ -32,6 +34,8 @@ const SUBMISSIONS_MAX: usize = 64;
 const RELEASES_MAX: usize = 1024;
 /// How many errands may wait for a reactor.
 const ERRANDS_MAX: usize = 1024;
+/// How many surveys may wait for the replica. One question takes one.
+const SURVEYS_MAX: usize = 64;
 /// How many closed connections of one reactor may wait for the replica to be told of them early.
 const GONE_MAX: usize = 1024;
 
@@ -158,6 +162,11 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
+    /// Whether a transaction may come of it.
+    pub fn changes_state(&self) -> bool {
+        matches!(self, RequestKind::Write { .. } | RequestKind::CloseSession { .. } | RequestKind::Connect { .. })
+    }
+
     /// Whether only the connection that has the session may ask for it, and is answered.
     pub fn needs_session(&self) -> bool {
         match self {
@@ -201,6 +210,8 @@ pub struct VersionRelease {
     pub answers: Vec<Answer>,
     /// The bodies of the answers.
     pub bytes: Vec<u8>,
+    /// How its writes went up to here, if that is measured.
+    pub way: Option<Way>,
 }
 
 /// What one connection is told.
@@ -228,18 +239,6 @@ pub enum AnswerKind {
     Cut,
 }
 
-/// A question of one reactor to another, which lives from the asking until the answer is taken or lost. The questions are
-/// counted, because the text of an answer that is under way is memory that is counted for no connection.
-#[derive(Clone, Debug, Default)]
-pub struct Inquiry(Arc<()>);
-
-impl Inquiry {
-    /// How many clones of this one there are.
-    pub fn others(&self) -> usize {
-        Arc::strong_count(&self.0) - 1
-    }
-}
-
 /// What other threads want of a reactor, apart from releases.
 pub enum Errand {
     /// A connection that was accepted, for this reactor.
@@ -248,10 +247,10 @@ pub enum Errand {
     Accept,
     /// For the reactor that accepts: clients connect here from now on. Connections stay. A `backlog` below 1 is the default.
     Listen { address: SocketAddr, backlog: i32 },
-    /// Asks for a text that describes this reactor's connections. It is for `connection` of `reactor`.
-    DescribeConnections { reactor: usize, connection: ConnectionId, long: bool, inquiry: Inquiry },
-    /// The answer to the above.
-    Connections { connection: ConnectionId, text: String, inquiry: Inquiry },
+    /// Somebody wants to know what this reactor has.
+    Survey(Survey),
+    /// The answer to the four-letter word that a connection has asked.
+    Say { connection: ConnectionId, text: String },
     /// The reactor is to end.
     Stop,
 }
@@ -261,6 +260,8 @@ pub struct Exchange {
     pub submissions: ArrayQueue<Submission>,
     pub releases: ArrayQueue<Release>,
     pub errands: ArrayQueue<Errand>,
+    /// For the replica: somebody wants to know what it has. The queue of the first reactor is used.
+    pub surveys: ArrayQueue<Survey>,
     /// Connections that have closed. `submissions` tells of them too, but later: a replica that throttles need not execute
     /// what it still has of them. A connection that finds no room here is told of there alone.
     pub gone: ArrayQueue<ConnectionId>,
@@ -274,6 +275,7 @@ impl Exchange {
             submissions: ArrayQueue::new(SUBMISSIONS_MAX),
             releases: ArrayQueue::new(RELEASES_MAX),
             errands: ArrayQueue::new(ERRANDS_MAX),
+            surveys: ArrayQueue::new(SURVEYS_MAX),
             gone: ArrayQueue::new(GONE_MAX),
             reactor_bell,
             replica_bell,

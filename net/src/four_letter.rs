@@ -1,35 +1,38 @@
 //! Four-letter words: questions in plain text that a client asks instead of opening a session.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
 use paddock_consensus::Zxid;
 use paddock_consensus::output::Part;
-use paddock_engine::io::sys::open_descriptors;
 use paddock_engine::request::opcode;
 
 use crate::clock::Clock;
 use crate::conf_reply::without_membership;
-use crate::connection::Connection;
-use crate::counter::Summary;
-use crate::member_status::{LeadingStatus, MemberStatus};
+use crate::long_words::LongWord;
+use crate::metrics::gauges::ROOT_AGAIN;
+use crate::metrics::java_double::{java_double, rounded};
+use crate::metrics::render_mntr;
+use crate::server_state::ServerState;
 use crate::serving::Serve;
 use crate::status::Status;
+use crate::survey::ConnectionInfo;
 
 /// Every word that ZooKeeper knows, sorted. Any other four letters are taken for the length of a frame.
 pub const KNOWN: [&str; 18] = [
     "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
     "stmk", "wchc", "wchp", "wchs",
 ];
-/// The words that this server answers where the operator allows them, sorted. They read a little and change nothing.
-pub const SERVED: [&str; 8] = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
+/// The words that are answered where the operator has said nothing, sorted. They read a little and change nothing.
+pub const HARMLESS: [&str; 8] = ["conf", "cons", "envi", "isro", "mntr", "ruok", "srvr", "stat"];
 /// What most words are answered while clients are not served.
-const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
-/// What telnet sends when it is interrupted. It is not answered, and the connection is closed.
-const TELNET_CLOSE: Word = Word("telnet close");
+pub const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
+/// What telnet sends when it is interrupted, by ZooKeeper's name. Where it is allowed it is not answered, and the connection is
+/// closed.
+pub const TELNET_CLOSE: &str = "telnet close";
 
-/// ZooKeeper counts the root twice: its table of znodes has it by the name `/` and by none.
-const ROOT_AGAIN: u64 = 1;
+const TAKES_ALL: &str = "writing to a String cannot fail";
 
 /// A connection is read from, in the numbers of Java's `SelectionKey`.
 const OP_READ: u8 = 1;
@@ -40,99 +43,79 @@ const OP_WRITE: u8 = 4;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Word(&'static str);
 
+/// The bytes of a mask that come behind `stmk`.
+pub const MASK_BYTES: usize = 8;
+
 /// What to do with a word.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Reply {
     /// The text is the answer, after which the connection is closed.
     Text(String),
-    /// `stat` or, if it is `long`, `cons`: the connections of every reactor go into the text.
-    Connections { long: bool },
+    /// The answer takes long, and another thread makes it.
+    Later(LongWord),
+    /// `stmk`: the mask comes behind the word.
+    Mask,
 }
 
 /// The word in the first four bytes of a connection.
 pub fn recognise(bytes: [u8; 4]) -> Option<Word> {
     if bytes == [0xff, 0xf4, 0xff, 0xfd] {
-        return Some(TELNET_CLOSE);
+        return Some(Word(TELNET_CLOSE));
     }
     KNOWN.iter().find(|word| word.as_bytes() == bytes).map(|word| Word(word))
 }
 
 /// The answer to a word. `serve`: how clients are served.
 pub fn answer(word: Word, serve: Serve, status: &Status) -> Reply {
-    if word == TELNET_CLOSE {
-        return Reply::Text(String::new());
-    }
     let Word(word) = word;
     if !status.allowed_words.contains(&word) {
         return Reply::Text(format!("{word} is not executed because it is not in the whitelist.\n"));
     }
-    if !SERVED.contains(&word) {
-        return Reply::Text(format!("{word} is not executed because this server does not have it.\n"));
-    }
     match word {
+        TELNET_CLOSE => return Reply::Text(String::new()),
         "ruok" => return Reply::Text("imok".into()),
         "envi" => return Reply::Text(status.environment.clone()),
+        "gtmk" => return Reply::Text(status.trace_mask.0.load(Ordering::Relaxed).to_string()),
+        "stmk" => return Reply::Mask,
         _ => {}
     }
     let state = ServerState::now(serve, &status.member);
-    match (word, state) {
-        ("isro", state) => Reply::Text(is_read_only(state).into()),
-        (_, None) => Reply::Text(NOT_SERVING.into()),
-        ("conf", Some(ServerState::ReadOnly)) => {
-            Reply::Text(without_membership(&status.configuration.now()).to_owned())
+    match (word, state, LongWord::of(word)) {
+        ("isro", state, _) => Reply::Text(is_read_only(state).into()),
+        (word, None, _) => Reply::Text(not_serving(word).into()),
+        (_, Some(_), Some(word)) => Reply::Later(word),
+        ("srvr", Some(state), None) => {
+            Reply::Text(format!("{}{}", head_lines(state, status), server_lines(state, status)))
         }
-        ("conf", _) => Reply::Text(status.configuration.now()),
-        ("srvr", Some(state)) => Reply::Text(format!("{}{}", head_lines(state, status), server_lines(state, status))),
-        ("mntr", Some(state)) => Reply::Text(monitor(state, status)),
-        (word, _) => Reply::Connections { long: word == "cons" },
+        (_, Some(state), None) => Reply::Text(render_mntr(state, status)),
     }
 }
 
-/// What a server is that serves clients.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum ServerState {
-    Standalone,
-    ReadOnly,
-    Leader,
-    Follower,
-    Observer,
+/// What a word is answered while clients are not served. ZooKeeper's `hash` ends without a new line here.
+pub fn not_serving(word: &str) -> &'static str {
+    if word == "hash" { NOT_SERVING.trim_end() } else { NOT_SERVING }
 }
 
-impl ServerState {
-    /// `None` if nobody is served: where a reactor has not heard yet that its server has become something else, what it has
-    /// become counts.
-    fn now(serve: Serve, member: &MemberStatus) -> Option<ServerState> {
-        match (serve, member.part()) {
-            (Serve::No, _) | (Serve::Yes, Some(Part::Looking)) => None,
-            (Serve::ReadOnly, _) => Some(ServerState::ReadOnly),
-            (Serve::Yes, None) => Some(ServerState::Standalone),
-            (Serve::Yes, Some(Part::Leading { .. })) => Some(ServerState::Leader),
-            (Serve::Yes, Some(Part::Following { .. })) => Some(ServerState::Follower),
-            (Serve::Yes, Some(Part::Observing { .. })) => Some(ServerState::Observer),
-        }
-    }
+/// The answer to `stmk`, by which the mask is set. This server logs by its own levels, and only tells it again: as `gtmk`.
+pub fn set_trace_mask(mask: [u8; MASK_BYTES], status: &Status) -> String {
+    let mask = i64::from_be_bytes(mask);
+    status.trace_mask.0.store(mask, Ordering::Relaxed);
+    mask.to_string()
+}
 
-    /// As `Mode` and `zk_server_state` have it.
-    fn name(self) -> &'static str {
-        match self {
-            ServerState::Standalone => "standalone",
-            ServerState::ReadOnly => "read-only",
-            ServerState::Leader => "leader",
-            ServerState::Follower => "follower",
-            ServerState::Observer => "observer",
-        }
-    }
+/// What the server is, as `Mode` has it; `None` while clients are not served.
+pub fn mode(serve: Serve, status: &Status) -> Option<&'static str> {
+    ServerState::now(serve, &status.member).map(ServerState::name)
+}
 
-    /// As `zk_peer_state` has it. Before a member is in the last phase of its part it serves nobody, and the word is not
-    /// answered.
-    fn peer_state(self) -> Option<&'static str> {
-        match self {
-            ServerState::Standalone | ServerState::ReadOnly => None,
-            ServerState::Leader => Some("leading - broadcast"),
-            ServerState::Follower => Some("following - broadcast"),
-            ServerState::Observer => Some("observing - broadcast"),
-        }
-    }
+/// How many znodes there are, as ZooKeeper counts them.
+pub fn node_count(status: &Status) -> u64 {
+    status.replica.znodes.get() + ROOT_AGAIN
+}
+
+/// Whether clients are served, as the words tell it.
+pub fn serves(serve: Serve, status: &Status) -> bool {
+    ServerState::now(serve, &status.member).is_some()
 }
 
 /// The answer to `isro`. Clients compare it with these bytes.
@@ -144,11 +127,19 @@ fn is_read_only(state: Option<ServerState>) -> &'static str {
     }
 }
 
-/// The whole reply to `stat` or `cons`, given the lines of all connections. `serve`: how clients are served now.
-pub fn with_connections(long: bool, lines: &str, serve: Serve, status: &Status) -> String {
+/// The reply to `conf`. It looks into the directories, which may take long.
+pub fn conf(serve: Serve, status: &Status) -> String {
+    let conf = status.configuration.now();
+    match ServerState::now(serve, &status.member) {
+        Some(ServerState::ReadOnly) => without_membership(&conf).to_owned(),
+        _ => conf,
+    }
+}
+
+/// The reply to `stat`, given the lines of all connections. `serve`: how clients are served.
+pub fn stat(lines: &str, serve: Serve, status: &Status) -> String {
     match ServerState::now(serve, &status.member) {
         None => NOT_SERVING.into(),
-        Some(_) if long => format!("{lines}\n"),
         Some(state) => {
             format!("{}Clients:\n{lines}\n{}", head_lines(state, status), server_lines(state, status))
         }
@@ -165,29 +156,28 @@ fn head_lines(state: ServerState, status: &Status) -> String {
 
 fn server_lines(state: ServerState, status: &Status) -> String {
     let (least, mean, most) = status.latency_millis();
-    let replica = &status.replica;
-    let mean = rounded(mean);
+    let mean = java_double(rounded(mean));
     let mut lines = format!(
-        "Latency min/avg/max: {least}/{mean:?}/{most}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\n\
+        "Latency min/avg/max: {least}/{mean}/{most}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\n\
          Zxid: 0x{:x}\nMode: {}\nNode count: {}\n",
         status.sum(|r| &r.received),
-        status.sum(|r| &r.sent),
+        status.sent(),
         status.sum(|r| &r.connections),
         status.sum(|r| &r.outstanding),
         shown_zxid(status),
         state.name(),
-        replica.znodes.get() + ROOT_AGAIN,
+        node_count(status),
     );
     if state == ServerState::Leader {
         let [last, min, max] = status.member.leading.proposals.told();
-        writeln!(lines, "Proposal sizes last/min/max: {last}/{min}/{max}").expect("writing to a String cannot fail");
+        writeln!(lines, "Proposal sizes last/min/max: {last}/{min}/{max}").expect(TAKES_ALL);
     }
     lines
 }
 
 /// The newest transaction that is announced; of a leader that has committed nothing yet, the beginning of its epoch. Learners
 /// take over what comes from their leader alone.
-fn shown_zxid(status: &Status) -> i64 {
+pub fn shown_zxid(status: &Status) -> i64 {
     let zxid = status.replica.zxid.load(Ordering::Relaxed);
     match status.member.part() {
         Some(Part::Leading { epoch }) => zxid.max(Zxid::start_of(epoch).0),
@@ -195,143 +185,65 @@ fn shown_zxid(status: &Status) -> i64 {
     }
 }
 
-/// Rounds a mean to four decimals as ZooKeeper does. `{:?}` then prints it as Java does: with one decimal at least, and no
-/// zero after that at the end.
-fn rounded(mean: f64) -> f64 {
-    (mean * 10_000.0).round() / 10_000.0
-}
-
-fn monitor(state: ServerState, status: &Status) -> String {
-    let (least, mean, most) = status.latency_millis();
-    let replica = &status.replica;
-    let mut out = String::new();
-    let mut line = |key: &str, value: &dyn Display| {
-        writeln!(out, "zk_{key}\t{value}").expect("writing to a String cannot fail");
-    };
-    line("version", &status.version);
-    line("server_state", &state.name());
-    monitor_member(state, &status.member, &mut line);
-    line("num_alive_connections", &status.sum(|r| &r.connections));
-    line("outstanding_requests", &status.sum(|r| &r.outstanding));
-    line("uptime", &status.uptime_millis());
-    line("znode_count", &(replica.znodes.get() + ROOT_AGAIN));
-    line("watch_count", &status.sum(|r| &r.watches));
-    line("ephemerals_count", &replica.ephemerals.get());
-    line("approximate_data_size", &replica.data_bytes.get());
-    line("global_sessions", &replica.sessions.get());
-    line("local_sessions", &replica.local_sessions.get());
-    line("packets_received", &status.sum(|r| &r.received));
-    line("packets_sent", &status.sum(|r| &r.sent));
-    line("bytes_received_count", &status.sum(|r| &r.read_bytes));
-    line("connection_bytes", &status.sum(|r| &r.connection_bytes));
-    line("min_latency", &least);
-    line("avg_latency", &format_args!("{:?}", rounded(mean)));
-    line("max_latency", &most);
-    line("stale_sessions_expired", &replica.sessions_expired.get());
-    line("snapshots", &replica.snapshots.get());
-    line("last_snapshot_millis", &replica.snapshot_millis.get());
-    line("log_transactions", &replica.transactions.get());
-    line("log_groups", &replica.groups.get());
-    line("log_bytes", &replica.log_bytes.get());
-    line("log_waits_for_space", &replica.log_waits.get());
-    line("log_sync_micros_sum", &replica.sync_micros_sum.get());
-    line("log_sync_micros_max", &replica.sync_micros_max.get());
-    line("tree_garbage_bytes", &replica.garbage_bytes.get());
-    // It is 0 where there is no /proc.
-    line("open_file_descriptor_count", &open_descriptors().unwrap_or(0));
-    line("max_file_descriptor_count", &status.descriptors_max);
-    line("max_client_connections", &status.peers.room());
-    out
-}
-
-/// What only members of an ensemble have. A server in read-only mode tells of elections alone, as ZooKeeper's does.
-fn monitor_member(state: ServerState, member: &MemberStatus, line: &mut dyn FnMut(&str, &dyn Display)) {
-    let Some(part) = member.part() else { return };
-    if let Some(peer_state) = state.peer_state() {
-        line("peer_state", &peer_state);
-        if let Part::Observing { leader, .. } = part {
-            line("observer_master_id", &leader.0);
-        }
-        line("quorum_size", &member.quorum_size.get());
-    }
-    if state == ServerState::Leader {
-        monitor_leader(&member.leading, line);
-    }
-    line("looking_count", &member.looking_count.get());
-    let times = [
-        ("election_time", &member.election_time),
-        ("unavailable_time", &member.unavailable_time),
-        ("leader_unavailable_time", &member.leader_unavailable_time),
-    ];
-    times.into_iter().for_each(|(name, time)| monitor_summary(name, time, line));
-}
-
-fn monitor_leader(leading: &LeadingStatus, line: &mut dyn FnMut(&str, &dyn Display)) {
-    line("leader_uptime", &leading.uptime.get());
-    line("learners", &leading.learners.get());
-    line("synced_followers", &leading.synced_followers.get());
-    line("synced_non_voting_followers", &leading.synced_non_voting_followers.get());
-    line("synced_observers", &leading.synced_observers.get());
-    line("pending_syncs", &leading.pending_syncs.get());
-    let [last, min, max] = leading.proposals.told();
-    line("last_proposal_size", &last);
-    line("max_proposal_size", &max);
-    line("min_proposal_size", &min);
-}
-
-fn monitor_summary(name: &str, summary: &Summary, line: &mut dyn FnMut(&str, &dyn Display)) {
-    line(&format!("avg_{name}"), &format_args!("{:?}", rounded(summary.mean())));
-    line(&format!("min_{name}"), &summary.min.get());
-    line(&format!("max_{name}"), &summary.max.get());
-    line(&format!("cnt_{name}"), &summary.count.get());
-    line(&format!("sum_{name}"), &summary.sum.get());
+/// What a connection waits for, in the numbers of Java's `SelectionKey`.
+pub fn interest_ops(connection: &ConnectionInfo) -> u8 {
+    let reads = if connection.is_read { OP_READ } else { 0 };
+    let writes = if connection.is_written { OP_WRITE } else { 0 };
+    reads | writes
 }
 
 /// One line for a connection, as `stat` (short) and `cons` (long) have it: ZooKeeper's `dumpConnectionInfo`.
-pub fn describe(connection: &Connection, long: bool, clock: &Clock, out: &mut String) {
+pub fn describe(connection: &ConnectionInfo, long: bool, clock: &Clock) -> String {
     let tally = &connection.tally;
-    let reads = if connection.is_read() { OP_READ } else { 0 };
-    let writes = if connection.unwritten() > 0 { OP_WRITE } else { 0 };
-    write!(
-        out,
-        " /{}:{}[{:x}](queued={},recved={},sent={}",
-        paddock_engine::acl::id_of_address(connection.address),
-        connection.port,
-        reads | writes,
-        connection.pending.requests(),
+    let ops = interest_ops(connection);
+    let mut line = format!(
+        " {}[{:x}](queued={},recved={},sent={}",
+        address_text(connection),
+        ops,
+        connection.queued,
         tally.received,
         tally.sent
-    )
-    .expect("writing to a String cannot fail");
+    );
     if long && connection.session != 0 {
-        describe_session(connection, clock, out);
+        describe_session(connection, clock, &mut line);
     }
-    out.push_str(")\n");
+    line.push_str(")\n");
+    line
 }
 
-fn describe_session(connection: &Connection, clock: &Clock, out: &mut String) {
-    let tally = &connection.tally;
-    let answered = tally.answered.max(1);
+/// As Java 14 and later tell the address of a socket.
+pub fn address_text(connection: &ConnectionInfo) -> String {
+    let address = paddock_engine::acl::id_of_address(connection.address);
+    match connection.address.to_canonical() {
+        IpAddr::V4(_) => format!("/{address}:{}", connection.port),
+        IpAddr::V6(_) => format!("/[{address}]:{}", connection.port),
+    }
+}
+
+fn describe_session(connection: &ConnectionInfo, clock: &Clock, line: &mut String) {
+    let ConnectionInfo { session, timeout, tally, .. } = connection;
+    let operation = tally.last_opcode.map_or("NA", operation_name);
+    let established = tally.established_ms;
+    write!(line, ",sid=0x{session:x},lop={operation},est={established},to={timeout}").expect(TAKES_ALL);
+    // It is less than 0 when what is counted has begun anew and nothing was asked since.
+    if tally.last_xid >= 0 {
+        write!(line, ",lcxid=0x{:x}", tally.last_xid).expect(TAKES_ALL);
+    }
     write!(
-        out,
-        ",sid=0x{:x},lop={},est={},to={},lcxid=0x{:x},lzxid=0x{:x},lresp={},llat={},minlat={},avglat={},maxlat={}",
-        connection.session,
-        tally.last_opcode.map_or("NA", operation_name),
-        tally.established_ms,
-        connection.timeout,
-        tally.last_xid,
+        line,
+        ",lzxid=0x{:x},lresp={},llat={},minlat={},avglat={},maxlat={}",
         tally.last_zxid,
         tally.last_answer.map_or(0, |answer| clock.millis(answer)),
         tally.latency_last,
         if tally.answered == 0 { 0 } else { tally.latency_min },
-        tally.latency_sum / answered,
+        tally.latency_sum / tally.answered.max(1),
         tally.latency_max
     )
-    .expect("writing to a String cannot fail");
+    .expect(TAKES_ALL);
 }
 
 /// ZooKeeper's name of an operation; `NA` for an operation that ZooKeeper does not have.
-fn operation_name(opcode: i32) -> &'static str {
+pub fn operation_name(opcode: i32) -> &'static str {
     match opcode {
         opcode::CREATE | opcode::CREATE2 | opcode::CREATE_CONTAINER | opcode::CREATE_TTL => "CREA",
         opcode::DELETE => "DELE",
@@ -363,26 +275,28 @@ fn operation_name(opcode: i32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use paddock_consensus::output::Part;
+    use std::net::IpAddr;
     use std::sync::atomic::Ordering;
+    use std::time::Instant;
 
     use paddock_consensus::{Epoch, ServerId};
 
-    use super::{KNOWN, Reply, SERVED, Word, answer, recognise, rounded, with_connections};
+    use super::{
+        HARMLESS, KNOWN, NOT_SERVING, Reply, TELNET_CLOSE, Word, address_text, answer, conf, not_serving, recognise,
+        stat,
+    };
+    use crate::long_words::LongWord;
     use crate::serving::Serve;
-    use crate::status::{Peers, Status, Text};
+    use crate::status::{Status, Text};
+    use crate::survey::ConnectionInfo;
+    use crate::tally::Tally;
 
     fn status(allowed: &[&'static str]) -> Status {
         Status {
-            reactors: Vec::new(),
-            replica: Default::default(),
-            member: Default::default(),
-            peers: Peers::new(u64::MAX),
-            descriptors_max: u64::MAX,
-            clock: Default::default(),
             version: "3.9.5-paddock".into(),
             configuration: Text::new(|| "clientPort=2181\n".into()),
-            environment: String::new(),
             allowed_words: allowed.to_vec(),
+            ..Status::default()
         }
     }
 
@@ -392,18 +306,13 @@ mod tests {
         let dump = recognise(*b"dump").unwrap();
         let refusal = "dump is not executed because it is not in the whitelist.\n";
         assert_eq!(answer(dump, Serve::Yes, &status(&["srvr"])), Reply::Text(refusal.into()));
-        let missing = "dump is not executed because this server does not have it.\n";
-        assert_eq!(
-            answer(dump, Serve::Yes, &status(&["dump"])),
-            Reply::Text(missing.into()),
-            "the operator has allowed it"
-        );
+        assert_eq!(answer(dump, Serve::Yes, &status(&["dump"])), Reply::Later(LongWord::Dump));
     }
 
     #[test]
     fn every_word_is_known_by_its_bytes() {
-        assert!(KNOWN.is_sorted() && SERVED.is_sorted());
-        assert!(SERVED.iter().all(|word| KNOWN.contains(word)));
+        assert!(KNOWN.is_sorted() && HARMLESS.is_sorted());
+        assert!(HARMLESS.iter().all(|word| KNOWN.contains(word)));
         for word in KNOWN {
             let bytes = word.as_bytes().try_into().expect("four letters");
             assert_eq!(recognise(bytes), Some(Word(word)));
@@ -411,10 +320,33 @@ mod tests {
     }
 
     #[test]
-    fn means_are_printed_as_java_does() {
-        for (mean, printed) in [(0.0, "0.0"), (0.5, "0.5"), (4.478_94, "4.4789"), (12.0, "12.0"), (0.000_04, "0.0")] {
-            assert_eq!(format!("{:?}", rounded(mean)), printed);
-        }
+    fn what_telnet_sends_is_refused_as_a_word_or_ends_the_connection() {
+        let word = recognise([0xff, 0xf4, 0xff, 0xfd]).unwrap();
+        let refusal = "telnet close is not executed because it is not in the whitelist.\n";
+        assert_eq!(answer(word, Serve::Yes, &status(&KNOWN)), Reply::Text(refusal.into()));
+        assert_eq!(answer(word, Serve::No, &status(&[TELNET_CLOSE])), Reply::Text(String::new()));
+    }
+
+    #[test]
+    fn an_address_is_told_as_java_tells_it() {
+        let told = |address: &str| {
+            let address: IpAddr = address.parse().expect("an address");
+            let tally = Tally::new(0);
+            let (is_read, is_written, queued, session, timeout, heard) = (true, false, 0, 0, 0, Instant::now());
+            address_text(&ConnectionInfo {
+                address,
+                port: 5,
+                is_read,
+                is_written,
+                queued,
+                session,
+                timeout,
+                heard,
+                tally,
+            })
+        };
+        assert_eq!(["10.0.0.1", "::ffff:10.0.0.1"].map(told), ["/10.0.0.1:5", "/10.0.0.1:5"]);
+        assert_eq!(told("::1"), "/[0:0:0:0:0:0:0:1]:5");
     }
 
     #[test]
@@ -427,12 +359,18 @@ mod tests {
 
     #[test]
     fn while_nobody_is_served_words_say_so_but_those_of_the_process() {
-        let refusal = "This ZooKeeper instance is not currently serving requests\n";
-        for word in SERVED {
+        for word in KNOWN {
             let known = recognise(word.as_bytes().try_into().expect("four letters")).expect("it is a word");
             for part in [None, Some(Part::Looking), Some(Part::Leading { epoch: EPOCH })] {
-                let is_refused = answer(known, Serve::No, &member(part)) == Reply::Text(refusal.into());
-                assert_eq!(is_refused, !["envi", "isro", "ruok"].contains(&word), "{word} {part:?}");
+                match answer(known, Serve::No, &member(part)) {
+                    Reply::Text(text) => {
+                        let is_refused = text == not_serving(word);
+                        assert_eq!(is_refused, !["envi", "gtmk", "isro", "ruok"].contains(&word), "{word} {part:?}");
+                        assert_eq!(is_refused && !text.ends_with('\n'), word == "hash", "{word} {part:?}");
+                    }
+                    Reply::Later(long) => panic!("{word}: nobody is to be asked for {long:?}"),
+                    Reply::Mask => assert_eq!(word, "stmk"),
+                }
             }
         }
     }
@@ -442,7 +380,7 @@ mod tests {
         let word = recognise(word.as_bytes().try_into().expect("four letters")).expect("it is a word");
         match answer(word, serve, status) {
             Reply::Text(text) => text,
-            Reply::Connections { long } => with_connections(long, "", serve, status),
+            other => panic!("{word:?}: {other:?}"),
         }
     }
 
@@ -462,7 +400,7 @@ mod tests {
     }
 
     fn member(part: Option<Part>) -> Status {
-        let status = status(&SERVED);
+        let status = status(&KNOWN);
         part.into_iter().for_each(|part| status.member.set_part(part));
         status
     }
@@ -495,8 +433,7 @@ mod tests {
     fn the_words_of_a_server_that_only_serves_readers_say_so() {
         let status = member(Some(Part::Looking));
         let remark = "Zookeeper version: 3.9.5-paddock\nREAD-ONLY mode; serving only read-only clients\n";
-        for word in ["srvr", "stat"] {
-            let text = text(word, Serve::ReadOnly, &status);
+        for text in [text("srvr", Serve::ReadOnly, &status), stat("", Serve::ReadOnly, &status)] {
             assert!(text.starts_with(remark) && text.contains("\nMode: read-only\n"), "{text}");
         }
         let mntr = text("mntr", Serve::ReadOnly, &status);
@@ -508,30 +445,19 @@ mod tests {
     fn a_server_that_only_serves_readers_tells_nothing_of_the_others() {
         let text_of = || Text::new(|| "peerType=0\nmembership: \nserver.1=a:1:2\nversion=0".into());
         let status = Status { configuration: text_of(), ..member(Some(Part::Looking)) };
-        assert_eq!(text("conf", Serve::ReadOnly, &status), "peerType=0\n");
+        assert_eq!(conf(Serve::ReadOnly, &status), "peerType=0\n");
         let status = Status { configuration: text_of(), ..member(Some(Part::Leading { epoch: Epoch(1) })) };
-        assert!(text("conf", Serve::Yes, &status).ends_with("version=0"));
+        assert!(conf(Serve::Yes, &status).ends_with("version=0"));
     }
 
     #[test]
     fn a_server_that_looks_serves_nobody_although_a_reactor_has_not_heard_of_it() {
         let status = member(Some(Part::Looking));
-        let refusal = "This ZooKeeper instance is not currently serving requests\n";
-        for word in ["conf", "mntr", "srvr"] {
-            assert_eq!(text(word, Serve::Yes, &status), refusal, "{word}");
+        for word in ["mntr", "srvr"] {
+            assert_eq!(text(word, Serve::Yes, &status), NOT_SERVING, "{word}");
         }
         assert_eq!(text("isro", Serve::Yes, &status), "null");
-        for long in [true, false] {
-            assert_eq!(with_connections(long, "", Serve::Yes, &status), refusal);
-        }
-    }
-
-    /// The keys of `mntr` that only a member has, in their order, with their values.
-    fn of_members(mntr: &str) -> Vec<(&str, &str)> {
-        let alone = text("mntr", Serve::Yes, &status(&SERVED));
-        let keys: Vec<&str> = alone.lines().filter_map(|line| line.split('\t').next()).collect();
-        let lines = mntr.lines().map(|line| line.split_once('\t').expect("a key and a value"));
-        lines.filter(|(key, _)| !keys.contains(key)).collect()
+        assert_eq!(stat("", Serve::Yes, &status), NOT_SERVING);
     }
 
     #[test]
@@ -569,55 +495,6 @@ mod tests {
         assert!(first < 60_000 && uptime() >= first, "{first}");
         status.member.since.set(u64::MAX);
         assert_eq!(uptime(), 0, "it begins a part");
-    }
-
-    #[test]
-    fn mntr_tells_of_the_ensemble_by_the_part() {
-        for (part, mode, peer_state) in parts() {
-            let status = member(part);
-            status.member.quorum_size.set(3);
-            let mntr = text("mntr", Serve::Yes, &status);
-            assert!(mntr.starts_with(&format!("zk_version\t3.9.5-paddock\nzk_server_state\t{mode}\n")), "{mntr}");
-            let told = of_members(&mntr);
-            let value = |wanted: &str| told.iter().find(|(key, _)| *key == wanted).map(|(_, value)| *value);
-            assert_eq!(value("zk_peer_state"), peer_state);
-            assert_eq!(value("zk_quorum_size"), peer_state.map(|_| "3"));
-            assert_eq!(value("zk_observer_master_id"), (mode == "observer").then_some("3"));
-            assert_eq!(value("zk_learners").is_some(), mode == "leader");
-            assert_eq!(value("zk_cnt_election_time").is_some(), part.is_some());
-        }
-    }
-
-    #[test]
-    fn mntr_of_a_leader_has_zookeepers_figures() {
-        let status = member(Some(Part::Leading { epoch: EPOCH }));
-        let leading = &status.member.leading;
-        for (counter, value) in [
-            (&status.member.quorum_size, 3),
-            (&leading.learners, 4),
-            (&leading.synced_followers, 2),
-            (&leading.synced_non_voting_followers, 1),
-            (&leading.synced_observers, 1),
-            (&leading.pending_syncs, 6),
-            (&leading.uptime, 1234),
-            (&status.member.looking_count, 2),
-        ] {
-            counter.set(value);
-        }
-        [48, 32, 2077, 50].into_iter().for_each(|bytes| leading.proposals.note(bytes));
-        [20, 31].into_iter().for_each(|millis| status.member.election_time.note(millis));
-        let mntr = text("mntr", Serve::Yes, &status);
-        let expected = "zk_peer_state leading - broadcast,zk_quorum_size 3,zk_leader_uptime 1234,zk_learners 4,\
-                        zk_synced_followers 2,zk_synced_non_voting_followers 1,zk_synced_observers 1,zk_pending_syncs 6,\
-                        zk_last_proposal_size 50,zk_max_proposal_size 2077,zk_min_proposal_size 32,zk_looking_count 2,\
-                        zk_avg_election_time 25.5,zk_min_election_time 20,zk_max_election_time 31,zk_cnt_election_time 2,\
-                        zk_sum_election_time 51,zk_avg_unavailable_time 0.0,zk_min_unavailable_time 0,\
-                        zk_max_unavailable_time 0,zk_cnt_unavailable_time 0,zk_sum_unavailable_time 0,\
-                        zk_avg_leader_unavailable_time 0.0,zk_min_leader_unavailable_time 0,\
-                        zk_max_leader_unavailable_time 0,zk_cnt_leader_unavailable_time 0,zk_sum_leader_unavailable_time 0";
-        let told: Vec<String> = of_members(&mntr).iter().map(|(key, value)| format!("{key} {value}")).collect();
-        assert_eq!(told, expected.split(',').collect::<Vec<_>>());
-        assert!(text("srvr", Serve::Yes, &status).ends_with("Proposal sizes last/min/max: 50/32/2077\n"));
     }
 
     #[test]

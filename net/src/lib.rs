@@ -11,35 +11,53 @@
 //! - what reactors share: [`limits`], [`throttle`];
 //! - what servers of an ensemble say to each other, as bytes: [`peer`];
 //! - how others see a reactor: [`exchange`], [`serving`], [`doorbell`], [`clock`];
-//! - figures for whoever asks: [`counter`], [`member_status`], [`status`].
+//! - figures for whoever asks: [`counter`], [`sizes`], [`histogram`], [`distribution`], [`namespaces`], [`by_server`], [`recent`],
+//!   [`stages`], and who has them: [`reactor_status`], [`replica_status`], [`member_status`], [`admin_status`], [`status`]; what
+//!   ZooKeeper calls them and how they are told: [`server_state`], [`metrics`].
 
 pub mod accept;
+pub mod admin_status;
 pub mod bodies;
+pub mod by_server;
 pub mod clock;
 pub mod conf_reply;
 pub mod connect;
 pub mod connection;
 pub mod connections;
 pub mod counter;
+pub mod distribution;
 pub mod doorbell;
 pub mod envi_reply;
 pub mod exchange;
 pub mod four_letter;
 pub mod frame;
+pub mod histogram;
 pub mod identities;
 pub mod keeper;
 pub mod limits;
+pub mod long_answers;
+pub mod long_words;
 pub mod member_status;
 pub mod memory;
+pub mod metrics;
+pub mod namespaces;
 pub mod output;
 pub mod peer;
 pub mod pending;
 pub mod reactor;
+pub mod reactor_status;
 pub mod read;
+pub mod recent;
+pub mod replica_status;
 pub mod reply;
+pub mod server_state;
 pub mod serving;
+pub mod sizes;
 pub mod slots;
+pub mod stages;
 pub mod status;
+pub mod survey;
+pub mod surveyor;
 pub mod tally;
 pub mod throttle;
 pub mod time_share;

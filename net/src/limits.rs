@@ -17,6 +17,16 @@ pub struct Limits {
     pub large: LargeRequests,
 }
 
+/// What the throttle says of a handshake.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Admission {
+    pub is_admitted: bool,
+    /// How many tokens the bucket lacks.
+    pub token_deficit: u64,
+    /// The chance of being turned away, 0 to 1.
+    pub drop_chance: f64,
+}
+
 impl Limits {
     pub fn new(throttle: ConnectionThrottleSettings, large: LargeRequests) -> Limits {
         let throttle = (throttle.tokens > 0).then(|| Mutex::new(ConnectionThrottle::new(throttle, 0)));
@@ -24,10 +34,14 @@ impl Limits {
     }
 
     /// Whether the throttle lets this handshake go on.
-    pub fn admits(&self, handshake: Handshake, now: Instant) -> bool {
-        let Some(throttle) = &self.throttle else { return true };
+    pub fn admit(&self, handshake: Handshake, now: Instant) -> Admission {
+        let Some(throttle) = &self.throttle else {
+            return Admission { is_admitted: true, token_deficit: 0, drop_chance: 0.0 };
+        };
         let now_ms = now.saturating_duration_since(self.since).as_millis() as u64;
-        throttle.lock().expect("no holder of this lock panics").admits(handshake, now_ms, dice())
+        let mut throttle = throttle.lock().expect("no holder of this lock panics");
+        let is_admitted = throttle.admits(handshake, now_ms, dice());
+        Admission { is_admitted, token_deficit: throttle.token_deficit(), drop_chance: throttle.drop_chance() }
     }
 }
 

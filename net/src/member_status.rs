@@ -1,11 +1,16 @@
 //! Figures of a member of an ensemble, for whoever asks. The replica writes them, and any thread reads them.
 
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use paddock_consensus::output::Part;
 use paddock_consensus::{Epoch, ServerId};
 
-use crate::counter::{Counter, Summary};
+use crate::by_server::ByServer;
+use crate::counter::Counter;
+use crate::distribution::Distribution;
+use crate::sizes::Sizes;
+use crate::stages::PeerStages;
 
 /// The kinds of parts, as numbers. 0 is a server that stands alone.
 const ALONE: u8 = 0;
@@ -14,7 +19,8 @@ const FOLLOWING: u8 = 2;
 const OBSERVING: u8 = 3;
 const LEADING: u8 = 4;
 
-/// The default is a server that stands alone, and tells nothing of this.
+/// The default is a server that stands alone, and tells nothing of this. Times are in ms; those that began with a transaction's
+/// time, which whoever ordered it took from its own clock, are as right as the clocks go together.
 #[derive(Debug, Default)]
 pub struct MemberStatus {
     kind: AtomicU8,
@@ -27,14 +33,21 @@ pub struct MemberStatus {
     pub quorum_size: Counter,
     /// Of a server that leads.
     pub leading: LeadingStatus,
+    /// Of a server that follows or observes.
+    pub learning: LearningStatus,
+    observers: Mutex<Vec<ObserverInfo>>,
     /// How often it began to look for a leader.
     pub looking_count: Counter,
-    /// From looking for a leader until one is decided on, ms.
-    pub election_time: Summary,
-    /// From looking for a leader until there is one and its history is here, ms.
-    pub unavailable_time: Summary,
+    /// From looking for a leader until one is decided on.
+    pub election_time: Distribution,
+    /// From looking for a leader until there is one and its history is here.
+    pub unavailable_time: Distribution,
     /// The same, of those times after which it led.
-    pub leader_unavailable_time: Summary,
+    pub leader_unavailable_time: Distribution,
+    /// From a transaction's time to when it was durable here, and was acknowledged.
+    pub acknowledged_after: Distribution,
+    /// How a leader, or a follower that serves observers, has brought others its history.
+    pub bringing: BringingStatus,
 }
 
 /// What a leader has. It is of the last reign where the server leads no more.
@@ -51,15 +64,83 @@ pub struct LeadingStatus {
     pub pending_syncs: Counter,
     /// How long it had led at the beginning of its last turn, ms.
     pub uptime: Counter,
-    pub proposals: ProposalSizes,
+    /// The sizes of a reign's proposals.
+    pub proposals: Sizes,
+    pub proposed: Counter,
+    pub committed: Counter,
+    /// From a transaction's time to when a quorum had it, of the last one of those that were committed together.
+    pub quorum_after: Distribution,
+    /// From a transaction's time to when a server acknowledged it, the leader included, of each zxid that 1000 divides.
+    pub acknowledged_by: ByServer<Distribution>,
+    /// How long each server takes to acknowledge, microseconds by this leader's clock, and how often it was waited for.
+    pub peers: ByServer<PeerStages>,
+    /// Bytes that wait to be sent on each learner's link, at the end of each turn in which any do.
+    pub waiting_for: ByServer<Distribution>,
 }
 
-/// The last, shortest and longest proposal of a reign, bytes. They are 0 before the first: no proposal is empty.
+/// An observer that this server sends what it sends all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObserverInfo {
+    pub server: ServerId,
+    /// Where its connection comes from.
+    pub address: Box<str>,
+}
+
+impl MemberStatus {
+    /// Who observes this server.
+    pub fn observers(&self) -> Vec<ObserverInfo> {
+        self.lock().clone()
+    }
+
+    /// These are the observers by now, with where their connections come from.
+    pub fn set_observers(&self, observers: &[(ServerId, &str)]) {
+        let mut told = self.lock();
+        let is_same = told.iter().map(|one| (one.server, &*one.address)).eq(observers.iter().copied());
+        if !is_same {
+            *told = observers
+                .iter()
+                .map(|(server, address)| ObserverInfo { server: *server, address: (*address).into() })
+                .collect();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ObserverInfo>> {
+        self.observers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a follower or observer has.
 #[derive(Debug, Default)]
-pub struct ProposalSizes {
-    pub last: Counter,
-    pub min: Counter,
-    pub max: Counter,
+pub struct LearningStatus {
+    pub proposals: Counter,
+    pub commits: Counter,
+    /// From a transaction's time to when its proposal was in the buffer of the log.
+    pub proposed_after: Distribution,
+    /// From a transaction's time to when its commit came.
+    pub committed_after: Distribution,
+    /// From deciding on a leader until its history is here, as a follower and as an observer.
+    pub followed_after: Distribution,
+    pub observed_after: Distribution,
+    /// Requests that wait for the leader, at each turn in which any do.
+    pub forwarded: Distribution,
+    /// Sessions that wait for something, at each turn in which something is committed.
+    pub sessions_waiting: Distribution,
+    /// How many transactions were committed together.
+    pub committed_together: Distribution,
+}
+
+/// How others were brought the history.
+#[derive(Debug, Default)]
+pub struct BringingStatus {
+    /// By the transactions that they lacked, or by a cut first.
+    pub diffs: Counter,
+    /// By the whole state.
+    pub snaps: Counter,
+    /// How many were being brought it, when one more began to be.
+    pub diffs_under_way: Distribution,
+    pub snaps_under_way: Distribution,
+    /// Sessions of which others have asked whether they live.
+    pub revalidations: Counter,
 }
 
 impl MemberStatus {
@@ -91,31 +172,45 @@ impl MemberStatus {
         }
         self.kind.store(kind, Ordering::Relaxed);
     }
-}
 
-impl ProposalSizes {
-    /// For their one writer.
-    pub fn note(&self, bytes: u64) {
-        if self.min.get() == 0 || bytes < self.min.get() {
-            self.min.set(bytes);
-        }
-        if bytes > self.max.get() {
-            self.max.set(bytes);
-        }
-        self.last.set(bytes);
-    }
-
-    /// A reign begins.
+    /// What counts events begins anew, and so do the sizes of a reign's proposals. For the one who writes them.
     pub fn reset(&self) {
-        [&self.last, &self.min, &self.max].into_iter().for_each(|size| size.set(0));
-    }
-
-    /// The last, the shortest and the longest; -1 before the first, as ZooKeeper has it.
-    pub fn told(&self) -> [i64; 3] {
-        [&self.last, &self.min, &self.max].map(|size| match size.get() {
-            0 => -1,
-            bytes => i64::try_from(bytes).unwrap_or(i64::MAX),
-        })
+        let MemberStatus { leading, learning, bringing, .. } = self;
+        for counter in [
+            &self.looking_count,
+            &leading.proposed,
+            &leading.committed,
+            &learning.proposals,
+            &learning.commits,
+            &bringing.diffs,
+            &bringing.snaps,
+            &bringing.revalidations,
+        ] {
+            counter.set(0);
+        }
+        for distribution in [
+            &self.election_time,
+            &self.unavailable_time,
+            &self.leader_unavailable_time,
+            &self.acknowledged_after,
+            &leading.quorum_after,
+            &learning.proposed_after,
+            &learning.committed_after,
+            &learning.followed_after,
+            &learning.observed_after,
+            &learning.forwarded,
+            &learning.sessions_waiting,
+            &learning.committed_together,
+            &bringing.diffs_under_way,
+            &bringing.snaps_under_way,
+        ] {
+            distribution.reset();
+        }
+        leading.proposals.reset();
+        leading.peers.for_each(|_, peer| peer.reset());
+        for by_server in [&leading.acknowledged_by, &leading.waiting_for] {
+            by_server.for_each(|_, distribution| distribution.reset());
+        }
     }
 }
 
@@ -124,7 +219,7 @@ mod tests {
     use paddock_consensus::output::Part;
     use paddock_consensus::{Epoch, ServerId};
 
-    use super::{MemberStatus, ProposalSizes};
+    use super::MemberStatus;
 
     #[test]
     fn a_part_is_told_as_it_was_set() {
@@ -144,14 +239,33 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_proposals_are_those_of_one_reign() {
-        let sizes = ProposalSizes::default();
-        assert_eq!(sizes.told(), [-1; 3]);
-        [48, 32, 2077, 50].into_iter().for_each(|bytes| sizes.note(bytes));
-        assert_eq!(sizes.told(), [50, 32, 2077]);
-        sizes.reset();
-        assert_eq!(sizes.told(), [-1; 3]);
-        sizes.note(60);
-        assert_eq!(sizes.told(), [60; 3]);
+    fn what_counts_events_begins_anew() {
+        let status = MemberStatus::default();
+        status.looking_count.add(1);
+        status.election_time.note(20);
+        status.leading.proposals.note(48);
+        status.leading.acknowledged_by.with(ServerId(3), |distribution| distribution.note(5));
+        status.reset();
+        assert_eq!((status.looking_count.get(), status.election_time.totals().count), (0, 0));
+        assert_eq!(status.leading.proposals.told(), [-1; 3]);
+        let mut told = Vec::new();
+        status
+            .leading
+            .acknowledged_by
+            .for_each(|server, distribution| told.push((server, distribution.totals().count)));
+        assert_eq!(told, [(ServerId(3), 0)], "the key stays");
+    }
+
+    #[test]
+    fn observers_are_those_of_the_last_turn() {
+        let member = MemberStatus::default();
+        assert_eq!(member.observers(), []);
+        member.set_observers(&[(ServerId(4), "10.0.0.4:5"), (ServerId(5), "10.0.0.5:6")]);
+        let told: Vec<(i64, String)> =
+            member.observers().iter().map(|one| (one.server.0, one.address.to_string())).collect();
+        assert_eq!(told, [(4, "10.0.0.4:5".to_owned()), (5, "10.0.0.5:6".to_owned())]);
+        member.set_observers(&[(ServerId(5), "10.0.0.5:7")]);
+        assert_eq!(member.observers().len(), 1);
+        assert_eq!(&*member.observers()[0].address, "10.0.0.5:7");
     }
 }

@@ -41,6 +41,11 @@ impl Shared {
         sum.add(bytes.capacity() as u64);
         Arc::new(Shared { bytes, sum: sum.clone() })
     }
+
+    /// How many they are.
+    pub fn length(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 impl Drop for Shared {

@@ -34,6 +34,8 @@ pub struct PendingWrite {
     pub received: Instant,
     /// Its share of the limit for large requests, bytes.
     pub large: usize,
+    /// What it is about, where lines about slow requests are wanted.
+    pub path: Option<Box<str>>,
 }
 
 /// A read behind a write, with the credentials of the moment at which it came.
@@ -166,8 +168,15 @@ impl PendingRequests {
     }
 
     pub fn push_write(&mut self, opcode: i32, received: Instant) {
-        self.entries.push_back(Pending::Write(PendingWrite { opcode, received, large: 0 }));
+        self.entries.push_back(Pending::Write(PendingWrite { opcode, received, large: 0, path: None }));
         self.writes += 1;
+    }
+
+    /// Keeps what the write is about that came last.
+    pub fn keep_path(&mut self, path: Box<str>) {
+        if let Some(Pending::Write(write)) = self.entries.back_mut() {
+            write.path = Some(path);
+        }
     }
 
     pub fn push_read(&mut self, read: PendingRead, body: &[u8]) {

@@ -9,78 +9,24 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
+use crate::admin_status::AdminStatus;
 use crate::clock::Clock;
-use crate::counter::Counter;
+use crate::counter::{Counter, Totals};
 use crate::member_status::MemberStatus;
 
-/// What one reactor counts.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub struct ReactorStatus {
-    /// Frames and four-letter words that have come.
-    pub received: Counter,
-    /// Replies, notifications and other answers.
-    pub sent: Counter,
-    pub connections: Counter,
-    /// Requests that the replica has and has not answered.
-    pub outstanding: Counter,
-    pub watches: Counter,
-    /// The memory of its connections, bytes: what they have not read, have not sent to the end, or have to wait for.
-    pub connection_bytes: Counter,
-    /// Requests that were answered.
-    pub answered: Counter,
-    /// The sum of their latencies, microseconds.
-    pub latency_sum: Counter,
-    /// The greatest of their latencies, microseconds.
-    pub latency_max: Counter,
-    /// The least of their latencies plus one, microseconds; 0 before the first answer.
-    pub latency_min_plus_one: Counter,
-    pub read_bytes: Counter,
-    pub written_bytes: Counter,
-}
+pub use crate::reactor_status::ReactorStatus;
+pub use crate::replica_status::ReplicaStatus;
 
-impl ReactorStatus {
-    /// Notes an answered request.
-    pub fn note_latency(&self, micros: u64) {
-        self.answered.add(1);
-        self.latency_sum.add(micros);
-        if micros > self.latency_max.get() {
-            self.latency_max.set(micros);
-        }
-        let min = self.latency_min_plus_one.get();
-        if min == 0 || micros + 1 < min {
-            self.latency_min_plus_one.set(micros + 1);
-        }
-    }
-}
-
-/// What the replica counts.
+/// What the thread counts that takes backups, where there is one.
 #[derive(Debug, Default)]
-pub struct ReplicaStatus {
-    /// The newest transaction that is announced.
-    pub zxid: AtomicI64,
-    pub znodes: Counter,
-    pub ephemerals: Counter,
-    pub data_bytes: Counter,
-    /// Global ones.
-    pub sessions: Counter,
-    pub local_sessions: Counter,
-    pub transactions: Counter,
-    pub groups: Counter,
-    pub log_bytes: Counter,
-    /// 1 while writes wait because the log's disk is full, or because something else is missing that the log needs.
-    pub log_waits: Counter,
-    pub sync_micros_sum: Counter,
-    pub sync_micros_max: Counter,
-    pub sync_micros_last: Counter,
-    /// The number of the segment that is written to.
-    pub log_segment: Counter,
-    pub snapshots: Counter,
-    pub snapshot_millis: Counter,
-    /// 1 while one is being written.
-    pub snapshotting: Counter,
-    pub sessions_expired: Counter,
-    pub garbage_bytes: Counter,
+pub struct BackupStatus {
+    /// Those that were taken since the start.
+    pub taken: Counter,
+    /// 1 while the last one that was tried could not be taken.
+    pub fails: Counter,
+    /// When the newest one was taken, ms of the wall clock, and how long that took.
+    pub at_millis: Counter,
+    pub millis: Counter,
 }
 
 /// How many connections each address has, over all reactors, and how many descriptors all of them have. Its lock is taken
@@ -168,6 +114,17 @@ impl Peers {
     }
 }
 
+/// What ZooKeeper's trace shows, by bits. Nothing of this server goes by it.
+#[derive(Debug)]
+pub struct TraceMask(pub AtomicI64);
+
+/// Requests of clients, packets of servers, sessions and warnings.
+impl Default for TraceMask {
+    fn default() -> TraceMask {
+        TraceMask(AtomicI64::new(306))
+    }
+}
+
 /// A text that is made when somebody asks for it.
 pub struct Text(Box<dyn Fn() -> String + Send + Sync>);
 
@@ -235,6 +192,8 @@ pub struct Status {
     pub reactors: Vec<ReactorStatus>,
     pub replica: ReplicaStatus,
     pub member: MemberStatus,
+    pub backups: BackupStatus,
+    pub admin: AdminStatus,
     pub peers: Peers,
     /// How many open files the process may have.
     pub descriptors_max: u64,
@@ -245,7 +204,14 @@ pub struct Status {
     pub configuration: Text,
     /// The answer to `envi`.
     pub environment: String,
-    /// The four-letter words that the operator allows, whether this server has them or not.
+    /// The answer to `dirs`.
+    pub directory_sizes: Text,
+    /// Whether new sessions are this server's alone.
+    pub has_local_sessions: bool,
+    /// How long a connection may be without a session, ms: ZooKeeper looks after connections by this.
+    pub sessionless_millis: i64,
+    pub trace_mask: TraceMask,
+    /// The four-letter words that the operator allows.
     pub allowed_words: Vec<&'static str>,
 }
 
@@ -261,13 +227,17 @@ impl Status {
         self.clock.millis(Instant::now()).saturating_sub(since)
     }
 
+    /// Everything that was sent to clients.
+    pub fn sent(&self) -> u64 {
+        self.reactors.iter().map(ReactorStatus::sent).sum()
+    }
+
     /// Least, mean and greatest latency, in milliseconds as ZooKeeper tells them.
     pub fn latency_millis(&self) -> (u64, f64, u64) {
-        let least = self.reactors.iter().filter_map(|r| r.latency_min_plus_one.get().checked_sub(1)).min();
-        let most = self.reactors.iter().map(|r| r.latency_max.get()).max().unwrap_or(0);
-        let answered = self.sum(|r| &r.answered);
-        let mean = if answered == 0 { 0.0 } else { self.sum(|r| &r.latency_sum) as f64 / answered as f64 / 1000.0 };
-        (least.unwrap_or(0) / 1000, mean, most / 1000)
+        let at_once = Totals { count: self.sum(|r| &r.at_once), ..Totals::default() };
+        let waited = self.reactors.iter().flat_map(|r| [&r.reads, &r.updates]).map(|latency| latency.micros.totals());
+        let all = waited.fold(at_once, Totals::and);
+        (all.min / 1000, all.mean() / 1000.0, all.max / 1000)
     }
 }
 

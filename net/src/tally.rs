@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 /// What the words `stat` and `cons` tell of a connection. Latencies are in milliseconds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tally {
     /// Frames and four-letter words that have come.
     pub received: u64,
@@ -43,6 +43,11 @@ impl Tally {
             latency_sum: 0,
             answered: 0,
         }
+    }
+
+    /// All is counted anew, but for when the connection was accepted.
+    pub fn reset(&mut self) {
+        *self = Tally { last_xid: -1, last_zxid: -1, ..Tally::new(self.established_ms) };
     }
 
     /// Notes an answer that was given after `millis`.

@@ -96,6 +96,16 @@ impl ConnectionThrottle {
         true
     }
 
+    /// How many tokens the bucket lacks.
+    pub fn token_deficit(&self) -> u64 {
+        self.tokens_max - self.tokens
+    }
+
+    /// The chance of being turned away, 0 to 1.
+    pub fn drop_chance(&self) -> f64 {
+        self.drop_chance
+    }
+
     fn cost(&self, handshake: Handshake) -> u64 {
         self.settings.weights.map_or(1, |weights| match handshake {
             Handshake::Global => weights.global,
@@ -159,7 +169,7 @@ mod tests {
     #[test]
     fn a_bucket_empties_and_fills_with_time() {
         let mut throttle = ConnectionThrottle::new(settings(3), 100);
-        assert_eq!(admitted(&mut throttle, 5, 100), 3);
+        assert_eq!((admitted(&mut throttle, 5, 100), throttle.token_deficit()), (3, 3));
         assert_eq!(admitted(&mut throttle, 5, 110), 0, "not before more than the fill time has passed");
         assert_eq!(admitted(&mut throttle, 5, 120), 2);
         assert_eq!(admitted(&mut throttle, 5, 10_000), 3, "no more than the bucket holds");

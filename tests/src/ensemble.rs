@@ -44,7 +44,11 @@ impl Ensemble {
             (format!("server.{}", place + 1), format!("{host}:{}:{}{role}", free_port(), free_port()))
         };
         let lines: Vec<(String, String)> = setups.iter().enumerate().map(line).collect();
-        let with_lines = |setup| lines.iter().fold(setup, |setup: Setup, (key, line)| setup.config(key, line));
+        let with_lines = |setup: Setup| {
+            // No ensemble starts without these.
+            let setup = setup.config_by_default("initLimit", "10").config_by_default("syncLimit", "5");
+            lines.iter().fold(setup, |setup, (key, line)| setup.config(key, line))
+        };
         let servers = setups.into_iter().map(|setup| with_lines(setup).prepare()).collect();
         let ensemble = Ensemble { servers, voters, network };
         for place in ensemble.places() {

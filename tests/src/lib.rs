@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`jute`] (bytes), [`records`], [`request`] and [`reply`] (values), [`client`] (one connection),
 //! [`wire`] (one without manners), [`server`] (one process, Paddock or ZooKeeper), [`ensemble`] (several of them),
-//! [`isolated`] (a test that nothing outlives), [`network`] (one between servers that can be cut), [`service`] (one or several,
+//! [`http`] (requests to the AdminServer), [`isolated`] (a test that nothing outlives), [`network`] (one between servers that can be cut), [`service`] (one or several,
 //! as clients know them), [`random`] (seeded choices), [`noted`] (a client that notes all it sees, for the judge of histories),
 //! [`rounds`] (crashes in the middle of everything, and what must be there afterwards), [`content`] (all that a client can see
 //! of a tree), [`damage`] (what a disk does to a file), [`installed`] (what `cargo xtask` has put there), [`program`] (one that is
@@ -13,6 +13,7 @@ pub mod client;
 pub mod content;
 pub mod damage;
 pub mod ensemble;
+pub mod http;
 pub mod installed;
 pub mod isolated;
 pub mod jute;

@@ -87,6 +87,12 @@ impl Setup {
         setup
     }
 
+    /// Adds a line to zoo.cfg where none has its key.
+    pub fn config_by_default(self, key: &str, value: &str) -> Setup {
+        let is_set = self.config.iter().any(|(known, _)| known == key);
+        if is_set { self } else { self.config(key, value) }
+    }
+
     /// Takes a line out of zoo.cfg.
     pub fn without(mut self, key: &str) -> Setup {
         self.config.retain(|(known, _)| known != key);
@@ -369,7 +375,8 @@ pub fn command(setup: &Setup, config: &Path) -> Command {
     match setup.kind {
         Kind::Paddock => {
             let mut command = Command::new(setup.program.clone().unwrap_or_else(paddock));
-            command.arg("serve").args(properties).arg(config);
+            // Servers that run at the same time cannot all have the one port. A line of zoo.cfg counts more than this.
+            command.arg("serve").arg("-Dzookeeper.admin.enableServer=false").args(properties).arg(config);
             command
         }
         Kind::ZooKeeper => {

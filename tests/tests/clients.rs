@@ -11,7 +11,7 @@
 //! cargo's profile directories.
 use paddock_tests::installed::{class_path, installed, source};
 use paddock_tests::program::Program;
-use paddock_tests::server::{Kind, Setup};
+use paddock_tests::server::{Kind, Setup, paddock};
 use paddock_tests::service::{Service, Shape};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -109,6 +109,14 @@ fn curator_recipes() {
 fn zkcli_session() {
     let mut command = Command::new("/usr/share/zookeeper/bin/zkCli.sh");
     command.args(["-timeout", "20000", "-server"]);
+    converse(command, &client("zkcli/zkcli.session"));
+}
+
+/// Paddock's own, in zkCli's place.
+#[test]
+fn paddock_shell_session() {
+    let mut command = Command::new(paddock());
+    command.args(["shell", "--zkcli-args", "-timeout", "20000", "-server"]);
     converse(command, &client("zkcli/zkcli.session"));
 }
 

@@ -54,12 +54,14 @@ use signal_hook::consts::SIGINT;
 pub use args::BenchArgs;
 pub use client::Client;
 pub use process::usage;
+pub use report::latencies_json;
+pub use results::ResultsFile;
+pub use tally::latencies;
 
 use paddock_engine::io::advice;
 
 use crate::progress::Progress;
 use load::Site;
-use results::ResultsFile;
 use root::{Root, RootError};
 use workload::Workload;
 

@@ -45,12 +45,7 @@ pub fn assemble(
     flags: &[(String, String)],
     outside: &Outside<'_>,
 ) -> Result<Loaded, Box<Failure>> {
-    let mut written = Vec::new();
-    for (variable, text) in flags {
-        let place = Place::Variable(Arc::from(variable.as_str()));
-        written.extend(jvm_flags::properties(text).iter().map(|property| property_at(place.clone(), property)));
-    }
-    written.extend(options.iter().map(|option| property_at(Place::CommandLine, option)));
+    let mut written = written_outside_of_file(options, flags);
     // A file that cannot be read stops the start, and takes no remark from what stands elsewhere.
     let (text, unreadable) = match file.map(|file| outside.text(file)).transpose() {
         Ok(text) => (text.unwrap_or_default(), Ok(())),
@@ -68,6 +63,31 @@ pub fn assemble(
         Ok(config) => Ok(Loaded { config, warnings }),
         Err(error) => Err(Box::new(Failure { error, warnings })),
     }
+}
+
+/// What the log of words is told of which lines are wanted, whatever else is wrong.
+pub fn log_levels(
+    file: Option<&Path>,
+    options: &[Property],
+    flags: &[(String, String)],
+    outside: &Outside<'_>,
+) -> Result<Option<String>, ConfigError> {
+    let mut written = written_outside_of_file(options, flags);
+    if let Some(file) = file {
+        written.extend(outside.text(file)?.entries);
+    }
+    let settings = Settings::collect(written, file.is_some());
+    Assembly { settings, file, outside }.log_levels()
+}
+
+fn written_outside_of_file(options: &[Property], flags: &[(String, String)]) -> Vec<Written> {
+    let mut written = Vec::new();
+    for (variable, text) in flags {
+        let place = Place::Variable(Arc::from(variable.as_str()));
+        written.extend(jvm_flags::properties(text).iter().map(|property| property_at(place.clone(), property)));
+    }
+    written.extend(options.iter().map(|option| property_at(Place::CommandLine, option)));
+    written
 }
 
 /// A properties file as it was read.
@@ -148,6 +168,8 @@ impl Assembly<'_> {
         let jute_max_buffer = self.number("jute.maxbuffer");
         self.remark_providers();
         self.check_metrics()?;
+        let (admin, exporter) = (self.admin()?, self.exporter()?);
+        let (log, audit) = (self.log()?, self.audit(&data_dir)?);
         Ok(Config {
             file: self.file.map(Path::to_owned),
             data_dir_autocreate: self.flag("datadir.autocreate"),
@@ -170,6 +192,7 @@ impl Assembly<'_> {
             large_request_threshold: self.large_request_threshold(),
             large_request_max_bytes: self.large_request_max_bytes(),
             connections_bytes_max: self.connections_bytes_max(),
+            slow_request: Some(self.millis("paddock.slowRequestMillis")).filter(|threshold| !threshold.is_zero()),
             new_sessions: self.new_sessions(ensemble.is_some()),
             jute_max_buffer: size(jute_max_buffer),
             jute_max_buffer_extra: match self.settings.given("jute.maxbuffer.extrasize") {
@@ -183,6 +206,7 @@ impl Assembly<'_> {
             fsync_warning_threshold: self.millis("fsync.warningthresholdms"),
             purge: self.purge(),
             snap_retain_count: count(self.at_least("autopurge.snapRetainCount", LEAST_SNAPSHOTS)),
+            backups: self.backups(),
             four_letter_whitelist: self.whitelist(),
             skip_acl: self.flag("skipACL"),
             digest_enabled: self.flag("DigestAuthenticationProvider.enabled"),
@@ -200,6 +224,8 @@ impl Assembly<'_> {
             reactors: self.settings.given("paddock.reactors").map(|_| size(self.number("paddock.reactors"))),
             io_method: self.io_method(),
             io_depth: count(self.number("paddock.io.depth")),
+            log,
+            audit,
             data_dir,
             data_log_dir,
             client_address,
@@ -209,6 +235,9 @@ impl Assembly<'_> {
             server_id,
             ensemble,
             initial_text,
+            admin,
+            exporter,
+            properties: self.settings.properties(),
         })
     }
 
@@ -223,7 +252,7 @@ impl Assembly<'_> {
         }
     }
 
-    fn dir(&mut self, key: &'static str) -> Option<PathBuf> {
+    pub(super) fn dir(&mut self, key: &'static str) -> Option<PathBuf> {
         let Setting { text, place, spelled, .. } = self.settings.given(key)?.clone();
         let dir = PathBuf::from(&text);
         if dir.is_relative() && !text.starts_with("./") && self.file.is_some() {
@@ -344,10 +373,9 @@ impl Assembly<'_> {
             return Ok(());
         };
         match text.strip_prefix("org.apache.zookeeper.metrics.") {
-            Some("impl.DefaultMetricsProvider" | "impl.NullMetricsProvider") => {}
-            Some("prometheus.PrometheusMetricsProvider") => {
-                self.settings.without_effect(&place, &spelled, missing("export of metrics to Prometheus"));
-            }
+            Some(
+                "impl.DefaultMetricsProvider" | "impl.NullMetricsProvider" | "prometheus.PrometheusMetricsProvider",
+            ) => {}
             _ => {
                 let problem = format!("a server without a JVM cannot load the class {}; remove the line", shown(&text));
                 return Err(ConfigError::Refused { place, key: spelled, problem });

@@ -22,7 +22,7 @@ const BIND_TRIES: u32 = 3;
 const EXTENDED_SERVER_ID_MAX: i64 = 254;
 
 /// Switches by which servers know each other: without them, anybody would be taken for one.
-const SERVERS_KNOW_EACH_OTHER: [(&str, &str); 4] = [
+pub(super) const SERVERS_KNOW_EACH_OTHER: [(&str, &str); 4] = [
     ("sslQuorum", "TLS"),
     ("quorum.auth.enableSasl", "SASL"),
     ("quorum.auth.learnerRequireSasl", "SASL"),

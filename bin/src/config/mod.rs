@@ -11,32 +11,39 @@
 //! message says where the setting was written. Remarks are made whether the start then fails or not. Only this file touches the outside (files, name service, environment);
 //! the modules below are pure.
 
+mod admin;
 mod assembly;
+mod backups;
 mod client_address;
 mod clients;
 mod ensemble;
 mod error;
 mod jvm_flags;
 mod keys;
+mod logs;
 mod membership;
 mod new_sessions;
 mod place;
 pub(crate) mod properties;
 mod request_throttle;
+mod secrets;
 mod settings;
 mod shared_port;
 mod static_file;
 mod value;
 mod whitelist;
 
+pub use admin::{AdminSettings, ExporterSettings};
+pub use backups::BackupSchedule;
 pub use ensemble::Ensemble;
 pub use error::ConfigError;
 pub use jvm_flags::Property;
-pub use keys::REACTORS_MAX;
+pub use keys::{REACTORS_MAX, configuration_page};
 pub use membership::{NEXT, refuse_unstartable};
 pub use new_sessions::NewSessions;
 pub use place::Warning;
 pub use request_throttle::RequestThrottleSettings;
+pub use secrets::without_secrets;
 pub use static_file::{Clients, StaticFile};
 pub use whitelist::Whitelist;
 
@@ -44,6 +51,8 @@ use paddock_engine::acl::DigestAlgorithm;
 use paddock_engine::io::sys;
 use paddock_engine::zookeeper::Compression;
 use paddock_net::throttle::ConnectionThrottleSettings;
+
+use crate::{audit, messages};
 
 use std::fmt;
 use std::io::{self, Read};
@@ -99,6 +108,8 @@ pub struct Config {
     pub large_request_max_bytes: u64,
     /// Bytes that connections may take together: replies and events that are not read, requests that are not whole or wait.
     pub connections_bytes_max: usize,
+    /// Requests that take as long are told of, if any.
+    pub slow_request: Option<Duration>,
     /// What sessions begin as.
     pub new_sessions: NewSessions,
     /// Bytes of the largest request.
@@ -118,6 +129,8 @@ pub struct Config {
     pub purge: Purge,
     /// Snapshots that the purge keeps; at least 3.
     pub snap_retain_count: u32,
+    /// `None`: the server takes no backups.
+    pub backups: Option<BackupSchedule>,
     pub four_letter_whitelist: Whitelist,
     pub skip_acl: bool,
     /// The scheme digest is served.
@@ -145,11 +158,20 @@ pub struct Config {
     pub ensemble: Option<Ensemble>,
     /// The file as it was, empty without one. It may hold passwords.
     pub initial_text: Secret,
+    pub admin: AdminSettings,
+    /// `None`: the metrics are not exported.
+    pub exporter: Option<ExporterSettings>,
+    /// The system properties that were given, by name, without secrets.
+    pub properties: Vec<(String, String)>,
     /// `None`: one per core.
     pub reactors: Option<usize>,
     pub io_method: IoMethod,
     /// Groups of log records in flight, at least 1.
     pub io_depth: u32,
+    /// The log of words.
+    pub log: messages::Settings,
+    /// The audit log, if there is one.
+    pub audit: Option<audit::Settings>,
 }
 
 /// When old snapshots and logs are removed.
@@ -212,6 +234,20 @@ pub fn load(file: Option<&Path>, properties: &[Property], flags: &[(String, Stri
     assembly::assemble(file, properties, flags, &outside)
 }
 
+/// What `paddock.log.level` says by now, alone of all settings. A file that is no regular one is not read again: to read a
+/// pipe is to wait for whoever writes to it.
+///
+/// # Errors
+/// When the file cannot be read, or the value.
+pub fn log_levels(
+    file: Option<&Path>,
+    properties: &[Property],
+    flags: &[(String, String)],
+) -> Result<Option<String>, ConfigError> {
+    let outside = assembly::Outside { read: &read_regular, resolve: &resolve, interface: &sys::interface_index };
+    assembly::log_levels(file, properties, flags, &outside)
+}
+
 /// The same of a file that is read by `read`, as are those that it names: at most [`MAX_FILE_BYTES`] and one more byte of each.
 pub fn load_through(read: &dyn Fn(&Path) -> io::Result<Vec<u8>>, file: &Path) -> Result<Loaded, Box<Failure>> {
     let outside = assembly::Outside { read, resolve: &resolve, interface: &sys::interface_index };
@@ -229,6 +265,14 @@ pub(crate) fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(file)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The same of a regular file.
+fn read_regular(file: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is no regular file, and is read once"));
+    }
+    read(file)
 }
 
 fn resolve(host: &str) -> io::Result<SocketAddr> {
@@ -283,6 +327,21 @@ mod tests {
         let error = load(Some(&full), &[], &[]).expect_err("empty").error;
         assert!(matches!(error, ConfigError::Missing { .. }), "{error}");
         std::fs::remove_file(full).expect("the file is ours");
+    }
+
+    #[test]
+    fn the_level_of_the_log_can_be_read_again() {
+        let file =
+            temporary("level", b"dataDir=/data\npaddock.log.level=debug\nclientPortAddress=no.such.host.invalid\n");
+        let level = || log_levels(Some(&file), &[Property::split("paddock.log.level=warn")], &[]);
+        assert_eq!(level().expect("it is well formed"), Some("debug".to_owned()), "the file is the strongest");
+        std::fs::write(&file, "dataDir=/data\npaddock.log.level=loud\n").expect("it is writable");
+        let error = level().expect_err("nobody knows it").to_string();
+        assert!(error.contains("paddock.log.level") && error.contains("info,paddock_net=debug"), "{error}");
+        std::fs::write(&file, "dataDir=/data\n").expect("it is writable");
+        assert_eq!(level().expect("it is well formed"), Some("warn".to_owned()));
+        std::fs::remove_file(file).expect("the file is ours");
+        assert!(log_levels(Some(Path::new("/dev/null")), &[], &[]).is_err(), "it is no regular file");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 use super::error::ConfigError;
 use super::keys::{self, Key, Source, State};
 use super::place::{Place, Warning};
+use super::secrets;
 use super::value::{Malformed, Value, shown};
 use std::collections::BTreeMap;
 
@@ -127,6 +128,19 @@ impl Settings {
             Some(setting) => Some(setting.value.clone()),
             None => keys::find(name).expect("only names of the table are asked for").0.default_value(),
         }
+    }
+
+    /// The system properties that somebody gave, by the names that a JVM has them by, without what nobody is to see.
+    pub fn properties(&self) -> Vec<(String, String)> {
+        let given = self.by_name.iter().filter(|(_, setting)| setting.key.source != Source::File);
+        let mut properties: Vec<_> = given
+            .map(|(name, setting)| {
+                let prefix = if setting.key.source == Source::Jvm { "" } else { "zookeeper." };
+                (format!("{prefix}{name}"), secrets::shown_value(name, &setting.text).to_owned())
+            })
+            .collect();
+        properties.sort();
+        properties
     }
 
     pub fn warn(&mut self, place: &Place, text: String) {
@@ -379,13 +393,11 @@ mod tests {
                 &[bare(option("com.sun.management.jmxremote", ""))],
                 &["command line: -Dcom.sun.management.jmxremote: it only makes sense in a JVM and is ignored"],
             ),
-            (&[line(2, "admin.serverPort", "8080"), line(3, "admin.enableServer", "false")], &[]),
+            (&[line(2, "admin.serverPort", "8081"), line(3, "admin.enableServer", "false")], &[]),
             (
-                &[line(2, "admin.serverPort", "8081"), line(3, "admin.enableServer", "true")],
-                &[
-                    "zoo.cfg:2: admin.serverPort: this version has no AdminServer yet, so the setting has no effect; the same \
-                 holds for admin.enableServer (zoo.cfg:3)",
-                ],
+                &[line(2, "ssl.protocol", "TLSv1.3"), line(3, "ssl.keyStore.type", "PEM")],
+                &["zoo.cfg:2: ssl.protocol: this version has no TLS yet, so the setting has no effect; the same \
+                 holds for ssl.keyStore.type (zoo.cfg:3)"],
             ),
             (
                 &[line(2, "quorumCnxnTimeoutMs", "2191")],

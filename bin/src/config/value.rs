@@ -32,6 +32,8 @@ pub enum Kind {
     YesNo {
         otherwise: bool,
     },
+    /// Exactly `false` is false, all else is true.
+    UnlessFalse,
     /// A period: hours, or a number with the suffix ms, s, m, h or d.
     Interval,
     /// One of these words, in any case.
@@ -89,6 +91,7 @@ impl Kind {
                 "no" => false,
                 _ => otherwise,
             })),
+            Self::UnlessFalse => Ok(Value::Bool(text != "false")),
             Self::Interval => match interval(text) {
                 Some(period) => Ok(Value::Interval(period)),
                 None => Err(self.malformed(format!("{} is not a period", shown(text)))),
@@ -105,9 +108,10 @@ impl Kind {
         let (words, otherwise) = match self {
             Self::Bool => (["true", "false"], "false"),
             Self::YesNo { otherwise } => (["yes", "no"], if otherwise { "yes" } else { "no" }),
+            Self::UnlessFalse => (["true", "false"], "true"),
             _ => return None,
         };
-        let exact = matches!(self, Self::YesNo { .. });
+        let exact = matches!(self, Self::YesNo { .. } | Self::UnlessFalse);
         let known = words.iter().any(|word| if exact { *word == text } else { word.eq_ignore_ascii_case(text) });
         let [one, other] = words;
         (!known).then(|| format!("{} is read as {otherwise}, as ZooKeeper does; write {one} or {other}", shown(text)))
@@ -136,7 +140,7 @@ impl Kind {
             Self::Number { unit: "", min, max } => format!("a whole number from {min} to {max}"),
             Self::Number { unit, min, max } => format!("{unit}, a whole number from {min} to {max}"),
             Self::Decimal => "a decimal number such as 0.33".to_owned(),
-            Self::StrictBool | Self::Bool => "true or false".to_owned(),
+            Self::StrictBool | Self::Bool | Self::UnlessFalse => "true or false".to_owned(),
             Self::YesNo { .. } => "yes or no".to_owned(),
             Self::Interval => "hours, or a whole number followed by ms, s, m, h or d, such as 30m; 0 is off".to_owned(),
             Self::Choice(words) => words.join(" or "),
@@ -240,6 +244,9 @@ mod tests {
         refuse(Kind::StrictBool, Notation::Decimal, "yes", "\"yes\" is neither; expected true or false");
         accept(Kind::Bool, Notation::Decimal, "True", Value::Bool(true));
         accept(Kind::Bool, Notation::Decimal, "yes", Value::Bool(false));
+        for (text, expected) in [("false", false), ("False", true), ("true", true), ("", true)] {
+            accept(Kind::UnlessFalse, Notation::Decimal, text, Value::Bool(expected));
+        }
         for (text, otherwise, expected) in
             [("yes", false, true), ("Yes", false, false), ("no", true, false), ("NO", true, true), ("", true, true)]
         {
@@ -256,6 +263,8 @@ mod tests {
             (Kind::Bool, "yes", true),
             (yes_no, "no", false),
             (yes_no, "No", true),
+            (Kind::UnlessFalse, "false", false),
+            (Kind::UnlessFalse, "FALSE", true),
             (Kind::Text, "anything", false),
         ] {
             assert_eq!(kind.leniency(text).is_some(), remarked, "{kind:?} {text:?}");

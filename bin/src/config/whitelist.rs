@@ -1,6 +1,6 @@
 //! Which four-letter words are answered.
 
-use paddock_net::four_letter::{KNOWN, SERVED};
+use paddock_net::four_letter::{HARMLESS, KNOWN, TELNET_CLOSE};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whitelist {
@@ -23,7 +23,7 @@ impl Whitelist {
 
     /// For a server without a configuration file: words that read a little and change nothing.
     pub fn harmless() -> Self {
-        Self { all: false, words: SERVED.map(str::to_owned).to_vec() }
+        Self { all: false, words: HARMLESS.map(str::to_owned).to_vec() }
     }
 
     pub fn add(&mut self, word: &str) {
@@ -36,14 +36,14 @@ impl Whitelist {
         self.all || self.words.iter().any(|known| known == word)
     }
 
-    /// Every four-letter word that is allowed, whether this server has it or not.
+    /// Every four-letter word that is allowed, and what telnet sends when it is interrupted, which ZooKeeper counts among them.
     pub fn allowed(&self) -> Vec<&'static str> {
-        KNOWN.into_iter().filter(|word| self.allows(word)).collect()
+        KNOWN.into_iter().chain([TELNET_CLOSE]).filter(|word| self.allows(word)).collect()
     }
 
     /// Words of the list that are no four-letter words.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().map(String::as_str).filter(|word| !KNOWN.contains(word))
+        self.words.iter().map(String::as_str).filter(|word| !KNOWN.contains(word) && *word != TELNET_CLOSE)
     }
 }
 
@@ -71,15 +71,16 @@ mod tests {
     }
 
     #[test]
-    fn allowed_words_are_so_whether_they_are_served_or_not() {
-        assert_eq!(Whitelist::parse("*").allowed(), KNOWN);
+    fn every_word_that_is_listed_and_known_is_allowed() {
+        let all = Whitelist::parse("*").allowed();
+        assert_eq!((&all[..KNOWN.len()], &all[KNOWN.len()..]), (&KNOWN[..], &[TELNET_CLOSE][..]));
         assert_eq!(Whitelist::parse("wchs,nonsense,dump").allowed(), ["dump", "srvr", "wchs"]);
     }
 
     #[test]
     fn without_a_file() {
         let whitelist = Whitelist::harmless();
-        assert_eq!(whitelist.allowed(), SERVED);
+        assert_eq!(whitelist.allowed(), HARMLESS);
         assert_eq!(whitelist.unknown().count(), 0);
     }
 

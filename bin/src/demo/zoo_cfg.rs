@@ -34,7 +34,9 @@ pub fn text(number: usize, data_dir: &Path, servers: &[Ports]) -> String {
          clientPort={client}\n\
          clientPortAddress=127.0.0.1\n\
          # The four-letter words that are answered: all. Without this line it is srvr alone.\n\
-         4lw.commands.whitelist=*\n",
+         4lw.commands.whitelist=*\n\
+         # Commands by HTTP are not served: each server would want port 8080 for them.\n\
+         admin.enableServer=false\n",
         of = servers.len(),
     );
     if servers.len() == 1 {

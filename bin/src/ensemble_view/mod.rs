@@ -22,8 +22,8 @@ use clap::Args;
 use paddock_engine::io::advice;
 use serde_json::{Value, json};
 
-use self::members::{Member, Members};
-use self::report::ask;
+pub use self::members::{Member, Members};
+pub use self::report::{Report, Syncs, ask};
 use crate::answer::Answer;
 use crate::status::target::Target;
 use crate::status::targets::{self, TargetsError};
@@ -99,7 +99,8 @@ fn tell_once(targets: Vec<Target>, is_json: bool) -> io::Result<bool> {
     Ok(members.all().iter().all(|member| member.report().is_some()))
 }
 
-fn object(members: &Members, member: &Member) -> Value {
+/// One of them, for programs.
+pub fn object(members: &Members, member: &Member) -> Value {
     let report = member.report();
     let zxid = report.and_then(|report| report.zxid);
     json!({

@@ -84,14 +84,18 @@ impl Report {
         // ZooKeeper counts in milliseconds.
         let zookeepers =
             || Some(Syncs { count: count("zk_cnt_fsynctime")?, micros: number("zk_sum_fsynctime")? * 1000.0 });
-        let paddocks = || Some(Syncs { count: count("zk_log_groups")?, micros: number("zk_log_sync_micros_sum")? });
+        let paddocks = |groups: &str, micros: &str| Some(Syncs { count: count(groups)?, micros: number(micros)? });
+        let own = || {
+            paddocks("zk_paddock_log_groups", "zk_paddock_log_sync_micros_sum")
+                .or_else(|| paddocks("zk_log_groups", "zk_log_sync_micros_sum"))
+        };
         Some(Report {
             role: value("zk_server_state")?,
             version: value("zk_version").and_then(|version| short(&version)),
             zxid: None,
             clients: count("zk_num_alive_connections").map(|all| all.saturating_sub(1)),
             outstanding: count("zk_outstanding_requests"),
-            syncs: paddocks().or_else(zookeepers),
+            syncs: own().or_else(zookeepers),
         })
     }
 
@@ -123,7 +127,8 @@ mod tests {
     fn srvr_tells_all_but_the_syncs_and_mntr_all_but_the_zxid() {
         let report = Report::of_srvr(&Srvr::read(SRVR).expect("it serves"));
         let mntr = "zk_version\t3.9.5-paddock-0.1.0, built on x\nzk_server_state\tfollower\nzk_num_alive_connections\t3\n\
-                    zk_outstanding_requests\t2\nzk_log_groups\t4\nzk_log_sync_micros_sum\t600\n";
+                    zk_outstanding_requests\t2\nzk_paddock_log_groups\t4\nzk_paddock_log_sync_micros_sum\t600\n\
+                    zk_cnt_fsynctime\t4\nzk_sum_fsynctime\t0\n";
         let other = Report::of_mntr(mntr).expect("it serves");
         assert_eq!((report.zxid, report.syncs), (Some(Zxid(0x5_0000_0007)), None));
         assert_eq!((other.zxid, other.syncs.and_then(Syncs::mean)), (None, Some(150.0)));

@@ -1,11 +1,13 @@
 //! The view as lines: all columns where there is room, fewer where there is not.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
+
+use jiff::tz::TimeZone;
 
 use super::members::{Gap, Member, Members};
+use crate::date;
 use crate::table::{Table, grouped, micros};
 use crate::terminal::{Line, Size};
-use crate::when::when;
 
 /// A column by its title, and what it shows.
 type Column = (&'static str, fn(&Members, &Member) -> Option<String>);
@@ -96,18 +98,11 @@ fn headline(members: &Members) -> String {
 fn gaps(members: &Members, began: SystemTime, now: Duration) -> impl Iterator<Item = String> {
     members.all().iter().filter_map(move |member| {
         let Gap { why, since, from_the_first, .. } = member.gap()?;
-        let at = time_of_day(began + *since);
+        let at = date::time_of_day(began + *since, &TimeZone::UTC);
         let before = if *from_the_first { "before " } else { "" };
         let lasts = now.saturating_sub(*since).as_secs();
-        Some(format!("{}: since {before}{at}, {lasts} s: {why}", member.target))
+        Some(format!("{}: since {before}{at}Z, {lasts} s: {why}", member.target))
     })
-}
-
-/// In UTC, to the second.
-fn time_of_day(at: SystemTime) -> String {
-    let ms = at.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-    let text = when(ms);
-    text.get(11..19).map_or(text.clone(), |time| format!("{time}Z"))
 }
 
 /// In lines of at most so many characters, broken between words where that can be.

@@ -83,7 +83,7 @@ fn copy_up_to(file: &Path, after: Zxid, answer: &mut Answer) -> Result<(), LogCo
 }
 
 /// Writes the first bytes of a file to another, which must not be there.
-fn write_copy(file: &Path, copy: &Path, bytes: u64) -> io::Result<()> {
+pub fn write_copy(file: &Path, copy: &Path, bytes: u64) -> io::Result<()> {
     let from = File::open(file)?;
     let mut to = File::create_new(copy)?;
     let written = io::copy(&mut from.take(bytes), &mut to).and_then(|_| to.sync_all());

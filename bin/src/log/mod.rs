@@ -9,14 +9,14 @@
 
 mod check;
 mod compare;
-mod cut;
+pub mod cut;
 mod error;
 mod generation;
 mod given;
 mod show;
-mod source;
+pub mod source;
 mod summary;
-mod transaction;
+pub mod transaction;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -66,7 +66,8 @@ struct PathArgs {
     json: bool,
 }
 
-fn parse_zxid(text: &str) -> Result<Zxid, String> {
+/// A zxid as people write it.
+pub fn parse_zxid(text: &str) -> Result<Zxid, String> {
     let number = match text.strip_prefix("0x") {
         Some(hex) => i64::from_str_radix(hex, 16),
         None => text.parse(),

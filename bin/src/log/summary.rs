@@ -13,7 +13,7 @@ use serde_json::json;
 use super::source::{Part, Source};
 use super::{LogCommandError, PathArgs, transaction};
 use crate::answer::Answer;
-use crate::when::when;
+use crate::date::when;
 
 #[derive(Args)]
 pub struct SummaryArgs {

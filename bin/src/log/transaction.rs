@@ -8,7 +8,7 @@ use paddock_engine::txn::{CreateKind, ReadTxn, Txn};
 use serde_json::{Map, Value, json};
 
 use crate::acl;
-use crate::when::when;
+use crate::date::when;
 
 /// ZooKeeper's name of what a transaction does.
 pub fn name(txn: &Txn<'_>) -> &'static str {

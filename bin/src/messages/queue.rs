@@ -1,25 +1,31 @@
-//! Lines on their way to stderr. Whoever has one leaves it here and goes on; one thread writes, and may have to wait for
-//! whoever reads.
+//! Lines on their way to stderr, or to a file. Whoever has one leaves it here and goes on; one thread writes, and may have to
+//! wait for whoever reads.
 //!
 //! What finds no room is dropped and counted, and a line tells how many in the place where they would be. Errors have
 //! some room of their own, so that a flood of lesser lines does not hide why the server ends.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::recent::Recent;
+use crate::rotation::RotatingFile;
 
 /// Bytes of lines that may wait to be written, and those that errors may have besides.
 const WAITING_MAX: usize = 1 << 20;
 const ERRORS_MAX: usize = 64 << 10;
 /// A longer line is cut, bytes.
-const LINE_MAX: usize = 8 << 10;
+pub const LINE_MAX: usize = 8 << 10;
 /// A stderr that was made non-blocking, by whom it is shared with, is tried again after this.
 const RETRY: Duration = Duration::from_millis(20);
 
 pub struct Queue {
     /// Lines for a terminal have colours: the escapes that make them are no client's, whose are taken out before.
-    coloured: bool,
+    coloured: AtomicBool,
+    /// What was said last, whether it is written or not.
+    pub recent: Recent,
     state: Mutex<State>,
     /// There is something to be done for the writer.
     work: Condvar,
@@ -37,6 +43,10 @@ struct State {
     flushes: u64,
     flushed: u64,
     woken: bool,
+    /// Where lines go that come from now on, if that is to be changed.
+    destination: Option<RotatingFile>,
+    /// The file is to be opened anew.
+    reopens: bool,
 }
 
 /// What the writer has taken.
@@ -48,6 +58,8 @@ pub struct Batch {
     /// Those who wait for this to be written.
     flushes: u64,
     is_last: bool,
+    destination: Option<RotatingFile>,
+    reopens: bool,
 }
 
 impl Batch {
@@ -55,16 +67,29 @@ impl Batch {
     pub fn is_last(&self) -> bool {
         self.is_last
     }
+
+    /// Where the lines of later batches go, if that is changed.
+    pub fn take_destination(&mut self) -> Option<RotatingFile> {
+        self.destination.take()
+    }
+
+    /// Whether the file is to be opened anew, before this is written.
+    pub fn reopens(&self) -> bool {
+        self.reopens
+    }
 }
 
 impl Queue {
     pub fn new(coloured: bool) -> Queue {
-        Queue { coloured, state: Mutex::default(), work: Condvar::new(), written: Condvar::new() }
+        let coloured = AtomicBool::new(coloured);
+        let (work, written) = (Condvar::new(), Condvar::new());
+        Queue { coloured, recent: Recent::default(), state: Mutex::default(), work, written }
     }
 
     /// Adds a line, whose end may be missing. Does not wait.
     pub fn push(&self, line: &str, is_error: bool) {
-        let line = one_line(line, self.coloured);
+        let line = one_line(line, self.coloured.load(Ordering::Relaxed));
+        self.recent.push(&line);
         let room = if is_error { WAITING_MAX + ERRORS_MAX } else { WAITING_MAX };
         let mut state = self.lock();
         if state.lines.len() + line.len() >= room {
@@ -85,6 +110,19 @@ impl Queue {
         self.work.notify_one();
     }
 
+    /// Has lines go to a file, without colours, behind those that are there.
+    pub fn move_to(&self, file: RotatingFile) {
+        self.coloured.store(false, Ordering::Relaxed);
+        self.lock().destination = Some(file);
+        self.work.notify_one();
+    }
+
+    /// Has the file opened anew.
+    pub fn reopen(&self) {
+        self.lock().reopens = true;
+        self.work.notify_one();
+    }
+
     /// Waits until what was added is written, but no longer than `patience`.
     pub fn flush(&self, patience: Duration) {
         let mut state = self.lock();
@@ -98,7 +136,8 @@ impl Queue {
     /// For the writer: what there is, as soon as there is something or `until` has come.
     pub fn take(&self, until: Option<Instant>) -> Batch {
         let idle = |state: &mut State| {
-            state.lines.is_empty() && state.dropped == 0 && state.flushes == state.flushed && !state.woken
+            let has_orders = state.woken || state.reopens || state.destination.is_some();
+            state.lines.is_empty() && state.dropped == 0 && state.flushes == state.flushed && !has_orders
         };
         let state = self.lock();
         let mut state = match until {
@@ -116,6 +155,8 @@ impl Queue {
             gap: std::mem::take(&mut state.gap),
             flushes,
             is_last: flushes > flushed,
+            destination: state.destination.take(),
+            reopens: std::mem::take(&mut state.reopens),
         }
     }
 
@@ -176,6 +217,11 @@ impl Output {
             self.write_line(sink, &tell(&format!("{dropped} lines were dropped here: nobody read the log in time")));
         }
         self.write(sink, after);
+    }
+
+    /// From now on a file is written to that was opened just now, and so begins behind a whole line.
+    pub fn begin_file(&mut self) {
+        self.torn = false;
     }
 
     /// `false`: it could not be written.
@@ -302,5 +348,15 @@ mod tests {
         output.write_batch(&mut sink, &batch("five\n"), str::to_owned);
         let written = String::from_utf8(sink.1).unwrap();
         assert_eq!(written, "one\nt\n3 lines could not be written here\nfive\n");
+    }
+
+    #[test]
+    fn a_file_that_is_opened_anew_does_not_begin_with_the_end_of_a_torn_line() {
+        let batch = |lines: &str| Batch { lines: lines.into(), ..Batch::default() };
+        let (mut output, mut full, mut other) = (Output::default(), Failing(2, Vec::new()), Vec::new());
+        output.write_batch(&mut full, &batch("one\n"), str::to_owned);
+        output.begin_file();
+        output.write_batch(&mut other, &batch("two\n"), str::to_owned);
+        assert_eq!(String::from_utf8(other).unwrap(), "1 lines could not be written here\ntwo\n");
     }
 }

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
+use paddock_net::distribution::Latency;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::{Errand, Exchange};
 
+use super::pulse::Pulse;
 use super::replica::ReplicaError;
 use super::server::Server;
 use super::sources::Sources;
@@ -17,28 +19,36 @@ const EVENTS_PER_TURN: usize = 256;
 /// A reactor whose queue of errands is full is told to stop again after this.
 const RETRY: Duration = Duration::from_millis(1);
 
-/// Serves until the process is told to stop, and stops the reactors. `bell` is the replica's. The server is to be ended.
+/// Serves until the process is told to stop, and stops the reactors. `bell` is the replica's; `turns` is told how long each turn
+/// took, and `pulse` that it goes on. The server is to be ended.
 pub fn run(
     server: &mut Server,
     mut poll: Poll,
     sources: &Sources,
     bell: &Doorbell,
     exchanges: &[Arc<Exchange>],
+    pulse: &Pulse,
+    turns: &Latency,
 ) -> Result<(), ReplicaError> {
     let mut events = Events::with_capacity(EVENTS_PER_TURN);
     while !server.has_stopped() {
         bell.going_to_sleep();
-        let timeout = server.timeout();
-        let polled = poll.poll(&mut events, timeout);
+        let timeout = pulse.shorten(server.timeout());
+        let polled = poll.poll(&mut events, Some(timeout));
         bell.awake();
         let told = match polled {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
             polled => polled.map(|()| Some(&events))?,
         };
         if sources.tell_to_stop(&events) {
+            pulse.stopping();
             server.stop();
         }
+        let began = Instant::now();
         server.turn(told, poll.registry(), sources)?;
+        let ended = Instant::now();
+        turns.note(ended.saturating_duration_since(began));
+        pulse.beat(ended);
     }
     stop(exchanges);
     Ok(())

@@ -60,16 +60,16 @@ impl fmt::Display for TooFew {
 
 impl Descriptors {
     /// Shares out what `limit` says. To be called when all is open that stays open, but for the reactors' connections. A member
-    /// of an ensemble has so many `sockets` to other servers at most.
-    pub fn share(limit: u64, reactors: usize, sockets: Option<u64>) -> Result<Descriptors, TooFew> {
+    /// of an ensemble has so many `sockets` to other servers at most; so many are kept for `http`.
+    pub fn share(limit: u64, reactors: usize, sockets: Option<u64>, http: u64) -> Result<Descriptors, TooFew> {
         let reactors = reactors as u64;
         let open = sys::open_descriptors().unwrap_or(OPEN_UNTOLD + OPEN_UNTOLD_REACTOR * reactors);
-        Descriptors::beside(limit, open, reactors, sockets)
+        Descriptors::beside(limit, open, reactors, sockets, http)
     }
 
-    fn beside(limit: u64, open: u64, reactors: u64, sockets: Option<u64>) -> Result<Descriptors, TooFew> {
+    fn beside(limit: u64, open: u64, reactors: u64, sockets: Option<u64>, http: u64) -> Result<Descriptors, TooFew> {
         let member = sockets.map_or(0, |sockets| MEMBER + sockets);
-        let kept = open + LOG + SNAPSHOT + REACTOR * reactors + member + OTHERS;
+        let kept = open + LOG + SNAPSHOT + REACTOR * reactors + member + http + OTHERS;
         let clients = limit.saturating_sub(kept);
         if clients < CLIENTS_MIN {
             return Err(TooFew { limit, needed: kept + CLIENTS_MIN });
@@ -96,13 +96,14 @@ mod tests {
     #[test]
     fn clients_get_what_is_not_open_or_reserved() {
         let reserve = LOG + SNAPSHOT + 2 * REACTOR + OTHERS;
-        let shared = Descriptors::beside(1024, 30, 2, None).unwrap();
+        let shared = Descriptors::beside(1024, 30, 2, None, 0).unwrap();
         assert_eq!(shared, Descriptors { limit: 1024, clients: 1024 - 30 - reserve });
         let needed = 30 + reserve + CLIENTS_MIN;
-        assert_eq!(Descriptors::beside(needed, 30, 2, None).unwrap().clients, CLIENTS_MIN);
-        assert_eq!(Descriptors::beside(needed - 1, 30, 2, None), Err(TooFew { limit: needed - 1, needed }));
-        assert!(Descriptors::beside(0, 30, 2, None).is_err());
-        let member = Descriptors::beside(1024, 30, 2, Some(100)).unwrap();
+        assert_eq!(Descriptors::beside(needed, 30, 2, None, 0).unwrap().clients, CLIENTS_MIN);
+        assert_eq!(Descriptors::beside(needed - 1, 30, 2, None, 0), Err(TooFew { limit: needed - 1, needed }));
+        assert!(Descriptors::beside(0, 30, 2, None, 0).is_err());
+        let member = Descriptors::beside(1024, 30, 2, Some(100), 0).unwrap();
         assert_eq!(member.clients, shared.clients - 100 - MEMBER);
+        assert_eq!(Descriptors::beside(1024, 30, 2, None, 70).unwrap().clients, shared.clients - 70);
     }
 }

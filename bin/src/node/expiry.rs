@@ -161,6 +161,11 @@ impl ExpiryQueue {
         Some(*sessions.iter().next().expect("a moment without sessions is removed"))
     }
 
+    /// When a session is due, if the sessions' clock goes on.
+    pub fn due(&self, session: i64) -> Option<u64> {
+        self.sessions.get(&session).map(|(due, _)| due + self.clock.lost)
+    }
+
     /// When the next session is due, if the sessions' clock goes on.
     pub fn next_due(&self) -> Option<u64> {
         self.due.keys().next().map(|due| due + self.clock.lost)

@@ -4,19 +4,24 @@
 //! reactor 0..R   clients            ─┐ exchanges ┌─ replica (this thread): state, log, sessions
 //! snapshotter    walks a held version ───────────┘
 //! log-preallocator (of the log)
+//! http, http-worker-N   those who look after the server: they ask the others by surveys
 //! ```
 //!
 //! On a machine with one core or two the only reactor has no thread: the replica's serves the clients too (`together`).
 
 mod apart;
+mod backups;
 pub mod conversion;
 mod convert_command;
 mod descriptors;
 mod expiry;
 pub mod foreign;
+mod http_ports;
 pub mod member;
 pub mod moment;
 pub mod peers;
+pub mod process_figures;
+mod pulse;
 pub mod recovery;
 pub mod replica;
 mod server;
@@ -28,10 +33,12 @@ mod sources;
 mod status;
 mod summary;
 mod together;
+mod words;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -56,17 +63,23 @@ use paddock_net::limits::{LargeRequests, Limits};
 use paddock_net::reactor::{self, Reactor};
 use paddock_net::status::Status;
 
+use crate::audit::{self, AuditLog, ServerEvent};
 use crate::config::{Config, Ensemble, REACTORS_MAX};
+use crate::http;
 use crate::messages;
+use crate::service_manager::ServiceManager;
 use crate::signals::Signals;
+use backups::Backups;
 use conversion::{ConversionError, Converted};
 use convert_command::convert_command;
 use descriptors::{Descriptors, TooFew};
+use http_ports::{ExporterError, OpenPorts};
 use member::config_files::ConfigFiles;
 use member::found_configs::disregard_former;
 use member::{ClientPort, MemberSetup, SetupError};
 use moment::Moment;
 use peers::sockets::{Readiness, SocketLinks};
+use pulse::{Alive, Pulse};
 use recovery::{Present, Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present};
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
 use server::Server;
@@ -77,7 +90,7 @@ use settings::{
 use shown::ShownConfig;
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
-use status::status;
+use status::{conf, status};
 use summary::Summary;
 
 /// The server in the session ids of one that stands alone, whatever its `myid` says.
@@ -99,6 +112,12 @@ pub enum NodeError {
     },
     Setup {
         what: &'static str,
+        source: io::Error,
+    },
+    Exporter(ExporterError),
+    /// The audit log cannot be opened.
+    Audit {
+        file: PathBuf,
         source: io::Error,
     },
     /// A member of an ensemble cannot begin.
@@ -135,6 +154,13 @@ impl fmt::Display for NodeError {
                 write!(f, "cannot listen on {address}: {source}; {advice}")
             }
             NodeError::Setup { what, source } => write!(f, "cannot set up {what}: {source}; {}", advice(source)),
+            NodeError::Exporter(error) => error.fmt(f),
+            NodeError::Audit { file, source } => write!(
+                f,
+                "{}: the audit log cannot be opened: {source}; {}; paddock.audit.file names another place for it",
+                file.display(),
+                advice(source)
+            ),
             NodeError::Member(error) => error.fmt(f),
             NodeError::Replica(error) => error.fmt(f),
             NodeError::Halted(HaltReason::Stopped) => f.write_str("the server was told to stop"),
@@ -178,6 +204,27 @@ fn setup(what: &'static str) -> impl Fn(io::Error) -> NodeError {
 
 /// Serves until the process is told to stop.
 pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
+    let Some(settings) = &config.audit else { return serve_audited(config, signals, None) };
+    let audit = AuditLog::start(settings).map_err(|source| NodeError::Audit { file: audit_file(settings), source })?;
+    let reopened = audit.clone();
+    signals.on_hangup(Box::new(move || reopened.reopen()));
+    let outcome = serve_audited(config, signals, Some(audit.clone()));
+    if outcome.is_err() && !audit.has_noted_start() {
+        audit.note(ServerEvent::NotStarted);
+    }
+    audit.end();
+    outcome
+}
+
+/// What a message calls the audit log.
+fn audit_file(settings: &audit::Settings) -> PathBuf {
+    match &settings.output {
+        audit::Output::File(rotation) => rotation.path.clone(),
+        audit::Output::Stdout => PathBuf::from("the standard output"),
+    }
+}
+
+fn serve_audited(config: &Config, signals: &Signals, audit: Option<Arc<AuditLog>>) -> Result<(), NodeError> {
     let began = Instant::now();
     let descriptors = sys::raise_descriptor_limit().map_err(setup("the limit of open files"))?;
     let files = Files::default();
@@ -193,10 +240,10 @@ pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
 
     convert_or_refuse(&files, config)?;
     let outcome = match &config.ensemble {
-        None => serve_alone(config, data_dir.clone(), Opened { address, listener, signals, descriptors, began }),
+        None => serve_alone(config, data_dir.clone(), Opened { address, listener, signals, descriptors, began, audit }),
         Some(ensemble) => {
             let beginning = Beginning::Member { ensemble, data_dir: data_dir.clone() };
-            run(config, beginning, Opened { address, listener, signals, descriptors, began })
+            run(config, beginning, Opened { address, listener, signals, descriptors, began, audit })
         }
     };
     drop(log_dir);
@@ -261,6 +308,7 @@ struct Opened<'a> {
     /// Open files that the process may have.
     descriptors: u64,
     began: Instant,
+    audit: Option<Arc<AuditLog>>,
 }
 
 /// With what a server begins.
@@ -303,9 +351,12 @@ impl Machine {
 }
 
 fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<(), NodeError> {
-    let Opened { address, listener, signals, descriptors, began } = opened;
+    let Opened { address, listener, signals, descriptors, began, audit } = opened;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
     let mut machine = Machine::new(threads)?;
+    if let Some(audit) = &audit {
+        audit.set_bell(machine.bell.clone());
+    }
     let settings = Arc::new(reactor_settings(config, authority(config)));
     let large = LargeRequests::new(config.large_request_threshold, config.large_request_max_bytes);
     let limits = Arc::new(Limits::new(config.connection_throttle, large));
@@ -320,11 +371,14 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
         if ensemble.reconfigures { servers.max(SERVERS_TO_COME) } else { servers }
     });
     let sockets = others.map(peers::sockets::descriptors);
-    let descriptors = Descriptors::share(descriptors, threads.max(1), sockets).map_err(NodeError::Descriptors)?;
+    let http_ports = OpenPorts::open(config).map_err(NodeError::Exporter)?;
+    let shared = Descriptors::share(descriptors, threads.max(1), sockets, http_ports.descriptors());
+    let descriptors = shared.map_err(NodeError::Descriptors)?;
     descriptors.report();
     let shown = config.ensemble.as_ref().map(|ensemble| ShownConfig::new(ensemble.config.clone()));
     let status = Arc::new(status(config, address, shown.clone(), threads.max(1), descriptors));
-    let mut server = begin(config, beginning, &machine, status.clone(), shown, began)?;
+    let pulse = Arc::new(Pulse::new(ServiceManager::of_environment(), status.clone()));
+    let mut server = begin(config, beginning, &machine, status.clone(), (shown.clone(), audit.clone()), &pulse, began)?;
     tracing::info!(
         data = %config.data_dir.display(),
         log = %config.data_log_dir.display(),
@@ -333,6 +387,14 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
     let summary = Summary { began, status: status.clone(), exchanges: machine.exchanges.clone() };
     let signal = signals.serve(Box::new(move || summary.lines())).map_err(setup("the signals"))?;
     messages::limit_kinds();
+    let long_words =
+        words::start(machine.exchanges.clone(), status.clone()).map_err(setup("the thread of the words"))?;
+    let told_conf = {
+        let (config, shown) = (config.clone(), shown.clone());
+        move || conf(&config, address.port(), shown.as_ref())
+    };
+    let http_ports = http_ports.furnish(config, &status, &machine.exchanges, shown, told_conf);
+    http::start(http_ports).map_err(setup("the thread of HTTP"))?;
     let mut listener = Some(listener);
     let exchanges = machine.exchanges.clone();
     let mut reactor = |index: usize, poll: &Poll| {
@@ -344,6 +406,7 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
             settings: settings.clone(),
             limits: limits.clone(),
             status: status.clone(),
+            long_words: long_words.clone(),
             listener: listener.take_if(|_| index == reactor::ACCEPTOR),
             reader,
             zxid,
@@ -367,11 +430,23 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
     }
     tracing::info!(reactors = threads, "listening on {address}");
     tracing::info!("connect with: zkCli.sh -server {address}   (or any ZooKeeper client)");
-    match together {
-        Some(reactor) => together::run(&mut server, reactor, machine.poll, &sources, &machine.bell),
-        None => apart::run(&mut server, machine.poll, &sources, &machine.bell, &exchanges),
-    }
-    .map_err(NodeError::Replica)?;
+    let backups = config.backups.as_ref().map(|schedule| {
+        let (data_dir, log_dir) = (Generation::above(&config.data_dir), Generation::above(&config.data_log_dir));
+        Backups::start(schedule, data_dir, log_dir, status.clone())
+    });
+    let _backups = backups.transpose().map_err(setup("the backups"))?;
+    pulse.begin(&format!("listening on {address}"));
+    let note = |event| audit.iter().for_each(|audit| audit.note(event));
+    note(ServerEvent::Started);
+    let turns = &status.replica.turns;
+    let ran = match together {
+        Some(reactor) => together::run(&mut server, reactor, machine.poll, &sources, &machine.bell, &pulse, turns),
+        None => apart::run(&mut server, machine.poll, &sources, &machine.bell, &exchanges, &pulse, turns),
+    };
+    pulse.end();
+    // Whatever it ends for: in front of the end of the log, which may take long.
+    note(ServerEvent::Stopping);
+    ran.map_err(NodeError::Replica)?;
     let halted = server.end().map_err(NodeError::Replica)?;
     for thread in running {
         if !matches!(thread.join(), Ok(Ok(()))) {
@@ -390,7 +465,8 @@ fn begin(
     beginning: Beginning<'_>,
     machine: &Machine,
     status: Arc<Status>,
-    shown: Option<ShownConfig>,
+    (shown, audit): (Option<ShownConfig>, Option<Arc<AuditLog>>),
+    pulse: &Arc<Pulse>,
     began: Instant,
 ) -> Result<Server, NodeError> {
     // Without random numbers the servers of an ensemble may take their snapshots together, which costs time and nothing else.
@@ -399,7 +475,7 @@ fn begin(
     let trigger = Trigger::new(u64::from(config.snap_count), size_limit, seed);
     match beginning {
         Beginning::Alone(beginning) => {
-            alone(config, *beginning, machine, status, trigger).map(|replica| Server::Alone(Box::new(replica)))
+            alone(config, *beginning, machine, status, (trigger, audit)).map(|replica| Server::Alone(Box::new(replica)))
         }
         Beginning::Member { ensemble, data_dir } => {
             let readiness = Readiness::default();
@@ -437,6 +513,8 @@ fn begin(
                 trigger,
                 garbage_max: GARBAGE_MAX,
                 slice_clock: Box::new(Instant::now),
+                alive: alive(pulse),
+                audit,
                 at: Moment::read(),
             };
             let member = Box::new(setup.begin().map_err(NodeError::Member)?);
@@ -444,6 +522,12 @@ fn begin(
             Ok(Server::Member { member, readiness })
         }
     }
+}
+
+/// Tells within what takes long that the replica's thread goes on.
+fn alive(pulse: &Arc<Pulse>) -> Alive {
+    let pulse = pulse.clone();
+    Arc::new(move || pulse.beat(Instant::now()))
 }
 
 /// What a member goes by at first.
@@ -463,9 +547,10 @@ fn alone(
     AloneBeginning { recovered, former, files }: AloneBeginning,
     machine: &Machine,
     status: Arc<Status>,
-    mut trigger: Trigger,
+    (mut trigger, audit): (Trigger, Option<Arc<AuditLog>>),
 ) -> Result<Replica, NodeError> {
-    let Recovered { database, log, found, .. } = recovered;
+    let Recovered { database, log, found, times, .. } = recovered;
+    status.replica.recovery.note(times);
     let snapshots =
         snapshotter::Settings { files: Files::default(), data_dir: config.data_dir.clone(), retain: retain(config) };
     let driven_by = DrivenBy::Thread(machine.bell.clone());
@@ -491,6 +576,7 @@ fn alone(
         garbage_max: GARBAGE_MAX,
         record_max: RECORD_BYTES_MAX,
         slice_clock: Box::new(Instant::now),
+        audit,
         start: Moment::read(),
     }))
 }

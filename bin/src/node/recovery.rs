@@ -14,6 +14,7 @@ use paddock_engine::log::{self, Entry, Log, LogConfig, LogError, Place, Recovery
 use paddock_engine::snapshot;
 use paddock_engine::tree::{ExtendedTypes, HashSeed};
 use paddock_engine::txn::Txn;
+use paddock_net::replica_status::RecoveryTimes;
 
 /// Why the state cannot be had from the files.
 #[derive(Debug)]
@@ -109,6 +110,7 @@ pub struct Recovered {
     pub seed: HashSeed,
     pub found: Recovery,
     pub snapshot: Option<Zxid>,
+    pub times: RecoveryTimes,
 }
 
 impl Recovered {
@@ -168,7 +170,10 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
         source,
     })?;
     snapshot::remove_unfinished(&files, data_dir);
+    let clock = log_config.clock.clone();
+    let began = clock.now();
     let (mut database, seed, snapshot) = base(&files, data_dir, rules)?;
+    let loaded = clock.now();
     let after = database.last_zxid();
     let replayed = RefCell::new(&mut database);
     let ahead = &mut |records: &[&[u8]]| {
@@ -183,7 +188,12 @@ pub fn recover(data_dir: &Path, log_config: LogConfig, rules: Rules) -> Result<R
     }
     let sealed = database.tree_mut().seal();
     database.tree_mut().publish(sealed);
-    Ok(Recovered { database, log, seed, found, snapshot })
+    let times = RecoveryTimes {
+        snapshot: loaded.saturating_duration_since(began),
+        log: clock.now().saturating_duration_since(loaded),
+        transactions: found.records,
+    };
+    Ok(Recovered { database, log, seed, found, snapshot, times })
 }
 
 /// The state of the newest snapshot that holds, or that of a fresh server, and the zxid of the snapshot.
@@ -285,7 +295,9 @@ fn load_newest(
 pub fn random_seed(files: &Files) -> Result<HashSeed, RecoveryError> {
     let mut seed = [0; 16];
     match files {
-        Files::Real => getrandom::fill(&mut seed).map_err(|error| RecoveryError::Random(error.to_string()))?,
+        Files::Real | Files::Private => {
+            getrandom::fill(&mut seed).map_err(|error| RecoveryError::Random(error.to_string()))?
+        }
         Files::Simulated(machine) => {
             seed[..8].copy_from_slice(&machine.draw().to_le_bytes());
             seed[8..].copy_from_slice(&machine.draw().to_le_bytes());

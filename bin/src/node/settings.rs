@@ -83,6 +83,7 @@ pub fn reactor_settings(config: &Config, authority: Authority) -> reactor::Setti
         enforced_schemes: config.enforced_schemes.clone(),
         local_sessions: config.new_sessions != NewSessions::Global,
         tells_gone: config.request_throttle.wants_gone(),
+        slow_request: config.slow_request,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the four-letter words tell of the configuration and of the process's environment.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use paddock_consensus::ServerId;
@@ -15,7 +16,7 @@ use paddock_net::status::{Peers, ReactorStatus, Status, Text};
 
 use super::descriptors::Descriptors;
 use super::shown::ShownConfig;
-use crate::config::{Config, Ensemble};
+use crate::config::{Config, Ensemble, NewSessions};
 use crate::version;
 
 /// `shown` is the configuration of a member's ensemble, which may be changed.
@@ -31,50 +32,77 @@ pub fn status(
         reactors: (0..reactors).map(|_| ReactorStatus::default()).collect(),
         replica: Default::default(),
         member: Default::default(),
+        backups: Default::default(),
+        admin: Default::default(),
         peers: Peers::new(descriptors.clients),
         descriptors_max: descriptors.limit,
         clock: Default::default(),
         configuration: configuration(config.clone(), address.port(), shown),
         environment: environment(&version).render(),
         version,
+        directory_sizes: directory_sizes(config.clone()),
+        has_local_sessions: config.new_sessions != NewSessions::Global,
+        sessionless_millis: config.sessionless_cnxn_timeout.as_millis() as i64,
+        trace_mask: Default::default(),
         allowed_words: config.four_letter_whitelist.allowed(),
     }
 }
 
 /// The body of `conf`, with the sizes of the moment.
 fn configuration(config: Config, port: u16, shown: Option<ShownConfig>) -> Text {
+    Text::new(move || conf(&config, port, shown.as_ref()).render())
+}
+
+/// What `conf` tells at this moment. `port` is the one that was opened for clients; of a member `shown` is its ensemble.
+pub fn conf(config: &Config, port: u16, shown: Option<&ShownConfig>) -> ConfReply {
+    let member = config.ensemble.as_ref().zip(shown.map(ShownConfig::config));
+    // What the configuration says, if it has said something else since the port was opened.
+    let moved = member.as_ref().and_then(|(ensemble, now)| {
+        let now = client_of(now, ensemble.me);
+        now.filter(|now| Some(*now) != client_of(&ensemble.config, ensemble.me))
+    });
+    let (data_dir, data_log_dir) = directories(config);
+    ConfReply {
+        client_port: moved.map_or(port, |moved| moved.port),
+        data_dir_bytes: directory_bytes(&data_dir),
+        data_log_dir_bytes: directory_bytes(&data_log_dir),
+        data_dir: absolute(data_dir),
+        data_log_dir: absolute(data_log_dir),
+        tick_time: config.tick_time,
+        min_session_timeout: config.min_session_timeout,
+        max_session_timeout: config.max_session_timeout,
+        max_client_cnxns: config.max_client_cnxns,
+        listen_backlog: config.listen_backlog,
+        ensemble: member.as_ref().map(|(ensemble, now)| ensemble_conf(ensemble, now)),
+    }
+}
+
+/// The answer to `dirs`, with the sizes of the moment.
+fn directory_sizes(config: Config) -> Text {
     Text::new(move || {
-        let member = config.ensemble.as_ref().zip(shown.as_ref().map(ShownConfig::config));
-        // What the configuration says, if it has said something else since the port was opened.
-        let moved = member.as_ref().and_then(|(ensemble, now)| {
-            let now = client_of(now, ensemble.me);
-            now.filter(|now| Some(*now) != client_of(&ensemble.config, ensemble.me))
-        });
-        let Config { data_dir, data_log_dir, .. } = &config;
-        let (data_dir, data_log_dir) = match config.ensemble {
-            None => (data_dir.clone(), data_log_dir.clone()),
-            // A member's history may have been replaced since the start.
-            Some(_) => {
-                let present = present(&Files::default(), data_dir, data_log_dir).unwrap_or(Generation::FIRST);
-                (present.dir(data_dir), present.dir(data_log_dir))
-            }
-        };
-        let (data_dir, data_log_dir) = (snapshot_dir(&data_dir), log_dir(&data_log_dir));
-        let reply = ConfReply {
-            client_port: moved.map_or(port, |moved| moved.port),
-            data_dir_bytes: directory_bytes(&data_dir),
-            data_log_dir_bytes: directory_bytes(&data_log_dir),
-            data_dir: absolute(data_dir),
-            data_log_dir: absolute(data_log_dir),
-            tick_time: config.tick_time,
-            min_session_timeout: config.min_session_timeout,
-            max_session_timeout: config.max_session_timeout,
-            max_client_cnxns: config.max_client_cnxns,
-            listen_backlog: config.listen_backlog,
-            ensemble: member.as_ref().map(|(ensemble, now)| ensemble_conf(ensemble, now)),
-        };
-        reply.render()
+        let (data_dir, data_log_dir) = directories(&config);
+        format!("datadir_size: {}\nlogdir_size: {}\n", directory_bytes(&data_dir), directory_bytes(&data_log_dir))
     })
+}
+
+/// Where snapshots and the log are at this moment.
+fn directories(config: &Config) -> (PathBuf, PathBuf) {
+    let generation = present_generation(config);
+    (snapshot_dir(&generation.dir(&config.data_dir)), log_dir(&generation.dir(&config.data_log_dir)))
+}
+
+/// The directory that snapshots are below at this moment.
+pub fn present_data_dir(config: &Config) -> PathBuf {
+    present_generation(config).dir(&config.data_dir)
+}
+
+/// The history that counts. A member's may have been replaced since the start; the directories of a server that stands alone are
+/// those of its own already.
+fn present_generation(config: &Config) -> Generation {
+    match config.ensemble {
+        None => Generation::FIRST,
+        Some(_) => present(&Files::default(), &config.data_dir, &config.data_log_dir).unwrap_or(Generation::FIRST),
+    }
 }
 
 fn client_of(config: &Membership, me: ServerId) -> Option<&HostPort> {
@@ -113,6 +141,19 @@ fn directory_bytes(path: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
 
+/// Name and home of the user whose process this is, as the list of users has them; `None` if they are not in it.
+fn user() -> Option<(String, String)> {
+    let me = std::fs::metadata("/proc/self").ok()?.uid();
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        match fields[..] {
+            [name, _, uid, _, _, home, _] if uid.parse() == Ok(me) => Some((name.to_owned(), home.to_owned())),
+            _ => None,
+        }
+    })
+}
+
 /// What `envi` tells.
 fn environment(version: &str) -> EnviReply {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| UNKNOWN.to_owned());
@@ -120,13 +161,15 @@ fn environment(version: &str) -> EnviReply {
         let text = std::fs::read_to_string(format!("/proc/sys/kernel/{file}"));
         text.map_or_else(|_| UNKNOWN.to_owned(), |text| text.trim().to_owned())
     };
+    let (user_name, user_home) = user().unwrap_or_else(|| (variable("USER"), variable("HOME")));
     EnviReply {
         version: version.to_owned(),
         host_name: kernel("hostname"),
-        os_arch: std::env::consts::ARCH.to_owned(),
+        // The one architecture that Java has another name for.
+        os_arch: std::env::consts::ARCH.replace("x86_64", "amd64"),
         os_version: kernel("osrelease"),
-        user_name: variable("USER"),
-        user_home: variable("HOME"),
+        user_name,
+        user_home,
         user_dir: std::env::current_dir().map_or_else(|_| UNKNOWN.to_owned(), |path| path.display().to_string()),
     }
 }

@@ -57,7 +57,7 @@ impl Summary {
             status.sum(|r| &r.watches),
             status.sum(|r| &r.outstanding),
             status.sum(|r| &r.received),
-            status.sum(|r| &r.sent),
+            status.sent(),
         )
     }
 

@@ -9,29 +9,34 @@
 //! it is never rung from within.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
+use paddock_net::distribution::Latency;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::reactor::{EVENTS_PER_TURN, Reactor};
 
+use super::pulse::Pulse;
 use super::replica::ReplicaError;
 use super::server::Server;
 use super::sources::Sources;
 
-/// Serves until the process is told to stop. `bell` is that of both. The server is to be ended.
+/// Serves until the process is told to stop. `bell` is that of both; `turns` is told how long each of the replica's turns took, and
+/// `pulse` that it goes on. The server is to be ended.
 pub fn run(
     server: &mut Server,
     mut reactor: Reactor,
     mut poll: Poll,
     sources: &Sources,
     bell: &Doorbell,
+    pulse: &Pulse,
+    turns: &Latency,
 ) -> Result<(), ReplicaError> {
     let mut events = Events::with_capacity(EVENTS_PER_TURN);
     while !server.has_stopped() {
         bell.going_to_sleep();
-        let timeout = shorter(reactor.rest(), server.timeout());
-        let polled = poll.poll(&mut events, timeout);
+        let timeout = pulse.shorten(shorter(reactor.rest(), server.timeout()));
+        let polled = poll.poll(&mut events, Some(timeout));
         bell.awake();
         reactor.rise();
         // The completion of a write interrupts it too.
@@ -40,10 +45,15 @@ pub fn run(
             polled => polled.map(|()| Some(&events))?,
         };
         if sources.tell_to_stop(&events) {
+            pulse.stopping();
             server.stop();
         }
         reactor.take_in(told);
+        let began = Instant::now();
         server.turn(told, poll.registry(), sources)?;
+        let ended = Instant::now();
+        turns.note(ended.saturating_duration_since(began));
+        pulse.beat(ended);
         reactor.give_out();
     }
     // Clients see the end now, and not when the log is closed.

@@ -7,14 +7,14 @@
 //! | `totals` | counts, bytes and depth of every subtree |
 //! | `check`, `show`, `summary`, `compare` | the commands |
 
-mod by_path;
+pub mod by_path;
 mod check;
 mod compare;
 mod error;
 mod show;
-mod source;
+pub mod source;
 mod summary;
-mod totals;
+pub mod totals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

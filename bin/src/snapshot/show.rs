@@ -14,7 +14,7 @@ use super::source::{Content, Source};
 use super::{PathArgs, SnapshotCommandError};
 use crate::acl;
 use crate::answer::Answer;
-use crate::when::when;
+use crate::date::when;
 
 #[derive(Args)]
 pub struct ShowArgs {

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use clap::Args;
+use paddock_consensus::config::HostPort;
 use serde_json::json;
 
 use self::srvr::{Srvr, Unknown, ask};
@@ -89,12 +90,17 @@ fn tell_one(text: &str, answer: &mut Answer) -> Result<bool, StatusError> {
     let target = match Target::parse(text) {
         Some(target) => target,
         None => {
-            let Found { remarks, target } = read(text)?.own();
+            let cfg = read(text)?;
+            let Found { remarks, target } = cfg.own();
             remarks.iter().try_for_each(|remark| answer.line(format_args!("{remark}")))?;
-            match target {
-                Ok(target) => target,
-                Err(NoPort::None) => return Ok(false),
-                Err(why) => return Err(unfound(text, why).into()),
+            match (target, cfg.secure()) {
+                (Ok(target), _) => target,
+                (Err(NoPort::None), _) => return Ok(false),
+                (Err(NoPort::OnlySecure), Some(secure)) => {
+                    tell_secure(secure, answer)?;
+                    return Ok(false);
+                }
+                (Err(why), None) => return Err(unfound(text, why).into()),
             }
         }
     };
@@ -111,6 +117,14 @@ fn tell_one(text: &str, answer: &mut Answer) -> Result<bool, StatusError> {
             Ok(false)
         }
     }
+}
+
+/// One that has a port for TLS alone, which is not asked, in the lines of the same script.
+fn tell_secure(secure: &HostPort, answer: &mut Answer) -> io::Result<()> {
+    let HostPort { host, port } = secure;
+    answer.line(format_args!("Client port found: {port}. Client address: {host}. Client SSL: true."))?;
+    eprintln!("paddock: {secure}: it is a port for TLS alone, which is not spoken here");
+    answer.line(format_args!("{NOT_RUNNING}"))
 }
 
 /// Several servers, in a table or as objects. Whether all of them serve clients.

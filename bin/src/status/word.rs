@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use paddock_consensus::config::HostPort;
 
 /// How long a server may take to be reached, and then to answer. A name service may take its own time besides.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 /// A longer answer is none. `srvr` has a few hundred bytes, ZooKeeper's `mntr` some ten thousand.
 const ANSWER_BYTES_MAX: usize = 256 << 10;
+/// The same where there is a line of some two hundred bytes for each connection. A server cuts it at 64 MiB, and says so.
+const CONNECTIONS_BYTES_MAX: usize = 65 << 20;
 
 /// What comes from another machine is shown without what a terminal would obey.
 pub fn printable(text: &str) -> String {
@@ -18,6 +20,15 @@ pub fn printable(text: &str) -> String {
 
 /// The whole answer of a server to a word, within a bounded time.
 pub fn send(server: &HostPort, word: &str) -> io::Result<String> {
+    send_for(server, word, ANSWER_BYTES_MAX)
+}
+
+/// The same to a word that has a line for each connection.
+pub fn send_for_connections(server: &HostPort, word: &str) -> io::Result<String> {
+    send_for(server, word, CONNECTIONS_BYTES_MAX)
+}
+
+fn send_for(server: &HostPort, word: &str, bytes_max: usize) -> io::Result<String> {
     let mut stream = connect(server)?;
     let deadline = Instant::now() + PATIENCE;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -39,18 +50,18 @@ pub fn send(server: &HostPort, word: &str) -> io::Result<String> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        if answer.len() > ANSWER_BYTES_MAX {
+        if answer.len() > bytes_max {
             return Err(io::Error::new(ErrorKind::InvalidData, "its answer has no end"));
         }
     }
 }
 
-fn too_late() -> io::Error {
+pub fn too_late() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, format!("nothing whole has come within {} s", PATIENCE.as_secs()))
 }
 
 /// The addresses of the host are tried one after the other, all of them in the same time.
-fn connect(server: &HostPort) -> io::Result<TcpStream> {
+pub fn connect(server: &HostPort) -> io::Result<TcpStream> {
     let deadline = Instant::now() + PATIENCE;
     let mut failure = io::Error::new(ErrorKind::NotFound, "the name service knows no address");
     for address in (&*server.host, server.port).to_socket_addrs()? {

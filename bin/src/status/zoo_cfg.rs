@@ -23,7 +23,8 @@ const LOCALHOST: &str = "localhost";
 pub struct ZooCfg {
     client_host: Option<String>,
     client_port: Option<u16>,
-    has_secure_port: bool,
+    /// Where clients come by TLS.
+    secure: Option<HostPort>,
     data_dir: Option<PathBuf>,
     lines: BTreeMap<ServerId, ServerLine>,
     /// Those of the dynamic file, and which that is.
@@ -123,7 +124,9 @@ impl ZooCfg {
         let value = |key: &str| entries.iter().rev().find(|entry| entry.key == key).map(|entry| entry.value.clone());
         cfg.client_port = value("clientPort").and_then(|port| port.parse().ok());
         cfg.client_host = value("clientPortAddress");
-        cfg.has_secure_port = value("secureClientPort").is_some();
+        let secure_host = value("secureClientPortAddress").unwrap_or_else(|| LOCALHOST.to_owned());
+        let secure_port = value("secureClientPort").and_then(|port| port.parse().ok());
+        cfg.secure = secure_port.map(|port| HostPort { host: secure_host.as_str().into(), port });
         cfg.data_dir = value("dataDir").map(PathBuf::from);
         if let Some(dynamic) = value("dynamicConfigFile").map(PathBuf::from) {
             cfg.dynamic = lines(&dynamic, &read(&dynamic)?)?;
@@ -147,14 +150,21 @@ impl ZooCfg {
             Some(me) => self.client_of(me, &mut remarks),
         };
         if let Some(HostPort { host, port }) = client {
-            return Found { remarks, target: Ok(target(None, &host, port)) };
+            // Of every address of the machine, which a line without a host means too, the script takes this one.
+            let host: &str = if is_unspecified(&host) { LOCALHOST } else { &host };
+            return Found { remarks, target: Ok(target(None, host, port)) };
         }
         remarks.push("Client port not found. Looking for secureClientPort in the static config.");
-        if self.has_secure_port {
+        if self.secure.is_some() {
             return Found { remarks, target: Err(NoPort::OnlySecure) };
         }
         remarks.push("Unable to find either secure or unsecure client port in any configs. Terminating.");
         Found { remarks, target: Err(NoPort::None) }
+    }
+
+    /// The port of this server for TLS, if it has one.
+    pub fn secure(&self) -> Option<&HostPort> {
+        self.secure.as_ref()
     }
 
     fn client_of(&self, me: ServerId, remarks: &mut Vec<&'static str>) -> Option<HostPort> {
@@ -308,9 +318,13 @@ mod tests {
         assert_eq!(found(lines), (vec![], Ok("[0:0:0:0:0:0:0:1]:2182".to_owned())));
         let text = "dataDir=DIR\nserver.2=b:1:2\nsecureClientPort=2281";
         assert_eq!(found(text), (vec![NOT_STATIC, NOT_FOUND, SECURE], Err(NoPort::OnlySecure)));
+        let secure = |text: &str| read(&dir.file("zoo.cfg", text)).secure().map(ToString::to_string);
+        assert_eq!(secure(text).as_deref(), Some("localhost:2281"));
+        assert_eq!(secure("secureClientPort=1\nsecureClientPortAddress=a").as_deref(), Some("a:1"));
+        assert_eq!(secure("clientPort=1"), None);
         dir.file("zoo.cfg.dynamic", "server.1=a:1:2;2181\nserver.2=b:1:2;2183");
         let text = "dataDir=DIR\ndynamicConfigFile=DIR/zoo.cfg.dynamic";
-        assert_eq!(found(text), (vec![NOT_STATIC], Ok("0.0.0.0:2183".to_owned())));
+        assert_eq!(found(text), (vec![NOT_STATIC], Ok("localhost:2183".to_owned())));
     }
 
     #[test]

@@ -3,11 +3,11 @@
 
 use std::fmt::Write;
 
-use super::drawing::{WIDTH, begin, escaped, text};
 use super::figure::number;
 use super::outcome::Outcome;
 use super::ratio::Verdict;
 use super::report::{heading, ratio_of};
+use crate::drawing::{WIDTH, begin, escaped, text};
 
 /// The scale, between the names of figures and the medians.
 const LEFT: f64 = 190.0;

@@ -11,14 +11,12 @@
 //! | `interrupt` | Ctrl-C, after which no process is left |
 //! | `order` | whose turn it is |
 //! | `turn` | one side's turn at a row |
-//! | `machine` | which machine it is, and how much of it others had |
 //! | `figure` | what is compared of two runs |
 //! | `ratio` | a figure of both sides, and what can be said of it |
 //! | `outcome` | what came of a row |
 //! | `report` | tables, the page, JSON |
 //! | `chart` | the picture of the ratios |
 //! | `plot` | the picture of a workload of the literature |
-//! | `drawing` | what pictures are made of |
 //! | `results` | the files |
 //!
 //! What loads the servers is `crate::bench`, in this process: what that costs is in the results of each run.
@@ -27,11 +25,9 @@ mod args;
 mod chart;
 mod command_line;
 mod contender;
-mod drawing;
 mod error;
 mod figure;
 mod interrupt;
-mod machine;
 mod order;
 mod outcome;
 mod plot;
@@ -60,6 +56,7 @@ use self::results::Results;
 use self::row::{Row, To, Work};
 use self::turn::Turn;
 use crate::bench::BenchArgs;
+use crate::machine;
 use crate::progress::{Bar, Progress};
 use crate::table::grouped;
 

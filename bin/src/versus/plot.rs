@@ -4,14 +4,13 @@
 //! Scales are logarithmic, so that both sides can be read where one is thirty times the other; every dot has its figure beside
 //! it.
 
-use std::fmt::Write;
-
 use serde_json::Value;
 
-use super::drawing::{WIDTH, begin, escaped, text};
 use super::outcome::Outcome;
 use super::ratio::{ends, median};
 use super::row::Plot;
+use crate::drawing::{WIDTH, begin, escaped, put, text};
+use crate::panel::{Panel, time};
 use crate::table::grouped;
 
 const TOP: f64 = 96.0;
@@ -94,14 +93,14 @@ fn shares(out: &mut String, top: f64, names: [&str; 2], outcomes: &[Outcome]) {
     };
     let sides = [points(0), points(1)];
     let all: Vec<f64> = sides.iter().flatten().flat_map(|(_, values)| values.iter().copied()).collect();
-    let panel = Panel::new("operations/s, by the share of reads", (MARGIN, WIDTH - 30.0), top, &all);
+    let panel = Panel::new("operations/s, by the share of reads", (MARGIN, WIDTH - 30.0), (top, BLOCK_HEIGHT), &all);
     panel.frame(out, &grouped_whole);
     let x = |percent: f64| panel.left + INSET + percent / 100.0 * (panel.right - panel.left - 2.0 * INSET);
     for (percent, _) in &sides[0] {
         panel.mark(out, x(*percent), &format!("{percent} %"));
     }
     let sides = sides.map(|side| side.into_iter().map(|(percent, values)| (x(percent), values)).collect::<Vec<_>>());
-    panel.lines(out, names, &sides, &grouped_whole);
+    lines(&panel, out, names, &sides, &grouped_whole);
 }
 
 /// Throughput, and beside it a panel for each kind of operation.
@@ -113,7 +112,7 @@ fn latencies(out: &mut String, top: f64, names: [&str; 2], outcome: &Outcome) {
     };
     let sides = [0, 1].map(|side: usize| throughputs(&outcome.runs[side]));
     let all: Vec<f64> = sides.iter().flatten().copied().collect();
-    let panel = Panel::new("operations/s", (MARGIN, MARGIN + BARS_WIDTH), top, &all);
+    let panel = Panel::new("operations/s", (MARGIN, MARGIN + BARS_WIDTH), (top, BLOCK_HEIGHT), &all);
     panel.frame(out, &grouped_whole);
     let step = (panel.right - panel.left - 2.0 * INSET).max(1.0);
     for (side, values) in sides.iter().enumerate() {
@@ -121,7 +120,7 @@ fn latencies(out: &mut String, top: f64, names: [&str; 2], outcome: &Outcome) {
         panel.mark(out, x, names[side]);
         let mut points = [Vec::new(), Vec::new()];
         points[side] = vec![(x, values.clone())];
-        panel.lines(out, names, &points, &grouped_whole);
+        lines(&panel, out, names, &points, &grouped_whole);
     }
     let begin = panel.right + MARGIN;
     let width = (WIDTH - 30.0 - begin - MARGIN * (kinds.len() as f64 - 1.0)) / kinds.len() as f64;
@@ -133,7 +132,7 @@ fn latencies(out: &mut String, top: f64, names: [&str; 2], outcome: &Outcome) {
         };
         let all: Vec<f64> =
             (0..2).flat_map(|side| QUANTILES.into_iter().flat_map(move |(key, _)| values(side, key))).collect();
-        let panel = Panel::new(&format!("latency of {kind}"), (left, left + width), top, &all);
+        let panel = Panel::new(&format!("latency of {kind}"), (left, left + width), (top, BLOCK_HEIGHT), &all);
         panel.frame(out, &time);
         let inset = INSET.min(width / 8.0);
         let x = |n: usize| panel.left + inset + n as f64 * (width - 2.0 * inset) / (QUANTILES.len() - 1) as f64;
@@ -143,7 +142,7 @@ fn latencies(out: &mut String, top: f64, names: [&str; 2], outcome: &Outcome) {
         let points = |side| -> Vec<(f64, Vec<f64>)> {
             QUANTILES.into_iter().enumerate().map(|(n, (key, _))| (x(n), values(side, key))).collect()
         };
-        panel.lines(out, names, &[points(0), points(1)], &time);
+        lines(&panel, out, names, &[points(0), points(1)], &time);
     }
 }
 
@@ -162,127 +161,46 @@ fn reads_percent<'a>(runs: impl Iterator<Item = &'a Value> + Clone) -> f64 {
     (100.0 * reads / (reads + writes).max(1.0)).round()
 }
 
-/// A rectangle with a logarithmic scale of its own.
-struct Panel {
-    title: String,
-    left: f64,
-    right: f64,
-    top: f64,
-    low: f64,
-    high: f64,
-}
-
-impl Panel {
-    /// Its scale ends with a step of 1, 2 or 5 below and above all values.
-    fn new(title: &str, (left, right): (f64, f64), top: f64, values: &[f64]) -> Panel {
-        let (least, greatest) = if values.is_empty() { (1.0, 10.0) } else { ends(values) };
-        let steps = steps();
-        let low = steps.iter().copied().rfind(|step| *step <= least * 0.8).unwrap_or(steps[0]);
-        let high = steps.iter().copied().find(|step| *step >= greatest * 1.25).unwrap_or(steps[steps.len() - 1]);
-        Panel { title: title.to_owned(), left, right, top, low, high: high.max(low * 2.0) }
-    }
-
-    fn y(&self, value: f64) -> f64 {
-        let part = (value / self.low).ln() / (self.high / self.low).ln();
-        self.top + BLOCK_HEIGHT * (1.0 - part.clamp(0.0, 1.0))
-    }
-
-    /// The title, and the scale's lines with their figures.
-    fn frame(&self, out: &mut String, shown: &dyn Fn(f64) -> String) {
-        text(out, (self.left, self.top - 12.0), "faint", "start", &self.title);
-        let is_wide = self.high / self.low > 1000.0;
-        let is_end = |step: f64| step == self.low || step == self.high;
-        let is_line =
-            |step: &f64| (self.low..=self.high).contains(step) && (!is_wide || is_power_of_ten(*step) || is_end(*step));
-        for step in steps().into_iter().filter(is_line) {
-            let y = self.y(step);
+/// A line through the medians of each side. The figures of the upper side stand above their dots, those of the lower below.
+fn lines(
+    panel: &Panel,
+    out: &mut String,
+    names: [&str; 2],
+    sides: &[Vec<(f64, Vec<f64>)>; 2],
+    shown: &dyn Fn(f64) -> String,
+) {
+    let medians =
+        |points: &[(f64, Vec<f64>)]| -> Vec<f64> { points.iter().map(|(_, v)| median(v).unwrap_or(0.0)).collect() };
+    let sums = [0, 1].map(|side: usize| medians(&sides[side]));
+    for (side, points) in sides.iter().enumerate() {
+        let class = CLASSES[side];
+        let dots: Vec<(f64, f64, &[f64])> =
+            points.iter().filter_map(|(x, values)| Some((*x, median(values)?, &values[..]))).collect();
+        let path: Vec<String> = dots.iter().map(|(x, at, _)| format!("{x:.1},{:.1}", panel.y(*at))).collect();
+        if path.len() > 1 {
+            put(out, &format!("<path class=\"{class}\" d=\"M{}\"/>", path.join("L")));
+        }
+        for (n, (x, at, values)) in dots.into_iter().enumerate() {
+            let (least, greatest) = ends(values);
+            let (y, from, to) = (panel.y(at), panel.y(least), panel.y(greatest));
+            let told = format!("{}: {} ({} to {})", names[side], shown(at), shown(least), shown(greatest));
             put(
                 out,
                 &format!(
-                    "<line class=\"grid\" x1=\"{}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>",
-                    self.left, self.right
+                    "<g class=\"{class} dot\"><title>{}</title><line class=\"spread\" x1=\"{x:.1}\" x2=\"{x:.1}\" \
+                     y1=\"{from:.1}\" y2=\"{to:.1}\"/><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\"/></g>",
+                    escaped(&told)
                 ),
             );
-            text(out, (self.left - 8.0, y + 4.0), "faint", "end", &shown(step));
+            let is_upper = at >= sums[1 - side].get(n).copied().unwrap_or(0.0);
+            let place = if is_upper { to.min(y) - 11.0 } else { from.max(y) + 20.0 };
+            text(out, (x, place), &format!("value {class}"), "middle", &shown(at));
         }
     }
-
-    /// A name below a place of the x axis.
-    fn mark(&self, out: &mut String, x: f64, name: &str) {
-        text(out, (x, self.top + BLOCK_HEIGHT + 22.0), "faint", "middle", name);
-    }
-
-    /// A line through the medians of each side. The figures of the upper side stand above their dots, those of the lower below.
-    fn lines(
-        &self,
-        out: &mut String,
-        names: [&str; 2],
-        sides: &[Vec<(f64, Vec<f64>)>; 2],
-        shown: &dyn Fn(f64) -> String,
-    ) {
-        let medians =
-            |points: &[(f64, Vec<f64>)]| -> Vec<f64> { points.iter().map(|(_, v)| median(v).unwrap_or(0.0)).collect() };
-        let sums = [0, 1].map(|side: usize| medians(&sides[side]));
-        for (side, points) in sides.iter().enumerate() {
-            let class = CLASSES[side];
-            let dots: Vec<(f64, f64, &[f64])> =
-                points.iter().filter_map(|(x, values)| Some((*x, median(values)?, &values[..]))).collect();
-            let path: Vec<String> = dots.iter().map(|(x, at, _)| format!("{x:.1},{:.1}", self.y(*at))).collect();
-            if path.len() > 1 {
-                put(out, &format!("<path class=\"{class}\" d=\"M{}\"/>", path.join("L")));
-            }
-            for (n, (x, at, values)) in dots.into_iter().enumerate() {
-                let (least, greatest) = ends(values);
-                let (y, from, to) = (self.y(at), self.y(least), self.y(greatest));
-                let told = format!("{}: {} ({} to {})", names[side], shown(at), shown(least), shown(greatest));
-                put(
-                    out,
-                    &format!(
-                        "<g class=\"{class} dot\"><title>{}</title><line class=\"spread\" x1=\"{x:.1}\" x2=\"{x:.1}\" \
-                         y1=\"{from:.1}\" y2=\"{to:.1}\"/><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\"/></g>",
-                        escaped(&told)
-                    ),
-                );
-                let is_upper = at >= sums[1 - side].get(n).copied().unwrap_or(0.0);
-                let place = if is_upper { to.min(y) - 11.0 } else { from.max(y) + 20.0 };
-                text(out, (x, place), &format!("value {class}"), "middle", &shown(at));
-            }
-        }
-    }
-}
-
-/// 1, 2 and 5 of every power of ten that a figure may have.
-fn steps() -> Vec<f64> {
-    (-1..10).flat_map(|power| [1.0, 2.0, 5.0].map(|times| times * 10f64.powi(power))).collect()
-}
-
-fn is_power_of_ten(step: f64) -> bool {
-    (step.log10() - step.log10().round()).abs() < 1e-9
 }
 
 fn grouped_whole(value: f64) -> String {
     grouped(value.round() as u64)
-}
-
-/// A time that is given in microseconds.
-fn time(us: f64) -> String {
-    let (value, unit) = match us {
-        seconds if seconds >= 999_500.0 => (seconds / 1e6, "s"),
-        millis if millis >= 999.5 => (millis / 1e3, "ms"),
-        us => (us, "us"),
-    };
-    let digits = if value >= 99.95 || value.fract() == 0.0 {
-        0
-    } else if value >= 9.995 {
-        1
-    } else {
-        2
-    };
-    format!("{value:.digits$} {unit}")
-}
-
-fn put(out: &mut String, element: &str) {
-    writeln!(out, "{element}").expect("writing to a string cannot fail");
 }
 
 #[cfg(test)]

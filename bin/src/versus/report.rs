@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::args::VersusArgs;
 use super::contender::Contender;
 use super::figure::number;
-use super::machine;
 use super::order::runs_of_each;
 use super::outcome::Outcome;
 use super::ratio::median;
 use super::zoo_cfg::{ENSEMBLE_LINES, LINES};
+use crate::machine;
 use crate::table::Table;
 
 /// What all rows have in common.

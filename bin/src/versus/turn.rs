@@ -6,10 +6,10 @@ use super::args::VersusArgs;
 use super::contender::Contender;
 use super::error::VersusError;
 use super::interrupt::Interrupt;
-use super::machine::Ticks;
 use super::row::{Row, Work};
 use super::servers::Servers;
 use crate::bench::{BenchArgs, measured, usage};
+use crate::machine::Ticks;
 
 /// With `/keys/` and the sixteen digits of a key, paths of many znodes have 35 bytes.
 const ROOT_OF_MANY: &str = "/million-node";

@@ -102,7 +102,8 @@ impl Change {
         state.apply(zxid, bytes).expect("it is the next");
         state.settle().expect("it is whole");
         let proposals = (self.snapshot + 1..=self.new.last()).map(record);
-        let placed = state.put_in_place(self.config.clone(), proposals).map_err(|error| error.to_string())?;
+        let placed =
+            state.put_in_place(self.config.clone(), proposals, &mut || {}).map_err(|error| error.to_string())?;
         let InPlace { database, log, .. } = placed;
         self.new.up_to(self.snapshot).check(&database)?;
         Ok(log)

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "a long run says what it covered")]
 
+mod backup;
 mod examination;
 mod generation;
 mod history;

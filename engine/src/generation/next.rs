@@ -42,6 +42,16 @@ impl NextGeneration {
         database: &mut Database,
         seed: &HashSeed,
     ) -> Result<NextGeneration, GenerationError> {
+        NextGeneration::begin_long(config, database, seed, &mut || {})
+    }
+
+    /// The same, of a state that may be large: `alive` is told again and again that it goes on.
+    pub fn begin_long(
+        config: LogConfig,
+        database: &mut Database,
+        seed: &HashSeed,
+        alive: &mut dyn FnMut(),
+    ) -> Result<NextGeneration, GenerationError> {
         let (files, data_dir, log_dir) = (config.files.clone(), config.data_dir.clone(), config.dir.clone());
         let present = match known(&files, &data_dir, &log_dir)? {
             Some(present) => {
@@ -56,7 +66,7 @@ impl NextGeneration {
             GenerationPlace::new(&files, generation, directory, &data_dir).begin()?;
         }
         let config = LogConfig { data_dir: generation.dir(&data_dir), dir: generation.dir(&log_dir), ..config };
-        let written = snapshot::write_state(&files, &config.data_dir, database, seed);
+        let written = snapshot::write_long_state(&files, &config.data_dir, database, seed, alive);
         let published = written.and_then(|written| written.publish());
         published.map_err(failed(&snapshot_dir(&config.data_dir)))?;
         let log = Log::begin(config, database.last_zxid())?;

@@ -4,9 +4,9 @@
 //! itself has been synced; a file whose content was synced can otherwise be gone.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -16,16 +16,30 @@ use super::metadata::{Identity, Metadata};
 use super::simulated::{FileSystem, OpenFile};
 use super::{Map, sys};
 
+/// The modes of what holds all data of a server, from which the umask may take more.
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_DIRECTORY: u32 = 0o700;
+
 /// Where files are: cheap to clone, and handed down to whoever has to do with files.
 #[derive(Clone, Default, Debug)]
 pub enum Files {
     /// Those of this machine.
     #[default]
     Real,
+    /// The same, but what is made is the user's alone: directories 0700, files 0600. What is there already keeps its mode.
+    Private,
     Simulated(FileSystem),
 }
 
 impl Files {
+    /// The same files, of which those that are made are for nobody else.
+    pub fn private(&self) -> Files {
+        match self {
+            Files::Real | Files::Private => Files::Private,
+            Files::Simulated(files) => Files::Simulated(files.clone()),
+        }
+    }
+
     /// Whether everything is to be done on the caller's thread, because a scheduler decides what happens when.
     pub fn is_simulated(&self) -> bool {
         matches!(self, Files::Simulated(_))
@@ -34,6 +48,7 @@ impl Files {
     pub fn open(&self, path: &Path, access: Access) -> io::Result<File> {
         match self {
             Files::Real => access.options().open(path).map(File::Real),
+            Files::Private => access.options().mode(PRIVATE_FILE).open(path).map(File::Real),
             Files::Simulated(files) => OpenFile::open(files, path, access).map(File::Simulated),
         }
     }
@@ -41,7 +56,7 @@ impl Files {
     /// A small file, of which at most so many bytes are read. Whatever lies there, nothing is waited for.
     pub fn read(&self, path: &Path, most: usize) -> io::Result<Vec<u8>> {
         match self {
-            Files::Real => {
+            Files::Real | Files::Private => {
                 let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
                 let mut bytes = Vec::new();
                 io::Read::read_to_end(&mut io::Read::take(file, most as u64), &mut bytes)?;
@@ -63,7 +78,7 @@ impl Files {
 
     pub fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         match self {
-            Files::Real => {
+            Files::Real | Files::Private => {
                 let found = std::fs::metadata(path)?;
                 Ok(Metadata { is_directory: found.is_dir(), bytes: found.len(), modified: found.modified()? })
             }
@@ -80,10 +95,18 @@ impl Files {
         }
     }
 
+    /// Whether a path itself is a symbolic link, which leads elsewhere.
+    pub fn is_link(&self, path: &Path) -> io::Result<bool> {
+        match self {
+            Files::Real | Files::Private => Ok(std::fs::symlink_metadata(path)?.is_symlink()),
+            Files::Simulated(_) => Ok(false),
+        }
+    }
+
     /// The names in a directory, in no order.
     pub fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
         match self {
-            Files::Real => std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect(),
+            Files::Real | Files::Private => std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect(),
             Files::Simulated(files) => files.list(directory),
         }
     }
@@ -91,7 +114,7 @@ impl Files {
     /// What tells the file or directory at a path from all others.
     pub fn identity(&self, path: &Path) -> io::Result<Identity> {
         match self {
-            Files::Real => sys::identity_at(path),
+            Files::Real | Files::Private => sys::identity_at(path),
             Files::Simulated(files) => files.identity(path),
         }
     }
@@ -105,7 +128,7 @@ impl Files {
     /// What may still be written to the file system of a directory, in bytes, if that can be told.
     pub fn free_bytes(&self, directory: &Path) -> Option<u64> {
         match self {
-            Files::Real => sys::free_bytes(directory).ok(),
+            Files::Real | Files::Private => sys::free_bytes(directory).ok(),
             Files::Simulated(files) => files.free_bytes().ok(),
         }
     }
@@ -113,7 +136,7 @@ impl Files {
     /// The time by the clock that tells when files were changed.
     pub fn now(&self) -> SystemTime {
         match self {
-            Files::Real => SystemTime::now(),
+            Files::Real | Files::Private => SystemTime::now(),
             Files::Simulated(files) => files.now(),
         }
     }
@@ -121,7 +144,7 @@ impl Files {
     /// The process that uses these files. A simulated one has the same id whenever it is simulated.
     pub fn process_id(&self) -> u32 {
         match self {
-            Files::Real => std::process::id(),
+            Files::Real | Files::Private => std::process::id(),
             Files::Simulated(_) => 1,
         }
     }
@@ -129,7 +152,7 @@ impl Files {
     /// Gives a file another name in its directory, also one that another file has, which loses it. Not durable.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         match self {
-            Files::Real => std::fs::rename(from, to),
+            Files::Real | Files::Private => std::fs::rename(from, to),
             Files::Simulated(files) => files.rename(from, to),
         }
     }
@@ -137,7 +160,7 @@ impl Files {
     /// Takes a file's name away. Not durable: it may be there again after a power cut.
     pub fn unlink(&self, path: &Path) -> io::Result<()> {
         match self {
-            Files::Real => std::fs::remove_file(path),
+            Files::Real | Files::Private => std::fs::remove_file(path),
             Files::Simulated(files) => files.unlink(path),
         }
     }
@@ -156,7 +179,7 @@ impl Files {
     /// Removes an empty directory so that it stays removed.
     pub fn remove_dir(&self, path: &Path) -> io::Result<()> {
         match self {
-            Files::Real => std::fs::remove_dir(path)?,
+            Files::Real | Files::Private => std::fs::remove_dir(path)?,
             Files::Simulated(files) => files.remove_dir(path)?,
         }
         self.sync_dir(parent_of(path))
@@ -187,6 +210,7 @@ impl Files {
     fn create_one_dir(&self, path: &Path) -> io::Result<()> {
         match self {
             Files::Real => std::fs::create_dir(path),
+            Files::Private => DirBuilder::new().mode(PRIVATE_DIRECTORY).create(path),
             Files::Simulated(files) => files.create_dir(path),
         }
     }
@@ -217,7 +241,7 @@ impl Files {
 
     fn write_and_rename(&self, path: &Path, beside: &Path, like: Option<&Path>, bytes: &[u8]) -> io::Result<()> {
         let file = self.open(beside, Access::Replace)?;
-        if let (Files::Real, Some(like)) = (self, like) {
+        if let (false, Some(like)) = (self.is_simulated(), like) {
             let there = std::fs::metadata(like)?;
             // Only some processes may give a file away, and whoever may not has another's group at most.
             let _ = std::os::unix::fs::chown(beside, Some(there.uid()), Some(there.gid()));
@@ -240,7 +264,8 @@ fn parent_of(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use super::Files;
+    use super::{Access, Files};
+    use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
     fn fresh(name: &str) -> PathBuf {
@@ -259,6 +284,20 @@ mod tests {
         assert!(is_same(dir.join("a"), dir.join("a/../a")));
         assert!(!is_same(dir.join("a"), dir.clone()));
         assert!(!is_same(dir.join("none"), dir.join("no other")));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_is_private_is_the_users_alone() {
+        let dir = fresh("private");
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (inner, files) = (dir.join("a/b"), Files::Real.private());
+        files.create_dir(&inner).unwrap();
+        files.write_atomically(&inner.join("whole"), b"1").unwrap();
+        files.open(&inner.join("kept"), Access::Keep).unwrap();
+        files.open(&inner.join("new"), Access::New { direct: false }).unwrap();
+        assert_eq!([&dir, &dir.join("a"), &inner].map(|path| mode(path)), [0o700; 3]);
+        assert_eq!(["whole", "kept", "new"].map(|name| mode(&inner.join(name))), [0o600; 3]);
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

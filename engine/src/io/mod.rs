@@ -17,6 +17,7 @@
 //! | `removal` | [`Removed`]: a large file that goes a piece at a time |
 //! | `simulated` | files and a disk of a simulated machine, whose power can be cut at any moment |
 //! | `advice` | what a person can do about an error of the system |
+//! | `probes` | static probe points, at which others can listen |
 //! | `shortage` | what is short now and may be had again later |
 //! | `sys` | safe wrappers over the few calls that `std` lacks |
 //!
@@ -33,6 +34,7 @@ mod file;
 mod files;
 mod map;
 mod metadata;
+pub mod probes;
 mod removal;
 mod ring;
 mod sequential;

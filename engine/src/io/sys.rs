@@ -65,10 +65,16 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(if may { raised.rlim_cur } else { limit.rlim_cur })
 }
 
+/// Its size is how many there are.
+const DESCRIPTORS: &str = "/proc/self/fd";
+
 /// The descriptors that this process has open.
 pub fn open_descriptors() -> io::Result<u64> {
-    // One is that of the listing itself.
-    Ok((std::fs::read_dir("/proc/self/fd")?.count() as u64).saturating_sub(1))
+    match std::fs::metadata(DESCRIPTORS)?.len() {
+        // A kernel before 6.2 does not tell. One is that of the listing itself.
+        0 => Ok((std::fs::read_dir(DESCRIPTORS)?.count() as u64).saturating_sub(1)),
+        count => Ok(count),
+    }
 }
 
 /// The cores this process may run on, ascending. Never empty.
@@ -120,6 +126,20 @@ pub fn free_bytes(path: &Path) -> io::Result<u64> {
     // SAFETY: the call succeeded, so it has filled the structure.
     let stat = unsafe { stat.assume_init() };
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// The number by which the file system of `path` says what kind it is (`f_type` of statfs), in 32 bits.
+pub fn file_system_magic(path: &Path) -> io::Result<u32> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut stat = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the path ends with a NUL, and `stat` is valid for writes of its type.
+    if unsafe { libc::statfs(path.as_ptr(), stat.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so it has filled the structure.
+    let stat = unsafe { stat.assume_init() };
+    // The type differs between machines, and a sign may have been carried into the upper half.
+    Ok(stat.f_type as u32)
 }
 
 /// What writes to a file opened with O_DIRECT are aligned and padded to, in bytes: the larger of what the file system
@@ -188,8 +208,8 @@ fn physical_block(file: &File) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::{
-        cores, event_fd, free_bytes, interface_index, monotonic_millis, open_descriptors, pin_to_core,
-        raise_descriptor_limit, write_unit,
+        cores, event_fd, file_system_magic, free_bytes, interface_index, monotonic_millis, open_descriptors,
+        pin_to_core, raise_descriptor_limit, write_unit,
     };
     use std::path::Path;
 
@@ -232,6 +252,8 @@ mod tests {
     fn the_file_system_answers() {
         assert!(free_bytes(Path::new("/")).unwrap() > 0);
         assert!(free_bytes(Path::new("/no/such/directory")).is_err());
+        assert_eq!(file_system_magic(Path::new("/proc")).unwrap(), 0x9fa0, "every proc says so");
+        assert!(file_system_magic(Path::new("/no/such/directory")).is_err());
         let unit = write_unit(&std::fs::File::open(std::env::current_exe().unwrap()).unwrap());
         assert!(unit.is_none_or(|unit| unit.is_power_of_two() && unit >= 512));
         event_fd().unwrap();

@@ -159,7 +159,9 @@ impl Chain {
 /// randomness.
 pub(super) fn new_log_id(files: &Files) -> Result<u64, LogError> {
     match files {
-        Files::Real => getrandom::u64().map_err(|error| LogError::Identity { source: Arc::new(error.into()) }),
+        Files::Real | Files::Private => {
+            getrandom::u64().map_err(|error| LogError::Identity { source: Arc::new(error.into()) })
+        }
         Files::Simulated(machine) => Ok(machine.draw()),
     }
 }

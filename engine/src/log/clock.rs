@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A monotonic clock, which is read twice for each group.
+/// A monotonic clock, which is read twice for each group, and a few times at the start.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
 
@@ -14,7 +14,8 @@ impl Clock {
         Clock(Arc::new(read))
     }
 
-    pub(super) fn now(&self) -> Instant {
+    /// The present moment.
+    pub fn now(&self) -> Instant {
         (self.0)()
     }
 }

@@ -68,6 +68,11 @@ impl fmt::Display for Fault {
     }
 }
 
+/// The bytes that a group takes of so many records with `payload` bytes each, with its padding to a multiple of `unit`.
+pub fn group_bytes(records: u64, payload: u64, unit: u64) -> u64 {
+    (HEADER_BYTES as u64 + records * (RECORD_HEADER_BYTES as u64 + payload)).next_multiple_of(unit)
+}
+
 impl Header {
     /// Bytes of header and records.
     pub fn length(&self) -> usize {
@@ -246,6 +251,15 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_takes_header_records_and_padding() {
+        assert_eq!(group_bytes(1, 200, 512), 512);
+        assert_eq!(group_bytes(18, 200, 4096), 4096, "96 and 18 times 220 bytes are 4,056");
+        assert_eq!(group_bytes(19, 200, 4096), 8192);
+        let header = Header { body_length: 3 * 220, ..header() };
+        assert_eq!(group_bytes(3, 200, 1 << header.unit_log2), header.padded_length() as u64);
+    }
 
     fn header() -> Header {
         Header {

@@ -40,10 +40,11 @@
 //! [generation](crate::generation) of its own), and reads what is complete in other threads ([`Log::reader`], with [`Hold`]s).
 //! `cut` says what the first costs and what a crash leaves of it. A reader costs the log nothing but the lock of its hold, when
 //! it is made and dropped and at each purge. [`Log::fence`] ends what is under way, so that no group of before can come after it.
+//! Whoever is in another process, as a backup by command is, reads the files alone ([`OutsideReader`]).
 //!
 //! And how a log is found: `scan` reads it and tells a torn tail from damage, `evidence` tells whether it is whole,
 //! `recovery` leaves it so that it can go on, `cut` shortens it on purpose, `returned` is what a power cut has brought back of
-//! that, `beginning` is for one that has no segment yet.
+//! that, `beginning` is for one that has no segment yet. `purge` removes old segments by another process than the one that writes.
 
 mod beginning;
 mod chain;
@@ -56,12 +57,15 @@ mod evidence;
 mod format;
 mod group;
 mod holds;
+pub(crate) mod in_doubt;
 mod inspect;
 mod live_milestone;
 mod method;
 mod milestone;
 mod older_segments;
+mod outside;
 mod preallocator;
+mod purge;
 mod reader;
 mod recovery;
 mod remains;
@@ -81,15 +85,18 @@ pub use clock::Clock;
 pub use config::{LogConfig, Place};
 pub use cut::{Cut, cut_after};
 pub use error::{Damage, LogError, Missing};
-pub use format::{GROUP_BYTES_MAX, RECORD_BYTES_MAX};
+pub use format::{GROUP_BYTES_MAX, RECORD_BYTES_MAX, group_bytes};
 pub use group::{GroupBuffer, GroupNumber};
 pub use holds::Hold;
 pub use inspect::{Entry, Verdict, inspect, inspect_file, is_segment, missing, segment_count};
-pub use method::Method;
+pub use method::{Method, NotStarted, Started};
 pub use milestone::{FoundMilestone, Milestone, milestone_path};
+pub use older_segments::LostSegment;
+pub use outside::{OutsideError, OutsideGroup, OutsideReader};
+pub use purge::purge_up_to;
 pub use reader::{Chunk, Reader};
 pub use recovery::{AHEAD_MAX, Ahead, Recovery, Visit};
 pub use scan::Torn;
 pub use segment_path::directory as log_dir;
-pub use stats::LogStats;
+pub use stats::{Completion, LogStats};
 pub use writer::{Log, LogRange};

@@ -42,17 +42,26 @@ impl OlderSegment {
         if let Some(before) = self.before.get() {
             return *before;
         }
-        let before = self.read_before(files).ok()?;
+        let before = read_before(files, &self.at).ok()?;
         *self.before.get_or_init(|| before)
     }
+}
 
-    fn read_before(&self, files: &Files) -> io::Result<Option<Zxid>> {
-        let mut bytes = [0; HEADER_BYTES];
-        let count = files.open(&self.at.path, Access::Read)?.read_at(&mut bytes, 0)?;
-        let header = Header::read(&bytes[..count]).ok().map(|(header, _)| header);
-        let header = header.filter(|header| header.is_possible() && header.sequence == self.at.sequence);
-        Ok(header.map(|header| header.before))
-    }
+/// The zxid before the first group of a segment; `None` if that group has no header that can be read.
+pub(super) fn read_before(files: &Files, at: &SegmentPath) -> io::Result<Option<Zxid>> {
+    let mut bytes = [0; HEADER_BYTES];
+    let count = files.open(&at.path, Access::Read)?.read_at(&mut bytes, 0)?;
+    let header = Header::read(&bytes[..count]).ok().map(|(header, _)| header);
+    let header = header.filter(|header| header.is_possible() && header.sequence == at.sequence);
+    Ok(header.map(|header| header.before))
+}
+
+/// A segment whose file is gone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LostSegment {
+    pub path: PathBuf,
+    /// No record of it is newer, if that is known.
+    pub last: Option<Zxid>,
 }
 
 /// A segment without a gap behind it, with the zxids before its first record and of its last.
@@ -158,12 +167,14 @@ impl OlderSegments {
     }
 
     /// Takes one off whose file is gone, if one of the last few is.
-    pub fn take_lost(&mut self, files: &Files) -> Option<PathBuf> {
+    pub fn take_lost(&mut self, files: &Files) -> Option<LostSegment> {
         let looked_after = self.len().saturating_sub(LOOKED_AFTER)..self.len();
         let is_lost = |at: &usize| matches!(files.exists(&self.segments[*at].at.path), Ok(false));
-        let lost = looked_after.into_iter().find(is_lost).and_then(|at| self.segments.remove(at))?;
+        let at = looked_after.into_iter().find(is_lost)?;
+        let last = self.last(files, at);
+        let lost = self.segments.remove(at)?;
         self.lost = self.lost.max(lost.at.sequence);
-        Some(lost.at.path)
+        Some(LostSegment { path: lost.at.path, last })
     }
 }
 
@@ -254,7 +265,7 @@ mod tests {
         // The end of the one before a lost one is not known.
         let mut segments: OlderSegments = make().segments.into_iter().take(3).collect();
         files.remove(&SegmentPath::new(Path::new("/log"), 2).path).unwrap();
-        assert!(segments.take_lost(&files).is_some());
+        assert_eq!(segments.take_lost(&files).and_then(|lost| lost.last), Some(Zxid(7)));
         let left: Vec<_> = segments.without_gap(&files, Zxid(9)).map(|one| one.before.0).collect();
         assert_eq!(left, [7]);
     }

@@ -1,6 +1,8 @@
 //! What the log has done since it was opened.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use paddock_consensus::Zxid;
 
 /// Counters and times of one opened log.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -23,6 +25,22 @@ pub struct LogStats {
     pub warnings: u64,
     /// Times that a group had to wait because the next segment was not ready.
     pub segment_waits: u64,
+}
+
+/// A group that has completed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Completion {
+    /// The last transaction up to its end.
+    pub last: Zxid,
+    /// Its records; 0 of one that only says where the log ends.
+    pub records: u32,
+    /// Bytes with header and padding.
+    pub bytes: u64,
+    /// When it was submitted, by the clock of the log, and how long it took from there to the sight of its completion.
+    pub since: Instant,
+    pub time: Duration,
+    /// It is durable (`forceSync`).
+    pub is_synced: bool,
 }
 
 impl LogStats {

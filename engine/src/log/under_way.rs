@@ -10,8 +10,11 @@ use paddock_consensus::mutants::mutant;
 
 use super::group::{GroupBuffer, GroupNumber};
 use super::milestone::Reached;
-use super::{Clock, LogConfig, LogStats};
-use crate::io::{AlignedBuffer, Disk, Write, Written};
+use super::{Clock, Completion, LogConfig, LogStats};
+use crate::io::{AlignedBuffer, Disk, Write, Written, probes};
+
+/// Completions that nobody has asked for; beyond, the oldest is forgotten.
+const COMPLETIONS_MAX: usize = 64;
 
 /// See the module.
 pub(super) struct UnderWay {
@@ -30,6 +33,8 @@ pub(super) struct UnderWay {
     /// What the next group's mark says.
     durable: Reached,
     stats: LogStats,
+    /// The groups that have completed since they were asked for last, oldest first.
+    completions: VecDeque<Completion>,
     clock: Clock,
     /// A completion slower than this is warned of, with this `dataLogDir`.
     warn_after: Duration,
@@ -62,6 +67,7 @@ impl UnderWay {
             completed: durable,
             durable,
             stats: LogStats::default(),
+            completions: VecDeque::new(),
             clock: config.clock.clone(),
             warn_after: config.warn_after,
             dir: config.dir.clone(),
@@ -92,6 +98,16 @@ impl UnderWay {
         self.stats
     }
 
+    /// The oldest group that has completed and was not asked for.
+    pub fn take_completion(&mut self) -> Option<Completion> {
+        self.completions.pop_front()
+    }
+
+    /// The last zxid of the group that was submitted last, and when that was, unless it has been told of.
+    pub fn newest(&self) -> Option<(Zxid, Instant)> {
+        self.groups.back().map(|group| (group.last, group.since))
+    }
+
     pub fn disk(&self) -> &dyn Disk {
         &*self.disk
     }
@@ -115,6 +131,7 @@ impl UnderWay {
     ) -> io::Result<()> {
         let bytes = write.length as u64;
         let since = self.clock.now();
+        probes::group_submitted(last.0, records.into(), bytes);
         self.groups.push_back(Group { number, last, records, bytes, since, is_completed: false });
         self.disk.submit(number, write)
     }
@@ -162,6 +179,12 @@ impl UnderWay {
     fn count(&mut self, group: &Group) {
         let time = self.clock.now().saturating_duration_since(group.since);
         self.stats.count(group.records, group.bytes, time);
+        if self.completions.len() == COMPLETIONS_MAX {
+            self.completions.pop_front();
+        }
+        let Group { last, records, bytes, since, .. } = *group;
+        probes::group_synced(last.0, records.into(), u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        self.completions.push_back(Completion { last, records, bytes, since, time, is_synced: self.is_synced });
         if time > self.warn_after {
             self.stats.warnings += 1;
             tracing::warn!(

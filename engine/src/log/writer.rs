@@ -15,14 +15,14 @@ use super::cut::{NewEnd, first_behind, remove_behind};
 use super::holds::{Hold, Holds};
 use super::live_milestone::LiveMilestone;
 use super::milestone::{Extent, FoundMilestone, Milestone, MilestoneFile, Reached};
-use super::older_segments::OlderSegments;
+use super::older_segments::{LostSegment, OlderSegments};
 use super::preallocator::Preallocator;
 use super::reader::Reader;
 use super::recovery::{Ahead, Recovery, Resume, Visit, recover};
 use super::segment::{Creator, Segment, list, truncate};
 use super::segment_path::{SegmentPath, directory};
 use super::under_way::UnderWay;
-use super::{GroupBuffer, GroupNumber, LogConfig, LogError, LogStats};
+use super::{Clock, Completion, GroupBuffer, GroupNumber, LogConfig, LogError, LogStats};
 use crate::io::{Bell, Disk, IN_FLIGHT_MAX, Write};
 use crate::progress::Progress;
 
@@ -491,7 +491,7 @@ impl Log {
     }
 
     /// An older segment that is gone, if one of the last few is; it is told once.
-    pub fn take_lost_segment(&mut self) -> Option<PathBuf> {
+    pub fn take_lost_segment(&mut self) -> Option<LostSegment> {
         self.older.take_lost(&self.config.files)
     }
 
@@ -529,6 +529,21 @@ impl Log {
         let io = if self.creator.is_direct() { "direct" } else { "buffered" };
         let sync = if self.config.sync { "durable" } else { "NOT durable (forceSync=no)" };
         format!("{}, {io}, {sync}, groups padded to {} bytes", self.under_way.disk().name(), self.creator.unit())
+    }
+
+    /// The oldest group that has completed and was not asked for; where nobody asks, only the last few are kept.
+    pub fn take_completion(&mut self) -> Option<Completion> {
+        self.under_way.take_completion()
+    }
+
+    /// The last transaction of the group that was submitted last, and when that was, unless its completion has been seen.
+    pub fn newest_under_way(&self) -> Option<(Zxid, Instant)> {
+        self.under_way.newest()
+    }
+
+    /// By which the log measures.
+    pub fn clock(&self) -> &Clock {
+        &self.config.clock
     }
 
     pub fn stats(&self) -> LogStats {

@@ -128,15 +128,37 @@ fn load_alone(decoder: Decoder<'_>, examiner: &Examiner, loader: &mut BulkLoader
     Outcomes { built: build(loader, take_parts), listed, decoded }
 }
 
-/// Whether every block of the file is as it was written, without building anything of it.
-pub fn check(files: &Files, path: &Path) -> Result<(), SnapshotError> {
+/// The transaction of a snapshot, and when its writing began, ms of the wall clock. Nothing behind that is looked at.
+pub fn read_header(files: &Files, path: &Path) -> Result<(Zxid, i64), SnapshotError> {
     let map = files.map(path).map_err(SnapshotError::Io)?;
     let mut blocks = Blocks::begin(&map)?;
-    let mut done = 0;
+    let Some((BlockKind::Header, payload)) = blocks.next()? else { return Err(blocks.damaged("it has no header")) };
+    let read = |header: &ArchivedHeader| (Zxid(header.zxid.to_native()), header.wall_ms.to_native());
+    blocks.access::<ArchivedHeader, _>(payload, read)
+}
+
+/// Whether every block of the file is as it was written, without building anything of it.
+pub fn check(files: &Files, path: &Path) -> Result<(), SnapshotError> {
+    check_watched(files, path, &mut |_| true).map(drop)
+}
+
+/// The same; `note` is told how many bytes were read more, and gives it up with `false`. Then nothing is found.
+pub(crate) fn check_watched(
+    files: &Files,
+    path: &Path,
+    note: &mut dyn FnMut(u64) -> bool,
+) -> Result<bool, SnapshotError> {
+    let map = files.map(path).map_err(SnapshotError::Io)?;
+    let mut blocks = Blocks::begin(&map)?;
+    let (mut done, mut noted) = (0, 0);
     while let Some((kind, _)) = blocks.next()? {
         if kind == BlockKind::Footer {
-            return blocks.expect_end();
+            return blocks.expect_end().map(|()| true);
         }
+        if !note((blocks.offset - noted) as u64) {
+            return Ok(false);
+        }
+        noted = blocks.offset;
         // A page that the next block begins in goes with that block.
         map.forget(done..blocks.offset);
         done = blocks.offset / PAGE_BYTES * PAGE_BYTES;

@@ -18,10 +18,25 @@ pub fn write_state(
     database: &mut Database,
     seed: &HashSeed,
 ) -> io::Result<WrittenSnapshot> {
+    write_long_state(files, data_dir, database, seed, &mut || {})
+}
+
+/// The same, of a state that may be large: `alive` is told again and again that it goes on.
+pub fn write_long_state(
+    files: &Files,
+    data_dir: &Path,
+    database: &mut Database,
+    seed: &HashSeed,
+    alive: &mut dyn FnMut(),
+) -> io::Result<WrittenSnapshot> {
     let (zxid, sessions) = (database.last_zxid(), database.sessions().collect::<Vec<_>>());
     let tree = database.tree_mut();
     let sealed = tree.seal();
     tree.publish(sealed);
     let pin = tree.pin().expect("nothing else holds a version of it");
-    write(files, data_dir, &pin.view(), zxid, seed, &sessions, &mut || true)
+    let mut go_on = || {
+        alive();
+        true
+    };
+    write(files, data_dir, &pin.view(), zxid, seed, &sessions, &mut go_on)
 }

@@ -37,6 +37,20 @@ const PADDING_MARGIN: u64 = 4096;
 /// What `zookeeper.preAllocSize` is, unless it is set, bytes.
 pub const PRE_ALLOC_SIZE: u64 = 64 << 20;
 
+/// The beginning of a log.
+pub fn put_header(out: &mut Vec<u8>) {
+    out.put_i32(MAGIC);
+    out.put_i32(VERSION);
+    out.put_i64(0);
+}
+
+/// The record of an encoded transaction: header, body and digest.
+pub fn put_record(txn: &[u8], out: &mut Vec<u8>) {
+    out.put_i64(i64::from(adler32_slice(txn)));
+    out.put_buffer(Some(txn));
+    out.push(RECORD_END);
+}
+
 /// Whether a file that begins so is a log.
 pub fn is_log(beginning: &[u8]) -> bool {
     beginning.starts_with(&MAGIC.to_be_bytes())
@@ -58,10 +72,20 @@ pub enum Entry<'a> {
     Torn { offset: u64 },
 }
 
+/// What was read, but for the bytes of a record.
+enum Next {
+    /// And what is wrong with its checksum.
+    Record(Zxid, Option<FormatError>),
+    End,
+    Torn,
+}
+
 /// Reads a log record by record.
 #[derive(Debug)]
 pub struct LogReader<R> {
     archive: InputArchive<R>,
+    /// What the header says of the database.
+    database: i64,
     txn: Vec<u8>,
     /// Behind the last whole record.
     end: u64,
@@ -79,7 +103,7 @@ impl<R: BufRead> LogReader<R> {
     pub fn new(input: R, length_max: usize) -> Result<LogReader<R>, FormatError> {
         let mut archive = InputArchive::new(input, length_max);
         let (magic, version) = (archive.i32()?, archive.i32()?);
-        archive.i64()?;
+        let database = archive.i64()?;
         if magic != MAGIC {
             return Err(archive.damaged("it does not begin as a log of ZooKeeper's".to_owned()));
         }
@@ -87,7 +111,12 @@ impl<R: BufRead> LogReader<R> {
             return Err(archive.damaged(format!("its format has the version {version}, and {VERSION} is known")));
         }
         let end = archive.offset();
-        Ok(LogReader { archive, txn: Vec::new(), end })
+        Ok(LogReader { archive, database, txn: Vec::new(), end })
+    }
+
+    /// The number of the database, as the header says: ZooKeeper's dbid.
+    pub fn database(&self) -> i64 {
+        self.database
     }
 
     /// Where the last whole record ends, bytes from the file's start.
@@ -97,23 +126,46 @@ impl<R: BufRead> LogReader<R> {
 
     /// The next record. After an end or an error there is nothing more to be asked for.
     pub fn read_entry(&mut self) -> Result<Entry<'_>, FormatError> {
+        match self.read_next()? {
+            Next::Record(_, Some(damage)) => Err(damage),
+            next => Ok(self.entry(next)),
+        }
+    }
+
+    /// The next record whatever its checksum, and what is wrong with that.
+    pub fn read_any(&mut self) -> Result<(Entry<'_>, Option<FormatError>), FormatError> {
+        match self.read_next()? {
+            Next::Record(zxid, damage) => Ok((self.entry(Next::Record(zxid, None)), damage)),
+            next => Ok((self.entry(next), None)),
+        }
+    }
+
+    fn entry(&mut self, next: Next) -> Entry<'_> {
         let offset = self.end;
+        match next {
+            Next::Record(zxid, _) => {
+                self.end = self.archive.offset();
+                Entry::Record { offset, zxid, txn: &self.txn }
+            }
+            Next::End => Entry::End { offset },
+            Next::Torn => Entry::Torn { offset },
+        }
+    }
+
+    fn read_next(&mut self) -> Result<Next, FormatError> {
         if self.archive.is_at_end()? {
-            return Ok(Entry::End { offset });
+            return Ok(Next::End);
         }
         match self.read_record() {
-            Ok(Some(zxid)) => {
-                self.end = self.archive.offset();
-                Ok(Entry::Record { offset, zxid, txn: &self.txn })
-            }
-            Ok(None) => Ok(Entry::End { offset }),
-            Err(FormatError::CutShort { .. }) => Ok(Entry::Torn { offset }),
+            Ok(Some((zxid, damage))) => Ok(Next::Record(zxid, damage)),
+            Ok(None) => Ok(Next::End),
+            Err(FormatError::CutShort { .. }) => Ok(Next::Torn),
             Err(error) => Err(error),
         }
     }
 
-    /// `None` at the zeros behind the last record.
-    fn read_record(&mut self) -> Result<Option<Zxid>, FormatError> {
+    /// The zxid, and what is wrong with the checksum; `None` at the zeros behind the last record.
+    fn read_record(&mut self) -> Result<Option<(Zxid, Option<FormatError>)>, FormatError> {
         let archive = &mut self.archive;
         if let Err(error) = archive.bytes(RECORD_HEAD_BYTES, &mut self.txn) {
             let is_padding = matches!(error, FormatError::CutShort { .. }) && self.txn.iter().all(|byte| *byte == 0);
@@ -134,13 +186,14 @@ impl<R: BufRead> LogReader<R> {
         if archive.array::<1>()? != [RECORD_END] {
             return Err(FormatError::CutShort { offset: archive.offset() });
         }
-        if written != computed {
-            let what = format!("the checksum of the record before this is {computed:x}, but was {written:x}");
-            return Err(archive.damaged(what));
-        }
+        let damage = (written != computed).then(|| {
+            archive.damaged(format!("the checksum of the record before this is {computed:x}, but was {written:x}"))
+        });
         match self.txn.get(ZXID_AT..TXN_HEADER_BYTES).and_then(|rest| rest.first_chunk()) {
-            Some(zxid) => Ok(Some(Zxid(i64::from_be_bytes(*zxid)))),
-            None => Err(archive.damaged(format!("a transaction of {length} bytes, which have no room for its header"))),
+            Some(zxid) => Ok(Some((Zxid(i64::from_be_bytes(*zxid)), damage))),
+            None => Err(damage.unwrap_or_else(|| {
+                archive.damaged(format!("a transaction of {length} bytes, which have no room for its header"))
+            })),
         }
     }
 }
@@ -163,9 +216,7 @@ impl LogWriter {
     pub fn create(files: &Files, directory: &Path, first: Zxid, pre_alloc_size: u64) -> io::Result<LogWriter> {
         let file = files.open(&directory.join(LogFile::name(first)), Access::New { direct: false })?;
         let mut record = Vec::new();
-        record.put_i32(MAGIC);
-        record.put_i32(VERSION);
-        record.put_i64(0);
+        put_header(&mut record);
         file.write_all_at(&record, 0)?;
         files.sync_dir(directory)?;
         let position = record.len() as u64;
@@ -180,9 +231,7 @@ impl LogWriter {
             self.size = size;
         }
         self.record.clear();
-        self.record.put_i64(i64::from(adler32_slice(txn)));
-        self.record.put_buffer(Some(txn));
-        self.record.push(RECORD_END);
+        put_record(txn, &mut self.record);
         self.file.write_all_at(&self.record, self.position)?;
         self.position += self.record.len() as u64;
         Ok(())

@@ -71,7 +71,8 @@ fn a_state_is_taken_in_any_pieces_and_what_follows_it_is_left() {
         let mut state = state.finish(zxid).unwrap();
         state.settle().unwrap();
         let machine = machine();
-        let placed = state.put_in_place(config(&machine), []).unwrap_or_else(|error| panic!("{piece}: {error}"));
+        let placed =
+            state.put_in_place(config(&machine), [], &mut || {}).unwrap_or_else(|error| panic!("{piece}: {error}"));
         assert_eq!(content(&placed.database), history.content(), "{piece}");
     }
     for end in (0..whole).step_by(101).chain(whole - 20..whole) {
@@ -162,7 +163,7 @@ fn sent_meanwhile(before: &[Op], meanwhile: &[Vec<Op>]) {
     let mut state = state.finish(zxid).unwrap();
     history.records.iter().for_each(|(zxid, bytes)| state.apply(*zxid, bytes).unwrap());
     state.settle().unwrap();
-    let placed = state.put_in_place(config(&machine()), []).unwrap();
+    let placed = state.put_in_place(config(&machine()), [], &mut || {}).unwrap();
     assert_eq!(content(&placed.database), history.content());
 }
 
@@ -284,7 +285,7 @@ fn what_fails_before_the_file_is_replaced_leaves_the_former_history_and_gives_it
             let mut state = take(&stream, 5000, Before::Exact).unwrap().0.finish(zxid).unwrap();
             state.settle().unwrap();
             machine.add_fault(Fault { operation, skipped, times: 1, effect: Effect::Fails(errno) });
-            let placed = state.put_in_place(config(&machine), proposals());
+            let placed = state.put_in_place(config(&machine), proposals(), &mut || {});
             machine.clear_faults();
             let what = format!("{operation:?} {skipped} {errno}");
             match placed {
@@ -332,7 +333,9 @@ fn many_proposals_are_more_than_one_group() {
     let mut state = take(&stream, 5000, Before::Exact).unwrap().0.finish(zxid).unwrap();
     state.settle().unwrap();
     let later = history.records.iter().filter(|(later, _)| *later > zxid);
-    let placed = state.put_in_place(config(&machine), later.clone().map(|(zxid, bytes)| (*zxid, &bytes[..]))).unwrap();
+    let placed = state
+        .put_in_place(config(&machine), later.clone().map(|(zxid, bytes)| (*zxid, &bytes[..])), &mut || {})
+        .unwrap();
     assert_eq!(placed.database.last_zxid(), zxid, "what is not committed is not applied");
     assert_eq!(placed.log.range().last, history.database.last_zxid());
     drop(placed);

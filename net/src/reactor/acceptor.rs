@@ -122,6 +122,7 @@ impl Acceptor {
             ),
             // The next housekeeping accepts, which is soon enough and not at once.
             Accepted::Failed(error) => {
+                clients.ledger.figures.own().handshakes.rejected.add(1);
                 tracing::error!(%error, "cannot accept a connection; those that wait are tried again");
             }
         }
@@ -133,6 +134,7 @@ fn assign(clients: &mut Clients, next_reactor: &mut usize, stream: TcpStream, ad
     let settings = &clients.ledger.settings;
     let (per_address_max, total_max) = (settings.connections_per_address_max, settings.connections_max);
     if !clients.ledger.figures.status().peers.admit(address, per_address_max, total_max) {
+        clients.ledger.figures.own().handshakes.rejected.add(1);
         tracing::warn!(%address, most = per_address_max, "too many connections, from this address or in all; one was closed");
         return reset(stream);
     }
@@ -141,6 +143,7 @@ fn assign(clients: &mut Clients, next_reactor: &mut usize, stream: TcpStream, ad
     if reactor == clients.reactors.index() {
         clients.open(stream, address, port);
     } else if !clients.reactors.hand_over(reactor, stream, address, port) {
+        clients.ledger.figures.own().handshakes.rejected.add(1);
         tracing::warn!(%address, "a reactor has too many new connections; one was closed");
         clients.note_turned_away(address);
     }

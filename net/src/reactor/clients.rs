@@ -333,7 +333,7 @@ impl Clients {
         let is_stuck = submitter.stuck().is_some_and(|since| now.saturating_duration_since(since) > deadline);
         let is_late = |connection: &&Connection| {
             let has_deadline = match connection.stage {
-                Stage::Handshake | Stage::Inquiring { .. } | Stage::Flushing => true,
+                Stage::Handshake | Stage::Inquiring | Stage::Flushing => true,
                 // A client may wait long for its session. If it has given up, it must not keep a descriptor: the session
                 // begins without a connection, and expires as any other.
                 Stage::Establishing => connection.ended,
@@ -344,6 +344,7 @@ impl Clients {
             has_deadline && reports.hearing().waited_since(connection.progress) > deadline
         };
         let late: Vec<u32> = self.connections.iter().filter(is_late).map(|connection| connection.id.slot).collect();
+        self.ledger.figures.own().late.add(late.len() as u64);
         for slot in late {
             self.close(slot);
         }

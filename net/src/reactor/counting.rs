@@ -47,9 +47,12 @@ fn count_slice(clients: &mut Clients, view: &ReactorView) {
     match count.go_on(view.tree()) {
         ControlFlow::Break(count) => ledger.postpone_count(connection, xid, count, received),
         ControlFlow::Continue(number) => {
-            reply::write(xid, view.zxid(), 0, &number.to_be_bytes(), connection.output.tail());
+            let out = connection.output.tail();
+            let start = out.len();
+            reply::write(xid, view.zxid(), 0, &number.to_be_bytes(), out);
+            ledger.figures.own().note_response(out.len() - start);
             connection.pending.end_count();
-            ledger.note_answer(connection, Some(opcode::GET_ALL_CHILDREN_NUMBER), xid, view.zxid(), received);
+            ledger.note_answer(connection, (Some(opcode::GET_ALL_CHILDREN_NUMBER), false), xid, view.zxid(), received);
             ledger.owe(connection);
             // Its next frames had to wait.
             ledger.serve_again(connection);

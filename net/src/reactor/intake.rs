@@ -10,7 +10,9 @@ use paddock_engine::request::{Auth, RequestHeader, opcode};
 
 use super::clients::Clients;
 use super::ledger::Ledger;
+use super::read_figures;
 use super::releases::Releases;
+use super::slow;
 use super::view::ReactorView;
 use super::words;
 use crate::connect::{ConnectRequest, PASSWORD, password_of};
@@ -60,6 +62,7 @@ pub fn take_event(clients: &mut Clients, releases: &mut Releases, event: &Event,
         ledger.write_to(connection);
     }
     if event.is_error() {
+        ledger.figures.own().dropped.add(1);
         return clients.close(slot);
     }
     if event.is_readable() || event.is_read_closed() {
@@ -101,14 +104,20 @@ fn read_and_process(clients: &mut Clients, releases: &mut Releases, slot: u32, e
             return ledger.serve_again(connection);
         }
         let read = match connection.stream.read(buffer) {
-            Ok(0) => return clients.close(slot),
+            Ok(0) => {
+                ledger.figures.own().dropped.add(1);
+                return clients.close(slot);
+            }
             Ok(read) => read,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 connection.unread = false;
                 return;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(_) => return clients.close(slot),
+            Err(_) => {
+                ledger.figures.own().dropped.add(1);
+                return clients.close(slot);
+            }
         };
         ledger.figures.own().read_bytes.add(read as u64);
         // What others wrote before the client sent these bytes must be seen by what it asks.
@@ -181,8 +190,9 @@ fn process(clients: &mut Clients, releases: &mut Releases, slot: u32, bytes: &[u
         match stopped {
             Stopped::Settled => {}
             Stopped::Word(word) => {
+                let behind = &bytes[at + PREFIX..];
                 at = bytes.len();
-                words::answer(clients, slot, word);
+                words::answer(clients, slot, word, behind);
             }
             Stopped::NeedsRoom if clients.has_room(slot) => {}
             Stopped::Wait | Stopped::NeedsRoom => break,
@@ -245,7 +255,10 @@ fn step(
         Ok(Some(payload)) => payload,
         Ok(None) => match ledger.limits.large.foresee(frame::announced(bytes)) {
             Ok(()) => return Err(Stopped::Wait),
-            Err(NoRoom) => return Err(Stopped::Close),
+            Err(NoRoom) => {
+                ledger.figures.own().large_rejected.add(1);
+                return Err(Stopped::Close);
+            }
         },
         Err(BadLength(length)) => {
             let address = connection.address;
@@ -279,7 +292,9 @@ fn handshake(connection: &mut Connection, ledger: &mut Ledger, zxid: i64, payloa
         0 => Handshake::Global,
         _ => Handshake::Renew,
     };
-    if !ledger.limits.admits(handshake, ledger.now()) {
+    let admission = ledger.limits.admit(handshake, ledger.now());
+    ledger.figures.own().handshakes.note(admission);
+    if !admission.is_admitted {
         tracing::debug!(address = %connection.address, "too many handshakes in this time; a connection was closed");
         return Verdict::Close;
     }
@@ -306,6 +321,7 @@ fn handshake(connection: &mut Connection, ledger: &mut Ledger, zxid: i64, payloa
     let kind = if request.session == 0 {
         RequestKind::Connect { timeout }
     } else {
+        ledger.figures.own().handshakes.with_session.add(1);
         let password_matches = matches_password(request.session, request.password);
         if !password_matches {
             tracing::warn!(
@@ -336,7 +352,10 @@ fn request_frame(connection: &mut Connection, ledger: &mut Ledger, view: &mut Re
         ledger.refuse(connection, header.xid, 0, Code::SessionClosedRequireAuth);
         return Verdict::Keep;
     }
-    let Ok(large) = ledger.limits.large.take(payload.len()) else { return Verdict::Close };
+    let Ok(large) = ledger.limits.large.take(payload.len()) else {
+        ledger.figures.own().large_rejected.add(1);
+        return Verdict::Close;
+    };
     let verdict = dispatch(connection, ledger, view, header, body);
     // The request has a share of the limit for as long as it waits.
     if large > 0 && !connection.pending.hold_large(large) {
@@ -412,9 +431,12 @@ fn read(connection: &mut Connection, ledger: &mut Ledger, view: &mut ReactorView
     }
     let caller = ReadCaller { slot: connection.id.slot, ids: &connection.ids, keeper: connection.keeper };
     let mut context = ledger.read_context(view);
-    match read::answer(&mut context, caller, xid, opcode, body, connection.output.tail()) {
+    let out = connection.output.tail();
+    let start = out.len();
+    match read::answer(&mut context, caller, xid, opcode, body, out) {
         ControlFlow::Break(count) => ledger.postpone_count(connection, xid, count, ledger.now()),
         ControlFlow::Continue(()) => {
+            read_figures::note(ledger.figures.own(), opcode, body, &out[start..]);
             ledger.note_answer_at_once(connection, opcode, xid, view.zxid());
             ledger.owe(connection);
         }
@@ -441,9 +463,13 @@ fn write(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView, h
     if ledger.serving() == Serve::ReadOnly {
         return ledger.reject_in_turn(connection, xid, view.zxid(), Code::NotReadOnly);
     }
+    let path = ledger.settings.slow_request.and_then(|_| slow::path_of(opcode, body));
     let body = ledger.submitter.append_body(body);
     let (ids, keeper) = (connection.ids.list(), connection.keeper);
     ledger.await_replica(connection, opcode, RequestKind::Write { xid, opcode, body, ids, keeper });
+    if let Some(path) = path {
+        connection.pending.keep_path(path);
+    }
 }
 
 /// auth: what is proven counts from the next request on. The reply comes behind those to earlier requests.

@@ -6,17 +6,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crossbeam::channel::Sender;
 use paddock_engine::error::Code;
+use paddock_engine::request::opcode;
 
 use super::report::Reports;
 use super::settings::Settings;
+use super::slow::Slow;
 use super::submitter::Submitter;
 use super::view::ReactorView;
 use crate::connection::{Connection, Stage};
+use crate::distribution::micros;
 use crate::exchange::{ConnectionId, Exchange, Request, RequestKind};
 use crate::limits::Limits;
+use crate::long_words::Asked;
 use crate::memory::Memory;
 use crate::pending::ShortReply;
 use crate::read::ReadContext;
@@ -24,6 +29,7 @@ use crate::read::count::Count;
 use crate::reply;
 use crate::serving::{Period, Serve};
 use crate::slots::SlotList;
+use crate::stages::{LONG_TURN, Unwritten, Way};
 use crate::status::Figures;
 use crate::watch::Watches;
 
@@ -43,6 +49,8 @@ pub struct Ledger {
     pub watches: Watches,
     pub submitter: Submitter,
     pub reports: Reports,
+    /// Where four-letter words go that take long.
+    pub long_words: Sender<Asked>,
     period: Period,
     /// Connections with output that is to be written.
     to_write: SlotList,
@@ -50,6 +58,10 @@ pub struct Ledger {
     to_serve: SlotList,
     /// Connections whose znodes are being counted.
     to_count: VecDeque<ConnectionId>,
+    /// Answers that are in outputs and not written.
+    unwritten: Unwritten,
+    /// How the version went of which answers are given.
+    way: Option<Way>,
     /// A turn has two halves: what comes in, and what goes out. When the present one began.
     now: Instant,
 }
@@ -70,16 +82,20 @@ impl Ledger {
         limits: Arc<Limits>,
         figures: Figures,
         exchange: Arc<Exchange>,
+        long_words: Sender<Asked>,
     ) -> Ledger {
         Ledger {
             memory: Memory::new(settings.connections_bytes_max, figures.reactors()),
             watches: Watches::default(),
             submitter: Submitter::new(exchange),
             reports: Reports::new(now, settings.heard_interval),
+            long_words,
             period: Period::default(),
             to_write: SlotList::default(),
             to_serve: SlotList::default(),
             to_count: VecDeque::new(),
+            unwritten: Unwritten::default(),
+            way: None,
             now,
             settings,
             limits,
@@ -230,9 +246,44 @@ impl Ledger {
         self.submitter.note_answered(1);
         self.limits.large.give_back(write.large);
         self.tell_outstanding();
-        self.note_answer(connection, (code == 0).then_some(write.opcode), xid, zxid, write.received);
+        if let Some(threshold) = self.settings.slow_request {
+            let way = self.way.as_ref();
+            Slow { write: &write, xid, zxid, way, now: self.now }.tell(connection, threshold);
+        }
+        let operation = ((code == 0).then_some(write.opcode), updates(write.opcode));
+        self.note_answer(connection, operation, xid, zxid, write.received);
         while let Some(reply) = connection.pending.pop_ready() {
             connection.output.tail().extend_from_slice(&reply);
+        }
+    }
+
+    /// A version is taken, with so many answers. They are given next.
+    pub fn note_release(&mut self, way: Option<Way>, answers: usize) {
+        self.way = way;
+        if let Some(way) = way
+            && answers > 0
+        {
+            let answered = self.now.saturating_duration_since(way.released_at);
+            self.figures.own().stages.answered.note_many(micros(answered), answers as u64);
+            self.unwritten.add(self.now.max(way.released_at), answers as u64);
+        }
+    }
+
+    /// All that could be written of the turn's answers is written.
+    pub fn note_written(&mut self) {
+        if !self.unwritten.is_empty() {
+            self.unwritten.note(Instant::now(), &self.figures.own().stages.written);
+        }
+    }
+
+    /// The half of the turn is over in which requests came, which began then.
+    pub fn note_turn(&self, began: Instant) {
+        let took = self.now.saturating_duration_since(began);
+        let figures = self.figures.own();
+        figures.stages.turns.note(micros(took));
+        if took >= LONG_TURN {
+            let began = self.figures.status().clock.micros(began);
+            figures.stages.long_turns.note([began, micros(took)]);
         }
     }
 
@@ -303,40 +354,35 @@ impl Ledger {
     /// Counts an answer that has no latency.
     pub fn note_sent(&self, connection: &mut Connection) {
         connection.tally.sent += 1;
-        self.figures.own().sent.add(1);
+        self.figures.own().sent_later.add(1);
     }
 
-    /// Counts an answer and its latency. `opcode`: `None` for an answer with an error, of which `cons` does not tell the
-    /// operation.
+    /// Counts an answer and its latency. `updates`: the request changes something. `opcode`: `None` for an answer with an error, of
+    /// which `cons` does not tell the operation.
     pub fn note_answer(
         &self,
         connection: &mut Connection,
-        opcode: Option<i32>,
+        (opcode, updates): (Option<i32>, bool),
         xid: i32,
         zxid: i64,
         received: Instant,
     ) {
-        self.note_answer_after(connection, opcode, xid, zxid, self.now.saturating_duration_since(received));
-    }
-
-    /// The same of an answer in the turn in which the request came.
-    #[inline]
-    pub fn note_answer_at_once(&self, connection: &mut Connection, opcode: i32, xid: i32, zxid: i64) {
-        self.note_answer_after(connection, Some(opcode), xid, zxid, Duration::ZERO);
-    }
-
-    #[inline]
-    fn note_answer_after(
-        &self,
-        connection: &mut Connection,
-        opcode: Option<i32>,
-        xid: i32,
-        zxid: i64,
-        latency: Duration,
-    ) {
+        let latency = self.now.saturating_duration_since(received);
         connection.tally.note_answer(opcode, xid, zxid, self.now, latency.as_millis() as u64);
         let figures = self.figures.own();
-        figures.sent.add(1);
-        figures.note_latency(latency.as_micros() as u64);
+        figures.sent_later.add(1);
+        figures.note_latency(latency, updates);
     }
+
+    /// Counts an answer in the turn in which the request came. It changes nothing.
+    #[inline]
+    pub fn note_answer_at_once(&self, connection: &mut Connection, opcode: i32, xid: i32, zxid: i64) {
+        connection.tally.note_answer(Some(opcode), xid, zxid, self.now, 0);
+        self.figures.own().at_once.add(1);
+    }
+}
+
+/// Whether what the replica answers changes something, or is only to be told in its place.
+fn updates(opcode: i32) -> bool {
+    !matches!(opcode, opcode::SYNC | opcode::GET_EPHEMERALS)
 }

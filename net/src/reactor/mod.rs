@@ -8,9 +8,9 @@
 //!    versions that have been announced, then decode. Reads are answered from the view; writes go into the turn's
 //!    submission. The view is looked at after the bytes came: whoever has heard of a write from anybody, by whatever way,
 //!    reads it here.
-//! 3. *Long work*, a slice of each: znodes are counted ([`counting`]), and the events of a version that has very many are
-//!    looked through before it is announced ([`ahead`]).
-//! 4. *Errands* of other threads: new connections, and questions about this reactor's connections ([`words`]).
+//! 3. *Long work*, a slice of each: znodes are counted ([`counting`]), the events of a version that has very many are looked
+//!    through before it is announced ([`ahead`]), and whoever asks is told of connections and watches ([`surveys`]).
+//! 4. *Errands* of other threads: new connections, surveys, and the answers to four-letter words ([`words`]).
 //! 5. *Submit* the turn's writes. A replica that shares the thread has its turn now; one with a thread of its own begins
 //!    its work while the reactor goes on.
 //! 6. *Write* once to each connection that has output. Where memory is short, this is done earlier as well.
@@ -37,10 +37,13 @@ mod ledger;
 mod lingering;
 mod notifications;
 mod reactors;
+mod read_figures;
 mod releases;
 mod report;
 mod settings;
+mod slow;
 mod submitter;
+mod surveys;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -51,12 +54,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossbeam::channel::Sender;
 use mio::net::TcpListener;
 use mio::{Events, Poll, Registry};
 use paddock_engine::tree::Reader;
 
 use crate::exchange::{Errand, Exchange};
 use crate::limits::Limits;
+use crate::long_words::Asked;
 use crate::status::{Figures, Status};
 
 use acceptor::Acceptor;
@@ -65,6 +70,7 @@ use counting::Counting;
 use ledger::Ledger;
 use reactors::Reactors;
 use releases::Releases;
+use surveys::Surveys;
 use token::{SOURCES_BESIDE, Source};
 use view::ReactorView;
 
@@ -84,6 +90,7 @@ pub struct Reactor {
     clients: Clients,
     releases: Releases,
     counting: Counting,
+    surveys: Surveys,
     acceptor: Acceptor,
     /// What is read from a socket, on its way to the decoder.
     buffer: Box<[u8]>,
@@ -104,6 +111,8 @@ pub struct Parts {
     pub settings: Arc<Settings>,
     pub limits: Arc<Limits>,
     pub status: Arc<Status>,
+    /// Where four-letter words go that take long.
+    pub long_words: Sender<Asked>,
     /// The listening socket, which the [`ACCEPTOR`] has.
     pub listener: Option<TcpListener>,
     pub reader: Reader,
@@ -115,15 +124,16 @@ impl Reactor {
     /// # Errors
     /// When the poll cannot watch the listener.
     pub fn new(parts: Parts) -> io::Result<Reactor> {
-        let Parts { index, registry, exchanges, settings, limits, status, listener, reader, zxid } = parts;
+        let Parts { index, registry, exchanges, settings, limits, status, long_words, listener, reader, zxid } = parts;
         let now = Instant::now();
         let exchange = exchanges[index].clone();
-        let ledger = Ledger::new(now, settings, limits, Figures::new(status, index), exchange.clone());
+        let ledger = Ledger::new(now, settings, limits, Figures::new(status, index), exchange.clone(), long_words);
         Ok(Reactor {
             acceptor: Acceptor::new(listener, &registry)?,
             clients: Clients::new(ledger, Reactors::new(index, exchanges), registry),
             releases: Releases::new(ReactorView::new(exchange, reader, zxid)),
             counting: Counting::default(),
+            surveys: Surveys::default(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             next_housekeeping: now + HOUSEKEEPING,
             stopping: false,
@@ -173,6 +183,7 @@ impl Reactor {
         self.serve(events, polled);
         self.counting.go_on(&mut self.clients, &self.releases.view);
         self.releases.view.look_on(&self.clients.ledger.watches);
+        self.surveys.go_on(&mut self.clients);
         // Only now may a slot be used again: an event of this turn may have meant its former connection.
         self.run_errands();
         self.acceptor.accept(&mut self.clients);
@@ -182,9 +193,11 @@ impl Reactor {
 
     /// The second half: catches up with what has been announced meanwhile, and writes to each connection that has output.
     pub fn give_out(&mut self) {
-        self.clients.ledger.begin_half(Instant::now());
+        let began = self.clients.ledger.begin_half(Instant::now());
+        self.clients.ledger.note_turn(began);
         self.releases.catch_up(&mut self.clients);
         self.clients.write_all();
+        self.clients.ledger.note_written();
         self.clients.relieve();
         self.housekeep();
         // The replica has to hear of connections that were closed while they were written to.
@@ -200,7 +213,11 @@ impl Reactor {
     fn timeout(&self) -> Duration {
         let ledger = &self.clients.ledger;
         let exchange = self.exchange();
-        if ledger.has_work() || self.acceptor.is_due() || !exchange.errands.is_empty() || !exchange.releases.is_empty()
+        if ledger.has_work()
+            || self.surveys.has_work()
+            || self.acceptor.is_due()
+            || !exchange.errands.is_empty()
+            || !exchange.releases.is_empty()
         {
             return Duration::ZERO;
         }
@@ -246,11 +263,8 @@ impl Reactor {
                 Errand::Accepted { stream, address, port } => clients.open(stream, address, port),
                 Errand::Accept => self.acceptor.note_due(),
                 Errand::Listen { address, backlog } => self.acceptor.move_to(address, backlog),
-                Errand::DescribeConnections { reactor, connection, long, inquiry } => {
-                    let text = words::describe(clients, long);
-                    clients.reactors.answer(reactor, connection, text, inquiry);
-                }
-                Errand::Connections { connection, text, inquiry: _ } => words::add(clients, connection, &text),
+                Errand::Survey(survey) => self.surveys.add(survey),
+                Errand::Say { connection, text } => words::say(clients, connection, &text),
                 Errand::Stop => self.stopping = true,
             }
         }

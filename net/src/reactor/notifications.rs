@@ -27,6 +27,16 @@ enum Notification {
     Large(Arc<Shared>),
 }
 
+impl Notification {
+    /// Bytes, with its own length.
+    fn length(&self) -> usize {
+        match self {
+            Notification::Small(bytes) => bytes.len(),
+            Notification::Large(shared) => shared.length(),
+        }
+    }
+}
+
 impl Notifications {
     /// Tells the watchers of an event. Any connection may be gone afterwards.
     pub fn fire(&mut self, clients: &mut Clients, event: &Event<'_>) {
@@ -37,7 +47,7 @@ impl Notifications {
         if !self.told.is_empty() {
             let notification = self.encode(event, &clients.ledger.memory);
             let sent = self.told.iter().filter(|slot| notify(clients, **slot, event, &notification)).count();
-            clients.ledger.figures.own().sent.add(sent as u64);
+            clients.ledger.figures.own().note_told(event.kind, sent as u64, notification.length());
             if let Notification::Small(mut bytes) = notification {
                 bytes.clear();
                 self.bytes = bytes;

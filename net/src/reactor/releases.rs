@@ -8,6 +8,7 @@ use super::ahead::{Ahead, due};
 use super::clients::Clients;
 use super::ledger::Ledger;
 use super::notifications::Notifications;
+use super::read_figures;
 use super::view::{Held, Next, ReactorView};
 use crate::connect::{password_of, write_refusal, write_response};
 use crate::connection::{Connection, Stage};
@@ -54,6 +55,7 @@ impl Releases {
 
     fn take_version(&mut self, clients: &mut Clients, Held { release, ahead }: Held) {
         self.view.advance(release.root, release.zxid);
+        clients.ledger.note_release(release.way, release.answers.len());
         // Where nobody watches, nobody is told; a watch that is set below is set on this version.
         let watched = (!clients.ledger.watches.is_empty()).then(|| due(&release.events, ahead.as_deref()));
         let mut events = watched.into_iter().flatten().peekable();
@@ -66,31 +68,41 @@ impl Releases {
         }
         events.for_each(|event| self.notifications.fire(clients, &event));
         // The events of a version come before any read of it, and a read sees all of the version.
+        let mut ran = Ran::default();
         for answer in &release.answers {
-            self.run_reads(clients, answer.connection.slot);
+            let reads = self.run_reads(clients, answer.connection.slot);
+            ran.note(clients, reads);
         }
         for id in ahead.map_or_else(Vec::new, |ahead| Ahead::into_waiting(*ahead)) {
             if clients.get(id).is_some() {
-                self.run_reads(clients, id.slot);
+                let reads = self.run_reads(clients, id.slot);
+                ran.note(clients, reads);
             }
         }
+        ran.tell(clients);
     }
 
-    /// Runs what waited behind writes that are answered now, up to the next write or a count that takes its time.
-    fn run_reads(&self, clients: &mut Clients, slot: u32) {
+    /// Runs what waited behind writes that are answered now, up to the next write or a count that takes its time. Returns how many
+    /// reads that were.
+    fn run_reads(&self, clients: &mut Clients, slot: u32) -> u64 {
+        let mut reads = 0;
         loop {
-            let Some((connection, ledger)) = clients.at(slot) else { return };
+            let Some((connection, ledger)) = clients.at(slot) else { return reads };
             if connection.stage == Stage::Flushing {
-                return;
+                return reads;
             }
             // How many reads may wait is limited by how long their replies were going to be when they came, and a write
             // before them can have made the replies longer. So the output is looked at again before each.
             if connection.is_far_behind() {
                 warn_of_output(connection);
-                return clients.close(slot);
+                clients.close(slot);
+                return reads;
             }
             match connection.pending.pop_due() {
-                Some(Due::Read(read)) => run_read(connection, ledger, &self.view, &read),
+                Some(Due::Read(read)) => {
+                    reads += 1;
+                    run_read(connection, ledger, &self.view, &read);
+                }
                 Some(Due::Ready(reply)) => connection.output.tail().extend_from_slice(&reply),
                 None => break,
             }
@@ -104,6 +116,34 @@ impl Releases {
         {
             ledger.serve_again(connection);
         }
+        reads
+    }
+}
+
+/// How many reads have run behind the writes of a version.
+#[derive(Default)]
+struct Ran {
+    reads: u64,
+    connections: u64,
+}
+
+impl Ran {
+    /// So many reads of a connection have.
+    fn note(&mut self, clients: &Clients, reads: u64) {
+        if reads > 0 {
+            clients.ledger.figures.own().reads_behind_write.note(reads);
+            self.reads += reads;
+            self.connections += 1;
+        }
+    }
+
+    /// Those were all.
+    fn tell(self, clients: &Clients) {
+        if self.connections > 0 {
+            let figures = clients.ledger.figures.own();
+            figures.reads_behind_version.note(self.reads);
+            figures.connections_drained.note(self.connections);
+        }
     }
 }
 
@@ -112,12 +152,17 @@ fn run_read(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView
     let mut context = ledger.read_context(view);
     let caller = ReadCaller { slot: connection.id.slot, ids: &read.ids, keeper: connection.keeper };
     let body = connection.pending.body(read);
-    let answered = read::answer(&mut context, caller, read.xid, read.opcode, body, connection.output.tail());
+    let out = connection.output.tail();
+    let start = out.len();
+    let answered = read::answer(&mut context, caller, read.xid, read.opcode, body, out);
+    if answered.is_continue() {
+        read_figures::note(ledger.figures.own(), read.opcode, body, &out[start..]);
+    }
     connection.pending.end_read(read);
     match answered {
         ControlFlow::Break(count) => ledger.postpone_count(connection, read.xid, count, read.received),
         ControlFlow::Continue(()) => {
-            ledger.note_answer(connection, Some(read.opcode), read.xid, view.zxid(), read.received);
+            ledger.note_answer(connection, (Some(read.opcode), false), read.xid, view.zxid(), read.received);
         }
     }
 }
@@ -125,7 +170,12 @@ fn run_read(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView
 /// Tells a connection what the replica has answered. `zxid`: the newest transaction of the answer's version.
 fn take_answer(clients: &mut Clients, answer: &Answer, zxid: i64, bytes: &[u8]) {
     let slot = answer.connection.slot;
-    let Some((connection, ledger)) = clients.get(answer.connection) else { return };
+    let Some((connection, ledger)) = clients.get(answer.connection) else {
+        if matches!(answer.kind, AnswerKind::Reply { .. } | AnswerKind::Connected { .. }) {
+            clients.ledger.figures.own().stale_replies.add(1);
+        }
+        return;
+    };
     if connection.stage == Stage::Flushing {
         // The client has been told that the connection ends; nothing may follow.
         return;
@@ -137,7 +187,10 @@ fn take_answer(clients: &mut Clients, answer: &Answer, zxid: i64, bytes: &[u8]) 
                 warn_of_output(connection);
                 return clients.close(slot);
             }
-            reply::write(*xid, answer.zxid, *code, body, connection.output.tail());
+            let out = connection.output.tail();
+            let start = out.len();
+            reply::write(*xid, answer.zxid, *code, body, out);
+            ledger.figures.own().note_response(out.len() - start);
             ledger.end_write(connection, *xid, zxid, *code);
         }
         AnswerKind::Closed { xid } => {
@@ -154,7 +207,8 @@ fn take_answer(clients: &mut Clients, answer: &Answer, zxid: i64, bytes: &[u8]) 
             let read_only = connection.with_flag.then_some(ledger.serving() == Serve::ReadOnly);
             write_response(*timeout, *session, password, read_only, connection.output.tail());
             let greeted = connection.greeted;
-            ledger.note_answer(connection, Some(opcode::CREATE_SESSION), 0, zxid, greeted);
+            let is_global = !ledger.settings.local_sessions;
+            ledger.note_answer(connection, (Some(opcode::CREATE_SESSION), is_global), 0, zxid, greeted);
             ledger.serve_again(connection);
         }
         AnswerKind::Refused => {

@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossbeam::channel::{Receiver, bounded};
 use mio::net::{TcpListener, UdpSocket};
 use mio::{Events, Interest, Poll, Token};
 use paddock_engine::acl::Authority;
@@ -20,18 +21,21 @@ use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, FOREIGN, Parts, Reactor, Settings};
 use crate::connection::{Connection, Stage};
 use crate::doorbell::Doorbell;
 use crate::exchange::{
-    Answer, AnswerKind, ConnectionId, Errand, Exchange, Inquiry, Release, RequestKind, State, Submission,
-    VersionRelease,
+    Answer, AnswerKind, ConnectionId, Errand, Exchange, Release, RequestKind, State, Submission, VersionRelease,
 };
 use crate::frame;
 use crate::limits::{LargeRequests, Limits};
+use crate::long_words::Asked;
 use crate::memory::Memory;
 use crate::serving::{Period, Serve};
+use crate::stages::Way;
 use crate::status::{ReactorStatus, Status};
 use crate::throttle::ConnectionThrottleSettings;
 
 /// Nothing takes this long; a test that waits longer has failed.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// Words that take long and may wait.
+const WORDS_MAX: usize = 4;
 /// A turn waits so long for events.
 const POLL: Duration = Duration::from_millis(1);
 
@@ -39,11 +43,12 @@ struct World {
     reactor: Reactor,
     poll: Poll,
     events: Events,
-    exchanges: Arc<[Arc<Exchange>]>,
     /// Of the one that there is.
     exchange: Arc<Exchange>,
     address: SocketAddr,
     tree: Tree,
+    /// The words that wait for another thread.
+    asked: Receiver<Asked>,
     /// Of the last version.
     zxid: i64,
 }
@@ -64,6 +69,7 @@ fn settings() -> Settings {
         enforced_schemes: Vec::new(),
         local_sessions: false,
         tells_gone: false,
+        slow_request: None,
     }
 }
 
@@ -111,11 +117,12 @@ impl World {
         let exchange = exchanges[ACCEPTOR].clone();
         let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
+        let (long_words, asked) = bounded(WORDS_MAX);
         let mut tree = Tree::new(HashSeed([7; 16]), ExtendedTypes::Off);
         let reactor = Reactor::new(Parts {
             index: ACCEPTOR,
             registry: poll.registry().try_clone().unwrap(),
-            exchanges: exchanges.clone(),
+            exchanges,
             settings: Arc::new(settings),
             limits: Arc::new(Limits::new(throttle(), LargeRequests::new(None, 0))),
             status: Arc::new(Status {
@@ -123,12 +130,13 @@ impl World {
                 allowed_words: vec!["ruok", "cons"],
                 ..Status::default()
             }),
+            long_words,
             listener: Some(listener),
             reader: tree.reader(),
             zxid: 0,
         });
         let events = Events::with_capacity(EVENTS_PER_TURN);
-        let mut world = World { reactor: reactor.unwrap(), poll, events, exchanges, exchange, address, tree, zxid: 0 };
+        let mut world = World { reactor: reactor.unwrap(), poll, events, exchange, address, tree, asked, zxid: 0 };
         world.serve(1, Serve::Yes);
         world
     }
@@ -231,6 +239,7 @@ impl World {
             looked_through: None,
             answers: vec![Answer { connection, zxid: self.zxid, kind }],
             bytes: Vec::new(),
+            way: None,
         };
         assert!(self.exchange.releases.push(Release::Version(release)).is_ok());
         root
@@ -363,9 +372,15 @@ fn whoever_gives_up_waiting_for_a_session_is_let_go() {
     let requests = &submissions[0].requests;
     let ended = requests.iter().rfind(|one| matches!(one.kind, RequestKind::Disconnected)).unwrap().connection;
     assert!(requests.iter().any(|one| one.connection == ended && matches!(one.kind, RequestKind::Connect { .. })));
+    let stale = |world: &World| world.reactor.clients.ledger.figures.own().stale_replies.get();
+    assert_eq!(stale(&world), 0);
     world.answer(ended, AnswerKind::Connected { session: 7, timeout: 1 });
     world.turn();
     assert_eq!(world.reactor.clients.connections.len(), 1);
+    world.answer(ended, AnswerKind::Reply { xid: 1, code: 0, body: 0..0 });
+    world.answer(ended, AnswerKind::Closed { xid: 2 });
+    world.turn();
+    assert_eq!(stale(&world), 2, "what ends a session is for nobody");
 }
 
 /// The end of a connection stands behind requests that there is no room for.
@@ -535,42 +550,41 @@ fn what_is_left_of_a_long_frame_takes_no_more_than_it_is() {
 
 /// A client may go as soon as it has asked: what others answer waits all the same.
 #[test]
-fn words_about_connections_wait_for_no_more_than_a_few_texts() {
-    const ASKED: usize = 100;
-    let mut world = World::among(settings(), 2);
+fn words_that_take_long_wait_for_no_more_than_there_is_room_for() {
+    const ASKED: usize = 20;
+    let mut world = World::new(settings());
     let mut refused = 0;
     for _ in 0..ASKED {
         let mut stream = world.open();
         stream.write_all(b"cons").unwrap();
         let mut waits = false;
         world.turn_until(|world| {
-            waits = world.reactor.clients.connections.iter().any(|one| matches!(one.stage, Stage::Inquiring { .. }));
+            waits = world.reactor.clients.connections.iter().any(|one| one.stage == Stage::Inquiring);
             waits || world.reactor.clients.connections.is_empty()
         });
         refused += usize::from(!waits);
         reset(stream);
         world.turn_until(|world| world.reactor.clients.connections.is_empty());
     }
-    let asked = &world.exchanges[1].errands;
-    assert!(asked.len() < 10 && asked.len() + refused == ASKED, "{} were asked", asked.len());
-    while asked.pop().is_some() {}
+    assert_eq!((world.asked.len(), refused), (WORDS_MAX, ASKED - WORDS_MAX));
+    while world.asked.try_recv().is_ok() {}
     let mut stream = world.open();
     stream.write_all(b"cons").unwrap();
-    world.turn_until(|world| matches!(world.connection().stage, Stage::Inquiring { .. }));
+    world.turn_until(|world| world.connection().stage == Stage::Inquiring);
 }
 
 #[test]
-fn what_words_wait_with_is_counted() {
+fn what_another_thread_answers_is_told_whole_and_ends_the_connection() {
     const LONG: usize = 1_000_000;
-    let mut world = World::among(settings(), 3);
+    let mut world = World::new(settings());
     let mut stream = world.open();
     stream.write_all(b"cons").unwrap();
-    world.turn_until(|world| matches!(world.connection().stage, Stage::Inquiring { .. }));
-    let (connection, text) = (world.connection().id, "n".repeat(LONG));
-    let answer = Errand::Connections { connection, text, inquiry: Inquiry::default() };
-    assert!(world.exchange.errands.push(answer).is_ok());
-    world.turn_until(|world| world.connection().stage == (Stage::Inquiring { awaited: 1 }));
-    assert!(world.reactor.clients.ledger.memory.held() >= LONG && world.connection().account.burdened().is_some());
+    world.turn_until(|world| world.connection().stage == Stage::Inquiring);
+    let connection = world.connection().id;
+    let is_this_one = |asked: Asked| (asked.reactor, asked.connection) == (ACCEPTOR, connection);
+    assert!(world.asked.try_recv().is_ok_and(is_this_one));
+    assert!(world.exchange.errands.push(Errand::Say { connection, text: "n".repeat(LONG) }).is_ok());
+    assert_eq!(read_to_end(&mut world, stream).unwrap().len(), LONG);
 }
 
 /// Whoever has less than its share waits for the others, and writes once a turn as always.
@@ -793,4 +807,54 @@ fn clients_are_taken_where_the_listener_has_moved_and_those_who_are_there_stay()
     }
     stays.write_all(&ping()).unwrap();
     assert!(!world.told(&mut stays, 1).is_empty());
+}
+
+#[test]
+fn answers_are_noted_with_how_long_they_have_waited_and_been_written() {
+    let mut world = World::new(Settings { slow_request: Some(Duration::ZERO), ..settings() });
+    let mut stream = world.greet(7);
+    let path = [&2_i32.to_be_bytes()[..], b"/a", &(-1_i32).to_be_bytes(), &(-1_i32).to_be_bytes()].concat();
+    stream.write_all(&request(1, opcode::SET_DATA, &path)).unwrap();
+    let mut connection = None;
+    world.turn_until(|world| {
+        let taken = world.taken();
+        let mut requests = taken.iter().flat_map(|submission| &submission.requests);
+        connection = requests
+            .find(|request| matches!(request.kind, RequestKind::Write { .. }))
+            .map(|request| request.connection);
+        connection.is_some()
+    });
+    let released_at = Instant::now();
+    let sealed = world.tree.seal();
+    let root = world.tree.commit(sealed);
+    world.zxid += 1;
+    let kind = AnswerKind::Reply { xid: 1, code: 0, body: 0..0 };
+    let release = VersionRelease {
+        root,
+        zxid: world.zxid,
+        events: Arc::default(),
+        looked_through: None,
+        answers: vec![Answer { connection: connection.unwrap(), zxid: world.zxid, kind }],
+        bytes: Vec::new(),
+        way: Some(Way {
+            is_ordered_here: true,
+            taken: released_at,
+            released_at,
+            ordered: 1,
+            submitted: 2,
+            synced: 3,
+            quorum: 0,
+            released: 4,
+        }),
+    };
+    assert!(world.exchange.releases.push(Release::Version(release)).is_ok());
+    world.tree.announce(root);
+    let told = world.told(&mut stream, 1);
+    assert_eq!(replies(&told), [(1, world.zxid, 0)]);
+    let waited = released_at.elapsed();
+    let stages = &world.reactor.clients.ledger.figures.own().stages;
+    let [answered, written] = [&stages.answered, &stages.written].map(|stage| stage.totals());
+    assert_eq!((answered.count, written.count), (1, 1), "the handshake's answer came without what is noted");
+    assert!(answered.sum + written.sum <= waited.as_micros() as u64 + 2, "{answered:?} {written:?} {waited:?}");
+    assert!(stages.turns.totals().count > 0);
 }

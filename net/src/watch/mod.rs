@@ -114,6 +114,24 @@ impl Watches {
         kinds.iter().any(|kind| self.crowds.contains(watched.watchers(*kind), slot))
     }
 
+    /// The numbers of paths are below this. Each path keeps its number for as long as it is watched.
+    pub fn numbers(&self) -> usize {
+        self.paths.numbers()
+    }
+
+    /// The path that has a number, with the slots of those who watch its data: by a watch of data, a persistent or a
+    /// recursive one, as ZooKeeper's table of them has it. `None` if there are none.
+    pub fn data_watchers(&self, number: u32) -> Option<(&str, Vec<u32>)> {
+        let path = self.paths.get(number)?;
+        let mut slots = Vec::new();
+        for kind in [Kind::Data, Kind::Persistent, Kind::Recursive] {
+            self.crowds.for_each(path.watchers(kind), |slot| slots.push(slot));
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        (!slots.is_empty()).then(|| (path.text(), slots))
+    }
+
     /// Uses up the watches that an event uses up, and puts the slots of those that are to be told into `told`, each once.
     pub fn trigger(&mut self, event: EventKind, path: &str, told: &mut Vec<u32>) {
         told.clear();

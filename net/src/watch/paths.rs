@@ -30,6 +30,10 @@ pub struct Path {
 }
 
 impl Path {
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     pub fn watchers(&self, kind: Kind) -> Watchers {
         self.watchers[kind as usize]
     }
@@ -101,6 +105,11 @@ impl Paths {
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// No number above this was given, or this one.
+    pub fn numbers(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
     }
 
     /// The path that has the number, or had it last; `None` if the number was never given.

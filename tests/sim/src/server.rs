@@ -138,7 +138,7 @@ impl Server {
         let exchanges: Arc<[Arc<Exchange>]> = [exchange.clone()].into();
         let status = Arc::new(Status {
             reactors: vec![ReactorStatus::default()],
-            allowed_words: four_letter::SERVED.to_vec(),
+            allowed_words: four_letter::KNOWN.to_vec(),
             ..Status::default()
         });
         let files = self.files();
@@ -166,6 +166,7 @@ impl Server {
             oracle: None,
             links: Box::new(links),
             driven_by: DrivenBy::Caller,
+            alive: Arc::new(|| {}),
             standalone_enabled: true,
             several_addresses: true,
             shown: ShownConfig::new(configs.committed.clone()),
@@ -191,6 +192,7 @@ impl Server {
             trigger: Trigger::new(setting.snap_count, u64::MAX, draws.draw()),
             garbage_max: GARBAGE_MAX,
             slice_clock: Box::new(move || looks.look()),
+            audit: None,
             at,
         };
         let mut member = setup.begin()?;

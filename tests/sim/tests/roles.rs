@@ -200,7 +200,7 @@ impl Ensemble {
         let word = four_letter::recognise(word.as_bytes().try_into().expect("four letters")).expect("it is a word");
         match four_letter::answer(word, process.reactor.serving(), &process.status) {
             Reply::Text(text) => text,
-            Reply::Connections { .. } => panic!("a word without connections"),
+            other => panic!("the reactor answers it at once: {other:?}"),
         }
     }
 

@@ -68,7 +68,7 @@ impl Small {
     }
 
     fn waits(&self) -> bool {
-        self.word("mntr").is_some_and(|answer| answer.contains("zk_log_waits_for_space\t1"))
+        self.word("mntr").is_some_and(|answer| answer.contains("zk_paddock_log_waits_for_space\t1"))
     }
 }
 

@@ -63,7 +63,7 @@ fn what_is_still_in_memory_is_put_back() {
     let mut client = client(&server);
     let mut created = 0;
     let snapshots = || four_letter_word(server.address(), "mntr", DEADLINE).expect("it answers");
-    while snapshots().contains("zk_snapshots\t0") {
+    while snapshots().contains("zk_paddock_snapshots\t0") {
         create(&mut client, created..created + 100);
         created += 100;
         assert!(created < 100_000, "no snapshot is taken");
@@ -104,7 +104,7 @@ fn an_older_segment_that_is_gone_is_made_good() {
     server.restart();
     let snapshots = || {
         let said = four_letter_word(server.address(), "mntr", DEADLINE).expect("it answers");
-        let count = said.lines().find_map(|line| line.strip_prefix("zk_snapshots\t"));
+        let count = said.lines().find_map(|line| line.strip_prefix("zk_paddock_snapshots\t"));
         count.and_then(|count| count.parse::<u64>().ok()).unwrap_or_else(|| panic!("{said}"))
     };
     assert_eq!(snapshots(), 0);

@@ -1,5 +1,5 @@
-//! What `stat`, `cons`, `conf`, `srvr`, `envi` and `mntr` say, field by field, as ZooKeeper's `ServerCnxn` and `Version`
-//! write it and as the agents read it that are used most.
+//! What `stat`, `cons`, `conf`, `srvr`, `envi` and `mntr` say, field by field, as ZooKeeper's `ServerCnxn` and `Version` write it
+//! and as the agents read it that are used most; and what `crst` and `srst` make of it.
 use crate::{TIMEOUT_MS, ask, setup};
 use paddock_tests::client::Client;
 use paddock_tests::records::err;
@@ -199,6 +199,30 @@ fn whoever_asks_is_in_the_list() {
     // Words count as packets too.
     let srvr = ask(&server, "srvr");
     assert!(value_of(&srvr, "Received: ").parse::<u64>().is_ok_and(|received| received >= 3), "{srvr}");
+}
+
+/// `crst` and `srst`. A word counts itself, and counts it before it is answered.
+#[test]
+fn what_is_counted_begins_anew_when_a_word_says_so() {
+    let server = setup().start();
+    let mut client = Client::connect(server.address(), TIMEOUT_MS).expect("the server takes a client");
+    client.ok(&Request::create("/a", b"", 0));
+    assert_eq!(ask(&server, "crst"), "Connection stats reset.\n");
+    let cons = ask(&server, "cons");
+    let sid = format!(",sid=0x{:x},lop=NA,", client.session.id);
+    let line = cons.lines().find(|line| line.contains(&sid)).unwrap_or_else(|| panic!("no {sid} in {cons}"));
+    assert!(line.contains("(queued=0,recved=0,sent=0,") && !line.contains("lcxid"), "{line}");
+    let last = ",lzxid=0xffffffffffffffff,lresp=0,llat=0,minlat=0,avglat=0,maxlat=0)";
+    assert!(line.ends_with(last), "{line}");
+    client.ok(&Request::ping());
+    let pinged = ask(&server, "cons");
+    assert!(pinged.contains("recved=1,sent=1,") && pinged.contains("lop=PING"), "{pinged}");
+
+    assert_eq!(ask(&server, "srst"), "Server stats reset.\n");
+    let srvr = ask(&server, "srvr");
+    assert!(srvr.contains("\nLatency min/avg/max: 0/0.0/0\nReceived: 1\nSent: 1\n"), "{srvr}");
+    let srvr = ask(&server, "srvr");
+    assert!(srvr.contains("\nReceived: 2\nSent: 2\n") && srvr.contains("\nNode count: 6\n"), "{srvr}");
 }
 
 /// The directories that `conf` names hold the files.

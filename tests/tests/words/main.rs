@@ -3,11 +3,13 @@
 //!
 //! | module | looks at |
 //! |---|---|
+//! | `beside` | each word on a ZooKeeper 3.9.5 in the same state, by the part of a server |
 //! | `ensemble_view` | what `paddock ensemble` makes of the answers |
 //! | `ending` | how a connection ends that the server ends: answers are not lost to a reset |
 //! | `figures` | the fields of `stat` and `cons`, `conf`, the version |
 //! | `status` | what `paddock status` makes of the answers |
-//! | `whitelist` | words that are not allowed, and words that this server does not have |
+//! | `whitelist` | words that are not allowed, and that those which are allowed are answered |
+mod beside;
 mod ending;
 mod ensemble_view;
 mod figures;

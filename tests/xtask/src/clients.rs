@@ -12,7 +12,7 @@ const JARS: &str = "/usr/share/java/*";
 /// Installs and builds everything into `into`, where `tests/tests/{clients.rs,suites}` look for it.
 pub fn build(into: &Path) -> Result<(), Failure> {
     section("clients");
-    for part in ["java/curator", "c", "node"] {
+    for part in ["java/curator", "c", "node", "console", "container"] {
         create_directory(&into.join(part))?;
     }
     let venv = into.join("venv");
@@ -34,6 +34,8 @@ pub fn build(into: &Path) -> Result<(), Failure> {
         .arg("--target-dir")
         .arg(into.join("rust")))?;
     npm(&source("node/package.json"), &into.join("node"))?;
+    npm(&source("console/package.json"), &into.join("console"))?;
+    npm(&source("container/package.json"), &into.join("container"))?;
     let mut jars = Command::new(venv.join("bin/python"));
     run(jars.arg(source("zookeeper/jars.py")).arg(into))?;
     suites::build(&into.join("suites"))

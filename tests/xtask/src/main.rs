@@ -1,5 +1,7 @@
 //! `cargo xtask test`: installs what the tests need, builds, runs every test there is, and ends in one verdict.
 //! `cargo xtask clients`: only installs, and builds the programs around other people's clients.
+//! `cargo xtask console`: looks at every part of the console in headless Chromium, with 100,000 znodes and 5,000 sessions, and takes
+//! the pictures in `docs/pictures`.
 //! `cargo xtask fuzz [SECONDS [TARGET...]]`: fuzzes each target so long, 600 s unless told.
 //! `cargo xtask crashes [COUNT [SEED]]`: cuts the power of simulated servers so often at least, 10,000 times unless told,
 //! beginning with the life that SEED draws, and says what that covered.
@@ -16,6 +18,8 @@
 //! one that SEED draws, and says what that covered.
 //! `cargo xtask conversions [SAMPLES_DIR]`: converts 100,000 znodes of each ZooKeeper there and back, and what lies below
 //! SAMPLES_DIR, such as `zookeeper-server/src/test/resources/data` of ZooKeeper's own source. The clients must be installed.
+//! `cargo xtask backups [COUNT [SEED]]`: takes backups of a server under load, restores so many states of them, 50 unless told, at
+//! transactions that SEED draws, and has each judged.
 //! `cargo xtask rolling [ROUNDS [VERSION]]`: the servers of an ensemble give way one by one to such of the other kind, from
 //! ZooKeeper to Paddock and back, so often, 10 times unless told, while clients write. VERSION is the ZooKeeper's, 3.9 or 3.8.
 //! The clients must be installed.
@@ -27,6 +31,13 @@
 //! one of a seed; `cargo xtask zab --exhaustive [STATES]` searches through everything that can happen, within bounds.
 //! `cargo xtask sim --seed N`: the world of a seed, told; `cargo xtask sim [--seeds COUNT | --for 10m] [--from N] [--jobs J]
 //! [--ledger]` searches through many, 2,000 unless told, and may add a row to `tests/sim/LEDGER.md`.
+//! `cargo xtask container`: builds the image, by podman or docker, and has a server serve in a container of it.
+//! `cargo xtask deb`: builds for release and packs `target/deb/paddock_VERSION_ARCHITECTURE.deb`.
+//! `cargo xtask debian`: makes the bare Debian in which that package is tried, with debootstrap, as root.
+//! `cargo xtask docs [PAGE...]`: runs the commands of README.md and of the book below `docs`, and judges their links; the clients must be
+//! installed. `cargo xtask docs --write` writes the page of settings from the table of keys.
+//! `cargo xtask helm`: lints and renders the chart, with a helm that it builds where there is none.
+//! `cargo xtask musl`: builds the program as one static file, which needs the package musl-tools.
 //! `cargo xtask mutants`: whether bugs that are put back are found, by the core's tests, by ensembles in virtual time, 300 s for
 //! each, and by the tests of the engine and the server; writes `consensus/MUTANTS.md` and `tests/sim/MUTANTS.md`.
 //! `cargo xtask mutants SECONDS [N...]`: so long; those with these numbers, without the core's tests.
@@ -36,9 +47,15 @@
 
 mod bare;
 mod clients;
+mod container;
 mod damage;
+mod deb;
+mod debian;
+mod docs;
 mod fuzz;
+mod helm;
 mod history;
+mod musl;
 mod mutants;
 mod packages;
 mod results;
@@ -83,6 +100,9 @@ const CONVERTED: u32 = 100_000;
 const SHAPES: [&str; 3] = ["follower", "three", "alone"];
 const SHAPES_OF_ENSEMBLES: usize = 2;
 
+/// States that are restored, unless told otherwise.
+const RESTORED: u64 = 50;
+
 /// Rolling replacements there and back, unless told otherwise.
 const ROLLING: u64 = 10;
 
@@ -98,6 +118,7 @@ fn main() -> ExitCode {
     let outcome = match &command[..] {
         "test" => test(),
         "clients" => packages::install().and_then(|()| clients::build(&clients_dir())).map(|()| TestCounts::default()),
+        "console" => console(),
         "fuzz" => fuzz_as_told().map(|()| TestCounts::default()),
         "crashes" => crashes_as_told(),
         "damage" => damage::damage(),
@@ -106,22 +127,30 @@ fn main() -> ExitCode {
         "restarts" => restarts_as_told(),
         "elections" => elections_as_told(),
         "conversions" => conversions_as_told(),
+        "backups" => backups_as_told(),
         "rolling" => rolling_as_told(),
         "suites" => suites_as_told(),
         "history" => history::judge(std::env::args_os().skip(2)),
         "zab" => zab::zab(&std::env::args().skip(2).collect::<Vec<_>>()),
         "sim" => sim::sim(std::env::args().skip(2)).map(|()| TestCounts::default()),
+        "docs" => docs::docs(&std::env::args().skip(2).collect::<Vec<_>>()),
+        "container" => container::build().map(|()| TestCounts::default()),
+        "deb" => deb::build().map(|_| TestCounts::default()),
+        "debian" => packages::install().and_then(|()| debian::build()).map(|_| TestCounts::default()),
+        "helm" => helm::check(helm::Missing::Build).map(|()| TestCounts::default()),
+        "musl" => musl::build().map(|_| TestCounts::default()),
         "results" => results::results(std::env::args_os().skip(2)).map(|()| TestCounts::default()),
         "mutants" => mutants::mutants(&std::env::args().skip(2).collect::<Vec<_>>()).map(|()| TestCounts::default()),
         _ => {
             eprintln!(
-                "usage: cargo xtask test | clients | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
+                "usage: cargo xtask test | clients | console | fuzz [SECONDS [TARGET...]] | crashes [COUNT [SEED]] | \
                  damage [CASES [SEED]] | ensembles [ROUNDS [SEED]] | partitions [ROUNDS [SEED]] | restarts [ROUNDS [SEED]] | \
                  elections [COUNT [SEED]] | \
-                 conversions [SAMPLES_DIR] | rolling [ROUNDS [VERSION]] | suites [alone | follower | three]... | \
+                 conversions [SAMPLES_DIR] | backups [COUNT [SEED]] | rolling [ROUNDS [VERSION]] | \
+                 suites [alone | follower | three]... | \
                  history FILE... | \
                  zab [--seeds N] [--seed FIRST] [--exhaustive [STATES]] | \
-                 sim [--seed N | --help] | mutants [SECONDS [N...]] | results [--list | --help]"
+                 docs [--write | PAGE...] | deb | debian | container | helm | musl | sim [--seed N | --help] | mutants [SECONDS [N...]] | results [--list | --help]"
             );
             return ExitCode::from(2);
         }
@@ -218,6 +247,29 @@ fn conversions_as_told() -> Result<TestCounts, Failure> {
     run_tests(&mut tests)
 }
 
+/// What `cargo xtask console` does.
+fn console() -> Result<TestCounts, Failure> {
+    packages::install()?;
+    let (pictures, browser) = (root().join("docs/pictures"), clients_dir().join("console"));
+    [&pictures, &browser].into_iter().try_for_each(|directory| clients::create_directory(directory))?;
+    clients::npm(&clients::source("console/package.json"), &browser)?;
+    run(cargo().args(["build", "--release", "--package", "paddock"]))?;
+    let mut tests = tests();
+    tests.args(["--package", "paddock-tests", "--test", "console", "--", "--nocapture", "browser"]);
+    run_tests(tests.env("PADDOCK_CONSOLE_PICTURES", pictures))
+}
+
+/// What `cargo xtask backups` does with its arguments.
+fn backups_as_told() -> Result<TestCounts, Failure> {
+    let (count, seed) = (number(2, RESTORED)?, number(3, 1)?);
+    run(cargo().args(["build", "--package", "paddock"]))?;
+    let mut tests = cargo();
+    tests.args(["test", "--package", "paddock-tests", "--test", "backups", "--", "--nocapture", "under_load"]);
+    tests.env("PADDOCK_BIN", target_dir().join("debug/paddock"));
+    tests.env("PADDOCK_BACKUPS", count.to_string()).env("PADDOCK_BACKUP_SEED", seed.to_string());
+    run_tests(&mut tests)
+}
+
 /// What `cargo xtask rolling` does with its arguments.
 fn rolling_as_told() -> Result<TestCounts, Failure> {
     let rounds = number(2, ROLLING)?;
@@ -268,8 +320,11 @@ fn test() -> Result<TestCounts, Failure> {
         clients.join().expect("building the clients does not panic")
     })?;
     fuzz::fuzz(&target_dir().join("fuzz"), FUZZ_SECONDS_IN_TEST, &fuzz::TARGETS)?;
+    let deb = deb::build()?;
+    debian::build()?;
+    helm::check(helm::Missing::LeaveOut)?;
     section("tests");
-    let mut counts = run_tests(tests().args(["--workspace"]))?;
+    let mut counts = run_tests(tests().args(["--workspace"]).env("PADDOCK_DEB", deb))?;
     section("tests of one server, with the other number of reactors");
     let again = BOTH_WAYS.iter().flat_map(|name| ["--test", name]);
     let other =
@@ -284,7 +339,8 @@ fn test() -> Result<TestCounts, Failure> {
     plain.args(["whatever_becomes_of_them", "rolling_restart"]);
     plain.env("PADDOCK_TEST_FEATURES", "off").env("PADDOCK_ENSEMBLE_ROUNDS", PLAIN_ROUNDS.to_string());
     let plain = run_tests(&mut plain)?;
-    for more in [other, former, plain, sim::test()?] {
+    let documents = docs::check(&target_dir().join("release/paddock"), &[])?;
+    for more in [other, former, plain, documents, sim::test()?] {
         counts.passed += more.passed;
         counts.failed += more.failed;
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use crate::step::{Failure, run, section};
 
 /// Package, and the program or file that shows that it is there.
-const NEEDED: [(&str, &str); 16] = [
+const NEEDED: [(&str, &str); 25] = [
     ("zookeeper", "/usr/share/java/zookeeper.jar"),
     ("zookeeper-bin", "/usr/lib/zookeeper/bin/cli_mt"),
     ("libzookeeper-mt-dev", "/usr/include/zookeeper/zookeeper.h"),
@@ -18,10 +18,19 @@ const NEEDED: [(&str, &str); 16] = [
     ("iproute2", "ip"),
     ("nftables", "nft"),
     ("strace", "strace"),
+    ("systemd", "systemd-sysusers"),
+    ("debootstrap", "/usr/sbin/debootstrap"),
+    ("shellcheck", "shellcheck"),
     ("nodejs", "node"),
     ("npm", "npm"),
+    ("chromium", "/usr/bin/chromium"),
     ("python3-venv", "python3"),
     ("python3-dev", "python3-config"),
+    ("curl", "curl"),
+    ("jq", "jq"),
+    ("netcat-openbsd", "nc"),
+    ("openssl", "openssl"),
+    ("procps", "ps"),
 ];
 
 /// Installs what is missing.

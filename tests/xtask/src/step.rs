@@ -42,6 +42,15 @@ pub fn run(command: &mut Command) -> Result<(), Failure> {
     }
 }
 
+/// What a program that must succeed says, without the end of its last line.
+pub fn said(command: &mut Command) -> Result<String, Failure> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    match output.map_err(|error| Failure(format!("{command:?} cannot be started: {error}")))? {
+        output if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned()),
+        output => Err(Failure(format!("{command:?} ended with {}", output.status))),
+    }
+}
+
 /// Runs `cargo test` and adds up its results. A run that ends badly without a failed test is one failure.
 pub fn run_tests(command: &mut Command) -> Result<TestCounts, Failure> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{ConnectionThrottleSettings, NewSessions, RequestThrottleSettings};
+use crate::config::{AdminSettings, ConnectionThrottleSettings, NewSessions, RequestThrottleSettings};
 use paddock_engine::acl::DigestAlgorithm;
 
 /// A world of files; only the host `db.example` has an address, and the interfaces are `lo` and `eth0`, 1 and 2.
@@ -120,6 +120,7 @@ fn defaults_of_a_file_are_zookeepers() {
         large_request_threshold: None,
         large_request_max_bytes: 100 << 20,
         connections_bytes_max: 512 << 20,
+        slow_request: None,
         new_sessions: NewSessions::Global,
         jute_max_buffer: 1_048_575,
         jute_max_buffer_extra: 1_048_575,
@@ -130,6 +131,9 @@ fn defaults_of_a_file_are_zookeepers() {
         fsync_warning_threshold: Duration::from_secs(1),
         purge: Purge::AfterSnapshot,
         snap_retain_count: 3,
+        backups: None,
+        log: crate::messages::Settings::default(),
+        audit: None,
         four_letter_whitelist: Whitelist::parse(""),
         skip_acl: false,
         digest_enabled: true,
@@ -146,6 +150,22 @@ fn defaults_of_a_file_are_zookeepers() {
         server_id: None,
         ensemble: None,
         initial_text: Secret("dataDir=/data\nclientPort=2181\n".to_owned()),
+        admin: AdminSettings {
+            is_enabled: true,
+            host: "0.0.0.0".to_owned(),
+            port: 8080,
+            command_url: "/commands".to_owned(),
+            idle: Some(Duration::from_secs(30)),
+            snapshot_enabled: true,
+            restore_enabled: true,
+            snapshot_interval: Duration::from_millis(300),
+            trusts_forwarded_for: false,
+            console_enabled: true,
+            console_edits: false,
+            console_hosts: Vec::new(),
+        },
+        exporter: None,
+        properties: Vec::new(),
         reactors: None,
         io_method: IoMethod::Auto,
         io_depth: 2,
@@ -201,6 +221,7 @@ fn every_key_reaches_its_field() {
     differs("znode.container.maxPerMinute=5", &|c| c.container_max_per_minute.to_string(), "5");
     differs("znode.container.maxNeverUsedIntervalMs=5", &|c| format!("{:?}", c.container_max_never_used), "Some(5ms)");
     differs("paddock.connections.maxBytes=16777216", &|c| c.connections_bytes_max.to_string(), "16777216");
+    differs("paddock.slowRequestMillis=250", &|c| format!("{:?}", c.slow_request), "Some(250ms)");
     differs("paddock.reactors=3", &|c| format!("{:?}", c.reactors), "Some(3)");
     differs("paddock.io.method=Ring", &|c| format!("{:?}", c.io_method), "Ring");
     differs("paddock.io.method=thread", &|c| format!("{:?}", c.io_method), "Thread");

@@ -5,9 +5,12 @@
 //! stands for a family, such as `authProvider.*`; an exact name comes before a family.
 
 mod ensemble;
+mod meanings;
+mod page;
 mod security;
 mod server;
 
+pub use page::configuration_page;
 pub use server::REACTORS_MAX;
 
 use super::value::{Kind, Notation, Value};

@@ -2,7 +2,7 @@
 
 use paddock_engine::acl::DigestAlgorithm;
 
-use super::super::value::Kind::{Bool, Choice, Host, Path, Port, StrictBool, Text};
+use super::super::value::Kind::{Bool, Choice, Host, Path, Port, StrictBool, Text, UnlessFalse};
 use super::State::{self, Done, Java, Later, Replaced, Unsafe};
 use super::{Key, MILLIS, Source, file, from, optional, property};
 
@@ -11,7 +11,6 @@ const SASL: State = Later("SASL");
 /// A member of an ensemble refuses the switches of these where it reads them.
 const SERVER_TLS: State = Later("TLS between servers");
 const SERVER_SASL: State = Later("SASL between servers");
-const ADMIN_SERVER: State = Later("AdminServer");
 const STALLS: State = Replaced("there is no collector that pauses the process");
 
 pub(super) const KEYS: &[Key] = &[
@@ -25,7 +24,7 @@ pub(super) const KEYS: &[Key] = &[
     optional("superUser", Source::Property, Text, SASL),
     optional("superUser.*", Source::Property, Text, SASL),
     optional("SASLAuthenticationProvider.superPassword", Source::Property, Text, SASL),
-    property("IPAuthenticationProvider.usexforwardedfor", Bool, "false", ADMIN_SERVER),
+    property("IPAuthenticationProvider.usexforwardedfor", Bool, "false", Done),
     optional("ensembleAuthName", Source::Property, Text, Later("scheme ensemble")),
     property("enforce.auth.enabled", Bool, "false", Done),
     optional("enforce.auth.schemes", Source::Property, Text, Done),
@@ -97,23 +96,25 @@ pub(super) const KEYS: &[Key] = &[
     optional("ssl.quorum.sslProvider", Source::Property, Text, Java),
     // Administration, metrics, audit
     optional("4lw.commands.whitelist", Source::Property, Text, Done),
-    property("admin.enableServer", Bool, "false", ADMIN_SERVER),
-    property("admin.serverAddress", Host, "0.0.0.0", ADMIN_SERVER),
-    property("admin.serverPort", Port, "8080", ADMIN_SERVER),
-    property("admin.commandURL", Path, "/commands", ADMIN_SERVER),
-    property("admin.idleTimeout", MILLIS, "30000", ADMIN_SERVER),
-    property("admin.httpVersion", from(0, ""), "11", ADMIN_SERVER),
-    property("admin.portUnification", Bool, "false", ADMIN_SERVER),
-    property("admin.forceHttps", Bool, "false", ADMIN_SERVER),
-    property("admin.needClientAuth", Bool, "false", ADMIN_SERVER),
-    property("admin.snapshot.enabled", Bool, "true", ADMIN_SERVER),
-    property("admin.restore.enabled", Bool, "true", ADMIN_SERVER),
-    property("admin.rateLimiterIntervalInMS", MILLIS, "300000", ADMIN_SERVER),
-    property("audit.enable", Bool, "false", Later("audit log")),
-    optional("audit.impl.class", Source::Property, Text, Java),
+    property("admin.enableServer", UnlessFalse, "true", Done),
+    property("admin.serverAddress", Host, "0.0.0.0", Done),
+    property("admin.serverPort", Port, "8080", Done),
+    property("admin.commandURL", Path, "/commands", Done),
+    property("admin.idleTimeout", MILLIS, "30000", Done),
+    property("admin.httpVersion", from(0, ""), "11", Later("HTTP other than 1.1")),
+    property("admin.portUnification", Bool, "false", TLS),
+    // Where it is wanted, the AdminServer stays off.
+    property("admin.forceHttps", Bool, "false", Done),
+    property("admin.needClientAuth", Bool, "false", TLS),
+    property("admin.snapshot.enabled", Bool, "true", Done),
+    property("admin.restore.enabled", Bool, "true", Done),
+    property("admin.rateLimiterIntervalInMS", MILLIS, "300000", Done),
+    property("audit.enable", Bool, "false", Done),
     // The class is checked where it is read.
+    optional("audit.impl.class", Source::Property, Text, Done),
+    // The class and what belongs to it are checked where they are read.
     optional("metricsProvider.className", Source::File, Text, Done),
-    optional("metricsProvider.*", Source::File, Text, Later("export of metrics to Prometheus")),
+    optional("metricsProvider.*", Source::File, Text, Done),
     optional("jvm.pause.monitor", Source::File, StrictBool, STALLS),
     optional("jvm.pause.sleep.time.ms", Source::File, from(0, "milliseconds"), STALLS),
     optional("jvm.pause.warn-threshold.ms", Source::File, from(0, "milliseconds"), STALLS),

@@ -22,7 +22,12 @@ const WINDOW: State = Replaced("a learner is brought what it lacks from the log 
 const PATH_STATS: State = Later("statistics of paths");
 /// Not less than the longest reply to one multiRead by default.
 const CONNECTIONS_BYTES: Kind = Number { unit: "bytes", min: 16 << 20, max: 1 << 40 };
-const LOG_FILES: State = Replaced("this server's log is not the Java server's and has settings of its own");
+const LOG_FILES: State = Replaced(
+    "this server's logs are not the Java server's and have settings of their own, paddock.log.* and paddock.audit.*",
+);
+/// Of one file of a log of words. It holds some of the longest lines.
+const LOG_BYTES: Kind = Number { unit: "bytes", min: 64 << 10, max: 1 << 40 };
+const FORMER_FILES: Kind = Number { unit: "files", min: 0, max: 1000 };
 
 pub(super) const KEYS: &[Key] = &[
     // Core
@@ -152,8 +157,24 @@ pub(super) const KEYS: &[Key] = &[
     property("paddock.standalone.localSessions", Bool, "false", Done),
     property("paddock.ensemble.features", Bool, "true", Done),
     property("paddock.ensemble.renewFrom", Number { unit: "zxids", min: 1, max: 0xffff_f000 }, "4294963200", Done),
+    property("paddock.slowRequestMillis", from(0, "milliseconds"), "0", Done),
     property("paddock.connections.maxBytes", CONNECTIONS_BYTES, "536870912", Done),
     optional("paddock.reactors", Source::Property, Number { unit: "", min: 0, max: REACTORS_MAX as i64 }, Done),
+    optional("paddock.backup.dir", Source::Property, Path, Done),
+    property("paddock.backup.interval", from(1, "seconds"), "86400", Done),
+    property("paddock.backup.keep", from(1, "backups"), "7", Done),
     property("paddock.io.method", Choice(&["auto", "ring", "thread"]), "auto", Done),
     property("paddock.io.depth", Number { unit: "groups in flight", min: 1, max: 64 }, "2", Done),
+    optional("paddock.log.level", Source::Property, Text, Done),
+    optional("paddock.log.file", Source::Property, Path, Done),
+    property("paddock.log.maxBytes", LOG_BYTES, "268435456", Done),
+    property("paddock.log.files", FORMER_FILES, "20", Done),
+    property("paddock.log.format", Choice(&["text", "json"]), "text", Done),
+    optional("paddock.audit.file", Source::Property, Path, Done),
+    property("paddock.audit.maxBytes", LOG_BYTES, "10485760", Done),
+    property("paddock.audit.files", FORMER_FILES, "10", Done),
+    property("paddock.audit.whenFull", Choice(&["wait", "drop"]), "wait", Done),
+    property("paddock.console.enable", Bool, "true", Done),
+    property("paddock.console.edit", Bool, "false", Done),
+    optional("paddock.console.hosts", Source::Property, Text, Done),
 ];

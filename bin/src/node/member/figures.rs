@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use paddock_consensus::ServerId;
 use paddock_consensus::config::{Config, PeerType};
 use paddock_consensus::output::Part;
+use paddock_consensus::plan::{First, Plan};
 use paddock_consensus::zab::LearnerState;
+use paddock_net::distribution::micros;
 use paddock_net::member_status::MemberStatus;
 use paddock_net::status::Status;
 
@@ -15,6 +18,8 @@ pub struct MemberFigures {
     looks: Option<Instant>,
     /// Since when there is no leader whose history is here.
     lacks_leader: Option<Instant>,
+    /// Since when a leader is decided on whose history is not here.
+    decided: Option<Instant>,
     /// Since when this server leads.
     leads: Option<Instant>,
 }
@@ -22,7 +27,7 @@ pub struct MemberFigures {
 impl MemberFigures {
     /// Of a server that begins to look for a leader.
     pub fn new(status: Arc<Status>, config: &Config, now: Instant) -> MemberFigures {
-        let mut figures = MemberFigures { status, looks: None, lacks_leader: None, leads: None };
+        let mut figures = MemberFigures { status, looks: None, lacks_leader: None, decided: None, leads: None };
         figures.take_config(config);
         figures.look(now);
         figures
@@ -38,7 +43,7 @@ impl MemberFigures {
     }
 
     fn look(&mut self, now: Instant) {
-        (self.looks, self.leads) = (Some(now), None);
+        (self.looks, self.decided, self.leads) = (Some(now), None, None);
         self.lacks_leader.get_or_insert(now);
         self.member().looking_count.add(1);
         self.member().set_part(Part::Looking);
@@ -50,10 +55,14 @@ impl MemberFigures {
         self.member().since.set(self.status.clock.millis(now));
     }
 
-    /// The core has decided on a leader. It may tell that more than once.
-    pub fn decide(&mut self, now: Instant) {
+    /// The core has decided on a leader. It may tell that more than once. As in ZooKeeper, it is not told how long that took
+    /// one that observes.
+    pub fn decide(&mut self, observes: bool, now: Instant) {
         if let Some(since) = self.looks.take() {
-            self.member().election_time.note(millis(since, now));
+            self.decided = Some(now);
+            if !observes {
+                self.member().election_time.note(millis(since, now));
+            }
         }
     }
 
@@ -70,6 +79,7 @@ impl MemberFigures {
             self.note_since(now);
         }
         self.member().set_part(part);
+        self.note_learning(part, now);
         let leads = matches!(part, Part::Leading { .. });
         if leads && self.leads.is_none() {
             self.leads = Some(now);
@@ -84,9 +94,108 @@ impl MemberFigures {
         }
     }
 
+    /// This server has the history of its leader, if it has decided on another one than itself.
+    fn note_learning(&mut self, part: Part, now: Instant) {
+        let Some(since) = self.decided.take() else { return };
+        let millis = millis(since, now);
+        match part {
+            Part::Following { .. } => self.member().learning.followed_after.note(millis),
+            Part::Observing { .. } => self.member().learning.observed_after.note(millis),
+            Part::Leading { .. } | Part::Looking => {}
+        }
+    }
+
     /// A leader proposes a transaction of so many bytes.
     pub fn note_proposal(&self, bytes: usize) {
-        self.member().leading.proposals.note(bytes as u64);
+        let leading = &self.member().leading;
+        leading.proposals.note(bytes as u64);
+        leading.proposed.add(1);
+    }
+
+    /// A leader has committed so many transactions, the last of which is so old, ms, if that is known.
+    pub fn note_committed(&self, transactions: u64, age: Option<u64>) {
+        let leading = &self.member().leading;
+        leading.committed.add(transactions);
+        age.into_iter().for_each(|age| leading.quorum_after.note(age));
+    }
+
+    /// A follower is proposed a transaction that is so old, ms, if that is known.
+    pub fn note_proposed(&self, age: Option<u64>) {
+        let learning = &self.member().learning;
+        learning.proposals.add(1);
+        age.into_iter().for_each(|age| learning.proposed_after.note(age));
+    }
+
+    /// A learner is told that so many transactions are committed, the last of which is so old, ms, if that is known; so many of its
+    /// sessions wait for something.
+    pub fn note_learnt(&self, transactions: u64, age: Option<u64>, sessions: usize) {
+        let learning = &self.member().learning;
+        learning.commits.add(transactions);
+        learning.committed_together.note(transactions);
+        learning.sessions_waiting.note(sessions as u64);
+        age.into_iter().for_each(|age| learning.committed_after.note(age));
+    }
+
+    /// This server acknowledges transactions, the last of which is so old, ms, if that is known.
+    pub fn note_acknowledged(&self, age: Option<u64>) {
+        age.into_iter().for_each(|age| self.member().acknowledged_after.note(age));
+    }
+
+    /// A server acknowledges a transaction that is so old, ms, to this leader.
+    pub fn note_acknowledged_by(&self, server: ServerId, age: u64) {
+        self.member().leading.acknowledged_by.with(server, |ages| ages.note(age));
+    }
+
+    /// A server has acknowledged so many transactions, the last of which was sent to it so long before.
+    pub fn note_acknowledging(&self, server: ServerId, time: Duration, count: u64) {
+        self.member().leading.peers.with(server, |peer| peer.acknowledged.note_many(micros(time), count));
+    }
+
+    /// This leader has committed so many transactions by the acknowledgement of this server, which may be itself; the last of
+    /// them was sent so long before.
+    pub fn note_awaited(&self, server: ServerId, time: Duration, transactions: u64) {
+        self.member().leading.peers.with(server, |peer| peer.awaited.note_many(micros(time), transactions));
+    }
+
+    /// So many proposals were handed to the links, so long after their turn began.
+    pub fn note_sent(&self, time: Duration, proposals: u64) {
+        self.status.replica.stages.sent.note_many(micros(time), proposals);
+    }
+
+    /// So many requests of a learner's clients wait for the leader.
+    pub fn note_forwarded(&self, waiting: usize) {
+        self.member().learning.forwarded.note(waiting as u64);
+    }
+
+    /// So many bytes wait to be sent to a learner.
+    pub fn note_waiting(&self, learner: ServerId, bytes: usize) {
+        self.member().leading.waiting_for.with(learner, |waiting| waiting.note(bytes as u64));
+    }
+
+    /// One more is brought the history by this plan, and so many are.
+    pub fn note_bringing(&self, plan: &Plan, under_way: usize) {
+        let bringing = &self.member().bringing;
+        let (counter, together) = match plan.first {
+            First::Snap => (&bringing.snaps, &bringing.snaps_under_way),
+            First::Diff(_) | First::Trunc(_) => (&bringing.diffs, &bringing.diffs_under_way),
+        };
+        counter.add(1);
+        together.note(under_way as u64);
+    }
+
+    /// Another server asks whether a session lives.
+    pub fn note_revalidation(&self) {
+        self.member().bringing.revalidations.add(1);
+    }
+
+    /// A transaction has led to another state than that of whoever ordered it.
+    pub fn note_mismatch(&self) {
+        self.status.replica.digest_mismatches.add(1);
+    }
+
+    /// These observe this server, with where their connections come from.
+    pub fn tell_observers(&self, observers: &[(ServerId, &str)]) {
+        self.member().set_observers(observers);
     }
 
     /// What a leader has at the end of a turn.
@@ -151,7 +260,7 @@ mod tests {
     use paddock_consensus::output::Part;
     use paddock_consensus::zab::LearnerState;
     use paddock_consensus::{Epoch, ServerId};
-    use paddock_net::counter::Summary;
+    use paddock_net::distribution::Distribution;
     use paddock_net::status::Status;
 
     use super::MemberFigures;
@@ -169,27 +278,33 @@ mod tests {
         let member = &status.member;
         let (follows, leads) =
             (Part::Following { leader: ServerId(3), epoch: Epoch(1) }, Part::Leading { epoch: Epoch(2) });
-        figures.decide(at(20));
-        figures.decide(at(30));
+        figures.decide(false, at(20));
+        figures.decide(false, at(30));
         figures.become_part(follows, at(50));
         assert_eq!((member.part(), member.quorum_size.get()), (Some(follows), 3));
         figures.become_part(Part::Looking, at(1000));
         // Readers are served, and then nobody.
         figures.become_part(Part::Looking, at(1003));
         figures.become_part(Part::Looking, at(1006));
-        figures.decide(at(1007));
+        figures.decide(false, at(1007));
         // Whom it has decided on leads nobody.
         figures.become_part(Part::Looking, at(1100));
-        figures.decide(at(1105));
+        figures.decide(false, at(1105));
         figures.become_part(leads, at(1200));
         figures.become_part(leads, at(1300));
-        let times = |summary: &Summary| (summary.count.get(), summary.sum.get());
+        let times = |times: &Distribution| (times.totals().count, times.totals().sum);
         assert_eq!(times(&member.election_time), (3, 32));
         assert_eq!(times(&member.unavailable_time), (2, 250));
         assert_eq!(times(&member.leader_unavailable_time), (1, 200));
+        assert_eq!(times(&member.learning.followed_after), (1, 30), "from the first decision");
         assert_eq!(member.looking_count.get(), 3);
         figures.tell_leading([].into_iter(), &config(), 0, at(1500));
         assert_eq!(member.leading.uptime.get(), 300);
+        figures.become_part(Part::Looking, at(2000));
+        figures.decide(true, at(2040));
+        figures.become_part(Part::Observing { leader: ServerId(3), epoch: Epoch(3) }, at(2060));
+        assert_eq!(times(&member.election_time), (3, 32), "one that observes has not voted");
+        assert_eq!(times(&member.learning.observed_after), (1, 20));
     }
 
     #[test]

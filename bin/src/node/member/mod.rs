@@ -14,6 +14,7 @@
 //! The core is told of everything and does nothing. Each of its outputs is performed before it is told anything more.
 
 mod absences;
+mod acks;
 mod announcements;
 mod client_port;
 pub mod config_files;
@@ -44,28 +45,31 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use paddock_consensus::config::Config;
+use paddock_consensus::config::{Config, PeerType};
 use paddock_consensus::input::{Fault, Input, Link, Mark, Ticket, Unsettled};
 use paddock_consensus::message::Message;
 use paddock_consensus::mutants::mutant;
 use paddock_consensus::output::{self, HaltReason, Output, Part, Reason};
 use paddock_consensus::settings::Ms;
-use paddock_consensus::zab::{State, Zab};
+use paddock_consensus::zab::{LearnerState, State, Zab};
 use paddock_consensus::{Epoch, ServerId, Zxid};
 use paddock_engine::database::{Database, Rules};
 use paddock_engine::epoch_files::{EpochError, EpochFiles};
 use paddock_engine::installation::{self, IncomingState, InstallationError, PlacementError};
+use paddock_engine::io::probes;
 use paddock_engine::log::{LogConfig, LogRange};
 use paddock_engine::progress::Progress;
 use paddock_engine::replay::{Before, ReplayError};
 use paddock_engine::tree::Reader;
 use paddock_engine::truncation::{Rebuild, TruncationError, truncate};
+use paddock_engine::txn::Txn;
 use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
 use paddock_net::peer::touches::{TOUCH, Touch};
 use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
+use self::acks::Acks;
 use self::announcements::Announcements;
 use self::config_files::ConfigFileError;
 use self::config_keeper::ConfigKeeper;
@@ -82,11 +86,12 @@ use self::pings::Pings;
 use self::standing::forget_uninitialized;
 use super::moment::{Moment, Start};
 use super::peers::{Arrival, Peers};
+use super::pulse::Alive;
 use super::recovery::random_seed;
 use super::replica::window::Window;
 use super::replica::{
     Asker, Desk, Leader, LeaderRequest, Learner, LearnerRequest, LearnerRequests, ObserverRequests, Replica,
-    ReplicaError, ToLeader,
+    ReplicaError, ToLeader, transactions_between,
 };
 use super::shown::ShownConfig;
 use super::snapshotter::DrivenBy;
@@ -94,6 +99,9 @@ use super::snapshotter::DrivenBy;
 /// Bytes of what a learner has still to write or to apply, beyond which it leaves its leader: with one that is so far ahead it
 /// would not be done in time, and it is brought what it lacks as it can take it when it comes back.
 const TAIL_BYTES: usize = 512 << 20;
+
+/// How long an acknowledgement took is told of each zxid that so many divide, as by ZooKeeper.
+const ACKS_APART: i64 = 1000;
 
 /// How long a server that is told to stop waits for what it still needs for answers ([`Member::owes_answers`]).
 const ANSWERS_WAIT: Ms = Ms(1000);
@@ -163,6 +171,8 @@ pub struct Member {
     marks: Marks,
     pings: Pings,
     plans: Plans,
+    /// Of a leader.
+    acks: Acks,
     figures: MemberFigures,
     announcements: Announcements,
     /// What may let it go on without the other of two voters.
@@ -209,6 +219,8 @@ pub struct MemberSettings {
     pub standalone_enabled: bool,
     /// A server may have several addresses: multiAddress.enabled.
     pub several_addresses: bool,
+    /// Told within what takes long that it goes on.
+    pub alive: Alive,
 }
 
 impl MemberSettings {
@@ -287,6 +299,7 @@ impl Member {
             marks: Marks::default(),
             pings: Pings::default(),
             plans: Plans::default(),
+            acks: Acks::default(),
             figures,
             announcements,
             oracle,
@@ -618,7 +631,11 @@ impl Member {
                 }
             }
             Output::Send(link, Message::Ping) => self.pings.note_sent(*link, self.at.now),
-            Output::Sync(_, plan) => self.plans.note(plan),
+            Output::Sync(_, plan) => {
+                self.plans.note(plan);
+                let under_way = self.zab.learners().filter(|learner| !learner.has_joined).count();
+                self.figures.note_bringing(plan, under_way.max(1));
+            }
             Output::Close(link, reason) => self.forget_learner(*link, Some(*reason)),
             _ => {}
         }
@@ -635,6 +652,7 @@ impl Member {
                 Ok(()) => return Ok(()),
                 // It is applied all the same.
                 Err(error @ ReplayError::Digest { .. }) => {
+                    self.figures.note_mismatch();
                     let zxid = self.replica.head.database().last_zxid();
                     if !mem::replace(&mut is_told, true) {
                         tracing::error!(
@@ -650,7 +668,9 @@ impl Member {
 
     /// A leader is elected: another server, or this one.
     fn decide(&mut self, leader: Option<ServerId>) {
-        self.figures.decide(self.at.now);
+        let member = self.config.members().get(&self.me);
+        let observes = member.is_some_and(|member| member.peer_type == PeerType::Observer);
+        self.figures.decide(observes, self.at.now);
         self.announcements.decide(leader);
     }
 
@@ -771,6 +791,7 @@ impl Member {
             _ => self.replica.begin_reign(epoch),
         }
         self.proposed = self.replica.head.last_logged();
+        self.acks = Acks::after(self.proposed);
     }
 
     /// Whatever was owed to the others, and by them, is not any more.
@@ -851,6 +872,7 @@ impl Member {
         while self.hear_next() {
             self.perform()?;
         }
+        self.note_acknowledging();
         if !self.is_leading() && self.replica.head.tail_bytes() + self.making.bytes() > TAIL_BYTES {
             self.peers.leave_leader();
         }
@@ -861,6 +883,9 @@ impl Member {
     fn hear_next(&mut self) -> bool {
         let (now, is_leading) = (self.now(), self.is_leading());
         let Some(arrival) = self.peers.next_arrival() else { return false };
+        let acknowledged = arrival.acknowledged().filter(|(_, zxid)| is_leading && zxid.counter() > 0);
+        self.acks.hear(acknowledged);
+        let acknowledged = acknowledged.filter(|(_, zxid)| zxid.0 % ACKS_APART == 0);
         if let Some(input) = arrival.input() {
             self.zab.step(now, input, &mut self.outputs);
         }
@@ -918,7 +943,66 @@ impl Member {
                 self.take_state(behind);
             }
         }
+        if let Some((link, zxid)) = acknowledged {
+            self.note_acknowledged(link, zxid);
+        }
         true
+    }
+
+    /// A learner has a transaction durably.
+    fn note_acknowledged(&mut self, link: Link, zxid: Zxid) {
+        let learner = self.peers.quorum().learner_of(link);
+        if let (Some((learner, _)), Some(age)) = (learner, self.age_of(zxid)) {
+            self.figures.note_acknowledged_by(learner, age);
+        }
+    }
+
+    /// A leader has the transactions between these durably: it acknowledges them as its learners do.
+    fn note_acknowledged_here(&self, former: Zxid, durable: Zxid) {
+        if !self.is_leading() {
+            return;
+        }
+        // Of an earlier epoch there is nothing that it has proposed.
+        let former = former.max(Zxid::start_of(durable.epoch()));
+        let first = (former.0 / ACKS_APART + 1) * ACKS_APART;
+        for zxid in (first..=durable.0).step_by(ACKS_APART as usize) {
+            if let Some(age) = self.age_of(Zxid(zxid)) {
+                self.figures.note_acknowledged_by(self.me, age);
+            }
+        }
+    }
+
+    /// All that the learners have acknowledged is taken in that has come by now.
+    fn note_acknowledging(&mut self) {
+        for (link, time, count) in self.acks.take_heard(self.at.now) {
+            if let Some((learner, _)) = self.peers.quorum().learner_of(link) {
+                self.figures.note_acknowledging(learner, time, count);
+            }
+        }
+    }
+
+    /// A leader has committed so many transactions, up to this one: by whose acknowledgement, which it has waited for.
+    fn note_quorum(&mut self, zxid: Zxid, transactions: u64) {
+        let from = self.acks.from().and_then(|link| self.peers.quorum().learner_of(link));
+        let by = from.map_or(self.me, |(learner, _)| learner);
+        probes::quorum_reached(zxid.0, by.0, transactions);
+        self.replica.head.note_quorum(by);
+        if let Some(time) = self.acks.time_of(zxid, self.at.now) {
+            self.figures.note_awaited(by, time, transactions);
+        }
+    }
+
+    /// What a leader has proposed in this turn is on its way.
+    fn note_sent(&mut self) {
+        let last = self.proposed;
+        if last <= self.acks.last_sent() {
+            return;
+        }
+        if let Some(now) = self.replica.head.now() {
+            let proposals = transactions_between(self.acks.last_sent(), last);
+            self.acks.note_sent(last, now);
+            self.figures.note_sent(now.saturating_duration_since(self.at.now), proposals);
+        }
     }
 
     fn take_request(&mut self, link: Link, request: LearnerRequest) {
@@ -939,6 +1023,7 @@ impl Member {
 
     /// A client has come back with its session to a learner.
     fn revalidate(&mut self, link: Link, Revalidation { session, timeout }: Revalidation) {
+        self.figures.note_revalidation();
         if !self.is_leading() {
             if self.observer_requests.push_revalidation(link, session, timeout).is_err() {
                 self.close_learner(link);
@@ -962,7 +1047,9 @@ impl Member {
         }
         let durable = self.replica.head.completed();
         if durable > self.durable && matches!(self.making, Making::Nothing | Making::Durable(_)) {
-            self.durable = durable;
+            let former = mem::replace(&mut self.durable, durable);
+            self.figures.note_acknowledged(self.age_of(durable));
+            self.note_acknowledged_here(former, durable);
             self.tell(Input::Durable(durable))?;
         }
         Ok(())
@@ -982,8 +1069,19 @@ impl Member {
         let record = self.peers.txn_at_hand();
         match &mut self.making {
             Making::Transactions(brought) | Making::Place(brought) => brought.propose(zxid, record),
-            _ => self.replica.head.append(zxid, record),
+            _ => {
+                if matches!(self.replica.membership().part(), Part::Following { .. }) {
+                    self.figures.note_proposed(age(record, self.at));
+                }
+                self.replica.head.append(zxid, record);
+            }
         }
+    }
+
+    /// How long ago a transaction was ordered that is in the window, ms, by the clocks of both servers. `None` where it is not there,
+    /// or the clocks say that it was later.
+    fn age_of(&self, zxid: Zxid) -> Option<u64> {
+        age(self.replica.head.records().window.record(zxid)?, self.at)
     }
 
     /// A learner that serves applies what is committed and answers its clients. One that does not applies it unseen. The head
@@ -992,11 +1090,17 @@ impl Member {
         if let Making::Transactions(brought) | Making::Place(brought) = &mut self.making {
             return brought.commit(zxid);
         }
+        let before = self.replica.membership().committed();
         self.replica.membership_mut().commit(zxid);
+        let (transactions, age) = (transactions_between(before, zxid), self.age_of(zxid));
         if self.is_leading() {
-            return;
+            self.note_quorum(zxid, transactions);
+            return self.figures.note_committed(transactions, age);
         }
         let serves = self.replica.membership().serving() == Serve::Yes;
+        if serves {
+            self.figures.note_learnt(transactions, age, self.learner.sessions());
+        }
         let applied = match serves {
             true => self.replica.with_turn(|turn, sessions| self.learner.apply_up_to(turn, sessions, zxid)),
             false => self.replica.head.apply_unseen_up_to(zxid),
@@ -1024,6 +1128,9 @@ impl Member {
     /// `serves`: the core can do something about it now; otherwise it hears of it when it is to have a history.
     fn note_applied(&mut self, applied: Result<(), ReplayError>, serves: bool) {
         let Err(error) = applied else { return };
+        if let ReplayError::Digest { .. } = error {
+            self.figures.note_mismatch();
+        }
         let zxid = self.replica.head.database().last_zxid();
         let copies = "this server has not the state that its leader has, and takes a full copy";
         let (Part::Following { epoch, .. } | Part::Observing { epoch, .. }, true) = (self.part(), serves) else {
@@ -1166,11 +1273,12 @@ impl Member {
 
     /// Builds the state anew of what is on the disk. Returns the former one.
     fn rebuild(&mut self, data_dir: &Path) -> Result<Database, ReplicaError> {
-        let MemberSettings { log, rules, .. } = &self.settings;
+        let MemberSettings { log, rules, alive, .. } = &self.settings;
         let seed = random_seed(&log.files).map_err(|error| ReplicaError::Random(error.to_string()))?;
         self.diverged = false;
         let rebuild = Rebuild::new(&log.files, data_dir, self.replica.head.log(), seed, rules.clone());
-        let mut database = rebuild.and_then(Rebuild::run).map_err(ReplicaError::Truncation)?;
+        let mut database =
+            rebuild.and_then(|rebuild| rebuild.run(&mut || alive())).map_err(ReplicaError::Truncation)?;
         self.show_config(&mut database);
         Ok(self.replica.replace_database(database, self.at))
     }
@@ -1193,7 +1301,8 @@ impl Member {
         }
         let Brought { state, proposals, bytes, .. } = *brought;
         let records = proposals.iter().map(|(zxid, record)| (*zxid, &record[..]));
-        match state.put_in_place(self.settings.log.clone(), records) {
+        let alive = self.settings.alive.clone();
+        match state.put_in_place(self.settings.log.clone(), records, &mut || alive()) {
             Ok(mut placed) => {
                 if let Err(error) = forget_uninitialized(&self.settings.log.files, &self.settings.log.data_dir) {
                     tracing::warn!("what says that this server began without data cannot be removed: {error}");
@@ -1244,6 +1353,9 @@ impl Member {
             _ => Desk::Learns(learner, &mut link),
         };
         replica.gather(&mut desk);
+        if self.learner.owes_answers() {
+            self.figures.note_forwarded(self.learner.waiting());
+        }
         if !self.learners_first {
             self.gather_of_learners();
         }
@@ -1312,6 +1424,7 @@ impl Member {
         if self.is_leading() {
             self.answer_syncs();
             self.peers.end_turn(self.replica.head.records());
+            self.note_sent();
         }
         if !self.marks.hold_log_back() {
             self.replica.submit()?;
@@ -1324,12 +1437,18 @@ impl Member {
         Ok(())
     }
 
-    /// Whoever asks for words is told of a leader's learners as they are now.
-    fn tell_figures(&self) {
+    /// Whoever asks for words is told of the learners as they are now.
+    fn tell_figures(&mut self) {
         if self.is_leading() {
-            let config = &self.zab.state().configs.committed;
-            self.figures.tell_leading(self.zab.learners(), config, self.requests.syncs(), self.at.now);
+            let Member { zab, figures, requests, peers, at, .. } = self;
+            let config = &zab.state().configs.committed;
+            figures.tell_leading(zab.learners(), config, requests.syncs(), at.now);
+            peers.quorum().waiting().for_each(|(learner, bytes)| figures.note_waiting(learner, bytes));
         }
+        let observes = |learner: &LearnerState| learner.has_joined && learner.peer_type == PeerType::Observer;
+        let address = |server: ServerId| self.peers.address_of(server).unwrap_or_default();
+        let observers = self.zab.learners().filter(observes).map(|learner| (learner.server, address(learner.server)));
+        self.figures.tell_observers(&observers.collect::<Vec<_>>());
     }
 
     fn answer_syncs(&mut self) {
@@ -1337,6 +1456,11 @@ impl Member {
         let committed = self.replica.membership().committed();
         requests.answer_syncs(committed, self.confirmed, |link| peers.answer_sync(link));
     }
+}
+
+/// How long before this moment a transaction was ordered, ms.
+fn age(record: &[u8], at: Moment) -> Option<u64> {
+    u64::try_from(at.wall_ms.saturating_sub(Txn::time_of(record)?)).ok()
 }
 
 /// The link to the leader. Where there is none, nothing is asked: the serving period ends with the link.

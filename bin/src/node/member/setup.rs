@@ -13,7 +13,7 @@ use paddock_consensus::zab::{Found, Zab};
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::committed_config::{self, Kept};
 use paddock_engine::container::ContainerSettings;
-use paddock_engine::database::{Database, Rules};
+use paddock_engine::database::{CONFIG_PATH, Database, Rules};
 use paddock_engine::epoch_files::{EpochError, EpochFiles};
 use paddock_engine::io::DataDir;
 use paddock_engine::log::{LogConfig, RECORD_BYTES_MAX};
@@ -31,6 +31,7 @@ use super::found_configs::{
 use super::oracle::OracleFile;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
+use crate::audit::AuditLog;
 use crate::config::{NewSessions, RequestThrottleSettings};
 use crate::node::moment::{Moment, Start};
 use crate::node::peers::Peers;
@@ -39,6 +40,7 @@ use crate::node::peers::historian::Historian;
 use crate::node::peers::links::Links;
 use crate::node::peers::quorum_port::{QuorumPort, QuorumSettings};
 use crate::node::peers::spool::Spooler;
+use crate::node::pulse::Alive;
 use crate::node::recovery::RecoveryError;
 use crate::node::replica::window::Window;
 use crate::node::replica::{FilesInPlace, Parts, Replica, SliceClock};
@@ -87,6 +89,10 @@ pub struct MemberSetup {
     pub trigger: Trigger,
     pub garbage_max: usize,
     pub slice_clock: SliceClock,
+    /// Told within what takes long that it goes on.
+    pub alive: Alive,
+    /// Where it is recorded what clients do, if it is.
+    pub audit: Option<Arc<AuditLog>>,
     pub at: Moment,
 }
 
@@ -177,14 +183,17 @@ impl MemberSetup {
         let mut epochs = EpochFiles::read(&self.log.files, &self.log.data_dir).map_err(SetupError::Epochs)?;
         let beginning =
             Beginning::find(&self.log, &self.rules, self.autocreate, &epochs).map_err(SetupError::Recovery)?;
-        let Beginning { standing, present, generation, mut database, log, history, snapshot, replayed, former } =
+        let Beginning { standing, present, generation, mut database, log, history, snapshot, replayed, times, former } =
             beginning;
+        self.status.replica.recovery.note(times);
         self.trigger.note(replayed, 0);
         let last = database.last_zxid();
         let known = known_epochs(&mut epochs, last)?;
         let start = Start(self.at.now);
         let began = Ms(start.millis(self.at.now));
         let (configs, config_keeper) = self.find_configs(&mut database, began)?;
+        let shown = (CONFIG_PATH.len() + configs.committed.text().len()) as u64;
+        self.status.replica.written_by_namespace.note(CONFIG_PATH.as_bytes(), shown);
         let sealed = database.tree_mut().seal();
         database.tree_mut().publish(sealed);
         let core = Found { epochs: known, history, standing, configs };
@@ -208,6 +217,7 @@ impl MemberSetup {
             heard_interval: self.heard_interval,
             standalone_enabled: self.standalone_enabled,
             several_addresses: self.several_addresses,
+            alive: self.alive,
         };
         let replica = Replica::new(Parts {
             exchanges: self.exchanges,
@@ -228,6 +238,7 @@ impl MemberSetup {
             garbage_max: self.garbage_max,
             record_max,
             slice_clock: self.slice_clock,
+            audit: self.audit,
             start: self.at,
         });
         let peers = Peers::new(self.links, self.configs, election, quorum);

@@ -17,6 +17,7 @@ use paddock_engine::generation::{self, FormerGenerations, Generation, NextGenera
 use paddock_engine::io::Files;
 use paddock_engine::log::{self, Log, LogConfig, LogError, milestone_path};
 use paddock_engine::snapshot;
+use paddock_net::replica_status::RecoveryTimes;
 
 use crate::node::recovery::{
     Present, Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present,
@@ -55,6 +56,8 @@ pub struct Beginning {
     pub snapshot: Option<Zxid>,
     /// Transactions of the log behind it.
     pub replayed: u64,
+    /// How long it took to have the state.
+    pub times: RecoveryTimes,
     /// What may be removed.
     pub former: FormerGenerations,
 }
@@ -110,10 +113,10 @@ impl Beginning {
             return Err(RecoveryError::Epochs(error));
         }
         recovered.report(None);
-        let Recovered { database, log, found, snapshot, .. } = recovered;
+        let Recovered { database, log, found, snapshot, times, .. } = recovered;
         let (standing, history, replayed) = (Standing::Sound, found.history, found.records);
         let present = Some(generation);
-        Ok(Some(Beginning { standing, present, generation, database, log, history, snapshot, replayed, former }))
+        Ok(Some(Beginning { standing, present, generation, database, log, history, snapshot, replayed, times, former }))
     }
 
     fn without_history(config: &LogConfig, rules: &Rules, standing: Standing) -> Result<Beginning, RecoveryError> {
@@ -126,8 +129,8 @@ impl Beginning {
         let sealed = database.tree_mut().seal();
         database.tree_mut().publish(sealed);
         let (history, former) = (History::new(Zxid::ZERO), FormerGenerations::default());
-        let (snapshot, replayed) = (None, 0);
-        Ok(Beginning { standing, present, generation, database, log, history, snapshot, replayed, former })
+        let (snapshot, replayed, times) = (None, 0, RecoveryTimes::default());
+        Ok(Beginning { standing, present, generation, database, log, history, snapshot, replayed, times, former })
     }
 }
 

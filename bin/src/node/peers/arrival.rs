@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use paddock_consensus::Input;
 use paddock_consensus::config::Config;
 use paddock_consensus::input::Link;
 use paddock_consensus::message::FromLearner;
+use paddock_consensus::{Input, Zxid};
 use paddock_net::peer::authinfo::Authinfo;
 use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::message::{LearnerPacket, MasterPacket};
@@ -70,6 +70,14 @@ impl<'a> Arrival<'a> {
                 LearnerPacket::Revalidation(revalidation) => Arrival::Revalidation { link, revalidation },
                 LearnerPacket::Ignored => unreachable!("it was passed over before"),
             },
+        }
+    }
+
+    /// The transaction that a learner acknowledges.
+    pub fn acknowledged(&self) -> Option<(Link, Zxid)> {
+        match self {
+            Arrival::Input(Input::FromLearner { link, message: FromLearner::Ack(zxid) }) => Some((*link, *zxid)),
+            _ => None,
         }
     }
 

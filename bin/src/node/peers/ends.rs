@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use paddock_consensus::ServerId;
 use paddock_consensus::config::Configs;
 use paddock_consensus::input::Link;
 use paddock_consensus::settings::Ms;
@@ -60,6 +61,11 @@ impl Ends {
             self.by_link.remove(&link);
         }
         Some(end)
+    }
+
+    /// The link of a server that has told who it is.
+    pub fn of_server(&self, server: ServerId) -> Option<&LinkEnd> {
+        self.by_stream.iter().find(|end| end.server == Some(server))
     }
 
     pub fn contains(&self, stream: StreamId) -> bool {

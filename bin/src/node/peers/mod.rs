@@ -298,6 +298,11 @@ impl Peers {
         &mut self.quorum
     }
 
+    /// Where a server that has told who it is has its connection with the quorum port.
+    pub fn address_of(&self, server: ServerId) -> Option<&str> {
+        self.quorum.address_of(server)
+    }
+
     fn on_event(&mut self, event: StreamEvent, now: Ms) {
         let links = &mut *self.links;
         if let StreamEvent::Accepted { port, stream, from } = event {

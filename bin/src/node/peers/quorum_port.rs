@@ -110,6 +110,12 @@ impl QuorumPort {
         self.supplies.spooler()
     }
 
+    /// Bytes that wait to be sent to each learner for which any do.
+    pub fn waiting(&self) -> impl Iterator<Item = (ServerId, usize)> {
+        let waiting = self.ends.iter().filter_map(|end| Some((end.server?, end.outgoing.waiting())));
+        waiting.filter(|(_, bytes)| *bytes > 0)
+    }
+
     /// The link that was given its number last.
     #[cfg(test)]
     pub fn newest_link(&self) -> Link {
@@ -152,6 +158,11 @@ impl QuorumPort {
     pub fn learner_of(&self, link: Link) -> Option<(ServerId, PeerType)> {
         let end = self.ends.at(self.ends.stream_of(link)?)?;
         Some((end.server?, end.peer_type))
+    }
+
+    /// Where the link of a server comes from.
+    pub fn address_of(&self, server: ServerId) -> Option<&str> {
+        self.ends.of_server(server).map(|end| &*end.from)
     }
 
     /// This server leads from here on, or does not.

@@ -43,14 +43,14 @@ impl Change {
     pub fn deliver(&mut self, exchanges: &[Arc<Exchange>]) -> bool {
         match self {
             Change::Serve { period, delivered } => {
-                let is_taken = |exchange: &&Arc<Exchange>| push(exchange, Release::Serve(*period)).is_ok();
+                let is_taken = |exchange: &&Arc<Exchange>| push(exchange, Release::Serve(*period)).is_none();
                 *delivered += exchanges[*delivered..].iter().take_while(is_taken).count();
                 *delivered == exchanges.len()
             }
             Change::State { readers, zxid } => {
                 while let Some(reader) = readers.pop() {
                     let exchange = &exchanges[exchanges.len() - 1 - readers.len()];
-                    if let Err(back) = push(exchange, Release::State(State { reader, zxid: *zxid })) {
+                    if let Some(back) = push(exchange, Release::State(State { reader, zxid: *zxid })) {
                         let Release::State(back) = back else {
                             unreachable!("a queue gives back what it does not take")
                         };
@@ -65,8 +65,8 @@ impl Change {
 }
 
 /// Rings in any case: a queue that is full is to be emptied. Gives back what the queue does not take.
-fn push(exchange: &Exchange, release: Release) -> Result<(), Release> {
+fn push(exchange: &Exchange, release: Release) -> Option<Release> {
     let outcome = exchange.releases.push(release);
     exchange.reactor_bell.ring();
-    outcome
+    outcome.err()
 }

@@ -11,13 +11,16 @@ use std::sync::Arc;
 
 use paddock_consensus::Zxid;
 use paddock_consensus::input::Ticket;
+use paddock_engine::event::Events;
 use paddock_engine::tree::Tree;
 use paddock_net::exchange::Exchange;
 use paddock_net::status::Status;
 
 use super::change::Change;
 use super::figures::Figures;
+use super::stage_times::StageTimes;
 use super::version::Version;
+use crate::audit::Entry;
 
 pub struct Commits {
     /// The versions and the changes between them, oldest first.
@@ -32,8 +35,13 @@ pub struct Commits {
     blocked: bool,
     /// Reactors that have something to hear.
     to_ring: Vec<bool>,
+    /// What there is to record of versions that are committed, with their events.
+    audited: Vec<(Vec<Entry>, Arc<Events>)>,
+    /// How long versions are in each stage.
+    pub times: StageTimes,
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly all are versions, and none is to be allocated by itself")]
 enum Waiting {
     Version(Version),
     Change(Change),
@@ -48,6 +56,24 @@ impl Commits {
             bytes: 0,
             blocked: false,
             to_ring: vec![false; reactors],
+            audited: Vec::new(),
+            times: StageTimes::default(),
+        }
+    }
+
+    /// The ordering of the turn ends now, in which the last versions were sealed.
+    pub fn note_ordered(&mut self) {
+        let is_sealed = |waiting: &Waiting| matches!(waiting, Waiting::Version(version) if version.is_to_be_ordered());
+        if !self.waiting.back().is_some_and(is_sealed) {
+            return;
+        }
+        let Some(now) = self.times.now() else { return };
+        for waiting in self.waiting.iter_mut().rev() {
+            if let Waiting::Version(version) = waiting
+                && !version.note_ordered(now)
+            {
+                return;
+            }
         }
     }
 
@@ -156,13 +182,15 @@ impl Commits {
     ) -> Option<Figures> {
         let mut released = None;
         self.blocked = false;
+        self.times.begin_release();
         while let Some(next) = self.waiting.front_mut() {
             match next {
                 Waiting::Version(version) => {
                     if !version.may_be_public(committed, confirmed) {
                         break;
                     }
-                    self.blocked = !announce(version, tree, exchanges, status, &mut self.to_ring);
+                    self.audited.extend(version.take_audited());
+                    self.blocked = !announce(version, tree, exchanges, (status, &mut self.times), &mut self.to_ring);
                     if !self.blocked {
                         released = Some(version.figures());
                         self.public = version.zxid();
@@ -184,6 +212,11 @@ impl Commits {
         }
         released
     }
+
+    /// What there is to record, with the events of its version, of what was committed since this was called last.
+    pub fn take_audited(&mut self) -> Vec<(Vec<Entry>, Arc<Events>)> {
+        std::mem::take(&mut self.audited)
+    }
 }
 
 /// Announces a committed version; `false` if that must wait for a reactor. Notes which reactors have something to hear.
@@ -191,13 +224,17 @@ fn announce(
     version: &mut Version,
     tree: &mut Tree,
     exchanges: &[Arc<Exchange>],
-    status: &Status,
+    (status, times): (&Status, &mut StageTimes),
     to_ring: &mut [bool],
 ) -> bool {
     let root = version.commit(tree);
-    if !version.deliver(root, exchanges, status, to_ring) || !version.is_looked_through(exchanges.len()) {
+    let way = version.way(times);
+    if !version.deliver((root, way), exchanges, status, to_ring) || !version.is_looked_through(exchanges.len()) {
         version.note_wait();
         return false;
+    }
+    if let Some(way) = way {
+        times.note_released(&way, version.zxid(), version.answers() as u64, &status.replica.stages, &status.clock);
     }
     tree.announce(root);
     if version.has_waited() {
@@ -225,6 +262,7 @@ mod tests {
     use paddock_net::status::{ReactorStatus, Status};
 
     use super::Commits;
+    use crate::audit::Entry;
     use crate::node::replica::change::Change;
     use crate::node::replica::draft::Draft;
     use crate::node::replica::figures::Figures;
@@ -399,6 +437,18 @@ mod tests {
         let mut world = World::new();
         world.version(1);
         world.commits.replace_state(Change::state(Vec::new(), 1), Zxid(1));
+    }
+
+    #[test]
+    fn what_is_to_be_recorded_waits_for_its_commit_and_is_told_once() {
+        let mut world = World::new();
+        world.draft.audit(Entry::Ephemerals { session: 7, zxid: 1 });
+        world.version(1);
+        world.version(1);
+        for (committed, recorded) in [(0, 0), (1, 1), (2, 0)] {
+            world.release(committed);
+            assert_eq!(world.commits.take_audited().len(), recorded, "{committed}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use paddock_net::exchange::Answer;
 use super::figures::Figures;
 use super::share::Share;
 use super::version::Version;
+use crate::audit::Entry;
 
 /// A version takes at most so many transactions: larger ones are built no faster, and are public later.
 pub const VERSION_TXNS: usize = 128;
@@ -25,12 +26,14 @@ pub struct Draft {
     /// What is to be confirmed before it is public.
     ticket: Option<Ticket>,
     per_reactor: Vec<Share>,
+    /// What there is to record of its transactions.
+    audited: Vec<Entry>,
 }
 
 impl Draft {
     pub fn new(reactors: usize) -> Draft {
         let per_reactor = (0..reactors).map(|_| Share::default()).collect();
-        Draft { transactions: 0, answers: 0, bytes: 0, ticket: None, per_reactor }
+        Draft { transactions: 0, answers: 0, bytes: 0, ticket: None, per_reactor, audited: Vec::new() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -66,6 +69,11 @@ impl Draft {
         self.answers += 1;
     }
 
+    /// This is to be recorded when it is committed.
+    pub fn audit(&mut self, entry: Entry) {
+        self.audited.push(entry);
+    }
+
     /// It is not to be public before this ticket is confirmed. Tickets ascend.
     pub fn wait_for(&mut self, ticket: Ticket) {
         self.ticket = Some(ticket);
@@ -77,6 +85,7 @@ impl Draft {
     /// If it has a transaction.
     pub fn finish_public(&mut self, root: Root, zxid: Zxid, figures: Figures) -> Version {
         assert_eq!(self.transactions, 0, "what is answered at once has no transaction before it");
+        self.audited.clear();
         Version::public(root, zxid, figures, self.take_shares())
     }
 
@@ -87,6 +96,7 @@ impl Draft {
     pub fn drop_answers(&mut self) {
         assert_eq!(self.transactions, 0, "nothing is made behind a transaction that was given up");
         drop(self.take_shares());
+        self.audited.clear();
         self.ticket = None;
     }
 
@@ -99,6 +109,7 @@ impl Draft {
     /// Ends the version, which is as transaction `zxid` has left it; the draft is empty again.
     pub fn finish(&mut self, sealed: Sealed, zxid: Zxid, figures: Figures, events: Events) -> Version {
         let shares = self.take_shares();
-        Version::new(sealed, zxid, self.ticket.take(), figures, events, shares)
+        let audited = std::mem::take(&mut self.audited);
+        Version::new(sealed, zxid, self.ticket.take(), figures, events, shares).with_audited(audited)
     }
 }

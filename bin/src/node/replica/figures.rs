@@ -15,6 +15,8 @@ pub struct Figures {
     sessions: u64,
     /// Since the start.
     sessions_expired: u64,
+    /// When the newest of its transactions was ordered, by the wall clock of the one who did, ms; `None` where that is not known.
+    ordered_at: Option<i64>,
 }
 
 impl Figures {
@@ -26,7 +28,18 @@ impl Figures {
             data_bytes: database.tree().data_bytes(),
             sessions: database.sessions().len() as u64,
             sessions_expired,
+            ordered_at: None,
         }
+    }
+
+    /// The same, of which the newest transaction was ordered then.
+    pub fn ordered_at(self, ordered_at: Option<i64>) -> Figures {
+        Figures { ordered_at, ..self }
+    }
+
+    /// When the newest transaction was ordered, if that is known.
+    pub fn order_time(&self) -> Option<i64> {
+        self.ordered_at
     }
 
     /// The same, of the state that this transaction has left.

@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 use paddock_consensus::Zxid;
 use paddock_engine::generation::{Generation, GenerationFile};
 use paddock_engine::io::DataDir;
-use paddock_engine::log::{Log, milestone_path};
-use paddock_engine::snapshot::{snapshot_dir, snapshot_path};
+use paddock_engine::log::{Log, LostSegment, milestone_path};
+use paddock_engine::snapshot::{self, snapshot_dir, snapshot_path};
 
 use super::error::ReplicaError;
 
 const LOOKS_APART: Duration = Duration::from_secs(1);
+
+/// A segment is not missed that so many snapshots make needless: nobody removes more than `paddock toolkit cleanup` does.
+const SNAPSHOTS_MIN: usize = 3;
 
 /// The files of the `dataDir` that a running server does not have open.
 pub struct FilesInPlace {
@@ -135,10 +138,21 @@ impl FilesInPlace {
         }
         log.note_rest();
         if let Some(lost) = log.take_lost_segment() {
-            self.put_back(&lost);
-            log.move_end()?;
+            if self.is_purged(&lost) {
+                tracing::info!("{} was removed, and is not needed any more", lost.path.display());
+            } else {
+                self.put_back(&lost.path);
+                log.move_end()?;
+            }
         }
         Ok(self.is_snapshot_due)
+    }
+
+    /// Whether all that a segment told is in every snapshot.
+    fn is_purged(&self, lost: &LostSegment) -> bool {
+        let snapshots = snapshot::list(self.data_dir.files(), &self.dir).unwrap_or_default();
+        let oldest = snapshots.first().filter(|_| snapshots.len() >= SNAPSHOTS_MIN);
+        oldest.zip(lost.last).is_some_and(|((oldest, _), last)| last <= *oldest)
     }
 
     fn put_back(&mut self, lost: &Path) {

@@ -12,6 +12,8 @@
 //! closed, and they cannot know what became of it.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
 
 use paddock_consensus::input::Link;
 use paddock_engine::acl::Id;
@@ -25,6 +27,7 @@ use paddock_net::exchange::AnswerKind;
 use super::home::Home;
 use super::owed::Owed;
 use super::payment::Payment;
+use crate::audit::Record;
 
 /// Requests that may wait for the leader; beyond, none is taken.
 const REQUESTS_MAX: usize = 65_536;
@@ -62,6 +65,8 @@ enum Asked {
         opcode: i32,
         body: Box<[u8]>,
         keeper: bool,
+        /// Who asked, if it is to be recorded.
+        audited: Option<Arc<[Id]>>,
     },
     /// `path` is what is sent back, with its length before it.
     Sync {
@@ -97,6 +102,8 @@ enum Asked {
         home: Home,
         xid: i32,
         code: Code,
+        /// What is recorded of it, if something is.
+        audit: Option<Box<Record>>,
     },
 }
 
@@ -107,6 +114,8 @@ struct Waiting {
     /// The client has asked for a read before it, which is to run on the version of the answer before: so that version ends
     /// before this is done.
     is_fenced: bool,
+    /// When it was asked for, if that is known.
+    at: Option<Instant>,
 }
 
 /// For whom the leader is asked.
@@ -148,6 +157,8 @@ pub struct Forwarding {
     by_session: HashMap<i64, VecDeque<Waiting>>,
     /// What is asked next comes behind a read.
     is_fenced: bool,
+    /// The moment of the turn, once one was told.
+    now: Option<Instant>,
     /// The sessions whose syncs have no answer yet, or the observers, in the order in which they were sent.
     syncs: VecDeque<Asker<i64>>,
     /// Those whom the leader is asked about, in the order in which it was asked.
@@ -169,6 +180,11 @@ impl Forwarding {
         self.count + self.returns.len()
     }
 
+    /// How many sessions wait for something.
+    pub fn sessions(&self) -> usize {
+        self.by_session.len()
+    }
+
     /// Whether the session is about to begin here.
     pub fn begins(&self, session: i64) -> bool {
         let queue = self.by_session.get(&session);
@@ -180,14 +196,25 @@ impl Forwarding {
         self.is_fenced = is_fenced;
     }
 
-    /// A client's write. What cannot be decoded is answered here, in its place.
-    pub fn write(&mut self, home: Home, request: &LeaderRequest<'_>, keeper: bool, leader: &mut dyn ToLeader) {
+    /// The next things are asked for at this moment.
+    pub fn note_moment(&mut self, now: Instant) {
+        self.now = Some(now);
+    }
+
+    /// A client's write. What cannot be decoded is answered here, in its place. `audited`: who asked, if it is to be recorded.
+    pub fn write(
+        &mut self,
+        home: Home,
+        request: &LeaderRequest<'_>,
+        keeper: bool,
+        audited: Option<Arc<[Id]>>,
+        leader: &mut dyn ToLeader,
+    ) {
         let LeaderRequest { session, cxid: xid, opcode, body, .. } = *request;
         if let Err(code) = admit(opcode, body, keeper) {
-            self.push(session, Asked::Failed { home, xid, code });
-            return;
+            return self.fail(home, session, xid, code);
         }
-        self.push(session, Asked::Write { home, xid, opcode, body: body.into(), keeper });
+        self.push(session, Asked::Write { home, xid, opcode, body: body.into(), keeper, audited });
         leader.request(request);
     }
 
@@ -229,7 +256,12 @@ impl Forwarding {
 
     /// What needs no leader, in its place.
     pub fn fail(&mut self, home: Home, session: i64, xid: i32, code: Code) {
-        self.push(session, Asked::Failed { home, xid, code });
+        self.refuse(home, session, xid, code, None);
+    }
+
+    /// A write that may not go to the leader, in its place. This is recorded of it, if something is.
+    pub fn refuse(&mut self, home: Home, session: i64, xid: i32, code: Code, audit: Option<Box<Record>>) {
+        self.push(session, Asked::Failed { home, xid, code, audit });
     }
 
     /// An observer's sync is sent next.
@@ -281,10 +313,13 @@ impl Forwarding {
     /// end, and this to be called again.
     #[must_use]
     pub fn answer_ready(&mut self, session: i64, payment: &mut Payment<'_>) -> bool {
-        while let Some(asked) = self.take_first_if(session, Asked::is_ready) {
+        while let Some((asked, _)) = self.take_first_if(session, Asked::is_ready) {
             match asked {
                 Asked::Sync { home, xid, path, .. } => payment.reply(home, xid, 0, &path),
-                Asked::Failed { home, xid, code } => payment.reply(home, xid, code.number(), &[]),
+                Asked::Failed { home, xid, code, audit } => {
+                    payment.audit(audit);
+                    payment.reply(home, xid, code.number(), &[]);
+                }
                 Asked::List { home, xid, body } => payment.reply_ephemerals(home, session, xid, &body),
                 Asked::EndLocal { home, xid } => payment.answer(home, AnswerKind::Closed { xid }),
                 _ => unreachable!("the others wait for their transaction"),
@@ -307,8 +342,9 @@ impl Forwarding {
         let ReadTxn { header, txn, .. } = read;
         let session = header.client;
         let (outcome, ends_version) = match self.take_first_if(session, |asked| asked.is_asked_by(header, txn)) {
-            Some(asked) => {
-                let outcome = answer(asked, txn, payment);
+            Some((asked, at)) => {
+                payment.note_learnt(at);
+                let outcome = answer(asked, session, txn, payment);
                 (outcome, self.is_next_fenced(session) || self.answer_ready(session, payment))
             }
             None => (Became::Unchanged, false),
@@ -320,18 +356,22 @@ impl Forwarding {
         self.count += 1;
         self.bytes += asked.bytes();
         let is_fenced = std::mem::take(&mut self.is_fenced);
-        self.by_session.entry(session).or_default().push_back(Waiting { asked, is_fenced });
+        self.by_session.entry(session).or_default().push_back(Waiting { asked, is_fenced, at: self.now });
     }
 
-    fn take_first_if(&mut self, session: i64, is_taken: impl FnOnce(&Asked) -> bool) -> Option<Asked> {
+    fn take_first_if(
+        &mut self,
+        session: i64,
+        is_taken: impl FnOnce(&Asked) -> bool,
+    ) -> Option<(Asked, Option<Instant>)> {
         let queue = self.by_session.get_mut(&session)?;
-        let Waiting { asked, .. } = queue.pop_front_if(|waiting| is_taken(&waiting.asked))?;
+        let Waiting { asked, at, .. } = queue.pop_front_if(|waiting| is_taken(&waiting.asked))?;
         if queue.is_empty() {
             self.by_session.remove(&session);
         }
         self.count -= 1;
         self.bytes -= asked.bytes();
-        Some(asked)
+        Some((asked, at))
     }
 }
 
@@ -341,6 +381,7 @@ impl Asked {
         match self {
             Asked::Write { body, .. } | Asked::List { body, .. } => body.len(),
             Asked::Sync { path, .. } => path.len(),
+            Asked::Failed { audit: Some(record), .. } => record.bytes(),
             _ => 0,
         }
     }
@@ -378,14 +419,15 @@ fn is_of_session(txn: &Txn<'_>) -> bool {
     matches!(txn, Txn::CreateSession { .. } | Txn::CloseSession { .. })
 }
 
-fn answer(asked: Asked, txn: &Txn<'_>, payment: &mut Payment<'_>) -> Became {
+fn answer(asked: Asked, session: i64, txn: &Txn<'_>, payment: &mut Payment<'_>) -> Became {
     match asked {
         Asked::Write { home, .. } if is_moved(txn) => {
             payment.answer(home, AnswerKind::Dropped);
             Became::Moved { home }
         }
-        Asked::Write { home, xid, opcode, body, keeper } => {
-            answer_write(home, xid, admit(opcode, &body, keeper).ok().as_ref(), txn, payment);
+        Asked::Write { home, xid, opcode, body, keeper, audited } => {
+            let operation = admit(opcode, &body, keeper).ok();
+            answer_write((home, xid), operation.as_ref(), (session, audited), txn, payment);
             Became::Unchanged
         }
         Asked::Connect { home, timeout } if matches!(txn, Txn::CreateSession { .. }) => Became::Begun { home, timeout },
@@ -404,9 +446,18 @@ fn answer(asked: Asked, txn: &Txn<'_>, payment: &mut Payment<'_>) -> Became {
     }
 }
 
-fn answer_write(home: Home, xid: i32, operation: Option<&Operation<'_>>, txn: &Txn<'_>, payment: &mut Payment<'_>) {
+fn answer_write(
+    (home, xid): (Home, i32),
+    operation: Option<&Operation<'_>>,
+    (session, audited): (i64, Option<Arc<[Id]>>),
+    txn: &Txn<'_>,
+    payment: &mut Payment<'_>,
+) {
     match operation.and_then(|operation| ReplyForm::of(operation, txn)) {
-        Some(form) => payment.pay(Owed::Reply { home, xid, form }),
+        Some(form) => {
+            let audit = operation.zip(audited).and_then(|(asked, ids)| Record::of(session, &ids, asked, txn));
+            payment.pay(Owed::Reply { home, xid, form, audit });
+        }
         None => {
             tracing::warn!(
                 zxid = %payment.database.last_zxid(),

@@ -9,11 +9,11 @@ use std::time::Instant;
 use paddock_consensus::config::Config;
 use paddock_consensus::input::Ticket;
 use paddock_consensus::mutants::mutant;
-use paddock_consensus::{Epoch, Reign, Zxid};
+use paddock_consensus::{Epoch, Reign, ServerId, Zxid};
 use paddock_engine::admit::Operation;
 use paddock_engine::application::Application;
 use paddock_engine::apply::Effects;
-use paddock_engine::database::Database;
+use paddock_engine::database::{CONFIG_PATH, Database};
 use paddock_engine::error::Code;
 use paddock_engine::log::{GroupBuffer, Log, LogError, LogRange};
 use paddock_engine::order::{Caller, Ensemble};
@@ -27,13 +27,18 @@ use paddock_net::exchange::AnswerKind;
 use paddock_net::serving::Serve;
 use paddock_net::status::ReplicaStatus;
 
+use super::digests::Digests;
+use super::group_times::GroupTimes;
 use super::home::Home;
 use super::long_work::LongWork;
 use super::owed::Owed;
 use super::paths_ahead::PathsAhead;
 use super::payment::Payment;
 use super::publication::Publication;
+use super::transactions::transactions_between;
 use super::window::Window;
+use super::written::{note_refused, note_written};
+use crate::audit::Entry;
 use crate::node::peers::Records;
 
 /// A group takes no more transactions beyond this, bytes.
@@ -89,6 +94,8 @@ pub struct Head {
     may_reclaim_more: bool,
     /// Digests of a leader that this state had too.
     agreed: u64,
+    digests: Digests,
+    group_times: GroupTimes,
 }
 
 /// What has gone into the log since the start.
@@ -104,11 +111,13 @@ impl Head {
         database: Database,
         log: Log,
         window: Option<Window>,
-        publication: Publication,
+        mut publication: Publication,
         long_work: LongWork,
         garbage_max: usize,
         record_max: usize,
     ) -> Head {
+        publication.times().measure_by(log.clock().clone());
+        publication.times().set_orders(window.is_none());
         Head {
             reign: Reign::after(database.last_zxid()),
             gives_zxids: window.is_none(),
@@ -125,6 +134,8 @@ impl Head {
             reclaimed_at: 0,
             may_reclaim_more: false,
             agreed: 0,
+            digests: Digests::default(),
+            group_times: GroupTimes::default(),
         }
     }
 
@@ -188,11 +199,13 @@ impl Head {
         assert_eq!(self.database.last_zxid(), self.log.last_zxid(), "a leader has the state of its whole history");
         self.reign = Reign::begin(epoch);
         self.gives_zxids = true;
+        self.publication.times().set_orders(true);
     }
 
     /// This server leads no more: another one gives the zxids.
     pub fn end_reign(&mut self) {
         (self.gives_zxids, self.is_suspended) = (false, false);
+        self.publication.times().set_orders(false);
     }
 
     /// Whether no transaction is given a zxid for now. What is in the middle of its making has one.
@@ -203,11 +216,18 @@ impl Head {
     /// The log was cut after this transaction, and nothing after it is applied: nothing of that is kept.
     pub fn forget_after(&mut self, last: Zxid) {
         self.window.as_mut().expect(HAS_WINDOW).cut_after(last);
+        self.group_times.clear();
+        self.publication.times().clear();
     }
 
     /// Keeps the record of a transaction that the log has already, and that is not applied.
     pub fn keep(&mut self, zxid: Zxid, record: &[u8]) {
         self.window.as_mut().expect(HAS_WINDOW).push(zxid, record);
+    }
+
+    /// Digests of the state at some of its transactions.
+    pub fn digests(&self) -> &Digests {
+        &self.digests
     }
 
     pub fn appended(&self) -> Appended {
@@ -262,7 +282,15 @@ impl Head {
 
     /// Whether there is room for more requests, which take transactions, steps and answers.
     pub fn has_room_for_requests(&self) -> bool {
-        self.has_room() && self.long_work.has_steps_left() && self.publication.has_room_for_answers()
+        self.has_room()
+            && self.long_work.has_steps_left()
+            && self.publication.has_room_for_answers()
+            && self.publication.has_room_for_audit()
+    }
+
+    /// Whether it is recorded what is done.
+    pub fn audits(&self) -> bool {
+        self.publication.audits()
     }
 
     /// Answers that no reactor has yet.
@@ -298,6 +326,8 @@ impl Head {
 
     /// Before the turn's first transaction.
     pub fn begin_turn(&mut self, now: Instant) {
+        self.group_times.begin_turn(now);
+        self.publication.times().begin_turn(now);
         self.long_work.begin_turn(now);
     }
 
@@ -307,6 +337,7 @@ impl Head {
         if goes_on {
             self.seal();
         }
+        self.publication.note_ordered();
     }
 
     /// The process is stopping. A transaction that is still half applied some seconds after the first call is dropped: it
@@ -332,7 +363,9 @@ impl Head {
         time: i64,
     ) -> Option<Txn<'a>> {
         let header = self.next_header(client, cxid, time);
-        self.database.order(&header, operation, caller)
+        let txn = self.database.order(&header, operation, caller)?;
+        note_refused(&self.publication.figures().refused_by_namespace, operation, &txn);
+        Some(txn)
     }
 
     /// The configuration that a client's reconfig brings at a leader, to be proposed next, or why it is refused.
@@ -385,6 +418,12 @@ impl Head {
         }
         self.reign.take(zxid);
         self.publication.note_transaction();
+        self.publication.note_order(time);
+        let figures = self.publication.figures();
+        figures.requests.changes.add(1);
+        note_written(&figures.written_by_namespace, txn);
+        self.digests.note(zxid, self.database.tree().digest());
+        audit_end(&mut self.publication, &header, txn);
         self.note_appended(before);
     }
 
@@ -397,6 +436,7 @@ impl Head {
         let before = self.log.filling_bytes();
         self.log.append(zxid, |out: &mut GroupBuffer| out.extend_from_slice(record));
         self.window.as_mut().expect(HAS_WINDOW).push(zxid, record);
+        self.publication.times().note_proposed(zxid);
         self.note_appended(before);
     }
 
@@ -442,7 +482,7 @@ impl Head {
         committed: Zxid,
         pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
     ) -> Result<bool, ReplayError> {
-        let Head { database, window, effects, publication, long_work, agreed, .. } = self;
+        let Head { database, window, effects, publication, long_work, agreed, digests, .. } = self;
         let window = window.as_ref().expect(HAS_WINDOW);
         let mut ahead = LookAhead::default();
         let mut records = unapplied(window, database, committed);
@@ -457,7 +497,7 @@ impl Head {
             }
             effects.reply.clear();
             database.apply(&read.header, &read.txn, Some(effects));
-            tell_applied(&read, (database, effects, publication, agreed), pay)?;
+            tell_applied(&read, (database, effects, publication, agreed, digests), pay)?;
         }
         Ok(false)
     }
@@ -468,10 +508,10 @@ impl Head {
         zxid: Zxid,
         pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
     ) -> Result<(), ReplayError> {
-        let Head { database, window, effects, publication, agreed, .. } = self;
+        let Head { database, window, effects, publication, agreed, digests, .. } = self;
         let record = window.as_ref().expect(HAS_WINDOW).record(zxid).expect("what is not applied stays in the window");
         let read = database.read_again(record);
-        tell_applied(&read, (database, effects, publication, agreed), pay)
+        tell_applied(&read, (database, effects, publication, agreed, digests), pay)
     }
 
     /// The same while nobody is served: nothing is answered, nobody is told, and all of it is one version once
@@ -495,6 +535,8 @@ impl Head {
 
     /// Shows the configuration that is committed, while nobody is served: whoever is served sees it by its transaction.
     pub fn show_config(&mut self, config: &Config) {
+        let bytes = CONFIG_PATH.len() + config.text().len();
+        self.publication.figures().written_by_namespace.note(CONFIG_PATH.as_bytes(), bytes as u64);
         self.database.show_config(config.text(), config.version());
         self.publication.note_transaction();
     }
@@ -503,6 +545,7 @@ impl Head {
     fn note_appended(&mut self, before: usize) {
         self.appended.transactions += 1;
         self.appended.bytes += (self.log.filling_bytes() - before) as u64;
+        self.group_times.note_appended(&self.publication.figures().log);
     }
 
     /// Proposes a transaction, and answers when it is applied: at once, unless it takes several turns.
@@ -530,7 +573,9 @@ impl Head {
         // What came before must not wait for it, nor be seen with a part of it.
         self.seal();
         self.effects.reply.clear();
+        self.publication.times().begin_long();
         let header = self.next_header(client, cxid, time);
+        audit_end(&mut self.publication, &header, txn);
         self.long_work.begin(self.database.begin(&header, txn), owed);
         self.go_on();
     }
@@ -552,6 +597,8 @@ impl Head {
         }
         self.reign.take(zxid);
         self.publication.note_transaction();
+        self.publication.figures().requests.changes.add(1);
+        self.digests.note(zxid, self.database.tree().digest());
         self.note_appended(before);
         self.pay(owed);
     }
@@ -608,14 +655,29 @@ impl Head {
         }
     }
 
+    /// The clock by which stages are measured, read now; `None` where none are.
+    pub fn now(&mut self) -> Option<Instant> {
+        self.publication.times().now()
+    }
+
+    /// Of a leader: this server's acknowledgement has made the last quorum.
+    pub fn note_quorum(&mut self, by: ServerId) {
+        self.publication.times().note_quorum(by);
+    }
+
     /// Hands what was appended to the log's disk, if that can take it. Whether nothing is left to be handed over.
     pub fn submit(&mut self) -> Result<bool, LogError> {
         if !self.log.is_filling() {
             return Ok(true);
         }
+        self.group_times.note_look(&self.publication.figures().log);
         let can_submit = self.log.can_submit();
         if can_submit {
             self.log.submit()?;
+            self.group_times.note_submitted(&self.publication.figures().log);
+            if let Some(newest) = self.log.newest_under_way() {
+                self.publication.times().note_submitted(newest);
+            }
         }
         Ok(can_submit)
     }
@@ -623,6 +685,12 @@ impl Head {
     /// The last transaction that is durable, with all before it.
     pub fn durable(&mut self) -> Result<Zxid, LogError> {
         self.log.completed()?;
+        while let Some(completion) = self.log.take_completion() {
+            let filled = self.group_times.note_completed(completion, &self.publication.figures().log);
+            if let Some(filled) = filled {
+                self.publication.note_completed(&completion, filled);
+            }
+        }
         Ok(self.log.completed_zxid())
     }
 
@@ -671,6 +739,9 @@ impl Head {
             window.restart(database.last_zxid());
         }
         (self.effects, self.may_reclaim_more) = (Effects::default(), false);
+        self.digests.clear();
+        self.group_times.clear();
+        self.publication.times().clear();
         std::mem::replace(&mut self.database, database)
     }
 
@@ -696,7 +767,23 @@ impl Head {
             // What is committed and not applied yet is read from there.
             window.commit(committed.min(self.database.last_zxid()));
         }
-        self.publication.release(committed, self.database.tree_mut())
+        let before = self.publication.public();
+        let is_released = self.publication.release(committed, self.database.tree_mut());
+        if is_released && self.gives_zxids {
+            let changes = transactions_between(before, self.publication.public());
+            self.publication.figures().requests.changes_public.add(changes);
+        }
+        is_released
+    }
+
+    /// When the newest transaction was ordered that became public since this was asked last, ms.
+    pub fn take_public_order(&mut self) -> Option<i64> {
+        self.publication.take_public_order()
+    }
+
+    /// The figures that the replica writes.
+    pub fn figures(&self) -> &ReplicaStatus {
+        self.publication.figures()
     }
 
     /// Frees a bounded amount of what no reader sees any more.
@@ -733,6 +820,7 @@ impl Head {
         figures.sync_micros_sum.set(log.sync_total.as_micros() as u64);
         figures.sync_micros_max.set(log.sync_max.as_micros() as u64);
         figures.sync_micros_last.set(log.sync_last.as_micros() as u64);
+        figures.slow_syncs.set(log.warnings);
         figures.log_segment.set(log.segment);
     }
 
@@ -754,13 +842,20 @@ fn without_long_list(txn: Txn<'static>, record_max: usize) -> Txn<'static> {
     }
 }
 
+/// What a learner changes with each transaction that it applies.
+type Applying<'a> = (&'a mut Database, &'a mut Effects, &'a mut Publication, &'a mut u64, &'a mut Digests);
+
 /// Learner: a transaction of the leader is applied. Whoever waits for it is answered, and versions end where one of them is to.
 fn tell_applied(
     read: &ReadTxn<'_>,
-    (database, effects, publication, agreed): (&mut Database, &mut Effects, &mut Publication, &mut u64),
+    (database, effects, publication, agreed, digests): Applying<'_>,
     pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
 ) -> Result<(), ReplayError> {
     publication.note_transaction();
+    publication.note_order(read.header.time);
+    note_written(&publication.figures().written_by_namespace, &read.txn);
+    digests.note(Zxid(read.header.zxid), database.tree().digest());
+    audit_end(publication, &read.header, &read.txn);
     let mut ends = pay(Applied::Txn(read), &mut Payment { database, effects, publication });
     check_digest(database, read.digest, agreed)?;
     while ends {
@@ -797,6 +892,13 @@ impl<'w> LookAhead<'w> {
         }
         self.taken += 1;
         self.records[self.taken - 1].take()
+    }
+}
+
+/// The ephemerals that go with a session are recorded: the version's events tell which they are.
+fn audit_end(publication: &mut Publication, header: &TxnHeader, txn: &Txn<'_>) {
+    if matches!(txn, Txn::CloseSession { .. }) {
+        publication.audit(Entry::Ephemerals { session: header.client, zxid: header.zxid });
     }
 }
 

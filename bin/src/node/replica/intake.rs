@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use paddock_engine::acl::Id;
 use paddock_engine::admit::{Operation, admit};
 use paddock_engine::answer::ReplyForm;
 use paddock_engine::error::Code;
@@ -11,6 +12,7 @@ use paddock_engine::request::{path_ahead, sync_path};
 use paddock_engine::tree;
 use paddock_engine::txn::Txn;
 use paddock_net::exchange::{AnswerKind, Exchange, Request, RequestKind, Submission};
+use paddock_net::replica_status::RequestStatus;
 
 use super::desk::Desk;
 use super::head::Head;
@@ -21,6 +23,7 @@ use super::read_only;
 use super::sessions::Sessions;
 use super::throttle::{Judgement, RequestThrottle, refusable_xid};
 use super::turn::{REQUESTS_PER_TURN, Turn};
+use crate::audit::Record;
 use crate::config::RequestThrottleSettings;
 
 /// Ephemerals that clients have listed in one turn; beyond, the next request waits for the next turn.
@@ -89,6 +92,14 @@ impl Intake {
         self.has_room(head, desk.outstanding()) && self.looked_at <= LOOKS_PER_TURN && self.taken < REQUESTS_PER_TURN
     }
 
+    /// No more is taken. If that is because as many are under way as may be, it is counted.
+    fn note_stall(&self, head: &Head, desk: &Desk<'_>) {
+        let is_full = |outstanding| !self.throttle.has_room(head.answers() + outstanding);
+        if desk.outstanding().is_some_and(is_full) && self.has_submissions() {
+            head.figures().requests.stalls.add(1);
+        }
+    }
+
     /// Takes what there is room for. Each turn begins with another reactor, so that none is left out where there is room for
     /// one only.
     pub fn gather(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions, desk: &mut Desk<'_>) {
@@ -98,6 +109,7 @@ impl Intake {
         for reactor in (self.first..reactors).chain(0..self.first) {
             for _ in 0..SUBMISSIONS_PER_TURN {
                 if !self.may_take(turn.head, desk) {
+                    self.note_stall(turn.head, desk);
                     return;
                 }
                 let Some(begun) = self.next_of(reactor, sessions, desk, turn.at.now) else { break };
@@ -140,6 +152,9 @@ impl Intake {
         reactor: usize,
         Begun { submission, taken }: Begun,
     ) {
+        if taken == 0 && !submission.requests.is_empty() {
+            turn.head.figures().requests.together.note(submission.requests.len() as u64);
+        }
         for (index, request) in submission.requests.iter().enumerate().skip(taken) {
             if (index - taken).is_multiple_of(tree::LOOKUPS_TOGETHER) {
                 look_ahead(turn.head, &submission, index);
@@ -156,7 +171,9 @@ impl Intake {
             }
             turn.head.seal_if_full();
             let home = Home { reactor, connection: request.connection };
-            match self.judge(turn.head, sessions, home, request, turn.at.now) {
+            let judgement = self.judge(turn.head, sessions, home, request, turn.at.now);
+            note_taken(&turn.head.figures().requests, request, judgement, turn.at.now);
+            match judgement {
                 Judgement::Execute => self.take_request(turn, sessions, desk, home, request, &submission.bytes),
                 Judgement::Drop => turn.head.answer(home, AnswerKind::Cut),
                 Judgement::Refuse => refuse(turn.head, home, request),
@@ -214,6 +231,9 @@ impl Intake {
         bytes: &[u8],
     ) {
         let session = request.session;
+        if request.kind.changes_state() {
+            turn.head.figures().requests.ordered.add(1);
+        }
         match &request.kind {
             RequestKind::Write { xid, opcode, body, ids, keeper } => {
                 match admit(*opcode, &bytes[body.start as usize..body.end as usize], *keeper) {
@@ -222,7 +242,7 @@ impl Intake {
                         // A request of a session that has moved to another connection or server is dropped above.
                         let caller = Caller { ids, is_local: sessions.is_local(session), has_moved: false };
                         let ensemble = if let Desk::Leads(_, ensemble) = desk { Some(*ensemble) } else { None };
-                        write(turn, home, (session, *xid), &operation, caller, ensemble);
+                        write(turn, home, (session, *xid), &operation, (caller, ids), ensemble);
                     }
                     Err(code) => turn.head.reply(home, *xid, code.number(), &[]),
                 }
@@ -257,6 +277,19 @@ impl Intake {
     }
 }
 
+/// Counts a request that is taken, and how long it has waited for that. What tells that a connection is gone is none.
+fn note_taken(status: &RequestStatus, request: &Request, judgement: Judgement, now: Instant) {
+    if matches!(request.kind, RequestKind::Disconnected) {
+        return;
+    }
+    status.waited.note(now.saturating_duration_since(request.received));
+    match judgement {
+        Judgement::Execute => {}
+        Judgement::Drop => status.stale.add(1),
+        Judgement::Refuse => status.refused.add(1),
+    }
+}
+
 /// Looks the next writes up together.
 fn look_ahead(head: &Head, submission: &Submission, from: usize) {
     let mut paths = PathsAhead::default();
@@ -279,13 +312,15 @@ fn write(
     home: Home,
     (session, xid): (i64, i32),
     operation: &Operation<'_>,
-    caller: Caller<'_>,
+    (caller, ids): (Caller<'_>, &Arc<[Id]>),
     ensemble: Option<&dyn Ensemble>,
 ) {
     let (head, time) = (&mut *turn.head, turn.at.wall_ms);
+    let is_audited = head.audits();
     let owed = |txn: &Txn<'_>| {
         let form = ReplyForm::of(operation, txn).expect("the transaction became of this operation");
-        Owed::Reply { home, xid, form }
+        let audit = if is_audited { Record::of(session, ids, operation, txn) } else { None };
+        Owed::Reply { home, xid, form, audit }
     };
     if let (Operation::Reconfig(reconfig), Some(ensemble)) = (operation, ensemble) {
         let ordered = head.order_reconfig((session, xid), reconfig, caller, time, ensemble);

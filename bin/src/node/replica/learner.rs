@@ -3,9 +3,11 @@
 //! Local sessions are its own, as they are of any server: they begin, end and expire here.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use paddock_consensus::Zxid;
 use paddock_consensus::input::Link;
+use paddock_engine::acl::Id;
 use paddock_engine::admit::admit;
 use paddock_engine::error::Code;
 use paddock_engine::replay::ReplayError;
@@ -22,6 +24,7 @@ use super::returned::Returned;
 use super::sessions::Sessions;
 use super::touched::Touched;
 use super::turn::Turn;
+use crate::audit::Record;
 use crate::node::moment::Moment;
 
 #[derive(Debug, Default)]
@@ -37,6 +40,16 @@ impl Learner {
     /// Requests that have no answer yet; `None` if no more may wait.
     pub fn outstanding(&self) -> Option<usize> {
         self.forwarding.has_room().then(|| self.forwarding.len())
+    }
+
+    /// How many requests have no answer yet.
+    pub fn waiting(&self) -> usize {
+        self.forwarding.len()
+    }
+
+    /// How many sessions have such requests.
+    pub fn sessions(&self) -> usize {
+        self.forwarding.sessions()
     }
 
     /// Whether somebody waits for an answer.
@@ -66,11 +79,13 @@ impl Learner {
     ) {
         let session = request.session;
         self.forwarding.fence(request.fence);
+        self.forwarding.note_moment(turn.at.now);
         let body_of = |body: &std::ops::Range<u32>| &bytes[body.start as usize..body.end as usize];
         match &request.kind {
             RequestKind::Write { xid, opcode, body, ids, keeper } => {
                 let asked = LeaderRequest { session, cxid: *xid, opcode: *opcode, body: body_of(body), ids };
-                self.write(sessions, home, &asked, *keeper, leader);
+                let audited = turn.head.audits().then(|| ids.clone());
+                self.write(sessions, home, &asked, *keeper, audited, leader);
             }
             RequestKind::Sync { xid, body } => self.sync(home, session, *xid, body_of(body), leader),
             RequestKind::Ephemerals { xid, body } => self.forwarding.list(home, session, *xid, body_of(body)),
@@ -95,13 +110,15 @@ impl Learner {
         self.answer_ready(turn.head, session);
     }
 
-    /// Before a local session asks for its first ephemeral, it becomes global, or is refused where it may not.
+    /// Before a local session asks for its first ephemeral, it becomes global, or is refused where it may not. `audited`: who
+    /// asked, if it is to be recorded.
     fn write(
         &mut self,
         sessions: &mut Sessions,
         home: Home,
         request: &LeaderRequest<'_>,
         keeper: bool,
+        audited: Option<Arc<[Id]>>,
         leader: &mut dyn ToLeader,
     ) {
         let LeaderRequest { session, cxid, opcode, body, .. } = *request;
@@ -112,11 +129,16 @@ impl Learner {
                     self.touched.welcome(session, timeout);
                     self.forwarding.upgrade(session, timeout, leader);
                 }
-                None => return self.forwarding.fail(home, session, cxid, Code::EphemeralOnLocalSession),
+                None => {
+                    let operation = admit(opcode, body, keeper).ok();
+                    let audit = operation.zip(audited).and_then(|(asked, ids)| Record::refused(session, &ids, &asked));
+                    let code = Code::EphemeralOnLocalSession;
+                    return self.forwarding.refuse(home, session, cxid, code, audit);
+                }
             }
         }
         self.returned.write(session, Origin::Here);
-        self.forwarding.write(home, request, keeper, leader);
+        self.forwarding.write(home, request, keeper, audited, leader);
     }
 
     fn sync(&mut self, home: Home, session: i64, xid: i32, body: &[u8], leader: &mut dyn ToLeader) {

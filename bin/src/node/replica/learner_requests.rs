@@ -154,6 +154,7 @@ impl LearnerRequests {
             }
             let Some(Taken { link, number, request, with_keepers }) = self.next() else { break };
             turn.head.seal_if_full();
+            turn.head.figures().requests.ordered.add(1);
             match request.opcode {
                 opcode::SYNC => {
                     let after = turn.head.database().last_zxid();

@@ -30,11 +30,13 @@ mod alone;
 mod change;
 mod commits;
 mod desk;
+mod digests;
 mod draft;
 mod error;
 mod figures;
 mod files;
 mod forwarding;
+mod group_times;
 mod head;
 mod home;
 mod housekeeping;
@@ -51,6 +53,7 @@ mod owners;
 mod paths_ahead;
 mod payment;
 mod publication;
+mod quota_figures;
 mod read_only;
 mod reports;
 mod returned;
@@ -59,13 +62,17 @@ mod sessions;
 mod share;
 mod shortage;
 mod snapshots;
+mod stage_times;
+mod surveys;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod touched;
+mod transactions;
 mod turn;
 mod version;
 pub mod window;
+mod written;
 
 pub use self::desk::Desk;
 pub use self::error::ReplicaError;
@@ -77,6 +84,7 @@ pub use self::learner::Learner;
 pub use self::learner_requests::{LearnerRequest, LearnerRequests};
 pub use self::long_work::SliceClock;
 pub use self::observer_requests::ObserverRequests;
+pub use self::transactions::transactions_between;
 
 use std::os::fd::RawFd;
 use std::path::Path;
@@ -102,14 +110,17 @@ use self::intake::Intake;
 use self::long_work::LongWork;
 use self::membership::Membership;
 use self::publication::Publication;
+use self::quota_figures::QuotaFigures;
 use self::role::Role;
 use self::sessions::Sessions;
 use self::shortage::Shortage;
 use self::snapshots::Snapshots;
+use self::surveys::Surveys;
 use self::turn::Turn;
 use self::window::Window;
 use super::moment::Moment;
 use super::snapshotter::{Snapshotter, Trigger};
+use crate::audit::AuditLog;
 use crate::config::{NewSessions, RequestThrottleSettings};
 
 const IS_ALONE: &str = "a server that stands alone is no member of an ensemble";
@@ -130,6 +141,8 @@ pub struct Replica {
     files: FilesInPlace,
     looks_after_files: bool,
     shortage: Shortage,
+    surveys: Surveys,
+    quota_figures: QuotaFigures,
     /// The moment of the last turn.
     at: Moment,
 }
@@ -160,6 +173,8 @@ pub struct Parts {
     /// does.
     pub record_max: usize,
     pub slice_clock: SliceClock,
+    /// Where it is recorded what clients do, if it is.
+    pub audit: Option<Arc<AuditLog>>,
     /// The moment from which sessions and containers count.
     pub start: Moment,
 }
@@ -174,6 +189,7 @@ impl Replica {
                 false => Role::Alone(Alone::new(database.last_zxid())),
             },
             intake: Intake::new(exchanges.clone(), parts.throttle),
+            surveys: Surveys::new(exchanges.clone()),
             sessions: Sessions::new(
                 &database,
                 parts.server_id,
@@ -187,7 +203,7 @@ impl Replica {
                 database,
                 log,
                 window,
-                Publication::new(exchanges, status.clone()),
+                Publication::new(exchanges, status.clone(), parts.audit),
                 LongWork::new(parts.slice_clock),
                 parts.garbage_max,
                 parts.record_max,
@@ -198,6 +214,7 @@ impl Replica {
             files,
             looks_after_files: true,
             shortage: Shortage::default(),
+            quota_figures: QuotaFigures::new(start.now),
             at: start,
         }
     }
@@ -213,6 +230,7 @@ impl Replica {
     pub(super) fn begin_period(&mut self, serve: Serve) {
         let committed = self.role.committed();
         let period = self.head.begin_period(serve, committed);
+        self.status.replica.set_serving(serve);
         self.intake.begin_period(period);
         self.sessions.begin_period();
         match &self.role {
@@ -241,6 +259,7 @@ impl Replica {
     /// # Panics
     /// If clients are served, or unless [`Replica::may_be_replaced`].
     pub fn replace_database(&mut self, database: Database, at: Moment) -> Database {
+        self.surveys.forget_versions();
         let former = self.head.replace_database(database, self.role.committed());
         self.snapshots.give_up_waiting();
         self.begin_anew(at);
@@ -261,6 +280,7 @@ impl Replica {
     pub fn replace(&mut self, placed: InPlace, at: Moment) -> Result<Database, ReplicaError> {
         let InPlace { generation, database, log, former } = placed;
         let zxid = database.last_zxid();
+        self.surveys.forget_versions();
         // What the former history had beyond its commit goes with it: until here the commit is that of the former one.
         let (former_state, former_log) = self.head.replace(database, log, self.role.committed());
         if let Role::Member(member) = &mut self.role {
@@ -367,6 +387,12 @@ impl Replica {
     }
 
     pub(super) fn end_turn(&mut self) -> Result<(), ReplicaError> {
+        let kept = self.kept();
+        self.surveys.go_on(&mut self.head, &self.sessions, &self.status, kept, self.at.now);
+        if self.surveys.take_need_of_snapshot() {
+            self.snapshots.hurry();
+        }
+        self.quota_figures.tell(self.head.database(), &self.status.replica, self.at.now);
         self.head.reclaim();
         self.status.replica.local_sessions.set(self.sessions.local_count() as u64);
         self.see_to_files()?;
@@ -410,7 +436,16 @@ impl Replica {
     /// Makes public what is committed by now.
     pub(super) fn publish(&mut self) {
         if self.head.release(self.role.committed()) {
-            self.head.tell(&self.status.replica);
+            self.tell_public();
+        }
+    }
+
+    /// Something has become public.
+    fn tell_public(&mut self) {
+        self.head.tell(&self.status.replica);
+        let age = self.head.take_public_order().map(|ordered| u64::try_from(self.at.wall_ms.saturating_sub(ordered)));
+        if let Some(Ok(millis)) = age {
+            self.status.replica.propagation.note(millis);
         }
     }
 
@@ -430,6 +465,7 @@ impl Replica {
     pub(super) fn end_part(&mut self) {
         self.head.end_reign();
         self.sessions.end_part();
+        self.surveys.forget_versions();
         self.snapshots.give_up_waiting();
     }
 
@@ -442,7 +478,10 @@ impl Replica {
     pub(super) fn timeout_with(&self, outstanding: Option<usize>) -> Option<Duration> {
         // What the role does not do now is not waited for. What is under way waits for the log, which wakes, or for a reactor.
         let has_submissions = self.role.gathers() && self.intake.has_submissions();
-        if self.head.has_work() || (has_submissions && self.intake.has_room(&self.head, outstanding)) {
+        if self.head.has_work()
+            || self.surveys.has_work()
+            || (has_submissions && self.intake.has_room(&self.head, outstanding))
+        {
             return Some(Duration::ZERO);
         }
         if self.head.is_blocked() {
@@ -456,7 +495,8 @@ impl Replica {
             false => (has_submissions && self.head.has_too_much_garbage()).then_some(READERS_WAIT),
         };
         let until_session = self.role.expires_sessions().then(|| self.sessions.until_due(self.at.now)).flatten();
-        until_session.into_iter().chain(until_next).min()
+        let until_quotas = self.quota_figures.until_due(self.head.database(), self.at.now);
+        until_session.into_iter().chain(until_next).chain(until_quotas).min()
     }
 
     pub(super) fn submit(&mut self) -> Result<(), ReplicaError> {
@@ -490,7 +530,7 @@ impl Replica {
             alone.note_durable(durable);
         }
         if self.head.release(self.role.committed()) {
-            self.head.tell(&self.status.replica);
+            self.tell_public();
         }
         Ok(())
     }
@@ -516,9 +556,15 @@ impl Replica {
         Ok(())
     }
 
+    /// Everything up to this transaction is committed, and durable here.
+    fn kept(&self) -> Zxid {
+        self.role.committed().min(self.head.completed())
+    }
+
     fn see_to_snapshots(&mut self) -> Result<(), ReplicaError> {
         if let Some(done) = self.snapshots.take_done(&self.status.replica) {
             self.files.note_snapshot(done.zxid);
+            self.surveys.note_snapshot(done.zxid);
             if let Some(oldest_kept) = done.oldest_kept {
                 self.head.log().remove_before(oldest_kept)?;
             }
@@ -528,8 +574,8 @@ impl Replica {
             self.snapshots.begin(&mut self.head);
         }
         self.snapshots.tell(&self.status.replica);
-        let committed = if mutant!(11) { self.head.last_logged() } else { self.role.committed() };
-        self.snapshots.note_kept(committed.min(self.head.log().completed_zxid()));
+        let kept = if mutant!(11) { self.head.last_logged().min(self.head.completed()) } else { self.kept() };
+        self.snapshots.note_kept(kept);
         Ok(())
     }
 }

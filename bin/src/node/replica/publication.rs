@@ -1,22 +1,26 @@
 //! How the state becomes public: the draft of the next version, and the versions that wait for their commit.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use paddock_consensus::Zxid;
 use paddock_consensus::input::Ticket;
 use paddock_consensus::mutants::mutant;
 use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
+use paddock_engine::log::Completion;
 use paddock_engine::tree::Tree;
 use paddock_net::exchange::{Answer, AnswerKind, Exchange};
 use paddock_net::serving::{Period, Serve};
-use paddock_net::status::Status;
+use paddock_net::status::{ReplicaStatus, Status};
 
 use super::change::Change;
 use super::commits::Commits;
 use super::draft::Draft;
 use super::figures::Figures;
 use super::home::Home;
+use super::stage_times::StageTimes;
+use crate::audit::{AuditLog, Entry};
 
 /// Versions that wait for their commit or for reactors; beyond, nothing is proposed.
 const VERSIONS_MAX: usize = 4096;
@@ -34,14 +38,32 @@ pub struct Publication {
     period: Period,
     /// Syncs that were asked for up to this one are confirmed.
     confirmed: Ticket,
+    /// When the newest transaction of the draft was ordered, ms, if that is known.
+    ordered_at: Option<i64>,
+    /// The same of the version that became public last, until it is asked for.
+    public_ordered_at: Option<i64>,
+    /// Where it is recorded what is done, if it is.
+    audit: Option<Arc<AuditLog>>,
 }
 
 impl Publication {
-    pub fn new(exchanges: Arc<[Arc<Exchange>]>, status: Arc<Status>) -> Publication {
+    pub fn new(exchanges: Arc<[Arc<Exchange>]>, status: Arc<Status>, audit: Option<Arc<AuditLog>>) -> Publication {
         let reactors = exchanges.len();
         let (draft, commits) = (Draft::new(reactors), Commits::new(reactors));
         let (period, confirmed) = (Period::default(), Ticket::default());
-        Publication { exchanges, status, draft, commits, sessions_expired: 0, period, confirmed }
+        let (ordered_at, public_ordered_at) = (None, None);
+        Publication {
+            exchanges,
+            status,
+            draft,
+            commits,
+            sessions_expired: 0,
+            period,
+            confirmed,
+            ordered_at,
+            public_ordered_at,
+            audit,
+        }
     }
 
     /// Tells of the recovered state, which is public.
@@ -108,6 +130,23 @@ impl Publication {
         self.draft.bytes() + self.commits.bytes() < ANSWER_BYTES_MAX
     }
 
+    /// Whether it is recorded what is done.
+    pub fn audits(&self) -> bool {
+        self.audit.is_some()
+    }
+
+    /// Whether more may be recorded; where nothing is, there is always room.
+    pub fn has_room_for_audit(&self) -> bool {
+        self.audit.as_ref().is_none_or(|audit| audit.has_room())
+    }
+
+    /// This is to be recorded when the version under construction is committed.
+    pub fn audit(&mut self, entry: Entry) {
+        if self.audits() {
+            self.draft.audit(entry);
+        }
+    }
+
     /// Answers that no reactor has yet.
     pub fn answers(&self) -> usize {
         self.draft.answers() + self.commits.answers()
@@ -115,6 +154,26 @@ impl Publication {
 
     pub fn note_transaction(&mut self) {
         self.draft.note_transaction();
+    }
+
+    /// The newest transaction of the draft was ordered then, by the wall clock of the one who did, ms.
+    pub fn note_order(&mut self, time: i64) {
+        self.ordered_at = Some(time);
+    }
+
+    /// The figures that the replica writes.
+    pub fn figures(&self) -> &ReplicaStatus {
+        &self.status.replica
+    }
+
+    /// The newest transaction that is public.
+    pub fn public(&self) -> Zxid {
+        self.commits.public()
+    }
+
+    /// When the newest transaction was ordered that became public since this was asked last, ms.
+    pub fn take_public_order(&mut self) -> Option<i64> {
+        self.public_ordered_at.take()
     }
 
     pub fn note_expired_session(&mut self) {
@@ -138,9 +197,32 @@ impl Publication {
         if self.draft.is_empty() {
             return;
         }
-        let figures = Figures::of(database, self.sessions_expired);
+        let figures = Figures::of(database, self.sessions_expired).ordered_at(self.ordered_at.take());
         let sealed = database.tree_mut().seal();
-        self.commits.push(self.draft.finish(sealed, database.last_zxid(), figures, effects.events.take()));
+        let times = self.commits.times.seal();
+        let version = self.draft.finish(sealed, database.last_zxid(), figures, effects.events.take());
+        self.commits.push(version.with_times(times));
+    }
+
+    /// The turn has ordered all that it orders.
+    pub fn note_ordered(&mut self) {
+        self.commits.note_ordered();
+    }
+
+    /// How long versions are in each stage.
+    pub fn times(&mut self) -> &mut StageTimes {
+        &mut self.commits.times
+    }
+
+    /// The log has seen that a group has completed, which had filled so long.
+    pub fn note_completed(&mut self, completion: &Completion, filled: Duration) {
+        let Status { replica, clock, .. } = &*self.status;
+        self.commits.times.note_completed(completion, filled, &replica.stages, clock);
+    }
+
+    /// A transaction is applied that a client here has waited for, and that was sent to the leader then.
+    pub fn note_learnt(&mut self, zxid: Zxid, asked: Option<Instant>) {
+        self.commits.times.note_learnt(zxid, asked, &self.status.replica.stages);
     }
 
     /// Drops the version under construction.
@@ -177,8 +259,17 @@ impl Publication {
 
     /// Makes public whatever has nothing after transaction `committed`. Whether that was anything.
     pub fn release(&mut self, committed: Zxid, tree: &mut Tree) -> bool {
+        if !self.commits.is_empty() {
+            self.status.replica.versions_waiting.note(self.commits.len() as u64);
+        }
         let released = self.commits.release((committed, self.confirmed), tree, &self.exchanges, &self.status);
+        if let Some(audit) = &self.audit {
+            for (list, events) in self.commits.take_audited() {
+                audit.record(list, events);
+            }
+        }
         if let Some(figures) = released {
+            self.public_ordered_at = figures.order_time();
             figures.tell(&self.status.replica);
         }
         released.is_some()

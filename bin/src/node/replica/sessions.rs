@@ -165,6 +165,17 @@ impl Sessions {
         self.homes.note_request(home, now)
     }
 
+    /// The sessions that are this server's alone, with their timeouts, ms.
+    pub fn local(&self) -> impl Iterator<Item = (i64, i32)> {
+        self.local.iter()
+    }
+
+    /// In how many milliseconds the session is due, if it is this server that ends it. Less than 0: it is late.
+    pub fn due_in(&self, session: i64, now: Instant) -> Option<i64> {
+        let due = self.expiry.due(session)?;
+        Some(due as i64 - self.start.millis(now) as i64)
+    }
+
     /// How many sessions are this server's alone.
     pub fn local_count(&self) -> usize {
         self.local.len()

@@ -29,6 +29,7 @@ impl Snapshots {
         let done = self.snapshotter.poll_done()?;
         figures.snapshots.add(1);
         figures.snapshot_millis.set(done.millis);
+        figures.snapshot_time.note(done.millis);
         Some(done)
     }
 

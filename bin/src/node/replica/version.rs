@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::time::Instant;
 
 use paddock_consensus::Zxid;
 use paddock_consensus::input::Ticket;
 use paddock_engine::event::Events;
 use paddock_engine::tree::{Root, Sealed, Tree};
 use paddock_net::exchange::{EVENTS_AT_ONCE, Exchange, Release, VersionRelease};
+use paddock_net::stages::Way;
 use paddock_net::status::Status;
 
 use super::figures::Figures;
 use super::share::Share;
+use super::stage_times::{StageTimes, VersionTimes};
+use crate::audit::Entry;
 
 /// Releases that may wait in the queue of a reactor that sleeps and has nothing to hear.
 const QUIET_RELEASES: usize = 128;
@@ -38,6 +42,12 @@ pub struct Version {
     delivered: usize,
     /// It could not be announced as soon as it was committed.
     has_waited: bool,
+    /// What there is to record of its transactions.
+    audited: Vec<Entry>,
+    /// When its writes were taken and ordered, if that is measured.
+    times: Option<VersionTimes>,
+    /// How it went, once it was to be released. What held it back then is the reactors' affair.
+    way: Option<Way>,
 }
 
 impl Version {
@@ -63,6 +73,9 @@ impl Version {
             shares,
             delivered: 0,
             has_waited: false,
+            audited: Vec::new(),
+            times: None,
+            way: None,
         }
     }
 
@@ -82,7 +95,43 @@ impl Version {
             shares,
             delivered: 0,
             has_waited: false,
+            audited: Vec::new(),
+            times: None,
+            way: None,
         }
+    }
+
+    /// The same, of whose transactions this is to be recorded.
+    pub fn with_audited(self, audited: Vec<Entry>) -> Version {
+        Version { audited, ..self }
+    }
+
+    /// The same, of whose stages this is known.
+    pub fn with_times(self, times: Option<VersionTimes>) -> Version {
+        Version { times, ..self }
+    }
+
+    /// The ordering of its turn ended then. Whether that was not known.
+    pub fn note_ordered(&mut self, ordered: Instant) -> bool {
+        self.times.as_mut().is_some_and(|times| times.note_ordered(ordered))
+    }
+
+    /// Whether it is measured, and the ordering of its turn has not ended.
+    pub fn is_to_be_ordered(&self) -> bool {
+        self.times.is_some_and(|times| times.is_to_be_ordered())
+    }
+
+    /// How it went, being committed, and released now or when this was asked first; `None` if that is not measured.
+    pub fn way(&mut self, times: &mut StageTimes) -> Option<Way> {
+        if self.way.is_none() {
+            self.way = times.way(self.times.as_ref(), self.zxid);
+        }
+        self.way
+    }
+
+    /// What there is to record of its transactions, if that was not taken yet, and its events.
+    pub fn take_audited(&mut self) -> Option<(Vec<Entry>, Arc<Events>)> {
+        (!self.audited.is_empty()).then(|| (std::mem::take(&mut self.audited), self.events.clone()))
     }
 
     pub fn zxid(&self) -> Zxid {
@@ -99,7 +148,8 @@ impl Version {
         self.ticket.take_if(|ticket| *ticket > confirmed).is_some()
     }
 
-    /// Nobody is answered by it who has no answer yet.
+    /// Nobody is answered by it who has no answer yet. What its transactions have done is recorded all the same once they are
+    /// committed.
     pub fn drop_answers(&mut self) {
         self.shares.iter_mut().for_each(|share| *share = Share::default());
         (self.answers, self.bytes) = (0, 0);
@@ -140,9 +190,15 @@ impl Version {
         self.looked_through.as_ref().is_none_or(|count| count.load(Ordering::Acquire) == reactors)
     }
 
-    /// Puts it, committed as `root`, into every queue, and notes which reactors have something to hear; `false` if one is
-    /// full, and then goes on from there the next time.
-    pub fn deliver(&mut self, root: Root, exchanges: &[Arc<Exchange>], status: &Status, to_ring: &mut [bool]) -> bool {
+    /// Puts it, committed as `root`, into every queue, with how it went, and notes which reactors have something to hear;
+    /// `false` if one is full, and then goes on from there the next time.
+    pub fn deliver(
+        &mut self,
+        (root, way): (Root, Option<Way>),
+        exchanges: &[Arc<Exchange>],
+        status: &Status,
+        to_ring: &mut [bool],
+    ) -> bool {
         for reactor in self.delivered..exchanges.len() {
             let (answers, bytes) = std::mem::take(&mut self.shares[reactor]).into_parts();
             let has_answers = !answers.is_empty();
@@ -153,6 +209,7 @@ impl Version {
                 looked_through: self.looked_through.clone(),
                 answers,
                 bytes,
+                way,
             };
             let queue = &exchanges[reactor].releases;
             if let Err(back) = queue.push(Release::Version(release)) {

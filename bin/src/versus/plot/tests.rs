@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Panel, svg, time};
+use super::svg;
 use crate::versus::outcome::Outcome;
 use crate::versus::row::of_preset;
 
@@ -63,13 +63,4 @@ fn a_side_without_figures_has_no_dots() {
     let picture = svg("n", ["A", "B"], &[lacking]).expect("it has a picture");
     assert_eq!(dots(&picture), 1 + 2 * 4);
     assert!(!picture.contains("NaN"), "{picture}");
-}
-
-#[test]
-fn a_scale_holds_all_values_between_even_steps() {
-    let panel = Panel::new("t", (0.0, 100.0), 0.0, &[130.0, 7000.0]);
-    assert_eq!((panel.low, panel.high), (100.0, 10_000.0));
-    assert!(panel.y(10_000.0) < panel.y(7000.0) && panel.y(7000.0) < panel.y(130.0));
-    let times = [90.0, 999.4, 1000.0, 12_345.0, 1_500_000.0].map(time);
-    assert_eq!(times, ["90 us", "999 us", "1 ms", "12.3 ms", "1.50 s"]);
 }

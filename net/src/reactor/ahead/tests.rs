@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crossbeam::channel::bounded;
 use mio::{Events as PollEvents, Poll};
 use paddock_engine::acl::Authority;
 use paddock_engine::apply::Effects;
@@ -58,6 +59,7 @@ impl World {
             settings: Arc::new(settings()),
             limits: Arc::new(Limits::new(unthrottled(), LargeRequests::new(None, 0))),
             status: Arc::new(Status { reactors: vec![ReactorStatus::default()], ..Status::default() }),
+            long_words: bounded(1).0,
             listener: None,
             reader: database.tree_mut().reader(),
             zxid: 0,
@@ -147,6 +149,7 @@ impl World {
             looked_through: is_looked_through.then(|| self.looked_through.clone()),
             answers,
             bytes: Vec::new(),
+            way: None,
         };
         assert!(self.exchange.releases.push(Release::Version(release)).is_ok());
         root
@@ -202,6 +205,7 @@ fn settings() -> Settings {
         enforced_schemes: vec![],
         local_sessions: false,
         tells_gone: false,
+        slow_request: None,
     }
 }
 

@@ -34,7 +34,7 @@ fn installed(dir: &Path, state: &Database) -> InPlace {
     let mut incoming = IncomingState::new(settings);
     incoming.take(&archive.finish().unwrap()).unwrap();
     let installed = incoming.finish(state.last_zxid()).unwrap();
-    installed.put_in_place(LogConfig::new(dir), []).unwrap()
+    installed.put_in_place(LogConfig::new(dir), [], &mut || {}).unwrap()
 }
 
 #[test]

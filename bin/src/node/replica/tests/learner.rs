@@ -14,7 +14,9 @@ use paddock_engine::txn::{CreateKind, Txn, TxnHeader, write_digest};
 use paddock_net::exchange::{Request, RequestKind, Submission};
 
 use super::world::{FIRST, SECOND, TIMEOUT, World, create, create_body, reattach, said, sync, version};
+use crate::audit::{AuditLog, WhenFull};
 use crate::config::NewSessions;
+use crate::node::replica::Parts;
 use crate::node::replica::desk::Desk;
 use crate::node::replica::draft::VERSION_TXNS;
 use crate::node::replica::forwarding::{LeaderRequest, ToLeader};
@@ -63,10 +65,14 @@ impl Ensemble {
     }
 
     fn with(name: &str, new_sessions: NewSessions) -> Ensemble {
+        Ensemble::changed(name, |parts| parts.new_sessions = new_sessions)
+    }
+
+    fn changed(name: &str, change: impl FnOnce(&mut Parts)) -> Ensemble {
         let mut world = World::with(name, |parts| {
             parts.is_member = true;
             parts.window = Some(Window::new(Zxid::ZERO, 500));
-            parts.new_sessions = new_sessions;
+            change(parts);
         });
         world.serve_as(Part::Following { leader: ServerId(2), epoch: Epoch(5) });
         let seed = paddock_engine::tree::HashSeed([7; 16]);
@@ -339,6 +345,31 @@ fn a_local_session_is_known_here_alone_until_it_asks_for_an_ephemeral() {
             assert_eq!((ensemble.sent(), ensemble.answers()), (vec![], vec![(FIRST, "3: closed".into())]));
         }
     }
+}
+
+#[test]
+fn what_its_clients_do_is_recorded_when_it_is_applied_or_refused() {
+    let audit = AuditLog::unwritten(WhenFull::Wait);
+    let mut ensemble = Ensemble::changed("learner-audit", |parts| {
+        parts.new_sessions = NewSessions::Local { may_upgrade: false };
+        parts.audit = Some(audit.clone());
+    });
+    ensemble.ask(FIRST, 0, |_| RequestKind::Connect { timeout: TIMEOUT }, &[]);
+    ensemble.answers();
+    let session = ensemble.world.replica.sessions.session_at(FIRST).unwrap();
+    ensemble.ask(FIRST, session, create(1), &create_body("/a", 0));
+    ensemble.answers();
+    assert_eq!(audit.take(), [""; 0], "nothing has become of it yet");
+    ensemble.commit(session, 1, &made("/a"));
+    ensemble.answers();
+    let asked = format!("session=0x{session:x} ip= operation=create");
+    assert_eq!(audit.take(), [format!("{asked} znode=/a znode_type=persistent result=success")]);
+    ensemble.ask(FIRST, session, create(2), &create_body("/b", 1));
+    ensemble.answers();
+    assert_eq!(audit.take(), [format!("{asked} znode=/b znode_type=ephemeral result=failure")], "it is local");
+    ensemble.commit(7, 1, &made("/c"));
+    ensemble.answers();
+    assert_eq!(audit.take(), [""; 0], "that is recorded where it was asked for");
 }
 
 #[test]

@@ -129,6 +129,7 @@ impl World {
             garbage_max: GARBAGE_MAX,
             record_max: RECORD_BYTES_MAX,
             slice_clock: Box::new(move || *told.lock().unwrap()),
+            audit: None,
             start: at,
         };
         change(&mut parts);

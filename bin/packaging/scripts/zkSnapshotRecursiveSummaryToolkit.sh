@@ -1,0 +1,14 @@
+#!/bin/sh
+# Sums up the subtrees of a snapshot, of a Paddock or a ZooKeeper.
+
+here=$(readlink -f "$0") || here="$0"
+ZOOBINDIR=$(cd "$(dirname "$here")" && pwd)
+if [ -e "$ZOOBINDIR/../libexec/zkEnv.sh" ]; then
+  # shellcheck source=zkEnv.sh
+  . "$ZOOBINDIR/../libexec/zkEnv.sh"
+else
+  # shellcheck source=zkEnv.sh
+  . "$ZOOBINDIR/zkEnv.sh"
+fi
+
+exec "$PADDOCK" toolkit recursive-summary "$@"

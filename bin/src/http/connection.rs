@@ -1,0 +1,149 @@
+//! One connection: its requests one after the other, each within its time.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::body::{Body, Origin};
+use super::bounds::{LOOK_INTERVAL, REQUEST_BYTES_MAX};
+use super::places::Place;
+use super::site::{Answer, Request, Site};
+use super::workers::{Told, Workers};
+
+/// What a connection is served with.
+#[derive(Clone)]
+pub struct Service {
+    pub site: Arc<dyn Site>,
+    pub workers: Workers,
+    pub place: Place,
+    /// Who is at the other end.
+    pub address: IpAddr,
+}
+
+/// Serves a connection to its end, or until it has used up its time. It waits for a request as long as `wait_max`.
+pub async fn serve(stream: TcpStream, service: Service, wait_max: Duration) {
+    let place = service.place.clone();
+    let io = TokioIo::new(Watched { stream, place: place.clone() });
+    let answer = service_fn(move |request: hyper::Request<Incoming>| {
+        let service = service.clone();
+        async move { Ok::<_, Infallible>(service.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(wait_max)
+        .max_buf_size(REQUEST_BYTES_MAX)
+        .serve_connection(io, answer);
+    let mut connection = pin!(connection);
+    // What ends it, a client that has gone or nonsense that it has sent, is no matter for the log.
+    while timeout(LOOK_INTERVAL, connection.as_mut()).await.is_err() {
+        if place.is_overdue(wait_max, Instant::now()) {
+            return;
+        }
+    }
+}
+
+impl Service {
+    async fn answer(self, request: hyper::Request<Incoming>) -> Response<Body> {
+        self.place.begin_work(Instant::now());
+        // The body is not read: the connection is closed behind the answer where there is one.
+        let asked = Request::of(&request, self.address);
+        drop(request);
+        let told = match refusal(&asked).or_else(|| self.site.at_once(&asked)) {
+            Some(answer) => Told::small(answer),
+            None => self.workers.answer(self.site.clone(), asked).await,
+        };
+        match told.origin {
+            Origin::Memory { .. } => self.place.begin_answer(Instant::now()),
+            Origin::Worker(_) => self.place.begin_snapshot(Instant::now()),
+        }
+        response(told, self.place)
+    }
+}
+
+/// TRACE tells others what a browser has sent.
+fn refusal(request: &Request) -> Option<Answer> {
+    (request.method == Method::TRACE).then(|| Answer::text(StatusCode::FORBIDDEN, "TRACE is not served"))
+}
+
+fn response(told: Told, place: Place) -> Response<Body> {
+    let Told { status, headers, origin } = told;
+    let mut response = Response::new(Body::new(origin, place));
+    *response.status_mut() = status;
+    for (name, value) in headers {
+        // Sites write no other bytes into headers.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+/// The stream of a connection, of which the place is told when bytes go.
+struct Watched {
+    stream: TcpStream,
+    place: Place,
+}
+
+impl Watched {
+    fn note(&self, has_moved: bool) {
+        if has_moved {
+            self.place.note_progress(Instant::now());
+        }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        this.note(buffer.filled().len() > before);
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.note(matches!(written, Poll::Ready(Ok(count)) if count > 0));
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
+        this.note(matches!(written, Poll::Ready(Ok(count)) if count > 0));
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
