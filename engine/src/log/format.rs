@@ -74,6 +74,28 @@ pub fn group_bytes(records: u64, payload: u64, unit: u64) -> u64 {
 }
 
 impl Header {
+    /// The bytes of a group without records that begins a segment, behind this transaction.
+    #[cfg(test)]
+    pub fn alone(sequence: u64, before: Zxid) -> Vec<u8> {
+        let header = Header {
+            unit_log2: 12,
+            body_length: 0,
+            records: 0,
+            log_id: 1,
+            incarnation: 1,
+            sequence,
+            first_number: sequence,
+            number: sequence,
+            durable: 0,
+            before,
+            first: Zxid(before.0 + 1),
+            previous_crc: 0,
+        };
+        let mut group = vec![0; HEADER_BYTES];
+        header.seal(&mut group);
+        group
+    }
+
     /// Bytes of header and records.
     pub fn length(&self) -> usize {
         HEADER_BYTES + self.body_length as usize

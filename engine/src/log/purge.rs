@@ -64,22 +64,7 @@ mod tests {
     const DIR: &str = "/log";
 
     fn write(files: &Files, sequence: u64, before: i64) {
-        let header = Header {
-            unit_log2: 12,
-            body_length: 0,
-            records: 0,
-            log_id: 1,
-            incarnation: 1,
-            sequence,
-            first_number: sequence,
-            number: sequence,
-            durable: 0,
-            before: Zxid(before),
-            first: Zxid(before + 1),
-            previous_crc: 0,
-        };
-        let mut group = vec![0; HEADER_BYTES];
-        header.seal(&mut group);
+        let group = Header::alone(sequence, Zxid(before));
         files.write_atomically(&SegmentPath::new(&directory(Path::new(DIR)), sequence).path, &group).unwrap();
     }
 
