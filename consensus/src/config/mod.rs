@@ -1,12 +1,14 @@
 //! A configuration: who belongs to the ensemble, and how quorums are counted.
 
 mod change;
+mod config_of_data;
 mod configs;
 mod malformed;
 mod member;
 mod text;
 
 pub use self::change::{Change, Refused};
+pub use self::config_of_data::ConfigOfData;
 pub use self::configs::Configs;
 pub use self::malformed::Malformed;
 pub use self::member::{HostPort, Member, PeerAddress, PeerType, ServerLine};

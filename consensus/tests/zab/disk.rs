@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use paddock_consensus::config::{Config, Configs};
+use paddock_consensus::config::{Config, ConfigOfData, Configs};
 use paddock_consensus::epochs::Epochs;
 use paddock_consensus::input::{Mark, Unsettled};
 use paddock_consensus::zab::{Found, Standing};
@@ -62,7 +62,8 @@ impl Disk {
         self.read = history.last().epoch();
         let epochs = Epochs::new(self.accepted, self.current, history.last()).expect("(4) the epochs agree");
         let standing = if self.usable { Standing::Sound } else { Standing::Damaged };
-        Found { epochs, history, standing, configs: self.configs() }
+        let data = self.log.newest_change().cloned().map(|config| ConfigOfData::new(config, history.last()));
+        Found { epochs, history, standing, configs: self.configs().with_data(data.as_ref()) }
     }
 
     /// The position that this server announces.
@@ -124,5 +125,30 @@ impl Disk {
         assert!(current <= accepted, "(4) currentEpoch {current:?} is above acceptedEpoch {accepted:?}");
         let last = self.log.durable_last().zxid;
         assert!(last.epoch() <= accepted, "(4) the log ends with {last}, above acceptedEpoch {accepted:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Point, Record};
+
+    #[test]
+    fn a_start_goes_by_the_newest_configuration_of_its_log() {
+        let of_version = |version: i64| {
+            let text = format!("server.1=a:1:2;3\nserver.2=b:1:2;3\nversion={version:x}");
+            Arc::new(Config::parse(&text).expect("it is a configuration"))
+        };
+        let (first, second, third) = (0x1_0000_0001, 0x1_0000_0002, 0x1_0000_0003);
+        let mut log = Log::new(Point::START);
+        for version in [first, second, third] {
+            log.append(Record::after(log.last(), Zxid(version), 7, Some(of_version(version))));
+        }
+        log.sync(Zxid(second));
+        let mut disk = Disk::new(log, of_version(0));
+        disk.write(&Mark::LastSeen(of_version(third)));
+        disk.log.lose_all_but(0);
+        let configs = disk.found().configs;
+        assert_eq!((configs.committed.version().0, configs.last_seen.version().0), (second, third));
     }
 }

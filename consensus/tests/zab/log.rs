@@ -70,6 +70,11 @@ impl Log {
         self.durable.checked_sub(1).map_or(self.base, |place| self.records[place].point())
     }
 
+    /// The newest configuration that a durable record brings.
+    pub fn newest_change(&self) -> Option<&Arc<Config>> {
+        self.records[..self.durable].iter().rev().find_map(|record| record.change.as_ref())
+    }
+
     /// How many records are not durable.
     pub fn pending(&self) -> usize {
         self.records.len() - self.durable

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use paddock_consensus::config::{Config, Configs};
+use paddock_consensus::config::{Config, ConfigOfData, Configs};
 use paddock_consensus::{ServerId, Zxid};
 use paddock_engine::committed_config;
 use paddock_engine::database::{CONFIG_PATH, Database};
@@ -24,55 +24,15 @@ use paddock_engine::io::Files;
 /// The version of `/zookeeper/config` that nobody but servers writes.
 const OWN_VERSION: i32 = -1;
 
-/// What a state has.
-pub struct ConfigOfData {
-    pub config: Arc<Config>,
-    /// It is not only proposed.
-    pub is_committed: bool,
-}
-
-impl ConfigOfData {
-    /// What this server has kept as committed.
-    pub fn recorded(config: Config) -> ConfigOfData {
-        ConfigOfData { config: Arc::new(config), is_committed: true }
-    }
-
-    /// What the state has that a start has recovered, its log included; `None` if there is none that has a version.
-    pub fn find(database: &Database) -> Option<ConfigOfData> {
-        let znode = database.tree().get(CONFIG_PATH)?;
-        let stat = znode.stat();
-        let config = Config::parse(std::str::from_utf8(znode.data()?).ok()?).ok()?;
-        let version = config.version();
-        let is_own = stat.version == OWN_VERSION && stat.mzxid == version.0 && version > Zxid::ZERO;
-        if version.is_blank() {
-            // The stamp of a first leader, who has changed nothing: what an operator writes counts.
-            return None;
-        }
-        let is_committed = is_known_committed(version, database.last_zxid());
-        is_own.then(|| ConfigOfData { config: Arc::new(config), is_committed })
-    }
-}
-
-/// Whether the configuration of a state that ends with `last` is known to be committed. One that no transaction of this history
-/// has brought was put there because it was: it is newer than all of them. And who has a transaction of a later epoch has it of a leader that had a quorum for all that was before.
-fn is_known_committed(version: Zxid, last: Zxid) -> bool {
-    version > last || version.epoch() < last.epoch()
-}
-
-/// What a start goes by. A later one that the files have as proposed shows that the one of the data was made only within its
-/// epoch, where there is one change at a time: of a later epoch it may have come before the history in which the other is none.
-pub fn found_configs(files: &Configs, data: Option<&ConfigOfData>) -> Configs {
-    let Some(ConfigOfData { config, is_committed }) = data else { return files.clone() };
-    if config.version() <= files.committed.version() {
-        return files.clone();
-    }
-    let seen = files.last_seen.version();
-    let is_superseded = config.version() < seen && config.version().epoch() == seen.epoch();
-    let is_made = *is_committed || is_superseded;
-    Configs {
-        committed: if is_made { config.clone() } else { files.committed.clone() },
-        last_seen: if config.version() < seen && is_made { files.last_seen.clone() } else { config.clone() },
-    }
+/// What the state has that a start has recovered, its log included; `None` if there is none that has a version.
+pub fn config_of_data(database: &Database) -> Option<ConfigOfData> {
+    let znode = database.tree().get(CONFIG_PATH)?;
+    let stat = znode.stat();
+    let config = Config::parse(std::str::from_utf8(znode.data()?).ok()?).ok()?;
+    let version = config.version();
+    // The stamp of a first leader, who has changed nothing, is blank: what an operator writes counts.
+    let is_own = stat.version == OWN_VERSION && stat.mzxid == version.0 && version > Zxid::ZERO && !version.is_blank();
+    is_own.then(|| ConfigOfData::new(Arc::new(config), database.last_zxid()))
 }
 
 /// What counts of the files, where no configuration of the data up to `disregarded` does: beside a fresh list nothing is proposed,
@@ -93,7 +53,7 @@ pub fn disregard_former(files: &Files, data_dir: &Path, database: &Database) -> 
     // Damaged, it says nothing, and is written anew where there is something to say.
     let kept = committed_config::read(files, data_dir).unwrap_or_default();
     let recorded = kept.committed.as_ref().map_or(Zxid::ZERO, Config::version);
-    let in_state = ConfigOfData::find(database).map_or(Zxid::ZERO, |data| data.config.version());
+    let in_state = config_of_data(database).map_or(Zxid::ZERO, |data| data.version());
     let mut newer = kept.clone();
     newer.disregard(recorded.max(in_state));
     if newer == kept { Ok(()) } else { committed_config::write(files, data_dir, &newer) }
@@ -143,7 +103,7 @@ fn may_be_one(one: &str, other: &str) -> bool {
 /// Whether clients are to read the committed configuration in a state. A newer one that a transaction has brought stays there:
 /// a start is to find it.
 pub fn is_to_show(database: &Database, committed: &Config) -> bool {
-    ConfigOfData::find(database).is_none_or(|data| data.config.version() <= committed.version())
+    config_of_data(database).is_none_or(|data| data.version() <= committed.version())
 }
 
 /// Has clients read it, if they [are to](is_to_show).
@@ -158,7 +118,7 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use paddock_consensus::config::{Config, Configs};
+    use paddock_consensus::config::{Config, ConfigOfData, Configs};
     use paddock_consensus::{ServerId, Zxid};
     use paddock_engine::committed_config::{self, Kept};
     use paddock_engine::database::{CONFIG_PATH, Database, Rules};
@@ -167,7 +127,7 @@ mod tests {
     use paddock_engine::tree::HashSeed;
     use paddock_engine::txn::{Txn, TxnHeader};
 
-    use super::{ConfigOfData, disregard_former, find_moved, found_configs, show_committed};
+    use super::{config_of_data, disregard_former, find_moved, show_committed};
 
     const VERSION: i64 = 0x1_0000_0005;
     /// Of a later epoch.
@@ -202,7 +162,7 @@ mod tests {
     }
 
     fn found(files: (i64, i64), database: &Database) -> (i64, i64) {
-        versions(&found_configs(&configs(files.0, files.1), ConfigOfData::find(database).as_ref()))
+        versions(&configs(files.0, files.1).with_data(config_of_data(database).as_ref()))
     }
 
     const SESSION: Txn<'static> = Txn::CreateSession { timeout: 4000 };
@@ -247,9 +207,9 @@ mod tests {
         let mut database = database();
         reconfigure(&mut database, VERSION);
         for (kept, expected) in [(VERSION, (VERSION, VERSION)), (VERSION - 2, (VERSION - 2, VERSION))] {
-            let kept = ConfigOfData::recorded(Config::parse(config(kept).text()).unwrap());
-            let found = found_configs(&configs(0, 0), Some(&kept));
-            assert_eq!(versions(&found_configs(&found, ConfigOfData::find(&database).as_ref())), expected);
+            let kept = ConfigOfData::recorded(config(kept));
+            let found = configs(0, 0).with_data(Some(&kept));
+            assert_eq!(versions(&found.with_data(config_of_data(&database).as_ref())), expected);
         }
     }
 
@@ -327,6 +287,6 @@ mod tests {
             assert_eq!(found((0, 0), &database), (0, 0), "{text:?}");
         }
         let nothing = Database::new(HashSeed([7; 16]), Rules::default());
-        assert!(ConfigOfData::find(&nothing).is_none());
+        assert!(config_of_data(&nothing).is_none());
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use paddock_consensus::config::Configs;
+use paddock_consensus::config::{ConfigOfData, Configs};
 use paddock_consensus::epochs::{Epochs, EpochsDisagree};
 use paddock_consensus::settings::{Ms, Settings};
 use paddock_consensus::zab::{Found, Zab};
@@ -25,9 +25,7 @@ use super::announcements::Announcements;
 use super::client_port::ClientPort;
 use super::config_files::{ConfigFileError, ConfigFiles};
 use super::config_keeper::ConfigKeeper;
-use super::found_configs::{
-    ConfigOfData, Moved, disregard_former, find_moved, found_configs, show_committed, without_former,
-};
+use super::found_configs::{Moved, config_of_data, disregard_former, find_moved, show_committed, without_former};
 use super::oracle::OracleFile;
 use super::standing::Beginning;
 use super::{Member, MemberParts, MemberSettings};
@@ -287,12 +285,12 @@ impl MemberSetup {
         if !version.is_blank() && version < kept.disregarded {
             return Err(SetupError::Former { listed: version, disregarded: kept.disregarded });
         }
-        if ConfigOfData::find(database).is_some_and(|data| data.config.version() <= kept.disregarded) {
+        if config_of_data(database).is_some_and(|data| data.version() <= kept.disregarded) {
             database.show_config(committed.text(), version);
         }
-        let recorded = kept.committed.clone().map(ConfigOfData::recorded);
-        let found = found_configs(&without_former(&self.configs, kept.disregarded), recorded.as_ref());
-        let found = found_configs(&found, ConfigOfData::find(database).as_ref());
+        let recorded = kept.committed.clone().map(|config| ConfigOfData::recorded(Arc::new(config)));
+        let found = without_former(&self.configs, kept.disregarded).with_data(recorded.as_ref());
+        let found = found.with_data(config_of_data(database).as_ref());
         if let Some(moved) = find_moved(&self.configs, &found, self.me) {
             return Err(SetupError::Moved(moved));
         }
