@@ -49,6 +49,15 @@ impl Pipe {
         while filler.write(b"x").is_ok() {}
     }
 
+    /// What can be read at once.
+    fn said(&self) -> String {
+        let mut reader = OpenOptions::new();
+        let mut reader = reader.read(true).custom_flags(O_NONBLOCK).open(&self.path).expect("the other end is open");
+        let mut said = Vec::new();
+        let _ = reader.read_to_end(&mut said);
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
     /// Reads all that is written, until nobody is left who writes.
     fn into_lines(self) -> impl Iterator<Item = String> {
         let reader = File::open(&self.path).expect("the other end is open");
@@ -65,6 +74,16 @@ fn spawn_with_log(server: &Server, log: &Path) {
 fn start_with_log(server: &Server, log: &Path) {
     spawn_with_log(server, log);
     server.wait_until_serving();
+}
+
+/// [`start_with_log`] that tells what the pipe has where the server ends.
+fn start_with_pipe(server: &Server, pipe: &Pipe) {
+    spawn_with_log(server, &pipe.path);
+    let serves = poll_until(DEADLINE, || match server.exit_status() {
+        Some(status) => panic!("the server ended with {status} instead of serving, and said:\n{}", pipe.said()),
+        None => server.mode(),
+    });
+    assert!(serves.is_some(), "the server does not serve, and said:\n{}", pipe.said());
 }
 
 fn add_unknown_keys(server: &Server) {
@@ -92,7 +111,7 @@ fn a_log_that_nobody_reads_stops_nobody() {
     let pipe = Pipe::new();
     let server = setup().prepare();
     add_unknown_keys(&server);
-    start_with_log(&server, &pipe.path);
+    start_with_pipe(&server, &pipe);
     send_garbage(&server, 100);
     assert_stands(&server);
     // Whoever looks at last finds what was told first, and how much is missing.
@@ -119,7 +138,7 @@ fn a_stop_does_not_wait_for_whoever_reads_the_log() {
     let pipe = Pipe::new();
     let server = setup().prepare();
     add_unknown_keys(&server);
-    start_with_log(&server, &pipe.path);
+    start_with_pipe(&server, &pipe);
     assert!(server.terminate().success(), "it stops in order");
 }
 
@@ -147,7 +166,7 @@ fn a_log_whose_reader_has_gone_stops_nobody() {
     let pipe = Pipe::new();
     let server = setup().prepare();
     let held = OpenOptions::new().write(true).open(&pipe.path).expect("the other end is open");
-    start_with_log(&server, &pipe.path);
+    start_with_pipe(&server, &pipe);
     drop((pipe, held));
     send_garbage(&server, 100);
     assert_stands(&server);

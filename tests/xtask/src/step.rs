@@ -26,11 +26,18 @@ pub struct TestCounts {
 /// When the first section began.
 static BEGAN: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// Says what comes next, and how long it has taken so far.
+/// Says what comes next, how long it has taken so far, and how much space the disk of the temporary files has left: what cannot
+/// be made for want of it looks like any other failure.
 pub fn section(name: &str) {
     let mut began = BEGAN.lock().expect("nobody panics with this lock");
     let seconds = began.get_or_insert_with(Instant::now).elapsed().as_secs();
-    println!("\n=== {name} (at {}:{:02})", seconds / 60, seconds % 60);
+    println!("\n=== {name} (at {}:{:02}, {} free)", seconds / 60, seconds % 60, free_space());
+}
+
+fn free_space() -> String {
+    let told = Command::new("df").args(["-h", "--output=avail"]).arg(std::env::temp_dir()).output();
+    let told = told.map(|told| String::from_utf8_lossy(&told.stdout).into_owned()).unwrap_or_default();
+    told.lines().nth(1).map_or_else(|| "?".to_owned(), |free| free.trim().to_owned())
 }
 
 /// Runs a program that must succeed.
