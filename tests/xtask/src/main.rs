@@ -68,7 +68,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use step::{Failure, TestCounts, run, run_tests, section};
+use step::{Failure, TestCounts, run, run_tests, section, tell_end};
 
 /// Of each target, unless told otherwise.
 const FUZZ_SECONDS: u32 = 600;
@@ -344,6 +344,7 @@ fn test() -> Result<TestCounts, Failure> {
         counts.passed += more.passed;
         counts.failed += more.failed;
     }
+    tell_end();
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     let verdict = if counts.failed == 0 { "ALL GOOD" } else { "FAILED: the tests named above" };
     println!("\n{verdict} after {minutes:.1} minutes\n{} passed, {} failed", counts.passed, counts.failed);

@@ -23,15 +23,62 @@ pub struct TestCounts {
     pub failed: u64,
 }
 
-/// When the first section began.
-static BEGAN: Mutex<Option<Instant>> = Mutex::new(None);
+/// The sections so far, and when each began.
+static SECTIONS: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
+/// What test runners have said so far.
+static SUITES: Mutex<Vec<Suite>> = Mutex::new(Vec::new());
+/// So many suites are named at the end.
+const SLOWEST: usize = 12;
+
+/// One program of tests.
+struct Suite {
+    /// The test of it that ended first, since the runner says nothing of its own name where it says its results.
+    first: String,
+    failed: Vec<String>,
+    seconds: f64,
+}
+
+impl Suite {
+    const NONE: Suite = Suite { first: String::new(), failed: Vec::new(), seconds: 0.0 };
+
+    /// `test name ... ok`, or what else a line is.
+    fn take(&mut self, line: &str) {
+        let Some((name, outcome)) = line.strip_prefix("test ").and_then(|line| line.split_once(" ... ")) else {
+            return;
+        };
+        if self.first.is_empty() {
+            name.clone_into(&mut self.first);
+        }
+        if outcome == "FAILED" {
+            self.failed.push(name.to_owned());
+        }
+    }
+}
 
 /// Says what comes next, how long it has taken so far, and how much space the disk of the temporary files has left: what cannot
 /// be made for want of it looks like any other failure.
 pub fn section(name: &str) {
-    let mut began = BEGAN.lock().expect("nobody panics with this lock");
-    let seconds = began.get_or_insert_with(Instant::now).elapsed().as_secs();
+    let mut sections = SECTIONS.lock().expect("nobody panics with this lock");
+    sections.push((name.to_owned(), Instant::now()));
+    let seconds = sections[0].1.elapsed().as_secs();
     println!("\n=== {name} (at {}:{:02}, {} free)", seconds / 60, seconds % 60, free_space());
+}
+
+/// Says where the time went, and which tests failed: the end of a long output is what is read first.
+pub fn tell_end() {
+    let sections = SECTIONS.lock().expect("nobody panics with this lock");
+    let ends = sections.iter().skip(1).map(|(_, began)| *began).chain([Instant::now()]);
+    println!("\nseconds of each section:");
+    for ((name, began), end) in sections.iter().zip(ends) {
+        println!("{:8.0} {name}", end.duration_since(*began).as_secs_f64());
+    }
+    let mut suites = SUITES.lock().expect("nobody panics with this lock");
+    suites.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
+    println!("\nseconds of the slowest programs of tests, by the test that each told first:");
+    for Suite { first, seconds, .. } in suites.iter().take(SLOWEST) {
+        println!("{seconds:8.0} {first}");
+    }
+    suites.iter().flat_map(|suite| &suite.failed).for_each(|name| println!("failed: {name}"));
 }
 
 fn free_space() -> String {
@@ -63,14 +110,17 @@ pub fn run_tests(command: &mut Command) -> Result<TestCounts, Failure> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|error| Failure(format!("{command:?} cannot be started: {error}")))?;
     let stdout = child.stdout.take().expect("it is piped");
-    let mut counts = TestCounts::default();
+    let (mut counts, mut suite) = (TestCounts::default(), Suite::NONE);
     for line in BufReader::new(stdout).split(b'\n') {
         let line = line.map_err(|error| Failure(format!("the tests' output cannot be read: {error}")))?;
         let line = String::from_utf8_lossy(&line);
         println!("{line}");
+        suite.take(&line);
         if let Some(result) = line.strip_prefix("test result: ") {
             counts.passed += count_before(result, " passed");
             counts.failed += count_before(result, " failed");
+            suite.seconds = seconds_of(result);
+            SUITES.lock().expect("nobody panics with this lock").push(std::mem::replace(&mut suite, Suite::NONE));
         }
     }
     let status = child.wait().map_err(|error| Failure(format!("the tests cannot be waited for: {error}")))?;
@@ -86,13 +136,28 @@ fn count_before(result: &str, word: &str) -> u64 {
     before.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
+/// How long the tests took: `...; finished in 1.25s`.
+fn seconds_of(result: &str) -> f64 {
+    let seconds = result.split("finished in ").nth(1).and_then(|rest| rest.trim_end().strip_suffix('s'));
+    seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(0.0)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::count_before;
+    use super::{Suite, count_before, seconds_of};
 
     #[test]
     fn results_of_cargo_test() {
         let result = "FAILED. 28 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s";
         assert_eq!((count_before(result, " passed"), count_before(result, " failed")), (28, 2));
+        assert_eq!(seconds_of(result), 0.01);
+        assert_eq!(seconds_of("ok"), 0.0);
+        let mut suite = Suite::NONE;
+        for line in
+            ["running 2 tests", "test turns::first ... ok", "test turns::second ... FAILED", "test x has been running"]
+        {
+            suite.take(line);
+        }
+        assert_eq!((&suite.first[..], suite.failed), ("turns::first", vec!["turns::second".to_owned()]));
     }
 }
