@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use paddock_consensus::ServerId;
-use paddock_consensus::config::Config as Membership;
+use paddock_consensus::config::{Config as Membership, HostPort};
 use paddock_engine::acl::Authority;
 use paddock_engine::snapshot::HeldVersion;
 use paddock_net::conf_reply::ConfReply;
@@ -63,6 +63,12 @@ impl Source {
     /// What the server is, as `Mode` has it; the empty text while clients are not served.
     pub fn mode(&self) -> &'static str {
         four_letter::mode(self.serve(), &self.status).unwrap_or_default()
+    }
+
+    /// Where clients reach this server: as the ensemble's configuration has it, or else as this server listens for them.
+    pub fn client_address(&self) -> HostPort {
+        let listed = self.member.as_ref().and_then(|(me, config)| config().members().get(me)?.client.clone());
+        listed.unwrap_or_else(|| HostPort { host: self.client_ip.to_string().into(), port: (self.conf)().client_port })
     }
 
     pub fn is_read_only(&self) -> bool {

@@ -26,6 +26,8 @@ pub fn stages(source: &Source, request: &Request) -> Result<Outcome, Refusal> {
         ("version", status.version.as_str().into()),
         ("mode", source.mode().into()),
         ("server", server),
+        // Whoever looks for another server of this machine sees that this is not the one.
+        ("client", source.client_address().to_string().into()),
         // Whoever subtracts what was told before sees that this is another process.
         ("began", status.clock.anchor_millis().saturating_mul(1000).into()),
         ("micros", status.clock.micros(Instant::now()).into()),

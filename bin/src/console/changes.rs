@@ -191,11 +191,11 @@ fn session(source: &Source, credential: &str) -> Result<Client, Refusal> {
 
 /// Where clients reach this server, as seen from its own machine.
 fn own_address(source: &Source) -> HostPort {
-    let listed = source.member.as_ref().and_then(|(me, config)| config().members().get(me)?.client.clone());
-    match listed {
-        Some(listed) if !is_everywhere(&listed.host) => listed,
-        _ => HostPort { host: local(source.client_ip).to_string().into(), port: (source.conf)().client_port },
+    let mut address = source.client_address();
+    if is_everywhere(&address.host) {
+        address.host = local(source.client_ip).to_string().into();
     }
+    address
 }
 
 fn is_everywhere(host: &str) -> bool {

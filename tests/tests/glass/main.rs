@@ -259,6 +259,35 @@ fn profile_slow_follower() {
     assert!(!line.contains("queued_us") && !line.contains("synced_us"), "{line}");
 }
 
+/// The second server of a machine goes on without an AdminServer where both are to have it on one port.
+#[test]
+fn the_admin_server_of_another_server_is_refused() {
+    alone(refuse_another);
+}
+
+fn refuse_another() {
+    let admin = free_port();
+    let (first, second) = (setup(admin).start(), setup(admin).start());
+    let results = TempDir::new("glass");
+    let plot = results.path().join("p.svg");
+    let profile = |server: &Server, more: &[&str]| {
+        let mut command = Command::new(paddock());
+        command.args(["profile", &server.connect_string(), "--seconds", "0", "--admin", &admin.to_string()]);
+        let done = command.arg("--plot").arg(&plot).args(more).stdin(Stdio::null()).output().expect("it runs");
+        (String::from_utf8_lossy(&done.stderr).into_owned(), done.status.code())
+    };
+    let (asked, told) = (second.connect_string(), first.connect_string());
+    let refusal = format!(
+        "paddock: the AdminServer at 127.0.0.1:{admin} is not that of {asked}, but of the server whose clients come to {told}; \
+         give the right one's port with --admin (admin.serverPort in its zoo.cfg), or pass --anyway if that is the same server \
+         under another address\n"
+    );
+    assert_eq!(profile(&second, &[]), (refusal, Some(1)));
+    assert!(!plot.exists(), "there are no results");
+    assert_eq!(profile(&second, &["--anyway"]), (String::new(), Some(0)));
+    assert_eq!(profile(&first, &[]), (String::new(), Some(0)));
+}
+
 #[test]
 fn a_big_multi_in_the_way_is_seen() {
     alone(profile_big_multi);

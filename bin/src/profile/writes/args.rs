@@ -26,6 +26,10 @@ pub struct WritesArgs {
     /// Port of the AdminServer (admin.serverPort): one for all servers, or one for each with commas between them
     #[arg(long, value_name = "PORT", default_value = "8080", value_delimiter = ',')]
     pub admin: Vec<u16>,
+    /// Take what the AdminServer tells where its server has another client port or address than the one given, as behind a
+    /// translation of addresses
+    #[arg(long)]
+    pub anyway: bool,
     /// Where the commands of the AdminServer are (admin.commandURL)
     #[arg(long, value_name = "PATH", default_value = "/commands")]
     pub command_url: String,

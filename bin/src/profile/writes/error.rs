@@ -4,9 +4,32 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use paddock_consensus::config::HostPort;
 use paddock_engine::io::advice;
 
+use crate::status::target::Target;
 use crate::status::targets::TargetsError;
+
+/// An AdminServer is not that of the server that was asked for.
+#[derive(Clone, Debug)]
+pub struct Another {
+    pub asked: Target,
+    pub admin: HostPort,
+    /// Where clients reach the server that it is of.
+    pub told: HostPort,
+}
+
+impl fmt::Display for Another {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Another { asked, admin, told } = self;
+        write!(
+            f,
+            "the AdminServer at {admin} is not that of {asked}, but of the server whose clients come to {told}; give the right \
+             one's port with --admin (admin.serverPort in its zoo.cfg), or pass --anyway if that is the same server under \
+             another address"
+        )
+    }
+}
 
 #[derive(Debug)]
 pub enum WritesError {
@@ -16,6 +39,8 @@ pub enum WritesError {
         ports: usize,
         servers: usize,
     },
+    /// The AdminServer that was asked is that of another server.
+    Another(Another),
     /// Nobody has answered; the servers, and why the last one has not.
     Unanswered {
         servers: Vec<String>,
@@ -37,6 +62,7 @@ impl fmt::Display for WritesError {
             WritesError::Ports { ports, servers } => {
                 write!(f, "--admin has {ports} ports for {servers} servers; give one for all of them, or one for each")
             }
+            WritesError::Another(another) => another.fmt(f),
             WritesError::Unanswered { servers } => write!(
                 f,
                 "{}; this command asks the AdminServer of a Paddock: see admin.enableServer and admin.serverPort there, and --admin here",

@@ -11,10 +11,11 @@ use paddock_consensus::config::HostPort;
 use serde_json::Value;
 
 use super::course::{Course, writes};
-use super::error::WritesError;
+use super::error::{Another, WritesError};
 use super::question;
 use super::report::{headline, table};
 use super::sample::Sample;
+use super::whose::is_of;
 use crate::terminal::{self, Input, Line, Size, Terminal};
 
 /// Between two questions to one server.
@@ -26,11 +27,13 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Questions {
     pub admins: Vec<HostPort>,
     pub command_url: String,
+    /// Whatever server it is that the AdminServer is of.
+    pub takes_any: bool,
 }
 
 impl Questions {
-    /// Asks all of them at once, since some may not answer.
-    fn ask(&self, courses: &mut [Course], began: Instant) {
+    /// Asks all of them at once, since some may not answer. An AdminServer that is another server's is none.
+    fn ask(&self, courses: &mut [Course], began: Instant) -> Result<(), Another> {
         let told: Vec<io::Result<Sample>> = thread::scope(|scope| {
             let asking: Vec<_> = self
                 .admins
@@ -44,7 +47,22 @@ impl Questions {
             asking.into_iter().map(|asking| asking.join().expect("a question does not panic")).collect()
         });
         let now = began.elapsed();
-        courses.iter_mut().zip(told).for_each(|(course, told)| course.hear(told, now));
+        for ((admin, course), told) in self.admins.iter().zip(courses).zip(told) {
+            if let Ok(sample) = &told {
+                self.know(admin, course, sample)?;
+            }
+            course.hear(told, now);
+        }
+        Ok(())
+    }
+
+    /// Whether it is the server that was asked for. One whose process has told that goes on being it.
+    fn know(&self, admin: &HostPort, course: &Course, sample: &Sample) -> Result<(), Another> {
+        let is_known = course.last().is_some_and(|last| last.began == sample.began && last.client == sample.client);
+        if self.takes_any || is_known || is_of(&course.target.address, &sample.client) {
+            return Ok(());
+        }
+        Err(Another { asked: course.target.clone(), admin: admin.clone(), told: sample.client.clone() })
     }
 }
 
@@ -67,7 +85,7 @@ pub fn watch(
     let mut terminal = if shows { Some(Terminal::open().map_err(WritesError::Terminal)?) } else { None };
     let began = Instant::now();
     loop {
-        questions.ask(courses, began);
+        questions.ask(courses, began).map_err(WritesError::Another)?;
         if courses.iter().all(|course| course.last().is_none()) {
             return Ok(());
         }

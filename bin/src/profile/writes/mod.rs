@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `args` | the command line |
 //! | `question` | a question to an AdminServer |
+//! | `whose` | whether that is the one of the server that was asked for |
 //! | `sample` | what it has answered, and what was between two answers; pure |
 //! | `course` | what is known of each server; pure |
 //! | `live` | who asks, and the terminal |
@@ -21,6 +22,7 @@ mod question;
 mod report;
 mod sample;
 mod trace;
+mod whose;
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -50,7 +52,8 @@ const SECONDS: Duration = Duration::from_secs(10);
 /// Looks, tells what was found, and writes the files.
 pub fn run(args: &WritesArgs) -> Result<(), WritesError> {
     let targets = targets::of(&args.targets, args.all).map_err(WritesError::Targets)?;
-    let questions = Questions { admins: admins(&targets, &args.admin)?, command_url: args.command_url.clone() };
+    let admins = admins(&targets, &args.admin)?;
+    let questions = Questions { admins, command_url: args.command_url.clone(), takes_any: args.anyway };
     let mut files = Files::open(args)?;
     let interrupt = interrupt().map_err(WritesError::Signals)?;
     let mut courses: Vec<Course> = targets.into_iter().map(Course::new).collect();

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use paddock_consensus::config::HostPort;
 use paddock_net::distribution::value_at;
 use paddock_net::histogram::{BUCKETS, bucket_of, value_of};
 use paddock_net::stages::WriteStage;
 use serde_json::Value;
 
+use crate::status::target::Target;
 use crate::status::word::printable;
 
 /// Values that were counted in buckets; times are in microseconds.
@@ -122,6 +124,8 @@ pub struct Sample {
     pub mode: String,
     /// Its number in the ensemble, if it is a member of one.
     pub server: Option<i64>,
+    /// Where clients reach it, as it says.
+    pub client: HostPort,
     /// When its process began, and now, by its clock.
     pub began: u64,
     pub micros: u64,
@@ -149,6 +153,7 @@ impl Sample {
             version: text("version")?,
             mode: text("mode")?,
             server: told["server"].as_i64(),
+            client: Target::parse(told["client"].as_str()?)?.address,
             began: told["began"].as_u64()?,
             micros: told["micros"].as_u64()?,
             stages: stages.collect::<Option<_>>()?,
@@ -248,7 +253,7 @@ pub mod tests {
             .map(|place| (WriteStage::ALL[place].name().to_owned(), counts(micros(place), writes)))
             .collect();
         json!({
-            "version": "3.9.5", "mode": "leader", "server": 1, "began": 1_000_000, "micros": 9_000_000,
+            "version": "3.9.5", "mode": "leader", "server": 1, "client": "0.0.0.0:2181", "began": 1_000_000, "micros": 9_000_000,
             "stages": stages,
             "beside": { "update": counts(5200, writes), "sync": counts(5000, writes) },
             "peers": { "2": { "acknowledged": counts(7000, writes), "awaited": counts(7000, writes / 2) } },
@@ -270,7 +275,7 @@ pub mod tests {
 
     #[test]
     fn what_is_no_sample_is_none() {
-        for key in ["version", "began", "micros", "stages", "beside", "peers", "groups", "versions", "turns"] {
+        for key in ["version", "client", "began", "micros", "stages", "beside", "peers", "groups", "versions", "turns"] {
             let mut told = told(1);
             told[key] = json!("x");
             if key != "version" {
