@@ -3,7 +3,6 @@
 //! A connection whose count is under way, or waits behind a write, is not read from. So nothing comes behind the count that
 //! could be answered before it.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use paddock_engine::request::opcode;
@@ -43,15 +42,18 @@ fn count_slice(clients: &mut Clients, view: &ReactorView) {
     if connection.stage != Stage::Established {
         return;
     }
-    let (xid, count, received) = connection.pending.pop_count();
+    let (xid, mut count, received) = connection.pending.pop_count();
     match count.go_on(view.tree()) {
-        ControlFlow::Break(count) => ledger.postpone_count(connection, xid, count, received),
-        ControlFlow::Continue(number) => {
+        None => ledger.postpone_count(connection, xid, count, received),
+        Some(number) => {
             let out = connection.output.tail();
             let start = out.len();
             reply::write(xid, view.zxid(), 0, &number.to_be_bytes(), out);
             ledger.figures.own().note_response(out.len() - start);
             connection.pending.end_count();
+            if let Some(slow) = ledger.slow_count(xid, count.path(), received) {
+                slow.tell(connection, view.zxid());
+            }
             ledger.note_answer(connection, (Some(opcode::GET_ALL_CHILDREN_NUMBER), false), xid, view.zxid(), received);
             ledger.owe(connection);
             // Its next frames had to wait.

@@ -436,7 +436,13 @@ fn read(connection: &mut Connection, ledger: &mut Ledger, view: &mut ReactorView
     match read::answer(&mut context, caller, xid, opcode, body, out) {
         ControlFlow::Break(count) => ledger.postpone_count(connection, xid, count, ledger.now()),
         ControlFlow::Continue(()) => {
-            read_figures::note(ledger.figures.own(), opcode, body, &out[start..]);
+            let reply = &out[start..];
+            read_figures::note(ledger.figures.own(), opcode, body, reply);
+            if slow::is_long(body.len(), reply.len())
+                && let Some(slow) = ledger.slow_read((opcode, xid), body, reply.len(), ledger.now())
+            {
+                slow.tell(connection, view.zxid());
+            }
             ledger.note_answer_at_once(connection, opcode, xid, view.zxid());
             ledger.owe(connection);
         }

@@ -14,7 +14,7 @@ use paddock_engine::request::opcode;
 
 use super::report::Reports;
 use super::settings::Settings;
-use super::slow::Slow;
+use super::slow::{Slow, SlowRead};
 use super::submitter::Submitter;
 use super::view::ReactorView;
 use crate::connection::{Connection, Stage};
@@ -255,6 +255,17 @@ impl Ledger {
         while let Some(reply) = connection.pending.pop_ready() {
             connection.output.tail().extend_from_slice(&reply);
         }
+    }
+
+    /// A read, its operation and its xid, that came then and has been answered, if it is to be told of.
+    pub fn slow_read(&self, read: (i32, i32), body: &[u8], reply: usize, received: Instant) -> Option<SlowRead> {
+        SlowRead::answered(read, body, reply, (received, self.now), self.settings.slow_request?)
+    }
+
+    /// The same of a count that came then.
+    pub fn slow_count(&self, xid: i32, path: &str, received: Instant) -> Option<SlowRead> {
+        let took = self.now.saturating_duration_since(received);
+        SlowRead::counted(xid, path, took, self.settings.slow_request?)
     }
 
     /// A version is taken, with so many answers. They are given next.

@@ -155,13 +155,19 @@ fn run_read(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView
     let out = connection.output.tail();
     let start = out.len();
     let answered = read::answer(&mut context, caller, read.xid, read.opcode, body, out);
+    let mut slow = None;
     if answered.is_continue() {
-        read_figures::note(ledger.figures.own(), read.opcode, body, &out[start..]);
+        let reply = &out[start..];
+        read_figures::note(ledger.figures.own(), read.opcode, body, reply);
+        slow = ledger.slow_read((read.opcode, read.xid), body, reply.len(), read.received);
     }
     connection.pending.end_read(read);
     match answered {
         ControlFlow::Break(count) => ledger.postpone_count(connection, read.xid, count, read.received),
         ControlFlow::Continue(()) => {
+            if let Some(slow) = slow {
+                slow.tell(connection, view.zxid());
+            }
             ledger.note_answer(connection, (Some(read.opcode), false), read.xid, view.zxid(), read.received);
         }
     }

@@ -35,6 +35,6 @@ pub struct Settings {
     pub local_sessions: bool,
     /// Whether the replica wants to hear early which connections are gone.
     pub tells_gone: bool,
-    /// `paddock.slowRequestMillis`: requests to the replica that take as long are told of, if any.
+    /// `paddock.slowRequestMillis`: requests that take as long are told of, if any.
     pub slow_request: Option<Duration>,
 }

@@ -47,15 +47,23 @@ pub fn begin(context: &ReadContext<'_>, caller: ReadCaller<'_>, body: &[u8]) -> 
 }
 
 impl Count {
-    /// Counts one slice more. Breaks if there are more slices.
-    pub fn go_on(mut self, view: View<'_>) -> ControlFlow<Count, i32> {
+    /// Counts one slice more, and returns the whole number if that was the last one.
+    pub fn go_on(&mut self, view: View<'_>) -> Option<i32> {
         let counted = &mut self.counted;
         let next =
             view.walk(self.place, SLICE, |znode| *counted += usize::from(znode.path().starts_with(&*self.prefix)));
         match next {
-            None => ControlFlow::Continue(number(self.counted)),
-            Some(place) => ControlFlow::Break(Count { place, ..self }),
+            None => Some(number(self.counted)),
+            Some(place) => {
+                self.place = place;
+                None
+            }
         }
+    }
+
+    /// The znode below which is counted.
+    pub fn path(&self) -> &str {
+        self.prefix.strip_suffix('/').expect("a prefix ends with a slash")
     }
 }
 

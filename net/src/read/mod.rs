@@ -283,12 +283,11 @@ mod tests {
         assert!(room.out.is_empty(), "there is no reply yet");
         let mut slices = 1;
         let counted = loop {
-            match count.go_on(room.tree.head()) {
-                ControlFlow::Continue(counted) => break counted,
-                ControlFlow::Break(rest) => count = rest,
+            if let Some(counted) = count.go_on(room.tree.head()) {
+                break counted;
             }
             slices += 1;
         };
-        assert_eq!((counted, slices), (4999, 5));
+        assert_eq!((counted, slices, count.path()), (4999, 5, "/t"));
     }
 }

@@ -155,3 +155,47 @@ fn slow_requests_are_told_of_where_that_is_wanted() {
         assert!(line.contains(words), "{words}: {line}");
     }
 }
+
+#[test]
+fn slow_reads_are_told_of_too() {
+    let (server, _) = start(&[("paddock.slowRequestMillis", "1")]);
+    let mut client = Client::connect(server.address(), TIMEOUT_MS).expect("handshake");
+    let large = vec![b'x'; 1_000_000];
+    client.ok(&Request::create("/slow", &large, flags::PERSISTENT));
+    client.ok(&Request::create("/many", b"", flags::PERSISTENT));
+    for round in 0..4 {
+        let names = (0..5000).map(|number| format!("/many/{round}-{number:08}"));
+        client.ok(&Request::multi(names.map(|name| Request::create(&name, b"", flags::PERSISTENT)).collect()));
+    }
+    let session = format!("0x{:x}", client.session.id);
+    let mut line_of = |operation: &str, ask: &dyn Fn(&mut Client)| {
+        // Sooner or later it takes a millisecond, on any machine.
+        let line = poll_until(DEADLINE, || {
+            ask(&mut client);
+            let words = format!("operation=\"{operation}\"");
+            let log = server.log();
+            log.lines().find(|line| line.contains("a request took ") && line.contains(&words)).map(str::to_owned)
+        });
+        let line = line.unwrap_or_else(|| panic!("no {operation} was slow"));
+        assert!(line.contains(&session) && line.contains("paddock.slowRequestMillis"), "{line}");
+        line
+    };
+
+    let behind_write = line_of("getData", &|client| {
+        client.queue(&Request::set_data("/slow", &large, -1));
+        client.queue(&Request::get_data("/many", false));
+        client.flush().expect("they are taken");
+        (0..2).for_each(|_| assert_eq!(client.next_reply().expect("a reply").err, 0));
+    });
+    assert!(behind_write.contains("path=\"/many\"") && behind_write.contains("waited_us="), "{behind_write}");
+    assert!(!behind_write.contains("answered_us="), "it is short: {behind_write}");
+
+    let parts = Request::multi_read((0..12).map(|_| Request::get_data("/slow", false)).collect());
+    let long = line_of("multiRead", &|client| assert_eq!(client.call(&parts).expect("a reply").err, 0));
+    assert!(long.contains("waited_us=0 ") && long.contains("answered_us="), "{long}");
+
+    let count = line_of("getAllChildrenNumber", &|client| {
+        client.ok(&Request::get_all_children_number("/many"));
+    });
+    assert!(count.contains("path=\"/many\""), "{count}");
+}
