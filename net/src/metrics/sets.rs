@@ -93,7 +93,8 @@ pub static BASIC_SETS: [Set<Totals>; 2] = [
 pub static ADVANCED_SETS: [Set<Values>; 1] = [Set {
     name: "ack_latency",
     unit: "ms",
-    what: "from when this leader ordered a transaction to when a server acknowledged it, itself included, of each zxid that 1000 divides",
+    what: "from when this leader ordered a transaction to when a server acknowledged it, itself included, of each zxid that 1000 divides; \
+           acknowledgements behind the quorum's are left out",
     read: |s| {
         let mut all = Vec::new();
         s.member.leading.acknowledged_by.for_each(|server, values| all.push((server.0.to_string(), values.values())));

@@ -81,3 +81,33 @@ fn a_session_that_comes_to_another_server_is_asked_about() {
     let _again = Client::reattach(ensemble.server(followers[1]).address(), &session, 0).expect("the session lives");
     wait_for(ensemble.server(leader), "revalidate_count", before + 1.0);
 }
+
+/// As many as surely have some whose zxid is measured: of 1000 one.
+const MANY_WRITES: usize = 2500;
+
+/// Of a transaction that a quorum has already, ZooKeeper measures no acknowledgement.
+#[test]
+fn acknowledgements_behind_the_quorums_are_not_timed() {
+    if Kind::under_test() != Kind::Paddock {
+        return;
+    }
+    let ensemble = Ensemble::start(setup(), 3);
+    let leader = ensemble.wait_for_leader(&ensemble.places());
+    let [near, far] = [1, 2].map(|next| (leader + next) % 3);
+    wait_for(ensemble.server(leader), "synced_followers", 2.0);
+    ensemble.server(far).pause();
+    let mut client = Client::connect(ensemble.server(leader).address(), TIMEOUT_MS).expect("it takes a client");
+    client.ok(&Request::create("/w", b"", flags::PERSISTENT));
+    (0..MANY_WRITES).for_each(|_| {
+        client.queue(&Request::set_data("/w", b"x", -1));
+    });
+    client.flush().expect("they are taken");
+    (0..MANY_WRITES).for_each(|_| assert_eq!(client.next_reply().expect("a quorum is there").err, 0));
+
+    ensemble.server(far).resume();
+    let acknowledged = format!("cnt_{}_paddock_peer_acknowledged_micros", far + 1);
+    let told = wait_for(ensemble.server(leader), &acknowledged, MANY_WRITES as f64);
+    let timed = |place: usize| told.text_of(&format!("cnt_{}_ack_latency", place + 1));
+    assert!(told.number(&format!("cnt_{}_ack_latency", near + 1)) >= 2.0, "{}", told.text());
+    assert_eq!(timed(far), None, "{}", told.text());
+}

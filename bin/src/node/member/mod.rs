@@ -885,7 +885,9 @@ impl Member {
         let Some(arrival) = self.peers.next_arrival() else { return false };
         let acknowledged = arrival.acknowledged().filter(|(_, zxid)| is_leading && zxid.counter() > 0);
         self.acks.hear(acknowledged);
-        let acknowledged = acknowledged.filter(|(_, zxid)| zxid.0 % ACKS_APART == 0);
+        // As in ZooKeeper, nobody's time counts who acknowledges what is committed already.
+        let committed = self.replica.membership().committed();
+        let acknowledged = acknowledged.filter(|(_, zxid)| zxid.0 % ACKS_APART == 0 && *zxid > committed);
         if let Some(input) = arrival.input() {
             self.zab.step(now, input, &mut self.outputs);
         }
@@ -949,7 +951,7 @@ impl Member {
         true
     }
 
-    /// A learner has a transaction durably.
+    /// A learner has a transaction durably, which it has acknowledged before a quorum had.
     fn note_acknowledged(&mut self, link: Link, zxid: Zxid) {
         let learner = self.peers.quorum().learner_of(link);
         if let (Some((learner, _)), Some(age)) = (learner, self.age_of(zxid)) {
@@ -957,13 +959,13 @@ impl Member {
         }
     }
 
-    /// A leader has the transactions between these durably: it acknowledges them as its learners do.
+    /// A leader has the transactions between these durably: it acknowledges them as its learners do, unless a quorum has them already.
     fn note_acknowledged_here(&self, former: Zxid, durable: Zxid) {
         if !self.is_leading() {
             return;
         }
-        // Of an earlier epoch there is nothing that it has proposed.
-        let former = former.max(Zxid::start_of(durable.epoch()));
+        // Of an earlier epoch there is nothing that it has proposed. As in ZooKeeper, what is committed already does not count.
+        let former = former.max(Zxid::start_of(durable.epoch())).max(self.replica.membership().committed());
         let first = (former.0 / ACKS_APART + 1) * ACKS_APART;
         for zxid in (first..=durable.0).step_by(ACKS_APART as usize) {
             if let Some(age) = self.age_of(Zxid(zxid)) {
