@@ -195,7 +195,7 @@ impl Rebuild {
     /// All; [`LogError::WasCut`] where the log was cut again meanwhile.
     pub fn run(mut self, alive: &mut dyn FnMut()) -> Result<Database, TruncationError> {
         while let Some(Base { zxid, snapshot, mut records }) = self.bases.pop() {
-            let Some(mut database) = self.begin(zxid, snapshot.as_deref()) else { continue };
+            let Some(mut database) = self.begin(zxid, snapshot.as_deref(), alive) else { continue };
             let mut chunk = Chunk::default();
             loop {
                 alive();
@@ -220,14 +220,60 @@ impl Rebuild {
     }
 
     /// The state that a base has; `None` where the snapshot does not hold.
-    fn begin(&self, zxid: Zxid, snapshot: Option<&Path>) -> Option<Database> {
+    fn begin(&self, zxid: Zxid, snapshot: Option<&Path>, alive: &mut dyn FnMut()) -> Option<Database> {
         let Some(path) = snapshot else { return Some(Database::new(self.seed, self.rules.clone())) };
-        match snapshot::load_named(&self.files, path, zxid, self.rules.extended_types) {
+        match snapshot::load_long_named(&self.files, path, zxid, self.rules.extended_types, alive) {
             Ok(loaded) => Some(loaded.into_database(self.rules.clone())),
             Err(error) => {
                 tracing::error!(file = %path.display(), %error, "a snapshot is not used");
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paddock_consensus::Zxid;
+
+    use super::Rebuild;
+    use crate::database::{Database, Rules};
+    use crate::io::Files;
+    use crate::log::{Log, LogConfig};
+    use crate::request::opcode;
+    use crate::snapshot::{snapshot_dir, write_state};
+    use crate::tree::HashSeed;
+    use crate::txn::{CreateKind, Txn, TxnHeader};
+
+    /// Of a snapshot with so many znodes of 1,000 bytes each: more than ten of its blocks.
+    const ZNODES: i64 = 4000;
+
+    #[test]
+    fn a_rebuild_tells_within_its_snapshot_that_it_goes_on() {
+        let dir = std::env::temp_dir().join(format!("paddock-rebuild-{}", std::process::id()));
+        std::fs::create_dir_all(snapshot_dir(&dir)).unwrap();
+        let seed = HashSeed([7; 16]);
+        let mut database = Database::new(seed, Rules::default());
+        let (mut log, _) = Log::open(LogConfig::new(&dir), Zxid::ZERO, &mut |_, _| Ok(())).unwrap();
+        for zxid in 1..=ZNODES {
+            let kind = CreateKind::Plain { opcode: opcode::CREATE, ephemeral: false };
+            let (path, data) = (format!("/{zxid}"), [1; 1000]);
+            let txn =
+                Txn::Create { kind, path: path.into(), data: Some(data[..].into()), acl: None, parent_cversion: -1 };
+            let header = TxnHeader { client: 1, cxid: 1, zxid, time: 1 };
+            database.apply(&header, &txn, None);
+            log.append(Zxid(zxid), |out| txn.write(&header, out));
+        }
+        log.close().unwrap();
+        write_state(&Files::Real, &dir, &mut database, &seed).unwrap().publish().unwrap();
+
+        let (log, _) = Log::open(LogConfig::new(&dir), Zxid(ZNODES), &mut |_, _| Ok(())).unwrap();
+        let rebuild = Rebuild::new(&Files::Real, &dir, &log, seed, Rules::default()).unwrap();
+        let mut told = 0;
+        let rebuilt = rebuild.run(&mut || told += 1).unwrap();
+        assert_eq!((rebuilt.last_zxid(), rebuilt.tree().digest()), (Zxid(ZNODES), database.tree().digest()));
+        assert!(told > 10, "it was told {told} times");
+        drop(log);
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -65,12 +65,32 @@ pub fn load_named(
     zxid: Zxid,
     extended_types: ExtendedTypes,
 ) -> Result<LoadedSnapshot, SnapshotError> {
-    let loaded = load(files, path, extended_types)?;
+    load_long_named(files, path, zxid, extended_types, &mut || {})
+}
+
+/// The same, of a snapshot that may be large: `alive` is told with each block of its znodes that it goes on.
+pub fn load_long_named(
+    files: &Files,
+    path: &Path,
+    zxid: Zxid,
+    extended_types: ExtendedTypes,
+    alive: &mut dyn FnMut(),
+) -> Result<LoadedSnapshot, SnapshotError> {
+    let loaded = load_long(files, path, extended_types, alive)?;
     if loaded.zxid == zxid { Ok(loaded) } else { Err(SnapshotError::Misnamed { inside: loaded.zxid }) }
 }
 
 /// Loads a snapshot whole, or not at all.
 pub fn load(files: &Files, path: &Path, extended_types: ExtendedTypes) -> Result<LoadedSnapshot, SnapshotError> {
+    load_long(files, path, extended_types, &mut || {})
+}
+
+fn load_long(
+    files: &Files,
+    path: &Path,
+    extended_types: ExtendedTypes,
+    alive: &mut dyn FnMut(),
+) -> Result<LoadedSnapshot, SnapshotError> {
     let map = files.map(path).map_err(SnapshotError::Io)?;
     let mut blocks = Blocks::begin(&map)?;
     let Some((BlockKind::Header, payload)) = blocks.next()? else { return Err(blocks.damaged("it has no header")) };
@@ -79,8 +99,8 @@ pub fn load(files: &Files, path: &Path, extended_types: ExtendedTypes) -> Result
     let examiner = loader.examiner();
     let decoder = Decoder::new(blocks, examiner);
     let Outcomes { built, listed, decoded } = match files.is_simulated() {
-        true => load_alone(decoder, &examiner, &mut loader),
-        false => load_together(decoder, examiner, &mut loader).map_err(SnapshotError::Io)?,
+        true => load_alone(decoder, &examiner, &mut loader, alive),
+        false => load_together(decoder, examiner, &mut loader, alive).map_err(SnapshotError::Io)?,
     };
     // Who found its receiver gone has nothing to say of its own.
     built?;
@@ -104,7 +124,12 @@ struct Outcomes {
 }
 
 /// The three parts at the same time, each in a thread.
-fn load_together(decoder: Decoder<'_>, examiner: Examiner, loader: &mut BulkLoader) -> io::Result<Outcomes> {
+fn load_together(
+    decoder: Decoder<'_>,
+    examiner: Examiner,
+    loader: &mut BulkLoader,
+    alive: &mut dyn FnMut(),
+) -> io::Result<Outcomes> {
     std::thread::scope(|scope| {
         let (parts, take_parts) = bounded(PARTS_AHEAD);
         let (lists, take_lists) = bounded(LISTS_AHEAD);
@@ -112,20 +137,25 @@ fn load_together(decoder: Decoder<'_>, examiner: Examiner, loader: &mut BulkLoad
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let lister = thread("snapshot-lister").spawn_scoped(scope, move || list(&examiner, take_lists, &list_parts))?;
         let decoder = thread("snapshot-decoder").spawn_scoped(scope, move || decoder.run(&parts, &lists))?;
-        let built = build(loader, take_parts);
+        let built = build(loader, take_parts, alive);
         Ok(Outcomes { built, listed: join(lister), decoded: join(decoder) })
     })
 }
 
 /// The three parts one after the other, in this thread. What is sent waits in the queues, which the file bounds.
-fn load_alone(decoder: Decoder<'_>, examiner: &Examiner, loader: &mut BulkLoader) -> Outcomes {
+fn load_alone(
+    decoder: Decoder<'_>,
+    examiner: &Examiner,
+    loader: &mut BulkLoader,
+    alive: &mut dyn FnMut(),
+) -> Outcomes {
     let (parts, take_parts) = unbounded();
     let (lists, take_lists) = unbounded();
     let decoded = decoder.run(&parts, &lists);
     drop(lists);
     let listed = list(examiner, take_lists, &parts);
     drop(parts);
-    Outcomes { built: build(loader, take_parts), listed, decoded }
+    Outcomes { built: build(loader, take_parts, alive), listed, decoded }
 }
 
 /// The transaction of a snapshot, and when its writing began, ms of the wall clock. Nothing behind that is looked at.
@@ -172,10 +202,11 @@ enum Part<'m> {
     List(u64, Listed<'m>),
 }
 
-/// Puts into the loader what it is sent, until the senders have ended.
-fn build(loader: &mut BulkLoader, parts: Receiver<Part<'_>>) -> Result<(), SnapshotError> {
+/// Puts into the loader what it is sent, until the senders have ended. A decoder that hangs is seen in that `alive` is not told.
+fn build(loader: &mut BulkLoader, parts: Receiver<Part<'_>>, alive: &mut dyn FnMut()) -> Result<(), SnapshotError> {
     let at = |offset| move |error: LoadError| SnapshotError::Damaged { offset, what: error.to_string() };
     for part in parts {
+        alive();
         match part {
             Part::Znodes(offset, znodes) => {
                 znodes.iter().try_for_each(|znode| loader.push_examined(znode)).map_err(at(offset))?;

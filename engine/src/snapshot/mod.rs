@@ -19,7 +19,7 @@ pub use directory::{Purged, REMOVED_MAX, list, purge, snapshot_dir, snapshot_pat
 pub use error::SnapshotError;
 pub use format::is_snapshot;
 pub(crate) use loader::check_watched;
-pub use loader::{LoadedSnapshot, check, load, load_named, read_header};
+pub use loader::{LoadedSnapshot, check, load, load_long_named, load_named, read_header};
 pub use state::{write_long_state, write_state};
 pub use taker::{Done, HeldVersion, Settings, Taker};
 pub use writer::{WrittenSnapshot, remove_unfinished, write};
