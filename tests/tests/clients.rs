@@ -133,6 +133,13 @@ fn cli_mt_session() {
     converse(command, &client("c/cli_mt.session"));
 }
 
+/// go-zookeeper's functions for four-letter words.
+#[test]
+fn go_words() {
+    let setup = Setup::new(Kind::under_test()).config("4lw.commands.whitelist", "*");
+    run_on(Service::start(setup, Shape::under_test()), Command::new(installed("go/words")), 0);
+}
+
 #[test]
 fn rust_session() {
     run(Command::new(installed("rust/debug/paddock-test-rust-client")), 1);

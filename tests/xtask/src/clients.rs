@@ -12,7 +12,7 @@ const JARS: &str = "/usr/share/java/*";
 /// Installs and builds everything into `into`, where `tests/tests/{clients.rs,suites}` look for it.
 pub fn build(into: &Path) -> Result<(), Failure> {
     section("clients");
-    for part in ["java/curator", "c", "node", "console", "container"] {
+    for part in ["java/curator", "c", "go", "node", "console", "container"] {
         create_directory(&into.join(part))?;
     }
     let venv = into.join("venv");
@@ -33,6 +33,8 @@ pub fn build(into: &Path) -> Result<(), Failure> {
         .arg(manifest)
         .arg("--target-dir")
         .arg(into.join("rust")))?;
+    let mut go = Command::new("go");
+    run(go.args(["build", "-o"]).arg(into.join("go/words")).arg(".").current_dir(source("go")))?;
     npm(&source("node/package.json"), &into.join("node"))?;
     npm(&source("console/package.json"), &into.join("console"))?;
     npm(&source("container/package.json"), &into.join("container"))?;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use crate::step::{Failure, run, section};
 
 /// Package, and the program or file that shows that it is there.
-const NEEDED: [(&str, &str); 25] = [
+const NEEDED: [(&str, &str); 26] = [
     ("zookeeper", "/usr/share/java/zookeeper.jar"),
     ("zookeeper-bin", "/usr/lib/zookeeper/bin/cli_mt"),
     ("libzookeeper-mt-dev", "/usr/include/zookeeper/zookeeper.h"),
@@ -15,6 +15,7 @@ const NEEDED: [(&str, &str); 25] = [
     ("gcc", "/usr/bin/gcc"),
     ("g++", "/usr/bin/g++"),
     ("make", "make"),
+    ("golang-go", "go"),
     ("iproute2", "ip"),
     ("nftables", "nft"),
     ("strace", "strace"),
