@@ -41,6 +41,7 @@ pub mod member_status;
 pub mod memory;
 pub mod metrics;
 pub mod namespaces;
+pub mod observers;
 pub mod output;
 pub mod peer;
 pub mod pending;

@@ -1,7 +1,6 @@
 //! Figures of a member of an ensemble, for whoever asks. The replica writes them, and any thread reads them.
 
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use paddock_consensus::output::Part;
 use paddock_consensus::{Epoch, ServerId};
@@ -9,6 +8,7 @@ use paddock_consensus::{Epoch, ServerId};
 use crate::by_server::ByServer;
 use crate::counter::Counter;
 use crate::distribution::Distribution;
+use crate::observers::Observers;
 use crate::sizes::Sizes;
 use crate::stages::PeerStages;
 
@@ -35,7 +35,8 @@ pub struct MemberStatus {
     pub leading: LeadingStatus,
     /// Of a server that follows or observes.
     pub learning: LearningStatus,
-    observers: Mutex<Vec<ObserverInfo>>,
+    /// Those who observe it.
+    pub observers: Observers,
     /// How often it began to look for a leader.
     pub looking_count: Counter,
     /// From looking for a leader until one is decided on.
@@ -76,37 +77,6 @@ pub struct LeadingStatus {
     pub peers: ByServer<PeerStages>,
     /// Bytes that wait to be sent on each learner's link, at the end of each turn in which any do.
     pub waiting_for: ByServer<Distribution>,
-}
-
-/// An observer that this server sends what it sends all.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ObserverInfo {
-    pub server: ServerId,
-    /// Where its connection comes from.
-    pub address: Box<str>,
-}
-
-impl MemberStatus {
-    /// Who observes this server.
-    pub fn observers(&self) -> Vec<ObserverInfo> {
-        self.lock().clone()
-    }
-
-    /// These are the observers by now, with where their connections come from.
-    pub fn set_observers(&self, observers: &[(ServerId, &str)]) {
-        let mut told = self.lock();
-        let is_same = told.iter().map(|one| (one.server, &*one.address)).eq(observers.iter().copied());
-        if !is_same {
-            *told = observers
-                .iter()
-                .map(|(server, address)| ObserverInfo { server: *server, address: (*address).into() })
-                .collect();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<ObserverInfo>> {
-        self.observers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What a follower or observer has.
@@ -254,18 +224,5 @@ mod tests {
             .acknowledged_by
             .for_each(|server, distribution| told.push((server, distribution.totals().count)));
         assert_eq!(told, [(ServerId(3), 0)], "the key stays");
-    }
-
-    #[test]
-    fn observers_are_those_of_the_last_turn() {
-        let member = MemberStatus::default();
-        assert_eq!(member.observers(), []);
-        member.set_observers(&[(ServerId(4), "10.0.0.4:5"), (ServerId(5), "10.0.0.5:6")]);
-        let told: Vec<(i64, String)> =
-            member.observers().iter().map(|one| (one.server.0, one.address.to_string())).collect();
-        assert_eq!(told, [(4, "10.0.0.4:5".to_owned()), (5, "10.0.0.5:6".to_owned())]);
-        member.set_observers(&[(ServerId(5), "10.0.0.5:7")]);
-        assert_eq!(member.observers().len(), 1);
-        assert_eq!(&*member.observers()[0].address, "10.0.0.5:7");
     }
 }

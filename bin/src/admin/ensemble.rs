@@ -6,7 +6,7 @@ use paddock_consensus::config::{HostPort, Member, PeerAddress, PeerType};
 use paddock_consensus::output::Part;
 use paddock_consensus::{Epoch, ServerId, Zxid};
 use paddock_engine::acl::id_of_address;
-use paddock_net::member_status::ObserverInfo;
+use paddock_net::observers::ObserverFigures;
 
 use super::json::{Fields, Json, named};
 use super::outcome::{Outcome, Refusal};
@@ -133,17 +133,31 @@ fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     kept
 }
 
-/// `observers`. Nothing is counted of single ones, so that of each it is told who and where it is, and no more.
+/// `observers`.
 pub fn observers(source: &Source) -> Result<Outcome, Refusal> {
-    let observers = source.status.member.observers();
-    let told = observers.iter().map(|ObserverInfo { server, address }| {
-        Json::object([("remote_socket_address", format!("/{address}").into()), ("sid", server.0.into())])
-    });
+    let observers = source.status.member.observers.told();
+    let told = observers.iter().map(observer);
     Ok(Outcome::of(named([("synced_observers", observers.len().into()), ("observers", Json::Array(told.collect()))])))
 }
 
-/// `observer_connection_stat_reset`: nothing is counted of them that could begin anew.
-pub fn reset_observers(_source: &Source) -> Result<Outcome, Refusal> {
+fn observer(observer: &ObserverFigures<Box<str>>) -> Json {
+    let ObserverFigures { server, address, established_ms, queued_packets, queued_bytes, counts, zxid } = observer;
+    Json::object([
+        ("remote_socket_address", format!("/{address}").into()),
+        ("sid", server.0.into()),
+        ("established", (*established_ms).into()),
+        ("queued_packets", (*queued_packets).into()),
+        ("queued_packets_size", (*queued_bytes).into()),
+        ("packets_received", counts.received.into()),
+        ("packets_sent", counts.sent.into()),
+        ("requests", counts.requests.into()),
+        ("last_zxid", (*zxid).into()),
+    ])
+}
+
+/// `observer_connection_stat_reset`.
+pub fn reset_observers(source: &Source) -> Result<Outcome, Refusal> {
+    source.status.member.observers.reset();
     Ok(Outcome::nothing())
 }
 

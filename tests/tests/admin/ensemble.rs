@@ -11,6 +11,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Instant;
 
+/// Of a client of the observer, one after the other.
+const WRITES: i64 = 50;
+
 /// Two who vote, and an observer, each with an AdminServer of its own.
 pub struct Trio {
     pub ensemble: Ensemble,
@@ -75,8 +78,39 @@ fn members_say_what_they_are() {
     assert!(
         observers["observers"][0]["remote_socket_address"].as_str().is_some_and(|from| from.starts_with("/127.0.0.1:"))
     );
+    let text = observers["observers"][0].to_string();
+    for key in ["established", "packets_received", "packets_sent", "last_zxid"] {
+        assert!(observers["observers"][0][key].as_u64() > Some(0), "{key}: {text}");
+    }
+    count_observer(&trio, leader);
     let expiry = |place| trio.json(place, "dump")["expiry_time_to_session_ids"].clone();
     assert_eq!(expiry(1 - leader), json!({}), "a follower ends no session");
+}
+
+/// What goes to the observer and comes from it is counted, and begins anew when an operator says so.
+fn count_observer(trio: &Trio, leader: usize) {
+    let counted = |key: &str| trio.json(leader, "observers")["observers"][0][key].as_i64().expect("a number");
+    let mut client = Client::connect(trio.ensemble.server(2).address(), TIMEOUT_MS).expect("it takes a client");
+    let before = ["packets_sent", "packets_received", "requests"].map(counted);
+    for number in 0..WRITES {
+        client.ok(&Request::create(&format!("/counted-{number}"), b"x", flags::PERSISTENT));
+    }
+    let zxid = client.last_zxid;
+    let grown = poll_until(DEADLINE, || {
+        let after = ["packets_sent", "packets_received", "requests"].map(counted);
+        let is_told = (0..3).all(|place| after[place] >= before[place] + WRITES);
+        (is_told && counted("last_zxid") >= zxid && counted("queued_packets") == 0).then_some(after)
+    });
+    let grown = grown.expect("each write goes there and back");
+    assert_eq!(grown[2], before[2] + WRITES, "each of them is one request");
+    assert_eq!(counted("queued_packets_size"), 0);
+
+    assert_eq!(trio.json(leader, "observer_connection_stat_reset")["error"], Value::Null);
+    assert_eq!(counted("requests"), 0);
+    assert!(counted("packets_sent") < WRITES && counted("packets_received") < WRITES, "pings alone have gone since");
+    client.ok(&Request::delete("/counted-0", -1));
+    let told = poll_until(DEADLINE, || (counted("requests") == 1 && counted("last_zxid") > zxid).then_some(()));
+    told.expect("it is counted from there");
 }
 
 #[test]

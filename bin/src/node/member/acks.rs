@@ -22,6 +22,8 @@ pub struct Acks {
     heard: Vec<(Link, Zxid, u64)>,
     /// Whose acknowledgement is being taken in.
     from: Option<Link>,
+    /// What each link that is there has acknowledged last.
+    last: Vec<(Link, Zxid)>,
 }
 
 impl Acks {
@@ -53,6 +55,22 @@ impl Acks {
             Some((_, last, count)) => (*last, *count) = (zxid.max(*last), *count + 1),
             None => self.heard.push((link, zxid, 1)),
         }
+    }
+
+    /// A link acknowledges everything up to this: what it had acknowledged before.
+    pub fn take_former(&mut self, link: Link, zxid: Zxid) -> Zxid {
+        match self.last.iter_mut().find(|(known, _)| *known == link) {
+            Some((_, last)) => std::mem::replace(last, zxid.max(*last)),
+            None => {
+                self.last.push((link, zxid));
+                Zxid::ZERO
+            }
+        }
+    }
+
+    /// The link has gone.
+    pub fn forget(&mut self, link: Link) {
+        self.last.retain(|(known, _)| *known != link);
     }
 
     /// Whose acknowledgement is being taken in.
@@ -112,6 +130,17 @@ mod tests {
         assert!(acks.take_heard(start + ms(8)).is_empty());
         acks.hear(Some((Link(2), Zxid(21))));
         assert!(acks.take_heard(start + ms(9)).is_empty(), "it was not sent");
+    }
+
+    #[test]
+    fn what_a_link_has_acknowledged_is_known_until_it_goes() {
+        let mut acks = Acks::default();
+        let [one, other] = [Link(1), Link(2)];
+        assert_eq!([acks.take_former(one, Zxid(5)), acks.take_former(other, Zxid(7))], [Zxid::ZERO; 2]);
+        assert_eq!([acks.take_former(one, Zxid(9)), acks.take_former(other, Zxid(6))], [Zxid(5), Zxid(7)]);
+        assert_eq!(acks.take_former(other, Zxid(8)), Zxid(7));
+        acks.forget(one);
+        assert_eq!([acks.take_former(one, Zxid(9)), acks.take_former(other, Zxid(9))], [Zxid::ZERO, Zxid(8)]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use paddock_consensus::plan::{First, Plan};
 use paddock_consensus::zab::LearnerState;
 use paddock_net::distribution::micros;
 use paddock_net::member_status::MemberStatus;
+use paddock_net::observers::ObserverFigures;
 use paddock_net::status::Status;
 
 pub struct MemberFigures {
@@ -193,9 +194,9 @@ impl MemberFigures {
         self.status.replica.digest_mismatches.add(1);
     }
 
-    /// These observe this server, with where their connections come from.
-    pub fn tell_observers(&self, observers: &[(ServerId, &str)]) {
-        self.member().set_observers(observers);
+    /// These observe this server.
+    pub fn tell_observers(&self, observers: &[ObserverFigures<&str>]) {
+        self.member().observers.set(observers);
     }
 
     /// What a leader has at the end of a turn.

@@ -885,9 +885,8 @@ impl Member {
         let Some(arrival) = self.peers.next_arrival() else { return false };
         let acknowledged = arrival.acknowledged().filter(|(_, zxid)| is_leading && zxid.counter() > 0);
         self.acks.hear(acknowledged);
-        // As in ZooKeeper, nobody's time counts who acknowledges what is committed already.
         let committed = self.replica.membership().committed();
-        let acknowledged = acknowledged.filter(|(_, zxid)| zxid.0 % ACKS_APART == 0 && *zxid > committed);
+        let acknowledged = acknowledged.map(|(link, zxid)| (link, self.acks.take_former(link, zxid).max(committed), zxid));
         if let Some(input) = arrival.input() {
             self.zab.step(now, input, &mut self.outputs);
         }
@@ -897,7 +896,10 @@ impl Member {
                     self.announcements.hear(from, now);
                 }
             }
-            Arrival::Input(Input::LearnerDown { link }) => self.forget_learner(link, None),
+            Arrival::Input(Input::LearnerDown { link }) => {
+                self.acks.forget(link);
+                self.forget_learner(link, None);
+            }
             Arrival::Input(_) => {}
             Arrival::Pong { touches, .. } if !is_leading => {
                 let database = self.replica.head.database();
@@ -945,31 +947,21 @@ impl Member {
                 self.take_state(behind);
             }
         }
-        if let Some((link, zxid)) = acknowledged {
-            self.note_acknowledged(link, zxid);
+        if let Some((link, former, zxid)) = acknowledged
+            && let Some((learner, _)) = self.peers.quorum().learner_of(link)
+        {
+            self.note_acknowledged_by(learner, former, zxid);
         }
         true
     }
 
-    /// A learner has a transaction durably, which it has acknowledged before a quorum had.
-    fn note_acknowledged(&mut self, link: Link, zxid: Zxid) {
-        let learner = self.peers.quorum().learner_of(link);
-        if let (Some((learner, _)), Some(age)) = (learner, self.age_of(zxid)) {
-            self.figures.note_acknowledged_by(learner, age);
-        }
-    }
-
-    /// A leader has the transactions between these durably: it acknowledges them as its learners do, unless a quorum has them already.
-    fn note_acknowledged_here(&self, former: Zxid, durable: Zxid) {
-        if !self.is_leading() {
-            return;
-        }
-        // Of an earlier epoch there is nothing that it has proposed. As in ZooKeeper, what is committed already does not count.
-        let former = former.max(Zxid::start_of(durable.epoch())).max(self.replica.membership().committed());
+    /// A server of this leader's ensemble, which may be itself, has acknowledged the transactions between these. As in ZooKeeper,
+    /// nobody's time counts who acknowledges what a quorum has already.
+    fn note_acknowledged_by(&self, server: ServerId, former: Zxid, last: Zxid) {
         let first = (former.0 / ACKS_APART + 1) * ACKS_APART;
-        for zxid in (first..=durable.0).step_by(ACKS_APART as usize) {
+        for zxid in (first..=last.0).step_by(ACKS_APART as usize) {
             if let Some(age) = self.age_of(Zxid(zxid)) {
-                self.figures.note_acknowledged_by(self.me, age);
+                self.figures.note_acknowledged_by(server, age);
             }
         }
     }
@@ -1051,7 +1043,11 @@ impl Member {
         if durable > self.durable && matches!(self.making, Making::Nothing | Making::Durable(_)) {
             let former = mem::replace(&mut self.durable, durable);
             self.figures.note_acknowledged(self.age_of(durable));
-            self.note_acknowledged_here(former, durable);
+            if self.is_leading() {
+                // Of an earlier epoch there is nothing that it has proposed.
+                let former = former.max(Zxid::start_of(durable.epoch())).max(self.replica.membership().committed());
+                self.note_acknowledged_by(self.me, former, durable);
+            }
             self.tell(Input::Durable(durable))?;
         }
         Ok(())
@@ -1448,8 +1444,8 @@ impl Member {
             peers.quorum().waiting().for_each(|(learner, bytes)| figures.note_waiting(learner, bytes));
         }
         let observes = |learner: &LearnerState| learner.has_joined && learner.peer_type == PeerType::Observer;
-        let address = |server: ServerId| self.peers.address_of(server).unwrap_or_default();
-        let observers = self.zab.learners().filter(observes).map(|learner| (learner.server, address(learner.server)));
+        let observers = self.zab.learners().filter(observes);
+        let observers = observers.filter_map(|learner| self.peers.observer(learner.server, self.at.wall_ms));
         self.figures.tell_observers(&observers.collect::<Vec<_>>());
     }
 

@@ -4,6 +4,8 @@
 //! Each link has the offset of what it is sent next. So a slow learner costs a number, and not a queue; one whose offset is
 //! forgotten is too far behind and is closed, and comes back to be brought what it lacks from the log.
 
+use std::collections::VecDeque;
+
 use paddock_consensus::{ServerId, Zxid};
 use paddock_net::peer::activation::Activation;
 use paddock_net::peer::packet::{Packet, write_with};
@@ -16,14 +18,30 @@ pub const FEED_BYTES: usize = 64 << 20;
 /// Bytes of a packet without what is in its data, at most.
 const PACKET_BYTES: usize = 32;
 
+/// Bytes between two places of a run up to which its packets are counted.
+const PLACE_BYTES: u64 = 16 << 10;
+
 /// One run of packets.
 #[derive(Debug)]
 pub struct Feed {
     ring: Ring,
+    /// Some of the ends of packets that are kept, and what was told up to there, the oldest first. There is one at least.
+    places: VecDeque<(u64, Told)>,
+    /// What was told up to the end.
+    told: Told,
     /// Behind the last packet that waits for no acknowledgement.
     urgent: u64,
     /// The transaction that was proposed last.
     proposed: Zxid,
+}
+
+/// What packets up to an offset have told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Told {
+    /// How many there are.
+    pub packets: u64,
+    /// The transaction of the last.
+    pub zxid: Zxid,
 }
 
 impl Feed {
@@ -33,12 +51,35 @@ impl Feed {
     }
 
     fn with_bound(last: Zxid, bytes_max: usize) -> Feed {
-        Feed { ring: Ring::new(bytes_max), urgent: 0, proposed: last }
+        let told = Told { packets: 0, zxid: last };
+        Feed { ring: Ring::new(bytes_max), places: [(0, told)].into(), told, urgent: 0, proposed: last }
     }
 
     /// The offset behind the last packet.
     pub fn end(&self) -> u64 {
         self.ring.end()
+    }
+
+    /// What all of it has told.
+    pub fn told(&self) -> Told {
+        self.told
+    }
+
+    /// What whole packets before an offset have told; of what is forgotten, something later.
+    pub fn told_before(&self, offset: u64) -> Told {
+        if offset == self.end() {
+            return self.told;
+        }
+        let place = self.places.partition_point(|(place, _)| *place <= offset).saturating_sub(1);
+        let (mut at, mut told) = self.places[place];
+        while let Some(piece) = self.ring.read(at)
+            && let Ok((packet, length)) = Packet::read(piece, piece.len())
+            && at + length as u64 <= offset
+        {
+            at += length as u64;
+            told = Told { packets: told.packets + 1, zxid: packet.zxid };
+        }
+        told
     }
 
     /// What is behind it goes out only when something else does that waits for nothing.
@@ -64,12 +105,12 @@ impl Feed {
     /// PROPOSAL of a transaction, as it stands in the log.
     pub fn propose(&mut self, zxid: Zxid, txn: &[u8]) {
         self.proposed = zxid;
-        self.append(txn.len(), |out| write_txn(PacketType::Proposal, zxid, txn, out));
+        self.append(zxid, txn.len(), |out| write_txn(PacketType::Proposal, zxid, txn, out));
     }
 
     /// COMMIT of what was proposed.
     pub fn commit(&mut self, zxid: Zxid) {
-        self.append(0, |out| Packet::bare(PacketType::Commit, zxid).write(out));
+        self.append(zxid, 0, |out| Packet::bare(PacketType::Commit, zxid).write(out));
         self.urgent = self.end();
     }
 
@@ -78,13 +119,13 @@ impl Feed {
         let activation = Activation { leader, proposal: &[] };
         let write =
             |out: &mut Vec<u8>| write_with(PacketType::CommitAndActivate, zxid, |out| activation.write(out), out);
-        self.append(0, write);
+        self.append(zxid, 0, write);
         self.urgent = self.end();
     }
 
     /// INFORM of a transaction that is committed, as it stands in the log.
     pub fn inform(&mut self, zxid: Zxid, txn: &[u8]) {
-        self.append(txn.len(), |out| write_txn(PacketType::Inform, zxid, txn, out));
+        self.append(zxid, txn.len(), |out| write_txn(PacketType::Inform, zxid, txn, out));
         self.urgent = self.end();
     }
 
@@ -93,12 +134,21 @@ impl Feed {
         let activation = Activation { leader, proposal: txn };
         let write =
             |out: &mut Vec<u8>| write_with(PacketType::InformAndActivate, zxid, |out| activation.write(out), out);
-        self.append(txn.len(), write);
+        self.append(zxid, txn.len(), write);
         self.urgent = self.end();
     }
 
-    fn append(&mut self, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Appends a packet.
+    fn append(&mut self, zxid: Zxid, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
         self.ring.append(PACKET_BYTES + length, write);
+        self.told = Told { packets: self.told.packets + 1, zxid };
+        let end = self.end();
+        if self.places.back().is_none_or(|(place, _)| end - place >= PLACE_BYTES) {
+            self.places.push_back((end, self.told));
+        }
+        while self.places.get(1).is_some_and(|(place, _)| *place <= self.ring.start()) {
+            self.places.pop_front();
+        }
     }
 }
 
@@ -113,7 +163,7 @@ mod tests {
     use paddock_net::peer::packet::Packet;
     use paddock_net::peer::packet_type::PacketType;
 
-    use super::Feed;
+    use super::{Feed, PLACE_BYTES, Told};
 
     /// The packets from an offset on: type, zxid and data.
     fn packets(feed: &Feed, from: u64) -> Vec<(PacketType, i64, Vec<u8>)> {
@@ -152,6 +202,26 @@ mod tests {
             (PacketType::InformAndActivate, 8, [&three[..], b"eight"].concat()),
         ];
         assert_eq!((packets(&feed, 0), packets(&feed, behind_five)), (all.to_vec(), all[1..].to_vec()));
+    }
+
+    #[test]
+    fn what_is_told_up_to_any_offset_is_known() {
+        let mut feed = Feed::with_bound(Zxid(4), 1 << 20);
+        assert_eq!(feed.told_before(0), Told { packets: 0, zxid: Zxid(4) });
+        let mut ends = Vec::new();
+        for zxid in 5..1005 {
+            feed.inform(Zxid(zxid), &[7; 100]);
+            ends.push(feed.end());
+        }
+        assert!(feed.end() > 3 * PLACE_BYTES && feed.places.len() as u64 <= 1 + feed.end() / PLACE_BYTES);
+        for (packets, end) in (1..).zip(&ends) {
+            let told = |packets| Told { packets, zxid: Zxid(4 + packets as i64) };
+            assert_eq!((feed.told_before(*end), feed.told_before(end - 1)), (told(packets), told(packets - 1)));
+        }
+        feed.forget_before(feed.end());
+        feed.inform(Zxid(2000), b"");
+        assert!(feed.places.len() <= 2 && feed.told_before(0).packets <= feed.told().packets);
+        assert_eq!(feed.told(), Told { packets: 1001, zxid: Zxid(2000) });
     }
 
     #[test]

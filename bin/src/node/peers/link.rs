@@ -86,6 +86,13 @@ pub struct LinkEnd {
     pub is_up_to_date: bool,
     /// The zxid of the last PING that has come.
     pub pinged: Zxid,
+    /// The greatest zxid that a NEWLEADER or PING to it has named.
+    pub named: Zxid,
+    /// When its stream was there.
+    pub begun: Ms,
+    /// Packets that have come since UPTODATE went to it, and those of them that were requests of clients.
+    pub received: u64,
+    pub requests: u64,
     pub outgoing: Outgoing,
     pub supply: Supply,
     /// Whether the stream takes nothing until an event tells otherwise.
@@ -106,7 +113,7 @@ pub struct LinkEnd {
 
 impl LinkEnd {
     /// `data_max` is the most that the data of a packet may have, bytes.
-    pub fn new(stream: StreamId, side: Side, from: Box<str>, data_max: usize) -> LinkEnd {
+    pub fn new(stream: StreamId, side: Side, from: Box<str>, data_max: usize, begun: Ms) -> LinkEnd {
         LinkEnd {
             stream,
             side,
@@ -118,6 +125,10 @@ impl LinkEnd {
             awaited: None,
             is_up_to_date: false,
             pinged: Zxid::ZERO,
+            named: Zxid::ZERO,
+            begun,
+            received: 0,
+            requests: 0,
             outgoing: Outgoing::default(),
             supply: Supply::default(),
             is_blocked: false,
@@ -175,6 +186,14 @@ impl LinkEnd {
             PacketType::Ping => self.pinged = packet.zxid,
             PacketType::UpToDate => self.is_up_to_date = true,
             _ => {}
+        }
+    }
+
+    /// Counts what has come of a learner that is up to date.
+    pub fn count_packet(&mut self, packet_type: PacketType) {
+        if self.is_up_to_date {
+            self.received += 1;
+            self.requests += u64::from(packet_type == PacketType::Request);
         }
     }
 

@@ -66,6 +66,7 @@ use paddock_consensus::output::Part;
 use paddock_consensus::settings::Ms;
 use paddock_consensus::{Output, ServerId, Zxid};
 use paddock_engine::acl::Id;
+use paddock_net::observers::ObserverFigures;
 use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
 use paddock_net::peer::touches::Touch;
@@ -298,9 +299,9 @@ impl Peers {
         &mut self.quorum
     }
 
-    /// Where a server that has told who it is has its connection with the quorum port.
-    pub fn address_of(&self, server: ServerId) -> Option<&str> {
-        self.quorum.address_of(server)
+    /// What went to an observer and came from it; `wall_ms` is this moment by the wall clock.
+    pub fn observer(&self, server: ServerId, wall_ms: i64) -> Option<ObserverFigures<&str>> {
+        self.quorum.observer(server, wall_ms)
     }
 
     fn on_event(&mut self, event: StreamEvent, now: Ms) {

@@ -25,6 +25,12 @@ pub struct Outgoing {
     place: u64,
     /// When those of `own` go that wait for an offset of the feed.
     marks: VecDeque<Mark>,
+    /// Packets of its own that were queued, and those that went.
+    queued: u64,
+    gone: u64,
+    /// Packets of the feed that went before the link was last sent it, and how many the feed had when it was from then on.
+    fed: u64,
+    joined: u64,
     /// What is before this place does not count for the bound.
     uncounted: u64,
     /// What is sent next of the feed, once this link is sent what all are.
@@ -44,6 +50,19 @@ pub struct Outgoing {
 struct Mark {
     offset: u64,
     until: u64,
+    packets: u64,
+}
+
+/// What has gone on a link, and what waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Traffic {
+    /// Packets.
+    pub sent: u64,
+    pub queued: u64,
+    /// Of those that wait.
+    pub bytes: u64,
+    /// The transaction of the last packet that has gone of what all are sent; `None` for a link that is not sent it.
+    pub zxid: Option<Zxid>,
 }
 
 /// What has become of an attempt to send.
@@ -60,27 +79,52 @@ pub enum Sent {
 }
 
 impl Outgoing {
-    /// Queues bytes for this link alone.
+    /// Queues a packet for this link alone, if `write` writes one.
     pub fn queue(&mut self, feed: &Feed, write: impl FnOnce(&mut Vec<u8>)) {
+        self.queue_packets(feed, 1, write);
+    }
+
+    /// Queues so many packets that do not count for the bound, and none that wait now do: whoever has them brought waits for them
+    /// to become few. What a state is sent as is none.
+    pub fn supply(&mut self, feed: &Feed, packets: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        self.queue_packets(feed, packets, write);
+        self.uncounted = self.end();
+    }
+
+    fn queue_packets(&mut self, feed: &Feed, packets: u64, write: impl FnOnce(&mut Vec<u8>)) {
         self.move_up();
+        let before = self.own.len();
         write(&mut self.own);
-        let mark = Mark { offset: self.cursor.map_or(0, |_| feed.end()), until: self.end() };
+        let packets = if self.own.len() == before { 0 } else { packets };
+        self.queued += packets;
+        let mark = Mark { offset: self.cursor.map_or(0, |_| feed.end()), until: self.end(), packets };
         match self.marks.back_mut() {
-            Some(last) if last.offset == mark.offset => last.until = mark.until,
+            Some(last) if last.offset == mark.offset => {
+                last.until = mark.until;
+                last.packets += packets;
+            }
             _ => self.marks.push_back(mark),
         }
     }
 
-    /// Queues bytes that do not count for the bound, and none that wait now do: whoever has them brought waits for them to
-    /// become few.
-    pub fn supply(&mut self, feed: &Feed, write: impl FnOnce(&mut Vec<u8>)) {
-        self.queue(feed, write);
-        self.uncounted = self.end();
+    /// What has gone, and what waits. Of packets for this link alone that were queued together none has gone before all have.
+    pub fn traffic(&self, feed: &Feed) -> Traffic {
+        let told = self.cursor.map(|cursor| feed.told_before(cursor));
+        let fed = told.map_or(0, |told| told.packets.saturating_sub(self.joined));
+        let of_feed = told.map_or(0, |told| feed.told().packets - told.packets);
+        let bytes = self.cursor.map_or(0, |cursor| feed.end() - cursor);
+        Traffic {
+            sent: self.gone + self.fed + fed,
+            queued: self.queued - self.gone + of_feed,
+            bytes: self.waiting() as u64 + bytes,
+            zxid: told.map(|told| told.zxid),
+        }
     }
 
     /// From here on the link is sent the feed too. What it has queued does not count for its bound.
     pub fn join(&mut self, feed: &Feed) {
         self.cursor = Some(feed.end());
+        self.joined = feed.told().packets;
         self.target = feed.end();
         self.batched = feed.proposed();
         self.uncounted = self.end();
@@ -93,6 +137,7 @@ impl Outgoing {
     pub fn leave(&mut self, feed: &Feed) {
         if let Some(cursor) = self.cursor.take() {
             assert_eq!(cursor, feed.end(), "a link leaves that was not sent everything");
+            self.fed += feed.told().packets.saturating_sub(self.joined);
             self.marks.iter_mut().for_each(|mark| mark.offset = 0);
         }
     }
@@ -195,6 +240,7 @@ impl Outgoing {
             Some(mark) if mark.offset <= self.cursor.unwrap_or(0) => {
                 self.written += count;
                 if self.place + self.written as u64 == mark.until {
+                    self.gone += mark.packets;
                     self.marks.pop_front();
                 }
             }
@@ -230,7 +276,7 @@ mod tests {
     use paddock_net::peer::packet::Packet;
     use paddock_net::peer::packet_type::PacketType;
 
-    use super::{Outgoing, Sent};
+    use super::{Outgoing, Sent, Traffic};
     use crate::node::peers::feed::Feed;
     use crate::node::peers::links::Written;
 
@@ -319,6 +365,29 @@ mod tests {
     }
 
     #[test]
+    fn what_has_gone_and_what_waits_is_counted_in_packets() {
+        let (mut feed, mut outgoing, mut sink) = (Feed::new(Zxid::ZERO), Outgoing::default(), Sink::new(1));
+        feed.propose(Zxid(1), b"not for this link");
+        outgoing.supply(&feed, 0, |out| out.extend_from_slice(&[7; 100]));
+        queue(&mut outgoing, &feed, NewLeader, 0);
+        outgoing.queue(&feed, |_| {});
+        assert_eq!(outgoing.traffic(&feed), Traffic { sent: 0, queued: 1, bytes: 120, zxid: None });
+        outgoing.join(&feed);
+        feed.commit(Zxid(1));
+        queue(&mut outgoing, &feed, Ping, 1);
+        let Traffic { sent, queued, zxid, .. } = outgoing.traffic(&feed);
+        assert_eq!((sent, queued, zxid), (0, 3, Some(Zxid(1))));
+        let mut told = Vec::new();
+        while outgoing.send(&feed, |bytes| sink.take(bytes)) != Sent::All {
+            let Traffic { sent, queued, .. } = outgoing.traffic(&feed);
+            assert_eq!(sent + queued, 3);
+            told.push(sent);
+        }
+        assert!(told.is_sorted() && [0, 1, 2].iter().all(|sent| told.contains(sent)), "{told:?}");
+        assert_eq!(outgoing.traffic(&feed), Traffic { sent: 3, queued: 0, bytes: 0, zxid: Some(Zxid(1)) });
+    }
+
+    #[test]
     fn a_link_whose_next_bytes_are_forgotten_is_behind() {
         let (mut feed, mut outgoing) = (Feed::new(Zxid::ZERO), Outgoing::default());
         outgoing.join(&feed);
@@ -344,6 +413,7 @@ mod tests {
         feed.propose(Zxid(3), b"three");
         while outgoing.send(&feed, |bytes| sink.take(bytes)) != Sent::All {}
         assert_eq!(sink.packets(), [(Proposal, 1), (Ping, 1), (Sync, 0), (NewLeader, 0), (Proposal, 3)]);
+        assert_eq!(outgoing.traffic(&feed), Traffic { sent: 5, queued: 0, bytes: 0, zxid: Some(Zxid(3)) });
     }
 
     #[test]

@@ -15,6 +15,7 @@ use paddock_consensus::plan::Plan;
 use paddock_consensus::settings::{Features, Ms};
 use paddock_consensus::{Input, ServerId, Zxid};
 use paddock_engine::acl::Id;
+use paddock_net::observers::{ObserverCounts, ObserverFigures};
 use paddock_net::peer::activation::Activation;
 use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::message::{BadMessage, LearnerPacket, MasterPacket, Sender};
@@ -160,9 +161,20 @@ impl QuorumPort {
         Some((end.server?, end.peer_type))
     }
 
-    /// Where the link of a server comes from.
-    pub fn address_of(&self, server: ServerId) -> Option<&str> {
-        self.ends.of_server(server).map(|end| &*end.from)
+    /// What went to an observer and came from it, and what waits for it. `wall_ms` is this moment by the wall clock.
+    pub fn observer(&self, server: ServerId, wall_ms: i64) -> Option<ObserverFigures<&str>> {
+        let end = self.ends.of_server(server)?;
+        let traffic = end.outgoing.traffic(self.supplies.feed(PeerType::Observer));
+        let age = self.now.0.saturating_sub(end.begun.0);
+        Some(ObserverFigures {
+            server,
+            address: &end.from,
+            established_ms: wall_ms.saturating_sub_unsigned(age),
+            queued_packets: traffic.queued,
+            queued_bytes: traffic.bytes,
+            counts: ObserverCounts { received: end.received, sent: traffic.sent, requests: end.requests },
+            zxid: traffic.zxid.unwrap_or_default().max(end.named).0,
+        })
     }
 
     /// This server leads from here on, or does not.
@@ -193,7 +205,7 @@ impl QuorumPort {
 
     /// Somebody has connected.
     pub fn accept(&mut self, stream: StreamId, from: Box<str>, configs: &Configs, links: &mut dyn Links) {
-        let mut end = LinkEnd::new(stream, Side::Master, from, self.settings.data_max);
+        let mut end = LinkEnd::new(stream, Side::Master, from, self.settings.data_max, self.now);
         end.awaited = Some((Awaited::Introduction, self.now.after(self.settings.introduction)));
         self.ends.insert(end);
         self.bound_strangers(configs, links);
@@ -330,6 +342,14 @@ impl QuorumPort {
         }
         if let (Message::LeaderInfo { .. }, Some(end)) = (message, self.ends.of_mut(link)) {
             self.supplies.leave_broadcast(end);
+        }
+        let named = match message {
+            Message::NewLeader { epoch, .. } => Zxid::start_of(*epoch),
+            Message::Ping => records.window.last(),
+            _ => Zxid::ZERO,
+        };
+        if let Some(end) = self.ends.of_mut(link).filter(|end| named > end.named) {
+            end.named = named;
         }
         self.queue(link, links, |end, out| {
             // Where packets cannot go, others do, so that the learner hears of its leader.
@@ -469,6 +489,8 @@ impl QuorumPort {
                 Ok(is_given)
             }
             Side::Master => {
+                let packet_type = end.packet().packet_type;
+                end.count_packet(packet_type);
                 let packet = end.packet();
                 let read = LearnerPacket::read(&packet).map_err(Closing::BadMessage)?;
                 match (end.link, read) {
@@ -512,6 +534,7 @@ impl QuorumPort {
             side,
             format!("its {} port", self.dialled).into(),
             self.settings.data_max,
+            self.now,
         ));
         match self.ends.number(stream) {
             Some(link) => self.told.push_back(Input::MasterUp { link }),

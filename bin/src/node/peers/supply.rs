@@ -92,7 +92,7 @@ impl Supply {
         self.stage = match plan.first {
             First::Snap => Stage::AwaitsState,
             first => {
-                outgoing.supply(feed, |out| write_first(first, plan.from, out));
+                outgoing.supply(feed, 1, |out| write_first(first, plan.from, out));
                 Stage::Window(plan.from)
             }
         };
@@ -127,7 +127,7 @@ impl Supply {
                 Stage::AwaitsState if self.asked > 0 => break,
                 Stage::AwaitsState => {
                     let Some(spool) = store.spool.filter(|spool| spool.zxid <= store.end) else { break };
-                    outgoing.supply(feed, |out| write_first(First::Snap, spool.zxid, out));
+                    outgoing.supply(feed, 1, |out| write_first(First::Snap, spool.zxid, out));
                     store.historian.begin_state(link, spool.file.clone(), spool.bytes);
                     self.stage = Stage::State(spool.zxid);
                     return Ok(Step::StateBegun);
@@ -165,11 +165,11 @@ impl Supply {
         self.asked = self.asked.saturating_sub(1);
         match (self.stage, piece) {
             (Stage::State(zxid), Piece::State(bytes)) if bytes.is_empty() => self.begin_window(zxid),
-            (Stage::State(_), Piece::State(bytes)) => outgoing.supply(feed, |out| out.extend_from_slice(&bytes)),
+            (Stage::State(_), Piece::State(bytes)) => outgoing.supply(feed, 0, |out| out.extend_from_slice(&bytes)),
             (Stage::Log(after), Piece::Records(chunk)) if chunk.is_empty() => self.begin_window(after),
             (Stage::Log(_), Piece::Records(chunk)) => {
                 for (zxid, txn) in chunk.records() {
-                    outgoing.supply(feed, |out| write_committed(zxid, txn, out));
+                    outgoing.supply(feed, COMMITTED_PACKETS, |out| write_committed(zxid, txn, out));
                     self.stage = Stage::Log(zxid);
                 }
             }
@@ -192,13 +192,13 @@ impl Supply {
         let Stage::CaughtUp(after) = self.stage else { panic!("a learner joins that has not caught up: {self:?}") };
         let committed = store.window.range(after, store.end).ok_or(Unsupplied::Gone(after))?;
         for (zxid, txn) in committed {
-            outgoing.supply(feed, |out| write_committed(zxid, txn, out));
+            outgoing.supply(feed, COMMITTED_PACKETS, |out| write_committed(zxid, txn, out));
         }
         if peer_type == PeerType::Participant {
             let from = after.max(store.end);
             let outstanding = store.window.range(from, store.window.last()).ok_or(Unsupplied::Gone(from))?;
             for (zxid, txn) in outstanding {
-                outgoing.supply(feed, |out| write_txn(PacketType::Proposal, zxid, txn, out));
+                outgoing.supply(feed, 1, |out| write_txn(PacketType::Proposal, zxid, txn, out));
             }
         }
         if !mutant!(15) {
@@ -233,7 +233,7 @@ impl Supply {
             return Some(Step::CaughtUp);
         }
         for (zxid, txn) in chunk {
-            outgoing.supply(feed, |out| write_committed(zxid, txn, out));
+            outgoing.supply(feed, COMMITTED_PACKETS, |out| write_committed(zxid, txn, out));
             self.stage = Stage::Window(zxid);
         }
         Some(Step::Waits)
@@ -261,6 +261,9 @@ impl Supply {
         self.stage = Stage::Window(after);
     }
 }
+
+/// So many packets are written for a transaction that is committed.
+const COMMITTED_PACKETS: u64 = 2;
 
 /// Appends a transaction with its COMMIT.
 fn write_committed(zxid: Zxid, txn: &[u8], out: &mut Vec<u8>) {
