@@ -92,6 +92,7 @@ mod tests {
                 origin,
                 data,
                 address,
+                upload: None,
             };
             exporter.answer(&request)
         };

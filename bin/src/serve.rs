@@ -1,8 +1,10 @@
 //! `paddock serve`.
 
+use std::env;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use clap::Args;
 use crossbeam::channel::bounded;
@@ -11,6 +13,7 @@ use signal_hook::consts::SIGTERM;
 use signal_hook::low_level;
 
 use crate::exit::fail;
+use crate::node::Ended;
 use crate::signals::Signals;
 use crate::{config, messages, node};
 
@@ -80,11 +83,25 @@ fn serve(arguments: &ServeArgs, signals: &Signals) -> ExitCode {
     }
     match loaded {
         Ok(loaded) => match node::serve(&loaded.config, signals) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(Ended::Stopped) => ExitCode::SUCCESS,
+            Ok(Ended::BeginsAnew) => begin_anew(),
             Err(error) => end(&error, error.exit_code()),
         },
         Err(failure) => end(&failure.error, EXIT_CONFIG),
     }
+}
+
+/// The same program takes the place of this one, with the same process number, for which whoever has started it goes on looking. Only
+/// where that cannot be does it return.
+fn begin_anew() -> ExitCode {
+    messages::flush();
+    let mut arguments = env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let error = match env::current_exe() {
+        Ok(program) => Command::new(program).arg0(name).args(arguments).exec(),
+        Err(error) => error,
+    };
+    end(&format_args!("the server cannot begin anew with the state that is in place: {error}; start it"), 1)
 }
 
 fn properties(arguments: &ServeArgs) -> Vec<config::Property> {

@@ -81,6 +81,15 @@ impl Signals {
         Ok(told.into())
     }
 
+    /// Has what serves stop in order, as a signal does; `false` where it is stopping already, or nothing serves.
+    pub fn stopper(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let told = self.told.clone();
+        move || {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.server.as_mut().is_some_and(Server::stop)
+        }
+    }
+
     /// From now on this is done on SIGHUP too.
     pub fn on_hangup(&self, hangup: Hangup) {
         self.told().hangups.push(hangup);
@@ -89,6 +98,18 @@ impl Signals {
     fn told(&self) -> MutexGuard<'_, Told> {
         // Nothing that holds it can leave it half changed.
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Server {
+    /// Tells it to stop; `false` where it was told before.
+    fn stop(&mut self) -> bool {
+        if std::mem::replace(&mut self.is_stopping, true) {
+            return false;
+        }
+        // Nothing else is ever written, so there is room.
+        drop(self.stop.write(&[0]));
+        true
     }
 }
 
@@ -107,9 +128,7 @@ fn heed(signal: i32, server: Option<&mut Server>) {
             low_level::exit(EXIT_CUT_SHORT);
         }
         (SIGTERM | SIGINT, Some(server)) => {
-            server.is_stopping = true;
-            // Nothing else is ever written, so there is room.
-            drop(server.stop.write(&[0]));
+            server.stop();
         }
         (SIGQUIT, None) => messages::say(Level::INFO, "SIGQUIT: the server is starting and serves nobody yet"),
         (SIGQUIT, Some(server)) => (server.summary)().iter().for_each(|line| messages::say(Level::INFO, line)),

@@ -54,6 +54,7 @@ impl Command {
 }
 
 const LOG_LEVEL: &str = "log_level";
+const RESTORE: &str = "restore";
 const STAGES: &str = "stages";
 /// Those that ZooKeeper does not have.
 pub const OWN_COMMANDS: [&str; 2] = [LOG_LEVEL, STAGES];
@@ -77,7 +78,7 @@ pub fn commands() -> [Command; 30] {
         command("monitor", &["mntr"], |source, _| server_stats::monitor(source)).always(),
         command("observer_connection_stat_reset", &["orst"], |source, _| ensemble::reset_observers(source)),
         command("observers", &["obsr"], |source, _| ensemble::observers(source)),
-        command("restore", &["rest"], |source, _| restore(source)).protected().by(&[Method::POST]),
+        command(RESTORE, &["rest"], restore).protected().by(&[Method::POST]),
         command("ruok", &[], |source, _| switches::ruok(source)),
         command("server_stats", &["srvr"], |source, _| server_stats::server_stats(source)),
         command("set_trace_mask", &["stmk"], switches::set_trace_mask).always(),
@@ -96,6 +97,11 @@ pub fn commands() -> [Command; 30] {
 
 fn find(name: &str) -> Option<Command> {
     commands().into_iter().find(|command| command.name == name || command.aliases.contains(&name))
+}
+
+/// Whether the command of this name has what its request brings.
+pub fn takes_body(asked: &str) -> bool {
+    find(asked).is_some_and(|command| command.name == RESTORE)
 }
 
 /// The answer to a command that was asked for by this name.

@@ -5,6 +5,7 @@
 //! | names, and what each command needs | `commands` |
 //! | who may give those that are not everybody's | `authorization` |
 //! | what commands are given | `source` |
+//! | how a state that has come gets to the thread that serves | `restorer` |
 //! | what a command has found out, as an answer, and what a list costs while it is made | `outcome`, `json`, `list_cost` |
 //! | the commands | `configuration`, `connections`, `ensemble`, `log_level`, `restore`, `server_stats`, `sessions`, `snapshot`, `stages`, `switches`, `watches` |
 //! | whether the server lives and serves | `health` |
@@ -24,6 +25,7 @@ mod list_cost;
 mod log_level;
 pub mod outcome;
 mod restore;
+mod restorer;
 mod server_stats;
 mod sessions;
 mod site;
@@ -34,6 +36,7 @@ mod switches;
 mod watches;
 
 pub use limiter::Limiter;
+pub use restorer::{BroughtState, Conclusion, Restorer};
 pub use site::Admin;
 pub use snapshot::remove_leftover;
 pub use source::{Now, Source};

@@ -2,7 +2,7 @@
 
 use hyper::{Method, StatusCode};
 
-use super::commands::{OWN_COMMANDS, commands, execute};
+use super::commands::{OWN_COMMANDS, commands, execute, takes_body};
 use super::health;
 use super::source::Source;
 use crate::http::{Answer, Content, Request, Site, decoded};
@@ -13,6 +13,11 @@ pub struct Admin(pub Source);
 impl Site for Admin {
     fn at_once(&self, request: &Request) -> Option<Answer> {
         health::answer(&self.0, &request.path)
+    }
+
+    fn takes_body(&self, request: &Request) -> bool {
+        let name = command_of(&self.0.settings.command_url, &request.path);
+        request.method == Method::POST && name.is_some_and(|name| takes_body(&name))
     }
 
     fn answer(&self, request: &Request) -> Answer {

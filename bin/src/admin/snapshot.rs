@@ -33,7 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Removes what a former process has left.
 pub fn remove_leftover(data_dir: &Path) {
     // Where there is none, or none can be removed, the next one is written over it or fails.
-    let _ = Files::default().unlink(&data_dir.join(NAME));
+    for name in [NAME, super::restore::NAME] {
+        let _ = Files::default().unlink(&data_dir.join(name));
+    }
 }
 
 /// As ZooKeeper, it tells no more than a status where there is none, and the log tells the rest.

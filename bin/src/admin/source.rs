@@ -18,6 +18,7 @@ use paddock_net::survey::{Piece, Question};
 use paddock_net::surveyor::{Surveyor, Unanswered};
 
 use super::limiter::Limiter;
+use super::restorer::Restorer;
 use crate::config::AdminSettings;
 
 /// Something that is read when it is asked for.
@@ -47,6 +48,11 @@ pub struct Source {
     pub limiter: Limiter,
     /// Whether one is being taken for somebody.
     pub is_snapshotting: Arc<AtomicBool>,
+    /// How often a state may be brought, and whether one is being taken in.
+    pub restore_limiter: Limiter,
+    pub is_restoring: AtomicBool,
+    /// Of a server that stands alone: who puts a state in the place of its own.
+    pub restorer: Option<Arc<Restorer>>,
 }
 
 impl Source {

@@ -28,7 +28,9 @@ pub struct AdminSettings {
     pub idle: Option<Duration>,
     pub snapshot_enabled: bool,
     pub restore_enabled: bool,
-    /// Between two snapshots at least.
+    /// A longer snapshot is not taken in, bytes.
+    pub restore_bytes_max: u64,
+    /// Between two snapshots at least, and between two restores.
     pub snapshot_interval: Duration,
     /// Where the scheme ip is concerned, a client is whoever `X-Forwarded-For` says.
     pub trusts_forwarded_for: bool,
@@ -71,6 +73,7 @@ impl Assembly<'_> {
             idle: u64::try_from(self.number("admin.idleTimeout")).ok().filter(|ms| *ms > 0).map(Duration::from_millis),
             snapshot_enabled: self.flag("admin.snapshot.enabled"),
             restore_enabled: self.flag("admin.restore.enabled"),
+            restore_bytes_max: self.number("paddock.restore.maxBytes").max(0).unsigned_abs(),
             // ZooKeeper 3.9 takes the number for microseconds here, whatever its name says.
             snapshot_interval: Duration::from_micros(
                 self.number("admin.rateLimiterIntervalInMS").max(0).unsigned_abs(),

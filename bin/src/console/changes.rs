@@ -268,6 +268,7 @@ mod tests {
             origin: origin.map(str::to_owned),
             data: data.map(str::to_owned),
             address: [127, 0, 0, 1].into(),
+            upload: None,
         }
     }
 

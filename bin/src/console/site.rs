@@ -90,6 +90,10 @@ impl Site for Console {
         }
     }
 
+    fn takes_body(&self, request: &Request) -> bool {
+        self.below(&request.path).is_none() && self.admin.takes_body(request)
+    }
+
     fn answer(&self, request: &Request) -> Answer {
         let Some(name) = self.below(&request.path).and_then(|below| below.strip_prefix(ASKED)) else {
             return self.admin.answer(request);

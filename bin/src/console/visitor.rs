@@ -77,6 +77,7 @@ mod tests {
                 origin: None,
                 data: None,
                 address: address.parse().expect("an address"),
+                upload: None,
             })
         };
         for host in ["localhost:8080", "127.0.0.1", "[::1]:8080", "LOCALHOST"] {

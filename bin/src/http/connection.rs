@@ -1,6 +1,7 @@
 //! One connection: its requests one after the other, each within its time.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -22,6 +23,7 @@ use super::body::{Body, Origin};
 use super::bounds::{LOOK_INTERVAL, REQUEST_BYTES_MAX};
 use super::places::Place;
 use super::site::{Answer, Request, Site};
+use super::upload::Upload;
 use super::workers::{Told, Workers};
 
 /// What a connection is served with.
@@ -59,18 +61,40 @@ pub async fn serve(stream: TcpStream, service: Service, wait_max: Duration) {
 impl Service {
     async fn answer(self, request: hyper::Request<Incoming>) -> Response<Body> {
         self.place.begin_work(Instant::now());
-        // The body is not read: the connection is closed behind the answer where there is one.
         let asked = Request::of(&request, self.address);
-        drop(request);
         let told = match refusal(&asked).or_else(|| self.site.at_once(&asked)) {
             Some(answer) => Told::small(answer),
-            None => self.workers.answer(self.site.clone(), asked).await,
+            None if self.site.takes_body(&asked) => self.take(asked, request.into_body()).await,
+            None => {
+                // The body is not read: the connection is closed behind the answer where there is one.
+                drop(request);
+                self.workers.answer(self.site.clone(), asked).await
+            }
         };
         match told.origin {
             Origin::Memory { .. } => self.place.begin_answer(Instant::now()),
             Origin::Worker(_) => self.place.begin_snapshot(Instant::now()),
         }
         response(told, self.place)
+    }
+}
+
+impl Service {
+    /// Has a worker answer, which takes the body meanwhile, as far as it wants that.
+    async fn take(&self, asked: Request, body: Incoming) -> Told {
+        let (upload, pump) = Upload::of(body, &self.place);
+        self.place.begin_snapshot(Instant::now());
+        let asked = Request { upload: Some(upload), ..asked };
+        let (mut pumping, mut has_come) = (pin!(pump.run()), false);
+        let mut answering = pin!(self.workers.answer(self.site.clone(), asked));
+        poll_fn(|context| {
+            if !has_come && pumping.as_mut().poll(context).is_ready() {
+                has_come = true;
+                self.place.begin_work(Instant::now());
+            }
+            answering.as_mut().poll(context)
+        })
+        .await
     }
 }
 

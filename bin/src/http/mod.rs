@@ -24,8 +24,13 @@ mod query;
 mod site;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod workers;
 
 pub use listener::{Port, bind, start};
+pub use places::Departure;
+#[cfg(test)]
+pub use places::departed;
 pub use query::{decoded, parameter};
 pub use site::{Answer, Content, Pieces, Request, Site};
+pub use upload::Upload;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
@@ -45,7 +45,7 @@ enum Stage {
     Works,
     /// Its answer, which is in memory, is being sent.
     Answers,
-    /// A snapshot is being sent: a worker makes it meanwhile.
+    /// A snapshot is being sent, or comes: a worker makes it or takes it meanwhile.
     Snapshots,
 }
 
@@ -93,6 +93,23 @@ struct Holder {
     id: u64,
 }
 
+/// Tells when a connection has ended, without holding its place.
+#[derive(Clone)]
+pub struct Departure(Weak<Holder>);
+
+impl Departure {
+    pub fn has_come(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
+/// Of a connection that has ended.
+#[cfg(test)]
+pub fn departed(address: IpAddr) -> Departure {
+    let place = Places::default().take(address, Instant::now()).expect("there is a place");
+    place.departure()
+}
+
 impl Drop for Holder {
     fn drop(&mut self) {
         lock(&self.table).taken.remove(&self.id);
@@ -115,7 +132,7 @@ impl Place {
         self.begin(Stage::Answers, now);
     }
 
-    /// A worker begins to make its answer, piece by piece.
+    /// A worker begins to make its answer, piece by piece, or to take its body.
     pub fn begin_snapshot(&self, now: Instant) {
         self.begin(Stage::Snapshots, now);
     }
@@ -123,6 +140,11 @@ impl Place {
     /// The answer is handed over to the end.
     pub fn wait(&self, now: Instant) {
         self.begin(Stage::Waits, now);
+    }
+
+    /// For whoever waits until the connection has ended.
+    pub fn departure(&self) -> Departure {
+        Departure(Arc::downgrade(&self.0))
     }
 
     fn begin(&self, stage: Stage, now: Instant) {
@@ -191,6 +213,17 @@ mod tests {
         let overdue: Vec<usize> = (0..held.len()).filter(|&at| held[at].is_overdue(WAIT, now)).collect();
         assert_eq!(overdue, [1]);
         assert!(!newcomer.is_overdue(WAIT, now));
+    }
+
+    #[test]
+    fn an_end_is_told_when_nobody_has_the_place_any_more() {
+        let (places, now) = (Places::default(), Instant::now());
+        let place = places.take(address(1), now).expect("there is a place");
+        let (other, departure) = (place.clone(), place.departure());
+        drop(place);
+        assert!(!departure.has_come());
+        drop(other);
+        assert!(departure.has_come());
     }
 
     #[test]

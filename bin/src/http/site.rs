@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use hyper::{Method, StatusCode, header};
 
-/// A request without its body: nothing that is served takes one.
+use super::upload::Upload;
+
+/// A request. Of its body there is something only where the site [takes](Site::takes_body) that.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: Method,
@@ -27,6 +29,7 @@ pub struct Request {
     pub data: Option<String>,
     /// Whose connection it came on.
     pub address: IpAddr,
+    pub upload: Option<Upload>,
 }
 
 impl Request {
@@ -46,6 +49,7 @@ impl Request {
             origin: header(header::ORIGIN.as_str()),
             data: header("x-paddock-data"),
             address,
+            upload: None,
         }
     }
 }
@@ -81,6 +85,11 @@ impl Answer {
 pub trait Site: Send + Sync {
     /// The answer to what costs next to nothing, on the thread of all connections; `None` for anything else.
     fn at_once(&self, request: &Request) -> Option<Answer>;
+
+    /// Whether the body of a request is taken, piece by piece. Any other is not read, and the connection ends behind the answer.
+    fn takes_body(&self, _request: &Request) -> bool {
+        false
+    }
 
     /// The answer, which may take its time.
     fn answer(&self, request: &Request) -> Answer;

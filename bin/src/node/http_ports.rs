@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use super::process_figures::process_figures;
 use super::settings::authority;
 use super::shown::ShownConfig;
 use super::status::present_data_dir;
-use crate::admin::{Admin, Limiter, Source, remove_leftover};
+use crate::admin::{Admin, Limiter, Restorer, Source, remove_leftover};
 use crate::config::{Config, without_secrets};
 use crate::console::Console;
 use crate::exporter::Exporter;
@@ -86,6 +87,7 @@ impl OpenPorts {
         status: &Arc<Status>,
         exchanges: &Arc<[Arc<Exchange>]>,
         shown: Option<ShownConfig>,
+        restorer: Option<Arc<Restorer>>,
         conf: impl Fn() -> ConfReply + Send + Sync + 'static,
     ) -> Vec<Port> {
         let mut ports = Vec::new();
@@ -93,7 +95,8 @@ impl OpenPorts {
             ports.push(exporter_port(listener, status.clone(), exporter.tells_process));
         }
         if let Some(listener) = self.admin {
-            let source = source(config, status.clone(), Surveyor::new(exchanges.clone()), shown, conf);
+            let source =
+                Source { restorer, ..source(config, status.clone(), Surveyor::new(exchanges.clone()), shown, conf) };
             remove_leftover(&(source.data_dir)());
             let idle = config.admin.idle;
             let site: Arc<dyn Site> = match config.admin.console_enabled {
@@ -151,5 +154,8 @@ fn source(
         lists: Mutex::default(),
         limiter: Limiter::new(config.admin.snapshot_interval),
         is_snapshotting: Arc::default(),
+        restore_limiter: Limiter::new(config.admin.snapshot_interval),
+        is_restoring: AtomicBool::default(),
+        restorer: None,
     }
 }

@@ -24,6 +24,7 @@ pub mod process_figures;
 mod pulse;
 pub mod recovery;
 pub mod replica;
+mod restoring;
 mod server;
 mod session_set;
 pub mod settings;
@@ -63,6 +64,7 @@ use paddock_net::limits::{LargeRequests, Limits};
 use paddock_net::reactor::{self, Reactor};
 use paddock_net::status::Status;
 
+use crate::admin::Restorer;
 use crate::audit::{self, AuditLog, ServerEvent};
 use crate::config::{Config, Ensemble, REACTORS_MAX};
 use crate::http;
@@ -202,8 +204,17 @@ fn setup(what: &'static str) -> impl Fn(io::Error) -> NodeError {
     move |source| NodeError::Setup { what, source }
 }
 
-/// Serves until the process is told to stop.
-pub fn serve(config: &Config, signals: &Signals) -> Result<(), NodeError> {
+/// How a server has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It was told to.
+    Stopped,
+    /// There is another state in its directories, with which the process is to begin anew.
+    BeginsAnew,
+}
+
+/// Serves until the process is told to stop, or to begin anew.
+pub fn serve(config: &Config, signals: &Signals) -> Result<Ended, NodeError> {
     let Some(settings) = &config.audit else { return serve_audited(config, signals, None) };
     let audit = AuditLog::start(settings).map_err(|source| NodeError::Audit { file: audit_file(settings), source })?;
     let reopened = audit.clone();
@@ -224,7 +235,7 @@ fn audit_file(settings: &audit::Settings) -> PathBuf {
     }
 }
 
-fn serve_audited(config: &Config, signals: &Signals, audit: Option<Arc<AuditLog>>) -> Result<(), NodeError> {
+fn serve_audited(config: &Config, signals: &Signals, audit: Option<Arc<AuditLog>>) -> Result<Ended, NodeError> {
     let began = Instant::now();
     let descriptors = sys::raise_descriptor_limit().map_err(setup("the limit of open files"))?;
     let files = Files::default();
@@ -251,7 +262,7 @@ fn serve_audited(config: &Config, signals: &Signals, audit: Option<Arc<AuditLog>
     outcome
 }
 
-fn serve_alone(config: &Config, data_dir: Arc<DataDir>, opened: Opened<'_>) -> Result<(), NodeError> {
+fn serve_alone(config: &Config, data_dir: Arc<DataDir>, opened: Opened<'_>) -> Result<Ended, NodeError> {
     let present = recover_present(log_config(config), rules(config));
     let Present { generation, recovered, former } = present.map_err(NodeError::Recovery)?;
     recovered.report(Some(opened.began.elapsed()));
@@ -350,7 +361,7 @@ impl Machine {
     }
 }
 
-fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<(), NodeError> {
+fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<Ended, NodeError> {
     let Opened { address, listener, signals, descriptors, began, audit } = opened;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
     let mut machine = Machine::new(threads)?;
@@ -393,7 +404,8 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
         let (config, shown) = (config.clone(), shown.clone());
         move || conf(&config, address.port(), shown.as_ref())
     };
-    let http_ports = http_ports.furnish(config, &status, &machine.exchanges, shown, told_conf);
+    let restorer = restorer(config, signals, &pulse)?;
+    let http_ports = http_ports.furnish(config, &status, &machine.exchanges, shown, restorer.clone(), told_conf);
     http::start(http_ports).map_err(setup("the thread of HTTP"))?;
     let mut listener = Some(listener);
     let exchanges = machine.exchanges.clone();
@@ -457,7 +469,23 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
         return Err(NodeError::Halted(reason));
     }
     tracing::info!("stopped");
-    Ok(())
+    let begins_anew = restorer.is_some_and(|restorer| restoring::restore(&restorer, config, &pulse));
+    Ok(if begins_anew { Ended::BeginsAnew } else { Ended::Stopped })
+}
+
+/// Who takes in a state that is to be this server's, if it stands alone.
+fn restorer(config: &Config, signals: &Signals, pulse: &Arc<Pulse>) -> Result<Option<Arc<Restorer>>, NodeError> {
+    if config.ensemble.is_some() {
+        return Ok(None);
+    }
+    let seed = random_seed(&Files::default()).map_err(NodeError::Recovery)?;
+    let length_max = config.jute_max_buffer.saturating_add(config.jute_max_buffer_extra);
+    let (stop, pulse) = (signals.stopper(), pulse.clone());
+    let stop = move || {
+        pulse.will_begin_anew();
+        stop()
+    };
+    Ok(Some(Arc::new(Restorer::new(rules(config), length_max, seed, Box::new(stop)))))
 }
 
 fn begin(

@@ -4,7 +4,7 @@
 //! It is told after each turn, and within a turn by what takes long for a good reason: a state that is put in place whole, or built
 //! anew. Those tell it between two pieces of their work, so that a disk that hangs is seen there too.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ pub struct Pulse {
     sleep_max: Duration,
     /// When it is told next, ms of the monotonic clock.
     due: AtomicU64,
+    /// The process begins anew when the server has stopped.
+    begins_anew: AtomicBool,
 }
 
 impl Pulse {
@@ -35,7 +37,14 @@ impl Pulse {
         // Told a little late after a sleep, it is still in time.
         let quarter = manager.watchdog_time().map_or(SLEEP_MAX, |allowed| allowed / 4);
         let (interval, sleep_max) = (INTERVAL.min(quarter), SLEEP_MAX.min(quarter));
-        Pulse { status, manager: Mutex::new(manager), interval, sleep_max, due: AtomicU64::new(0) }
+        Pulse {
+            status,
+            manager: Mutex::new(manager),
+            interval,
+            sleep_max,
+            due: AtomicU64::new(0),
+            begins_anew: AtomicBool::new(false),
+        }
     }
 
     /// The server has begun; `status` is for people.
@@ -60,9 +69,16 @@ impl Pulse {
         self.manager().alive();
     }
 
+    /// When the server stops, the process begins anew: for a service manager that is no end.
+    pub fn will_begin_anew(&self) {
+        self.begins_anew.store(true, Ordering::Relaxed);
+    }
+
     /// The server begins to stop.
     pub fn stopping(&self) {
-        self.manager().stopping();
+        if !self.begins_anew.load(Ordering::Relaxed) {
+            self.manager().stopping();
+        }
     }
 
     /// There are no turns any more: the log is ended, however long that takes.

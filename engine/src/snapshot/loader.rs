@@ -143,12 +143,7 @@ fn load_together(
 }
 
 /// The three parts one after the other, in this thread. What is sent waits in the queues, which the file bounds.
-fn load_alone(
-    decoder: Decoder<'_>,
-    examiner: &Examiner,
-    loader: &mut BulkLoader,
-    alive: &mut dyn FnMut(),
-) -> Outcomes {
+fn load_alone(decoder: Decoder<'_>, examiner: &Examiner, loader: &mut BulkLoader, alive: &mut dyn FnMut()) -> Outcomes {
     let (parts, take_parts) = unbounded();
     let (lists, take_lists) = unbounded();
     let decoded = decoder.run(&parts, &lists);

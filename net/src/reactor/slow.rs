@@ -231,7 +231,6 @@ mod tests {
         assert!(SlowRead::counted(3, "/a", second, second * 2).is_none());
     }
 
-
     #[test]
     fn of_a_path_no_more_is_kept_than_is_told() {
         let mut body = Vec::new();

@@ -10,6 +10,7 @@
 //! | `members` | the same questions to members of an ensemble of ZooKeeper 3.9.5 |
 //! | `mistakes` | what is refused, and how |
 //! | `ports` | which ports are opened, and what becomes of one that is not free |
+//! | `restores` | `restore`, and what becomes of it |
 //! | `snapshots` | `snapshot`, and who takes what it sends |
 mod alone;
 mod beside;
@@ -19,6 +20,7 @@ mod log_level;
 mod members;
 mod mistakes;
 mod ports;
+mod restores;
 mod snapshots;
 
 use paddock_tests::http::{Answer, get};

@@ -137,7 +137,8 @@ fn observers_are_told_where_they_are() {
             };
             assert_eq!(kinds(told), kinds(expected), "{part}");
             let has_counted = |observer: &Value| {
-                ["established", "packets_received", "packets_sent", "last_zxid"].map(|key| observer[key].as_i64() > Some(0))
+                ["established", "packets_received", "packets_sent", "last_zxid"]
+                    .map(|key| observer[key].as_i64() > Some(0))
             };
             assert_eq!(has_counted(told), has_counted(expected), "{part}: {told} {expected}");
         }

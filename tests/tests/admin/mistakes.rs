@@ -74,16 +74,6 @@ fn whoever_may_not_do_everything_takes_no_snapshot() {
 }
 
 #[test]
-fn a_restore_is_refused_with_the_way_to_do_it() {
-    let admin = start();
-    let mut connection = Connection::open(admin.address).expect("it is open");
-    let answer = connection.ask_with("POST", "/commands/restore", &[SUPER], Some(b"nonsense")).expect("an answer");
-    assert_eq!(answer.status, 501);
-    assert!(answer.text().contains("paddock convert"), "{}", answer.text());
-    assert_eq!(admin.json("ruok")["error"], serde_json::Value::Null);
-}
-
-#[test]
 fn a_switch_turns_snapshots_and_restores_off() {
     let admin =
         start_with(|setup| setup.config("admin.snapshot.enabled", "false").config("admin.restore.enabled", "false"));

@@ -156,7 +156,9 @@ fn what_no_agent_takes_is_found() {
     assert!(!datadog_takes("zk_a\tNaN") && !datadog_takes("zk_a 1 2") && datadog_takes("zk_a\t5.0E-4"));
     assert!(!netdata_takes("zk_znode_count\t1.5") && !netdata_takes("zk_avg_latency\tx"));
     assert!(!metricbeat_takes("zk_packets_sent\t1.0") && !metricbeat_takes("zk_a\t"));
-    for told in ["", "Zookeeper version: 3.9.5\n", "Zookeeper version: 3.9.5, of 2026\n", "v: 1, built on x\nZxid: 0xg\n"] {
+    for told in
+        ["", "Zookeeper version: 3.9.5\n", "Zookeeper version: 3.9.5, of 2026\n", "v: 1, built on x\nZxid: 0xg\n"]
+    {
         assert_eq!(metricbeat_takes_srvr(told), None, "{told:?}");
     }
 }

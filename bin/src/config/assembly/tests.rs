@@ -158,6 +158,7 @@ fn defaults_of_a_file_are_zookeepers() {
             idle: Some(Duration::from_secs(30)),
             snapshot_enabled: true,
             restore_enabled: true,
+            restore_bytes_max: 16 << 30,
             snapshot_interval: Duration::from_millis(300),
             trusts_forwarded_for: false,
             console_enabled: true,
@@ -221,6 +222,7 @@ fn every_key_reaches_its_field() {
     differs("znode.container.maxPerMinute=5", &|c| c.container_max_per_minute.to_string(), "5");
     differs("znode.container.maxNeverUsedIntervalMs=5", &|c| format!("{:?}", c.container_max_never_used), "Some(5ms)");
     differs("paddock.connections.maxBytes=16777216", &|c| c.connections_bytes_max.to_string(), "16777216");
+    differs("paddock.restore.maxBytes=1048576", &|c| c.admin.restore_bytes_max.to_string(), "1048576");
     differs("paddock.slowRequestMillis=250", &|c| format!("{:?}", c.slow_request), "Some(250ms)");
     differs("paddock.reactors=3", &|c| format!("{:?}", c.reactors), "Some(3)");
     differs("paddock.io.method=Ring", &|c| format!("{:?}", c.io_method), "Ring");

@@ -115,6 +115,7 @@ pub(super) const MEANINGS: &[(&str, &str)] = &[
     ("paddock.audit.maxBytes", "As paddock.log.maxBytes, of the audit log"),
     ("paddock.audit.files", "As paddock.log.files, of the audit log"),
     ("paddock.audit.whenFull", "Where the audit log cannot be written, writes of clients wait, or are not recorded"),
+    ("paddock.restore.maxBytes", "The longest snapshot that the command `restore` takes in"),
     ("paddock.console.enable", "The console is served on the port of the AdminServer"),
     ("paddock.console.edit", "Who has logged in with every permission on `/` may change znodes in the console"),
     (
@@ -174,10 +175,10 @@ pub(super) const MEANINGS: &[(&str, &str)] = &[
     ("admin.idleTimeout", "How long a connection may wait for its next request, at most 60 s"),
     ("admin.forceHttps", "With `true` the AdminServer stays off: there is no TLS yet"),
     ("admin.snapshot.enabled", "The command `snapshot` is there"),
-    ("admin.restore.enabled", "The command `restore` is there, and is refused"),
+    ("admin.restore.enabled", "The command `restore` is there"),
     (
         "admin.rateLimiterIntervalInMS",
-        "From one `snapshot` to the next, in microseconds whatever the name says, as in ZooKeeper 3.9",
+        "From one `snapshot` to the next, and from one `restore` to the next, in microseconds whatever the name says, as in ZooKeeper 3.9",
     ),
     ("audit.enable", "Each server writes who has changed what"),
     ("audit.impl.class", "ZooKeeper's own class; another is refused where the audit log is on"),

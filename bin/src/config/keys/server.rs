@@ -26,6 +26,7 @@ const LOG_FILES: State = Replaced(
     "this server's logs are not the Java server's and have settings of their own, paddock.log.* and paddock.audit.*",
 );
 /// Of one file of a log of words. It holds some of the longest lines.
+const RESTORE_BYTES: Kind = Number { unit: "bytes", min: 1 << 20, max: 1 << 50 };
 const LOG_BYTES: Kind = Number { unit: "bytes", min: 64 << 10, max: 1 << 40 };
 const FORMER_FILES: Kind = Number { unit: "files", min: 0, max: 1000 };
 
@@ -174,6 +175,7 @@ pub(super) const KEYS: &[Key] = &[
     property("paddock.audit.maxBytes", LOG_BYTES, "10485760", Done),
     property("paddock.audit.files", FORMER_FILES, "10", Done),
     property("paddock.audit.whenFull", Choice(&["wait", "drop"]), "wait", Done),
+    property("paddock.restore.maxBytes", RESTORE_BYTES, "17179869184", Done),
     property("paddock.console.enable", Bool, "true", Done),
     property("paddock.console.edit", Bool, "false", Done),
     optional("paddock.console.hosts", Source::Property, Text, Done),

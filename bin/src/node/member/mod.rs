@@ -886,7 +886,8 @@ impl Member {
         let acknowledged = arrival.acknowledged().filter(|(_, zxid)| is_leading && zxid.counter() > 0);
         self.acks.hear(acknowledged);
         let committed = self.replica.membership().committed();
-        let acknowledged = acknowledged.map(|(link, zxid)| (link, self.acks.take_former(link, zxid).max(committed), zxid));
+        let acknowledged =
+            acknowledged.map(|(link, zxid)| (link, self.acks.take_former(link, zxid).max(committed), zxid));
         if let Some(input) = arrival.input() {
             self.zab.step(now, input, &mut self.outputs);
         }

@@ -275,7 +275,8 @@ pub mod tests {
 
     #[test]
     fn what_is_no_sample_is_none() {
-        for key in ["version", "client", "began", "micros", "stages", "beside", "peers", "groups", "versions", "turns"] {
+        for key in ["version", "client", "began", "micros", "stages", "beside", "peers", "groups", "versions", "turns"]
+        {
             let mut told = told(1);
             told[key] = json!("x");
             if key != "version" {
