@@ -10,6 +10,8 @@ const PATIENCE_MS = 30000;
 const CHILDREN = 100000;
 const SESSIONS = 5000;
 const PAGE = 200;
+// However much the server has, a page asks for no more than this at once: data of 128 KiB, as text, with a page of names.
+const ANSWER_BYTES_MAX = 512 * 1024;
 const WIDTHS = { phone: 360, screen: 1280 };
 const SCHEMES = ['light', 'dark'];
 
@@ -164,6 +166,14 @@ async function look(browser, scheme, [device, width]) {
     page.on('pageerror', (error) => mistakes.push(String(error)));
     const isOwn = (asked) => asked.startsWith(new URL(url).origin) || asked.startsWith('about:');
     page.on('request', (request) => isOwn(request.url()) || mistakes.push(`asks ${request.url()}`));
+    let answers = 0;
+    page.on('response', (response) => {
+        if (new URL(response.url(), url).pathname.startsWith('/console/api/')) {
+            const bytes = Number(response.headers()['content-length']);
+            answers += 1;
+            if (!(bytes <= ANSWER_BYTES_MAX)) mistakes.push(`${response.url()} is answered ${bytes} bytes`);
+        }
+    });
     await page.setViewport({ width, height: 800, deviceScaleFactor: 1 });
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
     for (const [name, { hash, ready, steps }] of Object.entries(PARTS)) {
@@ -172,10 +182,11 @@ async function look(browser, scheme, [device, width]) {
         await page.waitForSelector(ready, { timeout: PATIENCE_MS });
         await steps(page);
         await checkWidth(page, `${name} on a ${device}`);
-        await checkNames(page, name);
         await page.screenshot({ path: path.join(directory, `console-${name}-${device}-${scheme}.png`) });
+        await checkNames(page, name);
         assert.deepStrictEqual(mistakes, [], `${name} on a ${device}, ${scheme}`);
     }
+    assert(answers >= Object.keys(PARTS).length, `${answers} answers were looked at`);
     await page.close();
 }
 
