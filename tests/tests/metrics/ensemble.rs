@@ -85,8 +85,12 @@ fn a_session_that_comes_to_another_server_is_asked_about() {
     wait_for(ensemble.server(leader), "revalidate_count", before + 1.0);
 }
 
-/// As many as surely have some whose zxid is measured: of 1000 one.
+/// Of so many zxids one is measured.
+const MEASURED_APART: i64 = 1000;
+/// As many as surely have some that are.
 const MANY_WRITES: usize = 2500;
+/// Of them so many are under way at a time.
+const TOGETHER: usize = 100;
 
 /// Of a transaction that a quorum has already, ZooKeeper measures no acknowledgement.
 #[test]
@@ -101,11 +105,16 @@ fn acknowledgements_behind_the_quorums_are_not_timed() {
     ensemble.server(far).pause();
     let mut client = Client::connect(ensemble.server(leader).address(), TIMEOUT_MS).expect("it takes a client");
     client.ok(&Request::create("/w", b"", flags::PERSISTENT));
-    (0..MANY_WRITES).for_each(|_| {
-        client.queue(&Request::set_data("/w", b"x", -1));
-    });
-    client.flush().expect("they are taken");
-    (0..MANY_WRITES).for_each(|_| assert_eq!(client.next_reply().expect("a quorum is there").err, 0));
+    // The last of those that are measured is still in the leader's window.
+    let mut written = 0;
+    while written < MANY_WRITES || !(100..300).contains(&(client.last_zxid % MEASURED_APART)) {
+        (0..TOGETHER).for_each(|_| {
+            client.queue(&Request::set_data("/w", b"x", -1));
+        });
+        client.flush().expect("they are taken");
+        (0..TOGETHER).for_each(|_| assert_eq!(client.next_reply().expect("a quorum is there").err, 0));
+        written += TOGETHER;
+    }
 
     // What is acknowledged by the one alone that was not waited for comes behind all that it had to acknowledge.
     ensemble.server(far).resume();
