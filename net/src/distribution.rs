@@ -51,23 +51,49 @@ impl Distribution {
     }
 }
 
-/// Times, in milliseconds as ZooKeeper tells them, and in microseconds.
+/// Times, in microseconds, and in milliseconds as ZooKeeper tells them.
 #[derive(Debug, Default)]
 pub struct Latency {
-    pub millis: Distribution,
     pub micros: Distribution,
+    /// Milliseconds of the [long](LONG) ones. All others, which are most, are 0, and known from the number of all.
+    long: Distribution,
 }
+
+/// Longer times are not 0 in milliseconds, which are not rounded.
+const LONG: Duration = Duration::from_millis(1);
 
 impl Latency {
     /// For its one writer.
+    #[inline]
     pub fn note(&self, time: Duration) {
-        self.millis.note_millis(time);
-        self.micros.note(micros(time));
+        self.note_many(time, 1);
+    }
+
+    /// The same time so many times. For its one writer.
+    #[inline]
+    pub fn note_many(&self, time: Duration, times: u64) {
+        self.micros.note_many(micros(time), times);
+        if time >= LONG {
+            self.note_long(time, times);
+        }
+    }
+
+    #[cold]
+    fn note_long(&self, time: Duration, times: u64) {
+        self.long.note_many(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), times);
+    }
+
+    /// In milliseconds.
+    pub fn millis(&self) -> Values {
+        // The long ones first: whoever notes one meanwhile counts it among all before.
+        let long = self.long.values();
+        let short = self.micros.totals().count.saturating_sub(long.totals.count);
+        long.with_zeros(short)
     }
 
     /// It begins anew. For its one writer.
     pub fn reset(&self) {
-        self.millis.reset();
+        self.long.reset();
         self.micros.reset();
     }
 }
@@ -101,6 +127,13 @@ impl Values {
             all.counts.iter_mut().zip(one.histogram.counts()).for_each(|(sum, more)| *sum = sum.wrapping_add(more));
             all
         })
+    }
+
+    /// Those of both.
+    pub fn and(mut self, other: &Values) -> Values {
+        self.totals = self.totals.and(other.totals);
+        self.counts.iter_mut().zip(&other.counts).for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
+        self
     }
 
     /// So many values of 0 more, of which nothing else was noted.
@@ -215,7 +248,19 @@ mod tests {
     fn a_time_is_told_in_both_units() {
         let latency = Latency::default();
         latency.note(Duration::from_micros(2999));
-        assert_eq!((latency.millis.totals().sum, latency.micros.totals().sum), (2, 2999));
+        assert_eq!((latency.millis().totals.sum, latency.micros.totals().sum), (2, 2999));
+    }
+
+    #[test]
+    fn in_milliseconds_short_times_are_zeros_and_none_is_rounded() {
+        let (latency, millis) = (Latency::default(), Distribution::default());
+        for (nanos, times) in [(0, 1), (999_999, 3), (1_000_000, 1), (1_999_999, 2), (70_000_000, 1), (400, 0)] {
+            latency.note_many(Duration::from_nanos(nanos), times);
+            millis.note_many(nanos / 1_000_000, times);
+        }
+        assert_eq!(latency.millis(), millis.values());
+        latency.reset();
+        assert_eq!(latency.millis(), Values::default());
     }
 
     #[test]

@@ -202,7 +202,7 @@ pub fn describe(connection: &ConnectionInfo, long: bool, clock: &Clock) -> Strin
         ops,
         connection.queued,
         tally.received,
-        tally.sent
+        tally.sent()
     );
     if long && connection.session != 0 {
         describe_session(connection, clock, &mut line);

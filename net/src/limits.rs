@@ -57,8 +57,8 @@ fn dice() -> f64 {
 /// together.
 #[derive(Debug)]
 pub struct LargeRequests {
-    /// Longer requests are large, bytes; `None`: none is.
-    threshold: Option<usize>,
+    /// Longer requests are large, bytes.
+    threshold: usize,
     bytes_max: u64,
     /// The bytes of the large requests that are worked on.
     bytes: AtomicU64,
@@ -69,12 +69,14 @@ pub struct LargeRequests {
 pub struct NoRoom;
 
 impl LargeRequests {
+    /// `threshold`: bytes; without one no request is large.
     pub fn new(threshold: Option<usize>, bytes_max: u64) -> LargeRequests {
-        LargeRequests { threshold, bytes_max, bytes: AtomicU64::new(0) }
+        // Where there is none, none is longer.
+        LargeRequests { threshold: threshold.unwrap_or(usize::MAX), bytes_max, bytes: AtomicU64::new(0) }
     }
 
     fn is_large(&self, length: usize) -> bool {
-        self.threshold.is_some_and(|threshold| length > threshold)
+        length > self.threshold
     }
 
     /// Whether a frame of which only the length has come would find room now.

@@ -1,12 +1,14 @@
 //! What is counted by namespace: by the first name of a path.
 //!
 //! There may be any number of first names, and clients choose them. So there is room for a bounded number, and what finds none is
-//! counted together. One thread writes; a name is written once and never taken back. To count what has the namespace of the one
-//! before takes a comparison of its name and two stores, and otherwise a few comparisons more.
+//! counted together. One thread writes; a name is written once and never taken back.
+//!
+//! Most paths have the namespace of the one before. So their thread counts by a [`Run`], which looks at the first bytes of a path
+//! and nothing else, and is told when the namespace changes, and at the latest when the thread has done what it counts.
 
 use std::sync::OnceLock;
 
-use crate::counter::{Counter, Summary, Totals};
+use crate::counter::{Batch, Summary, Totals};
 
 /// There is room for so many, a power of two.
 pub const NAMESPACES_MAX: usize = 128;
@@ -19,8 +21,6 @@ const NAME_MAX: usize = 256;
 #[derive(Debug)]
 pub struct Namespaces {
     places: Box<[Place]>,
-    /// Where the last one was.
-    last: Counter,
     /// What found no room.
     left_out: Summary,
 }
@@ -34,36 +34,32 @@ struct Place {
 impl Default for Namespaces {
     fn default() -> Namespaces {
         let places = (0..NAMESPACES_MAX).map(|_| Place::default()).collect();
-        Namespaces { places, last: Counter::default(), left_out: Summary::default() }
+        Namespaces { places, left_out: Summary::default() }
     }
 }
 
 impl Namespaces {
     /// Counts a value for the namespace of a path; the root has none. For their one writer.
-    #[inline]
     pub fn note(&self, path: &[u8], value: u64) {
-        let last = &self.places[self.last.get() as usize % NAMESPACES_MAX];
-        match last.name.get() {
-            Some(known) if is_in(path, known.as_bytes()) => last.values.note(value),
-            _ => self.note_other(path, value),
+        if let Some(name) = namespace_of(path) {
+            self.place_of(name).map_or(&self.left_out, |at| &self.places[at].values).note(value);
         }
     }
 
-    fn note_other(&self, path: &[u8], value: u64) {
-        let Some(name) = namespace_of(path) else { return };
+    /// Where a name is, which has a place from now on; `None` if there is no room for it.
+    fn place_of(&self, name: &[u8]) -> Option<usize> {
         let first = hash(name) as usize;
         for probe in 0..PROBES {
             let at = (first + probe) % NAMESPACES_MAX;
             let place = &self.places[at];
             if place.name.get().is_none() && !place.take(name) {
-                break;
+                return None;
             }
             if place.name.get().is_some_and(|known| known.as_bytes() == name) {
-                self.last.set(at as u64);
-                return place.values.note(value);
+                return Some(at);
             }
         }
-        self.left_out.note(value);
+        None
     }
 
     /// Sums begin anew; names stay, as in ZooKeeper. For their one writer.
@@ -93,18 +89,84 @@ impl Place {
     }
 }
 
+/// Values of one namespace after the other, which their thread has counted and not told.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// How the paths begin that are surely in the namespace.
+    start: Start,
+    /// Where the namespace is; `None` before the first.
+    place: Option<usize>,
+    values: Batch,
+}
+
+impl Run {
+    /// Counts a value for the namespace of a path; the root has none. `namespaces` are always the same.
+    #[inline]
+    pub fn note<'n>(&mut self, path: &[u8], value: u64, namespaces: impl FnOnce() -> &'n Namespaces) {
+        if self.start.begins(path) {
+            self.values.note(value);
+        } else {
+            self.note_by_name(path, value, namespaces());
+        }
+    }
+
+    fn note_by_name(&mut self, path: &[u8], value: u64, namespaces: &Namespaces) {
+        let Some(name) = namespace_of(path) else { return };
+        let known = self.place.and_then(|at| namespaces.places[at].name.get());
+        if known.is_none_or(|known| known.as_bytes() != name) {
+            let Some(at) = namespaces.place_of(name) else { return namespaces.left_out.note(value) };
+            self.tell(namespaces);
+            (self.start, self.place) = (Start::of(name), Some(at));
+        }
+        self.values.note(value);
+    }
+
+    /// Tells what was counted.
+    pub fn tell(&mut self, namespaces: &Namespaces) {
+        if let Some(at) = self.place {
+            namespaces.places[at].values.take_in(self.values.take());
+        }
+    }
+}
+
+/// The first bytes of the paths of a namespace: a slash, its name and another one. A longer name has none, and the path of the
+/// namespace itself does not begin so: these are compared by their names.
+#[derive(Debug)]
+struct Start {
+    bytes: u128,
+    mask: u128,
+}
+
+const START_BYTES: usize = size_of::<u128>();
+
+/// With this no path begins.
+impl Default for Start {
+    fn default() -> Start {
+        Start { bytes: 1, mask: 0 }
+    }
+}
+
+impl Start {
+    fn of(name: &[u8]) -> Start {
+        let (mut bytes, mut mask) = ([0; START_BYTES], [0; START_BYTES]);
+        let start = [b"/", name, b"/"].concat();
+        let Some(place) = bytes.get_mut(..start.len()) else { return Start::default() };
+        place.copy_from_slice(&start);
+        mask[..start.len()].fill(u8::MAX);
+        Start { bytes: u128::from_ne_bytes(bytes), mask: u128::from_ne_bytes(mask) }
+    }
+
+    #[inline]
+    fn begins(&self, path: &[u8]) -> bool {
+        path.first_chunk().is_some_and(|first| u128::from_ne_bytes(*first) & self.mask == self.bytes)
+    }
+}
+
 /// The first name of a path; `None` for the root.
 pub fn namespace_of(path: &[u8]) -> Option<&[u8]> {
     let behind = path.strip_prefix(b"/")?;
     let end = behind.iter().position(|byte| *byte == b'/').unwrap_or(behind.len());
     (end > 0).then(|| &behind[..end])
-}
-
-/// Whether this is the first name of a path, without a search for its end.
-#[inline]
-fn is_in(path: &[u8], name: &[u8]) -> bool {
-    let behind = path.strip_prefix(b"/").and_then(|path| path.strip_prefix(name));
-    behind.is_some_and(|behind| behind.first().is_none_or(|byte| *byte == b'/'))
 }
 
 /// FNV-1a. Names with the same one only find less room.
@@ -114,17 +176,48 @@ fn hash(name: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{NAMESPACES_MAX, Namespaces, is_in, namespace_of};
+    use super::{NAMESPACES_MAX, Namespaces, Run, Start, namespace_of};
     use crate::counter::Totals;
 
     #[test]
     fn a_namespace_is_the_first_name_of_a_path() {
         for (path, namespace) in [("/", None), ("", None), ("/a", Some("a")), ("/ab/c", Some("ab")), ("//c", None)] {
             assert_eq!(namespace_of(path.as_bytes()), namespace.map(str::as_bytes), "{path}");
-            for name in ["a", "ab", "abc"] {
-                assert_eq!(is_in(path.as_bytes(), name.as_bytes()), namespace == Some(name), "{path}: {name}");
-            }
         }
+    }
+
+    #[test]
+    fn a_path_begins_as_its_namespace_does() {
+        for name in ["a", "abc", "abcdefghijklmn"] {
+            let start = Start::of(name.as_bytes());
+            let begins = |path: String| start.begins(path.as_bytes());
+            assert!(begins(format!("/{name}/and/a/long/rest")), "{name}");
+            assert!(!begins(format!("/{name}x/and/a/long/rest")), "{name}");
+            assert!(!begins(format!("/{name}-and-a-long-rest")), "{name}");
+            assert!(!begins(format!("//{name}/and/a/long/rest")), "{name}");
+            assert!(!begins(format!("/{name}")) && !begins("/".into()), "a short one is not known");
+        }
+        let long = Start::of(b"abcdefghijklmno");
+        assert!(!long.begins(b"/abcdefghijklmno/and/a/long/rest"), "it is longer than what is compared");
+        assert!(!Start::default().begins(&[0; 32]) && !Start::default().begins(&[1; 32]));
+    }
+
+    #[test]
+    fn a_run_counts_as_one_by_one() {
+        let (by_run, one_by_one, mut run) = (Namespaces::default(), Namespaces::default(), Run::default());
+        let long = format!("/{}/x", "x".repeat(1000));
+        let names = (0..4 * NAMESPACES_MAX).map(|number| format!("/n{number}/and/a/long/rest"));
+        let some =
+            ["/", "/a", "/a/b", "/a/and/a/long/rest", "/ab/and/a/long/rest", "/a/and/a/long/rest", "", &long, "/a"];
+        let paths: Vec<String> = some.map(str::to_owned).into_iter().chain(names).collect();
+        for (path, value) in paths.iter().chain(&paths[..9]).zip(1..) {
+            run.note(path.as_bytes(), value, || &by_run);
+            one_by_one.note(path.as_bytes(), value);
+        }
+        run.tell(&by_run);
+        run.tell(&by_run);
+        assert_eq!(by_run.iter().collect::<Vec<_>>(), one_by_one.iter().collect::<Vec<_>>());
+        assert_eq!(by_run.left_out(), one_by_one.left_out());
     }
 
     #[test]

@@ -34,8 +34,6 @@ pub struct PendingWrite {
     pub received: Instant,
     /// Its share of the limit for large requests, bytes.
     pub large: usize,
-    /// What it is about, where lines about slow requests are wanted.
-    pub path: Option<Box<str>>,
 }
 
 /// A read behind a write, with the credentials of the moment at which it came.
@@ -87,6 +85,8 @@ pub enum Due {
 #[derive(Default)]
 pub struct PendingRequests {
     entries: VecDeque<Pending>,
+    /// What each of the writes is about, where lines about slow requests are wanted; nothing elsewhere.
+    paths: VecDeque<Option<Box<str>>>,
     /// The bodies of the reads.
     bodies: Bodies,
     /// The sum of the reads' weights.
@@ -168,15 +168,18 @@ impl PendingRequests {
     }
 
     pub fn push_write(&mut self, opcode: i32, received: Instant) {
-        self.entries.push_back(Pending::Write(PendingWrite { opcode, received, large: 0, path: None }));
+        self.entries.push_back(Pending::Write(PendingWrite { opcode, received, large: 0 }));
         self.writes += 1;
     }
 
-    /// Keeps what the write is about that came last.
-    pub fn keep_path(&mut self, path: Box<str>) {
-        if let Some(Pending::Write(write)) = self.entries.back_mut() {
-            write.path = Some(path);
-        }
+    /// Keeps what the write is about that came last. It is kept of every write, or of none.
+    pub fn keep_path(&mut self, path: Option<Box<str>>) {
+        self.paths.push_back(path);
+    }
+
+    /// What the write was about that was taken last.
+    pub fn take_path(&mut self) -> Option<Box<str>> {
+        self.paths.pop_front().flatten()
     }
 
     pub fn push_read(&mut self, read: PendingRead, body: &[u8]) {
@@ -259,6 +262,7 @@ impl PendingRequests {
     /// Gives back the memory that is only kept for what may come next.
     pub fn shrink(&mut self) {
         self.entries.shrink_to_fit();
+        self.paths.shrink_to_fit();
         if self.entries.is_empty() {
             self.bodies = Bodies::default();
         }

@@ -132,18 +132,10 @@ impl ReactorStatus {
         self.at_once.get().wrapping_add(self.sent_later.get())
     }
 
-    /// Notes an answer that did not come in the turn of its request. It `updates`, or is a read.
-    pub fn note_latency(&self, latency: Duration, updates: bool) {
-        let noted = if updates { &self.updates } else { &self.reads };
-        noted.note(latency);
-    }
-
-    /// Notes a reply of so many bytes, with its own length.
-    #[inline]
-    pub fn note_response(&self, bytes: usize) {
-        let bytes = bytes.saturating_sub(LENGTH_BYTES) as u64;
-        self.response_bytes.add(bytes);
-        self.responses.note(bytes);
+    /// Notes so many answers that did not come in the turn of their requests. They `update`, or are to reads.
+    pub fn note_latency(&self, latency: Duration, answers: u64, update: bool) {
+        let noted = if update { &self.updates } else { &self.reads };
+        noted.note_many(latency, answers);
     }
 
     /// Notes that so many connections were told of an event, in so many bytes each.
@@ -203,16 +195,17 @@ mod tests {
         let status = ReactorStatus::default();
         status.connections.set(3);
         status.at_once.add(2);
-        status.note_latency(Duration::from_millis(7), true);
-        status.note_response(24);
+        status.note_latency(Duration::from_millis(7), 1, true);
+        status.response_bytes.add(20);
+        status.responses.note(20);
         status.note_told(EventKind::Deleted, 5, 34);
         status.read_by_namespace.note(b"/a/b", 9);
         assert_eq!((status.sent(), status.watch_bytes.get(), status.response_bytes.get()), (7, 150, 20));
         assert_eq!(status.responses.told(), [30, 20, 30], "notifications are among them");
-        assert_eq!((status.updates.millis.totals().max, status.told.deleted.totals().sum), (7, 5));
+        assert_eq!((status.updates.millis().totals.max, status.told.deleted.totals().sum), (7, 5));
         status.reset();
         assert_eq!((status.sent(), status.watch_bytes.get(), status.response_bytes.get()), (0, 0, 0));
-        assert_eq!((status.updates.millis.totals().count, status.told.deleted.totals().count), (0, 0));
+        assert_eq!((status.updates.millis().totals.count, status.told.deleted.totals().count), (0, 0));
         assert_eq!((status.connections.get(), status.responses.told()), (3, [-1; 3]));
     }
 

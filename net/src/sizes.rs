@@ -24,6 +24,11 @@ impl Sizes {
         self.last.set(bytes);
     }
 
+    /// Several, of which these were the least, the greatest and the last. For their one writer.
+    pub fn note_several(&self, min: u64, max: u64, last: u64) {
+        [min, max, last].into_iter().for_each(|bytes| self.note(bytes));
+    }
+
     /// They begin anew. For their one writer.
     pub fn reset(&self) {
         [&self.last, &self.min, &self.max].into_iter().for_each(|size| size.set(0));
@@ -67,6 +72,8 @@ mod tests {
         assert_eq!(sizes.told(), [-1; 3]);
         sizes.note(60);
         assert_eq!(sizes.told(), [60; 3]);
+        sizes.note_several(50, 70, 65);
+        assert_eq!(sizes.told(), [65, 50, 70]);
     }
 
     #[test]

@@ -183,21 +183,28 @@ impl Way {
     /// Each stage ends where the next begins, and none goes beyond the commit but the last: a leader's commit may come before its
     /// own disk is done, and then the disk is not what was waited for.
     pub fn of(moments: &Moments) -> Way {
-        let Moments { is_ordered_here, taken, committed, released, .. } = *moments;
-        let committed = committed.clamp(taken, released.max(taken));
-        let mut at = taken;
-        let mut until = |moment: Option<Instant>| {
+        let Moments { is_ordered_here, taken, released: released_at, .. } = *moments;
+        // Nanoseconds from there: numbers are told apart in a tenth of what moments take.
+        let since = |moment: Instant| nanos(moment.saturating_duration_since(taken));
+        let synced = moments.synced.map(since);
+        let committed = match synced {
+            Some(synced) if moments.synced == Some(moments.committed) => synced,
+            _ => since(moments.committed),
+        };
+        let until_released = since(released_at);
+        let committed = committed.min(until_released);
+        let mut at = 0;
+        let mut until = |moment: Option<u64>| {
             let from = at;
-            at = moment.map_or(at, |moment| moment.clamp(at, committed.max(at)));
+            at = moment.map_or(at, |moment| moment.min(committed).max(at));
             short_micros(at - from)
         };
-        let ordered = until(moments.ordered);
-        let submitted = until(moments.submitted);
+        let ordered = until(moments.ordered.map(since));
+        let submitted = until(moments.submitted.map(since));
         // While it has not been submitted, or is not durable, the rest of the time is that of the stage it is in.
-        let synced = until(moments.submitted.and(moments.synced));
+        let synced = until(moments.submitted.and(synced));
         let rest = until(Some(committed));
-        let released = short_micros(released.saturating_duration_since(committed));
-        let released_at = moments.released;
+        let released = short_micros(until_released - committed);
         let way = Way { is_ordered_here, taken, released_at, ordered, submitted, synced, quorum: 0, released };
         match (moments.ordered, moments.submitted, moments.synced) {
             (Some(_), None, _) => Way { submitted: rest, ..way },
@@ -207,9 +214,14 @@ impl Way {
     }
 }
 
+/// 584 years at most.
+fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
+}
+
 /// Microseconds, rounded. A time of more than an hour is told as one of 71 minutes.
-fn short_micros(time: Duration) -> u32 {
-    u32::try_from(micros(time)).unwrap_or(u32::MAX)
+fn short_micros(nanos: u64) -> u32 {
+    u32::try_from(nanos.saturating_add(500) / 1000).unwrap_or(u32::MAX)
 }
 
 /// A group of transactions that the log has written. Times are in microseconds.
@@ -281,29 +293,37 @@ impl PeerStages {
 
 /// Answers that were put into outputs in this turn and are not written yet.
 #[derive(Default)]
-pub struct Unwritten(Vec<(Instant, u64)>);
+pub struct Unwritten {
+    /// Since when so many have waited. Nearly always these are all.
+    first: Option<(Instant, u64)>,
+    /// Those since other moments.
+    others: Vec<(Instant, u64)>,
+}
 
-/// Moments that are told apart; what comes later counts with the last of them.
-const MOMENTS_MAX: usize = 64;
+/// Other moments that are told apart; what comes later counts with the last of them.
+const OTHERS_MAX: usize = 64;
 
 impl Unwritten {
     /// So many have waited to be written since then.
     pub fn add(&mut self, since: Instant, answers: u64) {
-        let is_full = self.0.len() == MOMENTS_MAX;
-        match self.0.last_mut() {
+        let is_full = self.others.len() == OTHERS_MAX;
+        match self.others.last_mut().or(self.first.as_mut()) {
             Some((last, count)) if *last == since || is_full => *count += answers,
-            _ => self.0.push((since, answers)),
+            Some(_) => self.others.push((since, answers)),
+            None => self.first = Some((since, answers)),
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.first.is_none()
     }
 
     /// All of them are written now.
     pub fn note(&mut self, now: Instant, written: &Distribution) {
-        for (since, answers) in self.0.drain(..) {
-            written.note_many(micros(now.saturating_duration_since(since)), answers);
+        let note = |(since, answers)| written.note_many(micros(now.saturating_duration_since(since)), answers);
+        self.first.take().into_iter().for_each(note);
+        if !self.others.is_empty() {
+            self.others.drain(..).for_each(note);
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Instant;
 pub struct Tally {
     /// Frames and four-letter words that have come.
     pub received: u64,
-    /// Replies, notifications and other answers.
-    pub sent: u64,
+    /// Notifications, and other answers that have no latency.
+    pub sent_besides: u64,
     /// When the connection was accepted, by the wall clock, ms.
     pub established_ms: u64,
     /// The operation that was answered last. `None` before the first answer, and after a write that failed, of which ZooKeeper
@@ -31,7 +31,7 @@ impl Tally {
     pub fn new(established_ms: u64) -> Tally {
         Tally {
             received: 0,
-            sent: 0,
+            sent_besides: 0,
             established_ms,
             last_opcode: None,
             last_xid: 0,
@@ -50,9 +50,25 @@ impl Tally {
         *self = Tally { last_xid: -1, last_zxid: -1, ..Tally::new(self.established_ms) };
     }
 
+    /// Replies, notifications and other answers.
+    pub fn sent(&self) -> u64 {
+        self.answered.wrapping_add(self.sent_besides)
+    }
+
+    /// Notes a frame or a four-letter word that has come.
+    #[inline]
+    pub fn note_received(&mut self) {
+        self.received = self.received.wrapping_add(1);
+    }
+
+    /// Notes an answer that has no latency.
+    pub fn note_besides(&mut self) {
+        self.sent_besides = self.sent_besides.wrapping_add(1);
+    }
+
     /// Notes an answer that was given after `millis`.
+    #[inline]
     pub fn note_answer(&mut self, opcode: Option<i32>, xid: i32, zxid: i64, now: Instant, millis: u64) {
-        self.sent += 1;
         self.last_opcode = opcode;
         if xid >= 0 {
             self.last_xid = xid;
@@ -62,7 +78,7 @@ impl Tally {
         self.latency_last = millis;
         self.latency_min = self.latency_min.min(millis);
         self.latency_max = self.latency_max.max(millis);
-        self.latency_sum += millis;
-        self.answered += 1;
+        self.latency_sum = self.latency_sum.wrapping_add(millis);
+        self.answered = self.answered.wrapping_add(1);
     }
 }

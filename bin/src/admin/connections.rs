@@ -60,7 +60,7 @@ fn brief(connection: &ConnectionInfo) -> Fields {
         ("interest_ops", u32::from(interest_ops(connection)).into()),
         ("outstanding_requests", connection.queued.into()),
         ("packets_received", connection.tally.received.into()),
-        ("packets_sent", connection.tally.sent.into()),
+        ("packets_sent", connection.tally.sent().into()),
     ])
 }
 
@@ -114,7 +114,7 @@ mod tests {
             session: 0,
             timeout: 0,
             heard: Instant::now(),
-            tally: Tally { received: 5, sent: 4, ..Tally::new(1_700_000_000_000) },
+            tally: Tally { received: 5, sent_besides: 4, ..Tally::new(1_700_000_000_000) },
         }
     }
 

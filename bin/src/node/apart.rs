@@ -9,6 +9,7 @@ use paddock_net::distribution::Latency;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::{Errand, Exchange};
 
+use super::moment::Moment;
 use super::pulse::Pulse;
 use super::replica::ReplicaError;
 use super::server::Server;
@@ -31,6 +32,7 @@ pub fn run(
     turns: &Latency,
 ) -> Result<(), ReplicaError> {
     let mut events = Events::with_capacity(EVENTS_PER_TURN);
+    let mut next_beat = Instant::now();
     while !server.has_stopped() {
         bell.going_to_sleep();
         let timeout = pulse.shorten(server.timeout());
@@ -44,11 +46,13 @@ pub fn run(
             pulse.stopping();
             server.stop();
         }
-        let began = Instant::now();
-        server.turn(told, poll.registry(), sources)?;
+        let at = Moment::read();
+        server.turn(at, told, poll.registry(), sources)?;
         let ended = Instant::now();
-        turns.note(ended.saturating_duration_since(began));
-        pulse.beat(ended);
+        turns.note(ended.saturating_duration_since(at.now));
+        if ended >= next_beat {
+            next_beat = pulse.beat(ended);
+        }
     }
     stop(exchanges);
     Ok(())

@@ -555,7 +555,7 @@ fn begin(
 /// Tells within what takes long that the replica's thread goes on.
 fn alive(pulse: &Arc<Pulse>) -> Alive {
     let pulse = pulse.clone();
-    Arc::new(move || pulse.beat(Instant::now()))
+    Arc::new(move || _ = pulse.beat(Instant::now()))
 }
 
 /// What a member goes by at first.

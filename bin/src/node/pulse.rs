@@ -58,15 +58,17 @@ impl Pulse {
         sleep.map_or(self.sleep_max, |sleep| sleep.min(self.sleep_max))
     }
 
-    /// The replica's thread goes on.
-    pub fn beat(&self, now: Instant) {
+    /// The replica's thread goes on. Returns when this is to be told next: before, it need not be.
+    pub fn beat(&self, now: Instant) -> Instant {
         let millis = self.status.clock.millis(now);
-        if millis < self.due.load(Ordering::Relaxed) {
-            return;
+        let due = self.due.load(Ordering::Relaxed);
+        if millis < due {
+            return now + Duration::from_millis(due - millis);
         }
         self.due.store(millis.saturating_add(self.interval.as_millis() as u64), Ordering::Relaxed);
         self.status.replica.alive.set(millis);
         self.manager().alive();
+        now + self.interval
     }
 
     /// When the server stops, the process begins anew: for a service manager that is no end.
@@ -108,11 +110,12 @@ mod tests {
         let told = || status.replica.alive.get();
         assert_eq!(told(), 0, "no turn has begun");
         let now = Instant::now();
-        pulse.beat(now);
+        assert_eq!(pulse.beat(now), now + INTERVAL);
         let first = told();
         assert_eq!(first, status.clock.millis(now));
-        pulse.beat(now + INTERVAL / 2);
+        let next = pulse.beat(now + INTERVAL / 2);
         assert_eq!(told(), first);
+        assert!(next > now + INTERVAL / 2 && next <= now + INTERVAL);
         pulse.beat(now + 2 * INTERVAL);
         assert_eq!(told(), first + 2000);
         pulse.end();

@@ -53,7 +53,9 @@ fn put_in_place(
         dir: Generation::above(&config.data_log_dir).to_owned(),
         ..log_config(config)
     };
-    let mut alive = || pulse.beat(Instant::now());
+    let mut alive = || {
+        pulse.beat(Instant::now());
+    };
     let mut next = NextGeneration::begin_long(log, &mut state.database, &restorer.seed, &mut alive)?;
     next.settle()?;
     next.succeed()?;

@@ -72,20 +72,21 @@ impl Server {
         }
     }
 
-    /// A turn, in which the poll has told of these events.
+    /// The turn of this moment, in which the poll has told of these events.
     pub fn turn(
         &mut self,
+        at: Moment,
         events: Option<&Events>,
         registry: &Registry,
         sources: &Sources,
     ) -> Result<(), ReplicaError> {
         match self {
-            Server::Alone(replica) => replica.turn(Moment::read()),
+            Server::Alone(replica) => replica.turn(at),
             Server::Member { member, readiness } => {
                 if let Some(events) = events {
                     readiness.take_in(events);
                 }
-                member.turn(Moment::read())?;
+                member.turn(at)?;
                 if member.take_log_changed() {
                     self.register(registry, sources)?;
                 }

@@ -182,6 +182,9 @@ impl Snapshotter {
 
     /// A snapshot that has come into place since the last call.
     pub fn poll_done(&mut self) -> Option<Done> {
+        if !self.is_busy {
+            return None;
+        }
         let outcome = match &mut self.driver {
             Driver::Thread(thread) => thread.done.try_recv().ok(),
             Driver::Caller { taker, .. } => taker.take_outcome(),

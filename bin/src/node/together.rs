@@ -16,6 +16,7 @@ use paddock_net::distribution::Latency;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::reactor::{EVENTS_PER_TURN, Reactor};
 
+use super::moment::Moment;
 use super::pulse::Pulse;
 use super::replica::ReplicaError;
 use super::server::Server;
@@ -33,6 +34,7 @@ pub fn run(
     turns: &Latency,
 ) -> Result<(), ReplicaError> {
     let mut events = Events::with_capacity(EVENTS_PER_TURN);
+    let mut next_beat = Instant::now();
     while !server.has_stopped() {
         bell.going_to_sleep();
         let timeout = pulse.shorten(shorter(reactor.rest(), server.timeout()));
@@ -49,12 +51,14 @@ pub fn run(
             server.stop();
         }
         reactor.take_in(told);
-        let began = Instant::now();
-        server.turn(told, poll.registry(), sources)?;
+        let at = Moment::read();
+        server.turn(at, told, poll.registry(), sources)?;
         let ended = Instant::now();
-        turns.note(ended.saturating_duration_since(began));
-        pulse.beat(ended);
-        reactor.give_out();
+        turns.note(ended.saturating_duration_since(at.now));
+        if ended >= next_beat {
+            next_beat = pulse.beat(ended);
+        }
+        reactor.give_out(ended);
     }
     // Clients see the end now, and not when the log is closed.
     drop(reactor);

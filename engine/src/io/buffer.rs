@@ -2,13 +2,15 @@
 #![allow(unsafe_code)] // std has no growable allocation at an alignment that is chosen at run time.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::ptr::NonNull;
 
 /// Zeroed memory of a fixed size whose address is a multiple of its alignment. The address stays when the value moves.
 pub struct AlignedBuffer {
     start: NonNull<u8>,
     layout: Layout,
+    /// See [`AlignedBuffer::zeros`].
+    zeros: Range<usize>,
 }
 
 // SAFETY: the buffer owns its memory alone, as a `Box<[u8]>` does.
@@ -28,17 +30,28 @@ impl AlignedBuffer {
         // SAFETY: the layout's size is at least 1, by the `max` above.
         let start = unsafe { alloc_zeroed(layout) };
         let start = NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout));
-        AlignedBuffer { start, layout }
+        AlignedBuffer { start, layout, zeros: 0..bytes }
     }
 
     pub fn alignment(&self) -> usize {
         self.layout.align()
     }
 
+    /// Bytes that are surely zero, as far as whoever writes to it has [said](Self::set_zeros): whoever pads need not write zeros
+    /// where they are.
+    pub fn zeros(&self) -> Range<usize> {
+        self.zeros.clone()
+    }
+
+    pub fn set_zeros(&mut self, zeros: Range<usize>) {
+        self.zeros = zeros;
+    }
+
     /// Moves to at least `bytes` of memory, keeping the first `kept` bytes; the others are zero.
     pub fn resize(&mut self, bytes: usize, kept: usize) {
         let mut larger = AlignedBuffer::new(bytes, self.alignment());
         larger[..kept].copy_from_slice(&self[..kept]);
+        larger.zeros.start = kept;
         *self = larger;
     }
 }

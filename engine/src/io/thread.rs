@@ -88,6 +88,10 @@ impl Disk for WriteThread {
     }
 
     fn reap(&mut self, written: &mut Vec<Written>) -> io::Result<()> {
+        // It is asked several times a turn, and nearly always there is nothing.
+        if self.stash.is_empty() && self.finished.is_empty() {
+            return Ok(());
+        }
         let before = written.len();
         written.append(&mut self.stash);
         written.extend(self.finished.try_iter());

@@ -57,6 +57,8 @@ impl GroupBuffer {
     }
 
     pub(super) fn clear(&mut self) {
+        let zeros = self.memory.zeros();
+        self.memory.set_zeros(zeros.start.max(self.length)..zeros.end);
         (self.length, self.records) = (HEADER_BYTES, 0);
     }
 
@@ -85,8 +87,21 @@ impl GroupBuffer {
             self.memory.resize(padded, self.length);
         }
         let crc = header.seal(&mut self.memory[..self.length]);
-        self.memory[self.length..padded].fill(0);
+        self.pad(padded);
+        debug_assert!(self.memory[self.length..padded].iter().all(|byte| *byte == 0), "a group is padded with zeros");
         (self.memory, padded, crc)
+    }
+
+    /// Fills up with zeros, as far as there are none. Where one short group follows another these are a few bytes, while all of
+    /// the padding would be most of what the group takes.
+    fn pad(&mut self, padded: usize) {
+        let zeros = self.memory.zeros();
+        let (filled, end) = match zeros.contains(&padded) || zeros.end == padded {
+            true => (zeros.start.max(self.length), zeros.end),
+            false => (padded, padded),
+        };
+        self.memory[self.length..filled].fill(0);
+        self.memory.set_zeros(self.length..end);
     }
 
     /// Appends bytes to the record.
@@ -157,5 +172,22 @@ mod tests {
         group.extend_from_slice(&vec![1; 1 << 20]);
         assert_eq!(group.length(), start + expected.len() + (1 << 20));
         assert_eq!(&group.since(start)[..expected.len()], expected);
+    }
+
+    #[test]
+    fn whatever_was_in_the_memory_before_a_group_is_padded_with_zeros() {
+        let mut memory = GroupBuffer::memory(4096);
+        for length in [100, 50, 9000, 60, 300, 5000, 4096, 80, 300_000, 70, 200_000, 12_000, 12_001, 90] {
+            let mut group = GroupBuffer::new(memory);
+            // One that is given up leaves its bytes behind.
+            group.extend_from_slice(&vec![1; length / 2]);
+            group.clear();
+            group.extend_from_slice(&vec![2; length]);
+            let (end, padded) = (group.length(), group.length().next_multiple_of(4096));
+            group.memory.resize(padded.max(group.memory.len()), end);
+            group.pad(padded);
+            assert!(group.memory[end..padded].iter().all(|byte| *byte == 0), "{length}");
+            memory = group.memory;
+        }
     }
 }

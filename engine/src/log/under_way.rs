@@ -183,7 +183,7 @@ impl UnderWay {
             self.completions.pop_front();
         }
         let Group { last, records, bytes, since, .. } = *group;
-        probes::group_synced(last.0, records.into(), u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        probes::group_synced(last.0, records.into(), time.as_micros() as u64);
         self.completions.push_back(Completion { last, records, bytes, since, time, is_synced: self.is_synced });
         if time > self.warn_after {
             self.stats.warnings += 1;

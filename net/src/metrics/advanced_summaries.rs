@@ -1,7 +1,7 @@
 //! ZooKeeper's summaries with percentiles. They stand in the order in which ZooKeeper makes them.
 
 use super::metric::Metric;
-use crate::distribution::{Distribution, Values};
+use crate::distribution::{Latency, Values};
 use crate::reactor_status::ReactorStatus;
 use crate::status::Status;
 
@@ -11,19 +11,19 @@ const NO_OBSERVER_QUEUE: &str =
     "none: what observers are sent is taken from the transactions that are kept in any case";
 const NO_CLOCK: &str = "none: it takes microseconds, and reading the clock for each would take a part of that";
 
-fn reactors(status: &Status, distribution: fn(&ReactorStatus) -> &Distribution) -> Values {
-    Values::of_all(status.reactors.iter().map(distribution))
+fn latencies(status: &Status, latency: fn(&ReactorStatus) -> &Latency) -> Values {
+    status.reactors.iter().fold(Values::default(), |all, reactor| all.and(&latency(reactor).millis()))
 }
 
 /// Those that were answered at once, too.
 fn reads(status: &Status) -> Values {
-    reactors(status, |r| &r.reads.millis).with_zeros(status.sum(|r| &r.at_once))
+    latencies(status, |r| &r.reads).with_zeros(status.sum(|r| &r.at_once))
 }
 
 pub static ADVANCED_SUMMARIES: [Metric; 23] = [
     Metric::values("readlatency", "ms", "from a request that changes nothing to its answer", reads),
     Metric::values("updatelatency", "ms", "from a request that changes something to its answer", |s| {
-        reactors(s, |r| &r.updates.millis)
+        latencies(s, |r| &r.updates)
     }),
     Metric::values(
         "propagation_latency",
@@ -41,14 +41,14 @@ pub static ADVANCED_SUMMARIES: [Metric; 23] = [
         "prep_processor_queue_time_ms",
         "ms",
         "from when a reactor decoded a request to when the replica took it",
-        |s| s.replica.requests.waited.millis.values(),
+        |s| s.replica.requests.waited.millis(),
     ),
     Metric::none("close_session_prep_time", "ms", NO_CLOCK),
     Metric::values("read_commitproc_time_ms", "ms", "how long reads waited that came behind a write", |s| {
-        reactors(s, |r| &r.reads.millis)
+        latencies(s, |r| &r.reads)
     }),
     Metric::values("write_commitproc_time_ms", "ms", "how long writes took of this server's clients", |s| {
-        reactors(s, |r| &r.updates.millis)
+        latencies(s, |r| &r.updates)
     }),
     Metric::values(
         "local_write_committed_time_ms",
@@ -94,13 +94,13 @@ pub static ADVANCED_SUMMARIES: [Metric; 23] = [
         "ms",
         "from when the first transaction of a group was appended to when the group was \
          submitted",
-        |s| s.replica.log.filling.millis.values(),
+        |s| s.replica.log.filling.millis(),
     ),
     Metric::values(
         "sync_processor_queue_flush_time_ms",
         "ms",
         "from when a group was submitted to when its completion was seen",
-        |s| s.replica.log.flushing.millis.values(),
+        |s| s.replica.log.flushing.millis(),
     ),
     Metric::values(
         "quorum_ack_latency",
@@ -113,7 +113,7 @@ pub static ADVANCED_SUMMARIES: [Metric; 23] = [
         "request_throttle_queue_time_ms",
         "ms",
         "from when a reactor decoded a request to when the replica took it",
-        |s| s.replica.requests.waited.millis.values(),
+        |s| s.replica.requests.waited.millis(),
     ),
     Metric::none("jvm_pause_time_ms", "ms", "none: this server has no JVM, and nothing that stops all of its threads"),
 ];

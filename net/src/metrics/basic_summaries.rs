@@ -18,7 +18,7 @@ pub static BASIC_SUMMARIES: [Metric; 42] = [
         "fsynctime",
         "ms",
         "from the submission of a group of transactions to the sight of its completion on the disk",
-        |s| s.replica.log.syncing.millis.values(),
+        |s| s.replica.log.syncing.millis(),
     ),
     Metric::values("snapshottime", "ms", "to write a snapshot", |s| s.replica.snapshot_time.values()),
     Metric::values("restore_time", "ms", "to put a snapshot back that an operator gave", |s| {
@@ -70,7 +70,7 @@ pub static BASIC_SUMMARIES: [Metric; 42] = [
         "prep_process_time",
         "ms",
         "a turn of the replica: it orders, encodes and applies all that has come",
-        |s| s.replica.turns.millis.values(),
+        |s| s.replica.turns.millis(),
     ),
     Metric::none("proposal_process_time", "ms", NO_STAGES),
     Metric::values(
@@ -131,7 +131,7 @@ pub static BASIC_SUMMARIES: [Metric; 42] = [
         "commit_process_time",
         "ms",
         "in an ensemble a turn of the replica, which takes commits and makes them public",
-        |s| s.member.part().map_or_else(Values::default, |_| s.replica.turns.millis.values()),
+        |s| s.member.part().map_or_else(Values::default, |_| s.replica.turns.millis()),
     ),
     Metric::values("startup_txns_loaded", "transactions", "replayed from the log at the start", |s| {
         s.replica.recovery.transactions.values()
@@ -149,7 +149,7 @@ pub static BASIC_SUMMARIES: [Metric; 42] = [
         "sync_process_time",
         "ms",
         "from the submission of a group of transactions to the sight of its completion",
-        |s| s.replica.log.flushing.millis.values(),
+        |s| s.replica.log.flushing.millis(),
     ),
     Metric::values("sync_processor_batch_size", "transactions", "those that were written together", |s| {
         s.replica.log.together.values()

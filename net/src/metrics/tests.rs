@@ -125,10 +125,12 @@ fn what_is_counted_is_told() {
     let status = status();
     let [one, other] = &status.reactors[..] else { panic!("there are two") };
     one.at_once.add(3);
-    other.note_latency(Duration::from_millis(9), false);
-    one.note_latency(Duration::from_micros(1500), true);
-    one.note_response(104);
-    other.note_response(24);
+    other.note_latency(Duration::from_millis(9), 1, false);
+    one.note_latency(Duration::from_micros(1500), 1, true);
+    one.response_bytes.add(100);
+    one.responses.note(100);
+    other.response_bytes.add(20);
+    other.responses.note(20);
     one.read_by_namespace.note(b"/a/b", 10);
     other.read_by_namespace.note(b"/a", 20);
     other.read_by_namespace.note(b"/b", 5);
@@ -270,7 +272,7 @@ fn a_strict_parser_takes_all_that_is_exposed() {
         count_usage: 2,
         bytes_usage: 40,
     }]);
-    status.reactors[0].note_latency(Duration::from_millis(12), true);
+    status.reactors[0].note_latency(Duration::from_millis(12), 1, true);
     for state in [
         None,
         Some(ServerState::Standalone),
@@ -287,7 +289,7 @@ fn a_strict_parser_takes_all_that_is_exposed() {
 fn a_summary_has_quantiles_a_count_and_a_sum() {
     let status = status();
     status.replica.log.syncing.note(Duration::from_millis(4));
-    status.reactors[1].note_latency(Duration::from_millis(12), true);
+    status.reactors[1].note_latency(Duration::from_millis(12), 1, true);
     let text = exposed(Some(ServerState::Standalone), &status);
     for expected in [
         "# HELP fsynctime fsynctime\n# TYPE fsynctime summary\nfsynctime{quantile=\"0.5\",} 4.0\nfsynctime_count 1.0\nfsynctime_sum 4.0\n",

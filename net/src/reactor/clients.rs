@@ -133,7 +133,7 @@ impl Clients {
     /// the [`Descriptors`].
     fn detach(&mut self, slot: u32) -> Option<TcpStream> {
         let mut connection = self.connections.remove(slot)?;
-        let Ledger { settings, limits, figures, memory, watches, submitter, reports, .. } = &mut self.ledger;
+        let Ledger { settings, limits, memory, watches, submitter, reports, .. } = &mut self.ledger;
         self.descriptors.leave(connection.address);
         // A descriptor that is closed right after this is removed from the poll in any case.
         let _ = self.registry.deregister(&mut connection.stream);
@@ -142,7 +142,6 @@ impl Clients {
         submitter.forget(&mut connection);
         limits.large.give_back(connection.pending.large());
         reports.note_closed(&connection);
-        figures.own().outstanding.set(submitter.outstanding());
         let has_session = connection.session != 0 || connection.stage == Stage::Establishing;
         if connection.known && (has_session || settings.tells_gone) {
             if settings.tells_gone {
@@ -165,6 +164,7 @@ impl Clients {
 
     /// Hands the turn's requests to the replica. A full queue keeps them here; no more are decoded until it has room.
     pub fn submit(&mut self) {
+        self.ledger.tell_outstanding();
         for slot in self.ledger.submitter.submit(self.ledger.now()) {
             if let Some((connection, ledger)) = self.at(slot) {
                 connection.lists.starved.clear();
@@ -199,6 +199,7 @@ impl Clients {
     /// Writes to every connection that has output: once, and more often only for a long reply.
     pub fn write_all(&mut self) {
         let slots = self.ledger.take_to_write();
+        self.ledger.tell_counted();
         for slot in &slots {
             self.write_out(*slot);
         }
@@ -234,7 +235,7 @@ impl Clients {
             connection.note_progress(ledger.now());
         }
         ledger.settle(connection);
-        ledger.figures.own().written_bytes.add(total as u64);
+        ledger.untold.note_written(total);
         match connection.stage {
             Stage::Flushing if connection.unwritten() == 0 => self.finish(slot),
             Stage::Flushing if total > 0 => connection.progress = ledger.now(),

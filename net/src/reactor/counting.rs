@@ -49,7 +49,7 @@ fn count_slice(clients: &mut Clients, view: &ReactorView) {
             let out = connection.output.tail();
             let start = out.len();
             reply::write(xid, view.zxid(), 0, &number.to_be_bytes(), out);
-            ledger.figures.own().note_response(out.len() - start);
+            ledger.untold.note_response(out.len() - start);
             connection.pending.end_count();
             if let Some(slow) = ledger.slow_count(xid, count.path(), received) {
                 slow.tell(connection, view.zxid());

@@ -10,7 +10,6 @@ use paddock_engine::request::{Auth, RequestHeader, opcode};
 
 use super::clients::Clients;
 use super::ledger::Ledger;
-use super::read_figures;
 use super::releases::Releases;
 use super::slow;
 use super::view::ReactorView;
@@ -119,7 +118,7 @@ fn read_and_process(clients: &mut Clients, releases: &mut Releases, slot: u32, e
                 return clients.close(slot);
             }
         };
-        ledger.figures.own().read_bytes.add(read as u64);
+        ledger.untold.note_read(read);
         // What others wrote before the client sent these bytes must be seen by what it asks.
         releases.catch_up(clients);
         let goes_on = take_bytes(clients, releases, slot, &buffer[..read]);
@@ -436,10 +435,10 @@ fn read(connection: &mut Connection, ledger: &mut Ledger, view: &mut ReactorView
     match read::answer(&mut context, caller, xid, opcode, body, out) {
         ControlFlow::Break(count) => ledger.postpone_count(connection, xid, count, ledger.now()),
         ControlFlow::Continue(()) => {
-            let reply = &out[start..];
-            read_figures::note(ledger.figures.own(), opcode, body, reply);
-            if slow::is_long(body.len(), reply.len())
-                && let Some(slow) = ledger.slow_read((opcode, xid), body, reply.len(), ledger.now())
+            let reply = out.len() - start;
+            ledger.note_read_reply(opcode, reply);
+            if slow::is_long(body.len(), reply)
+                && let Some(slow) = ledger.slow_read((opcode, xid), body, reply, ledger.now())
             {
                 slow.tell(connection, view.zxid());
             }
@@ -469,13 +468,9 @@ fn write(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView, h
     if ledger.serving() == Serve::ReadOnly {
         return ledger.reject_in_turn(connection, xid, view.zxid(), Code::NotReadOnly);
     }
-    let path = ledger.settings.slow_request.and_then(|_| slow::path_of(opcode, body));
     let body = ledger.submitter.append_body(body);
     let (ids, keeper) = (connection.ids.list(), connection.keeper);
     ledger.await_replica(connection, opcode, RequestKind::Write { xid, opcode, body, ids, keeper });
-    if let Some(path) = path {
-        connection.pending.keep_path(path);
-    }
 }
 
 /// auth: what is proven counts from the next request on. The reply comes behind those to earlier requests.

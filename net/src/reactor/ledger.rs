@@ -14,8 +14,9 @@ use paddock_engine::request::opcode;
 
 use super::report::Reports;
 use super::settings::Settings;
-use super::slow::{Slow, SlowRead};
+use super::slow::{self, Slow, SlowRead};
 use super::submitter::Submitter;
+use super::untold::Untold;
 use super::view::ReactorView;
 use crate::connection::{Connection, Stage};
 use crate::distribution::micros;
@@ -24,8 +25,8 @@ use crate::limits::Limits;
 use crate::long_words::Asked;
 use crate::memory::Memory;
 use crate::pending::ShortReply;
-use crate::read::ReadContext;
 use crate::read::count::Count;
+use crate::read::{ReadContext, ReadFigures};
 use crate::reply;
 use crate::serving::{Period, Serve};
 use crate::slots::SlotList;
@@ -45,6 +46,10 @@ pub struct Ledger {
     pub settings: Arc<Settings>,
     pub limits: Arc<Limits>,
     pub figures: Figures,
+    /// What is counted and not told yet.
+    pub untold: Untold,
+    /// Likewise of what was read.
+    reads: ReadFigures,
     pub memory: Memory,
     pub watches: Watches,
     pub submitter: Submitter,
@@ -80,7 +85,7 @@ impl Ledger {
         now: Instant,
         settings: Arc<Settings>,
         limits: Arc<Limits>,
-        figures: Figures,
+        (figures, reads): (Figures, ReadFigures),
         exchange: Arc<Exchange>,
         long_words: Sender<Asked>,
     ) -> Ledger {
@@ -100,6 +105,8 @@ impl Ledger {
             settings,
             limits,
             figures,
+            untold: Untold::default(),
+            reads,
         }
     }
 
@@ -111,6 +118,7 @@ impl Ledger {
 
     /// Begins a half of the turn, and returns when the half before it began.
     pub fn begin_half(&mut self, now: Instant) -> Instant {
+        self.untold.end_answers(self.figures.own());
         std::mem::replace(&mut self.now, now)
     }
 
@@ -137,9 +145,17 @@ impl Ledger {
         !self.to_serve.is_empty() || !self.to_write.is_empty() || self.counts()
     }
 
+    /// Tells what was counted of what clients may hear of next.
+    pub fn tell_counted(&mut self) {
+        self.untold.tell(self.figures.own());
+        self.reads.tell();
+        self.tell_outstanding();
+    }
+
     /// Sets the figures that are set once a turn.
-    pub fn tell(&self) {
+    pub fn tell(&mut self) {
         let figures = self.figures.own();
+        self.untold.tell_rest(figures);
         figures.watches.set(self.watches.registrations() as u64);
         figures.connection_bytes.set(self.memory.held() as u64);
     }
@@ -214,6 +230,7 @@ impl Ledger {
             zxid: view.zxid(),
             authority: &self.settings.authority,
             watches: &mut self.watches,
+            figures: &mut self.reads,
             frame_max: self.settings.frame_max,
         }
     }
@@ -235,8 +252,10 @@ impl Ledger {
     pub fn await_replica(&mut self, connection: &mut Connection, opcode: i32, kind: RequestKind) {
         let fence = connection.pending.ends_with_reads();
         connection.pending.push_write(opcode, self.now);
+        if self.settings.slow_request.is_some() {
+            connection.pending.keep_path(slow::path_of(&kind, &self.submitter));
+        }
         self.submitter.note_asked();
-        self.tell_outstanding();
         self.request(connection.id, connection.session, fence, kind);
     }
 
@@ -245,10 +264,9 @@ impl Ledger {
         let write = connection.pending.pop_write();
         self.submitter.note_answered(1);
         self.limits.large.give_back(write.large);
-        self.tell_outstanding();
         if let Some(threshold) = self.settings.slow_request {
-            let way = self.way.as_ref();
-            Slow { write: &write, xid, zxid, way, now: self.now }.tell(connection, threshold);
+            let (path, way) = (connection.pending.take_path(), self.way.as_ref());
+            Slow { write: &write, path, xid, zxid, way, now: self.now }.tell(connection, threshold);
         }
         let operation = ((code == 0).then_some(write.opcode), updates(write.opcode));
         self.note_answer(connection, operation, xid, zxid, write.received);
@@ -298,7 +316,8 @@ impl Ledger {
         }
     }
 
-    fn tell_outstanding(&self) {
+    /// Others add up what all reactors have asked: to be called before the replica is asked, and when it has answered.
+    pub fn tell_outstanding(&self) {
         self.figures.own().outstanding.set(self.submitter.outstanding());
     }
 
@@ -357,39 +376,46 @@ impl Ledger {
 
     /// Counts a frame or a four-letter word that has come.
     #[inline]
-    pub fn note_received(&self, connection: &mut Connection) {
-        connection.tally.received += 1;
-        self.figures.own().received.add(1);
+    pub fn note_received(&mut self, connection: &mut Connection) {
+        connection.tally.note_received();
+        self.untold.note_received();
+    }
+
+    /// Counts the reply to a read, of so many bytes with its own length.
+    #[inline]
+    pub fn note_read_reply(&mut self, opcode: i32, bytes: usize) {
+        match opcode {
+            opcode::PING => self.untold.note_ping(bytes),
+            _ => self.untold.note_response(bytes),
+        }
     }
 
     /// Counts an answer that has no latency.
-    pub fn note_sent(&self, connection: &mut Connection) {
-        connection.tally.sent += 1;
-        self.figures.own().sent_later.add(1);
+    pub fn note_sent(&mut self, connection: &mut Connection) {
+        connection.tally.note_besides();
+        self.untold.note_sent();
     }
 
     /// Counts an answer and its latency. `updates`: the request changes something. `opcode`: `None` for an answer with an error, of
     /// which `cons` does not tell the operation.
+    #[inline]
     pub fn note_answer(
-        &self,
+        &mut self,
         connection: &mut Connection,
         (opcode, updates): (Option<i32>, bool),
         xid: i32,
         zxid: i64,
         received: Instant,
     ) {
-        let latency = self.now.saturating_duration_since(received);
-        connection.tally.note_answer(opcode, xid, zxid, self.now, latency.as_millis() as u64);
-        let figures = self.figures.own();
-        figures.sent_later.add(1);
-        figures.note_latency(latency, updates);
+        let millis = self.untold.note_answer(received, updates, self.now, || self.figures.own());
+        connection.tally.note_answer(opcode, xid, zxid, self.now, millis);
     }
 
     /// Counts an answer in the turn in which the request came. It changes nothing.
     #[inline]
-    pub fn note_answer_at_once(&self, connection: &mut Connection, opcode: i32, xid: i32, zxid: i64) {
+    pub fn note_answer_at_once(&mut self, connection: &mut Connection, opcode: i32, xid: i32, zxid: i64) {
         connection.tally.note_answer(Some(opcode), xid, zxid, self.now, 0);
-        self.figures.own().at_once.add(1);
+        self.untold.note_at_once();
     }
 }
 

@@ -37,7 +37,6 @@ mod ledger;
 mod lingering;
 mod notifications;
 mod reactors;
-mod read_figures;
 mod releases;
 mod report;
 mod settings;
@@ -47,6 +46,7 @@ mod surveys;
 #[cfg(test)]
 mod tests;
 mod token;
+mod untold;
 mod view;
 mod words;
 
@@ -62,6 +62,7 @@ use paddock_engine::tree::Reader;
 use crate::exchange::{Errand, Exchange};
 use crate::limits::Limits;
 use crate::long_words::Asked;
+use crate::read::ReadFigures;
 use crate::status::{Figures, Status};
 
 use acceptor::Acceptor;
@@ -127,7 +128,9 @@ impl Reactor {
         let Parts { index, registry, exchanges, settings, limits, status, long_words, listener, reader, zxid } = parts;
         let now = Instant::now();
         let exchange = exchanges[index].clone();
-        let ledger = Ledger::new(now, settings, limits, Figures::new(status, index), exchange.clone(), long_words);
+        let figures = |status| Figures::new(status, index);
+        let reads = ReadFigures::new(figures(status.clone()));
+        let ledger = Ledger::new(now, settings, limits, (figures(status), reads), exchange.clone(), long_words);
         Ok(Reactor {
             acceptor: Acceptor::new(listener, &registry)?,
             clients: Clients::new(ledger, Reactors::new(index, exchanges), registry),
@@ -157,7 +160,7 @@ impl Reactor {
                 polled => polled.map(|()| Some(&events))?,
             };
             self.take_in(told);
-            self.give_out();
+            self.give_out(Instant::now());
         }
         Ok(())
     }
@@ -191,9 +194,10 @@ impl Reactor {
         self.clients.submit();
     }
 
-    /// The second half: catches up with what has been announced meanwhile, and writes to each connection that has output.
-    pub fn give_out(&mut self) {
-        let began = self.clients.ledger.begin_half(Instant::now());
+    /// The second half, which begins `now`: catches up with what has been announced meanwhile, and writes to each connection that
+    /// has output.
+    pub fn give_out(&mut self, now: Instant) {
+        let began = self.clients.ledger.begin_half(now);
         self.clients.ledger.note_turn(began);
         self.releases.catch_up(&mut self.clients);
         self.clients.write_all();
@@ -258,6 +262,10 @@ impl Reactor {
 
     fn run_errands(&mut self) {
         let clients = &mut self.clients;
+        // To see that a queue is empty takes less than to take nothing from it.
+        if clients.reactors.own().errands.is_empty() {
+            return;
+        }
         while let Some(errand) = clients.reactors.own().errands.pop() {
             match errand {
                 Errand::Accepted { stream, address, port } => clients.open(stream, address, port),

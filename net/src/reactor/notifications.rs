@@ -82,7 +82,7 @@ fn notify(clients: &mut Clients, slot: u32, event: &Event<'_>, notification: &No
         Notification::Small(bytes) => connection.output.tail().extend_from_slice(bytes),
         Notification::Large(shared) => connection.output.share(shared),
     }
-    connection.tally.sent += 1;
+    connection.tally.note_besides();
     ledger.owe(connection);
     true
 }

@@ -8,7 +8,6 @@ use super::ahead::{Ahead, due};
 use super::clients::Clients;
 use super::ledger::Ledger;
 use super::notifications::Notifications;
-use super::read_figures;
 use super::view::{Held, Next, ReactorView};
 use crate::connect::{password_of, write_refusal, write_response};
 use crate::connection::{Connection, Stage};
@@ -155,16 +154,14 @@ fn run_read(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView
     let out = connection.output.tail();
     let start = out.len();
     let answered = read::answer(&mut context, caller, read.xid, read.opcode, body, out);
-    let mut slow = None;
-    if answered.is_continue() {
-        let reply = &out[start..];
-        read_figures::note(ledger.figures.own(), read.opcode, body, reply);
-        slow = ledger.slow_read((read.opcode, read.xid), body, reply.len(), read.received);
-    }
+    let reply = out.len() - start;
+    let is_answered = answered.is_continue();
+    let slow = is_answered.then(|| ledger.slow_read((read.opcode, read.xid), body, reply, read.received)).flatten();
     connection.pending.end_read(read);
     match answered {
         ControlFlow::Break(count) => ledger.postpone_count(connection, read.xid, count, read.received),
         ControlFlow::Continue(()) => {
+            ledger.note_read_reply(read.opcode, reply);
             if let Some(slow) = slow {
                 slow.tell(connection, view.zxid());
             }
@@ -196,7 +193,7 @@ fn take_answer(clients: &mut Clients, answer: &Answer, zxid: i64, bytes: &[u8]) 
             let out = connection.output.tail();
             let start = out.len();
             reply::write(*xid, answer.zxid, *code, body, out);
-            ledger.figures.own().note_response(out.len() - start);
+            ledger.untold.note_response(out.len() - start);
             ledger.end_write(connection, *xid, zxid, *code);
         }
         AnswerKind::Closed { xid } => {

@@ -11,8 +11,10 @@ use paddock_engine::io::probes;
 use paddock_engine::jute::Reader;
 use paddock_engine::request::{opcode, path_ahead};
 
+use super::submitter::Submitter;
 use crate::connection::Connection;
 use crate::distribution::micros;
+use crate::exchange::RequestKind;
 use crate::pending::PendingWrite;
 use crate::stages::Way;
 
@@ -23,7 +25,14 @@ const PATH_CHARACTERS: usize = 256;
 const LONG_READ: usize = 64 << 10;
 
 /// What to keep of a request whose line may be wanted: the path that it is about, if it is about one.
-pub fn path_of(opcode: i32, body: &[u8]) -> Option<Box<str>> {
+pub fn path_of(kind: &RequestKind, submitter: &Submitter) -> Option<Box<str>> {
+    match kind {
+        RequestKind::Write { opcode, body, .. } => path_in(*opcode, submitter.body(body)),
+        _ => None,
+    }
+}
+
+fn path_in(opcode: i32, body: &[u8]) -> Option<Box<str>> {
     let (path, _) = path_ahead(opcode, body)?;
     Some(beginning(path))
 }
@@ -114,6 +123,8 @@ impl SlowRead {
 /// The answer to a write, which came in this turn's half that began `now`. `way`: how the version of the answer went.
 pub struct Slow<'a> {
     pub write: &'a PendingWrite,
+    /// See [`path_of`].
+    pub path: Option<Box<str>>,
     pub xid: i32,
     pub zxid: i64,
     pub way: Option<&'a Way>,
@@ -134,7 +145,7 @@ impl Slow<'_> {
         let stage = |micros: fn(&Way) -> u32| self.way.filter(|_| is_ordered_here).map(micros);
         tracing::warn!(
             operation = operation(self.write.opcode),
-            path = self.write.path.as_deref().map(tracing::field::debug),
+            path = self.path.as_deref().map(tracing::field::debug),
             session = format_args!("0x{:x}", connection.session),
             address = %connection.address,
             xid = self.xid,
@@ -198,12 +209,12 @@ fn operation(opcode: i32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use paddock_engine::jute::Write;
     use paddock_engine::request::opcode;
 
-    use std::time::{Duration, Instant};
-
-    use super::{LONG_READ, PATH_CHARACTERS, SlowRead, operation, path_of};
+    use super::{LONG_READ, PATH_CHARACTERS, SlowRead, operation, path_in};
 
     #[test]
     fn a_read_is_slow_by_what_it_waited_or_by_what_it_took_itself() {
@@ -235,12 +246,12 @@ mod tests {
     fn of_a_path_no_more_is_kept_than_is_told() {
         let mut body = Vec::new();
         body.put_string("/a/b");
-        assert_eq!(path_of(opcode::SET_DATA, &body).as_deref(), Some("/a/b"));
-        assert_eq!(path_of(opcode::MULTI, &body), None);
-        assert_eq!(path_of(opcode::SET_DATA, &[0, 0]), None);
+        assert_eq!(path_in(opcode::SET_DATA, &body).as_deref(), Some("/a/b"));
+        assert_eq!(path_in(opcode::MULTI, &body), None);
+        assert_eq!(path_in(opcode::SET_DATA, &[0, 0]), None);
         let mut body = Vec::new();
         body.put_string(&"ä".repeat(10_000));
-        assert_eq!(path_of(opcode::DELETE, &body).map(|path| path.chars().count()), Some(PATH_CHARACTERS));
+        assert_eq!(path_in(opcode::DELETE, &body).map(|path| path.chars().count()), Some(PATH_CHARACTERS));
     }
 
     #[test]

@@ -101,6 +101,11 @@ impl Submitter {
         start..bytes.len() as u32
     }
 
+    /// The body of a request of this submission.
+    pub fn body(&self, body: &Range<u32>) -> &[u8] {
+        &self.submission.bytes[body.start as usize..body.end as usize]
+    }
+
     pub fn request(&mut self, request: Request) {
         self.submission.requests.push(request);
     }

@@ -95,6 +95,7 @@ impl UnderWay {
             Question::DataWatches => self.tell_watches(clients),
             Question::ResetConnections => self.reset_connections(clients),
             Question::ResetTotals => {
+                clients.ledger.tell_counted();
                 clients.ledger.figures.own().reset();
                 Step::End
             }

@@ -152,7 +152,7 @@ impl World {
         self.poll.poll(&mut self.events, Some(POLL)).unwrap();
         self.reactor.rise();
         self.reactor.take_in(Some(&self.events));
-        self.reactor.give_out();
+        self.reactor.give_out(Instant::now());
     }
 
     #[track_caller]
@@ -617,7 +617,7 @@ fn what_a_reactor_answers_itself_needs_no_room() {
     stream.write_all(&[read, ping(), auth("one:p"), request(2, opcode::SYNC, &[0; 4]), ping()].concat()).unwrap();
     world.turn_until(|world| world.reactor.clients.ledger.submitter.starved() == 1);
     world.turn();
-    assert_eq!((world.connection().tally.received, world.connection().tally.sent), (3 + 1, 3 + 1), "a handshake too");
+    assert_eq!((world.connection().tally.received, world.connection().tally.sent()), (3 + 1, 3 + 1), "a handshake too");
     world.taken();
     world.turn_until_received(4 + 2);
 }

@@ -95,14 +95,21 @@ impl ReactorView {
 
     /// Takes what is next in the queue. A version that is not announced is held, and what comes after it stays there.
     pub fn take_next(&mut self, announced: u64) -> Option<Next> {
-        let mut next = match self.held.take() {
-            Some(held) => held,
-            None => match self.exchange.releases.pop()? {
-                Release::Version(release) => Held { release, ahead: None },
+        if self.held.is_none() {
+            // To see that a queue is empty takes less than to take nothing from it.
+            if self.exchange.releases.is_empty() {
+                return None;
+            }
+            match self.exchange.releases.pop()? {
+                Release::Version(release) if release.root.version() <= announced => {
+                    return Some(Next::Version(Held { release, ahead: None }));
+                }
+                Release::Version(release) => self.held = Some(Held { release, ahead: None }),
                 Release::Serve(period) => return Some(Next::Serve(period)),
                 Release::State(state) => return Some(Next::State(state)),
-            },
-        };
+            }
+        }
+        let mut next = self.held.take()?;
         if next.release.root.version() <= announced {
             return Some(Next::Version(next));
         }

@@ -14,6 +14,7 @@ pub fn answer(clients: &mut Clients, slot: u32, word: Word, behind: &[u8]) {
     let Some((connection, ledger)) = clients.at(slot) else { return };
     // Before the answer, which counts its own question.
     ledger.note_received(connection);
+    ledger.tell_counted();
     let status = ledger.figures.status().clone();
     match four_letter::answer(word, ledger.serving(), &status) {
         Reply::Text(text) => ledger.say(connection, &text),

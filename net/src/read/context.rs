@@ -5,6 +5,7 @@ use paddock_engine::error::Code;
 use paddock_engine::jute::Malformed;
 use paddock_engine::tree::{View, Znode};
 
+use super::figures::ReadFigures;
 use crate::watch::Watches;
 
 /// A reply to several reads in one request has no more bytes than so many frames of the longest kind.
@@ -17,6 +18,8 @@ pub struct ReadContext<'a> {
     pub zxid: i64,
     pub authority: &'a Authority,
     pub watches: &'a mut Watches,
+    /// Where it is counted what was read.
+    pub figures: &'a mut ReadFigures,
     /// The longest frame that clients may send, bytes.
     pub frame_max: usize,
 }

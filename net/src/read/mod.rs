@@ -6,6 +6,7 @@
 
 mod context;
 pub mod count;
+mod figures;
 mod keepers;
 mod multi;
 pub mod watches;
@@ -26,6 +27,7 @@ use count::Count;
 use znode::{exists, get_acl, get_children, get_data};
 
 pub use context::{ReadCaller, ReadContext};
+pub use figures::ReadFigures;
 
 /// Whether [`answer`] serves this operation.
 pub fn is_read(opcode: i32) -> bool {
@@ -136,6 +138,7 @@ fn who_am_i(caller: ReadCaller<'_>, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
+    use std::sync::Arc;
 
     use paddock_engine::acl::{Authority, Id};
     use paddock_engine::error::Code;
@@ -144,7 +147,8 @@ mod tests {
     use paddock_engine::stat::Stat;
     use paddock_engine::tree::{ExtendedTypes, HashSeed, NewZnode, Tree};
 
-    use super::{Count, ReadCaller, ReadContext, answer, weight};
+    use super::{Count, ReadCaller, ReadContext, ReadFigures, answer, weight};
+    use crate::status::{Figures, ReactorStatus, Status};
     use crate::watch::Watches;
 
     /// Bytes before the body of a reply: the frame's length and the header.
@@ -153,6 +157,8 @@ mod tests {
     struct Room {
         tree: Tree,
         watches: Watches,
+        figures: ReadFigures,
+        status: Arc<Status>,
         out: Vec<u8>,
     }
 
@@ -162,7 +168,9 @@ mod tests {
             for path in ["/"].iter().chain(paths) {
                 tree.install(NewZnode { path, data: Some(b"data"), acl: None, stat: Stat::default() });
             }
-            Room { tree, watches: Watches::default(), out: Vec::new() }
+            let status = Arc::new(Status { reactors: vec![ReactorStatus::default()], ..Status::default() });
+            let figures = ReadFigures::new(Figures::new(status.clone(), 0));
+            Room { tree, watches: Watches::default(), figures, status, out: Vec::new() }
         }
 
         fn ask(&mut self, ids: &[Id], opcode: i32, body: &[u8]) -> ControlFlow<Count> {
@@ -172,6 +180,7 @@ mod tests {
                 zxid: 5,
                 authority: &Authority::default(),
                 watches: &mut self.watches,
+                figures: &mut self.figures,
                 frame_max: 100,
             };
             answer(&mut context, ReadCaller { slot: 0, ids, keeper: false }, 3, opcode, body, &mut self.out)
@@ -213,6 +222,43 @@ mod tests {
         assert_eq!(room.answer(opcode::CHECK_WATCHES, &path_and("/a", 6)), (Code::Marshalling.number(), &[][..]));
         assert_eq!(room.answer(opcode::REMOVE_WATCHES, &path_and("/a", 3)), (0, &[][..]));
         assert_eq!(room.answer(opcode::REMOVE_WATCHES, &path_and("/a", 3)), (Code::NoWatcher.number(), &[][..]));
+    }
+
+    /// What was counted since this was asked last, by namespace.
+    fn counted(room: &mut Room) -> Vec<(String, u64)> {
+        room.figures.tell();
+        let namespaces = &room.status.reactors[0].read_by_namespace;
+        let counted = namespaces.iter().filter(|(_, sums)| sums.count > 0);
+        let counted = counted.map(|(name, sums)| (name.to_owned(), sums.sum)).collect();
+        namespaces.reset();
+        counted
+    }
+
+    #[test]
+    fn reads_are_counted_for_their_namespace_as_zookeeper_counts_them() {
+        let mut room = Room::with(&["/a", "/a/b", "/a/b/x", "/a/b/yz"]);
+        for (opcode, expected) in [
+            (opcode::GET_DATA, 4 + 4 + 68),
+            (opcode::EXISTS, 4 + 68),
+            (opcode::GET_CHILDREN, 4 + 3 + 68),
+            (opcode::GET_CHILDREN2, 4 + 3 + 68),
+        ] {
+            assert_eq!(room.answer(opcode, &path_and("/a/b", 0)).0, 0);
+            assert_eq!(counted(&mut room), [("a".to_owned(), expected)], "{opcode}");
+        }
+        let body = multi_read(&[(opcode::GET_DATA, "/a/b"), (opcode::GET_CHILDREN, "/a/b"), (opcode::GET_DATA, "/c")]);
+        assert_eq!(room.answer(opcode::MULTI_READ, &body).0, 0);
+        assert_eq!(counted(&mut room), [("a".to_owned(), 4 + 4 + 68 + 4 + 3 + 68)], "each member is a read");
+    }
+
+    #[test]
+    fn what_failed_and_what_has_no_path_is_counted_for_none() {
+        let mut room = Room::with(&["/a"]);
+        assert_eq!(room.answer(opcode::GET_DATA, &path_and("/b", 0)).0, Code::NoNode.number());
+        assert_eq!(room.answer(opcode::GET_DATA, &[0, 0, 0, 200, b'/']).0, Code::Marshalling.number());
+        assert_eq!(room.answer(opcode::WHO_AM_I, &[]).0, 0);
+        assert_eq!(room.answer(opcode::GET_ACL, &path_and("/a", 0)).0, 0);
+        assert_eq!(counted(&mut room), []);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use paddock_engine::request::{ReadMember, opcode, read_members, write_multi_head
 use paddock_engine::tree::{View, Znode};
 
 use super::context::{ReadCaller, ReadContext, malformed};
-use super::znode::write_children;
+use super::figures::STAT;
+use super::znode::{LENGTH, names_bytes, write_children};
 
 /// The bytes of a result besides its data or names: a header, and a count.
 const RESULT_BYTES: usize = 16;
@@ -36,9 +37,13 @@ pub fn multi_read(
         match znode {
             Ok(znode) => {
                 write_multi_header(member.opcode, false, 0, out);
-                match member.opcode {
-                    opcode::GET_DATA => out.extend_from_slice(znode.data_and_stat()),
-                    _ => write_children(znode, out),
+                if member.opcode == opcode::GET_DATA {
+                    let data_and_stat = znode.data_and_stat();
+                    context.figures.note(&member.path, data_and_stat.len().saturating_sub(LENGTH));
+                    out.extend_from_slice(data_and_stat);
+                } else {
+                    context.figures.note(&member.path, names_bytes(znode) + STAT);
+                    write_children(znode, out);
                 }
             }
             Err(code) => {

@@ -7,11 +7,14 @@ use paddock_engine::request::Watched;
 use paddock_engine::tree::Znode;
 
 use super::context::{ReadCaller, ReadContext, malformed};
+use super::figures::STAT;
 use crate::keeper;
 use crate::watch::Kind;
 
 /// Longer lists of children are refused, so that the length of the reply fits the 31 bits that a frame has for it.
 const LISTING_MAX: usize = i32::MAX as usize - 1024;
+/// What stands before data, and before the names of children and each of them.
+pub const LENGTH: usize = 4;
 
 pub fn exists(
     context: &mut ReadContext<'_>,
@@ -29,7 +32,9 @@ pub fn exists(
     if request.watch && !matches!(found, Err(Code::NoAuth)) {
         context.watches.add(Kind::Data, &path, caller.slot);
     }
-    out.extend_from_slice(found?.stat_wire());
+    let stat = found?.stat_wire();
+    context.figures.note(&path, stat.len());
+    out.extend_from_slice(stat);
     Ok(())
 }
 
@@ -43,6 +48,7 @@ pub fn get_data(
     let path = request.path.ok_or(Code::Marshalling)?;
     let znode = match context.permitted(caller, &path, perms::READ) {
         Err(Code::NoNode) if let Some(data) = keeper::virtual_data(&path) => {
+            context.figures.note(&path, data.len() + STAT);
             keeper::write_virtual(data, out);
             return Ok(());
         }
@@ -51,7 +57,9 @@ pub fn get_data(
     if request.watch {
         context.watches.add(Kind::Data, &path, caller.slot);
     }
-    out.extend_from_slice(znode.data_and_stat());
+    let data_and_stat = znode.data_and_stat();
+    context.figures.note(&path, data_and_stat.len().saturating_sub(LENGTH));
+    out.extend_from_slice(data_and_stat);
     Ok(())
 }
 
@@ -71,11 +79,17 @@ pub fn get_children(
     if request.watch {
         context.watches.add(Kind::Child, &path, caller.slot);
     }
+    context.figures.note(&path, names_bytes(znode) + STAT);
     write_children(znode, out);
     if with_stat {
         out.extend_from_slice(znode.stat_wire());
     }
     Ok(())
+}
+
+/// The bytes of the children's names themselves.
+pub fn names_bytes(znode: Znode<'_>) -> usize {
+    znode.children_bytes().saturating_sub(LENGTH * znode.num_children() as usize)
 }
 
 /// Appends the names of the children.

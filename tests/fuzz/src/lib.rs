@@ -13,7 +13,8 @@ use paddock_engine::database::{Database, Rules};
 use paddock_engine::order::Caller;
 use paddock_engine::tree::{ExtendedTypes, HashSeed, Tree};
 use paddock_engine::txn::{Txn, TxnHeader, write_digest};
-use paddock_net::read::{self, ReadCaller, ReadContext};
+use paddock_net::read::{self, ReadCaller, ReadContext, ReadFigures};
+use paddock_net::status::{Figures, ReactorStatus, Status};
 use paddock_net::watch::Watches;
 
 /// The session that asks.
@@ -30,6 +31,7 @@ pub struct World {
     replica: Database,
     authority: Authority,
     watches: Watches,
+    figures: ReadFigures,
     effects: Effects,
     told: Vec<u32>,
     ids: Vec<Id>,
@@ -46,10 +48,12 @@ impl World {
         let authority = Authority::default();
         let rules = Rules { extended_types: ExtendedTypes::On, enforce_quota: true, ..Rules::default() };
         let fresh = || Database::new(HashSeed(*b"0123456789abcdef"), rules.clone());
+        let status = Status { reactors: vec![ReactorStatus::default()], ..Status::default() };
         let mut world = World {
             database: fresh(),
             replica: fresh(),
             watches: Watches::default(),
+            figures: ReadFigures::new(Figures::new(status.into(), 0)),
             effects: Effects::default(),
             told: Vec::new(),
             ids: vec![Id { scheme: "ip".into(), id: "127.0.0.1".into() }],
@@ -71,6 +75,7 @@ impl World {
             zxid: self.database.last_zxid().0,
             authority: &self.authority,
             watches: &mut self.watches,
+            figures: &mut self.figures,
             frame_max: FRAME_MAX,
         };
         let caller = ReadCaller { slot: 1, ids: &self.ids, keeper: true };

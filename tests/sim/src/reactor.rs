@@ -17,8 +17,9 @@ use paddock_net::exchange::{
     AnswerKind, ConnectionId, Exchange, Heard, Release, Request, RequestKind, Submission, VersionRelease,
 };
 use paddock_net::reactor::Hearing;
-use paddock_net::read::{self, ReadCaller, ReadContext};
+use paddock_net::read::{self, ReadCaller, ReadContext, ReadFigures};
 use paddock_net::serving::{Period, Serve};
+use paddock_net::status::{Figures, ReactorStatus, Status};
 use paddock_net::watch::Watches;
 
 /// Who a connection is for the world.
@@ -89,6 +90,7 @@ pub struct Reactor {
     period: Period,
     authority: Authority,
     watches: Watches,
+    figures: ReadFigures,
     /// By slot.
     connections: BTreeMap<u32, Connection>,
     next_slot: u32,
@@ -116,6 +118,7 @@ enum Waiting {
 
 impl Reactor {
     pub fn new(exchange: Arc<Exchange>, reader: Reader, zxid: i64, now: Instant) -> Reactor {
+        let status = Status { reactors: vec![ReactorStatus::default()], ..Status::default() };
         Reactor {
             exchange,
             reader,
@@ -123,6 +126,7 @@ impl Reactor {
             period: Period::default(),
             authority: Authority::default(),
             watches: Watches::default(),
+            figures: ReadFigures::new(Figures::new(status.into(), 0)),
             connections: BTreeMap::new(),
             next_slot: 0,
             hearing: Hearing::new(now, REPORT_EVERY),
@@ -303,12 +307,12 @@ impl Reactor {
 
     /// Answers the reads of a connection that wait for no write.
     fn run_reads(&mut self, slot: u32) {
-        let Reactor { reader, zxid, authority, watches, connections, told, .. } = self;
+        let Reactor { reader, zxid, authority, watches, figures, connections, told, .. } = self;
         let Some(connection) = connections.get_mut(&slot) else { return };
         let is_read = |waiting: &mut Waiting| matches!(waiting, Waiting::Read { .. });
         while let Some(Waiting::Read { xid, opcode, body }) = connection.waiting.pop_front_if(is_read) {
             let mut context =
-                ReadContext { view: reader.view(), zxid: *zxid, authority, watches, frame_max: FRAME_MAX };
+                ReadContext { view: reader.view(), zxid: *zxid, authority, watches, figures, frame_max: FRAME_MAX };
             let mut frames = Vec::new();
             let caller = ReadCaller { slot, ids: &[], keeper: false };
             let answered = read::answer(&mut context, caller, xid, opcode, &body, &mut frames);

@@ -308,7 +308,7 @@ mod tests {
         fn seal(&mut self, events: Events) {
             let figures = Figures::of(&self.database, 0);
             let sealed = self.database.tree_mut().seal();
-            self.commits.push(self.draft.finish(sealed, Zxid(self.zxid), figures, events));
+            self.commits.push(self.draft.finish(sealed, Zxid(self.zxid), figures, events, None));
         }
 
         /// Whether the reactor, which sleeps, is rung for when versions are released.

@@ -10,6 +10,7 @@ use paddock_net::exchange::Answer;
 
 use super::figures::Figures;
 use super::share::Share;
+use super::stage_times::VersionTimes;
 use super::version::Version;
 use crate::audit::Entry;
 
@@ -106,10 +107,17 @@ impl Draft {
         std::mem::replace(&mut self.per_reactor, empty)
     }
 
-    /// Ends the version, which is as transaction `zxid` has left it; the draft is empty again.
-    pub fn finish(&mut self, sealed: Sealed, zxid: Zxid, figures: Figures, events: Events) -> Version {
+    /// Ends the version, which is as transaction `zxid` has left it, and of whose stages `times` is known; the draft is empty again.
+    pub fn finish(
+        &mut self,
+        sealed: Sealed,
+        zxid: Zxid,
+        figures: Figures,
+        events: Events,
+        times: Option<VersionTimes>,
+    ) -> Version {
         let shares = self.take_shares();
         let audited = std::mem::take(&mut self.audited);
-        Version::new(sealed, zxid, self.ticket.take(), figures, events, shares).with_audited(audited)
+        Version::new(sealed, (zxid, self.ticket.take()), figures, events, (shares, audited), times)
     }
 }

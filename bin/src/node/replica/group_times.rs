@@ -17,6 +17,8 @@ pub struct GroupTimes {
     since: Option<Instant>,
     /// How many were.
     waiting: u64,
+    /// How many transactions were appended since the start, as far as they are taken up here.
+    appended: u64,
     /// How long those groups have filled that are under way, oldest first.
     under_way: VecDeque<Duration>,
 }
@@ -26,11 +28,15 @@ impl GroupTimes {
         self.now = Some(now);
     }
 
-    /// A transaction is in the group that fills.
-    pub fn note_appended(&mut self, status: &GroupStatus) {
-        self.since = self.since.or(self.now);
-        self.waiting += 1;
-        status.appended.add(1);
+    /// So many transactions were appended since the start, of which those that are new came in this turn, and are in the group
+    /// that fills.
+    pub fn note_appended(&mut self, appended: u64, status: &GroupStatus) {
+        let more = appended - std::mem::replace(&mut self.appended, appended);
+        if more > 0 {
+            self.since = self.since.or(self.now);
+            self.waiting += more;
+            status.appended.add(more);
+        }
     }
 
     /// The group that fills is looked at, and is not empty.
@@ -40,8 +46,10 @@ impl GroupTimes {
 
     /// It is submitted.
     pub fn note_submitted(&mut self, status: &GroupStatus) {
-        let filling =
-            self.now.zip(self.since.take()).map_or(Duration::ZERO, |(now, since)| now.saturating_duration_since(since));
+        let filling = match (self.now, self.since.take()) {
+            (Some(now), Some(since)) if now != since => now.saturating_duration_since(since),
+            _ => Duration::ZERO,
+        };
         status.filling.note(filling);
         self.waiting = 0;
         self.under_way.push_back(filling);
@@ -66,7 +74,7 @@ impl GroupTimes {
 
     /// The log is another one, or ends where it did not.
     pub fn clear(&mut self) {
-        *self = GroupTimes { now: self.now, ..GroupTimes::default() };
+        *self = GroupTimes { now: self.now, appended: self.appended, ..GroupTimes::default() };
     }
 }
 
@@ -88,13 +96,14 @@ mod tests {
     fn a_group_is_told_of_by_its_first_transaction() {
         let (status, start, mut times) = (GroupStatus::default(), Instant::now(), GroupTimes::default());
         times.begin_turn(start);
-        times.note_appended(&status);
+        times.note_appended(1, &status);
+        times.note_appended(1, &status);
         times.begin_turn(start + ms(5));
-        times.note_appended(&status);
+        times.note_appended(2, &status);
         times.note_look(&status);
         times.begin_turn(start + ms(7));
         times.note_submitted(&status);
-        times.note_appended(&status);
+        times.note_appended(3, &status);
         times.note_submitted(&status);
         let completion = |records, time, is_synced| Completion {
             last: Zxid(1),
@@ -108,8 +117,8 @@ mod tests {
         assert_eq!(times.note_completed(completion(2, 3, true), &status), Some(ms(7)));
         assert_eq!(times.note_completed(completion(1, 4, false), &status), Some(ms(0)));
         assert_eq!((status.appended.get(), status.waiting.totals().max), (3, 2));
-        assert_eq!((status.filling.millis.totals().sum, status.filling.millis.totals().count), (7, 2));
-        assert_eq!((status.together.totals().sum, status.flushing.millis.totals().sum), (3, 7));
-        assert_eq!((status.whole.totals().max, status.syncing.millis.totals().count), (10, 1));
+        assert_eq!((status.filling.millis().totals.sum, status.filling.millis().totals.count), (7, 2));
+        assert_eq!((status.together.totals().sum, status.flushing.millis().totals.sum), (3, 7));
+        assert_eq!((status.whole.totals().max, status.syncing.millis().totals.count), (10, 1));
     }
 }

@@ -37,7 +37,7 @@ use super::payment::Payment;
 use super::publication::Publication;
 use super::transactions::transactions_between;
 use super::window::Window;
-use super::written::{note_refused, note_written};
+use super::written::note_refused;
 use crate::audit::Entry;
 use crate::node::peers::Records;
 
@@ -216,6 +216,7 @@ impl Head {
     /// The log was cut after this transaction, and nothing after it is applied: nothing of that is kept.
     pub fn forget_after(&mut self, last: Zxid) {
         self.window.as_mut().expect(HAS_WINDOW).cut_after(last);
+        self.note_group();
         self.group_times.clear();
         self.publication.times().clear();
     }
@@ -326,6 +327,7 @@ impl Head {
 
     /// Before the turn's first transaction.
     pub fn begin_turn(&mut self, now: Instant) {
+        self.note_group();
         self.group_times.begin_turn(now);
         self.publication.times().begin_turn(now);
         self.long_work.begin_turn(now);
@@ -417,11 +419,8 @@ impl Head {
             window.push(zxid, record);
         }
         self.reign.take(zxid);
-        self.publication.note_transaction();
-        self.publication.note_order(time);
-        let figures = self.publication.figures();
-        figures.requests.changes.add(1);
-        note_written(&figures.written_by_namespace, txn);
+        self.publication.note_written(txn, time);
+        self.publication.note_own();
         self.digests.note(zxid, self.database.tree().digest());
         audit_end(&mut self.publication, &header, txn);
         self.note_appended(before);
@@ -545,7 +544,11 @@ impl Head {
     fn note_appended(&mut self, before: usize) {
         self.appended.transactions += 1;
         self.appended.bytes += (self.log.filling_bytes() - before) as u64;
-        self.group_times.note_appended(&self.publication.figures().log);
+    }
+
+    /// Takes up in the times of groups what was appended in this turn.
+    fn note_group(&mut self) {
+        self.group_times.note_appended(self.appended.transactions, &self.publication.figures().log);
     }
 
     /// Proposes a transaction, and answers when it is applied: at once, unless it takes several turns.
@@ -597,7 +600,7 @@ impl Head {
         }
         self.reign.take(zxid);
         self.publication.note_transaction();
-        self.publication.figures().requests.changes.add(1);
+        self.publication.note_own();
         self.digests.note(zxid, self.database.tree().digest());
         self.note_appended(before);
         self.pay(owed);
@@ -670,6 +673,7 @@ impl Head {
         if !self.log.is_filling() {
             return Ok(true);
         }
+        self.note_group();
         self.group_times.note_look(&self.publication.figures().log);
         let can_submit = self.log.can_submit();
         if can_submit {
@@ -740,6 +744,7 @@ impl Head {
         }
         (self.effects, self.may_reclaim_more) = (Effects::default(), false);
         self.digests.clear();
+        self.note_group();
         self.group_times.clear();
         self.publication.times().clear();
         std::mem::replace(&mut self.database, database)
@@ -851,9 +856,7 @@ fn tell_applied(
     (database, effects, publication, agreed, digests): Applying<'_>,
     pay: &mut impl FnMut(Applied<'_>, &mut Payment<'_>) -> bool,
 ) -> Result<(), ReplayError> {
-    publication.note_transaction();
-    publication.note_order(read.header.time);
-    note_written(&publication.figures().written_by_namespace, &read.txn);
+    publication.note_written(&read.txn, read.header.time);
     digests.note(Zxid(read.header.zxid), database.tree().digest());
     audit_end(publication, &read.header, &read.txn);
     let mut ends = pay(Applied::Txn(read), &mut Payment { database, effects, publication });

@@ -38,10 +38,10 @@ impl Housekeeping {
     /// Deletes containers and TTL znodes that were due at the oldest report, as many as the manager's pace allows; none
     /// that a write which had come by then renews or gives a child. Under an overload that may be long ago.
     pub fn reap(&mut self, head: &mut Head, reports: &Reports, at: Moment) {
-        if !reports.are_fresh(at.now) {
+        let (now, mut looks) = (self.start.millis(at.now), LOOKS_PER_TURN);
+        if now < self.containers.next_due() || !reports.are_fresh(at.now) {
             return;
         }
-        let (now, mut looks) = (self.start.millis(at.now), LOOKS_PER_TURN);
         let age = at.now.saturating_duration_since(reports.heard_until());
         let wall_ms = at.wall_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         while head.has_room() {

@@ -12,7 +12,6 @@ use paddock_engine::request::{path_ahead, sync_path};
 use paddock_engine::tree;
 use paddock_engine::txn::Txn;
 use paddock_net::exchange::{AnswerKind, Exchange, Request, RequestKind, Submission};
-use paddock_net::replica_status::RequestStatus;
 
 use super::desk::Desk;
 use super::head::Head;
@@ -23,6 +22,7 @@ use super::read_only;
 use super::sessions::Sessions;
 use super::throttle::{Judgement, RequestThrottle, refusable_xid};
 use super::turn::{REQUESTS_PER_TURN, Turn};
+use super::waits::Waits;
 use crate::audit::Record;
 use crate::config::RequestThrottleSettings;
 
@@ -45,6 +45,10 @@ pub struct Intake {
     looked_at: usize,
     /// Requests that this turn has taken.
     taken: usize,
+    /// How long they have waited.
+    waits: Waits,
+    /// How many of them are ordered here.
+    ordered: u64,
 }
 
 /// A submission of which some requests are taken.
@@ -54,7 +58,7 @@ struct Begun {
 }
 
 impl Intake {
-    pub fn new(exchanges: Arc<[Arc<Exchange>]>, throttle: RequestThrottleSettings) -> Intake {
+    pub fn new(exchanges: Arc<[Arc<Exchange>]>, throttle: RequestThrottleSettings, now: Instant) -> Intake {
         let begun = exchanges.iter().map(|_| None).collect();
         Intake {
             exchanges,
@@ -64,6 +68,8 @@ impl Intake {
             first: 0,
             looked_at: 0,
             taken: 0,
+            waits: Waits::new(now),
+            ordered: 0,
         }
     }
 
@@ -103,11 +109,21 @@ impl Intake {
     /// Takes what there is room for. Each turn begins with another reactor, so that none is left out where there is room for
     /// one only.
     pub fn gather(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions, desk: &mut Desk<'_>) {
+        self.take_submissions(turn, sessions, desk);
+        let figures = &turn.head.figures().requests;
+        self.waits.tell(turn.at.now, &figures.waited);
+        figures.ordered.add(std::mem::take(&mut self.ordered));
+    }
+
+    fn take_submissions(&mut self, turn: &mut Turn<'_>, sessions: &mut Sessions, desk: &mut Desk<'_>) {
         let reactors = self.exchanges.len();
         self.first = (self.first + 1) % reactors;
         (self.looked_at, self.taken) = (0, 0);
         for reactor in (self.first..reactors).chain(0..self.first) {
             for _ in 0..SUBMISSIONS_PER_TURN {
+                if self.begun[reactor].is_none() && self.exchanges[reactor].submissions.is_empty() {
+                    break;
+                }
                 if !self.may_take(turn.head, desk) {
                     self.note_stall(turn.head, desk);
                     return;
@@ -120,8 +136,8 @@ impl Intake {
     }
 
     fn next_of(&mut self, reactor: usize, sessions: &mut Sessions, desk: &mut Desk<'_>, now: Instant) -> Option<Begun> {
-        if let Some(begun) = self.begun[reactor].take() {
-            return Some(begun);
+        if self.begun[reactor].is_some() {
+            return self.begun[reactor].take();
         }
         loop {
             let submission = self.exchanges[reactor].submissions.pop()?;
@@ -172,7 +188,7 @@ impl Intake {
             turn.head.seal_if_full();
             let home = Home { reactor, connection: request.connection };
             let judgement = self.judge(turn.head, sessions, home, request, turn.at.now);
-            note_taken(&turn.head.figures().requests, request, judgement, turn.at.now);
+            self.note_taken(turn.head, request, judgement, turn.at.now);
             match judgement {
                 Judgement::Execute => self.take_request(turn, sessions, desk, home, request, &submission.bytes),
                 Judgement::Drop => turn.head.answer(home, AnswerKind::Cut),
@@ -182,6 +198,20 @@ impl Intake {
         if let Some(heard) = submission.heard {
             desk.hear(&heard);
             sessions.hear(reactor, &heard, turn.at.now);
+        }
+    }
+
+    /// Counts a request that is taken, and how long it has waited for that. What tells that a connection is gone is none.
+    fn note_taken(&mut self, head: &Head, request: &Request, judgement: Judgement, now: Instant) {
+        if matches!(request.kind, RequestKind::Disconnected) {
+            return;
+        }
+        let status = || &head.figures().requests;
+        self.waits.note(request.received, now, || &status().waited);
+        match judgement {
+            Judgement::Execute => {}
+            Judgement::Drop => status().stale.add(1),
+            Judgement::Refuse => status().refused.add(1),
         }
     }
 
@@ -232,7 +262,7 @@ impl Intake {
     ) {
         let session = request.session;
         if request.kind.changes_state() {
-            turn.head.figures().requests.ordered.add(1);
+            self.ordered += 1;
         }
         match &request.kind {
             RequestKind::Write { xid, opcode, body, ids, keeper } => {
@@ -274,19 +304,6 @@ impl Intake {
     fn list_ephemerals(&mut self, head: &mut Head, home: Home, session: i64, xid: i32, body: &[u8]) {
         self.looked_at += head.database().ephemeral_count_of(session);
         head.payment().reply_ephemerals(home, session, xid, body);
-    }
-}
-
-/// Counts a request that is taken, and how long it has waited for that. What tells that a connection is gone is none.
-fn note_taken(status: &RequestStatus, request: &Request, judgement: Judgement, now: Instant) {
-    if matches!(request.kind, RequestKind::Disconnected) {
-        return;
-    }
-    status.waited.note(now.saturating_duration_since(request.received));
-    match judgement {
-        Judgement::Execute => {}
-        Judgement::Drop => status.stale.add(1),
-        Judgement::Refuse => status.refused.add(1),
     }
 }
 

@@ -71,6 +71,7 @@ mod touched;
 mod transactions;
 mod turn;
 mod version;
+mod waits;
 pub mod window;
 mod written;
 
@@ -188,7 +189,7 @@ impl Replica {
                 true => Role::Member(Membership::looking()),
                 false => Role::Alone(Alone::new(database.last_zxid())),
             },
-            intake: Intake::new(exchanges.clone(), parts.throttle),
+            intake: Intake::new(exchanges.clone(), parts.throttle, start.now),
             surveys: Surveys::new(exchanges.clone()),
             sessions: Sessions::new(
                 &database,

@@ -10,7 +10,9 @@ use paddock_engine::apply::Effects;
 use paddock_engine::database::Database;
 use paddock_engine::log::Completion;
 use paddock_engine::tree::Tree;
+use paddock_engine::txn::Txn;
 use paddock_net::exchange::{Answer, AnswerKind, Exchange};
+use paddock_net::namespaces::Run;
 use paddock_net::serving::{Period, Serve};
 use paddock_net::status::{ReplicaStatus, Status};
 
@@ -20,6 +22,7 @@ use super::draft::Draft;
 use super::figures::Figures;
 use super::home::Home;
 use super::stage_times::StageTimes;
+use super::written::note_written;
 use crate::audit::{AuditLog, Entry};
 
 /// Versions that wait for their commit or for reactors; beyond, nothing is proposed.
@@ -42,6 +45,9 @@ pub struct Publication {
     ordered_at: Option<i64>,
     /// The same of the version that became public last, until it is asked for.
     public_ordered_at: Option<i64>,
+    /// What the transactions of the draft have written, and how many of them were ordered here, of what is not told yet.
+    written: Run,
+    ordered: u64,
     /// Where it is recorded what is done, if it is.
     audit: Option<Arc<AuditLog>>,
 }
@@ -62,6 +68,8 @@ impl Publication {
             confirmed,
             ordered_at,
             public_ordered_at,
+            written: Run::default(),
+            ordered: 0,
             audit,
         }
     }
@@ -156,9 +164,26 @@ impl Publication {
         self.draft.note_transaction();
     }
 
-    /// The newest transaction of the draft was ordered then, by the wall clock of the one who did, ms.
-    pub fn note_order(&mut self, time: i64) {
+    /// A transaction is in the draft, which was ordered then, by the wall clock of the one who did, ms. What it has written is
+    /// counted.
+    #[inline]
+    pub fn note_written(&mut self, txn: &Txn<'_>, time: i64) {
+        self.draft.note_transaction();
         self.ordered_at = Some(time);
+        note_written(&mut self.written, txn, &self.status.replica.written_by_namespace);
+    }
+
+    /// The newest transaction of the draft was ordered here.
+    #[inline]
+    pub fn note_own(&mut self) {
+        self.ordered += 1;
+    }
+
+    /// Before anything of the draft can be public.
+    fn tell_counted(&mut self) {
+        let figures = &self.status.replica;
+        self.written.tell(&figures.written_by_namespace);
+        figures.requests.changes.add(std::mem::take(&mut self.ordered));
     }
 
     /// The figures that the replica writes.
@@ -197,11 +222,11 @@ impl Publication {
         if self.draft.is_empty() {
             return;
         }
+        self.tell_counted();
         let figures = Figures::of(database, self.sessions_expired).ordered_at(self.ordered_at.take());
         let sealed = database.tree_mut().seal();
         let times = self.commits.times.seal();
-        let version = self.draft.finish(sealed, database.last_zxid(), figures, effects.events.take());
-        self.commits.push(version.with_times(times));
+        self.commits.push(self.draft.finish(sealed, database.last_zxid(), figures, effects.events.take(), times));
     }
 
     /// The turn has ordered all that it orders.

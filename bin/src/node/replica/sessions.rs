@@ -429,6 +429,9 @@ impl Sessions {
     /// Ends the sessions that were due before the oldest report: whoever was heard since is in a later one.
     pub fn expire(&mut self, head: &mut Head, at: Moment) {
         let until = self.start.millis(self.reports.heard_until());
+        if self.expiry.next_due().is_none_or(|due| until < due) {
+            return;
+        }
         while head.has_room() && head.may_step() {
             let Some(session) = self.expiry.first_expired(until) else { return };
             if self.count_request(session) {

@@ -133,8 +133,9 @@ impl StageTimes {
         clock: &StatusClock,
     ) {
         let Completion { last, records, bytes, since, time, .. } = *completion;
-        let place = self.groups.partition_point(|group| group.last < last);
-        if let Some(group) = self.groups.get_mut(place).filter(|group| group.last == last) {
+        // Behind it there are no more than are under way.
+        let newest = self.groups.iter_mut().rev().find(|group| group.last <= last);
+        if let Some(group) = newest.filter(|group| group.last == last) {
             group.synced = Some(since + time);
         }
         let (filled, took) = (micros(filled), micros(time));

@@ -92,6 +92,9 @@ impl Surveys {
 
     /// A step of each of them: whoever asks for much takes many turns. What is up to `kept` is committed, and durable here.
     pub fn go_on(&mut self, head: &mut Head, sessions: &Sessions, status: &Status, kept: Zxid, now: Instant) {
+        if self.list.is_empty() && self.queue().is_empty() {
+            return;
+        }
         while self.list.len() < UNDER_WAY_MAX
             && let Some(survey) = self.queue().pop()
         {

@@ -51,14 +51,15 @@ pub struct Version {
 }
 
 impl Version {
-    /// The state as transaction `zxid` has left it, which waits for `ticket` if there is one, with the events that led to it and the share of each reactor.
+    /// The state as transaction `zxid` has left it, which waits for `ticket` if there is one, with the events that led to it, the
+    /// share of each reactor, what of its transactions is to be recorded, and what is known of its stages.
     pub fn new(
         sealed: Sealed,
-        zxid: Zxid,
-        ticket: Option<Ticket>,
+        (zxid, ticket): (Zxid, Option<Ticket>),
         figures: Figures,
         events: Events,
-        shares: Vec<Share>,
+        (shares, audited): (Vec<Share>, Vec<Entry>),
+        times: Option<VersionTimes>,
     ) -> Version {
         Version {
             sealed: Some(sealed),
@@ -73,8 +74,8 @@ impl Version {
             shares,
             delivered: 0,
             has_waited: false,
-            audited: Vec::new(),
-            times: None,
+            audited,
+            times,
             way: None,
         }
     }
@@ -99,16 +100,6 @@ impl Version {
             times: None,
             way: None,
         }
-    }
-
-    /// The same, of whose transactions this is to be recorded.
-    pub fn with_audited(self, audited: Vec<Entry>) -> Version {
-        Version { audited, ..self }
-    }
-
-    /// The same, of whose stages this is known.
-    pub fn with_times(self, times: Option<VersionTimes>) -> Version {
-        Version { times, ..self }
     }
 
     /// The ordering of its turn ended then. Whether that was not known.

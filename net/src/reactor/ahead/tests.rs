@@ -108,7 +108,7 @@ impl World {
         self.poll.poll(&mut events, Some(timeout)).unwrap();
         self.reactor.rise();
         self.reactor.take_in(Some(&events));
-        self.reactor.give_out();
+        self.reactor.give_out(Instant::now());
     }
 
     /// Has the client send a frame, and the reactor take it in.
