@@ -3,10 +3,13 @@
 
     benches/instructions.py BINARY [BINARY...]           a table on stdout: a column for each binary, and what it took most in
     benches/instructions.py --top 0 before/paddock after/paddock
+    benches/instructions.py --steady --top 0 before/paddock after/paddock
 
 The server writes its log by a thread and without sync, because valgrind knows no io_uring; so the figures are of the code
 and say nothing of the device. What does not scale with operations (the start, sessions, words) is not counted or is below a
-thousandth. Counts of one binary differ by about 1 % from run to run, because a slower run has other groups.
+thousandth. Counts of one binary differ by about 1 % from run to run, because a slower run has other groups. On a machine that
+others use they differ by far more, because the keys that are made and deleted are many beside few operations: --steady counts
+only from when the keys are there, and divides by the operations that callgrind has seen.
 """
 
 import argparse
@@ -24,6 +27,10 @@ import time
 PORT = 24583
 START_MAX_S = 120
 SECONDS = 10
+# With --steady the load goes on until it has been counted for so long, and is ended then.
+STEADY_LOAD_S = 600
+# What is called once for each operation.
+OPERATIONS = re.compile(r"read::answer$|Ledger::await_replica$")
 # Name, options of the bench, the figure of `mntr` that counts the operations.
 ROWS = {
     "read": (["--reads", "100", "-c", "50", "-p", "1"], "zk_packets_received"),
@@ -81,7 +88,44 @@ def by_function(path):
     return costs
 
 
-def measure(binary, row):
+def calls_of(path, wanted):
+    """How often functions were called whose names, without their hashes, match."""
+    names, called, calls = {}, None, 0
+    for line in path.read_text().splitlines():
+        if line.startswith(("fn=", "cfn=")):
+            number, _, name = line.partition("=")[2].partition(" ")
+            if name:
+                names[number] = re.sub(r"::h[0-9a-f]{16}$", "", name)
+            called = names[number]
+        elif line.startswith("calls=") and wanted.search(called):
+            calls += int(line[len("calls="):].split()[0])
+    return calls
+
+
+def wait_for_keys():
+    """Until a load has made its keys."""
+    before = None
+    while (now := figure("zk_znode_count")) != before or now < 50:
+        before = now
+        time.sleep(1)
+
+
+def measure_steady(server, load, out):
+    """How many operations were counted, of a load that is under way."""
+    running = subprocess.Popen([*load, "--duration", str(STEADY_LOAD_S), "--warmup", "0"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    wait_for_keys()
+    control(server, "-i", "on")
+    time.sleep(SECONDS)
+    control(server, "-i", "off")
+    running.terminate()
+    running.wait()
+    server.terminate()
+    server.wait()
+    return calls_of(out, OPERATIONS)
+
+
+def measure(binary, row, is_steady):
     """Instructions by function for one operation."""
     options, counter = ROWS[row]
     directory = pathlib.Path(tempfile.mkdtemp(prefix="instructions-"))
@@ -101,6 +145,10 @@ def measure(binary, row):
         load = [binary, "bench", "--server", f"127.0.0.1:{PORT}", *options]
         # The keys are made before anything is counted.
         subprocess.run([*load, "--duration", "1", "--warmup", "0"], check=True, capture_output=True)
+        if is_steady:
+            operations = measure_steady(server, load, out)
+            costs = by_function(out)
+            return {function: cost / operations for function, cost in costs.items()}
         before = figure(counter)
         control(server, "-i", "on")
         subprocess.run([*load, "--duration", str(SECONDS), "--warmup", "0"], check=True, capture_output=True)
@@ -118,6 +166,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binaries", nargs="+", metavar="BINARY", help="a paddock, built for release")
     parser.add_argument("--row", action="append", choices=ROWS, help="instead of all")
+    parser.add_argument("--steady", action="store_true", help="count only while keys are read and written")
     parser.add_argument("--top", type=int, default=12, help="functions that are shown for each row (default: %(default)s)")
     parser.add_argument("--json", type=pathlib.Path, help="also writes all of it here")
     return parser.parse_args()
@@ -125,7 +174,7 @@ def arguments():
 
 def main():
     args = arguments()
-    found = {row: [measure(binary, row) for binary in args.binaries] for row in args.row or ROWS}
+    found = {row: [measure(binary, row, args.steady) for binary in args.binaries] for row in args.row or ROWS}
     heads = "".join(f" {binary} |" for binary in args.binaries)
     print(f"| instructions for one |{heads}\n|---|{'--:|' * len(args.binaries)}")
     for row, columns in found.items():
