@@ -193,6 +193,16 @@ impl Snapshotter {
         outcome
     }
 
+    /// Whether [`poll_done`](Snapshotter::poll_done) would take something. To be asked once more after
+    /// [`Doorbell::going_to_sleep`].
+    pub fn has_outcome(&self) -> bool {
+        self.is_busy
+            && match &self.driver {
+                Driver::Thread(thread) => !thread.done.is_empty(),
+                Driver::Caller { .. } => false,
+            }
+    }
+
     /// Gives up what is being written and ends the thread.
     pub fn stop(&mut self) {
         self.give_up_waiting();

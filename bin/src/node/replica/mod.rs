@@ -481,6 +481,7 @@ impl Replica {
         let has_submissions = self.role.gathers() && self.intake.has_submissions();
         if self.head.has_work()
             || self.surveys.has_work()
+            || self.snapshots.have_news()
             || (has_submissions && self.intake.has_room(&self.head, outstanding))
         {
             return Some(Duration::ZERO);

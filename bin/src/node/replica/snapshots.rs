@@ -33,6 +33,11 @@ impl Snapshots {
         Some(done)
     }
 
+    /// Whether one has come into place, or to nothing, that was not looked at yet.
+    pub fn have_news(&self) -> bool {
+        self.snapshotter.has_outcome()
+    }
+
     /// Takes a step, where no thread does.
     pub fn work(&mut self, now: Instant) -> Progress {
         self.snapshotter.work(now)

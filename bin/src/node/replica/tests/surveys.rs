@@ -1,6 +1,6 @@
 //! What the replica tells whoever asks, over as many turns as that takes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, bounded};
 use paddock_engine::io::Files;
@@ -82,6 +82,29 @@ fn a_snapshot_that_is_asked_for_has_what_there_was() {
         let snapshots = paddock_engine::snapshot::list(&Files::Real, &world.dir.0).expect("it can be listed");
         assert_eq!(snapshots.last().map(|(zxid, _)| *zxid), Some(zxid), "it is in place");
     }
+}
+
+/// Its thread rings, which wakes nobody who was not asleep yet.
+#[test]
+fn whoever_is_to_hear_of_a_snapshot_does_not_sleep_over_it() {
+    let mut world = World::new("survey-news");
+    let session = world.connect(FIRST);
+    create_some(&mut world, session, &["/a"]);
+    let told = ask(&world, Question::Snapshot);
+    world.turn();
+    world.finish();
+    let deadline = Instant::now() + DEADLINE;
+    while !world.replica.snapshots.have_news() {
+        if !told.is_empty() {
+            // The last turns were that slow, and have heard of it.
+            return;
+        }
+        assert!(Instant::now() < deadline, "the snapshot is taken within {DEADLINE:?}");
+        std::thread::yield_now();
+    }
+    assert_eq!(world.replica.timeout(), Some(Duration::ZERO));
+    assert!(matches!(await_piece(&mut world, &told), Piece::Snapshot(_)));
+    assert!(!world.replica.snapshots.have_news(), "it was told");
 }
 
 #[test]

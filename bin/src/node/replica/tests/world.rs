@@ -250,9 +250,12 @@ impl World {
     /// Waits as long as the replica would.
     pub(super) fn sleep(&mut self) {
         let mut events = Events::with_capacity(8);
+        let bell = self.exchanges[0].replica_bell.clone();
+        bell.going_to_sleep();
         let timeout = self.replica.timeout().unwrap_or(DEADLINE).min(DEADLINE);
         // The completion of a write can interrupt it.
         let polled = self.poll.poll(&mut events, Some(timeout));
+        bell.awake();
         let is_in_time = polled.is_err() || !events.is_empty() || timeout < DEADLINE;
         assert!(is_in_time, "the log is done within {DEADLINE:?}");
     }
