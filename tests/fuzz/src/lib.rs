@@ -79,9 +79,8 @@ impl World {
             frame_max: FRAME_MAX,
         };
         let caller = ReadCaller { slot: 1, ids: &self.ids, keeper: true };
-        let mut answered = read::answer(&mut context, caller, 1, opcode, body, &mut out).map_continue(|()| 0);
-        while let ControlFlow::Break(count) = answered {
-            answered = count.go_on(self.database.tree().head());
+        if let ControlFlow::Break(mut count) = read::answer(&mut context, caller, 1, opcode, body, &mut out) {
+            while count.go_on(self.database.tree().head()).is_none() {}
         }
         assert!(out.len() <= REPLY_MAX, "a reply of {} bytes", out.len());
         frames_are_whole(&out);
