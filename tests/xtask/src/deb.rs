@@ -90,10 +90,7 @@ impl Package {
         }
         self.put_program()?;
         self.put(&root().join("README.md"), &format!("{DOC}/README.md"), 0o644)?;
-        for page in files(&root().join("docs/src"))? {
-            let name = page.file_name().unwrap_or_default().display();
-            self.put(&page, &format!("{DOC}/docs/src/{name}"), 0o644)?;
-        }
+        self.put_all(&root().join("docs/src"), &format!("{DOC}/docs/src"))?;
         self.write(&format!("{DOC}/changelog"), &self.changelog()?)?;
         self.compress(&format!("{DOC}/changelog"))?;
         self.put_manual()?;
@@ -146,6 +143,15 @@ impl Package {
         let to = self.place(to)?;
         fs::copy(from, &to).map_err(|error| Failure(format!("{} cannot be copied: {error}", from.display())))?;
         mode(&to, as_mode)
+    }
+
+    /// The files below a directory.
+    fn put_all(&self, from: &Path, to: &str) -> Result<(), Failure> {
+        for path in files(from)? {
+            let to = format!("{to}/{}", path.file_name().unwrap_or_default().display());
+            if path.is_dir() { self.put_all(&path, &to)? } else { self.put(&path, &to, 0o644)? }
+        }
+        Ok(())
     }
 
     fn write(&self, to: &str, text: &str) -> Result<(), Failure> {
