@@ -252,6 +252,7 @@ fn an_ensemble_is_restored_from_the_backup_of_one_server() {
     ensemble.wait_for_leader(&ensemble.places());
     let mut zxids = Vec::new();
     for place in ensemble.places() {
+        ensemble.server(place).wait_until_serving();
         let mut client = Client::connect(ensemble.server(place).address(), TIMEOUT_MS).expect("it takes a client");
         client.ok(&Request::sync("/"));
         let names = client.ok(&Request::get_children("/", false));

@@ -142,12 +142,15 @@ impl Window {
 
     /// The transactions after one and up to another, with their records. `None` if some of them are not here any more.
     pub fn range(&self, after: Zxid, to: Zxid) -> Option<impl Iterator<Item = (Zxid, &[u8])>> {
+        (after >= self.before).then(|| self.present(after, to))
+    }
+
+    /// Those of the transactions after one and up to another that are here, with their records.
+    pub fn present(&self, after: Zxid, to: Zxid) -> impl Iterator<Item = (Zxid, &[u8])> {
         let place = |zxid: Zxid| self.records.partition_point(|record| record.zxid <= zxid);
         let (first, end) = (place(after), place(to));
-        (after >= self.before).then(|| {
-            let records = self.records.range(first..end.max(first));
-            records.map(|record| (record.zxid, self.bytes_of(record)))
-        })
+        let records = self.records.range(first..end.max(first));
+        records.map(|record| (record.zxid, self.bytes_of(record)))
     }
 
     /// The record of one transaction; `None` if it is not here.
@@ -230,6 +233,19 @@ mod tests {
                 })
                 .collect(),
         )
+    }
+
+    /// Between two acknowledgements may lie as many numbers as there are.
+    #[test]
+    fn only_what_is_here_is_looked_at() {
+        let mut window = Window::new(Zxid(0x1_0000_0009), 10);
+        for zxid in [0x5_0000_0001, 0x5_0000_0002] {
+            window.push(Zxid(zxid), b"record");
+        }
+        let present = |after, to| window.present(Zxid(after), Zxid(to)).map(|(zxid, _)| zxid.0).collect::<Vec<_>>();
+        assert_eq!(present(0x1_0000_0002, i64::MAX), [0x5_0000_0001, 0x5_0000_0002]);
+        assert_eq!(present(0x5_0000_0001, 0x5_0000_0002), [0x5_0000_0002]);
+        assert!(present(i64::MAX, 0).is_empty() && present(0, 0x1_0000_0009).is_empty());
     }
 
     #[test]
