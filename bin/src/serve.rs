@@ -20,6 +20,9 @@ use crate::{config, messages, node};
 /// What ZooKeeper's exit codes call a bad configuration.
 const EXIT_CONFIG: u8 = 2;
 
+/// The file that this process was started from, whatever its name is by now.
+const OWN_PROGRAM: &str = "/proc/self/exe";
+
 #[derive(Args)]
 pub struct ServeArgs {
     /// A system property as ZooKeeper has it: -Dzookeeper.snapCount=5000 or -DsnapCount=5000.
@@ -91,16 +94,13 @@ fn serve(arguments: &ServeArgs, signals: &Signals) -> ExitCode {
     }
 }
 
-/// The same program takes the place of this one, with the same process number, for which whoever has started it goes on looking. Only
-/// where that cannot be does it return.
+/// The same program takes the place of this one, with the same process number, for which whoever has started it goes on looking: this
+/// very file, also where another has taken its name. Only where that cannot be does it return.
 fn begin_anew() -> ExitCode {
     messages::flush();
     let mut arguments = env::args_os();
     let name = arguments.next().unwrap_or_default();
-    let error = match env::current_exe() {
-        Ok(program) => Command::new(program).arg0(name).args(arguments).exec(),
-        Err(error) => error,
-    };
+    let error = Command::new(OWN_PROGRAM).arg0(name).args(arguments).exec();
     end(&format_args!("the server cannot begin anew with the state that is in place: {error}; start it"), 1)
 }
 

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `READY=1` | the state is recovered and the ports are open. A member of an ensemble may still look for a leader: others are started after it |
 //! | `WATCHDOG=1` | by the replica's thread after a turn, and within what takes long, twice as often as `WATCHDOG_USEC` asks: where that thread hangs nothing is told |
+//! | `WATCHDOG_USEC=` the largest number | the process begins anew with another state: nothing is told until it is ready, which says the time of before again |
 //! | `STOPPING=1` | the server begins to stop |
 
 use std::env;
@@ -58,7 +59,10 @@ impl ServiceManager {
 
     /// The server has begun; `status` is for people.
     pub fn ready(&mut self, status: &str) {
-        if let Err(error) = self.say(&format!("READY=1\nSTATUS={status}")) {
+        // The process before may have said that it is not to be watched.
+        let watchdog =
+            self.watchdog_time().map_or_else(String::new, |time| format!("\nWATCHDOG_USEC={}", time.as_micros()));
+        if let Err(error) = self.say(&format!("READY=1\nSTATUS={status}{watchdog}")) {
             tracing::warn!(
                 "whoever listens at NOTIFY_SOCKET is not told that the server is ready, and may count it as one that does not start: \
                  {error}"
@@ -75,6 +79,13 @@ impl ServiceManager {
     /// The server begins to stop.
     pub fn stopping(&self) {
         self.tell("STOPPING=1");
+    }
+
+    /// Nothing is told until the server is ready again: for the service manager that is no process that hangs.
+    pub fn watch_no_more(&self) {
+        if self.watchdog_time().is_some() {
+            self.tell(&format!("WATCHDOG_USEC={}", u64::MAX));
+        }
     }
 
     /// The time after which the process counts as hung where nothing is told, if there is one.
@@ -139,14 +150,16 @@ mod tests {
         let name = format!("paddock-service-manager-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).expect("it is short");
         let socket = UnixDatagram::bind_addr(&address).expect("it is free");
-        let allowed = Duration::from_nanos(2);
+        let allowed = Duration::from_micros(2);
         let told = Told::new(format!("@{name}").as_ref(), Some(allowed)).expect("it is an address");
         let mut manager = ServiceManager { told: Some(told) };
         manager.ready("listening");
-        assert_eq!(heard(&socket), "READY=1\nSTATUS=listening");
+        assert_eq!(heard(&socket), "READY=1\nSTATUS=listening\nWATCHDOG_USEC=2");
         assert_eq!(manager.watchdog_time(), Some(allowed));
         manager.alive();
         assert_eq!(heard(&socket), "WATCHDOG=1");
+        manager.watch_no_more();
+        assert_eq!(heard(&socket), "WATCHDOG_USEC=18446744073709551615");
         manager.stopping();
         assert_eq!(heard(&socket), "STOPPING=1");
     }

@@ -50,6 +50,8 @@ struct Server {
     /// Written to when it is to stop.
     stop: UnixStream,
     is_stopping: bool,
+    /// A signal has told it to.
+    is_told: bool,
     summary: Summary,
 }
 
@@ -77,7 +79,7 @@ impl Signals {
         let (told, stop) = UnixStream::pair()?;
         told.set_nonblocking(true)?;
         stop.set_nonblocking(true)?;
-        self.told().server = Some(Server { stop, is_stopping: false, summary });
+        self.told().server = Some(Server { stop, is_stopping: false, is_told: false, summary });
         Ok(told.into())
     }
 
@@ -88,6 +90,11 @@ impl Signals {
             let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
             told.server.as_mut().is_some_and(Server::stop)
         }
+    }
+
+    /// Whether a signal has told what serves to stop, whoever else has.
+    pub fn have_told(&self) -> bool {
+        self.told().server.as_ref().is_some_and(|server| server.is_told)
     }
 
     /// From now on this is done on SIGHUP too.
@@ -120,7 +127,7 @@ fn heed(signal: i32, server: Option<&mut Server>) {
             messages::flush();
             low_level::exit(0);
         }
-        (SIGTERM | SIGINT, Some(server)) if server.is_stopping => {
+        (SIGTERM | SIGINT, Some(server)) if server.is_told => {
             let name = low_level::signal_name(signal).unwrap_or("a signal");
             let text = format!("{name} again while the server stops: it ends at once; the next start recovers");
             messages::say(Level::WARN, &text);
@@ -128,6 +135,7 @@ fn heed(signal: i32, server: Option<&mut Server>) {
             low_level::exit(EXIT_CUT_SHORT);
         }
         (SIGTERM | SIGINT, Some(server)) => {
+            server.is_told = true;
             server.stop();
         }
         (SIGQUIT, None) => messages::say(Level::INFO, "SIGQUIT: the server is starting and serves nobody yet"),

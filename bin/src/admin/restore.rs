@@ -4,12 +4,15 @@
 //! |---|---|
 //! | 1. the body is written into a file without a name in the `dataDir`, within `paddock.restore.maxBytes` and with room to spare | everything as it was |
 //! | 2. all of it is read: checksums, paths, digest, and the transaction at its end, which its state stands at | the same |
-//! | 3. the server stops in order: what it has taken is answered, and its log is ended | the same, and the server begins anew |
-//! | 4. the state becomes the next generation of the `dataDir` | the same |
-//! | 5. the one who asked is answered, and the process begins anew with it | |
+//! | 3. the server stops in order: what it has taken is answered, and its log is ended | the same; where its log fails it ends, as it would have anyway |
+//! | 4. the state is written as the next generation of the `dataDir` | the same, and the server begins anew |
+//! | 5. the file that says which generation counts is exchanged | one of the two states whole: which, the server tells when it has begun anew |
+//! | 6. the one who asked is answered, and the process begins anew with it | |
 //!
-//! Connections end with the former server. Sessions that are in the snapshot live on, as after any restart; a client of another one
-//! is told that it has expired. A member has its state from its leader, and no other way in.
+//! Connections end with the former server. Sessions that are in the snapshot live on, as after any restart. A client that has seen a
+//! later transaction than the snapshot's is refused, as by any server that knows less, until there are as many again, and is to be
+//! started anew; one that has not, and whose session is not in the snapshot, is told that it has expired. The configuration is read
+//! anew too. A member has its state from its leader, and no other way in.
 
 use std::io;
 use std::path::Path;
@@ -88,6 +91,10 @@ fn restored(source: &Source, restorer: &Restorer, upload: &Upload, who: &str) ->
     let files = Files::default();
     let directory = (source.data_dir)();
     let bound = source.settings.restore_bytes_max;
+    // A client that waits for leave to send is told at once.
+    let announced = upload.announced().unwrap_or(0);
+    check_length(announced, bound)?;
+    check_rooms(&files, &directory, &source.log_dir, announced)?;
     let mut next = || upload.next();
     let file = receive(&files, &directory, bound, &mut next)?;
     let state = read(file, restorer)?;
@@ -124,11 +131,7 @@ fn receive(
         |error: io::Error| Refusal::new(StatusCode::BAD_REQUEST, format!("the snapshot has not come whole: {error}"));
     while let Some(piece) = next().map_err(broken)? {
         bytes += piece.len() as u64;
-        if bytes > bytes_max {
-            let error =
-                format!("the snapshot is longer than paddock.restore.maxBytes={bytes_max}; raise that, and ask again");
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
-        }
+        check_length(bytes, bytes_max)?;
         if bytes - looked_at >= LOOK_BYTES {
             check_room(files, directory, bytes)?;
             looked_at = bytes;
@@ -137,6 +140,21 @@ fn receive(
     }
     check_room(files, directory, bytes)?;
     Ok(reader)
+}
+
+fn check_length(bytes: u64, bytes_max: u64) -> Result<(), Refusal> {
+    if bytes > bytes_max {
+        let error =
+            format!("the snapshot is longer than paddock.restore.maxBytes={bytes_max}; raise that, and ask again");
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error));
+    }
+    Ok(())
+}
+
+/// The state is written twice into the `dataDir`, and its log begins in the `dataLogDir`.
+fn check_rooms(files: &Files, directory: &Path, log_dir: &Path, bytes: u64) -> Result<(), Refusal> {
+    check_room(files, directory, 2 * bytes)?;
+    check_room(files, log_dir, 0)
 }
 
 /// What has come is written once more, as the server's own snapshot.
@@ -162,21 +180,11 @@ fn read(file: File, restorer: &Restorer) -> Result<Database, Refusal> {
     let zxid = last_zxid(&file).map_err(|error| cannot(&error))?;
     let reader = io::BufReader::new(Sequential::new(file));
     let read = zookeeper::snapshot::read(reader, zxid, restorer.length_max, restorer.seed, restorer.rules.clone());
-    let loaded = read.map_err(|error| cannot(&error))?;
-    loaded.check_digest().map_err(|error| cannot(&error))?;
-    if loaded.last_zxid != Some(zxid) {
-        return Err(cannot(
-            &"it does not say at its end at which transaction it stands: a ZooKeeper's does with \
-              serializeLastProcessedZxid.enabled=true; put another one into a version-2, and use paddock convert",
-        ));
-    }
-    if let Some(path) = loaded.content.without_acl.first() {
-        return Err(cannot(&format_args!("the znode {path:.256?} has no ACL")));
-    }
+    let database = read.map_err(|error| cannot(&error))?.into_whole().map_err(|error| cannot(&error))?;
     if zxid < Zxid::ZERO || zxid.epoch().next().is_none() {
         return Err(cannot(&format_args!("it stands at the transaction {zxid}, behind which there are no more")));
     }
-    Ok(loaded.content.database)
+    Ok(database)
 }
 
 /// The transaction that is told at the end, if the file has that: it is read once more in its place.

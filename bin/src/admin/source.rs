@@ -38,6 +38,8 @@ pub struct Source {
     pub member: Option<(ServerId, Now<Arc<Membership>>)>,
     /// The directory with the snapshots of the present history.
     pub data_dir: Now<PathBuf>,
+    /// The `dataLogDir`.
+    pub log_dir: PathBuf,
     /// The file of the configuration, without its secrets; `None` where there is none.
     pub initial_text: Option<String>,
     /// The system properties that were given, without their secrets, by name.

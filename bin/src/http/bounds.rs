@@ -30,6 +30,9 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub const WORKERS: usize = 3;
 /// Requests that wait for one of them; the next ones are answered 503.
 pub const WAITING_MAX: usize = 32;
+/// So much of a body that nobody wants is read on, and for so long, so that its client sees the answer, bytes.
+pub const DRAINED_BYTES_MAX: usize = 64 << 20;
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 /// A part of an answer that is handed to the connection at a time, bytes.
 pub const PIECE_BYTES: usize = 64 << 10;
 /// Pieces that a worker is ahead of the connection.

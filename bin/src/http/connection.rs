@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::body::{Body, Origin};
-use super::bounds::{LOOK_INTERVAL, REQUEST_BYTES_MAX};
+use super::bounds::{DRAIN_TIME_MAX, LOOK_INTERVAL, REQUEST_BYTES_MAX};
 use super::places::Place;
 use super::site::{Answer, Request, Site};
 use super::upload::Upload;
@@ -82,19 +82,28 @@ impl Service {
 impl Service {
     /// Has a worker answer, which takes the body meanwhile, as far as it wants that.
     async fn take(&self, asked: Request, body: Incoming) -> Told {
-        let (upload, pump) = Upload::of(body, &self.place);
+        let (upload, mut pump) = Upload::of(body, &self.place);
         self.place.begin_snapshot(Instant::now());
         let asked = Request { upload: Some(upload), ..asked };
-        let (mut pumping, mut has_come) = (pin!(pump.run()), false);
-        let mut answering = pin!(self.workers.answer(self.site.clone(), asked));
-        poll_fn(|context| {
-            if !has_come && pumping.as_mut().poll(context).is_ready() {
-                has_come = true;
-                self.place.begin_work(Instant::now());
-            }
-            answering.as_mut().poll(context)
-        })
-        .await
+        // Whether all of the body was taken or given up, and whether it has ended.
+        let (mut is_taken, mut has_ended) = (false, false);
+        let told = {
+            let mut pumping = pin!(pump.run());
+            let mut answering = pin!(self.workers.answer(self.site.clone(), asked));
+            poll_fn(|context| {
+                if !is_taken && let Poll::Ready(ended) = pumping.as_mut().poll(context) {
+                    (is_taken, has_ended) = (true, ended);
+                    self.place.begin_work(Instant::now());
+                }
+                answering.as_mut().poll(context)
+            })
+            .await
+        };
+        if !has_ended {
+            // Whether it came to its end is no matter for the answer.
+            let _ = timeout(DRAIN_TIME_MAX, pump.drain()).await;
+        }
+        told
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::body::{Body, Bytes, Incoming};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::bounds::PIECES_AHEAD;
+use super::bounds::{DRAINED_BYTES_MAX, PIECES_AHEAD};
 use super::places::{Departure, Place};
 
 /// What a connection has next.
@@ -27,6 +27,8 @@ pub struct Upload(Arc<Inner>);
 
 struct Inner {
     pieces: Mutex<Receiver<Piece>>,
+    /// What the client has said of its length, bytes.
+    announced: Option<u64>,
     departure: Departure,
 }
 
@@ -34,8 +36,15 @@ impl Upload {
     /// The body of a request on a connection with this place, and what hands it over.
     pub fn of(body: Incoming, place: &Place) -> (Upload, Pump) {
         let (pieces, receiver) = mpsc::channel(PIECES_AHEAD);
-        let upload = Upload(Arc::new(Inner { pieces: Mutex::new(receiver), departure: place.departure() }));
+        let announced = body.size_hint().exact();
+        let inner = Inner { pieces: Mutex::new(receiver), announced, departure: place.departure() };
+        let upload = Upload(Arc::new(inner));
         (upload, Pump { body, pieces })
+    }
+
+    /// How long the client has said that it is, bytes. One that comes in chunks has not.
+    pub fn announced(&self) -> Option<u64> {
+        self.0.announced
     }
 
     /// The bytes that come next, for which it waits; `None` behind the last.
@@ -68,23 +77,40 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// Until the body ends, or nobody wants more of it.
-    pub async fn run(self) {
-        let Pump { mut body, pieces } = self;
+    /// Until the body has ended, or nobody wants more of it. Whether it has ended.
+    pub async fn run(&mut self) -> bool {
         loop {
-            let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
-            let piece = match frame {
-                None => Piece::End,
+            let piece = self.piece().await;
+            let is_last = !matches!(piece, Piece::Bytes(_));
+            if self.pieces.send(piece).await.is_err() || is_last {
+                return is_last;
+            }
+        }
+    }
+
+    /// Reads on what nobody wants, up to a bound: a client that still sends when the connection is closed is told by a reset, and
+    /// never sees the answer.
+    pub async fn drain(&mut self) {
+        let mut bytes = 0;
+        while bytes < DRAINED_BYTES_MAX {
+            match self.piece().await {
+                Piece::Bytes(piece) => bytes += piece.len(),
+                Piece::End | Piece::Broken(_) => return,
+            }
+        }
+    }
+
+    async fn piece(&mut self) -> Piece {
+        loop {
+            let frame = poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
+            match frame {
+                None => return Piece::End,
                 // What is no data is a trailer, which means nothing here.
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => Piece::Bytes(bytes),
+                    Ok(bytes) => return Piece::Bytes(bytes),
                     Err(_) => continue,
                 },
-                Some(Err(error)) => Piece::Broken(io::Error::other(error)),
-            };
-            let is_last = !matches!(piece, Piece::Bytes(_));
-            if pieces.send(piece).await.is_err() || is_last {
-                return;
+                Some(Err(error)) => return Piece::Broken(io::Error::other(error)),
             }
         }
     }

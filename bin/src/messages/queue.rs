@@ -43,10 +43,39 @@ struct State {
     flushes: u64,
     flushed: u64,
     woken: bool,
-    /// Where lines go that come from now on, if that is to be changed.
-    destination: Option<RotatingFile>,
+    /// Where lines go from this place of `lines` on, if that is to be changed.
+    destination: Option<(usize, RotatingFile)>,
     /// The file is to be opened anew.
     reopens: bool,
+}
+
+impl State {
+    /// What is there to be written to one place: lines behind a change of destination stay for the next batch.
+    fn take(&mut self) -> Batch {
+        let (end, destination) = match self.destination.take() {
+            Some((place, file)) => (place, Some(file)),
+            None => (self.lines.len(), None),
+        };
+        let rest = self.lines.split_off(end);
+        let lines = std::mem::replace(&mut self.lines, rest);
+        let (mut dropped, mut gap) = (0, 0);
+        if self.gap > end {
+            // It is told of where the lines around it go.
+            self.gap -= end;
+        } else {
+            (dropped, gap) = (std::mem::take(&mut self.dropped), std::mem::take(&mut self.gap));
+        }
+        let is_whole = self.lines.is_empty();
+        Batch {
+            lines,
+            dropped,
+            gap,
+            flushes: if is_whole { self.flushes } else { self.flushed },
+            is_last: is_whole && self.flushes > self.flushed,
+            destination,
+            reopens: std::mem::take(&mut self.reopens),
+        }
+    }
 }
 
 /// What the writer has taken.
@@ -113,7 +142,8 @@ impl Queue {
     /// Has lines go to a file, without colours, behind those that are there.
     pub fn move_to(&self, file: RotatingFile) {
         self.coloured.store(false, Ordering::Relaxed);
-        self.lock().destination = Some(file);
+        let mut state = self.lock();
+        state.destination = Some((state.lines.len(), file));
         self.work.notify_one();
     }
 
@@ -148,16 +178,7 @@ impl Queue {
             None => self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner),
         };
         state.woken = false;
-        let State { flushes, flushed, .. } = *state;
-        Batch {
-            lines: std::mem::take(&mut state.lines),
-            dropped: std::mem::take(&mut state.dropped),
-            gap: std::mem::take(&mut state.gap),
-            flushes,
-            is_last: flushes > flushed,
-            destination: state.destination.take(),
-            reopens: std::mem::take(&mut state.reopens),
-        }
+        state.take()
     }
 
     /// For the writer: the batch is written, or lost.
@@ -261,6 +282,8 @@ mod tests {
     use std::io::{Error, ErrorKind, Write};
     use std::time::Duration;
 
+    use crate::rotation::{RotatingFile, Rotation};
+
     use super::{Batch, ERRORS_MAX, LINE_MAX, Output, Queue, WAITING_MAX, one_line};
 
     fn text(batch: &Batch) -> String {
@@ -296,6 +319,34 @@ mod tests {
             queue.push(&line, true);
         }
         assert!(text(&queue.take(None)).contains("1 lines were dropped"), "room for errors has an end too");
+    }
+
+    #[test]
+    fn lines_go_where_they_were_to_go_when_they_were_added() {
+        let dir = std::env::temp_dir().join(format!("paddock-destination-{}", std::process::id()));
+        let file = || RotatingFile::open(Rotation { path: dir.clone(), ..Rotation::default() }).expect("it opens");
+        let queue = Queue::new(false);
+        queue.push("one", false);
+        queue.move_to(file());
+        queue.push("two", false);
+        let mut batch = queue.take(None);
+        assert!(batch.take_destination().is_some());
+        assert_eq!(text(&batch), "one\n");
+        queue.note_written(batch);
+        assert_eq!(text(&queue.take(None)), "two\n");
+        // A line is dropped where it would have been, and a flush is over when what is behind the change is written.
+        queue.move_to(file());
+        let line = "x".repeat(LINE_MAX);
+        for _ in 0..=WAITING_MAX / LINE_MAX {
+            queue.push(&line, false);
+        }
+        queue.flush(Duration::ZERO);
+        let batch = queue.take(None);
+        assert_eq!((text(&batch).as_str(), batch.is_last()), ("", false));
+        queue.note_written(batch);
+        let batch = queue.take(None);
+        assert!(text(&batch).contains(" lines were dropped here") && batch.is_last());
+        std::fs::remove_file(dir).expect("it was made");
     }
 
     #[test]

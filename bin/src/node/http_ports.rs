@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use paddock_engine::generation::Generation;
 use paddock_net::conf_reply::ConfReply;
 use paddock_net::exchange::Exchange;
 use paddock_net::metrics::{Window, render_prometheus};
@@ -149,6 +150,7 @@ fn source(
         client_ip: config.client_address.ip(),
         member,
         data_dir: Box::new(data_dir),
+        log_dir: Generation::above(&config.data_log_dir).to_owned(),
         initial_text: config.file.as_ref().map(|_| without_secrets(config.initial_text.reveal())),
         properties: config.properties.clone(),
         lists: Mutex::default(),

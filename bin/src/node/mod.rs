@@ -62,6 +62,7 @@ use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::Exchange;
 use paddock_net::limits::{LargeRequests, Limits};
 use paddock_net::reactor::{self, Reactor};
+use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
 use crate::admin::Restorer;
@@ -257,8 +258,10 @@ fn serve_audited(config: &Config, signals: &Signals, audit: Option<Arc<AuditLog>
             run(config, beginning, Opened { address, listener, signals, descriptors, began, audit })
         }
     };
-    drop(log_dir);
-    drop(data_dir);
+    if matches!(outcome, Ok(Ended::BeginsAnew)) {
+        // Nobody else takes the directories before the process that comes in place of this one, which has none of its files.
+        std::mem::forget((data_dir, log_dir));
+    }
     outcome
 }
 
@@ -456,21 +459,36 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
         None => apart::run(&mut server, machine.poll, &sources, &machine.bell, &exchanges, &pulse, turns),
     };
     pulse.end();
+    status.replica.set_serving(Serve::No);
     // Whatever it ends for: in front of the end of the log, which may take long.
     note(ServerEvent::Stopping);
-    ran.map_err(NodeError::Replica)?;
+    let ended = ran.map_err(NodeError::Replica).and_then(|()| end(server, running));
+    if let Err(error) = ended {
+        restorer.iter().for_each(|restorer| restoring::give_up(restorer, &error));
+        return Err(error);
+    }
+    tracing::info!("stopped");
+    let is_brought = restorer.is_some_and(|restorer| restoring::restore(&restorer, config, &pulse));
+    if !is_brought {
+        return Ok(Ended::Stopped);
+    }
+    // Whoever wants it stopped does not want it to begin anew.
+    if signals.have_told() {
+        pulse.will_end();
+        return Ok(Ended::Stopped);
+    }
+    Ok(Ended::BeginsAnew)
+}
+
+/// Ends the log, and waits for the reactors, which have been told.
+fn end(server: Server, reactors: Vec<JoinHandle<io::Result<()>>>) -> Result<(), NodeError> {
     let halted = server.end().map_err(NodeError::Replica)?;
-    for thread in running {
+    for thread in reactors {
         if !matches!(thread.join(), Ok(Ok(()))) {
             return Err(NodeError::Reactor);
         }
     }
-    if let Some(reason) = halted {
-        return Err(NodeError::Halted(reason));
-    }
-    tracing::info!("stopped");
-    let begins_anew = restorer.is_some_and(|restorer| restoring::restore(&restorer, config, &pulse));
-    Ok(if begins_anew { Ended::BeginsAnew } else { Ended::Stopped })
+    halted.map_or(Ok(()), |reason| Err(NodeError::Halted(reason)))
 }
 
 /// Who takes in a state that is to be this server's, if it stands alone.
@@ -483,7 +501,11 @@ fn restorer(config: &Config, signals: &Signals, pulse: &Arc<Pulse>) -> Result<Op
     let (stop, pulse) = (signals.stopper(), pulse.clone());
     let stop = move || {
         pulse.will_begin_anew();
-        stop()
+        let begins = stop();
+        if !begins {
+            pulse.will_end();
+        }
+        begins
     };
     Ok(Some(Arc::new(Restorer::new(rules(config), length_max, seed, Box::new(stop)))))
 }

@@ -71,9 +71,17 @@ impl Pulse {
         now + self.interval
     }
 
-    /// When the server stops, the process begins anew: for a service manager that is no end.
+    /// When the server stops, the process begins anew: for a service manager that is no end. Nor is it one that hangs, however long
+    /// it is until there are turns again.
     pub fn will_begin_anew(&self) {
         self.begins_anew.store(true, Ordering::Relaxed);
+        self.manager().watch_no_more();
+    }
+
+    /// It ends all the same.
+    pub fn will_end(&self) {
+        self.begins_anew.store(false, Ordering::Relaxed);
+        self.stopping();
     }
 
     /// The server begins to stop.

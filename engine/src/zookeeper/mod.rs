@@ -8,6 +8,7 @@
 //! | the whole state as a stream, in a file or from a leader | [`stream`] |
 //! | snapshot files | [`snapshot`], `compression`, `snappy` |
 //! | log files | [`log`] |
+//! | ephemerals without a session | `orphans` |
 //! | names of files, the files with the epochs | `directory`, `epochs` |
 //! | jute from streams, and what is wrong with them | `archive`, `error` |
 //!
@@ -19,6 +20,7 @@ mod directory;
 mod epochs;
 mod error;
 pub mod log;
+mod orphans;
 mod recovery;
 mod snappy;
 pub mod snapshot;

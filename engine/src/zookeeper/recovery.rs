@@ -25,12 +25,13 @@ use paddock_consensus::Zxid;
 use crate::database::{CONFIG_PATH, Database, Rules};
 use crate::io::{Files, advice};
 use crate::replay::{Before, ReplayError};
-use crate::tree::{ExtendedTypes, HashSeed};
+use crate::tree::HashSeed;
 
 use super::directory::{Directories, LogFile, SnapshotFile};
 use super::epochs::Epochs;
 use super::error::FormatError;
 use super::log::{Entry, LogReader};
+use super::orphans::{TimeToLive, delete_orphans};
 use super::snapshot::{self, ZxidDigest};
 
 /// ZooKeeper tries no more snapshots than these before it gives up.
@@ -471,7 +472,8 @@ impl Replay {
         if let Some(path) = self.without_acl.into_iter().find(has_none) {
             return Err(RecoveryError::NoAcl(path));
         }
-        self.recovered.orphans = delete_orphans(&mut self.recovered.database)?;
+        let deleted = delete_orphans(&mut self.recovered.database);
+        self.recovered.orphans = deleted.map_err(|TimeToLive { path }| RecoveryError::TimeToLive(path))?;
         Ok(self.recovered)
     }
 }
@@ -480,31 +482,4 @@ impl Replay {
 /// gives one.
 fn is_nobodys(znode: &crate::tree::Znode<'_>) -> bool {
     znode.acl().as_ref().is_some_and(|list| list.0.is_empty())
-}
-
-/// Deletes the ephemerals whose sessions are not there any more.
-fn delete_orphans(database: &mut Database) -> Result<u64, RecoveryError> {
-    let dead: Vec<i64> =
-        database.ephemerals.keys().filter(|owner| !database.sessions.contains_key(owner)).copied().collect();
-    let mut deleted = 0;
-    for owner in dead {
-        let knows_ttl = database.rules.extended_types != ExtendedTypes::Off;
-        if !knows_ttl
-            && is_ttl(owner)
-            && let Some(path) = database.ephemerals_of(owner).next()
-        {
-            return Err(RecoveryError::TimeToLive(path.to_owned()));
-        }
-        let zxid = database.last_zxid.0;
-        while let Some(path) = database.pop_ephemeral(owner) {
-            database.delete(&path, zxid, &mut None);
-            deleted += 1;
-        }
-    }
-    Ok(deleted)
-}
-
-/// Whether an owner can be that of a znode with a time to live. No server with that feature makes such a session.
-fn is_ttl(owner: i64) -> bool {
-    (owner as u64) >> 40 == 0xff_0000
 }

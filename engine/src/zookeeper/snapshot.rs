@@ -10,11 +10,12 @@
 //!
 //! Checksums are of what is inside where the file is compressed, and go on from one seal to the next.
 
+use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 
 use paddock_consensus::Zxid;
 
-use crate::database::Rules;
+use crate::database::{Database, Rules};
 use crate::io::{Access, File, Files};
 use crate::jute::Write as _;
 use crate::tree::{HashSeed, View};
@@ -24,6 +25,7 @@ use super::archive::{InputArchive, OutputArchive};
 use super::compression::Compression;
 use super::directory::SnapshotFile;
 use super::error::FormatError;
+use super::orphans::{TimeToLive, delete_orphans};
 use super::stream;
 
 const MAGIC: i32 = i32::from_be_bytes(*b"ZKSN");
@@ -70,7 +72,73 @@ impl LoadedSnapshot {
             _ => Ok(()),
         }
     }
+
+    /// The state, where the file alone has it exactly: that after its last transaction, without what no session would ever delete.
+    pub fn into_whole(self) -> Result<Database, NotWhole> {
+        let last = self.content.database.last_zxid();
+        if self.last_zxid != Some(last) {
+            return Err(NotWhole::NoLastZxid);
+        }
+        // What is before the first transaction has no digest.
+        if last > Zxid::ZERO && self.digest.is_none_or(|digest| digest.zxid != last) {
+            return Err(NotWhole::NoDigest);
+        }
+        self.check_digest().map_err(NotWhole::Digest)?;
+        let stream::Content { mut database, without_acl } = self.content;
+        if let Some(path) = without_acl.into_iter().next() {
+            return Err(NotWhole::NoAcl(path));
+        }
+        delete_orphans(&mut database).map_err(|TimeToLive { path }| NotWhole::TimeToLive(path))?;
+        Ok(database)
+    }
 }
+
+/// Why a file alone has not a whole state, but only what a log would make one of.
+#[derive(Debug)]
+pub enum NotWhole {
+    /// It does not say at its end at which transaction its state stands.
+    NoLastZxid,
+    /// It has no digest of its last transaction.
+    NoDigest,
+    /// The state is another than the digest's.
+    Digest(FormatError),
+    /// A znode's ACL is not there.
+    NoAcl(String),
+    /// A znode has a time to live, where znodes have none.
+    TimeToLive(String),
+}
+
+impl fmt::Display for NotWhole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WITH_LOG: &str =
+            "take it while nobody writes, or put it and its log into a version-2 and use paddock convert";
+        match self {
+            NotWhole::NoLastZxid => write!(
+                f,
+                "it does not say at its end at which transaction it stands: a ZooKeeper's does with \
+                 serializeLastProcessedZxid.enabled=true; {WITH_LOG}"
+            ),
+            NotWhole::NoDigest => write!(
+                f,
+                "it has no digest of its last transaction, so that nobody can know whether its server changed while it was written: \
+                 with digest.enabled a ZooKeeper's has one if nobody writes meanwhile; {WITH_LOG}"
+            ),
+            NotWhole::Digest(error) => {
+                write!(f, "{error}: it is damaged, or its server changed while it was written; {WITH_LOG}")
+            }
+            NotWhole::NoAcl(path) => {
+                write!(f, "the znode {path:.256?} has no ACL: its server changed while it was written; {WITH_LOG}")
+            }
+            NotWhole::TimeToLive(path) => write!(
+                f,
+                "the znode {path:.256?} has a time to live, and extendedTypesEnabled=false here; set it to true as where the \
+                 snapshot comes from"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NotWhole {}
 
 /// How a file that begins so is compressed, if it can be a snapshot. What is inside a compressed one is seen when it is
 /// loaded.

@@ -14,7 +14,7 @@ use super::place::{SEED, rules};
 
 pub const SESSIONS: [i64; 2] = [0x0100_0000_0000_0001, 0x0100_0000_0000_0002];
 const PLAIN: CreateKind = CreateKind::Plain { opcode: opcode::CREATE, ephemeral: false };
-const EPHEMERAL: CreateKind = CreateKind::Plain { opcode: opcode::CREATE2, ephemeral: true };
+pub const EPHEMERAL: CreateKind = CreateKind::Plain { opcode: opcode::CREATE2, ephemeral: true };
 
 pub struct History {
     pub database: Database,

@@ -5,9 +5,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use paddock_consensus::{Epoch, Zxid};
+use paddock_engine::database::{Database, Rules};
 use paddock_engine::io::Files;
 use paddock_engine::io::simulated::{FileSystem, Seeded};
-use paddock_engine::zookeeper::snapshot::{self, LoadedSnapshot};
+use paddock_engine::tree::ExtendedTypes;
+use paddock_engine::txn::CreateKind;
+use paddock_engine::zookeeper::snapshot::{self, LoadedSnapshot, NotWhole};
 use paddock_engine::zookeeper::{
     Compression, Directories, Epochs, FormatError, InputArchive, OutputArchive, RecoveryError, SnapshotFile, recover,
     stream, write_data_dir,
@@ -15,7 +18,7 @@ use paddock_engine::zookeeper::{
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 
-use super::history::{History, content};
+use super::history::{EPHEMERAL, History, content};
 use super::place::{LENGTH_MAX, Place, SEED, rules, settings};
 use super::raw::RawSnapshot;
 
@@ -50,6 +53,71 @@ fn what_is_written_is_recovered() {
         assert_eq!(write().unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
         assert_eq!(recover(&Files::Real, &place.directories(), &settings()).unwrap().snapshot.unwrap().path, path);
     }
+}
+
+/// The file of a state that has these at its end: the zxid of its digest, and its last zxid.
+fn ended(history: &History, digest: Option<Zxid>, last: Option<Zxid>) -> Result<Database, NotWhole> {
+    let database = &history.database;
+    let mut raw = RawSnapshot::begin(database);
+    raw.end(database);
+    digest.iter().for_each(|zxid| raw.digest(*zxid, database.tree().digest()));
+    last.iter().for_each(|zxid| raw.last_zxid(*zxid));
+    snapshot::read(&raw.bytes()[..], database.last_zxid(), LENGTH_MAX, SEED, rules()).unwrap().into_whole()
+}
+
+/// What a log would make a state of is not taken for one.
+#[test]
+fn a_file_alone_has_a_state_where_nobody_wrote_meanwhile() {
+    let history = History::rich();
+    let last = history.database.last_zxid();
+    let before = Zxid(last.0 - 1);
+    let whole = ended(&history, Some(last), Some(last)).unwrap();
+    assert_eq!(content(&whole), history.content());
+    let refused = |digest, at| ended(&history, digest, at).err().expect("it may be anything");
+    for zxid in [None, Some(before)] {
+        assert!(matches!(refused(Some(last), zxid), NotWhole::NoLastZxid));
+        // Of a transaction that came while it was written the digest knows nothing.
+        assert!(matches!(refused(zxid, Some(last)), NotWhole::NoDigest));
+    }
+    let mut raw = RawSnapshot::begin(&history.database);
+    raw.end(&history.database);
+    raw.digest(last, 7);
+    raw.last_zxid(last);
+    let loaded = snapshot::read(&raw.bytes()[..], last, LENGTH_MAX, SEED, rules()).unwrap();
+    assert!(matches!(loaded.into_whole(), Err(NotWhole::Digest(_))));
+}
+
+/// A session that began behind the table of sessions has left an ephemeral, and nobody would ever end it.
+#[test]
+fn ephemerals_without_a_session_are_no_part_of_a_whole_state() {
+    let mut history = History::new();
+    history.create(EPHEMERAL, "/mine", None);
+    history.create(CreateKind::Ttl(1000), "/ttl", None);
+    let bytes = written(&history);
+    let whole = |rules| {
+        let last = history.database.last_zxid();
+        // The table has no session: the count, and then what there were.
+        let mut without = bytes[..16].to_vec();
+        without.extend([0; 4]);
+        without.extend(&bytes[20 + 12 * history.sessions().len()..]);
+        snapshot::read(&resealed(&without)[..], last, LENGTH_MAX, SEED, rules).unwrap().into_whole()
+    };
+    let database = whole(rules()).unwrap();
+    assert!(database.tree().get("/mine").is_none() && database.tree().get("/ttl").is_some());
+    let without_ttl = Rules { extended_types: ExtendedTypes::Off, ..rules() };
+    assert!(matches!(whole(without_ttl), Err(NotWhole::TimeToLive(path)) if path == "/ttl"));
+}
+
+/// The same bytes with the checksums that they have now, of a file that has all three parts.
+fn resealed(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let end = bytes.len();
+    for behind in [21 + 33, 21, 0] {
+        let seal = end - behind - 13;
+        let checksum = i64::from(adler2::adler32_slice(&bytes[..seal]));
+        bytes[seal..seal + 8].copy_from_slice(&checksum.to_be_bytes());
+    }
+    bytes
 }
 
 #[test]

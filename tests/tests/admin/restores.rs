@@ -62,6 +62,8 @@ fn a_server_goes_on_with_what_it_is_sent_and_is_told_to_keep_it() {
     let state = [("/kept", true), ("/here", true), ("/later", false)];
     assert_has(&mut connect(&admin), &state);
     // The session is one of the snapshot: its client comes back to it, as it has seen no later transaction than that has.
+    let later = Client::reattach(admin.server.address(), &session, zxid + 1_000);
+    assert!(later.is_err(), "its client has seen what this server does not know");
     let mut again = Client::reattach(admin.server.address(), &session, zxid).expect("its session lives");
     let created = again.ok(&Request::create("/behind", b"", flags::PERSISTENT)).zxid;
     assert!(created > zxid, "{created:x} {zxid:x}");
@@ -110,6 +112,8 @@ fn what_is_no_snapshot_changes_nothing() {
         (&whole[..whole.len() - 1], 500, refused),
         (&longer[..], 500, refused),
         (&vec![0; (1 << 20) + 1][..], 413, "is longer than paddock.restore.maxBytes=1048576"),
+        // The answer is seen, whatever else comes.
+        (&vec![0; 40 << 20][..], 413, "is longer than paddock.restore.maxBytes=1048576"),
     ] {
         let answer = restore(admin.address, &[SUPER], body);
         assert_eq!(answer.status, status, "{}", answer.text());
@@ -130,7 +134,26 @@ fn what_is_no_snapshot_changes_nothing() {
     told.expect("it is seen");
     // The one session goes on all the while.
     client.ok(&Request::set_data("/mine", b"y", -1));
-    assert_eq!(admin.json("monitor")["restore_error_count"], 8);
+    assert_eq!(admin.json("monitor")["restore_error_count"], 9);
+}
+
+/// The length of such a body is not told before.
+#[test]
+fn a_body_in_chunks_is_refused_where_it_gets_too_long() {
+    let admin = start_with(|setup| often(setup).config("paddock.restore.maxBytes", "1048576"));
+    let mut connection = Connection::open(admin.address).expect("it is open");
+    let head = format!(
+        "POST /commands/restore HTTP/1.1\r\nhost: t\r\n{}: {}\r\ntransfer-encoding: chunked\r\n\r\n",
+        SUPER.0, SUPER.1
+    );
+    connection.send(head.as_bytes()).expect("it is sent");
+    let chunk = [&b"10000\r\n"[..], &[0; 0x10000], b"\r\n"].concat();
+    for _ in 0..100 {
+        connection.send(&chunk).expect("it is taken, and thrown away");
+    }
+    connection.send(b"0\r\n\r\n").expect("it is sent");
+    let answer = connection.answer(false).expect("an answer");
+    assert_eq!(answer.status, 413, "{}", answer.text());
 }
 
 #[test]

@@ -30,19 +30,29 @@ static SUITES: Mutex<Vec<Suite>> = Mutex::new(Vec::new());
 /// So many suites are named at the end.
 const SLOWEST: usize = 12;
 
+/// Lines of a failed test that are told at the end, and characters of each.
+const REASON_LINES: usize = 12;
+const REASON_CHARS: usize = 500;
+
 /// One program of tests.
 struct Suite {
     /// The test of it that ended first, since the runner says nothing of its own name where it says its results.
     first: String,
     failed: Vec<String>,
+    /// What the failed tests said as they failed, line by line.
+    reasons: Vec<String>,
+    /// So many of the next lines belong to a reason.
+    reason_left: usize,
     seconds: f64,
 }
 
 impl Suite {
-    const NONE: Suite = Suite { first: String::new(), failed: Vec::new(), seconds: 0.0 };
+    const NONE: Suite =
+        Suite { first: String::new(), failed: Vec::new(), reasons: Vec::new(), reason_left: 0, seconds: 0.0 };
 
     /// `test name ... ok`, or what else a line is.
     fn take(&mut self, line: &str) {
+        self.take_reason(line);
         let Some((name, outcome)) = line.strip_prefix("test ").and_then(|line| line.split_once(" ... ")) else {
             return;
         };
@@ -51,6 +61,20 @@ impl Suite {
         }
         if outcome == "FAILED" {
             self.failed.push(name.to_owned());
+        }
+    }
+
+    /// Keeps the line of a panic and what is behind it, up to the trace.
+    fn take_reason(&mut self, line: &str) {
+        if line.starts_with("thread '") && line.contains("panicked at") {
+            self.reason_left = REASON_LINES;
+        }
+        if line.starts_with("stack backtrace:") {
+            self.reason_left = 0;
+        }
+        if self.reason_left > 0 {
+            self.reason_left -= 1;
+            self.reasons.push(line.chars().take(REASON_CHARS).collect());
         }
     }
 }
@@ -78,7 +102,10 @@ pub fn tell_end() {
     for Suite { first, seconds, .. } in suites.iter().take(SLOWEST) {
         println!("{seconds:8.0} {first}");
     }
-    suites.iter().flat_map(|suite| &suite.failed).for_each(|name| println!("failed: {name}"));
+    for Suite { failed, reasons, .. } in suites.iter().filter(|suite| !suite.failed.is_empty()) {
+        reasons.iter().for_each(|line| println!("    {line}"));
+        failed.iter().for_each(|name| println!("failed: {name}"));
+    }
 }
 
 fn free_space() -> String {
@@ -158,6 +185,10 @@ mod tests {
         {
             suite.take(line);
         }
-        assert_eq!((&suite.first[..], suite.failed), ("turns::first", vec!["turns::second".to_owned()]));
+        assert_eq!((&suite.first[..], &suite.failed[..]), ("turns::first", &["turns::second".to_owned()][..]));
+        let lines =
+            ["thread 'turns::second' (7) panicked at tests/turns.rs:1:1:", "it turned", "stack backtrace:", "0: turn"];
+        lines.into_iter().for_each(|line| suite.take(line));
+        assert_eq!(suite.reasons, lines[..2]);
     }
 }

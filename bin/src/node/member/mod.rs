@@ -689,6 +689,7 @@ impl Member {
         self.observer_requests.leave(link);
         self.learner.leave_observer(link);
         self.pings.leave(link);
+        self.acks.forget(link);
         self.replica.sessions.leave_learner(link, self.at.now);
     }
 
@@ -898,7 +899,6 @@ impl Member {
                 }
             }
             Arrival::Input(Input::LearnerDown { link }) => {
-                self.acks.forget(link);
                 self.forget_learner(link, None);
             }
             Arrival::Input(_) => {}

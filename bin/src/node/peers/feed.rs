@@ -18,15 +18,16 @@ pub const FEED_BYTES: usize = 64 << 20;
 /// Bytes of a packet without what is in its data, at most.
 const PACKET_BYTES: usize = 32;
 
-/// Bytes between two places of a run up to which its packets are counted.
-const PLACE_BYTES: u64 = 16 << 10;
+/// Bytes between two offsets of a run up to which its packets are counted, at least.
+const COUNTED_BYTES: u64 = 16 << 10;
 
 /// One run of packets.
 #[derive(Debug)]
 pub struct Feed {
     ring: Ring,
-    /// Some of the ends of packets that are kept, and what was told up to there, the oldest first. There is one at least.
-    places: VecDeque<(u64, Told)>,
+    /// Some of the offsets between packets, and what was told up to there, the oldest first. There is one at least, and the first
+    /// is no later than the oldest byte that is kept; each piece of the ring begins with one.
+    counted: VecDeque<(u64, Told)>,
     /// What was told up to the end.
     told: Told,
     /// Behind the last packet that waits for no acknowledgement.
@@ -52,7 +53,7 @@ impl Feed {
 
     fn with_bound(last: Zxid, bytes_max: usize) -> Feed {
         let told = Told { packets: 0, zxid: last };
-        Feed { ring: Ring::new(bytes_max), places: [(0, told)].into(), told, urgent: 0, proposed: last }
+        Feed { ring: Ring::new(bytes_max), counted: [(0, told)].into(), told, urgent: 0, proposed: last }
     }
 
     /// The offset behind the last packet.
@@ -70,8 +71,8 @@ impl Feed {
         if offset == self.end() {
             return self.told;
         }
-        let place = self.places.partition_point(|(place, _)| *place <= offset).saturating_sub(1);
-        let (mut at, mut told) = self.places[place];
+        let before = self.counted.partition_point(|(counted, _)| *counted <= offset).saturating_sub(1);
+        let (mut at, mut told) = self.counted[before];
         while let Some(piece) = self.ring.read(at)
             && let Ok((packet, length)) = Packet::read(piece, piece.len())
             && at + length as u64 <= offset
@@ -140,14 +141,15 @@ impl Feed {
 
     /// Appends a packet.
     fn append(&mut self, zxid: Zxid, length: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.end();
         self.ring.append(PACKET_BYTES + length, write);
-        self.told = Told { packets: self.told.packets + 1, zxid };
-        let end = self.end();
-        if self.places.back().is_none_or(|(place, _)| end - place >= PLACE_BYTES) {
-            self.places.push_back((end, self.told));
+        let last = self.counted.back().map_or(0, |(counted, _)| *counted);
+        if before > last && (before - last >= COUNTED_BYTES || self.ring.last_piece() == before) {
+            self.counted.push_back((before, self.told));
         }
-        while self.places.get(1).is_some_and(|(place, _)| *place <= self.ring.start()) {
-            self.places.pop_front();
+        self.told = Told { packets: self.told.packets + 1, zxid };
+        while self.counted.get(1).is_some_and(|(counted, _)| *counted <= self.ring.start()) {
+            self.counted.pop_front();
         }
     }
 }
@@ -163,7 +165,7 @@ mod tests {
     use paddock_net::peer::packet::Packet;
     use paddock_net::peer::packet_type::PacketType;
 
-    use super::{Feed, PLACE_BYTES, Told};
+    use super::{COUNTED_BYTES, Feed, Told};
 
     /// The packets from an offset on: type, zxid and data.
     fn packets(feed: &Feed, from: u64) -> Vec<(PacketType, i64, Vec<u8>)> {
@@ -213,15 +215,30 @@ mod tests {
             feed.inform(Zxid(zxid), &[7; 100]);
             ends.push(feed.end());
         }
-        assert!(feed.end() > 3 * PLACE_BYTES && feed.places.len() as u64 <= 1 + feed.end() / PLACE_BYTES);
+        assert!(feed.end() > 3 * COUNTED_BYTES && feed.counted.len() as u64 <= 1 + feed.end() / COUNTED_BYTES);
         for (packets, end) in (1..).zip(&ends) {
             let told = |packets| Told { packets, zxid: Zxid(4 + packets as i64) };
             assert_eq!((feed.told_before(*end), feed.told_before(end - 1)), (told(packets), told(packets - 1)));
         }
         feed.forget_before(feed.end());
         feed.inform(Zxid(2000), b"");
-        assert!(feed.places.len() <= 2 && feed.told_before(0).packets <= feed.told().packets);
+        assert!(feed.counted.len() <= 2 && feed.told_before(0).packets <= feed.told().packets);
         assert_eq!(feed.told(), Told { packets: 1001, zxid: Zxid(2000) });
+    }
+
+    /// The observers that are furthest behind are there.
+    #[test]
+    fn what_is_told_up_to_the_oldest_that_is_kept_is_known() {
+        let mut feed = Feed::with_bound(Zxid(0), 1 << 20);
+        let mut ends = vec![0];
+        for zxid in 1..=20_000 {
+            feed.inform(Zxid(zxid), &[7; 90]);
+            ends.push(feed.end());
+        }
+        let is_kept = |end: u64| feed.read(end).is_some();
+        assert!(!is_kept(0));
+        let told = |end| feed.told_before(end).packets as usize;
+        assert_eq!((0..ends.len()).find(|packets| is_kept(ends[*packets]) && told(ends[*packets]) != *packets), None);
     }
 
     #[test]

@@ -42,6 +42,11 @@ impl Ring {
         self.end
     }
 
+    /// The offset of the first byte of the last piece, which is forgotten whole or not at all.
+    pub fn last_piece(&self) -> u64 {
+        self.chunks.back().map_or(self.end, |chunk| chunk.start)
+    }
+
     /// Bytes that are kept.
     pub fn bytes(&self) -> usize {
         usize::try_from(self.end - self.start()).expect("what is kept is in memory")
