@@ -55,8 +55,8 @@ pub fn restore(source: &Source, request: &Request) -> Result<Outcome, Refusal> {
         return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, OF_MEMBER));
     };
     let upload = request.upload.as_ref().ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, NO_BODY))?;
-    let _turn = source.restore_limiter.allows(Instant::now()).then(|| Turn::take(&source.is_restoring)).flatten();
-    if _turn.is_none() {
+    let permit = source.restore_limiter.allows(Instant::now()).then(|| Permit::take(&source.is_restoring)).flatten();
+    if permit.is_none() {
         source.restore_limiter.note_one(&source.status.admin.restores_limited);
         return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, OFTEN));
     }
@@ -73,15 +73,15 @@ pub fn restore(source: &Source, request: &Request) -> Result<Outcome, Refusal> {
 }
 
 /// That a restore is under way, until this is dropped.
-struct Turn<'a>(&'a AtomicBool);
+struct Permit<'a>(&'a AtomicBool);
 
-impl Turn<'_> {
-    fn take(is_taken: &AtomicBool) -> Option<Turn<'_>> {
-        (!is_taken.swap(true, Ordering::AcqRel)).then_some(Turn(is_taken))
+impl Permit<'_> {
+    fn take(is_taken: &AtomicBool) -> Option<Permit<'_>> {
+        (!is_taken.swap(true, Ordering::AcqRel)).then_some(Permit(is_taken))
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }

@@ -43,15 +43,15 @@ pub fn snapshot(source: &Source, request: &Request) -> Result<Outcome, Refusal> 
     if !source.settings.snapshot_enabled {
         return Ok(Outcome::status(StatusCode::SERVICE_UNAVAILABLE));
     }
-    let turn = source.limiter.allows(Instant::now()).then(|| Turn::take(&source.is_snapshotting)).flatten();
-    let Some(turn) = turn else {
+    let permit = source.limiter.allows(Instant::now()).then(|| Permit::take(&source.is_snapshotting)).flatten();
+    let Some(permit) = permit else {
         source.limiter.note_one(&source.status.admin.snapshots_limited);
         return Ok(Outcome::status(StatusCode::TOO_MANY_REQUESTS));
     };
     let is_streamed =
         parameter(request.query.as_deref(), "streaming").is_none_or(|text| text.eq_ignore_ascii_case("true"));
     let count_error = || source.limiter.note_one(&source.status.admin.snapshot_errors);
-    let taken = if is_streamed { streamed(source, turn) } else { in_place(source) };
+    let taken = if is_streamed { streamed(source, permit) } else { in_place(source) };
     let taken = taken.inspect_err(|_| count_error())?;
     Ok(taken.unwrap_or_else(|error| {
         tracing::error!("a snapshot that was asked for by HTTP cannot be taken: {error}; {}", advice(&error));
@@ -61,27 +61,27 @@ pub fn snapshot(source: &Source, request: &Request) -> Result<Outcome, Refusal> 
 }
 
 /// That a snapshot is being taken for somebody, until this is dropped. One at a time is: it takes disk, and holds a version.
-struct Turn(Arc<AtomicBool>);
+struct Permit(Arc<AtomicBool>);
 
-impl Turn {
-    fn take(is_taken: &Arc<AtomicBool>) -> Option<Turn> {
-        (!is_taken.swap(true, Ordering::AcqRel)).then(|| Turn(is_taken.clone()))
+impl Permit {
+    fn take(is_taken: &Arc<AtomicBool>) -> Option<Permit> {
+        (!is_taken.swap(true, Ordering::AcqRel)).then(|| Permit(is_taken.clone()))
     }
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
 }
 
-fn streamed(source: &Source, turn: Turn) -> Result<io::Result<Outcome>, Refusal> {
+fn streamed(source: &Source, permit: Permit) -> Result<io::Result<Outcome>, Refusal> {
     let version = source.held_version()?.ok_or_else(no_answer)?;
     let zxid = version.zxid;
     let written = write(&Files::default(), &(source.data_dir)().join(NAME), version);
     Ok(written.map(|(file, bytes)| Outcome {
         stream: Some(Box::new(move |take: &mut dyn FnMut(Vec<u8>) -> bool| {
-            let _turn = turn;
+            let _permit = permit;
             send(&file, bytes, take)
         })),
         ..told(zxid, bytes)
@@ -157,7 +157,7 @@ mod tests {
     use paddock_engine::tree::HashSeed;
     use paddock_engine::zookeeper;
 
-    use super::{NAME, PIECE_BYTES, Turn, send, write};
+    use super::{NAME, PIECE_BYTES, Permit, send, write};
 
     const SEED: HashSeed = HashSeed([7; 16]);
 
@@ -208,9 +208,9 @@ mod tests {
     #[test]
     fn one_is_taken_at_a_time() {
         let is_taken = Arc::new(AtomicBool::new(false));
-        let turn = Turn::take(&is_taken).expect("it is free");
-        assert!(Turn::take(&is_taken).is_none());
-        drop(turn);
-        assert!(Turn::take(&is_taken).is_some());
+        let permit = Permit::take(&is_taken).expect("it is free");
+        assert!(Permit::take(&is_taken).is_none());
+        drop(permit);
+        assert!(Permit::take(&is_taken).is_some());
     }
 }

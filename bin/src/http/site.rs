@@ -86,7 +86,8 @@ pub trait Site: Send + Sync {
     /// The answer to what costs next to nothing, on the thread of all connections; `None` for anything else.
     fn at_once(&self, request: &Request) -> Option<Answer>;
 
-    /// Whether the body of a request is taken, piece by piece. Any other is not read, and the connection ends behind the answer.
+    /// Whether the body of a request is taken, piece by piece. The body of another request is not read, and its connection ends behind
+    /// the answer.
     fn takes_body(&self, _request: &Request) -> bool {
         false
     }

@@ -1,7 +1,6 @@
 //! The threads that make answers: a few, behind a bounded queue.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam::channel::{Sender, bounded};
@@ -54,12 +53,7 @@ impl Workers {
         for number in 0..WORKERS {
             let (waiting, large) = (waiting.clone(), large.clone());
             std::thread::Builder::new().name(format!("http-worker-{number}")).spawn(move || {
-                for job in waiting {
-                    // Whoever has asked is told by the end of its channel, and the next one is not to wait for ever.
-                    if catch_unwind(AssertUnwindSafe(|| job.run(&large))).is_err() {
-                        tracing::error!("an answer to an HTTP request has panicked, and was given up");
-                    }
-                }
+                waiting.into_iter().for_each(|job| job.run(&large));
             })?;
         }
         Ok(Workers(jobs))
@@ -101,14 +95,7 @@ impl Job {
                     return;
                 }
                 // Where the connection is gone, so is the receiver.
-                let making = || pieces(&mut |piece| sender.blocking_send(Ok(Bytes::from(piece))).is_ok());
-                // What has panicked is cut off: it is not to end as if it were whole.
-                let panicked = |_| {
-                    tracing::error!("an answer to an HTTP request has panicked, and is cut off");
-                    Err(io::Error::other("the answer could not be made"))
-                };
-                let made = catch_unwind(AssertUnwindSafe(making)).unwrap_or_else(panicked);
-                if let Err(error) = made {
+                if let Err(error) = pieces(&mut |piece| sender.blocking_send(Ok(Bytes::from(piece))).is_ok()) {
                     let _ = sender.blocking_send(Err(error));
                 }
             }

@@ -60,7 +60,7 @@ impl State {
         let lines = std::mem::replace(&mut self.lines, rest);
         let (mut dropped, mut gap) = (0, 0);
         if self.gap > end {
-            // It is told of where the lines around it go.
+            // The number of the dropped lines belongs to the next batch.
             self.gap -= end;
         } else {
             (dropped, gap) = (std::mem::take(&mut self.dropped), std::mem::take(&mut self.gap));
@@ -139,7 +139,7 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// Has lines go to a file, without colours, behind those that are there.
+    /// Has lines go to a file, without colours, behind those that are there. It is done once.
     pub fn move_to(&self, file: RotatingFile) {
         self.coloured.store(false, Ordering::Relaxed);
         let mut state = self.lock();
@@ -324,7 +324,10 @@ mod tests {
     #[test]
     fn lines_go_where_they_were_to_go_when_they_were_added() {
         let dir = std::env::temp_dir().join(format!("paddock-destination-{}", std::process::id()));
-        let file = || RotatingFile::open(Rotation { path: dir.clone(), ..Rotation::default() }).expect("it opens");
+        let file = || {
+            let rotation = Rotation { path: dir.clone(), bytes_max: 1 << 20, files: 0, mode: 0o600, makes_dir: false };
+            RotatingFile::open(rotation).expect("it opens")
+        };
         let queue = Queue::new(false);
         queue.push("one", false);
         queue.move_to(file());

@@ -2,8 +2,7 @@
 //!
 //! The path of a write is kept with it only where such lines are wanted. A read that is answered in the turn in which it came has
 //! not waited, and costs no look at the clock, unless so many bytes were asked or answered that it may have taken long by itself.
-//! How often lines come is the log's affair, as with
-//! everything that clients can cause.
+//! How often lines come is the log's affair, as with everything that clients can cause.
 
 use std::time::{Duration, Instant};
 
@@ -74,7 +73,7 @@ pub struct SlowRead {
     took: Duration,
     /// How long it waited for those before it, where it is known when it was begun.
     waited: Option<Duration>,
-    /// From when those that had waited were begun until it was answered, where the clock was looked at for that.
+    /// From the beginning of this half of the turn until it was answered; `None` where it was too short for a look at the clock.
     answered: Option<Duration>,
 }
 

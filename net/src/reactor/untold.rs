@@ -1,5 +1,5 @@
-//! What a reactor has counted and not told yet. It is told before anything is written to a client, so that whoever has an answer
-//! finds it counted, and at the end of each turn. Between the two each figure takes an instruction or two: a read is counted in six
+//! What a reactor has counted and not told yet. It is told at the end of each turn, and before the turn's answers are written, so that
+//! whoever has one finds it counted. (Where memory is short, some are written earlier.) Between the two each figure takes an instruction or two: a read is counted in six
 //! ways, and is to be none the slower for it.
 
 use std::mem::take;
@@ -26,7 +26,8 @@ pub struct Untold {
     answers: Option<Answers>,
 }
 
-/// Answers one after the other to requests that came together. In a turn these are nearly all: the moment is that of its half.
+/// Answers one after the other to requests of one kind that came at the same moment, since the clock is read once for each half of
+/// a turn: nearly all answers of a turn are one such run, and are told together.
 struct Answers {
     received: Instant,
     /// Whether the requests change something.

@@ -9,6 +9,7 @@ use paddock_tests::request::Request;
 use paddock_tests::server::{DEADLINE, Kind, Setup, poll_until};
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::thread;
 
 /// More than one piece of a body, and more than a connection keeps of it.
 const LARGE: usize = 300_000;
@@ -164,6 +165,28 @@ fn whoever_may_not_do_everything_or_asks_too_often_brings_nothing() {
     let statuses = [(); 3].map(|()| restore(admin.address, &[SUPER], b"").status);
     assert_eq!(statuses, [500, 429, 429]);
     assert_eq!(admin.json("monitor")["restore_rate_limited_count"], 2);
+}
+
+/// It may be stopping already for the state that has come, or it may be the process in its place: it stops in order either way.
+#[test]
+fn whoever_ends_a_server_that_takes_in_a_state_ends_it_in_order() {
+    let admin = start_with(often);
+    let mut client = connect(&admin);
+    client.ok(&Request::create("/kept", &[b'x'; LARGE], flags::PERSISTENT));
+    let taken = snapshot(admin.address).body;
+    let address = admin.address;
+    let asking = thread::spawn(move || {
+        let mut connection = Connection::open(address).expect("it is open");
+        // The answer may not come any more.
+        drop(connection.ask_with("POST", "/commands/restore", &[SUPER], Some(&taken)));
+    });
+    let told = poll_until(DEADLINE, || admin.server.log().contains("a snapshot has come by HTTP").then_some(()));
+    told.expect("it is taken");
+    admin.server.terminate_in_peace();
+    assert!(!admin.server.log().contains("it ends at once"), "{}", admin.server.log());
+    asking.join().expect("it does not panic");
+    admin.server.spawn();
+    assert_has(&mut connect(&admin), &[("/kept", true)]);
 }
 
 #[test]

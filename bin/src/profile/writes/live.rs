@@ -48,9 +48,13 @@ impl Questions {
         });
         let now = began.elapsed();
         for ((admin, course), told) in self.admins.iter().zip(courses).zip(told) {
-            if let Ok(sample) = &told {
-                self.know(admin, course, sample)?;
-            }
+            let known = told.as_ref().map_or(Ok(()), |sample| self.know(admin, course, sample));
+            let told = match known {
+                Ok(()) => told,
+                // It has answered, and now somebody else does: what it has told is not lost for that.
+                Err(another) if course.last().is_some() => Err(io::Error::other(another.to_string())),
+                Err(another) => return Err(another),
+            };
             course.hear(told, now);
         }
         Ok(())
@@ -69,9 +73,11 @@ impl Questions {
 fn ask(admin: &HostPort, path: &str) -> io::Result<Sample> {
     let body = question::get(admin, path)?;
     let told: Option<Value> = serde_json::from_slice(&body).ok();
-    told.as_ref()
-        .and_then(Sample::of)
-        .ok_or_else(|| io::Error::other("it does not know the command stages, as this version does"))
+    told.as_ref().and_then(Sample::of).ok_or_else(|| {
+        io::Error::other(
+            "it does not tell stages, clients and beginnings as this version does: profile it with its own version",
+        )
+    })
 }
 
 /// Asks for so long; without an end, until a person has enough.
