@@ -8,7 +8,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::exit::fail;
 use crate::{
-    backup, bench, convert, demo, ensemble_view, log, profile, restore, serve, shell, snapshot, status, toolkit, versus,
+    backup, bench, convert, demo, doctor, ensemble_view, log, profile, restore, serve, shell, snapshot, status,
+    toolkit, versus,
 };
 
 /// Arguments that cannot be understood.
@@ -26,6 +27,9 @@ struct Arguments {
 enum Command {
     /// Serve clients: standalone, by a zoo.cfg or by defaults (127.0.0.1:2181, data in ./paddock-data).
     Serve(serve::ServeArgs),
+    /// Say what of a configuration is open, readable by others, mismatched or expired. Ends with 0, with 1 where there are
+    /// warnings, with 2 where there are errors.
+    Doctor(doctor::DoctorArgs),
     /// Try an ensemble: servers of this machine alone, in one terminal, to kill and start. Nothing is left of them.
     Demo(demo::DemoArgs),
     /// Ask servers what they are: leader, follower, observer, read-only or standalone. Ends with 0 where they serve clients, 1
@@ -74,12 +78,13 @@ pub fn definition() -> clap::Command {
 
 /// Does what the process's arguments say.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(shell::with_properties_apart(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
     match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments).unwrap_or_else(|error| fail(&error, 2)),
         Command::Demo(arguments) => ended(demo::run(&arguments)),
         Command::Status(arguments) => status::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),
         Command::Ensemble(arguments) => ensemble_view::run(&arguments).unwrap_or_else(|error| fail(&error, 1)),

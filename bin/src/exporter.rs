@@ -92,6 +92,7 @@ mod tests {
                 origin,
                 data,
                 address,
+                subject: None,
                 upload: None,
             };
             exporter.answer(&request)

@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 use crossbeam::channel::bounded;
 use paddock_engine::io::advice;
+use paddock_net::sasl::gssapi_library::use_krb5_conf;
 use signal_hook::consts::SIGTERM;
 use signal_hook::low_level;
 
@@ -83,6 +84,11 @@ fn serve(arguments: &ServeArgs, signals: &Signals) -> ExitCode {
     };
     for warning in warnings {
         tracing::warn!("{warning}");
+    }
+    if let Ok(loaded) = &loaded
+        && let Some(path) = &loaded.config.sasl.krb5_conf
+    {
+        use_krb5_conf(path);
     }
     match loaded {
         Ok(loaded) => match node::serve(&loaded.config, signals) {

@@ -1,7 +1,7 @@
 //! The storage engine: what a transaction is, the tree it changes, and the disk it is kept on.
 //!
 //! This crate never touches a socket, knows no roles, and reads no wall clock while it applies. In reading order:
-//! the vocabulary ([`error`], [`jute`], [`path`], [`acl`], [`stat`], [`request`], [`keeper`], [`txn`], [`event`]), the
+//! the vocabulary ([`error`], [`jute`], [`path`], [`constant_time`], [`acl`], [`stat`], [`request`], [`keeper`], [`txn`], [`event`]), the
 //! state ([`tree`], [`database`], [`container`], [`quota`], [`ephemerals`], [`session_id`]), the way of a write
 //! ([`admit`], [`order`], [`apply`], [`application`], [`answer`], [`replay`]), the disk ([`io`], [`progress`], [`log`],
 //! [`snapshot`], [`generation`], [`epoch_files`], [`installation`], [`truncation`], [`backup`]), and
@@ -14,6 +14,7 @@ pub mod application;
 pub mod apply;
 pub mod backup;
 pub mod committed_config;
+pub mod constant_time;
 pub mod container;
 pub mod conversion;
 pub mod database;

@@ -8,8 +8,9 @@ use paddock_consensus::config::PeerType;
 /// What `conf` tells of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfReply {
-    /// The port that is bound.
-    pub client_port: u16,
+    /// The ports that are bound: of clients, and of those that speak TLS.
+    pub client_port: Option<u16>,
+    pub secure_client_port: Option<u16>,
     /// The directories that hold the files themselves, absolute.
     pub data_dir: PathBuf,
     pub data_log_dir: PathBuf,
@@ -67,12 +68,21 @@ pub fn without_membership(rendered: &str) -> &str {
     rendered.rfind("membership: \n").map_or(rendered, |end| &rendered[..end])
 }
 
+fn port_text(port: Option<u16>) -> String {
+    port.map_or_else(|| "-1".to_owned(), |port| port.to_string())
+}
+
 impl ConfReply {
+    /// One of the ports, that of plain clients if there is one.
+    pub fn any_client_port(&self) -> u16 {
+        self.client_port.or(self.secure_client_port).unwrap_or_default()
+    }
+
     /// The lines, in ZooKeeper's order. A port of -1 is no listener.
     pub fn render(&self) -> String {
         let lines = [
-            ("clientPort", self.client_port.to_string()),
-            ("secureClientPort", "-1".to_owned()),
+            ("clientPort", port_text(self.client_port)),
+            ("secureClientPort", port_text(self.secure_client_port)),
             ("dataDir", self.data_dir.display().to_string()),
             ("dataDirSize", self.data_dir_bytes.to_string()),
             ("dataLogDir", self.data_log_dir.display().to_string()),
@@ -99,7 +109,8 @@ mod tests {
 
     fn alone() -> ConfReply {
         ConfReply {
-            client_port: 4000,
+            client_port: Some(4000),
+            secure_client_port: None,
             data_dir: "/data/paddock-1".into(),
             data_log_dir: "/log/paddock-1".into(),
             data_dir_bytes: 12,

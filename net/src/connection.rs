@@ -6,6 +6,7 @@
 //!                                                            └── all is written ──► lingers, and is no connection any more
 //! ```
 
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -17,11 +18,15 @@ use crate::identities::Identities;
 use crate::memory::{Account, Memory};
 use crate::output::Output;
 use crate::pending::PendingRequests;
+use crate::sasl::{Negotiation, SaslError};
 use crate::slots::Listed;
 use crate::tally::Tally;
+use crate::transport::Transport;
 
 /// Input that waits keeps the memory that it has up to this, however little of it waits, bytes.
 const INPUT_KEEP: usize = 4 * 1024;
+/// What a negotiation holds, with what the library of Kerberos keeps for it, about, bytes.
+const NEGOTIATION_BYTES: usize = 4 * 1024;
 /// A connection with more unwritten output than this is closed when still more comes that it did not ask for, or
 /// of reads that waited for a write, bytes.
 const OUTPUT_MAX: usize = 64 * 1024 * 1024;
@@ -36,10 +41,57 @@ pub enum Stage {
     /// Waits for its session; what it sends meanwhile stays unread.
     Establishing,
     Established,
+    /// Has sent a SASL token, and waits for the step that another thread takes, or for its end to be told; what it sends
+    /// meanwhile stays unread.
+    Negotiating,
     /// Has asked for its session's end; nothing more of it is executed.
     Leaving,
     /// Is ended as soon as its output is written.
     Flushing,
+}
+
+/// How far a connection's SASL negotiation has come.
+pub enum Sasl {
+    /// The client's next token is waited for.
+    Begun(Box<dyn Negotiation>),
+    /// The token waits for the thread that takes it.
+    Asks { xid: i32, token: Vec<u8>, negotiation: Box<dyn Negotiation> },
+    /// The thread has it, of so many bytes.
+    Asked { bytes: usize },
+    /// The end waits to be told.
+    Delayed { xid: i32, end: SaslEnd },
+    /// Nothing may come any more.
+    Over,
+}
+
+/// How a negotiation has ended.
+pub enum SaslEnd {
+    /// The client may act as this; the token goes to it.
+    Authenticated {
+        token: Option<Vec<u8>>,
+        authorization_id: String,
+    },
+    Failed(SaslError),
+}
+
+impl Sasl {
+    /// Memory that it holds, about, bytes.
+    fn memory(&self) -> usize {
+        match self {
+            Sasl::Asks { .. } | Sasl::Asked { .. } => NEGOTIATION_BYTES + self.token_bytes(),
+            Sasl::Begun(_) | Sasl::Delayed { .. } => NEGOTIATION_BYTES,
+            Sasl::Over => size_of::<Sasl>(),
+        }
+    }
+
+    /// Of these a token has so many that waits for its step.
+    fn token_bytes(&self) -> usize {
+        match self {
+            Sasl::Asks { token, .. } => token.capacity(),
+            Sasl::Asked { bytes } => *bytes,
+            _ => 0,
+        }
+    }
 }
 
 /// In which of its reactor's lists a connection stands.
@@ -53,11 +105,17 @@ pub struct Lists {
     pub to_write: Listed,
     /// Those that are to be served although no event will tell.
     pub to_serve: Listed,
+    /// Those whose TLS handshake is to go on.
+    pub to_shake: Listed,
 }
 
 pub struct Connection {
     pub id: ConnectionId,
-    pub stream: TcpStream,
+    pub stream: Transport<TcpStream>,
+    /// Whether it came to `secureClientPort`.
+    pub is_secure: bool,
+    /// Whether it counts among those whose TLS handshake is under way.
+    pub shakes_hands: bool,
     pub address: IpAddr,
     pub port: u16,
     pub stage: Stage,
@@ -69,6 +127,8 @@ pub struct Connection {
     pub with_flag: bool,
     /// Who the client has proven to be.
     pub ids: Identities,
+    /// Its SASL negotiation, if it has begun one.
+    pub sasl: Option<Box<Sasl>>,
     /// Whether the client has asked what ClickHouse Keeper's operations there are, and may use them.
     pub keeper: bool,
     /// Bytes that are not a whole frame yet, or that must wait.
@@ -95,15 +155,17 @@ impl Connection {
     /// One that was accepted `now`; `established_ms` is the same by the wall clock, ms.
     pub fn new(
         id: ConnectionId,
-        stream: TcpStream,
-        address: IpAddr,
-        port: u16,
+        stream: Transport<TcpStream>,
+        is_secure: bool,
+        (address, port): (IpAddr, u16),
         now: Instant,
         established_ms: u64,
     ) -> Connection {
         Connection {
             id,
+            shakes_hands: stream.is_handshaking(),
             stream,
+            is_secure,
             address,
             port,
             stage: Stage::Handshake,
@@ -111,6 +173,7 @@ impl Connection {
             timeout: 0,
             with_flag: false,
             ids: Identities::new(Id { scheme: "ip".into(), id: id_of_address(address) }),
+            sasl: None,
             keeper: false,
             input: Vec::new(),
             output: Output::default(),
@@ -139,7 +202,18 @@ impl Connection {
     /// Bytes that wait to be written.
     #[inline]
     pub fn unwritten(&self) -> usize {
-        self.output.unwritten()
+        self.output.unwritten() + self.stream.unwritten()
+    }
+
+    /// Writes once, no more than `max` bytes and what has waited in records, and returns how many bytes of output.
+    ///
+    /// # Errors
+    /// As the stream has them.
+    pub fn write(&mut self, max: usize) -> io::Result<usize> {
+        if self.output.unwritten() > 0 {
+            return self.output.write_to(&mut self.stream, max);
+        }
+        self.stream.flush().map(|()| 0)
     }
 
     /// Whether so much waits to be written that the connection is closed rather than owed more.
@@ -150,13 +224,24 @@ impl Connection {
     /// Memory that is held for it alone, bytes: what the client has not read, frames that have not wholly come, requests that
     /// wait, and the client's identities.
     pub fn memory(&self) -> usize {
-        self.output.memory() + self.input.capacity() + self.pending.memory() + self.ids.memory()
+        self.output_memory() + self.input.capacity() + self.pending.memory() + self.ids.memory() + self.sasl_memory()
+    }
+
+    fn sasl_memory(&self) -> usize {
+        self.sasl.as_ref().map_or(0, |sasl| sasl.memory())
+    }
+
+    /// What of this is its output's and its stream's, bytes.
+    #[inline]
+    fn output_memory(&self) -> usize {
+        self.output.memory() + self.stream.memory()
     }
 
     /// How many bytes are held because something is waited for, bytes: that the client reads, that it sends the rest of a
     /// frame, or that its writes are answered.
     pub fn burden(&self) -> usize {
-        self.unwritten() + self.input.len() + self.waiting_bytes()
+        let token = self.sasl.as_ref().map_or(0, |sasl| sasl.token_bytes());
+        self.unwritten() + self.input.len() + self.waiting_bytes() + self.stream.waiting() + token
     }
 
     /// The weight of the reads that wait for writes to be answered, and the memory of the lists of identities that waiting
@@ -169,15 +254,15 @@ impl Connection {
     pub fn settle(&mut self, memory: &mut Memory, now: Instant) {
         self.ids.settle();
         self.account.note_burden(self.burden(), now);
-        let held = self.memory();
-        memory.settle(&mut self.account, held, self.output.memory());
+        let (held, output) = (self.memory(), self.output_memory());
+        memory.settle(&mut self.account, held, output);
     }
 
     /// Takes up what was added to the output, where nothing else has changed. A turn has many replies for one connection,
     /// and few of them make it take more memory; that it is waited for was noted with the first.
     #[inline]
     pub fn settle_output(&mut self, memory: &mut Memory, now: Instant) {
-        if !self.lists.to_write.is_set() || self.output.memory() != self.account.counted_output() {
+        if !self.lists.to_write.is_set() || self.output_memory() != self.account.counted_output() {
             self.settle(memory, now);
         }
     }
@@ -204,6 +289,7 @@ impl Connection {
     /// Frees the memory that is only kept for what may come next.
     pub fn shrink(&mut self) {
         self.output.shrink();
+        self.stream.shrink();
         self.input.shrink_to_fit();
         self.pending.shrink();
     }

@@ -23,7 +23,9 @@ use paddock_engine::acl::Id;
 use paddock_engine::event::Events;
 use paddock_engine::tree::{Reader, Root};
 
+use crate::client_tls::PortKind;
 use crate::doorbell::Doorbell;
+use crate::sasl::{Negotiation, Step};
 use crate::serving::Period;
 use crate::stages::Way;
 use crate::survey::Survey;
@@ -242,15 +244,17 @@ pub enum AnswerKind {
 /// What other threads want of a reactor, apart from releases.
 pub enum Errand {
     /// A connection that was accepted, for this reactor.
-    Accepted { stream: TcpStream, address: IpAddr, port: u16 },
+    Accepted { stream: TcpStream, kind: PortKind, address: IpAddr, port: u16 },
     /// For the reactor that accepts: a descriptor is free for a connection that waits.
     Accept,
-    /// For the reactor that accepts: clients connect here from now on. Connections stay. A `backlog` below 1 is the default.
+    /// For the reactor that accepts: clients connect here from now on, but for those to the secure port. Connections stay. A `backlog` below 1 is the default.
     Listen { address: SocketAddr, backlog: i32 },
     /// Somebody wants to know what this reactor has.
     Survey(Survey),
     /// The answer to the four-letter word that a connection has asked.
     Say { connection: ConnectionId, text: String },
+    /// What came of a SASL token that a connection has sent.
+    Stepped { connection: ConnectionId, xid: i32, negotiation: Box<dyn Negotiation>, step: Step },
     /// The reactor is to end.
     Stop,
 }

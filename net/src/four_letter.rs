@@ -336,6 +336,7 @@ mod tests {
             address_text(&ConnectionInfo {
                 address,
                 port: 5,
+                is_secure: false,
                 is_read,
                 is_written,
                 queued,

@@ -5,11 +5,13 @@
 //! between a reactor and the replica goes through [`exchange`]. In reading order:
 //!
 //! - the protocol: [`frame`], [`connect`], [`reply`], [`read`], [`keeper`], [`four_letter`], [`conf_reply`], [`envi_reply`];
-//! - one connection: [`connection`], [`identities`], [`pending`], [`bodies`], [`output`], [`tally`];
+//! - one connection: [`connection`], [`transport`] with [`tls`], [`identities`], [`pending`], [`bodies`], [`output`], [`tally`];
 //! - what a reactor has of all its connections: [`connections`], [`slots`], [`watch`], [`memory`];
 //! - its loop: [`reactor`], [`accept`], and the slices of long work, [`time_share`];
-//! - what reactors share: [`limits`], [`throttle`];
+//! - what reactors share: [`limits`], [`throttle`], [`client_tls`];
+//! - connections that nobody else reads: [`tls`];
 //! - what servers of an ensemble say to each other, as bytes: [`peer`];
+//! - who a client is: [`sasl`], [`sasl_tokens`];
 //! - how others see a reactor: [`exchange`], [`serving`], [`doorbell`], [`clock`];
 //! - figures for whoever asks: [`counter`], [`sizes`], [`histogram`], [`distribution`], [`namespaces`], [`by_server`], [`recent`],
 //!   [`stages`], and who has them: [`reactor_status`], [`replica_status`], [`member_status`], [`admin_status`], [`status`]; what
@@ -19,6 +21,7 @@ pub mod accept;
 pub mod admin_status;
 pub mod bodies;
 pub mod by_server;
+pub mod client_tls;
 pub mod clock;
 pub mod conf_reply;
 pub mod connect;
@@ -51,6 +54,8 @@ pub mod read;
 pub mod recent;
 pub mod replica_status;
 pub mod reply;
+pub mod sasl;
+pub mod sasl_tokens;
 pub mod server_state;
 pub mod serving;
 pub mod sizes;
@@ -62,4 +67,6 @@ pub mod surveyor;
 pub mod tally;
 pub mod throttle;
 pub mod time_share;
+pub mod tls;
+pub mod transport;
 pub mod watch;

@@ -1,10 +1,11 @@
-//! What the connections of all reactors together may take: how many handshakes in a time, and how many bytes of large
-//! requests.
+//! What the connections of all reactors together may take: how many handshakes in a time, how many bytes of large
+//! requests, and how many SASL authentications that fail.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::sasl::failures::Failures;
 use crate::throttle::{ConnectionThrottle, ConnectionThrottleSettings, Handshake};
 
 /// The limits that the reactors share.
@@ -15,6 +16,8 @@ pub struct Limits {
     /// The throttle, which is asked once for each handshake; `None` if the operator has not set it.
     throttle: Option<Mutex<ConnectionThrottle>>,
     pub large: LargeRequests,
+    /// SASL authentications that have failed of late.
+    pub sasl_failures: Failures,
 }
 
 /// What the throttle says of a handshake.
@@ -30,7 +33,7 @@ pub struct Admission {
 impl Limits {
     pub fn new(throttle: ConnectionThrottleSettings, large: LargeRequests) -> Limits {
         let throttle = (throttle.tokens > 0).then(|| Mutex::new(ConnectionThrottle::new(throttle, 0)));
-        Limits { since: Instant::now(), throttle, large }
+        Limits { since: Instant::now(), throttle, large, sasl_failures: Failures::default() }
     }
 
     /// Whether the throttle lets this handshake go on.

@@ -37,9 +37,9 @@ pub struct Present {
     pub wall_ms: i64,
 }
 
-/// The text that answers a word.
+/// The text that answers a word. `is_secure`: it was asked at `secureClientPort`, and who asks is told of the connections there.
 pub fn answer(
-    word: LongWord,
+    (word, is_secure): (LongWord, bool),
     serve: Serve,
     surveyor: &Surveyor,
     status: &Status,
@@ -52,8 +52,8 @@ pub fn answer(
     }
     let mut text = LongText::default();
     let whole = match word {
-        LongWord::Cons => connections(surveyor, status, true, &mut text),
-        LongWord::Stat => connections(surveyor, status, false, &mut text),
+        LongWord::Cons => connections(surveyor, status, (is_secure, true), &mut text),
+        LongWord::Stat => connections(surveyor, status, (is_secure, false), &mut text),
         LongWord::Crst => surveyor.ask(Question::ResetConnections, |_| true),
         LongWord::Srst => {
             status.admin.reset();
@@ -113,10 +113,16 @@ impl LongText {
     }
 }
 
-fn connections(surveyor: &Surveyor, status: &Status, long: bool, text: &mut LongText) -> Result<(), Unanswered> {
+fn connections(
+    surveyor: &Surveyor,
+    status: &Status,
+    (is_secure, long): (bool, bool),
+    text: &mut LongText,
+) -> Result<(), Unanswered> {
     surveyor.ask(Question::Connections, |piece| {
         let Piece::Connections(connections) = piece else { return true };
-        connections.iter().all(|connection| text.push(&four_letter::describe(connection, long, &status.clock)))
+        let mut at_port = connections.iter().filter(|connection| connection.is_secure == is_secure);
+        at_port.all(|connection| text.push(&four_letter::describe(connection, long, &status.clock)))
     })
 }
 
@@ -369,7 +375,8 @@ mod tests {
             (0..2).map(|_| Arc::new(Exchange::new(bell.clone(), bell.clone()))).collect();
         let surveyor = Surveyor::new(exchanges.clone());
         thread::scope(|scope| {
-            let asking = scope.spawn(|| answer(word, Serve::Yes, &surveyor, &Status::default(), present(), &number));
+            let asking =
+                scope.spawn(|| answer((word, false), Serve::Yes, &surveyor, &Status::default(), present(), &number));
             for (exchange, watched) in exchanges.iter().zip(of_reactors) {
                 let survey = loop {
                     match exchange.errands.pop() {

@@ -49,6 +49,8 @@ pub struct Asked {
     pub reactor: usize,
     pub connection: ConnectionId,
     pub word: LongWord,
+    /// Whether it was asked at `secureClientPort`: who asks is told of the connections to the same port.
+    pub is_secure: bool,
     /// How clients were served when it was asked.
     pub serve: Serve,
 }

@@ -25,7 +25,7 @@ pub enum Pending {
         received: Instant,
     },
     /// A reply that is ready and waits for those before it.
-    Ready(ShortReply),
+    Ready(ReadyReply),
 }
 
 /// A request that the replica has.
@@ -50,35 +50,56 @@ pub struct PendingRead {
     pub large: usize,
 }
 
-/// A reply of a header and no more than a length, in place: its entry is all the memory it takes.
-pub struct ShortReply {
-    bytes: [u8; SHORT_REPLY],
-    length: usize,
+/// A reply that is ready. Most are a header and no more than a length, and those are in place: the entry is all the memory that
+/// they take.
+pub enum ReadyReply {
+    Short {
+        bytes: [u8; SHORT_REPLY],
+        length: usize,
+    },
+    /// With a token of SASL.
+    Long(Box<[u8]>),
 }
 
-/// The longest: its own length, the header, a length without bytes.
+/// The longest short one: its own length, the header, a length without bytes.
 const SHORT_REPLY: usize = 4 + 16 + 4;
 
-impl ShortReply {
-    pub fn new(reply: &[u8]) -> ShortReply {
+impl ReadyReply {
+    pub fn new(reply: &[u8]) -> ReadyReply {
         let mut bytes = [0; SHORT_REPLY];
-        bytes[..reply.len()].copy_from_slice(reply);
-        ShortReply { bytes, length: reply.len() }
+        match bytes.get_mut(..reply.len()) {
+            Some(place) => {
+                place.copy_from_slice(reply);
+                ReadyReply::Short { bytes, length: reply.len() }
+            }
+            None => ReadyReply::Long(reply.into()),
+        }
+    }
+
+    /// Memory besides the entry, bytes.
+    fn memory(&self) -> usize {
+        match self {
+            ReadyReply::Short { .. } => 0,
+            ReadyReply::Long(reply) => reply.len(),
+        }
     }
 }
 
-impl Deref for ShortReply {
+impl Deref for ReadyReply {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        match self {
+            ReadyReply::Short { bytes, length } => &bytes[..*length],
+            ReadyReply::Long(reply) => reply,
+        }
     }
 }
 
 /// What is answered without the replica, and is due.
 pub enum Due {
     Read(PendingRead),
-    Ready(ShortReply),
+    Ready(ReadyReply),
 }
 
 /// All that one connection waits for, oldest first.
@@ -91,6 +112,8 @@ pub struct PendingRequests {
     bodies: Bodies,
     /// The sum of the reads' weights.
     weight: usize,
+    /// The memory of the replies that are ready, besides their entries, bytes.
+    replies: usize,
     /// How many of the entries the replica has.
     writes: usize,
     /// Whether a count is among the entries, or a read that will be one.
@@ -125,16 +148,16 @@ impl PendingRequests {
         self.counts
     }
 
-    /// The bytes of the reads that wait and, about, of their replies.
+    /// The bytes of the reads that wait and, about, of their replies, and those of the replies that are ready.
     #[inline]
     pub fn weight(&self) -> usize {
-        self.weight
+        self.weight + self.replies
     }
 
     /// Memory that is held, bytes.
     #[inline]
     pub fn memory(&self) -> usize {
-        self.bodies.memory() + self.entries.capacity() * size_of::<Pending>()
+        self.bodies.memory() + self.entries.capacity() * size_of::<Pending>() + self.replies
     }
 
     /// The shares of the limit for large requests that all of them have, bytes.
@@ -189,7 +212,8 @@ impl PendingRequests {
         self.entries.push_back(Pending::Read(read));
     }
 
-    pub fn push_ready(&mut self, reply: ShortReply) {
+    pub fn push_ready(&mut self, reply: ReadyReply) {
+        self.replies += reply.memory();
         self.entries.push_back(Pending::Ready(reply));
     }
 
@@ -228,9 +252,12 @@ impl PendingRequests {
     }
 
     /// Takes a reply that was only waiting for its turn, if the oldest entry is one.
-    pub fn pop_ready(&mut self) -> Option<ShortReply> {
+    pub fn pop_ready(&mut self) -> Option<ReadyReply> {
         match self.entries.pop_front_if(|entry| matches!(entry, Pending::Ready(_))) {
-            Some(Pending::Ready(reply)) => Some(reply),
+            Some(Pending::Ready(reply)) => {
+                self.replies -= reply.memory();
+                Some(reply)
+            }
             _ => None,
         }
     }
@@ -243,7 +270,10 @@ impl PendingRequests {
                 self.weight -= read.weight;
                 Some(Due::Read(read))
             }
-            Some(Pending::Ready(reply)) => Some(Due::Ready(reply)),
+            Some(Pending::Ready(reply)) => {
+                self.replies -= reply.memory();
+                Some(Due::Ready(reply))
+            }
             _ => None,
         }
     }

@@ -49,6 +49,7 @@ pub struct ReactorStatus {
     pub reads_behind_version: Distribution,
     pub connections_drained: Distribution,
     pub handshakes: HandshakeStatus,
+    pub authentications: AuthenticationStatus,
     /// How long the last stages of writes took, and turns.
     pub stages: ReactorStages,
     /// Connections that were found closed by their clients.
@@ -79,17 +80,41 @@ pub struct HandshakeStatus {
     pub with_session: Counter,
     /// Connections that were not taken: for the throttle, for the limits of their number, or because they could not be accepted.
     pub rejected: Counter,
+    /// TLS handshakes that came to no end, or to a bad one.
+    pub failed: Counter,
+    /// Connections that were closed because as many TLS handshakes were under way as may be.
+    pub exceeded: Counter,
+    /// Secure connections that were closed when they were opened, because nobody is served.
+    pub unserved: Counter,
+    /// Those that failed, and those by whose certificate nobody may enter.
+    pub refused: Counter,
+    /// Connections to a port without TLS, or where the client chooses, from this machine and from others.
+    pub plain_local: Counter,
+    pub plain_remote: Counter,
     /// How many tokens the throttle's bucket lacked, for each that it let go on.
     pub token_deficit: Distribution,
     /// The chance of being turned away, as the bits of an f64.
     drop_chance: Counter,
 }
 
+/// Auth packets, by what they came to.
+#[derive(Debug, Default)]
+pub struct AuthenticationStatus {
+    /// Those that proved something, or added nothing to what was known.
+    pub proven: Counter,
+    /// Those that proved nothing. Their connections were closed.
+    pub failed: Counter,
+    /// Those of the scheme ensemble that named this one, another one, and none where one was asked for.
+    pub ensemble_right: Counter,
+    pub ensemble_wrong: Counter,
+    pub ensemble_unasked: Counter,
+}
+
 impl ReactorStatus {
     /// What counts events begins anew, as ZooKeeper's `srst` has it; what there is at this moment stays. For the one who
     /// writes them.
     pub fn reset(&self) {
-        let ReactorStatus { handshakes, told, .. } = self;
+        let ReactorStatus { handshakes, told, authentications, .. } = self;
         for counter in [
             &self.received,
             &self.at_once,
@@ -105,6 +130,14 @@ impl ReactorStatus {
             &handshakes.admitted,
             &handshakes.with_session,
             &handshakes.rejected,
+            &handshakes.failed,
+            &handshakes.exceeded,
+            &handshakes.unserved,
+            &authentications.proven,
+            &authentications.failed,
+            &authentications.ensemble_right,
+            &authentications.ensemble_wrong,
+            &authentications.ensemble_unasked,
         ] {
             counter.set(0);
         }

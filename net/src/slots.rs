@@ -36,6 +36,12 @@ impl SlotList {
         self.slots = taken;
     }
 
+    /// Puts the rest of a list that was taken back before what has been added since. Its connections note still that they
+    /// stand in it.
+    pub fn put_before(&mut self, rest: &[u32]) {
+        self.slots.splice(..0, rest.iter().copied());
+    }
+
     /// Removes the slot of a connection that notes that it stands in the list.
     pub fn remove(&mut self, slot: u32, listed: &mut Listed) {
         if listed.clear() {
@@ -81,5 +87,8 @@ mod tests {
         list.add(3, &mut one);
         list.put_back(taken);
         assert_eq!(list.take(), [3], "what was added meanwhile, and nothing of what was taken");
+        list.add(5, &mut Listed::default());
+        list.put_before(&[3, 4]);
+        assert_eq!(list.take(), [3, 4, 5]);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use crate::admin_status::AdminStatus;
+use crate::client_tls::OutstandingHandshakes;
 use crate::clock::Clock;
 use crate::counter::{Counter, Totals};
 use crate::member_status::MemberStatus;
@@ -195,6 +196,7 @@ pub struct Status {
     pub backups: BackupStatus,
     pub admin: AdminStatus,
     pub peers: Peers,
+    pub tls_handshakes: OutstandingHandshakes,
     /// How many open files the process may have.
     pub descriptors_max: u64,
     pub clock: Clock,

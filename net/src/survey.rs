@@ -71,6 +71,8 @@ impl Question {
 pub struct ConnectionInfo {
     pub address: IpAddr,
     pub port: u16,
+    /// Whether it came to `secureClientPort`.
+    pub is_secure: bool,
     /// Whether it is read from, and whether it is to be written to.
     pub is_read: bool,
     pub is_written: bool,

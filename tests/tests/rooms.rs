@@ -47,7 +47,7 @@ fn unsafe_code_is_where_the_architecture_says() {
     assert!(files.len() > 50, "the sources were found");
     for file in files {
         let text = std::fs::read_to_string(&file).expect("sources are text");
-        let named = ["engine/src/tree", "engine/src/io", "bin/src/allocator.rs"];
+        let named = ["engine/src/tree", "engine/src/io", "net/src/sasl/gssapi_library.rs", "bin/src/allocator.rs"];
         let is_named = named.iter().any(|place| file.starts_with(root().join(place)));
         assert!(is_named || !text.contains("allow(unsafe_code)"), "{} is not among the unsafe modules", file.display());
     }

@@ -70,7 +70,16 @@ fn proven(source: &Source, request: &Request, header: &str) -> Vec<Id> {
         let forwarded = request.forwarded_for.as_deref().filter(|_| source.settings.trusts_forwarded_for);
         return vec![Id { scheme: "ip".into(), id: client(forwarded, request.address) }];
     }
-    source.authority.authenticate(scheme, data.map(str::as_bytes)).unwrap_or_default()
+    match scheme {
+        "digest" => source.authority.authenticate(scheme, data.map(str::as_bytes), &[], || None).unwrap_or_default(),
+        // The listener has checked the certificate; what else stands in the header is no matter.
+        "x509" => {
+            let subject = request.subject.as_deref();
+            subject.map_or_else(Vec::new, |subject| source.authority.of_certificate(subject))
+        }
+        // Nothing else can be proven by a header, in ZooKeeper either.
+        _ => Vec::new(),
+    }
 }
 
 /// The address of the client: with `X-Forwarded-For` the first that it names, as ZooKeeper 3.9.5 has it, whoever wrote it.

@@ -17,7 +17,7 @@ pub fn configuration(source: &Source) -> Result<Outcome, Refusal> {
     let conf = (source.conf)();
     let me = conf.ensemble.as_ref().map_or(0, |ensemble| ensemble.me.0);
     Ok(Outcome::of(named([
-        ("client_port", conf.client_port.into()),
+        ("client_port", conf.client_port.map_or(-1, i64::from).into()),
         ("data_dir", conf.data_dir.display().to_string().into()),
         ("data_log_dir", conf.data_log_dir.display().to_string().into()),
         ("tick_time", conf.tick_time.into()),

@@ -15,13 +15,12 @@ const BRIEF_BYTES: usize = 200;
 
 /// `connections`.
 pub fn connections(source: &Source) -> Result<Outcome, Refusal> {
-    let list = list(source, FULL_BYTES, &|connection| full(connection, source))?;
-    Ok(Outcome::of(lists(list)))
+    Ok(Outcome::of(lists(source, FULL_BYTES, &|connection| full(connection, source))?))
 }
 
 /// The connections in brief, for `stats`.
 pub fn brief_lists(source: &Source) -> Result<Fields, Refusal> {
-    Ok(lists(list(source, BRIEF_BYTES, &brief)?))
+    lists(source, BRIEF_BYTES, &brief)
 }
 
 /// `connection_stat_reset`.
@@ -30,28 +29,23 @@ pub fn reset(source: &Source) -> Result<Outcome, Refusal> {
     Ok(Outcome::nothing())
 }
 
-/// There is no port of its own for TLS.
-fn lists(connections: Vec<Json>) -> Fields {
-    named([("connections", Json::Array(connections)), ("secure_connections", Json::Array(Vec::new()))])
-}
-
-fn list(
-    source: &Source,
-    bytes_each: usize,
-    describe: &dyn Fn(&ConnectionInfo) -> Fields,
-) -> Result<Vec<Json>, Refusal> {
-    let (mut list, mut cost) = (Vec::new(), ListCost::default());
+/// Those to `clientPort`, whatever they speak, and those to `secureClientPort`.
+fn lists(source: &Source, bytes_each: usize, describe: &dyn Fn(&ConnectionInfo) -> Fields) -> Result<Fields, Refusal> {
+    let ([mut plain, mut secure], mut cost) = ([Vec::new(), Vec::new()], ListCost::default());
     source.surveyor.ask(Question::Connections, |piece| {
         if let Piece::Connections(connections) = piece {
-            for fields in connections.iter().map(describe) {
+            for connection in &connections {
+                let fields = describe(connection);
                 // Each field has a name of its own.
                 cost.add(2 * fields.len(), bytes_each);
+                let list = if connection.is_secure { &mut secure } else { &mut plain };
                 list.push(Json::Object(fields));
             }
         }
         cost.is_borne()
     })?;
-    cost.check().map(|()| list)
+    cost.check()?;
+    Ok(named([("connections", Json::Array(plain)), ("secure_connections", Json::Array(secure))]))
 }
 
 fn brief(connection: &ConnectionInfo) -> Fields {
@@ -108,6 +102,7 @@ mod tests {
         ConnectionInfo {
             address: address.parse().expect("an address"),
             port: 4000,
+            is_secure: false,
             is_read: true,
             is_written: true,
             queued: 3,

@@ -49,7 +49,7 @@ pub fn voting_view(source: &Source) -> Result<Outcome, Refusal> {
 
 /// Where clients reach this server if its line does not say that: a ZooKeeper knows it of itself, and of no other.
 fn own_client_address(source: &Source) -> HostPort {
-    HostPort { host: id_of_address(source.client_ip).into(), port: (source.conf)().client_port }
+    HostPort { host: id_of_address(source.client_ip).into(), port: (source.conf)().any_client_port() }
 }
 
 fn member_view(member: &Member, client: Option<HostPort>) -> Json {

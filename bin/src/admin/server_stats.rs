@@ -99,9 +99,9 @@ fn server_object(source: &Source) -> Json {
         ("log_dir_size", conf.data_log_dir_bytes.into()),
         ("last_processed_zxid", four_letter::shown_zxid(status).into()),
         ("num_alive_client_connections", status.sum(|r| &r.connections).into()),
-        ("auth_failed_count", Json::Number(0)),
-        ("non_mtlsremote_conn_count", Json::Number(0)),
-        ("non_mtlslocal_conn_count", Json::Number(0)),
+        ("auth_failed_count", status.sum(|r| &r.handshakes.refused).into()),
+        ("non_mtlsremote_conn_count", status.sum(|r| &r.handshakes.plain_remote).into()),
+        ("non_mtlslocal_conn_count", status.sum(|r| &r.handshakes.plain_local).into()),
         ("uptime", status.uptime_millis().into()),
     ])
 }

@@ -76,7 +76,10 @@ impl Source {
     /// Where clients reach this server: as the ensemble's configuration has it, or else as this server listens for them.
     pub fn client_address(&self) -> HostPort {
         let listed = self.member.as_ref().and_then(|(me, config)| config().members().get(me)?.client.clone());
-        listed.unwrap_or_else(|| HostPort { host: self.client_ip.to_string().into(), port: (self.conf)().client_port })
+        listed.unwrap_or_else(|| HostPort {
+            host: self.client_ip.to_string().into(),
+            port: (self.conf)().any_client_port(),
+        })
     }
 
     pub fn is_read_only(&self) -> bool {

@@ -6,6 +6,7 @@ use clap::{Args, Command, FromArgMatches, ValueEnum};
 
 use super::keys::{CONNECTIONS_MAX, Distribution, Names};
 use super::operation::Mix;
+use crate::security::properties::PropertyArgs;
 
 /// Load generator for any server that speaks ZooKeeper's client protocol.
 ///
@@ -142,6 +143,9 @@ pub struct BenchArgs {
     /// Session timeout asked for, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 30_000, value_parser = clap::value_parser!(i32).range(100..))]
     pub session_timeout: i32,
+
+    #[command(flatten)]
+    pub properties: PropertyArgs,
 
     /// Seed of all choices; the same seed makes the same requests
     #[arg(long, value_name = "NUMBER", default_value_t = 42)]

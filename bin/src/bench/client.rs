@@ -5,7 +5,9 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::server::Server;
 use super::wire::{self, ProtocolError};
+use crate::security::WaitingStream;
 
 /// Requests in flight while many are sent: below the 1000 at which ZooKeeper stops reading.
 const IN_FLIGHT_MAX: usize = 900;
@@ -14,7 +16,7 @@ const PIECE_BYTES: usize = 128 << 10;
 const PIECE_REQUESTS: usize = 300;
 
 pub struct Client {
-    stream: TcpStream,
+    stream: WaitingStream,
     address: SocketAddr,
     /// A server that is silent for this long is given up.
     patience: Duration,
@@ -68,12 +70,14 @@ impl From<ProtocolError> for ClientError {
 
 impl Client {
     /// Opens a session with a timeout in milliseconds.
-    pub fn connect(address: SocketAddr, timeout: i32, patience: Duration) -> Result<Client, ClientError> {
+    pub fn connect(server: &Server, timeout: i32, patience: Duration) -> Result<Client, ClientError> {
+        let address = server.address;
         let open = || -> io::Result<Client> {
-            let stream = TcpStream::connect_timeout(&address, patience)?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(patience))?;
-            stream.set_write_timeout(Some(patience))?;
+            let socket = TcpStream::connect_timeout(&address, patience)?;
+            socket.set_nodelay(true)?;
+            socket.set_read_timeout(Some(patience))?;
+            socket.set_write_timeout(Some(patience))?;
+            let stream = server.security.waiting(socket, &server.host)?;
             let mut client = Client { stream, address, patience, next_xid: 1, payload: Vec::new() };
             client.stream.write_all(&wire::connect_request(timeout))?;
             client.read_payload()?;

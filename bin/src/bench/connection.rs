@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use super::server::Server;
 use super::wire::{self, ProtocolError, ReplyHeader, ReplyReader, Session};
+use crate::security::Stream;
 
 /// Length and longest payload of the handshake's reply.
 const CONNECT_REPLY_BYTES_MAX: usize = 4 + 37;
@@ -18,7 +19,7 @@ const CONNECT_REPLY_BYTES_MAX: usize = 4 + 37;
 const COMPACT_BYTES: usize = 64 << 10;
 
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream<TcpStream>,
     /// Nothing until the server has answered the handshake.
     session: Option<Session>,
     hello: Vec<u8>,
@@ -71,10 +72,11 @@ pub enum Arrival {
 
 impl Connection {
     /// Begins to connect and to open a session with the given timeout (milliseconds).
-    pub fn open(address: SocketAddr, timeout: i32, registry: &Registry, token: Token) -> io::Result<Connection> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+    pub fn open(server: &Server, timeout: i32, registry: &Registry, token: Token) -> io::Result<Connection> {
+        let mut socket = TcpStream::connect(server.address)?;
+        socket.set_nodelay(true)?;
+        registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        let stream = server.security.over(socket, &server.host)?;
         Ok(Connection {
             stream,
             session: None,
@@ -114,7 +116,10 @@ impl Connection {
         }
         self.out.clear();
         self.sent = 0;
-        Ok(())
+        match self.stream.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// One read into `scratch`: how many bytes came, or nothing if the socket has no more for now. A read that does
@@ -173,6 +178,6 @@ impl Connection {
 
     /// Asks for a new event if the socket is still readable: for a reader that stops before it has read everything.
     pub fn rearm(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.reregister(&mut self.stream, token, Interest::READABLE | Interest::WRITABLE)
+        registry.reregister(self.stream.socket_mut(), token, Interest::READABLE | Interest::WRITABLE)
     }
 }

@@ -1,6 +1,5 @@
 //! Many sessions of one thread that do the same thing at the same time.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
@@ -54,7 +53,7 @@ impl Crowd {
 
     pub fn open(&mut self, count: usize, site: &Site) -> Result<(), BenchError> {
         let bar = site.progress.count("opening sessions", count as u64);
-        let server = |index: usize| -> SocketAddr { site.servers[index % site.servers.len()] };
+        let server = |index: usize| &site.servers[index % site.servers.len()];
         let timeout = site.root.session_timeout;
         let mut opened = 0;
         let deadline = Instant::now() + STEP_MAX;

@@ -1,6 +1,5 @@
 //! Conducts one run: opens, warms up, measures, stops.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -14,6 +13,7 @@ use super::lane::Plan;
 use super::pacer;
 use super::process::{self, Usage};
 use super::root::Root;
+use super::server::Server;
 use super::tally::Tally;
 use super::worker::{Control, News, Worker};
 use super::workload::{Extent, Pace, Workload};
@@ -22,7 +22,7 @@ use crate::progress::Progress;
 /// Where a run takes place, and with what.
 #[derive(Clone, Debug)]
 pub struct Site {
-    pub servers: Vec<SocketAddr>,
+    pub servers: Vec<Server>,
     /// Processes of the servers.
     pub pids: Vec<u32>,
     pub root: Root,

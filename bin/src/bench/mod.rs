@@ -28,6 +28,7 @@ mod registration;
 mod report;
 mod results;
 mod root;
+mod server;
 mod silent;
 #[cfg(test)]
 mod standin;
@@ -56,13 +57,16 @@ pub use client::Client;
 pub use process::usage;
 pub use report::latencies_json;
 pub use results::ResultsFile;
+pub use server::Server;
 pub use tally::latencies;
 
 use paddock_engine::io::advice;
 
 use crate::progress::Progress;
+use crate::security::Security;
 use load::Site;
 use root::{Root, RootError};
+
 use workload::Workload;
 
 /// Why there are no results.
@@ -82,6 +86,8 @@ pub enum BenchError {
         connections: u64,
         most: u64,
     },
+    /// TLS cannot be had as it is set; the sentence.
+    Security(String),
     /// The server's processes cannot be read.
     Process(io::Error),
     /// The poll of the sockets failed.
@@ -124,6 +130,7 @@ impl fmt::Display for BenchError {
                 f,
                 "{connections} connections need more open files than the {most} allowed: raise the limit with ulimit -n"
             ),
+            BenchError::Security(error) => f.write_str(error),
             BenchError::Process(error) => write!(f, "cannot read what a process has used: {error}"),
             BenchError::Poll(error) => write!(f, "cannot wait for sockets: {error}"),
             BenchError::Signal(error) => write!(f, "cannot listen to Ctrl-C: {error}"),
@@ -285,9 +292,11 @@ fn clear(args: &BenchArgs, site: &Site, patience: Duration) -> Result<(), BenchE
 }
 
 fn site(args: &BenchArgs, progress: Progress, interrupt: Arc<AtomicBool>) -> Result<Site, BenchError> {
-    let servers: Vec<SocketAddr> = args.servers().iter().map(|server| address(server)).collect::<Result<_, _>>()?;
+    let security = Security::of_arguments(&args.properties).map_err(BenchError::Security)?;
+    let servers: Vec<Server> = args.servers().iter().map(|text| server(text, &security)).collect::<Result<_, _>>()?;
     let patience = args.duration.map_or(PATIENCE_MAX, Duration::from_secs_f64).clamp(PATIENCE_MIN, PATIENCE_MAX);
-    let root = Root { path: args.root.clone(), server: servers[0], session_timeout: args.session_timeout, patience };
+    let root =
+        Root { path: args.root.clone(), server: servers[0].clone(), session_timeout: args.session_timeout, patience };
     // A wrong --pid is better told before the run than after it.
     process::usage(&args.pids).map_err(BenchError::Process)?;
     Ok(Site {
@@ -310,6 +319,11 @@ fn interrupt() -> io::Result<Arc<AtomicBool>> {
     signal_hook::flag::register_conditional_shutdown(SIGINT, EXIT_INTERRUPTED, Arc::clone(&flag))?;
     signal_hook::flag::register(SIGINT, Arc::clone(&flag))?;
     Ok(flag)
+}
+
+fn server(text: &str, security: &Security) -> Result<Server, BenchError> {
+    let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
+    Ok(Server { address: address(text)?, host: host.into(), security: security.clone() })
 }
 
 fn address(server: &str) -> Result<SocketAddr, BenchError> {

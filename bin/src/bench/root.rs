@@ -11,12 +11,12 @@
 //! ```
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::{Client, ClientError};
 use super::keys::{NAME_BYTES, Names, created_number};
 use super::random::Random;
+use super::server::Server;
 use super::wire;
 use super::workload::Workload;
 use crate::progress::Progress;
@@ -31,7 +31,7 @@ const FILLER_BYTES: u64 = 100_000;
 #[derive(Clone, Debug)]
 pub struct Root {
     pub path: String,
-    pub server: SocketAddr,
+    pub server: Server,
     /// Milliseconds.
     pub session_timeout: i32,
     /// A server that is silent for this long while znodes are made or removed is given up.
@@ -132,7 +132,7 @@ impl Root {
     }
 
     fn connect(&self, patience: Duration) -> Result<Client, RootError> {
-        Ok(Client::connect(self.server, self.session_timeout, patience)?)
+        Ok(Client::connect(&self.server, self.session_timeout, patience)?)
     }
 
     fn make_empty(&self, progress: &Progress) -> Result<Client, RootError> {

@@ -4,13 +4,14 @@
 //! both sides hold, which are made small: from then on all that the server has for it stays with the server.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::BenchError;
 use super::load::Site;
+use super::server::Server;
 use super::wire;
 
 /// Of the client's side; the kernel doubles it.
@@ -36,7 +37,7 @@ impl Silent {
         let bar = site.progress.count("opening silent sessions", count);
         let mut streams = Vec::new();
         for index in 0..count as usize {
-            let server = site.servers[index % site.servers.len()];
+            let server = &site.servers[index % site.servers.len()];
             let stream =
                 open(server, site).map_err(|error| BenchError::Open(format!("a silent watcher's: {error}")))?;
             streams.push(stream);
@@ -60,11 +61,14 @@ impl Silent {
     }
 }
 
-fn open(server: SocketAddr, site: &Site) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(server), Type::STREAM, Some(Protocol::TCP))?;
+fn open(server: &Server, site: &Site) -> io::Result<TcpStream> {
+    if server.security.has_tls() {
+        return Err(io::Error::other("who never reads has no TLS; leave out --silent"));
+    }
+    let socket = Socket::new(Domain::for_address(server.address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.set_tcp_mss(SEGMENT_BYTES)?;
-    socket.connect(&server.into())?;
+    socket.connect(&server.address.into())?;
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(&wire::connect_request(site.root.session_timeout))?;

@@ -5,7 +5,6 @@
 //! is over, so the last figure is also how many the server holds at once.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -17,6 +16,7 @@ use super::connection::{Arrival, Connection, ConnectionError};
 use super::load::{self, Site, Spent};
 use super::process;
 use super::report;
+use super::server::Server;
 use super::tally;
 use super::wire;
 use crate::table::{Table, grouped, micros};
@@ -62,8 +62,9 @@ pub fn storm(count: u64, patience: Duration, site: &Site) -> Result<Storm, Bench
     let threads = site.threads.min(count as usize);
     let fronts: Vec<std::io::Result<Front>> = std::thread::scope(|scope| {
         let front = |index: usize| {
-            let servers = (index as u64..count).step_by(threads).map(|n| site.servers[n as usize % site.servers.len()]);
-            let servers: Vec<SocketAddr> = servers.collect();
+            let servers =
+                (index as u64..count).step_by(threads).map(|n| &site.servers[n as usize % site.servers.len()]);
+            let servers: Vec<&Server> = servers.collect();
             scope.spawn(move || Front::run(&servers, site, begun, patience))
         };
         let handles: Vec<_> = (0..threads).map(front).collect();
@@ -100,7 +101,7 @@ pub fn check_files(connections: u64) -> Result<(), BenchError> {
 }
 
 impl Front {
-    fn run(servers: &[SocketAddr], site: &Site, begun: Instant, patience: Duration) -> std::io::Result<Front> {
+    fn run(servers: &[&Server], site: &Site, begun: Instant, patience: Duration) -> std::io::Result<Front> {
         let mut front = Front {
             poll: Poll::new()?,
             connections: Vec::with_capacity(servers.len()),
@@ -110,7 +111,7 @@ impl Front {
             last: begun,
             pending: servers.len(),
         };
-        for (index, &server) in servers.iter().enumerate() {
+        for (index, server) in servers.iter().enumerate() {
             let at = Instant::now();
             let timeout = site.root.session_timeout;
             match Connection::open(server, timeout, front.poll.registry(), Token(index)) {

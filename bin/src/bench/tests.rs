@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::load::{Measured, Site, load};
 use super::operation::Operation;
 use super::root::Root;
+use super::server::Server;
 use super::standin::{Fault, Standin};
 use super::workload::Workload;
 use super::{BenchArgs, BenchError, RootError, registration, run, storm, watch};
@@ -18,10 +19,11 @@ fn args(server: &Standin, words: &str) -> BenchArgs {
 
 fn site(server: &Standin, threads: usize) -> Site {
     let patience = Duration::from_secs(30);
-    let root = Root { path: "/deep/root".into(), server: server.address, session_timeout: 30_000, patience };
+    let root =
+        Root { path: "/deep/root".into(), server: Server::plain(server.address), session_timeout: 30_000, patience };
     Site {
         patience,
-        servers: vec![server.address],
+        servers: vec![Server::plain(server.address)],
         pids: Vec::new(),
         root,
         threads,

@@ -8,7 +8,6 @@
 //! open sessions --Ready--> wait for `go` --> load (warm-up, window) --Finished or `stop`--> drain --> close sessions
 //! ```
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -20,6 +19,7 @@ use mio::{Events, Poll, Token, Waker};
 
 use super::connection::{Arrival, Connection, ConnectionError};
 use super::lane::{Lane, Plan, Window};
+use super::server::Server;
 use super::tally::Tally;
 use super::wire;
 
@@ -96,7 +96,7 @@ pub struct Worker {
     index: usize,
     plan: Arc<Plan>,
     control: Arc<Control>,
-    servers: Vec<SocketAddr>,
+    servers: Vec<Server>,
     /// Milliseconds.
     session_timeout: i32,
     poll: Poll,
@@ -135,7 +135,7 @@ impl Worker {
         index: usize,
         plan: &Arc<Plan>,
         control: &Arc<Control>,
-        servers: &[SocketAddr],
+        servers: &[Server],
         session_timeout: i32,
         news: Sender<News>,
     ) -> std::io::Result<(Worker, Waker)> {
@@ -280,7 +280,7 @@ impl Worker {
 
     fn open(&mut self, index: usize, now: u64) {
         let lane = &mut self.lanes[index];
-        let server = self.servers[(lane.id() + lane.attempts) as usize % self.servers.len()];
+        let server = &self.servers[(lane.id() + lane.attempts) as usize % self.servers.len()];
         lane.attempts += 1;
         lane.sent_at = now;
         match Connection::open(server, self.session_timeout, self.poll.registry(), Token(index)) {

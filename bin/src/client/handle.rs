@@ -18,6 +18,7 @@ use super::reply::Reply;
 use super::request::Request;
 use super::session::{Call, Session};
 use super::state::{Standing, State};
+use crate::security::Security;
 
 /// Requests that the thread has not taken yet. Whoever has more waits.
 const ORDERS_MAX: usize = 1024;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub connect: ConnectString,
     pub timeout_ms: i32,
     pub may_be_read_only: bool,
+    /// With TLS or without.
+    pub security: Security,
     /// How long one answer may take; no limit but that of the session, if there is none.
     pub request_timeout: Option<Duration>,
 }
@@ -54,7 +57,7 @@ impl Client {
     /// # Errors
     /// If there are no threads or descriptors.
     pub fn open(settings: Settings, listener: Arc<dyn Listener>, interrupted: Arc<AtomicBool>) -> io::Result<Client> {
-        let Settings { connect, timeout_ms, may_be_read_only, request_timeout } = settings;
+        let Settings { connect, timeout_ms, may_be_read_only, security, request_timeout } = settings;
         let ConnectString { mut hosts, chroot } = connect;
         // So that not every client goes to the first one.
         let turn = getrandom::u32().unwrap_or_default() as usize % hosts.len();
@@ -63,8 +66,9 @@ impl Client {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (orders, taken) = bounded(ORDERS_MAX);
         let standing = Arc::new(Standing::new());
-        let session = Session::new(chroot.clone(), timeout_ms, may_be_read_only, standing.clone(), listener);
-        let link = Link::new(poll, waker.clone(), (orders.clone(), taken), hosts, session);
+        let session =
+            Session::new(chroot.clone(), timeout_ms, may_be_read_only, security.login(), standing.clone(), listener);
+        let link = Link::new(poll, waker.clone(), (orders.clone(), taken), (hosts, security), session);
         thread::Builder::new().name("session".into()).spawn(move || link.run())?;
         Ok(Client { orders, waker, standing, chroot, request_timeout, interrupted })
     }

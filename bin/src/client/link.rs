@@ -14,6 +14,8 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use paddock_consensus::config::HostPort;
 
+use crate::security::{self, Security};
+
 use super::pulse::{Due, Phase, Pulse};
 use super::seeker::Seeker;
 use super::session::{Call, Session};
@@ -47,7 +49,7 @@ pub enum Order {
 }
 
 struct Stream {
-    socket: TcpStream,
+    wire: security::Stream<TcpStream>,
     is_connected: bool,
     /// There may be something to read that no event will tell of.
     may_read: bool,
@@ -60,8 +62,9 @@ pub struct Link {
     /// For a seeker, which has an order too.
     own_orders: Sender<Order>,
     hosts: Vec<HostPort>,
-    /// Those of this round that were not tried.
-    untried: VecDeque<SocketAddr>,
+    security: Security,
+    /// Those of this round that were not tried, each with its host.
+    untried: VecDeque<(SocketAddr, Box<str>)>,
     /// Where to go first.
     wanted: Option<HostPort>,
     /// Of this connection, or of the last one.
@@ -78,6 +81,8 @@ pub struct Link {
     /// Bytes of `out` that were sent.
     sent: usize,
     input: Vec<u8>,
+    /// Why there was no connection, as it was told last.
+    explained: Option<String>,
 }
 
 impl Link {
@@ -86,7 +91,7 @@ impl Link {
         poll: Poll,
         waker: Arc<Waker>,
         (own_orders, orders): (Sender<Order>, Receiver<Order>),
-        hosts: Vec<HostPort>,
+        (hosts, security): (Vec<HostPort>, Security),
         session: Session,
     ) -> Link {
         let now = Instant::now();
@@ -97,6 +102,7 @@ impl Link {
             orders,
             own_orders,
             hosts,
+            security,
             untried: VecDeque::new(),
             wanted: None,
             address: None,
@@ -109,6 +115,7 @@ impl Link {
             out: Vec::new(),
             sent: 0,
             input: Vec::new(),
+            explained: None,
         }
     }
 
@@ -116,7 +123,8 @@ impl Link {
     pub fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         while self.session.state().is_alive() {
-            if self.turn(&mut events).is_err() {
+            if let Err(error) = self.turn(&mut events) {
+                self.explain(&error);
                 self.lose();
             }
         }
@@ -124,6 +132,18 @@ impl Link {
         // Orders that came meanwhile are answered that there is nobody; later ones find that there is nobody.
         while let Ok(order) = self.orders.try_recv() {
             self.obey(order);
+        }
+    }
+
+    /// Of what goes wrong with TLS a person would never know: it is tried again and again. Each reason is told once.
+    fn explain(&mut self, error: &io::Error) {
+        if !self.security.has_tls() || !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput) {
+            return;
+        }
+        let why = error.to_string();
+        if self.explained.as_deref() != Some(&why) {
+            eprintln!("paddock: there is no connection: {why}");
+            self.explained = Some(why);
         }
     }
 
@@ -179,24 +199,29 @@ impl Link {
         if self.untried.is_empty() {
             self.untried = self.addresses();
         }
-        let Some(address) = self.untried.pop_front() else {
+        let Some((address, host)) = self.untried.pop_front() else {
             return Err(io::Error::new(ErrorKind::NotFound, "no address is known of any server"));
         };
         self.pulse.begins(Instant::now());
         self.address = Some(address);
         let mut socket = TcpStream::connect(address)?;
         self.poll.registry().register(&mut socket, STREAM, Interest::READABLE | Interest::WRITABLE)?;
-        self.stream = Some(Stream { socket, is_connected: false, may_read: false });
+        self.session.reaches(&host);
+        let wire = self.security.over(socket, &host)?;
+        self.stream = Some(Stream { wire, is_connected: false, may_read: false });
         Ok(())
     }
 
     /// All addresses of the wanted host, and then of all of them; where it was last, it goes last. The name service may take its
     /// time.
-    fn addresses(&mut self) -> VecDeque<SocketAddr> {
+    fn addresses(&mut self) -> VecDeque<(SocketAddr, Box<str>)> {
         let hosts = self.wanted.take().into_iter().chain(self.hosts.iter().cloned());
         // A host that is not known now may be known in the next round.
-        let addresses = hosts.flat_map(|host| (&*host.host, host.port).to_socket_addrs().into_iter().flatten());
-        let (left, others): (Vec<_>, Vec<_>) = addresses.partition(|address| self.address == Some(*address));
+        let addresses = hosts.flat_map(|host| {
+            let found = (&*host.host, host.port).to_socket_addrs().into_iter().flatten();
+            found.map(move |address| (address, host.host.clone()))
+        });
+        let (left, others): (Vec<_>, Vec<_>) = addresses.partition(|(address, _)| self.address == Some(*address));
         others.into_iter().chain(left).collect()
     }
 
@@ -206,17 +231,18 @@ impl Link {
         if stream.is_connected {
             return Ok(());
         }
-        if let Some(error) = stream.socket.take_error()? {
+        let socket = stream.wire.socket();
+        if let Some(error) = socket.take_error()? {
             return Err(error);
         }
-        match stream.socket.peer_addr() {
+        match socket.peer_addr() {
             Ok(_) => {}
             // Not yet: another event will tell.
             Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(()),
             Err(error) => return Err(error),
         }
+        socket.set_nodelay(true)?;
         stream.is_connected = true;
-        stream.socket.set_nodelay(true)?;
         self.pulse.connected(Instant::now());
         self.session.greet(&mut self.out);
         Ok(())
@@ -229,7 +255,7 @@ impl Link {
             let Some(stream) = self.stream.as_mut().filter(|stream| stream.is_connected && stream.may_read) else {
                 return Ok(());
             };
-            match stream.socket.read(&mut chunk) {
+            match stream.wire.read(&mut chunk) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(bytes) => {
                     taken += bytes;
@@ -255,6 +281,9 @@ impl Link {
             let was_open = self.session.is_open();
             let received = self.session.receive(payload, &mut self.out);
             received.map_err(|broken| io::Error::new(ErrorKind::InvalidData, broken.to_string()))?;
+            if let Some(trouble) = self.session.take_trouble() {
+                eprintln!("paddock: the login at the server has failed: {trouble}");
+            }
             at += 4 + length;
             if self.session.is_open() && !was_open {
                 self.pulse.negotiated(milliseconds(self.session.timeout_ms()));
@@ -314,7 +343,7 @@ impl Link {
     fn write(&mut self) -> io::Result<()> {
         let Some(stream) = self.stream.as_mut().filter(|stream| stream.is_connected) else { return Ok(()) };
         while self.sent < self.out.len() {
-            match stream.socket.write(&self.out[self.sent..]) {
+            match stream.wire.write(&self.out[self.sent..]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(bytes) => {
                     self.sent += bytes;
@@ -328,7 +357,11 @@ impl Link {
         }
         self.out.clear();
         self.sent = 0;
-        Ok(())
+        match stream.wire.flush() {
+            // An event tells when it takes more.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            flushed => flushed,
+        }
     }
 
     /// The connection, or an attempt at one, has failed.
@@ -346,7 +379,7 @@ impl Link {
     fn drop_stream(&mut self) {
         if let Some(mut stream) = self.stream.take() {
             // It goes in any case.
-            drop(self.poll.registry().deregister(&mut stream.socket));
+            drop(self.poll.registry().deregister(stream.wire.socket_mut()));
         }
         self.out.clear();
         self.sent = 0;
@@ -367,7 +400,7 @@ impl Link {
                 }
             };
             // Without a thread it is tried in the next turn.
-            self.seeker = Seeker::begin(self.hosts.clone(), found).ok();
+            self.seeker = Seeker::begin(self.hosts.clone(), self.security.clone(), found).ok();
         }
     }
 }

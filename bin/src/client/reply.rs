@@ -105,6 +105,11 @@ pub fn stat(record: &[u8]) -> Result<ShownStat, Malformed> {
 }
 
 /// create: the path that the znode has. What may follow it is passed over.
+/// A token of a negotiation; one that is not there is empty.
+pub fn token(record: &[u8]) -> Result<Vec<u8>, Malformed> {
+    Ok(Reader::new(record).buffer()?.unwrap_or_default().to_vec())
+}
+
 pub fn created(record: &[u8]) -> Result<String, Malformed> {
     text(&mut Reader::new(record))
 }

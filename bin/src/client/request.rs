@@ -183,6 +183,11 @@ impl Request {
         })
     }
 
+    /// A token of a negotiation.
+    pub fn sasl(token: &[u8]) -> Request {
+        Request::new(opcode::SASL, |out| out.put_buffer(Some(token)))
+    }
+
     pub fn ping() -> Request {
         Request::new(opcode::PING, |_| ())
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use paddock_consensus::config::HostPort;
 
+use crate::security::Security;
 use crate::status::word;
 
 /// Between two questions; doubled each time, as in ZooKeeper's client.
@@ -21,7 +22,11 @@ pub struct Seeker {
 
 impl Seeker {
     /// Asks the servers in turns, in a thread of its own, until one takes writes. That one is found once.
-    pub fn begin(hosts: Vec<HostPort>, found: impl FnOnce(HostPort) + Send + 'static) -> io::Result<Seeker> {
+    pub fn begin(
+        hosts: Vec<HostPort>,
+        security: Security,
+        found: impl FnOnce(HostPort) + Send + 'static,
+    ) -> io::Result<Seeker> {
         let is_wanted = Arc::new(AtomicBool::new(true));
         let wanted = is_wanted.clone();
         let seek = move || {
@@ -33,7 +38,7 @@ impl Seeker {
                     return;
                 }
                 // One that does not answer takes no writes.
-                if word::send(host, "isro").is_ok_and(|answer| answer.trim_end() == "rw") {
+                if word::send(host, "isro", &security).is_ok_and(|answer| answer.trim_end() == "rw") {
                     return found(host.clone());
                 }
             }

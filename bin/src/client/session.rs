@@ -11,15 +11,17 @@ use std::sync::{Arc, Weak};
 use crossbeam::channel::Sender;
 use paddock_engine::jute::{Malformed, Reader};
 use paddock_engine::request::opcode;
+use paddock_net::sasl::{Negotiation, Step};
 
 use super::code;
 use super::connect_string::Chroot;
 use super::event::{Event, EventType, KeeperState};
 use super::listener::Listener;
-use super::reply::{Reply, ReplyHeader, Welcome};
+use super::reply::{self, Reply, ReplyHeader, Welcome};
 use super::request::{Registration, Request, XID_AUTH, XID_NOTIFICATION, XID_PING, XID_SET_WATCHES, hello};
 use super::state::{Standing, State};
 use super::watches::Watches;
+use crate::security::Login;
 
 /// Requests that wait for a connection or for an answer. Whoever gives more is told that there is none.
 const WAITING_MAX: usize = 1 << 16;
@@ -62,6 +64,13 @@ impl Call {
     }
 }
 
+/// A login that is under way: nothing else is sent meanwhile.
+struct LoggingIn {
+    negotiation: Box<dyn Negotiation>,
+    /// Of the token that was sent last.
+    xid: i32,
+}
+
 /// A request that was sent.
 struct Pending {
     xid: i32,
@@ -77,6 +86,8 @@ struct Credential {
 
 pub struct Session {
     chroot: Chroot,
+    /// Of the server that it is connected to, or will be.
+    host: String,
     asked_timeout_ms: i32,
     may_be_read_only: bool,
     /// 0 until a server has granted one.
@@ -93,6 +104,11 @@ pub struct Session {
     pending: VecDeque<Pending>,
     /// A server has welcomed this connection.
     is_open: bool,
+    /// Whom each connection logs in as, if it does.
+    login: Option<Login>,
+    logging_in: Option<LoggingIn>,
+    /// Why the last login has failed, until it is told.
+    trouble: Option<String>,
     /// Who waits for the end.
     closing: Option<Sender<()>>,
     /// Of the last event.
@@ -107,11 +123,13 @@ impl Session {
         chroot: Chroot,
         asked_timeout_ms: i32,
         may_be_read_only: bool,
+        login: Option<Login>,
         standing: Arc<Standing>,
         listener: Arc<dyn Listener>,
     ) -> Session {
         Session {
             chroot,
+            host: String::new(),
             asked_timeout_ms,
             may_be_read_only,
             id: 0,
@@ -125,6 +143,9 @@ impl Session {
             waiting: VecDeque::new(),
             pending: VecDeque::new(),
             is_open: false,
+            login,
+            logging_in: None,
+            trouble: None,
             closing: None,
             told: KeeperState::Disconnected,
             standing,
@@ -167,7 +188,7 @@ impl Session {
             let Call { request, answer, .. } = call;
             let pending = Pending { xid: 0, registration: request.registration, answer: Some(answer) };
             self.settle(pending, Reply::of_code(self.loss()));
-        } else if self.is_open {
+        } else if self.is_open && self.logging_in.is_none() {
             self.send_call(call, out);
         } else {
             self.waiting.push_back(call);
@@ -228,7 +249,7 @@ impl Session {
                 }
                 Ok(())
             }
-            _ => self.answered(header, reader.rest()),
+            _ => self.answered(header, reader.rest(), out),
         }
     }
 
@@ -253,13 +274,60 @@ impl Session {
         // Whoever sees that it is connected has heard of it before.
         self.tell(Event::of_session(told));
         self.standing.set(state);
-        for call in std::mem::take(&mut self.waiting) {
-            self.send_call(call, out);
+        match &self.login {
+            Some(login) => {
+                let negotiation = login.begin(&self.host);
+                self.log_in(negotiation, &[], out);
+            }
+            None => self.send_waiting(out),
         }
         Ok(())
     }
 
-    fn answered(&mut self, header: ReplyHeader, record: &[u8]) -> Result<(), Broken> {
+    /// The host of the server that the next connection is to, by which a login may name it.
+    pub fn reaches(&mut self, host: &str) {
+        host.clone_into(&mut self.host);
+    }
+
+    /// Why a login has failed, once.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    fn send_waiting(&mut self, out: &mut Vec<u8>) {
+        for call in std::mem::take(&mut self.waiting) {
+            self.send_call(call, out);
+        }
+    }
+
+    /// Takes a token of the server, empty at first, and answers it.
+    fn log_in(&mut self, mut negotiation: Box<dyn Negotiation>, token: &[u8], out: &mut Vec<u8>) {
+        match negotiation.step(token) {
+            Step::Continue(token) => {
+                let xid = self.next_xid;
+                self.send(Request::sasl(&token), None, out);
+                self.logging_in = Some(LoggingIn { negotiation, xid });
+            }
+            Step::Done { token, .. } => {
+                if let Some(token) = token {
+                    self.send(Request::sasl(&token), None, out);
+                }
+                self.logging_in = None;
+                self.tell(Event::of_session(KeeperState::SaslAuthenticated));
+                self.send_waiting(out);
+            }
+            Step::Failed(error) => self.refuse_login(error.to_string()),
+        }
+    }
+
+    fn refuse_login(&mut self, why: String) {
+        self.logging_in = None;
+        self.trouble = Some(why);
+        self.standing.set(State::AuthFailed);
+        self.tell(Event::of_session(KeeperState::AuthFailed));
+    }
+
+    fn answered(&mut self, header: ReplyHeader, record: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
         match self.pending.front() {
             Some(pending) if pending.xid == header.xid => {}
             _ => return Err(Broken::Xid(header.xid)),
@@ -268,7 +336,16 @@ impl Session {
         if header.zxid > 0 {
             self.last_zxid = header.zxid;
         }
-        self.settle(pending, Reply { code: header.code, record: record.to_vec() });
+        match self.logging_in.take() {
+            Some(LoggingIn { negotiation, xid }) if xid == header.xid => match header.code {
+                code::OK => self.log_in(negotiation, &reply::token(record)?, out),
+                code => self.refuse_login(format!("the server refuses the login ({code})")),
+            },
+            other => {
+                self.logging_in = other;
+                self.settle(pending, Reply { code: header.code, record: record.to_vec() });
+            }
+        }
         // The last answer is the one to the end of the session.
         if self.is_closing() && self.pending.is_empty() {
             self.end();
@@ -326,6 +403,7 @@ impl Session {
     /// The connection is lost. `is_last` says that no server could be reached, so that nobody waits for one any longer.
     pub fn lose(&mut self, is_last: bool) {
         self.is_open = false;
+        self.logging_in = None;
         if self.is_closing() {
             return self.end();
         }

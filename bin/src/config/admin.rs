@@ -2,7 +2,8 @@
 
 use super::assembly::Assembly;
 use super::error::ConfigError;
-use super::settings::{Setting, missing};
+use super::http_tls::HttpTlsSettings;
+use super::settings::Setting;
 use super::value::{Kind, Notation, Value, shown};
 use std::time::Duration;
 
@@ -11,6 +12,21 @@ const EXPORTER_PORT: u16 = 7000;
 const EXPORTER_HOST: &str = "0.0.0.0";
 /// The address of the AdminServer of a server without a file.
 const LOOPBACK: &str = "127.0.0.1";
+/// What `metricsProvider.ssl` may say, by the names of ZooKeeper's class.
+const TLS_KEYS: [&str; 12] = [
+    "ssl.keyStore.location",
+    "ssl.keyStore.password",
+    "ssl.keyStore.passwordPath",
+    "ssl.keyStore.type",
+    "ssl.trustStore.location",
+    "ssl.trustStore.password",
+    "ssl.trustStore.passwordPath",
+    "ssl.trustStore.type",
+    "ssl.need.client.auth",
+    "ssl.want.client.auth",
+    "ssl.enabledProtocols",
+    "ssl.ciphersuites",
+];
 /// Where the metrics of ZooKeeper's class for Prometheus are set.
 const PROVIDER: &str = "metricsProvider.";
 
@@ -22,6 +38,8 @@ pub struct AdminSettings {
     pub host: String,
     /// 0 lets the system choose.
     pub port: u16,
+    /// `None`: plain HTTP alone.
+    pub tls: Option<HttpTlsSettings>,
     /// Begins with a slash and ends with none.
     pub command_url: String,
     /// How long a connection may wait for its next request; `None` has no limit of its own.
@@ -47,8 +65,10 @@ pub struct AdminSettings {
 pub struct ExporterSettings {
     /// An address, or a name.
     pub host: String,
-    /// 0 lets the system choose.
-    pub port: u16,
+    /// Of plain HTTP, if that is served; 0 lets the system choose.
+    pub port: Option<u16>,
+    /// The port of HTTPS, and how it takes TLS. It may be the same one, which then takes both.
+    pub secure: Option<(u16, HttpTlsSettings)>,
     /// Whether figures of the process are told too, by the names that a JVM's exporter gives them.
     pub tells_process: bool,
 }
@@ -65,8 +85,11 @@ impl Assembly<'_> {
             _ => text("admin.serverAddress"),
         };
         let command_url = text("admin.commandURL");
+        let is_enabled = self.flag("admin.enableServer");
+        let tls = if is_enabled { self.wanted_tls() } else { Some(None) };
         Ok(AdminSettings {
-            is_enabled: self.flag("admin.enableServer") && !self.needs_tls(),
+            is_enabled: is_enabled && tls.is_some(),
+            tls: tls.flatten(),
             host,
             port: self.number("admin.serverPort") as u16,
             command_url: self.command_url(&command_url)?,
@@ -85,17 +108,20 @@ impl Assembly<'_> {
         })
     }
 
-    /// Whether the operator wants TLS and nothing else. Without it, what was to be encrypted is not served at all.
-    fn needs_tls(&mut self) -> bool {
-        let key = "admin.forceHttps";
-        let needs = self.flag(key);
-        if let Some(Setting { place, spelled, .. }) = self.settings.given(key).filter(|_| needs).cloned() {
-            let text = format!(
-                "{spelled}: this version has no TLS yet, so the AdminServer stays off; set it to false for plain HTTP"
-            );
-            self.settings.warn(&place, text);
+    /// TLS of the AdminServer, as far as it is wanted; `None` where it is wanted and cannot be had: then it stays off, as with a
+    /// ZooKeeper, since what was to be encrypted is not served at all.
+    fn wanted_tls(&mut self) -> Option<Option<HttpTlsSettings>> {
+        match self.admin_tls() {
+            Ok(tls) => Some(tls),
+            Err(error) => {
+                let key = if self.flag("admin.forceHttps") { "admin.forceHttps" } else { "admin.portUnification" };
+                let setting = self.settings.given(key).cloned();
+                if let Some(Setting { place, spelled, .. }) = setting {
+                    self.settings.warn(&place, format!("{spelled}: the AdminServer stays off: {error}"));
+                }
+                None
+            }
         }
-        needs
     }
 
     fn command_url(&self, text: &str) -> Result<String, ConfigError> {
@@ -115,7 +141,8 @@ impl Assembly<'_> {
             return Ok(None);
         }
         let mut exporter =
-            ExporterSettings { host: EXPORTER_HOST.to_owned(), port: EXPORTER_PORT, tells_process: true };
+            ExporterSettings { host: EXPORTER_HOST.to_owned(), port: None, secure: None, tells_process: true };
+        let mut secure_port = None;
         let given = self.settings.family(PROVIDER).map(|(name, setting)| (name.to_owned(), setting.clone()));
         let given: Vec<(String, Setting)> = given.collect();
         for (name, setting) in given {
@@ -124,19 +151,25 @@ impl Assembly<'_> {
                 // As Java reads a boolean.
                 "exportJvmInfo" => exporter.tells_process = setting.text.eq_ignore_ascii_case("true"),
                 "httpHost" => exporter.host = setting.text,
-                "httpPort" => exporter.port = port(&setting)?,
+                "httpPort" => exporter.port = Some(port(&setting)?),
+                "httpsPort" => secure_port = Some(port(&setting)?),
                 "numWorkerThreads" | "maxQueueSize" | "workerShutdownTimeoutMs" => {
                     let reason = "it has no effect, because counting a figure waits for nobody".to_owned();
                     self.settings.without_effect(&setting.place, &setting.spelled, reason);
                 }
-                other if other == "httpsPort" || other.starts_with("ssl.") => {
-                    self.settings.without_effect(&setting.place, &setting.spelled, missing("TLS"));
-                }
+                // Read below, where there is a port for them.
+                other if TLS_KEYS.contains(&other) => {}
                 _ => {
                     let text = format!("{}: unknown key, ignored", shown(&setting.spelled));
                     self.settings.warn(&setting.place, text);
                 }
             }
+        }
+        if let Some(secure_port) = secure_port {
+            let takes_plain = exporter.port == Some(secure_port);
+            exporter.secure = Some((secure_port, HttpTlsSettings { tls: self.exporter_tls()?, takes_plain }));
+        } else {
+            exporter.port = exporter.port.or(Some(EXPORTER_PORT));
         }
         Ok(Some(exporter))
     }
@@ -166,6 +199,7 @@ mod tests {
 
     use super::super::assembly::tests::assemble_in;
     use super::super::{Config, Loaded};
+    use paddock_net::tls::settings::ClientAuth;
 
     fn load(lines: &str) -> Loaded {
         let text = format!("dataDir=/data\nclientPort=2181\n{lines}");
@@ -208,12 +242,29 @@ mod tests {
     }
 
     #[test]
-    fn where_tls_is_demanded_nothing_is_served() {
-        assert!(!load("admin.forceHttps=true").config.admin.is_enabled);
-        let expected = "zoo.cfg:3: admin.forceHttps: this version has no TLS yet, so the AdminServer stays off; set it to false for \
-                        plain HTTP";
-        assert_eq!(warnings("admin.forceHttps=true"), [expected]);
-        assert!(load("admin.portUnification=true").config.admin.is_enabled, "plain HTTP is served there too");
+    fn where_tls_is_wanted_and_cannot_be_had_nothing_is_served() {
+        for key in ["admin.forceHttps", "admin.portUnification"] {
+            let lines = format!("{key}=true");
+            assert!(!load(&lines).config.admin.is_enabled);
+            let warned = warnings(&lines);
+            let expected =
+                format!("zoo.cfg:3: {key}: the AdminServer stays off: zoo.cfg:3: {key}: HTTPS takes a key; set ssl.");
+            assert!(warned.len() == 1 && warned[0].starts_with(&expected), "{warned:?}");
+        }
+        assert!(!load("admin.enableServer=false\nadmin.forceHttps=true").config.admin.is_enabled);
+        assert_eq!(warnings("admin.enableServer=false\nadmin.forceHttps=true"), [""; 0]);
+    }
+
+    #[test]
+    fn tls_of_the_admin_server_is_by_the_stores_of_servers() {
+        let stores = "ssl.quorum.keyStore.location=/k.pem\nssl.quorum.trustStore.location=/t.pem\n";
+        let tls = |lines: &str| load(&format!("{stores}{lines}")).config.admin.tls.expect("it is wanted");
+        let forced = tls("admin.forceHttps=true\nadmin.portUnification=true");
+        assert!(!forced.takes_plain && forced.tls.client_auth == ClientAuth::None);
+        assert_eq!(forced.tls.key_store.map(|store| store.path), Some("/k.pem".into()));
+        let unified = tls("admin.portUnification=true\nadmin.needClientAuth=true");
+        assert!(unified.takes_plain && unified.tls.client_auth == ClientAuth::Need);
+        assert_eq!(load(stores).config.admin.tls, None);
     }
 
     #[test]
@@ -227,16 +278,25 @@ mod tests {
     fn metrics_are_exported_where_the_class_says_so() {
         let class = "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
         let exporter = load(class).config.exporter.expect("they are");
-        assert_eq!((&*exporter.host, exporter.port, exporter.tells_process), ("0.0.0.0", 7000, true));
+        assert_eq!((&*exporter.host, exporter.port, exporter.tells_process), ("0.0.0.0", Some(7000), true));
         let lines = format!(
             "{class}\nmetricsProvider.httpHost=::1\nmetricsProvider.httpPort=7\nmetricsProvider.exportJvmInfo=false"
         );
         let exporter = load(&lines).config.exporter.expect("they are");
-        assert_eq!((&*exporter.host, exporter.port, exporter.tells_process), ("::1", 7, false));
+        assert_eq!((&*exporter.host, exporter.port, exporter.tells_process), ("::1", Some(7), false));
         assert_eq!(load("metricsProvider.httpPort=7").config.exporter, None);
-        let lines =
-            format!("{class}\nmetricsProvider.numWorkerThreads=2\nmetricsProvider.httpsPort=3\nmetricsProvider.x=4");
-        assert_eq!(warnings(&lines).len(), 3);
+        let lines = format!("{class}\nmetricsProvider.numWorkerThreads=2\nmetricsProvider.x=4");
+        assert_eq!(warnings(&lines).len(), 2);
+        let store = "metricsProvider.ssl.keyStore.location=/k.pem\nmetricsProvider.ssl.need.client.auth=false";
+        let exporter = |lines: &str| load(&format!("{class}\n{store}\n{lines}")).config.exporter.expect("they are");
+        let alone = exporter("metricsProvider.httpsPort=3");
+        assert_eq!((alone.port, alone.secure.map(|(port, tls)| (port, tls.takes_plain))), (None, Some((3, false))));
+        let both = exporter("metricsProvider.httpsPort=3\nmetricsProvider.httpPort=3");
+        let (_, tls) = both.secure.expect("it has TLS");
+        assert!(tls.takes_plain && tls.tls.client_auth == ClientAuth::Want);
+        let text = format!("dataDir=/data\nclientPort=2181\n{class}\nmetricsProvider.httpsPort=3");
+        let error = assemble_in(&[("zoo.cfg", &text)], Some("zoo.cfg"), &[]).expect_err("no key").to_string();
+        assert!(error.starts_with("zoo.cfg:4: metricsProvider.httpsPort: HTTPS takes a key"), "{error}");
         let text = format!("dataDir=/data\nclientPort=2181\n{class}\nmetricsProvider.httpPort=x");
         let error = assemble_in(&[("zoo.cfg", &text)], Some("zoo.cfg"), &[]).expect_err("no port").to_string();
         assert!(error.starts_with("zoo.cfg:4: metricsProvider.httpPort: \"x\" is not a whole number"), "{error}");

@@ -2,10 +2,13 @@
 
 use super::error::ConfigError;
 use super::place::Place;
-use super::settings::{Setting, Settings, Written, missing};
+use super::settings::{Setting, Settings, Written};
 use super::value::{Value, shown};
 use super::whitelist::Whitelist;
-use super::{Config, Failure, IoMethod, Loaded, MAX_FILE_BYTES, Property, Purge, Secret, jvm_flags, properties};
+use super::wording::Wordings;
+use super::{
+    Config, Examined, Failure, IoMethod, Loaded, MAX_FILE_BYTES, Property, Purge, Secret, jvm_flags, properties,
+};
 use paddock_engine::zookeeper::Compression;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -45,6 +48,16 @@ pub fn assemble(
     flags: &[(String, String)],
     outside: &Outside<'_>,
 ) -> Result<Loaded, Box<Failure>> {
+    examine(file, options, flags, outside).outcome
+}
+
+/// The same, with what was written.
+pub fn examine(
+    file: Option<&Path>,
+    options: &[Property],
+    flags: &[(String, String)],
+    outside: &Outside<'_>,
+) -> Examined {
     let mut written = written_outside_of_file(options, flags);
     // A file that cannot be read stops the start, and takes no remark from what stands elsewhere.
     let (text, unreadable) = match file.map(|file| outside.text(file)).transpose() {
@@ -58,11 +71,13 @@ pub fn assemble(
     }
     let mut assembly = Assembly { settings, file, outside };
     let config = unreadable.and_then(|()| assembly.config(Secret(text.whole)));
-    let warnings = assembly.settings.into_warnings();
-    match config {
+    let (by_name, warnings) = assembly.settings.into_parts();
+    let wordings = Wordings::new(by_name);
+    let outcome = match config {
         Ok(config) => Ok(Loaded { config, warnings }),
         Err(error) => Err(Box::new(Failure { error, warnings })),
-    }
+    };
+    Examined { wordings, outcome }
 }
 
 /// What the log of words is told of which lines are wanted, whatever else is wrong.
@@ -160,13 +175,17 @@ impl Assembly<'_> {
         let data_log_dir = self.dir("dataLogDir").unwrap_or_else(|| data_dir.clone());
         let server_id = self.server_id(&data_dir)?;
         let (ensemble, member) = self.ensemble(server_id, &data_dir)?;
-        let client_address = self.client_address(member.as_ref(), server_id, &data_dir)?;
+        let (client_address, secure_client_address) = self.client_addresses(member.as_ref(), server_id, &data_dir)?;
         if let (Some(ensemble), Some(me)) = (&ensemble, &member) {
-            self.refuse_shared_client_port(client_address, me, ensemble.listen_on_all)?;
+            for address in [client_address, secure_client_address].into_iter().flatten() {
+                self.refuse_shared_client_port(address, me, ensemble.listen_on_all)?;
+            }
         }
+        let client_tls = self.client_tls(client_address.is_some(), secure_client_address.is_some())?;
         let (tick_time, min_session_timeout, max_session_timeout) = self.session_times()?;
         let jute_max_buffer = self.number("jute.maxbuffer");
-        self.remark_providers();
+        let schemes = self.schemes(client_tls.is_some())?;
+        let enforced_schemes = self.enforced_schemes(&schemes)?;
         self.check_metrics()?;
         let (admin, exporter) = (self.admin()?, self.exporter()?);
         let (log, audit) = (self.log()?, self.audit(&data_dir)?);
@@ -209,10 +228,11 @@ impl Assembly<'_> {
             backups: self.backups(),
             four_letter_whitelist: self.whitelist(),
             skip_acl: self.flag("skipACL"),
-            digest_enabled: self.flag("DigestAuthenticationProvider.enabled"),
-            super_digest: self.super_digest(),
+            schemes,
+            super_digest: self.super_digest()?,
             digest_algorithm: self.digest_algorithm(),
-            enforced_schemes: self.enforced_schemes()?,
+            enforced_schemes,
+            sasl: self.sasl()?,
             extended_types_enabled: self.flag("extendedTypesEnabled"),
             emulate_353_ttl_nodes: self.flag("emulate353TTLNodes"),
             enforce_quota: self.flag("enforceQuota"),
@@ -229,6 +249,8 @@ impl Assembly<'_> {
             data_dir,
             data_log_dir,
             client_address,
+            secure_client_address,
+            client_tls,
             tick_time,
             min_session_timeout,
             max_session_timeout,
@@ -341,31 +363,6 @@ impl Assembly<'_> {
         whitelist
     }
 
-    /// Classes of `authProvider.*`: those that stand for something known are mapped. Another is passed over, as ZooKeeper
-    /// passes over one that it does not find: nobody gets in by a scheme that is not there.
-    fn remark_providers(&mut self) {
-        let providers: Vec<Setting> =
-            self.settings.family("authProvider.").map(|(_, setting)| setting.clone()).collect();
-        for Setting { text, place, spelled, .. } in providers {
-            let lacking = match text.strip_prefix("org.apache.zookeeper.server.auth.") {
-                Some("DigestAuthenticationProvider" | "IPAuthenticationProvider") => continue,
-                Some("SASLAuthenticationProvider") => "SASL",
-                Some("X509AuthenticationProvider") => "TLS",
-                Some("EnsembleAuthenticationProvider") => "scheme ensemble",
-                _ => {
-                    let remark = format!(
-                        "{spelled}: a server without a JVM cannot load the class {}, so nobody can prove an identity of its \
-                         scheme; remove the line",
-                        shown(&text)
-                    );
-                    self.settings.warn(&place, remark);
-                    continue;
-                }
-            };
-            self.settings.without_effect(&place, &spelled, missing(lacking));
-        }
-    }
-
     /// A class of metrics that is not there stops the start, as it stops ZooKeeper's: the operator counts on it.
     fn check_metrics(&mut self) -> Result<(), ConfigError> {
         let Some(Setting { text, place, spelled, .. }) = self.settings.given("metricsProvider.className").cloned()
@@ -384,10 +381,16 @@ impl Assembly<'_> {
         Ok(())
     }
 
-    /// The id of the super user. It may be any text; one that is no id of the scheme digest makes nobody the super user.
-    fn super_digest(&mut self) -> Option<Secret> {
-        let key = "DigestAuthenticationProvider.superDigest";
-        let Setting { text, place, spelled, .. } = self.settings.given(key)?.clone();
+    /// The id of the super user. It may be any text; one that is no id of the scheme digest makes nobody the super user. That of a
+    /// file counts before one that is written out, as passwords of stores do.
+    fn super_digest(&mut self) -> Result<Option<Secret>, ConfigError> {
+        let path = self.settings.given("paddock.superDigestPath").cloned();
+        let direct = self.settings.given("DigestAuthenticationProvider.superDigest").cloned();
+        let (text, Setting { place, spelled, .. }) = match (path, direct) {
+            (Some(path), _) => (self.line_of_file(Path::new(&path.text))?, path),
+            (None, Some(direct)) => (direct.text.clone(), direct),
+            (None, None) => return Ok(None),
+        };
         let algorithm = self.digest_algorithm();
         if !algorithm.could_make(&text) {
             let remark = format!(
@@ -397,7 +400,14 @@ impl Assembly<'_> {
             );
             self.settings.warn(&place, remark);
         }
-        Some(Secret(text))
+        Ok(Some(Secret(text)))
+    }
+
+    /// What a file has for a secret: all of it but one line break at the end.
+    fn line_of_file(&self, file: &Path) -> Result<String, ConfigError> {
+        let text = String::from_utf8_lossy(&self.outside.bytes(file)?).into_owned();
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
     }
 
     fn io_method(&self) -> IoMethod {

@@ -1,6 +1,7 @@
-//! The client listener: `clientPortAddress` and `clientPort`, or what the member list says about this server.
+//! The listeners for clients: `clientPortAddress` and `clientPort`, `secureClientPortAddress` and `secureClientPort`, or what the
+//! member list says about this server.
 
-use paddock_consensus::config::HostPort;
+use paddock_consensus::config::{HostPort, ServerLine};
 
 use super::assembly::Assembly;
 use super::error::ConfigError;
@@ -17,25 +18,63 @@ const PORT: u16 = 2181;
 /// Every address of the machine.
 const UNSPECIFIED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
+/// A port for clients: its keys, and where the line of a server has it.
+struct Listener {
+    port: &'static str,
+    host: &'static str,
+    /// Of a server without a file.
+    default: Option<u16>,
+    of_line: fn(&ServerLine) -> Option<&HostPort>,
+}
+
+const PLAIN: Listener = Listener {
+    port: "clientPort",
+    host: "clientPortAddress",
+    default: Some(PORT),
+    of_line: |line| line.member.client.as_ref(),
+};
+/// ZooKeeper 3.9 takes it from these keys alone; 3.10 writes it into the lines.
+const SECURE: Listener = Listener {
+    port: "secureClientPort",
+    host: "secureClientPortAddress",
+    default: None,
+    of_line: |line| line.secure_client.as_ref(),
+};
+
 impl Assembly<'_> {
-    /// `clientPort`, or the listener of the member's line; where both are there, they must agree.
-    pub(super) fn client_address(
+    /// The listener for plain clients and the one for those that speak TLS, of which there is one at least.
+    pub(super) fn client_addresses(
         &mut self,
         member: Option<&Member>,
         server_id: Option<i64>,
         data_dir: &Path,
-    ) -> Result<SocketAddr, ConfigError> {
-        let fixed = self.fixed_address()?;
-        let listener = member.and_then(|member| Some((member, member.line.member.client.as_ref()?)));
-        let Some((member, HostPort { host, port })) = listener else {
-            return fixed.map(|(address, _)| address).ok_or_else(|| self.missing_port());
-        };
+    ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), ConfigError> {
+        let [plain, secure] =
+            [&PLAIN, &SECURE].map(|listener| self.listener_address(listener, member, server_id, data_dir));
+        match (plain?, secure?) {
+            (None, None) => Err(self.missing_port()),
+            addresses => Ok(addresses),
+        }
+    }
+
+    /// The keys of a listener, or what the member's line says of it; where both are there, they must agree.
+    fn listener_address(
+        &self,
+        listener: &Listener,
+        member: Option<&Member>,
+        server_id: Option<i64>,
+        data_dir: &Path,
+    ) -> Result<Option<SocketAddr>, ConfigError> {
+        let fixed = self.fixed_address(listener)?;
+        let listed = member.and_then(|member| Some((member, (listener.of_line)(&member.line)?)));
+        let Some((member, HostPort { host, port })) = listed else { return Ok(fixed.map(|(address, _)| address)) };
         if let Some(id) = server_id.filter(|id| *id != member.id.0) {
             // The line is another server's.
             let problem = format!("the server id is {id}, but the only member is {} ({})", member.key, member.place);
-            return fixed
-                .map(|(address, _)| address)
-                .ok_or_else(|| ConfigError::ServerId { file: data_dir.join("myid"), problem });
+            return match fixed {
+                Some((address, _)) => Ok(Some(address)),
+                None => Err(ConfigError::ServerId { file: data_dir.join("myid"), problem }),
+            };
         }
         let mut listed = self.resolve(&member.place, &member.key, host)?;
         listed.set_port(*port);
@@ -47,9 +86,9 @@ impl Assembly<'_> {
                     "the client address {fixed} is not the {listed} of {} ({}); set both alike or remove one",
                     member.key, member.place
                 );
-                Err(ConfigError::Refused { place, key: "clientPort".to_owned(), problem })
+                Err(ConfigError::Refused { place, key: listener.port.to_owned(), problem })
             }
-            _ => Ok(listed),
+            _ => Ok(Some(listed)),
         }
     }
 
@@ -65,7 +104,8 @@ impl Assembly<'_> {
             port.port == address.port() && (is_everywhere || self.may_be_at(&port.host, address.ip()))
         };
         let Some(port) = me.ports().find(is_one) else { return Ok(()) };
-        let (place, key) = match self.settings.given("clientPort") {
+        let of_address = |key: &&str| self.settings.given(key).filter(|port| port_of(&port.value) == address.port());
+        let (place, key) = match ["clientPort", "secureClientPort"].iter().find_map(of_address) {
             Some(Setting { place, spelled, .. }) => (place.clone(), spelled.clone()),
             None => (me.place.clone(), me.key.clone()),
         };
@@ -86,19 +126,20 @@ impl Assembly<'_> {
         })
     }
 
-    /// `clientPortAddress` and `clientPort`, with the place of the port; the default stands for them without a file.
-    fn fixed_address(&self) -> Result<Option<(SocketAddr, Place)>, ConfigError> {
-        let host = self.settings.given("clientPortAddress");
-        let port = self.settings.given("clientPort").cloned();
-        let (port, place) = match (port, self.file, host) {
+    /// What the keys of a listener say, with the place of the port; without a file the default stands for them, if there is one.
+    fn fixed_address(&self, listener: &Listener) -> Result<Option<(SocketAddr, Place)>, ConfigError> {
+        let host = self.settings.given(listener.host);
+        let port = self.settings.given(listener.port).cloned();
+        let default = listener.default.filter(|_| self.file.is_none());
+        let (port, place) = match (port, default, host) {
             (Some(setting), _, _) => (port_of(&setting.value), setting.place),
-            (None, None, _) => (PORT, Place::CommandLine),
-            (None, Some(_), None) => return Ok(None),
-            (None, Some(_), Some(host)) => {
+            (None, Some(port), _) => (port, Place::CommandLine),
+            (None, None, None) => return Ok(None),
+            (None, None, Some(host)) => {
                 return Err(ConfigError::Refused {
                     place: host.place.clone(),
                     key: host.spelled.clone(),
-                    problem: "clientPort is not set, so there is no port to listen on; add clientPort=2181".to_owned(),
+                    problem: format!("{0} is not set, so there is no port to listen on; add {0}=2181", listener.port),
                 });
             }
         };
@@ -157,10 +198,8 @@ impl Assembly<'_> {
     }
 
     fn missing_port(&self) -> ConfigError {
-        let advice = match self.settings.given("secureClientPort") {
-            Some(_) => "this version serves no TLS yet; add clientPort=2181 for plain connections",
-            None => "add clientPort=2181, the port to which clients connect",
-        };
+        let advice =
+            "add clientPort=2181, the port to which clients connect, or secureClientPort=2281 for those that speak TLS";
         let file = self.file.expect("without a file there is a default port").to_owned();
         ConfigError::Missing { file, key: "clientPort", advice }
     }
@@ -185,7 +224,7 @@ mod tests {
         files.extend(myid.map(|text| ("/data/myid", text)));
         let loaded = assemble_in(&files, Some("zoo.cfg"), &[]).map_err(|error| error.to_string())?;
         let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
-        Ok((loaded.config.client_address.to_string(), warnings))
+        Ok((loaded.config.client_address.expect("it has one").to_string(), warnings))
     }
 
     const DYNAMIC: &str = "dynamicConfigFile=/etc/zoo.dynamic";
@@ -223,7 +262,12 @@ mod tests {
     fn refusals() {
         for (lines, dynamic, myid, expected) in [
             ("", None, None, "zoo.cfg: clientPort is not set; add clientPort=2181, the port to which clients connect"),
-            ("secureClientPort=1", None, None, "zoo.cfg: clientPort is not set; this version serves no TLS yet; add"),
+            (
+                "secureClientPortAddress=::1",
+                None,
+                None,
+                "zoo.cfg:2: secureClientPortAddress: secureClientPort is not set",
+            ),
             ("clientPortAddress=::1", None, None, "zoo.cfg:2: clientPortAddress: clientPort is not set"),
             (
                 "clientPort=1\nclientPortAddress=nowhere",
@@ -294,13 +338,31 @@ mod tests {
 
     #[test]
     fn a_single_member_is_remarked() {
-        let (_, warnings) = serve("server.1=h:1:2;5;6", None, None).expect("well formed");
+        let (_, warnings) = serve("server.1=h:1:2;5", None, None).expect("well formed");
         assert_eq!(
             warnings,
-            [
-                "zoo.cfg:2: server.1: the only server is served standalone; its quorum ports stay closed",
-                "zoo.cfg:2: server.1: this version has no TLS for the secure client port yet, so the setting has no effect",
-            ]
+            ["zoo.cfg:2: server.1: the only server is served standalone; its quorum ports stay closed"]
         );
+    }
+
+    #[test]
+    fn secure_addresses() {
+        const KEY: &str = "ssl.keyStore.location=/k.pem\n";
+        for (lines, plain, secure) in [
+            ("secureClientPort=2281", None, Some("0.0.0.0:2281")),
+            ("clientPort=2181\nsecureClientPort=2281", Some("0.0.0.0:2181"), Some("0.0.0.0:2281")),
+            ("secureClientPort=5\nsecureClientPortAddress=::1", None, Some("[::1]:5")),
+            ("clientPort=5\nclientPortAddress=127.0.0.1\nsecureClientPort=6", Some("127.0.0.1:5"), Some("0.0.0.0:6")),
+            ("server.1=h:1:2;5;127.0.0.1:6", Some("0.0.0.0:5"), Some("127.0.0.1:6")),
+            ("server.1=h:1:2;5\nsecureClientPort=6", Some("0.0.0.0:5"), Some("0.0.0.0:6")),
+        ] {
+            let text = format!("dataDir=/data\n{KEY}{lines}");
+            let loaded = assemble_in(&[("zoo.cfg", &text)], Some("zoo.cfg"), &[]).expect(lines).config;
+            let told = [loaded.client_address, loaded.secure_client_address].map(|one| one.map(|one| one.to_string()));
+            assert_eq!(told.each_ref().map(Option::as_deref), [plain, secure], "{lines:?}");
+        }
+        let error =
+            serve(&format!("{KEY}secureClientPort=5\nserver.1=h:1:2;4;6"), None, None).expect_err("they differ");
+        assert!(error.starts_with("zoo.cfg:3: secureClientPort: the client address 0.0.0.0:5 is not"), "{error}");
     }
 }

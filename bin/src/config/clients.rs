@@ -1,9 +1,8 @@
-//! What a server demands of its clients and how many it takes: throttles, large requests, sessions, enforced schemes.
+//! What a server demands of its clients and how many it takes: throttles, large requests, sessions.
 
 use super::assembly::{Assembly, count, size};
-use super::error::ConfigError;
 use super::settings::Setting;
-use super::value::{Value, shown};
+use super::value::Value;
 use super::{ConnectionThrottleSettings, NewSessions, RequestThrottleSettings};
 use paddock_engine::acl::DigestAlgorithm;
 use paddock_net::throttle::Weights;
@@ -109,37 +108,6 @@ impl Assembly<'_> {
         }
     }
 
-    /// Empty where authentication is not enforced.
-    pub(super) fn enforced_schemes(&mut self) -> Result<Vec<String>, ConfigError> {
-        let enabled = self.settings.given("enforce.auth.enabled").cloned();
-        let Some(enabled) = enabled.filter(|setting| setting.value == Value::Bool(true)) else {
-            return Ok(Vec::new());
-        };
-        let Some(setting) = self.settings.given("enforce.auth.schemes").cloned() else {
-            let Setting { place, spelled, .. } = enabled;
-            let problem = "enforce.auth.schemes must say which schemes count, such as digest".to_owned();
-            return Err(ConfigError::Refused { place, key: spelled, problem });
-        };
-        let Setting { place, spelled, text, .. } = setting;
-        let schemes: Vec<String> = text.split(',').map(|scheme| scheme.trim().to_owned()).collect();
-        let served = |scheme: &str| match scheme {
-            "ip" => true,
-            "digest" => self.flag("DigestAuthenticationProvider.enabled"),
-            _ => false,
-        };
-        match schemes.iter().find(|scheme| !served(scheme)) {
-            None => Ok(schemes),
-            Some(scheme) => {
-                let problem = format!(
-                    "the scheme {} is not served, so that no client could have proven it; name schemes of this server, \
-                     ip or digest",
-                    shown(scheme)
-                );
-                Err(ConfigError::Refused { place, key: spelled, problem })
-            }
-        }
-    }
-
     /// Says that `used` takes the place of a number that makes no sense, where somebody wrote it.
     fn replace_number(&mut self, key: &str, number: i64, used: i64) {
         if let Some(Setting { place, spelled, .. }) = self.settings.given(key).cloned() {
@@ -158,6 +126,7 @@ impl Assembly<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::assembly::tests::assemble_in;
+    use super::super::error::ConfigError;
     use super::super::{Config, Loaded, NewSessions};
     use super::*;
 
@@ -261,19 +230,6 @@ mod tests {
         assert_eq!(load(lines).expect("well formed").config.new_sessions, NewSessions::Global);
         assert!(warnings(lines)[0].starts_with("zoo.cfg:3: localSessionsEnabled: a standalone server has global"));
         assert_eq!(config("paddock.standalone.localSessions=true").new_sessions, NewSessions::Global);
-    }
-
-    #[test]
-    fn trap_073_enforced_schemes_must_be_served() {
-        assert_eq!(config("enforce.auth.schemes=digest").enforced_schemes, Vec::<String>::new());
-        let on = "enforce.auth.enabled=true\nenforce.auth.schemes=";
-        assert_eq!(config(&format!("{on}digest, ip")).enforced_schemes, ["digest", "ip"]);
-        assert!(refused("enforce.auth.enabled=true").starts_with("zoo.cfg:3: enforce.auth.enabled: "));
-        for schemes in ["", "digest,", "sasl", "world", "super", "digest,x509"] {
-            let error = refused(&format!("{on}{schemes}"));
-            assert!(error.starts_with("zoo.cfg:4: enforce.auth.schemes: the scheme "), "{error}");
-        }
-        assert!(refused(&format!("{on}digest\nDigestAuthenticationProvider.enabled=false")).contains("digest"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::assembly::{Assembly, count, size};
 use super::error::ConfigError;
 use super::membership::{Member, Members, Membership};
 use super::place::Place;
+use super::quorum_security::QuorumSecurity;
 use super::settings::Setting;
 
 /// ZooKeeper raises a smaller `commitLogCount` to this.
@@ -20,14 +21,6 @@ const LEAST_COMMIT_LOG: i64 = 500;
 const BIND_TRIES: u32 = 3;
 /// Where znodes may have a time to live, one byte of a session's id is all there is for its server.
 const EXTENDED_SERVER_ID_MAX: i64 = 254;
-
-/// Switches by which servers know each other: without them, anybody would be taken for one.
-pub(super) const SERVERS_KNOW_EACH_OTHER: [(&str, &str); 4] = [
-    ("sslQuorum", "TLS"),
-    ("quorum.auth.enableSasl", "SASL"),
-    ("quorum.auth.learnerRequireSasl", "SASL"),
-    ("quorum.auth.serverRequireSasl", "SASL"),
-];
 
 /// What a member of an ensemble is told besides. A tick is `tickTime`.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +78,8 @@ pub struct Ensemble {
     pub has_features: bool,
     /// A leader that has given so many zxids of its epoch begins the next one.
     pub renew_from: u32,
+    /// How servers make sure of each other.
+    pub security: QuorumSecurity,
 }
 
 impl Assembly<'_> {
@@ -94,6 +89,7 @@ impl Assembly<'_> {
         server_id: Option<i64>,
         data_dir: &Path,
     ) -> Result<(Option<Ensemble>, Option<Member>), ConfigError> {
+        self.refuse_requirements()?;
         match self.membership()? {
             Membership::Alone(member) => Ok((None, member)),
             Membership::Ensemble(members) => {
@@ -114,11 +110,10 @@ impl Assembly<'_> {
         let init_limit = self.limit(members, "initLimit", "10, the ticks that a server has to join its leader")?;
         let sync_limit = self.limit(members, "syncLimit", "5, the ticks that a server may be silent")?;
         let me = self.me(members, server_id, data_dir)?.clone();
-        self.refuse_strangers()?;
+        let security = self.quorum_security()?;
         self.remark_peer_type(&me);
         let reconfigures = self.reconfigures();
         let last_seen = self.last_seen(members, reconfigures)?;
-        self.remark_secure_client(&me);
         self.remark_oracle(config.quorum().voters().count());
         let ensemble = Ensemble {
             me: me.id,
@@ -148,6 +143,7 @@ impl Assembly<'_> {
             force_snapshot: self.flag("forceSnapshotSync"),
             has_features: self.flag("paddock.ensemble.features"),
             renew_from: count(self.number("paddock.ensemble.renewFrom")),
+            security,
         };
         Ok((ensemble, me))
     }
@@ -223,22 +219,6 @@ impl Assembly<'_> {
             ),
         };
         ConfigError::ServerId { file, problem }
-    }
-
-    /// Refuses what would let strangers in who are no servers.
-    fn refuse_strangers(&self) -> Result<(), ConfigError> {
-        for (switch, means) in SERVERS_KNOW_EACH_OTHER {
-            if !self.flag(switch) {
-                continue;
-            }
-            let Setting { place, spelled, .. } = self.settings.given(switch).expect("the default is no").clone();
-            let problem = format!(
-                "this version has no {means} between servers yet, and without it a stranger could join them; set it to false \
-                 to serve without"
-            );
-            return Err(ConfigError::Refused { place, key: spelled, problem });
-        }
-        Ok(())
     }
 
     /// The role of the line counts.
@@ -353,7 +333,7 @@ mod tests {
     fn a_usual_file() {
         let Loaded { config, warnings } = serve(&format!("clientPort=2181\n{THREE}")).expect("well formed");
         assert_eq!(warnings, []);
-        assert_eq!(config.client_address.to_string(), "0.0.0.0:2181");
+        assert_eq!(config.client_address.expect("an address").to_string(), "0.0.0.0:2181");
         let ensemble = config.ensemble.expect("three participants");
         let text = "server.1=a:2888:3888:participant\nserver.2=b:2888:3888:participant\nserver.3=c:2888:3888:participant\n\
                     version=0";
@@ -386,6 +366,7 @@ mod tests {
             force_snapshot: false,
             has_features: true,
             renew_from: 0xffff_f000,
+            security: QuorumSecurity::default(),
         };
         assert_eq!(ensemble, expected);
     }
@@ -492,7 +473,7 @@ mod tests {
             ("clientPort=2182\nserver.1=a:1:2;127.0.0.1:2182\nserver.2=b:1:2", "127.0.0.1:2182"),
             ("clientPort=7\nclientPortAddress=10.0.0.7\nserver.1=a:1:2;db.example:7\nserver.2=b:1:2", "10.0.0.7:7"),
         ] {
-            assert_eq!(config(lines).client_address.to_string(), expected, "{lines:?}");
+            assert_eq!(config(lines).client_address.expect("an address").to_string(), expected, "{lines:?}");
         }
     }
 
@@ -536,7 +517,7 @@ mod tests {
             serve_as("1", &text, if next.is_empty() { &files[..1] } else { &files })
         };
         let config = version("").expect("well formed").config;
-        assert_eq!(config.client_address.to_string(), "0.0.0.0:2182");
+        assert_eq!(config.client_address.expect("an address").to_string(), "0.0.0.0:2182");
         let expected = format!("{list}\nversion=1a00000002");
         assert_eq!(config.ensemble.expect("two participants").config.text(), expected);
         for left_behind in ["version=1a00000002", "server.1=a:1:2\nversion=5", "server.1=a:1:2"] {
@@ -626,7 +607,7 @@ mod tests {
         let options = [("server.1", "a:1:2"), ("server.2", "b:1:2"), ("initLimit", "10"), ("syncLimit", "5")];
         let files = [("./paddock-data/myid", "2")];
         let config = assemble_in(&files, None, &options).expect("well formed").config;
-        assert_eq!(config.client_address.to_string(), "127.0.0.1:2181");
+        assert_eq!(config.client_address.expect("an address").to_string(), "127.0.0.1:2181");
         assert_eq!(config.ensemble.expect("two participants").me, ServerId(2));
         let error = assemble_in(&files, None, &options[..3]).expect_err("no syncLimit").to_string();
         assert!(error.starts_with("command line: server.1: an ensemble needs syncLimit, which is not set"), "{error}");
@@ -647,23 +628,6 @@ mod tests {
             (
                 "clientPort=2181\ninitLimit=-1",
                 "zoo.cfg:8: initLimit: -1 is too small; expected ticks, a whole number from 0",
-            ),
-            (
-                "clientPort=2181\nsslQuorum=true",
-                "zoo.cfg:8: sslQuorum: this version has no TLS between servers yet, and without it a stranger could join \
-                 them; set it to false to serve without",
-            ),
-            (
-                "clientPort=2181\nquorum.auth.enableSasl=true",
-                "zoo.cfg:8: quorum.auth.enableSasl: this version has no SASL between",
-            ),
-            (
-                "clientPort=2181\nquorum.auth.learnerRequireSasl=true",
-                "zoo.cfg:8: quorum.auth.learnerRequireSasl: this version has no SASL between servers yet",
-            ),
-            (
-                "clientPort=2181\nquorum.auth.serverRequireSasl=true",
-                "zoo.cfg:8: quorum.auth.serverRequireSasl: this version has no SASL between servers yet",
             ),
             ("clientPort=2181\ncnxTimeout=0", "zoo.cfg:8: cnxTimeout: 0 is too small; expected milliseconds, a whole"),
             (
@@ -813,16 +777,8 @@ mod tests {
                 "zoo.cfg:8: commitLogCount: 499 is too small; 500 is used",
             ),
             (
-                "server.2=b:1:2\nserver.3=c:1:2\nserver.1=a:1:2;2181;2281",
-                "zoo.cfg:8: server.1: this version has no TLS for the secure client port yet, so the setting has no effect",
-            ),
-            (
                 "server.2=b:1:2\nserver.3=c:1:2\npaddock.standalone.localSessions=false",
                 "zoo.cfg:8: paddock.standalone.localSessions: a member of an ensemble goes by localSessionsEnabled",
-            ),
-            (
-                "server.2=b:1:2\nserver.3=c:1:2\nportUnification=true",
-                "zoo.cfg:8: portUnification: this version has no TLS between servers yet, so the setting has no effect",
             ),
             (
                 "server.2=b:1:2\nserver.3=c:1:2\noraclePath=/oracle",

@@ -13,7 +13,7 @@ use paddock_consensus::{ServerId, Zxid};
 use super::assembly::{Assembly, BYTE_ORDER_MARK, Text};
 use super::error::ConfigError;
 use super::place::Place;
-use super::settings::{Setting, Written, missing};
+use super::settings::{Setting, Written};
 use super::shared_port::{collides, spot};
 use super::value::shown;
 
@@ -267,7 +267,6 @@ impl Assembly<'_> {
                 let remark =
                     format!("{}: the only server is served standalone; its quorum ports stay closed", member.key);
                 self.settings.warn(&member.place, remark);
-                self.remark_secure_client(member);
             }
             Membership::Ensemble(members) => {
                 if let Some(weakness) = members.weakness(self.settings.given("oraclePath").is_some()) {
@@ -277,12 +276,6 @@ impl Assembly<'_> {
             }
         }
         Ok(membership)
-    }
-
-    pub(super) fn remark_secure_client(&mut self, member: &Member) {
-        if member.line.secure_client.is_some() {
-            self.settings.without_effect(&member.place, &member.key, missing("TLS for the secure client port"));
-        }
     }
 
     /// The lines of the list that stand in the file itself, or without one at the command line.

@@ -15,9 +15,11 @@ mod admin;
 mod assembly;
 mod backups;
 mod client_address;
+mod client_tls;
 mod clients;
 mod ensemble;
 mod error;
+mod http_tls;
 mod jvm_flags;
 mod keys;
 mod logs;
@@ -25,27 +27,37 @@ mod membership;
 mod new_sessions;
 mod place;
 pub(crate) mod properties;
+mod quorum_security;
 mod request_throttle;
+mod sasl;
+mod schemes;
 mod secrets;
 mod settings;
 mod shared_port;
 mod static_file;
 mod value;
 mod whitelist;
+mod wording;
 
 pub use admin::{AdminSettings, ExporterSettings};
 pub use backups::BackupSchedule;
+pub use client_tls::ClientTlsSettings;
 pub use ensemble::Ensemble;
 pub use error::ConfigError;
-pub use jvm_flags::Property;
+pub use http_tls::HttpTlsSettings;
+pub use jvm_flags::{Property, properties as properties_of_flags};
 pub use keys::{REACTORS_MAX, configuration_page};
 pub use membership::{NEXT, refuse_unstartable};
 pub use new_sessions::NewSessions;
-pub use place::Warning;
+pub use place::{Place, Warning};
+pub use quorum_security::{QuorumSasl, QuorumSecurity, QuorumTls};
 pub use request_throttle::RequestThrottleSettings;
+pub use sasl::SaslConfig;
+pub use schemes::Schemes;
 pub use secrets::without_secrets;
 pub use static_file::{Clients, StaticFile};
 pub use whitelist::Whitelist;
+pub use wording::Wordings;
 
 use paddock_engine::acl::DigestAlgorithm;
 use paddock_engine::io::sys;
@@ -81,8 +93,12 @@ pub struct Config {
     pub tree_digest_enabled: bool,
     /// A start makes the state from a ZooKeeper's files, where there is none.
     pub convert: bool,
-    /// Port 0 lets the system choose. An unspecified address is every address of the machine.
-    pub client_address: SocketAddr,
+    /// Port 0 lets the system choose. An unspecified address is every address of the machine. There is at least one of the two.
+    pub client_address: Option<SocketAddr>,
+    /// The same for clients that speak TLS: `secureClientPort`.
+    pub secure_client_address: Option<SocketAddr>,
+    /// `None`: no port for clients has TLS.
+    pub client_tls: Option<ClientTlsSettings>,
     /// -1 leaves the backlog to the system.
     pub listen_backlog: i32,
     /// Milliseconds, at least 1.
@@ -133,14 +149,14 @@ pub struct Config {
     pub backups: Option<BackupSchedule>,
     pub four_letter_whitelist: Whitelist,
     pub skip_acl: bool,
-    /// The scheme digest is served.
-    pub digest_enabled: bool,
+    pub schemes: Schemes,
     /// `user:base64(sha1(user:password))` of the super user.
     pub super_digest: Option<Secret>,
     /// The hash of the scheme digest.
     pub digest_algorithm: DigestAlgorithm,
     /// Where authentication is enforced: a client needs an identity of one of these schemes. Empty: anybody may come.
     pub enforced_schemes: Vec<String>,
+    pub sasl: SaslConfig,
     /// Znodes may have a time to live.
     pub extended_types_enabled: bool,
     /// They may be as ZooKeeper 3.5.3 wrote them.
@@ -234,6 +250,19 @@ pub fn load(file: Option<&Path>, properties: &[Property], flags: &[(String, Stri
     assembly::assemble(file, properties, flags, &outside)
 }
 
+/// A configuration that is looked at: what was written, and what a server makes of it.
+#[derive(Debug)]
+pub struct Examined {
+    pub wordings: Wordings,
+    pub outcome: Result<Loaded, Box<Failure>>,
+}
+
+/// Reads the configuration as [`load`] does, for whoever wants to know what was written too.
+pub fn examine(file: Option<&Path>, properties: &[Property], flags: &[(String, String)]) -> Examined {
+    let outside = assembly::Outside { read: &read, resolve: &resolve, interface: &sys::interface_index };
+    assembly::examine(file, properties, flags, &outside)
+}
+
 /// What `paddock.log.level` says by now, alone of all settings. A file that is no regular one is not read again: to read a
 /// pipe is to wait for whoever writes to it.
 ///
@@ -299,7 +328,7 @@ mod tests {
     fn a_real_file() {
         let file = temporary("zoo.cfg", b"dataDir=/data\nclientPort=2182\nclientPortAddress=localhost\n");
         let loaded = load(Some(&file), &[], &[]).expect("well formed");
-        assert_eq!(loaded.config.client_address, "127.0.0.1:2182".parse::<SocketAddr>().expect("an address"));
+        assert_eq!(loaded.config.client_address, "127.0.0.1:2182".parse::<SocketAddr>().ok());
         std::fs::remove_file(file).expect("the file is ours");
     }
 

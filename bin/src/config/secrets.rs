@@ -8,9 +8,11 @@ pub fn shown_value<'a>(key: &str, value: &'a str) -> &'a str {
     if is_secret(key) { HIDDEN } else { value }
 }
 
-fn is_secret(key: &str) -> bool {
+/// Whether nobody but the server is to know the value of a key.
+pub fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    key.ends_with("password") || key.contains("superdigest")
+    // A path leads to a secret and is none.
+    key.ends_with("password") || key.contains("superdigest") && !key.ends_with("path")
 }
 
 /// A file of properties as it may be told, line by line: comments and all that is no secret stay as they are.
@@ -68,7 +70,7 @@ mod tests {
         ] {
             assert_eq!(shown_value(key, "hush"), "***", "{key}");
         }
-        for key in ["ssl.keyStore.passwordPath", "tickTime", "superUser"] {
+        for key in ["ssl.keyStore.passwordPath", "paddock.superDigestPath", "tickTime", "superUser"] {
             assert_eq!(shown_value(key, "x"), "x", "{key}");
         }
     }

@@ -15,6 +15,7 @@ use super::place::{Place, Warning};
 use super::secrets;
 use super::value::{Malformed, Value, shown};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Unknown keys beyond this many are still named, without a suggestion: each costs a comparison with every known key.
 const MOST_SUGGESTIONS: usize = 100;
@@ -24,7 +25,7 @@ const JVM_PREFIXES: [&str; 12] =
     ["java.", "javax.", "jdk.", "sun.", "com.sun.", "user.", "file.", "os.", "awt.", "log4j", "logback", "org.slf4j."];
 
 /// `name=value` as somebody wrote it: for `-D` the name keeps its prefix `zookeeper.`, if it has one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Written {
     pub place: Place,
     pub name: String,
@@ -32,6 +33,12 @@ pub struct Written {
     pub value: String,
     /// `false`: a `-D` without `=`.
     pub has_value: bool,
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}={}", self.place, self.name, secrets::shown_value(&self.name, &self.value))
+    }
 }
 
 impl Written {
@@ -53,8 +60,8 @@ impl Written {
     }
 }
 
-/// The value that counts for a key.
-#[derive(Debug, Clone)]
+/// The value that counts for a key. It may be a secret, so that nothing prints it but who reads it.
+#[derive(Clone)]
 pub struct Setting {
     key: &'static Key,
     pub value: Value,
@@ -64,6 +71,13 @@ pub struct Setting {
     /// The name as messages repeat it.
     pub spelled: String,
     weight: Weight,
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = secrets::shown_value(self.key.name, &self.text);
+        f.debug_struct("Setting").field("key", &self.key.name).field("text", &text).field("place", &self.place).finish()
+    }
 }
 
 /// Rank of the source, then whether the name is the one that ZooKeeper reads; of equals the later one counts.
@@ -152,8 +166,8 @@ impl Settings {
         self.without_effect.entry(reason).or_default().push((place.clone(), spelled.to_owned()));
     }
 
-    /// Every remark, in the order of the places.
-    pub fn into_warnings(self) -> Vec<Warning> {
+    /// What was written, and every remark, in the order of the places.
+    pub fn into_parts(self) -> (BTreeMap<String, Setting>, Vec<Warning>) {
         let mut warnings = self.warnings;
         for (reason, mut concerned) in self.without_effect {
             concerned.sort();
@@ -164,7 +178,12 @@ impl Settings {
             warnings.push(Warning { place, text: format!("{first}: {reason}{others}") });
         }
         warnings.sort_by(|one, other| one.place.cmp(&other.place));
-        warnings
+        (self.by_name, warnings)
+    }
+
+    #[cfg(test)]
+    fn into_warnings(self) -> Vec<Warning> {
+        self.into_parts().1
     }
 
     fn take(&mut self, written: Written, has_file: bool) -> Result<(), ConfigError> {
@@ -247,22 +266,11 @@ impl Settings {
         let is_default = key.default_value().is_some_and(|default| default == setting.value);
         let reason = match key.state {
             State::Done => return Ok(()),
-            State::Later(_) | State::Unsafe(_) if is_default => return Ok(()),
+            State::Later(_) if is_default => return Ok(()),
             State::Later(what) => missing(what),
             State::Replaced(how) => format!("it has no effect, because {how}"),
             State::Java => java(),
             State::Client => "it is a setting of clients, and a server ignores it".to_owned(),
-            State::Unsafe(what) => {
-                let default = key.default.unwrap_or_default();
-                return Err(ConfigError::Refused {
-                    place: setting.place.clone(),
-                    key: setting.spelled.clone(),
-                    problem: format!(
-                        "this version has no {what} yet, and without it the wrong clients would be let in or kept out; \
-                         set it to {default} to serve without"
-                    ),
-                });
-            }
         };
         self.without_effect(&setting.place, &setting.spelled, reason);
         Ok(())
@@ -395,9 +403,9 @@ mod tests {
             ),
             (&[line(2, "admin.serverPort", "8081"), line(3, "admin.enableServer", "false")], &[]),
             (
-                &[line(2, "ssl.protocol", "TLSv1.3"), line(3, "ssl.keyStore.type", "PEM")],
-                &["zoo.cfg:2: ssl.protocol: this version has no TLS yet, so the setting has no effect; the same \
-                 holds for ssl.keyStore.type (zoo.cfg:3)"],
+                &[line(2, "controllerPort", "1"), line(3, "jmx.log4j.disable", "true")],
+                &["zoo.cfg:2: controllerPort: it only makes sense in a JVM and is ignored; the same holds for \
+                 jmx.log4j.disable (zoo.cfg:3)"],
             ),
             (
                 &[line(2, "quorumCnxnTimeoutMs", "2191")],
@@ -438,11 +446,6 @@ mod tests {
                 option("zookeeper.nio.sessionlessCnxnTimeout", "0"),
                 "command line: -Dzookeeper.nio.sessionlessCnxnTimeout: 0 is too small; expected milliseconds, a whole \
                  number from 1 to 2147483647",
-            ),
-            (
-                line(9, "sessionRequireClientSASLAuth", "true"),
-                "zoo.cfg:9: sessionRequireClientSASLAuth: this version has no SASL yet, and without it the wrong clients \
-                 would be let in or kept out; set it to false to serve without",
             ),
         ] {
             let error = Settings::collect([written], true).check().expect_err(expected);

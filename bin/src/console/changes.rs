@@ -29,6 +29,7 @@ use crate::client::handle::{Client, Settings};
 use crate::client::listener::Listener;
 use crate::client::operations::Creation;
 use crate::http::{Request, parameter};
+use crate::security::Security;
 
 /// Bytes of data that a change has at most: with the path they are the head of one request.
 const DATA_MAX: usize = 8 << 10;
@@ -177,8 +178,13 @@ impl Listener for Deaf {
 fn session(source: &Source, credential: &str) -> Result<Client, Refusal> {
     let unavailable = |error: String| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error);
     let connect = ConnectString { hosts: vec![own_address(source)], chroot: Chroot::default() };
-    let settings =
-        Settings { connect, timeout_ms: SESSION_MS, may_be_read_only: false, request_timeout: Some(PATIENCE) };
+    let settings = Settings {
+        connect,
+        timeout_ms: SESSION_MS,
+        may_be_read_only: false,
+        security: Security::default(),
+        request_timeout: Some(PATIENCE),
+    };
     let client = Client::open(settings, Arc::new(Deaf), Arc::default())
         .map_err(|error| unavailable(format!("no session can be had for this change: {error}; try again")))?;
     client.add_auth("digest", Some(credential.as_bytes()));
@@ -268,6 +274,7 @@ mod tests {
             origin: origin.map(str::to_owned),
             data: data.map(str::to_owned),
             address: [127, 0, 0, 1].into(),
+            subject: None,
             upload: None,
         }
     }

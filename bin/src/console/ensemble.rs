@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::admin::Source;
 use crate::admin::outcome::Refusal;
 use crate::ensemble_view::{Members, Report, Syncs, ask, object};
+use crate::security::Security;
 use crate::status::srvr::Unknown;
 use crate::status::target::Target;
 
@@ -139,7 +140,7 @@ fn asked(others: &[(usize, Target)]) -> Vec<Said> {
     thread::scope(|scope| {
         let asking = others.iter().filter_map(|(place, target)| {
             let asking = thread::Builder::new().name("console-asks".into());
-            asking.spawn_scoped(scope, move || (*place, ask(&target.address))).ok()
+            asking.spawn_scoped(scope, move || (*place, ask(&target.address, &Security::default()))).ok()
         });
         let asking: Vec<_> = asking.collect();
         asking.into_iter().filter_map(|asking| asking.join().ok()).collect()
@@ -164,12 +165,12 @@ fn own_report(status: &Status) -> Result<Report, Unknown> {
 
 fn picture(source: &Source) -> Picture {
     let Some((me, config)) = source.member.as_ref().map(|(me, config)| (*me, config())) else {
-        let here = HostPort { host: "this server".into(), port: (source.conf)().client_port };
+        let here = HostPort { host: "this server".into(), port: (source.conf)().any_client_port() };
         return Picture { me: None, rows: vec![(None, Some(here), json!({ "is_me": true, "votes": true }))] };
     };
     let own_host = config.members().get(&me).and_then(host_of);
     let lacks_some = config.members().values().any(|listed| listed.client.is_none());
-    let own_port = lacks_some.then(|| (source.conf)().client_port);
+    let own_port = lacks_some.then(|| (source.conf)().any_client_port());
     let row = |(id, listed): (&ServerId, &Listed)| {
         let peer = listed.addresses.first().map(|address| address.quorum.to_string());
         let kind = if listed.peer_type == PeerType::Observer { "observer" } else { "participant" };

@@ -77,6 +77,7 @@ mod tests {
                 origin: None,
                 data: None,
                 address: address.parse().expect("an address"),
+                subject: None,
                 upload: None,
             })
         };

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::Sender;
 use paddock_consensus::config::HostPort;
 
+use crate::security::Security;
 use crate::status::srvr::{Srvr, Unknown, ask};
 
 /// Between two questions while something changes. It bounds how exactly the time of an election is known.
@@ -84,7 +85,7 @@ fn ask_on(number: usize, server: &HostPort, course: &Course, state: impl Fn(Stat
         if course.is_over.load(Ordering::Relaxed) {
             return;
         }
-        let said = ask(server);
+        let said = ask(server, &Security::default());
         if !state(Statement { number, asked_at, said }) {
             return;
         }

@@ -74,7 +74,7 @@ mod tests {
             let loaded = loaded.map_err(|failure| failure.error.to_string()).expect("well formed");
             assert_eq!(loaded.warnings.len(), warnings, "{:?}", loaded.warnings);
             assert_eq!(loaded.config.data_dir, dir);
-            assert_eq!(loaded.config.client_address.to_string(), "127.0.0.1:2181");
+            assert_eq!(loaded.config.client_address.expect("an address").to_string(), "127.0.0.1:2181");
             let members = loaded.config.ensemble.expect("an ensemble").config.members().len();
             assert_eq!(members, usize::from(count));
         }

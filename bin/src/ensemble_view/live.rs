@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals;
 use super::members::Members;
 use super::report::{Report, ask};
 use super::screen;
+use crate::security::Security;
 use crate::status::srvr::Unknown;
 use crate::status::target::Target;
 use crate::terminal::{self, Input, Terminal};
@@ -31,11 +32,11 @@ enum Happening {
 }
 
 /// Returns when it has been enough. Threads that still wait for a server end with the process.
-pub fn watch(targets: Vec<Target>) -> io::Result<()> {
+pub fn watch(targets: Vec<Target>, security: &Security) -> io::Result<()> {
     let (happenings, happened) = bounded(QUEUE_MAX);
     heed_signals(&happenings)?;
     for (place, target) in targets.iter().enumerate() {
-        ask_on(place, target.clone(), happenings.clone())?;
+        ask_on(place, target.clone(), security.clone(), happenings.clone())?;
     }
     let terminal = Terminal::open()?;
     heed_person(&happenings)?;
@@ -58,11 +59,11 @@ fn draw(mut terminal: Terminal, mut members: Members, happened: &Receiver<Happen
 }
 
 /// Each server has a thread of its own: one that hangs keeps nobody else waiting.
-fn ask_on(place: usize, target: Target, happenings: Sender<Happening>) -> io::Result<()> {
+fn ask_on(place: usize, target: Target, security: Security, happenings: Sender<Happening>) -> io::Result<()> {
     let asking = move || {
         loop {
             let asked_at = Instant::now();
-            if happenings.send(Happening::Said(place, ask(&target.address))).is_err() {
+            if happenings.send(Happening::Said(place, ask(&target.address, &security))).is_err() {
                 return;
             }
             thread::sleep(INTERVAL.saturating_sub(asked_at.elapsed()));

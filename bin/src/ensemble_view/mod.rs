@@ -25,6 +25,8 @@ use serde_json::{Value, json};
 pub use self::members::{Member, Members};
 pub use self::report::{Report, Syncs, ask};
 use crate::answer::Answer;
+use crate::security::Security;
+use crate::security::properties::PropertyArgs;
 use crate::status::target::Target;
 use crate::status::targets::{self, TargetsError};
 use crate::terminal;
@@ -47,11 +49,15 @@ pub struct EnsembleArgs {
     /// Ask once and answer with JSON, one object a line.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    properties: PropertyArgs,
 }
 
 #[derive(Debug)]
 pub enum EnsembleError {
     Targets(TargetsError),
+    /// TLS cannot be had as it is set; the sentence.
+    Security(String),
     /// Threads, signals, the terminal.
     Terminal(io::Error),
     Output(io::Error),
@@ -61,6 +67,7 @@ impl fmt::Display for EnsembleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EnsembleError::Targets(error) => error.fmt(f),
+            EnsembleError::Security(error) => f.write_str(error),
             EnsembleError::Terminal(error) => {
                 write!(f, "the servers cannot be shown on this terminal: {error}; {}, or use --once", advice(error))
             }
@@ -71,18 +78,19 @@ impl fmt::Display for EnsembleError {
 
 pub fn run(arguments: &EnsembleArgs) -> Result<ExitCode, EnsembleError> {
     let targets = targets::of(&arguments.targets, arguments.all).map_err(EnsembleError::Targets)?;
+    let security = Security::of_arguments(&arguments.properties).map_err(EnsembleError::Security)?;
     if arguments.once || arguments.json || !terminal::is_there() {
-        let serve = tell_once(targets, arguments.json).map_err(EnsembleError::Output)?;
+        let serve = tell_once(targets, &security, arguments.json).map_err(EnsembleError::Output)?;
         return Ok(if serve { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    live::watch(targets).map_err(EnsembleError::Terminal)?;
+    live::watch(targets, &security).map_err(EnsembleError::Terminal)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Whether all of them serve clients.
-fn tell_once(targets: Vec<Target>, is_json: bool) -> io::Result<bool> {
+fn tell_once(targets: Vec<Target>, security: &Security, is_json: bool) -> io::Result<bool> {
     let said: Vec<_> = thread::scope(|scope| {
-        let asking: Vec<_> = targets.iter().map(|target| scope.spawn(|| ask(&target.address))).collect();
+        let asking: Vec<_> = targets.iter().map(|target| scope.spawn(|| ask(&target.address, security))).collect();
         asking.into_iter().map(|asking| asking.join().expect("a question does not panic")).collect()
     });
     let mut members = Members::new(targets);

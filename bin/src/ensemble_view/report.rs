@@ -3,6 +3,7 @@
 use paddock_consensus::Zxid;
 use paddock_consensus::config::HostPort;
 
+use crate::security::Security;
 use crate::status::srvr::{Srvr, Unknown};
 use crate::status::word::{printable, send};
 
@@ -45,16 +46,16 @@ impl Syncs {
 
 /// Asks a server both words. It is asked the second one only if it has answered the first, so that one which hangs is waited for
 /// once.
-pub fn ask(server: &HostPort) -> Result<Report, Unknown> {
-    let srvr = send(server, "srvr").map_err(Unknown::Unreached)?;
+pub fn ask(server: &HostPort, security: &Security) -> Result<Report, Unknown> {
+    let srvr = send(server, "srvr", security).map_err(Unknown::Unreached)?;
     match Srvr::read(&srvr) {
         Err(Unknown::Strange(refusal)) => {
-            let mntr = send(server, "mntr").map_err(Unknown::Unreached)?;
+            let mntr = send(server, "mntr", security).map_err(Unknown::Unreached)?;
             Report::of_mntr(&mntr).ok_or(Unknown::Strange(refusal))
         }
         srvr => {
             // What it leaves out is not known then.
-            let mntr = send(server, "mntr").ok().and_then(|answer| Report::of_mntr(&answer));
+            let mntr = send(server, "mntr", security).ok().and_then(|answer| Report::of_mntr(&answer));
             Ok(Report::of_srvr(&srvr?).with(mntr))
         }
     }

@@ -13,6 +13,8 @@ pub const BACKLOG: i32 = 128;
 pub const REQUEST_BYTES_MAX: usize = 16 << 10;
 /// A connection waits for its next request, and for all of that, as long as this at most, whatever `admin.idleTimeout` says.
 pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+/// A handshake of TLS is over in this time, or the connection is closed.
+pub const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 /// An answer is made in this time, or the connection is closed: a snapshot has to be written meanwhile.
 pub const WORK_TIME_MAX: Duration = Duration::from_secs(660);
 /// An answer from memory is taken in this time, however large it is: the largest list at ten megabit a second.

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
@@ -20,11 +20,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::body::{Body, Origin};
-use super::bounds::{DRAIN_TIME_MAX, LOOK_INTERVAL, REQUEST_BYTES_MAX};
+use super::bounds::{DRAIN_TIME_MAX, HANDSHAKE_TIME_MAX, LOOK_INTERVAL, REQUEST_BYTES_MAX};
 use super::places::Place;
 use super::site::{Answer, Request, Site};
 use super::upload::Upload;
+use super::wire::{Tls, Wire};
 use super::workers::{Told, Workers};
+
+/// Has a browser come by TLS alone for a day, as ZooKeeper's AdminServer tells it.
+const STRICT_TRANSPORT: &str = "max-age=86400; includeSubDomains";
 
 /// What a connection is served with.
 #[derive(Clone)]
@@ -34,11 +38,25 @@ pub struct Service {
     pub place: Place,
     /// Who is at the other end.
     pub address: IpAddr,
+    /// The connection has TLS.
+    is_secure: bool,
+    /// Whose certificate was shown.
+    subject: Option<String>,
+}
+
+impl Service {
+    pub fn new(site: Arc<dyn Site>, workers: Workers, place: Place, address: IpAddr) -> Service {
+        Service { site, workers, place, address, is_secure: false, subject: None }
+    }
 }
 
 /// Serves a connection to its end, or until it has used up its time. It waits for a request as long as `wait_max`.
-pub async fn serve(stream: TcpStream, service: Service, wait_max: Duration) {
+pub async fn serve(socket: TcpStream, tls: Option<Tls>, service: Service, wait_max: Duration) {
     let place = service.place.clone();
+    // Who does not come to terms is closed; that is no matter for the log, as anybody can bring it about.
+    let accepting = Wire::accept(socket, tls.as_ref(), service.address);
+    let Ok(Ok(stream)) = timeout(wait_max.min(HANDSHAKE_TIME_MAX), accepting).await else { return };
+    let service = Service { is_secure: stream.is_secure(), subject: stream.subject(), ..service };
     let io = TokioIo::new(Watched { stream, place: place.clone() });
     let answer = service_fn(move |request: hyper::Request<Incoming>| {
         let service = service.clone();
@@ -61,7 +79,7 @@ pub async fn serve(stream: TcpStream, service: Service, wait_max: Duration) {
 impl Service {
     async fn answer(self, request: hyper::Request<Incoming>) -> Response<Body> {
         self.place.begin_work(Instant::now());
-        let asked = Request::of(&request, self.address);
+        let asked = Request { subject: self.subject.clone(), ..Request::of(&request, self.address) };
         let told = match refusal(&asked).or_else(|| self.site.at_once(&asked)) {
             Some(answer) => Told::small(answer),
             None if self.site.takes_body(&asked) => self.take(asked, request.into_body()).await,
@@ -75,7 +93,7 @@ impl Service {
             Origin::Memory { .. } => self.place.begin_answer(Instant::now()),
             Origin::Worker(_) => self.place.begin_snapshot(Instant::now()),
         }
-        response(told, self.place)
+        response(told, self.is_secure, self.place)
     }
 }
 
@@ -112,10 +130,13 @@ fn refusal(request: &Request) -> Option<Answer> {
     (request.method == Method::TRACE).then(|| Answer::text(StatusCode::FORBIDDEN, "TRACE is not served"))
 }
 
-fn response(told: Told, place: Place) -> Response<Body> {
+fn response(told: Told, is_secure: bool, place: Place) -> Response<Body> {
     let Told { status, headers, origin } = told;
     let mut response = Response::new(Body::new(origin, place));
     *response.status_mut() = status;
+    if is_secure {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT_TRANSPORT));
+    }
     for (name, value) in headers {
         // Sites write no other bytes into headers.
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -127,7 +148,7 @@ fn response(told: Told, place: Place) -> Response<Body> {
 
 /// The stream of a connection, of which the place is told when bytes go.
 struct Watched {
-    stream: TcpStream,
+    stream: Wire,
     place: Place,
 }
 

@@ -13,6 +13,7 @@ use super::bounds::{ACCEPT_RETRY, BACKLOG, REQUEST_TIME_MAX};
 use super::connection::{Service, serve};
 use super::places::Places;
 use super::site::Site;
+use super::wire::Tls;
 use super::workers::Workers;
 
 /// What a connection is told for which there is no place.
@@ -27,6 +28,8 @@ pub struct Port {
     pub site: Arc<dyn Site>,
     /// How long a connection may wait for a request; `None` leaves it to the bound.
     pub idle: Option<Duration>,
+    /// `None`: plain HTTP alone.
+    pub tls: Option<Tls>,
 }
 
 /// Opens a port. The host is an address, or a name that is looked up now.
@@ -66,7 +69,7 @@ async fn serve_all(ports: Vec<Port>, workers: Workers) {
 }
 
 async fn listen(port: Port, workers: Workers) {
-    let Port { name, listener, site, idle } = port;
+    let Port { name, listener, site, idle, tls } = port;
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the port of the {name} is not served"),
@@ -78,7 +81,8 @@ async fn listen(port: Port, workers: Workers) {
         match listener.accept().await {
             Ok((stream, from)) => {
                 is_failing = false;
-                admit(stream, from, &places, &site, &workers, wait_max).await;
+                let kind = Kind { site: &site, workers: &workers, tls: tls.as_ref(), wait_max };
+                admit(stream, from, &places, &kind).await;
             }
             Err(error) => {
                 if !std::mem::replace(&mut is_failing, true) {
@@ -90,20 +94,22 @@ async fn listen(port: Port, workers: Workers) {
     }
 }
 
-async fn admit(
-    stream: TcpStream,
-    from: SocketAddr,
-    places: &Places,
-    site: &Arc<dyn Site>,
-    workers: &Workers,
+/// What all connections of a port are served with.
+struct Kind<'a> {
+    site: &'a Arc<dyn Site>,
+    workers: &'a Workers,
+    tls: Option<&'a Tls>,
     wait_max: Duration,
-) {
+}
+
+async fn admit(stream: TcpStream, from: SocketAddr, places: &Places, kind: &Kind<'_>) {
+    let Kind { site, workers, tls, wait_max } = *kind;
     let address: IpAddr = from.ip().to_canonical();
     let Some(place) = places.take(address, Instant::now()) else { return refuse(stream) };
     // An answer of some bytes is not to wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let service = Service { site: site.clone(), workers: workers.clone(), place: place.clone(), address };
-    let connection = tokio::spawn(serve(stream, service, wait_max));
+    let service = Service::new(site.clone(), workers.clone(), place.clone(), address);
+    let connection = tokio::spawn(serve(stream, tls.cloned(), service, wait_max));
     place.ends_by(connection.abort_handle());
     drop(place);
     // One whose place was taken closes its socket now.

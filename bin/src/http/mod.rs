@@ -7,6 +7,9 @@
 //! One thread has all connections of all ports and never does what takes long; nothing that is asked here is done by a thread that
 //! serves clients. [`bounds`] names how much of everything there may be.
 //!
+//! **TLS.** A port may have it (`wire`), by tokio-rustls: the handshake is a part of the connection's own task, so that it waits for
+//! nobody, has a place like any other and a time of its own, and what rustls keeps of a connection has its bounds.
+//!
 //! **Places.** A port has so many places for connections, and an address so many of them. Where none is left, the connection that
 //! has waited longest for its next request gives up its place, and where none waits, the one that has taken longest over an answer
 //! that is no snapshot: neither who keeps connections open without asking nor who takes answers a byte at a time keeps anybody out.
@@ -25,6 +28,7 @@ mod site;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod wire;
 mod workers;
 
 pub use listener::{Port, bind, start};
@@ -34,3 +38,4 @@ pub use places::departed;
 pub use query::{decoded, parameter};
 pub use site::{Answer, Content, Pieces, Request, Site};
 pub use upload::Upload;
+pub use wire::Tls;

@@ -29,6 +29,8 @@ pub struct Request {
     pub data: Option<String>,
     /// Whose connection it came on.
     pub address: IpAddr,
+    /// Whose certificate the client has shown, as Java writes its subject.
+    pub subject: Option<String>,
     pub upload: Option<Upload>,
 }
 
@@ -49,6 +51,7 @@ impl Request {
             origin: header(header::ORIGIN.as_str()),
             data: header("x-paddock-data"),
             address,
+            subject: None,
             upload: None,
         }
     }

@@ -52,7 +52,8 @@ fn serve() -> (SocketAddr, Sender<()>) {
     let (gate, closed) = bounded(0);
     let listener = bind("127.0.0.1", 0).expect("there is a port");
     let address = listener.local_addr().expect("it is bound");
-    start(vec![Port { name: "test", listener, site: Arc::new(Gated(closed)), idle: None }]).expect("it is started");
+    start(vec![Port { name: "test", listener, site: Arc::new(Gated(closed)), idle: None, tls: None }])
+        .expect("it is started");
     (address, gate)
 }
 

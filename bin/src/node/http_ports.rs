@@ -15,16 +15,17 @@ use paddock_net::metrics::{Window, render_prometheus};
 use paddock_net::server_state::ServerState;
 use paddock_net::status::Status;
 use paddock_net::surveyor::Surveyor;
+use paddock_net::tls::context::ServerContext;
 
 use super::process_figures::process_figures;
 use super::settings::authority;
 use super::shown::ShownConfig;
 use super::status::present_data_dir;
 use crate::admin::{Admin, Limiter, Restorer, Source, remove_leftover};
-use crate::config::{Config, without_secrets};
+use crate::config::{AdminSettings, Config, ExporterSettings, HttpTlsSettings, without_secrets};
 use crate::console::Console;
 use crate::exporter::Exporter;
-use crate::http::{Port, Site, bind, bounds};
+use crate::http::{Port, Site, Tls, bind, bounds};
 
 /// The port of the metrics cannot be opened. An operator who has asked for them counts on them, so that the start ends.
 #[derive(Debug)]
@@ -47,23 +48,24 @@ impl fmt::Display for ExporterError {
 
 /// Ports that are open and not served yet.
 pub struct OpenPorts {
-    admin: Option<TcpListener>,
-    exporter: Option<TcpListener>,
+    admin: Option<OpenPort>,
+    exporters: Vec<OpenPort>,
+}
+
+struct OpenPort {
+    listener: TcpListener,
+    tls: Option<Tls>,
 }
 
 impl OpenPorts {
     /// Opens what the configuration asks for. As a ZooKeeper, a server goes on without the AdminServer: another one on this machine
     /// may have the port.
     pub fn open(config: &Config) -> Result<OpenPorts, ExporterError> {
-        let exporter = config.exporter.as_ref().map(|exporter| {
-            let cannot = |source| ExporterError { host: exporter.host.clone(), port: exporter.port, source };
-            bind(&exporter.host, exporter.port).map_err(cannot)
-        });
-        let exporter = exporter.transpose()?;
-        let admin = config.admin.is_enabled.then(|| bind(&config.admin.host, config.admin.port));
-        let admin = admin.and_then(|bound| {
+        let exporters = config.exporter.as_ref().map_or(Ok(Vec::new()), open_exporters)?;
+        let admin = config.admin.is_enabled.then(|| open_admin(&config.admin));
+        let admin = admin.and_then(|opened| {
             let (host, port) = (&config.admin.host, config.admin.port);
-            bound
+            opened
                 .inspect_err(|error| {
                     tracing::warn!(
                         "the AdminServer cannot listen on {host}:{port}: {error}; this server goes on without it. Give another \
@@ -72,12 +74,12 @@ impl OpenPorts {
                 })
                 .ok()
         });
-        Ok(OpenPorts { admin, exporter })
+        Ok(OpenPorts { admin, exporters })
     }
 
     /// Descriptors that are needed besides those that are open.
     pub fn descriptors(&self) -> u64 {
-        let ports = u64::from(self.admin.is_some()) + u64::from(self.exporter.is_some());
+        let ports = u64::from(self.admin.is_some()) + self.exporters.len() as u64;
         if ports == 0 { 0 } else { bounds::DESCRIPTORS + ports * bounds::DESCRIPTORS_PER_PORT }
     }
 
@@ -92,10 +94,17 @@ impl OpenPorts {
         conf: impl Fn() -> ConfReply + Send + Sync + 'static,
     ) -> Vec<Port> {
         let mut ports = Vec::new();
-        if let Some((listener, exporter)) = self.exporter.zip(config.exporter.as_ref()) {
-            ports.push(exporter_port(listener, status.clone(), exporter.tells_process));
+        if let Some(exporter) = &config.exporter {
+            let site = exporter_site(status.clone(), exporter.tells_process);
+            ports.extend(self.exporters.into_iter().map(|OpenPort { listener, tls }| Port {
+                name: "exporter of metrics",
+                listener,
+                site: site.clone(),
+                idle: None,
+                tls,
+            }));
         }
-        if let Some(listener) = self.admin {
+        if let Some(OpenPort { listener, tls }) = self.admin {
             let source =
                 Source { restorer, ..source(config, status.clone(), Surveyor::new(exchanges.clone()), shown, conf) };
             remove_leftover(&(source.data_dir)());
@@ -104,7 +113,7 @@ impl OpenPorts {
                 true => Arc::new(Console::new(source)),
                 false => Arc::new(Admin(source)),
             };
-            ports.push(Port { name: "AdminServer", listener, site, idle });
+            ports.push(Port { name: "AdminServer", listener, site, idle, tls });
         }
         for port in &ports {
             if let Ok(address) = port.listener.local_addr() {
@@ -115,14 +124,42 @@ impl OpenPorts {
     }
 }
 
-fn exporter_port(listener: TcpListener, status: Arc<Status>, tells_process: bool) -> Port {
+fn open_admin(admin: &AdminSettings) -> io::Result<OpenPort> {
+    let tls = admin.tls.as_ref().map(tls).transpose()?;
+    Ok(OpenPort { listener: bind(&admin.host, admin.port)?, tls })
+}
+
+/// The port of plain HTTP, and that of HTTPS; where they are the same, one that takes both.
+fn open_exporters(exporter: &ExporterSettings) -> Result<Vec<OpenPort>, ExporterError> {
+    let open = |port: u16, settings: Option<&HttpTlsSettings>| {
+        let cannot = |source| ExporterError { host: exporter.host.clone(), port, source };
+        let tls = settings.map(tls).transpose().map_err(cannot)?;
+        Ok(OpenPort { listener: bind(&exporter.host, port).map_err(cannot)?, tls })
+    };
+    let mut open_ports = Vec::new();
+    if let Some((port, settings)) = &exporter.secure {
+        open_ports.push(open(*port, Some(settings))?);
+    }
+    let takes_both = exporter.secure.as_ref().is_some_and(|(_, settings)| settings.takes_plain);
+    if let Some(port) = exporter.port.filter(|_| !takes_both) {
+        open_ports.push(open(port, None)?);
+    }
+    Ok(open_ports)
+}
+
+fn tls(settings: &HttpTlsSettings) -> io::Result<Tls> {
+    let context = ServerContext::load(&settings.tls).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(Tls { context, takes_plain: settings.takes_plain })
+}
+
+fn exporter_site(status: Arc<Status>, tells_process: bool) -> Arc<dyn Site> {
     let window = Mutex::new(Window::default());
     let metrics = move || {
         let process = tells_process.then(|| process_figures(&status));
         let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
         render_prometheus(ServerState::of(&status), &status, &mut window, Instant::now(), process.as_ref())
     };
-    Port { name: "exporter of metrics", listener, site: Arc::new(Exporter(Box::new(metrics))), idle: None }
+    Arc::new(Exporter(Box::new(metrics)))
 }
 
 fn source(
@@ -147,7 +184,7 @@ fn source(
         surveyor,
         authority: authority(config),
         conf: Box::new(conf),
-        client_ip: config.client_address.ip(),
+        client_ip: config.client_address.or(config.secure_client_address).expect("there is one").ip(),
         member,
         data_dir: Box::new(data_dir),
         log_dir: Generation::above(&config.data_log_dir).to_owned(),

@@ -11,6 +11,7 @@
 
 mod apart;
 mod backups;
+mod client_ports;
 pub mod conversion;
 mod convert_command;
 mod descriptors;
@@ -25,6 +26,7 @@ mod pulse;
 pub mod recovery;
 pub mod replica;
 mod restoring;
+mod sasl;
 mod server;
 mod session_set;
 pub mod settings;
@@ -32,20 +34,19 @@ pub mod shown;
 pub mod snapshotter;
 mod sources;
 mod status;
+mod stores;
 mod summary;
 mod together;
 mod words;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use mio::Poll;
-use mio::net::TcpListener;
 use paddock_consensus::Zxid;
 use paddock_consensus::config::Configs;
 use paddock_consensus::input::Fault;
@@ -57,11 +58,10 @@ use paddock_engine::generation::{FormerGenerations, Generation};
 use paddock_engine::io::{DataDir, DirError, Files, advice, sys};
 use paddock_engine::log::RECORD_BYTES_MAX;
 use paddock_engine::zookeeper::Settings;
-use paddock_net::accept;
 use paddock_net::doorbell::Doorbell;
 use paddock_net::exchange::Exchange;
 use paddock_net::limits::{LargeRequests, Limits};
-use paddock_net::reactor::{self, Reactor};
+use paddock_net::reactor::{self, Reactor, SaslSettings};
 use paddock_net::serving::Serve;
 use paddock_net::status::Status;
 
@@ -73,6 +73,7 @@ use crate::messages;
 use crate::service_manager::ServiceManager;
 use crate::signals::Signals;
 use backups::Backups;
+use client_ports::{ClientPortError, ClientPorts};
 use conversion::{ConversionError, Converted};
 use convert_command::convert_command;
 use descriptors::{Descriptors, TooFew};
@@ -81,19 +82,21 @@ use member::config_files::ConfigFiles;
 use member::found_configs::disregard_former;
 use member::{ClientPort, MemberSetup, SetupError};
 use moment::Moment;
-use peers::sockets::{Readiness, SocketLinks};
+use peers::sockets::{Readiness, SecurityError, SocketLinks};
 use pulse::{Alive, Pulse};
 use recovery::{Present, Recovered, RecoveryError, random_seed, recover_present, refuse_misplaced_present};
 use replica::{FilesInPlace, GARBAGE_MAX, Replica, ReplicaError};
+use sasl::SaslSetupError;
 use server::Server;
 use settings::{
-    authority, container_settings, core_settings, heard_interval, introduction, log_config, reactor_settings, retain,
-    rules, socket_settings,
+    authority, container_settings, core_settings, heard_interval, introduction, log_config, open_ports,
+    reactor_settings, retain, rules, security, socket_settings,
 };
 use shown::ShownConfig;
 use snapshotter::{DrivenBy, Snapshotter, Trigger};
 use sources::{BELL, Sources};
 use status::{conf, status};
+use stores::StoreWatcher;
 use summary::Summary;
 
 /// The server in the session ids of one that stands alone, whatever its `myid` says.
@@ -109,10 +112,7 @@ pub enum NodeError {
     Conversion(ConversionError),
     Recovery(RecoveryError),
     Descriptors(TooFew),
-    Listen {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    ClientPort(ClientPortError),
     Setup {
         what: &'static str,
         source: io::Error,
@@ -123,6 +123,10 @@ pub enum NodeError {
         file: PathBuf,
         source: io::Error,
     },
+    /// Clients cannot log in as it is configured.
+    Sasl(SaslSetupError),
+    /// A member of an ensemble cannot make sure of the others.
+    Security(SecurityError),
     /// A member of an ensemble cannot begin.
     Member(SetupError),
     Replica(ReplicaError),
@@ -139,23 +143,7 @@ impl fmt::Display for NodeError {
             NodeError::Conversion(error) => error.fmt(f),
             NodeError::Recovery(error) => error.fmt(f),
             NodeError::Descriptors(error) => error.fmt(f),
-            NodeError::Listen { address, source } if source.kind() == io::ErrorKind::AddrInUse => write!(
-                f,
-                "cannot listen on {address}: the port is in use; stop what uses it or give another clientPort"
-            ),
-            NodeError::Listen { address, source } => {
-                let advice = match source.raw_os_error() {
-                    Some(libc::EADDRNOTAVAIL) => {
-                        "no interface of this machine has the address; check clientPortAddress"
-                    }
-                    Some(libc::EACCES) => {
-                        "a port below 1024 is for privileged users; give another clientPort, or CAP_NET_BIND_SERVICE"
-                    }
-                    Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => advice(source),
-                    _ => "check clientPort and clientPortAddress",
-                };
-                write!(f, "cannot listen on {address}: {source}; {advice}")
-            }
+            NodeError::ClientPort(error) => error.fmt(f),
             NodeError::Setup { what, source } => write!(f, "cannot set up {what}: {source}; {}", advice(source)),
             NodeError::Exporter(error) => error.fmt(f),
             NodeError::Audit { file, source } => write!(
@@ -164,6 +152,8 @@ impl fmt::Display for NodeError {
                 file.display(),
                 advice(source)
             ),
+            NodeError::Sasl(error) => error.fmt(f),
+            NodeError::Security(error) => error.fmt(f),
             NodeError::Member(error) => error.fmt(f),
             NodeError::Replica(error) => error.fmt(f),
             NodeError::Halted(HaltReason::Stopped) => f.write_str("the server was told to stop"),
@@ -245,17 +235,17 @@ fn serve_audited(config: &Config, signals: &Signals, audit: Option<Arc<AuditLog>
     // Another directory has a lock of its own.
     let is_same = files.is_same_directory(&config.data_log_dir, &config.data_dir);
     let log_dir = (!is_same).then(|| take(&config.data_log_dir)).transpose()?;
-    let address = config.client_address;
-    let listener =
-        accept::listen(address, config.listen_backlog).map_err(|source| NodeError::Listen { address, source })?;
-    let address = listener.local_addr().unwrap_or(address);
+    let ports = ClientPorts::open(config).map_err(NodeError::ClientPort)?;
+
+    let sasl = sasl::settings(config).map_err(NodeError::Sasl)?;
 
     convert_or_refuse(&files, config)?;
+    let opened = Opened { ports, signals, descriptors, began, audit, sasl };
     let outcome = match &config.ensemble {
-        None => serve_alone(config, data_dir.clone(), Opened { address, listener, signals, descriptors, began, audit }),
+        None => serve_alone(config, data_dir.clone(), opened),
         Some(ensemble) => {
             let beginning = Beginning::Member { ensemble, data_dir: data_dir.clone() };
-            run(config, beginning, Opened { address, listener, signals, descriptors, began, audit })
+            run(config, beginning, opened)
         }
     };
     if matches!(outcome, Ok(Ended::BeginsAnew)) {
@@ -316,13 +306,13 @@ pub fn conversion_settings(files: &Files, config: &Config) -> Result<Settings, R
 
 /// What is open before the state is recovered.
 struct Opened<'a> {
-    address: SocketAddr,
-    listener: TcpListener,
+    ports: ClientPorts,
     signals: &'a Signals,
     /// Open files that the process may have.
     descriptors: u64,
     began: Instant,
     audit: Option<Arc<AuditLog>>,
+    sasl: Option<SaslSettings>,
 }
 
 /// With what a server begins.
@@ -365,13 +355,13 @@ impl Machine {
 }
 
 fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<Ended, NodeError> {
-    let Opened { address, listener, signals, descriptors, began, audit } = opened;
+    let Opened { ports: ClientPorts { listeners, addresses, tls }, signals, descriptors, began, audit, sasl } = opened;
     let threads = config.reactors.unwrap_or_else(|| default_reactors(sys::cores().len())).min(REACTORS_MAX);
     let mut machine = Machine::new(threads)?;
     if let Some(audit) = &audit {
         audit.set_bell(machine.bell.clone());
     }
-    let settings = Arc::new(reactor_settings(config, authority(config)));
+    let settings = Arc::new(reactor_settings(config, authority(config), tls.clone(), sasl));
     let large = LargeRequests::new(config.large_request_threshold, config.large_request_max_bytes);
     let limits = Arc::new(Limits::new(config.connection_throttle, large));
     if config.jute_max_buffer > FRAME_MAX {
@@ -390,7 +380,7 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
     let descriptors = shared.map_err(NodeError::Descriptors)?;
     descriptors.report();
     let shown = config.ensemble.as_ref().map(|ensemble| ShownConfig::new(ensemble.config.clone()));
-    let status = Arc::new(status(config, address, shown.clone(), threads.max(1), descriptors));
+    let status = Arc::new(status(config, addresses, shown.clone(), threads.max(1), descriptors));
     let pulse = Arc::new(Pulse::new(ServiceManager::of_environment(), status.clone()));
     let mut server = begin(config, beginning, &machine, status.clone(), (shown.clone(), audit.clone()), &pulse, began)?;
     tracing::info!(
@@ -403,14 +393,15 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
     messages::limit_kinds();
     let long_words =
         words::start(machine.exchanges.clone(), status.clone()).map_err(setup("the thread of the words"))?;
+    let sasl_tokens = sasl::start(machine.exchanges.clone()).map_err(setup("the thread of SASL"))?;
     let told_conf = {
         let (config, shown) = (config.clone(), shown.clone());
-        move || conf(&config, address.port(), shown.as_ref())
+        move || conf(&config, addresses, shown.as_ref())
     };
     let restorer = restorer(config, signals, &pulse)?;
     let http_ports = http_ports.furnish(config, &status, &machine.exchanges, shown, restorer.clone(), told_conf);
     http::start(http_ports).map_err(setup("the thread of HTTP"))?;
-    let mut listener = Some(listener);
+    let mut listeners = Some(listeners);
     let exchanges = machine.exchanges.clone();
     let mut reactor = |index: usize, poll: &Poll| {
         let (reader, Zxid(zxid)) = server.reader();
@@ -422,7 +413,8 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
             limits: limits.clone(),
             status: status.clone(),
             long_words: long_words.clone(),
-            listener: listener.take_if(|_| index == reactor::ACCEPTOR),
+            sasl_tokens: sasl_tokens.clone(),
+            listeners: listeners.take_if(|_| index == reactor::ACCEPTOR).unwrap_or_default(),
             reader,
             zxid,
         })
@@ -443,14 +435,19 @@ fn run(config: &Config, beginning: Beginning<'_>, opened: Opened<'_>) -> Result<
     for (index, (reactor, poll)) in reactors.into_iter().enumerate() {
         running.push(start_reactor(index, reactor, poll).map_err(setup("a reactor"))?);
     }
-    tracing::info!(reactors = threads, "listening on {address}");
-    tracing::info!("connect with: zkCli.sh -server {address}   (or any ZooKeeper client)");
+    for told in addresses.told() {
+        tracing::info!(reactors = threads, "{told}");
+    }
+    tracing::info!("connect with: zkCli.sh -server {}   (or any ZooKeeper client)", addresses.first());
+    let watched = config.client_tls.as_ref().zip(tls);
+    let watcher = watched.map(|(settings, tls)| StoreWatcher::start(settings.tls.clone(), tls));
+    let _watcher = watcher.transpose().map_err(setup("the thread that watches the stores of TLS"))?;
     let backups = config.backups.as_ref().map(|schedule| {
         let (data_dir, log_dir) = (Generation::above(&config.data_dir), Generation::above(&config.data_log_dir));
         Backups::start(schedule, data_dir, log_dir, status.clone())
     });
     let _backups = backups.transpose().map_err(setup("the backups"))?;
-    pulse.begin(&format!("listening on {address}"));
+    pulse.begin(&addresses.told().join("; "));
     let note = |event| audit.iter().for_each(|audit| audit.note(event));
     note(ServerEvent::Started);
     let turns = &status.replica.turns;
@@ -530,7 +527,10 @@ fn begin(
         Beginning::Member { ensemble, data_dir } => {
             let readiness = Readiness::default();
             let registry = machine.poll.registry().try_clone().map_err(setup("the other servers' sockets"))?;
-            let sockets = socket_settings(config, ensemble);
+            let sockets = socket_settings(config, ensemble, security(config, ensemble).map_err(NodeError::Security)?);
+            if let Some(open) = open_ports(config, ensemble) {
+                tracing::warn!("{open}");
+            }
             let links = SocketLinks::new(registry, readiness.clone(), machine.bell.clone(), &sockets);
             let own = ensemble.config.members().get(&ensemble.me).and_then(|me| me.client.clone());
             let setup = MemberSetup {

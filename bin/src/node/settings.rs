@@ -1,21 +1,25 @@
 //! What each part of the node is told by the configuration.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use paddock_consensus::ServerId;
 use paddock_consensus::config::HostPort;
 use paddock_consensus::settings::{Features, Ms, Settings};
-use paddock_engine::acl::Authority;
+use paddock_engine::acl::{Authority, SuperDigest};
 use paddock_engine::admit::FRAME_MAX;
 use paddock_engine::container::ContainerSettings;
 use paddock_engine::database::Rules;
 use paddock_engine::log::{LogConfig, Method};
 use paddock_engine::tree::ExtendedTypes;
-use paddock_net::reactor;
+use paddock_net::client_tls::ClientTls;
+use paddock_net::reactor::{self, SaslSettings};
 
 use super::peers::observer_master_addresses;
-use super::peers::sockets::{MyId, SocketSettings, UntakenMax};
+use super::peers::sockets::{MyId, SecuringMax, Security, SecurityError, SocketSettings, UntakenMax};
 use crate::config::{Config, Ensemble, IoMethod, NewSessions, Purge};
+use crate::jaas_file;
 
 /// What was sent on an election connection is given so long at least, however short `cnxTimeout` is. A lost packet is sent again
 /// after 0.2 s, 0.6 s and 1.4 s: a network that loses some is none that is gone.
@@ -50,11 +54,17 @@ pub fn rules(config: &Config) -> Rules {
 }
 
 pub fn authority(config: &Config) -> Authority {
+    let schemes = config.schemes.clone();
     Authority {
         skip_acl: config.skip_acl,
-        digest_enabled: config.digest_enabled,
+        digest_enabled: schemes.digest,
         digest_algorithm: config.digest_algorithm,
-        super_digest: config.super_digest.as_ref().map(|secret| secret.reveal().to_owned()),
+        super_digest: config.super_digest.as_ref().map(|secret| SuperDigest::new(secret.reveal().to_owned())),
+        x509: schemes.x509,
+        sasl_served: schemes.sasl,
+        sasl: schemes.sasl_rules,
+        ensemble: schemes.ensemble,
+        key_served: schemes.key,
     }
 }
 
@@ -67,7 +77,12 @@ pub fn container_settings(config: &Config) -> ContainerSettings {
     }
 }
 
-pub fn reactor_settings(config: &Config, authority: Authority) -> reactor::Settings {
+pub fn reactor_settings(
+    config: &Config,
+    authority: Authority,
+    tls: Option<Arc<ClientTls>>,
+    sasl: Option<SaslSettings>,
+) -> reactor::Settings {
     reactor::Settings {
         frame_max: config.jute_max_buffer.min(FRAME_MAX),
         session_timeout_min: config.min_session_timeout,
@@ -81,9 +96,11 @@ pub fn reactor_settings(config: &Config, authority: Authority) -> reactor::Setti
         tcp_keep_alive: config.tcp_keep_alive,
         authority,
         enforced_schemes: config.enforced_schemes.clone(),
+        sasl,
         local_sessions: config.new_sessions != NewSessions::Global,
         tells_gone: config.request_throttle.wants_gone(),
         slow_request: config.slow_request,
+        tls,
     }
 }
 
@@ -98,7 +115,7 @@ pub fn retain(config: &Config) -> Option<usize> {
 }
 
 /// Where and how this server is connected with the others.
-pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
+pub fn socket_settings(config: &Config, ensemble: &Ensemble, security: Security) -> SocketSettings {
     let own = ensemble.config.members().get(&ensemble.me);
     let own = || own.into_iter().flat_map(|member| &member.addresses);
     let quorum: Vec<HostPort> = own().map(|address| address.quorum.clone()).collect();
@@ -114,7 +131,49 @@ pub fn socket_settings(config: &Config, ensemble: &Ensemble) -> SocketSettings {
             election: ensemble.connection_timeout.max(UNTAKEN_MIN),
             quorum: ticks(config, ensemble.init_limit.max(ensemble.sync_limit)),
         },
+        security,
+        securing_max: SecuringMax {
+            election: ms(ensemble.connection_timeout),
+            quorum: ms(ticks(config, ensemble.init_limit)),
+        },
     }
+}
+
+/// What servers make sure of each other with.
+///
+/// # Errors
+/// As [`Security::load`].
+pub fn security(config: &Config, ensemble: &Ensemble) -> Result<Security, SecurityError> {
+    let property =
+        |name: &str| config.properties.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    Security::load(&ensemble.security, &|name: &str| jaas_file::property(name, property))
+}
+
+/// What there is to say of ports at which a stranger is taken for a server: none that another machine reaches.
+pub fn open_ports(config: &Config, ensemble: &Ensemble) -> Option<String> {
+    if !ensemble.security.lets_strangers_in() {
+        return None;
+    }
+    let SocketSettings { election, quorum, observer_master, .. } =
+        socket_settings(config, ensemble, Security::default());
+    let is_reached = |address: &&HostPort| ensemble.listen_on_all || !is_loopback(&address.host);
+    let ports = [("election", election), ("quorum", quorum), ("observer master", observer_master)];
+    let named = ports.iter().flat_map(|(name, addresses)| {
+        addresses.iter().filter(is_reached).map(move |address| format!("the {name} port {address}"))
+    });
+    let named: Vec<String> = named.collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "whoever reaches {} is taken for a server of this ensemble, and reads and changes everything; let only servers \
+             reach them, or have servers make sure of each other: sslQuorum=true, or quorum.auth.serverRequireSasl=true",
+            named.join(", ")
+        )
+    })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
 /// What this server does beyond ZooKeeper's protocol with other Paddocks.
@@ -125,9 +184,12 @@ fn ticks(config: &Config, count: u32) -> Duration {
     Duration::from_millis(u64::from(count) * config.tick_time.max(1) as u64)
 }
 
+fn ms(duration: Duration) -> Ms {
+    Ms(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// What the core of a member is told.
 pub fn core_settings(config: &Config, ensemble: &Ensemble, seed: u64) -> Settings {
-    let ms = |duration: Duration| Ms(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     Settings {
         tick: Ms(config.tick_time.max(1) as u64),
         init_limit: ensemble.init_limit,
@@ -165,7 +227,7 @@ mod tests {
 
     use paddock_consensus::settings::Features;
 
-    use super::{FEATURES, UNTAKEN_MIN, core_settings, socket_settings};
+    use super::{FEATURES, Security, UNTAKEN_MIN, core_settings, open_ports, socket_settings};
     use crate::config::{Config, Ensemble, Property, load};
 
     /// A member's, with another line in its file and another property.
@@ -186,7 +248,8 @@ mod tests {
     fn an_election_connection_outlives_a_lost_packet_however_short_the_attempts_are() {
         for (millis, expected) in [("100", UNTAKEN_MIN), ("30000", Duration::from_secs(30))] {
             let (config, ensemble) = configured("untaken", &format!("cnxTimeout={millis}"), "zookeeper.snapCount=7");
-            assert_eq!(socket_settings(&config, &ensemble).untaken_max.election, expected, "{millis}");
+            let settings = socket_settings(&config, &ensemble, Security::default());
+            assert_eq!(settings.untaken_max.election, expected, "{millis}");
         }
     }
 
@@ -196,5 +259,24 @@ mod tests {
             let (config, ensemble) = configured("features", "", &format!("paddock.ensemble.features={flag}"));
             assert_eq!(core_settings(&config, &ensemble, 1).features, expected, "{flag}");
         }
+    }
+
+    #[test]
+    fn ports_that_others_reach_are_named_unless_servers_make_sure_of_each_other() {
+        let named = |line: &str| {
+            let (config, ensemble) = configured("open-ports", line, "zookeeper.snapCount=7");
+            open_ports(&config, &ensemble)
+        };
+        let open = named("observerMasterPort=3").expect("a is another machine's name");
+        let expected =
+            "whoever reaches the election port a:2, the quorum port a:1, the observer master port a:3 is taken for";
+        assert!(open.starts_with(expected), "{open}");
+        for host in ["127.0.0.1", "localhost", "[::1]"] {
+            assert_eq!(named(&format!("server.1={host}:1:2")), None, "{host}");
+        }
+        assert!(named("server.1=127.0.0.1:1:2\nquorumListenOnAllIPs=true").is_some());
+        let tls = "ssl.quorum.keyStore.location=/k.pem\nssl.quorum.trustStore.location=/t.pem\nsslQuorum=true";
+        assert_eq!(named(tls), None);
+        assert!(named(&format!("{tls}\nportUnification=true")).is_some());
     }
 }

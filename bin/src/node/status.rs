@@ -1,6 +1,5 @@
 //! What the four-letter words tell of the configuration and of the process's environment.
 
-use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use paddock_net::conf_reply::{ConfReply, EnsembleConf};
 use paddock_net::envi_reply::{EnviReply, UNKNOWN};
 use paddock_net::status::{Peers, ReactorStatus, Status, Text};
 
+use super::client_ports::ClientAddresses;
 use super::descriptors::Descriptors;
 use super::shown::ShownConfig;
 use crate::config::{Config, Ensemble, NewSessions};
@@ -22,7 +22,7 @@ use crate::version;
 /// `shown` is the configuration of a member's ensemble, which may be changed.
 pub fn status(
     config: &Config,
-    address: SocketAddr,
+    addresses: ClientAddresses,
     shown: Option<ShownConfig>,
     reactors: usize,
     descriptors: Descriptors,
@@ -35,9 +35,10 @@ pub fn status(
         backups: Default::default(),
         admin: Default::default(),
         peers: Peers::new(descriptors.clients),
+        tls_handshakes: Default::default(),
         descriptors_max: descriptors.limit,
         clock: Default::default(),
-        configuration: configuration(config.clone(), address.port(), shown),
+        configuration: configuration(config.clone(), addresses, shown),
         environment: environment(&version).render(),
         version,
         directory_sizes: directory_sizes(config.clone()),
@@ -49,12 +50,12 @@ pub fn status(
 }
 
 /// The body of `conf`, with the sizes of the moment.
-fn configuration(config: Config, port: u16, shown: Option<ShownConfig>) -> Text {
-    Text::new(move || conf(&config, port, shown.as_ref()).render())
+fn configuration(config: Config, addresses: ClientAddresses, shown: Option<ShownConfig>) -> Text {
+    Text::new(move || conf(&config, addresses, shown.as_ref()).render())
 }
 
-/// What `conf` tells at this moment. `port` is the one that was opened for clients; of a member `shown` is its ensemble.
-pub fn conf(config: &Config, port: u16, shown: Option<&ShownConfig>) -> ConfReply {
+/// What `conf` tells at this moment. `addresses` are those that were opened for clients; of a member `shown` is its ensemble.
+pub fn conf(config: &Config, addresses: ClientAddresses, shown: Option<&ShownConfig>) -> ConfReply {
     let member = config.ensemble.as_ref().zip(shown.map(ShownConfig::config));
     // What the configuration says, if it has said something else since the port was opened.
     let moved = member.as_ref().and_then(|(ensemble, now)| {
@@ -63,7 +64,8 @@ pub fn conf(config: &Config, port: u16, shown: Option<&ShownConfig>) -> ConfRepl
     });
     let (data_dir, data_log_dir) = directories(config);
     ConfReply {
-        client_port: moved.map_or(port, |moved| moved.port),
+        client_port: moved.map(|moved| moved.port).or(addresses.plain.map(|plain| plain.port())),
+        secure_client_port: addresses.secure.map(|secure| secure.port()),
         data_dir_bytes: directory_bytes(&data_dir),
         data_log_dir_bytes: directory_bytes(&data_log_dir),
         data_dir: absolute(data_dir),

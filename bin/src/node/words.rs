@@ -23,11 +23,13 @@ pub fn start(exchanges: Arc<[Arc<Exchange>]>, status: Arc<Status>) -> io::Result
     let (asked, words) = channel::bounded(ASKED_MAX);
     let surveyor = Surveyor::new(exchanges.clone());
     std::thread::Builder::new().name("words".into()).spawn(move || {
-        for Asked { reactor, connection, word, serve } in words {
+        for Asked { reactor, connection, word, is_secure, serve } in words {
             let Moment { now, wall_ms } = Moment::read();
             let present = Present { now, wall_ms };
             let zone = date::zone();
-            let text = long_answers::answer(word, serve, &surveyor, &status, present, &|ms| date::java(ms, &zone));
+            let text = long_answers::answer((word, is_secure), serve, &surveyor, &status, present, &|ms| {
+                date::java(ms, &zone)
+            });
             say(&exchanges[reactor], Errand::Say { connection, text });
         }
     })?;

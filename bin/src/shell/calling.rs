@@ -1,12 +1,13 @@
 //! How the shell was called: with flags of its own, or with zkCli's.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::number;
-use crate::config::{self, MAX_FILE_BYTES, properties};
+use crate::security::properties::{Properties, PropertyArgs};
 
 /// Where zkCli looks for a server, and how long its session lasts.
 const SERVER: &str = "localhost:2181";
@@ -29,9 +30,8 @@ pub struct ShellArgs {
     /// Begin when there is a connection, and end with 1 if there is none within the timeout.
     #[arg(long)]
     wait_for_connection: bool,
-    /// A properties file with settings of ZooKeeper's client, of which zookeeper.request.timeout is heeded.
-    #[arg(long, value_name = "FILE")]
-    client_configuration: Option<PathBuf>,
+    #[command(flatten)]
+    properties: PropertyArgs,
     /// Answer with JSON, one object a line.
     #[arg(long)]
     json: bool,
@@ -51,6 +51,33 @@ pub struct ShellArgs {
     command: Vec<String>,
 }
 
+/// Flags of the shell that a value follows.
+const VALUED: [&str; 5] = ["--server", "--timeout", "--client-configuration", "-e", "-D"];
+
+/// The arguments of the program, in which `-Dname=value` of a shell is two of them: since the words of a command may begin with a
+/// hyphen, clap would take it for one. What belongs to a command, or to zkCli, stays as it is.
+pub fn with_properties_apart(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut all: Vec<OsString> = arguments.collect();
+    if all.get(1).is_none_or(|command| command != "shell") {
+        return all;
+    }
+    let mut rest = all.split_off(2).into_iter();
+    while let Some(argument) = rest.next() {
+        let text = argument.to_string_lossy().into_owned();
+        match text.strip_prefix("-D").filter(|property| !property.is_empty()) {
+            Some(property) => all.extend(["-D".into(), property.into()]),
+            None => all.push(argument),
+        }
+        if VALUED.contains(&&*text) {
+            all.extend(rest.next());
+        } else if !text.starts_with('-') || text.starts_with("--zkcli-args") {
+            break;
+        }
+    }
+    all.extend(rest);
+    all
+}
+
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Work {
@@ -60,13 +87,16 @@ pub enum Work {
     Script(String),
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Calling {
     pub server: String,
     pub timeout: String,
     pub read_only: bool,
     pub waits: bool,
-    pub client_configuration: Option<PathBuf>,
+    /// The file that zkCli is told of among its own arguments.
+    client_configuration: Option<PathBuf>,
+    /// Settings of the client, with that file.
+    pub properties: PropertyArgs,
     pub is_json: bool,
     pub is_quiet: bool,
     pub work: Work,
@@ -81,7 +111,9 @@ impl Calling {
         let ShellArgs { server, timeout, read_only, wait_for_connection, .. } = arguments;
         if let Some(words) = &arguments.zkcli_args {
             let zkcli = Calling::of_zkcli(words);
-            return Ok(Calling { is_json: arguments.json, is_quiet: arguments.quiet, ..zkcli });
+            let file = zkcli.client_configuration.as_deref();
+            let properties = arguments.properties.with_file(file);
+            return Ok(Calling { is_json: arguments.json, is_quiet: arguments.quiet, properties, ..zkcli });
         }
         if let Some(flag) = arguments.command.first().filter(|word| word.starts_with('-')) {
             return Err(format!("{flag} is no flag of this shell; those of zkCli.sh come behind --zkcli-args"));
@@ -96,7 +128,8 @@ impl Calling {
             timeout: timeout.clone(),
             read_only: *read_only,
             waits: *wait_for_connection,
-            client_configuration: arguments.client_configuration.clone(),
+            client_configuration: None,
+            properties: arguments.properties.clone(),
             is_json: arguments.json,
             is_quiet: arguments.quiet || arguments.execute.is_some(),
             work,
@@ -112,6 +145,7 @@ impl Calling {
             read_only: false,
             waits: false,
             client_configuration: None,
+            properties: PropertyArgs::default(),
             is_json: false,
             is_quiet: false,
             work: Work::Lines,
@@ -154,23 +188,9 @@ impl Calling {
 /// How long an answer may take, as ZooKeeper's client is configured; as long as it wants, where nothing is said.
 ///
 /// # Errors
-/// A sentence, where the file cannot be read or asks for what is not there.
-pub fn request_timeout(file: &Path) -> Result<Option<Duration>, String> {
-    let wrong = |why: String| format!("{}: {why}", file.display());
-    let bytes = config::read(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(wrong(format!("it is longer than {MAX_FILE_BYTES} bytes")));
-    }
-    request_timeout_of(&bytes).map_err(wrong)
-}
-
-fn request_timeout_of(bytes: &[u8]) -> Result<Option<Duration>, String> {
-    let entries = properties::parse(bytes).map_err(|error| format!("line {}: {error}", error.line))?;
-    let value = |key: &str| entries.iter().rev().find(|entry| entry.key == key).map(|entry| &*entry.value);
-    if value("zookeeper.client.secure").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        return Err("zookeeper.client.secure=true asks for TLS, which is not spoken here".into());
-    }
-    let millis = value("zookeeper.request.timeout").map(str::parse::<u64>).transpose();
+/// A sentence, where it is no number.
+pub fn request_timeout(properties: &Properties) -> Result<Option<Duration>, String> {
+    let millis = properties.get("zookeeper.request.timeout").map(str::parse::<u64>).transpose();
     let millis = millis.map_err(|_| "zookeeper.request.timeout is no number of milliseconds")?;
     Ok(millis.filter(|millis| *millis > 0).map(Duration::from_millis))
 }
@@ -181,7 +201,7 @@ mod tests {
 
     use clap::Parser;
 
-    use super::{Calling, ShellArgs, Work, request_timeout_of};
+    use super::{Calling, Properties, ShellArgs, Work, request_timeout, with_properties_apart};
 
     #[derive(Parser)]
     struct Line {
@@ -197,6 +217,21 @@ mod tests {
             let line = ["shell", "--zkcli-args"].iter().chain(words);
             let line = Line::try_parse_from(line).unwrap_or_else(|error| panic!("{words:?}: {error}"));
             assert!(line.shell.zkcli_args.is_some_and(|given| given == words), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn properties_of_a_shell_stand_apart() {
+        for (line, expected) in [
+            ("paddock shell -Da.b=c --server x -Dd=e ls /", "paddock shell -D a.b=c --server x -D d=e ls /"),
+            ("paddock shell -D a=b create /x -Dy", "paddock shell -D a=b create /x -Dy"),
+            ("paddock shell --server -Dx ls", "paddock shell --server -Dx ls"),
+            ("paddock shell -Da=b --zkcli-args -Dx", "paddock shell -D a=b --zkcli-args -Dx"),
+            ("paddock status -Da=b", "paddock status -Da=b"),
+            ("paddock", "paddock"),
+        ] {
+            let apart = with_properties_apart(line.split(' ').map(Into::into));
+            assert_eq!(apart, expected.split(' ').collect::<Vec<_>>(), "{line}");
         }
     }
 
@@ -226,11 +261,14 @@ mod tests {
 
     #[test]
     fn a_client_configuration_has_a_timeout() {
-        let timeout = |text: &str| request_timeout_of(text.as_bytes());
+        let timeout = |text: &str| {
+            let mut properties = Properties::default();
+            properties.take_text(text.as_bytes())?;
+            request_timeout(&properties)
+        };
         assert_eq!(timeout(""), Ok(None));
         assert_eq!(timeout("zookeeper.request.timeout=0\n"), Ok(None));
         assert_eq!(timeout("zookeeper.request.timeout=15\n"), Ok(Some(Duration::from_millis(15))));
         assert!(timeout("zookeeper.request.timeout=x\n").is_err());
-        assert!(timeout("zookeeper.client.secure=true\n").is_err_and(|why| why.contains("TLS")));
     }
 }

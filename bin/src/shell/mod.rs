@@ -54,12 +54,13 @@ use std::thread;
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 
-pub use self::calling::ShellArgs;
 use self::calling::{Calling, Work};
+pub use self::calling::{ShellArgs, with_properties_apart};
 use self::complaint::EXIT_INTERRUPTED;
 use self::editor::{Editor, Typed};
 use self::output::{Output, Voice};
 use self::run::{Next, Shell};
+use crate::security::Security;
 use crate::terminal;
 
 /// ZooKeeper's code for arguments that it cannot begin with.
@@ -152,12 +153,13 @@ pub fn run(arguments: &ShellArgs) -> Result<ExitCode, ShellError> {
 }
 
 fn terms(calling: &Calling) -> Result<run::Terms, ShellError> {
-    let request_timeout = calling.client_configuration.as_deref().map(calling::request_timeout).transpose();
+    let properties = calling.properties.read().map_err(ShellError::Calling)?;
     Ok(run::Terms {
         timeout_ms: calling.timeout_ms().map_err(ShellError::Session)?,
         may_be_read_only: calling.read_only,
         waits: calling.waits,
-        request_timeout: request_timeout.map_err(ShellError::Calling)?.flatten(),
+        request_timeout: calling::request_timeout(&properties).map_err(ShellError::Calling)?,
+        security: Security::of(&properties).map_err(ShellError::Calling)?,
     })
 }
 

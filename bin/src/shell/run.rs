@@ -18,7 +18,9 @@ use crate::client::code;
 use crate::client::connect_string::ConnectString;
 use crate::client::failure::Failure;
 use crate::client::handle::{Client, Settings};
+use crate::client::state::State;
 use crate::date;
+use crate::security::Security;
 
 /// What a session is asked for with, wherever.
 #[derive(Clone, Debug)]
@@ -27,6 +29,7 @@ pub struct Terms {
     pub may_be_read_only: bool,
     pub waits: bool,
     pub request_timeout: Option<Duration>,
+    pub security: Security,
 }
 
 /// Whether more is to be done.
@@ -61,7 +64,8 @@ impl Shell {
         let (client, hosts) = connect(host, &terms, &output, &interrupted)?;
         let current = Arc::new(Mutex::new(client.clone()));
         let zone = date::zone();
-        let stage = Stage { client, output, zone, hosts, interrupted, has_terminal };
+        let security = terms.security.clone();
+        let stage = Stage { client, output, zone, hosts, security, interrupted, has_terminal };
         let past = Past::default();
         Ok(Shell { terms, host: host.into(), stage, current, past, exit: 0, has_made_ephemerals: false })
     }
@@ -161,7 +165,12 @@ impl Shell {
 
     /// Does what needs a session. zkCli says that there is none after any command, and takes it for no failure.
     fn ask(&mut self, command: &str, words: &[String]) -> Result<(), Complaint> {
-        if !self.stage.client.state().is_alive() {
+        let state = self.stage.client.state();
+        if state == State::AuthFailed && self.terms.security.logs_in() {
+            // A script is to see that it has not logged in.
+            return Err(Failure::Code { code: code::AUTH_FAILED, path: None }.into());
+        }
+        if !state.is_alive() {
             self.stage.say("Not connected");
             return Ok(());
         }
@@ -224,8 +233,9 @@ fn connect(
 ) -> Result<(Client, Vec<HostPort>), Complaint> {
     let connect = ConnectString::parse(host).map_err(Complaint::new)?;
     let hosts = connect.hosts.clone();
-    let Terms { timeout_ms, may_be_read_only, waits, request_timeout } = *terms;
-    let settings = Settings { connect, timeout_ms, may_be_read_only, request_timeout };
+    let Terms { timeout_ms, may_be_read_only, waits, request_timeout, ref security } = *terms;
+    let security = security.clone();
+    let settings = Settings { connect, timeout_ms, may_be_read_only, security, request_timeout };
     let client = Client::open(settings, output.clone(), interrupted.clone())
         .map_err(|error| Complaint::new(format!("the session has no thread: {error}")))?;
     let patience = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));

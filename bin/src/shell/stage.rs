@@ -13,6 +13,7 @@ use super::{stat_lines, usage};
 use crate::client::failure::Failure;
 use crate::client::handle::Client;
 use crate::client::stat::ShownStat;
+use crate::security::Security;
 
 pub struct Stage {
     pub client: Client,
@@ -20,6 +21,8 @@ pub struct Stage {
     pub zone: TimeZone,
     /// Where the servers are, for what is asked of each of them.
     pub hosts: Vec<HostPort>,
+    /// How they are reached.
+    pub security: Security,
     pub interrupted: Arc<AtomicBool>,
     /// A person reads what is shown, on a terminal.
     pub has_terminal: bool,

@@ -20,7 +20,6 @@ use std::process::ExitCode;
 use std::thread;
 
 use clap::Args;
-use paddock_consensus::config::HostPort;
 use serde_json::json;
 
 use self::srvr::{Srvr, Unknown, ask};
@@ -28,6 +27,8 @@ use self::target::Target;
 use self::targets::{TargetsError, read, unfound};
 use self::zoo_cfg::{Found, NoPort};
 use crate::answer::Answer;
+use crate::security::Security;
+use crate::security::properties::PropertyArgs;
 use crate::table::Table;
 
 /// ZooKeeper's script says this of any server that it gets no mode from.
@@ -44,11 +45,15 @@ pub struct StatusArgs {
     /// Answer with JSON, one object a line.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    properties: PropertyArgs,
 }
 
 #[derive(Debug)]
 pub enum StatusError {
     Targets(TargetsError),
+    /// TLS cannot be had as it is set; the sentence.
+    Security(String),
     /// The answer could not be written.
     Output(io::Error),
 }
@@ -57,6 +62,7 @@ impl fmt::Display for StatusError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StatusError::Targets(error) => error.fmt(f),
+            StatusError::Security(error) => f.write_str(error),
             StatusError::Output(error) => write!(f, "the answer cannot be written: {error}"),
         }
     }
@@ -77,16 +83,17 @@ impl From<io::Error> for StatusError {
 /// Success if every server that is asked serves clients.
 pub fn run(arguments: &StatusArgs) -> Result<ExitCode, StatusError> {
     let mut answer = Answer::new(arguments.json);
+    let security = Security::of_arguments(&arguments.properties).map_err(StatusError::Security)?;
     let serves = match &arguments.targets[..] {
-        [one] if !arguments.all && !arguments.json => tell_one(one, &mut answer)?,
-        targets => tell_all(&targets::of(targets, arguments.all)?, &mut answer)?,
+        [one] if !arguments.all && !arguments.json => tell_one(one, arguments, &security, &mut answer)?,
+        targets => tell_all(&targets::of(targets, arguments.all)?, &security, &mut answer)?,
     };
     answer.finish()?;
     Ok(if serves { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// One server, in the lines of `zkServer.sh status`, which scripts read. Why there is no mode goes to stderr.
-fn tell_one(text: &str, answer: &mut Answer) -> Result<bool, StatusError> {
+fn tell_one(text: &str, arguments: &StatusArgs, security: &Security, answer: &mut Answer) -> Result<bool, StatusError> {
     let target = match Target::parse(text) {
         Some(target) => target,
         None => {
@@ -97,40 +104,49 @@ fn tell_one(text: &str, answer: &mut Answer) -> Result<bool, StatusError> {
                 (Ok(target), _) => target,
                 (Err(NoPort::None), _) => return Ok(false),
                 (Err(NoPort::OnlySecure), Some(secure)) => {
-                    tell_secure(secure, answer)?;
-                    return Ok(false);
+                    let properties = arguments.properties.read().map_err(StatusError::Security)?;
+                    let target = Target { server: None, address: secure.clone() };
+                    return Ok(match Security::with_tls(&properties) {
+                        Ok(security) => tell_mode(&target, &security, answer)?,
+                        Err(why) => tell_unreached(&target, &why, answer)?,
+                    });
                 }
                 (Err(why), None) => return Err(unfound(text, why).into()),
             }
         }
     };
+    Ok(tell_mode(&target, security, answer)?)
+}
+
+/// A server whose only port has TLS, which is not set well enough to ask it.
+fn tell_unreached(target: &Target, why: &str, answer: &mut Answer) -> io::Result<bool> {
     let (host, port) = (&target.address.host, target.address.port);
-    answer.line(format_args!("Client port found: {port}. Client address: {host}. Client SSL: false."))?;
-    match ask(&target.address) {
+    answer.line(format_args!("Client port found: {port}. Client address: {host}. Client SSL: true."))?;
+    eprintln!("paddock: {target}: {why}; say how with -D, or in CLIENT_JVMFLAGS");
+    answer.line(format_args!("{NOT_RUNNING}"))?;
+    Ok(false)
+}
+
+fn tell_mode(target: &Target, security: &Security, answer: &mut Answer) -> io::Result<bool> {
+    let (host, port, tls) = (&target.address.host, target.address.port, security.has_tls());
+    answer.line(format_args!("Client port found: {port}. Client address: {host}. Client SSL: {tls}."))?;
+    match ask(&target.address, security) {
         Ok(Srvr { mode, .. }) => {
             answer.line(format_args!("Mode: {mode}"))?;
             Ok(true)
         }
         Err(unknown) => {
             answer.line(format_args!("{NOT_RUNNING}"))?;
-            explain(&target, &unknown);
+            explain(target, &unknown);
             Ok(false)
         }
     }
 }
 
-/// One that has a port for TLS alone, which is not asked, in the lines of the same script.
-fn tell_secure(secure: &HostPort, answer: &mut Answer) -> io::Result<()> {
-    let HostPort { host, port } = secure;
-    answer.line(format_args!("Client port found: {port}. Client address: {host}. Client SSL: true."))?;
-    eprintln!("paddock: {secure}: it is a port for TLS alone, which is not spoken here");
-    answer.line(format_args!("{NOT_RUNNING}"))
-}
-
 /// Several servers, in a table or as objects. Whether all of them serve clients.
-fn tell_all(targets: &[Target], answer: &mut Answer) -> io::Result<bool> {
+fn tell_all(targets: &[Target], security: &Security, answer: &mut Answer) -> io::Result<bool> {
     let asked: Vec<Result<Srvr, Unknown>> = thread::scope(|scope| {
-        let asking: Vec<_> = targets.iter().map(|target| scope.spawn(|| ask(&target.address))).collect();
+        let asking: Vec<_> = targets.iter().map(|target| scope.spawn(|| ask(&target.address, security))).collect();
         asking.into_iter().map(|asking| asking.join().expect("a question does not panic")).collect()
     });
     let mut table = Table::new(&["server", "mode", "zxid", "connections", "latency min/avg/max ms"]);

@@ -6,6 +6,7 @@ use std::io;
 use paddock_consensus::config::HostPort;
 
 use super::word::{self, printable};
+use crate::security::Security;
 
 /// What is answered while clients are not served.
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
@@ -59,8 +60,8 @@ impl Unknown {
 }
 
 /// Asks a server what it is.
-pub fn ask(server: &HostPort) -> Result<Srvr, Unknown> {
-    let answer = word::send(server, "srvr").map_err(Unknown::Unreached)?;
+pub fn ask(server: &HostPort, security: &Security) -> Result<Srvr, Unknown> {
+    let answer = word::send(server, "srvr", security).map_err(Unknown::Unreached)?;
     Srvr::read(&answer)
 }
 

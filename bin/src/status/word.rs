@@ -1,10 +1,12 @@
 //! A four-letter word, and the answer to it.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use paddock_consensus::config::HostPort;
+
+use crate::security::{Security, WaitingStream};
 
 /// How long a server may take to be reached, and then to answer. A name service may take its own time besides.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,21 +21,20 @@ pub fn printable(text: &str) -> String {
 }
 
 /// The whole answer of a server to a word, within a bounded time.
-pub fn send(server: &HostPort, word: &str) -> io::Result<String> {
-    send_for(server, word, ANSWER_BYTES_MAX)
+pub fn send(server: &HostPort, word: &str, security: &Security) -> io::Result<String> {
+    send_for(server, word, security, ANSWER_BYTES_MAX)
 }
 
 /// The same to a word that has a line for each connection.
-pub fn send_for_connections(server: &HostPort, word: &str) -> io::Result<String> {
-    send_for(server, word, CONNECTIONS_BYTES_MAX)
+pub fn send_for_connections(server: &HostPort, word: &str, security: &Security) -> io::Result<String> {
+    send_for(server, word, security, CONNECTIONS_BYTES_MAX)
 }
 
-fn send_for(server: &HostPort, word: &str, bytes_max: usize) -> io::Result<String> {
-    let mut stream = connect(server)?;
+fn send_for(server: &HostPort, word: &str, security: &Security, bytes_max: usize) -> io::Result<String> {
     let deadline = Instant::now() + PATIENCE;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = reach(server, security)?;
     stream.write_all(word.as_bytes())?;
-    stream.shutdown(Shutdown::Write)?;
+    stream.end_writing()?;
     let mut answer = Vec::new();
     let mut chunk = [0; 4096];
     loop {
@@ -41,7 +42,7 @@ fn send_for(server: &HostPort, word: &str, bytes_max: usize) -> io::Result<Strin
         if left.is_zero() {
             return Err(too_late());
         }
-        stream.set_read_timeout(Some(left))?;
+        stream.socket().set_read_timeout(Some(left))?;
         match stream.read(&mut chunk) {
             Ok(0) if answer.is_empty() => return Err(io::Error::new(ErrorKind::UnexpectedEof, "it closes at once")),
             Ok(0) => return Ok(String::from_utf8_lossy(&answer).into_owned()),
@@ -60,8 +61,16 @@ pub fn too_late() -> io::Error {
     io::Error::new(ErrorKind::TimedOut, format!("nothing whole has come within {} s", PATIENCE.as_secs()))
 }
 
+/// A stream to a server, which waits for an answer as long as it is worth.
+pub fn reach(server: &HostPort, security: &Security) -> io::Result<WaitingStream> {
+    let socket = connect(server)?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    security.waiting(socket, &server.host)
+}
+
 /// The addresses of the host are tried one after the other, all of them in the same time.
-pub fn connect(server: &HostPort) -> io::Result<TcpStream> {
+fn connect(server: &HostPort) -> io::Result<TcpStream> {
     let deadline = Instant::now() + PATIENCE;
     let mut failure = io::Error::new(ErrorKind::NotFound, "the name service knows no address");
     for address in (&*server.host, server.port).to_socket_addrs()? {

@@ -76,7 +76,11 @@ impl fmt::Display for ZooCfgError {
                 write!(f, "{}: {key}: it names no client port, and there is no clientPort", file.display())
             }
             ZooCfgError::OnlySecure(file) => {
-                write!(f, "{}: it has a secureClientPort alone, and TLS is not spoken here", file.display())
+                write!(
+                    f,
+                    "{}: it has a secureClientPort alone; give that as HOST:PORT, with -Dzookeeper.client.secure=true",
+                    file.display()
+                )
             }
         }
     }

@@ -17,8 +17,9 @@ use super::error::VersusError;
 use super::interrupt::{Interrupt, signal_group};
 use super::row::To;
 use super::zoo_cfg::{self, Ports};
-use crate::bench::{Client, usage};
+use crate::bench::{Client, Server, usage};
 use crate::ports;
+use crate::security::Security;
 use crate::server_log::last_lines;
 use crate::status::srvr::ask;
 
@@ -224,7 +225,9 @@ impl<'a> Servers<'a> {
     fn leader(&self) -> Result<usize, VersusError> {
         let deadline = Instant::now() + START_MAX;
         loop {
-            let mode = |address| ask(address).map_or_else(|unknown| unknown.name().to_owned(), |srvr| srvr.mode);
+            let mode = |address| {
+                ask(address, &Security::default()).map_or_else(|unknown| unknown.name().to_owned(), |srvr| srvr.mode)
+            };
             let modes: Vec<String> = self.addresses.iter().map(mode).collect();
             let followers = modes.iter().filter(|mode| *mode == "follower").count();
             match modes.iter().position(|mode| mode == "leader") {
@@ -291,6 +294,7 @@ impl Drop for Servers<'_> {
 fn opens_session(address: &HostPort) -> bool {
     let found = std::net::ToSocketAddrs::to_socket_addrs(&(&*address.host, address.port));
     let address = found.ok().and_then(|mut addresses| addresses.next());
-    let session = address.and_then(|address| Client::connect(address, SESSION_TIMEOUT, SESSION_PATIENCE).ok());
+    let session =
+        address.and_then(|address| Client::connect(&Server::plain(address), SESSION_TIMEOUT, SESSION_PATIENCE).ok());
     session.map(Client::close).is_some()
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Acl, AclTable, ClaimedEntry, DigestAlgorithm, Entry, Id, digest, ip, perms};
+use super::{Acl, AclTable, ClaimedEntry, DigestAlgorithm, Ensemble, Entry, Id, Sasl, SuperDigest, X509};
+use super::{digest, in_order, ip, key, perms, sasl, x509};
 use crate::error::Code;
 
 /// No list has more entries or bytes once `auth` is replaced: a caller of many identities could make much of little.
@@ -18,7 +19,16 @@ pub struct Authority {
     pub digest_enabled: bool,
     pub digest_algorithm: DigestAlgorithm,
     /// The digest id whose holder is `super`.
-    pub super_digest: Option<String>,
+    pub super_digest: Option<SuperDigest>,
+    /// Whether the scheme `x509` is served, and how.
+    pub x509: Option<X509>,
+    /// Whether entries of the scheme `sasl` count; who has logged in has an identity of it all the same.
+    pub sasl_served: bool,
+    pub sasl: Sasl,
+    /// Whether the scheme `ensemble` is served, and how.
+    pub ensemble: Option<Ensemble>,
+    /// Whether the scheme `key` is served.
+    pub key_served: bool,
 }
 
 impl Default for Authority {
@@ -28,26 +38,69 @@ impl Default for Authority {
             digest_enabled: true,
             digest_algorithm: DigestAlgorithm::default(),
             super_digest: None,
+            x509: None,
+            sasl_served: false,
+            sasl: Sasl::default(),
+            ensemble: None,
+            key_served: false,
         }
     }
 }
 
 impl Authority {
-    /// The identities that an auth packet proves; `Err` where the packet must be refused.
-    pub fn authenticate(&self, scheme: &str, credential: Option<&[u8]>) -> Result<Vec<Id>, Code> {
+    /// The identities that an auth packet proves to those that are `held`, with `key` for the data of the znode that the
+    /// scheme `key` reads; `Err` where the packet must be refused. Packets of the scheme `ensemble` are for [`Ensemble::greet`].
+    pub fn authenticate<'k>(
+        &self,
+        scheme: &str,
+        credential: Option<&[u8]>,
+        held: &[Id],
+        key: impl FnOnce() -> Option<&'k [u8]>,
+    ) -> Result<Vec<Id>, Code> {
         match (scheme, credential) {
             // The address was noted when the connection was accepted; the packet adds nothing.
             ("ip", _) => Ok(Vec::new()),
-            ("digest", Some(credential)) if self.digest_enabled => {
-                let id = self.digest_algorithm.id_of(credential);
-                let mut ids = Vec::new();
-                if self.super_digest.as_ref().is_some_and(|super_digest| equal_in_constant_time(super_digest, &id)) {
-                    ids.push(Id { scheme: "super".into(), id: String::new() });
-                }
-                ids.push(Id { scheme: "digest".into(), id });
-                Ok(ids)
-            }
+            ("digest", Some(credential)) if self.digest_enabled => Ok(self.of_password(credential)),
+            ("key", _) if self.key_served => key::id_of(key(), credential).map(|id| vec![id]).ok_or(Code::AuthFailed),
+            // The certificate was shown when the connection was made.
+            ("x509", _) if self.x509.is_some() && held.iter().any(|id| id.scheme == "x509") => Ok(Vec::new()),
             _ => Err(Code::AuthFailed),
+        }
+    }
+
+    fn of_password(&self, credential: &[u8]) -> Vec<Id> {
+        let id = self.digest_algorithm.id_of(credential);
+        let is_super = self.super_digest.as_ref().is_some_and(|super_digest| super_digest.is(&id));
+        let super_id = is_super.then(|| Id { scheme: "super".into(), id: String::new() });
+        super_id.into_iter().chain([Id { scheme: "digest".into(), id }]).collect()
+    }
+
+    /// The identities of a client that has shown that the certificate with this subject (RFC 2253, as Java writes it) is its
+    /// own: none where the scheme `x509` is not served, and then the connection is to be closed.
+    pub fn of_certificate(&self, subject: &str) -> Vec<Id> {
+        self.x509.as_ref().map_or_else(Vec::new, |x509| x509.ids_of(subject))
+    }
+
+    /// The identities of a client whose login over SASL came to this name.
+    pub fn of_sasl(&self, authorization_id: &str) -> Vec<Id> {
+        self.sasl.ids_of(authorization_id)
+    }
+
+    /// Whom an identity names, for people: [`Id::user`], and nobody where its scheme is not served.
+    pub fn user<'i>(&self, id: &'i Id) -> &'i str {
+        if self.serves(&id.scheme) { id.user() } else { "" }
+    }
+
+    /// Whether there is a provider for this scheme, in ZooKeeper's words.
+    pub fn serves(&self, scheme: &str) -> bool {
+        match scheme {
+            "ip" => true,
+            "digest" => self.digest_enabled,
+            "x509" => self.x509.is_some(),
+            "sasl" => self.sasl_served,
+            "ensemble" => self.ensemble.is_some(),
+            "key" => self.key_served,
+            _ => false,
         }
     }
 
@@ -61,10 +114,20 @@ impl Authority {
     }
 
     fn is_held(&self, id: &Id, caller: &[Id]) -> bool {
-        match &id.scheme[..] {
-            "world" => id.id == "anyone",
-            "ip" => caller.iter().any(|held| held.scheme == "ip" && ip::matches(&held.id, &id.id)),
-            "digest" => self.digest_enabled && caller.iter().any(|held| held.scheme == "digest" && held.id == id.id),
+        if id.scheme == "world" {
+            return id.id == "anyone";
+        }
+        self.serves(&id.scheme)
+            && caller.iter().any(|held| held.scheme == id.scheme && self.matches(&id.scheme, &held.id, &id.id))
+    }
+
+    /// Whether the entry of this scheme is for this caller.
+    fn matches(&self, scheme: &str, caller: &str, entry: &str) -> bool {
+        match scheme {
+            "ip" => ip::matches(caller, entry),
+            "digest" => digest::matches(caller, entry),
+            "sasl" => self.sasl.matches(caller, entry),
+            "x509" | "key" => caller == entry,
             _ => false,
         }
     }
@@ -101,8 +164,7 @@ impl Authority {
         let scheme = entry.scheme.as_deref().ok_or(Code::InvalidAcl)?;
         if scheme == "auth" {
             let before = fixed.len();
-            let proven = caller.iter().filter(|id| id.scheme == "digest" && self.digest_enabled);
-            for id in proven {
+            for id in in_order(caller).into_iter().filter(|id| self.proves(&id.scheme)) {
                 *bytes += super::entry_bytes(id);
                 if fixed.len() >= ENTRIES_MAX || *bytes > LIST_BYTES_MAX {
                     return Err(Code::InvalidAcl);
@@ -111,21 +173,32 @@ impl Authority {
             }
             return if fixed.len() > before { Ok(()) } else { Err(Code::InvalidAcl) };
         }
-        let id = entry.id.as_deref();
-        let valid = match (scheme, id) {
-            ("world", None) => return Err(Code::Marshalling),
-            ("world", Some(id)) => id == "anyone",
-            ("ip", Some(id)) => ip::is_valid(id),
-            ("digest", Some(id)) => self.digest_enabled && digest::is_valid(id),
-            ("ip" | "digest", None) => return Err(Code::Marshalling),
-            _ => false,
-        };
-        if !valid {
-            return Err(Code::InvalidAcl);
-        }
-        let id = Id { scheme: scheme.to_owned(), id: id.unwrap_or_default().to_owned() };
-        fixed.push(Entry { perms: entry.perms, id });
+        let id = self.valid(scheme, entry.id.as_deref())?;
+        fixed.push(Entry { perms: entry.perms, id: Id { scheme: scheme.to_owned(), id: id.to_owned() } });
         Ok(())
+    }
+
+    /// Whether identities of this scheme take the place of `auth`.
+    fn proves(&self, scheme: &str) -> bool {
+        !matches!(scheme, "ip" | "ensemble") && self.serves(scheme)
+    }
+
+    /// The id, where an entry of this scheme may name it.
+    fn valid<'i>(&self, scheme: &str, id: Option<&'i str>) -> Result<&'i str, Code> {
+        let valid: fn(&str) -> bool = match scheme {
+            "world" => |id| id == "anyone",
+            _ if !self.serves(scheme) => return Err(Code::InvalidAcl),
+            "ip" => ip::is_valid,
+            "digest" => digest::is_valid,
+            "x509" => x509::is_valid,
+            "sasl" => sasl::is_valid,
+            // A ZooKeeper takes a null id here, and ends when it writes it down. As a text it would be the empty one, which is
+            // everybody's who proves the scheme.
+            "key" => return id.ok_or(Code::InvalidAcl),
+            _ => return Err(Code::InvalidAcl),
+        };
+        let id = id.ok_or(Code::Marshalling)?;
+        if valid(id) { Ok(id) } else { Err(Code::InvalidAcl) }
     }
 }
 
@@ -152,15 +225,10 @@ fn without_duplicates(claimed: &[ClaimedEntry]) -> Result<Vec<&ClaimedEntry>, Co
     Ok(kept)
 }
 
-/// Tells nothing of where two secrets differ by the time it takes.
-fn equal_in_constant_time(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::Authority;
-    use crate::acl::{AclTable, ClaimedEntry, Entry, Id, entries, perms};
+    use crate::acl::{AclTable, ClaimedEntry, Ensemble, Entry, Id, Sasl, SuperDigest, X509, entries, perms};
     use crate::error::Code;
 
     fn id(scheme: &str, id: &str) -> Id {
@@ -246,7 +314,7 @@ mod tests {
         let mut table = AclTable::default();
         let acl = table.intern(vec![Entry { perms: perms::ALL, id: id("digest", "a:x") }]);
         assert!(!authority.permits(&acl, perms::READ, &[id("digest", "a:x")]));
-        assert_eq!(authority.authenticate("digest", Some(b"a:b")), Err(Code::AuthFailed));
+        assert_eq!(authority.authenticate("digest", Some(b"a:b"), &[], || None), Err(Code::AuthFailed));
         for scheme in ["digest", "auth"] {
             let fixed = authority.fix_up(&[claimed(1, scheme, "a:x")], &[id("digest", "a:x")], &mut table);
             assert_eq!(fixed, Err(Code::InvalidAcl), "{scheme}");
@@ -256,22 +324,125 @@ mod tests {
     #[test]
     fn the_algorithm_of_the_scheme_makes_super_too() {
         let digest_algorithm = crate::acl::DigestAlgorithm::named("SHA-256").unwrap();
-        let super_digest = Some(digest_algorithm.id_of(b"super:test"));
+        let super_digest = Some(SuperDigest::new(digest_algorithm.id_of(b"super:test")));
         let authority = Authority { digest_algorithm, super_digest, ..Authority::default() };
-        assert_eq!(authority.authenticate("digest", Some(b"super:test")).unwrap()[0].scheme, "super");
+        assert_eq!(authority.authenticate("digest", Some(b"super:test"), &[], || None).unwrap()[0].scheme, "super");
         let other = Authority { digest_algorithm: Default::default(), ..authority };
-        assert_eq!(other.authenticate("digest", Some(b"super:test")).unwrap().len(), 1);
+        assert_eq!(other.authenticate("digest", Some(b"super:test"), &[], || None).unwrap().len(), 1);
     }
 
     #[test]
     fn the_super_digest_makes_super() {
-        let authority =
-            Authority { super_digest: Some("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into()), ..Authority::default() };
-        let ids = authority.authenticate("digest", Some(b"super:test")).unwrap();
+        let super_digest = Some(SuperDigest::new("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".into()));
+        let authority = Authority { super_digest, ..Authority::default() };
+        let ids = authority.authenticate("digest", Some(b"super:test"), &[], || None).unwrap();
         assert_eq!(ids[0].scheme, "super");
-        assert_eq!(authority.authenticate("digest", Some(b"a:b")).unwrap().len(), 1);
-        assert_eq!(authority.authenticate("digest", None), Err(Code::AuthFailed));
-        assert_eq!(authority.authenticate("sasl", Some(b"")), Err(Code::AuthFailed));
-        assert_eq!(authority.authenticate("ip", None), Ok(vec![]));
+        assert_eq!(authority.authenticate("digest", Some(b"a:b"), &[], || None).unwrap().len(), 1);
+        assert_eq!(authority.authenticate("digest", None, &[], || None), Err(Code::AuthFailed));
+        assert_eq!(authority.authenticate("sasl", Some(b""), &[], || None), Err(Code::AuthFailed));
+        assert_eq!(authority.authenticate("ip", None, &[], || None), Ok(vec![]));
+    }
+    /// Everything that can be served is.
+    fn all() -> Authority {
+        Authority {
+            x509: Some(X509::default()),
+            sasl_served: true,
+            sasl: Sasl { any_user: Some("staff".into()), ..Sasl::default() },
+            ensemble: Some(Ensemble::default()),
+            key_served: true,
+            ..Authority::default()
+        }
+    }
+
+    #[test]
+    fn each_scheme_has_its_own_rule_of_matching() {
+        let permits = |authority: &Authority, entry: Id, held: Id| {
+            let acl = AclTable::default().intern(vec![Entry { perms: perms::READ, id: entry }]);
+            authority.permits(&acl, perms::READ, &[held])
+        };
+        for (entry, held, expected) in [
+            (id("x509", "CN=a"), id("x509", "CN=a"), true),
+            (id("x509", "CN=a"), id("x509", "cn=a"), false),
+            (id("sasl", "a"), id("sasl", "a"), true),
+            (id("sasl", "staff"), id("sasl", "b"), true),
+            (id("sasl", "a"), id("sasl", "super"), true),
+            (id("key", ""), id("key", ""), true),
+            (id("key", "5"), id("key", ""), false),
+            (id("x509", "a"), id("sasl", "a"), false),
+            (id("ensemble", "a"), id("ensemble", "a"), false),
+            (id("ip", "10.0.0.0/8"), id("ip", "10.1.2.3"), true),
+        ] {
+            assert_eq!(permits(&all(), entry.clone(), held.clone()), expected, "{entry:?} {held:?}");
+            let served = entry.scheme == "ip" && expected;
+            assert_eq!(permits(&Authority::default(), entry, held), served, "what is not served matches nobody");
+        }
+    }
+
+    #[test]
+    fn each_scheme_has_its_own_rule_of_what_is_valid() {
+        let mut table = AclTable::default();
+        let mut fix = |authority: &Authority, scheme: &str, id: Option<&str>| {
+            let entry = ClaimedEntry { perms: 1, scheme: Some(scheme.into()), id: id.map(str::to_owned) };
+            authority.fix_up(&[entry], &[], &mut table).err()
+        };
+        for (scheme, id, expected) in [
+            ("x509", Some("CN=a,O=b"), None),
+            ("x509", Some("a"), Some(Code::InvalidAcl)),
+            ("x509", None, Some(Code::Marshalling)),
+            ("sasl", Some("a/b@C"), None),
+            ("sasl", Some("a@b@c"), Some(Code::InvalidAcl)),
+            ("sasl", None, Some(Code::Marshalling)),
+            ("key", Some("anything"), None),
+            ("key", None, Some(Code::InvalidAcl)),
+            ("ensemble", Some("a"), Some(Code::InvalidAcl)),
+            ("ensemble", None, Some(Code::InvalidAcl)),
+        ] {
+            assert_eq!(fix(&all(), scheme, id), expected, "{scheme} {id:?}");
+            assert_eq!(fix(&Authority::default(), scheme, id), Some(Code::InvalidAcl), "{scheme} {id:?}");
+        }
+        assert_eq!(fix(&Authority { digest_enabled: false, ..all() }, "digest", None), Some(Code::InvalidAcl));
+    }
+
+    #[test]
+    fn auth_becomes_every_identity_that_was_proven() {
+        let caller = [id("ip", "10.0.0.1"), id("sasl", "a"), id("x509", "CN=a"), id("key", ""), id("super", "")];
+        let fixed = |authority: &Authority| {
+            let acl = authority.fix_up(&[claimed(1, "auth", "")], &caller, &mut AclTable::default())?;
+            let mut schemes: Vec<String> = entries(&acl).into_iter().map(|entry| entry.id.scheme).collect();
+            schemes.sort_unstable();
+            Ok(schemes)
+        };
+        assert_eq!(fixed(&all()).unwrap(), ["key", "sasl", "x509"]);
+        assert_eq!(fixed(&Authority { key_served: false, ..all() }).unwrap(), ["sasl", "x509"]);
+        assert_eq!(fixed(&Authority::default()), Err(Code::InvalidAcl));
+    }
+
+    #[test]
+    fn logins_make_identities() {
+        let authority = Authority {
+            x509: Some(X509 { super_user: Some("CN=root".into()) }),
+            sasl: Sasl { super_users: vec!["root".into()], any_user: None },
+            ..Authority::default()
+        };
+        assert_eq!(authority.of_certificate("CN=a"), [id("x509", "CN=a")]);
+        assert_eq!(authority.of_certificate("CN=root"), [id("super", "CN=root"), id("x509", "CN=root")]);
+        assert_eq!(Authority::default().of_certificate("CN=a"), [], "nobody comes in by a scheme that is not served");
+        assert_eq!(authority.of_sasl("root"), [id("sasl", "root"), id("super", "")]);
+        assert_eq!(authority.user(&id("sasl", "root")), "", "as ZooKeeper tells of a scheme without its provider");
+        assert_eq!(all().user(&id("sasl", "root")), "root");
+        let certified = [id("ip", "10.0.0.1"), id("x509", "CN=a")];
+        assert_eq!(all().authenticate("x509", None, &certified, || None), Ok(vec![]));
+        assert_eq!(all().authenticate("x509", None, &certified[..1], || None), Err(Code::AuthFailed));
+        assert_eq!(all().authenticate("sasl", Some(b"a"), &[id("sasl", "a")], || None), Err(Code::AuthFailed));
+    }
+
+    #[test]
+    fn the_scheme_key_reads_its_znode() {
+        let authenticate =
+            |authority: &Authority, key: Option<&'static [u8]>| authority.authenticate("key", Some(b"10"), &[], || key);
+        assert_eq!(authenticate(&all(), Some(b"5")), Ok(vec![id("key", "")]));
+        assert_eq!(authenticate(&all(), Some(b"7")), Err(Code::AuthFailed));
+        assert_eq!(authenticate(&all(), None), Ok(vec![id("key", "")]));
+        assert_eq!(authenticate(&Authority::default(), None), Err(Code::AuthFailed));
     }
 }

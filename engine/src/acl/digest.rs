@@ -6,6 +6,33 @@ use sha1::{Digest, Sha1};
 use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
 
+use crate::constant_time;
+
+/// The id whose holder is `super`. Whoever knows it can try passwords at leisure, so it is shown to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SuperDigest(String);
+
+impl SuperDigest {
+    pub fn new(id: String) -> SuperDigest {
+        SuperDigest(id)
+    }
+
+    pub(super) fn is(&self, id: &str) -> bool {
+        matches(id, &self.0)
+    }
+}
+
+impl std::fmt::Debug for SuperDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Whether the entry is for this caller. The hash in it is a secret to those who may not change the list.
+pub(super) fn matches(caller: &str, entry: &str) -> bool {
+    constant_time::equal(caller.as_bytes(), entry.as_bytes())
+}
+
 /// A hash of credentials. All servers of an ensemble have the same; lists made with another one match nobody.
 #[derive(Clone, Copy)]
 pub struct DigestAlgorithm {

@@ -19,7 +19,7 @@ struct Network {
 fn parse(text: &str) -> Option<Network> {
     let (address, bits) = match text.split_once('/') {
         None => (text, None),
-        Some((address, bits)) => (address, Some(bits.parse::<u32>().ok()?)),
+        Some((address, bits)) => (address, Some(u32::try_from(bits.parse::<i32>().ok()?).ok()?)),
     };
     let address = parse_address(address)?;
     let most = if address.is_ipv4() { 32 } else { 128 };
@@ -27,16 +27,34 @@ fn parse(text: &str) -> Option<Network> {
     (bits <= most).then_some(Network { address, bits })
 }
 
-/// IPv6 with a dotted quad at its end is not valid here.
 fn parse_address(text: &str) -> Option<IpAddr> {
-    if text.contains(':') {
-        if text.contains('.') {
-            return None;
-        }
-        text.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
-    } else {
-        parse_quad(text).map(IpAddr::V4)
+    if text.contains(':') { parse_groups(text).map(IpAddr::V6) } else { parse_quad(text).map(IpAddr::V4) }
+}
+
+/// Eight groups, or fewer with `::` in place of at least one that is 0. A dotted quad at the end is not valid here.
+fn parse_groups(text: &str) -> Option<Ipv6Addr> {
+    const GROUPS: usize = 8;
+    let groups = |part: &str| part.split(':').map(parse_group).collect::<Option<Vec<u16>>>();
+    let groups_or_none = |part: &str| if part.is_empty() { Some(Vec::new()) } else { groups(part) };
+    let Some((front, back)) = text.split_once("::") else {
+        return groups(text).and_then(|groups| <[u16; GROUPS]>::try_from(groups).ok()).map(Ipv6Addr::from);
+    };
+    let (front, back) = (groups_or_none(front)?, groups_or_none(back)?);
+    if front.len() + back.len() >= GROUPS {
+        return None;
     }
+    let mut whole = [0; GROUPS];
+    whole[..front.len()].copy_from_slice(&front);
+    whole[GROUPS - back.len()..].copy_from_slice(&back);
+    Some(whole.into())
+}
+
+/// Up to four characters, read as Java reads a hexadecimal number: a sign is no fault, and of a negative one the low bits
+/// count.
+fn parse_group(text: &str) -> Option<u16> {
+    const CHARACTERS_MAX: usize = 4;
+    let number = i32::from_str_radix(text, 16).ok().filter(|_| text.len() <= CHARACTERS_MAX)?;
+    Some((number & 0xffff) as u16)
 }
 
 /// Four decimal numbers, each written as Java reads a whole number: leading zeros and a plus are no fault.
@@ -83,6 +101,14 @@ mod tests {
 
     #[test]
     fn validity() {
+        for id in ["::+1", "::-1", "1:2:3:4:5:6:7::", "::", "1.2.3.4/-0", "::/+8"] {
+            assert!(is_valid(id), "{id:?}");
+        }
+        for id in
+            [":::", "1:2:3:4:5:6:7:8::", "1:2:3:4:5:6:7:", ":1", "1:2:3:4:5:6:7:8:9", "::+", "::00001", "fe80::1%lo"]
+        {
+            assert!(!is_valid(id), "{id:?}");
+        }
         for id in ["1.2.3.4", "127.000.0.+1", "127.0.0.1/8", "0.0.0.0/0", "::1", "fe80::/10", "0:0:0:0:0:0:0:1/128"] {
             assert!(is_valid(id), "{id:?}");
         }

@@ -5,7 +5,12 @@
 
 mod authority;
 mod digest;
+mod ensemble;
+mod identity_order;
 mod ip;
+pub mod key;
+mod sasl;
+mod x509;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,8 +18,12 @@ use std::sync::Arc;
 use crate::jute::{Malformed, Reader, Write, wire_length};
 
 pub use authority::Authority;
-pub use digest::DigestAlgorithm;
+pub use digest::{DigestAlgorithm, SuperDigest};
+pub use ensemble::{Ensemble, Greeting};
+pub use identity_order::in_order;
 pub use ip::id_of_address;
+pub use sasl::Sasl;
+pub use x509::X509;
 
 /// The bits of a permission. Unknown bits are stored as given.
 pub mod perms {

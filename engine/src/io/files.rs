@@ -19,11 +19,14 @@ use super::{Map, sys};
 /// The modes of what holds all data of a server, from which the umask may take more.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIRECTORY: u32 = 0o700;
+/// The same where those of the server's group may read, as a service has it whose data another program copies.
+const SHARED_FILE: u32 = 0o640;
+const SHARED_DIRECTORY: u32 = 0o750;
 
 /// Where files are: cheap to clone, and handed down to whoever has to do with files.
 #[derive(Clone, Default, Debug)]
 pub enum Files {
-    /// Those of this machine.
+    /// Those of this machine. What is made is the user's and the group's: directories 0750, files 0640.
     #[default]
     Real,
     /// The same, but what is made is the user's alone: directories 0700, files 0600. What is there already keeps its mode.
@@ -47,7 +50,7 @@ impl Files {
 
     pub fn open(&self, path: &Path, access: Access) -> io::Result<File> {
         match self {
-            Files::Real => access.options().open(path).map(File::Real),
+            Files::Real => access.options().mode(SHARED_FILE).open(path).map(File::Real),
             Files::Private => access.options().mode(PRIVATE_FILE).open(path).map(File::Real),
             Files::Simulated(files) => OpenFile::open(files, path, access).map(File::Simulated),
         }
@@ -209,7 +212,7 @@ impl Files {
 
     fn create_one_dir(&self, path: &Path) -> io::Result<()> {
         match self {
-            Files::Real => std::fs::create_dir(path),
+            Files::Real => DirBuilder::new().mode(SHARED_DIRECTORY).create(path),
             Files::Private => DirBuilder::new().mode(PRIVATE_DIRECTORY).create(path),
             Files::Simulated(files) => files.create_dir(path),
         }
@@ -284,6 +287,18 @@ mod tests {
         assert!(is_same(dir.join("a"), dir.join("a/../a")));
         assert!(!is_same(dir.join("a"), dir.clone()));
         assert!(!is_same(dir.join("none"), dir.join("no other")));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_a_server_makes_is_not_for_others() {
+        let dir = fresh("shared");
+        Files::Real.create_dir(&dir).unwrap();
+        Files::Real.write_atomically(&dir.join("whole"), b"1").unwrap();
+        Files::Real.open(&dir.join("new"), Access::New { direct: false }).unwrap();
+        for path in [dir.clone(), dir.join("whole"), dir.join("new")] {
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o007, 0, "{}", path.display());
+        }
         std::fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -8,8 +8,6 @@ use crate::status::Status;
 const NO_WATCH_CLEANER: &str =
     "none: watches go with their connection at once, and no dead ones are left to be cleaned";
 const NO_CACHE: &str = "none: the tree has replies as they go on the wire, and there is no cache of them";
-const NO_ENSEMBLE_SCHEME: &str = "none: the scheme ensemble is not one that clients can prove anything by";
-const NO_NETTY: &str = "none: this server has no port for clients that speak TLS, and no Netty";
 
 fn told(counter: &Counter) -> i64 {
     i64::try_from(counter.get()).unwrap_or(i64::MAX)
@@ -61,9 +59,15 @@ pub static COUNTERS: [Metric; 51] = [
     Metric::none("response_packet_cache_misses", "replies", NO_CACHE),
     Metric::none("response_packet_get_children_cache_hits", "replies", NO_CACHE),
     Metric::none("response_packet_get_children_cache_misses", "replies", NO_CACHE),
-    Metric::none("ensemble_auth_success", "credentials", NO_ENSEMBLE_SCHEME),
-    Metric::none("ensemble_auth_fail", "credentials", NO_ENSEMBLE_SCHEME),
-    Metric::none("ensemble_auth_skip", "credentials", NO_ENSEMBLE_SCHEME),
+    Metric::whole("ensemble_auth_success", "clients", "those that named this ensemble", |s| {
+        sum(s, |r| &r.authentications.ensemble_right)
+    }),
+    Metric::whole("ensemble_auth_fail", "clients", "those that named another ensemble, and were closed", |s| {
+        sum(s, |r| &r.authentications.ensemble_wrong)
+    }),
+    Metric::whole("ensemble_auth_skip", "clients", "those that named none, or whose name was not asked for", |s| {
+        sum(s, |r| &r.authentications.ensemble_unasked)
+    }),
     Metric::whole("prep_processor_request_queued", "requests", "those that this server ordered", |s| {
         told(&s.replica.requests.ordered)
     }),
@@ -152,15 +156,27 @@ pub static COUNTERS: [Metric; 51] = [
         "those after which the state was not that of the one who ordered them",
         |s| told(&s.replica.digest_mismatches),
     ),
-    Metric::none("unsuccessful_handshake", "handshakes", NO_NETTY),
+    Metric::whole("unsuccessful_handshake", "handshakes", "those of TLS that failed, or came to no end", |s| {
+        sum(s, |r| &r.handshakes.failed)
+    }),
     Metric::whole(
         "insecure_admin_count",
         "connections",
         "those to the port for operators that came without TLS",
         |s| told(&s.admin.insecure),
     ),
-    Metric::none("tls_handshake_exceeded", "connections", NO_NETTY),
-    Metric::none("cnxn_closed_without_zk_server_running", "connections", NO_NETTY),
+    Metric::whole(
+        "tls_handshake_exceeded",
+        "connections",
+        "those that were closed because as many TLS handshakes were under way as may be",
+        |s| sum(s, |r| &r.handshakes.exceeded),
+    ),
+    Metric::whole(
+        "cnxn_closed_without_zk_server_running",
+        "connections",
+        "those to the secure port that were closed before their handshake, because nobody was served",
+        |s| sum(s, |r| &r.handshakes.unserved),
+    ),
     Metric::none(
         "skip_learner_request_to_next_processor_count",
         "requests",

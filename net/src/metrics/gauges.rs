@@ -10,8 +10,6 @@ use crate::status::Status;
 /// ZooKeeper counts the root twice: its table of znodes has it by the name `/` and by none.
 pub const ROOT_AGAIN: u64 = 1;
 
-const NO_NETTY: &str = "none: this server has no port for clients that speak TLS, and no Netty";
-
 const fn all(metric: Metric) -> Gauge {
     Gauge { metric, on: On::All }
 }
@@ -93,10 +91,27 @@ pub static GAUGES: [Gauge; 34] = [
     )),
     all(Metric::whole("max_client_response_size", "bytes", "the longest reply or notification", |s| responses(s)[2])),
     all(Metric::whole("min_client_response_size", "bytes", "the shortest reply or notification", |s| responses(s)[1])),
-    all(Metric::none("outstanding_tls_handshake", "handshakes", NO_NETTY)),
-    all(Metric::none("auth_failed_count", "failures", NO_NETTY)),
-    all(Metric::none("non_mtls_remote_conn_count", "connections", NO_NETTY)),
-    all(Metric::none("non_mtls_local_conn_count", "connections", NO_NETTY)),
+    all(Metric::whole("outstanding_tls_handshake", "handshakes", "those that are under way", |s| {
+        whole(s.tls_handshakes.count())
+    })),
+    all(Metric::whole(
+        "auth_failed_count",
+        "connections",
+        "those whose TLS handshake failed, or by whose certificate nobody may enter",
+        |s| whole(s.sum(|r| &r.handshakes.refused)),
+    )),
+    all(Metric::whole(
+        "non_mtls_remote_conn_count",
+        "connections",
+        "those that have come from other machines to a port that takes plain ones",
+        |s| whole(s.sum(|r| &r.handshakes.plain_remote)),
+    )),
+    all(Metric::whole(
+        "non_mtls_local_conn_count",
+        "connections",
+        "those that have come from this machine to such a port",
+        |s| whole(s.sum(|r| &r.handshakes.plain_local)),
+    )),
     Gauge {
         metric: Metric::whole("quorum_size", "servers", "those that vote", |s| whole(s.member.quorum_size.get())),
         on: On::Members,

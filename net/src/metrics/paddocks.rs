@@ -70,7 +70,7 @@ pub static PADDOCK_GAUGES: [Metric; 12] = [
 ];
 
 /// What counts from the start on, whatever `srst` says.
-pub static PADDOCK_COUNTERS: [Metric; 9] = [
+pub static PADDOCK_COUNTERS: [Metric; 11] = [
     Metric::whole("paddock_log_transactions", "transactions", "appended to the log", |s| {
         whole(s.replica.transactions.get())
     }),
@@ -92,6 +92,15 @@ pub static PADDOCK_COUNTERS: [Metric; 9] = [
     Metric::whole("paddock_written_bytes", "bytes", "written to the sockets of clients; srst begins it anew", |s| {
         whole(s.sum(|r| &r.written_bytes))
     }),
+    Metric::whole("paddock_auth_proven", "packets", "of authentication that were right; srst begins it anew", |s| {
+        whole(s.sum(|r| &r.authentications.proven))
+    }),
+    Metric::whole(
+        "paddock_auth_failed",
+        "packets",
+        "of authentication that proved nothing; srst begins it anew",
+        |s| whole(s.sum(|r| &r.authentications.failed)),
+    ),
     Metric::whole(
         "paddock_namespaces_left_out",
         "requests",

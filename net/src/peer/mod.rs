@@ -5,6 +5,7 @@
 //!
 //! - bytes as they come: [`arriving`], [`incoming`];
 //! - the election port: [`initial_message`], [`notification`];
+//! - how servers make sure of each other: [`quorum_auth`];
 //! - the packets of the quorum port: [`packet`], [`packet_type`], [`authinfo`];
 //! - what is in their data: [`learner_info`], [`leader_info`], [`feature_word`], [`ack_epoch`], [`proposal`],
 //!   [`activation`], [`forwarded_request`], [`revalidation`], [`touches`];
@@ -25,6 +26,7 @@ pub mod notification;
 pub mod packet;
 pub mod packet_type;
 pub mod proposal;
+pub mod quorum_auth;
 pub mod revalidation;
 pub mod touches;
 #[cfg(test)]

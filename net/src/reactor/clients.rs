@@ -11,14 +11,17 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::descriptors::Descriptors;
+use super::handshake;
 use super::ledger::Ledger;
 use super::lingering::Lingering;
 use super::reactors::Reactors;
 use super::token;
+use crate::client_tls::PortKind;
 use crate::connection::{Connection, Stage};
 use crate::connections::Connections;
 use crate::exchange::{ConnectionId, RequestKind};
 use crate::serving::Period;
+use crate::transport::Transport;
 
 /// How many bytes are written to one connection before others have their turn: a client may read as fast as the server
 /// writes.
@@ -87,7 +90,7 @@ impl Clients {
     }
 
     /// Takes up a connection that was accepted.
-    pub fn open(&mut self, mut stream: TcpStream, address: IpAddr, port: u16) {
+    pub fn open(&mut self, mut stream: TcpStream, kind: PortKind, (address, port): (IpAddr, u16)) {
         let id = self.connections.next_id();
         let token = token::of_connection(id.slot);
         let registered = stream
@@ -96,11 +99,19 @@ impl Clients {
             .and_then(|()| self.registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE));
         if let Err(error) = registered {
             tracing::debug!(%address, %error, "a connection was gone before it was served");
-            self.descriptors.leave(address);
-            return self.descriptors.close(stream);
+            drop(stream);
+            return self.note_turned_away(kind, address);
         }
+        let transport = match self.transport(stream, kind) {
+            Ok(transport) => transport,
+            Err(error) => {
+                tracing::error!(%address, %error, "TLS cannot begin; a connection was closed");
+                return self.note_turned_away(kind, address);
+            }
+        };
         let wall_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let connection = Connection::new(id, stream, address, port, self.ledger.now(), wall_ms);
+        let connection =
+            Connection::new(id, transport, kind == PortKind::Secure, (address, port), self.ledger.now(), wall_ms);
         self.connections.insert(Box::new(connection));
         self.tell_connections();
     }
@@ -109,10 +120,35 @@ impl Clients {
         if self.ledger.settings.tcp_keep_alive { socket2::SockRef::from(stream).set_keepalive(true) } else { Ok(()) }
     }
 
-    /// A connection was accepted and given to another reactor, which does not take it: its socket is closed.
-    pub fn note_turned_away(&self, address: IpAddr) {
+    /// What carries the bytes of a connection that came to a port of this kind.
+    fn transport(&self, stream: TcpStream, kind: PortKind) -> io::Result<Transport<TcpStream>> {
+        match (kind, &self.ledger.settings.tls) {
+            (PortKind::Plain, _) => Ok(Transport::plain(stream)),
+            (PortKind::Secure, Some(tls)) => Transport::accept(stream, &tls.context()),
+            (PortKind::Unified, Some(tls)) => Ok(Transport::detect(stream, &tls.context())),
+            (PortKind::Secure | PortKind::Unified, None) => unreachable!("such a port is opened with a context alone"),
+        }
+    }
+
+    /// Closes a connection that was accepted and counts for its address, and nothing else.
+    pub fn turn_away(&self, stream: TcpStream, address: IpAddr) {
+        self.descriptors.leave(address);
+        self.descriptors.close(stream);
+    }
+
+    /// A connection was accepted and is not taken, here or by another reactor: its socket is closed.
+    pub fn note_turned_away(&self, kind: PortKind, address: IpAddr) {
+        if kind != PortKind::Plain {
+            self.ledger.figures.status().tls_handshakes.end();
+        }
         self.descriptors.leave(address);
         self.descriptors.note_closed();
+    }
+
+    /// Closes a connection after a TLS handshake that has told the client why, if it did: what it was told is not taken away from
+    /// it by a reset, as far as there is room.
+    pub fn refuse(&mut self, slot: u32) {
+        if self.lingering.has_room() { self.finish(slot) } else { self.close(slot) }
     }
 
     /// Forgets a connection and closes its socket; its session lives on.
@@ -133,10 +169,12 @@ impl Clients {
     /// the [`Descriptors`].
     fn detach(&mut self, slot: u32) -> Option<TcpStream> {
         let mut connection = self.connections.remove(slot)?;
+        handshake::note_closed(&mut connection, &self.ledger);
+        connection.stream.close();
         let Ledger { settings, limits, memory, watches, submitter, reports, .. } = &mut self.ledger;
         self.descriptors.leave(connection.address);
         // A descriptor that is closed right after this is removed from the poll in any case.
-        let _ = self.registry.deregister(&mut connection.stream);
+        let _ = self.registry.deregister(connection.stream.socket_mut());
         watches.forget(slot);
         memory.forget(&connection.account);
         submitter.forget(&mut connection);
@@ -150,7 +188,7 @@ impl Clients {
             self.ledger.request(connection.id, connection.session, false, RequestKind::Disconnected);
         }
         self.tell_connections();
-        Some(connection.stream)
+        Some(connection.stream.into_socket())
     }
 
     fn tell_connections(&self) {
@@ -210,14 +248,14 @@ impl Clients {
     fn write_out(&mut self, slot: u32) {
         let Some((connection, ledger)) = self.at(slot) else { return };
         connection.lists.to_write.clear();
-        let mut total = 0;
+        let (mut total, in_records) = (0, connection.stream.unwritten());
         while connection.unwritten() > 0 {
             if total == WRITE_BYTES {
                 ledger.write_to(connection);
                 break;
             }
-            match connection.output.write_to(&mut connection.stream, WRITE_BYTES - total) {
-                Ok(0) => return self.close(slot),
+            match connection.write(WRITE_BYTES - total) {
+                Ok(0) if connection.unwritten() > 0 => return self.close(slot),
                 Ok(count) => total += count,
                 // The poll tells when there is room again.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -231,16 +269,17 @@ impl Clients {
         if ledger.memory.is_scarce() {
             connection.shrink();
         }
-        if total > 0 {
+        let has_moved = total > 0 || connection.stream.unwritten() < in_records;
+        if has_moved {
             connection.note_progress(ledger.now());
         }
         ledger.settle(connection);
         ledger.untold.note_written(total);
         match connection.stage {
             Stage::Flushing if connection.unwritten() == 0 => self.finish(slot),
-            Stage::Flushing if total > 0 => connection.progress = ledger.now(),
+            Stage::Flushing if has_moved => connection.progress = ledger.now(),
             // It may have waited for its output to go.
-            Stage::Established if total > 0 && connection.has_more() => ledger.serve_again(connection),
+            Stage::Established if has_moved && connection.has_more() => ledger.serve_again(connection),
             _ => {}
         }
     }
@@ -338,6 +377,8 @@ impl Clients {
                 // A client may wait long for its session. If it has given up, it must not keep a descriptor: the session
                 // begins without a connection, and expires as any other.
                 Stage::Establishing => connection.ended,
+                // Likewise for the step of its negotiation.
+                Stage::Negotiating => connection.ended,
                 // The end of what it has sent cannot be read while requests before it have no room. What has been read of
                 // them is executed all the same.
                 Stage::Established | Stage::Leaving => connection.ended && is_stuck,

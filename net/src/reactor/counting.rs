@@ -39,7 +39,7 @@ impl Counting {
 fn count_slice(clients: &mut Clients, view: &ReactorView) {
     let Some(id) = clients.ledger.take_to_count() else { return };
     let Some((connection, ledger)) = clients.get(id) else { return };
-    if connection.stage != Stage::Established {
+    if !matches!(connection.stage, Stage::Established | Stage::Negotiating) {
         return;
     }
     let (xid, mut count, received) = connection.pending.pop_count();

@@ -4,13 +4,17 @@ use std::io::{ErrorKind, Read};
 use std::ops::ControlFlow;
 
 use mio::event::Event;
+use paddock_engine::constant_time;
 use paddock_engine::error::Code;
-use paddock_engine::jute::{Reader, Write};
-use paddock_engine::request::{Auth, RequestHeader, opcode};
+use paddock_engine::jute::Reader;
+use paddock_engine::request::{RequestHeader, opcode};
 
+use super::authentication::authenticate;
 use super::clients::Clients;
+use super::handshake::{self, Outcome};
 use super::ledger::Ledger;
 use super::releases::Releases;
+use super::sasl::negotiate;
 use super::slow;
 use super::view::ReactorView;
 use super::words;
@@ -26,9 +30,6 @@ use crate::read::{self, ReadCaller};
 use crate::serving::Serve;
 use crate::throttle::Handshake;
 
-/// Schemes that the log of words names if authentication by them fails. Any other scheme is a text of the client's own, and
-/// is not repeated there.
-const SCHEMES: [&str; 5] = ["digest", "ensemble", "ip", "sasl", "x509"];
 /// How many times one socket is read from before others have their turn.
 const READS_PER_TURN: usize = 4;
 
@@ -80,9 +81,26 @@ pub fn serve_again(clients: &mut Clients, releases: &mut Releases, slot: u32, bu
     serve(clients, releases, slot, ended, buffer);
 }
 
+/// Goes on with the TLS handshake of a connection, whose turn it is, and serves it if that is over.
+pub fn shake_hands(clients: &mut Clients, releases: &mut Releases, slot: u32, buffer: &mut [u8]) {
+    let Some((connection, _)) = clients.at(slot) else { return };
+    // The slot may be another connection's by now.
+    if connection.lists.to_shake.clear() {
+        let ended = connection.ended;
+        serve_now(clients, releases, slot, ended, buffer);
+    }
+}
+
 /// Reads from the socket and does what the frames say. `ended`: the client has closed its side, so that the socket is read
 /// until its end is found.
 fn serve(clients: &mut Clients, releases: &mut Releases, slot: u32, ended: bool, buffer: &mut [u8]) {
+    match clients.at(slot) {
+        Some((connection, ledger)) if connection.shakes_hands => ledger.shake_hands_later(connection),
+        _ => serve_now(clients, releases, slot, ended, buffer),
+    }
+}
+
+fn serve_now(clients: &mut Clients, releases: &mut Releases, slot: u32, ended: bool, buffer: &mut [u8]) {
     read_and_process(clients, releases, slot, ended, buffer);
     // Part of what has come may have to wait, and is memory.
     if let Some((connection, ledger)) = clients.at(slot) {
@@ -102,7 +120,15 @@ fn read_and_process(clients: &mut Clients, releases: &mut Releases, slot: u32, e
         if round == READS_PER_TURN {
             return ledger.serve_again(connection);
         }
-        let read = match connection.stream.read(buffer) {
+        let read = connection.stream.read(buffer);
+        if connection.shakes_hands {
+            match handshake::note(connection, ledger, &read) {
+                Outcome::GoesOn => {}
+                Outcome::Refused => return clients.refuse(slot),
+                Outcome::NotTls => return clients.close(slot),
+            }
+        }
+        let read = match read {
             Ok(0) => {
                 ledger.figures.own().dropped.add(1);
                 return clients.close(slot);
@@ -110,6 +136,9 @@ fn read_and_process(clients: &mut Clients, releases: &mut Releases, slot: u32, e
             Ok(read) => read,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 connection.unread = false;
+                if connection.unwritten() > 0 {
+                    ledger.write_to(connection);
+                }
                 return;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -123,10 +152,11 @@ fn read_and_process(clients: &mut Clients, releases: &mut Releases, slot: u32, e
         releases.catch_up(clients);
         let goes_on = take_bytes(clients, releases, slot, &buffer[..read]);
         if read < buffer.len() && !ended {
-            if let Some((connection, _)) = clients.at(slot) {
-                connection.unread = false;
+            let Some((connection, _)) = clients.at(slot) else { return };
+            connection.unread = connection.stream.has_more();
+            if !connection.unread {
+                return;
             }
-            return;
         }
         if !goes_on {
             return;
@@ -414,8 +444,16 @@ fn dispatch(
             ledger.await_replica(connection, header.opcode, RequestKind::CloseSession { xid: header.xid });
             connection.stage = Stage::Leaving;
         }
-        opcode::AUTH => return authenticate(connection, ledger, header, body),
-        opcode::SASL => return negotiate(connection, ledger, header, body),
+        opcode::AUTH => {
+            if authenticate(connection, ledger, view, header, body).is_break() {
+                return Verdict::Close;
+            }
+        }
+        opcode::SASL => {
+            if negotiate(connection, ledger, header, body).is_break() {
+                return Verdict::Close;
+            }
+        }
         _ => ledger.refuse(connection, header.xid, -1, Code::Unimplemented),
     }
     Verdict::Keep
@@ -473,43 +511,6 @@ fn write(connection: &mut Connection, ledger: &mut Ledger, view: &ReactorView, h
     ledger.await_replica(connection, opcode, RequestKind::Write { xid, opcode, body, ids, keeper });
 }
 
-/// auth: what is proven counts from the next request on. The reply comes behind those to earlier requests.
-fn authenticate(connection: &mut Connection, ledger: &mut Ledger, header: RequestHeader, body: &[u8]) -> Verdict {
-    let Ok(request) = Auth::read(&mut Reader::new(body)) else { return Verdict::Close };
-    let scheme = request.scheme.unwrap_or_default();
-    let (address, session) = (connection.address, connection.session);
-    let proven = match ledger.settings.authority.authenticate(&scheme, request.credential) {
-        Ok(proven) => proven,
-        Err(code) => {
-            let session = format_args!("0x{session:x}");
-            let scheme = SCHEMES.into_iter().find(|known| *known == scheme).unwrap_or("unknown");
-            tracing::warn!(%address, session, scheme, "authentication failed; the connection was closed");
-            ledger.refuse(connection, header.xid, 0, code);
-            return Verdict::Keep;
-        }
-    };
-    if connection.ids.prove(proven).is_ok() {
-        ledger.answer_in_turn(connection, header.xid, &[]);
-    } else {
-        tracing::warn!(
-            %address,
-            session = format_args!("0x{session:x}"),
-            "a client proved more identities than are kept; authentication failed and the connection was closed"
-        );
-        ledger.refuse(connection, header.xid, 0, Code::AuthFailed);
-    }
-    Verdict::Keep
-}
-
-/// sasl: it is not set up, and ZooKeeper says so by a token that is null, whatever the client's token was.
-fn negotiate(connection: &mut Connection, ledger: &mut Ledger, header: RequestHeader, body: &[u8]) -> Verdict {
-    let Ok(Some(_)) = Reader::new(body).buffer() else { return Verdict::Close };
-    let mut token = Vec::new();
-    token.put_buffer(None);
-    ledger.answer_in_turn(connection, header.xid, &token);
-    Verdict::Keep
-}
-
 /// Whether a request goes to the replica, or may go. One that cannot be decoded does not.
 fn needs_replica(payload: &[u8]) -> bool {
     RequestHeader::read(&mut Reader::new(payload)).is_ok_and(|RequestHeader { opcode, .. }| {
@@ -519,5 +520,5 @@ fn needs_replica(payload: &[u8]) -> bool {
 
 fn matches_password(session: i64, password: Option<&[u8]>) -> bool {
     let expected: [u8; PASSWORD] = password_of(session);
-    password.is_some_and(|password| password == expected)
+    password.is_some_and(|password| constant_time::equal(password, &expected))
 }

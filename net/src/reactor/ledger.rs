@@ -12,6 +12,7 @@ use crossbeam::channel::Sender;
 use paddock_engine::error::Code;
 use paddock_engine::request::opcode;
 
+use super::negotiations::Negotiations;
 use super::report::Reports;
 use super::settings::Settings;
 use super::slow::{self, Slow, SlowRead};
@@ -24,10 +25,11 @@ use crate::exchange::{ConnectionId, Exchange, Request, RequestKind};
 use crate::limits::Limits;
 use crate::long_words::Asked;
 use crate::memory::Memory;
-use crate::pending::ShortReply;
+use crate::pending::ReadyReply;
 use crate::read::count::Count;
 use crate::read::{ReadContext, ReadFigures};
 use crate::reply;
+use crate::sasl_tokens::SaslToken;
 use crate::serving::{Period, Serve};
 use crate::slots::SlotList;
 use crate::stages::{LONG_TURN, Unwritten, Way};
@@ -56,11 +58,14 @@ pub struct Ledger {
     pub reports: Reports,
     /// Where four-letter words go that take long.
     pub long_words: Sender<Asked>,
+    pub negotiations: Negotiations,
     period: Period,
     /// Connections with output that is to be written.
     to_write: SlotList,
     /// Connections that are to be served although no event will tell.
     to_serve: SlotList,
+    /// Connections whose TLS handshake is to go on.
+    to_shake: SlotList,
     /// Connections whose znodes are being counted.
     to_count: VecDeque<ConnectionId>,
     /// Answers that are in outputs and not written.
@@ -87,7 +92,7 @@ impl Ledger {
         limits: Arc<Limits>,
         (figures, reads): (Figures, ReadFigures),
         exchange: Arc<Exchange>,
-        long_words: Sender<Asked>,
+        (long_words, sasl_tokens): (Sender<Asked>, Sender<SaslToken>),
     ) -> Ledger {
         Ledger {
             memory: Memory::new(settings.connections_bytes_max, figures.reactors()),
@@ -95,9 +100,11 @@ impl Ledger {
             submitter: Submitter::new(exchange),
             reports: Reports::new(now, settings.heard_interval),
             long_words,
+            negotiations: Negotiations::new(sasl_tokens),
             period: Period::default(),
             to_write: SlotList::default(),
             to_serve: SlotList::default(),
+            to_shake: SlotList::default(),
             to_count: VecDeque::new(),
             unwritten: Unwritten::default(),
             way: None,
@@ -142,7 +149,7 @@ impl Ledger {
 
     /// Whether there is something to be done in the next turn although no event will tell.
     pub fn has_work(&self) -> bool {
-        !self.to_serve.is_empty() || !self.to_write.is_empty() || self.counts()
+        !self.to_serve.is_empty() || !self.to_write.is_empty() || !self.to_shake.is_empty() || self.counts()
     }
 
     /// Tells what was counted of what clients may hear of next.
@@ -220,6 +227,21 @@ impl Ledger {
     /// Takes the connections that are to be served although no event will tell.
     pub fn take_to_serve(&mut self) -> Vec<u32> {
         self.to_serve.take()
+    }
+
+    /// The connection's TLS handshake is to go on when it is its turn, in this turn or in a later one.
+    pub fn shake_hands_later(&mut self, connection: &mut Connection) {
+        self.to_shake.add(connection.id.slot, &mut connection.lists.to_shake);
+    }
+
+    /// Takes the connections whose TLS handshake is to go on.
+    pub fn take_to_shake(&mut self) -> Vec<u32> {
+        self.to_shake.take()
+    }
+
+    /// Puts those back for which there was no time.
+    pub fn shake_rest_later(&mut self, rest: &[u32]) {
+        self.to_shake.put_before(rest);
     }
 
     /// What a read is answered from.
@@ -355,14 +377,19 @@ impl Ledger {
         } else {
             let mut bytes = Vec::new();
             reply::write(xid, zxid, code, body, &mut bytes);
-            connection.pending.push_ready(ShortReply::new(&bytes));
+            connection.pending.push_ready(ReadyReply::new(&bytes));
         }
         self.note_sent(connection);
     }
 
     /// Answers with an error, and ends the connection.
     pub fn refuse(&mut self, connection: &mut Connection, xid: i32, zxid: i64, code: Code) {
-        reply::write(xid, zxid, code.number(), &[], connection.output.tail());
+        self.refuse_with(connection, xid, zxid, code, &[]);
+    }
+
+    /// The same with a body, which no client reads but those that take every answer for the same.
+    pub fn refuse_with(&mut self, connection: &mut Connection, xid: i32, zxid: i64, code: Code, body: &[u8]) {
+        reply::write(xid, zxid, code.number(), body, connection.output.tail());
         self.note_sent(connection);
         self.end_after_output(connection);
     }

@@ -8,9 +8,10 @@
 //!    versions that have been announced, then decode. Reads are answered from the view; writes go into the turn's
 //!    submission. The view is looked at after the bytes came: whoever has heard of a write from anybody, by whatever way,
 //!    reads it here.
-//! 3. *Long work*, a slice of each: znodes are counted ([`counting`]), the events of a version that has very many are looked
-//!    through before it is announced ([`ahead`]), and whoever asks is told of connections and watches ([`surveys`]).
-//! 4. *Errands* of other threads: new connections, surveys, and the answers to four-letter words ([`words`]).
+//! 3. *Long work*, a slice of each: TLS handshakes go on ([`handshakes`]), znodes are counted ([`counting`]), the events of a
+//!    version that has very many are looked through before it is announced ([`ahead`]), and whoever asks is told of connections and watches ([`surveys`]).
+//! 4. *Errands* of other threads: new connections, surveys, the answers to four-letter words ([`words`]), and the steps of
+//!    SASL negotiations ([`sasl`]).
 //! 5. *Submit* the turn's writes. A replica that shares the thread has its turn now; one with a thread of its own begins
 //!    its work while the reactor goes on.
 //! 6. *Write* once to each connection that has output. Where memory is short, this is done earlier as well.
@@ -28,17 +29,22 @@
 
 mod acceptor;
 mod ahead;
+mod authentication;
 mod clients;
 mod counting;
 mod descriptors;
+mod handshake;
+mod handshakes;
 mod hearing;
 mod intake;
 mod ledger;
 mod lingering;
+mod negotiations;
 mod notifications;
 mod reactors;
 mod releases;
 mod report;
+mod sasl;
 mod settings;
 mod slow;
 mod submitter;
@@ -55,7 +61,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::Sender;
-use mio::net::TcpListener;
 use mio::{Events, Poll, Registry};
 use paddock_engine::tree::Reader;
 
@@ -63,11 +68,13 @@ use crate::exchange::{Errand, Exchange};
 use crate::limits::Limits;
 use crate::long_words::Asked;
 use crate::read::ReadFigures;
+use crate::sasl_tokens::SaslToken;
 use crate::status::{Figures, Status};
 
 use acceptor::Acceptor;
 use clients::Clients;
 use counting::Counting;
+use handshakes::Handshakes;
 use ledger::Ledger;
 use reactors::Reactors;
 use releases::Releases;
@@ -75,9 +82,10 @@ use surveys::Surveys;
 use token::{SOURCES_BESIDE, Source};
 use view::ReactorView;
 
+pub use acceptor::Listeners;
 pub use hearing::{Hearing, PAUSE_MIN, pause_min};
 pub use reactors::ACCEPTOR;
-pub use settings::Settings;
+pub use settings::{SaslSettings, Settings};
 pub use token::{BELL, FOREIGN};
 
 /// Bytes read from one socket at a time.
@@ -92,6 +100,7 @@ pub struct Reactor {
     releases: Releases,
     counting: Counting,
     surveys: Surveys,
+    handshakes: Handshakes,
     acceptor: Acceptor,
     /// What is read from a socket, on its way to the decoder.
     buffer: Box<[u8]>,
@@ -114,8 +123,10 @@ pub struct Parts {
     pub status: Arc<Status>,
     /// Where four-letter words go that take long.
     pub long_words: Sender<Asked>,
-    /// The listening socket, which the [`ACCEPTOR`] has.
-    pub listener: Option<TcpListener>,
+    /// Where SASL tokens go whose step may take long.
+    pub sasl_tokens: Sender<SaslToken>,
+    /// The listening sockets, which the [`ACCEPTOR`] has.
+    pub listeners: Listeners,
     pub reader: Reader,
     /// The newest transaction of the reader's view.
     pub zxid: i64,
@@ -125,18 +136,32 @@ impl Reactor {
     /// # Errors
     /// When the poll cannot watch the listener.
     pub fn new(parts: Parts) -> io::Result<Reactor> {
-        let Parts { index, registry, exchanges, settings, limits, status, long_words, listener, reader, zxid } = parts;
+        let Parts {
+            index,
+            registry,
+            exchanges,
+            settings,
+            limits,
+            status,
+            long_words,
+            sasl_tokens,
+            listeners,
+            reader,
+            zxid,
+        } = parts;
         let now = Instant::now();
         let exchange = exchanges[index].clone();
         let figures = |status| Figures::new(status, index);
         let reads = ReadFigures::new(figures(status.clone()));
-        let ledger = Ledger::new(now, settings, limits, (figures(status), reads), exchange.clone(), long_words);
+        let ledger =
+            Ledger::new(now, settings, limits, (figures(status), reads), exchange.clone(), (long_words, sasl_tokens));
         Ok(Reactor {
-            acceptor: Acceptor::new(listener, &registry)?,
+            acceptor: Acceptor::new(listeners, &registry)?,
             clients: Clients::new(ledger, Reactors::new(index, exchanges), registry),
             releases: Releases::new(ReactorView::new(exchange, reader, zxid)),
             counting: Counting::default(),
             surveys: Surveys::default(),
+            handshakes: Handshakes::default(),
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             next_housekeeping: now + HOUSEKEEPING,
             stopping: false,
@@ -189,6 +214,7 @@ impl Reactor {
         self.surveys.go_on(&mut self.clients);
         // Only now may a slot be used again: an event of this turn may have meant its former connection.
         self.run_errands();
+        self.go_on_with_negotiations();
         self.acceptor.accept(&mut self.clients);
         self.clients.report();
         self.clients.submit();
@@ -230,6 +256,7 @@ impl Reactor {
         }
         // A reactor without connections reports too: sessions expire only by what every reactor has said.
         let next = self.next_housekeeping.min(ledger.reports.next());
+        let next = ledger.negotiations.next().map_or(next, |end| next.min(end));
         let until_next = next.saturating_duration_since(Instant::now());
         // Rounded up, so that the poll does not return a moment before it is time.
         if until_next.is_zero() { until_next } else { until_next + Duration::from_millis(1) }
@@ -237,7 +264,7 @@ impl Reactor {
 
     /// Serves the connections that had to wait, and those of which the poll tells that began at `polled`.
     fn serve(&mut self, events: Option<&Events>, polled: Instant) {
-        let Reactor { clients, releases, acceptor, buffer, .. } = self;
+        let Reactor { clients, releases, handshakes, acceptor, buffer, .. } = self;
         for slot in clients.ledger.take_to_serve() {
             intake::serve_again(clients, releases, slot, buffer);
         }
@@ -254,6 +281,7 @@ impl Reactor {
                 Source::Connection(slot) => intake::take_event(clients, releases, event, slot, buffer),
             }
         }
+        handshakes.go_on(clients, releases, buffer);
         if events.is_some() {
             // How many sources others have does not matter, since what was told of these does not count either.
             clients.ledger.reports.note_poll(polled, seen - foreign, sources, seen >= EVENTS_PER_TURN);
@@ -268,14 +296,24 @@ impl Reactor {
         }
         while let Some(errand) = clients.reactors.own().errands.pop() {
             match errand {
-                Errand::Accepted { stream, address, port } => clients.open(stream, address, port),
+                Errand::Accepted { stream, kind, address, port } => clients.open(stream, kind, (address, port)),
                 Errand::Accept => self.acceptor.note_due(),
                 Errand::Listen { address, backlog } => self.acceptor.move_to(address, backlog),
                 Errand::Survey(survey) => self.surveys.add(survey),
                 Errand::Say { connection, text } => words::say(clients, connection, &text),
+                Errand::Stepped { connection, xid, negotiation, step } => {
+                    sasl::take_back(clients, connection, xid, negotiation, step);
+                }
                 Errand::Stop => self.stopping = true,
             }
         }
+    }
+
+    /// Tells what has waited to be told, and gives the thread the tokens that have come.
+    fn go_on_with_negotiations(&mut self) {
+        let now = self.clients.ledger.now();
+        sasl::tell_due(&mut self.clients, now);
+        sasl::send_tokens(&mut self.clients);
     }
 
     fn housekeep(&mut self) {

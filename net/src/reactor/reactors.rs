@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mio::net::TcpStream;
 
+use crate::client_tls::PortKind;
 use crate::exchange::{Errand, Exchange};
 
 /// The reactor that accepts for all.
@@ -47,8 +48,8 @@ impl Reactors {
     }
 
     /// Gives a new connection to another reactor. `false`: that has too many, and the connection is closed.
-    pub fn hand_over(&self, reactor: usize, stream: TcpStream, address: IpAddr, port: u16) -> bool {
-        self.send(reactor, Errand::Accepted { stream, address, port })
+    pub fn hand_over(&self, reactor: usize, stream: TcpStream, kind: PortKind, (address, port): (IpAddr, u16)) -> bool {
+        self.send(reactor, Errand::Accepted { stream, kind, address, port })
     }
 
     /// `false`: there was no room for it.

@@ -82,13 +82,16 @@ impl Reports {
     }
 
     /// Counts as heard the clients that have sent something which is not decoded because the server makes them wait: for the
-    /// replica, for room on the way to it, for a version or for a count. A client that waits only because it does not read its
+    /// replica, for room on the way to it, for a version, for a count or for the step of a negotiation. A client that waits only because it does not read its
     /// replies does not count as heard.
     pub fn hear_those_who_wait(&mut self, connections: &mut Connections) {
         let waiting = connections.iter_mut().filter(|connection| {
-            connection.stage == Stage::Established
-                && (!connection.pending.is_empty() || connection.lists.starved.is_set())
-                && connection.has_more()
+            let is_made_to_wait = match connection.stage {
+                Stage::Established => !connection.pending.is_empty() || connection.lists.starved.is_set(),
+                Stage::Negotiating => true,
+                _ => false,
+            };
+            is_made_to_wait && connection.has_more()
         });
         for connection in waiting {
             self.note_heard(connection);

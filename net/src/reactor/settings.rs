@@ -1,8 +1,12 @@
 //! What the operator decides about connections.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use paddock_engine::acl::Authority;
+
+use crate::client_tls::ClientTls;
+use crate::sasl::server::Login;
 
 /// The operator's settings, the same for every reactor.
 #[derive(Clone, Debug)]
@@ -31,10 +35,22 @@ pub struct Settings {
     /// A connection that holds no identity of these schemes may do nothing but prove one. If there are no schemes, every
     /// connection is served.
     pub enforced_schemes: Vec<String>,
+    /// How clients log in by SASL; `None`: they cannot.
+    pub sasl: Option<SaslSettings>,
     /// Whether new sessions are local.
     pub local_sessions: bool,
     /// Whether the replica wants to hear early which connections are gone.
     pub tells_gone: bool,
     /// `paddock.slowRequestMillis`: requests that take as long are told of, if any.
     pub slow_request: Option<Duration>,
+    /// TLS, where any port for clients has it.
+    pub tls: Option<Arc<ClientTls>>,
+}
+
+/// How clients log in by SASL.
+#[derive(Clone, Debug)]
+pub struct SaslSettings {
+    pub login: Login,
+    /// `allowSaslFailedClients`: a client that has failed is served all the same, unless the scheme sasl is enforced.
+    pub keeps_failed: bool,
 }

@@ -190,6 +190,7 @@ fn info_of(connection: &Connection) -> ConnectionInfo {
     ConnectionInfo {
         address: connection.address,
         port: connection.port,
+        is_secure: connection.is_secure,
         is_read: connection.is_read(),
         is_written: connection.unwritten() > 0,
         queued: connection.pending.requests(),

@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, bounded};
 use mio::net::{TcpListener, UdpSocket};
 use mio::{Events, Interest, Poll, Token};
-use paddock_engine::acl::Authority;
+use paddock_engine::acl::{Authority, X509};
+use paddock_engine::error::Code;
 use paddock_engine::io::sys;
-use paddock_engine::jute::Reader;
+use paddock_engine::jute::{Reader, Write as _};
 use paddock_engine::request::opcode;
 use paddock_engine::stat::Stat;
 use paddock_engine::tree::{ExtendedTypes, HashSeed, NewZnode, Root, Tree};
 use socket2::SockRef;
 
 use super::submitter::{RETRY, RETRY_MAX};
-use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, FOREIGN, Parts, Reactor, Settings};
+use super::{ACCEPTOR, BELL, EVENTS_PER_TURN, FOREIGN, Listeners, Parts, Reactor, SaslSettings, Settings};
+use crate::client_tls::PortKind;
 use crate::connection::{Connection, Stage};
 use crate::doorbell::Doorbell;
 use crate::exchange::{
@@ -27,6 +29,11 @@ use crate::frame;
 use crate::limits::{LargeRequests, Limits};
 use crate::long_words::Asked;
 use crate::memory::Memory;
+use crate::sasl::failures::DELAY;
+use crate::sasl::kerberos_name::KerberosNames;
+use crate::sasl::server::Login;
+use crate::sasl::{Negotiation, SaslError, Step};
+use crate::sasl_tokens::{SaslToken, TOKENS_PER_REACTOR_MAX};
 use crate::serving::{Period, Serve};
 use crate::stages::Way;
 use crate::status::{ReactorStatus, Status};
@@ -39,6 +46,8 @@ const WORDS_MAX: usize = 4;
 /// A turn waits so long for events.
 const POLL: Duration = Duration::from_millis(1);
 
+mod secure;
+
 struct World {
     reactor: Reactor,
     poll: Poll,
@@ -49,6 +58,8 @@ struct World {
     tree: Tree,
     /// The words that wait for another thread.
     asked: Receiver<Asked>,
+    /// SASL tokens that go to the thread.
+    tokens: Receiver<SaslToken>,
     /// Of the last version.
     zxid: i64,
 }
@@ -67,9 +78,11 @@ fn settings() -> Settings {
         tcp_keep_alive: false,
         authority: Authority::default(),
         enforced_schemes: Vec::new(),
+        sasl: None,
         local_sessions: false,
         tells_gone: false,
         slow_request: None,
+        tls: None,
     }
 }
 
@@ -111,6 +124,11 @@ impl World {
 
     /// The first of so many reactors; of the others there are only the queues.
     fn among(settings: Settings, reactors: usize) -> World {
+        World::at(settings, reactors, PortKind::Plain)
+    }
+
+    /// The same, with a port of this kind.
+    fn at(settings: Settings, reactors: usize, kind: PortKind) -> World {
         let poll = Poll::new().unwrap();
         let bell = Arc::new(Doorbell::new(poll.registry(), BELL).unwrap());
         let exchanges: Arc<[_]> = (0..reactors).map(|_| Arc::new(Exchange::new(bell.clone(), bell.clone()))).collect();
@@ -118,6 +136,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (long_words, asked) = bounded(WORDS_MAX);
+        let (sasl_tokens, tokens) = bounded(TOKENS_PER_REACTOR_MAX);
         let mut tree = Tree::new(HashSeed([7; 16]), ExtendedTypes::Off);
         let reactor = Reactor::new(Parts {
             index: ACCEPTOR,
@@ -131,12 +150,17 @@ impl World {
                 ..Status::default()
             }),
             long_words,
-            listener: Some(listener),
+            sasl_tokens,
+            listeners: match kind {
+                PortKind::Secure => Listeners { plain: None, secure: Some(listener) },
+                _ => Listeners { plain: Some((listener, kind)), secure: None },
+            },
             reader: tree.reader(),
             zxid: 0,
         });
         let events = Events::with_capacity(EVENTS_PER_TURN);
-        let mut world = World { reactor: reactor.unwrap(), poll, events, exchange, address, tree, asked, zxid: 0 };
+        let mut world =
+            World { reactor: reactor.unwrap(), poll, events, exchange, address, tree, asked, tokens, zxid: 0 };
         world.serve(1, Serve::Yes);
         world
     }
@@ -763,7 +787,7 @@ fn memory_is_looked_at_in_the_middle_of_what_one_read_brings() {
     stream.write_all(&pings).unwrap();
     let began = Instant::now();
     let mut come = vec![0; pings.len()];
-    while !world.connection().stream.peek(&mut come).is_ok_and(|count| count == pings.len()) {
+    while !world.connection().stream.socket().peek(&mut come).is_ok_and(|count| count == pings.len()) {
         assert!(began.elapsed() < DEADLINE, "it does not come");
     }
     world.reactor.rest();
@@ -858,4 +882,125 @@ fn answers_are_noted_with_how_long_they_have_waited_and_been_written() {
     assert_eq!((answered.count, written.count), (1, 1), "the handshake's answer came without what is noted");
     assert!(answered.sum + written.sum <= waited.as_micros() as u64 + 2, "{answered:?} {written:?} {waited:?}");
     assert!(stages.turns.totals().count > 0);
+}
+
+/// Asks once more whatever comes, and then lets in whoever says `in`.
+struct Scripted(bool);
+
+impl Negotiation for Scripted {
+    fn step(&mut self, token: &[u8]) -> Step {
+        match (std::mem::replace(&mut self.0, true), token) {
+            (false, _) => Step::Continue(b"more".to_vec()),
+            (true, b"in") => Step::Done { token: None, authorization_id: "bob".to_owned() },
+            (true, _) => Step::Failed(SaslError::new("it does not say in")),
+        }
+    }
+}
+
+fn with_sasl() -> Settings {
+    let names = Arc::new(KerberosNames::new("DEFAULT", "", false, false).unwrap());
+    let login = Login::scripted(|| Box::new(Scripted(false)), names);
+    Settings { sasl: Some(SaslSettings { login, keeps_failed: false }), ..settings() }
+}
+
+fn sasl(xid: i32, token: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.put_buffer(Some(token));
+    request(xid, opcode::SASL, &body)
+}
+
+impl World {
+    /// The thread takes the token that has waited longest.
+    fn take_token(&mut self) {
+        let mut taken = None;
+        self.turn_until(|world| {
+            taken = world.tokens.try_recv().ok();
+            taken.is_some()
+        });
+        let SaslToken { connection, xid, token, mut negotiation, .. } = taken.unwrap();
+        let step = negotiation.step(&token);
+        assert!(self.exchange.errands.push(Errand::Stepped { connection, xid, negotiation, step }).is_ok());
+    }
+}
+
+#[test]
+fn a_connection_waits_for_the_step_of_its_negotiation_and_others_do_not() {
+    let mut world = World::new(with_sasl());
+    let mut other = world.greet(2);
+    let mut stream = world.greet(1);
+    stream.write_all(&[sasl(1, b"first"), exists(2, "/")].concat()).unwrap();
+    world.turn_until(|world| !world.tokens.is_empty());
+    other.write_all(&exists(7, "/")).unwrap();
+    assert_eq!(replies(&world.told(&mut other, 1))[0].0, 7);
+    assert!(stream.read(&mut [0; 1]).is_err(), "nothing of it is answered yet");
+    world.take_token();
+    let told = world.told(&mut stream, 2);
+    assert_eq!(replies(&told).iter().map(|reply| reply.0).collect::<Vec<_>>(), [1, 2]);
+    assert!(told.windows(4).any(|window| window == b"more"));
+    stream.write_all(&sasl(3, b"in")).unwrap();
+    world.take_token();
+    assert_eq!(replies(&world.told(&mut stream, 1)), [(3, 0, 0)]);
+    let of_bob = |one: &&Connection| one.ids.iter().any(|id| (&id.scheme[..], &id.id[..]) == ("sasl", "bob"));
+    assert_eq!(world.reactor.clients.connections.iter().filter(of_bob).count(), 1);
+    // Nothing may come any more.
+    stream.write_all(&sasl(4, b"in")).unwrap();
+    let refusal = read_to_end(&mut world, stream).unwrap();
+    assert_eq!(replies(&refusal), [(4, 0, Code::AuthFailed.number())]);
+    assert!(refusal.ends_with(&[255; 4]), "a null token");
+}
+
+/// Its answer is longer than any other that waits for its turn.
+#[test]
+fn a_token_comes_behind_the_answer_to_a_write() {
+    let mut world = World::new(with_sasl());
+    let mut stream = world.greet(1);
+    stream.write_all(&[request(7, opcode::SYNC, &[0; 4]), sasl(8, b"first")].concat()).unwrap();
+    world.take_token();
+    world.turn();
+    assert!(stream.read(&mut [0; 1]).is_err(), "the write is not answered yet");
+    let connection = world.connection().id;
+    let waits = 4 + 16 + 4 + b"more".len();
+    assert_eq!(world.connection().pending.weight(), waits, "it is memory that waits");
+    world.answer(connection, AnswerKind::Reply { xid: 7, code: 0, body: 0..0 });
+    let told = world.told(&mut stream, 2);
+    assert_eq!(replies(&told).iter().map(|reply| reply.0).collect::<Vec<_>>(), [7, 8]);
+    assert!(told.ends_with(b"more"));
+    assert_eq!(world.connection().pending.weight(), 0);
+}
+
+#[test]
+fn tokens_of_connections_that_are_gone_make_room_for_others() {
+    let mut world = World::new(with_sasl());
+    let mut gone = Vec::new();
+    for session in 1..=TOKENS_PER_REACTOR_MAX as i64 + 10 {
+        let mut stream = world.greet(session);
+        stream.write_all(&sasl(1, b"first")).unwrap();
+        gone.push(stream);
+    }
+    world.turn_until(|world| world.tokens.len() == TOKENS_PER_REACTOR_MAX);
+    gone.into_iter().for_each(reset);
+    world.turn_until(|world| world.reactor.clients.connections.is_empty());
+    let mut stream = world.greet(1000);
+    stream.write_all(&sasl(1, b"first")).unwrap();
+    for _ in 0..=TOKENS_PER_REACTOR_MAX {
+        world.take_token();
+    }
+    assert_eq!(replies(&world.told(&mut stream, 1)), [(1, 0, 0)]);
+}
+
+#[test]
+fn ends_are_told_later_where_many_have_failed() {
+    let mut world = World::new(with_sasl());
+    let limits = world.reactor.clients.ledger.limits.clone();
+    let fail = || limits.sasl_failures.note("127.0.0.1".parse().unwrap(), Instant::now());
+    while fail().is_none() {}
+    let mut stream = world.greet(1);
+    stream.write_all(&sasl(1, b"first")).unwrap();
+    world.take_token();
+    assert_eq!(replies(&world.told(&mut stream, 1)), [(1, 0, 0)]);
+    let began = Instant::now();
+    stream.write_all(&sasl(2, b"in")).unwrap();
+    world.take_token();
+    assert_eq!(replies(&world.told(&mut stream, 1)), [(2, 0, 0)]);
+    assert!(began.elapsed() >= DELAY, "a good end is told as late as a bad one");
 }

@@ -30,7 +30,8 @@ pub fn answer(clients: &mut Clients, slot: u32, word: Word, behind: &[u8]) {
 fn ask(clients: &mut Clients, slot: u32, word: LongWord) {
     let reactor = clients.reactors.index();
     let Some((connection, ledger)) = clients.at(slot) else { return };
-    let asked = Asked { reactor, connection: connection.id, word, serve: ledger.serving() };
+    let asked =
+        Asked { reactor, connection: connection.id, word, is_secure: connection.is_secure, serve: ledger.serving() };
     connection.stage = Stage::Inquiring;
     if ledger.long_words.try_send(asked).is_err() {
         ledger.say(connection, BUSY);

@@ -14,6 +14,7 @@ mod znode;
 
 use std::ops::ControlFlow;
 
+use paddock_engine::acl::{Authority, in_order};
 use paddock_engine::error::Code;
 use paddock_engine::jute::{Reader, Write, wire_length};
 use paddock_engine::request::opcode;
@@ -84,7 +85,7 @@ pub fn answer(
         opcode::CHECK_WATCHES => watches::check(context, caller, body),
         opcode::REMOVE_WATCHES => watches::remove(context, caller, body),
         opcode::WHO_AM_I => {
-            who_am_i(caller, out);
+            who_am_i(context.authority, caller, out);
             Ok(())
         }
         opcode::GET_ALL_CHILDREN_NUMBER => match count::begin(context, caller, body) {
@@ -126,12 +127,13 @@ pub fn weight(view: View<'_>, opcode: i32, body: &[u8]) -> usize {
     body.len() + reply
 }
 
-/// Schemes and users of the caller's identities: of a digest what stands before the hash, of `super` nothing.
-fn who_am_i(caller: ReadCaller<'_>, out: &mut Vec<u8>) {
+/// Schemes and users of the caller's identities, in ZooKeeper's order: of a digest what stands before the hash, of `super`
+/// nothing.
+fn who_am_i(authority: &Authority, caller: ReadCaller<'_>, out: &mut Vec<u8>) {
     out.put_i32(wire_length(caller.ids.len()));
-    for id in caller.ids {
+    for id in in_order(caller.ids) {
         out.put_string(&id.scheme);
-        out.put_string(id.user());
+        out.put_string(authority.user(id));
     }
 }
 
@@ -297,7 +299,7 @@ mod tests {
         assert!(room.ask(&ids, opcode::WHO_AM_I, &[]).is_continue());
         let mut reader = Reader::new(&room.out[HEAD..]);
         assert_eq!(reader.i32(), Ok(3));
-        for expected in ["ip", "127.0.0.1", "super", "", "digest", "pat"] {
+        for expected in ["super", "", "digest", "pat", "ip", "127.0.0.1"] {
             assert_eq!(reader.string().unwrap().unwrap(), expected);
         }
     }

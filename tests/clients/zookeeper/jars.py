@@ -1,6 +1,7 @@
 """Downloads the jars of ZooKeepers that are newer than Debian's from Maven Central into directories.
 
-All other jars they take from Debian's. A file that is not the known one is an error.
+All other jars they take from Debian's, but for 3.9's netty: its ports for TLS need a newer one. A file that is not the known
+one is an error.
 """
 
 import hashlib
@@ -26,12 +27,26 @@ ZOOKEEPERS = {
     ),
 }
 
+# Of 3.9, beside it.
+NETTY = (
+    "4.1.130.Final",
+    {
+        "netty-buffer": "00a522b67ea35cb7b4dd9cf27f85c6c58f5e306785aa045302e5f6b2d4944a87",
+        "netty-codec": "52636bc29bd62120b97bbe5d1d21eab9b1cb2bef8efbb54d2221c5f3fa08d8cd",
+        "netty-common": "53921f28dd5a352b1bed0e1cbcc54d013dc60ffebeae9b2b1e53eabef317e581",
+        "netty-handler": "98c78ec187ca30a4b9775bf6f632f5c9929db6bf06a60e6971f945813880ca0f",
+        "netty-resolver": "48c5b218a89d184e1b601d46433957f515fcefdb4464182b1348bce4f5a18f35",
+        "netty-transport": "1bf573266d271f856705a9984d25449c56a1d73c02a16af12033ceccfe555dbb",
+        "netty-transport-native-unix-common": "cf5efc4168597d7cd14695b469418cac2a1134533f9a0c82ef0538d796fd39e1",
+    },
+)
 
-def fetch(into, version, name, known):
+
+def fetch(into, group, version, name, known):
     path = into / f"{name}-{version}.jar"
     if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == known:
         return
-    url = f"https://repo1.maven.org/maven2/org/apache/zookeeper/{name}/{version}/{path.name}"
+    url = f"https://repo1.maven.org/maven2/{group}/{name}/{version}/{path.name}"
     with urllib.request.urlopen(url, timeout=120) as answer:
         jar = answer.read()
     found = hashlib.sha256(jar).hexdigest()
@@ -44,4 +59,7 @@ for directory, (version, jars) in ZOOKEEPERS.items():
     into = pathlib.Path(sys.argv[1]) / directory
     into.mkdir(exist_ok=True)
     for name, known in jars.items():
-        fetch(into, version, name, known)
+        fetch(into, "org/apache/zookeeper", version, name, known)
+version, jars = NETTY
+for name, known in jars.items():
+    fetch(pathlib.Path(sys.argv[1]) / "zookeeper", "io/netty", version, name, known)

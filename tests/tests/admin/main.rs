@@ -6,6 +6,7 @@
 //! | `beside` | the same questions to ZooKeeper 3.9.5 |
 //! | `bounds` | clients that are slow, idle, many or send nonsense |
 //! | `ensemble` | what members say, by their parts |
+//! | `https` | the same over TLS, and the metrics |
 //! | `log_level` | which lines the log has, changed while the server runs |
 //! | `members` | the same questions to members of an ensemble of ZooKeeper 3.9.5 |
 //! | `mistakes` | what is refused, and how |
@@ -16,6 +17,7 @@ mod alone;
 mod beside;
 mod bounds;
 mod ensemble;
+mod https;
 mod log_level;
 mod members;
 mod mistakes;

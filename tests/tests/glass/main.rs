@@ -30,7 +30,7 @@ const WRITES: u64 = 10;
 /// What is said of a server is of so many seconds.
 const SECONDS: &str = "2.5";
 /// Members of the big multi, which is one transaction, and so one turn. (A long list is answered in many turns.)
-const MEMBERS: usize = 8_000;
+const MEMBERS: usize = 15_000;
 
 /// In front of the server's C library.
 const SLOW_SYNC: &str = "\

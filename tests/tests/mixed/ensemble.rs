@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -32,6 +32,10 @@ pub struct Ensemble {
     lines: Vec<(String, String)>,
     /// Of every Paddock.
     properties: Vec<(&'static str, &'static str)>,
+    /// Of every server of either kind.
+    jvm_properties: Vec<(String, String)>,
+    /// Variables of every server's environment.
+    variables: Vec<String>,
     /// What runs as Paddock, if not the usual one.
     program: Option<PathBuf>,
     /// Classes that every ZooKeeper has besides its own, and a property that names one of them.
@@ -46,6 +50,18 @@ impl Ensemble {
     /// With this on the command line of each Paddock.
     pub fn property(mut self, name: &'static str, value: &'static str) -> Ensemble {
         self.properties.push((name, value));
+        self
+    }
+
+    /// With this on the command line of each server, as a JVM takes it.
+    pub fn jvm_property(mut self, name: &str, value: &str) -> Ensemble {
+        self.jvm_properties.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With this variable in the environment of each server.
+    pub fn variable(mut self, name: &str, value: &str) -> Ensemble {
+        self.variables.push(format!("{name}={value}"));
         self
     }
 
@@ -77,6 +93,11 @@ impl Ensemble {
         Ensemble::at(parts, |id| format!("127.0.0.{id}"))
     }
 
+    /// The same, where others find each server by this name.
+    pub fn of_name(parts: &[Part], name: &str) -> Ensemble {
+        Ensemble::at(parts, |_| name.to_owned())
+    }
+
     fn at(parts: &[Part], host: impl Fn(u32) -> String) -> Ensemble {
         let line = |(id, part): (u32, &Part)| {
             let role = if *part == Part::Observer { ":observer" } else { "" };
@@ -84,7 +105,18 @@ impl Ensemble {
         };
         let lines = (1..).zip(parts).map(line).collect();
         let (properties, servers, addresses) = (Vec::new(), BTreeMap::new(), Addresses::default());
-        Ensemble { lines, properties, program: None, classes: None, furnish: |_, _| (), servers, addresses }
+        let (jvm_properties, variables) = (Vec::new(), Vec::new());
+        Ensemble {
+            lines,
+            properties,
+            jvm_properties,
+            variables,
+            program: None,
+            classes: None,
+            furnish: |_, _| (),
+            servers,
+            addresses,
+        }
     }
 
     /// With this in every zoo.cfg.
@@ -102,6 +134,11 @@ impl Ensemble {
     pub fn begin(&mut self, id: u32, kind: Kind) {
         let setup = Setup::new(kind).config("initLimit", "10").config("syncLimit", "5");
         let setup = self.lines.iter().fold(setup, |setup, (key, value)| setup.config(key, value));
+        let setup = match self.variables.is_empty() {
+            true => setup,
+            false => setup.on(Ipv4Addr::LOCALHOST, [&["env".to_owned()][..], &self.variables].concat()),
+        };
+        let setup = self.jvm_properties.iter().fold(setup, |setup, (name, value)| setup.property(name, value));
         let setup = match kind {
             Kind::Paddock => {
                 let setup = self.program.iter().fold(setup, |setup, program| setup.program(program));
@@ -131,6 +168,23 @@ impl Ensemble {
         SYNCHRONISATION_LOGS.iter().fold(setup.class_path(class_path), |setup, (name, level)| {
             setup.property(&format!("org.slf4j.simpleLogger.log.org.apache.zookeeper.server.quorum.{name}"), level)
         })
+    }
+
+    /// Starts a server that was ended on what it has. Each of these lines of its zoo.cfg is another one from here on.
+    pub fn begin_again(&self, id: u32, lines: &[(&str, &str)]) {
+        let server = self.server(id);
+        lines.iter().for_each(|(key, value)| server.configure(key, Some(Path::new(value))));
+        server.spawn();
+        self.lock().insert(id, server.address());
+    }
+
+    /// Where others find a server: its quorum port and its election port.
+    pub fn ports(&self, id: u32) -> [SocketAddr; 2] {
+        let key = format!("server.{id}");
+        let (_, line) = self.lines.iter().find(|(known, _)| *known == key).expect("it has a line");
+        let mut words = line.split(':');
+        let host: std::net::IpAddr = words.next().and_then(|word| word.parse().ok()).expect("an address");
+        [(); 2].map(|()| SocketAddr::new(host, words.next().and_then(|word| word.parse().ok()).expect("a port")))
     }
 
     /// Ends a server in order; clients are told of it no more.

@@ -22,7 +22,10 @@ pub fn build(into: &Path) -> Result<(), Failure> {
     let mut pip = Command::new(venv.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
     run(pip.arg(source("kazoo/requirements.txt")))?;
-    java(&["Session", "Recipes", "Reconfig"].map(|name| source(&format!("java/{name}.java"))), &into.join("java"))?;
+    java(
+        &["Session", "Recipes", "Reconfig", "Login"].map(|name| source(&format!("java/{name}.java"))),
+        &into.join("java"),
+    )?;
     java(&files(&source("java/curator"))?, &into.join("java/curator"))?;
     let mut gcc = Command::new("gcc");
     gcc.args(["-DTHREADED", "-O1", "-o"]).arg(into.join("c/session")).arg(source("c/session.c"));

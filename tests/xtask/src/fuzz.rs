@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::step::{Failure, run, section};
 use crate::{cargo, root};
 
-pub const TARGETS: [&str; 13] = [
+pub const TARGETS: [&str; 20] = [
     "connect",
     "request",
     "multi",
@@ -17,9 +17,16 @@ pub const TARGETS: [&str; 13] = [
     "packet",
     "notification",
     "initial_message",
+    "quorum_auth",
     "learner_info",
     "config_text",
     "step",
+    "pem",
+    "pkcs12",
+    "jks",
+    "certificate",
+    "jaas",
+    "kerberos_name",
 ];
 
 /// What cargo-fuzz passes, without the sanitizer, which needs a nightly compiler: the tree's memory has valgrind and

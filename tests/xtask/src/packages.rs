@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use crate::step::{Failure, run, section};
 
 /// Package, and the program or file that shows that it is there.
-const NEEDED: [(&str, &str); 26] = [
+const NEEDED: [(&str, &str); 31] = [
     ("zookeeper", "/usr/share/java/zookeeper.jar"),
     ("zookeeper-bin", "/usr/lib/zookeeper/bin/cli_mt"),
     ("libzookeeper-mt-dev", "/usr/include/zookeeper/zookeeper.h"),
@@ -31,6 +31,11 @@ const NEEDED: [(&str, &str); 26] = [
     ("jq", "jq"),
     ("netcat-openbsd", "nc"),
     ("openssl", "openssl"),
+    ("krb5-kdc", "/usr/sbin/krb5kdc"),
+    ("krb5-admin-server", "/usr/sbin/kadmin.local"),
+    ("krb5-user", "/usr/bin/kinit"),
+    ("python3-kerberos", "/usr/share/doc/python3-kerberos"),
+    ("faketime", "faketime"),
     ("procps", "ps"),
 ];
 

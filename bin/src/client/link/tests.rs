@@ -15,6 +15,7 @@ use crate::client::event::Event;
 use crate::client::listener::Listener;
 use crate::client::session::Session;
 use crate::client::state::{Standing, State};
+use crate::security::Security;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -52,8 +53,8 @@ fn run(hosts: Vec<HostPort>) -> (Sender<Order>, Arc<Waker>, Arc<Standing>) {
     let (orders, taken) = bounded(8);
     let standing = Arc::new(Standing::new());
     let chroot = ConnectString::parse("zk").expect("it is one").chroot;
-    let session = Session::new(chroot, 30_000, false, standing.clone(), Arc::new(Deaf));
-    let link = Link::new(poll, waker.clone(), (orders.clone(), taken), hosts, session);
+    let session = Session::new(chroot, 30_000, false, None, standing.clone(), Arc::new(Deaf));
+    let link = Link::new(poll, waker.clone(), (orders.clone(), taken), (hosts, Security::default()), session);
     thread::spawn(move || link.run());
     (orders, waker, standing)
 }

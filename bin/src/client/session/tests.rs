@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex};
 use crossbeam::channel::{Receiver, bounded};
 use paddock_engine::jute::{Reader, Write as _};
 use paddock_engine::request::{RequestHeader, opcode};
+use paddock_net::sasl::jaas::Jaas;
+use paddock_net::sasl::{Authorize, Negotiation, Service, Step, server};
 
 use super::{Broken, Call, Session, WAITING_MAX};
 use crate::client::code;
@@ -12,6 +14,8 @@ use crate::client::listener::Listener;
 use crate::client::reply::Reply;
 use crate::client::request::{Registration, Request, WatcherType};
 use crate::client::state::{Standing, State};
+use crate::security::Login;
+use crate::security::properties::Properties;
 
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
@@ -33,9 +37,13 @@ struct Stage {
 }
 
 fn stage(connect: &str) -> Stage {
+    stage_with(connect, None)
+}
+
+fn stage_with(connect: &str, login: Option<Login>) -> Stage {
     let chroot = ConnectString::parse(connect).expect("it is one").chroot;
     let heard = Arc::new(Heard::default());
-    let session = Session::new(chroot, 30_000, false, Arc::new(Standing::new()), heard.clone());
+    let session = Session::new(chroot, 30_000, false, login, Arc::new(Standing::new()), heard.clone());
     Stage { session, out: Vec::new(), heard, asker: Arc::new(()) }
 }
 
@@ -247,4 +255,92 @@ fn numbers_of_requests_stay_positive() {
     stage.submit(Request::sync("/"));
     stage.submit(Request::sync("/"));
     assert_eq!(stage.said(), [(i32::MAX - 1, opcode::SYNC), (1, opcode::SYNC)]);
+}
+
+/// Whoever has a password may be who it is of.
+struct Anybody;
+
+impl Authorize for Anybody {
+    fn authorize(&self, authentication_id: &str, _authorization_id: &str) -> Option<String> {
+        Some(authentication_id.to_owned())
+    }
+}
+
+const DIGEST: &str = "org.apache.zookeeper.server.auth.DigestLoginModule required";
+
+/// A client's login as pat with this password, and a server that knows the right one.
+fn login(password: &str) -> (Login, Box<dyn Negotiation>) {
+    let client = format!("Client {{ {DIGEST} username=\"pat\" password=\"{password}\"; }};");
+    let name = std::thread::current().name().unwrap_or_default().replace(':', "-");
+    let file = std::env::temp_dir().join(format!("paddock-session-{}-{name}", std::process::id()));
+    std::fs::write(&file, client).expect("it is writable");
+    let mut set = Properties::default();
+    set.take_text(format!("java.security.auth.login.config={}", file.display()).as_bytes()).expect("well formed");
+    let login = Login::of(&set).expect("it is one").expect("it is set");
+    std::fs::remove_file(file).expect("it is ours");
+    let jaas = Jaas::parse(&format!("Server {{ {DIGEST} user_pat=\"wonder\"; }};"), &|_| None).expect("well formed");
+    let section = jaas.section("Server").expect("it is there");
+    let server = server::Login::load(section, Service::CLIENTS, None, Arc::new(Anybody)).expect("it is a login");
+    (login, server.begin())
+}
+
+impl Stage {
+    /// The xid and the token of the one thing that it has said.
+    fn token(&mut self) -> (i32, Vec<u8>) {
+        let out = std::mem::take(&mut self.out);
+        let mut rest = Reader::new(&out);
+        let mut frame = Reader::new(rest.buffer().expect("whole").expect("not null"));
+        let RequestHeader { xid, opcode } = RequestHeader::read(&mut frame).expect("whole");
+        assert_eq!((opcode, rest.is_empty()), (opcode::SASL, true));
+        (xid, frame.buffer().expect("whole").unwrap_or_default().to_vec())
+    }
+
+    fn answer_token(&mut self, xid: i32, token: &[u8]) {
+        let mut record = Vec::new();
+        record.put_buffer(Some(token));
+        assert_eq!(self.reply(xid, 0, code::OK, &record), Ok(()));
+    }
+}
+
+#[test]
+fn nothing_else_is_said_until_a_login_is_over() {
+    let (login, mut server) = login("wonder");
+    let mut stage = stage_with("zk", Some(login));
+    let answered = stage.submit(Request::get_data("/a", false));
+    stage.connect(4000);
+    let (xid, first) = stage.token();
+    assert_eq!(first, b"", "a client begins with nothing");
+    let Step::Continue(challenge) = server.step(&first) else { panic!("a challenge comes first") };
+    stage.answer_token(xid, &challenge);
+    let (xid, response) = stage.token();
+    let also = stage.submit(Request::get_data("/b", false));
+    assert!(stage.said().is_empty(), "it waits");
+    let Step::Done { token: Some(proof), authorization_id } = server.step(&response) else { panic!("it is right") };
+    assert_eq!(authorization_id, "pat");
+    assert_eq!(stage.told(), ["SyncConnected None"]);
+    stage.answer_token(xid, &proof);
+    assert_eq!(stage.told(), ["SaslAuthenticated None"]);
+    assert_eq!(stage.said(), [(3, opcode::GET_DATA), (4, opcode::GET_DATA)]);
+    assert_eq!(stage.reply(3, 5, code::NO_NODE, &[]), Ok(()));
+    assert_eq!(answered.try_recv(), Ok(Reply::of_code(code::NO_NODE)));
+    assert!(also.try_recv().is_err());
+    // Each connection logs in anew.
+    stage.session.lose(false);
+    stage.connect(4000);
+    assert_eq!(stage.token().1, b"");
+}
+
+#[test]
+fn a_login_that_fails_is_told_and_ends_the_session() {
+    let (wrong, mut server) = login("another");
+    let mut stage = stage_with("zk", Some(wrong));
+    stage.connect(4000);
+    let (xid, first) = stage.token();
+    let Step::Continue(challenge) = server.step(&first) else { panic!("a challenge comes first") };
+    stage.answer_token(xid, &challenge);
+    let (xid, response) = stage.token();
+    assert!(matches!(server.step(&response), Step::Failed(_)));
+    assert_eq!(stage.reply(xid, 0, code::AUTH_FAILED, &[]), Ok(()));
+    assert_eq!((stage.session.state(), stage.told().pop().as_deref()), (State::AuthFailed, Some("AuthFailed None")));
+    assert!(stage.session.take_trouble().is_some_and(|why| why.contains("refuses")));
 }

@@ -1,6 +1,7 @@
+use super::super::SaslConfig;
 use super::*;
-use crate::config::{AdminSettings, ConnectionThrottleSettings, NewSessions, RequestThrottleSettings};
-use paddock_engine::acl::DigestAlgorithm;
+use crate::config::{AdminSettings, ConnectionThrottleSettings, NewSessions, RequestThrottleSettings, Schemes};
+use paddock_engine::acl::{DigestAlgorithm, Sasl};
 
 /// A world of files; only the host `db.example` has an address, and the interfaces are `lo` and `eth0`, 1 and 2.
 pub fn assemble_in(
@@ -46,12 +47,27 @@ fn refused(lines: &str) -> String {
 }
 
 #[test]
+fn the_super_user_may_be_in_a_file() {
+    let lines = "dataDir=/data\nclientPort=2181\nDigestAuthenticationProvider.superDigest=a:b\n\
+                 paddock.superDigestPath=/run/super\n";
+    let digest = |text: &str| {
+        let files = [("zoo.cfg", lines), ("/run/super", text)];
+        let config = assemble_in(&files, Some("zoo.cfg"), &[]).expect("well formed").config;
+        config.super_digest.expect("there is one").reveal().to_owned()
+    };
+    assert_eq!([digest("super:x\n"), digest("super:x\r\n"), digest("super:x")], ["super:x"; 3].map(str::to_owned));
+    assert_eq!(digest("super:x\n\n"), "super:x\n", "one line break is dropped");
+    let error = assemble_in(&[("zoo.cfg", lines)], Some("zoo.cfg"), &[]).expect_err("there is no such file");
+    assert!(error.to_string().starts_with("/run/super: the file cannot be read"), "{error}");
+}
+
+#[test]
 fn without_a_file() {
     let Loaded { config, warnings } = assemble_in(&[], None, &[]).expect("the defaults");
     assert_eq!(warnings, []);
     assert_eq!(config.data_dir, Path::new("./paddock-data"));
     assert_eq!(config.data_log_dir, config.data_dir);
-    assert_eq!(config.client_address.to_string(), "127.0.0.1:2181");
+    assert_eq!(config.client_address.expect("an address").to_string(), "127.0.0.1:2181");
     let times = (config.tick_time, config.min_session_timeout, config.max_session_timeout);
     assert_eq!(times, (2000, 4000, 40_000));
     assert_eq!((config.purge, config.snap_retain_count), (Purge::AfterSnapshot, 3));
@@ -69,7 +85,7 @@ fn options_stand_in_for_a_missing_file() {
     let Loaded { config, warnings } = assemble_in(&[], None, &options).expect("well formed");
     assert_eq!(warnings, []);
     assert_eq!(config.data_dir, Path::new("d"));
-    assert_eq!(config.client_address.to_string(), "127.0.0.1:0");
+    assert_eq!(config.client_address.expect("an address").to_string(), "127.0.0.1:0");
     assert_eq!((config.tick_time, config.max_session_timeout, config.snap_count), (100, 2000, 7));
     let options = [("autopurge.purgeInterval", "0"), ("4lw.commands.whitelist", "dump")];
     let config = assemble_in(&[], None, &options).expect("well formed").config;
@@ -90,7 +106,9 @@ fn defaults_of_a_file_are_zookeepers() {
         snapshot_compression: Compression::None,
         tree_digest_enabled: true,
         convert: false,
-        client_address: "0.0.0.0:2181".parse().expect("an address"),
+        client_address: "0.0.0.0:2181".parse().ok(),
+        secure_client_address: None,
+        client_tls: None,
         listen_backlog: -1,
         tick_time: 3000,
         min_session_timeout: 6000,
@@ -136,10 +154,28 @@ fn defaults_of_a_file_are_zookeepers() {
         audit: None,
         four_letter_whitelist: Whitelist::parse(""),
         skip_acl: false,
-        digest_enabled: true,
+        schemes: Schemes {
+            digest: true,
+            x509: None,
+            sasl: false,
+            sasl_rules: Sasl::default(),
+            ensemble: None,
+            key: false,
+        },
         super_digest: None,
         digest_algorithm: DigestAlgorithm::default(),
         enforced_schemes: Vec::new(),
+        sasl: SaslConfig {
+            jaas_file: None,
+            server_section: "Server".to_owned(),
+            krb5_conf: None,
+            requires_realm: false,
+            super_password: None,
+            keeps_failed: false,
+            rules: "DEFAULT".to_owned(),
+            removes_host: false,
+            removes_realm: false,
+        },
         extended_types_enabled: false,
         emulate_353_ttl_nodes: false,
         enforce_quota: false,
@@ -154,6 +190,7 @@ fn defaults_of_a_file_are_zookeepers() {
             is_enabled: true,
             host: "0.0.0.0".to_owned(),
             port: 8080,
+            tls: None,
             command_url: "/commands".to_owned(),
             idle: Some(Duration::from_secs(30)),
             snapshot_enabled: true,
@@ -211,7 +248,7 @@ fn every_key_reaches_its_field() {
     differs("4lw.commands.whitelist=*", &|c| c.four_letter_whitelist.allows("wchc").to_string(), "true");
     differs("readonlymode.enabled=true", &|c| c.four_letter_whitelist.allows("isro").to_string(), "true");
     differs("skipACL=yes", &|c| c.skip_acl.to_string(), "true");
-    differs("DigestAuthenticationProvider.enabled=false", &|c| c.digest_enabled.to_string(), "false");
+    differs("DigestAuthenticationProvider.enabled=false", &|c| c.schemes.digest.to_string(), "false");
     let digest = |c: &Config| c.super_digest.as_ref().map_or("none", Secret::reveal).to_owned();
     differs("DigestAuthenticationProvider.superDigest=super:a=", &digest, "super:a=");
     differs("extendedTypesEnabled=true", &|c| c.extended_types_enabled.to_string(), "true");
@@ -250,7 +287,10 @@ fn refusals() {
         ("maxSessionTimeout=8", "zoo.cfg:3: maxSessionTimeout: minSessionTimeout is 6000 ms"),
         ("tickTime=10\nminSessionTimeout=201", "zoo.cfg:4: minSessionTimeout: minSessionTimeout is 201 ms"),
         ("metricsProvider.className=my.Metrics", "zoo.cfg:3: metricsProvider.className: a server without a JVM"),
-        ("sessionRequireClientSASLAuth=true", "zoo.cfg:3: sessionRequireClientSASLAuth: this version has no SASL yet"),
+        (
+            "sessionRequireClientSASLAuth=true",
+            "zoo.cfg:3: sessionRequireClientSASLAuth: the scheme \"sasl\" is not served",
+        ),
         ("DigestAuthenticationProvider.digestAlg=MD5", "zoo.cfg:3: DigestAuthenticationProvider.digestAlg: "),
         ("paddock.reactors=65", "zoo.cfg:3: paddock.reactors: 65 is too large; expected a whole number from 0 to 64"),
         ("x=\\u12", "zoo.cfg:3: \"\\u\" must be followed by four hexadecimal digits"),
@@ -281,11 +321,6 @@ fn warnings() {
         (
             "DigestAuthenticationProvider.superDigest=plain",
             "zoo.cfg:3: DigestAuthenticationProvider.superDigest: no password can match it",
-        ),
-        ("secureClientPort=2281", "zoo.cfg:3: secureClientPort: this version has no TLS yet"),
-        (
-            "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
-            "zoo.cfg:3: authProvider.1: this version has no SASL yet",
         ),
     ] {
         let warnings = with_lines(lines).expect(lines).warnings;

@@ -39,8 +39,6 @@ pub enum State {
     Java,
     /// Accepted without effect: it belongs into a client's configuration.
     Client,
-    /// Only the default is served: without the named thing, clients would get in that must be kept out, or the reverse.
-    Unsafe(&'static str),
 }
 
 #[derive(Debug, PartialEq)]

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::super::ensemble::SERVERS_KNOW_EACH_OTHER;
 use super::super::value::Kind;
 use super::meanings::MEANINGS;
 use super::{Key, SYNONYMS, Source, State, ensemble, security, server};
@@ -104,14 +103,10 @@ fn what(key: &Key) -> String {
             let meaning = MEANINGS.iter().find(|(name, _)| *name == key.name);
             meaning.map_or_else(String::new, |(_, meaning)| (*meaning).to_owned())
         }
-        State::Later(what) if SERVERS_KNOW_EACH_OTHER.iter().any(|(name, _)| *name == key.name) => {
-            format!("Any other value stops the start of a member of an ensemble: this version has no {what} yet")
-        }
         State::Later(what) => format!("No effect: this version has no {what} yet"),
         State::Replaced(how) => format!("No effect: {how}"),
         State::Java => "No effect: it only makes sense in a JVM".to_owned(),
         State::Client => "No effect: it is a setting of clients".to_owned(),
-        State::Unsafe(what) => format!("Any other value stops the start: this version has no {what} yet"),
     }
 }
 

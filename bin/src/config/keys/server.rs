@@ -10,7 +10,6 @@ use super::{BYTES, INT, KIBIBYTES, Key, MILLIS, Source, file, from, jvm, optiona
 pub const REACTORS_MAX: usize = 64;
 
 const STALLING: State = Replaced("a server that throttles requests goes on as soon as one is answered");
-const TLS: State = Later("TLS");
 const ONE_LISTENER: State = Replaced("one native listener takes the place of ZooKeeper's NIO and Netty ones");
 const REACTORS: State = Replaced("reactors, one per core but one, do the work of these threads, see paddock.reactors");
 const FLOW_CONTROL: State = Replaced("a connection whose replies are not read is not read either, always");
@@ -36,8 +35,8 @@ pub(super) const KEYS: &[Key] = &[
     optional("dataLogDir", Source::File, Path, Done),
     optional("clientPort", Source::File, Port, Done),
     optional("clientPortAddress", Source::File, Host, Done),
-    optional("secureClientPort", Source::File, Port, TLS),
-    optional("secureClientPortAddress", Source::File, Host, TLS),
+    optional("secureClientPort", Source::File, Port, Done),
+    optional("secureClientPortAddress", Source::File, Host, Done),
     file("clientPortListenBacklog", INT, "-1", Done),
     file("tickTime", from(1, "milliseconds"), "3000", Done),
     file("maxClientCnxns", INT, "60", Done),
@@ -89,8 +88,8 @@ pub(super) const KEYS: &[Key] = &[
     optional("nio.shutdownTimeout", Source::Property, MILLIS, REACTORS),
     property("nio.sessionlessCnxnTimeout", from(1, "milliseconds"), "10000", Done),
     optional("netty.advancedFlowControl.enabled", Source::Property, Bool, FLOW_CONTROL),
-    property("netty.server.outstandingHandshake.limit", INT, "-1", TLS),
-    property("netty.server.earlyDropSecureConnectionHandshakes", Bool, "false", TLS),
+    property("netty.server.outstandingHandshake.limit", INT, "-1", Done),
+    property("netty.server.earlyDropSecureConnectionHandshakes", Bool, "false", Done),
     optional("shuffleDnsResponse", Source::Property, Text, Client),
     optional("hostProvider.dnsSrvRefreshIntervalSeconds", Source::Property, Text, Client),
     optional("request.timeout", Source::Property, Text, Client),
@@ -158,6 +157,7 @@ pub(super) const KEYS: &[Key] = &[
     property("paddock.standalone.localSessions", Bool, "false", Done),
     property("paddock.ensemble.features", Bool, "true", Done),
     property("paddock.ensemble.renewFrom", Number { unit: "zxids", min: 1, max: 0xffff_f000 }, "4294963200", Done),
+    optional("paddock.ssl.crlFile", Source::Property, Path, Done),
     property("paddock.slowRequestMillis", from(0, "milliseconds"), "0", Done),
     property("paddock.connections.maxBytes", CONNECTIONS_BYTES, "536870912", Done),
     optional("paddock.reactors", Source::Property, Number { unit: "", min: 0, max: REACTORS_MAX as i64 }, Done),

@@ -267,7 +267,7 @@ pub(super) mod tests {
         let files = Files::Simulated(machine.clone());
         let read = |path: &Path| files.read(path, STATIC_BYTES_MAX);
         let loaded = load_through(&read, &file()).unwrap_or_else(|failure| panic!("{}", failure.error));
-        assert_eq!(loaded.config.client_address.to_string(), "0.0.0.0:2181");
+        assert_eq!(loaded.config.client_address.expect("an address").to_string(), "0.0.0.0:2181");
         let ensemble = loaded.config.ensemble.expect("three vote");
         let committed = ensemble.config;
         Configs { last_seen: ensemble.last_seen.unwrap_or_else(|| committed.clone()), committed }

@@ -1,5 +1,7 @@
 //! Where other servers are.
 
+use std::collections::BTreeSet;
+
 use paddock_consensus::ServerId;
 use paddock_consensus::config::{Configs, HostPort};
 
@@ -22,6 +24,12 @@ pub fn addresses(configs: &Configs, server: ServerId, port: Port) -> Vec<HostPor
         }
     }
     addresses
+}
+
+/// The hosts of all servers of both configurations.
+pub fn hosts(configs: &Configs) -> BTreeSet<Box<str>> {
+    let members = [&configs.committed, &configs.last_seen].into_iter().flat_map(|config| config.members().values());
+    members.flat_map(|member| &member.addresses).map(|address| address.quorum.host.clone()).collect()
 }
 
 /// Where a server with these quorum addresses serves observers, at the port that is the same of all: on the same hosts. Nowhere if

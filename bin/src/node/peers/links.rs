@@ -4,6 +4,7 @@
 //! event, once: whoever was told that a stream can be read reads until there is nothing, and whoever could not write all
 //! waits to be told. So a stream costs nothing while nothing happens on it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use paddock_consensus::config::HostPort;
@@ -72,6 +73,8 @@ pub enum StreamEvent {
     Readable(StreamId),
     /// A stream that did not take all takes bytes again.
     Writable(StreamId),
+    /// What this server has [said first](Links::introduce) was taken, by a server that is who it says.
+    Introduced(StreamId),
 }
 
 impl StreamEvent {
@@ -82,7 +85,8 @@ impl StreamEvent {
             | StreamEvent::Connected(stream)
             | StreamEvent::Refused(stream)
             | StreamEvent::Readable(stream)
-            | StreamEvent::Writable(stream) => *stream,
+            | StreamEvent::Writable(stream)
+            | StreamEvent::Introduced(stream) => *stream,
         }
     }
 }
@@ -107,6 +111,17 @@ pub enum Written {
     Bytes(usize),
     /// The stream is broken.
     Ended,
+}
+
+/// What has become of what was said first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Introduced {
+    Done,
+    /// The two sides make sure of each other, and an event tells what comes of it: [`StreamEvent::Introduced`] or
+    /// [`StreamEvent::Refused`]. The stream is not read or written to before.
+    Awaited,
+    /// The stream is broken, or has not taken all of it.
+    Failed,
 }
 
 pub trait Links {
@@ -139,6 +154,20 @@ pub trait Links {
     /// # Panics
     /// If `bytes` is empty, or the stream is none.
     fn write(&mut self, stream: StreamId, bytes: &[u8]) -> Written;
+
+    /// Says first who this server is, on a stream to an election port that is connected. A fresh stream takes that whole.
+    fn introduce(&mut self, stream: StreamId, words: &[u8]) -> Introduced {
+        match self.write(stream, words) == Written::Bytes(words.len()) {
+            true => Introduced::Done,
+            false => Introduced::Failed,
+        }
+    }
+
+    /// Nothing more is written to a stream, and the other side need not wait for it. Nobody relies on that.
+    fn finish(&mut self, _: StreamId) {}
+
+    /// These are the hosts of the servers that belong to the ensemble, or are about to: who proves to be on one of them is let in.
+    fn set_hosts(&mut self, _: BTreeSet<Box<str>>) {}
 
     /// Ends a stream or gives an attempt up. What was written still goes out, as far as the other side takes it. No event
     /// tells of the stream any more.

@@ -71,6 +71,7 @@ use paddock_net::peer::forwarded_request::ForwardedRequest;
 use paddock_net::peer::revalidation::{Revalidation, RevalidationAnswer};
 use paddock_net::peer::touches::Touch;
 
+use self::addresses::hosts;
 use self::election_port::ElectionPort;
 use self::links::{CannotListen, Links, Port, StreamEvent};
 use self::quorum_port::QuorumPort;
@@ -91,6 +92,7 @@ impl Peers {
     /// The election port is open from here on.
     pub fn new(mut links: Box<dyn Links>, configs: Configs, election: ElectionPort, quorum: QuorumPort) -> Peers {
         links.listen(Port::Election, true);
+        links.set_hosts(hosts(&configs));
         Peers { links, configs, election, quorum, change: None, leader: None }
     }
 
@@ -103,6 +105,7 @@ impl Peers {
         if self.configs.committed.version() != configs.committed.version() {
             self.quorum.forget_introductions();
         }
+        self.links.set_hosts(hosts(&configs));
         self.configs = configs;
         let Some(now) = now.filter(|now| before.as_ref() != Some(now)) else { return };
         let election: Vec<HostPort> = now.iter().map(|address| address.election.clone()).collect();

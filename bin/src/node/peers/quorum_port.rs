@@ -214,7 +214,7 @@ impl QuorumPort {
     /// Something has happened to a stream of this port.
     pub fn on_event(&mut self, event: &StreamEvent, links: &mut dyn Links) {
         match event {
-            StreamEvent::Accepted { .. } => {}
+            StreamEvent::Accepted { .. } | StreamEvent::Introduced(_) => {}
             StreamEvent::Connected(stream) => self.connected(*stream, links),
             StreamEvent::Refused(stream) => self.refused(*stream),
             StreamEvent::Readable(stream) => {

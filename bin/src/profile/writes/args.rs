@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::security::properties::PropertyArgs;
 use crate::status::targets;
 
 /// A day.
@@ -33,6 +34,11 @@ pub struct WritesArgs {
     /// Where the commands of the AdminServer are (admin.commandURL)
     #[arg(long, value_name = "PATH", default_value = "/commands")]
     pub command_url: String,
+    /// Ask by HTTPS, with -Dzookeeper.ssl.trustStore.location=FILE and so on (admin.forceHttps, admin.portUnification)
+    #[arg(long)]
+    pub https: bool,
+    #[command(flatten)]
+    pub properties: PropertyArgs,
     /// Seconds to look; without them 10, and on a terminal until q is pressed
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub seconds: Option<f64>,

@@ -34,6 +34,8 @@ impl fmt::Display for Another {
 #[derive(Debug)]
 pub enum WritesError {
     Targets(TargetsError),
+    /// TLS cannot be had as it is set; the sentence.
+    Security(String),
     /// So many ports for so many servers.
     Ports {
         ports: usize,
@@ -59,6 +61,7 @@ impl fmt::Display for WritesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WritesError::Targets(error) => error.fmt(f),
+            WritesError::Security(error) => f.write_str(error),
             WritesError::Ports { ports, servers } => {
                 write!(f, "--admin has {ports} ports for {servers} servers; give one for all of them, or one for each")
             }

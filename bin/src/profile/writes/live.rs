@@ -16,6 +16,7 @@ use super::question;
 use super::report::{headline, table};
 use super::sample::Sample;
 use super::whose::is_of;
+use crate::security::Security;
 use crate::terminal::{self, Input, Line, Size, Terminal};
 
 /// Between two questions to one server.
@@ -29,6 +30,8 @@ pub struct Questions {
     pub command_url: String,
     /// Whatever server it is that the AdminServer is of.
     pub takes_any: bool,
+    /// With TLS or without.
+    pub security: Security,
 }
 
 impl Questions {
@@ -41,7 +44,7 @@ impl Questions {
                 .zip(courses.iter())
                 .map(|(admin, course)| {
                     let path = format!("{}/stages?{}", self.command_url, course.query());
-                    scope.spawn(move || ask(admin, &path))
+                    scope.spawn(move || ask(admin, &self.security, &path))
                 })
                 .collect();
             asking.into_iter().map(|asking| asking.join().expect("a question does not panic")).collect()
@@ -70,8 +73,8 @@ impl Questions {
     }
 }
 
-fn ask(admin: &HostPort, path: &str) -> io::Result<Sample> {
-    let body = question::get(admin, path)?;
+fn ask(admin: &HostPort, security: &Security, path: &str) -> io::Result<Sample> {
+    let body = question::get(admin, security, path)?;
     let told: Option<Value> = serde_json::from_slice(&body).ok();
     told.as_ref().and_then(Sample::of).ok_or_else(|| {
         io::Error::other(

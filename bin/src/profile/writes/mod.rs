@@ -40,6 +40,7 @@ pub use self::error::WritesError;
 use self::course::Course;
 use self::live::{Questions, watch};
 use crate::bench::ResultsFile;
+use crate::security::Security;
 use crate::status::target::Target;
 use crate::status::targets;
 use crate::terminal;
@@ -53,7 +54,8 @@ const SECONDS: Duration = Duration::from_secs(10);
 pub fn run(args: &WritesArgs) -> Result<(), WritesError> {
     let targets = targets::of(&args.targets, args.all).map_err(WritesError::Targets)?;
     let admins = admins(&targets, &args.admin)?;
-    let questions = Questions { admins, command_url: args.command_url.clone(), takes_any: args.anyway };
+    let questions =
+        Questions { admins, command_url: args.command_url.clone(), takes_any: args.anyway, security: security(args)? };
     let mut files = Files::open(args)?;
     let interrupt = interrupt().map_err(WritesError::Signals)?;
     let mut courses: Vec<Course> = targets.into_iter().map(Course::new).collect();
@@ -79,6 +81,15 @@ fn heard(courses: &[Course]) -> Result<(), WritesError> {
 
 fn said(course: &Course) -> String {
     report::headline(course).trim_end().to_owned()
+}
+
+/// How an AdminServer is reached.
+fn security(args: &WritesArgs) -> Result<Security, WritesError> {
+    if !args.https {
+        return Ok(Security::default());
+    }
+    let properties = args.properties.read().map_err(WritesError::Security)?;
+    Security::with_tls(&properties).map_err(WritesError::Security)
 }
 
 /// The AdminServer of each server.

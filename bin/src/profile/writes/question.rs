@@ -5,16 +5,16 @@ use std::time::Instant;
 
 use paddock_consensus::config::HostPort;
 
-use crate::status::word::{PATIENCE, connect, too_late};
+use crate::security::Security;
+use crate::status::word::{PATIENCE, reach, too_late};
 
 /// A longer answer is none: all that a server keeps of groups and versions has about a megabyte.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// The body of what is at this path, within a bounded time.
-pub fn get(server: &HostPort, path: &str) -> io::Result<Vec<u8>> {
-    let mut stream = connect(server)?;
+pub fn get(server: &HostPort, security: &Security, path: &str) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + PATIENCE;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = reach(server, security)?;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let (mut answer, mut chunk) = (Vec::new(), vec![0; 64 << 10]);
     loop {
@@ -25,7 +25,7 @@ pub fn get(server: &HostPort, path: &str) -> io::Result<Vec<u8>> {
         if left.is_zero() {
             return Err(too_late());
         }
-        stream.set_read_timeout(Some(left))?;
+        stream.socket().set_read_timeout(Some(left))?;
         match stream.read(&mut chunk) {
             Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "its answer ends too early")),
             Ok(read) => answer.extend_from_slice(&chunk[..read]),

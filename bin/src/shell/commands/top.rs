@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use paddock_consensus::config::HostPort;
 use serde_json::json;
 
+use crate::security::Security;
 use crate::shell::complaint::Complaint;
 use crate::shell::costs::{Asker, Summary, askers, operations, rates, summaries};
 use crate::shell::stage::Stage;
@@ -28,11 +29,11 @@ pub fn top(stage: &Stage, words: &[String]) -> Result<(), Complaint> {
     if stage.has_terminal && !stage.output.is_json() {
         // Events would be shown across it. They are told afterwards.
         stage.output.divert(true);
-        let shown = watch(&stage.hosts, lines);
+        let shown = watch(&stage.hosts, &stage.security, lines);
         stage.output.divert(false);
         return shown.map_err(|error| Complaint::new(format!("the terminal cannot be used: {error}")));
     }
-    let looks = look(&stage.hosts);
+    let looks = look(&stage.hosts, &stage.security);
     tell(&looks, lines).iter().for_each(|line| stage.say(line));
     looks.iter().for_each(|look| look.tell_objects(stage));
     match looks.iter().all(|look| look.failure.is_some()) {
@@ -50,17 +51,17 @@ struct Look {
 }
 
 /// Asks all servers at once.
-fn look(hosts: &[HostPort]) -> Vec<Look> {
+fn look(hosts: &[HostPort], security: &Security) -> Vec<Look> {
     thread::scope(|scope| {
-        let asking: Vec<_> = hosts.iter().map(|host| scope.spawn(move || ask(host))).collect();
+        let asking: Vec<_> = hosts.iter().map(|host| scope.spawn(move || ask(host, security))).collect();
         asking.into_iter().map(|asking| asking.join().expect("a question does not panic")).collect()
     })
 }
 
-fn ask(host: &HostPort) -> Look {
+fn ask(host: &HostPort, security: &Security) -> Look {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as i64);
     let mut look = Look { host: host.clone(), askers: Vec::new(), summaries: Vec::new(), failure: None };
-    match send_for_connections(host, "cons") {
+    match send_for_connections(host, "cons", security) {
         Ok(cons) if cons.contains("is not executed because it is not in the whitelist") => {
             look.failure = Some("it does not answer cons; have 4lw.commands.whitelist=cons,mntr there".into());
         }
@@ -69,18 +70,18 @@ fn ask(host: &HostPort) -> Look {
     }
     if look.failure.is_none() {
         // What it does not tell is not shown.
-        look.summaries = send(host, "mntr").map(|mntr| summaries(&mntr)).unwrap_or_default();
+        look.summaries = send(host, "mntr", security).map(|mntr| summaries(&mntr)).unwrap_or_default();
     }
     look
 }
 
 /// Until a person has enough.
-fn watch(hosts: &[HostPort], lines: usize) -> io::Result<()> {
+fn watch(hosts: &[HostPort], security: &Security, lines: usize) -> io::Result<()> {
     let mut screen = Terminal::open()?;
     let mut earlier: Option<(Instant, Vec<Look>)> = None;
     loop {
         let at = Instant::now();
-        let mut looks = look(hosts);
+        let mut looks = look(hosts, security);
         if let Some((before, earlier)) = &earlier {
             let millis = i64::try_from(at.duration_since(*before).as_millis()).unwrap_or(i64::MAX);
             for (look, earlier) in looks.iter_mut().zip(earlier) {

@@ -17,8 +17,9 @@ use paddock_engine::tree::{HashSeed, Root};
 use paddock_engine::txn::{CreateKind, Txn, TxnHeader};
 
 use super::super::clients::Clients;
-use super::super::{BELL, Parts, Reactor, Settings};
+use super::super::{BELL, Listeners, Parts, Reactor, Settings};
 use super::{LEVELS_MAX, SLICE, is_touched};
+use crate::client_tls::PortKind;
 use crate::connection::Connection;
 use crate::doorbell::Doorbell;
 use crate::exchange::{Answer, AnswerKind, Errand, Exchange, Release, VersionRelease};
@@ -60,7 +61,8 @@ impl World {
             limits: Arc::new(Limits::new(unthrottled(), LargeRequests::new(None, 0))),
             status: Arc::new(Status { reactors: vec![ReactorStatus::default()], ..Status::default() }),
             long_words: bounded(1).0,
-            listener: None,
+            sasl_tokens: bounded(1).0,
+            listeners: Listeners::default(),
             reader: database.tree_mut().reader(),
             zxid: 0,
         })
@@ -72,6 +74,7 @@ impl World {
         let SocketAddr::V4(peer) = peer else { panic!("{peer}") };
         let accepted = Errand::Accepted {
             stream: mio::net::TcpStream::from_std(stream),
+            kind: PortKind::Plain,
             address: (*peer.ip()).into(),
             port: peer.port(),
         };
@@ -203,9 +206,11 @@ fn settings() -> Settings {
         tcp_keep_alive: false,
         authority: Authority::default(),
         enforced_schemes: vec![],
+        sasl: None,
         local_sessions: false,
         tells_gone: false,
         slow_request: None,
+        tls: None,
     }
 }
 

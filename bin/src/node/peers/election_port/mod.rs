@@ -45,7 +45,7 @@ use super::addresses::addresses;
 use super::complaints::Complaints;
 use super::config_text::read_config;
 use super::dial::Dial;
-use super::links::{Links, Port, Read, StreamEvent, StreamId, Written};
+use super::links::{Introduced, Links, Port, Read, StreamEvent, StreamId};
 use super::strangers::{UNKNOWN_LINKS, is_member};
 
 /// How long a server waits here.
@@ -283,6 +283,7 @@ impl ElectionPort {
             StreamEvent::Accepted { .. } => {}
             StreamEvent::Connected(stream) => self.connected(*stream, configs, links),
             StreamEvent::Refused(stream) => self.refused(*stream, configs, links),
+            StreamEvent::Introduced(stream) => self.introduced(*stream, configs, links),
             StreamEvent::Readable(stream) => match self.streams.get(stream) {
                 Some(Stage::Greeting(_)) => self.hear(*stream, configs, links, now),
                 Some(Stage::Connected(peer)) => {
@@ -441,18 +442,29 @@ impl ElectionPort {
 
     /// An attempt of this server's has a stream.
     fn connected(&mut self, stream: StreamId, configs: &Configs, links: &mut dyn Links) {
+        if !matches!(self.streams.get(&stream), Some(Stage::Dialling(_))) {
+            return;
+        }
+        // ZooKeeper refuses what does not come at once.
+        match links.introduce(stream, &self.initial_message) {
+            Introduced::Done => self.introduced(stream, configs, links),
+            Introduced::Awaited => {}
+            Introduced::Failed => {
+                links.close(stream);
+                self.refused(stream, configs, links);
+            }
+        }
+    }
+
+    /// The other side knows who this server is.
+    fn introduced(&mut self, stream: StreamId, configs: &Configs, links: &mut dyn Links) {
         let Some(Stage::Dialling(peer)) = self.streams.get(&stream) else { return };
         let peer = *peer;
-        // A fresh stream takes it whole. ZooKeeper refuses what does not come at once.
-        let is_written = links.write(stream, &self.initial_message) == Written::Bytes(self.initial_message.len());
-        if !is_written {
-            links.close(stream);
-            return self.refused(stream, configs, links);
-        }
         if peer < self.me {
             return self.establish(peer, Connection::new(stream, &[]), configs, links);
         }
         // It has rung.
+        links.finish(stream);
         if let Some(attempt) = self.peers.get_mut(&peer).and_then(|peer| peer.attempt.as_mut()) {
             let mut others = attempt.end();
             others.retain(|other| *other != stream);

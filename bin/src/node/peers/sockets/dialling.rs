@@ -17,14 +17,33 @@ const ADDRESSES_MAX: usize = 64;
 /// once is not left with connections of which nothing comes.
 pub const APART: Ms = Ms(200);
 
+/// Where a socket is dialled.
+#[derive(Debug)]
+struct Address {
+    address: SocketAddr,
+    /// As it was written.
+    host: Box<str>,
+    /// It is not dialled before.
+    from: Ms,
+}
+
+#[derive(Debug)]
+struct Dialled {
+    token: Token,
+    socket: TcpStream,
+    host: Box<str>,
+}
+
 #[derive(Debug)]
 pub struct Dialling {
     stream: StreamId,
     /// The other server's port.
     port: Port,
-    sockets: Vec<(Token, TcpStream)>,
+    /// The host in the other server's line of the configuration, if it has one.
+    member: Option<Box<str>>,
+    sockets: Vec<Dialled>,
     /// Addresses that are dialled next.
-    waiting: VecDeque<SocketAddr>,
+    waiting: VecDeque<Address>,
     /// All that it was given.
     addresses: Vec<SocketAddr>,
     /// The next is not dialled before, unless the others have failed.
@@ -34,10 +53,11 @@ pub struct Dialling {
 }
 
 impl Dialling {
-    pub fn new(stream: StreamId, port: Port) -> Dialling {
+    pub fn new(stream: StreamId, port: Port, member: Option<Box<str>>) -> Dialling {
         Dialling {
             stream,
             port,
+            member,
             sockets: Vec::new(),
             waiting: VecDeque::new(),
             addresses: Vec::new(),
@@ -50,6 +70,11 @@ impl Dialling {
         self.port
     }
 
+    /// The host in the other server's line of the configuration, if it has one.
+    pub fn member(&self) -> Option<&str> {
+        self.member.as_deref()
+    }
+
     /// A name is looked up for it.
     pub fn note_lookup(&mut self) {
         self.lookups += 1;
@@ -60,22 +85,23 @@ impl Dialling {
         self.lookups -= 1;
     }
 
-    /// One more address to dial, if it is another one and there are not too many.
-    pub fn add(&mut self, address: SocketAddr) {
+    /// One more address to dial, if it is another one and there are not too many: that of a host as it was written, and not
+    /// before `from`.
+    pub fn add(&mut self, address: SocketAddr, host: &str, from: Ms) {
         if self.addresses.len() < ADDRESSES_MAX && !self.addresses.contains(&address) {
             self.addresses.push(address);
-            self.waiting.push_back(address);
+            self.waiting.push_back(Address { address, host: host.into(), from });
         }
     }
 
     /// Dials what is to be dialled now. What fails at once is as if it had never been.
     pub fn dial_due(&mut self, now: Ms, watched: &mut Watched) {
-        while (self.sockets.is_empty() || self.next_at <= now)
-            && let Some(address) = self.waiting.pop_front()
+        while self.deadline().is_some_and(|due| due <= now)
+            && let Some(Address { address, host, .. }) = self.waiting.pop_front()
         {
             match connect(address, Use::Stream(self.stream), watched) {
-                Ok(socket) => {
-                    self.sockets.push(socket);
+                Ok((token, socket)) => {
+                    self.sockets.push(Dialled { token, socket, host });
                     self.next_at = now.after(APART);
                 }
                 Err(error) => tracing::debug!(%address, %error, "cannot dial"),
@@ -85,15 +111,19 @@ impl Dialling {
 
     /// When the next address is dialled.
     pub fn deadline(&self) -> Option<Ms> {
-        (!self.waiting.is_empty()).then_some(self.next_at)
+        let next = self.waiting.front()?;
+        Some(if self.sockets.is_empty() { next.from } else { next.from.max(self.next_at) })
     }
 
-    /// One of its sockets is connected, or has failed. Returns it if it is connected.
-    pub fn take_connected(&mut self, token: Token, watched: &mut Watched) -> Option<TcpStream> {
-        let place = self.sockets.iter().position(|(known, _)| *known == token)?;
-        match is_connected(&self.sockets[place].1) {
+    /// One of its sockets is connected, or has failed. Returns it if it is connected, with its host as that was written.
+    pub fn take_connected(&mut self, token: Token, watched: &mut Watched) -> Option<(TcpStream, Box<str>)> {
+        let place = self.sockets.iter().position(|dialled| dialled.token == token)?;
+        match is_connected(&self.sockets[place].socket) {
             Ok(false) => None,
-            Ok(true) => Some(self.sockets.swap_remove(place).1),
+            Ok(true) => {
+                let Dialled { socket, host, .. } = self.sockets.swap_remove(place);
+                Some((socket, host))
+            }
             Err(error) => {
                 tracing::debug!(%error, "cannot connect");
                 self.sockets.swap_remove(place);
@@ -110,7 +140,7 @@ impl Dialling {
 
     /// Gives up what is left of it.
     pub fn give_up(self, watched: &mut Watched) {
-        self.sockets.iter().for_each(|(token, _)| watched.forget(*token));
+        self.sockets.iter().for_each(|dialled| watched.forget(dialled.token));
     }
 }
 

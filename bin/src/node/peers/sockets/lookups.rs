@@ -59,6 +59,7 @@ pub enum Waiter {
 
 /// What has become of a look-up.
 pub struct Found {
+    pub host: Box<str>,
     /// None if there is no such name, or nobody could be asked. Their ports do not count.
     pub addresses: Vec<SocketAddr>,
     /// Those who wait for it.
@@ -170,13 +171,13 @@ impl Lookups {
             }
             Err(why) => {
                 match origin {
-                    Origin::Known => self.note_unknown(host, &why),
+                    Origin::Known => self.note_unknown(host.clone(), &why),
                     Origin::Told => tracing::debug!(%host, %why, "a name that was told cannot be looked up"),
                 }
                 Vec::new()
             }
         };
-        Some(Found { addresses, waiters })
+        Some(Found { host, addresses, waiters })
     }
 
     fn note_unknown(&mut self, host: Box<str>, why: &io::Error) {

@@ -18,25 +18,41 @@
 //! | `TOLD_LOOKUPS_MAX` | the same of names that somebody has told who has connected | the next one fails |
 //! | `ACCEPTS_PER_TURN` | connections that are accepted at one address in a turn | next turn |
 //! | `DRAINED_MAX` | what is read of a stream that ends here | the other side may see a broken stream |
+//! | `UNKNOWN_LINKS` | accepted streams of a port whose sides make sure of each other | the oldest is closed |
+//! | `SECURED_PER_TURN`, `SECURED_TIME_PER_TURN` | streams that get on with that in a turn, and the time for it | next turn |
+//! | `STEPS_MAX` | steps of Kerberos of either side that wait | the stream is closed |
+//! | `LEAVING_MAX` | closed streams of which TLS has something to write | what waits is lost |
+//!
+//! Where servers make sure of each other, by TLS, SASL or both, a stream is told of only when they have: what is above this
+//! seam has no part in it, but for the initial message that stands between the two at the election port.
 //!
 //! How many streams there are is bounded by whoever has them: a stranger too many is closed.
 
+mod certificates;
+mod channel;
 mod dialling;
+mod exchange;
+mod failure;
 mod listener;
 mod listening;
 mod lookups;
+mod refusals;
+mod securing;
+mod security;
+mod steps;
 mod watched;
 
 pub use self::listener::MyId;
+pub use self::security::{Security, SecurityError};
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Registry, Token};
@@ -45,17 +61,28 @@ use paddock_consensus::settings::Ms;
 use paddock_net::doorbell::Doorbell;
 use socket2::SockRef;
 
+use self::channel::Channel;
 use self::dialling::Dialling;
+use self::failure::Failure;
 use self::listening::{ACCEPTS_PER_TURN, Listening};
 use self::lookups::{Found, LOOKUPS_MAX, Lookups, Origin, Resolver, TOLD_LOOKUPS_MAX, Waiter, resolve};
+use self::refusals::{Party, Refusals};
+use self::securing::{Other, Progress, Secured, Securing};
+use self::steps::{Steps, Taken};
 use self::watched::{FIRST_TOKEN, Use, Watched};
 use super::dial::STREAMS_MAX;
-use super::links::{CannotListen, Links, Port, Read, StreamEvent, StreamId, Written};
+use super::links::{CannotListen, Introduced, Links, Port, Read, StreamEvent, StreamId, Written};
 use super::strangers::UNKNOWN_LINKS;
 
-/// What is read of a stream that ends here, so that it does not break under what was written last: the kernel breaks a stream
-/// that is closed while something is unread. Bytes.
-const DRAINED_MAX: usize = 64 << 10;
+/// Streams that get on with making sure of each other in a turn. A signature takes a millisecond.
+const SECURED_PER_TURN: usize = 4;
+/// After this no other one does in the same turn, so that the others' transactions do not wait for strangers.
+const SECURED_TIME_PER_TURN: Duration = Duration::from_millis(2);
+/// Closed streams that are kept for what TLS has to write, and how long.
+const LEAVING_MAX: usize = 64;
+const LEAVING: Ms = Ms(1000);
+/// A server that has ended a connection to its election port without a word is not dialled again before.
+const SHUT_OUT: Ms = Ms(200);
 
 /// A socket about which the poll has told something.
 #[derive(Clone, Copy, Debug)]
@@ -93,10 +120,10 @@ impl Readiness {
 }
 
 /// File descriptors that the links of an ensemble of so many servers take at most, but for several addresses of a server:
-/// strangers at all three ports, a connection and a link with each server and what takes their place, what dials each, a listener
+/// strangers at all three ports, also while they are secured, a connection and a link with each server and what takes their place, what dials each, a listener
 /// for each port, and two for each look-up.
 pub fn descriptors(servers: usize) -> u64 {
-    let strangers = 3 * (UNKNOWN_LINKS + ACCEPTS_PER_TURN);
+    let strangers = 3 * (2 * UNKNOWN_LINKS + ACCEPTS_PER_TURN) + LEAVING_MAX;
     (strangers + servers * (4 + STREAMS_MAX) + 3 + 2 * (LOOKUPS_MAX + TOLD_LOOKUPS_MAX)) as u64
 }
 
@@ -119,6 +146,17 @@ pub struct SocketSettings {
     /// A connection breaks when nothing of what was sent is taken by the other side for so long: its machine may be gone, or the
     /// network between, and what was sent into such a network goes out again long after it has healed.
     pub untaken_max: UntakenMax,
+    /// How servers make sure of each other.
+    pub security: Security,
+    /// How long that may take of who has connected, or is dialled, at the election port and at the others.
+    pub securing_max: SecuringMax,
+}
+
+/// How long servers may take to make sure of each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SecuringMax {
+    pub election: Ms,
+    pub quorum: Ms,
 }
 
 /// How long what was sent may not be taken.
@@ -160,10 +198,25 @@ const ALL_ADDRESSES: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
 
 #[derive(Debug)]
 struct Socket {
-    stream: TcpStream,
+    channel: Channel,
     token: Token,
     /// It has not taken all, and an event is to tell when it takes more.
     is_blocked: bool,
+    /// What was read while it was secured, and how much of it was given out.
+    read: Vec<u8>,
+    given: usize,
+    /// Of one that this server has begun: who it is with, and the host in that server's line of the configuration.
+    dialled: Option<(Party, Option<Box<str>>)>,
+    /// Whether anything has come, or nothing more goes and so nothing need come.
+    is_heard: bool,
+}
+
+/// A closed stream of which TLS has something to write.
+#[derive(Debug)]
+struct Leaving {
+    channel: Channel,
+    token: Token,
+    until: Ms,
 }
 
 pub struct SocketLinks {
@@ -173,6 +226,16 @@ pub struct SocketLinks {
     ready: Vec<Ready>,
     streams: HashMap<StreamId, Socket>,
     dialled: BTreeMap<StreamId, Dialling>,
+    securing: BTreeMap<StreamId, Securing>,
+    /// The last stream that got on with that.
+    secured_last: StreamId,
+    steps: Steps,
+    security: Security,
+    securing_max: SecuringMax,
+    refusals: Refusals,
+    leaving: BTreeMap<StreamId, Leaving>,
+    /// Addresses that are not dialled before.
+    shut_out: BTreeMap<SocketAddr, Ms>,
     last_stream: u64,
     election: Listening,
     quorum: Listening,
@@ -211,6 +274,14 @@ impl SocketLinks {
             ready: Vec::new(),
             streams: HashMap::new(),
             dialled: BTreeMap::new(),
+            securing: BTreeMap::new(),
+            secured_last: StreamId(0),
+            steps: Steps::new(bell.clone()),
+            security: settings.security.clone(),
+            securing_max: settings.securing_max,
+            refusals: Refusals::default(),
+            leaving: BTreeMap::new(),
+            shut_out: BTreeMap::new(),
             last_stream: 0,
             election: settings.listening(Port::Election),
             quorum: settings.listening(Port::Quorum),
@@ -237,7 +308,10 @@ impl SocketLinks {
             match self.watched.used_for(one.token) {
                 Some(Use::Listen(port)) => self.port(port).note_readable(),
                 Some(Use::Stream(stream)) if self.dialled.contains_key(&stream) => self.look_at_dialled(stream, one),
-                Some(Use::Stream(stream)) => self.look_at_open(stream, one),
+                Some(Use::Stream(stream)) => match self.securing.get_mut(&stream) {
+                    Some(securing) => securing.is_due = true,
+                    None => self.look_at_open(stream, one),
+                },
                 None => {}
             }
         }
@@ -245,17 +319,41 @@ impl SocketLinks {
     }
 
     fn look_at_open(&mut self, stream: StreamId, ready: Ready) {
-        let Some(socket) = self.streams.get_mut(&stream) else { return };
+        let Some(socket) = self.streams.get_mut(&stream) else { return self.look_at_leaving(stream) };
+        // What is wrong with it is found by whoever reads.
+        let is_flushed = !ready.writes || socket.channel.flush().unwrap_or(true);
         if ready.reads {
             self.events.push_back(StreamEvent::Readable(stream));
         }
-        if ready.writes && std::mem::take(&mut socket.is_blocked) {
+        if ready.writes && is_flushed && std::mem::take(&mut socket.is_blocked) {
             self.events.push_back(StreamEvent::Writable(stream));
         }
     }
 
+    /// A closed stream may take what TLS has to write.
+    fn look_at_leaving(&mut self, stream: StreamId) {
+        let is_over = |leaving: &mut Leaving| leaving.channel.flush().unwrap_or(true);
+        if self.leaving.get_mut(&stream).is_some_and(is_over) {
+            self.leave(stream);
+        }
+    }
+
+    fn leave(&mut self, stream: StreamId) {
+        if let Some(Leaving { channel, token, .. }) = self.leaving.remove(&stream) {
+            self.watched.forget(token);
+            channel.end();
+        }
+    }
+
+    /// Ends what has been leaving for too long.
+    fn leave_late(&mut self) {
+        let late = self.leaving.iter().filter(|(_, leaving)| leaving.until <= self.now);
+        let late: Vec<StreamId> = late.map(|(stream, _)| *stream).collect();
+        late.into_iter().for_each(|stream| self.leave(stream));
+    }
+
     /// Those who wait for names have them; without addresses a name could not be found.
-    fn take_found(&mut self, Found { addresses, waiters }: &Found) {
+    fn take_found(&mut self, Found { host, addresses, waiters }: &Found) {
         for waiter in waiters {
             match *waiter {
                 Waiter::Dial { stream, port, origin } => {
@@ -268,7 +366,7 @@ impl SocketLinks {
                     for address in addresses.iter().filter(is_somewhere) {
                         let mut address = *address;
                         address.set_port(port);
-                        dialling.add(address);
+                        dialling.add(address, host, not_before(&self.shut_out, address));
                     }
                 }
                 Waiter::Listen { port, place } => self.found_listener(port, place, addresses),
@@ -281,8 +379,8 @@ impl SocketLinks {
         listening.take_found(place, addresses, now, watched);
     }
 
-    fn open(&mut self, id: StreamId, port: Port, token: Token, stream: TcpStream) {
-        let socket = SockRef::from(&stream);
+    fn tune(&self, port: Port, stream: &TcpStream) {
+        let socket = SockRef::from(stream);
         // Packets are small, and somebody waits for each. Whatever of this is refused costs time and nothing else.
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_keepalive(self.keep_alive);
@@ -291,7 +389,31 @@ impl SocketLinks {
             Port::Quorum | Port::ObserverMaster => self.untaken_max.quorum,
         };
         let _ = socket.set_tcp_user_timeout(Some(untaken_max));
-        self.streams.insert(id, Socket { stream, token, is_blocked: false });
+    }
+
+    /// A stream is there: for one that this server has begun, with whom.
+    fn open(&mut self, id: StreamId, secured: Secured, dialled: Option<(Party, Option<Box<str>>)>) {
+        let Secured { channel, token, read } = secured;
+        self.streams.insert(
+            id,
+            Socket { channel, token, is_blocked: false, is_heard: !read.is_empty(), read, given: 0, dialled },
+        );
+    }
+
+    /// A stream has ended, or broken by this error. One to an election port of which nothing has come was not let in there: whoever
+    /// speaks TLS is told that only behind the handshake, and whoever should authenticate is not told at all.
+    fn note_end(&mut self, stream: StreamId, error: Option<io::Error>) {
+        let Some(socket) = self.streams.get(&stream).filter(|socket| !socket.is_heard) else { return };
+        let Some((party @ Party::Dialled(port, _), _)) = &socket.dialled else { return };
+        if let Some(error) = error.filter(|error| error.kind() == ErrorKind::InvalidData)
+            && let Some(line) = self.refusals.line(party, Failure::Handshake(error).to_string())
+        {
+            tracing::warn!("{line}");
+        }
+        if let (Port::Election, Ok(address)) = (port, socket.channel.socket().peer_addr()) {
+            self.shut_out.retain(|_, until| *until > self.now);
+            self.shut_out.insert(address, self.now.after(SHUT_OUT));
+        }
     }
 }
 
@@ -315,8 +437,8 @@ impl SocketLinks {
     /// One of the sockets of an attempt is connected, or has failed.
     fn look_at_dialled(&mut self, stream: StreamId, ready: Ready) {
         let Some(dialling) = self.dialled.get_mut(&stream) else { return };
-        let Some(socket) = dialling.take_connected(ready.token, &mut self.watched) else { return };
-        let port = dialling.port();
+        let Some((socket, host)) = dialling.take_connected(ready.token, &mut self.watched) else { return };
+        let (port, member) = (dialling.port(), dialling.member().map(Box::from));
         if self.leads_here(&socket) {
             tracing::debug!(?socket, "a dialled address is one of this server");
             // Whatever else the attempt has may lead to the other server.
@@ -326,10 +448,143 @@ impl SocketLinks {
             dialling.give_up(&mut self.watched);
         }
         self.lookups.forget(stream);
-        self.open(stream, port, ready.token, socket);
-        self.events.push_back(StreamEvent::Connected(stream));
-        if ready.reads {
-            self.events.push_back(StreamEvent::Readable(stream));
+        self.tune(port, &socket);
+        let deadline = self.now.after(self.securing_max(port));
+        let party = Party::Dialled(port, host.clone());
+        if self.security.lets_all_in() {
+            let secured = Secured { channel: Channel::plain(socket), token: ready.token, read: Vec::new() };
+            self.open(stream, secured, Some((party, member)));
+            self.events.push_back(StreamEvent::Connected(stream));
+            if ready.reads {
+                self.events.push_back(StreamEvent::Readable(stream));
+            }
+            return;
+        }
+        match Securing::dialled(port, (host, member), (socket, ready.token), &self.security, deadline) {
+            Ok(securing) => _ = self.securing.insert(stream, securing),
+            Err(error) => {
+                self.watched.forget(ready.token);
+                self.tell_refusal(&party, &Failure::Handshake(error));
+                self.events.push_back(StreamEvent::Refused(stream));
+            }
+        }
+    }
+}
+
+/// Making sure of each other.
+impl SocketLinks {
+    fn securing_max(&self, port: Port) -> Ms {
+        match port {
+            Port::Election => self.securing_max.election,
+            Port::Quorum | Port::ObserverMaster => self.securing_max.quorum,
+        }
+    }
+
+    /// Streams get on that can, as many as a turn has room for, each in its turn.
+    fn secure_due(&mut self) {
+        while let Some(Taken { stream, negotiation, step }) = self.steps.next() {
+            let Some(securing) = self.securing.get_mut(&stream) else { continue };
+            if let Err(failure) = securing.take_step(negotiation, step, &self.security) {
+                self.refuse(stream, failure);
+            }
+        }
+        let late = self.securing.iter().filter(|(_, securing)| securing.deadline <= self.now);
+        let late: Vec<StreamId> = late.map(|(stream, _)| *stream).collect();
+        for stream in late {
+            if let Some(progress) = self.securing.get_mut(&stream).map(|securing| securing.late(&self.security)) {
+                self.take_progress(stream, progress);
+            }
+        }
+        let next = StreamId(self.secured_last.0 + 1);
+        let in_turn = self.securing.range(next..).chain(self.securing.range(..next));
+        let due = in_turn.filter(|(_, securing)| securing.is_due).take(SECURED_PER_TURN);
+        let due: Vec<StreamId> = due.map(|(stream, _)| *stream).collect();
+        let began = Instant::now();
+        for stream in due {
+            self.secured_last = stream;
+            if let Some(progress) = self.securing.get_mut(&stream).map(|securing| securing.go_on(&self.security)) {
+                self.take_progress(stream, progress);
+            }
+            // A step may be a signature with a long key.
+            if began.elapsed() >= SECURED_TIME_PER_TURN {
+                break;
+            }
+        }
+    }
+
+    fn take_progress(&mut self, stream: StreamId, progress: Progress) {
+        match progress {
+            Progress::Waits => {}
+            Progress::Step { role, negotiation, token } if self.security.is_slow(role) => {
+                if !self.steps.take(role, stream, negotiation, token) {
+                    self.refuse(stream, Failure::Busy);
+                }
+            }
+            Progress::Step { mut negotiation, token, .. } => {
+                let step = negotiation.step(&token);
+                let Some(securing) = self.securing.get_mut(&stream) else { return };
+                if let Err(failure) = securing.take_step(negotiation, step, &self.security) {
+                    self.refuse(stream, failure);
+                }
+            }
+            Progress::Secured { doubt } => self.let_in(stream, doubt),
+            Progress::Failed(failure) => self.refuse(stream, failure),
+        }
+    }
+
+    /// A stream is a link from here on.
+    fn let_in(&mut self, stream: StreamId, doubt: Option<Failure>) {
+        let Some(securing) = self.securing.remove(&stream) else { return };
+        let (port, party, is_introduced) = (securing.port, securing.party(), securing.is_introduced);
+        match doubt {
+            None => self.refusals.forget(&party),
+            Some(failure) => {
+                if let Some(line) = self.refusals.doubt(&party, failure.to_string()) {
+                    tracing::warn!("{line}");
+                }
+            }
+        }
+        let (other, secured) = securing.into_secured();
+        let (event, dialled) = match other {
+            Other::Accepted { from } => (StreamEvent::Accepted { port, stream, from }, None),
+            Other::Dialled { member, .. } if is_introduced => (StreamEvent::Introduced(stream), Some((party, member))),
+            Other::Dialled { member, .. } => (StreamEvent::Connected(stream), Some((party, member))),
+        };
+        self.open(stream, secured, dialled);
+        // Of what has come already nothing else tells.
+        self.events.extend([event, StreamEvent::Readable(stream)]);
+    }
+
+    /// A stream never becomes a link.
+    fn refuse(&mut self, stream: StreamId, failure: Failure) {
+        let Some(securing) = self.securing.remove(&stream) else { return };
+        self.watched.forget(securing.token);
+        self.tell_refusal(&securing.party(), &failure);
+        if !securing.is_accepted() {
+            self.events.push_back(StreamEvent::Refused(stream));
+        }
+        securing.end();
+    }
+
+    fn tell_refusal(&mut self, party: &Party, failure: &Failure) {
+        if failure.is_usual() {
+            return tracing::debug!(?party, %failure, "a stream is no link");
+        }
+        if let Some(line) = self.refusals.line(party, failure.to_string()) {
+            tracing::warn!("{line}");
+        }
+    }
+
+    /// Closes one of those who have connected to a port and not shown who they are, where there are too many: the oldest of those who
+    /// have said nothing, since whoever only connects is not to push away whoever shakes hands.
+    fn bound_strangers(&mut self, port: Port) {
+        let strangers = || self.securing.iter().filter(|(_, securing)| securing.port == port && securing.is_accepted());
+        if strangers().count() <= UNKNOWN_LINKS {
+            return;
+        }
+        let silent = strangers().find(|(_, securing)| securing.is_silent());
+        if let Some(stream) = silent.or_else(|| strangers().next()).map(|(stream, _)| *stream) {
+            self.refuse(stream, Failure::TooMany);
         }
     }
 }
@@ -373,15 +628,25 @@ impl SocketLinks {
         for (mut stream, from) in self.port(port).accept(now) {
             let id = self.next_stream();
             match self.watched.add(&mut stream, Use::Stream(id)) {
-                Ok(token) => {
-                    self.open(id, port, token, stream);
-                    self.events.push_back(StreamEvent::Accepted { port, stream: id, from: from.to_string().into() });
-                }
+                Ok(token) => self.take_in(id, port, (stream, token), from.to_string().into()),
                 Err(error) => {
                     tracing::error!("a connection from {from} is closed, because the poll does not take it: {error}");
                 }
             }
         }
+    }
+
+    /// Somebody was accepted.
+    fn take_in(&mut self, stream: StreamId, port: Port, (socket, token): (TcpStream, Token), from: Box<str>) {
+        self.tune(port, &socket);
+        if self.security.lets_all_in() {
+            self.open(stream, Secured { channel: Channel::plain(socket), token, read: Vec::new() }, None);
+            return self.events.push_back(StreamEvent::Accepted { port, stream, from });
+        }
+        let deadline = self.now.after(self.securing_max(port));
+        let securing = Securing::accepted(port, from, (socket, token), &self.security, deadline);
+        self.securing.insert(stream, securing);
+        self.bound_strangers(port);
     }
 }
 
@@ -398,16 +663,22 @@ impl Links for SocketLinks {
             self.accept(port);
             self.port(port).check()?;
         }
+        self.secure_due();
+        self.leave_late();
         Ok(())
     }
 
     fn connect(&mut self, port: Port, addresses: &[HostPort], told: &[HostPort]) -> StreamId {
         let stream = self.next_stream();
-        let mut dialling = Dialling::new(stream, port);
+        let member = addresses.first().map(|address| address.host.clone());
+        let mut dialling = Dialling::new(stream, port, member);
         let told = told.iter().filter(|address| !addresses.contains(address)).map(|told| (told, Origin::Told));
         for (HostPort { host, port }, origin) in addresses.iter().map(|known| (known, Origin::Known)).chain(told) {
             match host.parse::<IpAddr>() {
-                Ok(address) => dialling.add(SocketAddr::new(address, *port)),
+                Ok(address) => {
+                    let address = SocketAddr::new(address, *port);
+                    dialling.add(address, host, not_before(&self.shut_out, address));
+                }
                 Err(_) => {
                     if self.lookups.ask(host, origin, Waiter::Dial { stream, port: *port, origin }) {
                         dialling.note_lookup();
@@ -436,13 +707,31 @@ impl Links for SocketLinks {
     fn read(&mut self, stream: StreamId, bytes: &mut [u8]) -> Read {
         assert!(!bytes.is_empty(), "a read of nothing says nothing");
         let Some(socket) = self.streams.get_mut(&stream) else { panic!("{stream:?} is no stream") };
-        loop {
-            match socket.stream.read(bytes) {
-                Ok(0) => return Read::Ended,
-                Ok(count) => return Read::Bytes(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Read::Nothing,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Read::Broken,
+        if let Some(rest) = socket.read.get(socket.given..).filter(|rest| !rest.is_empty()) {
+            let count = rest.len().min(bytes.len());
+            bytes[..count].copy_from_slice(&rest[..count]);
+            socket.given += count;
+            return Read::Bytes(count);
+        }
+        (socket.read, socket.given) = (Vec::new(), 0);
+        match socket.channel.read(bytes) {
+            Ok(Some(0)) => {
+                self.note_end(stream, None);
+                Read::Ended
+            }
+            Ok(Some(count)) => {
+                socket.is_heard = true;
+                Read::Bytes(count)
+            }
+            Ok(None) => {
+                if socket.channel.has_more() {
+                    self.events.push_back(StreamEvent::Readable(stream));
+                }
+                Read::Nothing
+            }
+            Err(error) => {
+                self.note_end(stream, Some(error));
+                Read::Broken
             }
         }
     }
@@ -450,21 +739,38 @@ impl Links for SocketLinks {
     fn write(&mut self, stream: StreamId, bytes: &[u8]) -> Written {
         assert!(!bytes.is_empty(), "a write of nothing says nothing");
         let Some(socket) = self.streams.get_mut(&stream) else { panic!("{stream:?} is no stream") };
-        let mut written = 0;
-        // Only a socket that has refused bytes tells when it takes more.
-        while written < bytes.len() {
-            match socket.stream.write(&bytes[written..]) {
-                Ok(0) => return Written::Ended,
-                Ok(count) => written += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    socket.is_blocked = true;
-                    break;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Written::Ended,
+        match socket.channel.write(bytes) {
+            Ok(written) => {
+                socket.is_blocked = written < bytes.len();
+                Written::Bytes(written)
             }
+            Err(_) => Written::Ended,
         }
-        Written::Bytes(written)
+    }
+
+    fn introduce(&mut self, stream: StreamId, words: &[u8]) -> Introduced {
+        if self.write(stream, words) != Written::Bytes(words.len()) {
+            return Introduced::Failed;
+        }
+        let member = self.streams.get(&stream).and_then(|socket| socket.dialled.as_ref()?.1.clone());
+        let Some(host) = member.filter(|_| self.security.shows_itself()) else { return Introduced::Done };
+        let Some(Socket { channel, token, read, .. }) = self.streams.remove(&stream) else {
+            unreachable!("it was written to")
+        };
+        let deadline = self.now.after(self.securing_max.election);
+        self.securing.insert(stream, Securing::introduced(host, Secured { channel, token, read }, deadline));
+        Introduced::Awaited
+    }
+
+    fn finish(&mut self, stream: StreamId) {
+        if let Some(socket) = self.streams.get_mut(&stream) {
+            socket.channel.finish();
+            socket.is_heard = true;
+        }
+    }
+
+    fn set_hosts(&mut self, hosts: BTreeSet<Box<str>>) {
+        self.security.set_hosts(&hosts);
     }
 
     fn close(&mut self, stream: StreamId) {
@@ -472,9 +778,16 @@ impl Links for SocketLinks {
             dialling.give_up(&mut self.watched);
             self.lookups.forget(stream);
         }
-        if let Some(mut socket) = self.streams.remove(&stream) {
-            self.watched.forget(socket.token);
-            end(&mut socket.stream);
+        if let Some(securing) = self.securing.remove(&stream) {
+            self.watched.forget(securing.token);
+            securing.end();
+        }
+        if let Some(Socket { mut channel, token, .. }) = self.streams.remove(&stream) {
+            let is_flushed = channel.flush().unwrap_or(true);
+            self.leaving.insert(stream, Leaving { channel, token, until: self.now.after(LEAVING) });
+            if is_flushed || self.leaving.len() > LEAVING_MAX {
+                self.leave(stream);
+            }
         }
         // What was found out before and is not told yet is told of nobody.
         self.events.retain(|event| event.stream() != stream);
@@ -489,25 +802,21 @@ impl Links for SocketLinks {
         ports.into_iter().any(Listening::has_more)
             || !self.events.is_empty()
             || self.lookups.has_found()
+            || self.steps.has_taken()
+            || self.securing.values().any(|securing| securing.is_due)
             || !self.readiness.is_empty()
     }
 
     fn deadline(&self) -> Option<Ms> {
         let dialled = self.dialled.values().filter_map(Dialling::deadline);
         let ports = [&self.election, &self.quorum, &self.observer_master];
-        dialled.chain(ports.into_iter().filter_map(Listening::deadline)).min()
+        let securing = self.securing.values().map(|securing| securing.deadline);
+        let leaving = self.leaving.values().map(|leaving| leaving.until);
+        dialled.chain(ports.into_iter().filter_map(Listening::deadline)).chain(securing).chain(leaving).min()
     }
 }
 
-/// Ends a stream so that what was written still goes out, unless the other side goes on to send what nobody reads: that breaks
-/// the stream, and what was not sent yet is lost. What was read or is there is taken out first, so that a server that rings sees
-/// an end and no break. What a leader that stops has told last, the next one tells again.
-fn end(stream: &mut TcpStream) {
-    let _ = stream.shutdown(Shutdown::Write);
-    let mut bytes = [0; 4 << 10];
-    for _ in 0..DRAINED_MAX / bytes.len() {
-        if !matches!(stream.read(&mut bytes), Ok(1..)) {
-            return;
-        }
-    }
+/// When an address may be dialled.
+fn not_before(shut_out: &BTreeMap<SocketAddr, Ms>, address: SocketAddr) -> Ms {
+    shut_out.get(&address).copied().unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! Sockets of this machine.
 
+mod secured;
+
 use std::collections::HashSet;
 use std::io::{self, ErrorKind, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -23,7 +25,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use super::dialling::APART;
 use super::listener::MyId;
 use super::lookups::{LOOKUPS_MAX, Resolver, TOLD_LOOKUPS_MAX};
-use super::{Readiness, SocketLinks, SocketSettings, UntakenMax};
+use super::{Readiness, SecuringMax, Security, SocketLinks, SocketSettings, UntakenMax};
 use crate::node::moment::Start;
 use crate::node::peers::election_port::{ElectionPort, Waits};
 use crate::node::peers::historian::Historian;
@@ -168,6 +170,8 @@ fn settings(election: HostPort) -> SocketSettings {
         election_tries: 0,
         keep_alive: false,
         untaken_max: UntakenMax { election: SOON, quorum: SOON },
+        security: Security::default(),
+        securing_max: SecuringMax { election: LONG, quorum: LONG },
     }
 }
 
@@ -569,7 +573,7 @@ fn a_socket_is_as_the_operator_wants_it() {
         assert_eq!(nodes[0].next(), StreamEvent::Connected(here));
         let there = nodes[1].accepted();
         for (node, stream) in nodes.iter().zip([here, there]) {
-            let socket = SockRef::from(&node.links.streams[&stream].stream);
+            let socket = SockRef::from(node.links.streams[&stream].channel.socket());
             assert!(socket.tcp_nodelay().unwrap());
             assert_eq!(socket.keepalive().unwrap(), keep_alive);
             assert_eq!(socket.tcp_user_timeout().unwrap(), Some(SOON));
