@@ -15,6 +15,7 @@ mod client_ports;
 pub mod conversion;
 mod convert_command;
 mod descriptors;
+mod errands;
 mod expiry;
 pub mod foreign;
 mod http_ports;

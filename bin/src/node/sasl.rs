@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossbeam::channel::{self, Sender};
 use paddock_net::exchange::{Errand, Exchange};
@@ -16,13 +15,9 @@ use paddock_net::sasl::{Authorize, LoginError, Service, krb5_conf};
 use paddock_net::sasl_tokens::{SaslToken, TOKENS_PER_REACTOR_MAX};
 use paddock_net::tls::secret::Secret;
 
+use super::errands;
 use crate::config::{Config, SaslConfig};
 use crate::jaas_file;
-
-/// A reactor whose queue of errands is full is told again after this.
-const RETRY: Duration = Duration::from_millis(1);
-/// And so often; then its connection waits until its client gives up.
-const RETRIES: usize = 5000;
 
 /// Why nobody could log in as it is configured.
 #[derive(Debug)]
@@ -113,19 +108,8 @@ pub fn start(exchanges: Arc<[Arc<Exchange>]>) -> io::Result<Sender<SaslToken>> {
     std::thread::Builder::new().name("sasl".into()).spawn(move || {
         for SaslToken { reactor, connection, xid, token, mut negotiation } in tokens {
             let step = negotiation.step(&token);
-            give_back(&exchanges[reactor], Errand::Stepped { connection, xid, negotiation, step });
+            errands::tell(&exchanges[reactor], Errand::Stepped { connection, xid, negotiation, step });
         }
     })?;
     Ok(sender)
-}
-
-fn give_back(exchange: &Exchange, mut errand: Errand) {
-    for _ in 0..RETRIES {
-        match exchange.errands.push(errand) {
-            Ok(()) => return exchange.reactor_bell.ring(),
-            Err(back) => errand = back,
-        }
-        exchange.reactor_bell.ring();
-        std::thread::sleep(RETRY);
-    }
 }

@@ -13,7 +13,7 @@ use crate::config::{self, MAX_FILE_BYTES, Property, properties};
 const VARIABLES: [&str; 2] = ["CLIENT_JVMFLAGS", "JVMFLAGS"];
 
 /// How a command that is a client is told with what to come.
-#[derive(Args, Clone, Default, Debug)]
+#[derive(Args, Clone, Default)]
 pub struct PropertyArgs {
     /// A system property of ZooKeeper's Java client: -Dzookeeper.client.secure=true for TLS, with
     /// -Dzookeeper.ssl.trustStore.location=FILE and so on. CLIENT_JVMFLAGS and JVMFLAGS are heeded too.
@@ -22,6 +22,13 @@ pub struct PropertyArgs {
     /// A properties file with the same settings, which counts most.
     #[arg(long, value_name = "FILE")]
     client_configuration: Option<PathBuf>,
+}
+
+/// A property may be a password.
+impl fmt::Debug for PropertyArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PropertyArgs").field("client_configuration", &self.client_configuration).finish_non_exhaustive()
+    }
 }
 
 impl PropertyArgs {
